@@ -1,0 +1,133 @@
+//! What an author is told: values, never panics, and all of them together.
+//!
+//! Every message has a stable code (listed once, in [`CODES`], a number is
+//! never reused), a place, and, where it can be known, what to write instead.
+
+use serde::Serialize;
+
+/// How bad it is. Errors keep a playbook from being published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One thing an author should know about one place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Diagnostic {
+    /// The file as it was named when it was read.
+    pub file: String,
+    /// 1-based line.
+    pub line: u32,
+    /// 1-based column, in characters.
+    pub column: u32,
+    pub severity: Severity,
+    /// `KW` and four digits, from [`CODES`].
+    pub code: &'static str,
+    pub message: String,
+    /// What to write instead, when it can be said.
+    pub help: Option<String>,
+}
+
+/// Every code with its short title. Numbers are never reused.
+pub const CODES: &[(&str, &str)] = &[
+    ("KW0001", "a file cannot be read as text"),
+    ("KW0002", "not valid YAML"),
+    ("KW0003", "a key appears twice"),
+    ("KW0004", "YAML anchors and aliases are not allowed"),
+    ("KW0005", "a file is too large or too deeply nested"),
+    ("KW0006", "a value starts with a character that YAML reads specially"),
+    ("KW0007", "a comma or quote inside braces cut a value short"),
+    ("KW0008", "a colon and a space inside a plain value"),
+    ("KW0101", "unknown key"),
+    ("KW0102", "a required key is missing"),
+    ("KW0103", "a value has the wrong type"),
+    ("KW0104", "a value is not one of those allowed"),
+    ("KW0105", "two playbooks share an id"),
+    ("KW0106", "two steps share an id"),
+    ("KW0107", "no such step"),
+    ("KW0108", "no such playbook"),
+    ("KW0109", "no such pool"),
+    ("KW0110", "not a duration"),
+    ("KW0111", "not a schedule"),
+    ("KW0112", "not a time zone"),
+    ("KW0113", "unknown step kind"),
+    ("KW0114", "a recommended key is missing"),
+    ("KW0115", "not a recipient"),
+    ("KW0116", "not an instant or a date"),
+    ("KW0117", "a step can never be reached"),
+    ("KW0201", "unknown function"),
+    ("KW0202", "unknown fact"),
+    ("KW0203", "unknown name"),
+    ("KW0204", "an expression cannot be read"),
+    ("KW0205", "wrong arguments"),
+    ("KW0206", "these types do not go together"),
+    ("KW0207", "a value that can be missing is used without a guard"),
+    ("KW0208", "not how Rhai spells it"),
+    ("KW0209", "the expression does not give what is needed here"),
+    ("KW0210", "a clause is always true or always false"),
+    ("KW0211", "an exact day count is easily missed"),
+    ("KW0212", "not available here"),
+    ("KW0213", "only a single expression is allowed here"),
+    ("KW0301", "a template cannot be read"),
+    ("KW0302", "a template names something unknown"),
+    ("KW0303", "a template prints a value that can be missing"),
+    ("KW0401", "a script cannot be read"),
+    ("KW0402", "not allowed in scripts"),
+    ("KW0501", "a test case cannot be read"),
+    ("KW0502", "no such test case"),
+    ("KW0601", "a configuration value cannot be used"),
+    ("KW0901", "not yet supported"),
+];
+
+/// A place in a file, both 1-based, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub line: u32,
+    pub column: u32,
+}
+
+impl Diagnostic {
+    /// An error that keeps the file from being used.
+    pub fn error(code: &'static str, file: &str, at: Position, message: impl Into<String>) -> Self {
+        debug_assert!(CODES.iter().any(|(known, _)| *known == code), "unlisted code {code}");
+        Diagnostic {
+            file: file.to_owned(),
+            line: at.line,
+            column: at.column,
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// Something that works but is likely not what was meant.
+    pub fn warning(code: &'static str, file: &str, at: Position, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Warning, ..Self::error(code, file, at, message) }
+    }
+
+    /// The same with advice: what to write instead.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Whether this keeps the file from being used.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// The candidate nearest to a misspelt word, if one is near enough.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    let most = if word.chars().count() <= 3 { 1 } else { 2 };
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}

@@ -1,0 +1,68 @@
+//! One account's past and present in memory: what a test case gives, and what
+//! the in-memory meaning of a fact function reads.
+//!
+//! Invariant: a fold sees only what happened strictly before the instant it is
+//! asked for, exactly as the SQL does.
+
+use std::collections::BTreeMap;
+
+use super::Value;
+use crate::clock::Instant;
+
+/// Everything the customer store and our own state know of one account.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Columns of the account by name; an absent one was not given.
+    pub account: BTreeMap<String, Value>,
+    pub traits: serde_json::Map<String, serde_json::Value>,
+    pub contacts: Vec<ContactRecord>,
+    pub events: Vec<EventRecord>,
+    pub scores: Vec<ScoreRecord>,
+    pub tickets: Vec<TicketRecord>,
+    pub enrollments: Vec<EnrollmentRecord>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ContactRecord {
+    pub id: String,
+    /// Columns by name.
+    pub columns: BTreeMap<String, Value>,
+    pub traits: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Clone, Debug)]
+pub struct EventRecord {
+    pub name: String,
+    pub at: Instant,
+    pub contact: Option<String>,
+    pub properties: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ScoreRecord {
+    /// Breaks ties between equal instants: the greater id is the later.
+    pub id: String,
+    pub name: String,
+    pub value: f64,
+    pub at: Instant,
+    /// `None` is an account-level score.
+    pub contact: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TicketRecord {
+    pub opened_at: Instant,
+    pub closed_at: Option<Instant>,
+    pub severity: Option<String>,
+}
+
+/// A way through another playbook.
+#[derive(Clone, Debug)]
+pub struct EnrollmentRecord {
+    pub playbook: String,
+    pub started_at: Instant,
+    /// `None` while it is active.
+    pub ended_at: Option<Instant>,
+    /// Whether it ended by reaching its goal.
+    pub goal: bool,
+}

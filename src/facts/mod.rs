@@ -1,0 +1,151 @@
+//! What conditions and templates see.
+//!
+//! A column of the store, a key of its `traits`, or a fact function with
+//! literal arguments is a [`Cell`]; [`Facts`] is one subject's row of typed
+//! cells, frozen at one instant, and nothing behind it sees events. `store`
+//! fetches cells with SQL, a test case folds them from a [`History`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::clock::Instant;
+
+pub mod history;
+pub mod schema;
+mod value;
+
+pub use history::History;
+pub use schema::{Column, Schema};
+pub use value::{Type, Value};
+
+/// Whose fact it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    Account,
+    Contact,
+}
+
+impl Subject {
+    /// The name authors use: `account` or `contact`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subject::Account => "account",
+            Subject::Contact => "contact",
+        }
+    }
+}
+
+/// The address of one value about one subject.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cell {
+    pub subject: Subject,
+    pub path: CellPath,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CellPath {
+    /// A column of the relation, by its own name.
+    Column(String),
+    /// One key of the `traits` column, as JSON.
+    Trait(String),
+    /// A fact function with its arguments.
+    Call { function: &'static str, args: Vec<Arg> },
+}
+
+/// An argument of a fact function: a literal, or where its window starts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Arg {
+    Text(String),
+    Int(i64),
+    /// The window begins when the enrollment started.
+    SinceEntry,
+    /// The window begins when the waiting step began.
+    SinceStep,
+}
+
+impl fmt::Display for Cell {
+    /// As an author would write it: `account.events("login", 30)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.", self.subject.name())?;
+        match &self.path {
+            CellPath::Column(name) => write!(f, "{name}"),
+            CellPath::Trait(key) => write!(f, "traits.{key}"),
+            CellPath::Call { function, args } => {
+                write!(f, "{function}(")?;
+                for (index, arg) in args.iter().enumerate() {
+                    if index > 0 {
+                        write!(f, ", ")?;
+                    }
+                    match arg {
+                        Arg::Text(text) => write!(f, "{text:?}")?,
+                        Arg::Int(number) => write!(f, "{number}")?,
+                        Arg::SinceEntry => write!(f, "since_entry")?,
+                        Arg::SinceStep => write!(f, "since_step")?,
+                    }
+                }
+                write!(f, ")")
+            }
+        }
+    }
+}
+
+/// Which cells a set of expressions reads, and where each stands in a row.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    cells: Vec<Cell>,
+    index: HashMap<Cell, usize>,
+}
+
+impl Layout {
+    /// Adds a cell once and returns its position.
+    pub fn add(&mut self, cell: Cell) -> usize {
+        if let Some(at) = self.index.get(&cell) {
+            return *at;
+        }
+        self.cells.push(cell.clone());
+        self.index.insert(cell, self.cells.len() - 1);
+        self.cells.len() - 1
+    }
+
+    /// Adds all cells of another layout.
+    pub fn merge(&mut self, other: &[Cell]) {
+        for cell in other {
+            self.add(cell.clone());
+        }
+    }
+
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The position of a cell, if it belongs to the layout.
+    pub fn position(&self, cell: &Cell) -> Option<usize> {
+        self.index.get(cell).copied()
+    }
+}
+
+/// One subject's facts at one instant.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub account: String,
+    /// Empty for accounts.
+    pub contact: String,
+    /// What `now` is in every expression.
+    pub as_of: Instant,
+    pub layout: Arc<Layout>,
+    /// One value per cell of the layout.
+    pub values: Vec<Value>,
+}
+
+impl Facts {
+    /// The value of a cell; `None` when the cell was not asked for.
+    pub fn get(&self, cell: &Cell) -> Option<&Value> {
+        self.layout.position(cell).map(|at| &self.values[at])
+    }
+
+    /// A column of the account by name; `None` when it was not asked for.
+    pub fn column(&self, name: &str) -> Option<&Value> {
+        self.get(&Cell { subject: Subject::Account, path: CellPath::Column(name.to_owned()) })
+    }
+}

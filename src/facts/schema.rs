@@ -1,0 +1,85 @@
+//! Which columns accounts and contacts have: name, type, and whether they can
+//! be missing.
+
+use super::{Subject, Type};
+
+/// One column an author can name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub ty: Type,
+    pub nullable: bool,
+}
+
+/// The columns of the customer store that conditions may read.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    pub account: Vec<Column>,
+    pub contact: Vec<Column>,
+    /// Columns of the account's CSM, for templates.
+    pub csm: Vec<Column>,
+}
+
+impl Schema {
+    /// The columns of Keepwell's own store, as its migrations create them.
+    /// `traits` is not listed: its keys are read one by one.
+    pub fn default_store() -> Schema {
+        use Type::{Float, Int, Text, Time};
+        let columns = |list: &[(&str, Type, bool)]| {
+            list.iter()
+                .map(|(name, ty, nullable)| Column { name: (*name).to_owned(), ty: *ty, nullable: *nullable })
+                .collect::<Vec<_>>()
+        };
+        Schema {
+            account: columns(&[
+                ("id", Text, false),
+                ("name", Text, false),
+                ("tier", Text, true),
+                ("status", Text, false),
+                ("stage", Text, true),
+                ("csm_id", Text, true),
+                ("mrr", Float, false),
+                ("seats", Int, true),
+                ("seats_used", Int, true),
+                ("signed_up_at", Time, false),
+                ("activated_at", Time, true),
+                ("renewal_at", Time, true),
+                ("churned_at", Time, true),
+                ("timezone", Text, true),
+                ("locale", Text, true),
+            ]),
+            contact: columns(&[
+                ("account_id", Text, false),
+                ("id", Text, false),
+                ("email", Text, true),
+                ("name", Text, false),
+                ("first_name", Text, true),
+                ("role", Text, true),
+                ("timezone", Text, true),
+                ("locale", Text, true),
+                ("created_at", Time, false),
+                ("left_at", Time, true),
+            ]),
+            csm: columns(&[
+                ("id", Text, false),
+                ("name", Text, false),
+                ("email", Text, false),
+                ("manager_id", Text, true),
+                ("timezone", Text, true),
+            ]),
+        }
+    }
+
+    /// The columns of a subject.
+    pub fn columns(&self, subject: Subject) -> &[Column] {
+        match subject {
+            Subject::Account => &self.account,
+            Subject::Contact => &self.contact,
+        }
+    }
+
+    /// A column by its exact name.
+    pub fn column(&self, subject: Subject, name: &str) -> Option<&Column> {
+        self.columns(subject).iter().find(|column| column.name == name)
+    }
+}

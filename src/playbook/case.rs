@@ -1,0 +1,78 @@
+//! The test cases written inside a playbook, as data.
+//!
+//! Fixture columns stay YAML nodes: what columns exist is the store's schema,
+//! which this folder does not know.
+
+use chrono::{DateTime, FixedOffset};
+
+use super::yaml::Node;
+use crate::diagnostic::Position;
+
+/// One case after `like:` has been followed: a world, what happens in it, and
+/// everything that must come out.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub name: String,
+    pub place: Position,
+    /// The frozen clock at the first run; itself a slot.
+    pub at: DateTime<FixedOffset>,
+    pub fixtures: Fixtures,
+    /// Changes in force just before `at` plus their offset, in order of it.
+    pub then: Vec<Change>,
+    /// Complete and in order up to its last entry.
+    pub expect: Vec<Expectation>,
+}
+
+/// The world of a case; every part is as the author wrote it.
+#[derive(Clone, Debug, Default)]
+pub struct Fixtures {
+    /// Column name to value (a value may be a time relative to `at`).
+    pub account: Vec<(String, Node)>,
+    /// `None`: one reachable contact for each role the playbook mails.
+    pub contacts: Option<Vec<Vec<(String, Node)>>>,
+    /// `None`: a CSM with a manager.
+    pub csm: Option<Vec<(String, Node)>>,
+    /// Event name to `[-1d, -3d]` or `12 over 30d`.
+    pub events: Vec<(String, Node)>,
+    pub scores: Vec<Vec<(String, Node)>>,
+    pub tickets: Vec<Vec<(String, Node)>>,
+    /// Ids of other playbooks with an active enrollment.
+    pub in_playbook: Vec<String>,
+}
+
+/// What changes in the world while the case plays.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Seconds after `at`.
+    pub after: i64,
+    pub fixtures: Fixtures,
+    /// Ids of task steps a person completes.
+    pub done: Vec<String>,
+    /// Task step id to the outcome chosen; completes the task too.
+    pub outcomes: Vec<(String, String)>,
+}
+
+/// One thing that must happen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    pub place: Position,
+    /// The exact offset from `at`, in seconds.
+    pub after: i64,
+    pub kind: ExpectedKind,
+    /// Email: a role or an address. Task: `csm`, `manager`, an address. Notice: its channel.
+    pub to: Option<String>,
+    /// The exact subject of a mail.
+    pub subject: Option<String>,
+    /// Text that must stand in the subject, body, title or text.
+    pub contains: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExpectedKind {
+    /// The id of the step.
+    Email(String),
+    Task(String),
+    Notify(String),
+    /// `completed`, `goal`, `exited`, `blocked` or the reason of an `end` step.
+    Ended(String),
+}

@@ -1,0 +1,221 @@
+//! From files to playbooks: what authors write, parsed once into types that
+//! cannot be wrong in form.
+//!
+//! `source` reads the files, `yaml` turns text into nodes that know their
+//! place, `parse` reads the keys of a playbook, `schedule` answers when it is
+//! due, `case` holds the test cases inside it. Expressions and templates stay
+//! text here ([`Source`]); `rule` and `action` give them meaning. Nothing in
+//! this folder knows SQL, Rhai or the clock.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use crate::diagnostic::{Diagnostic, Position};
+
+pub mod case;
+pub mod duration;
+pub mod yaml;
+
+pub use duration::Duration;
+
+/// A playbook as its author wrote it, checked in form.
+#[derive(Clone, Debug)]
+pub struct Playbook {
+    /// Stable id, `[a-z0-9-]`, never derived from the file's name.
+    pub id: String,
+    /// The file it came from, as it was named when it was read.
+    pub file: Arc<str>,
+    /// The whole text of the file.
+    pub text: Arc<str>,
+    /// Where the `playbook:` key stands.
+    pub place: Position,
+    pub about: Option<String>,
+    /// Who hears of holds and failures; the configuration's default when absent.
+    pub alerts_to: Option<String>,
+    pub mode: Mode,
+    pub subject: SubjectKind,
+    /// Account statuses it is for.
+    pub statuses: Vec<String>,
+    /// Lifecycle stages it suits; `None` is every stage.
+    pub stages: Option<Vec<String>>,
+    pub schedule: Source,
+    /// The zone of its schedule, waits and dates; the configuration's when absent.
+    pub timezone: Option<Tz>,
+    /// The trigger.
+    pub when: Source,
+    pub reentry: Reentry,
+    /// 0..=100, higher wins a shared budget.
+    pub mail_priority: u8,
+    pub goal: Option<Source>,
+    /// How long after the end a goal still counts.
+    pub goal_window: Duration,
+    pub exit: Option<Source>,
+    pub suppress: Option<Source>,
+    pub guardrails: Guardrails,
+    pub steps: Vec<Step>,
+    pub tests: Vec<case::Case>,
+}
+
+/// Whether a playbook acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It acts.
+    Live,
+    /// It decides and records, and nothing leaves.
+    Shadow,
+}
+
+/// What a playbook enrolls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectKind {
+    Account,
+    Contact,
+}
+
+/// When a subject may be enrolled again.
+#[derive(Clone, Debug)]
+pub enum Reentry {
+    /// One enrollment per subject, ever.
+    Never,
+    /// One per distinct value of `once_per`, and at least `gap` after the
+    /// previous one started; at least one of the two is given.
+    Again { once_per: Option<Source>, gap: Option<Duration> },
+}
+
+/// What stops a run before it touches too many. `None` means that the
+/// configuration's default applies.
+#[derive(Clone, Debug, Default)]
+pub struct Guardrails {
+    pub hold_above: Option<HoldAbove>,
+}
+
+/// The number of enrollments above which a run waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HoldAbove {
+    Off,
+    /// Whichever is larger: `count`, or `share` (0..=1) of the subjects whose
+    /// account has one of the playbook's statuses.
+    Above { count: u64, share: f64 },
+}
+
+impl Default for HoldAbove {
+    fn default() -> Self {
+        HoldAbove::Above { count: 25, share: 0.02 }
+    }
+}
+
+/// One step, its own fields still unread: `action` reads those by kind.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its own id, or `kind-N` by position among its kind in text order.
+    pub id: String,
+    /// `email`, `wait`, `branch`, …: the step's one key.
+    pub kind: String,
+    /// Where that key stands.
+    pub place: Position,
+    /// `if:`; false skips the step.
+    pub condition: Option<Source>,
+    pub body: StepBody,
+}
+
+/// The inside of a step.
+#[derive(Clone, Debug)]
+pub enum StepBody {
+    /// The first arm whose condition holds is taken; an arm without one is `else`.
+    Branch(Vec<Arm>),
+    Wait(Wait),
+    /// Ends the enrollment with this reason.
+    End(String),
+    /// Anything an `action` kind reads. `id` and `if` are already taken out.
+    Action(yaml::Node),
+}
+
+/// One way through a branch.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// `None` is `else`.
+    pub condition: Option<Source>,
+    pub steps: Vec<Step>,
+}
+
+/// What a wait step waits for.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    pub on: WaitOn,
+    /// The local time of day it goes on to, with `For` and `Date`.
+    pub at: Option<chrono::NaiveTime>,
+}
+
+#[derive(Clone, Debug)]
+pub enum WaitOn {
+    For(Duration),
+    /// A time expression, read again at every look.
+    Date(Source),
+    Until { condition: Source, at_most: Duration, on_met: Goto, on_timeout: Goto },
+}
+
+/// Where an ended `until` goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goto {
+    Next,
+    End,
+    /// The id of a later step.
+    Step(String),
+}
+
+/// A piece of Rhai or template text that knows its place in the file.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub text: Arc<str>,
+    pub origin: Origin,
+}
+
+/// How positions inside a scalar map to positions in its file.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub file: Arc<str>,
+    /// Where the value starts.
+    pub start: Position,
+    pub layout: Layout,
+}
+
+/// How a scalar is laid out in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// On one line, without escapes; inner columns add to the start's.
+    Inline,
+    /// A literal block: the line of its first content line, its indentation
+    /// in characters, and how many newlines the value starts with.
+    Block { first_line: u32, indent: u32, lead: u32 },
+    /// Folded, quoted with escapes or over several lines: only the start is known.
+    Opaque,
+}
+
+impl Origin {
+    /// The place in the file of a 1-based inner position.
+    pub fn at(&self, line: u32, column: u32) -> Position {
+        match self.layout {
+            Layout::Inline if line == 1 => {
+                Position { line: self.start.line, column: self.start.column + column.max(1) - 1 }
+            }
+            Layout::Block { first_line, indent, lead } => Position {
+                line: (first_line + line).saturating_sub(1 + lead),
+                column: indent + column.max(1),
+            },
+            Layout::Inline | Layout::Opaque => self.start,
+        }
+    }
+}
+
+impl Source {
+    /// An error inside this text.
+    pub fn error(&self, code: &'static str, line: u32, column: u32, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(code, &self.origin.file, self.origin.at(line, column), message)
+    }
+
+    /// A warning inside this text.
+    pub fn warning(&self, code: &'static str, line: u32, column: u32, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::warning(code, &self.origin.file, self.origin.at(line, column), message)
+    }
+}
