@@ -12,10 +12,15 @@ use std::sync::Arc;
 use crate::clock::Instant;
 
 pub mod history;
+pub mod people;
+pub mod progress;
 pub mod schema;
+pub mod time;
 mod value;
 
 pub use history::History;
+pub use people::{Contact, Csm};
+pub use progress::Progress;
 pub use schema::{Column, Schema};
 pub use value::{Type, Value};
 
@@ -50,7 +55,10 @@ pub enum CellPath {
     /// One key of the `traits` column, as JSON.
     Trait(String),
     /// A fact function with its arguments.
-    Call { function: &'static str, args: Vec<Arg> },
+    Call {
+        function: &'static str,
+        args: Vec<Arg>,
+    },
 }
 
 /// An argument of a fact function: a literal, or where its window starts.
@@ -146,6 +154,9 @@ impl Facts {
 
     /// A column of the account by name; `None` when it was not asked for.
     pub fn column(&self, name: &str) -> Option<&Value> {
-        self.get(&Cell { subject: Subject::Account, path: CellPath::Column(name.to_owned()) })
+        self.get(&Cell {
+            subject: Subject::Account,
+            path: CellPath::Column(name.to_owned()),
+        })
     }
 }

@@ -80,7 +80,10 @@ pub enum Reentry {
     Never,
     /// One per distinct value of `once_per`, and at least `gap` after the
     /// previous one started; at least one of the two is given.
-    Again { once_per: Option<Source>, gap: Option<Duration> },
+    Again {
+        once_per: Option<Source>,
+        gap: Option<Duration>,
+    },
 }
 
 /// What stops a run before it touches too many. `None` means that the
@@ -96,12 +99,18 @@ pub enum HoldAbove {
     Off,
     /// Whichever is larger: `count`, or `share` (0..=1) of the subjects whose
     /// account has one of the playbook's statuses.
-    Above { count: u64, share: f64 },
+    Above {
+        count: u64,
+        share: f64,
+    },
 }
 
 impl Default for HoldAbove {
     fn default() -> Self {
-        HoldAbove::Above { count: 25, share: 0.02 }
+        HoldAbove::Above {
+            count: 25,
+            share: 0.02,
+        }
     }
 }
 
@@ -152,7 +161,12 @@ pub enum WaitOn {
     For(Duration),
     /// A time expression, read again at every look.
     Date(Source),
-    Until { condition: Source, at_most: Duration, on_met: Goto, on_timeout: Goto },
+    Until {
+        condition: Source,
+        at_most: Duration,
+        on_met: Goto,
+        on_timeout: Goto,
+    },
 }
 
 /// Where an ended `until` goes on.
@@ -187,7 +201,11 @@ pub enum Layout {
     Inline,
     /// A literal block: the line of its first content line, its indentation
     /// in characters, and how many newlines the value starts with.
-    Block { first_line: u32, indent: u32, lead: u32 },
+    Block {
+        first_line: u32,
+        indent: u32,
+        lead: u32,
+    },
     /// Folded, quoted with escapes or over several lines: only the start is known.
     Opaque,
 }
@@ -196,10 +214,15 @@ impl Origin {
     /// The place in the file of a 1-based inner position.
     pub fn at(&self, line: u32, column: u32) -> Position {
         match self.layout {
-            Layout::Inline if line == 1 => {
-                Position { line: self.start.line, column: self.start.column + column.max(1) - 1 }
-            }
-            Layout::Block { first_line, indent, lead } => Position {
+            Layout::Inline if line == 1 => Position {
+                line: self.start.line,
+                column: self.start.column + column.max(1) - 1,
+            },
+            Layout::Block {
+                first_line,
+                indent,
+                lead,
+            } => Position {
                 line: (first_line + line).saturating_sub(1 + lead),
                 column: indent + column.max(1),
             },
@@ -210,12 +233,34 @@ impl Origin {
 
 impl Source {
     /// An error inside this text.
-    pub fn error(&self, code: &'static str, line: u32, column: u32, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(code, &self.origin.file, self.origin.at(line, column), message)
+    pub fn error(
+        &self,
+        code: &'static str,
+        line: u32,
+        column: u32,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::error(
+            code,
+            &self.origin.file,
+            self.origin.at(line, column),
+            message,
+        )
     }
 
     /// A warning inside this text.
-    pub fn warning(&self, code: &'static str, line: u32, column: u32, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::warning(code, &self.origin.file, self.origin.at(line, column), message)
+    pub fn warning(
+        &self,
+        code: &'static str,
+        line: u32,
+        column: u32,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::warning(
+            code,
+            &self.origin.file,
+            self.origin.at(line, column),
+            message,
+        )
     }
 }
