@@ -7,3 +7,5 @@ pub mod random;
 
 pub mod facts;
 pub mod playbook;
+pub mod rule;
+pub mod store;

@@ -30,6 +30,24 @@ pub struct ContactRecord {
     pub traits: serde_json::Map<String, serde_json::Value>,
 }
 
+impl ContactRecord {
+    /// A text column by name; `None` when it is missing.
+    pub fn text(&self, column: &str) -> Option<&str> {
+        match self.columns.get(column) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A time column by name; `None` when it is missing.
+    pub fn time(&self, column: &str) -> Option<Instant> {
+        match self.columns.get(column) {
+            Some(Value::Time(at)) => Some(*at),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct EventRecord {
     pub name: String,

@@ -1,0 +1,67 @@
+//! `active_contacts(days)`, `active_contacts(name, days)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+use std::collections::BTreeSet;
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "active_contacts"
+    }
+
+    fn summary(&self) -> &'static str {
+        "How many distinct contacts had an event, of that name if one is given, in the last days."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const {
+            &[
+                Param::optional("name", ParamKind::Text),
+                Param::required("days", ParamKind::Days),
+            ]
+        }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::always(Type::Int)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, args: &[Arg]) -> &'static str {
+        if args.len() == 1 {
+            "(select count(distinct e.contact_id) from {events} e \
+          where e.account_id = {account} \
+          and e.at >= {since} and e.at < {as_of})"
+        } else {
+            "(select count(distinct e.contact_id) from {events} e \
+          where e.account_id = {account} and e.name = {name} \
+          and e.at >= {since} and e.at < {as_of})"
+        }
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        let contacts: BTreeSet<&str> = call
+            .events(history)
+            .filter_map(|event| event.contact.as_deref())
+            .collect();
+        Value::Int(contacts.len() as i64)
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[
+            Example {
+                expression: r#"account.active_contacts(30) <= 1"#,
+                meaning: "At most one person did anything in the last 30 days.",
+            },
+            Example {
+                expression: r#"account.active_contacts("login", 30) == 0"#,
+                meaning: "No known contact logged in during the last 30 days.",
+            },
+        ]
+    }
+}

@@ -1,0 +1,55 @@
+//! `active_days(name, days)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+use std::collections::BTreeSet;
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "active_days"
+    }
+
+    fn summary(&self) -> &'static str {
+        "On how many distinct UTC days of the window an event of that name happened."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const {
+            &[
+                Param::required("name", ParamKind::Text),
+                Param::required("days", ParamKind::Days),
+            ]
+        }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::always(Type::Int)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select count(distinct (e.at at time zone 'UTC')::date) from {events} e \
+          where e.account_id = {account} and e.name = {name} \
+          and e.at >= {since} and e.at < {as_of})"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        let days: BTreeSet<_> = call
+            .events(history)
+            .map(|event| event.at.date_naive())
+            .collect();
+        Value::Int(days.len() as i64)
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"account.active_days("login", 28) < 4"#,
+            meaning: "Logins on fewer than four days in four weeks.",
+        }]
+    }
+}

@@ -1,0 +1,49 @@
+//! `days_since_event(name)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::time::days_since;
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "days_since_event"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Whole days since the last event of that name; none if it never happened."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const { &[Param::required("name", ParamKind::Text)] }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::maybe(Type::Int)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select floor(extract(epoch from {as_of} - max(e.at)) / 86400) \
+          from {events} e \
+          where e.account_id = {account} and e.name = {name} and e.at < {as_of})"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        match call.events(history).map(|event| event.at).max() {
+            Some(at) => Value::Int(days_since(call.as_of, at)),
+            None => Value::Null,
+        }
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"(account.days_since_event("login") ?? 9999) >= 14"#,
+            meaning: "Nobody has logged in for two weeks, or ever.",
+        }]
+    }
+}

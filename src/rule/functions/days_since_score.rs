@@ -1,0 +1,49 @@
+//! `days_since_score(name)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::time::days_since;
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "days_since_score"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Whole days since the score that `score(name)` gives was made; none without one."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const { &[Param::required("name", ParamKind::Text)] }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::maybe(Type::Int)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select floor(extract(epoch from {as_of} - s.at) / 86400) from {scores} s \
+          where s.account_id = {account} and s.name = {name} and s.at < {as_of} \
+          order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1)"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        match call.score(history, call.as_of) {
+            Some(score) => Value::Int(days_since(call.as_of, score.at)),
+            None => Value::Null,
+        }
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"(account.days_since_score("nps") ?? 9999) > 180"#,
+            meaning: "No NPS answer for half a year, or ever.",
+        }]
+    }
+}

@@ -1,0 +1,47 @@
+//! `event_at(name)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "event_at"
+    }
+
+    fn summary(&self) -> &'static str {
+        "When the last event of that name happened; none if never."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const { &[Param::required("name", ParamKind::Text)] }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::maybe(Type::Time)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select max(e.at) from {events} e \
+          where e.account_id = {account} and e.name = {name} and e.at < {as_of})"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        match call.events(history).map(|event| event.at).max() {
+            Some(at) => Value::Time(at),
+            None => Value::Null,
+        }
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"account.event_at("kickoff") != none"#,
+            meaning: "There has been a kickoff.",
+        }]
+    }
+}

@@ -1,0 +1,70 @@
+//! `event_change(name, days)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::clock::Instant;
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "event_change"
+    }
+
+    fn summary(&self) -> &'static str {
+        "By how many percent the number of events changed against the equally long window before; none when that one was empty."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const {
+            &[
+                Param::required("name", ParamKind::Text),
+                Param::required("days", ParamKind::Days),
+            ]
+        }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::maybe(Type::Float)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select (count(*) filter (where e.at >= {since}) - count(*) filter (where e.at < {since}))::float8 \
+          * 100 / nullif(count(*) filter (where e.at < {since}), 0) \
+          from {events} e \
+          where e.account_id = {account} and e.name = {name} \
+          and e.at >= {before} and e.at < {as_of})"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        let (Some(since), Some(before)) = (call.since, call.before) else {
+            return Value::Null;
+        };
+        let count = |from: Instant, to: Instant| {
+            history
+                .events
+                .iter()
+                .filter(|event| Some(&*event.name) == call.text("name"))
+                .filter(|event| from <= event.at && event.at < to)
+                .count() as i64
+        };
+        match count(before, since) {
+            0 => Value::Null,
+            earlier => {
+                let change = count(since, call.as_of) - earlier;
+                Value::Float(change as f64 * 100.0 / earlier as f64)
+            }
+        }
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"(account.event_change("login", 30) ?? 0) <= -50"#,
+            meaning: "Logins halved, or worse, against the 30 days before.",
+        }]
+    }
+}

@@ -1,0 +1,50 @@
+//! `events(name, days)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    fn summary(&self) -> &'static str {
+        "How many events of that name happened in the last days."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const {
+            &[
+                Param::required("name", ParamKind::Text),
+                Param::required("days", ParamKind::Days),
+            ]
+        }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::always(Type::Int)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select count(*) from {events} e \
+          where e.account_id = {account} and e.name = {name} \
+          and e.at >= {since} and e.at < {as_of})"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        Value::Int(call.events(history).count() as i64)
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"account.events("login", 30) < 3"#,
+            meaning: "Fewer than three logins in the last 30 days.",
+        }]
+    }
+}

@@ -1,0 +1,49 @@
+//! `in_playbook(id)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "in_playbook"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Whether the account, or any of its contacts, is in that playbook."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const { &[Param::required("id", ParamKind::PlaybookId)] }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::always(Type::Bool)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Own
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(exists (select from {enrollments} n \
+          where n.account_id = {account} and n.playbook = {id} \
+          and not n.shadow and n.state not in ('held', 'ghost') \
+          and n.started_at < {as_of} and (n.ended_at is null or n.ended_at >= {as_of})))"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        Value::Bool(
+            call.enrollments(history)
+                .any(|enrollment| enrollment.ended_at.is_none_or(|ended| ended >= call.as_of)),
+        )
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"!account.in_playbook("open-escalation")"#,
+            meaning: "No escalation is going on.",
+        }]
+    }
+}

@@ -1,0 +1,257 @@
+//! Fact functions: what a condition can ask of an account's past, such as
+//! `account.events("login", 30)`.
+//!
+//! One file each, holding its name, parameters and type, its meaning as a SQL
+//! expression and the same meaning in memory. The list below is the only other
+//! place that knows it. A test runs both meanings over the same histories.
+//!
+//! All of them see what happened strictly before `as_of`; a window of days
+//! starts exactly that many times 24 hours before and includes its start.
+
+use crate::facts::{Arg, Cell, History, Type, Value};
+
+mod fold;
+mod window;
+
+pub use fold::{FoldError, fold_facts};
+pub use window::{Window, before, days_back};
+
+/// Declares the files of this folder that hold a function, and lists them.
+macro_rules! functions {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// Every fact function, in the order of the reference.
+        pub const FUNCTIONS: &[&dyn Function] = &[$(&$name::Fact),*];
+    };
+}
+
+functions! {
+    events,
+    event_change,
+    event_sum,
+    days_since_event,
+    event_at,
+    active_days,
+    active_contacts,
+    score,
+    score_change,
+    days_since_score,
+    score_at,
+    open_tickets,
+    tickets,
+    in_playbook,
+    reached_goal,
+    days_since_playbook,
+    contacts,
+    left,
+}
+
+/// A fact function.
+pub trait Function: Sync {
+    /// What authors call it.
+    fn name(&self) -> &'static str;
+
+    /// One sentence for authors.
+    fn summary(&self) -> &'static str;
+
+    fn params(&self) -> &'static [Param];
+
+    /// The type of its value, and whether it can be missing.
+    fn gives(&self, args: &[Arg]) -> Gives;
+
+    /// Whose tables it reads.
+    fn source(&self) -> FactSource;
+
+    /// One SQL expression with one value for one account, in parentheses.
+    ///
+    /// Named parameters stand in braces: `{account}` is the account's id,
+    /// `{as_of}` now, `{since}` and `{before}` the start of the window and of
+    /// the equally long one before it; a text parameter goes by its own name;
+    /// `{events}`, `{scores}`, `{tickets}`, `{contacts}` and `{enrollments}`
+    /// are relations. Each table is bound to the account, and nothing in the
+    /// text can raise an error whatever the data.
+    fn sql(&self, args: &[Arg]) -> &'static str;
+
+    /// The same meaning in memory.
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value;
+
+    /// Shown to authors, and tested.
+    fn examples(&self) -> &'static [Example];
+}
+
+/// One parameter of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Param {
+    pub name: &'static str,
+    pub kind: ParamKind,
+    /// Whether it may be left out; all optional ones are, or none.
+    pub optional: bool,
+}
+
+/// What a parameter accepts; always a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamKind {
+    Text,
+    /// A whole number of days from 1, or `since_entry` or `since_step`.
+    Days,
+    /// The id of another playbook.
+    PlaybookId,
+    /// The name of a column.
+    ColumnName,
+}
+
+/// What a call yields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gives {
+    pub ty: Type,
+    pub nullable: bool,
+}
+
+/// Where a function's facts come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactSource {
+    /// The customer store.
+    Customers,
+    /// Keepwell's own state.
+    Own,
+}
+
+/// An expression and what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Example {
+    pub expression: &'static str,
+    pub meaning: &'static str,
+}
+
+/// A cell that no column or function answers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no fact {0}")]
+pub struct UnknownCell(pub Cell);
+
+/// The function of that exact name.
+pub fn find(name: &str) -> Option<&'static dyn Function> {
+    FUNCTIONS
+        .iter()
+        .copied()
+        .find(|function| function.name() == name)
+}
+
+/// Matches arguments with parameters: all of them, or all that are not
+/// optional. `None` when their number or kind does not fit.
+pub fn pair<'a>(
+    function: &dyn Function,
+    args: &'a [Arg],
+) -> Option<Vec<(&'static Param, &'a Arg)>> {
+    let params = function.params();
+    let complete = args.len() == params.len();
+    let params: Vec<_> = params
+        .iter()
+        .filter(|param| complete || !param.optional)
+        .collect();
+    if params.len() != args.len() {
+        return None;
+    }
+    params
+        .into_iter()
+        .zip(args)
+        .map(|(param, arg)| param.kind.accepts(arg).then_some((param, arg)))
+        .collect()
+}
+
+impl Param {
+    /// A parameter that must be given.
+    pub const fn required(name: &'static str, kind: ParamKind) -> Param {
+        Param {
+            name,
+            kind,
+            optional: false,
+        }
+    }
+
+    /// A parameter that may be left out.
+    pub const fn optional(name: &'static str, kind: ParamKind) -> Param {
+        Param {
+            name,
+            kind,
+            optional: true,
+        }
+    }
+}
+
+impl ParamKind {
+    /// Whether the literal fits.
+    pub fn accepts(self, arg: &Arg) -> bool {
+        match (self, arg) {
+            (ParamKind::Days, Arg::Int(days)) => *days >= 1,
+            (ParamKind::Days, Arg::SinceEntry | Arg::SinceStep) => true,
+            (ParamKind::Text | ParamKind::PlaybookId | ParamKind::ColumnName, Arg::Text(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Gives {
+    /// Always a value.
+    pub const fn always(ty: Type) -> Gives {
+        Gives {
+            ty,
+            nullable: false,
+        }
+    }
+
+    /// A value or `none`.
+    pub const fn maybe(ty: Type) -> Gives {
+        Gives { ty, nullable: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for function in FUNCTIONS {
+            let found = find(function.name()).expect("it is listed");
+            assert_eq!(found.summary(), function.summary());
+            assert!(!function.examples().is_empty(), "{}", function.name());
+            for example in function.examples() {
+                let call = format!("account.{}(", function.name());
+                assert!(example.expression.contains(&call), "{example:?}");
+            }
+        }
+        let mut names: Vec<_> = FUNCTIONS.iter().map(|function| function.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FUNCTIONS.len());
+        assert!(find("event").is_none());
+    }
+
+    #[test]
+    fn arguments_are_matched_with_parameters() {
+        let text = |word: &str| Arg::Text(word.to_owned());
+        let pairs = |name: &str, args: &[Arg]| {
+            pair(find(name).expect("it is listed"), args).map(|pairs| {
+                pairs
+                    .iter()
+                    .map(|(param, _)| param.name)
+                    .collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(
+            pairs("active_contacts", &[Arg::Int(30)]),
+            Some(vec!["days"])
+        );
+        assert_eq!(
+            pairs("active_contacts", &[text("login"), Arg::SinceEntry]),
+            Some(vec!["name", "days"])
+        );
+        assert_eq!(pairs("score_change", &[text("nps")]), Some(vec!["name"]));
+        assert_eq!(pairs("open_tickets", &[]), Some(vec![]));
+        assert_eq!(pairs("events", &[text("login")]), None);
+        assert_eq!(pairs("events", &[text("login"), Arg::Int(0)]), None);
+        assert_eq!(pairs("events", &[Arg::Int(1), text("login")]), None);
+        assert_eq!(pairs("score", &[Arg::SinceEntry]), None);
+    }
+}

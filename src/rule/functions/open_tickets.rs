@@ -1,0 +1,64 @@
+//! `open_tickets()`, `open_tickets(severity)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "open_tickets"
+    }
+
+    fn summary(&self) -> &'static str {
+        "How many tickets are open, of that severity if one is given."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const { &[Param::optional("severity", ParamKind::Text)] }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::always(Type::Int)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, args: &[Arg]) -> &'static str {
+        if args.is_empty() {
+            "(select count(*) from {tickets} t \
+          where t.account_id = {account} \
+          and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of}))"
+        } else {
+            "(select count(*) from {tickets} t \
+          where t.account_id = {account} and t.severity = {severity} \
+          and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of}))"
+        }
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        let open = history.tickets.iter().filter(|ticket| {
+            ticket.opened_at < call.as_of
+                && ticket.closed_at.is_none_or(|closed| closed >= call.as_of)
+                && call
+                    .text("severity")
+                    .is_none_or(|severity| ticket.severity.as_deref() == Some(severity))
+        });
+        Value::Int(open.count() as i64)
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[
+            Example {
+                expression: r#"account.open_tickets() >= 5"#,
+                meaning: "Five tickets or more are open.",
+            },
+            Example {
+                expression: r#"account.open_tickets("urgent") > 0"#,
+                meaning: "An urgent ticket is open.",
+            },
+        ]
+    }
+}

@@ -1,0 +1,69 @@
+//! `reached_goal(id)`, `reached_goal(id, days)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "reached_goal"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Whether the account has reached the goal of that playbook, within the last days if they are given."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const {
+            &[
+                Param::required("id", ParamKind::PlaybookId),
+                Param::optional("days", ParamKind::Days),
+            ]
+        }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::always(Type::Bool)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Own
+    }
+
+    fn sql(&self, args: &[Arg]) -> &'static str {
+        if args.len() == 1 {
+            "(exists (select from {enrollments} n \
+          where n.account_id = {account} and n.playbook = {id} \
+          and not n.shadow and n.state = 'goal' \
+          and n.ended_at < {as_of}))"
+        } else {
+            "(exists (select from {enrollments} n \
+          where n.account_id = {account} and n.playbook = {id} \
+          and not n.shadow and n.state = 'goal' \
+          and n.ended_at >= {since} and n.ended_at < {as_of}))"
+        }
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        Value::Bool(call.enrollments(history).any(|enrollment| {
+            enrollment.goal
+                && enrollment
+                    .ended_at
+                    .is_some_and(|ended| call.contains(ended))
+        }))
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[
+            Example {
+                expression: r#"account.reached_goal("activation-rescue")"#,
+                meaning: "The activation playbook once did its work here.",
+            },
+            Example {
+                expression: r#"account.reached_goal("nps-recovery", 90)"#,
+                meaning: "The NPS playbook reached its goal in the last 90 days.",
+            },
+        ]
+    }
+}

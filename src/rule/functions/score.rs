@@ -1,0 +1,48 @@
+//! `score(name)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "score"
+    }
+
+    fn summary(&self) -> &'static str {
+        "The latest score of that name: the account's own, else the latest of any contact; none without one."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const { &[Param::required("name", ParamKind::Text)] }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::maybe(Type::Float)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select s.value from {scores} s \
+          where s.account_id = {account} and s.name = {name} and s.at < {as_of} \
+          order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1)"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        match call.score(history, call.as_of) {
+            Some(score) => Value::Float(score.value),
+            None => Value::Null,
+        }
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"account.score("nps") != none && account.score("nps") < 7"#,
+            meaning: "The latest NPS answer is below 7.",
+        }]
+    }
+}

@@ -1,0 +1,48 @@
+//! `score_at(name)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "score_at"
+    }
+
+    fn summary(&self) -> &'static str {
+        "When the score that `score(name)` gives was made; none without one."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const { &[Param::required("name", ParamKind::Text)] }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::maybe(Type::Time)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select s.at from {scores} s \
+          where s.account_id = {account} and s.name = {name} and s.at < {as_of} \
+          order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1)"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        match call.score(history, call.as_of) {
+            Some(score) => Value::Time(score.at),
+            None => Value::Null,
+        }
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"account.score_at("nps") == none"#,
+            meaning: "Nobody has answered the NPS survey yet.",
+        }]
+    }
+}

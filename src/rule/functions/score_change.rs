@@ -1,0 +1,81 @@
+//! `score_change(name)`, `score_change(name, days)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "score_change"
+    }
+
+    fn summary(&self) -> &'static str {
+        "The latest score minus the previous one of the same contact (or of the account), or minus the score as of that many days ago; none without both."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const {
+            &[
+                Param::required("name", ParamKind::Text),
+                Param::optional("days", ParamKind::Days),
+            ]
+        }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::maybe(Type::Float)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, args: &[Arg]) -> &'static str {
+        if args.len() == 1 {
+            "(select c.change \
+          from (select s.contact_id, s.at, s.id, s.value \
+          - lag(s.value) over (partition by s.contact_id order by s.at, s.id collate \"C\") as change \
+          from {scores} s \
+          where s.account_id = {account} and s.name = {name} and s.at < {as_of}) c \
+          order by (c.contact_id is null) desc, c.at desc, c.id collate \"C\" desc limit 1)"
+        } else {
+            "((select s.value from {scores} s \
+          where s.account_id = {account} and s.name = {name} and s.at < {as_of} \
+          order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1) \
+          - (select s.value from {scores} s \
+          where s.account_id = {account} and s.name = {name} and s.at < {since} \
+          order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1))"
+        }
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        let latest = call.score(history, call.as_of);
+        let earlier = match (call.since, latest) {
+            (Some(since), _) => call.score(history, since),
+            (None, Some(latest)) => call
+                .scores(history, call.as_of)
+                .filter(|score| score.contact == latest.contact)
+                .filter(|score| (score.at, &score.id) < (latest.at, &latest.id))
+                .max_by_key(|score| (score.at, &score.id)),
+            (None, None) => None,
+        };
+        match (latest, earlier) {
+            (Some(latest), Some(earlier)) => Value::Float(latest.value - earlier.value),
+            _ => Value::Null,
+        }
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[
+            Example {
+                expression: r#"(account.score_change("nps") ?? 0) <= -3"#,
+                meaning: "The last answer is at least 3 below the one before by the same person.",
+            },
+            Example {
+                expression: r#"(account.score_change("health", 30) ?? 0) < -20"#,
+                meaning: "Health fell by more than 20 within 30 days.",
+            },
+        ]
+    }
+}

@@ -1,0 +1,49 @@
+//! `tickets(days)`
+
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "tickets"
+    }
+
+    fn summary(&self) -> &'static str {
+        "How many tickets were opened in the last days."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        const { &[Param::required("days", ParamKind::Days)] }
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::always(Type::Int)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Customers
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select count(*) from {tickets} t \
+          where t.account_id = {account} \
+          and t.opened_at >= {since} and t.opened_at < {as_of})"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        let opened = history
+            .tickets
+            .iter()
+            .filter(|ticket| call.contains(ticket.opened_at));
+        Value::Int(opened.count() as i64)
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example {
+            expression: r#"account.tickets(30) > 10"#,
+            meaning: "More than ten tickets in the last 30 days.",
+        }]
+    }
+}

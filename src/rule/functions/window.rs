@@ -1,0 +1,156 @@
+//! What one call looks at: its instant, its window and its text arguments.
+
+use chrono::{DateTime, Duration};
+
+use super::{Function, pair};
+use crate::clock::Instant;
+use crate::facts::Arg;
+use crate::facts::history::{EnrollmentRecord, EventRecord, History, ScoreRecord};
+
+/// The view of one call on a history.
+#[derive(Clone, Debug)]
+pub struct Window<'a> {
+    /// Now; nothing at or after it has happened yet.
+    pub as_of: Instant,
+    /// Where the window starts, itself included; only with a `days` parameter.
+    pub since: Option<Instant>,
+    /// Where the equally long window before that one starts.
+    pub before: Option<Instant>,
+    texts: Vec<(&'static str, &'a str)>,
+}
+
+/// The instant that many times 24 hours earlier. It goes no further back than
+/// year 1, which is before any fact.
+pub fn days_back(as_of: Instant, days: i64) -> Instant {
+    Duration::try_days(days)
+        .and_then(|span| as_of.checked_sub_signed(span))
+        .map_or(earliest(), |start| start.max(earliest()))
+}
+
+/// The start of the window that ends at `since` and is as long as the one from
+/// there to `as_of`.
+pub fn before(as_of: Instant, since: Instant) -> Instant {
+    since
+        .checked_sub_signed(as_of - since)
+        .map_or(earliest(), |start| start.max(earliest()))
+}
+
+fn earliest() -> Instant {
+    const DAYS_FROM_YEAR_1_TO_1970: i64 = 719_162;
+    DateTime::UNIX_EPOCH - Duration::days(DAYS_FROM_YEAR_1_TO_1970)
+}
+
+impl<'a> Window<'a> {
+    /// The window of a call; `None` when the arguments do not fit the function.
+    ///
+    /// Where `since_entry` or `since_step` is asked for but not known, or not
+    /// before `as_of`, the window is empty.
+    pub fn new(
+        function: &dyn Function,
+        args: &'a [Arg],
+        as_of: Instant,
+        since_entry: Option<Instant>,
+        since_step: Option<Instant>,
+    ) -> Option<Window<'a>> {
+        let mut window = Window {
+            as_of,
+            since: None,
+            before: None,
+            texts: Vec::new(),
+        };
+        for (param, arg) in pair(function, args)? {
+            let since = match arg {
+                Arg::Text(text) => {
+                    window.texts.push((param.name, text));
+                    continue;
+                }
+                Arg::Int(days) => days_back(as_of, *days),
+                Arg::SinceEntry => since_entry.unwrap_or(as_of).min(as_of),
+                Arg::SinceStep => since_step.unwrap_or(as_of).min(as_of),
+            };
+            window.since = Some(since);
+            window.before = Some(before(as_of, since));
+        }
+        Some(window)
+    }
+
+    /// A text argument by its parameter's name; `None` when it was left out.
+    pub fn text(&self, param: &str) -> Option<&'a str> {
+        self.texts
+            .iter()
+            .find(|(name, _)| *name == param)
+            .map(|(_, text)| *text)
+    }
+
+    /// Whether something at `at` happened in the window; without a window,
+    /// whether it happened at all.
+    pub fn contains(&self, at: Instant) -> bool {
+        at < self.as_of && self.since.is_none_or(|since| at >= since)
+    }
+
+    /// The events in the window with the argument `name`, if that was given.
+    pub fn events<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EventRecord> {
+        history.events.iter().filter(|event| {
+            self.contains(event.at) && self.text("name").is_none_or(|name| event.name == name)
+        })
+    }
+
+    /// The score of the argument `name` as of an instant: the latest of the
+    /// account itself, else the latest of any contact.
+    pub fn score<'h>(&self, history: &'h History, as_of: Instant) -> Option<&'h ScoreRecord> {
+        self.scores(history, as_of)
+            .max_by_key(|score| (score.contact.is_none(), score.at, &score.id))
+    }
+
+    /// All scores of the argument `name` before an instant.
+    pub fn scores<'h>(
+        &self,
+        history: &'h History,
+        as_of: Instant,
+    ) -> impl Iterator<Item = &'h ScoreRecord> {
+        history
+            .scores
+            .iter()
+            .filter(move |score| score.at < as_of && Some(&*score.name) == self.text("name"))
+    }
+
+    /// The enrollments in the playbook of the argument `id` that had started.
+    pub fn enrollments<'h>(
+        &self,
+        history: &'h History,
+    ) -> impl Iterator<Item = &'h EnrollmentRecord> {
+        history.enrollments.iter().filter(|enrollment| {
+            enrollment.started_at < self.as_of && Some(&*enrollment.playbook) == self.text("id")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::functions::find;
+
+    #[test]
+    fn windows_end_at_now_and_stay_in_range() {
+        let now = DateTime::UNIX_EPOCH + Duration::days(20_000);
+        let since = days_back(now, 30);
+        assert_eq!(now - since, Duration::hours(720));
+        assert_eq!(before(now, since), days_back(now, 60));
+        assert_eq!(days_back(now, i64::MAX), earliest());
+        assert_eq!(before(now, earliest()), earliest());
+        assert_eq!(earliest().to_rfc3339(), "0001-01-01T00:00:00+00:00");
+    }
+
+    #[test]
+    fn an_unknown_start_is_an_empty_window() {
+        let now = DateTime::UNIX_EPOCH + Duration::days(20_000);
+        let args = [Arg::Text("login".to_owned()), Arg::SinceEntry];
+        let events = find("events").expect("it is listed");
+        let window = Window::new(events, &args, now, None, None).expect("the arguments fit");
+        assert_eq!(window.since, Some(now));
+        assert!(!window.contains(now));
+        let later = now + Duration::seconds(1);
+        let window = Window::new(events, &args, now, Some(later), None).expect("the arguments fit");
+        assert_eq!(window.since, Some(now));
+    }
+}

@@ -1,0 +1,477 @@
+//! The text of a fact query, its parameters, and how its rows are read.
+
+use std::sync::Arc;
+
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres, Row};
+
+use super::SubjectWindow;
+use crate::clock::Instant;
+use crate::facts::{Arg, Cell, CellPath, Column, Facts, Layout, Schema, Subject, Type, Value};
+use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell, before, days_back};
+
+/// The relation of accounts.
+const ACCOUNTS: &str = "customers.accounts";
+
+/// What the relations that functions name are called in the database.
+const RELATIONS: [(&str, &str); 5] = [
+    ("events", "customers.events"),
+    ("scores", "customers.scores"),
+    ("tickets", "customers.tickets"),
+    ("contacts", "customers.contacts"),
+    ("enrollments", "keepwell.enrollments"),
+];
+
+/// Which rows a statement has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// One for every account; the first column is its id.
+    AllAccounts,
+    /// One for each bound account that exists; the first column is the 1-based
+    /// position among the bound ones.
+    NamedAccounts,
+    /// One for each bound account, without looking into the customer store;
+    /// the first column as above.
+    OwnState,
+}
+
+/// A statement for some cells of a layout.
+#[derive(Clone, Debug)]
+pub(super) struct Statement {
+    sql: String,
+    binds: Vec<Bind>,
+    /// Position in the layout and type of every column but the first.
+    outputs: Vec<(usize, Type)>,
+}
+
+/// What is bound to one parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Bind {
+    AsOf,
+    /// The start of a window of that many days.
+    Since(i64),
+    /// The start of the window before it.
+    Before(i64),
+    Text(String),
+    /// The subjects' accounts.
+    Accounts,
+    /// One window start for each subject.
+    Starts(Start),
+}
+
+/// A window start that differs from subject to subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    EntrySince,
+    EntryBefore,
+    StepSince,
+    StepBefore,
+}
+
+/// What answers a cell.
+enum Answer<'a> {
+    Column(&'a Column),
+    Trait(&'a str),
+    Call(&'static dyn Function, &'a [Arg]),
+}
+
+impl Statement {
+    /// The statement for the cells of one source. An error names the first
+    /// cell of the layout, whatever its source, that nothing answers.
+    pub(super) fn build(
+        layout: &Layout,
+        schema: &Schema,
+        target: Target,
+        source: FactSource,
+    ) -> Result<Statement, UnknownCell> {
+        let mut text = Text {
+            target,
+            binds: Vec::new(),
+        };
+        let mut columns = vec![match target {
+            Target::AllAccounts => "a.id".to_owned(),
+            Target::NamedAccounts | Target::OwnState => "w.position".to_owned(),
+        }];
+        let mut outputs = Vec::new();
+        for (position, cell) in layout.cells().iter().enumerate() {
+            let unknown = || UnknownCell(cell.clone());
+            let answer = Answer::find(cell, schema).ok_or_else(unknown)?;
+            if answer.source() == source {
+                columns.push(text.answer(&answer).ok_or_else(unknown)?);
+                outputs.push((position, answer.ty()));
+            }
+        }
+        Ok(Statement {
+            sql: format!("select {} from {}", columns.join(", "), text.from()),
+            binds: text.binds,
+            outputs,
+        })
+    }
+
+    /// Whether it fetches anything but the accounts themselves.
+    pub(super) fn has_cells(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    pub(super) fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// A query with this statement's parameters; `sql` is its text, possibly
+    /// inside another statement.
+    pub(super) fn query(
+        &self,
+        sql: String,
+        as_of: Instant,
+        subjects: &[SubjectWindow],
+    ) -> Query<'static, Postgres, PgArguments> {
+        // Safe: our own text and quoted column names; literals are bound.
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for bind in &self.binds {
+            query = match bind {
+                Bind::AsOf => query.bind(as_of),
+                Bind::Since(days) => query.bind(days_back(as_of, *days)),
+                Bind::Before(days) => query.bind(before(as_of, days_back(as_of, *days))),
+                Bind::Text(text) => query.bind(text.clone()),
+                Bind::Accounts => query.bind(
+                    subjects
+                        .iter()
+                        .map(|subject| subject.account.clone())
+                        .collect::<Vec<_>>(),
+                ),
+                Bind::Starts(start) => query.bind(
+                    subjects
+                        .iter()
+                        .map(|subject| start.of(subject, as_of))
+                        .collect::<Vec<_>>(),
+                ),
+            };
+        }
+        query
+    }
+
+    /// Puts a row's cells where they belong.
+    pub(super) fn read(&self, row: &PgRow, facts: &mut Facts) -> sqlx::Result<()> {
+        for (index, (position, ty)) in self.outputs.iter().enumerate() {
+            facts.values[*position] = read_value(row, index + 1, *ty)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
+    let value = match ty {
+        Type::Bool => row.try_get::<Option<_>, _>(index)?.map(Value::Bool),
+        Type::Int => row.try_get::<Option<_>, _>(index)?.map(Value::Int),
+        Type::Float => row.try_get::<Option<_>, _>(index)?.map(Value::Float),
+        Type::Text => row
+            .try_get::<Option<&str>, _>(index)?
+            .map(|text| Value::Text(text.into())),
+        Type::Time => row.try_get::<Option<_>, _>(index)?.map(Value::Time),
+        // An attribute may hold what no reader can: a number like 1e400, or
+        // nesting without end. It is missing then; the row still counts.
+        Type::Json => row
+            .try_get::<Option<serde_json::Value>, _>(index)
+            .unwrap_or(None)
+            .filter(|json| !json.is_null())
+            .map(|json| Value::Json(Arc::new(json))),
+    };
+    Ok(value.unwrap_or(Value::Null))
+}
+
+impl Start {
+    const ALL: [Start; 4] = [
+        Start::EntrySince,
+        Start::EntryBefore,
+        Start::StepSince,
+        Start::StepBefore,
+    ];
+
+    /// Its column in the relation of subjects.
+    fn column(self) -> &'static str {
+        match self {
+            Start::EntrySince => "entry_since",
+            Start::EntryBefore => "entry_before",
+            Start::StepSince => "step_since",
+            Start::StepBefore => "step_before",
+        }
+    }
+
+    fn of(self, subject: &SubjectWindow, as_of: Instant) -> Instant {
+        let since = match self {
+            Start::EntrySince | Start::EntryBefore => subject.since_entry,
+            Start::StepSince | Start::StepBefore => subject.since_step,
+        };
+        let since = since.unwrap_or(as_of).min(as_of);
+        match self {
+            Start::EntrySince | Start::StepSince => since,
+            Start::EntryBefore | Start::StepBefore => before(as_of, since),
+        }
+    }
+}
+
+impl<'a> Answer<'a> {
+    fn find(cell: &'a Cell, schema: &'a Schema) -> Option<Answer<'a>> {
+        if cell.subject != Subject::Account {
+            return None;
+        }
+        match &cell.path {
+            CellPath::Column(name) => schema.column(Subject::Account, name).map(Answer::Column),
+            CellPath::Trait(key) => Some(Answer::Trait(key)),
+            CellPath::Call { function, args } => {
+                functions::find(function).map(|function| Answer::Call(function, args))
+            }
+        }
+    }
+
+    fn source(&self) -> FactSource {
+        match self {
+            Answer::Column(_) | Answer::Trait(_) => FactSource::Customers,
+            Answer::Call(function, _) => function.source(),
+        }
+    }
+
+    fn ty(&self) -> Type {
+        match self {
+            Answer::Column(column) => column.ty,
+            Answer::Trait(_) => Type::Json,
+            Answer::Call(function, args) => function.gives(args).ty,
+        }
+    }
+}
+
+/// A statement's text while it grows.
+struct Text {
+    target: Target,
+    binds: Vec<Bind>,
+}
+
+impl Text {
+    /// The relations it reads, at most one row for each account or subject.
+    fn from(&mut self) -> String {
+        if self.target == Target::AllAccounts {
+            return format!("{ACCOUNTS} as a");
+        }
+        let mut arrays = vec![self.parameter(Bind::Accounts)];
+        let mut columns = vec!["account_id"];
+        for start in Start::ALL {
+            arrays.push(self.parameter(Bind::Starts(start)));
+            columns.push(start.column());
+        }
+        let subjects = format!(
+            "unnest({}) with ordinality as w ({}, position)",
+            arrays.join(", "),
+            columns.join(", ")
+        );
+        match self.target {
+            Target::NamedAccounts => {
+                format!("{subjects} join {ACCOUNTS} as a on a.id = w.account_id")
+            }
+            Target::AllAccounts | Target::OwnState => subjects,
+        }
+    }
+
+    /// A cell's expression, cast to the type that is read; `None` when the
+    /// arguments do not fit the function.
+    fn answer(&mut self, answer: &Answer<'_>) -> Option<String> {
+        let expression = match answer {
+            Answer::Column(column) => {
+                let name = format!("a.\"{}\"", column.name.replace('"', "\"\""));
+                match column.ty {
+                    // Infinity and years beyond four digits cannot be read; they are missing.
+                    Type::Time => format!(
+                        "case when {name} >= '0001-01-01 00:00:00+00' \
+                         and {name} < '10000-01-01 00:00:00+00' then {name} end"
+                    ),
+                    _ => name,
+                }
+            }
+            Answer::Trait(key) => {
+                format!(
+                    "a.traits -> {}",
+                    self.parameter(Bind::Text((*key).to_owned()))
+                )
+            }
+            Answer::Call(function, args) => self.call(*function, args)?,
+        };
+        let cast = match answer.ty() {
+            Type::Bool => "boolean",
+            Type::Int => "int8",
+            Type::Float => "float8",
+            Type::Text => "text",
+            Type::Time => "timestamptz",
+            Type::Json => "jsonb",
+        };
+        Some(format!("({expression})::{cast}"))
+    }
+
+    /// A function's expression with its named parameters filled in.
+    fn call(&mut self, function: &dyn Function, args: &[Arg]) -> Option<String> {
+        let pairs = functions::pair(function, args)?;
+        let mut filled = String::new();
+        let mut rest = function.sql(args);
+        while let Some((text, tail)) = rest.split_once('{') {
+            let (name, tail) = tail.split_once('}')?;
+            filled.push_str(text);
+            filled.push_str(&self.named(name, &pairs)?);
+            rest = tail;
+        }
+        filled.push_str(rest);
+        Some(filled)
+    }
+
+    /// What stands for a named parameter of a call.
+    fn named(&mut self, name: &str, pairs: &[(&Param, &Arg)]) -> Option<String> {
+        if let Some((_, relation)) = RELATIONS.iter().find(|(word, _)| *word == name) {
+            return Some((*relation).to_owned());
+        }
+        match name {
+            "account" => Some(match self.target {
+                Target::AllAccounts | Target::NamedAccounts => "a.id".to_owned(),
+                Target::OwnState => "w.account_id".to_owned(),
+            }),
+            "as_of" => Some(self.parameter(Bind::AsOf)),
+            "since" | "before" => pairs
+                .iter()
+                .find_map(|(_, arg)| self.window(name == "since", arg)),
+            _ => pairs.iter().find_map(|(param, arg)| match arg {
+                Arg::Text(text) if param.name == name => {
+                    Some(self.parameter(Bind::Text(text.clone())))
+                }
+                _ => None,
+            }),
+        }
+    }
+
+    /// The start of the window of an argument, or of the one before that.
+    fn window(&mut self, since: bool, arg: &Arg) -> Option<String> {
+        let start = match (arg, since) {
+            (Arg::Text(_), _) => return None,
+            (Arg::Int(days), true) => return Some(self.parameter(Bind::Since(*days))),
+            (Arg::Int(days), false) => return Some(self.parameter(Bind::Before(*days))),
+            (Arg::SinceEntry, true) => Start::EntrySince,
+            (Arg::SinceEntry, false) => Start::EntryBefore,
+            (Arg::SinceStep, true) => Start::StepSince,
+            (Arg::SinceStep, false) => Start::StepBefore,
+        };
+        Some(match self.target {
+            // No enrollment, so the window is empty.
+            Target::AllAccounts => self.parameter(Bind::AsOf),
+            Target::NamedAccounts | Target::OwnState => format!("w.{}", start.column()),
+        })
+    }
+
+    /// A typed parameter; equal ones are bound once.
+    fn parameter(&mut self, bind: Bind) -> String {
+        let ty = match bind {
+            Bind::AsOf | Bind::Since(_) | Bind::Before(_) => "timestamptz",
+            Bind::Text(_) => "text",
+            Bind::Accounts => "text[]",
+            Bind::Starts(_) => "timestamptz[]",
+        };
+        let index = match self.binds.iter().position(|known| *known == bind) {
+            Some(index) => index,
+            None => {
+                self.binds.push(bind);
+                self.binds.len() - 1
+            }
+        };
+        format!("${}::{ty}", index + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::functions::{FUNCTIONS, ParamKind};
+
+    /// Every form of every function, with arguments that fit.
+    fn calls() -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for function in FUNCTIONS {
+            for complete in [true, false] {
+                let args = function
+                    .params()
+                    .iter()
+                    .filter(|param| complete || !param.optional)
+                    .map(|param| match param.kind {
+                        ParamKind::Days => Arg::Int(30),
+                        _ => Arg::Text("x".to_owned()),
+                    })
+                    .collect();
+                cells.push(Cell {
+                    subject: Subject::Account,
+                    path: CellPath::Call {
+                        function: function.name(),
+                        args,
+                    },
+                });
+            }
+        }
+        cells
+    }
+
+    fn build(cells: &[Cell], target: Target, source: FactSource) -> Result<Statement, UnknownCell> {
+        let mut layout = Layout::default();
+        layout.merge(cells);
+        Statement::build(&layout, &Schema::default_store(), target, source)
+    }
+
+    #[test]
+    fn every_named_parameter_is_filled() {
+        for target in [Target::AllAccounts, Target::NamedAccounts, Target::OwnState] {
+            for source in [FactSource::Customers, FactSource::Own] {
+                let statement = build(&calls(), target, source).expect("every form is known");
+                assert!(statement.has_cells());
+                assert!(!statement.sql().contains(['{', '}']), "{}", statement.sql());
+            }
+        }
+    }
+
+    #[test]
+    fn equal_parameters_are_bound_once() {
+        let call = |days| Cell {
+            subject: Subject::Account,
+            path: CellPath::Call {
+                function: "events",
+                args: vec![Arg::Text("login".to_owned()), Arg::Int(days)],
+            },
+        };
+        let statement = build(
+            &[call(7), call(30)],
+            Target::AllAccounts,
+            FactSource::Customers,
+        )
+        .expect("both are known");
+        assert_eq!(
+            statement.binds,
+            [
+                Bind::Text("login".to_owned()),
+                Bind::Since(7),
+                Bind::AsOf,
+                Bind::Since(30)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cell_that_nothing_answers_is_named() {
+        let cell = |subject, path| Cell { subject, path };
+        let column = |name: &str| CellPath::Column(name.to_owned());
+        let short = CellPath::Call {
+            function: "events",
+            args: vec![],
+        };
+        for (cell, name) in [
+            (cell(Subject::Account, column("mmr")), "account.mmr"),
+            (cell(Subject::Contact, column("role")), "contact.role"),
+            (cell(Subject::Account, short), "account.events()"),
+        ] {
+            let error = build(&[cell], Target::AllAccounts, FactSource::Customers)
+                .map(|statement| statement.sql)
+                .map_err(|error| error.to_string());
+            assert_eq!(error, Err(format!("there is no fact {name}")));
+        }
+    }
+}
