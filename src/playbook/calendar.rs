@@ -95,11 +95,11 @@ mod tests {
     use chrono_tz::{America::Santiago, Europe::Berlin, UTC};
 
     fn day(text: &str) -> NaiveDate {
-        text.parse().unwrap()
+        text.parse().expect("a valid date")
     }
 
     fn instant(text: &str) -> Instant {
-        text.parse().unwrap()
+        text.parse().expect("a valid instant")
     }
 
     fn christmas() -> Calendar {
@@ -158,8 +158,11 @@ mod tests {
     fn business_days_meet_a_clock_change() {
         // Clocks rarely change on a weekday; once they skipped a Friday.
         let thursday = instant("2011-12-29T22:00:00Z"); // Thursday noon in Apia
-        let there =
-            Calendar::default().add(thursday, Duration::BusinessDays(1), chrono_tz::Pacific::Apia);
+        let there = Calendar::default().add(
+            thursday,
+            Duration::BusinessDays(1),
+            chrono_tz::Pacific::Apia,
+        );
         // Friday 30 December 2011 never came: Saturday 00:00 is the first valid instant.
         assert_eq!(there, instant("2011-12-30T10:00:00Z"));
     }
@@ -178,7 +181,7 @@ mod tests {
     fn the_next_local_time_may_be_today() {
         let calendar = Calendar::default();
         let next = |from: &str, time: &str, zone| {
-            calendar.next_local_time(instant(from), time.parse().unwrap(), zone)
+            calendar.next_local_time(instant(from), time.parse().expect("a valid time"), zone)
         };
         let nine = "09:00:00";
         assert_eq!(

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     fn at(zone: Tz, local: &str) -> String {
-        let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").unwrap();
+        let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").expect("a valid time");
         instant(zone, local).format("%Y-%m-%dT%H:%MZ").to_string()
     }
 
@@ -97,7 +97,7 @@ mod tests {
     fn repeated_times_are_their_first_occurrence() {
         let berlin = chrono_tz::Europe::Berlin;
         assert_eq!(at(berlin, "2026-10-25 02:30"), "2026-10-25T00:30Z");
-        let first = instant(berlin, "2026-10-25T02:30:00".parse().unwrap());
+        let first = instant(berlin, "2026-10-25T02:30:00".parse().expect("a valid time"));
         assert_eq!(set_back(berlin, first), TimeDelta::zero());
         let hour = TimeDelta::hours(1);
         assert_eq!(set_back(berlin, first + hour), hour);

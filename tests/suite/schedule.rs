@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 fn instant(text: &str) -> Instant {
     DateTime::parse_from_str(text, "%Y-%m-%d %H:%M%:z")
-        .unwrap()
+        .expect("a valid instant")
         .with_timezone(&Utc)
 }
 

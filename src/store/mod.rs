@@ -1,0 +1,3 @@
+//! All SQL, and the only use of sqlx.
+
+pub mod private;
