@@ -13,8 +13,11 @@ use chrono_tz::Tz;
 
 use crate::diagnostic::{Diagnostic, Position};
 
+pub mod calendar;
 pub mod case;
 pub mod duration;
+pub mod local;
+pub mod schedule;
 pub mod yaml;
 
 pub use duration::Duration;

@@ -1,3 +1,4 @@
-//! All SQL, and the only use of sqlx.
+//! All SQL, and the only use of sqlx: one file per table family.
 
 pub mod facts;
+pub mod private;

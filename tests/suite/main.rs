@@ -1,0 +1,6 @@
+//! Every integration test, in one binary so that it links once.
+
+mod private_postgres;
+mod schedule;
+mod schedule_mistakes;
+mod support;

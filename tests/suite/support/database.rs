@@ -1,0 +1,136 @@
+//! One Postgres for this process, and a database of its own for each test.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use keepwell::store::private::{Durability, PrivatePostgres};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool};
+use tokio::sync::Mutex;
+
+/// A database that no other test uses. It goes when the process does.
+#[derive(Debug)]
+pub struct TestDatabase {
+    pub name: String,
+    pub options: PgConnectOptions,
+    pub url: String,
+}
+
+impl TestDatabase {
+    /// A small pool on it.
+    pub async fn pool(&self) -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(5)
+            .connect_with(self.options.clone())
+            .await
+            .expect("the test's database accepts connections")
+    }
+}
+
+/// An empty database.
+pub async fn fresh() -> TestDatabase {
+    copy_of("template1").await
+}
+
+/// A copy of the database `template`, which `migrate` fills when it is first
+/// asked for. It must close its connections, as a pool handed to it does.
+pub async fn fresh_from(template: &str, migrate: impl AsyncFnOnce(&PgPool)) -> TestDatabase {
+    static READY: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    let mut ready = READY.lock().await;
+    if !ready.contains(template) {
+        // Left behind by a migration that panicked.
+        let drop = format!("drop database if exists {template} with (force)");
+        administer(&drop).await;
+        administer(&format!("create database {template}")).await;
+        let pool = PgPool::connect_with(SERVER.postgres.options(template))
+            .await
+            .expect("the template accepts connections");
+        migrate(&pool).await;
+        pool.close().await;
+        ready.insert(template.to_owned());
+    }
+    drop(ready);
+    copy_of(template).await
+}
+
+async fn copy_of(template: &str) -> TestDatabase {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("t_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    // Without fsync a copy of the files is three times as fast as the default.
+    administer(&format!(
+        "create database {name} template {template} strategy file_copy"
+    ))
+    .await;
+    TestDatabase {
+        options: SERVER.postgres.options(&name),
+        url: SERVER.postgres.url(&name),
+        name,
+    }
+}
+
+async fn administer(statement: &str) {
+    let mut connection: PgConnection = SERVER
+        .postgres
+        .options("postgres")
+        .connect()
+        .await
+        .expect("the server accepts connections");
+    connection
+        .execute(AssertSqlSafe(statement))
+        .await
+        .unwrap_or_else(|error| panic!("{statement}: {error}"));
+}
+
+struct Running {
+    postgres: PrivatePostgres,
+    /// Locked as long as this process lives.
+    _claim: File,
+}
+
+/// Never dropped: the server is told to end when the process does.
+static SERVER: LazyLock<Running> = LazyLock::new(|| {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    remove_stale(parent);
+    let directory = parent.join(format!("postgres-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("the directory for the tests can be created");
+    let claim = claim(&directory).expect("no other process has this one's number");
+    let postgres = PrivatePostgres::ensure(&directory, Durability::Tests)
+        .unwrap_or_else(|error| panic!("{error}"));
+    Running {
+        postgres,
+        _claim: claim,
+    }
+});
+
+/// The lock of a directory, unless a living process has it.
+fn claim(directory: &Path) -> Option<File> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join("claim"))
+        .ok()?;
+    file.try_lock().ok()?;
+    Some(file)
+}
+
+/// Removes what processes left that are gone.
+fn remove_stale(parent: &Path) {
+    let old: Vec<PathBuf> = std::fs::read_dir(parent)
+        .map(|entries| {
+            entries
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .collect()
+        })
+        .unwrap_or_default();
+    for directory in old {
+        let name = directory.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with("postgres-")) && claim(&directory).is_some() {
+            // Another process may be removing it as well.
+            let _ = std::fs::remove_dir_all(&directory);
+        }
+    }
+}
