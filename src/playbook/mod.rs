@@ -15,6 +15,8 @@ use crate::diagnostic::{Diagnostic, Position};
 
 pub mod case;
 pub mod duration;
+pub mod reader;
+pub mod source;
 pub mod yaml;
 
 pub use duration::Duration;
