@@ -14,9 +14,13 @@ use chrono_tz::Tz;
 use crate::diagnostic::{Diagnostic, Position};
 
 pub mod case;
+mod case_reader;
 pub mod duration;
+pub mod guardrails;
+pub mod parse;
 pub mod reader;
 pub mod source;
+mod steps;
 pub mod yaml;
 
 pub use duration::Duration;

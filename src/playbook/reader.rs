@@ -7,8 +7,12 @@
 use std::sync::Arc;
 
 use super::yaml::{Entry, Node, NodeValue};
-use super::{Duration, Layout, Origin, Source};
+use super::{Duration, Source};
 use crate::diagnostic::{Diagnostic, Position, Severity, nearest};
+
+mod value;
+
+pub use value::{advice, duration, expression, inline, is_address, is_off, listed, share, short};
 
 /// The keys of one mapping, read one after the other.
 pub struct Fields<'n, 'p> {
@@ -182,6 +186,21 @@ impl<'n, 'p> Fields<'n, 'p> {
     /// Text as a string.
     pub fn string(&mut self, key: &'static str) -> Option<String> {
         self.text(key).map(|source| source.text.to_string())
+    }
+
+    /// An e-mail address without a name.
+    pub fn address(&mut self, key: &'static str) -> Option<String> {
+        let source = self.text(key)?;
+        if is_address(&source.text) {
+            return Some(source.text.to_string());
+        }
+        let message = format!(
+            "`{key}` is not an e-mail address: `{}`",
+            short(&source.text)
+        );
+        let at = self.value_place(key);
+        self.error_with_help("KW0104", at, message, "write it as `name@example.com`");
+        None
     }
 
     /// An expression: text, or a bare `true` or `false`.
@@ -358,87 +377,12 @@ impl<'n, 'p> Fields<'n, 'p> {
             .any(|problem| problem.severity == Severity::Error)
     }
 
-    fn value_place(&self, key: &str) -> Position {
+    /// Where the value of a key starts.
+    pub fn value_place(&self, key: &str) -> Position {
         self.entries
             .iter()
             .find(|entry| entry.key == key)
             .map_or(self.place, |entry| entry.node.place)
-    }
-}
-
-/// An expression as a source: text, or a bare `true` or `false`.
-pub fn expression(file: &Arc<str>, node: &Node) -> Option<Source> {
-    match &node.value {
-        NodeValue::Text(source) => Some(source.clone()),
-        NodeValue::Bool(value) => Some(inline(file, node.place, &value.to_string())),
-        _ => None,
-    }
-}
-
-/// A source on one line at a place.
-pub fn inline(file: &Arc<str>, start: Position, text: &str) -> Source {
-    Source {
-        text: text.into(),
-        origin: Origin {
-            file: file.clone(),
-            start,
-            layout: Layout::Inline,
-        },
-    }
-}
-
-/// A span of time from a node, or what is wrong with it.
-pub fn duration(
-    file: &Arc<str>,
-    key: &str,
-    node: &Node,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<Duration> {
-    const HELP: &str = "write a number and a unit: `30m`, `12h`, `3d`, `2w`, `2 business days`";
-    let parsed = node.as_text().and_then(Duration::parse);
-    if parsed.is_none() {
-        let problem = match node.as_text() {
-            Some(text) => {
-                let message = format!("`{key}` is not a span of time: `{}`", short(text));
-                Diagnostic::error("KW0110", file, node.place, message)
-            }
-            None => {
-                let message = format!("`{key}` needs a span of time, not {}", node.found());
-                Diagnostic::error("KW0103", file, node.place, message)
-            }
-        };
-        problems.push(problem.help(HELP));
-    }
-    parsed
-}
-
-/// What could have been meant, or else everything that is allowed.
-pub fn advice<'a>(word: &str, allowed: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(word, allowed.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("write {}", listed(allowed)),
-    }
-}
-
-/// `a`, `b` or `c`.
-pub fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let mut words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
-    match words.pop() {
-        None => "none".to_owned(),
-        Some(last) if words.is_empty() => last,
-        Some(last) => format!("{} or {last}", words.join(", ")),
-    }
-}
-
-/// The beginning of a text, for messages.
-pub fn short(text: &str) -> String {
-    let mut chars = text.chars();
-    let start: String = chars.by_ref().take(60).collect();
-    let start = start.replace(['\n', '\r'], " ");
-    if chars.next().is_some() {
-        format!("{start}…")
-    } else {
-        start
     }
 }
 
