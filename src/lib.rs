@@ -1,6 +1,7 @@
 //! Keepwell: a rule-driven playbook engine for customer success.
 
 pub mod clock;
+pub mod config;
 pub mod diagnostic;
 pub mod ids;
 pub mod random;

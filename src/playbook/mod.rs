@@ -15,9 +15,15 @@ use crate::diagnostic::{Diagnostic, Position};
 
 pub mod calendar;
 pub mod case;
+mod case_reader;
 pub mod duration;
+mod steps;
+pub mod guardrails;
 pub mod local;
+pub mod parse;
+pub mod reader;
 pub mod schedule;
+pub mod source;
 pub mod yaml;
 
 pub use duration::Duration;

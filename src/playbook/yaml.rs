@@ -1,7 +1,27 @@
 //! YAML as nodes that know their place.
+//!
+//! One pass over the parser's events builds the tree. Nothing here recurses
+//! with the document, and size, depth and number of nodes are limited, so a
+//! hostile file costs an error and no more.
 
 use super::Source;
 use crate::diagnostic::Position;
+
+mod lines;
+mod read;
+#[cfg(test)]
+mod tests;
+mod trap;
+
+pub(crate) use read::too_large;
+pub use read::read;
+
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: usize = 256 * 1024;
+/// How deep collections may be nested; six branches inside each other fit.
+pub const MAX_DEPTH: usize = 40;
+/// How many values, keys included, a file may hold.
+pub const MAX_NODES: usize = 20_000;
 
 /// One value of a document with the place where it starts.
 #[derive(Clone, Debug)]
@@ -30,4 +50,43 @@ pub struct Entry {
     pub key: String,
     pub key_place: Position,
     pub node: Node,
+}
+
+impl Node {
+    /// What an author is told was found: `the number 5`, `a list`, `nothing`.
+    pub fn found(&self) -> String {
+        match &self.value {
+            NodeValue::Null => "nothing".into(),
+            NodeValue::Bool(value) => format!("`{value}`"),
+            NodeValue::Int(value) => format!("the number {value}"),
+            NodeValue::Float(value) => format!("the number {value}"),
+            NodeValue::Text(_) => "text".into(),
+            NodeValue::Sequence(_) => "a list".into(),
+            NodeValue::Mapping(_) => "a mapping".into(),
+        }
+    }
+
+    /// The text of a text scalar.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            NodeValue::Text(source) => Some(&source.text),
+            _ => None,
+        }
+    }
+
+    /// The entries of a mapping.
+    pub fn as_mapping(&self) -> Option<&[Entry]> {
+        match &self.value {
+            NodeValue::Mapping(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items of a list.
+    pub fn as_sequence(&self) -> Option<&[Node]> {
+        match &self.value {
+            NodeValue::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
 }

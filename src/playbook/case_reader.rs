@@ -1,0 +1,385 @@
+//! Reading `tests:`, with `like:` followed.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, FixedOffset};
+
+use super::Duration;
+use super::case::{Case, Change, Expectation, ExpectedKind, Fixtures};
+use super::reader::{Fields, advice, inline, is_off, short};
+use super::steps::nearest_step;
+use super::yaml::{Entry, Node, NodeValue};
+use crate::diagnostic::{Diagnostic, Position};
+
+/// A case as it stands in the file.
+struct Raw<'n> {
+    name: String,
+    place: Position,
+    /// The case it starts from, and where that is said.
+    like: Option<(String, Position)>,
+    entries: Vec<&'n Entry>,
+}
+
+/// Reads the cases of a playbook whose steps have these ids and kinds.
+pub(super) fn read(
+    file: &Arc<str>,
+    node: &Node,
+    steps: &[(String, &'static str)],
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Case> {
+    let Some(items) = node.as_sequence() else {
+        let message = format!("`tests` needs a list of cases, not {}", node.found());
+        problems.push(Diagnostic::error("KW0103", file, node.place, message));
+        return Vec::new();
+    };
+    let mut raws: Vec<Raw<'_>> = Vec::new();
+    for item in items {
+        let Some(raw) = raw(file, item, problems) else {
+            continue;
+        };
+        if let Some(first) = raws.iter().find(|other| other.name == raw.name) {
+            let message = format!("two test cases are called `{}`", raw.name);
+            let help = format!("the first one is on line {}", first.place.line);
+            problems.push(Diagnostic::error("KW0501", file, raw.place, message).help(help));
+            continue;
+        }
+        raws.push(raw);
+    }
+    let mut cases = Vec::new();
+    for index in 0..raws.len() {
+        // A base's mistakes show up again in the cases like it: say them once.
+        let mut found = Vec::new();
+        if let Some(entries) = merged(file, &raws, index, &mut found) {
+            let reader = CaseReader { file, steps };
+            cases.extend(reader.case(&raws[index], entries, &mut found));
+        }
+        for problem in found {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    cases
+}
+
+fn raw<'n>(file: &Arc<str>, item: &'n Node, problems: &mut Vec<Diagnostic>) -> Option<Raw<'n>> {
+    let entries = item.as_mapping().unwrap_or_default();
+    let mut fields = Fields::new(file, item, "a test case", problems);
+    let name = fields.required_text("name");
+    let like = fields.text("like").map(|like| {
+        let at = fields.value_place("like");
+        (like.text.to_string(), at)
+    });
+    Some(Raw {
+        name: name?.text.to_string(),
+        place: fields.key_place("name").unwrap_or(item.place),
+        like,
+        entries: entries
+            .iter()
+            .filter(|entry| entry.key != "name" && entry.key != "like")
+            .collect(),
+    })
+}
+
+/// The keys of a case on top of those of the case it is like, one level deep.
+fn merged(
+    file: &Arc<str>,
+    raws: &[Raw<'_>],
+    index: usize,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Vec<Entry>> {
+    let mut chain = vec![index];
+    let mut current = index;
+    while let Some((name, place)) = &raws[current].like {
+        let Some(base) = raws.iter().position(|raw| raw.name == *name) else {
+            let message = format!("there is no test case `{}`", short(name));
+            let names = raws.iter().map(|raw| raw.name.as_str());
+            let others = names.filter(|other| *other != raws[current].name);
+            let help = advice(name, others);
+            problems.push(Diagnostic::error("KW0502", file, *place, message).help(help));
+            return None;
+        };
+        if chain.contains(&base) {
+            let message = "this test case is, in the end, like itself";
+            problems.push(Diagnostic::error("KW0501", file, *place, message));
+            return None;
+        }
+        chain.push(base);
+        current = base;
+    }
+    let mut entries: Vec<Entry> = Vec::new();
+    for entry in chain.iter().rev().flat_map(|at| raws[*at].entries.iter()) {
+        match entries.iter_mut().find(|base| base.key == entry.key) {
+            None => entries.push((*entry).clone()),
+            Some(base) => {
+                let mut node = entry.node.clone();
+                if let (NodeValue::Mapping(given), NodeValue::Mapping(old)) =
+                    (&mut node.value, &base.node.value)
+                {
+                    let kept = old.iter().filter(|o| !given.iter().any(|g| g.key == o.key));
+                    let mut all: Vec<Entry> = kept.cloned().collect();
+                    all.append(given);
+                    *given = all;
+                }
+                *base = Entry {
+                    node,
+                    ..(*entry).clone()
+                };
+            }
+        }
+    }
+    Some(entries)
+}
+
+struct CaseReader<'a> {
+    file: &'a Arc<str>,
+    steps: &'a [(String, &'static str)],
+}
+
+impl CaseReader<'_> {
+    fn case(
+        &self,
+        raw: &Raw<'_>,
+        entries: Vec<Entry>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Case> {
+        let node = Node {
+            place: raw.place,
+            value: NodeValue::Mapping(entries),
+        };
+        let mut fields = Fields::new(self.file, &node, "a test case", problems);
+        // Said above; here so that it is among the keys that a message lists.
+        fields.take("name");
+        fields.take("like");
+        if !fields.has("at") {
+            fields.missing("at");
+        }
+        let at = instant(&mut fields);
+        let fixtures = self.fixtures(&mut fields);
+        let then = self.then(&mut fields);
+        if !fields.has("expect") {
+            fields.missing("expect");
+        }
+        let expect = self.expect(&mut fields);
+        let ok = fields.finish();
+        if !ok {
+            return None;
+        }
+        Some(Case {
+            name: raw.name.clone(),
+            place: raw.place,
+            at: at?,
+            fixtures,
+            then,
+            expect,
+        })
+    }
+
+    fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
+        let columns = |fields: &mut Fields<'_, '_>, key| {
+            fields.mapping(key).map(|entries| {
+                let pair = |entry: &Entry| (entry.key.clone(), entry.node.clone());
+                entries.iter().map(pair).collect::<Vec<_>>()
+            })
+        };
+        let instead = "remove it from the case";
+        for key in ["tasks", "budget", "quiet_hours"] {
+            fields.not_yet(key, instead, is_off);
+        }
+        Fixtures {
+            account: columns(fields, "account").unwrap_or_default(),
+            contacts: self.contacts(fields),
+            csm: columns(fields, "csm"),
+            events: columns(fields, "events").unwrap_or_default(),
+            scores: rows(fields, "scores").unwrap_or_default(),
+            tickets: rows(fields, "tickets").unwrap_or_default(),
+            in_playbook: words(fields, "in_playbook"),
+        }
+    }
+
+    /// A list of contacts, or a mapping from role to contact.
+    fn contacts(&self, fields: &mut Fields<'_, '_>) -> Option<Vec<Vec<(String, Node)>>> {
+        let node = fields.take("contacts")?;
+        let Some(roles) = node.as_mapping() else {
+            return rows(fields, "contacts");
+        };
+        let mut contacts = Vec::new();
+        for role in roles {
+            let Some(columns) = role.node.as_mapping() else {
+                fields.wrong_type(&role.key, &role.node, "the contact's columns");
+                continue;
+            };
+            let place = role.key_place;
+            let value = NodeValue::Text(inline(self.file, place, &role.key));
+            let mut contact = vec![("role".to_owned(), Node { place, value })];
+            contact.extend(columns.iter().map(|c| (c.key.clone(), c.node.clone())));
+            contacts.push(contact);
+        }
+        Some(contacts)
+    }
+
+    fn then(&self, fields: &mut Fields<'_, '_>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for entry in fields.mapping("then").unwrap_or_default() {
+            let Some(Duration::Seconds(after)) = Duration::parse(&entry.key) else {
+                let message = format!("`{}` is not an offset from `at`", short(&entry.key));
+                let help = "write a number and a unit: `30m`, `12h`, `3d`";
+                fields.error_with_help("KW0110", entry.key_place, message, help);
+                continue;
+            };
+            let what = "a change in a test case";
+            let mut inner = Fields::new(self.file, &entry.node, what, fields.problems());
+            let fixtures = self.fixtures(&mut inner);
+            let done = words(&mut inner, "done");
+            let at = inner.value_place("done");
+            for id in &done {
+                self.check_step(&mut inner, id, "task", at);
+            }
+            let mut outcomes = Vec::new();
+            for outcome in inner.mapping("outcome").unwrap_or_default() {
+                self.check_step(&mut inner, &outcome.key, "task", outcome.key_place);
+                match outcome.node.as_text() {
+                    Some(text) => outcomes.push((outcome.key.clone(), text.to_owned())),
+                    None => inner.wrong_type(&outcome.key, &outcome.node, "text"),
+                }
+            }
+            for key in ["answer", "survey"] {
+                inner.not_yet(key, "remove it from the case", |_| false);
+            }
+            inner.finish();
+            changes.push(Change {
+                after,
+                fixtures,
+                done,
+                outcomes,
+            });
+        }
+        changes.sort_by_key(|change| change.after);
+        changes
+    }
+
+    fn expect(&self, fields: &mut Fields<'_, '_>) -> Vec<Expectation> {
+        let mut expected: Vec<Expectation> = Vec::new();
+        for node in fields.list("expect").unwrap_or_default() {
+            let Some(expectation) = self.expectation(node, fields.problems()) else {
+                continue;
+            };
+            if expected
+                .last()
+                .is_some_and(|last| last.after > expectation.after)
+            {
+                let message = "expectations stand in the order of time, and this one is earlier";
+                fields.error("KW0501", node.place, message);
+            }
+            expected.push(expectation);
+        }
+        expected
+    }
+
+    fn expectation(&self, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Expectation> {
+        let mut fields = Fields::new(self.file, node, "an expectation", problems);
+        if !fields.has("after") {
+            fields.missing("after");
+        }
+        let after = fields.elapsed("after");
+        let instead = "expect an `email`, a `task`, a `notify` or `ended`";
+        let later = fields.has("webhook") || fields.has("survey");
+        fields.not_yet("webhook", instead, |_| false);
+        fields.not_yet("survey", instead, |_| false);
+        let mut kinds = Vec::new();
+        for key in ["email", "task", "notify", "ended"] {
+            let given = fields.has(key);
+            let Some(text) = fields.string(key) else {
+                if given {
+                    kinds.push(None);
+                }
+                continue;
+            };
+            if key != "ended" {
+                let at = fields.value_place(key);
+                self.check_step(&mut fields, &text, key, at);
+            }
+            kinds.push(Some(match key {
+                "email" => ExpectedKind::Email(text),
+                "task" => ExpectedKind::Task(text),
+                "notify" => ExpectedKind::Notify(text),
+                _ => ExpectedKind::Ended(text),
+            }));
+        }
+        if kinds.len() != 1 && !later && node.as_mapping().is_some() {
+            let message = "an expectation has exactly one of `email`, `task`, `notify` and `ended`";
+            fields.error("KW0501", node.place, message);
+        }
+        let to = fields.string("to");
+        let subject = fields.string("subject");
+        let contains = fields.string("contains");
+        if !fields.finish() {
+            return None;
+        }
+        Some(Expectation {
+            place: node.place,
+            after: after?,
+            kind: kinds.pop()??,
+            to,
+            subject,
+            contains,
+        })
+    }
+
+    /// Reports a step of a kind that the playbook does not have. A `run` step
+    /// can do anything.
+    fn check_step(&self, fields: &mut Fields<'_, '_>, id: &str, kind: &str, at: Position) {
+        let found = self.steps.iter().find(|(known, _)| known == id);
+        let message = match found {
+            Some((_, known)) if *known == kind || *known == "run" => return,
+            Some((_, known)) => {
+                format!("`{id}` is no {kind} step but a step of the kind `{known}`")
+            }
+            None => format!("there is no step `{}`", short(id)),
+        };
+        match nearest_step(id, self.steps).filter(|_| found.is_none()) {
+            Some(help) => fields.error_with_help("KW0107", at, message, help),
+            None => fields.error("KW0107", at, message),
+        }
+    }
+}
+
+fn instant(fields: &mut Fields<'_, '_>) -> Option<DateTime<FixedOffset>> {
+    let source = fields.text("at")?;
+    let parsed = DateTime::parse_from_rfc3339(&source.text);
+    if parsed.is_err() {
+        let message = format!("`at` is not an instant: `{}`", short(&source.text));
+        let help = "write date, time and offset: `2026-03-02T09:00:00+01:00`";
+        let at = fields.value_place("at");
+        fields.error_with_help("KW0116", at, message, help);
+    }
+    parsed.ok()
+}
+
+/// A list of mappings with free keys.
+fn rows(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Vec<(String, Node)>>> {
+    let items = fields.list(key)?;
+    let mut rows = Vec::new();
+    for item in items {
+        match item.as_mapping() {
+            Some(entries) => {
+                let pair = |entry: &Entry| (entry.key.clone(), entry.node.clone());
+                rows.push(entries.iter().map(pair).collect());
+            }
+            None => fields.wrong_type(key, item, "mappings in its list"),
+        }
+    }
+    Some(rows)
+}
+
+/// One word, or a list of them.
+fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Vec<String> {
+    match fields.take(key).map(|node| node.as_text()) {
+        None => Vec::new(),
+        Some(Some(text)) => vec![text.to_owned()],
+        Some(None) => {
+            let texts = fields.texts(key);
+            texts.iter().map(|text| text.text.to_string()).collect()
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! From a file to a [`Playbook`]: every key, its type, and what it refers to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono_tz::{TZ_VARIANTS, Tz};
+
+use super::reader::{Fields, is_off};
+use super::source::SourceFile;
+use super::steps::StepReader;
+use super::yaml::{self, Node};
+use super::{Duration, Mode, Playbook, Reentry, Source, SubjectKind, case_reader, guardrails};
+use crate::diagnostic::{Diagnostic, Position, nearest};
+
+/// The longest time after the end that a goal may count, in seconds: 90 days.
+const MOST_GOAL_WINDOW: i64 = 90 * 86_400;
+const NO_ALERTS_TO: &str = "nobody hears of this playbook's holds and failures";
+
+/// Reads one playbook. Every problem of the file is added to `problems`; a
+/// playbook is returned only if none of them is an error.
+pub fn parse(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
+    let before = problems.len();
+    let root = yaml::read(&file.path, &file.text, problems)?;
+    let playbook = playbook(file, &root, problems);
+    let failed = problems[before..].iter().any(Diagnostic::is_error);
+    playbook.filter(|_| !failed)
+}
+
+/// Reports ids that several playbooks share, at the later file.
+pub fn check_across(playbooks: &[Playbook], problems: &mut Vec<Diagnostic>) {
+    let mut first: HashMap<&str, &Playbook> = HashMap::new();
+    for playbook in playbooks {
+        if let Some(other) = first.get(playbook.id.as_str()) {
+            let message = format!("the id `{}` belongs to another playbook", playbook.id);
+            let help = format!("it is taken by {}:{}", other.file, other.place.line);
+            problems.push(
+                Diagnostic::error("KW0105", &playbook.file, playbook.place, message).help(help),
+            );
+        } else {
+            first.insert(&playbook.id, playbook);
+        }
+    }
+}
+
+/// Takes back the warnings about a missing `alerts_to`: the configuration
+/// names an address for every playbook.
+pub fn forgive_alerts_to(problems: &mut Vec<Diagnostic>) {
+    problems.retain(|problem| problem.message != NO_ALERTS_TO);
+}
+
+fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
+    let path = &file.path;
+    let mut fields = Fields::new(path, root, "a playbook", problems);
+    let place = fields.key_place("playbook").unwrap_or(root.place);
+    fields = fields.at(place);
+
+    let id = id(&mut fields);
+    let about = fields.string("about").map(|about| about.trim().to_owned());
+    let alerts_to = fields.address("alerts_to");
+    let mode = mode(&mut fields);
+    let subject = subject(&mut fields);
+    let statuses = words(&mut fields, "statuses");
+    let stages = words(&mut fields, "stages");
+    let schedule = fields.required_text("schedule");
+    let timezone = timezone(&mut fields, "timezone");
+    let when = fields.required_expression("when");
+    let instead = "put the days into the condition, as in `days_since(…) >= 2`";
+    fields.not_yet("holds_for", instead, |_| false);
+    existing(&mut fields);
+    let reentry = reentry(path, &mut fields);
+    let mail_priority = fields.int_within("mail_priority", 0, 100);
+    let goal = fields.expression("goal");
+    let goal_window = goal_window(&mut fields);
+    let exit = fields.expression("exit");
+    let suppress = fields.expression("suppress");
+    fields.not_yet("holdout", "write `off`, or remove the key", |node| {
+        is_off(node) || node.as_text() == Some("0%")
+    });
+    let guardrails = fields
+        .take("guardrails")
+        .map(|node| guardrails::read(path, node, fields.problems()))
+        .unwrap_or_default();
+    let steps_node = fields.required("steps");
+    let tests = fields.take("tests");
+    if root.as_mapping().is_some() {
+        recommend(&mut fields, path, place);
+    }
+    fields.finish();
+
+    let mut reader = StepReader::new(path, problems);
+    let steps = steps_node.map(|node| reader.read(node));
+    let order = std::mem::take(&mut reader.order);
+    let tests = tests
+        .map(|node| case_reader::read(path, node, &order, problems))
+        .unwrap_or_default();
+
+    Some(Playbook {
+        id: id?,
+        file: path.clone(),
+        text: file.text.clone(),
+        place,
+        about,
+        alerts_to,
+        mode,
+        subject,
+        statuses: statuses.unwrap_or_else(|| vec!["active".into(), "trial".into()]),
+        stages,
+        schedule: schedule?,
+        timezone,
+        when: when?,
+        reentry,
+        mail_priority: mail_priority
+            .and_then(|p| u8::try_from(p).ok())
+            .unwrap_or(50),
+        goal,
+        goal_window,
+        exit,
+        suppress,
+        guardrails,
+        steps: steps?,
+        tests,
+    })
+}
+
+fn id(fields: &mut Fields<'_, '_>) -> Option<String> {
+    let id = fields.required_text("playbook")?.text;
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !id.is_empty() && id.len() <= 100 && id.chars().all(allowed) {
+        return Some(id.to_string());
+    }
+    let mut proposal = String::new();
+    for c in id.trim().to_lowercase().chars() {
+        if allowed(c) {
+            proposal.push(c);
+        } else if !proposal.is_empty() && !proposal.ends_with('-') {
+            proposal.push('-');
+        }
+    }
+    let help = match proposal.trim_matches('-') {
+        "" => "use lower-case letters, digits and `-`, at most 100".to_owned(),
+        good => format!("use lower-case letters, digits and `-`: `{:.100}`", good),
+    };
+    let at = fields.value_place("playbook");
+    let message = format!("`{}` cannot be a playbook's id", super::reader::short(&id));
+    fields.error_with_help("KW0104", at, message, help);
+    None
+}
+
+fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
+    for (key, message, help) in [
+        (
+            "about",
+            "nothing says what this playbook is for",
+            "add `about:` with one sentence",
+        ),
+        (
+            "alerts_to",
+            NO_ALERTS_TO,
+            "add `alerts_to:` with an address, here or in the configuration",
+        ),
+    ] {
+        if !fields.has(key) {
+            let problem = Diagnostic::warning("KW0114", file, place, message).help(help);
+            fields.problems().push(problem);
+        }
+    }
+}
+
+fn mode(fields: &mut Fields<'_, '_>) -> Mode {
+    let words = [
+        ("live", Some(Mode::Live)),
+        ("shadow", Some(Mode::Shadow)),
+        ("paused", None),
+    ];
+    let mode = fields.one_of("mode", &words);
+    if mode == Some(None) {
+        let at = fields.value_place("mode");
+        let help = "write `shadow`, which sends nothing, or move the file away";
+        fields.error_with_help("KW0901", at, "`mode: paused` is not yet supported", help);
+    }
+    mode.flatten().unwrap_or(Mode::Live)
+}
+
+fn subject(fields: &mut Fields<'_, '_>) -> SubjectKind {
+    let words = [
+        ("account", SubjectKind::Account),
+        ("contact", SubjectKind::Contact),
+    ];
+    let subject = fields.one_of("for", &words).unwrap_or(SubjectKind::Account);
+    if subject == SubjectKind::Contact {
+        let at = fields.value_place("for");
+        let help = "write it for accounts; an email step can go to `all` its contacts";
+        fields.error_with_help("KW0901", at, "`for: contact` is not yet supported", help);
+    }
+    subject
+}
+
+fn existing(fields: &mut Fields<'_, '_>) {
+    let skip = fields.one_of("existing", &[("include", false), ("skip", true)]);
+    if skip == Some(true) {
+        let at = fields.value_place("existing");
+        let help = "exclude them in `when`, for example by the date of sign-up";
+        fields.error_with_help("KW0901", at, "`existing: skip` is not yet supported", help);
+    }
+}
+
+fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {
+    let Some(node) = fields.take("reentry") else {
+        return Reentry::Never;
+    };
+    if node.as_mapping().is_some() {
+        let mut inner = Fields::new(file, node, "reentry", fields.problems());
+        let once_per = inner.expression("once_per");
+        let gap = inner.elapsed("gap").map(Duration::Seconds);
+        if !inner.has("once_per") && !inner.has("gap") {
+            let message = "`reentry` needs `once_per`, `gap` or both";
+            inner.error("KW0102", node.place, message);
+        }
+        inner.finish();
+        return Reentry::Again { once_per, gap };
+    }
+    const HELP: &str = "write `never`, or a mapping with `once_per`, `gap` or both";
+    match node.as_text() {
+        Some("never") => {}
+        Some("on_rematch") => {
+            let message = "`reentry: on_rematch` is not yet supported";
+            fields.error_with_help("KW0901", node.place, message, HELP);
+        }
+        Some(text) => {
+            let message = format!("`reentry` cannot be `{}`", super::reader::short(text));
+            fields.error_with_help("KW0104", node.place, message, HELP);
+        }
+        None => {
+            let message = format!("`reentry` cannot be {}", node.found());
+            fields.error_with_help("KW0103", node.place, message, HELP);
+        }
+    }
+    Reentry::Never
+}
+
+fn goal_window(fields: &mut Fields<'_, '_>) -> Duration {
+    let seconds = fields.elapsed("goal_window").unwrap_or(30 * 86_400);
+    if seconds > MOST_GOAL_WINDOW {
+        let at = fields.value_place("goal_window");
+        fields.error("KW0104", at, "`goal_window` is at most `90d`");
+    }
+    Duration::Seconds(seconds)
+}
+
+/// A list of distinct words with at least one.
+fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
+    if !fields.has(key) {
+        return None;
+    }
+    let before = fields.problems().len();
+    let texts: Vec<Source> = fields.texts(key);
+    if texts.is_empty() && fields.problems().len() == before {
+        let at = fields.value_place(key);
+        fields.error("KW0103", at, format!("`{key}` needs at least one word"));
+    }
+    Some(
+        texts
+            .into_iter()
+            .map(|text| text.text.to_string())
+            .collect(),
+    )
+}
+
+/// An IANA time zone.
+pub fn timezone(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Tz> {
+    let source = fields.text(key)?;
+    let name = &*source.text;
+    if let Ok(zone) = name.parse::<Tz>() {
+        return Some(zone);
+    }
+    let message = format!("`{}` is not a time zone", super::reader::short(name));
+    let at = fields.value_place(key);
+    fields.error_with_help("KW0112", at, message, zone_advice(name));
+    None
+}
+
+/// The zone that was meant: misspelt, or named by its city alone.
+fn zone_advice(name: &str) -> String {
+    let all = || TZ_VARIANTS.iter().map(|zone| zone.name());
+    let wanted = name.trim().replace(' ', "_");
+    let city = |zone: &&str| {
+        zone.rsplit_once('/')
+            .is_some_and(|(_, city)| city.eq_ignore_ascii_case(&wanted))
+    };
+    match nearest(&wanted, all()).or_else(|| all().find(city)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write an IANA name, such as `Europe/Berlin` or `UTC`".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Goto, HoldAbove, StepBody, WaitOn};
+    use super::*;
+
+    const HEAD: &str =
+        "playbook: p\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: true\n";
+
+    fn parsed(text: &str) -> (Option<Playbook>, Vec<Diagnostic>) {
+        let file = SourceFile {
+            path: "p.yaml".into(),
+            text: text.into(),
+        };
+        let mut problems = Vec::new();
+        let playbook = parse(&file, &mut problems);
+        (playbook, problems)
+    }
+
+    fn good(text: &str) -> Playbook {
+        let (playbook, problems) = parsed(&format!("{HEAD}{text}"));
+        assert!(problems.is_empty(), "{problems:?}");
+        playbook.expect("a playbook")
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_language() {
+        let playbook = good("steps: [{ wait: 3d }]\n");
+        assert_eq!(playbook.mode, Mode::Live);
+        assert_eq!(playbook.statuses, ["active", "trial"]);
+        assert!(playbook.stages.is_none() && playbook.timezone.is_none());
+        assert!(matches!(playbook.reentry, Reentry::Never));
+        assert_eq!(playbook.mail_priority, 50);
+        assert_eq!(playbook.goal_window, Duration::Seconds(30 * 86_400));
+        assert_eq!(&*playbook.when.text, "true");
+        assert!(playbook.guardrails.hold_above.is_none());
+    }
+
+    #[test]
+    fn a_missing_half_of_hold_above_keeps_its_default() {
+        let above = |text: &str| {
+            let text = format!(
+                "guardrails: {{ hold_above: {text}, ramp: off, first_run: go }}\nsteps: [{{ wait: 1d }}]\n"
+            );
+            good(&text).guardrails.hold_above
+        };
+        let of = |count, share| Some(HoldAbove::Above { count, share });
+        assert_eq!(above("off"), Some(HoldAbove::Off));
+        assert_eq!(above("{ count: 3 }"), of(3, 0.02));
+        assert_eq!(above("{ share: 10% }"), of(25, 0.1));
+    }
+
+    #[test]
+    fn ids_count_every_step_of_a_kind_in_text_order() {
+        let playbook = good(concat!(
+            "steps:\n  - email: { id: nudge, to: owner }\n  - branch:\n      - if: account.mrr > 1\n",
+            "        steps:\n          - email: { to: owner }\n          - end: done\n",
+            "      - else:\n          steps: [{ task: { if: true, title: x } }]\n",
+            "  - email: {}\n  - run: |\n      x\n  - end: { reason: bye, if: account.mrr > 2, id: last }\n",
+        ));
+        let ids: Vec<&str> = playbook.steps.iter().map(|step| step.id.as_str()).collect();
+        assert_eq!(ids, ["nudge", "branch-1", "email-3", "run-1", "last"]);
+        let StepBody::Branch(arms) = &playbook.steps[1].body else {
+            panic!()
+        };
+        assert_eq!(arms[0].steps[0].id, "email-2");
+        assert_eq!(arms[1].steps[0].id, "task-1");
+        assert!(arms[1].condition.is_none() && arms[1].steps[0].condition.is_some());
+        let StepBody::Action(body) = &playbook.steps[0].body else {
+            panic!()
+        };
+        let keys: Vec<&str> = body
+            .as_mapping()
+            .expect("keys")
+            .iter()
+            .map(|e| e.key.as_str())
+            .collect();
+        assert_eq!(keys, ["to"]);
+    }
+
+    #[test]
+    fn waits_take_three_forms() {
+        let playbook = good(concat!(
+            "steps:\n  - wait: { date: account.renewal_at - days(90), at: \"09:00\" }\n",
+            "  - wait:\n      until: account.events(\"login\", since_step) > 0\n",
+            "      at_most: 4d\n      on_met: last\n      on_timeout: next\n",
+            "  - wait: { for: 2 business days, at: 08:30 }\n  - task: { id: last }\n",
+        ));
+        let StepBody::Wait(date) = &playbook.steps[0].body else {
+            panic!()
+        };
+        assert!(matches!(date.on, WaitOn::Date(_)) && date.at.is_some());
+        let StepBody::Wait(until) = &playbook.steps[1].body else {
+            panic!()
+        };
+        let WaitOn::Until {
+            on_met, on_timeout, ..
+        } = &until.on
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (on_met, on_timeout),
+            (&Goto::Step("last".into()), &Goto::Next)
+        );
+    }
+
+    #[test]
+    fn ids_are_unique_across_files() {
+        let one = good("steps: [{ wait: 1d }]\n");
+        let mut problems = Vec::new();
+        check_across(&[one.clone(), one], &mut problems);
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].code, "KW0105");
+    }
+
+    #[test]
+    fn zones_are_suggested() {
+        assert_eq!(zone_advice("berlin"), "did you mean `Europe/Berlin`?");
+        assert_eq!(zone_advice("Europe/Berln"), "did you mean `Europe/Berlin`?");
+        assert_eq!(zone_advice("new york"), "did you mean `America/New_York`?");
+        assert!(zone_advice("Nowhere").starts_with("write"));
+    }
+}

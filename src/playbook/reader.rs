@@ -1,0 +1,427 @@
+//! Reading the keys of a mapping by type, with every problem reported.
+//!
+//! Each key asked for is a key allowed; [`Fields::finish`] reports the others.
+//! A method returns `None` both for a key that is not there and for one that
+//! is wrong: after `finish` the two are told apart.
+
+use std::sync::Arc;
+
+use super::yaml::{Entry, Node, NodeValue};
+use super::{Duration, Source};
+use crate::diagnostic::{Diagnostic, Position, Severity, nearest};
+
+mod value;
+
+pub use value::{advice, duration, expression, inline, is_address, is_off, listed, share, short};
+
+/// The keys of one mapping, read one after the other.
+pub struct Fields<'n, 'p> {
+    file: Arc<str>,
+    /// What it is in messages: `step email`, `guardrails`.
+    what: String,
+    place: Position,
+    entries: &'n [Entry],
+    taken: Vec<bool>,
+    allowed: Vec<&'static str>,
+    problems: &'p mut Vec<Diagnostic>,
+    /// How many problems there were before.
+    before: usize,
+    /// Not a mapping at all: said once, and nothing else is.
+    broken: bool,
+}
+
+impl<'n, 'p> Fields<'n, 'p> {
+    /// Starts reading a mapping; anything else is reported. Missing keys are
+    /// reported at the mapping's place, see [`Fields::at`].
+    pub fn new(
+        file: &Arc<str>,
+        node: &'n Node,
+        what: impl Into<String>,
+        problems: &'p mut Vec<Diagnostic>,
+    ) -> Self {
+        let what = what.into();
+        let before = problems.len();
+        let entries = node.as_mapping();
+        if entries.is_none() {
+            let message = format!("{what} needs keys, not {}", node.found());
+            problems.push(Diagnostic::error("KW0103", file, node.place, message));
+        }
+        Fields {
+            file: file.clone(),
+            what,
+            place: node.place,
+            taken: vec![false; entries.unwrap_or_default().len()],
+            broken: entries.is_none(),
+            entries: entries.unwrap_or_default(),
+            allowed: Vec::new(),
+            problems,
+            before,
+        }
+    }
+
+    /// Where missing keys are reported from now on.
+    pub fn at(mut self, place: Position) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Where missing keys are reported.
+    pub fn place(&self) -> Position {
+        self.place
+    }
+
+    /// The file, for nested readers.
+    pub fn file(&self) -> Arc<str> {
+        self.file.clone()
+    }
+
+    /// For nested readers and further checks; their errors count in `finish`.
+    pub fn problems(&mut self) -> &mut Vec<Diagnostic> {
+        self.problems
+    }
+
+    /// Adds an error at a place of the file.
+    pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>) {
+        self.report(code, at, message, None);
+    }
+
+    /// Adds an error with advice.
+    pub fn error_with_help(
+        &mut self,
+        code: &'static str,
+        at: Position,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.report(code, at, message, Some(help.into()));
+    }
+
+    fn report(
+        &mut self,
+        code: &'static str,
+        at: Position,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let mut problem = Diagnostic::error(code, &self.file, at, message);
+        problem.help = help;
+        self.problems.push(problem);
+    }
+
+    /// Whether a key is there, of whatever type.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// Where a key stands.
+    pub fn key_place(&self, key: &str) -> Option<Position> {
+        self.entries
+            .iter()
+            .find(|entry| entry.key == key)
+            .map(|entry| entry.key_place)
+    }
+
+    /// Any value.
+    pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
+        if !self.allowed.contains(&key) {
+            self.allowed.push(key);
+        }
+        let index = self.entries.iter().position(|entry| entry.key == key)?;
+        self.taken[index] = true;
+        Some(&self.entries[index].node)
+    }
+
+    /// Any value that must be there.
+    pub fn required(&mut self, key: &'static str) -> Option<&'n Node> {
+        let node = self.take(key);
+        if node.is_none() {
+            self.missing(key);
+        }
+        node
+    }
+
+    /// Reports that a key is missing.
+    pub fn missing(&mut self, key: &str) {
+        if !self.broken {
+            let message = format!("{} needs the key `{key}`", self.what);
+            self.error("KW0102", self.place, message);
+        }
+    }
+
+    /// Reports that a value has the wrong type.
+    pub fn wrong_type(&mut self, key: &str, node: &Node, needed: &str) {
+        let message = format!("`{key}` needs {needed}, not {}", node.found());
+        let help = match node.value {
+            NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_)
+                if needed.starts_with("text") =>
+            {
+                Some("put it in quotes".to_owned())
+            }
+            NodeValue::Null => Some("give it a value, or remove the key".to_owned()),
+            _ => None,
+        };
+        self.report("KW0103", node.place, message, help);
+    }
+
+    /// Text; a number or `true` must be quoted.
+    pub fn text(&mut self, key: &'static str) -> Option<Source> {
+        let node = self.take(key)?;
+        match &node.value {
+            NodeValue::Text(source) => Some(source.clone()),
+            _ => {
+                self.wrong_type(key, node, "text");
+                None
+            }
+        }
+    }
+
+    /// Text that must be there.
+    pub fn required_text(&mut self, key: &'static str) -> Option<Source> {
+        if !self.has(key) {
+            self.missing(key);
+        }
+        self.text(key)
+    }
+
+    /// Text as a string.
+    pub fn string(&mut self, key: &'static str) -> Option<String> {
+        self.text(key).map(|source| source.text.to_string())
+    }
+
+    /// An e-mail address without a name.
+    pub fn address(&mut self, key: &'static str) -> Option<String> {
+        let source = self.text(key)?;
+        if is_address(&source.text) {
+            return Some(source.text.to_string());
+        }
+        let message = format!(
+            "`{key}` is not an e-mail address: `{}`",
+            short(&source.text)
+        );
+        let at = self.value_place(key);
+        self.error_with_help("KW0104", at, message, "write it as `name@example.com`");
+        None
+    }
+
+    /// An expression: text, or a bare `true` or `false`.
+    pub fn expression(&mut self, key: &'static str) -> Option<Source> {
+        let node = self.take(key)?;
+        let source = expression(&self.file, node);
+        match &source {
+            None => self.wrong_type(key, node, "an expression"),
+            Some(source) if source.text.trim().is_empty() => {
+                let message = format!("`{key}` needs an expression and is empty");
+                self.error("KW0103", node.place, message);
+                return None;
+            }
+            Some(_) => {}
+        }
+        source
+    }
+
+    /// An expression that must be there.
+    pub fn required_expression(&mut self, key: &'static str) -> Option<Source> {
+        if !self.has(key) {
+            self.missing(key);
+        }
+        self.expression(key)
+    }
+
+    /// A whole number.
+    pub fn int(&mut self, key: &'static str) -> Option<i64> {
+        let node = self.take(key)?;
+        match node.value {
+            NodeValue::Int(value) => Some(value),
+            _ => {
+                self.wrong_type(key, node, "a whole number");
+                None
+            }
+        }
+    }
+
+    /// A whole number within bounds.
+    pub fn int_within(&mut self, key: &'static str, least: i64, most: i64) -> Option<i64> {
+        let value = self.int(key)?;
+        if (least..=most).contains(&value) {
+            return Some(value);
+        }
+        let at = self.value_place(key);
+        let message = format!("`{key}` is {value}; it goes from {least} to {most}");
+        self.error("KW0104", at, message);
+        None
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        let node = self.take(key)?;
+        match node.value {
+            NodeValue::Bool(value) => Some(value),
+            _ => {
+                self.wrong_type(key, node, "`true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// A span of time.
+    pub fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        let node = self.take(key)?;
+        duration(&self.file, key, node, self.problems)
+    }
+
+    /// A span of elapsed time, in seconds: no business days.
+    pub fn elapsed(&mut self, key: &'static str) -> Option<i64> {
+        match self.duration(key)? {
+            Duration::Seconds(seconds) => Some(seconds),
+            Duration::BusinessDays(_) => {
+                let message = format!("`{key}` counts elapsed time, not business days");
+                let at = self.value_place(key);
+                self.error_with_help("KW0110", at, message, "write days, such as `3d`");
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub fn one_of<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let node = self.take(key)?;
+        let Some(text) = node.as_text() else {
+            self.wrong_type(key, node, &listed(words.iter().map(|(word, _)| *word)));
+            return None;
+        };
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let message = format!("`{key}` cannot be `{text}`");
+        let help = advice(text, words.iter().map(|(word, _)| *word));
+        self.error_with_help("KW0104", node.place, message, help);
+        None
+    }
+
+    /// A list of texts; empty when the key is not there.
+    pub fn texts(&mut self, key: &'static str) -> Vec<Source> {
+        let Some(node) = self.take(key) else {
+            return Vec::new();
+        };
+        let Some(items) = node.as_sequence() else {
+            self.wrong_type(key, node, "a list of texts");
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            match &item.value {
+                NodeValue::Text(source) => texts.push(source.clone()),
+                _ => self.wrong_type(key, item, "text in its list"),
+            }
+        }
+        texts
+    }
+
+    /// The entries of a mapping with free keys, such as column names.
+    pub fn mapping(&mut self, key: &'static str) -> Option<&'n [Entry]> {
+        let node = self.take(key)?;
+        let entries = node.as_mapping();
+        if entries.is_none() {
+            self.wrong_type(key, node, "a mapping");
+        }
+        entries
+    }
+
+    /// The items of a list.
+    pub fn list(&mut self, key: &'static str) -> Option<&'n [Node]> {
+        let node = self.take(key)?;
+        let items = node.as_sequence();
+        if items.is_none() {
+            self.wrong_type(key, node, "a list");
+        }
+        items
+    }
+
+    /// A key this release does not have, unless `harmless` says that the value
+    /// asks for nothing. `instead` says what can be written now.
+    pub fn not_yet(
+        &mut self,
+        key: &'static str,
+        instead: &str,
+        harmless: impl FnOnce(&Node) -> bool,
+    ) {
+        let Some(node) = self.take(key) else { return };
+        if !harmless(node) {
+            let at = self.key_place(key).unwrap_or(node.place);
+            let message = format!("`{key}` is not yet supported");
+            self.error_with_help("KW0901", at, message, instead);
+        }
+    }
+
+    /// Reports every key that nothing asked for. Returns whether no error at
+    /// all was added since the reader was made.
+    pub fn finish(self) -> bool {
+        for (entry, taken) in self.entries.iter().zip(&self.taken) {
+            if *taken {
+                continue;
+            }
+            let message = format!("{} has no key `{}`", self.what, entry.key);
+            let free = self.allowed.iter().copied().filter(|key| {
+                // A key that is there already is not what was meant.
+                !self.entries.iter().any(|other| other.key == **key)
+            });
+            let help = nearest(&entry.key, free).map_or_else(
+                || format!("its keys are {}", listed(self.allowed.iter().copied())),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.problems
+                .push(Diagnostic::error("KW0101", &self.file, entry.key_place, message).help(help));
+        }
+        !self.problems[self.before.min(self.problems.len())..]
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Where the value of a key starts.
+    pub fn value_place(&self, key: &str) -> Position {
+        self.entries
+            .iter()
+            .find(|entry| entry.key == key)
+            .map_or(self.place, |entry| entry.node.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playbook::yaml;
+
+    #[test]
+    fn reports_every_problem_of_a_mapping() {
+        let text = "title: 5\nvalid_for: 3 days\nclass: lifecyle\nsubjct: x\nlist: [a, 1]\n";
+        let file = Arc::from("f.yaml");
+        let mut problems = Vec::new();
+        let node = yaml::read(&file, text, &mut problems).expect("a tree");
+        let mut fields = Fields::new(&file, &node, "step email", &mut problems);
+        assert!(fields.required_text("title").is_none());
+        assert!(fields.duration("valid_for").is_none());
+        let classes = [("lifecycle", 1), ("marketing", 2)];
+        assert!(fields.one_of("class", &classes).is_none());
+        assert!(fields.text("subject").is_none());
+        assert!(fields.required_text("to").is_none());
+        assert_eq!(fields.texts("list").len(), 1);
+        assert!(!fields.finish());
+        let told: Vec<String> = problems
+            .iter()
+            .map(|d| format!("{}:{} {} {}", d.line, d.column, d.code, d.message))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "1:8 KW0103 `title` needs text, not the number 5",
+                "2:12 KW0110 `valid_for` is not a span of time: `3 days`",
+                "3:8 KW0104 `class` cannot be `lifecyle`",
+                "1:1 KW0102 step email needs the key `to`",
+                "5:11 KW0103 `list` needs text in its list, not the number 1",
+                "4:1 KW0101 step email has no key `subjct`",
+            ]
+        );
+        let help = problems.last().and_then(|d| d.help.clone());
+        assert_eq!(help.as_deref(), Some("did you mean `subject`?"));
+    }
+}

@@ -1,0 +1,133 @@
+//! Single values: spans of time, expressions, shares, addresses.
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Position, nearest};
+use crate::playbook::yaml::{Node, NodeValue};
+use crate::playbook::{Duration, Layout, Origin, Source};
+
+/// An expression as a source: text, or a bare `true` or `false`.
+pub fn expression(file: &Arc<str>, node: &Node) -> Option<Source> {
+    match &node.value {
+        NodeValue::Text(source) => Some(source.clone()),
+        NodeValue::Bool(value) => Some(inline(file, node.place, &value.to_string())),
+        _ => None,
+    }
+}
+
+/// A source on one line at a place.
+pub fn inline(file: &Arc<str>, start: Position, text: &str) -> Source {
+    Source {
+        text: text.into(),
+        origin: Origin {
+            file: file.clone(),
+            start,
+            layout: Layout::Inline,
+        },
+    }
+}
+
+/// A span of time from a node, or what is wrong with it.
+pub fn duration(
+    file: &Arc<str>,
+    key: &str,
+    node: &Node,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Duration> {
+    const HELP: &str = "write a number and a unit: `30m`, `12h`, `3d`, `2w`, `2 business days`";
+    let parsed = node.as_text().and_then(Duration::parse);
+    if parsed.is_none() {
+        let problem = match node.as_text() {
+            Some(text) => {
+                let message = format!("`{key}` is not a span of time: `{}`", short(text));
+                Diagnostic::error("KW0110", file, node.place, message)
+            }
+            None => {
+                let message = format!("`{key}` needs a span of time, not {}", node.found());
+                Diagnostic::error("KW0103", file, node.place, message)
+            }
+        };
+        problems.push(problem.help(HELP));
+    }
+    parsed
+}
+
+/// What could have been meant, or else everything that is allowed.
+pub fn advice<'a>(word: &str, allowed: impl Iterator<Item = &'a str> + Clone) -> String {
+    match nearest(word, allowed.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("write {}", listed(allowed)),
+    }
+}
+
+/// `a`, `b` or `c`.
+pub fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
+    match words.pop() {
+        None => "none".to_owned(),
+        Some(last) if words.is_empty() => last,
+        Some(last) => format!("{} or {last}", words.join(", ")),
+    }
+}
+
+/// The beginning of a text, for messages.
+pub fn short(text: &str) -> String {
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(60).collect();
+    let start = start.replace(['\n', '\r'], " ");
+    if chars.next().is_some() {
+        format!("{start}…")
+    } else {
+        start
+    }
+}
+
+/// Whether a value is the word `off`.
+pub fn is_off(node: &Node) -> bool {
+    node.as_text() == Some("off")
+}
+
+/// A share such as `2%` as 0..=1.
+pub fn share(text: &str) -> Option<f64> {
+    let number = text.trim().strip_suffix('%')?.trim_end();
+    let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let percent: f64 = number.parse().ok()?;
+    (plain && percent <= 100.0).then_some(percent / 100.0)
+}
+
+/// Whether a text has the form of an e-mail address. Whether mail arrives
+/// there only sending shows.
+pub fn is_address(text: &str) -> bool {
+    let clean = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.ends_with('.')
+            && !part
+                .chars()
+                .any(|c| c.is_whitespace() || c.is_control() || "<>()[],;:@\"\\".contains(c))
+    };
+    text.len() <= 254
+        && text
+            .split_once('@')
+            .is_some_and(|(l, d)| clean(l) && clean(d))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_addresses() {
+        assert_eq!(share("2%"), Some(0.02));
+        assert_eq!(share("0.5 %"), Some(0.005));
+        for wrong in ["2", "%", "101%", "-1%", "inf%", "1e1%", "1.2.3%"] {
+            assert_eq!(share(wrong), None, "{wrong}");
+        }
+        assert!(is_address("a.b+c@example.com") && is_address("keepwell@localhost"));
+        for wrong in [
+            "a", "@b", "a@", "a@b@c", "a b@c", "A <a@b>", "a@b.", "a@b\n",
+        ] {
+            assert!(!is_address(wrong), "{wrong}");
+        }
+    }
+}

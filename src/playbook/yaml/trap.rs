@@ -1,0 +1,314 @@
+//! YAML's traps in words an author understands.
+//!
+//! An expression is not YAML's friend: `!` starts a tag, a comma inside `{ }`
+//! ends a value, `: ` starts another one. What the parser says about these is
+//! true and of no use, so the line is looked at again.
+
+use saphyr_parser::{Marker, ScanError};
+
+use super::MAX_DEPTH;
+use super::lines::{Lines, place};
+use crate::diagnostic::{Diagnostic, Position};
+
+/// The advice for every trap.
+pub(super) const OWN_LINES: &str = "put the value on its own lines after `|`, or in quotes";
+
+/// Whether a plain value stops inside a call or a string.
+pub(super) fn is_cut(text: &str) -> bool {
+    let mut depth = 0_i32;
+    let mut quoted = false;
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '(' | '[' if !quoted => depth += 1,
+            ')' | ']' if !quoted => depth -= 1,
+            _ => {}
+        }
+    }
+    quoted || depth > 0
+}
+
+/// The error for a value whose first character YAML takes for itself.
+pub(super) fn starts_with(file: &str, at: Position, c: char) -> Diagnostic {
+    let message = match c {
+        '"' | '\'' => {
+            format!("a value that starts with `{c}` ends at the next one, and more text follows")
+        }
+        '{' => "a value that starts with `{` is a mapping to YAML, not text".to_owned(),
+        _ => format!("a value that starts with `{c}` has a meaning of its own in YAML"),
+    };
+    Diagnostic::error("KW0006", file, at, message).help(OWN_LINES)
+}
+
+/// The nearest place at or before a marker, at most two lines above, where a
+/// value starts with `c`.
+pub(super) fn special_before(lines: &Lines<'_>, marker: Marker, c: char) -> Option<Position> {
+    let last = marker.line();
+    (last.saturating_sub(2).max(1)..=last)
+        .rev()
+        .find_map(|number| {
+            let most = if number == last {
+                marker.col()
+            } else {
+                usize::MAX
+            };
+            values(lines.line(number))
+                .into_iter()
+                .rfind(|value| value.first == c && value.column <= most)
+                .map(|value| position(number, value.column))
+        })
+}
+
+/// What a parser's error means to an author.
+pub(super) fn explain(file: &str, lines: &Lines<'_>, error: &ScanError) -> Diagnostic {
+    let marker = *error.marker();
+    if error.info().contains("recursion limit") {
+        let message = format!("nested deeper than {MAX_DEPTH} levels");
+        return Diagnostic::error("KW0005", file, place(marker), message);
+    }
+    let line = lines.line(marker.line());
+    for value in values(line) {
+        if value.column > marker.col() {
+            break;
+        }
+        let at = position(marker.line(), value.column);
+        match value.fault {
+            Some(Fault::Special) => return starts_with(file, at, value.first),
+            Some(Fault::Quote) if value.flow => {
+                let message = "a quote inside `{ }` or `[ ]` ends this value too early";
+                return Diagnostic::error("KW0007", file, at, message).help(OWN_LINES);
+            }
+            Some(Fault::Quote) => return starts_with(file, at, value.first),
+            Some(Fault::Bracket(c)) => {
+                let message = format!("inside `{{ }}` or `[ ]` a `{c}` ends a value");
+                return Diagnostic::error("KW0007", file, at, message).help(OWN_LINES);
+            }
+            Some(Fault::Colon(column)) => {
+                let at = position(marker.line(), column);
+                let message = "a colon and a space inside a plain value start a new key in YAML";
+                return Diagnostic::error("KW0008", file, at, message).help(OWN_LINES);
+            }
+            None => {}
+        }
+    }
+    let (message, help) = plainly(error.info());
+    let problem = Diagnostic::error("KW0002", file, place(marker), message);
+    match help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+/// The parser's message in plain words, and advice.
+fn plainly(info: &str) -> (String, Option<&'static str>) {
+    let has = |part: &str| info.contains(part);
+    let (message, help) = if has("tab") && !has("escape") {
+        (
+            "a tab is used for indentation",
+            Some("indent with spaces only"),
+        )
+    } else if has("quoted scalar") && (has("end of stream") || has("document indicator")) {
+        ("a quote is opened here and never closed", None)
+    } else if has("invalid indentation in quoted") {
+        (
+            "a quoted value goes on here with too little indentation",
+            Some("is its closing quote missing?"),
+        )
+    } else if has("escape") || has("hexadecimal") {
+        (
+            "an unknown escape after `\\` in double quotes",
+            Some("use single quotes, or put the value on its own lines after `|`"),
+        )
+    } else if has("flow mapping") || has("flow sequence") || has("flow construct") {
+        ("a `,` or a closing bracket is missing here", None)
+    } else if has("misplaced bracket") {
+        ("this bracket was never opened", None)
+    } else if has("unprintable") {
+        ("a control character, which text files do not hold", None)
+    } else if has("block scalar") {
+        (
+            "this block of text is not laid out as YAML needs it",
+            Some("write `|`, then indent every line of the text by the same spaces"),
+        )
+    } else if has("comment intercepting") {
+        ("a value goes on after a comment", Some(OWN_LINES))
+    } else if has("invalid trailing content") {
+        ("text follows a closing quote", Some(OWN_LINES))
+    } else if has("mapping values") || has("mapping keys") || has("block") || has("indentation") {
+        (
+            "this line does not fit the lines above it",
+            Some("compare its indentation with theirs"),
+        )
+    } else if has("simple key") || has("expected key") {
+        (
+            "a `:` is missing here",
+            Some("a key, a colon, a space, then the value"),
+        )
+    } else {
+        return (format!("not valid YAML: {info}"), None);
+    };
+    (message.to_owned(), help)
+}
+
+fn position(line: usize, column: usize) -> Position {
+    Position {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(column + 1).unwrap_or(u32::MAX),
+    }
+}
+
+/// A value on a line, as an author would see it.
+struct Value {
+    /// 0-based, in characters.
+    column: usize,
+    first: char,
+    /// Inside braces or brackets.
+    flow: bool,
+    fault: Option<Fault>,
+}
+
+/// Why YAML does not read a value as it was meant.
+enum Fault {
+    /// Its first character has a meaning.
+    Special,
+    /// Text goes on after its closing quote.
+    Quote,
+    /// This bracket ends it.
+    Bracket(char),
+    /// A colon and a space at this column.
+    Colon(usize),
+}
+
+/// The values that start on a line. Brackets that an earlier line opened are
+/// not seen: this only words messages.
+fn values(line: &str) -> Vec<Value> {
+    let chars: Vec<char> = line.chars().collect();
+    let mut found = Vec::new();
+    let mut open = 0_usize;
+    let mut is_value = false;
+    let mut at = 0;
+    while at < chars.len() {
+        let c = chars[at];
+        let blank_next = chars.get(at + 1).is_none_or(|c| c.is_whitespace());
+        match c {
+            ' ' | '\t' => at += 1,
+            '#' => break,
+            '-' | '?' if blank_next && open == 0 && !is_value => {
+                at += 1;
+                // What stands after the dash may be a value or a key.
+            }
+            '{' | '[' => {
+                if c == '{' && chars.get(at + 1) == Some(&'{') {
+                    found.push(Value {
+                        column: at,
+                        first: '{',
+                        flow: open > 0,
+                        fault: Some(Fault::Special),
+                    });
+                }
+                open += 1;
+                is_value = c == '[';
+                at += 1;
+            }
+            '}' | ']' => {
+                open = open.saturating_sub(1);
+                at += 1;
+            }
+            ',' => {
+                is_value = false;
+                at += 1;
+            }
+            ':' => {
+                is_value = true;
+                at += 1;
+            }
+            _ => at = token(&chars, at, open > 0, &mut is_value, &mut found),
+        }
+    }
+    found
+}
+
+/// Reads one key or value and returns where it ends.
+fn token(
+    chars: &[char],
+    start: usize,
+    flow: bool,
+    is_value: &mut bool,
+    found: &mut Vec<Value>,
+) -> usize {
+    let first = chars[start];
+    let mut fault = "!@`%*&".contains(first).then_some(Fault::Special);
+    let mut at = start;
+    if first == '"' || first == '\'' {
+        at += 1;
+        while at < chars.len() && chars[at] != first {
+            at += if first == '"' && chars[at] == '\\' {
+                2
+            } else {
+                1
+            };
+        }
+        at = (at + 1).min(chars.len());
+        let rest = chars[at..].iter().find(|c| !c.is_whitespace());
+        let ends = match rest {
+            None | Some('#') => true,
+            Some(':') => !*is_value,
+            Some(',' | '}' | ']') => flow,
+            Some(_) => false,
+        };
+        if ends {
+            return push(found, start, first, flow, None, at);
+        }
+        fault = Some(Fault::Quote);
+    }
+    while at < chars.len() {
+        let c = chars[at];
+        let next = chars.get(at + 1);
+        let colon =
+            c == ':' && next.is_none_or(|c| c.is_whitespace() || (flow && ",}]".contains(*c)));
+        if colon && !*is_value {
+            // A key: its value comes next. A dash before it was no value's.
+            return if fault.is_some() {
+                push(found, start, first, flow, fault, at)
+            } else {
+                at
+            };
+        }
+        if colon && fault.is_none() {
+            fault = Some(Fault::Colon(at));
+        }
+        if c == '#' && at > start && chars[at - 1].is_whitespace() {
+            at = chars.len();
+            break;
+        }
+        if flow && ",}]".contains(c) {
+            break;
+        }
+        if flow && "[{".contains(c) {
+            if fault.is_none() {
+                fault = Some(Fault::Bracket(c));
+            }
+            break;
+        }
+        at += 1;
+    }
+    *is_value = false;
+    push(found, start, first, flow, fault, at)
+}
+
+fn push(
+    found: &mut Vec<Value>,
+    column: usize,
+    first: char,
+    flow: bool,
+    fault: Option<Fault>,
+    end: usize,
+) -> usize {
+    found.push(Value {
+        column,
+        first,
+        flow,
+        fault,
+    });
+    end
+}
