@@ -28,3 +28,19 @@ impl Clock {
         }
     }
 }
+
+/// A limit on elapsed time, by the monotonic clock; it says nothing about
+/// dates.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(std::time::Instant);
+
+impl Deadline {
+    /// A deadline this far ahead.
+    pub fn after(span: std::time::Duration) -> Deadline {
+        Deadline(std::time::Instant::now() + span)
+    }
+
+    pub fn has_passed(self) -> bool {
+        std::time::Instant::now() >= self.0
+    }
+}

@@ -9,4 +9,8 @@ pub mod random;
 pub mod facts;
 pub mod playbook;
 pub mod rule;
+pub mod effect;
+pub mod action;
+pub mod catalog;
+pub mod enrollment;
 pub mod store;

@@ -1,0 +1,259 @@
+//! `email`: a mail to customers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::recipient::{Recipient, Recipients, is_address};
+use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, Words};
+use crate::facts::{Cell, CellPath, Contact, Subject, Value};
+use crate::playbook::calendar::Calendar;
+use crate::playbook::reader::Fields;
+use crate::playbook::yaml::{Node, NodeValue};
+use crate::playbook::{Duration, Step};
+use crate::rule::EvalError;
+use crate::rule::template::{Escape, Template};
+
+/// The kind `email`.
+pub struct Kind;
+
+/// A mail step, ready to be addressed and rendered.
+#[derive(Debug)]
+pub struct Email {
+    to: Recipients,
+    pub class: MailClass,
+    subject: Localized,
+    body: Localized,
+    pub from: From,
+    pub reply_to: ReplyTo,
+    valid_for: Duration,
+}
+
+/// Whose name stands in From.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The CSM's name with our address.
+    Csm,
+    /// `mail.from` of the configuration.
+    Default,
+}
+
+/// Where answers go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplyTo {
+    Csm,
+    Address(String),
+}
+
+/// A template, possibly one per language.
+#[derive(Debug)]
+struct Localized {
+    default: Template,
+    by_language: BTreeMap<String, Template>,
+}
+
+impl Localized {
+    fn parse(node: &Node, compiler: &mut Compiler, escape: Escape) -> Option<Localized> {
+        match &node.value {
+            NodeValue::Text(source) => {
+                compiler.template(source, escape, true).map(|default| Localized { default, by_language: BTreeMap::new() })
+            }
+            NodeValue::Mapping(entries) => {
+                let mut default = None;
+                let mut by_language = BTreeMap::new();
+                for entry in entries {
+                    let NodeValue::Text(source) = &entry.node.value else {
+                        compiler.error("KW0103", entry.node.place, format!("`{}` needs text", entry.key), None);
+                        continue;
+                    };
+                    let template = compiler.template(source, escape, true);
+                    if entry.key == "default" {
+                        default = template;
+                    } else if let Some(template) = template {
+                        by_language.insert(entry.key.to_lowercase(), template);
+                    }
+                }
+                if !entries.iter().any(|entry| entry.key == "default") {
+                    let help = "give the text for every other language as `default:`";
+                    compiler.error("KW0102", node.place, "texts by language need the key `default`", Some(help));
+                }
+                default.map(|default| Localized { default, by_language })
+            }
+            _ => {
+                compiler.error("KW0103", node.place, "text is needed, or a map of texts by language", None);
+                None
+            }
+        }
+    }
+
+    /// The template for `zh-TW`, else for `zh`, else the default.
+    fn choose(&self, locale: &str) -> &Template {
+        let locale = locale.to_lowercase().replace('_', "-");
+        let language = locale.split('-').next().unwrap_or("");
+        self.by_language.get(&locale).or_else(|| self.by_language.get(language)).unwrap_or(&self.default)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Template> {
+        std::iter::once(&self.default).chain(self.by_language.values())
+    }
+}
+
+impl StepKind for Kind {
+    fn name(&self) -> &'static str {
+        "email"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Sends a mail to people at the customer."
+    }
+
+    fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(&compiler.file, body, "the step `email`", &mut problems).at(step.place);
+        let to = fields.required("to");
+        let class = fields.one_of("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
+        let subject = fields.required("subject");
+        let text = fields.required("body");
+        let from = fields.one_of("from", &[("csm", From::Csm), ("default", From::Default)]).unwrap_or(From::Default);
+        let reply_to = fields.text("reply_to");
+        let quiet = fields.one_of("quiet", &[("hold", false), ("ignore", true)]).unwrap_or(false);
+        if quiet && class != MailClass::Transactional {
+            let at = fields.key_place("quiet").unwrap_or(step.place);
+            let help = "only `class: transactional` may ignore quiet hours";
+            fields.error_with_help("KW0104", at, "`quiet: ignore` is for transactional mail", help);
+        }
+        let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
+        let fine = fields.finish();
+        compiler.problems.extend(problems);
+        let reply_to = match &reply_to {
+            None => Some(ReplyTo::Csm),
+            Some(source) if &*source.text == "csm" => Some(ReplyTo::Csm),
+            Some(source) if is_address(source.text.trim()) => Some(ReplyTo::Address(source.text.trim().to_owned())),
+            Some(source) => {
+                compiler.problems.push(source.error("KW0115", 1, 1, "`reply_to` is `csm` or an address"));
+                None
+            }
+        };
+        let to = to.and_then(|node| Recipients::parse(node, compiler));
+        let subject = subject.and_then(|node| Localized::parse(node, compiler, Escape::Plain));
+        let body = text.and_then(|node| Localized::parse(node, compiler, Escape::Markdown));
+        if !fine {
+            return None;
+        }
+        Some(Arc::new(Email { to: to?, class, subject: subject?, body: body?, from, reply_to: reply_to?, valid_for }))
+    }
+}
+
+impl Email {
+    /// The words for one recipient, now.
+    pub fn words(&self, at: &Situation, recipient: Option<&Contact>, account_zone: Option<&str>) -> Result<Words, EvalError> {
+        let zone = recipient
+            .and_then(|contact| contact.timezone.as_deref())
+            .or(account_zone)
+            .and_then(|zone| zone.parse().ok())
+            .unwrap_or(at.zone);
+        let account_locale = match at.context.facts.column("locale") {
+            Some(Value::Text(locale)) => locale.to_string(),
+            _ => "en".to_owned(),
+        };
+        let locale = recipient.and_then(|contact| contact.locale.clone()).unwrap_or(account_locale);
+        let context = at.render_context(recipient, zone, &locale);
+        let render = |localized: &Localized| {
+            localized.choose(&locale).render(&context).map_err(|error| EvalError::new(error.to_string()))
+        };
+        Ok(Words { subject: render(&self.subject)?.trim().to_owned(), body: render(&self.body)? })
+    }
+}
+
+impl Action for Email {
+    fn reads(&self, reads: &mut Reads) {
+        self.to.reads(reads);
+        self.subject.all().chain(self.body.all()).for_each(|template| reads.template(template));
+        for column in ["name", "locale", "timezone"] {
+            reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column(column.to_owned()) });
+        }
+    }
+
+    fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+        let recipients = self.to.resolve(at)?;
+        Ok(addressed(at, &recipients, self.class, self.valid_for, None))
+    }
+
+    fn email(&self) -> Option<&Email> {
+        Some(self)
+    }
+
+    fn awaits_messages(&self) -> bool {
+        true
+    }
+
+    fn roles(&self) -> Vec<String> {
+        self.to.roles()
+    }
+}
+
+/// One message per recipient; nobody is a row that says so and a word to the CSM.
+pub(super) fn addressed(
+    at: &Situation,
+    recipients: &[Recipient],
+    class: MailClass,
+    valid_for: Duration,
+    words: Option<&Words>,
+) -> Vec<EffectBody> {
+    let now = at.context.facts.as_of;
+    let valid_until = Calendar::add(at.calendar, now, valid_for, at.zone);
+    if recipients.is_empty() {
+        let skipped = MessageDraft::Skipped { contact: String::new(), to: None, class, reason: "no recipient" };
+        let account = match at.context.facts.column("name") {
+            Some(Value::Text(name)) => name.to_string(),
+            _ => at.context.facts.account.clone(),
+        };
+        let text = format!(
+            "A mail of the playbook {} to {account} was not sent: there is no reachable contact for it. \
+             Please see who could be added.",
+            at.playbook
+        );
+        let notice = super::notify::to_csm(at, format!("Nobody to write to at {account}"), text, valid_until);
+        return vec![EffectBody::Message(skipped), EffectBody::Message(MessageDraft::Notice(notice))];
+    }
+    let mut bodies = Vec::new();
+    let mut addresses = std::collections::BTreeSet::new();
+    for recipient in recipients {
+        let skip = |reason| MessageDraft::Skipped {
+            contact: recipient.contact.clone(),
+            to: Some(recipient.address.clone()),
+            class,
+            reason,
+        };
+        let draft = if !addresses.insert(recipient.address.to_lowercase()) {
+            skip("duplicate address")
+        } else if class == MailClass::Marketing && !consents(at, &recipient.contact) {
+            skip("no consent")
+        } else {
+            MessageDraft::Mail(MailDraft {
+                contact: recipient.contact.clone(),
+                to: recipient.address.clone(),
+                class,
+                valid_until,
+                words: words.cloned(),
+            })
+        };
+        bodies.push(EffectBody::Message(draft));
+    }
+    bodies
+}
+
+/// Marketing needs `contact.traits.consent`; an address without contact has none.
+fn consents(at: &Situation, contact: &str) -> bool {
+    at.people
+        .contacts
+        .iter()
+        .find(|known| !contact.is_empty() && known.id == contact)
+        .is_some_and(|known| known.traits.get("consent") == Some(&serde_json::Value::Bool(true)))
+}
+
+/// Why no mail to this recipient can be made any more, if so: the contact left
+/// or lost the address since.
+pub fn unreachable(contact: &Contact, now: crate::clock::Instant) -> Option<&'static str> {
+    (!contact.is_reachable(now)).then_some("contact left")
+}

@@ -1,0 +1,216 @@
+//! What a step does: one kind per file.
+//!
+//! A kind reads its own fields into an [`Action`]; an action turns one
+//! subject's facts into effects, as data. To add a kind: a new file and a word
+//! in the list below; its trait methods are what the checker, the engine, the
+//! test runner and the reference need of it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::effect::EffectBody;
+use crate::facts::{Cell, Contact, Csm, Schema};
+use crate::playbook::calendar::Calendar;
+use crate::playbook::yaml::Node;
+use crate::playbook::{Source, Step};
+use crate::rule::template::{Escape, RenderContext, Template, TemplateScope};
+use crate::rule::{self, Context, EvalError, Modules, Rule, Sandbox, Scope, Wanted};
+
+pub mod email;
+mod notify;
+pub mod recipient;
+mod run;
+pub mod task;
+
+/// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
+/// of the playbook's own form.
+pub const KINDS: &[&dyn StepKind] = &[&email::Kind, &task::Kind, &notify::Kind, &run::Kind];
+
+/// One kind of step.
+pub trait StepKind: Sync {
+    /// The key authors write.
+    fn name(&self) -> &'static str;
+    /// One sentence for authors.
+    fn summary(&self) -> &'static str;
+    /// Reads the fields; what is wrong goes to the compiler's problems.
+    fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>>;
+}
+
+/// A step's deed, ready to be decided.
+pub trait Action: Send + Sync + Debug {
+    /// What must be fetched for it.
+    fn reads(&self, reads: &mut Reads);
+
+    /// Its consequences for one subject, in order.
+    ///
+    /// # Errors
+    /// When an expression of it cannot be evaluated or a template not filled.
+    fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError>;
+
+    /// The mail it sends, for rendering at the moment of sending.
+    fn email(&self) -> Option<&email::Email> {
+        None
+    }
+
+    /// The task it creates, for closing it again.
+    fn task(&self) -> Option<&task::Task> {
+        None
+    }
+
+    /// Whether the next step waits until its messages have ended.
+    fn awaits_messages(&self) -> bool {
+        false
+    }
+
+    /// Roles it writes to, which a test case provides.
+    fn roles(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Everything a set of expressions and templates reads.
+#[derive(Clone, Debug, Default)]
+pub struct Reads {
+    pub cells: BTreeSet<Cell>,
+    pub entry_columns: BTreeSet<String>,
+    pub modules: BTreeSet<String>,
+}
+
+impl Reads {
+    pub fn rule(&mut self, rule: &Rule) {
+        self.cells.extend(rule.cells().iter().cloned());
+        self.entry_columns.extend(rule.entry_columns().iter().cloned());
+        self.modules.extend(rule.modules().iter().cloned());
+    }
+
+    pub fn template(&mut self, template: &Template) {
+        self.cells.extend(template.cells().iter().cloned());
+        self.entry_columns.extend(template.entry_columns().iter().cloned());
+    }
+}
+
+/// One subject at one step: all that an action may look at.
+#[derive(Debug)]
+pub struct Situation<'a> {
+    pub sandbox: &'a Sandbox,
+    pub context: &'a Context,
+    pub people: &'a People,
+    pub playbook: &'a str,
+    /// Who hears of trouble; may be nobody.
+    pub alerts_to: Option<&'a str>,
+    /// The zone of the playbook.
+    pub zone: Tz,
+    pub calendar: &'a Calendar,
+}
+
+/// The people around an account.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    /// In order of creation, then id.
+    pub contacts: Vec<Contact>,
+    pub csm: Option<Csm>,
+    pub manager: Option<Csm>,
+}
+
+impl Situation<'_> {
+    /// Fills a template for a colleague.
+    pub fn render_internal(&self, template: &Template) -> Result<String, EvalError> {
+        let zone = self.assignee_zone(self.people.csm.as_ref());
+        template.render(&self.render_context(None, zone, "en")).map_err(|error| EvalError::new(error.to_string()))
+    }
+
+    pub fn render_context<'b>(&'b self, recipient: Option<&'b Contact>, zone: Tz, locale: &'b str) -> RenderContext<'b> {
+        RenderContext {
+            facts: &self.context.facts,
+            progress: self.context.progress.as_deref(),
+            recipient,
+            csm: self.people.csm.as_ref(),
+            playbook: self.playbook,
+            zone,
+            playbook_zone: self.zone,
+            locale,
+        }
+    }
+
+    /// A colleague's own zone, else the playbook's.
+    pub fn assignee_zone(&self, colleague: Option<&Csm>) -> Tz {
+        colleague.and_then(|csm| csm.timezone.as_deref()).and_then(|zone| zone.parse().ok()).unwrap_or(self.zone)
+    }
+}
+
+/// Compiles the expressions and templates of one playbook's steps.
+pub struct Compiler<'a> {
+    /// The playbook's file, for messages.
+    pub file: Arc<str>,
+    pub schema: &'a Schema,
+    pub modules: &'a Modules,
+    pub sandbox: &'a Sandbox,
+    pub config: &'a Config,
+    pub task_steps: &'a [String],
+    pub email_steps: &'a [String],
+    pub playbooks: &'a [String],
+    /// Values that the playbook's condition proves present, as `account.x`
+    /// for templates and `entry.x` for expressions.
+    pub known_in_templates: &'a HashSet<String>,
+    pub known_in_steps: &'a HashSet<String>,
+    pub problems: &'a mut Vec<Diagnostic>,
+}
+
+impl<'a> Compiler<'a> {
+    /// Compiles an expression of a step. `in_wait` allows `since_step`.
+    pub fn expression(&mut self, source: &Source, wanted: Wanted, in_wait: bool) -> Option<Rule> {
+        let scope = Scope { in_wait, ..self.scope() };
+        rule::compile(source, wanted, &scope, self.modules, self.sandbox, self.problems)
+    }
+
+    /// Compiles the script of a `run` step.
+    pub fn script(&mut self, source: &Source) -> Option<Rule> {
+        let scope = self.scope();
+        rule::compile_script(source, &scope, self.modules, self.sandbox, self.problems)
+    }
+
+
+    /// Adds an error at a place of the playbook's file.
+    pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: Option<&str>) {
+        let mut problem = Diagnostic::error(code, &self.file, at, message);
+        problem.help = help.map(str::to_owned);
+        self.problems.push(problem);
+    }
+
+    fn scope(&self) -> Scope<'a> {
+        Scope {
+            schema: self.schema,
+            contact: false,
+            in_enrollment: true,
+            in_wait: false,
+            task_steps: self.task_steps,
+            email_steps: self.email_steps,
+            playbooks: self.playbooks,
+            known: self.known_in_steps,
+        }
+    }
+
+    /// Compiles a template. `recipient` says whether there is one.
+    pub fn template(&mut self, source: &Source, escape: Escape, recipient: bool) -> Option<Template> {
+        let names: Vec<&'static str> = rule::functions::FUNCTIONS.iter().map(|function| function.name()).collect();
+        let signature = rule::signature::for_templates;
+        let scope = TemplateScope {
+            schema: self.schema,
+            allow_recipient: recipient,
+            task_steps: self.task_steps,
+            email_steps: self.email_steps,
+            playbooks: self.playbooks,
+            known: self.known_in_templates,
+            signature: &signature,
+            function_names: &names,
+        };
+        let (template, problems) = Template::compile(source, &scope, escape);
+        self.problems.extend(problems);
+        template
+    }
+}

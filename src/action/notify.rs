@@ -1,0 +1,130 @@
+//! `notify`: a word to a colleague, by mail.
+
+use std::sync::Arc;
+
+use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::clock::Instant;
+use crate::effect::{EffectBody, MessageDraft, NoticeDraft};
+use crate::facts::{Cell, CellPath, Subject, Value};
+use crate::playbook::Step;
+use crate::playbook::reader::Fields;
+use crate::playbook::yaml::Node;
+use crate::rule::EvalError;
+use crate::rule::template::{Escape, Template};
+
+/// The kind `notify`.
+pub struct Kind;
+
+/// Whom a notice is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    Csm,
+    Manager,
+    AlertsTo,
+}
+
+impl Audience {
+    pub fn parse(word: &str) -> Option<Audience> {
+        match word {
+            "csm" => Some(Audience::Csm),
+            "manager" => Some(Audience::Manager),
+            "alerts_to" => Some(Audience::AlertsTo),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Audience::Csm => "csm",
+            Audience::Manager => "manager",
+            Audience::AlertsTo => "alerts_to",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Notify {
+    audience: Audience,
+    text: Template,
+}
+
+impl StepKind for Kind {
+    fn name(&self) -> &'static str {
+        "notify"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Tells the CSM, the manager or the playbook's owners, by mail."
+    }
+
+    fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(&compiler.file, body, "the step `notify`", &mut problems).at(step.place);
+        let channel = fields.required_text("channel");
+        let text = fields.required_text("text");
+        let fine = fields.finish();
+        compiler.problems.extend(problems);
+        let audience = channel.and_then(|source| match Audience::parse(&source.text) {
+            Some(audience) => Some(audience),
+            None if source.text.starts_with("slack:") => {
+                let problem = source.error("KW0901", 1, 1, "Slack is not yet supported");
+                compiler.problems.push(problem.help("write `channel: csm`, which sends mail"));
+                None
+            }
+            None => {
+                let problem = source.error("KW0104", 1, 1, format!("`channel` cannot be `{}`", source.text));
+                compiler.problems.push(problem.help("write csm, manager or alerts_to"));
+                None
+            }
+        });
+        let text = text.and_then(|source| compiler.template(&source, Escape::Plain, false));
+        if !fine {
+            return None;
+        }
+        Some(Arc::new(Notify { audience: audience?, text: text? }))
+    }
+}
+
+impl Action for Notify {
+    fn reads(&self, reads: &mut Reads) {
+        reads.template(&self.text);
+        reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column("name".to_owned()) });
+    }
+
+    fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+        let text = at.render_internal(&self.text)?;
+        Ok(vec![EffectBody::Message(MessageDraft::Notice(notice(at, self.audience, text)))])
+    }
+}
+
+/// A notice about the account in view.
+pub(super) fn notice(at: &Situation, audience: Audience, text: String) -> NoticeDraft {
+    let subject = format!("{}: {}", at.playbook, account_name(at));
+    NoticeDraft { audience: audience.name().to_owned(), to: address(at, audience), subject, text, valid_until: validity(at) }
+}
+
+/// A notice to the CSM, or to the owners where the account has none.
+pub(super) fn to_csm(at: &Situation, subject: String, text: String, valid_until: Instant) -> NoticeDraft {
+    NoticeDraft { audience: "csm".to_owned(), to: address(at, Audience::Csm), subject, text, valid_until }
+}
+
+fn validity(at: &Situation) -> Instant {
+    at.context.facts.as_of + chrono::Duration::days(3)
+}
+
+pub(super) fn account_name(at: &Situation) -> String {
+    match at.context.facts.column("name") {
+        Some(Value::Text(name)) => name.to_string(),
+        _ => at.context.facts.account.clone(),
+    }
+}
+
+fn address(at: &Situation, audience: Audience) -> Option<String> {
+    let owners = at.alerts_to.map(str::to_owned);
+    let csm = at.people.csm.as_ref().map(|csm| csm.email.clone());
+    match audience {
+        Audience::Csm => csm.or(owners),
+        Audience::Manager => at.people.manager.as_ref().map(|manager| manager.email.clone()).or(csm).or(owners),
+        Audience::AlertsTo => owners,
+    }
+}

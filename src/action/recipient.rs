@@ -1,0 +1,182 @@
+//! Whom a mail goes to: roles, lists, `first_of`, `all`, or an address from an
+//! expression.
+
+use std::sync::Arc;
+
+use super::{Compiler, Reads, Situation};
+use crate::diagnostic::Diagnostic;
+use crate::facts::{Contact, Value};
+use crate::playbook::Source;
+use crate::playbook::reader::Fields;
+use crate::playbook::yaml::{Node, NodeValue};
+use crate::rule::{EvalError, Rule, Wanted};
+
+/// What an author wrote in `to:`.
+#[derive(Clone, Debug)]
+pub enum Recipients {
+    /// The earliest contact with this role.
+    Role(String),
+    /// Every reachable contact.
+    All,
+    /// One message to each.
+    Each(Vec<Recipients>),
+    /// The first that exists.
+    FirstOf(Vec<Recipients>),
+    /// A fixed address.
+    Address(String),
+    /// An expression giving an address.
+    Expression(Arc<Rule>),
+}
+
+/// One addressee.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipient {
+    /// The contact's id; empty for an address that belongs to no contact.
+    pub contact: String,
+    pub address: String,
+}
+
+/// The roles that can be mistyped without being known: any word is a role.
+fn is_role(word: &str) -> bool {
+    word.chars().next().is_some_and(char::is_alphabetic)
+        && word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+/// Whether a text looks like a mail address rather than an expression.
+pub fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "._%+-".contains(c));
+    plain(local) && plain(domain)
+}
+
+impl Recipients {
+    /// Reads `to:` of an email.
+    pub fn parse(node: &Node, compiler: &mut Compiler) -> Option<Recipients> {
+        match &node.value {
+            NodeValue::Text(source) => Recipients::text(source, compiler),
+            NodeValue::Sequence(items) if !items.is_empty() => {
+                let each: Vec<_> = items.iter().map(|item| Recipients::parse(item, compiler)).collect();
+                each.into_iter().collect::<Option<Vec<_>>>().map(Recipients::Each)
+            }
+            NodeValue::Mapping(entries) => {
+                let file = entries.first().map(|_| compiler.file.clone())?;
+                let mut problems = Vec::new();
+                let mut fields = Fields::new(&file, node, "`to`", &mut problems);
+                let items = fields.required("first_of").and_then(|list| match &list.value {
+                    NodeValue::Sequence(items) if !items.is_empty() => Some(items.clone()),
+                    _ => None,
+                });
+                let fine = fields.finish();
+                compiler.problems.extend(problems);
+                let items = items.filter(|_| fine)?;
+                let each: Vec<_> = items.iter().map(|item| Recipients::parse(item, compiler)).collect();
+                each.into_iter().collect::<Option<Vec<_>>>().map(Recipients::FirstOf)
+            }
+            _ => {
+                let help = "write a role such as `champion`, a list of them, or { first_of: [champion, owner] }";
+                let file = compiler.file.clone();
+                compiler.problems.push(Diagnostic::error("KW0115", &file, node.place, "not a recipient").help(help));
+                None
+            }
+        }
+    }
+
+    /// Reads one word, address or expression.
+    pub fn text(source: &Source, compiler: &mut Compiler) -> Option<Recipients> {
+        let text = source.text.trim();
+        match text {
+            "all" => Some(Recipients::All),
+            "contact" => {
+                let problem = source.error("KW0115", 1, 1, "`contact` is the enrolled contact, and this playbook enrolls accounts");
+                compiler.problems.push(problem.help("write a role such as `champion`, or `all`"));
+                None
+            }
+            "csm" | "manager" => {
+                let problem = source.error("KW0115", 1, 1, format!("an email goes to customers, and `{text}` is a colleague"));
+                compiler.problems.push(problem.help(format!("write a step `notify: {{ channel: {text}, text: … }}`")));
+                None
+            }
+            word if is_role(word) => Some(Recipients::Role(word.to_owned())),
+            address if is_address(address) => Some(Recipients::Address(address.to_owned())),
+            _ => compiler.expression(source, Wanted::Text, false).map(|rule| Recipients::Expression(Arc::new(rule))),
+        }
+    }
+
+    /// Roles named anywhere in it.
+    pub fn roles(&self) -> Vec<String> {
+        match self {
+            Recipients::Role(role) => vec![role.clone()],
+            Recipients::Each(list) | Recipients::FirstOf(list) => list.iter().flat_map(Recipients::roles).collect(),
+            Recipients::All => vec!["champion".to_owned()],
+            Recipients::Address(_) | Recipients::Expression(_) => Vec::new(),
+        }
+    }
+
+    pub fn reads(&self, reads: &mut Reads) {
+        match self {
+            Recipients::Expression(rule) => reads.rule(rule),
+            Recipients::Each(list) | Recipients::FirstOf(list) => list.iter().for_each(|one| one.reads(reads)),
+            Recipients::Role(_) | Recipients::All | Recipients::Address(_) => {}
+        }
+    }
+
+    /// The addressees now; each contact at most once, nobody is an empty list.
+    pub fn resolve(&self, at: &Situation) -> Result<Vec<Recipient>, EvalError> {
+        let mut found: Vec<Recipient> = Vec::new();
+        for recipient in self.candidates(at)? {
+            if !found.contains(&recipient) {
+                found.push(recipient);
+            }
+        }
+        Ok(found)
+    }
+
+    fn candidates(&self, at: &Situation) -> Result<Vec<Recipient>, EvalError> {
+        let now = at.context.facts.as_of;
+        let mut reachable = at.people.contacts.iter().filter(|contact| contact.is_reachable(now));
+        Ok(match self {
+            Recipients::Role(role) => {
+                reachable.find(|contact| contact.role.as_deref() == Some(role)).map(of).into_iter().collect()
+            }
+            Recipients::All => reachable.map(of).collect(),
+            Recipients::Address(address) => vec![matched(address, at)].into_iter().flatten().collect(),
+            Recipients::Expression(rule) => match rule.value(at.sandbox, at.context)? {
+                Value::Text(address) if !address.trim().is_empty() => matched(address.trim(), at).into_iter().collect(),
+                Value::Null | Value::Text(_) => Vec::new(),
+                _ => return Err(EvalError::new("the expression in `to` does not give an address")),
+            },
+            Recipients::Each(list) => {
+                let mut all = Vec::new();
+                for one in list {
+                    all.extend(one.candidates(at)?);
+                }
+                all
+            }
+            Recipients::FirstOf(list) => {
+                for one in list {
+                    let found = one.candidates(at)?;
+                    if !found.is_empty() {
+                        return Ok(found);
+                    }
+                }
+                Vec::new()
+            }
+        })
+    }
+}
+
+fn of(contact: &Contact) -> Recipient {
+    Recipient { contact: contact.id.clone(), address: contact.email.clone().unwrap_or_default().trim().to_owned() }
+}
+
+/// The contact with this address, ignoring case, else the bare address; nobody
+/// when the contact it belongs to has left.
+fn matched(address: &str, at: &Situation) -> Option<Recipient> {
+    let same = |contact: &&Contact| contact.email.as_deref().is_some_and(|email| email.trim().eq_ignore_ascii_case(address));
+    let holders: Vec<&Contact> = at.people.contacts.iter().filter(same).collect();
+    match holders.iter().find(|contact| contact.is_reachable(at.context.facts.as_of)) {
+        Some(contact) => Some(of(contact)),
+        None if holders.is_empty() => Some(Recipient { contact: String::new(), address: address.to_owned() }),
+        None => None,
+    }
+}

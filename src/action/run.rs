@@ -1,0 +1,180 @@
+//! `run`: a script whose calls describe actions and do not perform them.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Map};
+
+use super::notify::Audience;
+use super::recipient::{Recipient, is_address};
+use super::task::{Assignee, described};
+use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::effect::{EffectBody, MailClass, MessageDraft, Priority, TaskDraft, Words};
+use crate::playbook::yaml::{Node, NodeValue};
+use crate::playbook::{Duration, Step};
+use crate::rule::{Described, EvalError, Rule, texts};
+
+/// The kind `run`.
+pub struct Kind;
+
+#[derive(Debug)]
+struct Run {
+    script: Rule,
+}
+
+impl StepKind for Kind {
+    fn name(&self) -> &'static str {
+        "run"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Runs a script that describes mails, tasks and notices."
+    }
+
+    fn parse(&self, _step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
+        let NodeValue::Text(source) = &body.value else {
+            compiler.error("KW0103", body.place, "`run` needs a script", Some("write `run: |` and the script on its own lines"));
+            return None;
+        };
+        compiler.script(source).map(|script| Arc::new(Run { script }) as Arc<dyn Action>)
+    }
+}
+
+impl Action for Run {
+    fn reads(&self, reads: &mut Reads) {
+        reads.rule(&self.script);
+        for column in ["name", "locale", "timezone"] {
+            reads.cells.insert(crate::facts::Cell {
+                subject: crate::facts::Subject::Account,
+                path: crate::facts::CellPath::Column(column.to_owned()),
+            });
+        }
+    }
+
+    fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+        let mut effects = Vec::new();
+        for action in self.script.describe(at.sandbox, at.context)? {
+            effects.extend(effect(&action, at)?);
+        }
+        Ok(effects)
+    }
+
+    fn awaits_messages(&self) -> bool {
+        true
+    }
+}
+
+fn effect(action: &Described, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+    let mut fields = Fields { kind: action.kind, map: action.fields.clone() };
+    let effects = match action.kind {
+        "email" => email(&mut fields, at)?,
+        "task" => vec![task(&mut fields, at)?],
+        _ => vec![notify(&mut fields, at)?],
+    };
+    fields.finish()?;
+    Ok(effects)
+}
+
+fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+    let to = fields.take("to").and_then(|value| texts(&value)).ok_or_else(|| fields.wrong("to", "a role, an address or a list"))?;
+    let class = fields.word("class", &MailClass::ALL)?.unwrap_or(MailClass::Lifecycle);
+    let words = Words { subject: fields.text("subject")?, body: fields.text("body")? };
+    let valid_for = fields.duration("valid_for")?.unwrap_or(Duration::Seconds(3 * 86_400));
+    let now = at.context.facts.as_of;
+    let mut recipients: Vec<Recipient> = Vec::new();
+    for word in to {
+        let mut reachable = at.people.contacts.iter().filter(|contact| contact.is_reachable(now));
+        let found = if is_address(&word) {
+            let known = reachable.find(|contact| contact.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&word)));
+            Some(Recipient { contact: known.map_or(String::new(), |contact| contact.id.clone()), address: word.clone() })
+        } else {
+            reachable
+                .find(|contact| contact.role.as_deref() == Some(word.as_str()))
+                .map(|contact| Recipient { contact: contact.id.clone(), address: contact.email.clone().unwrap_or_default() })
+        };
+        recipients.extend(found.filter(|recipient| !recipients.contains(recipient)));
+    }
+    Ok(super::email::addressed(at, &recipients, class, valid_for, Some(&words)))
+}
+
+fn task(fields: &mut Fields, at: &Situation) -> Result<EffectBody, EvalError> {
+    let title = fields.text("title")?;
+    let description = fields.optional_text("description")?;
+    let to = fields.optional_text("to")?.unwrap_or_else(|| "csm".to_owned());
+    let assignee = Assignee::parse(&to).ok_or_else(|| fields.wrong("to", "csm, manager or an address"))?;
+    let due = fields.duration("due")?;
+    let priority = fields.word("priority", &Priority::ALL)?.unwrap_or(Priority::Normal);
+    let list = |value: Option<Dynamic>| value.and_then(|value| texts(&value)).unwrap_or_default();
+    let (checklist, outcomes) = (list(fields.take("checklist")), list(fields.take("outcomes")));
+    let keep = fields.take("keep").and_then(|value| value.as_bool().ok()).unwrap_or(false);
+    Ok(described(at, &assignee, due, |assignee, due_at| TaskDraft {
+        title,
+        description,
+        assignee,
+        due_at,
+        priority,
+        checklist,
+        outcomes,
+        keep,
+    }))
+}
+
+fn notify(fields: &mut Fields, at: &Situation) -> Result<EffectBody, EvalError> {
+    let channel = fields.text("channel")?;
+    let audience = Audience::parse(&channel).ok_or_else(|| fields.wrong("channel", "csm, manager or alerts_to"))?;
+    let text = fields.text("text")?;
+    Ok(EffectBody::Message(MessageDraft::Notice(super::notify::notice(at, audience, text))))
+}
+
+/// The fields of one described action; what is left over is a mistake.
+struct Fields {
+    kind: &'static str,
+    map: Map,
+}
+
+impl Fields {
+    fn wrong(&self, key: &str, needed: &str) -> EvalError {
+        EvalError::new(format!("`{}(#{{…}})`: `{key}` needs {needed}", self.kind))
+    }
+
+    fn take(&mut self, key: &str) -> Option<Dynamic> {
+        self.map.remove(key).filter(|value| !value.is_unit())
+    }
+
+    fn text(&mut self, key: &str) -> Result<String, EvalError> {
+        self.optional_text(key)?.ok_or_else(|| self.wrong(key, "text"))
+    }
+
+    fn optional_text(&mut self, key: &str) -> Result<Option<String>, EvalError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(value) => value
+                .into_immutable_string()
+                .map(|text| Some(text.to_string()))
+                .map_err(|_| self.wrong(key, "text")),
+        }
+    }
+
+    fn duration(&mut self, key: &str) -> Result<Option<Duration>, EvalError> {
+        match self.optional_text(key)? {
+            None => Ok(None),
+            Some(text) => Duration::parse(&text).map(Some).ok_or_else(|| self.wrong(key, "a duration such as \"3d\"")),
+        }
+    }
+
+    fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, EvalError> {
+        match self.optional_text(key)? {
+            None => Ok(None),
+            Some(text) => match words.iter().find(|(word, _)| *word == text) {
+                Some((_, value)) => Ok(Some(*value)),
+                None => Err(self.wrong(key, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", "))),
+            },
+        }
+    }
+
+    fn finish(self) -> Result<(), EvalError> {
+        match self.map.keys().next() {
+            Some(key) => Err(EvalError::new(format!("`{}(#{{…}})` has no field `{key}`", self.kind))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! From checked files to playbooks that are ready to decide.
+//!
+//! [`compile`] gives meaning to a parsed playbook: expressions become rules,
+//! steps become a program with explicit next positions, and the cells each
+//! part reads are gathered, so that one query can fetch them.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+
+use crate::action::{Action, Compiler, KINDS, Reads};
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::facts::{Cell, CellPath, Layout, Schema, Subject};
+use crate::playbook::schedule::Schedule;
+use crate::playbook::source::SourceSet;
+use crate::playbook::{Duration, Goto, Playbook, Reentry, Source, Step, StepBody, WaitOn};
+use crate::rule::{self, Modules, Rule, Sandbox, Scope, Wanted};
+
+/// A playbook whose every expression is compiled.
+#[derive(Debug)]
+pub struct ReadyPlaybook {
+    pub playbook: Playbook,
+    /// Hash of its text and of every script module it reaches.
+    pub revision: String,
+    /// The script modules it reaches, by name.
+    pub scripts: BTreeMap<String, String>,
+    pub zone: Tz,
+    pub schedule: Schedule,
+    pub when: Rule,
+    pub goal: Option<Rule>,
+    pub exit: Option<Rule>,
+    /// Its own `suppress` and the configuration's.
+    pub suppress: Vec<Rule>,
+    pub reentry: ReadyReentry,
+    pub steps: Vec<ReadyStep>,
+    pub sandbox: Arc<Sandbox>,
+    /// Cells for deciding who enters.
+    pub entry_layout: Arc<Layout>,
+    /// Cells for every later decision.
+    pub step_layout: Arc<Layout>,
+    /// Account columns kept at enrollment.
+    pub entry_columns: Vec<String>,
+}
+
+#[derive(Debug)]
+pub enum ReadyReentry {
+    Never,
+    Again { once_per: Option<Rule>, gap: Option<Duration> },
+}
+
+/// One step of the program.
+#[derive(Debug)]
+pub struct ReadyStep {
+    pub id: String,
+    pub condition: Option<Rule>,
+    pub deed: Deed,
+    /// The position that follows; the program's length ends it.
+    pub next: usize,
+}
+
+#[derive(Debug)]
+pub enum Deed {
+    Act(Arc<dyn Action>),
+    Wait(ReadyWait),
+    /// The first arm whose rule holds, else `otherwise`.
+    Branch { arms: Vec<(Rule, usize)>, otherwise: usize },
+    End(String),
+}
+
+#[derive(Debug)]
+pub struct ReadyWait {
+    pub on: ReadyWaitOn,
+    pub at: Option<chrono::NaiveTime>,
+}
+
+#[derive(Debug)]
+pub enum ReadyWaitOn {
+    For(Duration),
+    Date(Rule),
+    Until { condition: Rule, at_most: Duration, on_met: usize, on_timeout: usize },
+}
+
+impl ReadyPlaybook {
+    /// The position of a step by id.
+    pub fn step(&self, id: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.id == id)
+    }
+
+    /// The mail action of a step.
+    pub fn action(&self, step: &str) -> Option<&dyn Action> {
+        match &self.steps[self.step(step)?].deed {
+            Deed::Act(action) => Some(action.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// Roles its mails go to, for test cases.
+    pub fn roles(&self) -> BTreeSet<String> {
+        self.steps
+            .iter()
+            .filter_map(|step| match &step.deed {
+                Deed::Act(action) => Some(action.roles()),
+                _ => None,
+            })
+            .flatten()
+            .collect()
+    }
+}
+
+/// Reads, checks and compiles every file. Playbooks with errors are left out;
+/// everything wrong with all of them is in the diagnostics.
+pub fn load(sources: &SourceSet, config: &Config, schema: &Schema) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
+    let mut problems = sources.problems.clone();
+    let modules = modules(sources, &mut problems);
+    let sandbox = Arc::new(modules.sandbox());
+    let mut parsed = Vec::new();
+    for file in &sources.playbooks {
+        if let Some(playbook) = crate::playbook::parse::parse(file, &mut problems) {
+            parsed.push(playbook);
+        }
+    }
+    crate::playbook::parse::check_across(&parsed, &mut problems);
+    let mut ids: Vec<String> = parsed.iter().map(|playbook| playbook.id.clone()).collect();
+    // A playbook that another file names is not unknown because it has an error itself.
+    ids.extend(sources.playbooks.iter().filter_map(|file| claimed_id(&file.text)));
+    let mut ready: Vec<Arc<ReadyPlaybook>> = Vec::new();
+    for playbook in parsed {
+        let duplicate = ready.iter().any(|other| other.playbook.id == playbook.id);
+        if let Some(compiled) = compile(playbook, &modules, &sandbox, config, schema, &ids, &mut problems)
+            && !duplicate
+        {
+            ready.push(Arc::new(compiled));
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    (ready, problems)
+}
+
+/// Compiles the script modules of a source set.
+pub fn modules(sources: &SourceSet, problems: &mut Vec<Diagnostic>) -> Modules {
+    let scripts = sources.scripts.iter().map(|script| (script.module.as_str(), &*script.path, &*script.text));
+    Modules::compile(scripts, problems)
+}
+
+/// The id a file claims, read without understanding the rest of it.
+fn claimed_id(text: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.starts_with("playbook:"))?;
+    let value = line["playbook:".len()..].split('#').next()?;
+    Some(value.trim().trim_matches(['"', '\'']).to_owned())
+}
+
+/// Compiles one playbook; `None` means that `problems` got an error about it.
+pub fn compile(
+    playbook: Playbook,
+    modules: &Modules,
+    sandbox: &Arc<Sandbox>,
+    config: &Config,
+    schema: &Schema,
+    playbooks: &[String],
+    problems: &mut Vec<Diagnostic>,
+) -> Option<ReadyPlaybook> {
+    let before = problems.iter().filter(|problem| problem.is_error()).count();
+    let zone = playbook.timezone.unwrap_or(config.timezone);
+    let schedule = match Schedule::parse(&playbook.schedule.text, zone) {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            let mut problem = playbook.schedule.error("KW0111", 1, error.column as u32, error.message);
+            problem.help = error.help;
+            problems.push(problem);
+            None
+        }
+    };
+    let mut steps_by_kind = StepIds::default();
+    steps_by_kind.collect(&playbook.steps);
+    let nothing = HashSet::new();
+    let at_entry = Scope {
+        schema,
+        contact: false,
+        in_enrollment: false,
+        in_wait: false,
+        task_steps: &steps_by_kind.tasks,
+        email_steps: &steps_by_kind.emails,
+        playbooks,
+        known: &nothing,
+    };
+    let when = rule::compile(&playbook.when, Wanted::Verdict, &at_entry, modules, sandbox, problems);
+    let proven = when.as_ref().map(|when| when.proven().clone()).unwrap_or_default();
+    let known_in_steps: HashSet<String> =
+        proven.iter().filter_map(|text| text.strip_prefix("account.")).map(|name| format!("entry.{name}")).collect();
+    let known_in_templates = &proven | &known_in_steps;
+    let later = Scope { in_enrollment: true, known: &known_in_steps, ..at_entry.clone() };
+    let mut verdict = |source: &Option<Source>| match source {
+        None => Some(None),
+        Some(source) => rule::compile(source, Wanted::Verdict, &later, modules, sandbox, problems).map(Some),
+    };
+    let goal = verdict(&playbook.goal);
+    let exit = verdict(&playbook.exit);
+    let own_suppress = verdict(&playbook.suppress);
+    let all_suppress = verdict(&config.suppress);
+    let reentry = match &playbook.reentry {
+        Reentry::Never => Some(ReadyReentry::Never),
+        Reentry::Again { once_per: None, gap } => Some(ReadyReentry::Again { once_per: None, gap: *gap }),
+        Reentry::Again { once_per: Some(source), gap } => {
+            let scope = Scope { known: &proven, ..at_entry.clone() };
+            rule::compile(source, Wanted::Key, &scope, modules, sandbox, problems)
+                .map(|rule| ReadyReentry::Again { once_per: Some(rule), gap: *gap })
+        }
+    };
+    let mut compiler = Compiler {
+        file: playbook.file.clone(),
+        schema,
+        modules,
+        sandbox,
+        config,
+        task_steps: &steps_by_kind.tasks,
+        email_steps: &steps_by_kind.emails,
+        playbooks,
+        known_in_templates: &known_in_templates,
+        known_in_steps: &known_in_steps,
+        problems,
+    };
+    let mut program = Program { steps: Vec::new(), gotos: Vec::new() };
+    program.sequence(&playbook.steps, &mut compiler);
+    let steps = program.finish();
+    if problems.iter().filter(|problem| problem.is_error()).count() > before {
+        return None;
+    }
+    let mut suppress = Vec::new();
+    suppress.extend(own_suppress?);
+    suppress.extend(all_suppress?);
+    let (when, goal, exit, reentry, schedule) = (when?, goal?, exit?, reentry?, schedule?);
+
+    let mut stops = Reads::default();
+    goal.iter().chain(&exit).chain(&suppress).for_each(|rule| stops.rule(rule));
+    for column in ["status", "stage"] {
+        stops.cells.insert(account_column(column));
+    }
+    let mut later = stops.clone();
+    for column in ["id", "name", "timezone", "locale"] {
+        later.cells.insert(account_column(column));
+    }
+    for step in &steps {
+        step.condition.iter().for_each(|rule| later.rule(rule));
+        match &step.deed {
+            Deed::Act(action) => action.reads(&mut later),
+            Deed::Wait(wait) => match &wait.on {
+                ReadyWaitOn::Date(rule) | ReadyWaitOn::Until { condition: rule, .. } => later.rule(rule),
+                ReadyWaitOn::For(_) => {}
+            },
+            Deed::Branch { arms, .. } => arms.iter().for_each(|(rule, _)| later.rule(rule)),
+            Deed::End(_) => {}
+        }
+    }
+    let mut entry = stops;
+    entry.rule(&when);
+    if let ReadyReentry::Again { once_per: Some(rule), .. } = &reentry {
+        entry.rule(rule);
+    }
+    entry.entry_columns.extend(later.entry_columns.iter().cloned());
+    let entry_columns: Vec<String> = entry.entry_columns.iter().cloned().collect();
+    entry.cells.extend(entry_columns.iter().map(|column| account_column(column)));
+    entry.cells.insert(account_column("name"));
+    let reached = &entry.modules | &later.modules;
+    let scripts: BTreeMap<String, String> = reached
+        .iter()
+        .filter_map(|module| modules.text(module).map(|text| (module.clone(), text.to_owned())))
+        .collect();
+    Some(ReadyPlaybook {
+        revision: revision(&playbook.text, &scripts),
+        scripts,
+        zone,
+        schedule,
+        when,
+        goal,
+        exit,
+        suppress,
+        reentry,
+        steps,
+        sandbox: sandbox.clone(),
+        entry_layout: layout(&entry.cells),
+        step_layout: layout(&later.cells),
+        entry_columns,
+        playbook,
+    })
+}
+
+/// The content hash of a playbook: its text and the scripts it reaches.
+pub fn revision(text: &str, scripts: &BTreeMap<String, String>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(text.as_bytes());
+    for (module, text) in scripts {
+        hash.update([0]);
+        hash.update(module.as_bytes());
+        hash.update([0]);
+        hash.update(text.as_bytes());
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn account_column(name: &str) -> Cell {
+    Cell { subject: Subject::Account, path: CellPath::Column(name.to_owned()) }
+}
+
+fn layout(cells: &BTreeSet<Cell>) -> Arc<Layout> {
+    let mut layout = Layout::default();
+    cells.iter().for_each(|cell| {
+        layout.add(cell.clone());
+    });
+    Arc::new(layout)
+}
+
+/// Ids of the steps that `done(…)`, `outcome(…)` and `sent(…)` can name. A
+/// script may create both kinds.
+#[derive(Default)]
+struct StepIds {
+    tasks: Vec<String>,
+    emails: Vec<String>,
+}
+
+impl StepIds {
+    fn collect(&mut self, steps: &[Step]) {
+        for step in steps {
+            match (step.kind.as_str(), &step.body) {
+                (_, StepBody::Branch(arms)) => arms.iter().for_each(|arm| self.collect(&arm.steps)),
+                ("task", _) => self.tasks.push(step.id.clone()),
+                ("email", _) => self.emails.push(step.id.clone()),
+                ("run", _) => {
+                    self.tasks.push(step.id.clone());
+                    self.emails.push(step.id.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Turns the tree of steps into positions with explicit successors.
+struct Program {
+    steps: Vec<ReadyStep>,
+    /// Waits whose targets are ids, resolved when every position is known.
+    gotos: Vec<(usize, Goto, Goto)>,
+}
+
+const UNSET: usize = usize::MAX;
+
+impl Program {
+    /// Appends steps, each followed by the next position.
+    fn sequence(&mut self, steps: &[Step], compiler: &mut Compiler) {
+        for step in steps {
+            self.step(step, compiler);
+        }
+    }
+
+    fn step(&mut self, step: &Step, compiler: &mut Compiler) {
+        let condition = step.condition.as_ref().and_then(|source| compiler.expression(source, Wanted::Verdict, false));
+        let position = self.steps.len();
+        let deed = match &step.body {
+            StepBody::End(reason) => Deed::End(reason.clone()),
+            StepBody::Wait(wait) => match self.wait(position, wait, compiler) {
+                Some(wait) => Deed::Wait(wait),
+                None => return,
+            },
+            StepBody::Branch(arms) => return self.branch(step, arms, compiler),
+            StepBody::Action(node) => {
+                let Some(kind) = KINDS.iter().find(|kind| kind.name() == step.kind) else {
+                    compiler.error("KW0113", step.place, format!("unknown step kind `{}`", step.kind), None);
+                    return;
+                };
+                match kind.parse(step, node, compiler) {
+                    Some(action) => Deed::Act(action),
+                    None => return,
+                }
+            }
+        };
+        self.steps.push(ReadyStep { id: step.id.clone(), condition, deed, next: position + 1 });
+    }
+
+    fn wait(&mut self, position: usize, wait: &crate::playbook::Wait, compiler: &mut Compiler) -> Option<ReadyWait> {
+        let on = match &wait.on {
+            WaitOn::For(span) => ReadyWaitOn::For(*span),
+            WaitOn::Date(source) => ReadyWaitOn::Date(compiler.expression(source, Wanted::Time, false)?),
+            WaitOn::Until { condition, at_most, on_met, on_timeout } => {
+                let condition = compiler.expression(condition, Wanted::Verdict, true)?;
+                self.gotos.push((position, on_met.clone(), on_timeout.clone()));
+                ReadyWaitOn::Until { condition, at_most: *at_most, on_met: UNSET, on_timeout: UNSET }
+            }
+        };
+        Some(ReadyWait { on, at: wait.at })
+    }
+
+    fn branch(&mut self, step: &Step, arms: &[crate::playbook::Arm], compiler: &mut Compiler) {
+        let position = self.steps.len();
+        self.steps.push(ReadyStep {
+            id: step.id.clone(),
+            condition: None,
+            deed: Deed::Branch { arms: Vec::new(), otherwise: UNSET },
+            next: position + 1,
+        });
+        let mut rules = Vec::new();
+        let mut otherwise = None;
+        let mut tails: Vec<std::ops::Range<usize>> = Vec::new();
+        for arm in arms {
+            let rule = arm.condition.as_ref().map(|source| compiler.expression(source, Wanted::Verdict, false));
+            let start = self.steps.len();
+            self.sequence(&arm.steps, compiler);
+            tails.push(start..self.steps.len());
+            let target = if self.steps.len() > start { start } else { UNSET };
+            match rule {
+                None => otherwise = Some(target),
+                Some(Some(rule)) => rules.push((rule, target)),
+                Some(None) => {}
+            }
+        }
+        let after = self.steps.len();
+        // An arm without steps goes on behind the branch at once.
+        let settled = |target: usize| if target == UNSET { after } else { target };
+        // What used to fall into the next arm goes on behind the branch.
+        for tail in tails {
+            for inner in self.steps[tail.clone()].iter_mut() {
+                if inner.next == tail.end {
+                    inner.next = after;
+                }
+                if let Deed::Branch { arms, otherwise } = &mut inner.deed {
+                    for target in arms.iter_mut().map(|(_, target)| target).chain([otherwise]) {
+                        if *target == tail.end {
+                            *target = after;
+                        }
+                    }
+                }
+            }
+        }
+        self.steps[position].deed = Deed::Branch {
+            arms: rules.into_iter().map(|(rule, target)| (rule, settled(target))).collect(),
+            otherwise: otherwise.map_or(after, settled),
+        };
+    }
+
+    fn finish(mut self) -> Vec<ReadyStep> {
+        let positions: BTreeMap<String, usize> =
+            self.steps.iter().enumerate().map(|(at, step)| (step.id.clone(), at)).collect();
+        let end = self.steps.len();
+        for (position, met, timeout) in std::mem::take(&mut self.gotos) {
+            let Some(step) = self.steps.get_mut(position) else { continue };
+            let next = step.next;
+            let target = |goto: &Goto| match goto {
+                Goto::Next => next,
+                Goto::End => end,
+                Goto::Step(id) => positions.get(id).copied().unwrap_or(end),
+            };
+            if let Deed::Wait(ReadyWait { on: ReadyWaitOn::Until { on_met, on_timeout, .. }, .. }) = &mut step.deed {
+                (*on_met, *on_timeout) = (target(&met), target(&timeout));
+            }
+        }
+        self.steps
+    }
+}

@@ -1,0 +1,137 @@
+//! Consequences as data: what a decision asks for, before anything is done.
+//!
+//! A *record* is a row of ours, a *message* leaves the building. Each has an
+//! id derived from the enrollment, the step and the visit, so that the same
+//! decision taken twice names the same consequence.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::Instant;
+
+/// One consequence of one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    pub id: Uuid,
+    /// The step that asked for it.
+    pub step: String,
+    pub body: EffectBody,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum EffectBody {
+    Task(TaskDraft),
+    Message(MessageDraft),
+}
+
+/// A task for a colleague.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskDraft {
+    pub title: String,
+    pub description: Option<String>,
+    /// A CSM's id or an address; `None` is unassigned.
+    pub assignee: Option<String>,
+    pub due_at: Option<Instant>,
+    pub priority: Priority,
+    pub checklist: Vec<String>,
+    /// The outcomes a person may choose from.
+    pub outcomes: Vec<String>,
+    /// Whether it stays open when the enrollment is stopped.
+    pub keep: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    Low,
+    Normal,
+    High,
+    Urgent,
+}
+
+impl Priority {
+    pub const ALL: [(&'static str, Priority); 4] = [
+        ("low", Priority::Low),
+        ("normal", Priority::Normal),
+        ("high", Priority::High),
+        ("urgent", Priority::Urgent),
+    ];
+
+    /// The word authors use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Priority::Low => "low",
+            Priority::Normal => "normal",
+            Priority::High => "high",
+            Priority::Urgent => "urgent",
+        }
+    }
+}
+
+/// Why a customer gets a mail, which decides what may stop it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailClass {
+    Lifecycle,
+    Marketing,
+    Transactional,
+}
+
+impl MailClass {
+    pub const ALL: [(&'static str, MailClass); 3] = [
+        ("lifecycle", MailClass::Lifecycle),
+        ("marketing", MailClass::Marketing),
+        ("transactional", MailClass::Transactional),
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            MailClass::Lifecycle => "lifecycle",
+            MailClass::Marketing => "marketing",
+            MailClass::Transactional => "transactional",
+        }
+    }
+}
+
+/// A message before it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MessageDraft {
+    /// Mail to a customer. Its words are rendered when it is about to leave.
+    Mail(MailDraft),
+    /// Mail to a colleague, with its words.
+    Notice(NoticeDraft),
+    /// A customer mail that will not be sent, kept as a row with its reason.
+    Skipped { contact: String, to: Option<String>, class: MailClass, reason: &'static str },
+    /// A customer mail that could not be made, kept as a row with its reason.
+    Failed { reason: String },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct MailDraft {
+    /// The contact's id; empty for an address that belongs to no contact.
+    pub contact: String,
+    pub to: String,
+    pub class: MailClass,
+    /// Not sent any more after this.
+    pub valid_until: Instant,
+    /// Words that a script gave; `None` renders the step's templates.
+    pub words: Option<Words>,
+}
+
+/// A subject and a Markdown body, final.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Words {
+    pub subject: String,
+    pub body: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoticeDraft {
+    /// `csm`, `manager` or `alerts_to`: whom the author meant.
+    pub audience: String,
+    /// The address; `None` when nobody could be found.
+    pub to: Option<String>,
+    pub subject: String,
+    pub text: String,
+    pub valid_until: Instant,
+}

@@ -1,0 +1,164 @@
+//! The verdict on a candidate: an enrollment, or a skip with a named reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::TimeZone;
+
+use super::{Enrollment, Phase, State, stops};
+use crate::catalog::{ReadyPlaybook, ReadyReentry};
+use crate::clock::Instant;
+use crate::facts::{Facts, Progress, Value};
+use crate::ids;
+use crate::playbook::calendar::Calendar;
+use crate::playbook::{Duration, Mode};
+use crate::rule::{Context, EvalError, Verdict};
+
+/// What is known of a subject's earlier enrollments in this playbook.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Whether one is active, or held in a run that is approved.
+    pub active: bool,
+    /// Entry keys used so far.
+    pub keys: BTreeSet<String>,
+    /// When the latest one started.
+    pub last_started: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Admission {
+    /// The condition is false: not a candidate.
+    NotCandidate,
+    Enroll(Box<Enrollment>),
+    Skip(Skip),
+}
+
+/// Why a candidate does not enter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Skip {
+    /// A condition could not be decided.
+    Undecided(EvalError),
+    /// It is in this playbook already.
+    Active,
+    /// `reentry` does not allow another one.
+    Reentry,
+    /// The gap since the previous one is too short.
+    Gap,
+    /// The value of `once_per` is missing.
+    NoKey,
+    /// `blocked`, `goal`, `exit`, `status` or `stage`.
+    Stopped(&'static str),
+}
+
+impl Skip {
+    /// The name a run counts it under.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Skip::Undecided(_) => "undecided",
+            Skip::Active => "active",
+            Skip::Reentry => "reentry",
+            Skip::Gap => "gap",
+            Skip::NoKey => "no key",
+            Skip::Stopped(name) => name,
+        }
+    }
+}
+
+/// Decides one subject at a slot, which is the instant of its facts.
+///
+/// A skip uses nothing up: the next run looks again.
+pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Admission {
+    let now = facts.as_of;
+    let entry: BTreeMap<String, Value> = playbook
+        .entry_columns
+        .iter()
+        .filter_map(|column| facts.column(column).map(|value| (column.clone(), value.clone())))
+        .collect();
+    let progress = Progress {
+        entered_at: now,
+        step_at: now,
+        entry: entry.clone(),
+        done: BTreeSet::new(),
+        outcomes: BTreeMap::new(),
+        sent: BTreeSet::new(),
+    };
+    let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone };
+    match playbook.when.verdict(&playbook.sandbox, &context) {
+        Verdict::False => return Admission::NotCandidate,
+        Verdict::Undecided(error) => return Admission::Skip(Skip::Undecided(error)),
+        Verdict::True => {}
+    }
+    if history.active {
+        return Admission::Skip(Skip::Active);
+    }
+    let entry_key = match reentry_key(playbook, &context, history, calendar) {
+        Ok(key) => key,
+        Err(skip) => return Admission::Skip(skip),
+    };
+    match stops(playbook, &context) {
+        Err(error) => return Admission::Skip(Skip::Undecided(error)),
+        Ok(Some(stop)) => return Admission::Skip(Skip::Stopped(stop.name)),
+        Ok(None) => {}
+    }
+    let facts = &context.facts;
+    Admission::Enroll(Box::new(Enrollment {
+        id: ids::enrollment(&playbook.playbook.id, &facts.account, &facts.contact, &entry_key),
+        account: facts.account.clone(),
+        contact: facts.contact.clone(),
+        playbook: playbook.playbook.id.clone(),
+        revision: playbook.revision.clone(),
+        entry_key,
+        state: State::Active,
+        reason: None,
+        step: playbook.steps.first().map(|step| step.id.clone()),
+        phase: Phase::Begin,
+        step_at: now,
+        due_at: Some(now),
+        look_at: Some(now),
+        started_at: now,
+        ended_at: None,
+        entry,
+        evidence: playbook.when.evidence(facts),
+        shadow: playbook.playbook.mode == Mode::Shadow,
+        version: 0,
+    }))
+}
+
+/// The entry key, or why there can be no further enrollment.
+fn reentry_key(playbook: &ReadyPlaybook, context: &Context, history: &History, calendar: &Calendar) -> Result<String, Skip> {
+    let now = context.facts.as_of;
+    match &playbook.reentry {
+        ReadyReentry::Never if history.keys.is_empty() => Ok(String::new()),
+        ReadyReentry::Never => Err(Skip::Reentry),
+        ReadyReentry::Again { once_per, gap } => {
+            if let (Some(gap), Some(last)) = (gap, history.last_started)
+                && !gap_is_over(*gap, last, now, playbook, calendar)
+            {
+                return Err(Skip::Gap);
+            }
+            let Some(rule) = once_per else {
+                return Ok(now.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
+            };
+            let value = rule.value(&playbook.sandbox, context).map_err(Skip::Undecided)?;
+            let key = canonical(&value, playbook).ok_or(Skip::NoKey)?;
+            if history.keys.contains(&key) { Err(Skip::Reentry) } else { Ok(key) }
+        }
+    }
+}
+
+fn gap_is_over(gap: Duration, last: Instant, now: Instant, playbook: &ReadyPlaybook, calendar: &Calendar) -> bool {
+    calendar.add(last, gap, playbook.zone) <= now
+}
+
+/// The canonical text of a value; a time is its date in the playbook's zone.
+fn canonical(value: &Value, playbook: &ReadyPlaybook) -> Option<String> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::Text(text) => text.to_string(),
+        Value::Time(time) => playbook.zone.from_utc_datetime(&time.naive_utc()).date_naive().to_string(),
+        Value::Json(value) => value.to_string(),
+    })
+}

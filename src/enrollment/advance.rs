@@ -1,0 +1,313 @@
+//! The move from one state to the next, with its effects and its reason.
+//!
+//! Time does not pass inside a look: it happens at the instant of its facts.
+//! A step that is due at that instant is done, and so are all that follow it
+//! without waiting.
+
+use super::{Enrollment, Phase, State, stops};
+use crate::action::{Action, People, Situation};
+use crate::catalog::{Deed, ReadyPlaybook, ReadyWait, ReadyWaitOn};
+use crate::clock::Instant;
+use crate::effect::{Effect, EffectBody, MessageDraft};
+use crate::facts::Value;
+use crate::ids;
+use crate::playbook::calendar::Calendar;
+use crate::rule::{Context, EvalError, Rule, Verdict};
+
+/// Everything that one look at an enrollment may use.
+#[derive(Debug)]
+pub struct Look<'a> {
+    pub playbook: &'a ReadyPlaybook,
+    pub enrollment: &'a Enrollment,
+    /// Facts and progress; `facts.as_of` is now.
+    pub context: &'a Context,
+    pub people: &'a People,
+    /// The messages of the current step, where it is sending.
+    pub messages: &'a [MessageEnd],
+    pub calendar: &'a Calendar,
+    pub alerts_to: Option<&'a str>,
+    /// How often waiting enrollments are looked at.
+    pub recheck: chrono::Duration,
+}
+
+/// How far a message of the current step is: `None` has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageEnd(pub Option<Instant>);
+
+/// The next state, what follows from it, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    pub enrollment: Enrollment,
+    pub effects: Vec<Effect>,
+    /// Whether it was stopped: then its open tasks close, unless they are
+    /// kept, and its messages that have not left are cancelled.
+    pub stopped: bool,
+}
+
+/// The first multiple of `recheck` (counted from midnight UTC) after an instant.
+pub fn next_quarter(after: Instant, recheck: chrono::Duration) -> Instant {
+    let step = recheck.num_seconds().max(60);
+    let seconds = after.timestamp().div_euclid(step) * step + step;
+    Instant::from_timestamp(seconds, 0).unwrap_or(after + recheck)
+}
+
+/// Takes an active enrollment as far as it goes at this instant.
+pub fn advance(look: &Look) -> Transition {
+    let mut way = Way { look, next: look.enrollment.clone(), effects: Vec::new(), stopped: false };
+    way.go();
+    Transition { enrollment: way.next, effects: way.effects, stopped: way.stopped }
+}
+
+struct Way<'a> {
+    look: &'a Look<'a>,
+    next: Enrollment,
+    effects: Vec<Effect>,
+    stopped: bool,
+}
+
+/// What a step asks for after it was looked at.
+enum Onward {
+    /// Go on at this position; the next step begins at this instant.
+    To(usize, Instant),
+    /// Stay, due at this instant if that is known.
+    Stay(Phase, Option<Instant>),
+    /// Wait until this instant at most, and look again at once with new facts.
+    Again(Instant),
+    /// It has ended.
+    Ended,
+}
+
+impl Way<'_> {
+    fn now(&self) -> Instant {
+        self.look.context.facts.as_of
+    }
+
+    fn go(&mut self) {
+        match stops(self.look.playbook, self.look.context) {
+            // Unsure: nothing is done until it can be decided.
+            Err(error) => {
+                self.next.reason = Some(format!("undecided: {error}"));
+                self.stay(self.next.phase, self.next.due_at);
+                return;
+            }
+            Ok(Some(stop)) => {
+                self.stopped = true;
+                self.end(stop.state, Some(stop.reason), self.now());
+                return;
+            }
+            Ok(None) => self.next.reason = None,
+        }
+        let steps = &self.look.playbook.steps;
+        let mut position = match &self.next.step {
+            None => steps.len(),
+            Some(id) => match self.look.playbook.step(id) {
+                Some(position) => position,
+                None => {
+                    self.end(State::Failed, Some(format!("its revision has no step {id}")), self.now());
+                    return;
+                }
+            },
+        };
+        let mut phase = self.next.phase;
+        // Positions only grow, so the loop ends.
+        loop {
+            let Some(step) = steps.get(position) else {
+                let at = self.next.step_at.max(self.look.enrollment.step_at);
+                self.end(State::Completed, None, at);
+                return;
+            };
+            if phase == Phase::Begin {
+                self.next.step = Some(step.id.clone());
+            }
+            let onward = match phase {
+                Phase::Begin => self.begin(position),
+                Phase::Waiting => self.wait_on(position),
+                Phase::Sending => self.sending(position),
+            };
+            match onward {
+                Onward::To(to, at) => {
+                    position = to;
+                    self.next.step_at = at;
+                    phase = Phase::Begin;
+                    if at > self.now() {
+                        // The next step begins later: come back then.
+                        self.next.step = steps.get(position).map(|step| step.id.clone());
+                        self.next.phase = Phase::Begin;
+                        self.next.due_at = Some(at);
+                        self.next.look_at = Some(at);
+                        return;
+                    }
+                }
+                Onward::Stay(phase, due) => {
+                    self.stay(phase, due);
+                    return;
+                }
+                Onward::Again(due) => {
+                    self.stay(Phase::Waiting, Some(due));
+                    self.next.look_at = Some(self.now());
+                    return;
+                }
+                Onward::Ended => return,
+            }
+        }
+    }
+
+    /// Begins the step at `position`, at `step_at`.
+    fn begin(&mut self, position: usize) -> Onward {
+        let step = &self.look.playbook.steps[position];
+        let began = self.next.step_at;
+        if let Some(condition) = &step.condition
+            && !self.holds(condition)
+        {
+            return Onward::To(step.next, began);
+        }
+        match &step.deed {
+            Deed::End(reason) => {
+                self.end(State::Completed, Some(reason.clone()), began);
+                Onward::Ended
+            }
+            Deed::Branch { arms, otherwise } => {
+                let taken = arms.iter().find(|(rule, _)| self.holds(rule)).map(|(_, to)| *to);
+                Onward::To(taken.unwrap_or(*otherwise), began)
+            }
+            // A window since the step began needs facts fetched from now on.
+            Deed::Wait(ReadyWait { on: ReadyWaitOn::Until { condition, at_most, .. }, .. })
+                if condition.reads_since_step() =>
+            {
+                let due = self.look.calendar.add(began, *at_most, self.look.playbook.zone);
+                Onward::Again(due)
+            }
+            Deed::Wait(_) => self.wait_on(position),
+            Deed::Act(action) => {
+                let messages = self.act(&step.id, action.as_ref());
+                if action.awaits_messages() && messages {
+                    Onward::Stay(Phase::Sending, None)
+                } else {
+                    Onward::To(step.next, began)
+                }
+            }
+        }
+    }
+
+    /// Adds an action's effects; returns whether a message is on its way.
+    fn act(&mut self, step: &str, action: &dyn Action) -> bool {
+        let look = self.look;
+        let situation = Situation {
+            sandbox: &look.playbook.sandbox,
+            context: look.context,
+            people: look.people,
+            playbook: &look.playbook.playbook.id,
+            alerts_to: look.alerts_to,
+            zone: look.playbook.zone,
+            calendar: look.calendar,
+        };
+        let bodies = match action.effects(&situation) {
+            Ok(bodies) => bodies,
+            Err(error) => vec![EffectBody::Message(MessageDraft::Failed { reason: error.to_string() })],
+        };
+        let mut on_its_way = false;
+        for (ordinal, body) in bodies.into_iter().enumerate() {
+            on_its_way |= matches!(body, EffectBody::Message(MessageDraft::Mail(_)));
+            let id = ids::effect(self.next.id, step, 0, ordinal);
+            self.effects.push(Effect { id, step: step.to_owned(), body });
+        }
+        on_its_way
+    }
+
+    /// Looks whether a wait is over.
+    fn wait_on(&mut self, position: usize) -> Onward {
+        let step = &self.look.playbook.steps[position];
+        let Deed::Wait(wait) = &step.deed else {
+            return Onward::To(step.next, self.next.step_at);
+        };
+        let now = self.now();
+        let began = self.next.step_at;
+        match &wait.on {
+            ReadyWaitOn::For(span) => {
+                let due = self.local(wait, self.look.calendar.add(began, *span, self.look.playbook.zone));
+                if due <= now { Onward::To(step.next, due) } else { Onward::Stay(Phase::Waiting, Some(due)) }
+            }
+            ReadyWaitOn::Date(rule) => match rule.value(&self.look.playbook.sandbox, self.look.context) {
+                Ok(Value::Time(date)) => {
+                    let due = self.local(wait, date);
+                    // Already past, or moved into the past: goes on at once.
+                    if due <= now { Onward::To(step.next, now) } else { Onward::Stay(Phase::Waiting, Some(due)) }
+                }
+                Ok(_) => {
+                    self.stopped = true;
+                    self.end(State::Exited, Some(format!("no date: {}", step.id)), now);
+                    Onward::Ended
+                }
+                Err(error) => {
+                    self.next.reason = Some(format!("undecided: {error}"));
+                    Onward::Stay(Phase::Waiting, self.next.due_at.filter(|due| *due > now))
+                }
+            },
+            ReadyWaitOn::Until { condition, at_most, on_met, on_timeout } => {
+                let due = self.look.calendar.add(began, *at_most, self.look.playbook.zone);
+                if self.is_met(condition) {
+                    Onward::To(*on_met, now.min(due).max(began))
+                } else if due <= now {
+                    Onward::To(*on_timeout, due)
+                } else {
+                    Onward::Stay(Phase::Waiting, Some(due))
+                }
+            }
+        }
+    }
+
+    /// The next such local time of the account, where the wait names one.
+    fn local(&self, wait: &ReadyWait, due: Instant) -> Instant {
+        let Some(time) = wait.at else { return due };
+        let zone = match self.look.context.facts.column("timezone") {
+            Some(Value::Text(name)) => name.parse().unwrap_or(self.look.playbook.zone),
+            _ => self.look.playbook.zone,
+        };
+        self.look.calendar.next_local_time(due, time, zone)
+    }
+
+    fn sending(&mut self, position: usize) -> Onward {
+        let step = &self.look.playbook.steps[position];
+        let mut latest = self.next.step_at;
+        for MessageEnd(ended) in self.look.messages {
+            match ended {
+                None => return Onward::Stay(Phase::Sending, None),
+                Some(at) => latest = latest.max(*at),
+            }
+        }
+        Onward::To(step.next, latest)
+    }
+
+    fn holds(&self, rule: &Rule) -> bool {
+        matches!(rule.verdict(&self.look.playbook.sandbox, self.look.context), Verdict::True)
+    }
+
+    /// Whether a wait's condition holds; what cannot be decided is kept as the reason.
+    fn is_met(&mut self, rule: &Rule) -> bool {
+        match rule.verdict(&self.look.playbook.sandbox, self.look.context) {
+            Verdict::True => true,
+            Verdict::False => false,
+            Verdict::Undecided(EvalError { message, .. }) => {
+                self.next.reason = Some(format!("undecided: {message}"));
+                false
+            }
+        }
+    }
+
+    fn stay(&mut self, phase: Phase, due: Option<Instant>) {
+        let quarter = next_quarter(self.now(), self.look.recheck);
+        self.next.phase = phase;
+        self.next.due_at = due;
+        self.next.look_at = Some(due.filter(|due| *due > self.now()).map_or(quarter, |due| due.min(quarter)));
+    }
+
+    fn end(&mut self, state: State, reason: Option<String>, at: Instant) {
+        self.next.state = state;
+        self.next.reason = reason;
+        self.next.ended_at = Some(at);
+        self.next.step = None;
+        self.next.phase = Phase::Begin;
+        self.next.due_at = None;
+        self.next.look_at = None;
+    }
+}

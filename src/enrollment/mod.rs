@@ -1,0 +1,137 @@
+//! The heart: who enters, and what happens next. Pure functions of facts.
+//!
+//! `admit` answers a candidate with an enrollment or a named skip; `advance`
+//! takes a waiting enrollment to its next state with the effects on the way;
+//! `stops` is what ends an enrollment, looked at in both and once more right
+//! before a mail leaves. Nothing here does IO, knows SQL or reads the clock:
+//! `now` is the instant of the facts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::Instant;
+use crate::facts::Value;
+
+mod admit;
+mod advance;
+mod stops;
+
+pub use admit::{Admission, History, Skip, admit};
+pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
+pub use stops::{Stop, stops};
+
+/// One subject's way through one playbook.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enrollment {
+    /// Derived from playbook, subject and entry key.
+    pub id: Uuid,
+    pub account: String,
+    /// Empty for account playbooks.
+    pub contact: String,
+    pub playbook: String,
+    /// The revision it started with and keeps.
+    pub revision: String,
+    pub entry_key: String,
+    pub state: State,
+    /// Why it is in this state, in words.
+    pub reason: Option<String>,
+    /// The id of the step it stands at; `None` before the first and at the end.
+    pub step: Option<String>,
+    pub phase: Phase,
+    /// When the current step began.
+    pub step_at: Instant,
+    /// When the current step is due, if that is known.
+    pub due_at: Option<Instant>,
+    /// When it is looked at next; `None` once it has ended.
+    pub look_at: Option<Instant>,
+    pub started_at: Instant,
+    pub ended_at: Option<Instant>,
+    /// Account columns as they were at enrollment.
+    pub entry: BTreeMap<String, Value>,
+    /// What the condition read, by the text of each fact.
+    pub evidence: serde_json::Map<String, serde_json::Value>,
+    /// Whether its effects are recorded only.
+    pub shadow: bool,
+    /// Counts commits; a commit names the version it saw.
+    pub version: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// On its way.
+    Active,
+    /// Went through all steps, or an `end` step.
+    Completed,
+    /// The playbook's goal holds.
+    Goal,
+    /// The exit condition holds, or the account no longer fits.
+    Exited,
+    /// A suppress condition holds.
+    Blocked,
+    /// Waits for a person's approval of its run.
+    Held,
+    /// Ended by a person.
+    Cancelled,
+    /// Cannot go on and needs a person.
+    Failed,
+}
+
+impl State {
+    pub const ALL: [State; 8] = [
+        State::Active,
+        State::Completed,
+        State::Goal,
+        State::Exited,
+        State::Blocked,
+        State::Held,
+        State::Cancelled,
+        State::Failed,
+    ];
+
+    /// The word in the database, in lists and in tests.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Active => "active",
+            State::Completed => "completed",
+            State::Goal => "goal",
+            State::Exited => "exited",
+            State::Blocked => "blocked",
+            State::Held => "held",
+            State::Cancelled => "cancelled",
+            State::Failed => "failed",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// Where an active enrollment stands within its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The step has not begun.
+    Begin,
+    /// The step waits for time or a condition.
+    Waiting,
+    /// The step waits until its messages have ended.
+    Sending,
+}
+
+impl Phase {
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Begin => "begin",
+            Phase::Waiting => "waiting",
+            Phase::Sending => "sending",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Phase> {
+        [Phase::Begin, Phase::Waiting, Phase::Sending].into_iter().find(|phase| phase.name() == name)
+    }
+}

@@ -1,0 +1,374 @@
+//! The second half of the type check: operators, functions and methods.
+
+use rhai::{Expr, FnCallExpr, Position, Stmt};
+
+use super::functions::{self, ParamKind};
+use super::typecheck::{Checker, Kind, Typed, compatible};
+use crate::diagnostic::nearest;
+use crate::facts::{Arg, Cell, CellPath, Type};
+
+/// Free functions of expressions, for suggestions.
+const FREE: [&str; 13] = [
+    "days_since", "days_until", "hours_since", "hours_until", "days", "hours", "month", "weekday", "period", "done",
+    "outcome", "sent", "answer",
+];
+
+/// What the language has and this release does not.
+const LATER: [&str; 10] = [
+    "how_many", "in_season", "answer", "used", "hours_between", "funnel", "open_tasks", "days_since_touch",
+    "days_since_change", "label",
+];
+
+impl Checker<'_> {
+    pub(super) fn operator(&mut self, call: &FnCallExpr, position: Position) -> Typed {
+        let name = call.name.as_str();
+        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let bool_of = |text: String| Typed { kind: Kind::Bool, nullable: false, text, position };
+        match (name, args.as_slice()) {
+            ("!", [inner]) => {
+                self.want_bool(inner, "!");
+                bool_of(format!("!{}", inner.text))
+            }
+            ("-" | "+", [inner]) => {
+                self.want_number(inner, name);
+                Typed { kind: inner.kind.clone(), nullable: false, text: format!("-{}", inner.text), position }
+            }
+            ("==" | "!=", [a, b]) => {
+                self.equality(name, a, b, position);
+                bool_of(format!("{} {name} {}", a.text, b.text))
+            }
+            ("<" | "<=" | ">" | ">=", [a, b]) => {
+                self.ordering(name, a, b, position);
+                bool_of(format!("{} {name} {}", a.text, b.text))
+            }
+            ("contains", [list, item]) => {
+                self.membership(list, item);
+                bool_of(format!("{} in {}", item.text, list.text))
+            }
+            ("+" | "-" | "*" | "/" | "%", [a, b]) => self.arithmetic(name, a, b, position),
+            _ => {
+                self.problem("KW0212", position, format!("the operator `{name}` is not available"), None);
+                self.unknown(name.to_owned(), position)
+            }
+        }
+    }
+
+    fn equality(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
+        for (value, other) in [(a, b), (b, a)] {
+            if other.kind == Kind::None {
+                if !value.nullable && !matches!(value.kind, Kind::Unknown | Kind::None | Kind::Attribute(..)) && !self.known.contains(&value.text) {
+                    let truth = if operator == "==" { "false" } else { "true" };
+                    let message = format!("`{}` is never missing, so this is always {truth}", value.text);
+                    self.warn("KW0210", position, message, None);
+                }
+                return;
+            }
+        }
+        self.settle(a, b);
+        if !self.comparable(a, b) {
+            self.mismatch(operator, a, b, position);
+            return;
+        }
+        let is_day_count = |typed: &Typed| typed.text.starts_with("days_since(") || typed.text.starts_with("days_until(") || typed.text.contains(".days_since_");
+        if operator == "==" && (is_day_count(a) || is_day_count(b)) {
+            let count = if is_day_count(a) { a } else { b };
+            self.warn(
+                "KW0211",
+                position,
+                format!("`{} == …` holds on one day only; a weekend or an outage would lose the account", count.text),
+                Some("write `>=`, and let `reentry` keep it from repeating".to_owned()),
+            );
+        }
+    }
+
+    fn ordering(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
+        if a.kind == Kind::None || b.kind == Kind::None {
+            self.problem("KW0206", position, format!("`{operator}` cannot compare with `none`"), Some("write `== none` or `!= none`".to_owned()));
+            return;
+        }
+        self.settle(a, b);
+        let ordered = |kind: &Kind| matches!(kind, Kind::Unknown | Kind::Int | Kind::Float | Kind::Time | Kind::Text | Kind::Span | Kind::Attribute(..));
+        if !self.comparable(a, b) || !ordered(&a.kind) || !ordered(&b.kind) {
+            self.mismatch(operator, a, b, position);
+            return;
+        }
+        self.want_present(a);
+        self.want_present(b);
+    }
+
+    /// An attribute takes the kind of what it stands beside.
+    fn settle(&mut self, a: &Typed, b: &Typed) {
+        for (attribute, other) in [(a, b), (b, a)] {
+            if let Kind::Attribute(subject, key) = &attribute.kind
+                && let Some(ty) = other.kind.ty()
+            {
+                self.read_as(*subject, key, ty, attribute.position);
+            }
+        }
+    }
+
+    fn comparable(&self, a: &Typed, b: &Typed) -> bool {
+        matches!(a.kind, Kind::Attribute(..)) || matches!(b.kind, Kind::Attribute(..)) || compatible(&a.kind, &b.kind)
+    }
+
+    fn mismatch(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
+        let message = format!("`{operator}` compares {} (`{}`) with {} (`{}`)", a.kind.name(), a.text, b.kind.name(), b.text);
+        let (time, number) = match (&a.kind, &b.kind) {
+            (Kind::Time, Kind::Int | Kind::Float) => (Some(a), Some(b)),
+            (Kind::Int | Kind::Float, Kind::Time) => (Some(b), Some(a)),
+            _ => (None, None),
+        };
+        let help = match (time, number, &a.kind, &b.kind) {
+            (Some(time), Some(number), _, _) => Some(format!("count days first: `days_since({}) {operator} {}`", time.text, number.text)),
+            (_, _, Kind::Int | Kind::Float, Kind::Text) => Some(format!("write the number without quotes: {}", b.text.trim_matches('"'))),
+            (_, _, Kind::Text, Kind::Int | Kind::Float) => Some(format!("text stands in double quotes: \"{}\"", b.text)),
+            _ => None,
+        };
+        self.problem("KW0206", position, message, help);
+    }
+
+    fn membership(&mut self, list: &Typed, item: &Typed) {
+        let Kind::List(members) = &list.kind else {
+            if list.kind != Kind::Unknown {
+                let message = format!("`in` needs a list, not {}", list.kind.name());
+                self.problem("KW0206", list.position, message, Some("write `in [\"A\", \"B\"]`".to_owned()));
+            }
+            return;
+        };
+        for member in members.clone() {
+            self.settle(item, &member);
+            if !self.comparable(item, &member) {
+                self.mismatch("in", item, &member, member.position);
+            }
+        }
+    }
+
+    fn arithmetic(&mut self, name: &str, a: &Typed, b: &Typed, position: Position) -> Typed {
+        self.settle(a, b);
+        self.want_present(a);
+        self.want_present(b);
+        let text = format!("({} {name} {})", a.text, b.text);
+        let number = |kind: &Kind| matches!(kind, Kind::Int | Kind::Float | Kind::Attribute(..));
+        let kind = match (name, &a.kind, &b.kind) {
+            (_, Kind::Unknown, _) | (_, _, Kind::Unknown) => Kind::Unknown,
+            ("+" | "-", Kind::Time, Kind::Span) | ("+", Kind::Span, Kind::Time) => Kind::Time,
+            ("+" | "-", Kind::Span, Kind::Span) => Kind::Span,
+            ("+", Kind::Text, Kind::Text) => Kind::Text,
+            ("/", x, y) if number(x) && number(y) => Kind::Float,
+            (_, Kind::Int, Kind::Int) => Kind::Int,
+            (_, x, y) if number(x) && number(y) => Kind::Float,
+            ("-", Kind::Time, Kind::Time) => {
+                let help = format!("count days: `days_since({})` or `days_until({})`", b.text, a.text);
+                self.problem("KW0206", position, "two times cannot be subtracted", Some(help));
+                Kind::Unknown
+            }
+            ("+" | "-", Kind::Time, x) if number(x) => {
+                let help = format!("write `{} {name} days({})`", a.text, b.text);
+                self.problem("KW0206", position, "a time and a plain number do not add up", Some(help));
+                Kind::Unknown
+            }
+            (_, x, y) => {
+                let message = format!("`{name}` cannot calculate with {} and {}", x.name(), y.name());
+                self.problem("KW0206", position, message, None);
+                Kind::Unknown
+            }
+        };
+        Typed { kind, nullable: false, text, position }
+    }
+
+    fn want_number(&mut self, typed: &Typed, around: &str) {
+        match &typed.kind {
+            Kind::Unknown | Kind::Int | Kind::Float => self.want_present(typed),
+            other => {
+                let message = format!("`{around}` needs a number, not {}", other.name());
+                self.problem("KW0206", typed.position, message, None);
+            }
+        }
+    }
+
+    pub(super) fn function(&mut self, call: &FnCallExpr, position: Position) -> Typed {
+        let name = call.name.as_str();
+        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let text = format!("{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        let gives = |kind: Kind, nullable: bool| Typed { kind, nullable, text: text.clone(), position };
+        match (name, args.as_slice()) {
+            ("days_since" | "days_until" | "hours_since" | "hours_until" | "month" | "weekday", [t]) => {
+                match &t.kind {
+                    Kind::Time | Kind::Unknown => {}
+                    Kind::Attribute(subject, key) => self.read_as(*subject, key, Type::Time, t.position),
+                    other => {
+                        let message = format!("`{name}` needs a time; `{}` is {}", t.text, other.name());
+                        self.problem("KW0205", t.position, message, None);
+                    }
+                }
+                gives(Kind::Int, t.nullable && !self.known.contains(&t.text) && !self.known.contains(&text))
+            }
+            ("days" | "hours", [n]) => {
+                if !matches!(n.kind, Kind::Int | Kind::Unknown) {
+                    self.problem("KW0205", n.position, format!("`{name}` needs a whole number"), None);
+                }
+                gives(Kind::Span, false)
+            }
+            ("period", [unit]) => {
+                if !["\"week\"", "\"month\"", "\"quarter\"", "\"year\""].contains(&unit.text.as_str()) {
+                    let help = "write `period(\"week\")`, \"month\", \"quarter\" or \"year\"".to_owned();
+                    self.problem("KW0205", unit.position, "an unknown period", Some(help));
+                }
+                gives(Kind::Text, false)
+            }
+            ("done" | "outcome" | "sent", [step]) => {
+                if !self.scope.in_enrollment {
+                    self.problem("KW0212", position, format!("`{name}` is not available in `when`: there is no enrollment yet"), None);
+                } else {
+                    self.step_argument(name, step);
+                }
+                let known = self.known.contains(&text);
+                if name == "outcome" { gives(Kind::Text, !known) } else { gives(Kind::Bool, false) }
+            }
+            _ if LATER.contains(&name) => {
+                self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
+                self.unknown(text, position)
+            }
+            _ if FREE.contains(&name) => {
+                self.problem("KW0205", position, format!("`{name}` takes one argument"), None);
+                self.unknown(text, position)
+            }
+            _ => {
+                let help = if functions::find(name).is_some() {
+                    Some(format!("it is asked of the account: `account.{name}(…)`"))
+                } else {
+                    nearest(name, FREE).map(|near| format!("did you mean `{near}`?"))
+                };
+                self.problem("KW0201", position, format!("unknown function `{name}`"), help);
+                self.unknown(text, position)
+            }
+        }
+    }
+
+    fn step_argument(&mut self, name: &str, step: &Typed) {
+        let id = step.text.trim_matches('"').to_owned();
+        let (steps, what) = if name == "sent" { (self.scope.email_steps, "email") } else { (self.scope.task_steps, "task") };
+        if step.kind != Kind::Text || !step.text.starts_with('"') {
+            self.problem("KW0205", step.position, format!("`{name}` takes the id of a step in quotes"), None);
+        } else if !steps.contains(&id) {
+            let help = nearest(&id, steps.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
+            self.problem("KW0107", step.position, format!("there is no {what} step \"{id}\""), help);
+        }
+    }
+
+    pub(super) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
+        let name = call.name.as_str();
+        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let text = format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        let subject = match &base.kind {
+            Kind::Subject(subject) => *subject,
+            Kind::Unknown => return self.unknown(text, position),
+            other => {
+                let message = format!("`{}` is {} and has no functions", base.text, other.name());
+                self.problem("KW0201", position, message, None);
+                return self.unknown(text, position);
+            }
+        };
+        if LATER.contains(&name) || name == "ago" {
+            self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
+            return self.unknown(text, position);
+        }
+        let mut literal = Vec::new();
+        for arg in &args {
+            match self.literal(arg) {
+                Some(value) => literal.push(value),
+                None => {
+                    let message = format!("`{name}` takes literal arguments, such as \"login\" and 30");
+                    self.problem("KW0205", arg.position, message, None);
+                    return self.unknown(text, position);
+                }
+            }
+        }
+        match super::signature::signature(name, &literal) {
+            Ok((function, gives)) => {
+                self.check_playbook(function, &literal, &args);
+                let cell = Cell { subject, path: CellPath::Call { function: function.name(), args: literal } };
+                let text = cell.to_string();
+                self.learnt.cells.insert(cell);
+                let nullable = gives.nullable && !self.known.contains(&text);
+                Typed { kind: Kind::of(gives.ty), nullable, text, position }
+            }
+            Err((code, message, help)) => {
+                self.problem(code, position, message, help);
+                self.unknown(text, position)
+            }
+        }
+    }
+
+    fn literal(&self, arg: &Typed) -> Option<Arg> {
+        match &arg.kind {
+            Kind::Int => arg.text.parse().ok().map(Arg::Int),
+            Kind::Text => serde_json::from_str::<String>(&arg.text).ok().map(Arg::Text),
+            Kind::Since("since_entry") => Some(Arg::SinceEntry),
+            Kind::Since(_) => Some(Arg::SinceStep),
+            _ => None,
+        }
+    }
+
+    fn check_playbook(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
+        for ((param, value), arg) in function.params().iter().zip(literal).zip(args) {
+            if let (ParamKind::PlaybookId, Arg::Text(id)) = (&param.kind, value)
+                && !self.scope.playbooks.contains(id)
+            {
+                let help = nearest(id, self.scope.playbooks.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
+                self.problem("KW0108", arg.position, format!("there is no playbook \"{id}\""), help);
+            }
+        }
+    }
+
+    pub(super) fn module_call(&mut self, call: &FnCallExpr, position: Position) -> Typed {
+        let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());
+        let name = call.name.to_string();
+        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let text = format!("{module}::{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        let modules = self.modules;
+        let Some(functions) = modules.functions(&module) else {
+            let help = nearest(&module, modules.names()).map(|near| format!("did you mean `{near}::`?"));
+            self.problem("KW0201", position, format!("there is no script `{module}.rhai`"), help);
+            return self.unknown(text, position);
+        };
+        self.learnt.modules.insert(module.clone());
+        let Some(function) = functions.iter().find(|f| f.name == name && f.params.len() == args.len()) else {
+            let help = nearest(&name, functions.iter().map(|f| f.name.as_str()))
+                .map(|near| format!("did you mean `{module}::{near}`? It takes the arguments its script says"));
+            self.problem("KW0201", position, format!("`{module}` has no function `{name}` with {} arguments", args.len()), help);
+            return self.unknown(text, position);
+        };
+        if !args.iter().any(|arg| matches!(arg.kind, Kind::Subject(_))) {
+            for arg in &args {
+                self.want_present(arg);
+            }
+            return self.unknown(text, position);
+        }
+        if self.bound.len() >= 8 {
+            self.problem("KW0402", position, format!("`{module}::{name}` calls too deep"), None);
+            return self.unknown(text, position);
+        }
+        let Some(body) = &function.expression else {
+            let message = format!("`{module}::{name}` takes the account, so it must be one expression");
+            self.problem("KW0402", position, message, Some("give longer functions plain values instead".to_owned()));
+            return self.unknown(text, position);
+        };
+        // Its problems are reported at the call, where the author can act.
+        let outer = self.call_site;
+        self.call_site = outer.or(Some(position));
+        self.bound.push(function.params.iter().cloned().zip(args).collect());
+        let typed = match body {
+            Stmt::Expr(expr) => self.expr(expr),
+            Stmt::FnCall(inner, at) => self.call_in_body(inner, *at),
+            _ => self.unknown(text.clone(), position),
+        };
+        self.bound.pop();
+        self.call_site = outer;
+        Typed { text, position, ..typed }
+    }
+
+    fn call_in_body(&mut self, call: &FnCallExpr, position: Position) -> Typed {
+        self.expr(&Expr::FnCall(Box::new(call.clone()), position))
+    }
+}

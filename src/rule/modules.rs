@@ -1,0 +1,98 @@
+//! The shared functions of `scripts/`, one module per file.
+
+use std::collections::BTreeMap;
+
+use rhai::{AST, Stmt};
+
+use super::sandbox::Sandbox;
+use crate::diagnostic::{Diagnostic, Position};
+
+/// A function of a script module.
+#[derive(Debug)]
+pub(super) struct ModuleFunction {
+    pub name: String,
+    pub params: Vec<String>,
+    /// Its body, when it is a single expression.
+    pub expression: Option<Stmt>,
+}
+
+/// Every script module that compiles, with its text.
+#[derive(Debug, Default)]
+pub struct Modules {
+    modules: BTreeMap<String, Vec<ModuleFunction>>,
+    texts: BTreeMap<String, String>,
+    compiled: Vec<(String, AST)>,
+}
+
+impl Modules {
+    /// Compiles modules given as (name, file, text); what is wrong is added to
+    /// `problems` and that module is left out.
+    pub fn compile<'a>(scripts: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>, problems: &mut Vec<Diagnostic>) -> Modules {
+        let mut all = Modules::default();
+        for (name, file, text) in scripts {
+            let start = Position { line: 1, column: 1 };
+            let ast = match Sandbox::module(text) {
+                Ok(ast) => ast,
+                Err(error) => {
+                    let (line, column) = super::typecheck::place(error.position());
+                    let at = Position { line, column };
+                    problems.push(Diagnostic::error("KW0401", file, at, super::plain_words(&error.err_type().to_string())));
+                    continue;
+                }
+            };
+            if !ast.statements().is_empty() {
+                problems.push(
+                    Diagnostic::error("KW0402", file, start, "a script holds functions only")
+                        .help("put it inside `fn name(…) { … }`"),
+                );
+                continue;
+            }
+            let functions = ast
+                .iter_fn_def()
+                .map(|definition| ModuleFunction {
+                    name: definition.name.to_string(),
+                    params: definition.params.iter().map(ToString::to_string).collect(),
+                    expression: inside(text, definition.body.start_position(), definition.body.end_position())
+                        .and_then(|body| Sandbox::body(&body).ok())
+                        .and_then(|body| match body.statements() {
+                            [only @ (Stmt::Expr(_) | Stmt::FnCall(..))] => Some(only.clone()),
+                            _ => None,
+                        }),
+                })
+                .collect();
+            all.modules.insert(name.to_owned(), functions);
+            all.texts.insert(name.to_owned(), text.to_owned());
+            all.compiled.push((name.to_owned(), ast));
+        }
+        all
+    }
+
+    pub(super) fn functions(&self, module: &str) -> Option<&[ModuleFunction]> {
+        self.modules.get(module).map(Vec::as_slice)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.modules.keys().map(String::as_str)
+    }
+
+    /// The text of a module, for revisions.
+    pub fn text(&self, module: &str) -> Option<&str> {
+        self.texts.get(module).map(String::as_str)
+    }
+
+    /// The engines with these modules in reach.
+    pub fn sandbox(&self) -> Sandbox {
+        Sandbox::new(&self.compiled)
+    }
+}
+
+/// The text between the braces at two positions of a script.
+fn inside(text: &str, open: rhai::Position, close: rhai::Position) -> Option<String> {
+    let offset = |at: rhai::Position| {
+        let line = text.split_inclusive('\n').take(at.line()? - 1).map(str::len).sum::<usize>();
+        let column = text[line..].char_indices().nth(at.position()? - 1)?.0;
+        Some(line + column)
+    };
+    let (open, close) = (offset(open)?, offset(close)?);
+    text.get(open + 1..close).map(|body| body.trim().to_owned())
+}

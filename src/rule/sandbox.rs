@@ -1,0 +1,436 @@
+//! The Rhai engine that authors' text runs in, and nothing more.
+//!
+//! A raw engine: no package, no operator of Rhai's own, no `eval`, `import`,
+//! `print`, `sleep`. Every limit is set and a deadline on elapsed time holds,
+//! because counted operations are not time. Only values are in scope.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope};
+
+use super::context::{self, Context, Current};
+use super::functions::{FUNCTIONS, Param};
+use super::operators::{self, Span};
+use crate::clock::{Deadline, Instant};
+use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value, time};
+
+/// Elapsed time one evaluation may take. A condition needs microseconds; this
+/// is room for a machine that is busy otherwise.
+const TIME_LIMIT: Duration = Duration::from_millis(200);
+const OPERATIONS: u64 = 50_000;
+
+/// `account` or `contact` as a value in Rhai.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SubjectRef(pub Subject);
+
+/// `account.traits`.
+#[derive(Clone, Copy, Debug)]
+struct TraitsRef(Subject);
+
+/// `entry`.
+#[derive(Clone, Copy, Debug)]
+struct EntryRef;
+
+/// `since_entry` and `since_step`.
+#[derive(Clone, Copy, Debug)]
+enum Since {
+    Entry,
+    Step,
+}
+
+/// An action that a `run` script described.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// `email`, `task`, `notify`.
+    pub kind: &'static str,
+    pub fields: Map,
+}
+
+/// What went wrong while an expression or script ran.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct EvalError {
+    pub message: String,
+    /// 1-based place inside the text; 0 when it is not known.
+    pub line: u32,
+    pub column: u32,
+}
+
+impl EvalError {
+    pub fn new(message: impl Into<String>) -> EvalError {
+        EvalError { message: message.into(), line: 0, column: 0 }
+    }
+}
+
+/// The engines, with the shared modules of `scripts/` in reach.
+#[derive(Debug)]
+pub struct Sandbox {
+    expressions: Engine,
+    scripts: Engine,
+}
+
+impl Sandbox {
+    /// Builds the engines. `modules` are compiled scripts by module name; one
+    /// that cannot be evaluated is left out (the checker has reported it).
+    pub fn new(modules: &[(String, AST)]) -> Sandbox {
+        let mut expressions = base();
+        // The checker reports unknown names, all of them, with suggestions.
+        expressions
+            .set_strict_variables(false)
+            .set_allow_if_expression(false)
+            .set_allow_switch_expression(false)
+            .set_allow_loop_expressions(false)
+            .set_allow_statement_expression(false);
+        let mut scripts = base();
+        scripts.set_max_variables(50);
+        for kind in ["email", "task", "notify"] {
+            scripts.register_fn(kind, move |fields: Map| describe_action(kind, fields));
+        }
+        let library = base();
+        for (name, ast) in modules {
+            if let Ok(module) = rhai::Module::eval_ast_as_new(Scope::new(), ast, &library) {
+                let module: rhai::Shared<rhai::Module> = module.into();
+                expressions.register_static_module(name, module.clone());
+                scripts.register_static_module(name, module);
+            }
+        }
+        Sandbox { expressions, scripts }
+    }
+
+    /// Compiles one expression; statements are refused.
+    pub fn expression(&self, text: &str) -> Result<AST, ParseError> {
+        self.expressions.compile_expression_with_scope(&names(), text)
+    }
+
+    /// Compiles the script of a `run` step.
+    pub fn script(&self, text: &str) -> Result<AST, ParseError> {
+        self.scripts.compile_with_scope(&names(), text)
+    }
+
+    /// Compiles a module of `scripts/`.
+    pub fn module(text: &str) -> Result<AST, ParseError> {
+        base().compile(text)
+    }
+
+    /// Compiles the body of a function as one expression.
+    pub(super) fn body(text: &str) -> Result<AST, ParseError> {
+        let mut engine = base();
+        engine.set_strict_variables(false).set_allow_statement_expression(false);
+        engine.compile_expression(text)
+    }
+
+    /// Evaluates an expression in a context.
+    pub fn evaluate(
+        &self,
+        ast: &AST,
+        context: &Context,
+        traits: &Arc<HashMap<(Subject, String), Type>>,
+    ) -> Result<Dynamic, EvalError> {
+        self.run_on(&self.expressions, ast, context, traits, TIME_LIMIT)
+    }
+
+    /// Runs a `run` script and returns what it described, in order.
+    pub fn describe(
+        &self,
+        ast: &AST,
+        context: &Context,
+        traits: &Arc<HashMap<(Subject, String), Type>>,
+    ) -> Result<Vec<Described>, EvalError> {
+        DESCRIBED.with(|list| list.borrow_mut().clear());
+        let result = self.run_on(&self.scripts, ast, context, traits, TIME_LIMIT);
+        let described = DESCRIBED.with(|list| std::mem::take(&mut *list.borrow_mut()));
+        result.map(|_| described)
+    }
+
+    fn run_on(
+        &self,
+        engine: &Engine,
+        ast: &AST,
+        context: &Context,
+        traits: &Arc<HashMap<(Subject, String), Type>>,
+        limit: Duration,
+    ) -> Result<Dynamic, EvalError> {
+        let current =
+            Current { context: context.clone(), traits: traits.clone(), deadline: Deadline::after(limit) };
+        context::with(current, || {
+            let mut scope = names();
+            let now = context.facts.as_of;
+            scope.set_value("now", now);
+            engine.eval_ast_with_scope::<Dynamic>(&mut scope, ast).map_err(|error| explain(&error))
+        })
+    }
+}
+
+thread_local! {
+    static DESCRIBED: std::cell::RefCell<Vec<Described>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// More actions than this from one script is a mistake.
+const ACTIONS_PER_SCRIPT: usize = 20;
+
+fn describe_action(kind: &'static str, fields: Map) -> Result<(), Box<EvalAltResult>> {
+    DESCRIBED.with(|list| {
+        let mut list = list.borrow_mut();
+        if list.len() >= ACTIONS_PER_SCRIPT {
+            return Err(format!("a script describes at most {ACTIONS_PER_SCRIPT} actions").into());
+        }
+        list.push(Described { kind, fields });
+        Ok(())
+    })
+}
+
+/// The names in scope, with placeholder values; `now` is set at evaluation.
+fn names() -> Scope<'static> {
+    let mut scope = Scope::new();
+    scope.push("account", SubjectRef(Subject::Account));
+    scope.push("contact", SubjectRef(Subject::Contact));
+    scope.push("entry", EntryRef);
+    scope.push("since_entry", Dynamic::from(Since::Entry));
+    scope.push("since_step", Dynamic::from(Since::Step));
+    scope.push("none", Dynamic::UNIT);
+    scope.push("now", Instant::UNIX_EPOCH);
+    scope
+}
+
+fn base() -> Engine {
+    let mut engine = Engine::new_raw();
+    engine
+        .set_optimization_level(OptimizationLevel::None)
+        .set_fast_operators(false)
+        .set_strict_variables(true)
+        .set_allow_anonymous_fn(false)
+        .set_max_operations(OPERATIONS)
+        .set_max_expr_depths(48, 24)
+        .set_max_call_levels(16)
+        .set_max_string_size(16 * 1024)
+        .set_max_array_size(1_000)
+        .set_max_map_size(200)
+        .set_max_functions(100)
+        .set_max_modules(0);
+    for symbol in ["eval", "import", "export", "print", "debug"] {
+        engine.disable_symbol(symbol);
+    }
+    engine.on_progress(|operations| {
+        let late = operations % 64 == 0
+            && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
+        late.then(|| Dynamic::from("it took too long"))
+    });
+    operators::register(&mut engine);
+    register_names(&mut engine);
+    register_time(&mut engine);
+    register_progress(&mut engine);
+    register_functions(&mut engine);
+    engine
+}
+
+fn register_names(engine: &mut Engine) {
+    engine.register_type_with_name::<SubjectRef>("account");
+    engine.register_type_with_name::<Instant>("time");
+    engine.register_indexer_get(|subject: &mut SubjectRef, name: ImmutableString| {
+        if name == "traits" {
+            return Ok::<_, Box<EvalAltResult>>(Dynamic::from(TraitsRef(subject.0)));
+        }
+        cell(Cell { subject: subject.0, path: CellPath::Column(name.to_string()) })
+    });
+    engine.register_indexer_get(|traits: &mut TraitsRef, key: ImmutableString| {
+        cell(Cell { subject: traits.0, path: CellPath::Trait(key.to_string()) })
+    });
+    engine.register_indexer_get(|_: &mut EntryRef, name: ImmutableString| {
+        asked(|current| {
+            let progress = current.progress()?;
+            if name == "at" {
+                return Ok(Dynamic::from(progress.entered_at));
+            }
+            let value = progress.entry.get(name.as_str());
+            value.map(to_dynamic).ok_or_else(|| format!("`entry.{name}` was not kept at enrollment"))
+        })
+    });
+}
+
+fn register_time(engine: &mut Engine) {
+    type Count = fn(Instant, Instant) -> i64;
+    let counts: [(&str, Count); 4] = [
+        ("days_since", time::days_since),
+        ("days_until", time::days_until),
+        ("hours_since", time::hours_since),
+        ("hours_until", time::hours_until),
+    ];
+    for (name, count) in counts {
+        engine.register_fn(name, move |t: Dynamic| {
+            on_time(name, &t, |current, t| Dynamic::from(count(current.now(), t)))
+        });
+    }
+    engine.register_fn("month", |t: Dynamic| {
+        on_time("month", &t, |current, t| Dynamic::from(time::month(t, current.context.zone)))
+    });
+    engine.register_fn("weekday", |t: Dynamic| {
+        on_time("weekday", &t, |current, t| Dynamic::from(time::weekday(t, current.context.zone)))
+    });
+    engine.register_fn("period", |unit: ImmutableString| {
+        asked(|current| {
+            time::period(current.now(), &unit, current.context.zone)
+                .map(Dynamic::from)
+                .ok_or_else(|| format!("`period(\"{unit}\")`: week, month, quarter or year"))
+        })
+    });
+    engine.register_fn("days", |n: i64| span(chrono::Duration::try_days(n)));
+    engine.register_fn("hours", |n: i64| span(chrono::Duration::try_hours(n)));
+}
+
+fn span(length: Option<chrono::Duration>) -> Result<Span, Box<EvalAltResult>> {
+    length.map(Span).ok_or_else(|| "the span is too long".into())
+}
+
+fn on_time(
+    name: &str,
+    value: &Dynamic,
+    answer: impl FnOnce(&Current, Instant) -> Dynamic,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    if value.is_unit() {
+        return Ok(Dynamic::UNIT);
+    }
+    match value.clone().try_cast::<Instant>() {
+        Some(t) => asked(|current| Ok(answer(current, t))),
+        None => operators::fail(format!("`{name}` needs a time, not {}", operators::describe(value))),
+    }
+}
+
+fn register_progress(engine: &mut Engine) {
+    engine.register_fn("done", |step: ImmutableString| {
+        asked(|current| Ok(Dynamic::from(current.progress()?.done.contains(step.as_str()))))
+    });
+    engine.register_fn("sent", |step: ImmutableString| {
+        asked(|current| Ok(Dynamic::from(current.progress()?.sent.contains(step.as_str()))))
+    });
+    engine.register_fn("outcome", |step: ImmutableString| {
+        asked(|current| {
+            let outcome = current.progress()?.outcomes.get(step.as_str());
+            Ok(outcome.map_or(Dynamic::UNIT, |text| Dynamic::from(text.clone())))
+        })
+    });
+}
+
+fn register_functions(engine: &mut Engine) {
+    for function in FUNCTIONS {
+        let name = function.name();
+        let params: &[Param] = function.params();
+        let least = params.iter().filter(|param| !param.optional).count();
+        for count in [least, params.len()].into_iter().collect::<std::collections::BTreeSet<_>>() {
+            match count {
+                0 => engine.register_fn(name, move |subject: &mut SubjectRef| call(*subject, name, &[])),
+                1 => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic| call(*subject, name, &[a])),
+                2 => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic, b: Dynamic| {
+                    call(*subject, name, &[a, b])
+                }),
+                _ => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic, b: Dynamic, c: Dynamic| {
+                    call(*subject, name, &[a, b, c])
+                }),
+            };
+        }
+    }
+}
+
+fn call(subject: SubjectRef, function: &'static str, args: &[Dynamic]) -> Result<Dynamic, Box<EvalAltResult>> {
+    let args = args
+        .iter()
+        .map(|arg| {
+            if let Ok(number) = arg.as_int() {
+                return Ok(Arg::Int(number));
+            }
+            if let Some(since) = arg.clone().try_cast::<Since>() {
+                return Ok(match since {
+                    Since::Entry => Arg::SinceEntry,
+                    Since::Step => Arg::SinceStep,
+                });
+            }
+            match arg.clone().into_immutable_string() {
+                Ok(text) => Ok(Arg::Text(text.to_string())),
+                Err(_) => operators::fail(format!("`{function}` takes literal arguments")),
+            }
+        })
+        .collect::<Result<Vec<Arg>, _>>()?;
+    cell(Cell { subject: subject.0, path: CellPath::Call { function, args } })
+}
+
+fn cell(cell: Cell) -> Result<Dynamic, Box<EvalAltResult>> {
+    asked(|current| current.cell(&cell).map(|value| to_dynamic(&value)))
+}
+
+fn asked(question: impl FnOnce(&Current) -> Result<Dynamic, String>) -> Result<Dynamic, Box<EvalAltResult>> {
+    context::read(question).map_err(Into::into)
+}
+
+/// A cell's value as Rhai holds it; a missing value is `()`.
+pub(super) fn to_dynamic(value: &Value) -> Dynamic {
+    match value {
+        Value::Null => Dynamic::UNIT,
+        Value::Bool(value) => Dynamic::from(*value),
+        Value::Int(value) => Dynamic::from(*value),
+        Value::Float(value) => Dynamic::from(*value),
+        Value::Text(value) => Dynamic::from(ImmutableString::from(value.as_ref())),
+        Value::Time(value) => Dynamic::from(*value),
+        Value::Json(value) => Dynamic::from(value.clone()),
+    }
+}
+
+/// The value an expression gave; `None` for lists, spans and the like.
+pub(super) fn from_dynamic(value: &Dynamic) -> Option<Value> {
+    if value.is_unit() {
+        return Some(Value::Null);
+    }
+    if let Ok(value) = value.as_bool() {
+        return Some(Value::Bool(value));
+    }
+    if let Ok(value) = value.as_int() {
+        return Some(Value::Int(value));
+    }
+    if let Ok(value) = value.as_float() {
+        return Some(Value::Float(value));
+    }
+    if let Some(value) = value.clone().try_cast::<Instant>() {
+        return Some(Value::Time(value));
+    }
+    value.clone().into_immutable_string().ok().map(|text| Value::text(&text))
+}
+
+/// A list of texts, as `to: ["a", "b"]` gives in a script.
+pub fn texts(value: &Dynamic) -> Option<Vec<String>> {
+    if let Some(list) = value.clone().try_cast::<Array>() {
+        return list.into_iter().map(|item| item.into_immutable_string().ok().map(|text| text.to_string())).collect();
+    }
+    value.clone().into_immutable_string().ok().map(|text| vec![text.to_string()])
+}
+
+fn explain(error: &EvalAltResult) -> EvalError {
+    let position = innermost(error);
+    let message = match root(error) {
+        EvalAltResult::ErrorTooManyOperations(_) => "it does too much work".to_owned(),
+        EvalAltResult::ErrorTerminated(_, _) => "it took too long".to_owned(),
+        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
+            format!("true or false is needed here, not {}", if found == "()" { "a missing value" } else { found })
+        }
+        other => {
+            let text = other.to_string();
+            text.split(" (line ").next().unwrap_or(&text).to_owned()
+        }
+    };
+    EvalError {
+        message,
+        line: position.line().unwrap_or(0) as u32,
+        column: position.position().unwrap_or(0) as u32,
+    }
+}
+
+fn root(error: &EvalAltResult) -> &EvalAltResult {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => root(inner),
+        other => other,
+    }
+}
+
+fn innermost(error: &EvalAltResult) -> Position {
+    error.position()
+}

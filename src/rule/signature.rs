@@ -1,0 +1,66 @@
+//! Matching a call of a fact function with what the function takes.
+
+use super::functions::{FUNCTIONS, Function, Gives, ParamKind, find, pair};
+use super::template::FunctionInfo;
+use crate::diagnostic::nearest;
+use crate::facts::Arg;
+
+/// What is wrong with a call: the code, the message and the advice.
+pub type Misfit = (&'static str, String, Option<String>);
+
+/// The function of that name and what it gives for these arguments.
+pub fn signature(name: &str, args: &[Arg]) -> Result<(&'static dyn Function, Gives), Misfit> {
+    let Some(function) = find(name) else {
+        let help = nearest(name, FUNCTIONS.iter().map(|function| function.name()))
+            .map(|near| format!("did you mean `{near}`?"));
+        return Err(("KW0201", format!("unknown function `{name}`"), help));
+    };
+    if pair(function, args).is_some() {
+        return Ok((function, function.gives(args)));
+    }
+    let example = function.examples().first().map(|example| format!("for example `{}`", example.expression));
+    Err(("KW0205", format!("`{name}` takes {}", takes(function)), example))
+}
+
+/// The parameters in words: `a name and days (a number from 1, …)`.
+fn takes(function: &dyn Function) -> String {
+    let describe = |optional: bool| {
+        function
+            .params()
+            .iter()
+            .filter(|param| optional || !param.optional)
+            .map(|param| match param.kind {
+                ParamKind::Text => format!("a {} in quotes", param.name),
+                ParamKind::Days => "a number of days from 1".to_owned(),
+                ParamKind::PlaybookId => "a playbook's id in quotes".to_owned(),
+                ParamKind::ColumnName => "a column's name in quotes".to_owned(),
+            })
+            .collect::<Vec<_>>()
+            .join(" and ")
+    };
+    let (full, short) = (describe(true), describe(false));
+    match (full.is_empty(), short.is_empty(), full == short) {
+        (true, _, _) => "nothing in its parentheses".to_owned(),
+        (_, _, true) => full,
+        (_, true, _) => format!("nothing, or {full}"),
+        _ => format!("{short}, or {full}"),
+    }
+}
+
+/// Whether a free function (not asked of an account) has this name.
+pub fn is_free(name: &str) -> bool {
+    const FREE: [&str; 12] = [
+        "days_since", "days_until", "hours_since", "hours_until", "days", "hours", "month", "weekday", "period",
+        "done", "outcome", "sent",
+    ];
+    FREE.contains(&name)
+}
+
+/// The same for templates, whose messages stand on their own.
+pub fn for_templates(name: &str, args: &[Arg]) -> Result<FunctionInfo, String> {
+    match signature(name, args) {
+        Ok((function, gives)) => Ok(FunctionInfo { function: function.name(), ty: gives.ty, nullable: gives.nullable }),
+        Err((_, message, Some(help))) => Err(format!("{message}; {help}")),
+        Err((_, message, None)) => Err(message),
+    }
+}

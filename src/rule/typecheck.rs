@@ -1,0 +1,430 @@
+//! What an expression reads and whether it can mean what it says.
+//!
+//! Rhai compiles unknown properties and functions, and compares a missing
+//! value or a text with a number silently; this walk over the compiled text is
+//! where such mistakes are found. It also collects the cells to fetch.
+//! After an unknown name no complaint about its type follows.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use rhai::{Expr, FnCallExpr, Position};
+
+use super::Scope;
+use super::guards;
+use super::modules::Modules;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::facts::{Cell, CellPath, Subject, Type};
+use crate::playbook::Source;
+
+/// The kind of value an expression gives.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// Not known, or already complained about.
+    Unknown,
+    /// The literal `none`.
+    None,
+    Bool,
+    Int,
+    Float,
+    Text,
+    Time,
+    Span,
+    /// A JSON attribute whose kind nothing has said yet.
+    Attribute(Subject, String),
+    List(Vec<Typed>),
+    Subject(Subject),
+    Traits(Subject),
+    Entry,
+    Since(&'static str),
+}
+
+impl Kind {
+    pub fn of(ty: Type) -> Kind {
+        match ty {
+            Type::Bool => Kind::Bool,
+            Type::Int => Kind::Int,
+            Type::Float => Kind::Float,
+            Type::Text => Kind::Text,
+            Type::Time => Kind::Time,
+            Type::Json => Kind::Unknown,
+        }
+    }
+
+    pub fn ty(&self) -> Option<Type> {
+        Some(match self {
+            Kind::Bool => Type::Bool,
+            Kind::Int => Type::Int,
+            Kind::Float => Type::Float,
+            Kind::Text => Type::Text,
+            Kind::Time => Type::Time,
+            _ => return None,
+        })
+    }
+
+    fn is_number(&self) -> bool {
+        matches!(self, Kind::Int | Kind::Float)
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kind::Unknown => "a value",
+            Kind::None => "`none`",
+            Kind::Bool => "true or false",
+            Kind::Int => "a whole number",
+            Kind::Float => "a number",
+            Kind::Text => "text",
+            Kind::Time => "a time",
+            Kind::Span => "a span of time",
+            Kind::Attribute(..) => "an attribute",
+            Kind::List(_) => "a list",
+            Kind::Subject(_) => "a whole account or contact",
+            Kind::Traits(_) => "all the attributes",
+            Kind::Entry => "the whole enrollment",
+            Kind::Since(_) => "the start of a window",
+        }
+    }
+}
+
+/// A part of an expression with what is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Typed {
+    pub kind: Kind,
+    pub nullable: bool,
+    /// Canonical text: equal texts are the same value.
+    pub text: String,
+    pub position: Position,
+}
+
+/// Everything learnt about one expression or script.
+#[derive(Debug, Default)]
+pub(super) struct Learnt {
+    pub cells: BTreeSet<Cell>,
+    pub entry_columns: BTreeSet<String>,
+    /// The kind each JSON attribute is read as.
+    pub traits: HashMap<(Subject, String), Type>,
+    pub modules: BTreeSet<String>,
+    pub problems: Vec<Diagnostic>,
+}
+
+pub(super) struct Checker<'a> {
+    pub source: &'a Source,
+    pub scope: &'a Scope<'a>,
+    pub modules: &'a Modules,
+    pub learnt: Learnt,
+    /// Parameters of the module functions being read in place of their calls.
+    pub bound: Vec<HashMap<String, Typed>>,
+    /// Where the outermost such call stands; its problems are reported there.
+    pub call_site: Option<Position>,
+    /// What is proven not to be missing at this point, by canonical text.
+    pub known: HashSet<String>,
+}
+
+impl Checker<'_> {
+    pub fn problem(&mut self, code: &'static str, position: Position, message: impl Into<String>, help: Option<String>) {
+        let position = self.call_site.unwrap_or(position);
+        let (line, column) = place(position);
+        let mut problem = self.source.error(code, line, column, message);
+        problem.help = help;
+        self.learnt.problems.push(problem);
+    }
+
+    pub fn warn(&mut self, code: &'static str, position: Position, message: impl Into<String>, help: Option<String>) {
+        let position = self.call_site.unwrap_or(position);
+        let (line, column) = place(position);
+        let mut problem = self.source.warning(code, line, column, message);
+        problem.help = help;
+        self.learnt.problems.push(problem);
+    }
+
+    pub fn unknown(&self, text: String, position: Position) -> Typed {
+        Typed { kind: Kind::Unknown, nullable: false, text, position }
+    }
+
+    /// Reads an expression; narrowing by guards follows evaluation order.
+    pub fn expr(&mut self, expr: &Expr) -> Typed {
+        let position = expr.position();
+        let plain = |kind: Kind, text: String| Typed { kind, nullable: false, text, position };
+        match expr {
+            Expr::BoolConstant(value, _) => plain(Kind::Bool, value.to_string()),
+            Expr::IntegerConstant(value, _) => plain(Kind::Int, value.to_string()),
+            Expr::FloatConstant(value, _) => plain(Kind::Float, format!("{value}")),
+            Expr::StringConstant(value, _) => plain(Kind::Text, format!("{value:?}")),
+            Expr::Unit(_) => Typed { kind: Kind::None, nullable: true, text: "none".to_owned(), position },
+            Expr::Array(items, _) => {
+                let items: Vec<Typed> = items.iter().map(|item| self.expr(item)).collect();
+                let text = items.iter().map(|item| item.text.clone()).collect::<Vec<_>>().join(", ");
+                plain(Kind::List(items), format!("[{text}]"))
+            }
+            Expr::DynamicConstant(value, _) => self.constant_list(value, position),
+            Expr::Variable(variable, _, _) => self.variable(&variable.1, position),
+            Expr::And(parts, _) => self.logic(parts, true, position),
+            Expr::Or(parts, _) => self.logic(parts, false, position),
+            Expr::Coalesce(parts, _) => self.coalesce(parts, position),
+            Expr::FnCall(call, _) => self.call(call, position),
+            Expr::Dot(chain, _, _) => self.dot(&chain.lhs, &chain.rhs, position),
+            Expr::Stmt(block) if block.statements().len() == 1 => match block.statements().first() {
+                Some(rhai::Stmt::Expr(inner)) => self.expr(inner),
+                Some(rhai::Stmt::FnCall(call, at)) => self.call(call, *at),
+                _ => self.refuse(position),
+            },
+            _ => self.refuse(position),
+        }
+    }
+
+    fn refuse(&mut self, position: Position) -> Typed {
+        self.problem("KW0213", position, "only a single expression is allowed here", None);
+        self.unknown("?".to_owned(), position)
+    }
+
+    fn constant_list(&mut self, value: &rhai::Dynamic, position: Position) -> Typed {
+        let plain = |kind: Kind, text: String| Typed { kind, nullable: false, text, position };
+        let Some(items) = value.clone().try_cast::<rhai::Array>() else { return self.unknown("?".into(), position) };
+        let items: Vec<Typed> = items
+            .iter()
+            .map(|item| match super::sandbox::from_dynamic(item) {
+                Some(crate::facts::Value::Bool(b)) => plain(Kind::Bool, b.to_string()),
+                Some(crate::facts::Value::Int(n)) => plain(Kind::Int, n.to_string()),
+                Some(crate::facts::Value::Float(n)) => plain(Kind::Float, n.to_string()),
+                Some(crate::facts::Value::Text(t)) => plain(Kind::Text, format!("{t:?}")),
+                Some(crate::facts::Value::Null) => plain(Kind::None, "none".to_owned()),
+                _ => plain(Kind::Unknown, "?".to_owned()),
+            })
+            .collect();
+        let text = items.iter().map(|item| item.text.clone()).collect::<Vec<_>>().join(", ");
+        plain(Kind::List(items), format!("[{text}]"))
+    }
+
+    fn variable(&mut self, name: &str, position: Position) -> Typed {
+        if let Some(bound) = self.bound.last() {
+            return match bound.get(name) {
+                Some(typed) => Typed { position, ..typed.clone() },
+                None if name == "none" => Typed { kind: Kind::None, nullable: true, text: "none".into(), position },
+                None => {
+                    self.problem("KW0203", position, format!("unknown name `{name}`"), None);
+                    self.unknown(name.to_owned(), position)
+                }
+            };
+        }
+        let typed = |kind: Kind, nullable: bool| Typed { kind, nullable, text: name.to_owned(), position };
+        match name {
+            "account" => typed(Kind::Subject(Subject::Account), false),
+            "contact" if self.scope.contact => typed(Kind::Subject(Subject::Contact), false),
+            "none" => typed(Kind::None, true),
+            "now" => typed(Kind::Time, false),
+            "entry" if self.scope.in_enrollment => typed(Kind::Entry, false),
+            "since_entry" if self.scope.in_enrollment => typed(Kind::Since("since_entry"), false),
+            "since_step" if self.scope.in_wait => typed(Kind::Since("since_step"), false),
+            "contact" => {
+                self.problem("KW0212", position, "`contact` is only there in contact playbooks", None);
+                self.unknown(name.to_owned(), position)
+            }
+            "entry" | "since_entry" => {
+                let message = format!("`{name}` is not available in `when`: there is no enrollment yet");
+                self.problem("KW0212", position, message, None);
+                self.unknown(name.to_owned(), position)
+            }
+            "since_step" => {
+                self.problem("KW0212", position, "`since_step` is only available in a wait's `until`", None);
+                self.unknown(name.to_owned(), position)
+            }
+            _ => {
+                let help = self.suggest_name(name);
+                self.problem("KW0203", position, format!("unknown name `{name}`"), help);
+                self.unknown(name.to_owned(), position)
+            }
+        }
+    }
+
+    fn suggest_name(&self, name: &str) -> Option<String> {
+        let columns = self.scope.schema.account.iter().map(|column| column.name.as_str());
+        if let Some(column) = columns.clone().find(|column| *column == name) {
+            return Some(format!("write `account.{column}`"));
+        }
+        nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
+            .map(|near| format!("did you mean `{near}`?"))
+            .or_else(|| Some(format!("text stands in double quotes: \"{name}\"")))
+    }
+
+    fn logic(&mut self, parts: &[Expr], and: bool, position: Position) -> Typed {
+        let outer = self.known.clone();
+        let mut texts = Vec::new();
+        for part in parts {
+            let typed = self.expr(part);
+            self.want_bool(&typed, if and { "&&" } else { "||" });
+            let proven = if and { guards::if_true(self, part) } else { guards::if_false(self, part) };
+            self.known.extend(proven);
+            texts.push(typed.text);
+        }
+        self.known = outer;
+        let text = format!("({})", texts.join(if and { " && " } else { " || " }));
+        Typed { kind: Kind::Bool, nullable: false, text, position }
+    }
+
+    pub fn want_bool(&mut self, typed: &Typed, around: &str) {
+        match &typed.kind {
+            Kind::Unknown => {}
+            Kind::Attribute(subject, key) => {
+                let (subject, key) = (*subject, key.clone());
+                self.read_as(subject, &key, Type::Bool, typed.position);
+                self.want_present(typed);
+            }
+            Kind::Bool => self.want_present(typed),
+            other => {
+                let message = format!("`{around}` needs true or false on both sides; `{}` is {}", typed.text, other.name());
+                let help = typed.nullable.then(|| format!("write `{} != none`", typed.text));
+                self.problem("KW0209", typed.position, message, help);
+            }
+        }
+    }
+
+    /// Complains when a value that can be missing is used as if it could not.
+    pub fn want_present(&mut self, typed: &Typed) {
+        if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
+            let text = &typed.text;
+            let stand_in = match typed.kind {
+                Kind::Text => "\"\"",
+                Kind::Bool => "false",
+                Kind::Time => "now",
+                _ => "0",
+            };
+            self.problem(
+                "KW0207",
+                typed.position,
+                format!("`{text}` can be missing"),
+                Some(format!("write `{text} != none && …` before it, or give a default: `({text} ?? {stand_in})`")),
+            );
+        }
+    }
+
+    fn coalesce(&mut self, parts: &[Expr], position: Position) -> Typed {
+        let parts: Vec<Typed> = parts.iter().map(|part| self.expr(part)).collect();
+        let text = format!("({})", parts.iter().map(|part| part.text.clone()).collect::<Vec<_>>().join(" ?? "));
+        if let Some(first) = parts.first()
+            && !first.nullable
+            && first.kind != Kind::Unknown
+        {
+            let message = format!("`{}` is never missing, so its default is never used", first.text);
+            self.warn("KW0210", first.position, message, None);
+        }
+        let known = parts.iter().find(|part| !matches!(part.kind, Kind::Attribute(..) | Kind::None | Kind::Unknown));
+        let kind = known.map_or(Kind::Unknown, |part| part.kind.clone());
+        for part in &parts {
+            if let (Kind::Attribute(subject, key), Some(ty)) = (&part.kind, kind.ty()) {
+                let (subject, key) = (*subject, key.clone());
+                self.read_as(subject, &key, ty, part.position);
+            } else if part.kind != Kind::None && !compatible(&part.kind, &kind) {
+                let message = format!("a default of another kind: {} and {}", part.kind.name(), kind.name());
+                self.problem("KW0206", part.position, message, None);
+            }
+        }
+        let kind = if parts.iter().any(|part| part.kind == Kind::Float) && kind.is_number() { Kind::Float } else { kind };
+        Typed { kind, nullable: parts.iter().all(|part| part.nullable), text, position }
+    }
+
+    /// Notes that an attribute is read as this kind; reading it as two kinds in
+    /// one expression is a mistake.
+    pub fn read_as(&mut self, subject: Subject, key: &str, ty: Type, position: Position) {
+        let ty = if ty == Type::Int { Type::Float } else { ty };
+        let slot = (subject, key.to_owned());
+        match self.learnt.traits.get(&slot).copied() {
+            Some(before) if before != ty => {
+                let message =
+                    format!("`{}.traits.{key}` is read as {} here and as {} before", subject.name(), ty.name(), before.name());
+                self.problem("KW0206", position, message, None);
+            }
+            _ => {
+                self.learnt.traits.insert(slot, ty);
+            }
+        }
+    }
+
+    fn call(&mut self, call: &FnCallExpr, position: Position) -> Typed {
+        if call.op_token.is_some() || call.name == "contains" && call.namespace.is_empty() {
+            return self.operator(call, position);
+        }
+        if !call.namespace.is_empty() {
+            return self.module_call(call, position);
+        }
+        self.function(call, position)
+    }
+
+    fn dot(&mut self, lhs: &Expr, rhs: &Expr, position: Position) -> Typed {
+        let base = self.expr(lhs);
+        self.member(base, rhs, position)
+    }
+
+    fn member(&mut self, base: Typed, rhs: &Expr, position: Position) -> Typed {
+        match rhs {
+            Expr::Dot(chain, _, _) => {
+                let inner = self.member(base, &chain.lhs, chain.lhs.position());
+                self.member(inner, &chain.rhs, chain.rhs.position())
+            }
+            Expr::Property(property, at) => self.property(&base, &property.2, *at),
+            Expr::MethodCall(call, at) => self.method(&base, call, *at),
+            _ => self.refuse(position),
+        }
+    }
+
+    fn property(&mut self, base: &Typed, name: &str, position: Position) -> Typed {
+        let text = format!("{}.{name}", base.text);
+        let typed = |kind: Kind, nullable: bool| Typed { kind, nullable, text: text.clone(), position };
+        match &base.kind {
+            Kind::Unknown => self.unknown(text, position),
+            Kind::Subject(subject) if name == "traits" => typed(Kind::Traits(*subject), false),
+            Kind::Subject(subject) => {
+                let subject = *subject;
+                let Some(column) = self.scope.schema.column(subject, name) else {
+                    self.unknown_column(subject, name, position);
+                    return self.unknown(text, position);
+                };
+                let (kind, nullable) = (Kind::of(column.ty), column.nullable);
+                self.learnt.cells.insert(Cell { subject, path: CellPath::Column(name.to_owned()) });
+                typed(kind, nullable && !self.known.contains(&text))
+            }
+            Kind::Traits(subject) => {
+                self.learnt.cells.insert(Cell { subject: *subject, path: CellPath::Trait(name.to_owned()) });
+                let nullable = !self.known.contains(&text);
+                typed(Kind::Attribute(*subject, name.to_owned()), nullable)
+            }
+            Kind::Entry if name == "at" => typed(Kind::Time, false),
+            Kind::Entry => {
+                let Some(column) = self.scope.schema.column(Subject::Account, name) else {
+                    self.unknown_column(Subject::Account, name, position);
+                    return self.unknown(text, position);
+                };
+                let (kind, nullable) = (Kind::of(column.ty), column.nullable);
+                self.learnt.entry_columns.insert(name.to_owned());
+                typed(kind, nullable && !self.known.contains(&text))
+            }
+            other => {
+                let message = format!("`{}` is {} and has no parts", base.text, other.name());
+                self.problem("KW0202", position, message, None);
+                self.unknown(text, position)
+            }
+        }
+    }
+
+    fn unknown_column(&mut self, subject: Subject, name: &str, position: Position) {
+        let columns: Vec<&str> = self.scope.schema.columns(subject).iter().map(|column| column.name.as_str()).collect();
+        let help = if let Some(function) = super::functions::find(name) {
+            let sample = function.examples().first().map_or(String::new(), |example| format!(", as in `{}`", example.expression));
+            format!("`{name}` is a function: it needs parentheses{sample}")
+        } else {
+            match nearest(name, columns.iter().copied()) {
+                Some(near) => format!("did you mean `{}.{near}`?", subject.name()),
+                None => format!("an attribute is written `{}.traits.{name}`; the columns are {}", subject.name(), columns.join(", ")),
+            }
+        };
+        self.problem("KW0202", position, format!("unknown fact `{}.{name}`", subject.name()), Some(help));
+    }
+}
+
+/// Whether two kinds can be compared.
+pub(super) fn compatible(a: &Kind, b: &Kind) -> bool {
+    matches!(a, Kind::Unknown) || matches!(b, Kind::Unknown) || (a.is_number() && b.is_number()) || a == b
+}
+
+/// The 1-based place of a Rhai position, 1:1 when it has none.
+pub(super) fn place(position: Position) -> (u32, u32) {
+    (position.line().unwrap_or(1) as u32, position.position().unwrap_or(1) as u32)
+}
