@@ -59,10 +59,14 @@ pub struct TemplateScope<'a> {
     pub known: &'a HashSet<String>,
     /// The type of a fact function called with these arguments, or what is
     /// wrong with the call, in words for the author.
-    pub signature: &'a dyn Fn(&str, &[Arg]) -> Result<FunctionInfo, String>,
+    pub signature: &'a Signature<'a>,
     /// Every fact function, for suggestions.
     pub function_names: &'a [&'static str],
 }
+
+/// Answers what a fact function with these arguments gives, or what is wrong
+/// with the call.
+pub type Signature<'a> = dyn Fn(&str, &[Arg]) -> Result<FunctionInfo, String> + 'a;
 
 /// What a call of a fact function gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

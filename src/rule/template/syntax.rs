@@ -207,7 +207,7 @@ impl Scan<'_> {
             (Token::BraceOpen, _) => {
                 self.report(span, "`{` is not known here", None);
             }
-            (Token::Assign, _) => {
+            (Token::Assign, _) if parens == 0 => {
                 self.report(span, "`=` does not compare", Some("write `==`"));
             }
             (Token::Pipe, Some(('|', end))) if end == span.start_offset => {
@@ -274,6 +274,11 @@ impl Scan<'_> {
 fn place_of(text: &str, error: &minijinja::Error) -> (u32, u32) {
     let Some(before) = error.range().and_then(|range| text.get(..range.start)) else {
         return (error.line().map_or(1, |line| line as u32), 1);
+    };
+    // An unclosed remark is better shown where it begins.
+    let before = match error.detail() {
+        Some("unexpected end of comment") => &before[..before.rfind("{#").unwrap_or(0)],
+        _ => before,
     };
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
