@@ -1,0 +1,69 @@
+//! Printed values stay what they are: text, never markup.
+
+/// What the template's text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// One line without markup: a subject, a title, a notice.
+    Plain,
+    /// Markdown: printed values are shown literally.
+    Markdown,
+}
+
+impl Escape {
+    /// Appends a value so that it cannot leave its place.
+    pub(super) fn push(self, out: &mut String, value: &str) {
+        let mut after_space = self == Escape::Markdown;
+        for c in value.chars() {
+            let Some(c) = clean(c) else { continue };
+            if self == Escape::Markdown {
+                // Leading spaces could start a code block; HTML shows runs as one.
+                if c == ' ' && after_space {
+                    continue;
+                }
+                after_space = c == ' ';
+                if c.is_ascii_punctuation() {
+                    out.push('\\');
+                }
+            }
+            out.push(c);
+        }
+    }
+}
+
+/// Line breaks and tabs become spaces; other control characters, and those
+/// that reverse the direction of the text after them, disappear.
+fn clean(c: char) -> Option<char> {
+    match c {
+        '\n' | '\r' | '\t' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+        c if c.is_control() => None,
+        c => Some(c),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(escape: Escape, value: &str) -> String {
+        let mut out = String::new();
+        escape.push(&mut out, value);
+        out
+    }
+
+    #[test]
+    fn values_cannot_break_out() {
+        for (value, plain, markdown) in [
+            ("Acme", "Acme", "Acme"),
+            ("a\r\nBcc: x", "a  Bcc: x", "a Bcc\\: x"),
+            ("a\u{7}b\u{202e}c", "abc", "abc"),
+            ("*x* [y](z)", "*x* [y](z)", "\\*x\\* \\[y\\]\\(z\\)"),
+            ("    code", "    code", "code"),
+            ("1. <b>&amp;", "1. <b>&amp;", "1\\. \\<b\\>\\&amp\\;"),
+            ("Zoë 株式会社", "Zoë 株式会社", "Zoë 株式会社"),
+        ] {
+            assert_eq!(escaped(Escape::Plain, value), plain);
+            assert_eq!(escaped(Escape::Markdown, value), markdown);
+        }
+    }
+}

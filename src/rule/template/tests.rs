@@ -1,0 +1,237 @@
+//! A small world to compile and render templates in.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{Escape, FunctionInfo, RenderContext, RenderError, Template, TemplateScope};
+use crate::clock::Instant;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::facts::{Arg, Cell, CellPath, Contact, Csm, Facts, Layout, Progress, Schema};
+use crate::facts::{Subject, Type, Value};
+use crate::playbook::{Layout as Placing, Origin, Source};
+
+mod check;
+mod render;
+
+fn at(text: &str) -> Instant {
+    chrono::DateTime::parse_from_rfc3339(text)
+        .expect("a fixed instant")
+        .to_utc()
+}
+
+fn source(text: &str) -> Source {
+    Source {
+        text: text.into(),
+        origin: Origin {
+            file: "playbooks/a.yaml".into(),
+            start: Position {
+                line: 7,
+                column: 11,
+            },
+            layout: Placing::Inline,
+        },
+    }
+}
+
+/// The methods that the tests call.
+fn signature(name: &str, args: &[Arg]) -> Result<FunctionInfo, String> {
+    let of = |function, ty, nullable| {
+        Ok(FunctionInfo {
+            function,
+            ty,
+            nullable,
+        })
+    };
+    match (name, args) {
+        ("events", [Arg::Text(_), Arg::Int(_) | Arg::SinceEntry]) => of("events", Type::Int, false),
+        ("events", _) => Err("`events` takes a name and days".to_owned()),
+        ("score", [Arg::Text(_)]) => of("score", Type::Float, true),
+        ("event_change", [Arg::Text(_), Arg::Int(_)]) => of("event_change", Type::Float, true),
+        ("in_playbook", [Arg::Text(_)]) => of("in_playbook", Type::Bool, false),
+        _ => Err("wrong arguments".to_owned()),
+    }
+}
+
+const FUNCTION_NAMES: &[&str] = &["events", "score", "event_change", "in_playbook"];
+
+fn column(name: &str) -> Cell {
+    Cell {
+        subject: Subject::Account,
+        path: CellPath::Column(name.to_owned()),
+    }
+}
+
+fn attribute(key: &str) -> Cell {
+    Cell {
+        subject: Subject::Account,
+        path: CellPath::Trait(key.to_owned()),
+    }
+}
+
+fn call(function: &'static str, args: Vec<Arg>) -> Cell {
+    Cell {
+        subject: Subject::Account,
+        path: CellPath::Call { function, args },
+    }
+}
+
+fn text(value: &str) -> Arg {
+    Arg::Text(value.to_owned())
+}
+
+/// An account on 2 March 2026, 09:00 in Berlin.
+fn facts() -> Facts {
+    let attribute_of = |json: serde_json::Value| Value::Json(Arc::new(json));
+    let cells = [
+        (column("name"), Value::text("Acme *GmbH* {{7*7}}")),
+        (column("id"), Value::text("a-1")),
+        (column("tier"), Value::Null),
+        (column("stage"), Value::text("")),
+        (column("mrr"), Value::Float(1_234_567.5)),
+        (column("seats"), Value::Int(8)),
+        (column("seats_used"), Value::Int(6)),
+        (
+            column("signed_up_at"),
+            Value::Time(at("2026-01-15T23:30:00Z")),
+        ),
+        (
+            column("renewal_at"),
+            Value::Time(at("2026-03-05T08:00:00Z")),
+        ),
+        (column("activated_at"), Value::Null),
+        (column("locale"), Value::text(&"x".repeat(1_000_000))),
+        (attribute("plan"), attribute_of(json!("Gold"))),
+        (attribute("beta"), attribute_of(json!(true))),
+        (attribute("gone"), attribute_of(json!(null))),
+        (attribute("tags"), attribute_of(json!(["a", "b"]))),
+        (
+            call("events", vec![text("login"), Arg::Int(30)]),
+            Value::Int(4),
+        ),
+        (
+            call("events", vec![text("login"), Arg::SinceEntry]),
+            Value::Int(2),
+        ),
+        (call("score", vec![text("nps")]), Value::Float(4.0)),
+        (call("score", vec![text("csat")]), Value::Null),
+        (
+            call("event_change", vec![text("login"), Arg::Int(7)]),
+            Value::Float(-33.4),
+        ),
+        (
+            call("in_playbook", vec![text("rescue")]),
+            Value::Bool(false),
+        ),
+    ];
+    let mut layout = Layout::default();
+    let mut values = Vec::new();
+    for (cell, value) in cells {
+        layout.add(cell);
+        values.push(value);
+    }
+    Facts {
+        account: "a-1".to_owned(),
+        contact: String::new(),
+        as_of: at("2026-03-02T08:00:00Z"),
+        layout: Arc::new(layout),
+        values,
+    }
+}
+
+fn progress() -> Progress {
+    Progress {
+        entered_at: at("2026-02-20T08:00:00Z"),
+        step_at: at("2026-02-27T08:00:00Z"),
+        entry: BTreeMap::from([
+            (
+                "renewal_at".to_owned(),
+                Value::Time(at("2026-02-28T23:30:00Z")),
+            ),
+            ("tier".to_owned(), Value::Null),
+        ]),
+        done: BTreeSet::from(["call".to_owned()]),
+        outcomes: BTreeMap::from([("call".to_owned(), "no answer".to_owned())]),
+        sent: BTreeSet::from(["nudge".to_owned()]),
+    }
+}
+
+fn contact() -> Contact {
+    Contact {
+        id: "c-1".to_owned(),
+        email: Some("zoe@acme.example".to_owned()),
+        name: "Zoë_Smith".to_owned(),
+        role: Some("champion".to_owned()),
+        timezone: None,
+        locale: None,
+        created_at: at("2026-01-15T23:30:00Z"),
+        left_at: None,
+        columns: BTreeMap::from([
+            ("first_name".to_owned(), Value::text("  ")),
+            ("name".to_owned(), Value::text("Zoë_Smith")),
+        ]),
+        traits: json!({ "team": "Data" })
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
+    }
+}
+
+fn csm() -> Csm {
+    Csm {
+        id: "csm-1".to_owned(),
+        name: "Kim".to_owned(),
+        email: "kim@us.example".to_owned(),
+        manager_id: None,
+        timezone: None,
+    }
+}
+
+/// Compiles for a mail; `known` is what the condition has proven.
+fn compile_with(
+    source: &Source,
+    escape: Escape,
+    known: &[&str],
+    mail: bool,
+) -> (Option<Template>, Vec<Diagnostic>) {
+    let schema = Schema::default_store();
+    let steps = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let known: HashSet<String> = known.iter().map(|text| (*text).to_owned()).collect();
+    let scope = TemplateScope {
+        schema: &schema,
+        allow_recipient: mail,
+        allow_contact: false,
+        task_steps: &steps(&["call", "escalate"]),
+        email_steps: &steps(&["nudge"]),
+        playbooks: &steps(&["rescue", "renewal-plan"]),
+        known: &known,
+        signature: &signature,
+        function_names: FUNCTION_NAMES,
+    };
+    Template::compile(source, &scope, escape)
+}
+
+fn compiled(template: &str, escape: Escape) -> Template {
+    let (compiled, found) = compile_with(&source(template), escape, &[], true);
+    compiled.unwrap_or_else(|| panic!("{template}: {found:?}"))
+}
+
+/// Renders a template for a contact in Berlin.
+fn rendered(template: &str) -> Result<String, RenderError> {
+    rendered_as(template, Escape::Plain, "en")
+}
+
+fn rendered_as(template: &str, escape: Escape, locale: &str) -> Result<String, RenderError> {
+    let (facts, progress, contact, csm) = (facts(), progress(), contact(), csm());
+    compiled(template, escape).render(&RenderContext {
+        facts: &facts,
+        progress: Some(&progress),
+        recipient: Some(&contact),
+        csm: Some(&csm),
+        playbook: "rescue",
+        zone: chrono_tz::Europe::Berlin,
+        playbook_zone: chrono_tz::UTC,
+        locale,
+    })
+}
