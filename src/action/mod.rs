@@ -202,6 +202,7 @@ impl<'a> Compiler<'a> {
         let scope = TemplateScope {
             schema: self.schema,
             allow_recipient: recipient,
+            allow_contact: false,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
             playbooks: self.playbooks,

@@ -112,7 +112,7 @@ impl Rendering<'_> {
                 if a.is_null() || b.is_null() {
                     return Ok(Value::Null);
                 }
-                let text = self.text(&a, left)? + &self.text(&b, right)?;
+                let text = format!("{}{}", self.text(&a, left)?, self.text(&b, right)?);
                 Value::text(&short_enough(text, expr)?)
             }
             Kind::Shift { time, amount, unit } => self.shift(expr, time, amount, *unit)?,
