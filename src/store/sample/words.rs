@@ -210,7 +210,7 @@ pub(super) const COUNTRIES: &[Country] = &[
         ],
         trades: &[
             ("Logística SL", "logistics"),
-            ("Alimentos SA", "?"),
+            ("Alimentos SA", "food"),
             ("Diseño SL", "professional services"),
             ("Clínicas SL", "health care"),
             ("Sistemas SA", "software"),
