@@ -23,6 +23,7 @@ pub mod people;
 pub mod playbooks;
 pub mod private;
 pub mod runs;
+pub mod sample;
 pub mod suppressions;
 pub mod tasks;
 
