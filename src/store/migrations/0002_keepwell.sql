@@ -96,6 +96,7 @@ create unique index enrollments_one_active on keepwell.enrollments (account_id, 
     where state = 'active';
 create index enrollments_due on keepwell.enrollments (look_at) where state = 'active';
 create index enrollments_of_playbook on keepwell.enrollments (playbook, account_id);
+create index enrollments_of_account on keepwell.enrollments (account_id, playbook);
 
 create table keepwell.tasks (
     account_id     text not null,
