@@ -136,7 +136,14 @@ impl Tree<'_> {
             }
             Event::Alias(_) => {
                 self.no_anchor(span.start);
-                self.add(NodeValue::Null, span, false)
+                // Some text, so that nothing is said to be missing.
+                let origin = Origin {
+                    file: self.file.clone(),
+                    start: place(span.start),
+                    layout: Layout::Opaque,
+                };
+                let text = "*".into();
+                self.add(NodeValue::Text(Source { text, origin }), span, false)
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.properties(anchor, tag.as_deref(), span.start);
