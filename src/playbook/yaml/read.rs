@@ -46,9 +46,11 @@ pub fn read(file: &Arc<str>, text: &str, problems: &mut Vec<Diagnostic>) -> Opti
     }
 }
 
-/// The first character that text files do not hold, a zero byte for example.
+/// The first character that text files do not hold: a zero byte, an escape, a
+/// byte order mark after the start.
 fn control_character(text: &str) -> Option<Position> {
-    let found = text.find(|c: char| c.is_control() && !"\t\n\r\u{85}".contains(c))?;
+    let odd = |c: char| c == '\u{feff}' || (c.is_control() && !"\t\n\r\u{85}".contains(c));
+    let found = text.find(odd)?;
     let before = &text[..found];
     let line = before.split('\n').count();
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
