@@ -73,7 +73,7 @@ pub(super) fn read(
             let reader = CaseReader { file, steps };
             cases.extend(reader.case(raw, entries, &mut found));
         }
-        found.retain(|problem| said.insert((problem.line, problem.column, problem.code)));
+        found.retain(|p| said.insert((p.line, p.column, p.message.clone())));
         problems.append(&mut found);
     }
     cases
