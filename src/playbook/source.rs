@@ -14,6 +14,7 @@ use crate::diagnostic::{Diagnostic, Position};
 pub struct SourceFile {
     /// As it was named when it was read, with `/` between folders.
     pub path: Arc<str>,
+    /// The whole text, without a byte order mark.
     pub text: Arc<str>,
 }
 
@@ -24,13 +25,16 @@ pub struct ScriptFile {
     pub module: String,
     /// As it was named when it was read.
     pub path: Arc<str>,
+    /// The whole text, without a byte order mark.
     pub text: Arc<str>,
 }
 
 /// Everything authors wrote, in order of the paths.
 #[derive(Clone, Debug, Default)]
 pub struct SourceSet {
+    /// The files that could be read.
     pub playbooks: Vec<SourceFile>,
+    /// The shared modules that could be read.
     pub scripts: Vec<ScriptFile>,
     /// What could not be read.
     pub problems: Vec<Diagnostic>,
