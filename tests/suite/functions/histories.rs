@@ -150,7 +150,7 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             name: (*dice.pick(&["nps", "health"])).to_owned(),
             value: dice.roll(101) as f64 / 10.0 - 2.0,
             at: dice.instant(marks),
-            contact: contact(dice).filter(|_| number % 2 == 0 || dice.roll(4) > 0),
+            contact: contact(dice).filter(|_| number.is_multiple_of(2) || dice.roll(4) > 0),
         });
     }
     for _ in 0..dice.roll(10) {
