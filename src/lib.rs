@@ -7,3 +7,4 @@ pub mod random;
 
 pub mod facts;
 pub mod playbook;
+pub mod delivery;
