@@ -175,10 +175,11 @@ fn clean(value: &str, max: usize) -> String {
             space = length > 0;
             continue;
         }
-        if length + usize::from(space) >= max {
+        let apart = std::mem::take(&mut space) || (c == '?' && out.ends_with('='));
+        if length + usize::from(apart) >= max {
             break;
         }
-        if std::mem::take(&mut space) || (c == '?' && out.ends_with('=')) {
+        if apart {
             out.push(' ');
             length += 1;
         }
@@ -244,11 +245,13 @@ fn body(text: &str) -> String {
         .collect()
 }
 
+/// Line ends become CRLF here: the builder would insert them one by one, which
+/// takes minutes for a large body.
 fn part(content_type: ContentType, body: String) -> SinglePart {
     SinglePart::builder()
         .header(content_type)
         .header(ContentTransferEncoding::QuotedPrintable)
-        .body(body)
+        .body(body.replace('\n', "\r\n"))
 }
 
 /// `=_` cannot occur in quoted-printable text, so no body contains it.

@@ -1,0 +1,6 @@
+//! One binary for all tests that need more than one module.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+mod delivery;
