@@ -1,2 +1,3 @@
+pub mod mail;
 pub mod mime;
 pub mod smtp;
