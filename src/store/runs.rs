@@ -194,6 +194,15 @@ impl Store {
         .await
     }
 
+    /// Ids of what a run has committed so far.
+    pub async fn enrolled_ids(&self, playbook: &str, slot: Instant) -> sqlx::Result<Vec<Uuid>> {
+        sqlx::query_scalar("select id from keepwell.enrollments where playbook = $1 and run_slot = $2 and state <> 'held'")
+            .bind(playbook)
+            .bind(slot)
+            .fetch_all(self.pool())
+            .await
+    }
+
     /// Records slots that will not run, with the reason.
     pub async fn skip_slots(&self, playbook: &str, revision: &str, slots: &[Instant], reason: &str, now: Instant) -> sqlx::Result<u64> {
         let done = sqlx::query(

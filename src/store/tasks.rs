@@ -18,6 +18,7 @@ pub struct OpenTask {
     pub playbook: String,
     pub revision: String,
     pub step: String,
+    pub refreshed_at: Instant,
 }
 
 /// What became of a person's word on a task.
@@ -80,7 +81,8 @@ impl Store {
     /// Open tasks whose look is due, of playbooks that are not in `paused`.
     pub async fn due_tasks(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<OpenTask>> {
         sqlx::query_as(
-            "select account_id, contact_id, id, enrollment_id, playbook, revision, step from keepwell.tasks
+            "select account_id, contact_id, id, enrollment_id, playbook, revision, step, refreshed_at
+             from keepwell.tasks
              where state = 'open' and look_at <= $1 and playbook <> all($2)
              order by look_at, account_id, id limit $3",
         )
