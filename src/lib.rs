@@ -26,3 +26,11 @@ pub mod store;
 pub mod delivery;
 
 pub mod worker;
+
+pub mod rehearsal;
+
+pub mod web;
+
+pub mod telemetry;
+
+pub mod cli;

@@ -134,12 +134,15 @@ impl Store {
 
     /// What earlier runs left behind about these accounts in a playbook. Rows
     /// of the run at `slot` itself do not count, so that a takeover decides as
-    /// its predecessor did; held rows count only where their run is approved.
-    pub async fn history(&self, playbook: &str, slot: Instant, accounts: &[String]) -> sqlx::Result<HashMap<String, History>> {
+    /// its predecessor did; held rows
+    /// count only where their run is approved.
+    pub async fn history(&self, playbook: &str, slot: Option<Instant>, accounts: &[String]) -> sqlx::Result<HashMap<String, History>> {
         let rows: Vec<(String, String, String, Instant)> = sqlx::query_as(
             "select e.account_id, e.entry_key, e.state, e.started_at
              from keepwell.enrollments e
-             where e.playbook = $1 and e.account_id = any($2) and e.run_slot <> $3",
+             where e.playbook = $1 and e.account_id = any($2) and e.run_slot is distinct from $3
+               and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
+                    and r.slot = e.run_slot and r.approved_at is not null))",
         )
         .bind(playbook)
         .bind(accounts)
@@ -149,7 +152,6 @@ impl Store {
         let mut found: HashMap<String, History> = HashMap::new();
         for (account, key, state, started_at) in rows {
             let history = found.entry(account).or_default();
-            // Unapproved held rows are gone before a run begins.
             history.active |= matches!(State::parse(&state), Some(State::Active | State::Held));
             history.last_started = history.last_started.max(Some(started_at));
             history.keys.insert(key);

@@ -65,6 +65,11 @@ impl Store {
         Store { pool, process: random::token(), secret: Arc::default() }
     }
 
+    /// The same for a URL, which must be one of Postgres.
+    pub fn connect_url(url: &str, connections: u32) -> sqlx::Result<Store> {
+        Ok(Store::connect(url.parse()?, connections))
+    }
+
     /// Creates or upgrades both schemas. Two processes may do it at once.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         MIGRATIONS.run(&self.pool).await?;

@@ -156,3 +156,19 @@ impl Store {
         Ok(())
     }
 }
+
+impl Store {
+    /// The instant the sample company was made for, if there is one.
+    pub async fn sample_anchor(&self) -> sqlx::Result<Option<Instant>> {
+        sqlx::query_scalar("select anchor from keepwell.sample").fetch_optional(self.pool()).await
+    }
+
+    /// Remembers the sample company's instant; the first one stays.
+    pub async fn keep_sample_anchor(&self, anchor: Instant) -> sqlx::Result<()> {
+        sqlx::query("insert into keepwell.sample (anchor) values ($1) on conflict do nothing")
+            .bind(anchor)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+}

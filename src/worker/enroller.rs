@@ -69,7 +69,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
             return Ok(());
         }
         let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
-        let history = store.history(&run.playbook, run.slot, &accounts).await?;
+        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
         for (account, admission) in decide(shared, &loaded, chunk, history).await? {
             decision.take(&account, admission);
         }
@@ -272,7 +272,7 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
             })
             .collect();
         let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows).await?;
-        let history = store.history(&run.playbook, run.slot, &accounts).await?;
+        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
         let decided = decide(shared, &loaded, known, history).await?;
         let mut admissions: HashMap<String, Admission> = decided.into_iter().collect();

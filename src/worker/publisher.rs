@@ -36,7 +36,7 @@ pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Res
     let (files, config, schema) = (files.clone(), shared.config.clone(), shared.schema.clone());
     let (sources, ready, diagnostics) = tokio::task::spawn_blocking(move || {
         let sources = SourceSet::read(&[files.playbooks], &files.scripts);
-        let (ready, mut diagnostics) = catalog::load(&sources, &config, &schema);
+        let (ready, mut diagnostics) = catalog::load(&sources, &[], &config, &schema);
         if config.alerts_to.is_some() {
             forgive_alerts_to(&mut diagnostics);
         }

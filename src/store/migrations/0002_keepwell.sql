@@ -13,6 +13,12 @@ create table keepwell.installation (
 );
 comment on table keepwell.installation is 'coordinator: who this installation is, and the key of its address hashes and links';
 
+create table keepwell.sample (
+    only_one  boolean primary key default true check (only_one),
+    anchor    timestamptz not null
+);
+comment on table keepwell.sample is 'coordinator: the instant the sample company of the demo is a function of';
+
 create table keepwell.revisions (
     playbook      text not null,
     revision      text not null,
