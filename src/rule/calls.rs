@@ -145,13 +145,17 @@ impl Checker<'_> {
 
     fn arithmetic(&mut self, name: &str, a: &Typed, b: &Typed, position: Position) -> Typed {
         self.settle(a, b);
+        let text = format!("({} {name} {})", a.text, b.text);
+        // A missing time stays missing; whoever uses the result needs the guard.
+        if matches!((name, &a.kind, &b.kind), ("+" | "-", Kind::Time, Kind::Span)) {
+            return Typed { kind: Kind::Time, nullable: a.nullable, text, position };
+        }
         self.want_present(a);
         self.want_present(b);
-        let text = format!("({} {name} {})", a.text, b.text);
         let number = |kind: &Kind| matches!(kind, Kind::Int | Kind::Float | Kind::Attribute(..));
         let kind = match (name, &a.kind, &b.kind) {
             (_, Kind::Unknown, _) | (_, _, Kind::Unknown) => Kind::Unknown,
-            ("+" | "-", Kind::Time, Kind::Span) | ("+", Kind::Span, Kind::Time) => Kind::Time,
+            ("+", Kind::Span, Kind::Time) => Kind::Time,
             ("+" | "-", Kind::Span, Kind::Span) => Kind::Span,
             ("+", Kind::Text, Kind::Text) => Kind::Text,
             ("/", x, y) if number(x) && number(y) => Kind::Float,

@@ -151,6 +151,10 @@ fn order(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<Option<Ordering>> {
 }
 
 fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
+    // A span from a missing time is missing, as a wait's `date` allows.
+    if (a.is_unit() && span(b).is_some()) || (span(a).is_some() && b.is_unit()) {
+        return Ok(Dynamic::UNIT);
+    }
     if let (Some(t), Some(s)) = (instant(a), span(b)) {
         return shifted(t, s.0);
     }
@@ -167,6 +171,9 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
 }
 
 fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
+    if a.is_unit() && span(b).is_some() {
+        return Ok(Dynamic::UNIT);
+    }
     if let (Some(t), Some(s)) = (instant(a), span(b)) {
         return shifted(t, -s.0);
     }

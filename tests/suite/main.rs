@@ -1,5 +1,11 @@
 //! Every integration test, in one binary so that it links once.
+#![allow(clippy::unwrap_used)]
 
+mod check_form;
+mod compose;
+mod customers;
+mod delivery;
+mod functions;
 mod private_postgres;
 mod rehearsal;
 mod schedule;
