@@ -25,6 +25,4 @@ pub mod store;
 
 pub mod delivery;
 
-pub mod worker;
-
 pub mod rehearsal;

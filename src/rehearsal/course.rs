@@ -25,7 +25,6 @@ use crate::enrollment::{
 };
 use crate::facts::history::EnrollmentRecord;
 use crate::facts::{Layout, Progress, Schema};
-use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
 use crate::rule::functions::{FoldError, fold_facts};
@@ -67,18 +66,17 @@ struct Trip {
     outcomes: BTreeMap<String, String>,
     sent: BTreeSet<String>,
     messages: Vec<MessageEnd>,
-    /// Its row in the account's own history; none in shadow.
-    record: Option<usize>,
+    /// Its row in the account's own history.
+    record: usize,
     told: Option<String>,
 }
 
 struct OpenTask {
     step: String,
-    /// Which of the step's tasks it is.
-    ordinal: usize,
     keep: bool,
-    /// The latest enrollment that asked for it.
+    /// The latest enrollment that asked for it, and when.
     trip: usize,
+    asked_at: Instant,
 }
 
 impl<'a> Course<'a> {
@@ -141,10 +139,10 @@ impl<'a> Course<'a> {
                 self.run(now)?;
                 slot = self.playbook.schedule.next_after(now);
             }
+            self.look(now)?;
             if closing == Some(now) {
                 self.close_tasks(now)?;
             }
-            self.look(now)?;
         }
         let message = format!(
             "the case is too long: it was played {} and stopped there; expect less, or test a rarer schedule",
@@ -279,17 +277,13 @@ impl<'a> Course<'a> {
         self.outside = None;
         let read = wording::read(&self.playbook.when, facts);
         self.happen(now, if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") });
-        // Shadow enrollments do not count for other conditions.
-        let counts = self.playbook.playbook.mode != Mode::Shadow;
-        let record = counts.then(|| {
-            self.world.history.enrollments.push(EnrollmentRecord {
-                playbook: enrollment.playbook.clone(),
-                started_at: enrollment.started_at,
-                ended_at: None,
-                goal: false,
-            });
-            self.world.history.enrollments.len() - 1
+        self.world.history.enrollments.push(EnrollmentRecord {
+            playbook: enrollment.playbook.clone(),
+            started_at: enrollment.started_at,
+            ended_at: None,
+            goal: false,
         });
+        let record = self.world.history.enrollments.len() - 1;
         self.trips.push(Trip {
             enrollment,
             done: BTreeSet::new(),
@@ -335,15 +329,11 @@ impl<'a> Course<'a> {
 
     /// Does what a look asked for.
     fn carry_out(&mut self, index: usize, effects: Vec<Effect>, now: Instant) -> Result<(), FoldError> {
-        let mut tasks: BTreeMap<String, usize> = BTreeMap::new();
         let mut mails = 0;
         for Effect { step, body, .. } in effects {
             match body {
                 EffectBody::Task(draft) => {
-                    let ordinal = tasks.entry(step.clone()).or_default();
-                    *ordinal += 1;
-                    let ordinal = *ordinal;
-                    self.open(index, step, ordinal, draft, now);
+                    self.open(index, step, draft, now);
                 }
                 EffectBody::Message(MessageDraft::Mail(draft)) => {
                     mails += 1;
@@ -378,14 +368,13 @@ impl<'a> Course<'a> {
         self.deeds.push(Deed { after, what });
     }
 
-    fn open(&mut self, index: usize, step: String, ordinal: usize, draft: TaskDraft, now: Instant) {
-        if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step && task.ordinal == ordinal) {
-            open.trip = index;
-            open.keep = draft.keep;
+    fn open(&mut self, index: usize, step: String, draft: TaskDraft, now: Instant) {
+        if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step) {
+            *open = OpenTask { step: step.clone(), keep: draft.keep, trip: index, asked_at: now };
             self.happen(now, format!("the task `{step}` is still open and was refreshed"));
             return;
         }
-        self.tasks.push(OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index });
+        self.tasks.push(OpenTask { step: step.clone(), keep: draft.keep, trip: index, asked_at: now });
         let people = &self.world.people;
         let (csm, manager) = (people.csm.as_ref(), people.manager.as_ref());
         let is = |person: Option<&crate::facts::Csm>| person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref());
@@ -478,7 +467,7 @@ impl<'a> Course<'a> {
             return;
         }
         let ended = trip.enrollment.ended_at.unwrap_or(now);
-        if let Some(record) = trip.record.and_then(|record| self.world.history.enrollments.get_mut(record)) {
+        if let Some(record) = self.world.history.enrollments.get_mut(trip.record) {
             record.ended_at = Some(ended);
             record.goal = state == State::Goal;
         }
@@ -497,7 +486,8 @@ impl<'a> Course<'a> {
                 Some(CloseWhen::Rule(rule)) => Some(rule.as_ref()),
                 Some(CloseWhen::Goal) | None => self.playbook.goal.as_ref(),
             };
-            let Some(rule) = rule else { continue };
+            // Its first quarter hour is still to come.
+            let Some(rule) = rule.filter(|_| task.asked_at < now) else { continue };
             let context = self.context(&self.trips[task.trip], now)?;
             if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
                 closed.push(at);

@@ -2,9 +2,9 @@
 
 use chrono::TimeZone;
 use chrono_tz::Tz;
-use pulldown_cmark::{Event, Parser, TagEnd};
 
 use crate::clock::Instant;
+use crate::delivery::markdown;
 use crate::facts::Facts;
 use crate::rule::Rule;
 
@@ -45,20 +45,9 @@ pub(super) fn read(rule: &Rule, facts: &Facts) -> String {
     values.join(", ")
 }
 
-/// A Markdown text without its marks, as a reader sees it, on one line.
+/// A mail's Markdown as its reader sees it, on one line.
 pub(super) fn plain(markdown: &str) -> String {
-    let mut text = String::new();
-    for event in Parser::new(markdown) {
-        match event {
-            Event::Text(part) | Event::Code(part) => text.push_str(&part),
-            Event::SoftBreak | Event::HardBreak => text.push(' '),
-            // Words inside a sentence stay together.
-            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link) => {}
-            Event::End(_) => text.push(' '),
-            _ => {}
-        }
-    }
-    one_line(&text)
+    one_line(&markdown::render(markdown).text)
 }
 
 /// The same words with single spaces.

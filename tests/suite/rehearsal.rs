@@ -99,7 +99,7 @@ fn a_whole_way_is_played() {
     assert_eq!(
         happened,
         [
-            "at the start: the account entered (account.activated_at is missing, account.signed_up_at = 2026-01-15T08:00:00Z, account.tier = A, account.events(\"login\", 30) = 0)",
+            "at the start: the account entered (account.activated_at is missing, account.events(\"login\", 30) = 0, account.signed_up_at = 2026-01-15T08:00:00Z, account.tier = A)",
             "at the start: mail `nudge` to champion (champion@customer.example): Example Company: three steps",
             "after 4d: task `call` for csm, due 2026-03-10 09:00 CET: Call Example Company",
             "after 11d: task `escalate` for manager, due 2026-03-16 09:00 CET: Escalate",
@@ -225,7 +225,7 @@ fn differences_are_told_in_words() {
         first("    expect:\n", "    contacts: []\n    expect:\n"),
         [
             "expected the mail `nudge` at the start, but at the start the mail `nudge` was skipped: no recipient",
-            "at the start the notice `nudge` was sent to csm (casey.morgan@keepwell.example), which the case does not expect: Nobody to write to at Example Company A mail of the playbook p to Example Company was not sent: there is no reachable contact for it. Please see who could be a…",
+            "at the start the notice `nudge` was sent to csm (casey.morgan@keepwell.example), which the case does not expect: Nobody to write to at Example Company A mail of the playbook p to Example Company was not sent: there is no reachable contact for it. Please see who could be ad…",
         ]
     );
 }
