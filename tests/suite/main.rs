@@ -7,6 +7,7 @@ mod customers;
 mod delivery;
 mod functions;
 mod private_postgres;
+mod rehearsal;
 mod schedule;
 mod schedule_mistakes;
 mod support;
