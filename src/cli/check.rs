@@ -13,6 +13,7 @@ use crate::diagnostic::{self, Diagnostic, render_human, render_json, render_line
 use crate::facts::Schema;
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::SourceSet;
+use crate::rehearsal::check_cases;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -68,6 +69,9 @@ pub fn check(global: &Global, paths: &[PathBuf]) -> Checked {
     };
     let (playbooks, found) = catalog::load(&sources, &elsewhere, &config, &Schema::default_store());
     diagnostics.extend(found);
+    for playbook in &playbooks {
+        diagnostics.extend(check_cases(playbook, &Schema::default_store()));
+    }
     if config.alerts_to.is_some() {
         forgive_alerts_to(&mut diagnostics);
     }

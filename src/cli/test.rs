@@ -46,7 +46,18 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
         output::json(&json!({ "tests": rows }));
     } else {
         for report in &reports {
-            print!("{}", report.told());
+            let passed = report.cases.iter().filter(|case| case.passed).count();
+            println!("{} ({}): {passed} of {} cases passed", report.playbook, report.file, report.cases.len());
+            for case in report.cases.iter().filter(|case| !case.passed) {
+                println!("  FAILED: {}", case.name);
+                for failure in &case.failures {
+                    println!("    {}:{}:{}: {}", report.file, failure.place.line, failure.place.column, failure.message);
+                }
+                println!("    what happened:");
+                for happening in &case.happened {
+                    println!("      {}", happening.told());
+                }
+            }
         }
         println!("{} passed, {failed} failed", rows.len() - failed);
     }

@@ -19,6 +19,7 @@ pub mod enrollments;
 pub mod facts;
 pub mod lists;
 pub mod outbox;
+pub mod pages;
 pub mod people;
 pub mod playbooks;
 pub mod private;
@@ -49,6 +50,8 @@ impl Store {
             ("idle_in_transaction_session_timeout", "120s"),
             ("lock_timeout", "10s"),
             ("timezone", "UTC"),
+            // A user named like a schema would otherwise see other tables.
+            ("search_path", "public"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
