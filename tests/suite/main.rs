@@ -5,6 +5,7 @@ mod check_form;
 mod compose;
 mod customers;
 mod delivery;
+mod documents;
 mod functions;
 mod private_postgres;
 mod rehearsal;

@@ -16,7 +16,7 @@ fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {
         ..SourceSet::default()
     };
     let schema = Schema::default_store();
-    let (ready, problems) = catalog::load(&sources, config, &schema);
+    let (ready, problems) = catalog::load(&sources, &[], config, &schema);
     let errors: Vec<_> = problems.iter().filter(|problem| problem.is_error()).collect();
     assert!(errors.is_empty(), "{errors:#?}");
     play_all(&ready, config, &schema).remove(0).cases
@@ -280,7 +280,7 @@ fn mistakes_in_fixtures_are_diagnostics_too() {
         ..SourceSet::default()
     };
     let schema = Schema::default_store();
-    let (ready, _) = catalog::load(&sources, &Config::default(), &schema);
+    let (ready, _) = catalog::load(&sources, &[], &Config::default(), &schema);
     let problems = check_cases(&ready[0], &schema);
     assert_eq!(problems.len(), 1);
     assert_eq!((problems[0].code, problems[0].help.as_deref()), ("KW0202", Some("did you mean `tier`?")));
