@@ -1,8 +1,9 @@
 //! The course of a case: slots, changes and looks in the order of time,
 //! exactly as a daemon that is always on time would take them.
 //!
-//! At one instant the changes come first, then the run, then everything that
-//! is due, until nothing is due any more. A mail is delivered at the instant
+//! At one instant the changes come first, then tasks whose problem is gone are
+//! closed, then the run, then everything that is due, until nothing is due any
+//! more. A mail is delivered at the instant
 //! at which it was decided, after the last look at what may stop it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,13 +75,18 @@ struct Trip {
 struct OpenTask {
     step: String,
     keep: bool,
-    /// The latest enrollment that asked for it, and when.
+    /// The latest enrollment that asked for it.
     trip: usize,
-    asked_at: Instant,
 }
 
 impl<'a> Course<'a> {
-    pub fn new(playbook: &'a ReadyPlaybook, case: &'a Case, config: &'a Config, schema: &'a Schema, world: World) -> Course<'a> {
+    pub fn new(
+        playbook: &'a ReadyPlaybook,
+        case: &'a Case,
+        config: &'a Config,
+        schema: &'a Schema,
+        world: World,
+    ) -> Course<'a> {
         Course {
             playbook,
             case,
@@ -135,14 +141,14 @@ impl<'a> Course<'a> {
             while let Some(change) = changes.next_if(|change| self.instant_of(change) <= now) {
                 self.change(change, now);
             }
+            if closing == Some(now) {
+                self.close_tasks(now)?;
+            }
             if slot == Some(now) {
                 self.run(now)?;
                 slot = self.playbook.schedule.next_after(now);
             }
             self.look(now)?;
-            if closing == Some(now) {
-                self.close_tasks(now)?;
-            }
         }
         let message = format!(
             "the case is too long: it was played {} and stopped there; expect less, or test a rarer schedule",
@@ -276,7 +282,10 @@ impl<'a> Course<'a> {
     fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &crate::facts::Facts) {
         self.outside = None;
         let read = wording::read(&self.playbook.when, facts);
-        self.happen(now, if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") });
+        self.happen(
+            now,
+            if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") },
+        );
         self.world.history.enrollments.push(EnrollmentRecord {
             playbook: enrollment.playbook.clone(),
             started_at: enrollment.started_at,
@@ -370,14 +379,16 @@ impl<'a> Course<'a> {
 
     fn open(&mut self, index: usize, step: String, draft: TaskDraft, now: Instant) {
         if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step) {
-            *open = OpenTask { step: step.clone(), keep: draft.keep, trip: index, asked_at: now };
+            *open = OpenTask { step: step.clone(), keep: draft.keep, trip: index };
             self.happen(now, format!("the task `{step}` is still open and was refreshed"));
             return;
         }
-        self.tasks.push(OpenTask { step: step.clone(), keep: draft.keep, trip: index, asked_at: now });
+        self.tasks.push(OpenTask { step: step.clone(), keep: draft.keep, trip: index });
         let people = &self.world.people;
         let (csm, manager) = (people.csm.as_ref(), people.manager.as_ref());
-        let is = |person: Option<&crate::facts::Csm>| person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref());
+        let is = |person: Option<&crate::facts::Csm>| {
+            person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref())
+        };
         let role = if is(csm) {
             Some("csm")
         } else if is(manager) {
@@ -386,7 +397,8 @@ impl<'a> Course<'a> {
             None
         };
         let to = role.or(draft.assignee.as_deref()).unwrap_or("nobody");
-        let due = draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
+        let due =
+            draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
         self.happen(now, format!("task `{step}` for {to}{due}: {}", draft.title));
         self.deed(now, What::Task { step, role, draft });
     }
@@ -407,13 +419,15 @@ impl<'a> Course<'a> {
             }
         }
         let address = draft.to.to_lowercase();
-        let recent = |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
+        let recent =
+            |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
         if self.sent.iter().any(recent) {
             let text = format!("the mail `{step}` to {} was skipped: duplicate address", draft.to);
             self.note(now, Some(step), text, false);
             return Ok(());
         }
-        let recipient = self.world.people.contacts.iter().find(|contact| !draft.contact.is_empty() && contact.id == draft.contact);
+        let recipient =
+            self.world.people.contacts.iter().find(|contact| !draft.contact.is_empty() && contact.id == draft.contact);
         let role = recipient.and_then(|contact| contact.role.clone());
         let words = match (draft.words, self.playbook.action(step).and_then(|action| action.email())) {
             (Some(words), _) => Ok(words),
@@ -422,14 +436,14 @@ impl<'a> Course<'a> {
                     Some(crate::facts::Value::Text(zone)) => Some(zone.to_string()),
                     _ => None,
                 };
-                email
-                    .words(&self.situation(&context), recipient, zone.as_deref())
-                    .map_err(|error| error.to_string())
+                email.words(&self.situation(&context), recipient, zone.as_deref()).map_err(|error| error.to_string())
             }
             (None, None) => Err("the step has no words".to_owned()),
         };
         match words {
-            Err(reason) => self.note(now, Some(step), format!("the mail `{step}` could not be written: {reason}"), true),
+            Err(reason) => {
+                self.note(now, Some(step), format!("the mail `{step}` could not be written: {reason}"), true)
+            }
             Ok(words) => {
                 self.sent.push((step.to_owned(), address, now));
                 self.trips[index].sent.insert(step.to_owned());
@@ -480,14 +494,14 @@ impl<'a> Course<'a> {
     fn close_tasks(&mut self, now: Instant) -> Result<(), FoldError> {
         let mut closed = Vec::new();
         for (at, task) in self.tasks.iter().enumerate() {
-            let close_when = self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
+            let close_when =
+                self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
             let rule = match close_when {
                 Some(CloseWhen::Off) => None,
                 Some(CloseWhen::Rule(rule)) => Some(rule.as_ref()),
                 Some(CloseWhen::Goal) | None => self.playbook.goal.as_ref(),
             };
-            // Its first quarter hour is still to come.
-            let Some(rule) = rule.filter(|_| task.asked_at < now) else { continue };
+            let Some(rule) = rule else { continue };
             let context = self.context(&self.trips[task.trip], now)?;
             if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
                 closed.push(at);

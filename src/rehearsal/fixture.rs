@@ -95,7 +95,8 @@ impl<'a> Reader<'a> {
         };
         match value {
             None => {
-                let help = if column.ty == Type::Text { "put it in quotes" } else { "write a value of the column's type" };
+                let help =
+                    if column.ty == Type::Text { "put it in quotes" } else { "write a value of the column's type" };
                 let message = format!("the column `{name}` is {}, not {}", column.ty.name(), node.found());
                 self.error("KW0501", node.place, message, help);
                 None

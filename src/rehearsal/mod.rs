@@ -108,8 +108,12 @@ pub fn play_all(playbooks: &[Arc<ReadyPlaybook>], config: &Config, schema: &Sche
 /// values that are not of their type. The form of the cases was checked when
 /// the file was read.
 pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema) -> Vec<Diagnostic> {
-    let mut problems: Vec<Diagnostic> =
-        playbook.playbook.tests.iter().flat_map(|case| build(playbook, case, schema).err().unwrap_or_default()).collect();
+    let mut problems: Vec<Diagnostic> = playbook
+        .playbook
+        .tests
+        .iter()
+        .flat_map(|case| build(playbook, case, schema).err().unwrap_or_default())
+        .collect();
     // A case like another has the other's mistakes again.
     problems.sort();
     problems.dedup();

@@ -287,7 +287,12 @@ impl World {
         let Some(opened_at) = opened.and_then(|node| reader.time("opened_at", node)) else { return };
         let ticket = TicketRecord { opened_at, closed_at, severity };
         // The same ticket again is how a case closes it later.
-        let same = |known: &&mut TicketRecord| known.opened_at == opened_at && known.severity == ticket.severity && known.closed_at.is_none() && closed_at.is_some();
+        let same = |known: &&mut TicketRecord| {
+            known.opened_at == opened_at
+                && known.severity == ticket.severity
+                && known.closed_at.is_none()
+                && closed_at.is_some()
+        };
         match self.history.tickets.iter_mut().find(same) {
             Some(known) => *known = ticket,
             None => self.history.tickets.push(ticket),
