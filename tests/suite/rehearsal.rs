@@ -521,3 +521,18 @@ fn a_case_without_end_is_refused() {
         ["a case is played for at most 1098d, and this is later"]
     );
 }
+
+#[test]
+fn the_shipped_playbooks_keep_their_promises() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = SourceSet::read(&[root.join("playbooks")], &root.join("scripts"));
+    let (config, schema) = (Config::default(), Schema::default_store());
+    let (ready, problems) = catalog::load(&sources, &config, &schema);
+    assert!(problems.is_empty(), "{problems:#?}");
+    let reports = play_all(&ready, &config, &schema);
+    assert!(!reports.is_empty());
+    for case in reports.iter().flat_map(|report| &report.cases) {
+        let happened: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
+        assert!(case.passed, "{}: {:#?}\n{happened:#?}", case.name, case.failures);
+    }
+}
