@@ -34,6 +34,8 @@ mod consequences;
 /// Instants with something to do, at most; a playbook that runs every minute
 /// for 30 days has 43,200.
 const MAX_INSTANTS: usize = 400_000;
+/// Mails, tasks, notices and endings of one case, at most.
+const MAX_DEEDS: usize = 4_000;
 
 /// One case while it is played.
 pub(super) struct Course<'a> {
@@ -128,6 +130,9 @@ impl<'a> Course<'a> {
         let mut changes = self.case.then.iter().peekable();
         let mut now = self.start;
         for _ in 0..MAX_INSTANTS {
+            if self.deeds.len() > MAX_DEEDS {
+                break;
+            }
             let change = changes.peek().map(|change| self.instant_of(change));
             let closing = (!self.tasks.is_empty()).then(|| next_quarter(now, self.config.recheck));
             let look = self.current().and_then(|trip| self.trips[trip].enrollment.look_at);

@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     fn date(&self, text: &str) -> Option<Instant> {
-        let date: NaiveDate = text.parse().ok()?;
+        let date: NaiveDate = text.parse().ok().filter(|_| text.len() == "2026-01-15".len())?;
         Some(local::instant(self.zone, date.and_time(NaiveTime::MIN)))
     }
 

@@ -287,18 +287,19 @@ fn mistakes_in_fixtures_have_places_and_suggestions() {
 
 #[test]
 fn mistakes_in_fixtures_are_diagnostics_too() {
-    let text = rescue("").replace("tier: A,", "tir: A,");
+    let again = "  - { name: again, like: \"a stalled A account is nudged, then called, then escalated\", in_playbook: other, expect: [] }\n";
+    let text = rescue(again).replace("tier: A,", "tir: A,").replace("in_playbook(\"other\")", "in_playbook(\"p\")");
     let sources = SourceSet {
-        playbooks: vec![SourceFile {
-            path: "p.yaml".into(),
-            text: text.replace("in_playbook(\"other\")", "in_playbook(\"p\")").as_str().into(),
-        }],
+        playbooks: vec![SourceFile { path: "p.yaml".into(), text: text.as_str().into() }],
         ..SourceSet::default()
     };
     let schema = Schema::default_store();
     let (ready, _) = catalog::load(&sources, &Config::default(), &schema);
-    let problems = check_cases(&ready[0], &schema);
-    assert_eq!(problems.len(), 1);
+    let known = ["other".to_owned()];
+    assert_eq!(check_cases(&ready[0], &schema, &known).len(), 1, "a case like it is not said again");
+    let problems = check_cases(&ready[0], &schema, &[]);
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert_eq!((problems[1].code, problems[1].help.as_deref()), ("KW0108", Some("write none")));
     assert_eq!((problems[0].code, problems[0].help.as_deref()), ("KW0202", Some("did you mean `tier`?")));
 }
 
@@ -535,4 +536,51 @@ fn the_shipped_playbooks_keep_their_promises() {
         let happened: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
         assert!(case.passed, "{}: {:#?}\n{happened:#?}", case.name, case.failures);
     }
+}
+
+#[test]
+fn scripts_write_to_their_roles() {
+    passes(&playbook(
+        r#"
+when: account.mrr > 0
+steps:
+  - run: |
+      if account.mrr > 3 {
+        email(#{ to: ["champion", "owner"], subject: "Hello", body: "At " + account.name });
+      }
+      task(#{ title: "Look", to: "manager", due: "1 business day" });
+  - wait: { until: 'sent("run-1") && done("run-1")', at_most: 2d }
+  - end: looked
+tests:
+  - name: everybody is written to
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    then: { 1d: { done: run-1 } }
+    expect:
+      - { after: 0d, email: run-1, to: champion, contains: At Example Company }
+      - { after: 0d, email: run-1, to: owner }
+      - { after: 0d, task: run-1, to: manager }
+      - { after: 1d, ended: looked }
+"#,
+    ));
+}
+
+#[test]
+fn one_step_mails_an_address_once_in_a_day() {
+    let cases = passes(&playbook(
+        r#"
+when: account.mrr > 0
+reentry: { gap: 1h }
+steps: [ { email: { id: hello, to: [champion, owner], subject: Hello, body: Hello } } ]
+tests:
+  - name: two roles of one person, and again at the weekend's end
+    at: 2026-03-05T21:00:00Z
+    account: { mrr: 5 }
+    contacts: { champion: { email: a@example.com }, owner: { email: A@example.com } }
+    expect: [ { after: 0d, email: hello, to: champion }, { after: 84h, email: hello } ]
+"#,
+    ));
+    let skipped = cases[0].happened.iter().filter(|happening| happening.what.contains("duplicate address")).count();
+    // Each time the second role, and on the next morning both.
+    assert_eq!(skipped, 4, "{:#?}", cases[0].happened);
 }
