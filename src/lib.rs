@@ -14,3 +14,4 @@ pub mod action;
 pub mod catalog;
 pub mod enrollment;
 pub mod store;
+pub mod web;

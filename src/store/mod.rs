@@ -19,6 +19,7 @@ pub mod enrollments;
 pub mod facts;
 pub mod lists;
 pub mod outbox;
+pub mod pages;
 pub mod people;
 pub mod playbooks;
 pub mod private;

@@ -7,3 +7,4 @@ mod private_postgres;
 mod schedule;
 mod schedule_mistakes;
 mod support;
+mod web;
