@@ -12,3 +12,4 @@ mod rehearsal;
 mod schedule;
 mod schedule_mistakes;
 mod support;
+mod web;
