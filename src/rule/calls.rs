@@ -3,7 +3,7 @@
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
 use super::functions::{self, ParamKind};
-use super::typecheck::{Checker, Kind, Typed, compatible};
+use super::typecheck::{Checker, Inlined, Kind, Typed, compatible};
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Type};
 
@@ -29,7 +29,7 @@ impl Checker<'_> {
                 self.want_bool(inner, "!");
                 bool_of(format!("!{}", inner.text))
             }
-            ("-" | "+", [inner]) => {
+            ("-", [inner]) => {
                 self.want_number(inner, name);
                 Typed { kind: inner.kind.clone(), nullable: false, text: format!("-{}", inner.text), position }
             }
@@ -47,7 +47,14 @@ impl Checker<'_> {
             }
             ("+" | "-" | "*" | "/" | "%", [a, b]) => self.arithmetic(name, a, b, position),
             _ => {
-                self.problem("KW0212", position, format!("the operator `{name}` is not available"), None);
+                let help = match name {
+                    "&" => Some("write `&&`".to_owned()),
+                    "|" => Some("write `||`".to_owned()),
+                    "**" | "^" => Some("multiply with `*`".to_owned()),
+                    ".." | "..=" => Some("write `x >= low && x <= high`".to_owned()),
+                    _ => None,
+                };
+                self.problem("KW0212", position, format!("the operator `{name}` is not available"), help);
                 self.unknown(name.to_owned(), position)
             }
         }
@@ -65,9 +72,14 @@ impl Checker<'_> {
             }
         }
         self.settle(a, b);
-        if !self.comparable(a, b) {
+        let whole = |kind: &Kind| matches!(kind, Kind::List(_) | Kind::Subject(_) | Kind::Traits(_) | Kind::Entry | Kind::Since(_));
+        if !self.comparable(a, b) || whole(&a.kind) || whole(&b.kind) {
             self.mismatch(operator, a, b, position);
             return;
+        }
+        if a.text == b.text && a.kind != Kind::Unknown {
+            let truth = if operator == "==" { "true" } else { "false" };
+            self.warn("KW0210", position, format!("both sides are `{}`, so this is always {truth}", a.text), None);
         }
         let is_day_count = |typed: &Typed| typed.text.starts_with("days_since(") || typed.text.starts_with("days_until(") || typed.text.contains(".days_since_");
         if operator == "==" && (is_day_count(a) || is_day_count(b)) {
@@ -135,18 +147,25 @@ impl Checker<'_> {
             }
             return;
         };
-        for member in members.clone() {
-            self.settle(item, &member);
-            if !self.comparable(item, &member) {
-                self.mismatch("in", item, &member, member.position);
+        for member in members.iter().filter(|member| member.kind != Kind::None) {
+            self.settle(item, member);
+            if !self.comparable(item, member) {
+                self.mismatch("in", item, member, member.position);
             }
         }
     }
 
     fn arithmetic(&mut self, name: &str, a: &Typed, b: &Typed, position: Position) -> Typed {
         self.settle(a, b);
-        self.want_present(a);
-        self.want_present(b);
+        if a.kind == Kind::None || b.kind == Kind::None {
+            self.problem("KW0206", position, format!("`{name}` cannot calculate with `none`"), None);
+            return self.unknown("?".to_owned(), position);
+        }
+        let shift = matches!((&a.kind, &b.kind), (Kind::Time, Kind::Span) | (Kind::Span, Kind::Time));
+        if !(shift && self.lenient_times) {
+            self.want_present(a);
+            self.want_present(b);
+        }
         let text = format!("({} {name} {})", a.text, b.text);
         let number = |kind: &Kind| matches!(kind, Kind::Int | Kind::Float | Kind::Attribute(..));
         let kind = match (name, &a.kind, &b.kind) {
@@ -173,12 +192,16 @@ impl Checker<'_> {
                 Kind::Unknown
             }
         };
-        Typed { kind, nullable: false, text, position }
+        Typed { kind, nullable: shift && (a.nullable || b.nullable), text, position }
     }
 
     fn want_number(&mut self, typed: &Typed, around: &str) {
         match &typed.kind {
             Kind::Unknown | Kind::Int | Kind::Float => self.want_present(typed),
+            Kind::Attribute(subject, key) => {
+                self.read_as(*subject, key, Type::Float, typed.position);
+                self.want_present(typed);
+            }
             other => {
                 let message = format!("`{around}` needs a number, not {}", other.name());
                 self.problem("KW0206", typed.position, message, None);
@@ -188,6 +211,12 @@ impl Checker<'_> {
 
     pub(super) fn function(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         let name = call.name.as_str();
+        if let Some(module) = self.bound.last().map(|inlined| inlined.module.clone())
+            && self.modules.functions(&module).is_some_and(|functions| functions.iter().any(|own| own.name == name))
+        {
+            let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+            return self.call_module(module, name, args, position);
+        }
         let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
         let text = format!("{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let gives = |kind: Kind, nullable: bool| Typed { kind, nullable, text: text.clone(), position };
@@ -206,6 +235,8 @@ impl Checker<'_> {
             ("days" | "hours", [n]) => {
                 if !matches!(n.kind, Kind::Int | Kind::Unknown) {
                     self.problem("KW0205", n.position, format!("`{name}` needs a whole number"), None);
+                } else {
+                    self.want_present(n);
                 }
                 gives(Kind::Span, false)
             }
@@ -258,7 +289,9 @@ impl Checker<'_> {
 
     pub(super) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
         let name = call.name.as_str();
+        let before = self.learnt.problems.len();
         let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let complained = self.learnt.problems.len() > before;
         let text = format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let subject = match &base.kind {
             Kind::Subject(subject) => *subject,
@@ -277,6 +310,7 @@ impl Checker<'_> {
         for arg in &args {
             match self.literal(arg) {
                 Some(value) => literal.push(value),
+                None if complained => return self.unknown(text, position),
                 None => {
                     let message = format!("`{name}` takes literal arguments, such as \"login\" and 30");
                     self.problem("KW0205", arg.position, message, None);
@@ -323,8 +357,11 @@ impl Checker<'_> {
 
     pub(super) fn module_call(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());
-        let name = call.name.to_string();
         let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        self.call_module(module, &call.name, args, position)
+    }
+
+    pub(super) fn call_module(&mut self, module: String, name: &str, args: Vec<Typed>, position: Position) -> Typed {
         let text = format!("{module}::{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let modules = self.modules;
         let Some(functions) = modules.functions(&module) else {
@@ -334,7 +371,7 @@ impl Checker<'_> {
         };
         self.learnt.modules.insert(module.clone());
         let Some(function) = functions.iter().find(|f| f.name == name && f.params.len() == args.len()) else {
-            let help = nearest(&name, functions.iter().map(|f| f.name.as_str()))
+            let help = nearest(name, functions.iter().map(|f| f.name.as_str()))
                 .map(|near| format!("did you mean `{module}::{near}`? It takes the arguments its script says"));
             self.problem("KW0201", position, format!("`{module}` has no function `{name}` with {} arguments", args.len()), help);
             return self.unknown(text, position);
@@ -357,7 +394,8 @@ impl Checker<'_> {
         // Its problems are reported at the call, where the author can act.
         let outer = self.call_site;
         self.call_site = outer.or(Some(position));
-        self.bound.push(function.params.iter().cloned().zip(args).collect());
+        let params = function.params.iter().cloned().zip(args).collect();
+        self.bound.push(Inlined { module, params });
         let typed = match body {
             Stmt::Expr(expr) => self.expr(expr),
             Stmt::FnCall(inner, at) => self.call_in_body(inner, *at),

@@ -23,15 +23,18 @@ mod guards;
 mod modules;
 mod operators;
 mod sandbox;
+mod script;
 pub mod signature;
 mod spelling;
 
 pub mod template;
 mod typecheck;
+mod wording;
 
 pub use context::Context;
 pub use modules::Modules;
 pub use sandbox::{Described, EvalError, Sandbox, texts};
+pub use script::{ScriptCall, compile_script};
 use typecheck::{Checker, Kind, Learnt};
 
 /// The names an expression may use where it stands.
@@ -50,6 +53,8 @@ pub struct Scope<'a> {
     /// Canonical texts of values that are proven present here.
     pub known: &'a HashSet<String>,
 }
+
+const TOO_MUCH: &str = "the expression is too long to be understood";
 
 /// What an expression must give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +78,7 @@ pub struct Rule {
     entry_columns: BTreeSet<String>,
     modules: BTreeSet<String>,
     proven: HashSet<String>,
+    calls: Vec<ScriptCall>,
 }
 
 /// What a rule says of one subject.
@@ -110,6 +116,11 @@ impl Rule {
     /// Canonical texts of what is present wherever the rule is true.
     pub fn proven(&self) -> &HashSet<String> {
         &self.proven
+    }
+
+    /// The actions that the text of a `run` script describes.
+    pub fn calls(&self) -> &[ScriptCall] {
+        &self.calls
     }
 
     /// Decides.
@@ -165,12 +176,12 @@ pub fn compile(
     let ast = match sandbox.expression(&source.text) {
         Ok(ast) => ast,
         Err(error) => {
-            let (line, column) = typecheck::place(error.position());
-            problems.push(parse_problem(source, &error, line, column));
+            problems.push(wording::unreadable(source, &error, true));
             return None;
         }
     };
     let mut checker = checker(source, scope, modules);
+    checker.lenient_times = matches!(wanted, Wanted::Time | Wanted::Key);
     let typed = match ast.statements() {
         [Stmt::Expr(expr)] => checker.expr(expr),
         [Stmt::FnCall(call, at)] => checker.expr(&rhai::Expr::FnCall(call.clone(), *at)),
@@ -187,65 +198,7 @@ pub fn compile(
         }
         _ => HashSet::new(),
     };
-    finish(ast, checker.learnt, proven, problems)
-}
-
-/// Compiles the script of a `run` step.
-pub fn compile_script(
-    source: &Source,
-    scope: &Scope,
-    modules: &Modules,
-    sandbox: &Sandbox,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<Rule> {
-    let ast = match sandbox.script(&source.text) {
-        Ok(ast) => ast,
-        Err(error) => {
-            let (line, column) = typecheck::place(error.position());
-            problems.push(parse_problem(source, &error, line, column));
-            return None;
-        }
-    };
-    let mut checker = checker(source, scope, modules);
-    ast.walk(&mut |path| {
-        match path.last() {
-            Some(rhai::ASTNode::Expr(expr @ rhai::Expr::Dot(chain, ..))) if is_fact_root(&chain.lhs) => {
-                checker.expr(expr);
-            }
-            Some(rhai::ASTNode::Expr(rhai::Expr::FnCall(call, at))) => checker.script_call(call, *at),
-            Some(rhai::ASTNode::Stmt(Stmt::FnCall(call, at))) => checker.script_call(call, *at),
-            _ => {}
-        }
-        true
-    });
-    finish(ast, checker.learnt, HashSet::new(), problems)
-}
-
-fn is_fact_root(expr: &rhai::Expr) -> bool {
-    matches!(expr, rhai::Expr::Variable(variable, ..) if ["account", "contact", "entry"].contains(&variable.1.as_str()))
-}
-
-impl Checker<'_> {
-    /// A call inside a script: the functions that cannot exist are reported.
-    fn script_call(&mut self, call: &rhai::FnCallExpr, position: rhai::Position) {
-        let actions = ["email", "task", "notify"];
-        if call.op_token.is_some() || call.name == "contains" || actions.contains(&call.name.as_str()) {
-            return;
-        }
-        if !call.namespace.is_empty() {
-            let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());
-            self.learnt.modules.insert(module);
-            return;
-        }
-        if call.name == "set" {
-            self.problem("KW0901", position, "`set` is not yet supported", None);
-            return;
-        }
-        if !signature::is_free(&call.name) {
-            let help = crate::diagnostic::nearest(&call.name, actions).map(|near| format!("did you mean `{near}`?"));
-            self.problem("KW0201", position, format!("unknown function `{}`", call.name), help);
-        }
-    }
+    finish(source, ast, checker.learnt, proven, problems)
 }
 
 fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules) -> Checker<'a> {
@@ -255,12 +208,23 @@ fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules) -
         modules,
         learnt: Learnt::default(),
         bound: Vec::new(),
+        lenient_times: false,
+        parts: 0,
         call_site: None,
         known: scope.known.clone(),
     }
 }
 
-fn finish(ast: AST, learnt: Learnt, proven: HashSet<String>, problems: &mut Vec<Diagnostic>) -> Option<Rule> {
+fn finish(
+    source: &Source,
+    ast: AST,
+    mut learnt: Learnt,
+    proven: HashSet<String>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Rule> {
+    if learnt.exhausted {
+        learnt.problems.push(source.error("KW0204", 1, 1, TOO_MUCH).help("move a part of it into a script that takes plain values"));
+    }
     let failed = learnt.problems.iter().any(Diagnostic::is_error);
     problems.extend(learnt.problems);
     (!failed).then(|| Rule {
@@ -270,6 +234,7 @@ fn finish(ast: AST, learnt: Learnt, proven: HashSet<String>, problems: &mut Vec<
         entry_columns: learnt.entry_columns,
         modules: learnt.modules,
         proven,
+        calls: learnt.calls,
     })
 }
 
@@ -306,23 +271,4 @@ fn want(checker: &mut Checker, typed: &typecheck::Typed, wanted: Wanted) {
     } else if wanted == Wanted::Verdict {
         checker.want_present(typed);
     }
-}
-
-fn parse_problem(source: &Source, error: &rhai::ParseError, line: u32, column: u32) -> Diagnostic {
-    use rhai::ParseErrorType as Kind;
-    let message = plain_words(&error.err_type().to_string());
-    match error.err_type() {
-        Kind::VariableUndefined(name) => {
-            let help = crate::diagnostic::nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
-                .map_or_else(|| format!("text stands in double quotes: \"{name}\""), |near| format!("did you mean `{near}`?"));
-            source.error("KW0203", line, column, format!("unknown name `{name}`")).help(help)
-        }
-        Kind::UnexpectedEOF => source.error("KW0204", line, column, "the expression ends too early"),
-        _ => source.error("KW0204", line, column, message),
-    }
-}
-
-/// Rhai's message with its types named for people.
-pub(crate) fn plain_words(message: &str) -> String {
-    message.replace("'", "`")
 }

@@ -36,7 +36,10 @@ impl Modules {
                 Err(error) => {
                     let (line, column) = super::typecheck::place(error.position());
                     let at = Position { line, column };
-                    problems.push(Diagnostic::error("KW0401", file, at, super::plain_words(&error.err_type().to_string())));
+                    let (message, help) = super::wording::words(error.err_type());
+                    let mut problem = Diagnostic::error("KW0401", file, at, message);
+                    problem.help = help;
+                    problems.push(problem);
                     continue;
                 }
             };

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 
+use super::sandbox::LONGEST_TEXT;
 use crate::clock::Instant;
 
 /// A span of time, as `days(n)` and `hours(n)` give.
@@ -161,7 +162,13 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         return x.0.checked_add(&y.0).map(|sum| Dynamic::from(Span(sum))).ok_or_else(|| "the span is too long".into());
     }
     if let (Some(x), Some(y)) = (text(a), text(b)) {
+        if x.len() + y.len() > LONGEST_TEXT {
+            return fail("the text is too long");
+        }
         return Ok(Dynamic::from(format!("{x}{y}")));
+    }
+    if is_missing_time(a, b) || is_missing_time(b, a) {
+        return Ok(Dynamic::UNIT);
     }
     arithmetic("+", a, b, i64::checked_add, |x, y| x + y)
 }
@@ -173,7 +180,16 @@ fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
     if let (Some(x), Some(y)) = (span(a), span(b)) {
         return x.0.checked_sub(&y.0).map(|rest| Dynamic::from(Span(rest))).ok_or_else(|| "the span is too long".into());
     }
+    if is_missing_time(a, b) {
+        return Ok(Dynamic::UNIT);
+    }
     arithmetic("-", a, b, i64::checked_sub, |x, y| x - y)
+}
+
+/// A missing time moved by a span is missing; the checker lets this through
+/// only where a missing time has a meaning, as in a wait's `date`.
+fn is_missing_time(time: &Dynamic, by: &Dynamic) -> bool {
+    time.is_unit() && by.is::<Span>()
 }
 
 fn shifted(t: Instant, by: chrono::Duration) -> Result<Dynamic> {
