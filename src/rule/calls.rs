@@ -43,6 +43,7 @@ impl Checker<'_> {
             }
             ("contains", [list, item]) => {
                 self.membership(list, item);
+                self.remark_day(Some(item), item.position);
                 bool_of(format!("{} in {}", item.text, list.text))
             }
             ("+" | "-" | "*" | "/" | "%", [a, b]) => self.arithmetic(name, a, b, position),
@@ -77,20 +78,7 @@ impl Checker<'_> {
             self.mismatch(operator, a, b, position);
             return;
         }
-        if a.text == b.text && a.kind != Kind::Unknown {
-            let truth = if operator == "==" { "true" } else { "false" };
-            self.warn("KW0210", position, format!("both sides are `{}`, so this is always {truth}", a.text), None);
-        }
-        let is_day_count = |typed: &Typed| typed.text.starts_with("days_since(") || typed.text.starts_with("days_until(") || typed.text.contains(".days_since_");
-        if operator == "==" && (is_day_count(a) || is_day_count(b)) {
-            let count = if is_day_count(a) { a } else { b };
-            self.warn(
-                "KW0211",
-                position,
-                format!("`{} == …` holds on one day only; a weekend or an outage would lose the account", count.text),
-                Some("write `>=`, and let `reentry` keep it from repeating".to_owned()),
-            );
-        }
+        self.remark_equality(operator, a, b, position);
     }
 
     fn ordering(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
@@ -106,6 +94,7 @@ impl Checker<'_> {
         }
         self.want_present(a);
         self.want_present(b);
+        self.remark_order(operator, a, b, position);
     }
 
     /// An attribute takes the kind of what it stands beside.
@@ -132,7 +121,7 @@ impl Checker<'_> {
         };
         let help = match (time, number, &a.kind, &b.kind) {
             (Some(time), Some(number), _, _) => Some(format!("count days first: `days_since({}) {operator} {}`", time.text, number.text)),
-            (_, _, Kind::Int | Kind::Float, Kind::Text) => Some(format!("write the number without quotes: {}", b.text.trim_matches('"'))),
+            (_, _, Kind::Int | Kind::Float, Kind::Text) if b.text.trim_matches('"').parse::<f64>().is_ok() => Some(format!("write the number without quotes: {}", b.text.trim_matches('"'))),
             (_, _, Kind::Text, Kind::Int | Kind::Float) => Some(format!("text stands in double quotes: \"{}\"", b.text)),
             _ => None,
         };
@@ -177,7 +166,11 @@ impl Checker<'_> {
             (_, Kind::Int, Kind::Int) => Kind::Int,
             (_, x, y) if number(x) && number(y) => Kind::Float,
             ("-", Kind::Time, Kind::Time) => {
-                let help = format!("count days: `days_since({})` or `days_until({})`", b.text, a.text);
+                let help = match (a.text.as_str(), b.text.as_str()) {
+                    ("now", time) => format!("write `days_since({time})`"),
+                    (time, "now") => format!("write `days_until({time})`"),
+                    _ => "compare them, or count from now with `days_since(…)`".to_owned(),
+                };
                 self.problem("KW0206", position, "two times cannot be subtracted", Some(help));
                 Kind::Unknown
             }
@@ -371,9 +364,15 @@ impl Checker<'_> {
         };
         self.learnt.modules.insert(module.clone());
         let Some(function) = functions.iter().find(|f| f.name == name && f.params.len() == args.len()) else {
-            let help = nearest(name, functions.iter().map(|f| f.name.as_str()))
-                .map(|near| format!("did you mean `{module}::{near}`? It takes the arguments its script says"));
-            self.problem("KW0201", position, format!("`{module}` has no function `{name}` with {} arguments", args.len()), help);
+            let near = nearest(name, functions.iter().map(|f| f.name.as_str()));
+            let near = functions.iter().find(|function| Some(function.name.as_str()) == near);
+            let help = near.map(|near| format!("there is `{module}::{}({})`", near.name, near.params.join(", ")));
+            let count = match args.len() {
+                0 => "without arguments".to_owned(),
+                1 => "with one argument".to_owned(),
+                count => format!("with {count} arguments"),
+            };
+            self.problem("KW0201", position, format!("`{module}` has no function `{name}` {count}"), help);
             return self.unknown(text, position);
         };
         if !args.iter().any(|arg| matches!(arg.kind, Kind::Subject(_))) {
@@ -383,7 +382,8 @@ impl Checker<'_> {
             return self.unknown(text, position);
         }
         if self.bound.len() >= 8 {
-            self.problem("KW0402", position, format!("`{module}::{name}` calls too deep"), None);
+            let message = format!("`{module}::{name}` calls itself, or others too deeply");
+            self.problem("KW0402", position, message, None);
             return self.unknown(text, position);
         }
         let Some(body) = &function.expression else {

@@ -71,9 +71,13 @@ fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<
 /// The text itself and, as a count of days or hours is missing exactly when its
 /// time is, the time inside.
 fn present(text: String) -> HashSet<String> {
+    inside_count(&text).map(str::to_owned).into_iter().chain([text.clone()]).collect()
+}
+
+/// The time inside `days_since(…)` and its kin.
+pub(super) fn inside_count(text: &str) -> Option<&str> {
     let counts = ["days_since(", "days_until(", "hours_since(", "hours_until(", "month(", "weekday("];
-    let inner = counts.iter().find_map(|count| text.strip_prefix(count)?.strip_suffix(')'));
-    inner.map(str::to_owned).into_iter().chain([text.clone()]).collect()
+    counts.iter().find_map(|count| text.strip_prefix(count)?.strip_suffix(')'))
 }
 
 /// Kind, text and nullability of a part that has already been complained about.

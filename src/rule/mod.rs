@@ -16,6 +16,7 @@ use crate::diagnostic::Diagnostic;
 use crate::facts::{Cell, CellPath, Facts, Schema, Subject, Type, Value};
 use crate::playbook::Source;
 
+mod always;
 mod calls;
 mod context;
 pub mod functions;
@@ -34,7 +35,7 @@ mod wording;
 pub use context::Context;
 pub use modules::Modules;
 pub use sandbox::{Described, EvalError, Sandbox, texts};
-pub use script::{ScriptCall, compile_script};
+pub use script::compile_script;
 use typecheck::{Checker, Kind, Learnt};
 
 /// The names an expression may use where it stands.
@@ -78,7 +79,6 @@ pub struct Rule {
     entry_columns: BTreeSet<String>,
     modules: BTreeSet<String>,
     proven: HashSet<String>,
-    calls: Vec<ScriptCall>,
 }
 
 /// What a rule says of one subject.
@@ -116,11 +116,6 @@ impl Rule {
     /// Canonical texts of what is present wherever the rule is true.
     pub fn proven(&self) -> &HashSet<String> {
         &self.proven
-    }
-
-    /// The actions that the text of a `run` script describes.
-    pub fn calls(&self) -> &[ScriptCall] {
-        &self.calls
     }
 
     /// Decides.
@@ -234,7 +229,6 @@ fn finish(
         entry_columns: learnt.entry_columns,
         modules: learnt.modules,
         proven,
-        calls: learnt.calls,
     })
 }
 
@@ -266,7 +260,12 @@ fn want(checker: &mut Checker, typed: &typecheck::Typed, wanted: Wanted) {
             Wanted::Text => "text",
             Wanted::Key => "text, a number or a time",
         };
-        let help = (wanted == Wanted::Verdict && typed.nullable).then(|| format!("write `{} != none`", typed.text));
+        let help = match (&typed.kind, wanted) {
+            (_, Wanted::Verdict) if typed.nullable => Some(format!("write `{} != none`", typed.text)),
+            (Kind::Int | Kind::Float, Wanted::Verdict) => Some(format!("compare it, as in `{} > 0`", typed.text)),
+            (Kind::Text, Wanted::Verdict) => Some(format!("compare it, as in `{} == \"…\"`", typed.text)),
+            _ => None,
+        };
         checker.problem("KW0209", typed.position, format!("{needed} is needed here; this gives {}", typed.kind.name()), help);
     } else if wanted == Wanted::Verdict {
         checker.want_present(typed);

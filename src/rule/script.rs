@@ -8,24 +8,18 @@ use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::modules::Modules;
 use super::sandbox::Sandbox;
-use super::typecheck::{self, Checker, Typed};
+use super::typecheck::{Checker, Typed};
 use super::{Rule, Scope, signature, wording};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
 
-/// The calls that describe actions.
-const ACTIONS: [&str; 3] = ["email", "task", "notify"];
-
-/// A call that describes an action, as it stands in the text.
-#[derive(Clone, Debug)]
-pub struct ScriptCall {
-    /// `email`, `task` or `notify`.
-    pub kind: &'static str,
-    /// 1-based line and column inside the script.
-    pub place: (u32, u32),
-    /// The fields with their places; `None` when they are not written out.
-    pub fields: Option<Vec<(String, (u32, u32))>>,
-}
+/// The calls that describe actions: their fields, and how many of these, from
+/// the first on, must be given.
+const ACTIONS: [(&str, &[&str], usize); 3] = [
+    ("email", &["to", "subject", "body", "class", "valid_for"], 3),
+    ("task", &["title", "description", "to", "due", "priority", "checklist", "outcomes", "keep"], 1),
+    ("notify", &["channel", "text"], 2),
+];
 
 /// Compiles the script of a `run` step. `None` means that `problems` got an error.
 pub fn compile_script(
@@ -114,20 +108,8 @@ impl Checker<'_> {
         if call.op_token.is_some() || call.name == "contains" {
             return;
         }
-        if let Some(kind) = ACTIONS.iter().find(|kind| **kind == call.name.as_str()) {
-            let fields = match call.args.as_slice() {
-                [Expr::Map(map, _)] => Some(
-                    map.0.iter().map(|(key, _)| (key.name.to_string(), typecheck::place(key.pos))).collect(),
-                ),
-                [_] => None,
-                _ => {
-                    let help = format!("write `{kind}(#{{ … }})`");
-                    self.problem("KW0205", position, format!("`{kind}` takes its fields in `#{{ … }}`"), Some(help));
-                    return;
-                }
-            };
-            self.learnt.calls.push(ScriptCall { kind, place: typecheck::place(position), fields });
-            return;
+        if let Some((_, known, required)) = ACTIONS.iter().find(|(kind, ..)| *kind == call.name.as_str()) {
+            return self.described(call, position, known, &known[..*required]);
         }
         if !call.namespace.is_empty() {
             let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());
@@ -144,8 +126,32 @@ impl Checker<'_> {
             return;
         }
         if !signature::is_free(&call.name) {
-            let help = nearest(&call.name, ACTIONS).map(|near| format!("did you mean `{near}`?"));
+            let help = nearest(&call.name, ACTIONS.map(|(kind, ..)| kind)).map(|near| format!("did you mean `{near}`?"));
             self.problem("KW0201", position, format!("unknown function `{}`", call.name), help);
+        }
+    }
+
+    /// The fields of an action, where the text shows them.
+    fn described(&mut self, call: &FnCallExpr, position: Position, known: &[&str], required: &[&str]) {
+        let kind = call.name.as_str();
+        let map = match call.args.as_slice() {
+            [Expr::Map(map, _)] => map,
+            [_] => return,
+            _ => {
+                let help = format!("write `{kind}(#{{ … }})`");
+                self.problem("KW0205", position, format!("`{kind}` takes its fields in `#{{ … }}`"), Some(help));
+                return;
+            }
+        };
+        for (field, _) in map.0.iter().filter(|(field, _)| !known.contains(&field.name.as_str())) {
+            let help = match nearest(&field.name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("its fields are {}", known.join(", ")),
+            };
+            self.problem("KW0101", field.pos, format!("`{kind}` has no field `{}`", field.name), Some(help));
+        }
+        for name in required.iter().filter(|name| !map.0.iter().any(|(field, _)| field.name == **name)) {
+            self.problem("KW0102", position, format!("`{kind}` needs the field `{name}`"), None);
         }
     }
 }

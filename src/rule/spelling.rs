@@ -10,7 +10,7 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
     let chars: Vec<char> = source.text.chars().collect();
     let (mut line, mut column) = (1u32, 1u32);
     let mut at = 0;
-    while at < chars.len() && found.len() < 10 {
+    while at < chars.len() && found.len() < 20 {
         let (here_line, here_column) = (line, column);
         let mut report = |message: String, help: String| {
             found.push(source.error("KW0208", here_line, here_column, message).help(help));
@@ -31,8 +31,8 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
                 report("`<>` is not an operator here".to_owned(), "write `!=`".to_owned());
                 2
             }
-            ['=', '=', '=', ..] | ['!', '=', '=', ..] => {
-                report("an operator with three characters".to_owned(), "write `==` or `!=`".to_owned());
+            [first @ ('=' | '!'), '=', '=', ..] => {
+                report(format!("`{first}==` is not an operator here"), format!("write `{first}=`"));
                 3
             }
             [a, '=', ..] if "=!<>+-*/%".contains(*a) => 2,
@@ -67,6 +67,7 @@ fn foreign_word(word: &str, after: &[char], report: &mut impl FnMut(String, Stri
     let right = match word.to_lowercase().as_str() {
         "and" => "`&&`",
         "or" => "`||`",
+        "not" if following(after, &["in"]) > 0 => "`!(x in [\"A\", \"B\"])`",
         "not" => "`!`, or `!=`",
         "null" | "nil" | "undefined" => "`none`",
         "none" if word != "none" => "`none`",

@@ -104,8 +104,6 @@ pub(super) struct Learnt {
     pub traits: HashMap<(Subject, String), Type>,
     pub modules: BTreeSet<String>,
     pub problems: Vec<Diagnostic>,
-    /// The actions that a script describes.
-    pub calls: Vec<super::ScriptCall>,
     /// Whether it was too much to read to its end.
     pub exhausted: bool,
 }
@@ -298,6 +296,9 @@ impl Checker<'_> {
             texts.push(typed.text);
         }
         self.known = outer;
+        if and {
+            self.remark_contradictions(parts);
+        }
         let text = format!("({})", texts.join(if and { " && " } else { " || " }));
         Typed { kind: Kind::Bool, nullable: false, text, position }
     }
@@ -333,12 +334,9 @@ impl Checker<'_> {
                 Some(Type::Time) => "now",
                 _ => "0",
             };
-            self.problem(
-                "KW0207",
-                typed.position,
-                format!("`{text}` can be missing"),
-                Some(format!("write `{text} != none && …` before it, or give a default: `({text} ?? {stand_in})`")),
-            );
+            let guard = guards::inside_count(text).unwrap_or(text);
+            let help = format!("write `{guard} != none && …` before it, or give a default: `({text} ?? {stand_in})`");
+            self.problem("KW0207", typed.position, format!("`{text}` can be missing"), Some(help));
         }
     }
 
@@ -359,7 +357,7 @@ impl Checker<'_> {
                 let (subject, key) = (*subject, key.clone());
                 self.read_as(subject, &key, ty, part.position);
             } else if part.kind != Kind::None && !compatible(&part.kind, &kind) {
-                let message = format!("a default of another kind: {} and {}", part.kind.name(), kind.name());
+                let message = format!("the default `{}` is {}, and what it stands in for is {}", part.text, part.kind.name(), kind.name());
                 self.problem("KW0206", part.position, message, None);
             }
         }

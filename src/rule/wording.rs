@@ -46,11 +46,18 @@ pub(super) fn words(kind: &Kind) -> (String, Option<String>) {
         ),
         Kind::TooManyFunctions => ("there are too many functions in one script".to_owned(), None),
         Kind::LiteralTooLarge(..) => ("a text or list in it is too long".to_owned(), None),
-        Kind::MissingToken(token, what) => (plain(&format!("`{token}` is missing {what}")), None),
+        Kind::MissingToken(token, what) => {
+            let what = what.replace("for a matching ( in this expression", "to close an open `(`");
+            (plain(&format!("`{token}` is missing {what}")), None)
+        }
         Kind::BadInput(LexError::UnexpectedInput(word)) if word == "|" => {
             ("`|` is not expected here".to_owned(), help("write `||` for \"or\""))
         }
-        Kind::BadInput(LexError::UnexpectedInput(word)) => (format!("`{word}` is not expected here"), None),
+        Kind::BadInput(LexError::UnexpectedInput(word)) => {
+            let is_name = word.starts_with(|c: char| c.is_alphabetic());
+            let help = is_name.then(|| "two conditions are joined with `&&` or `||`".to_owned());
+            (format!("`{word}` is not expected here"), help)
+        }
         Kind::BadInput(LexError::UnterminatedString) => {
             ("a text is not closed".to_owned(), help("end it with a double quote"))
         }

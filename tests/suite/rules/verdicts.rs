@@ -200,10 +200,35 @@ fn attributes_take_the_kind_they_are_compared_with() {
             ),
             (
                 r#"account.traits.plan == "pro" && account.traits.plan == 5"#,
-                "refused: KW0206 `account.traits.plan` is read as a number here and as text before",
+                "refused: KW0206 `account.traits.plan` is read as a number here and as text before…",
             ),
         ],
     );
+}
+
+#[test]
+fn what_is_legal_and_cannot_be_meant_is_a_warning() {
+    let world = World::new(Place::When);
+    for (text, expected) in [
+        ("account.mrr != none", "KW0210"),
+        ("account.tier == account.tier", "KW0210"),
+        (r#"account.events("login", 30) >= 0"#, "KW0210"),
+        (r#"0 > account.open_tickets()"#, "KW0210"),
+        (r#"account.tier == "A" && account.tier == "B""#, "KW0210"),
+        ("1 < 2", "KW0210"),
+        ("days_since(account.signed_up_at) == 30", "KW0211"),
+        ("days_since(account.signed_up_at) in [30, 60]", "KW0211"),
+        (r#"account.events("login", 30) > 0"#, ""),
+        (r#"account.tier == "A" || account.tier == "B""#, ""),
+        (r#"account.tier == "A" && account.stage == "B""#, ""),
+        ("account.traits.plan != none", ""),
+        ("true", ""),
+    ] {
+        let (rule, problems) = world.compile(text, Wanted::Verdict);
+        let codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
+        assert!(rule.is_some(), "{text}");
+        assert_eq!(codes.join(" "), expected, "{text}");
+    }
 }
 
 #[test]
