@@ -111,8 +111,9 @@ impl ReadyPlaybook {
 }
 
 /// Reads, checks and compiles every file. Playbooks with errors are left out;
-/// everything wrong with all of them is in the diagnostics.
-pub fn load(sources: &SourceSet, config: &Config, schema: &Schema) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
+/// everything wrong with all of them is in the diagnostics. `others` are ids of
+/// playbooks that exist elsewhere and may be named.
+pub fn load(sources: &SourceSet, others: &[String], config: &Config, schema: &Schema) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
     let mut problems = sources.problems.clone();
     let modules = modules(sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox());
@@ -124,6 +125,7 @@ pub fn load(sources: &SourceSet, config: &Config, schema: &Schema) -> (Vec<Arc<R
     }
     crate::playbook::parse::check_across(&parsed, &mut problems);
     let mut ids: Vec<String> = parsed.iter().map(|playbook| playbook.id.clone()).collect();
+    ids.extend_from_slice(others);
     // A playbook that another file names is not unknown because it has an error itself.
     ids.extend(sources.playbooks.iter().filter_map(|file| claimed_id(&file.text)));
     let mut ready: Vec<Arc<ReadyPlaybook>> = Vec::new();
@@ -144,6 +146,11 @@ pub fn load(sources: &SourceSet, config: &Config, schema: &Schema) -> (Vec<Arc<R
 pub fn modules(sources: &SourceSet, problems: &mut Vec<Diagnostic>) -> Modules {
     let scripts = sources.scripts.iter().map(|script| (script.module.as_str(), &*script.path, &*script.text));
     Modules::compile(scripts, problems)
+}
+
+/// The ids that the files claim, whether or not they can be used.
+pub fn claimed_ids(sources: &SourceSet) -> Vec<String> {
+    sources.playbooks.iter().filter_map(|file| claimed_id(&file.text)).collect()
 }
 
 /// The id a file claims, read without understanding the rest of it.

@@ -34,6 +34,7 @@ pub struct Config {
     pub recheck: Duration,
     /// A condition that keeps an account out of every playbook.
     pub suppress: Option<Source>,
+    /// How customer mail looks and leaves.
     pub mail: Mail,
     /// For playbooks that do not say.
     pub hold_above: HoldAbove,

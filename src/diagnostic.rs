@@ -5,6 +5,10 @@
 
 use serde::Serialize;
 
+mod render;
+
+pub use render::{arrange, render_human, render_json, render_lines};
+
 /// How bad it is. Errors keep a playbook from being published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

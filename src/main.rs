@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: all it does is in [`keepwell::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keepwell::cli::run()
+}

@@ -1,5 +1,6 @@
 //! Reading `tests:`, with `like:` followed.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
@@ -10,6 +11,11 @@ use super::reader::{Fields, advice, inline, is_off, short};
 use super::steps::nearest_step;
 use super::yaml::{Entry, Node, NodeValue};
 use crate::diagnostic::{Diagnostic, Position};
+
+/// How many values all cases of a playbook may hold after `like` is followed.
+const MAX_VALUES: usize = 100_000;
+/// How many cases may be like one another in a row.
+const MAX_LIKE: usize = 16;
 
 /// A case as it stands in the file.
 struct Raw<'n> {
@@ -45,21 +51,41 @@ pub(super) fn read(
         }
         raws.push(raw);
     }
+    let names = raws.iter().enumerate();
+    let names: HashMap<&str, usize> = names.map(|(at, raw)| (raw.name.as_str(), at)).collect();
     let mut cases = Vec::new();
-    for index in 0..raws.len() {
+    let mut said = HashSet::new();
+    let mut size = 0;
+    for raw in &raws {
         // A base's mistakes show up again in the cases like it: say them once.
         let mut found = Vec::new();
-        if let Some(entries) = merged(file, &raws, index, &mut found) {
-            let reader = CaseReader { file, steps };
-            cases.extend(reader.case(&raws[index], entries, &mut found));
-        }
-        for problem in found {
-            if !problems.contains(&problem) {
-                problems.push(problem);
+        if let Some(entries) = merged(file, &raws, &names, raw, &mut found) {
+            size += entries
+                .iter()
+                .map(|entry| count(&entry.node))
+                .sum::<usize>();
+            if size > MAX_VALUES {
+                let message = format!("the test cases hold more than {MAX_VALUES} values");
+                let help = "those of the cases they are `like` count each time";
+                problems.push(Diagnostic::error("KW0005", file, raw.place, message).help(help));
+                return cases;
             }
+            let reader = CaseReader { file, steps };
+            cases.extend(reader.case(raw, entries, &mut found));
         }
+        found.retain(|p| said.insert((p.line, p.column, p.message.clone())));
+        problems.append(&mut found);
     }
     cases
+}
+
+/// How many values a node holds, itself included.
+fn count(node: &Node) -> usize {
+    1 + match &node.value {
+        NodeValue::Sequence(items) => items.iter().map(count).sum(),
+        NodeValue::Mapping(entries) => entries.iter().map(|entry| count(&entry.node)).sum(),
+        _ => 0,
+    }
 }
 
 fn raw<'n>(file: &Arc<str>, item: &'n Node, problems: &mut Vec<Diagnostic>) -> Option<Raw<'n>> {
@@ -85,30 +111,36 @@ fn raw<'n>(file: &Arc<str>, item: &'n Node, problems: &mut Vec<Diagnostic>) -> O
 fn merged(
     file: &Arc<str>,
     raws: &[Raw<'_>],
-    index: usize,
+    names: &HashMap<&str, usize>,
+    case: &Raw<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Vec<Entry>> {
-    let mut chain = vec![index];
-    let mut current = index;
-    while let Some((name, place)) = &raws[current].like {
-        let Some(base) = raws.iter().position(|raw| raw.name == *name) else {
+    let mut chain = vec![case];
+    let mut current = case;
+    while let Some((name, place)) = &current.like {
+        let Some(base) = names.get(name.as_str()) else {
             let message = format!("there is no test case `{}`", short(name));
-            let names = raws.iter().map(|raw| raw.name.as_str());
-            let others = names.filter(|other| *other != raws[current].name);
+            let others = raws.iter().map(|raw| raw.name.as_str()).take(50);
+            let others = others.filter(|other| *other != current.name);
             let help = advice(name, others);
             problems.push(Diagnostic::error("KW0502", file, *place, message).help(help));
             return None;
         };
-        if chain.contains(&base) {
+        current = &raws[*base];
+        if chain.iter().any(|other| other.name == current.name) {
             let message = "this test case is, in the end, like itself";
             problems.push(Diagnostic::error("KW0501", file, *place, message));
             return None;
         }
-        chain.push(base);
-        current = base;
+        if chain.len() > MAX_LIKE {
+            let message = format!("more than {MAX_LIKE} test cases are like one another in a row");
+            problems.push(Diagnostic::error("KW0501", file, *place, message));
+            return None;
+        }
+        chain.push(current);
     }
     let mut entries: Vec<Entry> = Vec::new();
-    for entry in chain.iter().rev().flat_map(|at| raws[*at].entries.iter()) {
+    for entry in chain.iter().rev().flat_map(|raw| raw.entries.iter()) {
         match entries.iter_mut().find(|base| base.key == entry.key) {
             None => entries.push((*entry).clone()),
             Some(base) => {
@@ -332,6 +364,8 @@ impl CaseReader<'_> {
         let found = self.steps.iter().find(|(known, _)| known == id);
         let message = match found {
             Some((_, known)) if *known == kind || *known == "run" => return,
+            // A mail that finds nobody to write to tells the CSM so.
+            Some((_, "email")) if kind == "notify" => return,
             Some((_, known)) => {
                 format!("`{id}` is no {kind} step but a step of the kind `{known}`")
             }

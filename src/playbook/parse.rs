@@ -249,9 +249,7 @@ fn goal_window(fields: &mut Fields<'_, '_>) -> Duration {
 
 /// A list of distinct words with at least one.
 fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
-    if !fields.has(key) {
-        return None;
-    }
+    fields.take(key)?;
     let before = fields.problems().len();
     let texts: Vec<Source> = fields.texts(key);
     if texts.is_empty() && fields.problems().len() == before {

@@ -361,12 +361,16 @@ impl<'n, 'p> Fields<'n, 'p> {
                 continue;
             }
             let message = format!("{} has no key `{}`", self.what, entry.key);
-            let free = self.allowed.iter().copied().filter(|key| {
-                // A key that is there already is not what was meant.
-                !self.entries.iter().any(|other| other.key == **key)
-            });
-            let help = nearest(&entry.key, free).map_or_else(
-                || format!("its keys are {}", listed(self.allowed.iter().copied())),
+            // A key that is there already is less likely what was meant.
+            let given = |key: &&str| self.entries.iter().any(|other| other.key == *key);
+            let allowed = || self.allowed.iter().copied();
+            let near = nearest(&entry.key, allowed().filter(|key| !given(key)))
+                .or_else(|| nearest(&entry.key, allowed()));
+            let help = near.map_or_else(
+                || {
+                    let keys: Vec<String> = allowed().map(|key| format!("`{key}`")).collect();
+                    format!("its keys are {}", keys.join(", "))
+                },
                 |near| format!("did you mean `{near}`?"),
             );
             self.problems

@@ -1,5 +1,6 @@
 //! Reading authors' files into memory.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,14 +9,12 @@ use std::sync::Arc;
 use super::yaml;
 use crate::diagnostic::{Diagnostic, Position};
 
-/// Folders below folders, at most this many.
-const MAX_FOLDERS: usize = 16;
-
 /// A playbook's file.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
     /// As it was named when it was read, with `/` between folders.
     pub path: Arc<str>,
+    /// The whole text, without a byte order mark.
     pub text: Arc<str>,
 }
 
@@ -26,13 +25,16 @@ pub struct ScriptFile {
     pub module: String,
     /// As it was named when it was read.
     pub path: Arc<str>,
+    /// The whole text, without a byte order mark.
     pub text: Arc<str>,
 }
 
 /// Everything authors wrote, in order of the paths.
 #[derive(Clone, Debug, Default)]
 pub struct SourceSet {
+    /// The files that could be read.
     pub playbooks: Vec<SourceFile>,
+    /// The shared modules that could be read.
     pub scripts: Vec<ScriptFile>,
     /// What could not be read.
     pub problems: Vec<Diagnostic>,
@@ -48,7 +50,8 @@ impl SourceSet {
         let mut paths = Vec::new();
         for path in playbooks {
             if path.is_dir() {
-                set.list(path, &["yaml", "yml"], MAX_FOLDERS, &mut paths);
+                let mut seen = HashSet::new();
+                set.list(path, &["yaml", "yml"], Some(&mut seen), &mut paths);
             } else {
                 paths.push(path.clone());
             }
@@ -64,7 +67,7 @@ impl SourceSet {
 
         let mut paths = Vec::new();
         if scripts.is_dir() {
-            set.list(scripts, &["rhai"], 0, &mut paths);
+            set.list(scripts, &["rhai"], None, &mut paths);
         }
         paths.sort();
         for path in paths {
@@ -92,7 +95,20 @@ impl SourceSet {
             .map(|(_, text)| text.clone())
     }
 
-    fn list(&mut self, folder: &Path, endings: &[&str], deeper: usize, found: &mut Vec<PathBuf>) {
+    /// Finds files by their ending. With `seen`, in folders below too; it keeps
+    /// links from leading in circles.
+    fn list(
+        &mut self,
+        folder: &Path,
+        endings: &[&str],
+        mut seen: Option<&mut HashSet<PathBuf>>,
+        found: &mut Vec<PathBuf>,
+    ) {
+        if let (Some(seen), Ok(real)) = (seen.as_deref_mut(), folder.canonicalize())
+            && !seen.insert(real)
+        {
+            return;
+        }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) => {
@@ -115,8 +131,8 @@ impl SourceSet {
                 continue;
             }
             if path.is_dir() {
-                if deeper > 0 {
-                    self.list(&path, endings, deeper - 1, found);
+                if let Some(seen) = seen.as_deref_mut() {
+                    self.list(&path, endings, Some(seen), found);
                 }
             } else if path
                 .extension()

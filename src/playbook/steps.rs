@@ -379,7 +379,7 @@ impl<'p> StepReader<'p> {
         let length = fields.duration("for");
         let date = fields.expression("date");
         let condition = fields.expression("until");
-        if until && !fields.has("at_most") {
+        if until && given.len() == 1 && !fields.has("at_most") {
             fields.missing("at_most");
         }
         let at_most = fields.duration("at_most");

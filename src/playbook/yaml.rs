@@ -26,10 +26,13 @@ pub const MAX_NODES: usize = 20_000;
 /// One value of a document with the place where it starts.
 #[derive(Clone, Debug)]
 pub struct Node {
+    /// Where the value starts; for a literal block, its first line of content.
     pub place: Position,
+    /// What stands there.
     pub value: NodeValue,
 }
 
+/// A value by its type in YAML 1.2: `no`, `off` and `09:00` are text.
 #[derive(Clone, Debug)]
 pub enum NodeValue {
     /// `null`, `~` or nothing at all.

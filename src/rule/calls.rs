@@ -145,21 +145,27 @@ impl Checker<'_> {
     }
 
     fn arithmetic(&mut self, name: &str, a: &Typed, b: &Typed, position: Position) -> Typed {
-        self.settle(a, b);
         if a.kind == Kind::None || b.kind == Kind::None {
             self.problem("KW0206", position, format!("`{name}` cannot calculate with `none`"), None);
             return self.unknown("?".to_owned(), position);
         }
-        let shift = matches!((&a.kind, &b.kind), (Kind::Time, Kind::Span) | (Kind::Span, Kind::Time));
-        if !(shift && self.lenient_times) {
-            self.want_present(a);
-            self.want_present(b);
-        }
+        self.settle(a, b);
         let text = format!("({} {name} {})", a.text, b.text);
+        if let (Kind::Attribute(subject, key), Kind::Span) = (&a.kind, &b.kind) {
+            self.read_as(*subject, key, Type::Time, a.position);
+            return Typed { kind: Kind::Time, nullable: a.nullable, text, position };
+        }
+        // A missing time stays missing; whoever uses the result needs the guard.
+        match (name, &a.kind, &b.kind) {
+            ("+" | "-", Kind::Time, Kind::Span) => return Typed { kind: Kind::Time, nullable: a.nullable, text, position },
+            ("+", Kind::Span, Kind::Time) => return Typed { kind: Kind::Time, nullable: b.nullable, text, position },
+            _ => {}
+        }
+        self.want_present(a);
+        self.want_present(b);
         let number = |kind: &Kind| matches!(kind, Kind::Int | Kind::Float | Kind::Attribute(..));
         let kind = match (name, &a.kind, &b.kind) {
             (_, Kind::Unknown, _) | (_, _, Kind::Unknown) => Kind::Unknown,
-            ("+" | "-", Kind::Time, Kind::Span) | ("+", Kind::Span, Kind::Time) => Kind::Time,
             ("+" | "-", Kind::Span, Kind::Span) => Kind::Span,
             ("+", Kind::Text, Kind::Text) => Kind::Text,
             ("/", x, y) if number(x) && number(y) => Kind::Float,
@@ -185,7 +191,7 @@ impl Checker<'_> {
                 Kind::Unknown
             }
         };
-        Typed { kind, nullable: shift && (a.nullable || b.nullable), text, position }
+        Typed { kind, nullable: false, text, position }
     }
 
     fn want_number(&mut self, typed: &Typed, around: &str) {

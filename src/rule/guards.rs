@@ -74,10 +74,12 @@ fn present(text: String) -> HashSet<String> {
     inside_count(&text).map(str::to_owned).into_iter().chain([text.clone()]).collect()
 }
 
-/// The time inside `days_since(…)` and its kin.
+/// The time inside `days_since(…)` and its kin, and behind `(… - days(n))`.
 pub(super) fn inside_count(text: &str) -> Option<&str> {
     let counts = ["days_since(", "days_until(", "hours_since(", "hours_until(", "month(", "weekday("];
-    counts.iter().find_map(|count| text.strip_prefix(count)?.strip_suffix(')'))
+    let moved = |text| [" + days(", " - days(", " + hours(", " - hours("].iter().find_map(|by| Some(str::split_once(text, by)?.0));
+    let inner = counts.iter().find_map(|count| text.strip_prefix(count)?.strip_suffix(')'));
+    inner.or_else(|| text.strip_prefix('(').and_then(moved))
 }
 
 /// Kind, text and nullability of a part that has already been complained about.

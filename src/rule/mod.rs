@@ -176,7 +176,6 @@ pub fn compile(
         }
     };
     let mut checker = checker(source, scope, modules);
-    checker.lenient_times = matches!(wanted, Wanted::Time | Wanted::Key);
     let typed = match ast.statements() {
         [Stmt::Expr(expr)] => checker.expr(expr),
         [Stmt::FnCall(call, at)] => checker.expr(&rhai::Expr::FnCall(call.clone(), *at)),
@@ -203,7 +202,6 @@ fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules) -
         modules,
         learnt: Learnt::default(),
         bound: Vec::new(),
-        lenient_times: false,
         parts: 0,
         call_site: None,
         known: scope.known.clone(),

@@ -152,6 +152,10 @@ fn order(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<Option<Ordering>> {
 }
 
 fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
+    // A span from a missing time is missing, as a wait's `date` allows.
+    if (a.is_unit() && span(b).is_some()) || (span(a).is_some() && b.is_unit()) {
+        return Ok(Dynamic::UNIT);
+    }
     if let (Some(t), Some(s)) = (instant(a), span(b)) {
         return shifted(t, s.0);
     }
@@ -167,29 +171,20 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         }
         return Ok(Dynamic::from(format!("{x}{y}")));
     }
-    if is_missing_time(a, b) || is_missing_time(b, a) {
-        return Ok(Dynamic::UNIT);
-    }
     arithmetic("+", a, b, i64::checked_add, |x, y| x + y)
 }
 
 fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
+    if a.is_unit() && span(b).is_some() {
+        return Ok(Dynamic::UNIT);
+    }
     if let (Some(t), Some(s)) = (instant(a), span(b)) {
         return shifted(t, -s.0);
     }
     if let (Some(x), Some(y)) = (span(a), span(b)) {
         return x.0.checked_sub(&y.0).map(|rest| Dynamic::from(Span(rest))).ok_or_else(|| "the span is too long".into());
     }
-    if is_missing_time(a, b) {
-        return Ok(Dynamic::UNIT);
-    }
     arithmetic("-", a, b, i64::checked_sub, |x, y| x - y)
-}
-
-/// A missing time moved by a span is missing; the checker lets this through
-/// only where a missing time has a meaning, as in a wait's `date`.
-fn is_missing_time(time: &Dynamic, by: &Dynamic) -> bool {
-    time.is_unit() && by.is::<Span>()
 }
 
 fn shifted(t: Instant, by: chrono::Duration) -> Result<Dynamic> {

@@ -129,9 +129,6 @@ pub(super) struct Checker<'a> {
     pub modules: &'a Modules,
     pub learnt: Learnt,
     pub bound: Vec<Inlined>,
-    /// Whether a missing time stays missing when a span is added: where a
-    /// missing result has a meaning.
-    pub lenient_times: bool,
     /// Parts read so far.
     pub parts: u32,
     /// Where the outermost such call stands; its problems are reported there.

@@ -96,11 +96,7 @@ pub async fn scan<'q>(
     query: &'q FactQuery,
     as_of: Instant,
 ) -> sqlx::Result<Scan<'q>> {
-    let mut transaction = pool.begin_with(BEGIN).await?;
-    // Every row will be read: plan for all of them and not for the first few.
-    sqlx::query("set local cursor_tuple_fraction = 1")
-        .execute(&mut *transaction)
-        .await?;
+    let mut transaction = begin(pool).await?;
     let declare = format!("declare facts no scroll cursor for {}", query.scan.sql());
     query
         .scan
@@ -166,7 +162,7 @@ pub async fn fetch(
     if subjects.is_empty() {
         return Ok(found);
     }
-    let mut transaction = pool.begin_with(BEGIN).await?;
+    let mut transaction = begin(pool).await?;
     for row in rows_of(&mut transaction, &query.fetch, as_of, subjects).await? {
         let at = ordinal(&row)?;
         if let (Some(subject), Some(place)) = (subjects.get(at), found.get_mut(at)) {
@@ -184,6 +180,19 @@ pub async fn fetch(
     }
     transaction.rollback().await?;
     Ok(found)
+}
+
+/// A read-only transaction, set up for statements with many small subqueries
+/// whose rows are all read: compiling them costs far more than it saves, and
+/// the plan is for every row and not for the first few.
+async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let mut transaction = pool.begin_with(BEGIN).await?;
+    sqlx::query(
+        "select set_config('jit', 'off', true), set_config('cursor_tuple_fraction', '1', true)",
+    )
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction)
 }
 
 /// The rows of a statement over named accounts; each begins with the 1-based

@@ -1,4 +1,124 @@
 //! All SQL, and the only use of sqlx: one file per table family.
+//!
+//! Rules that hold in every file: `$now` is bound, only leases use the
+//! database's clock; one decision is one transaction about one account, and
+//! none spans the network; unique indexes are the referee of "once"; a commit
+//! that lost a race is an answer and not an error; database calls are never
+//! cancelled.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use crate::clock::Instant;
+use crate::random;
+
+pub mod control;
+pub mod enrollments;
 pub mod facts;
+pub mod lists;
+pub mod outbox;
+pub mod pages;
+pub mod people;
+pub mod playbooks;
 pub mod private;
+pub mod runs;
+pub mod sample;
+pub mod suppressions;
+pub mod tasks;
+
+/// How long a claim holds unless it is renewed.
+pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
+
+/// The database, with this process's identity in it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+    /// Drawn anew at every start; never the host's name.
+    pub process: uuid::Uuid,
+    secret: Arc<std::sync::OnceLock<Vec<u8>>>,
+}
+
+impl Store {
+    /// Connects lazily with at most `connections` connections.
+    pub fn connect(options: PgConnectOptions, connections: u32) -> Store {
+        let options = options.application_name("keepwell").options([
+            ("statement_timeout", "120s"),
+            ("idle_in_transaction_session_timeout", "120s"),
+            ("lock_timeout", "10s"),
+            ("timezone", "UTC"),
+            // A user named like a schema would otherwise see other tables.
+            ("search_path", "public"),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(30))
+            // A transaction begun by a call that was cut off must never be
+            // handed to the next borrower.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    use sqlx::Executor;
+                    connection.execute("rollback").await.map(|_| true).or(Ok(false))
+                })
+            })
+            .connect_lazy_with(options);
+        Store { pool, process: random::token(), secret: Arc::default() }
+    }
+
+    /// The same for a URL, which must be one of Postgres.
+    pub fn connect_url(url: &str, connections: u32) -> sqlx::Result<Store> {
+        Ok(Store::connect(url.parse()?, connections))
+    }
+
+    /// Creates or upgrades both schemas. Two processes may do it at once.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        MIGRATIONS.run(&self.pool).await?;
+        sqlx::query("insert into keepwell.installation (id, secret) values ($1, $2) on conflict do nothing")
+            .bind(random::token())
+            .bind(random::bytes::<32>().as_slice())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Whether both schemas are there and complete.
+    pub async fn is_migrated(&self) -> sqlx::Result<bool> {
+        let table: Option<String> =
+            sqlx::query_scalar("select to_regclass('public._sqlx_migrations')::text").fetch_one(&self.pool).await?;
+        if table.is_none() {
+            return Ok(false);
+        }
+        let done: i64 = sqlx::query_scalar("select count(*) from public._sqlx_migrations where success")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(done >= MIGRATIONS.iter().count() as i64)
+    }
+
+    /// For reading facts.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The database's clock, for leases alone.
+    pub(crate) async fn lease_clock(&self) -> sqlx::Result<Instant> {
+        sqlx::query_scalar("select clock_timestamp()").fetch_one(&self.pool).await
+    }
+
+    /// The installation's key for address hashes and links.
+    pub async fn secret(&self) -> sqlx::Result<&[u8]> {
+        if let Some(secret) = self.secret.get() {
+            return Ok(secret);
+        }
+        let secret: Vec<u8> =
+            sqlx::query_scalar("select secret from keepwell.installation").fetch_one(&self.pool).await?;
+        Ok(self.secret.get_or_init(|| secret))
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -30,6 +30,8 @@ const NAME: &str = "keepwell";
 const PATIENCE: u32 = 40_000;
 /// How long a clean stop may take before it is cut short; nothing committed is lost.
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server that accepts a connection may take to answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(15);
 
 /// What survives a crash of the machine.
@@ -259,7 +261,8 @@ impl PrivatePostgres {
                 .enable_all()
                 .build()
                 .map_err(sqlx::Error::Io)?
-                .block_on(create)
+                .block_on(async { tokio::time::timeout(ANSWER_PATIENCE, create).await })
+                .unwrap_or(Err(sqlx::Error::PoolTimedOut))
         };
         thread::spawn(ask)
             .join()

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use keepwell::catalog;
 use keepwell::config::Config;
-use keepwell::diagnostic::{CODES, Diagnostic, Severity};
+use keepwell::diagnostic::{CODES, Diagnostic, render_lines};
 use keepwell::facts::Schema;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 
@@ -56,7 +56,7 @@ fn told(path: &Path) -> (bool, Vec<Diagnostic>) {
             });
         }
     }
-    let (ready, problems) = catalog::load(&set, &Config::default(), &Schema::default_store());
+    let (ready, problems) = catalog::load(&set, &[], &Config::default(), &Schema::default_store());
     let name = path.to_string_lossy();
     let is_ready = ready
         .iter()
@@ -70,24 +70,11 @@ fn told(path: &Path) -> (bool, Vec<Diagnostic>) {
     )
 }
 
-/// `line:column: error[CODE]: message; help: advice`.
-fn line(problem: &Diagnostic) -> String {
-    let severity = match problem.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    let Diagnostic {
-        line,
-        column,
-        code,
-        message,
-        help,
-        ..
-    } = problem;
-    let help = help
-        .as_ref()
-        .map_or(String::new(), |help| format!("; help: {help}"));
-    format!("{line}:{column}: {severity}[{code}]: {message}{help}")
+/// One line each, without the file's name.
+fn lines(problems: &[Diagnostic]) -> Vec<String> {
+    let lines = render_lines(problems);
+    let file = problems.first().map_or(0, |problem| problem.file.len() + 1);
+    lines.lines().map(|line| line[file..].to_owned()).collect()
 }
 
 #[test]
@@ -113,7 +100,7 @@ fn every_golden_file_is_told_as_expected() {
             path.display()
         );
         seen.extend(problems.iter().map(|problem| problem.code));
-        let lines: Vec<String> = problems.iter().map(line).collect();
+        let lines = lines(&problems);
         if expected == lines {
             continue;
         }
@@ -142,11 +129,8 @@ fn rewrite(path: &Path, text: &str, mark: &str, before: usize) {
     let mut head = String::new();
     for _ in 0..3 {
         fs::write(path, format!("{head}{rest}")).expect("write");
-        head = told(path)
-            .1
-            .iter()
-            .map(|problem| format!("{mark}{}\n", line(problem)))
-            .collect();
+        let lines = lines(&told(path).1);
+        head = lines.iter().map(|line| format!("{mark}{line}\n")).collect();
     }
     fs::write(path, format!("{head}{rest}")).expect("write");
 }

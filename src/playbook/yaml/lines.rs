@@ -94,7 +94,12 @@ impl<'t> Lines<'t> {
                 (inside, Layout::Inline)
             }
             // The parser's span begins at the first line with content.
-            ScalarStyle::Literal if !value.trim().is_empty() => {
+            ScalarStyle::Literal
+                if !value.trim().is_empty()
+                    && raw.starts_with(
+                        value.trim_start_matches('\n').lines().next().unwrap_or(""),
+                    ) =>
+            {
                 let lead = value.chars().take_while(|c| *c == '\n').count();
                 let layout = Layout::Block {
                     first_line: start.line,

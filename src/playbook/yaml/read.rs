@@ -46,9 +46,11 @@ pub fn read(file: &Arc<str>, text: &str, problems: &mut Vec<Diagnostic>) -> Opti
     }
 }
 
-/// The first character that text files do not hold, a zero byte for example.
+/// The first character that text files do not hold: a zero byte, an escape, a
+/// byte order mark after the start.
 fn control_character(text: &str) -> Option<Position> {
-    let found = text.find(|c: char| c.is_control() && !"\t\n\r\u{85}".contains(c))?;
+    let odd = |c: char| c == '\u{feff}' || (c.is_control() && !"\t\n\r\u{85}".contains(c));
+    let found = text.find(odd)?;
     let before = &text[..found];
     let line = before.split('\n').count();
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
@@ -136,7 +138,14 @@ impl Tree<'_> {
             }
             Event::Alias(_) => {
                 self.no_anchor(span.start);
-                self.add(NodeValue::Null, span, false)
+                // Some text, so that nothing is said to be missing.
+                let origin = Origin {
+                    file: self.file.clone(),
+                    start: place(span.start),
+                    layout: Layout::Opaque,
+                };
+                let text = "*".into();
+                self.add(NodeValue::Text(Source { text, origin }), span, false)
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.properties(anchor, tag.as_deref(), span.start);

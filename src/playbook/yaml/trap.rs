@@ -111,7 +111,7 @@ fn plainly(info: &str) -> (String, Option<&'static str>) {
         ("a quote is opened here and never closed", None)
     } else if has("invalid indentation in quoted") {
         (
-            "a quoted value goes on here with too little indentation",
+            "a quoted value starts here and its next line is not indented further",
             Some("is its closing quote missing?"),
         )
     } else if has("escape") || has("hexadecimal") {

@@ -44,7 +44,7 @@ pub async fn fresh_from(template: &str, migrate: impl AsyncFnOnce(&PgPool)) -> T
         // Left behind by a migration that panicked.
         let drop = format!("drop database if exists {template} with (force)");
         administer(&drop).await;
-        administer(&format!("create database {template}")).await;
+        administer(&format!("create database {template} strategy file_copy")).await;
         let pool = PgPool::connect_with(SERVER.postgres.options(template))
             .await
             .expect("the template accepts connections");

@@ -1,3 +1,6 @@
 //! What several test modules need.
 
 pub mod database;
+pub mod mail;
+pub mod mime;
+pub mod smtp;

@@ -1,0 +1,53 @@
+//! `keepwell approve` and `discard`: a person's word on a held run. The daemon
+//! or the next `run --once` carries it out.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::database::Database;
+use super::{Global, somebody};
+use crate::clock::{Clock, Instant};
+use crate::store::runs::{Word, parse_run_id};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The run, as `keepwell runs` names it: playbook@slot.
+    run: String,
+}
+
+impl Options {
+    fn parse(&self) -> anyhow::Result<(String, Instant)> {
+        parse_run_id(&self.run)
+            .ok_or_else(|| anyhow::anyhow!("`{}` does not name a run; `keepwell runs --state held` lists them", self.run))
+    }
+}
+
+pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let (playbook, slot) = options.parse()?;
+    let database = Database::open(global, 2).await?;
+    let word = database.store.approve_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
+    database.close().await;
+    told(options, word)?;
+    println!("{}: approved; the daemon or the next `keepwell run --once` releases it", options.run);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn discard(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let (playbook, slot) = options.parse()?;
+    let database = Database::open(global, 2).await?;
+    let word = database.store.discard_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
+    database.close().await;
+    told(options, word)?;
+    println!("{}: discarded", options.run);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(options: &Options, word: Word) -> anyhow::Result<()> {
+    match word {
+        Word::Taken => Ok(()),
+        Word::Unknown => anyhow::bail!("there is no run {}", options.run),
+        Word::NotHeld => anyhow::bail!("the run {} is not held", options.run),
+        Word::Outdated => anyhow::bail!("the playbook of {} has changed since; its next run decides anew", options.run),
+    }
+}

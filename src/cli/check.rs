@@ -1,0 +1,95 @@
+//! `keepwell check`: every mistake of every file, without a database.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{Format, Global};
+use crate::catalog::{self, ReadyPlaybook};
+use crate::config::Config;
+use crate::diagnostic::{self, Diagnostic, render_human, render_json, render_lines};
+use crate::facts::Schema;
+use crate::playbook::parse::forgive_alerts_to;
+use crate::playbook::source::SourceSet;
+use crate::rehearsal::check_cases;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Files or folders; the playbooks' folder when none is given.
+    path: Vec<PathBuf>,
+    /// A facts file instead of the default store's catalogue.
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Everything that was read and what is wrong with it.
+pub struct Checked {
+    pub playbooks: Vec<Arc<ReadyPlaybook>>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub sources: SourceSet,
+    pub config: Config,
+}
+
+impl Checked {
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Prints the diagnostics.
+    pub fn print(&self, format: Format, to_stderr: bool) {
+        let text = match format {
+            Format::Human => render_human(&self.diagnostics, &|file: &str| self.sources.text(file), false),
+            Format::Line => render_lines(&self.diagnostics),
+            Format::Json => render_json(&self.diagnostics),
+        };
+        let text = text.trim_end();
+        if text.is_empty() {
+        } else if to_stderr {
+            eprintln!("{text}");
+        } else {
+            println!("{text}");
+        }
+    }
+}
+
+/// Reads and checks files, folders, scripts and the configuration.
+pub fn check(global: &Global, paths: &[PathBuf]) -> Checked {
+    let (config, mut diagnostics) = Config::read(global.config.as_deref());
+    let paths = if paths.is_empty() { vec![global.playbooks.clone()] } else { paths.to_vec() };
+    let sources = SourceSet::read(&paths, &global.scripts);
+    // A file checked alone may name playbooks that stand beside it.
+    let elsewhere = if global.playbooks.is_dir() {
+        catalog::claimed_ids(&SourceSet::read(std::slice::from_ref(&global.playbooks), &global.scripts))
+    } else {
+        Vec::new()
+    };
+    let (playbooks, found) = catalog::load(&sources, &elsewhere, &config, &Schema::default_store());
+    diagnostics.extend(found);
+    for playbook in &playbooks {
+        diagnostics.extend(check_cases(playbook, &Schema::default_store()));
+    }
+    if config.alerts_to.is_some() {
+        forgive_alerts_to(&mut diagnostics);
+    }
+    diagnostic::arrange(&mut diagnostics);
+    Checked { playbooks, diagnostics, sources, config }
+}
+
+pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    if options.facts.is_some() {
+        anyhow::bail!("--facts is not yet supported: playbooks are checked against the default store");
+    }
+    let checked = check(global, &options.path);
+    checked.print(options.format, false);
+    let errors = checked.diagnostics.iter().filter(|problem| problem.is_error()).count();
+    let warnings = checked.diagnostics.len() - errors;
+    if options.format == Format::Human {
+        let count = checked.sources.playbooks.len();
+        println!("{count} playbooks, {errors} errors, {warnings} warnings");
+    }
+    Ok(if errors > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,154 @@
+//! `keepwell demo`: everything at once, on a sample company. Its database is
+//! private, its mail is captured, DATABASE_URL and KEEPWELL_SMTP_URL are not
+//! read: nothing it does can reach a real customer.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use chrono::Timelike;
+
+use super::Global;
+use super::database::Database;
+use super::run::{files, report, serve_page, shared, stop_signal, until_done};
+use crate::clock::{Clock, Instant};
+use crate::config::Config;
+use crate::delivery::Channel;
+use crate::store::Store;
+use crate::store::lists::Filter;
+use crate::store::sample::SampleCompany;
+use crate::worker::supervise::supervise;
+use crate::worker::{Shared, publisher, scheduler};
+
+/// Accounts of the sample company.
+const ACCOUNTS: usize = 320;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Do everything due, print what happened, and exit.
+    #[arg(long)]
+    once: bool,
+    /// The web page's port.
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    eprintln!("Starting a private Postgres in {} …", global.data.join("demo").display());
+    let database = Database::private(&global.data.join("demo"), super::run::CONNECTIONS).await?;
+    let anchor = sample(&database.store).await?;
+    let config = Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() };
+    let shared = shared(database.store.clone(), config, Channel::Captured);
+    let files = files(global);
+    let published = publisher::publish(&shared, &files, anchor).await?;
+    report(&published);
+    if published.playbooks == 0 {
+        database.close().await;
+        anyhow::bail!("there are no playbooks in {}: start the demo in the project's folder", global.playbooks.display());
+    }
+    eprintln!("Evaluating {} playbooks over {} accounts …", published.playbooks, database.store.account_count().await?);
+    // The first round of all of them; later starts find it done.
+    scheduler::manual(&shared, anchor).await?;
+    until_done(&shared, Clock::System).await?;
+    print_summary(&shared, anchor).await?;
+    if options.once {
+        database.close().await;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stop = stop_signal();
+    let page = match serve_page(&shared, options.port, stop.clone()).await {
+        Ok(page) => page,
+        // The usual port is taken: any other will do for a demo.
+        Err(_) if options.port.is_none() => serve_page(&shared, Some(0), stop.clone()).await?,
+        Err(error) => return Err(error),
+    };
+    if let Some((address, _)) = &page {
+        println!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
+    }
+    supervise(shared.clone(), Clock::System, files, database.mend(), stop).await;
+    if let Some((_, page)) = page {
+        let _ = page.await;
+    }
+    database.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The sample company, made once; returns the instant it is a function of.
+async fn sample(store: &Store) -> anyhow::Result<Instant> {
+    if let Some(anchor) = store.sample_anchor().await? {
+        eprintln!("The sample company is there, as of {}.", anchor.format("%Y-%m-%d %H:%M UTC"));
+        return Ok(anchor);
+    }
+    let now = Clock::System.now();
+    let anchor = now.with_minute(0).and_then(|at| at.with_second(0)).and_then(|at| at.with_nanosecond(0)).unwrap_or(now);
+    eprintln!("Making a sample company of {ACCOUNTS} accounts …");
+    let company = tokio::task::spawn_blocking(move || SampleCompany::generate(anchor, ACCOUNTS)).await?;
+    company
+        .insert(store.pool(), |what, done, all| {
+            eprint!("\r  {what:<10} {done:>7} of {all:<7}");
+            if done >= all {
+                eprintln!();
+            }
+            let _ = std::io::stderr().flush();
+        })
+        .await?;
+    store.keep_sample_anchor(anchor).await?;
+    Ok(anchor)
+}
+
+/// Per playbook what happened and why.
+async fn print_summary(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()> {
+    let store = &shared.store;
+    let mails = store.message_counts().await?;
+    let tasks = store.task_counts().await?;
+    let runs = store.list_runs(&Filter::default()).await?;
+    println!("\nWhat happened at {}:", slot.format("%Y-%m-%d %H:%M UTC"));
+    for run in runs.iter().filter(|run| run["slot"].as_str().and_then(|at| super::instant(at).ok()) == Some(slot)) {
+        let id = run["playbook"].as_str().unwrap_or_default();
+        let state = run["state"].as_str().unwrap_or_default();
+        println!("\n{id}");
+        println!(
+            "  candidates {}, enrolled {}{}",
+            run["candidates"],
+            run["enrolled"],
+            if state == "held" { format!(", held {}", run["held"]) } else { String::new() }
+        );
+        let skipped: BTreeMap<String, i64> = serde_json::from_value(run["skipped"].clone()).unwrap_or_default();
+        let skipped: Vec<String> = skipped
+            .iter()
+            .filter(|(reason, count)| **count > 0 && reason.as_str() != "held")
+            .map(|(reason, count)| format!("{reason} {count}"))
+            .collect();
+        if !skipped.is_empty() {
+            println!("  skipped: {}", skipped.join(", "));
+        }
+        if state == "held" {
+            println!("  held: {}", run["reason"].as_str().unwrap_or_default());
+            println!("        keepwell --demo approve {}", run["id"].as_str().unwrap_or_default());
+        }
+        let count = |channel: &str| {
+            mails
+                .iter()
+                .filter(|(playbook, of, _, _)| playbook == id && of == channel)
+                .map(|(_, _, state, count)| format!("{count} {state}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        for (name, counts) in [("mails", count("email")), ("notices", count("notice"))] {
+            if !counts.is_empty() {
+                println!("  {name}: {counts}");
+            }
+        }
+        let open: Vec<String> = tasks
+            .iter()
+            .filter(|(playbook, _, _)| playbook == id)
+            .map(|(_, state, count)| format!("{count} {state}"))
+            .collect();
+        if !open.is_empty() {
+            println!("  tasks: {}", open.join(", "));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Commands whose names are settled and which this version does not have. They
+//! are refused in words, never ignored.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(hide = true)]
+    Apply(Anything),
+    #[command(hide = true)]
+    Diff(Anything),
+    #[command(hide = true)]
+    Backtest(Anything),
+    #[command(hide = true)]
+    Explain(Anything),
+    #[command(hide = true)]
+    Enroll(Anything),
+    #[command(hide = true)]
+    Cancel(Anything),
+    #[command(hide = true)]
+    Facts(Anything),
+    #[command(hide = true)]
+    Schema(Anything),
+    #[command(hide = true)]
+    Doctor(Anything),
+    #[command(hide = true)]
+    Import(Anything),
+    #[command(hide = true)]
+    Export(Anything),
+    #[command(hide = true)]
+    Erase(Anything),
+    #[command(hide = true)]
+    User(Anything),
+    #[command(hide = true)]
+    Token(Anything),
+}
+
+#[derive(Debug, Args)]
+pub struct Anything {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _words: Vec<String>,
+}
+
+pub fn refuse(command: &Command) -> anyhow::Result<ExitCode> {
+    let name = format!("{command:?}").split('(').next().unwrap_or_default().to_lowercase();
+    anyhow::bail!("`keepwell {name}` is not yet supported")
+}

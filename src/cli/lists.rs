@@ -1,0 +1,77 @@
+//! `keepwell enrollments`, `tasks`, `messages` and `runs`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::database::Database;
+use super::{Format, Global, output};
+use crate::store::lists::Filter;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only of this playbook.
+    #[arg(long)]
+    playbook: Option<String>,
+    /// Only of this account.
+    #[arg(long)]
+    account: Option<String>,
+    /// Only in this state.
+    #[arg(long)]
+    state: Option<String>,
+    /// At most so many; all when absent.
+    #[arg(long)]
+    limit: Option<i64>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// What to list.
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    Enrollments,
+    Tasks,
+    Messages,
+    Runs,
+}
+
+pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Result<ExitCode> {
+    let filter = Filter {
+        playbook: options.playbook.clone(),
+        account: options.account.clone(),
+        state: options.state.clone(),
+        assignee: None,
+        limit: options.limit,
+    };
+    let database = Database::open(global, 2).await?;
+    let store = &database.store;
+    let (noun, columns, rows): (&str, &[&str], _) = match what {
+        What::Enrollments => (
+            "enrollments",
+            &["playbook", "account", "state", "step", "due_at", "started_at", "reason"],
+            store.list_enrollments(&filter).await?,
+        ),
+        What::Tasks => (
+            "tasks",
+            &["id", "account", "title", "assignee", "due_at", "priority", "state", "reason"],
+            store.list_tasks(&filter).await?,
+        ),
+        What::Messages => (
+            "messages",
+            &["playbook", "account", "step", "to", "subject", "state", "reason", "attempts", "sent_at"],
+            store.list_messages(&filter).await?,
+        ),
+        What::Runs => (
+            "runs",
+            &["id", "kind", "state", "candidates", "enrolled", "skipped", "reason"],
+            store.list_runs(&filter).await?,
+        ),
+    };
+    match options.format {
+        Format::Json => output::json(&json!({ noun: rows })),
+        _ => output::table(&rows, columns),
+    }
+    database.close().await;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,182 @@
+//! The command line: one command per file, and the only place that wires
+//! everything. Arguments, environment and signals are read here alone.
+//!
+//! Exit codes: 0 fine or nothing to do, 1 an error or a failed check; `plan`: 2
+//! when somebody would enter or something would be held. Answers go to stdout,
+//! logs and progress to stderr.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+mod approve;
+mod check;
+mod database;
+mod demo;
+mod later;
+mod lists;
+mod migrate;
+mod output;
+mod plan;
+mod run;
+mod slots;
+mod stop;
+mod suppress;
+mod task;
+mod test;
+
+/// Rule-driven playbooks for customer success.
+#[derive(Debug, Parser)]
+#[command(name = "keepwell", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command, before or after it.
+#[derive(Clone, Debug, Args)]
+struct Global {
+    /// Where the playbooks are.
+    #[arg(long, global = true, value_name = "DIR", default_value = "playbooks")]
+    playbooks: PathBuf,
+    /// Where the shared scripts are.
+    #[arg(long, global = true, value_name = "DIR", default_value = "scripts")]
+    scripts: PathBuf,
+    /// Where the private Postgres lives when DATABASE_URL is not set.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".keepwell")]
+    data: PathBuf,
+    /// Use the demo's database.
+    #[arg(long, global = true)]
+    demo: bool,
+    /// The configuration; keepwell.yaml if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// One line each: `path:line:col: error[CODE]: message`. For `check`.
+    Line,
+    /// One JSON document.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it: a private Postgres, a sample company, the shipped playbooks.
+    Demo(demo::Options),
+    /// The daemon; with --once, carry out what is due and exit.
+    Run(run::Options),
+    /// Create or upgrade the database schemas.
+    Migrate,
+    /// Find every mistake in the playbooks; needs no database.
+    Check(check::Options),
+    /// Play the playbooks' own test cases, in memory.
+    Test(test::Options),
+    /// When playbooks are due next.
+    Slots(slots::Options),
+    /// Who would enter which playbook now, and what would be held.
+    Plan(plan::Options),
+    /// List enrollments.
+    Enrollments(lists::Options),
+    /// List tasks.
+    Tasks(lists::Options),
+    /// List messages.
+    Messages(lists::Options),
+    /// List runs.
+    Runs(lists::Options),
+    /// Complete or dismiss a task.
+    #[command(subcommand)]
+    Task(task::Word),
+    /// Let a held run go on.
+    Approve(approve::Options),
+    /// Drop a held run.
+    Discard(approve::Options),
+    /// Stop everything, or one playbook.
+    Stop(stop::Options),
+    /// Take a stop back.
+    Resume(stop::Options),
+    /// No more mail to an address.
+    Suppress(suppress::Options),
+    #[command(flatten)]
+    Later(later::Command),
+}
+
+/// Runs the program and returns its exit code.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
+        }
+    };
+    let quiet = !matches!(cli.command, Command::Run(_));
+    let filter = std::env::var("KEEPWELL_LOG").ok();
+    let json = std::env::var("KEEPWELL_LOG_FORMAT").is_ok_and(|format| format == "json");
+    crate::telemetry::start(filter.as_deref(), if quiet { "error" } else { "info" }, json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::anyhow!(error)),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Demo(options) => demo::run(global, &options).await,
+        Command::Run(options) => run::run(global, &options).await,
+        Command::Migrate => migrate::run(global).await,
+        Command::Check(options) => check::run(global, &options),
+        Command::Test(options) => test::run(global, &options),
+        Command::Slots(options) => slots::run(global, &options),
+        Command::Plan(options) => plan::run(global, &options).await,
+        Command::Enrollments(options) => lists::run(global, lists::What::Enrollments, &options).await,
+        Command::Tasks(options) => lists::run(global, lists::What::Tasks, &options).await,
+        Command::Messages(options) => lists::run(global, lists::What::Messages, &options).await,
+        Command::Runs(options) => lists::run(global, lists::What::Runs, &options).await,
+        Command::Task(word) => task::run(global, &word).await,
+        Command::Approve(options) => approve::approve(global, &options).await,
+        Command::Discard(options) => approve::discard(global, &options).await,
+        Command::Stop(options) => stop::stop(global, &options).await,
+        Command::Resume(options) => stop::resume(global, &options).await,
+        Command::Suppress(options) => suppress::run(global, &options).await,
+        Command::Later(command) => later::refuse(&command),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(1)
+}
+
+/// The person at the keyboard, for the record.
+fn somebody() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "command line".to_owned())
+}
+
+/// Reads an instant: RFC 3339.
+fn instant(text: &str) -> Result<crate::clock::Instant, String> {
+    chrono::DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|_| format!("`{text}` is not an instant; write it as 2026-03-02T09:00:00Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        super::Cli::command().debug_assert();
+    }
+}

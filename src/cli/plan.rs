@@ -1,0 +1,104 @@
+//! `keepwell plan`: whom a run would touch, before it runs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use super::check::check;
+use super::database::Database;
+use super::run::shared;
+use super::{Format, Global, output};
+use crate::clock::{Clock, Instant};
+use crate::delivery::Channel;
+use crate::rehearsal::plan::{Plan, plan};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The slot; now when absent.
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
+    at: Option<Instant>,
+    /// Keep the plan for `apply`; not yet supported.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Only this playbook.
+    #[arg(long)]
+    playbook: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    if options.out.is_some() {
+        anyhow::bail!("--out and `keepwell apply` are not yet supported");
+    }
+    let checked = check(global, &[]);
+    if checked.has_errors() {
+        checked.print(Format::Human, true);
+        anyhow::bail!("the playbooks have errors");
+    }
+    let slot = options.at.unwrap_or_else(|| Clock::System.now());
+    let database = Database::open(global, 4).await?;
+    let shared = shared(database.store.clone(), checked.config, Channel::Captured);
+    let mut plans = Vec::new();
+    for ready in checked.playbooks {
+        if options.playbook.as_ref().is_some_and(|wanted| *wanted != ready.playbook.id) {
+            continue;
+        }
+        let id = ready.playbook.id.clone();
+        // The catalogue was made for this command and nobody else holds it.
+        let Some(ready) = Arc::into_inner(ready) else { anyhow::bail!("{id} is in use") };
+        plans.push(plan(&shared, ready, slot).await?);
+    }
+    database.close().await;
+    if let (Some(wanted), true) = (&options.playbook, plans.is_empty()) {
+        anyhow::bail!("there is no playbook `{wanted}`");
+    }
+    match options.format {
+        Format::Json => output::json(&json!({ "plan": plans.iter().map(|plan| as_json(plan, slot)).collect::<Vec<_>>() })),
+        _ => plans.iter().for_each(print),
+    }
+    let something = plans.iter().any(|plan| !plan.enter.is_empty() || plan.hold.is_some());
+    Ok(if something { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
+    json!({
+        "playbook": plan.playbook,
+        "slot": slot,
+        "enter": plan.enter,
+        "hold": plan.hold,
+        "reason": plan.reason,
+        "candidates": plan.candidates,
+        "skipped": plan.skipped,
+        "undecided": plan.undecided.iter().map(|(account, why)| json!({ "account": account, "message": why })).collect::<Vec<_>>(),
+    })
+}
+
+fn print(plan: &Plan) {
+    println!("{}", plan.playbook);
+    if let Some(reason) = &plan.reason {
+        println!("  {reason}");
+        return;
+    }
+    println!("  candidates {}, would enter {}", plan.candidates, plan.enter.len());
+    if !plan.skipped.is_empty() {
+        let skipped: Vec<String> = plan.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        println!("  skipped: {}", skipped.join(", "));
+    }
+    for (account, why) in plan.undecided.iter().take(10) {
+        println!("  undecided: {account}: {why}");
+    }
+    if let Some(hold) = &plan.hold {
+        println!("  would be held: {hold}");
+    }
+    const SHOWN: usize = 20;
+    for account in plan.enter.iter().take(SHOWN) {
+        println!("  + {account}");
+    }
+    if plan.enter.len() > SHOWN {
+        println!("  … and {} more", plan.enter.len() - SHOWN);
+    }
+}

@@ -1,0 +1,166 @@
+//! `keepwell run`: the daemon, or one round of what is due.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::Global;
+use super::database::Database;
+use crate::clock::{Clock, Instant};
+use crate::config::Config;
+use crate::delivery::{Channel, Relay, RelayUrl, Timers};
+use crate::diagnostic::{Diagnostic, render_human};
+use crate::facts::Schema;
+use crate::playbook::calendar::Calendar;
+use crate::store::Store;
+use crate::web::{self, WebState};
+use crate::worker::publisher::{self, Files, Report};
+use crate::worker::supervise::supervise;
+use crate::worker::{Compiled, Shared, pass, scheduler};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Carry out what is due now and exit.
+    #[arg(long)]
+    once: bool,
+    /// Run every playbook once for this slot; implies --once.
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
+    at: Option<Instant>,
+    /// The web page's port.
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+}
+
+/// Connections of a daemon; enough for its lanes and the page.
+pub const CONNECTIONS: u32 = 16;
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let (config, problems) = Config::read(global.config.as_deref());
+    if problems.iter().any(Diagnostic::is_error) {
+        eprint!("{}", render_human(&problems, &|_: &str| None, false));
+        anyhow::bail!("the configuration has errors");
+    }
+    let channel = channel(&config)?;
+    let database = Database::open(global, CONNECTIONS).await?;
+    let shared = shared(database.store.clone(), config, channel);
+    let clock = options.at.map_or(Clock::System, Clock::Fixed);
+    let files = files(global);
+    let published = publisher::publish(&shared, &files, clock.now()).await?;
+    report(&published);
+    if options.once || options.at.is_some() {
+        if let Some(slot) = options.at {
+            scheduler::manual(&shared, slot).await?;
+        }
+        until_done(&shared, clock).await?;
+        database.close().await;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stop = stop_signal();
+    let page = serve_page(&shared, options.port, stop.clone()).await?;
+    tracing::info!(playbooks = published.playbooks, "running");
+    supervise(shared.clone(), Clock::System, files, database.mend(), stop).await;
+    if let Some((_, page)) = page {
+        let _ = page.await;
+    }
+    if let Channel::Smtp(relay) = &shared.channel {
+        relay.close_idle(true).await;
+    }
+    database.close().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the files are.
+pub fn files(global: &Global) -> Files {
+    Files { playbooks: global.playbooks.clone(), scripts: global.scripts.clone() }
+}
+
+/// What the workers share.
+pub fn shared(store: Store, config: Config, channel: Channel) -> Arc<Shared> {
+    let listen = config.listen.map_or_else(|| "127.0.0.1:7717".to_owned(), |listen| listen.to_string());
+    let public_url = config.mail.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
+    Arc::new(Shared {
+        store,
+        calendar: Calendar { holidays: config.holidays.clone() },
+        schema: Schema::default_store(),
+        channel,
+        compiled: Compiled::default(),
+        public_url: public_url.trim_end_matches('/').to_owned(),
+        config,
+    })
+}
+
+/// The relay of KEEPWELL_SMTP_URL; without one mail is captured.
+fn channel(config: &Config) -> anyhow::Result<Channel> {
+    match std::env::var("KEEPWELL_SMTP_URL") {
+        Ok(url) if !url.is_empty() => {
+            let url = RelayUrl::parse(&url).context("KEEPWELL_SMTP_URL cannot be used")?;
+            let relay = Relay::new(url, config.mail.connections, Timers::default(), &[])?;
+            Ok(Channel::Smtp(Box::new(relay)))
+        }
+        _ => Ok(Channel::Captured),
+    }
+}
+
+/// Says what is wrong with the files; those without errors are in force.
+pub fn report(published: &Report) {
+    if !published.diagnostics.is_empty() {
+        let text = |file: &str| published.sources.text(file);
+        eprint!("{}", render_human(&published.diagnostics, &text, false));
+    }
+}
+
+/// Repeats passes until one finds nothing due.
+pub async fn until_done(shared: &Arc<Shared>, clock: Clock) -> anyhow::Result<()> {
+    while pass(shared, clock.now()).await? > 0 {}
+    Ok(())
+}
+
+/// Turns true when the process is asked to end.
+pub fn stop_signal() -> watch::Receiver<bool> {
+    let (tell, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        let _ = tell.send(true);
+    });
+    stop
+}
+
+/// Serves the page at the configured address, or on a port of one's choice.
+pub async fn serve_page(
+    shared: &Arc<Shared>,
+    port: Option<u16>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<Option<(SocketAddr, tokio::task::JoinHandle<()>)>> {
+    let address = match (port, shared.config.listen) {
+        (Some(port), _) => SocketAddr::from(([127, 0, 0, 1], port)),
+        (None, Some(listen)) => listen,
+        (None, None) => return Ok(None),
+    };
+    let listener = TcpListener::bind(address).await.with_context(|| format!("the page cannot be served at {address}"))?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "page");
+    let state = WebState::new(shared.store.clone(), Clock::System, &shared.config);
+    let served = tokio::spawn(async move {
+        let ended = async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        if let Err(error) = web::serve(listener, state, ended).await {
+            tracing::error!("the page ended: {error}");
+        }
+    });
+    Ok(Some((address, served)))
+}

@@ -1,0 +1,65 @@
+//! `keepwell test`: the playbooks' own cases, in memory, on a frozen clock.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::check::check;
+use super::{Format, Global, output};
+use crate::facts::Schema;
+use crate::rehearsal::play_all;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Files or folders; the playbooks' folder when none is given.
+    path: Vec<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let checked = check(global, &options.path);
+    if checked.has_errors() {
+        checked.print(Format::Human, true);
+    }
+    let reports = play_all(&checked.playbooks, &checked.config, &Schema::default_store());
+    let mut failed = 0;
+    let mut rows = Vec::new();
+    for report in &reports {
+        for case in &report.cases {
+            failed += usize::from(!case.passed);
+            rows.push(json!({
+                "playbook": report.playbook,
+                "file": report.file,
+                "name": case.name,
+                "passed": case.passed,
+                "line": case.place.line,
+                "failures": case.failures.iter().map(|failure| json!({
+                    "line": failure.place.line, "column": failure.place.column, "message": failure.message
+                })).collect::<Vec<_>>(),
+            }));
+        }
+    }
+    if options.format == Format::Json {
+        output::json(&json!({ "tests": rows }));
+    } else {
+        for report in &reports {
+            let passed = report.cases.iter().filter(|case| case.passed).count();
+            println!("{} ({}): {passed} of {} cases passed", report.playbook, report.file, report.cases.len());
+            for case in report.cases.iter().filter(|case| !case.passed) {
+                println!("  FAILED: {}", case.name);
+                for failure in &case.failures {
+                    println!("    {}:{}:{}: {}", report.file, failure.place.line, failure.place.column, failure.message);
+                }
+                println!("    what happened:");
+                for happening in &case.happened {
+                    println!("      {}", happening.told());
+                }
+            }
+        }
+        println!("{} passed, {failed} failed", rows.len() - failed);
+    }
+    Ok(if failed > 0 || checked.has_errors() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}

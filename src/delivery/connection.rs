@@ -1,0 +1,282 @@
+//! One SMTP session, driven phase by phase.
+//!
+//! The library's own `send` hides in which phase it failed, and its
+//! asynchronous client has no timeout after the TCP connection. Here each
+//! phase is one call with its own timer and its own kind of failure.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lettre::address::Address;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::phase::{Cause, Fault, Phase, Timers, clip};
+use super::relay::{RelayUrl, Security};
+use super::wire::{Dot, Encrypted, Wire};
+
+/// Written at once, under one timer.
+const CHUNK: usize = 64 * 1024;
+
+/// The two ways to encrypt, with the same trusted roots.
+pub(super) struct Tls {
+    pub starttls: TlsParameters,
+    pub implicit: TlsConnector,
+}
+
+/// An open session, greeted, encrypted and logged in as its URL asks.
+pub(super) struct Connection {
+    smtp: AsyncSmtpConnection,
+    dot: Arc<Dot>,
+    /// Messages begun on it.
+    pub messages: u32,
+    /// When it became idle last.
+    pub idle_since: Instant,
+}
+
+/// How a message that was being written ended.
+#[derive(Debug)]
+pub(super) enum Finish {
+    /// A complete reply: code and text.
+    Replied(u16, String),
+    /// Nothing of the final dot had left: the server has to discard the rest.
+    CutBeforeDot(String),
+    /// Nobody can tell whether the server took it.
+    Unknown(String),
+}
+
+impl Connection {
+    pub(super) async fn open(
+        url: &RelayUrl,
+        tls: &Tls,
+        hello: &ClientId,
+        timers: &Timers,
+    ) -> Result<Connection, Fault> {
+        let dot = Arc::new(Dot::default());
+        let stream = transport(url, tls, timers, Arc::clone(&dot)).await?;
+        let greeted = AsyncSmtpConnection::connect_with_transport(stream, hello);
+        let greeting = timers.greeting + timers.command;
+        let mut smtp = timed(Phase::Greeting, greeting, greeted).await?;
+
+        if url.security == Security::StartTls {
+            let unusable = |what: String| Fault {
+                phase: Phase::Tls,
+                cause: Cause::Unusable(what),
+            };
+            if !smtp.can_starttls() {
+                return Err(unusable("the relay does not offer STARTTLS".to_owned()));
+            }
+            let upgraded = smtp.starttls(tls.starttls.clone(), hello);
+            match timed(Phase::Tls, timers.command, upgraded).await {
+                Ok(()) => {}
+                Err(fault) => return Err(unusable(fault.cause_text())),
+            }
+        }
+        if let Some(login) = &url.login {
+            let credentials = Credentials::new(login.user.clone(), login.password.clone());
+            let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            let known = mechanisms
+                .iter()
+                .any(|mechanism| smtp.server_info().supports_auth_mechanism(*mechanism));
+            let unusable = |what: String| Fault {
+                phase: Phase::Login,
+                cause: Cause::Unusable(what),
+            };
+            if !known {
+                let what = "the relay offers no login by PLAIN or LOGIN";
+                return Err(unusable(what.to_owned()));
+            }
+            let logged_in = smtp.auth(&mechanisms, &credentials);
+            match timed(Phase::Login, timers.command, logged_in).await {
+                Ok(_) => {}
+                Err(fault) if matches!(fault.cause, Cause::Refused(..)) => {
+                    return Err(unusable(fault.cause_text()));
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(Connection {
+            smtp,
+            dot,
+            messages: 0,
+            idle_since: Instant::now(),
+        })
+    }
+
+    /// MAIL FROM, RCPT TO and DATA up to the server's 354. Nothing of the
+    /// message has left when it returns.
+    pub(super) async fn begin(
+        &mut self,
+        from: Option<Address>,
+        to: Address,
+        timers: &Timers,
+    ) -> Result<(), Fault> {
+        self.messages += 1;
+        let sender = self.smtp.command(Mail::new(from, Vec::new()));
+        expect(2, Phase::Sender, timers.command, sender).await?;
+        let recipient = self.smtp.command(Rcpt::new(to, Vec::new()));
+        expect(2, Phase::Recipient, timers.command, recipient).await?;
+        expect(3, Phase::Data, timers.data, self.smtp.command(Data)).await
+    }
+
+    /// Writes message and final dot, then waits for the reply.
+    pub(super) async fn finish(&mut self, bytes: &[u8], timers: &Timers) -> Finish {
+        self.dot.reset();
+        // The final dot brings its own line end.
+        let bytes = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
+        let deadline = Mutex::new(Instant::now() + timers.write);
+        let mut chunks = bytes.chunks(CHUNK);
+        let dot = Arc::clone(&self.dot);
+        // A chunk is asked for when the one before has been written, so each
+        // question moves the deadline; after the last comes the dot.
+        let asked = std::iter::from_fn(|| {
+            let chunk = chunks.next();
+            let wait = match chunk {
+                Some(_) => timers.write,
+                None => {
+                    dot.expect();
+                    timers.reply
+                }
+            };
+            *deadline.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + wait;
+            chunk
+        });
+        let mut writing = std::pin::pin!(self.smtp.message_iter(asked));
+        let result = loop {
+            let until = *deadline.lock().unwrap_or_else(PoisonError::into_inner);
+            match timeout_at(until, &mut writing).await {
+                Ok(result) => break result.map_err(|error| cause(&error)),
+                Err(_) => {
+                    let moved = *deadline.lock().unwrap_or_else(PoisonError::into_inner);
+                    if moved == until {
+                        break Err(Cause::Broken("timed out".to_owned()));
+                    }
+                }
+            }
+        };
+        match result {
+            Ok(response) if u16::from(response.code()) / 100 == 2 => {
+                Finish::Replied(response.code().into(), text(&response))
+            }
+            Ok(response) => Finish::Unknown(format!(
+                "the relay answered {} {} to the message",
+                response.code(),
+                text(&response)
+            )),
+            // A refusal is read only after the dot; a server that refuses
+            // earlier breaks our write.
+            Err(Cause::Refused(code, text)) => Finish::Replied(code, text),
+            Err(Cause::Broken(what) | Cause::Unusable(what)) => {
+                let phase = if self.dot.begun() {
+                    Phase::Reply
+                } else {
+                    Phase::Body
+                };
+                let what = format!("{what} ({phase})");
+                match phase {
+                    Phase::Body => Finish::CutBeforeDot(what),
+                    _ => Finish::Unknown(what),
+                }
+            }
+        }
+    }
+
+    /// Forgets a refused message, so that the next can follow. False: the
+    /// connection is of no more use.
+    pub(super) async fn reset(&mut self, timers: &Timers) -> bool {
+        let reset = self.smtp.command(Rset);
+        expect(2, Phase::Sender, timers.command, reset)
+            .await
+            .is_ok()
+    }
+
+    /// Says goodbye, without waiting long for an answer.
+    pub(super) async fn quit(mut self) {
+        let _ = timeout(Duration::from_secs(1), self.smtp.command(Quit)).await;
+    }
+}
+
+async fn transport(
+    url: &RelayUrl,
+    tls: &Tls,
+    timers: &Timers,
+    dot: Arc<Dot>,
+) -> Result<Box<dyn AsyncTokioStream>, Fault> {
+    let unusable = |phase: Phase, what: String| Fault {
+        phase,
+        cause: Cause::Unusable(what),
+    };
+    let connected = TcpStream::connect((url.host.as_str(), url.port));
+    let stream = match timeout(timers.connect, connected).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(unusable(Phase::Connect, clip(&error.to_string()))),
+        Err(_) => return Err(unusable(Phase::Connect, "timed out".to_owned())),
+    };
+    // Body and dot are two small writes: with Nagle's algorithm each message
+    // on a kept connection would wait 40 ms for a delayed acknowledgement.
+    stream
+        .set_nodelay(true)
+        .map_err(|error| unusable(Phase::Connect, clip(&error.to_string())))?;
+    let wire = Wire::new(stream, url.security == Security::StartTls, dot);
+    if url.security != Security::Implicit {
+        return Ok(Box::new(wire));
+    }
+    let name = ServerName::try_from(url.host.clone())
+        .map_err(|error| unusable(Phase::Tls, error.to_string()))?;
+    match timeout(timers.connect, tls.implicit.connect(name, wire)).await {
+        Ok(Ok(stream)) => Ok(Box::new(Encrypted(Box::new(stream)))),
+        Ok(Err(error)) => Err(unusable(Phase::Tls, clip(&error.to_string()))),
+        Err(_) => Err(unusable(Phase::Tls, "timed out".to_owned())),
+    }
+}
+
+/// A command whose reply has to be of the class `hundreds`.
+async fn expect<F>(hundreds: u16, phase: Phase, limit: Duration, command: F) -> Result<(), Fault>
+where
+    F: Future<Output = Result<Response, Error>>,
+{
+    let response = timed(phase, limit, command).await?;
+    let code = u16::from(response.code());
+    if code / 100 == hundreds {
+        return Ok(());
+    }
+    Err(Fault {
+        phase,
+        cause: Cause::Broken(format!("unexpected reply {code} {}", text(&response))),
+    })
+}
+
+async fn timed<F, T>(phase: Phase, limit: Duration, step: F) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let cause = match timeout(limit, step).await {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => cause(&error),
+        Err(_) => Cause::Broken("timed out".to_owned()),
+    };
+    Err(Fault { phase, cause })
+}
+
+fn cause(error: &Error) -> Cause {
+    match error.status() {
+        Some(code) => {
+            let text = error.source().map(ToString::to_string).unwrap_or_default();
+            Cause::Refused(code.into(), clip(&text))
+        }
+        None => Cause::Broken(clip(&error.to_string())),
+    }
+}
+
+fn text(response: &Response) -> String {
+    clip(&response.message().collect::<Vec<_>>().join(" "))
+}

@@ -1,0 +1,502 @@
+//! The course of a case: slots, changes and looks in the order of time,
+//! exactly as a daemon that is always on time would take them.
+//!
+//! At one instant the changes come first, then the run, then everything that
+//! is due, until nothing is due any more. A mail is delivered at the instant
+//! at which it was decided, after the last look at what may stop it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::deed::{Deed, Note, What};
+use super::fixture::Reader;
+use super::world::World;
+use super::{Failure, Happening, wording};
+use crate::action::Situation;
+use crate::action::task::CloseWhen;
+use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
+use crate::config::Config;
+use crate::effect::{Effect, EffectBody, MailDraft, MessageDraft, TaskDraft};
+use crate::enrollment::{
+    Admission, Enrollment, History, Look, MessageEnd, Phase, Skip, State, admit, advance, next_quarter, stops,
+};
+use crate::facts::history::EnrollmentRecord;
+use crate::facts::{Layout, Progress, Schema};
+use crate::playbook::calendar::Calendar;
+use crate::playbook::case::{Case, Change};
+use crate::rule::functions::{FoldError, fold_facts};
+use crate::rule::{Context, Verdict};
+
+/// Instants with something to do, at most; a playbook that runs every minute
+/// for 30 days has 43,200.
+const MAX_INSTANTS: usize = 400_000;
+/// The same mail address hears from one step at most once in this time.
+const SAME_ADDRESS: TimeDelta = TimeDelta::hours(24);
+
+/// One case while it is played.
+pub(super) struct Course<'a> {
+    playbook: &'a ReadyPlaybook,
+    case: &'a Case,
+    config: &'a Config,
+    schema: &'a Schema,
+    calendar: Calendar,
+    start: Instant,
+    world: World,
+    trips: Vec<Trip>,
+    tasks: Vec<OpenTask>,
+    /// Step, address in lower case and instant of each mail that left.
+    sent: Vec<(String, String, Instant)>,
+    /// What the case may expect, in order.
+    pub deeds: Vec<Deed>,
+    pub happened: Vec<Happening>,
+    /// Why something did not happen.
+    pub notes: Vec<Note>,
+    pub failures: Vec<Failure>,
+    /// Why the account did not enter at the last slot.
+    pub outside: Option<String>,
+}
+
+/// An enrollment with what the store would keep beside it.
+struct Trip {
+    enrollment: Enrollment,
+    done: BTreeSet<String>,
+    outcomes: BTreeMap<String, String>,
+    sent: BTreeSet<String>,
+    messages: Vec<MessageEnd>,
+    /// Its row in the account's own history.
+    record: usize,
+    told: Option<String>,
+}
+
+struct OpenTask {
+    step: String,
+    keep: bool,
+    /// The latest enrollment that asked for it, and when.
+    trip: usize,
+    asked_at: Instant,
+}
+
+impl<'a> Course<'a> {
+    pub fn new(playbook: &'a ReadyPlaybook, case: &'a Case, config: &'a Config, schema: &'a Schema, world: World) -> Course<'a> {
+        Course {
+            playbook,
+            case,
+            config,
+            schema,
+            calendar: Calendar { holidays: config.holidays.clone() },
+            start: case.at.to_utc(),
+            world,
+            trips: Vec::new(),
+            tasks: Vec::new(),
+            sent: Vec::new(),
+            deeds: Vec::new(),
+            happened: Vec::new(),
+            notes: Vec::new(),
+            failures: Vec::new(),
+            outside: None,
+        }
+    }
+
+    /// Whether the account ever entered.
+    pub fn entered(&self) -> bool {
+        !self.trips.is_empty()
+    }
+
+    /// Plays everything up to and including `until`.
+    pub fn play(&mut self, until: Instant) {
+        if let Err(error) = self.instants(until) {
+            let message = match error {
+                FoldError::MissingColumn(column) => format!(
+                    "the playbook reads the column `{column}`, which every account has and this case does not give: \
+                     add `account: {{ {column}: … }}`"
+                ),
+                FoldError::Unknown(error) => error.to_string(),
+            };
+            self.failures.push(Failure { place: self.case.place, message });
+        }
+    }
+
+    fn instants(&mut self, until: Instant) -> Result<(), FoldError> {
+        let mut slot = Some(self.start);
+        let mut changes = self.case.then.iter().peekable();
+        let mut now = self.start;
+        for _ in 0..MAX_INSTANTS {
+            let change = changes.peek().map(|change| self.instant_of(change));
+            let closing = (!self.tasks.is_empty()).then(|| next_quarter(now, self.config.recheck));
+            let look = self.current().and_then(|trip| self.trips[trip].enrollment.look_at);
+            let Some(next) = [slot, change, closing, look].into_iter().flatten().min() else { return Ok(()) };
+            if next > until {
+                return Ok(());
+            }
+            now = next;
+            while let Some(change) = changes.next_if(|change| self.instant_of(change) <= now) {
+                self.change(change, now);
+            }
+            if slot == Some(now) {
+                self.run(now)?;
+                slot = self.playbook.schedule.next_after(now);
+            }
+            self.look(now)?;
+            if closing == Some(now) {
+                self.close_tasks(now)?;
+            }
+        }
+        let message = format!(
+            "the case is too long: it was played {} and stopped there; expect less, or test a rarer schedule",
+            wording::after(self.offset(now))
+        );
+        self.failures.push(Failure { place: self.case.place, message });
+        Ok(())
+    }
+
+    fn instant_of(&self, change: &Change) -> Instant {
+        self.start + TimeDelta::seconds(change.after)
+    }
+
+    fn offset(&self, at: Instant) -> i64 {
+        (at - self.start).num_seconds()
+    }
+
+    fn happen(&mut self, at: Instant, what: String) {
+        let after = self.offset(at);
+        self.happened.push(Happening { after, what });
+    }
+
+    fn note(&mut self, at: Instant, step: Option<&str>, what: String, failed: bool) {
+        self.happen(at, what.clone());
+        let after = self.offset(at);
+        self.notes.push(Note { after, step: step.map(str::to_owned), what, failed });
+    }
+
+    /// The active enrollment; at most one at a time.
+    fn current(&self) -> Option<usize> {
+        let last = self.trips.len().checked_sub(1)?;
+        (self.trips[last].enrollment.state == State::Active).then_some(last)
+    }
+
+    fn change(&mut self, change: &Change, now: Instant) {
+        // Its mistakes were reported before the play began.
+        let mut reader = Reader::new(self.playbook, self.start);
+        self.world.change(&change.fixtures, self.schema, now, &mut reader);
+        for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {
+            let open = self.tasks.iter().position(|task| task.step == *step);
+            let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
+            match open {
+                Some(open) => {
+                    let trip = self.tasks.remove(open).trip;
+                    self.trips[trip].done.insert(step.clone());
+                    self.happen(now, format!("the task `{step}` was completed"));
+                    if let Some(outcome) = outcome {
+                        self.trips[trip].outcomes.insert(step.clone(), outcome);
+                    }
+                }
+                // Named under `done` as well: completed a moment ago.
+                None if self.trips.last().is_some_and(|trip| trip.done.contains(step)) && outcome.is_some() => {
+                    if let (Some(trip), Some(outcome)) = (self.trips.last_mut(), outcome) {
+                        trip.outcomes.insert(step.clone(), outcome);
+                    }
+                }
+                None => self.happen(now, format!("nobody could complete the task `{step}`: it was not open")),
+            }
+        }
+    }
+
+    fn facts(&self, layout: &Arc<Layout>, trip: Option<&Trip>, now: Instant) -> Result<crate::facts::Facts, FoldError> {
+        let entered = trip.map(|trip| trip.enrollment.started_at);
+        let step_at = trip.map(|trip| trip.enrollment.step_at);
+        fold_facts(&self.world.history, &self.world.account, layout, self.schema, now, entered, step_at)
+    }
+
+    /// What decisions about an enrollment see now.
+    fn context(&self, trip: &Trip, now: Instant) -> Result<Context, FoldError> {
+        let facts = self.facts(&self.playbook.step_layout, Some(trip), now)?;
+        let progress = Progress {
+            entered_at: trip.enrollment.started_at,
+            step_at: trip.enrollment.step_at,
+            entry: trip.enrollment.entry.clone(),
+            done: trip.done.clone(),
+            outcomes: trip.outcomes.clone(),
+            sent: trip.sent.clone(),
+        };
+        Ok(Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone })
+    }
+
+    /// The run of one slot.
+    fn run(&mut self, now: Instant) -> Result<(), FoldError> {
+        // Whatever the condition says, an account that is on its way stays so.
+        if self.current().is_some() {
+            return Ok(());
+        }
+        let facts = self.facts(&self.playbook.entry_layout, None, now)?;
+        let own = &self.playbook.playbook.id;
+        let earlier = self.trips.iter().map(|trip| &trip.enrollment);
+        let history = History {
+            active: self.case.fixtures.in_playbook.contains(own),
+            keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
+            last_started: earlier.map(|enrollment| enrollment.started_at).max(),
+        };
+        let outside = match admit(self.playbook, facts.clone(), &history, &self.calendar) {
+            Admission::Enroll(enrollment) => {
+                self.enroll(*enrollment, now, &facts);
+                return Ok(());
+            }
+            Admission::NotCandidate => {
+                format!("the condition was false ({})", wording::read(&self.playbook.when, &facts))
+            }
+            Admission::Skip(skip) => self.told(&skip, facts),
+        };
+        if self.outside.as_ref() != Some(&outside) {
+            self.happen(now, format!("the account did not enter: {outside}"));
+            self.outside = Some(outside);
+        }
+        Ok(())
+    }
+
+    /// A skip in words.
+    fn told(&self, skip: &Skip, facts: crate::facts::Facts) -> String {
+        match skip {
+            Skip::Undecided(error) => format!("it could not be decided: {error}"),
+            Skip::Active => "it is in this playbook already".to_owned(),
+            Skip::Reentry => "`reentry` does not allow another enrollment".to_owned(),
+            Skip::Gap => "the `gap` since the previous enrollment is too short".to_owned(),
+            Skip::NoKey => "no key: the value of `once_per` is missing".to_owned(),
+            Skip::Stopped(name) => {
+                let context = Context { facts: Arc::new(facts), progress: None, zone: self.playbook.zone };
+                match stops(self.playbook, &context) {
+                    Ok(Some(stop)) if stop.name == *name => format!("skipped as `{name}` ({})", stop.reason),
+                    _ => format!("skipped as `{name}`"),
+                }
+            }
+        }
+    }
+
+    fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &crate::facts::Facts) {
+        self.outside = None;
+        let read = wording::read(&self.playbook.when, facts);
+        self.happen(now, if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") });
+        self.world.history.enrollments.push(EnrollmentRecord {
+            playbook: enrollment.playbook.clone(),
+            started_at: enrollment.started_at,
+            ended_at: None,
+            goal: false,
+        });
+        let record = self.world.history.enrollments.len() - 1;
+        self.trips.push(Trip {
+            enrollment,
+            done: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            messages: Vec::new(),
+            record,
+            told: None,
+        });
+    }
+
+    /// Looks at the active enrollment until it is not due at this instant any more.
+    fn look(&mut self, now: Instant) -> Result<(), FoldError> {
+        while let Some(index) = self.current() {
+            if self.trips[index].enrollment.look_at.is_none_or(|due| due > now) {
+                break;
+            }
+            let trip = &self.trips[index];
+            let context = self.context(trip, now)?;
+            let transition = advance(&Look {
+                playbook: self.playbook,
+                enrollment: &trip.enrollment,
+                context: &context,
+                people: &self.world.people,
+                messages: &trip.messages,
+                calendar: &self.calendar,
+                alerts_to: self.alerts_to(),
+                recheck: self.config.recheck,
+            });
+            self.trips[index].enrollment = transition.enrollment;
+            self.carry_out(index, transition.effects, now)?;
+            if transition.stopped {
+                self.tasks.retain(|task| task.trip != index || task.keep);
+            }
+            self.tell(index, now);
+        }
+        Ok(())
+    }
+
+    fn alerts_to(&self) -> Option<&'a str> {
+        self.playbook.playbook.alerts_to.as_deref().or(self.config.alerts_to.as_deref())
+    }
+
+    /// Does what a look asked for.
+    fn carry_out(&mut self, index: usize, effects: Vec<Effect>, now: Instant) -> Result<(), FoldError> {
+        let mut mails = 0;
+        for Effect { step, body, .. } in effects {
+            match body {
+                EffectBody::Task(draft) => {
+                    self.open(index, step, draft, now);
+                }
+                EffectBody::Message(MessageDraft::Mail(draft)) => {
+                    mails += 1;
+                    self.send(index, &step, draft, now)?;
+                }
+                EffectBody::Message(MessageDraft::Notice(draft)) => {
+                    let text = format!("notice `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
+                    self.happen(now, text);
+                    self.deed(now, What::Notice { step, draft });
+                }
+                EffectBody::Message(MessageDraft::Skipped { to, reason, .. }) => {
+                    let to = to.map_or(String::new(), |to| format!(" to {to}"));
+                    self.note(now, Some(&step), format!("the mail `{step}`{to} was skipped: {reason}"), false);
+                }
+                EffectBody::Message(MessageDraft::Failed { reason }) => {
+                    self.note(now, Some(&step), format!("the step `{step}` failed: {reason}"), true);
+                }
+            }
+        }
+        if mails > 0 {
+            let trip = &mut self.trips[index];
+            trip.messages = vec![MessageEnd(Some(now)); mails];
+            if trip.enrollment.phase == Phase::Sending {
+                trip.enrollment.look_at = Some(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn deed(&mut self, now: Instant, what: What) {
+        let after = self.offset(now);
+        self.deeds.push(Deed { after, what });
+    }
+
+    fn open(&mut self, index: usize, step: String, draft: TaskDraft, now: Instant) {
+        if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step) {
+            *open = OpenTask { step: step.clone(), keep: draft.keep, trip: index, asked_at: now };
+            self.happen(now, format!("the task `{step}` is still open and was refreshed"));
+            return;
+        }
+        self.tasks.push(OpenTask { step: step.clone(), keep: draft.keep, trip: index, asked_at: now });
+        let people = &self.world.people;
+        let (csm, manager) = (people.csm.as_ref(), people.manager.as_ref());
+        let is = |person: Option<&crate::facts::Csm>| person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref());
+        let role = if is(csm) {
+            Some("csm")
+        } else if is(manager) {
+            Some("manager")
+        } else {
+            None
+        };
+        let to = role.or(draft.assignee.as_deref()).unwrap_or("nobody");
+        let due = draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
+        self.happen(now, format!("task `{step}` for {to}{due}: {}", draft.title));
+        self.deed(now, What::Task { step, role, draft });
+    }
+
+    /// Delivers one mail, unless something stops it at the last moment.
+    fn send(&mut self, index: usize, step: &str, draft: MailDraft, now: Instant) -> Result<(), FoldError> {
+        let trip = &self.trips[index];
+        let context = self.context(trip, now)?;
+        match stops(self.playbook, &context) {
+            Ok(None) => {}
+            Ok(Some(stop)) => {
+                self.note(now, Some(step), format!("the mail `{step}` was not sent: {}", stop.reason), false);
+                return Ok(());
+            }
+            Err(error) => {
+                self.note(now, Some(step), format!("the mail `{step}` was not sent: undecided: {error}"), true);
+                return Ok(());
+            }
+        }
+        let address = draft.to.to_lowercase();
+        let recent = |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
+        if self.sent.iter().any(recent) {
+            let text = format!("the mail `{step}` to {} was skipped: duplicate address", draft.to);
+            self.note(now, Some(step), text, false);
+            return Ok(());
+        }
+        let recipient = self.world.people.contacts.iter().find(|contact| !draft.contact.is_empty() && contact.id == draft.contact);
+        let role = recipient.and_then(|contact| contact.role.clone());
+        let words = match (draft.words, self.playbook.action(step).and_then(|action| action.email())) {
+            (Some(words), _) => Ok(words),
+            (None, Some(email)) => {
+                let zone = match context.facts.column("timezone") {
+                    Some(crate::facts::Value::Text(zone)) => Some(zone.to_string()),
+                    _ => None,
+                };
+                email
+                    .words(&self.situation(&context), recipient, zone.as_deref())
+                    .map_err(|error| error.to_string())
+            }
+            (None, None) => Err("the step has no words".to_owned()),
+        };
+        match words {
+            Err(reason) => self.note(now, Some(step), format!("the mail `{step}` could not be written: {reason}"), true),
+            Ok(words) => {
+                self.sent.push((step.to_owned(), address, now));
+                self.trips[index].sent.insert(step.to_owned());
+                let who = role.as_deref().unwrap_or("no contact");
+                self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
+                self.deed(now, What::Mail { step: step.to_owned(), role, address: draft.to, words });
+            }
+        }
+        Ok(())
+    }
+
+    fn situation<'b>(&'b self, context: &'b Context) -> Situation<'b> {
+        Situation {
+            sandbox: &self.playbook.sandbox,
+            context,
+            people: &self.world.people,
+            playbook: &self.playbook.playbook.id,
+            alerts_to: self.alerts_to(),
+            zone: self.playbook.zone,
+            calendar: &self.calendar,
+        }
+    }
+
+    /// Says what a look brought about.
+    fn tell(&mut self, index: usize, now: Instant) {
+        let trip = &mut self.trips[index];
+        let (state, reason) = (trip.enrollment.state, trip.enrollment.reason.clone());
+        if state == State::Active {
+            if trip.told != reason {
+                trip.told.clone_from(&reason);
+                if let Some(reason) = reason {
+                    self.note(now, None, format!("nothing could be decided: {reason}"), false);
+                }
+            }
+            return;
+        }
+        let ended = trip.enrollment.ended_at.unwrap_or(now);
+        if let Some(record) = self.world.history.enrollments.get_mut(trip.record) {
+            record.ended_at = Some(ended);
+            record.goal = state == State::Goal;
+        }
+        let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+        self.happen(ended, format!("ended as {}{why}", state.name()));
+        self.deed(ended, What::Ended { state, reason });
+    }
+
+    /// Closes the tasks whose problem is gone.
+    fn close_tasks(&mut self, now: Instant) -> Result<(), FoldError> {
+        let mut closed = Vec::new();
+        for (at, task) in self.tasks.iter().enumerate() {
+            let close_when = self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
+            let rule = match close_when {
+                Some(CloseWhen::Off) => None,
+                Some(CloseWhen::Rule(rule)) => Some(rule.as_ref()),
+                Some(CloseWhen::Goal) | None => self.playbook.goal.as_ref(),
+            };
+            // Its first quarter hour is still to come.
+            let Some(rule) = rule.filter(|_| task.asked_at < now) else { continue };
+            let context = self.context(&self.trips[task.trip], now)?;
+            if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
+                closed.push(at);
+            }
+        }
+        for at in closed.into_iter().rev() {
+            let task = self.tasks.remove(at);
+            self.happen(now, format!("the task `{}` was closed: it is no longer needed", task.step));
+        }
+        Ok(())
+    }
+}

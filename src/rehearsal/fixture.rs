@@ -1,0 +1,149 @@
+//! Single values of a case's world: times, columns and attributes as authors
+//! write them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
+use chrono_tz::Tz;
+
+use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::facts::{Column, Type, Value};
+use crate::playbook::reader::{advice, short};
+use crate::playbook::yaml::{Entry, Node, NodeValue};
+use crate::playbook::{Duration, local};
+
+const TIME_HELP: &str =
+    "write a span from `at` such as `-46d` or `3d`, a date such as `2026-01-15`, or an instant with its offset";
+
+/// Reads the values of one case, and keeps what is wrong with them.
+pub(super) struct Reader<'a> {
+    pub file: &'a Arc<str>,
+    /// What relative times count from.
+    pub at: Instant,
+    /// The zone of bare dates.
+    pub zone: Tz,
+    pub problems: Vec<Diagnostic>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader for the cases of a playbook that begin at `at`.
+    pub fn new(playbook: &'a ReadyPlaybook, at: Instant) -> Reader<'a> {
+        Reader { file: &playbook.playbook.file, at, zone: playbook.zone, problems: Vec::new() }
+    }
+
+    pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Diagnostic::error(code, self.file, at, message).help(help));
+    }
+
+    /// A time: relative to `at`, a date (its midnight in the playbook's zone)
+    /// or an instant with an offset.
+    pub fn time(&mut self, what: &str, node: &Node) -> Option<Instant> {
+        let text = match node.as_text() {
+            Some(text) => text.trim(),
+            None => {
+                self.error("KW0501", node.place, format!("`{what}` needs a time, not {}", node.found()), TIME_HELP);
+                return None;
+            }
+        };
+        let time = self.relative(text).or_else(|| self.date(text)).or_else(|| instant(text));
+        if time.is_none() {
+            self.error("KW0501", node.place, format!("`{what}` is not a time: `{}`", short(text)), TIME_HELP);
+        }
+        time
+    }
+
+    fn relative(&self, text: &str) -> Option<Instant> {
+        let (sign, span) = match text.strip_prefix('-') {
+            Some(span) => (-1, span),
+            None => (1, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let Duration::Seconds(seconds) = Duration::parse(span)? else { return None };
+        self.at.checked_add_signed(TimeDelta::try_seconds(sign * seconds)?)
+    }
+
+    fn date(&self, text: &str) -> Option<Instant> {
+        let date: NaiveDate = text.parse().ok()?;
+        Some(local::instant(self.zone, date.and_time(NaiveTime::MIN)))
+    }
+
+    /// The column of that name, or a word about the one that was meant.
+    pub fn column<'s>(&mut self, of: &str, columns: &'s [Column], key: &str, at: Position) -> Option<&'s Column> {
+        let found = columns.iter().find(|column| column.name == key);
+        if found.is_none() {
+            let help = advice(key, columns.iter().map(|column| column.name.as_str()).chain(["traits"]));
+            self.error("KW0202", at, format!("{of} has no column `{}`", short(key)), help);
+        }
+        found
+    }
+
+    /// A column's value in its own type.
+    pub fn value(&mut self, column: &Column, node: &Node) -> Option<Value> {
+        let name = &column.name;
+        let value = match (&node.value, column.ty) {
+            (NodeValue::Null, _) => Some(Value::Null),
+            (NodeValue::Text(text), ty) if ty != Type::Text && &*text.text == "none" => Some(Value::Null),
+            (_, Type::Time) => return self.time(name, node).map(Value::Time),
+            (NodeValue::Text(text), Type::Text) => Some(Value::text(&text.text)),
+            (NodeValue::Int(number), Type::Int) => Some(Value::Int(*number)),
+            (NodeValue::Int(number), Type::Float) => Some(Value::Float(*number as f64)),
+            (NodeValue::Float(number), Type::Float) => Some(Value::Float(*number)),
+            (NodeValue::Bool(value), Type::Bool) => Some(Value::Bool(*value)),
+            (_, Type::Json) => Some(Value::Json(Arc::new(json(node)))),
+            _ => None,
+        };
+        match value {
+            None => {
+                let help = if column.ty == Type::Text { "put it in quotes" } else { "write a value of the column's type" };
+                let message = format!("the column `{name}` is {}, not {}", column.ty.name(), node.found());
+                self.error("KW0501", node.place, message, help);
+                None
+            }
+            Some(Value::Null) if !column.nullable => {
+                let message = format!("the column `{name}` cannot be missing");
+                self.error("KW0501", node.place, message, "give it a value, or leave it out for the store's default");
+                None
+            }
+            value => value,
+        }
+    }
+
+    /// Attributes: a mapping of anything that JSON can hold.
+    pub fn attributes(&mut self, what: &str, node: &Node) -> serde_json::Map<String, serde_json::Value> {
+        match json(node) {
+            serde_json::Value::Object(map) => map,
+            _ => {
+                let message = format!("`{what}` needs a mapping, not {}", node.found());
+                self.error("KW0501", node.place, message, "write `{ key: value }`");
+                serde_json::Map::new()
+            }
+        }
+    }
+}
+
+/// Free keys as one mapping again, for the reader of keys.
+pub(super) fn mapping(entries: &[(String, Node)]) -> Node {
+    let place = entries.first().map_or(Position { line: 1, column: 1 }, |(_, node)| node.place);
+    let entry = |(key, node): &(String, Node)| Entry { key: key.clone(), key_place: node.place, node: node.clone() };
+    Node { place, value: NodeValue::Mapping(entries.iter().map(entry).collect()) }
+}
+
+fn instant(text: &str) -> Option<Instant> {
+    DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
+}
+
+/// A node as JSON; the reader of files bounds its depth.
+fn json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        NodeValue::Null => serde_json::Value::Null,
+        NodeValue::Bool(value) => (*value).into(),
+        NodeValue::Int(value) => (*value).into(),
+        NodeValue::Float(value) => (*value).into(),
+        NodeValue::Text(source) => (*source.text).into(),
+        NodeValue::Sequence(items) => items.iter().map(json).collect(),
+        NodeValue::Mapping(entries) => {
+            serde_json::Value::Object(entries.iter().map(|entry| (entry.key.clone(), json(&entry.node))).collect())
+        }
+    }
+}

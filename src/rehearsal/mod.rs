@@ -1,0 +1,186 @@
+//! The playbooks' own cases, played in memory on a frozen clock.
+//!
+//! A case's world is built from its fixtures; then time goes from slot to slot
+//! and from look to look, and `admit` and `advance`, the same functions the
+//! daemon calls, decide. What follows from their decisions is collected
+//! instead of committed and compared with what the case expects. Nothing here
+//! touches a database, the network or the clock.
+//!
+//! The cast: `fixture` reads single values, `world` is the account with its
+//! people and its past, `course` plays, `deed` is what happened, `comparison`
+//! finds the differences, `wording` has the words.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::facts::Schema;
+use crate::playbook::case::Case;
+
+pub mod plan;
+mod comparison;
+mod course;
+mod deed;
+mod fixture;
+#[cfg(test)]
+mod tests;
+mod wording;
+mod world;
+
+use comparison::Outcome;
+use course::Course;
+use fixture::Reader;
+use world::World;
+
+/// How long nothing must happen when nothing is expected, in seconds.
+const SILENCE: i64 = 30 * 86_400;
+/// The longest a case is played, in seconds.
+const LONGEST: i64 = 3 * 366 * 86_400;
+
+/// What came of the cases of one playbook.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlaybookReport {
+    pub playbook: String,
+    /// The file as it was named when it was read.
+    pub file: Arc<str>,
+    pub cases: Vec<CaseReport>,
+}
+
+/// What came of one case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaseReport {
+    pub name: String,
+    /// Where the case stands.
+    pub place: Position,
+    /// Whether there are no failures.
+    pub passed: bool,
+    pub failures: Vec<Failure>,
+    /// Everything that happened, in order, whether expected or not.
+    pub happened: Vec<Happening>,
+}
+
+/// One difference between a case and what happened, or a mistake in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    pub place: Position,
+    /// For people who do not program.
+    pub message: String,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happening {
+    /// Seconds after the case's `at`.
+    pub after: i64,
+    pub what: String,
+}
+
+impl PlaybookReport {
+    /// Whether every case passed.
+    pub fn passed(&self) -> bool {
+        self.cases.iter().all(|case| case.passed)
+    }
+}
+
+impl Happening {
+    /// `after 6d 2h: …`.
+    pub fn told(&self) -> String {
+        format!("{}: {}", wording::after(self.after), self.what)
+    }
+}
+
+/// Plays every case of every playbook, in their order.
+pub fn play_all(playbooks: &[Arc<ReadyPlaybook>], config: &Config, schema: &Schema) -> Vec<PlaybookReport> {
+    playbooks
+        .iter()
+        .map(|playbook| PlaybookReport {
+            playbook: playbook.playbook.id.clone(),
+            file: playbook.playbook.file.clone(),
+            cases: playbook.playbook.tests.iter().map(|case| play(playbook, case, config, schema)).collect(),
+        })
+        .collect()
+}
+
+/// Mistakes in the fixtures of a playbook's cases: columns that do not exist,
+/// values that are not of their type. The form of the cases was checked when
+/// the file was read.
+pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema) -> Vec<Diagnostic> {
+    let mut problems: Vec<Diagnostic> =
+        playbook.playbook.tests.iter().flat_map(|case| build(playbook, case, schema).err().unwrap_or_default()).collect();
+    // A case like another has the other's mistakes again.
+    problems.sort();
+    problems.dedup();
+    problems
+}
+
+/// Plays one case.
+///
+/// It is played up to and including its last expectation, or for 30 days when
+/// nothing is expected. A case with mistakes in its fixtures fails with them
+/// and is not played.
+pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Schema) -> CaseReport {
+    let report = |failures: Vec<Failure>, happened| CaseReport {
+        name: case.name.clone(),
+        place: case.place,
+        passed: failures.is_empty(),
+        failures,
+        happened,
+    };
+    let world = match build(playbook, case, schema) {
+        Ok(world) => world,
+        Err(problems) => return report(problems.into_iter().map(failure).collect(), Vec::new()),
+    };
+    let last = case.expect.iter().max_by_key(|expectation| expectation.after);
+    let until = last.map_or(SILENCE, |last| last.after);
+    if until > LONGEST {
+        let place = last.map_or(case.place, |last| last.place);
+        let message = format!("a case is played for at most {}, and this is later", wording::span(LONGEST));
+        return report(vec![Failure { place, message }], Vec::new());
+    }
+    let mut course = Course::new(playbook, case, config, schema, world);
+    course.play(case.at.to_utc() + TimeDelta::seconds(until));
+    let mut failures = std::mem::take(&mut course.failures);
+    // Broken off, it cannot be compared.
+    if failures.is_empty() {
+        let outcome = Outcome {
+            deeds: &course.deeds,
+            notes: &course.notes,
+            outside: course.outside.as_deref(),
+            entered: course.entered(),
+            until,
+            place: case.place,
+        };
+        failures = comparison::compare(&case.expect, &outcome);
+    }
+    report(failures, course.happened)
+}
+
+/// The world a case begins in, or everything that is wrong with its fixtures,
+/// later ones included.
+fn build(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> Result<World, Vec<Diagnostic>> {
+    let start = case.at.to_utc();
+    let mut reader = Reader::new(playbook, start);
+    let world = World::new(playbook, case, schema, &mut reader);
+    let mut later = world.clone();
+    for change in &case.then {
+        // The offsets an author can write are bounded.
+        later.change(&change.fixtures, schema, moment(start, change.after), &mut reader);
+    }
+    if reader.problems.is_empty() { Ok(world) } else { Err(reader.problems) }
+}
+
+fn moment(start: Instant, after: i64) -> Instant {
+    TimeDelta::try_seconds(after).and_then(|span| start.checked_add_signed(span)).unwrap_or(start)
+}
+
+fn failure(problem: Diagnostic) -> Failure {
+    let help = problem.help.map_or(String::new(), |help| format!("; {help}"));
+    Failure {
+        place: Position { line: problem.line, column: problem.column },
+        message: format!("{}{help} ({})", problem.message, problem.code),
+    }
+}

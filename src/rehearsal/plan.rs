@@ -1,0 +1,73 @@
+//! Who would enter now: the run's own decisions, with nothing written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
+use crate::enrollment::{Admission, Skip};
+use crate::store::facts::{self, FactQuery};
+use crate::worker::Shared;
+use crate::worker::compiled::Loaded;
+use crate::worker::enroller::{decide, held_because, threshold};
+
+/// What one playbook's run at a slot would do.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub playbook: String,
+    /// Accounts that would enter, complete also when the run would be held.
+    pub enter: Vec<String>,
+    /// Why the run would be held, if it would.
+    pub hold: Option<String>,
+    /// Why nothing would happen at all, if so: stopped.
+    pub reason: Option<String>,
+    pub candidates: usize,
+    pub skipped: BTreeMap<String, usize>,
+    /// Accounts that cannot be decided, with why.
+    pub undecided: Vec<(String, String)>,
+}
+
+/// Plans a run of a playbook as its file now stands.
+pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyhow::Result<Plan> {
+    let id = ready.playbook.id.clone();
+    let mut plan = Plan { playbook: id.clone(), ..Plan::default() };
+    if shared.store.stopped().await?.covers(&id) {
+        plan.reason = Some("stopped".to_owned());
+        return Ok(plan);
+    }
+    let loaded = Arc::new(Loaded {
+        entry: FactQuery::new(ready.entry_layout.clone(), &shared.schema)?,
+        steps: FactQuery::new(ready.step_layout.clone(), &shared.schema)?,
+        ready,
+    });
+    let mut scan = facts::scan(shared.store.pool(), &loaded.entry, slot).await?;
+    loop {
+        let chunk = scan.next().await?;
+        if chunk.is_empty() {
+            break;
+        }
+        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
+        let history = shared.store.history(&id, None, &accounts).await?;
+        for (account, admission) in decide(shared, &loaded, chunk, history).await? {
+            match admission {
+                Admission::NotCandidate => continue,
+                Admission::Enroll(_) => plan.enter.push(account),
+                Admission::Skip(skip) => {
+                    *plan.skipped.entry(skip.name().to_owned()).or_default() += 1;
+                    if let Skip::Undecided(error) = skip {
+                        plan.undecided.push((account, error.to_string()));
+                    }
+                }
+            }
+            plan.candidates += 1;
+        }
+    }
+    scan.close().await?;
+    plan.enter.sort();
+    if let Some(most) = threshold(shared, &loaded).await?
+        && plan.enter.len() as u64 > most
+    {
+        plan.hold = Some(held_because(plan.enter.len() as u64, most));
+    }
+    Ok(plan)
+}

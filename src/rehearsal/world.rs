@@ -1,0 +1,355 @@
+//! The world of a case: one account, its people and its past, in memory.
+//!
+//! What a case does not say is filled in so that it is an ordinary account: a
+//! nullable column is missing, others have the store's default, there is a CSM
+//! with a manager and one reachable contact for each role the playbook mails.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::fixture::{Reader, mapping};
+use crate::action::People;
+use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
+use crate::facts::history::{ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
+use crate::facts::{Contact, Csm, History, Schema, Value};
+use crate::playbook::Duration;
+use crate::playbook::case::{Case, Fixtures};
+use crate::playbook::reader::{Fields, short};
+use crate::playbook::yaml::{Node, NodeValue};
+
+/// The most events that `N over SPAN` makes.
+const MAX_EVENTS: i64 = 10_000;
+
+/// One account with everything around it.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    /// The account's id.
+    pub account: String,
+    pub history: History,
+    pub people: People,
+    /// The CSM's columns by name, whether or not the account has one now.
+    csm: BTreeMap<String, Value>,
+}
+
+impl World {
+    /// The world of a case just before its first run.
+    pub fn new(playbook: &ReadyPlaybook, case: &Case, schema: &Schema, reader: &mut Reader) -> World {
+        let mut world = World {
+            account: "account-1".to_owned(),
+            history: History::default(),
+            people: People::default(),
+            csm: BTreeMap::new(),
+        };
+        let mut default = |name: &str, value: Value| {
+            if schema.account.iter().any(|column| column.name == name) {
+                world.history.account.insert(name.to_owned(), value);
+            }
+        };
+        default("name", Value::text("Example Company"));
+        default("status", Value::text("active"));
+        default("mrr", Value::Float(0.0));
+        default("csm_id", Value::text("csm-1"));
+        if let Some(stage) = playbook.playbook.stages.as_ref().and_then(|stages| stages.first()) {
+            default("stage", Value::text(stage));
+        }
+        for (name, value) in [
+            ("id", "csm-1"),
+            ("name", "Casey Morgan"),
+            ("email", "casey.morgan@keepwell.example"),
+            ("manager_id", "csm-2"),
+        ] {
+            world.csm.insert(name.to_owned(), Value::text(value));
+        }
+        if case.fixtures.contacts.is_none() {
+            for role in playbook.roles() {
+                let person = capitalised(&role);
+                let mut contact = ContactRecord { id: format!("contact-{role}"), ..ContactRecord::default() };
+                contact.columns.insert("first_name".to_owned(), Value::text(&person));
+                contact.columns.insert("role".to_owned(), Value::text(&role));
+                world.add_contact(contact, reader.at);
+            }
+        }
+        world.apply(&case.fixtures, true, schema, reader.at, reader);
+        world
+    }
+
+    /// What happened since, in force just before `moment`.
+    pub fn change(&mut self, given: &Fixtures, schema: &Schema, moment: Instant, reader: &mut Reader) {
+        self.apply(given, false, schema, moment, reader);
+    }
+
+    /// Puts fixtures on top of what is there, as of `moment`: columns replace
+    /// columns, contacts with a known id or role are changed unless this is the
+    /// beginning, everything else is added.
+    fn apply(&mut self, given: &Fixtures, initial: bool, schema: &Schema, moment: Instant, reader: &mut Reader) {
+        self.apply_account(given, schema, reader);
+        self.apply_csm(given, schema, reader);
+        for columns in given.contacts.iter().flatten() {
+            self.apply_contact(columns, initial, schema, reader);
+        }
+        for (name, node) in &given.events {
+            self.apply_events(name, node, moment, reader);
+        }
+        for row in &given.scores {
+            self.apply_score(&mapping(row), reader);
+        }
+        for row in &given.tickets {
+            self.apply_ticket(&mapping(row), reader);
+        }
+        for playbook in &given.in_playbook {
+            self.history.enrollments.push(EnrollmentRecord {
+                playbook: playbook.clone(),
+                started_at: moment - TimeDelta::hours(1),
+                ended_at: None,
+                goal: false,
+            });
+        }
+        self.gather_people();
+    }
+
+    fn apply_account(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) {
+        for (key, node) in &given.account {
+            if key == "traits" {
+                let attributes = reader.attributes("account.traits", node);
+                self.history.traits.extend(attributes);
+                continue;
+            }
+            let Some(column) = reader.column("the account", &schema.account, key, node.place) else { continue };
+            let Some(value) = reader.value(column, node) else { continue };
+            match (key.as_str(), &value) {
+                ("id", Value::Text(id)) => self.account = id.to_string(),
+                // Somebody else looks after the account.
+                ("csm_id", Value::Text(_)) => {
+                    self.csm.insert("id".to_owned(), value.clone());
+                }
+                _ => {}
+            }
+            self.history.account.insert(key.clone(), value);
+        }
+    }
+
+    fn apply_csm(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) {
+        for (key, node) in given.csm.iter().flatten() {
+            let Some(column) = reader.column("the CSM", &schema.csm, key, node.place) else { continue };
+            let Some(value) = reader.value(column, node) else { continue };
+            let says = given.account.iter().any(|(key, _)| key == "csm_id");
+            if key == "id" && !says && self.history.account.contains_key("csm_id") {
+                self.history.account.insert("csm_id".to_owned(), value.clone());
+            }
+            self.csm.insert(key.clone(), value);
+        }
+    }
+
+    fn apply_contact(&mut self, given: &[(String, Node)], initial: bool, schema: &Schema, reader: &mut Reader) {
+        let mut contact = ContactRecord::default();
+        for (key, node) in given {
+            if key == "traits" {
+                contact.traits = reader.attributes("contacts.traits", node);
+                continue;
+            }
+            let Some(column) = reader.column("a contact", &schema.contact, key, node.place) else { continue };
+            if let Some(value) = reader.value(column, node) {
+                contact.columns.insert(key.clone(), value);
+            }
+        }
+        contact.id = contact.text("id").unwrap_or_default().to_owned();
+        let known = self.history.contacts.iter_mut().find(|known| {
+            if contact.id.is_empty() {
+                contact.text("role").is_some() && known.text("role") == contact.text("role")
+            } else {
+                known.id == contact.id
+            }
+        });
+        match known {
+            Some(known) if !initial => {
+                known.columns.extend(contact.columns);
+                known.traits.extend(contact.traits);
+            }
+            _ => {
+                if contact.id.is_empty() {
+                    contact.id = format!("contact-{}", self.history.contacts.len() + 1);
+                }
+                self.add_contact(contact, reader.at);
+            }
+        }
+    }
+
+    /// Adds a contact with what it does not say itself.
+    fn add_contact(&mut self, mut contact: ContactRecord, at: Instant) {
+        let order = self.history.contacts.len() as i64;
+        let called = contact.text("role").unwrap_or(&contact.id).to_owned();
+        let name = match contact.text("first_name") {
+            Some(first) => first.to_owned(),
+            None => capitalised(&called),
+        };
+        let place = if contact.text("role").is_some() && !self.has_role(&called) { &called } else { &contact.id };
+        let email = format!("{}@customer.example", place.replace(|c: char| !c.is_alphanumeric() && c != '_', "-"));
+        // Long ago, in the order of the list.
+        let created = at - TimeDelta::days(3_650) + TimeDelta::seconds(order);
+        for (column, value) in [
+            ("account_id", Value::text(&self.account)),
+            ("id", Value::text(&contact.id)),
+            ("name", Value::text(&name)),
+            ("email", Value::text(&email)),
+            ("created_at", Value::Time(created)),
+        ] {
+            contact.columns.entry(column.to_owned()).or_insert(value);
+        }
+        self.history.contacts.push(contact);
+    }
+
+    fn has_role(&self, role: &str) -> bool {
+        self.history.contacts.iter().any(|contact| contact.text("role") == Some(role))
+    }
+
+    fn apply_events(&mut self, name: &str, node: &Node, moment: Instant, reader: &mut Reader) {
+        let add = |world: &mut World, at, contact, properties| {
+            world.history.events.push(EventRecord { name: name.to_owned(), at, contact, properties });
+        };
+        let spread = node.as_text().and_then(|text| text.split_once(" over "));
+        if let Some((count, window)) = spread {
+            let count: Option<i64> = count.trim().parse().ok().filter(|count| (0..=MAX_EVENTS).contains(count));
+            let (Some(count), Some(Duration::Seconds(span))) = (count, Duration::parse(window)) else {
+                let message = format!("the events `{}` cannot be read", short(name));
+                let help = format!("write `12 over 30d`, with a number up to {MAX_EVENTS}");
+                reader.error("KW0501", node.place, message, help);
+                return;
+            };
+            for index in 0..count {
+                // The middle of each of `count` equal parts of the window.
+                let before = (2 * index + 1) * span.saturating_mul(1_000) / (2 * count);
+                add(self, moment - TimeDelta::milliseconds(before), None, serde_json::Map::new());
+            }
+            return;
+        }
+        let single = [node.clone()];
+        let items = match &node.value {
+            NodeValue::Sequence(items) => items.as_slice(),
+            _ => &single,
+        };
+        for item in items {
+            if item.as_mapping().is_none() {
+                if let Some(at) = reader.time(name, item) {
+                    add(self, at, None, serde_json::Map::new());
+                }
+                continue;
+            }
+            let mut problems = Vec::new();
+            let mut fields = Fields::new(reader.file, item, "an event", &mut problems);
+            let (at, contact, properties) = (fields.required("at"), fields.take("contact"), fields.take("properties"));
+            fields.finish();
+            reader.problems.append(&mut problems);
+            let properties = properties.map(|node| reader.attributes("properties", node)).unwrap_or_default();
+            let contact = contact.and_then(|node| self.contact(node, reader));
+            if let Some(at) = at.and_then(|node| reader.time("at", node)) {
+                add(self, at, contact, properties);
+            }
+        }
+    }
+
+    fn apply_score(&mut self, row: &Node, reader: &mut Reader) {
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(reader.file, row, "a score", &mut problems);
+        let name = fields.required_text("name");
+        let value = fields.required("value");
+        let (at, contact) = (fields.required("at"), fields.take("contact"));
+        fields.finish();
+        reader.problems.append(&mut problems);
+        let value = value.and_then(|node| match node.value {
+            NodeValue::Int(whole) => Some(whole as f64),
+            NodeValue::Float(number) => Some(number),
+            _ => {
+                let message = format!("`value` needs a number, not {}", node.found());
+                reader.error("KW0501", node.place, message, "write a number without quotes");
+                None
+            }
+        });
+        let contact = contact.and_then(|node| self.contact(node, reader));
+        let at = at.and_then(|node| reader.time("at", node));
+        if let (Some(name), Some(value), Some(at)) = (name, value, at) {
+            let id = format!("score-{:06}", self.history.scores.len());
+            self.history.scores.push(ScoreRecord { id, name: name.text.to_string(), value, at, contact });
+        }
+    }
+
+    fn apply_ticket(&mut self, row: &Node, reader: &mut Reader) {
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(reader.file, row, "a ticket", &mut problems);
+        let (opened, closed) = (fields.required("opened_at"), fields.take("closed_at"));
+        let severity = fields.string("severity");
+        fields.finish();
+        reader.problems.append(&mut problems);
+        let closed_at = closed
+            .filter(|node| !matches!(node.value, NodeValue::Null))
+            .and_then(|node| reader.time("closed_at", node));
+        let Some(opened_at) = opened.and_then(|node| reader.time("opened_at", node)) else { return };
+        let ticket = TicketRecord { opened_at, closed_at, severity };
+        // The same ticket again is how a case closes it later.
+        let same = |known: &&mut TicketRecord| known.opened_at == opened_at && known.severity == ticket.severity && known.closed_at.is_none() && closed_at.is_some();
+        match self.history.tickets.iter_mut().find(same) {
+            Some(known) => *known = ticket,
+            None => self.history.tickets.push(ticket),
+        }
+    }
+
+    /// The id of the contact with that role or id.
+    fn contact(&self, node: &Node, reader: &mut Reader) -> Option<String> {
+        let word = node.as_text().unwrap_or_default();
+        let mut contacts = self.history.contacts.iter();
+        let found = contacts.find(|contact| contact.text("role") == Some(word) || contact.id == word);
+        if found.is_none() {
+            let message = format!("the case has no contact with the role `{}`", short(word));
+            reader.error("KW0501", node.place, message, "add it under `contacts:`");
+        }
+        found.map(|contact| contact.id.clone())
+    }
+
+    /// The people as actions see them.
+    fn gather_people(&mut self) {
+        let mut contacts: Vec<Contact> = self.history.contacts.iter().filter_map(person).collect();
+        contacts.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        let text = |name: &str| match self.csm.get(name) {
+            Some(Value::Text(text)) => Some(text.to_string()),
+            _ => None,
+        };
+        let has_csm = !matches!(self.history.account.get("csm_id"), Some(Value::Null));
+        let csm = has_csm.then(|| Csm {
+            id: text("id").unwrap_or_default(),
+            name: text("name").unwrap_or_default(),
+            email: text("email").unwrap_or_default(),
+            manager_id: text("manager_id"),
+            timezone: text("timezone"),
+        });
+        let manager = csm.as_ref().and_then(|csm| csm.manager_id.clone()).map(|id| Csm {
+            id,
+            name: "Riley Quinn".to_owned(),
+            email: "riley.quinn@keepwell.example".to_owned(),
+            manager_id: None,
+            timezone: None,
+        });
+        self.people = People { contacts, csm, manager };
+    }
+}
+
+fn person(record: &ContactRecord) -> Option<Contact> {
+    let text = |column: &str| record.text(column).map(str::to_owned);
+    Some(Contact {
+        id: record.id.clone(),
+        email: text("email"),
+        name: text("name").unwrap_or_default(),
+        role: text("role"),
+        timezone: text("timezone"),
+        locale: text("locale"),
+        created_at: record.time("created_at")?,
+        left_at: record.time("left_at"),
+        columns: record.columns.clone(),
+        traits: record.traits.clone(),
+    })
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}

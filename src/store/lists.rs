@@ -1,0 +1,154 @@
+//! What people list: enrollments, tasks, messages and runs, as JSON rows with
+//! the field names that other tools rely on.
+
+use serde_json::Value as Json;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::Store;
+
+/// Which rows to list; every given part must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub playbook: Option<String>,
+    pub account: Option<String>,
+    pub state: Option<String>,
+    /// A CSM's id or an address; for tasks.
+    pub assignee: Option<String>,
+    /// All of them when absent.
+    pub limit: Option<i64>,
+}
+
+const ENROLLMENTS: &str = "
+    select jsonb_build_object('id', id, 'playbook', playbook, 'revision', revision, 'account', account_id,
+        'contact', nullif(contact_id, ''), 'state', state, 'reason', reason, 'step', step, 'due_at', due_at,
+        'started_at', started_at, 'ended_at', ended_at, 'shadow', shadow, 'entry_key', entry_key,
+        'evidence', evidence) as row,
+        playbook, account_id as account, state, null::text as assignee, started_at as ordered, id::text as last
+    from keepwell.enrollments";
+
+const TASKS: &str = "
+    select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id, 'step', t.step,
+        'title', t.title, 'description', t.description, 'assignee', t.assignee, 'due_at', t.due_at,
+        'priority', t.priority, 'state', t.state, 'snoozed_until', t.snoozed_until, 'reason', t.reason,
+        'outcome', t.outcome, 'outcomes', t.outcomes, 'checklist', t.checklist, 'evidence', t.evidence,
+        'account_name', a.name, 'enrollment', t.enrollment_id, 'created_at', t.created_at,
+        'ended_at', t.ended_at) as row,
+        t.playbook, t.account_id as account, t.state, t.assignee,
+        coalesce(t.due_at, t.created_at) as ordered, t.id::text as last
+    from keepwell.tasks t left join customers.accounts a on a.id = t.account_id";
+
+const MESSAGES: &str = "
+    select jsonb_build_object('id', id, 'playbook', playbook, 'account', nullif(account_id, ''),
+        'contact', nullif(contact_id, ''), 'step', step, 'channel', channel, 'class', class, 'to', to_address,
+        'subject', subject, 'state', state, 'reason', reason, 'attempts', attempts, 'sent_at', sent_at,
+        'message_id', message_id, 'enrollment', enrollment_id, 'created_at', created_at, 'next_at', next_at,
+        'valid_until', valid_until, 'audience', audience) as row,
+        playbook, account_id as account, state, null::text as assignee, created_at as ordered, id::text as last
+    from keepwell.messages";
+
+const RUNS: &str = "
+    select jsonb_build_object('id', playbook || '@' || to_char(slot, 'YYYY-MM-DD\"T\"HH24:MI:SS') ||
+            case when extract(microseconds from slot)::int % 1000000 = 0 then '' else to_char(slot, '.US') end || 'Z',
+        'playbook', playbook, 'revision', revision, 'slot', slot, 'kind', kind, 'state', state, 'reason', reason,
+        'candidates', candidates, 'enrolled', enrolled, 'held', case when state = 'held' then ceiling end,
+        'skipped', skipped, 'details', details, 'approved_by', approved_by, 'approved_at', approved_at,
+        'started_at', started_at, 'ended_at', ended_at) as row,
+        playbook, ''::text as account, state, null::text as assignee, slot as ordered, playbook as last
+    from keepwell.runs";
+
+impl Store {
+    /// Enrollments in order of their start.
+    pub async fn list_enrollments(&self, filter: &Filter) -> sqlx::Result<Vec<Json>> {
+        self.list(ENROLLMENTS, filter).await
+    }
+
+    /// Tasks in order of their due date.
+    pub async fn list_tasks(&self, filter: &Filter) -> sqlx::Result<Vec<Json>> {
+        self.list(TASKS, filter).await
+    }
+
+    /// Messages in order of their making.
+    pub async fn list_messages(&self, filter: &Filter) -> sqlx::Result<Vec<Json>> {
+        self.list(MESSAGES, filter).await
+    }
+
+    /// Runs in order of their slots.
+    pub async fn list_runs(&self, filter: &Filter) -> sqlx::Result<Vec<Json>> {
+        self.list(RUNS, filter).await
+    }
+
+    async fn list(&self, what: &'static str, filter: &Filter) -> sqlx::Result<Vec<Json>> {
+        // Only our own constants are put together here; values are bound.
+        let sql = format!(
+            "select row from ({what}) listed
+             where ($1::text is null or playbook = $1) and ($2::text is null or account = $2)
+               and ($3::text is null or state = $3) and ($4::text is null or assignee = $4)
+             order by ordered, last limit $5"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(&filter.playbook)
+            .bind(&filter.account)
+            .bind(&filter.state)
+            .bind(&filter.assignee)
+            .bind(filter.limit)
+            .fetch_all(self.pool())
+            .await?;
+        rows.iter().map(|row| row.try_get::<Json, _>("row")).collect()
+    }
+
+    /// One message with what was rendered, for the preview.
+    pub async fn message_preview(&self, id: uuid::Uuid) -> sqlx::Result<Option<Json>> {
+        let row: Option<Json> = sqlx::query_scalar(
+            "select jsonb_build_object('id', id, 'playbook', playbook, 'account', account_id, 'step', step,
+                'channel', channel, 'class', class, 'to', to_address, 'subject', subject, 'state', state,
+                'reason', reason, 'sent_at', sent_at, 'created_at', created_at, 'message_id', message_id,
+                'text', body_text, 'html', body_html, 'attempts', attempts)
+             from keepwell.messages where id = $1",
+        )
+        .bind(id)
+        .fetch_optional(self.pool())
+        .await?;
+        Ok(row)
+    }
+
+    /// One task.
+    pub async fn task(&self, id: uuid::Uuid) -> sqlx::Result<Option<Json>> {
+        let sql = format!("select row from ({TASKS}) listed where last = $1");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(self.pool()).await?;
+        row.map(|row| row.try_get::<Json, _>("row")).transpose()
+    }
+
+    /// Open tasks per assignee, with names: `{id, name, open}`.
+    pub async fn inboxes(&self) -> sqlx::Result<Vec<Json>> {
+        sqlx::query_scalar(
+            "select jsonb_build_object('id', c.id, 'name', c.name, 'open', count(t.id))
+             from customers.csms c left join keepwell.tasks t on t.assignee = c.id and t.state = 'open'
+             group by c.id, c.name order by c.name, c.id",
+        )
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Enrollments per playbook and state.
+    pub async fn enrollment_counts(&self) -> sqlx::Result<Vec<(String, String, i64)>> {
+        sqlx::query_as("select playbook, state, count(*) from keepwell.enrollments group by playbook, state order by 1, 2")
+            .fetch_all(self.pool())
+            .await
+    }
+
+    /// Messages per playbook, channel and state.
+    pub async fn message_counts(&self) -> sqlx::Result<Vec<(String, String, String, i64)>> {
+        sqlx::query_as(
+            "select playbook, channel, state, count(*) from keepwell.messages group by playbook, channel, state order by 1, 2, 3",
+        )
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Tasks per playbook and state.
+    pub async fn task_counts(&self) -> sqlx::Result<Vec<(String, String, i64)>> {
+        sqlx::query_as("select playbook, state, count(*) from keepwell.tasks group by playbook, state order by 1, 2")
+            .fetch_all(self.pool())
+            .await
+    }
+}

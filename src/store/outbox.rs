@@ -1,0 +1,504 @@
+//! The outbox: messages written with the decision, sent afterwards.
+//!
+//! Invariants: a message is claimed by one token at a time; between the
+//! server's 354 and the first byte of the body stands [`Store::mark`]; a
+//! marked message without an outcome is never claimed again, it becomes
+//! `unknown`; late facts are taken whoever holds the claim.
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::{LEASE, Store};
+use crate::clock::Instant;
+use crate::effect::{Effect, EffectBody, MessageDraft, Words};
+use crate::enrollment::Enrollment;
+use crate::random;
+
+/// A claimed message.
+#[derive(Clone, Debug, FromRow)]
+pub struct Claimed {
+    pub account_id: String,
+    pub contact_id: String,
+    pub id: Uuid,
+    pub enrollment_id: Option<Uuid>,
+    pub playbook: String,
+    pub revision: Option<String>,
+    pub step: String,
+    /// `email` or `notice`.
+    pub channel: String,
+    /// `lifecycle`, `marketing`, `transactional` or `internal`.
+    pub class: String,
+    pub to_address: Option<String>,
+    pub subject: Option<String>,
+    pub words: Option<serde_json::Value>,
+    pub attempts: i32,
+    pub valid_until: Instant,
+    pub token: Option<Uuid>,
+    pub message_id: String,
+    pub shadow: bool,
+}
+
+/// The answer of the marker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marked {
+    Go,
+    /// Not now, and why: stopped, suppressed, no longer ours.
+    No(&'static str),
+}
+
+/// How a claimed message ends or goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled<'a> {
+    /// Ended in this state.
+    Ended { state: &'static str, reason: Option<&'a str>, outcome: Option<&'static str> },
+    /// Tried again at this instant; a known failure, so the marker is lifted.
+    Deferred { next_at: Instant, reason: &'a str, counts: bool },
+}
+
+/// What was rendered, for the preview and the record.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// Writes one effect of a transition, inside its transaction.
+pub(super) async fn insert_effect(
+    tx: &mut PgConnection,
+    enrollment: &Enrollment,
+    effect: &Effect,
+    priority: i32,
+    now: Instant,
+) -> sqlx::Result<()> {
+    let row = match &effect.body {
+        EffectBody::Task(draft) => return super::tasks::insert(tx, enrollment, effect, draft, now).await,
+        EffectBody::Message(draft) => draft,
+    };
+    let mut message = NewMessage {
+        account: &enrollment.account,
+        id: effect.id,
+        enrollment: Some(enrollment.id),
+        playbook: &enrollment.playbook,
+        revision: Some(&enrollment.revision),
+        step: &effect.step,
+        shadow: enrollment.shadow,
+        priority,
+        ..NewMessage::at(now)
+    };
+    match row {
+        MessageDraft::Mail(mail) => {
+            message.contact = &mail.contact;
+            message.class = mail.class.name();
+            message.to = Some(&mail.to);
+            message.valid_until = mail.valid_until;
+            message.words = mail.words.as_ref();
+        }
+        MessageDraft::Notice(notice) => {
+            message.channel = "notice";
+            message.class = "internal";
+            message.audience = Some(&notice.audience);
+            message.to = notice.to.as_deref();
+            message.subject = Some(&notice.subject);
+            message.text = Some(&notice.text);
+            message.valid_until = notice.valid_until;
+            if notice.to.is_none() {
+                message.state = "skipped";
+                message.reason = Some("nobody to tell");
+            }
+        }
+        MessageDraft::Skipped { contact, to, class, reason } => {
+            message.contact = contact;
+            message.to = to.as_deref();
+            message.class = class.name();
+            message.state = "skipped";
+            message.reason = Some(reason);
+        }
+        MessageDraft::Failed { reason } => {
+            message.state = "failed";
+            message.reason = Some(reason);
+        }
+    }
+    message.insert(tx).await
+}
+
+/// A message row before it is written.
+struct NewMessage<'a> {
+    account: &'a str,
+    contact: &'a str,
+    id: Uuid,
+    enrollment: Option<Uuid>,
+    playbook: &'a str,
+    revision: Option<&'a str>,
+    step: &'a str,
+    channel: &'a str,
+    class: &'a str,
+    audience: Option<&'a str>,
+    to: Option<&'a str>,
+    subject: Option<&'a str>,
+    text: Option<&'a str>,
+    words: Option<&'a Words>,
+    state: &'a str,
+    reason: Option<&'a str>,
+    priority: i32,
+    valid_until: Instant,
+    shadow: bool,
+    now: Instant,
+}
+
+impl<'a> NewMessage<'a> {
+    fn at(now: Instant) -> NewMessage<'a> {
+        NewMessage {
+            account: "",
+            contact: "",
+            id: Uuid::nil(),
+            enrollment: None,
+            playbook: "",
+            revision: None,
+            step: "",
+            channel: "email",
+            class: "lifecycle",
+            audience: None,
+            to: None,
+            subject: None,
+            text: None,
+            words: None,
+            state: "planned",
+            reason: None,
+            priority: 50,
+            valid_until: now,
+            shadow: false,
+            now,
+        }
+    }
+
+    async fn insert(&self, tx: &mut PgConnection) -> sqlx::Result<()> {
+        let ended = matches!(self.state, "skipped" | "failed").then_some(self.now);
+        sqlx::query(
+            "insert into keepwell.messages
+                 (account_id, contact_id, id, enrollment_id, playbook, revision, step, channel, class, audience,
+                  to_address, subject, body_text, words, state, reason, priority, valid_until, next_at, message_id,
+                  shadow, created_at, ended_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                     $19, $22)
+             on conflict (account_id, id) do nothing",
+        )
+        .bind(self.account)
+        .bind(self.contact)
+        .bind(self.id)
+        .bind(self.enrollment)
+        .bind(self.playbook)
+        .bind(self.revision)
+        .bind(self.step)
+        .bind(self.channel)
+        .bind(self.class)
+        .bind(self.audience)
+        .bind(self.to)
+        .bind(self.subject)
+        .bind(self.text)
+        .bind(self.words.map(|words| serde_json::json!(words)))
+        .bind(self.state)
+        .bind(self.reason)
+        .bind(self.priority)
+        .bind(self.valid_until)
+        .bind(self.now)
+        .bind(format!("<{}@keepwell>", self.id))
+        .bind(self.shadow)
+        .bind(ended)
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Writes a notice that belongs to no account, once per `id`.
+    pub async fn notice(&self, id: Uuid, playbook: &str, to: &str, subject: &str, text: &str, now: Instant) -> sqlx::Result<()> {
+        let mut connection = self.pool().acquire().await?;
+        NewMessage {
+            id,
+            playbook,
+            step: "alert",
+            channel: "notice",
+            class: "internal",
+            audience: Some("alerts_to"),
+            to: Some(to),
+            subject: Some(subject),
+            text: Some(text),
+            priority: 100,
+            valid_until: now + chrono::Duration::days(3),
+            ..NewMessage::at(now)
+        }
+        .insert(&mut connection)
+        .await
+    }
+
+    /// Claims due messages of playbooks that are not in `paused`.
+    pub async fn claim_messages(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<Claimed>> {
+        let lease = self.lease_clock().await? + LEASE;
+        sqlx::query_as(
+            "update keepwell.messages m
+             set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1
+             from (select account_id, id from keepwell.messages
+                   where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+                   order by priority desc, next_at, account_id, id limit $3) due
+             where m.account_id = due.account_id and m.id = due.id and m.state in ('planned', 'deferred')
+             returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
+                 m.class, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
+                 m.token, m.message_id, m.shadow",
+        )
+        .bind(now)
+        .bind(paused)
+        .bind(limit)
+        .bind(random::token())
+        .bind(lease)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Keeps claims alive while a batch is worked through.
+    pub async fn renew_claims(&self, token: Uuid) -> sqlx::Result<()> {
+        let lease = self.lease_clock().await? + LEASE;
+        sqlx::query("update keepwell.messages set lease_until = $2 where token = $1 and state = 'sending'")
+            .bind(token)
+            .bind(lease)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// The text of a notice.
+    pub async fn notice_text(&self, message: &Claimed) -> sqlx::Result<String> {
+        let text: Option<String> =
+            sqlx::query_scalar("select body_text from keepwell.messages where account_id = $1 and id = $2")
+                .bind(&message.account_id)
+                .bind(message.id)
+                .fetch_one(self.pool())
+                .await?;
+        Ok(text.unwrap_or_default())
+    }
+
+    /// Keeps what is about to be sent, for the preview and the record.
+    pub async fn keep_rendered(&self, message: &Claimed, to: &str, rendered: &Rendered) -> sqlx::Result<()> {
+        sqlx::query(
+            "update keepwell.messages set subject = $4, body_text = $5, body_html = $6, to_address = $7
+             where account_id = $1 and id = $2 and token = $3 and state = 'sending'",
+        )
+        .bind(&message.account_id)
+        .bind(message.id)
+        .bind(message.token)
+        .bind(&rendered.subject)
+        .bind(&rendered.text)
+        .bind(&rendered.html)
+        .bind(to)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// The marker: after it the body may leave, and only once. One short
+    /// transaction: what is stopped and the lease clock are read in their own
+    /// statements; the recipient's row is locked against a suppression that is
+    /// being acknowledged; then the message is marked if it is still ours.
+    pub async fn mark(&self, message: &Claimed, to: &str) -> sqlx::Result<Marked> {
+        let hash = self.address_hash(to).await?;
+        let mut tx = self.pool().begin().await?;
+        let lease_now: Instant = sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?;
+        let stopped: bool = sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = $1)")
+            .bind(format!("playbook:{}", message.playbook))
+            .fetch_one(&mut *tx)
+            .await?;
+        if stopped {
+            tx.rollback().await?;
+            return Ok(Marked::No("stopped"));
+        }
+        if message.class != "internal" {
+            let suppressed: Option<serde_json::Value> = sqlx::query_scalar(
+                "select suppressed from keepwell.recipients where address_hash = $1 for share",
+            )
+            .bind(&hash)
+            .fetch_optional(&mut *tx)
+            .await?;
+            if suppressed.is_some_and(|classes| super::suppressions::covers(&classes, &message.class)) {
+                tx.rollback().await?;
+                return Ok(Marked::No("suppressed"));
+            }
+        }
+        let marked = sqlx::query(
+            "update keepwell.messages set marked_at = $4, outcome = null
+             where account_id = $1 and id = $2 and token = $3 and state = 'sending' and marked_at is null
+               and lease_until > $4",
+        )
+        .bind(&message.account_id)
+        .bind(message.id)
+        .bind(message.token)
+        .bind(lease_now)
+        .execute(&mut *tx)
+        .await?;
+        if marked.rows_affected() == 0 {
+            tx.rollback().await?;
+            return Ok(Marked::No("no longer ours"));
+        }
+        tx.commit().await?;
+        Ok(Marked::Go)
+    }
+
+    /// Writes how an attempt went. An accepted or refused mail is a fact and
+    /// is taken even when the claim was lost meanwhile; a deferral is not.
+    /// The enrollment that waits for the message is looked at again.
+    pub async fn settle(&self, message: &Claimed, settled: &Settled<'_>, reply: Option<&str>, started: Instant, now: Instant) -> sqlx::Result<bool> {
+        let mut tx = self.pool().begin().await?;
+        let (outcome, changed) = match settled {
+            Settled::Ended { state, reason, outcome } => {
+                let sent = matches!(*state, "accepted" | "captured").then_some(now);
+                let changed = sqlx::query(
+                    "update keepwell.messages
+                     set state = $4, reason = $5, outcome = $6, sent_at = $7, ended_at = $8, lease_until = null
+                     where account_id = $1 and id = $2
+                       and ((token = $3 and state = 'sending') or (state = 'unknown' and $4 in ('accepted', 'rejected')))",
+                )
+                .bind(&message.account_id)
+                .bind(message.id)
+                .bind(message.token)
+                .bind(state)
+                .bind(reason)
+                .bind(outcome)
+                .bind(sent)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+                (*state, changed)
+            }
+            Settled::Deferred { next_at, reason, counts } => {
+                let changed = sqlx::query(
+                    "update keepwell.messages
+                     set state = 'deferred', reason = $5, next_at = $4, lease_until = null, token = null,
+                         marked_at = null, outcome = null, attempts = attempts - $6
+                     where account_id = $1 and id = $2 and token = $3 and state = 'sending'",
+                )
+                .bind(&message.account_id)
+                .bind(message.id)
+                .bind(message.token)
+                .bind(next_at)
+                .bind(reason)
+                .bind(i32::from(!counts))
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+                ("deferred", changed)
+            }
+        };
+        if changed > 0 && message.channel == "email" {
+            sqlx::query(
+                "insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)
+                 values ($1, $2, $3, $4, $5, $6, $7) on conflict (account_id, message, n) do nothing",
+            )
+            .bind(&message.account_id)
+            .bind(message.id)
+            .bind(message.attempts)
+            .bind(started)
+            .bind(now)
+            .bind(outcome)
+            .bind(reply)
+            .execute(&mut *tx)
+            .await?;
+            if let (Some(enrollment), Settled::Ended { .. }) = (message.enrollment_id, settled) {
+                wake(&mut tx, &message.account_id, enrollment, now).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Ends claims whose lease ran out: before the marker they are free again,
+    /// behind it nobody knows. Returns how many of each.
+    pub async fn settle_expired(&self, now: Instant) -> sqlx::Result<(u64, u64)> {
+        let lease_now = self.lease_clock().await?;
+        let freed = sqlx::query(
+            "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $2,
+                 reason = 'its sender went away before the mail left'
+             where state = 'sending' and lease_until < $1 and marked_at is null",
+        )
+        .bind(lease_now)
+        .bind(now)
+        .execute(self.pool())
+        .await?
+        .rows_affected();
+        let lost: Vec<(String, Uuid, Option<Uuid>)> = sqlx::query_as(
+            "select account_id, id, enrollment_id from keepwell.messages
+             where state = 'sending' and lease_until < $1 and marked_at is not null",
+        )
+        .bind(lease_now)
+        .fetch_all(self.pool())
+        .await?;
+        let mut unknown = 0;
+        for (account, id, enrollment) in lost {
+            let mut tx = self.pool().begin().await?;
+            unknown += sqlx::query(
+                "update keepwell.messages set state = 'unknown', outcome = 'unknown', ended_at = $4, lease_until = null,
+                     reason = 'its sender went away before the server answered'
+                 where account_id = $1 and id = $2 and state = 'sending' and lease_until < $3 and marked_at is not null",
+            )
+            .bind(&account)
+            .bind(id)
+            .bind(lease_now)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if let Some(enrollment) = enrollment {
+                wake(&mut tx, &account, enrollment, now).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok((freed, unknown))
+    }
+
+    /// Reserves an address for a mail of a step; false when the same step
+    /// mailed it, under whatever contact, within the last 24 hours.
+    pub async fn reserve_address(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<bool> {
+        let hash = self.address_hash(to).await?;
+        let rows = sqlx::query(
+            "insert into keepwell.address_guard as g (address_hash, playbook, step, message, at)
+             values ($1, $2, $3, $4, $5)
+             on conflict (address_hash, playbook, step) do update set message = excluded.message, at = excluded.at
+             where g.message = excluded.message or g.at <= $6",
+        )
+        .bind(hash)
+        .bind(&message.playbook)
+        .bind(&message.step)
+        .bind(message.id)
+        .bind(now)
+        .bind(now - chrono::Duration::hours(24))
+        .execute(self.pool())
+        .await?;
+        Ok(rows.rows_affected() > 0)
+    }
+
+    /// Whether anything is due to be sent.
+    pub async fn has_due_messages(&self, now: Instant, paused: &[String]) -> sqlx::Result<bool> {
+        sqlx::query_scalar(
+            "select exists (select 1 from keepwell.messages
+             where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2))",
+        )
+        .bind(now)
+        .bind(paused)
+        .fetch_one(self.pool())
+        .await
+    }
+}
+
+/// Makes the enrollment look again now that one of its messages has ended.
+async fn wake(tx: &mut PgConnection, account: &str, enrollment: Uuid, at: Instant) -> sqlx::Result<()> {
+    sqlx::query(
+        "update keepwell.enrollments set look_at = $3
+         where account_id = $1 and id = $2 and state = 'active' and phase = 'sending' and look_at > $3",
+    )
+    .bind(account)
+    .bind(enrollment)
+    .bind(at)
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! What the web pages show: typed rows, newest or most urgent first, and
+//! never more than a page.
+
+use serde_json::Value as Json;
+use sqlx::{AssertSqlSafe, FromRow};
+use uuid::Uuid;
+
+use super::Store;
+use super::playbooks::RevisionText;
+use crate::clock::Instant;
+
+/// A task with the names around it.
+#[derive(Clone, Debug, FromRow)]
+pub struct TaskRow {
+    pub id: Uuid,
+    pub account_id: String,
+    /// `None` when the account is gone.
+    pub account_name: Option<String>,
+    /// The enrolled contact's name; `None` for account playbooks.
+    pub contact_name: Option<String>,
+    pub enrollment_id: Uuid,
+    pub playbook: String,
+    pub revision: String,
+    pub step: String,
+    pub title: String,
+    pub description: Option<String>,
+    /// A CSM's id or an address; `None` is unassigned.
+    pub assignee: Option<String>,
+    /// The CSM's name, when the assignee is one.
+    pub assignee_name: Option<String>,
+    pub due_at: Option<Instant>,
+    pub priority: String,
+    /// A list of texts.
+    pub checklist: Json,
+    /// A list of texts; empty when any outcome will do.
+    pub outcomes: Json,
+    pub state: String,
+    pub reason: Option<String>,
+    pub outcome: Option<String>,
+    /// Canonical text of a fact to its value at enrollment.
+    pub evidence: Json,
+    /// When these facts were read; `None` when the enrollment is gone.
+    pub enrolled_at: Option<Instant>,
+    pub created_at: Instant,
+    pub ended_at: Option<Instant>,
+}
+
+/// Whose open tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inbox {
+    Everybody,
+    /// Tasks without an assignee.
+    Unassigned,
+    /// A CSM's id or an address.
+    Of(String),
+}
+
+/// How many tasks are open for somebody.
+#[derive(Clone, Debug, FromRow)]
+pub struct OpenCount {
+    /// A CSM's id or an address; `None` is unassigned.
+    pub assignee: Option<String>,
+    /// The CSM's name; `None` for an address and for unassigned.
+    pub name: Option<String>,
+    pub open: i64,
+}
+
+/// One run with its counts.
+#[derive(Clone, Debug, FromRow)]
+pub struct RunRow {
+    pub playbook: String,
+    pub slot: Instant,
+    pub kind: String,
+    pub state: String,
+    pub reason: Option<String>,
+    /// How many wait, when it is held.
+    pub ceiling: Option<i64>,
+    pub candidates: i64,
+    pub enrolled: i64,
+    /// Reason to count.
+    pub skipped: Json,
+    /// A list of `{account, reason, message}`.
+    pub details: Json,
+    pub approved_by: Option<String>,
+}
+
+/// One enrollment with its account's name.
+#[derive(Clone, Debug, FromRow)]
+pub struct EnrollmentRow {
+    pub account_id: String,
+    pub account_name: Option<String>,
+    pub contact_name: Option<String>,
+    pub state: String,
+    pub reason: Option<String>,
+    pub step: Option<String>,
+    pub due_at: Option<Instant>,
+    pub started_at: Instant,
+    pub shadow: bool,
+}
+
+/// One message without its body.
+#[derive(Clone, Debug, FromRow)]
+pub struct MessageRow {
+    pub id: Uuid,
+    pub playbook: String,
+    pub step: String,
+    pub channel: String,
+    pub to_address: Option<String>,
+    /// `None` until it is rendered.
+    pub subject: Option<String>,
+    pub state: String,
+    pub reason: Option<String>,
+    pub created_at: Instant,
+}
+
+/// One message whole.
+#[derive(Clone, Debug, FromRow)]
+pub struct MessageWhole {
+    pub id: Uuid,
+    /// Empty for mail that belongs to no account.
+    pub account_id: String,
+    pub account_name: Option<String>,
+    pub playbook: String,
+    pub step: String,
+    pub channel: String,
+    pub class: String,
+    pub to_address: Option<String>,
+    pub subject: Option<String>,
+    pub body_text: Option<String>,
+    pub body_html: Option<String>,
+    pub state: String,
+    pub reason: Option<String>,
+    pub message_id: String,
+    pub created_at: Instant,
+    pub sent_at: Option<Instant>,
+    pub ended_at: Option<Instant>,
+}
+
+/// One try at sending a message.
+#[derive(Clone, Debug, FromRow)]
+pub struct AttemptRow {
+    pub started_at: Instant,
+    pub outcome: String,
+    /// What the server said.
+    pub reply: Option<String>,
+}
+
+const TASK: &str = "
+    select t.id, t.account_id, a.name as account_name, k.name as contact_name, t.enrollment_id, t.playbook,
+        t.revision, t.step, t.title, t.description, t.assignee, c.name as assignee_name, t.due_at, t.priority,
+        t.checklist, t.outcomes, t.state, t.reason, t.outcome, t.evidence, e.started_at as enrolled_at,
+        t.created_at, t.ended_at
+    from keepwell.tasks t
+    left join customers.accounts a on a.id = t.account_id
+    left join customers.contacts k on k.account_id = t.account_id and k.id = t.contact_id
+    left join customers.csms c on c.id = t.assignee
+    left join keepwell.enrollments e on e.account_id = t.account_id and e.id = t.enrollment_id";
+
+const RUN: &str = "playbook, slot, kind, state, reason, ceiling, candidates, enrolled, skipped, details, approved_by";
+
+impl Store {
+    /// Whether the database answers.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        sqlx::query("select 1").execute(self.pool()).await.map(|_| ())
+    }
+
+    /// Open tasks, those due first at the top, then by priority; at most `limit`.
+    pub async fn open_tasks(&self, inbox: &Inbox, limit: i64) -> sqlx::Result<Vec<TaskRow>> {
+        let (of, who) = match inbox {
+            Inbox::Everybody => ("$1::text is null", None),
+            Inbox::Unassigned => ("t.assignee is null and $1::text is null", None),
+            Inbox::Of(who) => ("t.assignee = $1", Some(who)),
+        };
+        // Only our own constants are put together here; values are bound.
+        let sql = format!(
+            "{TASK} where t.state = 'open' and {of}
+             order by t.due_at nulls last, array_position(array['urgent', 'high', 'normal', 'low'], t.priority),
+                 t.created_at, t.id
+             limit $2"
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).fetch_all(self.pool()).await
+    }
+
+    /// Every CSM, and everybody else who has open tasks; by name, addresses
+    /// after the CSMs, and unassigned, if there is any, at the end.
+    pub async fn open_counts(&self) -> sqlx::Result<Vec<OpenCount>> {
+        sqlx::query_as(
+            "select coalesce(t.assignee, c.id) as assignee, c.name, coalesce(t.open, 0) as open
+             from (select assignee, count(*) as open from keepwell.tasks where state = 'open' group by assignee) t
+             full join customers.csms c on c.id = t.assignee
+             order by c.name nulls last, 1 nulls last",
+        )
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// One task, whatever its state.
+    pub async fn task_row(&self, id: Uuid) -> sqlx::Result<Option<TaskRow>> {
+        let sql = format!("{TASK} where t.id = $1");
+        sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(self.pool()).await
+    }
+
+    /// The texts of these revisions, given as playbook and revision.
+    pub async fn revision_texts(&self, wanted: &[(&str, &str)]) -> sqlx::Result<Vec<RevisionText>> {
+        let (playbooks, revisions): (Vec<&str>, Vec<&str>) = wanted.iter().copied().unzip();
+        sqlx::query_as(
+            "select r.playbook, r.revision, r.file, r.text, r.scripts from keepwell.revisions r
+             where (r.playbook, r.revision) in (select * from unnest($1::text[], $2::text[]))",
+        )
+        .bind(playbooks)
+        .bind(revisions)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Of every playbook the last run, and all that are held.
+    pub async fn latest_runs(&self) -> sqlx::Result<Vec<RunRow>> {
+        let sql = format!(
+            "select {RUN} from keepwell.runs where state = 'held'
+             union
+             select last.* from keepwell.playbooks p,
+                 lateral (select {RUN} from keepwell.runs r where r.playbook = p.id order by slot desc limit 1) last
+             order by playbook, slot desc"
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(self.pool()).await
+    }
+
+    /// The last runs of a playbook, newest first.
+    pub async fn runs_of(&self, playbook: &str, limit: i64) -> sqlx::Result<Vec<RunRow>> {
+        let sql = format!("select {RUN} from keepwell.runs where playbook = $1 order by slot desc limit $2");
+        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(limit).fetch_all(self.pool()).await
+    }
+
+    /// The latest enrollments of a playbook, newest first.
+    pub async fn enrollments_of(&self, playbook: &str, limit: i64) -> sqlx::Result<Vec<EnrollmentRow>> {
+        sqlx::query_as(
+            "select e.account_id, a.name as account_name, k.name as contact_name, e.state, e.reason, e.step,
+                 e.due_at, e.started_at, e.shadow
+             from keepwell.enrollments e
+             left join customers.accounts a on a.id = e.account_id
+             left join customers.contacts k on k.account_id = e.account_id and k.id = e.contact_id
+             where e.playbook = $1 order by e.started_at desc, e.account_id, e.id limit $2",
+        )
+        .bind(playbook)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Messages, newest first, of a playbook and in a state if these are given.
+    pub async fn messages_page(
+        &self,
+        playbook: Option<&str>,
+        state: Option<&str>,
+        limit: i64,
+    ) -> sqlx::Result<Vec<MessageRow>> {
+        sqlx::query_as(
+            "select id, playbook, step, channel, to_address, subject, state, reason, created_at
+             from keepwell.messages
+             where ($1::text is null or playbook = $1) and ($2::text is null or state = $2)
+             order by created_at desc, id limit $3",
+        )
+        .bind(playbook)
+        .bind(state)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// How many messages are in each state, of one playbook if it is given.
+    pub async fn message_states(&self, playbook: Option<&str>) -> sqlx::Result<Vec<(String, i64)>> {
+        sqlx::query_as(
+            "select state, count(*) from keepwell.messages where $1::text is null or playbook = $1
+             group by state order by state",
+        )
+        .bind(playbook)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// One message with its body.
+    pub async fn message_whole(&self, id: Uuid) -> sqlx::Result<Option<MessageWhole>> {
+        sqlx::query_as(
+            "select m.id, m.account_id, a.name as account_name, m.playbook, m.step, m.channel, m.class, m.to_address,
+                 m.subject, m.body_text, m.body_html, m.state, m.reason, m.message_id, m.created_at, m.sent_at,
+                 m.ended_at
+             from keepwell.messages m left join customers.accounts a on a.id = m.account_id
+             where m.id = $1",
+        )
+        .bind(id)
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// The tries at sending a message, in order.
+    pub async fn attempts_of(&self, account: &str, message: Uuid) -> sqlx::Result<Vec<AttemptRow>> {
+        sqlx::query_as(
+            "select started_at, outcome, reply from keepwell.attempts where account_id = $1 and message = $2 order by n",
+        )
+        .bind(account)
+        .bind(message)
+        .fetch_all(self.pool())
+        .await
+    }
+}

@@ -1,0 +1,174 @@
+//! Published playbooks: what all daemons run, whoever has the files.
+
+use std::collections::BTreeMap;
+
+use sqlx::FromRow;
+
+use super::Store;
+use crate::clock::Instant;
+
+/// The current publication of a playbook.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct Published {
+    pub id: String,
+    pub revision: String,
+    pub file: String,
+    /// Whether its file is still there; without it the playbook is paused.
+    pub present: bool,
+    /// Up to when its slots are settled.
+    pub slots_after: Instant,
+    /// Diagnostics of a broken file, whose previous revision stays in force.
+    pub problems: serde_json::Value,
+}
+
+/// A revision's own text.
+#[derive(Clone, Debug, FromRow)]
+pub struct RevisionText {
+    pub playbook: String,
+    pub revision: String,
+    pub file: String,
+    pub text: String,
+    pub scripts: serde_json::Value,
+}
+
+impl RevisionText {
+    /// Its script modules by name.
+    pub fn modules(&self) -> BTreeMap<String, String> {
+        serde_json::from_value(self.scripts.clone()).unwrap_or_default()
+    }
+}
+
+/// One playbook to publish.
+#[derive(Clone, Debug)]
+pub struct Publication<'a> {
+    pub id: &'a str,
+    pub revision: &'a str,
+    pub file: &'a str,
+    pub text: &'a str,
+    pub scripts: &'a BTreeMap<String, String>,
+}
+
+impl Store {
+    /// Publishes a set of playbooks as the files now stand, in one
+    /// transaction. A playbook of a file in `broken` keeps its revision and
+    /// shows the problems; one whose file is gone is paused. A new playbook's
+    /// slots begin after `now`, and so do those of one that comes back: the
+    /// past is never replayed. Returns the ids whose revision is new.
+    pub async fn publish(
+        &self,
+        playbooks: &[Publication<'_>],
+        broken: &BTreeMap<String, serde_json::Value>,
+        now: Instant,
+    ) -> sqlx::Result<Vec<String>> {
+        let mut tx = self.pool().begin().await?;
+        // Two daemons that start at once publish one after the other.
+        sqlx::query("lock table keepwell.playbooks in share row exclusive mode").execute(&mut *tx).await?;
+        let before: Vec<Published> =
+            sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks").fetch_all(&mut *tx).await?;
+        let mut changed = Vec::new();
+        for playbook in playbooks {
+            sqlx::query(
+                "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at)
+                 values ($1, $2, $3, $4, $5, $6) on conflict (playbook, revision) do nothing",
+            )
+            .bind(playbook.id)
+            .bind(playbook.revision)
+            .bind(playbook.file)
+            .bind(playbook.text)
+            .bind(serde_json::json!(playbook.scripts))
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            let known = before.iter().find(|known| known.id == playbook.id);
+            if known.is_none_or(|known| known.revision != playbook.revision || !known.present) {
+                changed.push(playbook.id.to_owned());
+            }
+            let resumes = known.is_some_and(|known| !known.present);
+            sqlx::query(
+                "insert into keepwell.playbooks (id, revision, file, present, slots_after, published_at)
+                 values ($1, $2, $3, true, $4, $4)
+                 on conflict (id) do update set revision = excluded.revision, file = excluded.file, present = true,
+                     problems = '[]', published_at = excluded.published_at",
+            )
+            .bind(playbook.id)
+            .bind(playbook.revision)
+            .bind(playbook.file)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            if resumes {
+                sqlx::query("update keepwell.playbooks set slots_after = $2 where id = $1 and slots_after < $2")
+                    .bind(playbook.id)
+                    .bind(now)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+        }
+        for known in &before {
+            if playbooks.iter().any(|playbook| playbook.id == known.id) {
+                continue;
+            }
+            match broken.get(&known.file) {
+                Some(problems) => {
+                    sqlx::query("update keepwell.playbooks set problems = $2 where id = $1")
+                        .bind(&known.id)
+                        .bind(problems)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+                None => {
+                    sqlx::query("update keepwell.playbooks set present = false where id = $1")
+                        .bind(&known.id)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// Every playbook ever published, by id.
+    pub async fn published(&self) -> sqlx::Result<Vec<Published>> {
+        sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks order by id")
+            .fetch_all(self.pool())
+            .await
+    }
+
+    /// The text of a revision.
+    pub async fn revision_text(&self, playbook: &str, revision: &str) -> sqlx::Result<Option<RevisionText>> {
+        sqlx::query_as(
+            "select playbook, revision, file, text, scripts from keepwell.revisions where playbook = $1 and revision = $2",
+        )
+        .bind(playbook)
+        .bind(revision)
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// Settles a playbook's slots up to an instant; it never goes back.
+    pub async fn settle_slots(&self, playbook: &str, until: Instant) -> sqlx::Result<()> {
+        sqlx::query("update keepwell.playbooks set slots_after = $2 where id = $1 and slots_after < $2")
+            .bind(playbook)
+            .bind(until)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The instant the sample company was made for, if there is one.
+    pub async fn sample_anchor(&self) -> sqlx::Result<Option<Instant>> {
+        sqlx::query_scalar("select anchor from keepwell.sample").fetch_optional(self.pool()).await
+    }
+
+    /// Remembers the sample company's instant; the first one stays.
+    pub async fn keep_sample_anchor(&self, anchor: Instant) -> sqlx::Result<()> {
+        sqlx::query("insert into keepwell.sample (anchor) values ($1) on conflict do nothing")
+            .bind(anchor)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+}

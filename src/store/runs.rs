@@ -1,0 +1,326 @@
+//! Runs: one evaluation per playbook and slot. The primary key decides who
+//! runs it, the lease who may finish it.
+
+use std::collections::BTreeMap;
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{LEASE, Store};
+use crate::clock::Instant;
+use crate::random;
+
+/// A run that this process may work on.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct Run {
+    pub playbook: String,
+    pub slot: Instant,
+    /// `scheduled` or `manual`.
+    pub kind: String,
+    pub revision: String,
+    /// `go` once it was decided below the ceiling.
+    pub verdict: Option<String>,
+    /// How many it may enroll, once decided.
+    pub ceiling: Option<i64>,
+    pub token: Option<Uuid>,
+}
+
+/// What a run counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    pub candidates: i64,
+    pub enrolled: i64,
+    /// Reason to count.
+    pub skipped: BTreeMap<String, i64>,
+    /// Subjects that could not be decided, with why; at most [`Tally::DETAILS`].
+    pub details: Vec<serde_json::Value>,
+}
+
+impl Tally {
+    pub const DETAILS: usize = 200;
+
+    /// Counts a skip.
+    pub fn skip(&mut self, reason: &str) {
+        *self.skipped.entry(reason.to_owned()).or_default() += 1;
+    }
+
+    /// Keeps why a subject could not be decided.
+    pub fn detail(&mut self, account: &str, reason: &str, message: &str) {
+        if self.details.len() < Tally::DETAILS {
+            self.details.push(serde_json::json!({ "account": account, "reason": reason, "message": message }));
+        }
+    }
+}
+
+/// The name of a run, as `approve` takes it: `playbook@slot`.
+pub fn run_id(playbook: &str, slot: Instant) -> String {
+    format!("{playbook}@{}", slot.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+}
+
+/// Reads a run's name.
+pub fn parse_run_id(id: &str) -> Option<(String, Instant)> {
+    let (playbook, slot) = id.split_once('@')?;
+    Some((playbook.to_owned(), chrono::DateTime::parse_from_rfc3339(slot).ok()?.to_utc()))
+}
+
+/// A person's word on a held run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    Taken,
+    /// There is no such run.
+    Unknown,
+    /// It is not held.
+    NotHeld,
+    /// The playbook has changed since; the next run decides anew.
+    Outdated,
+}
+
+impl Store {
+    /// Opens the run of a slot; `None` when somebody has it already. The held
+    /// runs before it are superseded, unless they are approved.
+    pub async fn open_run(&self, playbook: &str, revision: &str, slot: Instant, kind: &str, now: Instant) -> sqlx::Result<Option<Run>> {
+        let token = random::token();
+        let lease = self.lease_clock().await? + LEASE;
+        let mut tx = self.pool().begin().await?;
+        let opened: Option<Run> = sqlx::query_as(
+            "insert into keepwell.runs (playbook, slot, kind, revision, state, started_at, token, lease_until)
+             values ($1, $2, $3, $4, 'running', $5, $6, $7)
+             on conflict (playbook, slot) do nothing
+             returning playbook, slot, kind, revision, verdict, ceiling, token",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .bind(kind)
+        .bind(revision)
+        .bind(now)
+        .bind(token)
+        .bind(lease)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if opened.is_some() {
+            let superseded: Vec<Instant> = sqlx::query_scalar(
+                "update keepwell.runs set state = 'skipped', reason = 'superseded', ended_at = $3
+                 where playbook = $1 and slot <> $2 and state = 'held' and approved_at is null returning slot",
+            )
+            .bind(playbook)
+            .bind(slot)
+            .bind(now)
+            .fetch_all(&mut *tx)
+            .await?;
+            for slot in superseded {
+                delete_held(&mut tx, playbook, slot).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(opened)
+    }
+
+    /// Takes over runs whose holder went away.
+    pub async fn take_over_runs(&self) -> sqlx::Result<Vec<Run>> {
+        let lease_now = self.lease_clock().await?;
+        sqlx::query_as(
+            "update keepwell.runs set token = $2, lease_until = $3
+             where state = 'running' and lease_until < $1
+             returning playbook, slot, kind, revision, verdict, ceiling, token",
+        )
+        .bind(lease_now)
+        .bind(random::token())
+        .bind(lease_now + LEASE)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Keeps a run ours; false when it is not any more.
+    pub async fn renew_run(&self, run: &Run) -> sqlx::Result<bool> {
+        let lease = self.lease_clock().await? + LEASE;
+        let renewed = sqlx::query(
+            "update keepwell.runs set lease_until = $4 where playbook = $1 and slot = $2 and token = $3",
+        )
+        .bind(&run.playbook)
+        .bind(run.slot)
+        .bind(run.token)
+        .bind(lease)
+        .execute(self.pool())
+        .await?;
+        Ok(renewed.rows_affected() > 0)
+    }
+
+    /// Stores the verdict before anything is committed: how many may enter.
+    pub async fn decide_run(&self, run: &Run, verdict: &str, ceiling: i64) -> sqlx::Result<bool> {
+        let decided = sqlx::query(
+            "update keepwell.runs set verdict = $4, ceiling = $5 where playbook = $1 and slot = $2 and token = $3",
+        )
+        .bind(&run.playbook)
+        .bind(run.slot)
+        .bind(run.token)
+        .bind(verdict)
+        .bind(ceiling)
+        .execute(self.pool())
+        .await?;
+        Ok(decided.rows_affected() > 0)
+    }
+
+    /// Ends a run, or leaves it `held`.
+    pub async fn end_run(&self, run: &Run, state: &str, reason: Option<&str>, tally: &Tally, now: Instant) -> sqlx::Result<bool> {
+        let ended = sqlx::query(
+            "update keepwell.runs
+             set state = $4, reason = $5, candidates = $6, enrolled = $7, skipped = $8, details = $9, ended_at = $10,
+                 lease_until = null, token = null
+             where playbook = $1 and slot = $2 and token = $3",
+        )
+        .bind(&run.playbook)
+        .bind(run.slot)
+        .bind(run.token)
+        .bind(state)
+        .bind(reason)
+        .bind(tally.candidates)
+        .bind(tally.enrolled)
+        .bind(serde_json::json!(tally.skipped))
+        .bind(serde_json::json!(tally.details))
+        .bind((state != "held").then_some(now))
+        .execute(self.pool())
+        .await?;
+        Ok(ended.rows_affected() > 0)
+    }
+
+    /// How many enrollments a run has committed so far.
+    pub async fn enrolled_by(&self, playbook: &str, slot: Instant) -> sqlx::Result<i64> {
+        sqlx::query_scalar(
+            "select count(*) from keepwell.enrollments where playbook = $1 and run_slot = $2 and state <> 'held'",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .fetch_one(self.pool())
+        .await
+    }
+
+    /// Ids of what a run has committed so far.
+    pub async fn enrolled_ids(&self, playbook: &str, slot: Instant) -> sqlx::Result<Vec<Uuid>> {
+        sqlx::query_scalar("select id from keepwell.enrollments where playbook = $1 and run_slot = $2 and state <> 'held'")
+            .bind(playbook)
+            .bind(slot)
+            .fetch_all(self.pool())
+            .await
+    }
+
+    /// Records slots that will not run, with the reason.
+    pub async fn skip_slots(&self, playbook: &str, revision: &str, slots: &[Instant], reason: &str, now: Instant) -> sqlx::Result<u64> {
+        let done = sqlx::query(
+            "insert into keepwell.runs (playbook, slot, kind, revision, state, reason, started_at, ended_at)
+             select $1, slot, 'scheduled', $2, 'skipped', $4, $5, $5 from unnest($3::timestamptz[]) as s(slot)
+             on conflict (playbook, slot) do nothing",
+        )
+        .bind(playbook)
+        .bind(revision)
+        .bind(slots)
+        .bind(reason)
+        .bind(now)
+        .execute(self.pool())
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Records a person's approval of a held run. It is bound to the run's
+    /// revision and to the number that was held.
+    pub async fn approve_run(&self, playbook: &str, slot: Instant, by: &str, now: Instant) -> sqlx::Result<Word> {
+        let found: Option<(String, String, Option<String>)> = sqlx::query_as(
+            "select r.state, r.revision, p.revision from keepwell.runs r
+             left join keepwell.playbooks p on p.id = r.playbook where r.playbook = $1 and r.slot = $2",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .fetch_optional(self.pool())
+        .await?;
+        match found {
+            None => return Ok(Word::Unknown),
+            Some((state, _, _)) if state != "held" => return Ok(Word::NotHeld),
+            Some((_, revision, current)) if current.as_deref() != Some(&revision) => return Ok(Word::Outdated),
+            Some(_) => {}
+        }
+        let taken = sqlx::query(
+            "update keepwell.runs set approved_at = $3, approved_by = $4
+             where playbook = $1 and slot = $2 and state = 'held' and approved_at is null",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .bind(now)
+        .bind(by)
+        .execute(self.pool())
+        .await?;
+        // Approving twice is approving once.
+        let _ = taken;
+        Ok(Word::Taken)
+    }
+
+    /// Deletes what a held run would have enrolled; it uses up no entry.
+    pub async fn discard_run(&self, playbook: &str, slot: Instant, by: &str, now: Instant) -> sqlx::Result<Word> {
+        let mut tx = self.pool().begin().await?;
+        let state: Option<String> =
+            sqlx::query_scalar("select state from keepwell.runs where playbook = $1 and slot = $2")
+                .bind(playbook)
+                .bind(slot)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let discarded = sqlx::query(
+            "update keepwell.runs set state = 'skipped', reason = 'discarded', approved_by = $4, ended_at = $3
+             where playbook = $1 and slot = $2 and state = 'held' and token is null",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .bind(now)
+        .bind(by)
+        .execute(&mut *tx)
+        .await?;
+        if discarded.rows_affected() == 0 {
+            tx.rollback().await?;
+            return Ok(if state.is_some() { Word::NotHeld } else { Word::Unknown });
+        }
+        delete_held(&mut tx, playbook, slot).await?;
+        tx.commit().await?;
+        Ok(Word::Taken)
+    }
+
+    /// Claims approved runs whose enrollments are to be released.
+    pub async fn claim_approved_runs(&self, paused: &[String]) -> sqlx::Result<Vec<Run>> {
+        let lease_now = self.lease_clock().await?;
+        sqlx::query_as(
+            "update keepwell.runs set token = $2, lease_until = $3
+             where state = 'held' and approved_at is not null and playbook <> all($4)
+               and (lease_until is null or lease_until < $1)
+             returning playbook, slot, kind, revision, verdict, ceiling, token",
+        )
+        .bind(lease_now)
+        .bind(random::token())
+        .bind(lease_now + LEASE)
+        .bind(paused)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Ends a released run: how many entered, and why others did not.
+    pub async fn end_released(&self, run: &Run, enrolled: i64, dropped: &BTreeMap<String, i64>, now: Instant) -> sqlx::Result<bool> {
+        let ended = sqlx::query(
+            "update keepwell.runs set state = 'done', reason = null, enrolled = $4, skipped = $5 || skipped,
+                 ended_at = $6, token = null, lease_until = null
+             where playbook = $1 and slot = $2 and token = $3",
+        )
+        .bind(&run.playbook)
+        .bind(run.slot)
+        .bind(run.token)
+        .bind(enrolled)
+        .bind(serde_json::json!(dropped))
+        .bind(now)
+        .execute(self.pool())
+        .await?;
+        Ok(ended.rows_affected() > 0)
+    }
+}
+
+async fn delete_held(tx: &mut sqlx::PgConnection, playbook: &str, slot: Instant) -> sqlx::Result<()> {
+    sqlx::query("delete from keepwell.enrollments where playbook = $1 and run_slot = $2 and state = 'held'")
+        .bind(playbook)
+        .bind(slot)
+        .execute(tx)
+        .await?;
+    Ok(())
+}

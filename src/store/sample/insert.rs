@@ -1,0 +1,200 @@
+//! Writing the sample into the schema `customers`, a few statements per table.
+
+use sqlx::{PgPool, Postgres, Transaction};
+
+use super::SampleCompany;
+
+/// Rows per statement: large enough that the round trip does not count, small
+/// enough that progress is seen.
+const CHUNK: usize = 10_000;
+
+impl SampleCompany {
+    /// Writes every row in one transaction: all of it or nothing. Rows that
+    /// are already there are an error.
+    ///
+    /// `progress` hears the table, how many of its rows are written, and how
+    /// many there are.
+    pub async fn insert(
+        &self,
+        pool: &PgPool,
+        mut progress: impl FnMut(&str, usize, usize),
+    ) -> sqlx::Result<()> {
+        let mut tx = pool.begin().await?;
+        self.insert_csms(&mut tx).await?;
+        progress("csms", self.csms.len(), self.csms.len());
+        self.insert_accounts(&mut tx, &mut progress).await?;
+        self.insert_contacts(&mut tx, &mut progress).await?;
+        self.insert_events(&mut tx, &mut progress).await?;
+        self.insert_scores(&mut tx, &mut progress).await?;
+        self.insert_tickets(&mut tx, &mut progress).await?;
+        tx.commit().await
+    }
+
+    async fn insert_csms(&self, tx: &mut Transaction<'_, Postgres>) -> sqlx::Result<()> {
+        let rows = &self.csms;
+        sqlx::query(
+            "INSERT INTO customers.csms (id, name, email, manager_id, timezone, capacity)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[])",
+        )
+        .bind(column(rows, |row| row.id.as_str()))
+        .bind(column(rows, |row| row.name.as_str()))
+        .bind(column(rows, |row| row.email.as_str()))
+        .bind(column(rows, |row| row.manager_id.as_deref()))
+        .bind(column(rows, |row| row.timezone.as_str()))
+        .bind(column(rows, |row| row.capacity))
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_accounts(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        progress: &mut impl FnMut(&str, usize, usize),
+    ) -> sqlx::Result<()> {
+        let mut written = 0;
+        for rows in self.accounts.chunks(CHUNK) {
+            sqlx::query(
+                "INSERT INTO customers.accounts (id, name, tier, status, stage, csm_id, mrr, seats, seats_used,
+                        signed_up_at, activated_at, renewal_at, churned_at, timezone, locale, traits)
+                 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                        $7::int8[], $8::int[], $9::int[], $10::timestamptz[], $11::timestamptz[],
+                        $12::timestamptz[], $13::timestamptz[], $14::text[], $15::text[], $16::jsonb[])",
+            )
+            .bind(column(rows, |row| row.id.as_str()))
+            .bind(column(rows, |row| row.name.as_str()))
+            .bind(column(rows, |row| row.tier))
+            .bind(column(rows, |row| row.status))
+            .bind(column(rows, |row| row.stage))
+            .bind(column(rows, |row| row.csm_id.as_deref()))
+            .bind(column(rows, |row| row.mrr))
+            .bind(column(rows, |row| row.seats))
+            .bind(column(rows, |row| row.seats_used))
+            .bind(column(rows, |row| row.signed_up_at))
+            .bind(column(rows, |row| row.activated_at))
+            .bind(column(rows, |row| row.renewal_at))
+            .bind(column(rows, |row| row.churned_at))
+            .bind(column(rows, |row| row.timezone))
+            .bind(column(rows, |row| row.locale))
+            .bind(column(rows, |row| &row.traits))
+            .execute(&mut **tx)
+            .await?;
+            written += rows.len();
+            progress("accounts", written, self.accounts.len());
+        }
+        Ok(())
+    }
+
+    async fn insert_contacts(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        progress: &mut impl FnMut(&str, usize, usize),
+    ) -> sqlx::Result<()> {
+        let mut written = 0;
+        for rows in self.contacts.chunks(CHUNK) {
+            sqlx::query(
+                "INSERT INTO customers.contacts (account_id, id, email, name, first_name, role, timezone, locale,
+                        created_at, left_at, traits)
+                 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                        $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::jsonb[])",
+            )
+            .bind(column(rows, |row| row.account_id.as_str()))
+            .bind(column(rows, |row| row.id.as_str()))
+            .bind(column(rows, |row| row.email.as_deref()))
+            .bind(column(rows, |row| row.name.as_str()))
+            .bind(column(rows, |row| row.first_name.as_deref()))
+            .bind(column(rows, |row| row.role))
+            .bind(column(rows, |row| row.timezone))
+            .bind(column(rows, |row| row.locale))
+            .bind(column(rows, |row| row.created_at))
+            .bind(column(rows, |row| row.left_at))
+            .bind(column(rows, |row| &row.traits))
+            .execute(&mut **tx)
+            .await?;
+            written += rows.len();
+            progress("contacts", written, self.contacts.len());
+        }
+        Ok(())
+    }
+
+    async fn insert_events(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        progress: &mut impl FnMut(&str, usize, usize),
+    ) -> sqlx::Result<()> {
+        let mut written = 0;
+        for rows in self.events.chunks(CHUNK) {
+            sqlx::query(
+                "INSERT INTO customers.events (account_id, id, contact_id, name, at, properties)
+                 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[])",
+            )
+            .bind(column(rows, |row| row.account_id.as_str()))
+            .bind(column(rows, |row| row.id.as_str()))
+            .bind(column(rows, |row| row.contact_id.as_deref()))
+            .bind(column(rows, |row| row.name))
+            .bind(column(rows, |row| row.at))
+            .bind(column(rows, |row| &row.properties))
+            .execute(&mut **tx)
+            .await?;
+            written += rows.len();
+            progress("events", written, self.events.len());
+        }
+        Ok(())
+    }
+
+    async fn insert_scores(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        progress: &mut impl FnMut(&str, usize, usize),
+    ) -> sqlx::Result<()> {
+        let mut written = 0;
+        for rows in self.scores.chunks(CHUNK) {
+            sqlx::query(
+                "INSERT INTO customers.scores (account_id, id, contact_id, name, value, at)
+                 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::timestamptz[])",
+            )
+            .bind(column(rows, |row| row.account_id.as_str()))
+            .bind(column(rows, |row| row.id.as_str()))
+            .bind(column(rows, |row| row.contact_id.as_str()))
+            .bind(column(rows, |row| row.name))
+            .bind(column(rows, |row| row.value))
+            .bind(column(rows, |row| row.at))
+            .execute(&mut **tx)
+            .await?;
+            written += rows.len();
+            progress("scores", written, self.scores.len());
+        }
+        Ok(())
+    }
+
+    async fn insert_tickets(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        progress: &mut impl FnMut(&str, usize, usize),
+    ) -> sqlx::Result<()> {
+        let mut written = 0;
+        for rows in self.tickets.chunks(CHUNK) {
+            sqlx::query(
+                "INSERT INTO customers.tickets (account_id, id, contact_id, opened_at, closed_at, severity)
+                 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+                        $6::text[])",
+            )
+            .bind(column(rows, |row| row.account_id.as_str()))
+            .bind(column(rows, |row| row.id.as_str()))
+            .bind(column(rows, |row| row.contact_id.as_deref()))
+            .bind(column(rows, |row| row.opened_at))
+            .bind(column(rows, |row| row.closed_at))
+            .bind(column(rows, |row| row.severity))
+            .execute(&mut **tx)
+            .await?;
+            written += rows.len();
+            progress("tickets", written, self.tickets.len());
+        }
+        Ok(())
+    }
+}
+
+/// One field of every row, as the array a statement unnests.
+fn column<'a, Row, Value>(rows: &'a [Row], field: impl Fn(&'a Row) -> Value) -> Vec<Value> {
+    rows.iter().map(field).collect()
+}

@@ -1,0 +1,103 @@
+//! What an address does not want. Addresses are kept as a keyed hash only.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::Store;
+use crate::clock::Instant;
+
+/// The classes a suppression can name; `all` includes transactional mail.
+pub const CLASSES: [&str; 3] = ["all", "lifecycle", "marketing"];
+
+/// Whether suppressed classes, as stored, stop mail of this class.
+pub(super) fn covers(suppressed: &serde_json::Value, class: &str) -> bool {
+    let has = |name: &str| suppressed.get(name).is_some();
+    has("all") || has(class)
+}
+
+impl Store {
+    /// The keyed hash an address goes by: case and outer blanks do not matter.
+    pub async fn address_hash(&self, address: &str) -> sqlx::Result<String> {
+        Ok(keyed(self.secret().await?, "address", &address.trim().to_lowercase()))
+    }
+
+    /// The unguessable part of an unsubscribe link: reusable, and it tells nothing.
+    pub async fn unsubscribe_token(&self, address: &str, class: &str) -> sqlx::Result<String> {
+        let hash = self.address_hash(address).await?;
+        let signature = keyed(self.secret().await?, "unsubscribe", &format!("{hash}.{class}"));
+        Ok(format!("{hash}.{class}.{signature}"))
+    }
+
+    /// Records that an address wants no mail of a class any more. When this
+    /// returns, no body to it will be begun: markers in flight held the row.
+    pub async fn suppress(&self, address: &str, class: &str, source: &str, now: Instant) -> sqlx::Result<()> {
+        let hash = self.address_hash(address).await?;
+        self.suppress_hash(&hash, class, source, now).await
+    }
+
+    /// The same for a token of a link; false when the token is not ours.
+    pub async fn suppress_by_token(&self, token: &str, now: Instant) -> sqlx::Result<bool> {
+        let mut parts = token.splitn(3, '.');
+        let (Some(hash), Some(class), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
+            return Ok(false);
+        };
+        let Some(given) = unhex(signature) else { return Ok(false) };
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret().await?).expect("HMAC takes a key of any length");
+        mac.update(format!("unsubscribe:{hash}.{class}").as_bytes());
+        if mac.verify_slice(&given).is_err() || !CLASSES.contains(&class) {
+            return Ok(false);
+        }
+        self.suppress_hash(hash, class, "unsubscribe", now).await?;
+        Ok(true)
+    }
+
+    async fn suppress_hash(&self, hash: &str, class: &str, source: &str, now: Instant) -> sqlx::Result<()> {
+        let entry = serde_json::json!({ class: { "at": now, "source": source } });
+        let mut tx = self.pool().begin().await?;
+        sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
+            .bind(hash)
+            .execute(&mut *tx)
+            .await?;
+        // The first word stays: it says since when.
+        sqlx::query("update keepwell.recipients set suppressed = $2 || suppressed where address_hash = $1")
+            .bind(hash)
+            .bind(entry)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await
+    }
+
+    /// Whether mail of this class to the address is suppressed.
+    pub async fn is_suppressed(&self, address: &str, class: &str) -> sqlx::Result<bool> {
+        let hash = self.address_hash(address).await?;
+        let suppressed: Option<serde_json::Value> =
+            sqlx::query_scalar("select suppressed from keepwell.recipients where address_hash = $1")
+                .bind(hash)
+                .fetch_optional(self.pool())
+                .await?;
+        Ok(suppressed.is_some_and(|classes| covers(&classes, class)))
+    }
+
+    /// Makes sure the address has a row, so that a marker can lock it.
+    pub async fn know_address(&self, address: &str) -> sqlx::Result<()> {
+        let hash = self.address_hash(address).await?;
+        sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
+            .bind(hash)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+}
+
+fn keyed(secret: &[u8], purpose: &str, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(format!("{purpose}:{text}").as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() % 2 != 0 || !text.is_ascii() {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}

@@ -1,0 +1,164 @@
+//! What a condition read, in words: `account.events("login", 30)` is
+//! "login in 30 days".
+
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::page::date;
+
+/// A fact and its value, for people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Fact {
+    pub label: String,
+    pub value: String,
+}
+
+/// All facts of a record, in its order.
+pub(super) fn all(evidence: &Json, zone: Tz) -> Vec<Fact> {
+    let facts = evidence.as_object().into_iter().flatten();
+    facts.map(|(text, value)| Fact { label: label(text), value: shown(text, value, zone) }).collect()
+}
+
+/// A fact's name as a person would say it. One that this list does not know
+/// keeps its own words.
+fn label(text: &str) -> String {
+    let (subject, rest) = text.split_once('.').unwrap_or(("account", text));
+    let said = match call(rest) {
+        Some((name, args)) => called(&name, &args),
+        None => words(rest.strip_prefix("traits.").unwrap_or(rest).trim_end_matches("_at")),
+    };
+    if subject == "contact" { format!("Contact: {said}") } else { said }
+}
+
+/// A function's name and arguments; a window that starts with the enrollment
+/// or the step is a text.
+fn call(text: &str) -> Option<(String, Vec<Json>)> {
+    let (name, args) = text.strip_suffix(')')?.split_once('(')?;
+    let args = args.replace("since_entry", "\"since_entry\"").replace("since_step", "\"since_step\"");
+    Some((name.to_owned(), serde_json::from_str(&format!("[{args}]")).ok()?))
+}
+
+fn called(name: &str, args: &[Json]) -> String {
+    let text = |at: usize| args.get(at).and_then(Json::as_str).unwrap_or_default();
+    let span = |at: usize| args.get(at).map(window).unwrap_or_default();
+    match (name, args.len()) {
+        ("events", 2) => format!("{} {}", text(0), span(1)),
+        ("event_change", 2) => format!("Change of {}, {} against before", text(0), span(1)),
+        ("event_sum", 3) => format!("{} of {} {}", words(text(1)), text(0), span(2)),
+        ("days_since_event", 1) => format!("Days since {}", text(0)),
+        ("event_at", 1) => format!("Last {}", text(0)),
+        ("active_days", 2) => format!("Days with {} {}", text(0), span(1)),
+        ("active_contacts", 1) => format!("Active contacts {}", span(0)),
+        ("active_contacts", 2) => format!("Contacts with {} {}", text(0), span(1)),
+        ("score", 1) => words(text(0)),
+        ("score_change", 1) => format!("{}, change", words(text(0))),
+        ("score_change", 2) => format!("{}, change {}", words(text(0)), span(1)),
+        ("days_since_score", 1) => format!("Days since {}", words(text(0))),
+        ("score_at", 1) => format!("{} of", words(text(0))),
+        ("open_tickets", 0) => "Open tickets".to_owned(),
+        ("open_tickets", 1) => format!("Open tickets, {}", text(0)),
+        ("tickets", 1) => format!("Tickets {}", span(0)),
+        ("in_playbook", 1) => format!("In the playbook {}", text(0)),
+        ("reached_goal", 1) => format!("Reached the goal of {}", text(0)),
+        ("reached_goal", 2) => format!("Reached the goal of {} {}", text(0), span(1)),
+        ("days_since_playbook", 1) => format!("Days since the playbook {}", text(0)),
+        ("contacts", 1) => format!("Contacts, {}", text(0)),
+        ("left", 2) => format!("Left {}, {}", span(1), text(0)),
+        _ => {
+            let args: Vec<String> = args.iter().map(|arg| arg.as_str().map_or(arg.to_string(), str::to_owned)).collect();
+            format!("{} {}", words(name), args.join(", ")).trim_end().to_owned()
+        }
+    }
+}
+
+fn window(arg: &Json) -> String {
+    match arg.as_str() {
+        Some("since_entry") => "since enrollment".to_owned(),
+        Some("since_step") => "since the step began".to_owned(),
+        Some(other) => other.to_owned(),
+        None if arg.as_i64() == Some(1) => "in 1 day".to_owned(),
+        None => format!("in {arg} days"),
+    }
+}
+
+/// `seats_used` is "Seats used", `nps` is "NPS".
+fn words(name: &str) -> String {
+    if ["nps", "csat", "ces", "mrr", "arr"].contains(&name) {
+        return name.to_uppercase();
+    }
+    let name = name.replace('_', " ");
+    let name = if name == "csm id" { "CSM".to_owned() } else { name };
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn shown(text: &str, value: &Json, zone: Tz) -> String {
+    let function = text.split_once('.').map_or(text, |(_, rest)| rest).split_once('(').map(|(name, _)| name);
+    match value {
+        Json::Null => match function {
+            None => "not set".to_owned(),
+            Some("event_at" | "days_since_event" | "days_since_playbook") => "never".to_owned(),
+            Some(_) => "unknown".to_owned(),
+        },
+        Json::Bool(true) => "yes".to_owned(),
+        Json::Bool(false) => "no".to_owned(),
+        Json::Number(given) => match (function, given.as_f64()) {
+            (Some("event_change"), Some(percent)) => format!("{} %", signed(percent)),
+            (Some("score_change"), Some(change)) => signed(change),
+            (_, Some(given)) => number(given),
+            (_, None) => given.to_string(),
+        },
+        Json::String(given) => match chrono::DateTime::parse_from_rfc3339(given) {
+            Ok(at) => date(at.to_utc(), zone),
+            Err(_) => given.clone(),
+        },
+        other => other.to_string(),
+    }
+}
+
+fn signed(value: f64) -> String {
+    if value > 0.0 { format!("+{}", number(value)) } else { number(value) }
+}
+
+/// At most two decimals, none that are not needed, and thousands apart.
+fn number(value: f64) -> String {
+    let text = format!("{:.2}", value.abs());
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let decimals = decimals.trim_end_matches('0');
+    let sign = if value < 0.0 && text != "0.00" { "−" } else { "" };
+    let point = if decimals.is_empty() { "" } else { "." };
+    format!("{sign}{grouped}{point}{decimals}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str, value: Json) -> String {
+        let fact = all(&serde_json::json!({ text: value }), Tz::UTC).remove(0);
+        format!("{}: {}", fact.label, fact.value)
+    }
+
+    #[test]
+    fn facts_read_as_words() {
+        assert_eq!(said("account.events(\"login\", 30)", 2.into()), "login in 30 days: 2");
+        assert_eq!(said("account.events(\"login\", since_entry)", 0.into()), "login since enrollment: 0");
+        assert_eq!(said("account.signed_up_at", "2026-01-15T08:00:00Z".into()), "Signed up: 15 January 2026");
+        assert_eq!(said("account.activated_at", Json::Null), "Activated: not set");
+        assert_eq!(said("account.mrr", 12500.5.into()), "MRR: 12,500.5");
+        assert_eq!(said("account.event_change(\"login\", 30)", (-62.5).into()), "Change of login, in 30 days against before: −62.5 %");
+        assert_eq!(said("account.score_change(\"nps\")", (-4.0).into()), "NPS, change: −4");
+        assert_eq!(said("account.in_playbook(\"renewal\")", true.into()), "In the playbook renewal: yes");
+        assert_eq!(said("contact.traits.consent", false.into()), "Contact: Consent: no");
+        // A function that came later.
+        assert_eq!(said("account.label(\"segment\")", "smb".into()), "Label segment: smb");
+    }
+}

@@ -1,0 +1,111 @@
+//! What stands before every page.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::page::Trouble;
+use super::{WebState, is_this_machine};
+
+/// Nothing but our own style sheet and forms to ourselves.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The same for a page that frames a mail, whose styles stand in its elements.
+pub(super) const PREVIEW_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; form-action 'self'; \
+     frame-ancestors 'none'; base-uri 'none'";
+
+/// Sets the headers that every answer carries; a page may have set its own.
+pub(super) async fn head(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut default = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    default(header::CONTENT_SECURITY_POLICY, POLICY);
+    default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    // Not `no-referrer`: with that, browsers post forms with `Origin: null`.
+    default(header::REFERRER_POLICY, "same-origin");
+    default(header::CACHE_CONTROL, "no-store");
+    response
+}
+
+/// Answers only to names of this machine, so that no other site's name can be
+/// made to point here, and takes writes only from our own pages or from
+/// something that is not a browser.
+pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, next: Next) -> Response {
+    let Some(host) = host(&request) else {
+        return Trouble::refused(StatusCode::BAD_REQUEST, "The request does not say which host it is for.")
+            .into_response();
+    };
+    // The token in such a link is all that counts: it is a mail program's to
+    // send, from wherever that runs, and no cookie stands behind it.
+    let for_customers = request.uri().path().starts_with("/u/");
+    let name = host.host().to_ascii_lowercase();
+    let public = state.public_host.as_ref() == Some(&name);
+    if !is_this_machine(&name) {
+        if !public {
+            return Trouble::refused(
+                StatusCode::MISDIRECTED_REQUEST,
+                "These pages are for this machine. Open them with the address 127.0.0.1.",
+            )
+            .into_response();
+        }
+        if !for_customers && request.uri().path() != "/style.css" {
+            return Trouble::NotFound("There is no such page.").into_response();
+        }
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !reads && !for_customers && !is_ours(request.headers(), &host) {
+        return Trouble::refused(
+            StatusCode::FORBIDDEN,
+            "This was sent from another site and has not been carried out. Do it from the page itself.",
+        )
+        .into_response();
+    }
+    next.run(request).await
+}
+
+/// Carries a request through even when nobody waits for the answer any more:
+/// a database call is never cut off in the middle.
+pub(super) async fn carry_through(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => Trouble::from(error).into_response(),
+    }
+}
+
+/// The one host that the request names. A target in absolute form counts as well.
+fn host(request: &Request) -> Option<Authority> {
+    let mut given = request.headers().get_all(header::HOST).iter();
+    let (first, second) = (given.next(), given.next());
+    if second.is_some() {
+        return None;
+    }
+    let named: Option<Authority> = match first {
+        Some(value) => Some(value.to_str().ok()?.parse().ok()?),
+        None => None,
+    };
+    match (named, request.uri().authority()) {
+        (Some(named), Some(target)) if named.as_str() != target.as_str() => None,
+        (named, target) => named.or_else(|| target.cloned()),
+    }
+    .filter(|authority| !authority.as_str().contains('@'))
+}
+
+/// Whether a write comes from our own pages. What sends neither header is not
+/// a browser of our days.
+fn is_ours(headers: &HeaderMap, host: &Authority) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let origin = origin.to_str().unwrap_or_default();
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str()))
+}

@@ -1,0 +1,128 @@
+//! The open tasks of one colleague: what to do today, and why.
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::WebState;
+use super::page::{Frame, Notice, Trouble, Web, href};
+use super::task::{Given, TaskView, views};
+use crate::store::pages::{Inbox, OpenCount};
+
+/// How many tasks one page shows.
+const AT_MOST: i64 = 100;
+
+/// What stands in a link for no person in particular.
+const EVERYBODY: &str = "everybody";
+pub(super) const UNASSIGNED: &str = "unassigned";
+
+/// What the page is asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    /// A CSM's id, an address, `everybody` or `unassigned`.
+    csm: Option<String>,
+    /// The task that was just ended.
+    ended: Option<String>,
+}
+
+#[derive(Serialize)]
+struct InboxPage {
+    name: String,
+    /// Whether the tasks may be anybody's.
+    everybody: bool,
+    inbox: String,
+    people: Vec<Person>,
+    open: i64,
+    tasks: Vec<TaskView>,
+    more: i64,
+    given: Given,
+}
+
+#[derive(Serialize)]
+struct Person {
+    name: String,
+    open: i64,
+    href: String,
+    current: bool,
+}
+
+/// The inbox of the chosen colleague, else of the first who has something to do.
+pub(super) async fn show(State(web): Web, Query(asked): Query<Asked>) -> Result<Response, Trouble> {
+    let counts = web.store.open_counts().await?;
+    let chosen = asked.csm.filter(|csm| !csm.is_empty());
+    let inbox = match chosen {
+        None => first(&counts),
+        Some(name) if name == EVERYBODY => Inbox::Everybody,
+        Some(name) if name == UNASSIGNED => Inbox::Unassigned,
+        Some(name) => Inbox::Of(name),
+    };
+    let people: Vec<Person> = people(&counts, &inbox);
+    let (name, open) = match people.iter().find(|person| person.current) {
+        Some(person) => (person.name.clone(), person.open),
+        None => match &inbox {
+            // Somebody's last task may just have been done.
+            Inbox::Of(who) if who.contains('@') => (who.clone(), 0),
+            Inbox::Unassigned => (NOBODY.to_owned(), 0),
+            _ => return Err(Trouble::NotFound("There is no such colleague.")),
+        },
+    };
+    let rows = web.store.open_tasks(&inbox, AT_MOST).await?;
+    let tasks = views(&web, rows, web.clock.now()).await?;
+    let page = InboxPage {
+        name,
+        everybody: inbox == Inbox::Everybody,
+        inbox: key(&inbox),
+        people,
+        open,
+        more: (open - tasks.len() as i64).max(0),
+        tasks,
+        given: Given::default(),
+    };
+    let notice = notice(&web, asked.ended.as_deref()).await?;
+    Frame::new(&web, "inbox", notice).await?.page(StatusCode::OK, "inbox.html", page)
+}
+
+const NOBODY: &str = "Unassigned";
+
+fn first(counts: &[OpenCount]) -> Inbox {
+    let busy = counts.iter().find(|one| one.open > 0 && one.name.is_some());
+    match busy.and_then(|one| one.assignee.clone()) {
+        Some(csm) => Inbox::Of(csm),
+        None => Inbox::Everybody,
+    }
+}
+
+fn people(counts: &[OpenCount], inbox: &Inbox) -> Vec<Person> {
+    let person = |name: String, open: i64, which: Inbox| Person {
+        name,
+        open,
+        href: href("/", &[("csm", &key(&which))]),
+        current: which == *inbox,
+    };
+    let mut people = vec![person("Everybody".to_owned(), counts.iter().map(|one| one.open).sum(), Inbox::Everybody)];
+    people.extend(counts.iter().map(|one| match &one.assignee {
+        Some(who) => person(one.name.clone().unwrap_or_else(|| who.clone()), one.open, Inbox::Of(who.clone())),
+        None => person(NOBODY.to_owned(), one.open, Inbox::Unassigned),
+    }));
+    people
+}
+
+fn key(inbox: &Inbox) -> String {
+    match inbox {
+        Inbox::Everybody => EVERYBODY.to_owned(),
+        Inbox::Unassigned => UNASSIGNED.to_owned(),
+        Inbox::Of(who) => who.clone(),
+    }
+}
+
+/// What became of the task that was just ended, as the task itself says.
+async fn notice(web: &WebState, ended: Option<&str>) -> Result<Option<Notice>, Trouble> {
+    let Some(id) = ended.and_then(|id| id.parse::<Uuid>().ok()) else { return Ok(None) };
+    Ok(web.store.task_row(id).await?.and_then(|task| match task.state.as_str() {
+        "done" => Some(Notice::done(format!("Completed: {}", task.title))),
+        "dismissed" => Some(Notice::done(format!("Dismissed: {}", task.title))),
+        _ => None,
+    }))
+}

@@ -1,0 +1,137 @@
+//! The web pages: what colleagues look at, and what customers reach from a
+//! link in a mail.
+//!
+//! Everything is rendered on the server and works without JavaScript; the
+//! pages of colleagues are for this machine only. One resource per file:
+//! `inbox` and `task` are a CSM's day, `playbooks` and `messages` show what
+//! was decided and written, `unsubscribe` is for customers, `health` for
+//! whatever watches the process. `guard` stands before all of them: it answers
+//! only to names of this machine, refuses writes that come from other sites,
+//! sets the headers, and lets a write that has begun finish even when the
+//! browser goes away. `page` holds the templates and what every page shares,
+//! `fact` says in words what a condition read.
+//!
+//! A name other than this machine's, `mail.public_url`, reaches the customers'
+//! pages and nothing else.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use chrono_tz::Tz;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::Store;
+
+mod fact;
+mod guard;
+mod health;
+mod inbox;
+mod messages;
+mod page;
+mod playbooks;
+mod task;
+mod unsubscribe;
+
+/// The longest body that a form may send, in bytes.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// How long answers that have begun are waited for once it is to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the pages need.
+#[derive(Clone, Debug)]
+pub struct WebState {
+    pub store: Store,
+    pub clock: Clock,
+    /// The zone of every time on the pages, and of playbooks that name none.
+    pub zone: Tz,
+    /// The company as its customers know it.
+    pub sender: String,
+    /// The host of `mail.public_url`, in lower case and without a port;
+    /// `None` when there is no such URL.
+    pub public_host: Option<String>,
+}
+
+impl WebState {
+    /// The pages of an installation with this configuration.
+    pub fn new(store: Store, clock: Clock, config: &Config) -> WebState {
+        WebState {
+            store,
+            clock,
+            zone: config.timezone,
+            sender: sender(&config.mail.from),
+            public_host: config.mail.public_url.as_deref().and_then(host_of_url),
+        }
+    }
+}
+
+/// All pages, with everything that stands before them.
+pub fn router(state: WebState) -> Router {
+    let state = Arc::new(state);
+    Router::new()
+        .route("/", get(inbox::show))
+        .route("/tasks/{id}", get(task::show))
+        .route("/tasks/{id}/done", post(task::complete))
+        .route("/tasks/{id}/dismiss", post(task::dismiss))
+        .route("/playbooks", get(playbooks::list))
+        .route("/playbooks/{id}", get(playbooks::show))
+        .route("/messages", get(messages::list))
+        .route("/messages/{id}", get(messages::show))
+        .route("/u/{token}", get(unsubscribe::ask).post(unsubscribe::take))
+        .route("/health", get(health::show))
+        .route("/style.css", get(page::style))
+        .fallback(page::nothing_here)
+        .method_not_allowed_fallback(page::not_possible)
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn(guard::carry_through))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::admit))
+        .layer(middleware::from_fn(guard::head))
+        .with_state(state)
+}
+
+/// Serves the pages until `stop` is ready; then accepts nobody any more and
+/// gives the answers under way ten seconds.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    state: WebState,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let (stopping, mut stopped) = tokio::sync::watch::channel(());
+    let served = axum::serve(listener, router(state)).with_graceful_shutdown(async move {
+        stop.await;
+        drop(stopping);
+    });
+    let too_long = async move {
+        // Only ever ends with the sender's drop.
+        while stopped.changed().await.is_ok() {}
+        tokio::time::sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        served = served => served,
+        () = too_long => Ok(()),
+    }
+}
+
+/// The name in `Name <address>`, or the address.
+fn sender(from: &str) -> String {
+    let name = from.split_once('<').map_or(from, |(name, _)| name).trim().trim_matches('"');
+    if name.is_empty() { from.trim_matches(['<', '>', ' ']).to_owned() } else { name.to_owned() }
+}
+
+/// The host of an `http` or `https` URL, in lower case and without its port.
+fn host_of_url(url: &str) -> Option<String> {
+    let uri: axum::http::Uri = url.parse().ok()?;
+    Some(uri.host()?.to_ascii_lowercase())
+}
+
+/// Whether a host, without its port, names this machine and nothing else.
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

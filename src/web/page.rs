@@ -1,0 +1,225 @@
+//! What every page shares: the templates, the frame, and the words for trouble.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use chrono_tz::Tz;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::WebState;
+use crate::clock::Instant;
+
+/// What an extractor needs for the state.
+pub(super) type Web = State<Arc<WebState>>;
+
+const STYLE: &str = include_str!("style.css");
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("templates/", $name)))),*]
+    };
+}
+
+const TEMPLATES: &[(&str, &str)] = templates![
+    "base.html",
+    "finding.html",
+    "inbox.html",
+    "message.html",
+    "messages.html",
+    "playbook.html",
+    "playbooks.html",
+    "run.html",
+    "task.html",
+    "task_forms.html",
+    "trouble.html",
+    "unsubscribe.html",
+];
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    for (name, text) in TEMPLATES {
+        environment.add_template(name, text).expect("the templates are part of the program, and a test reads them all");
+    }
+    // A new sheet has a new address, so that browsers may keep each for long.
+    let digest = Sha256::digest(STYLE);
+    let version: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    environment.add_global("style", format!("/style.css?{version}"));
+    environment
+});
+
+/// What the last form did.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Notice {
+    kind: &'static str,
+    text: String,
+}
+
+impl Notice {
+    pub fn done(text: String) -> Notice {
+        Notice { kind: "done", text }
+    }
+
+    pub fn error(text: String) -> Notice {
+        Notice { kind: "error", text }
+    }
+}
+
+/// The frame of a page for colleagues.
+#[derive(Debug, Serialize)]
+pub(super) struct Frame {
+    page: &'static str,
+    banner: Option<&'static str>,
+    notice: Option<Notice>,
+    zone: &'static str,
+}
+
+impl Frame {
+    /// The frame of a page under this heading of the navigation.
+    pub async fn new(web: &WebState, page: &'static str, notice: Option<Notice>) -> Result<Frame, Trouble> {
+        let stopped = web.store.stopped().await?;
+        let banner = stopped
+            .all
+            .then_some("Everything is stopped: nobody is enrolled and no mail leaves until somebody runs “keepwell resume”.");
+        Ok(Frame { page, banner, notice, zone: web.zone.name() })
+    }
+
+    /// The page with this status.
+    pub fn page<T: Serialize>(self, status: StatusCode, template: &str, body: T) -> Result<Response, Trouble> {
+        let frame = Value::from(Serde(self));
+        let body = Value::from(Serde(body));
+        Ok((status, Html(render(template, minijinja::value::merge_maps([frame, body]))?)).into_response())
+    }
+}
+
+/// A template's text.
+pub(super) fn render(template: &str, values: Value) -> Result<String, Trouble> {
+    Ok(ENVIRONMENT.get_template(template)?.render(values)?)
+}
+
+/// Why there is no page.
+pub(super) enum Trouble {
+    /// With the words for it.
+    NotFound(&'static str),
+    /// Not accepted, with the status and the words.
+    Refused(StatusCode, &'static str),
+    /// Something of ours failed. Its details go to the log and not to the page.
+    Failed(anyhow::Error),
+}
+
+impl Trouble {
+    pub fn refused(status: StatusCode, words: &'static str) -> Trouble {
+        Trouble::Refused(status, words)
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Trouble {
+    fn from(error: E) -> Trouble {
+        Trouble::Failed(error.into())
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        let (status, title, words) = match self {
+            Trouble::NotFound(words) => (StatusCode::NOT_FOUND, "Not found", words),
+            Trouble::Refused(status, words) => (status, "Not accepted", words),
+            Trouble::Failed(error) if error.is::<minijinja::Error>() || error.is::<tokio::task::JoinError>() => {
+                tracing::error!(error = format!("{error:#}"), "a page could not be made");
+                let words = "The page could not be made. That is a mistake of ours; it is in the log.";
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", words)
+            }
+            Trouble::Failed(error) => {
+                tracing::error!(error = format!("{error:#}"), "the database did not answer a page");
+                let words = "The database did not answer. Nothing you see here is lost: please try again in a moment.";
+                (StatusCode::SERVICE_UNAVAILABLE, "Not available right now", words)
+            }
+        };
+        let values = Value::from_iter([("title", title), ("words", words)]);
+        match render("trouble.html", values) {
+            Ok(html) => (status, Html(html)).into_response(),
+            Err(_) => (status, words).into_response(),
+        }
+    }
+}
+
+/// For paths that lead nowhere.
+pub(super) async fn nothing_here() -> Trouble {
+    Trouble::NotFound("There is no such page.")
+}
+
+/// For methods that a path does not know.
+pub(super) async fn not_possible() -> Trouble {
+    Trouble::refused(StatusCode::METHOD_NOT_ALLOWED, "This page cannot do that.")
+}
+
+/// The style sheet. Its address changes with its text.
+pub(super) async fn style() -> Response {
+    let mut response = STYLE.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    response
+}
+
+/// `5 Mar 2026, 09:00` in the reader's zone.
+pub(super) fn moment(at: Instant, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%-d %b %Y, %H:%M").to_string()
+}
+
+/// `5 March 2026` in the reader's zone.
+pub(super) fn date(at: Instant, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%-d %B %Y").to_string()
+}
+
+/// A path with a query of these pairs, each value encoded.
+pub(super) fn href(path: &str, pairs: &[(&str, &str)]) -> String {
+    let mut text = path.to_owned();
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        text.push(if index == 0 { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        encode(value, &mut text);
+    }
+    text
+}
+
+/// A path that ends in this segment, encoded.
+pub(super) fn below(path: &str, segment: &str) -> String {
+    let mut text = format!("{path}/");
+    encode(segment, &mut text);
+    text
+}
+
+fn encode(value: &str, into: &mut String) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            into.push(char::from(byte));
+        } else {
+            into.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_can_be_read() {
+        for (name, _) in TEMPLATES {
+            assert!(ENVIRONMENT.get_template(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_query_carries_any_text() {
+        assert_eq!(href("/", &[("csm", "a b&c=ö"), ("x", "1")]), "/?csm=a%20b%26c%3D%C3%B6&x=1");
+    }
+}

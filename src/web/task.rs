@@ -1,0 +1,215 @@
+//! One task, and the two ways in which a person ends it.
+
+use std::collections::HashMap;
+
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::WebState;
+use super::fact::{self, Fact};
+use super::inbox::UNASSIGNED;
+use super::page::{Frame, Notice, Trouble, Web, below, date, href, moment};
+use crate::clock::Instant;
+use crate::playbook::parse;
+use crate::playbook::source::SourceFile;
+use crate::store::pages::TaskRow;
+use crate::store::tasks::TaskChange;
+
+/// The longest outcome or reason, in characters.
+const LONGEST: usize = 200;
+
+const UNKNOWN: Trouble = Trouble::NotFound("There is no such task.");
+
+/// A task as the templates show it; see `inbox.html` and `task.html`.
+#[derive(Debug, Serialize)]
+pub(super) struct TaskView {
+    id: Uuid,
+    title: String,
+    account: String,
+    account_name: String,
+    contact: Option<String>,
+    reason: String,
+    seen: Option<String>,
+    facts: Vec<Fact>,
+    due: Option<String>,
+    overdue: bool,
+    priority: String,
+    description: Option<String>,
+    checklist: Vec<String>,
+    outcomes: Vec<String>,
+    assignee: Option<String>,
+    /// What names the assignee's inbox in a link.
+    inbox: String,
+    state: String,
+    ended: Option<String>,
+    outcome: Option<String>,
+    created: String,
+    playbook: String,
+    playbook_href: String,
+    step: String,
+    enrollment: Uuid,
+}
+
+/// The tasks of these rows. Why a playbook gives tasks is said by the revision
+/// that gave them.
+pub(super) async fn views(web: &WebState, rows: Vec<TaskRow>, now: Instant) -> Result<Vec<TaskView>, Trouble> {
+    let mut wanted: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.playbook, &*row.revision)).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let texts = web.store.revision_texts(&wanted).await?;
+    let abouts: HashMap<(String, String), String> = texts
+        .into_iter()
+        .filter_map(|text| {
+            let file = SourceFile { path: text.file.into(), text: text.text.into() };
+            let about = parse::parse(&file, &mut Vec::new())?.about?;
+            Some(((text.playbook, text.revision), about))
+        })
+        .collect();
+    Ok(rows.into_iter().map(|row| view(web, row, &abouts, now)).collect())
+}
+
+fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>, now: Instant) -> TaskView {
+    let about = abouts.get(&(row.playbook.clone(), row.revision)).cloned();
+    let ended = row.ended_at.map(|at| {
+        let at = moment(at, web.zone);
+        match row.state.as_str() {
+            "done" => format!("Completed {at}"),
+            "dismissed" => format!("Dismissed {at}"),
+            _ => format!("Closed by itself {at}"),
+        }
+    });
+    TaskView {
+        id: row.id,
+        title: row.title,
+        account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
+        account: row.account_id,
+        contact: row.contact_name,
+        reason: about.unwrap_or_else(|| format!("The playbook {} asks for it.", row.playbook)),
+        seen: row.enrolled_at.map(|at| date(at, web.zone)),
+        facts: fact::all(&row.evidence, web.zone),
+        due: row.due_at.map(|at| moment(at, web.zone)),
+        overdue: row.state == "open" && row.due_at.is_some_and(|at| at < now),
+        priority: row.priority,
+        description: row.description,
+        checklist: texts(&row.checklist),
+        outcomes: texts(&row.outcomes),
+        inbox: row.assignee.clone().unwrap_or_else(|| UNASSIGNED.to_owned()),
+        assignee: row.assignee_name.or(row.assignee),
+        state: row.state,
+        ended,
+        outcome: row.outcome.or(row.reason),
+        created: moment(row.created_at, web.zone),
+        playbook_href: below("/playbooks", &row.playbook),
+        playbook: row.playbook,
+        step: row.step,
+        enrollment: row.enrollment_id,
+    }
+}
+
+fn texts(list: &Json) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
+/// What a form about a task carries. Both forms are read with it, so that a
+/// page shown again can repeat what was typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct Given {
+    #[serde(default)]
+    pub outcome: String,
+    #[serde(default)]
+    pub because: String,
+    /// The inbox it was sent from, to which it goes back.
+    #[serde(default)]
+    pub inbox: String,
+}
+
+#[derive(Serialize)]
+struct TaskPage {
+    task: TaskView,
+    given: Given,
+}
+
+/// The page of a task.
+pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
+    let id = id.parse().map_err(|_| UNKNOWN)?;
+    page(&web, id, StatusCode::OK, None, Given::default()).await
+}
+
+/// A person completed it.
+pub(super) async fn complete(
+    State(web): Web,
+    Path(id): Path<String>,
+    form: Result<Form<Given>, FormRejection>,
+) -> Result<Response, Trouble> {
+    let (id, given) = sent(&id, form)?;
+    let outcome = given.outcome.trim();
+    if outcome.chars().count() > LONGEST {
+        return again(&web, id, "The outcome is too long: 200 characters are the limit.", given).await;
+    }
+    let change = web.store.complete_task(id, Some(outcome).filter(|text| !text.is_empty()), web.clock.now()).await?;
+    answer(&web, id, change, given).await
+}
+
+/// A person says that it is not needed.
+pub(super) async fn dismiss(
+    State(web): Web,
+    Path(id): Path<String>,
+    form: Result<Form<Given>, FormRejection>,
+) -> Result<Response, Trouble> {
+    let (id, given) = sent(&id, form)?;
+    let because = given.because.trim();
+    if because.is_empty() {
+        return again(&web, id, "Please say why the task is not needed. It is still open.", given).await;
+    }
+    if because.chars().count() > LONGEST {
+        return again(&web, id, "The reason is too long: 200 characters are the limit.", given).await;
+    }
+    let change = web.store.dismiss_task(id, because, web.clock.now()).await?;
+    answer(&web, id, change, given).await
+}
+
+fn sent(id: &str, form: Result<Form<Given>, FormRejection>) -> Result<(Uuid, Given), Trouble> {
+    let id = id.parse().map_err(|_| UNKNOWN)?;
+    match form {
+        Ok(Form(given)) => Ok((id, given)),
+        Err(rejected) => Err(Trouble::refused(rejected.status(), "The form could not be read. The task is unchanged.")),
+    }
+}
+
+async fn answer(web: &WebState, id: Uuid, change: TaskChange, given: Given) -> Result<Response, Trouble> {
+    match change {
+        TaskChange::Changed => {
+            let id = id.to_string();
+            Ok(Redirect::to(&href("/", &[("csm", &given.inbox), ("ended", &id)])).into_response())
+        }
+        TaskChange::NotOpen => {
+            let notice = Notice::error("The task was not open any more, so nothing has changed.".to_owned());
+            page(web, id, StatusCode::CONFLICT, Some(notice), given).await
+        }
+        TaskChange::NoSuchOutcome => again(web, id, "The task does not offer this outcome. It is still open.", given).await,
+        TaskChange::Unknown => Err(UNKNOWN),
+    }
+}
+
+/// The page once more, with what was typed and what is wrong with it.
+async fn again(web: &WebState, id: Uuid, words: &str, given: Given) -> Result<Response, Trouble> {
+    page(web, id, StatusCode::UNPROCESSABLE_ENTITY, Some(Notice::error(words.to_owned())), given).await
+}
+
+async fn page(
+    web: &WebState,
+    id: Uuid,
+    status: StatusCode,
+    notice: Option<Notice>,
+    given: Given,
+) -> Result<Response, Trouble> {
+    let row = web.store.task_row(id).await?.ok_or(UNKNOWN)?;
+    let task = views(web, vec![row], web.clock.now()).await?.pop().ok_or(UNKNOWN)?;
+    Frame::new(web, "inbox", notice).await?.page(status, "task.html", TaskPage { task, given })
+}

@@ -1,0 +1,41 @@
+//! For customers: no more mail, from a link or from one click of their mail
+//! program (RFC 8058).
+//!
+//! Programs that look at links before people do send GET, so GET never changes
+//! anything. What a POST says in its body does not matter, and it needs no
+//! cookie and leads nowhere else. A token that is not ours gets the same
+//! answer: nobody can try out which addresses are known.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use minijinja::value::Serde;
+use serde::Serialize;
+
+use super::WebState;
+use super::page::{Trouble, Web, below, render};
+
+#[derive(Serialize)]
+struct Unsubscribe<'a> {
+    sender: &'a str,
+    done: bool,
+    action: String,
+}
+
+/// Asks whether it is meant.
+pub(super) async fn ask(State(web): Web, Path(token): Path<String>) -> Result<Response, Trouble> {
+    page(&web, &token, false)
+}
+
+/// Does it.
+pub(super) async fn take(State(web): Web, Path(token): Path<String>) -> Result<Response, Trouble> {
+    if !web.store.suppress_by_token(&token, web.clock.now()).await? {
+        tracing::warn!("an unsubscribe link with a token that is not ours");
+    }
+    page(&web, &token, true)
+}
+
+fn page(web: &WebState, token: &str, done: bool) -> Result<Response, Trouble> {
+    let values = Unsubscribe { sender: &web.sender, done, action: below("/u", token) };
+    Ok((StatusCode::OK, Html(render("unsubscribe.html", Serde(values).into())?)).into_response())
+}

@@ -1,0 +1,180 @@
+//! Waiting enrollments, looked at when they are due and on the quarter hours.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use super::Shared;
+use super::compiled::Loaded;
+use crate::action::People;
+use crate::clock::Instant;
+use crate::enrollment::{
+    Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter,
+};
+use crate::facts::{Facts, Progress};
+use crate::playbook::Mode;
+use crate::rule::Context;
+use crate::store::facts::{self, SubjectWindow};
+
+const BATCH: i64 = 500;
+
+/// Moves every enrollment whose look is due.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
+    let Some(paused) = shared.paused().await? else { return Ok(0) };
+    let due = shared.store.due_enrollments(now, &paused, BATCH, &shared.schema).await?;
+    let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
+    for enrollment in due {
+        let at = look_instant(&enrollment, now, shared.config.recheck);
+        let group = (enrollment.playbook.clone(), enrollment.revision.clone(), at);
+        groups.entry(group).or_default().push(enrollment);
+    }
+    let mut handled = 0;
+    for ((playbook, revision, at), enrollments) in groups {
+        handled += enrollments.len();
+        look(shared, &playbook, &revision, at, enrollments).await?;
+    }
+    Ok(handled)
+}
+
+/// The instant a late look happens at: a wait ends at its due instant however
+/// late the daemon is, and of missed quarter hours only the latest counts.
+fn look_instant(enrollment: &Enrollment, now: Instant, recheck: Duration) -> Instant {
+    let look_at = enrollment.look_at.unwrap_or(now);
+    match (enrollment.phase, enrollment.due_at) {
+        (Phase::Begin, _) => look_at,
+        (Phase::Waiting, Some(due)) if due <= now => due,
+        _ => look_at.max(next_quarter(now, recheck) - recheck),
+    }
+}
+
+async fn look(
+    shared: &Arc<Shared>,
+    playbook: &str,
+    revision: &str,
+    at: Instant,
+    enrollments: Vec<Enrollment>,
+) -> super::Result<()> {
+    let store = &shared.store;
+    let loaded = match shared.loaded(playbook, revision).await? {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            for mut enrollment in enrollments {
+                enrollment.reason = Some(format!("waits: {why}"));
+                enrollment.look_at = Some(next_quarter(at, shared.config.recheck));
+                let held = Transition { enrollment, effects: Vec::new(), stopped: false };
+                store.commit(&held, 0, at).await?;
+            }
+            return Ok(());
+        }
+    };
+    let shadow = current_mode(shared, playbook).await? == Some(Mode::Shadow);
+    let sights = sight(shared, &loaded, at, &enrollments).await?;
+    let ends = store.message_ends(&enrollments).await?;
+    let priority = i32::from(loaded.ready.playbook.mail_priority);
+    let with = shared.clone();
+    let decided = tokio::task::spawn_blocking(move || {
+        enrollments
+            .into_iter()
+            .zip(sights)
+            .map(|(enrollment, seen)| {
+                let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
+                decide(&with, &loaded, enrollment, seen, messages, at)
+            })
+            .collect::<Vec<Transition>>()
+    });
+    for mut transition in decided.await? {
+        transition.enrollment.shadow |= shadow;
+        store.commit(&transition, priority, at).await?;
+    }
+    Ok(())
+}
+
+fn decide(
+    shared: &Shared,
+    loaded: &Loaded,
+    enrollment: Enrollment,
+    seen: Option<Sight>,
+    messages: &[MessageEnd],
+    at: Instant,
+) -> Transition {
+    let Some(seen) = seen else {
+        let gone = Enrollment {
+            state: State::Exited,
+            reason: Some("the account is gone".to_owned()),
+            step: None,
+            due_at: None,
+            look_at: None,
+            ended_at: Some(at),
+            ..enrollment
+        };
+        return Transition { enrollment: gone, effects: Vec::new(), stopped: true };
+    };
+    let own = loaded.ready.playbook.alerts_to.as_deref();
+    advance(&Look {
+        playbook: &loaded.ready,
+        enrollment: &enrollment,
+        context: &seen.context,
+        people: &seen.people,
+        messages,
+        calendar: &shared.calendar,
+        alerts_to: own.or(shared.config.alerts_to.as_deref()),
+        recheck: shared.config.recheck,
+    })
+}
+
+/// The mode of the current revision, which holds for running enrollments too.
+async fn current_mode(shared: &Shared, playbook: &str) -> super::Result<Option<Mode>> {
+    let published = shared.store.published().await?;
+    let Some(current) = published.iter().find(|known| known.id == playbook) else {
+        return Ok(None);
+    };
+    let loaded = shared.loaded(playbook, &current.revision).await?;
+    Ok(loaded.ok().map(|loaded| loaded.ready.playbook.mode))
+}
+
+/// Facts, progress and people of one enrollment at one instant.
+#[derive(Debug)]
+pub(super) struct Sight {
+    pub context: Context,
+    pub people: People,
+}
+
+/// Looks at many enrollments of one revision with a fixed number of
+/// statements; `None` where the account is gone.
+pub(super) async fn sight(
+    shared: &Shared,
+    loaded: &Loaded,
+    at: Instant,
+    enrollments: &[Enrollment],
+) -> super::Result<Vec<Option<Sight>>> {
+    let store = &shared.store;
+    let windows: Vec<SubjectWindow> = enrollments
+        .iter()
+        .map(|enrollment| SubjectWindow {
+            account: enrollment.account.clone(),
+            contact: enrollment.contact.clone(),
+            since_entry: Some(enrollment.started_at),
+            since_step: Some(enrollment.step_at),
+        })
+        .collect();
+    let facts: Vec<Option<Facts>> = facts::fetch(store.pool(), &loaded.steps, at, &windows).await?;
+    let progress: Vec<Progress> = store.progress(enrollments).await?;
+    let accounts: Vec<String> =
+        enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
+    let people = store.people(&accounts).await?;
+    Ok(facts
+        .into_iter()
+        .zip(progress)
+        .map(|(facts, progress)| {
+            facts.map(|facts| Sight {
+                people: people.get(&facts.account).cloned().unwrap_or_default(),
+                context: Context {
+                    facts: Arc::new(facts),
+                    progress: Some(Arc::new(progress)),
+                    zone: loaded.ready.zone,
+                },
+            })
+        })
+        .collect())
+}

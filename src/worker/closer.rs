@@ -1,0 +1,98 @@
+//! Open tasks close themselves when their problem is gone, also after the
+//! enrollment has ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Shared;
+use super::advancer::sight;
+use super::compiled::Loaded;
+use crate::action::task::CloseWhen;
+use crate::clock::Instant;
+use crate::enrollment::next_quarter;
+use crate::rule::{Rule, Verdict};
+use crate::store::tasks::OpenTask;
+
+const BATCH: i64 = 500;
+
+/// Looks at every open task whose look is due, as of the latest quarter hour.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
+    let Some(paused) = shared.paused().await? else { return Ok(0) };
+    let next = next_quarter(now, shared.config.recheck);
+    let at = next - shared.config.recheck;
+    let mut groups: BTreeMap<(String, String), Vec<OpenTask>> = BTreeMap::new();
+    let mut handled = 0;
+    for task in shared.store.due_tasks(now, &paused, BATCH).await? {
+        handled += 1;
+        if task.refreshed_at >= at {
+            // Its first quarter hour is still to come.
+            shared.store.look_at_task_again(&task, Some(next)).await?;
+            continue;
+        }
+        groups.entry((task.playbook.clone(), task.revision.clone())).or_default().push(task);
+    }
+    for ((playbook, revision), tasks) in groups {
+        match shared.loaded(&playbook, &revision).await? {
+            Ok(loaded) => look(shared, &loaded, at, next, &tasks).await?,
+            Err(_) => {
+                for task in &tasks {
+                    shared.store.look_at_task_again(task, Some(next)).await?;
+                }
+            }
+        }
+    }
+    Ok(handled)
+}
+
+async fn look(
+    shared: &Arc<Shared>,
+    loaded: &Loaded,
+    at: Instant,
+    next: Instant,
+    tasks: &[OpenTask],
+) -> super::Result<()> {
+    let store = &shared.store;
+    let accounts: Vec<String> = tasks.iter().map(|task| task.account_id.clone()).collect();
+    let ids: Vec<uuid::Uuid> = tasks.iter().map(|task| task.enrollment_id).collect();
+    let enrollments = store.enrollments_by_id(&accounts, &ids, &shared.schema).await?;
+    let sights = sight(shared, loaded, at, &enrollments).await?;
+    for task in tasks {
+        let Some(rule) = closing_rule(loaded, &task.step) else {
+            store.look_at_task_again(task, None).await?;
+            continue;
+        };
+        let position = enrollments.iter().position(|one| one.id == task.enrollment_id);
+        let Some(seen) = position.and_then(|position| sights[position].as_ref()) else {
+            store.close_task(task, "the account is gone", at).await?;
+            continue;
+        };
+        if rule.verdict(&loaded.ready.sandbox, &seen.context) == Verdict::True {
+            let read: Vec<String> = rule
+                .evidence(&seen.context.facts)
+                .into_iter()
+                .map(|(fact, value)| match value {
+                    serde_json::Value::Null => format!("{fact} is missing"),
+                    serde_json::Value::String(text) => format!("{fact} = {text}"),
+                    other => format!("{fact} = {other}"),
+                })
+                .collect();
+            store.close_task(task, &format!("solved: {}", read.join(", ")), at).await?;
+        } else {
+            store.look_at_task_again(task, Some(next)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What closes a step's task: its own rule, else the goal; a script's task
+/// closes with the goal.
+fn closing_rule<'a>(loaded: &'a Loaded, step: &str) -> Option<&'a Rule> {
+    match loaded.ready.action(step).and_then(|action| action.task()) {
+        Some(task) => match &task.close_when {
+            CloseWhen::Goal => loaded.ready.goal.as_ref(),
+            CloseWhen::Off => None,
+            CloseWhen::Rule(rule) => Some(rule),
+        },
+        None => loaded.ready.goal.as_ref(),
+    }
+}

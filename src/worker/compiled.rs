@@ -1,0 +1,110 @@
+//! Published revisions, compiled once and kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::catalog::{self, ReadyPlaybook};
+use crate::config::Config;
+use crate::facts::{Layout, Schema};
+use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
+use crate::store::Store;
+use crate::store::facts::FactQuery;
+
+/// A revision with its two queries.
+#[derive(Debug)]
+pub struct Loaded {
+    pub ready: ReadyPlaybook,
+    /// Fetches what deciding who enters needs.
+    pub entry: FactQuery,
+    /// Fetches what every later decision needs.
+    pub steps: FactQuery,
+}
+
+/// A revision, or why this version cannot use it.
+pub type Slot = Result<Arc<Loaded>, String>;
+
+/// The revisions this process has compiled. A revision never changes, so an
+/// entry is never wrong.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    known: Mutex<HashMap<(String, String), Slot>>,
+}
+
+impl Compiled {
+    /// A revision, compiled from its stored text. The inner error says why
+    /// this version cannot use it; its enrollments are held, visibly.
+    pub async fn get(
+        &self,
+        store: &Store,
+        config: &Config,
+        schema: &Schema,
+        playbook: &str,
+        revision: &str,
+    ) -> anyhow::Result<Slot> {
+        let key = (playbook.to_owned(), revision.to_owned());
+        if let Some(slot) = self.lock().get(&key) {
+            return Ok(slot.clone());
+        }
+        let Some(text) = store.revision_text(playbook, revision).await? else {
+            return Ok(Err(format!("revision {revision} of {playbook} was never published")));
+        };
+        let others: Vec<String> = store.published().await?.into_iter().map(|known| known.id).collect();
+        let scripts = text.modules();
+        let file = SourceFile {
+            path: text.file.as_str().into(),
+            text: text.text.as_str().into(),
+        };
+        let (config, schema) = (config.clone(), schema.clone());
+        let compiled =
+            tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &schema, &others)).await;
+        let slot = compiled
+            .unwrap_or_else(|_| Err("compiling it failed".to_owned()))
+            .map(Arc::new);
+        self.lock().insert(key, slot.clone());
+        Ok(slot)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Slot>> {
+        // A poisoned map is still a map of finished entries.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn compile(
+    file: &SourceFile,
+    scripts: BTreeMap<String, String>,
+    config: &Config,
+    schema: &Schema,
+    others: &[String],
+) -> Result<Loaded, String> {
+    let mut problems = Vec::new();
+    let sources = SourceSet {
+        playbooks: Vec::new(),
+        scripts: scripts
+            .into_iter()
+            .map(|(module, text)| ScriptFile {
+                path: format!("{module}.rhai").into(),
+                module,
+                text: text.into(),
+            })
+            .collect(),
+        problems: Vec::new(),
+    };
+    let modules = catalog::modules(&sources, &mut problems);
+    let sandbox = Arc::new(modules.sandbox());
+    let ready = crate::playbook::parse::parse(file, &mut problems).and_then(|playbook| {
+        catalog::compile(playbook, &modules, &sandbox, config, schema, others, &mut problems)
+    });
+    let Some(ready) = ready else {
+        let first = problems.iter().find(|problem| problem.is_error());
+        return Err(first.map_or("it cannot be read".to_owned(), |problem| problem.message.clone()));
+    };
+    let query = |layout: &Arc<Layout>| {
+        FactQuery::new(layout.clone(), schema).map_err(|unknown| unknown.to_string())
+    };
+    Ok(Loaded {
+        entry: query(&ready.entry_layout)?,
+        steps: query(&ready.step_layout)?,
+        ready,
+    })
+}

@@ -1,0 +1,297 @@
+//! Carrying out a run: decide first, then commit, so that another daemon can
+//! finish it. And releasing what a person approved.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Shared;
+use super::compiled::Loaded;
+use crate::clock::Instant;
+use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
+use crate::facts::Facts;
+use crate::ids;
+use crate::playbook::HoldAbove;
+use crate::store::facts::{self, SubjectWindow};
+use crate::store::runs::{Run, Tally, run_id};
+
+/// How many enrollments one statement writes.
+const BATCH: usize = 500;
+
+/// Finishes runs of daemons that went away, and releases approved ones.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
+    let mut handled = 0;
+    for run in shared.store.take_over_runs().await? {
+        tracing::warn!(playbook = %run.playbook, slot = %run.slot, "taking over a run");
+        handled += 1;
+        if let Err(error) = carry_out(shared, &run, now).await {
+            tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
+        }
+    }
+    let Some(paused) = shared.paused().await? else { return Ok(handled) };
+    for run in shared.store.claim_approved_runs(&paused).await? {
+        handled += 1;
+        if let Err(error) = release(shared, &run, now).await {
+            tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
+        }
+    }
+    Ok(handled)
+}
+
+/// Carries out a run that this process holds. Facts are as of the slot.
+pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
+    let store = &shared.store;
+    let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            store.end_run(run, "failed", Some(&why), &Tally::default(), now).await?;
+            return Ok(());
+        }
+    };
+    let mut decision = Decision {
+        shared,
+        loaded: &loaded,
+        run,
+        threshold: threshold(shared, &loaded).await?,
+        held: run.verdict.as_deref() == Some("hold"),
+        buffer: Vec::new(),
+        waiting: 0,
+        tally: Tally::default(),
+    };
+    let mut scan = facts::scan(store.pool(), &loaded.entry, run.slot).await?;
+    loop {
+        let chunk = scan.next().await?;
+        if chunk.is_empty() {
+            break;
+        }
+        if !store.renew_run(run).await? {
+            tracing::warn!(playbook = %run.playbook, slot = %run.slot, "somebody else has the run");
+            scan.close().await?;
+            return Ok(());
+        }
+        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
+        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        for (account, admission) in decide(shared, &loaded, chunk, history).await? {
+            decision.take(&account, admission);
+        }
+        decision.flush().await?;
+    }
+    scan.close().await?;
+    decision.finish(now).await
+}
+
+/// Decides a chunk off the async threads.
+pub async fn decide(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    chunk: Vec<Facts>,
+    mut history: HashMap<String, History>,
+) -> super::Result<Vec<(String, Admission)>> {
+    let (shared, loaded) = (shared.clone(), loaded.clone());
+    let decided = tokio::task::spawn_blocking(move || {
+        chunk
+            .into_iter()
+            .map(|facts| {
+                let account = facts.account.clone();
+                let history = history.remove(&account).unwrap_or_default();
+                let admission = admit(&loaded.ready, facts, &history, &shared.calendar);
+                (account, admission)
+            })
+            .collect()
+    });
+    Ok(decided.await?)
+}
+
+/// How many a run may enroll without a person's word; `None` is any number.
+pub async fn threshold(shared: &Shared, loaded: &Loaded) -> super::Result<Option<u64>> {
+    let playbook = &loaded.ready.playbook;
+    Ok(match playbook.guardrails.hold_above.unwrap_or(shared.config.hold_above) {
+        HoldAbove::Off => None,
+        HoldAbove::Above { count, share } => {
+            let accounts = shared.store.accounts_with_status(&playbook.statuses).await?;
+            Some(count.max((share * accounts as f64).floor() as u64))
+        }
+    })
+}
+
+/// Why a run above its threshold is held, in words.
+pub fn held_because(would_enter: u64, threshold: u64) -> String {
+    format!("{would_enter} would enter; more than {threshold} wait for a person's approval")
+}
+
+/// A run being decided.
+struct Decision<'a> {
+    shared: &'a Arc<Shared>,
+    loaded: &'a Loaded,
+    run: &'a Run,
+    threshold: Option<u64>,
+    /// Whether it waits for a person: then nothing it writes is active.
+    held: bool,
+    /// Admitted and not yet written.
+    buffer: Vec<Enrollment>,
+    /// Written as held.
+    waiting: i64,
+    tally: Tally,
+}
+
+impl Decision<'_> {
+    fn take(&mut self, account: &str, admission: Admission) {
+        match admission {
+            Admission::NotCandidate => return,
+            Admission::Enroll(enrollment) => self.buffer.push(*enrollment),
+            Admission::Skip(skip) => {
+                self.tally.skip(skip.name());
+                if let Skip::Undecided(error) = &skip {
+                    self.tally.detail(account, skip.name(), &error.to_string());
+                }
+            }
+        }
+        self.tally.candidates += 1;
+    }
+
+    /// Writes what may be written already.
+    async fn flush(&mut self) -> super::Result<()> {
+        let store = &self.shared.store;
+        match self.threshold {
+            None => {
+                for batch in self.buffer.chunks(BATCH) {
+                    store.enroll(batch, State::Active, self.run.slot).await?;
+                }
+                self.buffer.clear();
+            }
+            Some(most) if self.held || self.buffer.len() as u64 > most => {
+                if !self.held {
+                    store.decide_run(self.run, "hold", 0).await?;
+                    self.held = true;
+                }
+                for batch in self.buffer.chunks(BATCH) {
+                    store.enroll(batch, State::Held, self.run.slot).await?;
+                    self.waiting += batch.len() as i64;
+                }
+                self.buffer.clear();
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self, now: Instant) -> super::Result<()> {
+        let (store, run) = (&self.shared.store, self.run);
+        if self.held {
+            self.tally.skipped.insert("held".to_owned(), self.waiting);
+            let reason = held_because(self.waiting as u64, self.threshold.unwrap_or(0));
+            store.decide_run(run, "hold", self.waiting).await?;
+            if store.end_run(run, "held", Some(&reason), &self.tally, now).await? {
+                tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
+                self.tell(&reason, now).await?;
+            }
+            return Ok(());
+        }
+        if self.threshold.is_some() {
+            self.commit_decided().await?;
+        }
+        self.tally.enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
+        if store.end_run(run, "done", None, &self.tally, now).await? {
+            tracing::info!(
+                playbook = %run.playbook, slot = %run.slot, candidates = self.tally.candidates,
+                enrolled = self.tally.enrolled, skipped = ?self.tally.skipped, "run done"
+            );
+        }
+        Ok(())
+    }
+
+    /// Stores the verdict and the number, then commits up to it. A takeover
+    /// finds both and may only finish up to that number.
+    async fn commit_decided(&mut self) -> super::Result<()> {
+        let (store, run) = (&self.shared.store, self.run);
+        let ceiling = match (run.verdict.as_deref(), run.ceiling) {
+            (Some("go"), Some(ceiling)) => ceiling,
+            _ => {
+                let ceiling = self.buffer.len() as i64;
+                store.decide_run(run, "go", ceiling).await?;
+                ceiling
+            }
+        };
+        let ids = store.enrolled_ids(&run.playbook, run.slot).await?;
+        let done: HashSet<uuid::Uuid> = ids.into_iter().collect();
+        let room = (ceiling - done.len() as i64).max(0) as usize;
+        let rest: Vec<Enrollment> = self
+            .buffer
+            .drain(..)
+            .filter(|enrollment| !done.contains(&enrollment.id))
+            .take(room)
+            .collect();
+        for batch in rest.chunks(BATCH) {
+            store.enroll(batch, State::Active, run.slot).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the playbook's owners that a run waits for them.
+    async fn tell(&self, reason: &str, now: Instant) -> super::Result<()> {
+        let own = self.loaded.ready.playbook.alerts_to.clone();
+        let Some(to) = own.or_else(|| self.shared.config.alerts_to.clone()) else {
+            return Ok(());
+        };
+        let playbook = &self.run.playbook;
+        let id = run_id(playbook, self.run.slot);
+        let text = format!(
+            "The playbook {playbook} is held: {reason}.\n\n\
+             To let it go on: keepwell approve {id}\n\n\
+             To drop it: keepwell discard {id}\n\n\
+             The next run of the playbook replaces this one."
+        );
+        let subject = format!("Held: {playbook}");
+        let notice = ids::notice(&["held", &id]);
+        self.shared.store.notice(notice, playbook, &to, &subject, &text, now).await?;
+        Ok(())
+    }
+}
+
+/// Releases an approved run: each subject is decided again now, and only those
+/// that were held can enter.
+async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
+    let store = &shared.store;
+    let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
+        Ok(loaded) => loaded,
+        Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
+    };
+    let mut dropped: BTreeMap<String, i64> = BTreeMap::from([("held".to_owned(), 0)]);
+    let held = store.held_enrollments(&run.playbook, run.slot, &shared.schema).await?;
+    for batch in held.chunks(BATCH) {
+        if !store.renew_run(run).await? {
+            return Ok(());
+        }
+        let accounts: Vec<String> = batch.iter().map(|held| held.account.clone()).collect();
+        let windows: Vec<SubjectWindow> = accounts
+            .iter()
+            .map(|account| SubjectWindow {
+                account: account.clone(),
+                contact: String::new(),
+                since_entry: None,
+                since_step: None,
+            })
+            .collect();
+        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows).await?;
+        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        let known: Vec<Facts> = facts.into_iter().flatten().collect();
+        let decided = decide(shared, &loaded, known, history).await?;
+        let mut admissions: HashMap<String, Admission> = decided.into_iter().collect();
+        for held in batch {
+            let reason = match admissions.remove(&held.account) {
+                Some(Admission::Enroll(admitted)) => {
+                    store.release(held, &admitted, run.slot).await?;
+                    continue;
+                }
+                Some(Admission::Skip(skip)) => skip.name(),
+                Some(Admission::NotCandidate) => "no longer matches",
+                None => "account gone",
+            };
+            store.drop_held(held).await?;
+            *dropped.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
+    let enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
+    store.end_released(run, enrolled, &dropped, now).await?;
+    tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, ?dropped, "released");
+    Ok(())
+}

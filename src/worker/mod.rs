@@ -1,0 +1,89 @@
+//! The daemon's work: each worker looks at the database, does what is due and
+//! says how much it did. None of them takes a message about what changed.
+//!
+//! The cast: `publisher` turns files into published revisions, `scheduler`
+//! opens the runs of due slots, `enroller` carries a run out and releases
+//! approved ones, `advancer` moves waiting enrollments on, `closer` closes
+//! tasks whose problem is gone, `deliverer` sends what the outbox holds,
+//! `janitor` settles claims of daemons that went away. [`supervise`] turns
+//! them into a daemon; [`pass`] does one round of all.
+//!
+//! The clock is read in `supervise` only; a worker gets `now`.
+
+use std::sync::Arc;
+
+use crate::clock::Instant;
+use crate::config::Config;
+use crate::delivery::Channel;
+use crate::facts::Schema;
+use crate::playbook::calendar::Calendar;
+use crate::store::Store;
+
+pub mod advancer;
+pub mod closer;
+pub mod compiled;
+pub mod deliverer;
+pub mod enroller;
+pub mod janitor;
+pub mod publisher;
+pub mod scheduler;
+pub mod supervise;
+
+pub use compiled::Compiled;
+
+/// What all workers of a process share.
+pub struct Shared {
+    pub store: Store,
+    pub config: Config,
+    pub schema: Schema,
+    pub calendar: Calendar,
+    pub channel: Channel,
+    pub compiled: Compiled,
+    /// Where links in mail lead, without a slash at the end.
+    pub public_url: String,
+}
+
+/// A worker's fault; what was being done stays due.
+pub type Result<T> = anyhow::Result<T>;
+
+impl Shared {
+    /// Playbooks that must not act now: stopped, or their file is gone.
+    /// `None` when everything is stopped.
+    pub async fn paused(&self) -> Result<Option<Vec<String>>> {
+        let stopped = self.store.stopped().await?;
+        if stopped.all {
+            return Ok(None);
+        }
+        let mut paused = stopped.playbooks;
+        let published = self.store.published().await?;
+        paused.extend(
+            published
+                .into_iter()
+                .filter(|known| !known.present)
+                .map(|known| known.id),
+        );
+        Ok(Some(paused))
+    }
+
+    /// A compiled revision; see [`Compiled::get`].
+    pub async fn loaded(
+        &self,
+        playbook: &str,
+        revision: &str,
+    ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
+        self.compiled
+            .get(&self.store, &self.config, &self.schema, playbook, revision)
+            .await
+    }
+}
+
+/// One round of everything that is due at `now`; returns how much was done.
+pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
+    let mut handled = janitor::tick(shared, now).await?;
+    handled += scheduler::tick(shared, now).await?;
+    handled += enroller::tick(shared, now).await?;
+    handled += advancer::tick(shared, now).await?;
+    handled += closer::tick(shared, now).await?;
+    handled += deliverer::tick(shared, now).await?;
+    Ok(handled)
+}

@@ -1,0 +1,95 @@
+//! Files to published revisions, at start and when they change.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use super::Shared;
+use crate::catalog;
+use crate::clock::Instant;
+use crate::diagnostic::Diagnostic;
+use crate::playbook::parse::forgive_alerts_to;
+use crate::playbook::source::SourceSet;
+use crate::store::playbooks::Publication;
+
+/// Where the files are.
+#[derive(Clone, Debug)]
+pub struct Files {
+    pub playbooks: PathBuf,
+    pub scripts: PathBuf,
+}
+
+/// What a publication found.
+#[derive(Debug)]
+pub struct Report {
+    /// Ids whose revision is new.
+    pub changed: Vec<String>,
+    /// How many playbooks are in force from these files.
+    pub playbooks: usize,
+    pub diagnostics: Vec<Diagnostic>,
+    pub sources: SourceSet,
+}
+
+/// Reads, checks and publishes all files. A broken file keeps the revision it
+/// had, with its problems shown; the others are published.
+pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Result<Report> {
+    let (files, config, schema) = (files.clone(), shared.config.clone(), shared.schema.clone());
+    let (sources, ready, diagnostics) = tokio::task::spawn_blocking(move || {
+        let sources = SourceSet::read(&[files.playbooks], &files.scripts);
+        let (ready, mut diagnostics) = catalog::load(&sources, &[], &config, &schema);
+        if config.alerts_to.is_some() {
+            forgive_alerts_to(&mut diagnostics);
+        }
+        (sources, ready, diagnostics)
+    })
+    .await?;
+    let mut broken: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+    for problem in diagnostics.iter().filter(|problem| problem.is_error()) {
+        let listed = broken.entry(problem.file.clone()).or_insert_with(|| serde_json::json!([]));
+        if let Some(list) = listed.as_array_mut() {
+            list.push(serde_json::json!(problem));
+        }
+    }
+    let publications: Vec<Publication> = ready
+        .iter()
+        .map(|ready| Publication {
+            id: &ready.playbook.id,
+            revision: &ready.revision,
+            file: &ready.playbook.file,
+            text: &ready.playbook.text,
+            scripts: &ready.scripts,
+        })
+        .collect();
+    let changed = shared.store.publish(&publications, &broken, now).await?;
+    for problem in diagnostics.iter().filter(|problem| problem.is_error()) {
+        tracing::error!(
+            file = %problem.file, line = problem.line, column = problem.column, code = problem.code,
+            "{}", problem.message
+        );
+    }
+    if !changed.is_empty() {
+        tracing::info!(playbooks = ?changed, "published");
+    }
+    let playbooks = ready.len();
+    Ok(Report { changed, playbooks, diagnostics, sources })
+}
+
+/// A cheap picture of the files, to see whether they changed.
+pub fn fingerprint(files: &Files) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+    let mut seen = Vec::new();
+    let mut folders = vec![files.playbooks.clone(), files.scripts.clone()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let Ok(meta) = std::fs::metadata(&path) else { continue };
+            if meta.is_dir() {
+                folders.push(path);
+            } else {
+                seen.push((path, meta.modified().ok(), meta.len()));
+            }
+        }
+    }
+    seen.sort();
+    seen
+}

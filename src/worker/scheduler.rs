@@ -1,0 +1,101 @@
+//! Due slots to runs. No leader: whoever inserts the run's row carries it out.
+
+use std::sync::Arc;
+
+use super::{Shared, enroller};
+use crate::clock::Instant;
+use crate::store::playbooks::Published;
+use crate::store::runs::Tally;
+
+/// More missed slots than this are not written down one by one.
+const MOST_MISSED: usize = 10_000;
+
+/// Opens and carries out what is due; records what was missed or stopped.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
+    let stopped = shared.store.stopped().await?;
+    let mut handled = 0;
+    for playbook in shared.store.published().await? {
+        if !playbook.present {
+            continue;
+        }
+        match due(shared, &playbook, now, stopped.covers(&playbook.id)).await {
+            Ok(done) => handled += done,
+            // One playbook's trouble is not another's.
+            Err(error) => tracing::error!(playbook = %playbook.id, "scheduling failed: {error:#}"),
+        }
+    }
+    Ok(handled)
+}
+
+async fn due(
+    shared: &Arc<Shared>,
+    playbook: &Published,
+    now: Instant,
+    stopped: bool,
+) -> super::Result<usize> {
+    let loaded = match shared.loaded(&playbook.id, &playbook.revision).await? {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            tracing::error!(playbook = %playbook.id, revision = %playbook.revision, "cannot be used: {why}");
+            return Ok(0);
+        }
+    };
+    let schedule = &loaded.ready.schedule;
+    let Some(latest) = schedule.latest_between(playbook.slots_after, now) else {
+        return Ok(0);
+    };
+    let store = &shared.store;
+    let mut missed = schedule.slots_between(playbook.slots_after, latest, MOST_MISSED);
+    missed.retain(|slot| *slot < latest);
+    let too_late = now - latest > shared.config.catch_up;
+    let reason = if stopped { "stopped" } else { "missed" };
+    if stopped || too_late {
+        missed.push(latest);
+    }
+    if !missed.is_empty() {
+        store
+            .skip_slots(&playbook.id, &playbook.revision, &missed, reason, now)
+            .await?;
+    }
+    let mut handled = missed.len();
+    if !stopped
+        && !too_late
+        && let Some(run) = store
+            .open_run(&playbook.id, &playbook.revision, latest, "scheduled", now)
+            .await?
+    {
+        enroller::carry_out(shared, &run, now).await?;
+        handled += 1;
+    }
+    // Only now: whoever dies before this looks at the same slots again, and
+    // finds their rows.
+    store.settle_slots(&playbook.id, latest).await?;
+    Ok(handled)
+}
+
+/// One manual run of every playbook at an instant, which is its slot.
+pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize> {
+    let store = &shared.store;
+    let stopped = store.stopped().await?;
+    let mut handled = 0;
+    for playbook in store.published().await? {
+        if !playbook.present {
+            continue;
+        }
+        let opened = store
+            .open_run(&playbook.id, &playbook.revision, slot, "manual", slot)
+            .await?;
+        let Some(run) = opened else { continue };
+        handled += 1;
+        if stopped.covers(&playbook.id) {
+            store
+                .end_run(&run, "skipped", Some("stopped"), &Tally::default(), slot)
+                .await?;
+            continue;
+        }
+        if let Err(error) = enroller::carry_out(shared, &run, slot).await {
+            tracing::error!(playbook = %playbook.id, "the run failed: {error:#}");
+        }
+    }
+    Ok(handled)
+}

@@ -1,0 +1,114 @@
+//! The daemon: runs the workers until it is told to stop.
+//!
+//! Three lanes, so that a slow relay does not hold up an evaluation: files and
+//! runs, enrollments and tasks, mail. Each looks again at once while there is
+//! work, else after a pause. An error or a panic in a lane is logged and backs
+//! off; it never ends the process. Stopping lets what is under way finish.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::publisher::{self, Files};
+use super::{Shared, advancer, closer, deliverer, enroller, janitor, scheduler};
+use crate::clock::{Clock, Instant};
+
+/// How long a lane rests when nothing is due.
+const REST: Duration = Duration::from_secs(1);
+
+/// How long a lane rests after a fault.
+const BACK_OFF: Duration = Duration::from_secs(5);
+
+/// What a lane asks for after a fault, before it tries again: for example that
+/// a private Postgres is started again.
+pub type Mend = Arc<dyn Fn() + Send + Sync>;
+
+/// Runs all lanes until `stop` turns true, then returns when each has finished
+/// what it was doing.
+pub async fn supervise(
+    shared: Arc<Shared>,
+    clock: Clock,
+    files: Files,
+    mend: Mend,
+    stop: watch::Receiver<bool>,
+) {
+    let mut seen = publisher::fingerprint(&files);
+    let changed = move |files: &Files| {
+        let now = publisher::fingerprint(files);
+        let changed = now != seen;
+        seen = now;
+        changed
+    };
+    let changed = Arc::new(std::sync::Mutex::new(changed));
+    let runs = lane("runs", clock, mend.clone(), stop.clone(), {
+        let shared = shared.clone();
+        move |now| {
+            let (shared, files, changed) = (shared.clone(), files.clone(), changed.clone());
+            async move {
+                let reload = changed.lock().is_ok_and(|mut changed| changed(&files));
+                if reload {
+                    publisher::publish(&shared, &files, now).await?;
+                }
+                Ok(scheduler::tick(&shared, now).await? + enroller::tick(&shared, now).await?)
+            }
+        }
+    });
+    let enrollments = lane("enrollments", clock, mend.clone(), stop.clone(), {
+        let shared = shared.clone();
+        move |now| {
+            let shared = shared.clone();
+            async move { Ok(advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?) }
+        }
+    });
+    let mail = lane("mail", clock, mend, stop, {
+        let shared = shared.clone();
+        move |now| {
+            let shared = shared.clone();
+            async move { Ok(janitor::tick(&shared, now).await? + deliverer::tick(&shared, now).await?) }
+        }
+    });
+    for lane in [runs, enrollments, mail] {
+        if let Err(error) = lane.await {
+            tracing::error!("a lane ended badly: {error}");
+        }
+    }
+}
+
+fn lane<F, Fut>(
+    name: &'static str,
+    clock: Clock,
+    mend: Mend,
+    mut stop: watch::Receiver<bool>,
+    tick: F,
+) -> JoinHandle<()>
+where
+    F: Fn(Instant) -> Fut + Send + 'static,
+    Fut: Future<Output = super::Result<usize>> + Send + 'static,
+{
+    tokio::spawn(async move {
+        while !*stop.borrow() {
+            // A task of its own: a panic ends this look and not the lane.
+            let rest = match tokio::spawn(tick(clock.now())).await {
+                Ok(Ok(0)) => REST,
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => {
+                    tracing::error!(lane = name, "failed: {error:#}");
+                    let mend = mend.clone();
+                    let _ = tokio::task::spawn_blocking(move || mend()).await;
+                    BACK_OFF
+                }
+                Err(panic) => {
+                    tracing::error!(lane = name, "failed: {panic}");
+                    BACK_OFF
+                }
+            };
+            tokio::select! {
+                _ = stop.changed() => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    })
+}

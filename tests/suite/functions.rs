@@ -1,0 +1,420 @@
+//! Every fact function means the same in SQL and in memory.
+//!
+//! Histories are generated with instants that crowd around the boundaries of
+//! every window, written to a real Postgres, and read back as facts.
+
+mod histories;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::Duration;
+use keepwell::facts::{Arg, Cell, CellPath, Layout, Schema, Subject, Type, Value};
+use keepwell::rule::functions::{FUNCTIONS, Function, Param, ParamKind, fold_facts};
+use keepwell::store::facts::{FactQuery, SubjectWindow, fetch, scan};
+use serde_json::json;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use self::histories::{Account, Dice, account, insert, now, stamp, write};
+use crate::support::database;
+
+/// One connection: what a scan needs besides would wait for ever.
+async fn pool(database: &database::TestDatabase) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(std::time::Duration::from_secs(20))
+        .connect_with(database.options.clone())
+        .await
+        .expect("the test's database is there")
+}
+
+/// Literals worth trying for a parameter.
+fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
+    let texts: &[&str] = match (param.name, param.kind) {
+        (_, ParamKind::Days) => {
+            let days = [1, 7, 30, 40_000, i64::MAX].map(Arg::Int);
+            return days
+                .into_iter()
+                .chain([Arg::SinceEntry, Arg::SinceStep])
+                .collect();
+        }
+        ("name", _) if function.name().contains("score") => &["nps", "health", "csat"],
+        ("name", _) => &["login", "rare", "it's"],
+        ("property", _) => &["rows", "it's"],
+        ("severity", _) => &["urgent", "none such"],
+        ("role", _) => &["champion", "owner"],
+        ("id", _) => &["renewal", "rescue", "none-such"],
+        (other, _) => panic!("the test knows no literals for the parameter {other}"),
+    };
+    texts
+        .iter()
+        .map(|text| Arg::Text((*text).to_owned()))
+        .collect()
+}
+
+/// Every form of every function with all combinations of those literals.
+fn calls() -> Vec<CellPath> {
+    let mut paths = Vec::new();
+    for function in FUNCTIONS {
+        for complete in [true, false] {
+            let mut forms = vec![Vec::new()];
+            for param in function
+                .params()
+                .iter()
+                .filter(|param| complete || !param.optional)
+            {
+                forms = forms
+                    .iter()
+                    .flat_map(|form| {
+                        literals(*function, param).into_iter().map(|arg| {
+                            let mut longer: Vec<Arg> = form.clone();
+                            longer.push(arg);
+                            longer
+                        })
+                    })
+                    .collect();
+            }
+            let call = |args| CellPath::Call {
+                function: function.name(),
+                args,
+            };
+            paths.extend(forms.into_iter().map(call));
+        }
+    }
+    paths
+}
+
+fn layout(paths: impl IntoIterator<Item = CellPath>) -> Arc<Layout> {
+    let mut layout = Layout::default();
+    for path in paths {
+        layout.add(Cell {
+            subject: Subject::Account,
+            path,
+        });
+    }
+    Arc::new(layout)
+}
+
+fn column(name: &str) -> CellPath {
+    CellPath::Column(name.to_owned())
+}
+
+fn attribute(key: &str) -> CellPath {
+    CellPath::Trait(key.to_owned())
+}
+
+fn same(found: &[Value], expected: &[Value], layout: &Layout, account: &Account) {
+    for ((cell, found), expected) in layout.cells().iter().zip(found).zip(expected) {
+        assert_eq!(
+            found, expected,
+            "{cell} of {}: SQL left, memory right; windows {:?} {:?}; {:#?}",
+            account.id, account.since_entry, account.since_step, account.history
+        );
+    }
+}
+
+#[tokio::test]
+async fn sql_and_memory_agree() {
+    let database = database::fresh().await;
+    let pool = pool(&database).await;
+    let mut dice = Dice(2026);
+    let accounts: Vec<Account> = (0..150).map(|number| account(number, &mut dice)).collect();
+    // A language's order of ids, as a store may have, must not decide ties.
+    sqlx::query(r#"alter table customers.scores alter id type text collate "und-x-icu""#)
+        .execute(&pool)
+        .await
+        .expect("the collation is there");
+    write(&pool, &accounts).await;
+
+    let schema = Schema::default_store();
+    let columns = schema.account.iter().map(|known| column(&known.name));
+    let attributes = ["plan", "it's", "nothing", "list", "absent"].map(attribute);
+    let layout = layout(columns.chain(attributes).chain(calls()));
+    let query = FactQuery::new(Arc::clone(&layout), &schema).expect("every cell is known");
+
+    let mut seen = BTreeMap::new();
+    let mut walk = scan(&pool, &query, now()).await.expect("it starts");
+    loop {
+        let chunk = walk.next().await.expect("it goes on");
+        if chunk.is_empty() {
+            break;
+        }
+        seen.extend(
+            chunk
+                .into_iter()
+                .map(|facts| (facts.account.clone(), facts)),
+        );
+    }
+    walk.close().await.expect("it ends");
+    assert_eq!(seen.len(), accounts.len());
+
+    let subjects: Vec<SubjectWindow> = accounts
+        .iter()
+        .map(|account| SubjectWindow {
+            account: account.id.clone(),
+            contact: String::new(),
+            since_entry: account.since_entry,
+            since_step: account.since_step,
+        })
+        .collect();
+    let fetched = fetch(&pool, &query, now(), &subjects)
+        .await
+        .expect("it reads");
+
+    let mut answers: BTreeMap<&Cell, Vec<Value>> = BTreeMap::new();
+    for (account, fetched) in accounts.iter().zip(fetched) {
+        let fold = |entry, step| {
+            fold_facts(
+                &account.history,
+                &account.id,
+                &layout,
+                &schema,
+                now(),
+                entry,
+                step,
+            )
+            .expect("all required columns are given")
+            .values
+        };
+        same(
+            &seen[&account.id].values,
+            &fold(None, None),
+            &layout,
+            account,
+        );
+        let fetched = fetched.expect("the account exists");
+        same(
+            &fetched.values,
+            &fold(account.since_entry, account.since_step),
+            &layout,
+            account,
+        );
+        for (cell, value) in layout.cells().iter().zip(fetched.values) {
+            answers.entry(cell).or_default().push(value);
+        }
+    }
+
+    // The histories are rich enough to tell right from wrong.
+    for function in FUNCTIONS {
+        let mut distinct: Vec<&Value> = Vec::new();
+        let own = |cell: &Cell| matches!(&cell.path, CellPath::Call { function: name, .. } if *name == function.name());
+        for value in answers
+            .iter()
+            .filter(|(cell, _)| own(cell))
+            .flat_map(|(_, values)| values)
+        {
+            if !distinct.contains(&value) {
+                distinct.push(value);
+            }
+        }
+        assert!(
+            distinct.len() >= 2,
+            "{} is always {distinct:?}",
+            function.name()
+        );
+    }
+}
+
+#[tokio::test]
+async fn declared_types_and_nullability_hold() {
+    let database = database::fresh().await;
+    let pool = pool(&database).await;
+    let mut dice = Dice(7);
+    let accounts: Vec<Account> = (0..40).map(|number| account(number, &mut dice)).collect();
+    write(&pool, &accounts).await;
+    let layout = layout(calls());
+    let query = FactQuery::new(Arc::clone(&layout), &Schema::default_store()).expect("all known");
+    let mut walk = scan(&pool, &query, now()).await.expect("it starts");
+    for facts in walk.next().await.expect("it goes on") {
+        for (cell, value) in layout.cells().iter().zip(&facts.values) {
+            let CellPath::Call { function, args } = &cell.path else {
+                continue;
+            };
+            let gives = keepwell::rule::functions::find(function)
+                .expect("it is listed")
+                .gives(args);
+            let fits = match value {
+                Value::Null => gives.nullable,
+                Value::Bool(_) => gives.ty == Type::Bool,
+                Value::Int(_) => gives.ty == Type::Int,
+                Value::Float(number) => gives.ty == Type::Float && number.is_finite(),
+                Value::Text(_) => gives.ty == Type::Text,
+                Value::Time(_) => gives.ty == Type::Time,
+                Value::Json(_) => gives.ty == Type::Json,
+            };
+            assert!(fits, "{cell} gave {value:?}, declared {gives:?}");
+        }
+    }
+}
+
+/// What happens exactly at both ends of a window, to the microsecond.
+#[tokio::test]
+async fn a_window_includes_its_start_and_not_its_end() {
+    let database = database::fresh().await;
+    let pool = pool(&database).await;
+    let start = now() - Duration::days(30);
+    let micro = Duration::microseconds(1);
+    let mut rows = Vec::new();
+    for (index, at) in [start - micro, start, now() - micro, now(), now() + micro]
+        .iter()
+        .enumerate()
+    {
+        rows.push(json!({
+            "account_id": "a", "id": format!("e{index}"), "name": "login", "at": stamp(*at),
+            "properties": {},
+        }));
+    }
+    insert(&pool, "customers.events", rows).await;
+    let since = now() - Duration::days(400);
+    let account = json!({ "id": "a", "name": "A", "signed_up_at": stamp(since) });
+    insert(&pool, "customers.accounts", vec![account]).await;
+    let call = |function, args: &[Arg]| CellPath::Call {
+        function,
+        args: [&[Arg::Text("login".to_owned())], args].concat(),
+    };
+    let layout = layout([
+        call("events", &[Arg::Int(30)]),
+        call("event_change", &[Arg::Int(30)]),
+        call("days_since_event", &[]),
+        call("event_at", &[]),
+    ]);
+    let query = FactQuery::new(layout, &Schema::default_store()).expect("every cell is known");
+    let subject = SubjectWindow {
+        account: "a".to_owned(),
+        contact: String::new(),
+        since_entry: None,
+        since_step: None,
+    };
+    let facts = fetch(&pool, &query, now(), &[subject])
+        .await
+        .expect("it reads");
+    let values = &facts[0].as_ref().expect("the account exists").values;
+    let expected = [
+        Value::Int(2),
+        Value::Float(100.0),
+        Value::Int(0),
+        Value::Time(now() - micro),
+    ];
+    assert_eq!(values[..], expected);
+}
+
+/// Values that Postgres can hold and a reader cannot are missing, and the
+/// other cells and rows are as they are.
+#[tokio::test]
+async fn unreadable_values_are_missing() {
+    let database = database::fresh().await;
+    let pool = pool(&database).await;
+    sqlx::raw_sql(
+        r#"insert into customers.accounts (id, name, signed_up_at, renewal_at, activated_at, traits) values
+             ('odd', 'Odd', '-infinity', 'infinity', '200000-01-01', '{"big": 1e400, "plan": "pro"}'),
+             ('list', 'List', '2025-01-01', null, null, '[1, 2]'),
+             ('plain', 'Plain', '2025-01-01', null, null, '{"big": 1, "plan": "pro"}');
+           insert into customers.events (account_id, id, name, at, properties) values
+             ('odd', '1', 'import', '2026-03-28', '{"rows": 1e400}'),
+             ('odd', '2', 'import', '2026-03-28', '{"rows": 1.5}'),
+             ('odd', '3', 'import', '2026-03-28', '[1]');"#,
+    )
+    .execute(&pool)
+    .await
+    .expect("the store takes them");
+    let sum = CellPath::Call {
+        function: "event_sum",
+        args: vec![
+            Arg::Text("import".into()),
+            Arg::Text("rows".into()),
+            Arg::Int(7),
+        ],
+    };
+    let layout = layout([
+        column("signed_up_at"),
+        column("renewal_at"),
+        column("activated_at"),
+        attribute("big"),
+        attribute("plan"),
+        sum,
+    ]);
+    let query = FactQuery::new(layout, &Schema::default_store()).expect("every cell is known");
+    let subjects = ["plain", "gone", "odd", "list", "odd"].map(|account| SubjectWindow {
+        account: account.to_owned(),
+        contact: String::new(),
+        since_entry: None,
+        since_step: None,
+    });
+    let found = fetch(&pool, &query, now(), &subjects)
+        .await
+        .expect("it reads");
+    let values = |index: usize| found[index].as_ref().map(|facts| facts.values.clone());
+    let pro = || Value::Json(Arc::new("pro".into()));
+    let odd = vec![
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        pro(),
+        Value::Float(1.5),
+    ];
+    assert_eq!(values(1), None);
+    assert_eq!(values(2), Some(odd.clone()));
+    assert_eq!(values(4), Some(odd));
+    assert_eq!(
+        values(0).map(|values| values[3].clone()),
+        Some(Value::Json(Arc::new(1.into())))
+    );
+    assert_eq!(values(3).map(|values| values[4].clone()), Some(Value::Null));
+}
+
+/// More accounts than a chunk holds; then another query on the same
+/// connection, whose columns differ.
+#[tokio::test]
+async fn a_scan_visits_every_account_once() {
+    let database = database::fresh().await;
+    let pool = pool(&database).await;
+    sqlx::raw_sql(
+        "insert into customers.accounts (id, name, signed_up_at)
+         select 'a' || n, 'Account', '2025-01-01' from generate_series(1, 2500) n",
+    )
+    .execute(&pool)
+    .await
+    .expect("the store takes them");
+    let enrolled = json!({
+        "id": keepwell::ids::enrollment("rescue", "a2200", "", ""), "account_id": "a2200",
+        "contact_id": "", "playbook": "rescue", "state": "active", "shadow": false,
+        "started_at": stamp(now() - Duration::days(1)), "ended_at": null,
+    });
+    insert(&pool, "keepwell.enrollments", vec![enrolled]).await;
+    let inside = CellPath::Call {
+        function: "in_playbook",
+        args: vec![Arg::Text("rescue".to_owned())],
+    };
+    for paths in [
+        vec![inside.clone(), column("name")],
+        vec![column("signed_up_at"), inside],
+    ] {
+        let at = paths
+            .iter()
+            .position(|path| matches!(path, CellPath::Call { .. }))
+            .expect("one call");
+        let query = FactQuery::new(layout(paths), &Schema::default_store()).expect("known");
+        let mut walk = scan(&pool, &query, now()).await.expect("it starts");
+        let (mut seen, mut enrolled) = (Vec::new(), Vec::new());
+        loop {
+            let chunk = walk.next().await.expect("it goes on");
+            if chunk.is_empty() {
+                break;
+            }
+            assert!(chunk.len() <= 1000);
+            for facts in chunk {
+                if facts.values[at] == Value::Bool(true) {
+                    enrolled.push(facts.account.clone());
+                }
+                seen.push(facts.account);
+            }
+        }
+        walk.close().await.expect("it ends");
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 2500);
+        assert_eq!(enrolled, ["a2200"]);
+    }
+}

@@ -1,0 +1,292 @@
+//! Generated pasts of accounts, and how they are written to a store.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, SecondsFormat};
+use keepwell::clock::Instant;
+use keepwell::facts::history::{
+    ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord,
+};
+use keepwell::facts::{History, Schema, Value};
+use serde_json::{Value as Json, json};
+use sqlx::PgPool;
+
+/// The instant that all histories crowd around.
+pub fn now() -> Instant {
+    DateTime::parse_from_rfc3339("2026-03-29T09:00:00.123456Z")
+        .expect("a fixed instant")
+        .to_utc()
+}
+
+/// A small deterministic generator (splitmix64).
+pub struct Dice(pub u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % sides as u64) as usize
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.roll(from.len())]
+    }
+
+    fn maybe<T>(&mut self, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
+        (self.roll(3) > 0).then(|| make(self))
+    }
+
+    /// An instant on, just before or just after a boundary, or anywhere.
+    fn instant(&mut self, marks: &[Instant]) -> Instant {
+        let around = match self.roll(4) {
+            0 => return now() - Duration::microseconds(self.roll(90 * 86_400_000_000) as i64),
+            1 => now() - Duration::days(*self.pick(&[0, 1, 2, 7, 14, 30, 60])),
+            2 => {
+                let day = now() - Duration::days(self.roll(30) as i64);
+                day.date_naive().and_time(chrono::NaiveTime::MIN).and_utc()
+            }
+            _ => *self.pick(marks),
+        };
+        around + Duration::microseconds(*self.pick(&[-1, 0, 0, 1]))
+    }
+}
+
+pub struct Account {
+    pub id: String,
+    pub history: History,
+    pub since_entry: Option<Instant>,
+    pub since_step: Option<Instant>,
+}
+
+fn text(value: Option<&str>) -> Value {
+    value.map_or(Value::Null, Value::text)
+}
+
+pub fn account(number: usize, dice: &mut Dice) -> Account {
+    let since_entry = dice.maybe(|dice| dice.instant(&[now()]).min(now()));
+    let since_step = dice.maybe(|dice| dice.instant(&[now()]).min(now()));
+    let mut marks = vec![now()];
+    for start in [since_entry, since_step].into_iter().flatten() {
+        marks.extend([start, start - (now() - start)]);
+    }
+    let marks = &marks;
+    let mut history = History::default();
+    let time = |at: Option<Instant>| at.map_or(Value::Null, Value::Time);
+    history.account = BTreeMap::from([
+        ("name".into(), Value::text("It's \"one\"")),
+        ("status".into(), Value::text("active")),
+        (
+            "tier".into(),
+            text(dice.maybe(|dice| *dice.pick(&["A", "B"]))),
+        ),
+        (
+            "mrr".into(),
+            Value::Float(dice.roll(1_000_000) as f64 / 100.0),
+        ),
+        ("seats".into(), Value::Int(dice.roll(50) as i64)),
+        ("signed_up_at".into(), Value::Time(dice.instant(marks))),
+        (
+            "renewal_at".into(),
+            time(dice.maybe(|dice| dice.instant(marks))),
+        ),
+    ]);
+    if let Json::Object(traits) = json!({
+        "plan": dice.pick(&["pro", "free"]), "it's": dice.roll(9), "nothing": null, "list": [1, "a"],
+    }) {
+        history.traits = traits;
+    }
+    let contact = |dice: &mut Dice| dice.maybe(|dice| format!("c{}", dice.roll(3)));
+    for id in 0..dice.roll(6) {
+        let columns = BTreeMap::from([
+            ("name".to_owned(), Value::text("Someone")),
+            (
+                "role".to_owned(),
+                text(dice.maybe(|dice| *dice.pick(&["champion", "owner"]))),
+            ),
+            (
+                "email".to_owned(),
+                text(*dice.pick(&[None, Some(" "), Some(""), Some("a@b.example")])),
+            ),
+            ("created_at".to_owned(), Value::Time(dice.instant(marks))),
+            (
+                "left_at".to_owned(),
+                time(dice.maybe(|dice| dice.instant(marks))),
+            ),
+        ]);
+        history.contacts.push(ContactRecord {
+            id: format!("c{id}"),
+            columns,
+            ..Default::default()
+        });
+    }
+    for _ in 0..dice.roll(60) {
+        let rows = match dice.roll(9) {
+            0 => json!({}),
+            1 => json!({ "rows": "12" }),
+            2 => json!({ "rows": null }),
+            3 => json!({ "rows": -3 }),
+            4 => json!({ "rows": 1e15 }),
+            5 => json!({ "rows": 1e15 + 1.0 }),
+            6 => json!({ "rows": 1234567.12345650 }),
+            _ => json!({ "rows": dice.roll(50) as f64 / 10.0 }),
+        };
+        let Json::Object(properties) = rows else {
+            continue;
+        };
+        history.events.push(EventRecord {
+            name: (*dice.pick(&["login", "import", "rare"])).to_owned(),
+            at: dice.instant(marks),
+            contact: contact(dice),
+            properties,
+        });
+    }
+    for index in 0..dice.roll(12) {
+        // Ids whose order differs between languages and bytes.
+        let id = format!("{}{index}", dice.pick(&["a", "B", "é", "_", "10", "9"]));
+        history.scores.push(ScoreRecord {
+            id,
+            name: (*dice.pick(&["nps", "health"])).to_owned(),
+            value: dice.roll(101) as f64 / 10.0 - 2.0,
+            at: dice.instant(marks),
+            contact: contact(dice).filter(|_| number.is_multiple_of(2) || dice.roll(4) > 0),
+        });
+    }
+    for _ in 0..dice.roll(10) {
+        history.tickets.push(TicketRecord {
+            opened_at: dice.instant(marks),
+            closed_at: dice.maybe(|dice| dice.instant(marks)),
+            severity: dice.maybe(|dice| (*dice.pick(&["urgent", "low"])).to_owned()),
+        });
+    }
+    for _ in 0..dice.roll(5) {
+        let started_at = dice.instant(marks);
+        let ended_at = dice.maybe(|dice| dice.instant(marks).max(started_at));
+        history.enrollments.push(EnrollmentRecord {
+            playbook: (*dice.pick(&["renewal", "rescue"])).to_owned(),
+            started_at,
+            ended_at,
+            goal: ended_at.is_some() && dice.roll(2) == 0,
+        });
+    }
+    Account {
+        id: format!("account-{number}"),
+        history,
+        since_entry,
+        since_step,
+    }
+}
+
+pub fn stamp(at: Instant) -> Json {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true).into()
+}
+
+/// A relation's rows as JSON objects; a key that is absent is null.
+pub async fn insert(pool: &PgPool, relation: &str, rows: Vec<Json>) {
+    let columns = rows.first().and_then(Json::as_object).map(|row| {
+        row.keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    });
+    let Some(columns) = columns else { return };
+    let sql = format!(
+        "insert into {relation} ({columns})
+         select {columns} from jsonb_populate_recordset(null::{relation}, $1)"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(Json::Array(rows))
+        .execute(pool)
+        .await
+        .unwrap_or_else(|error| panic!("{relation}: {error}"));
+}
+
+/// Writes accounts with their histories to the store, and beside each
+/// enrollment those that do not count: held, shadow and holdout.
+pub async fn write(pool: &PgPool, accounts: &[Account]) {
+    let mut rows: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
+    let mut add = |relation, row| rows.entry(relation).or_default().push(row);
+    let mut count = 0;
+    for Account { id, history, .. } in accounts {
+        let column = |name: &str| history.account.get(name).unwrap_or(&Value::Null).to_json();
+        let mut row = json!({ "id": id, "traits": history.traits });
+        for schema in Schema::default_store().account {
+            if schema.name != "id" {
+                row[&schema.name] = column(&schema.name);
+            }
+        }
+        add("customers.accounts", row);
+        for contact in &history.contacts {
+            let mut row = json!({ "account_id": id, "id": contact.id, "traits": contact.traits });
+            for (name, value) in &contact.columns {
+                row[name] = value.to_json();
+            }
+            add("customers.contacts", row);
+        }
+        for (index, event) in history.events.iter().enumerate() {
+            add(
+                "customers.events",
+                json!({
+                    "account_id": id, "id": format!("e{index}"), "name": event.name,
+                    "at": stamp(event.at), "contact_id": event.contact, "properties": event.properties,
+                }),
+            );
+        }
+        for score in &history.scores {
+            add(
+                "customers.scores",
+                json!({
+                    "account_id": id, "id": score.id, "name": score.name, "value": score.value,
+                    "at": stamp(score.at), "contact_id": score.contact,
+                }),
+            );
+        }
+        for (index, ticket) in history.tickets.iter().enumerate() {
+            add(
+                "customers.tickets",
+                json!({
+                    "account_id": id, "id": format!("t{index}"), "opened_at": stamp(ticket.opened_at),
+                    "closed_at": ticket.closed_at.map(stamp), "severity": ticket.severity,
+                }),
+            );
+        }
+        let mut enroll =
+            |playbook: &str, state: &str, shadow: bool, from: Instant, to: Option<Instant>| {
+                count += 1;
+                let key = format!("test-{count}");
+                add(
+                    "keepwell.enrollments",
+                    json!({
+                        "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
+                        "contact_id": format!("c{count}"), "playbook": playbook, "state": state,
+                        "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
+                    }),
+                );
+            };
+        for enrollment in &history.enrollments {
+            let state = match (enrollment.ended_at, enrollment.goal) {
+                (None, _) => "active",
+                (Some(_), true) => "goal",
+                (Some(_), false) => "exited",
+            };
+            enroll(
+                &enrollment.playbook,
+                state,
+                false,
+                enrollment.started_at,
+                enrollment.ended_at,
+            );
+        }
+        let (long_ago, lately) = (now() - Duration::days(2), now() - Duration::hours(1));
+        for playbook in ["renewal", "rescue"] {
+            enroll(playbook, "held", false, long_ago, None);
+            enroll(playbook, "ghost", false, long_ago, None);
+            enroll(playbook, "active", true, long_ago, None);
+            enroll(playbook, "goal", true, long_ago, Some(lately));
+        }
+    }
+    for (relation, rows) in rows {
+        insert(pool, relation, rows).await;
+    }
+}
