@@ -195,6 +195,7 @@ pub fn compile(
         known: &nothing,
     };
     let when = rule::compile(&playbook.when, Wanted::Verdict, &at_entry, modules, sandbox, problems);
+    let after_when = problems.len();
     let proven = when.as_ref().map(|when| when.proven().clone()).unwrap_or_default();
     let known_in_steps: HashSet<String> =
         proven.iter().filter_map(|text| text.strip_prefix("account.")).map(|name| format!("entry.{name}")).collect();
@@ -230,10 +231,19 @@ pub fn compile(
         known_in_steps: &known_in_steps,
         problems,
     };
-    let mut program = Program { steps: Vec::new(), gotos: Vec::new() };
+    let mut program = Program { steps: Vec::new(), gotos: Vec::new(), whole: true };
     program.sequence(&playbook.steps, &mut compiler);
+    let whole = program.whole;
     let steps = program.finish();
-    if problems.iter().filter(|problem| problem.is_error()).count() > before {
+    if when.is_none() {
+        // What an unreadable condition would have proven is not known.
+        let mut place = 0;
+        problems.retain(|problem| {
+            place += 1;
+            place <= after_when || !depends_on_guard(problem)
+        });
+    }
+    if !whole || problems.iter().filter(|problem| problem.is_error()).count() > before {
         return None;
     }
     let mut suppress = Vec::new();
@@ -295,6 +305,15 @@ pub fn compile(
     })
 }
 
+/// Whether a complaint could be answered by a guard in `when`.
+fn depends_on_guard(problem: &Diagnostic) -> bool {
+    match problem.code {
+        "KW0207" => problem.message.contains("`entry.") || problem.message.contains("(entry."),
+        "KW0303" => true,
+        _ => false,
+    }
+}
+
 /// The content hash of a playbook: its text and the scripts it reaches.
 pub fn revision(text: &str, scripts: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
@@ -350,6 +369,8 @@ struct Program {
     steps: Vec<ReadyStep>,
     /// Waits whose targets are ids, resolved when every position is known.
     gotos: Vec<(usize, Goto, Goto)>,
+    /// Whether no step had to be left out.
+    whole: bool,
 }
 
 const UNSET: usize = usize::MAX;
@@ -369,17 +390,17 @@ impl Program {
             StepBody::End(reason) => Deed::End(reason.clone()),
             StepBody::Wait(wait) => match self.wait(position, wait, compiler) {
                 Some(wait) => Deed::Wait(wait),
-                None => return,
+                None => return self.whole = false,
             },
             StepBody::Branch(arms) => return self.branch(step, arms, compiler),
             StepBody::Action(node) => {
                 let Some(kind) = KINDS.iter().find(|kind| kind.name() == step.kind) else {
                     compiler.error("KW0113", step.place, format!("unknown step kind `{}`", step.kind), None);
-                    return;
+                    return self.whole = false;
                 };
                 match kind.parse(step, node, compiler) {
                     Some(action) => Deed::Act(action),
-                    None => return,
+                    None => return self.whole = false,
                 }
             }
         };

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 
+use super::sandbox::LONGEST_TEXT;
 use crate::clock::Instant;
 
 /// A span of time, as `days(n)` and `hours(n)` give.
@@ -165,6 +166,9 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         return x.0.checked_add(&y.0).map(|sum| Dynamic::from(Span(sum))).ok_or_else(|| "the span is too long".into());
     }
     if let (Some(x), Some(y)) = (text(a), text(b)) {
+        if x.len() + y.len() > LONGEST_TEXT {
+            return fail("the text is too long");
+        }
         return Ok(Dynamic::from(format!("{x}{y}")));
     }
     arithmetic("+", a, b, i64::checked_add, |x, y| x + y)

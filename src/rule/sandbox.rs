@@ -19,7 +19,14 @@ use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value, time};
 /// Elapsed time one evaluation may take. A condition needs microseconds; this
 /// is room for a machine that is busy otherwise.
 const TIME_LIMIT: Duration = Duration::from_millis(200);
+// Rhai evaluates by recursion and does not look at the stack. The deepest text
+// that these three let through fits a thread's 2 MiB in an unoptimized build.
+const EXPRESSION_DEPTH: usize = 32;
+const FUNCTION_DEPTH: usize = 24;
+const CALL_DEPTH: usize = 4;
 const OPERATIONS: u64 = 50_000;
+/// The longest text that an expression or script may make, in bytes.
+pub(super) const LONGEST_TEXT: usize = 16 * 1024;
 
 /// `account` or `contact` as a value in Rhai.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +118,9 @@ impl Sandbox {
 
     /// Compiles a module of `scripts/`.
     pub fn module(text: &str) -> Result<AST, ParseError> {
-        base().compile(text)
+        let mut scope = Scope::new();
+        scope.push_constant("none", Dynamic::UNIT);
+        base().compile_with_scope(&scope, text)
     }
 
     /// Compiles the body of a function as one expression.
@@ -202,9 +211,9 @@ fn base() -> Engine {
         .set_strict_variables(true)
         .set_allow_anonymous_fn(false)
         .set_max_operations(OPERATIONS)
-        .set_max_expr_depths(48, 24)
-        .set_max_call_levels(16)
-        .set_max_string_size(16 * 1024)
+        .set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH)
+        .set_max_call_levels(CALL_DEPTH)
+        .set_max_string_size(LONGEST_TEXT)
         .set_max_array_size(1_000)
         .set_max_map_size(200)
         .set_max_functions(100)
@@ -218,6 +227,10 @@ fn base() -> Engine {
         late.then(|| Dynamic::from("it took too long"))
     });
     operators::register(&mut engine);
+    // Functions of scripts see no scope, so `none` is also a constant of the engine.
+    let mut constants = rhai::Module::new();
+    constants.set_var("none", Dynamic::UNIT);
+    engine.register_global_module(constants.into());
     register_names(&mut engine);
     register_time(&mut engine);
     register_progress(&mut engine);
@@ -275,12 +288,19 @@ fn register_time(engine: &mut Engine) {
                 .ok_or_else(|| format!("`period(\"{unit}\")`: week, month, quarter or year"))
         })
     });
-    engine.register_fn("days", |n: i64| span(chrono::Duration::try_days(n)));
-    engine.register_fn("hours", |n: i64| span(chrono::Duration::try_hours(n)));
+    engine.register_fn("days", |n: Dynamic| span("days", &n, chrono::Duration::try_days));
+    engine.register_fn("hours", |n: Dynamic| span("hours", &n, chrono::Duration::try_hours));
 }
 
-fn span(length: Option<chrono::Duration>) -> Result<Span, Box<EvalAltResult>> {
-    length.map(Span).ok_or_else(|| "the span is too long".into())
+fn span(
+    name: &str,
+    count: &Dynamic,
+    length: fn(i64) -> Option<chrono::Duration>,
+) -> Result<Span, Box<EvalAltResult>> {
+    match count.as_int() {
+        Ok(count) => length(count).map(Span).ok_or_else(|| "the span is too long".into()),
+        Err(_) => operators::fail(format!("`{name}` needs a whole number, not {}", operators::describe(count))),
+    }
 }
 
 fn on_time(
@@ -407,6 +427,7 @@ fn explain(error: &EvalAltResult) -> EvalError {
     let position = innermost(error);
     let message = match root(error) {
         EvalAltResult::ErrorTooManyOperations(_) => "it does too much work".to_owned(),
+        EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
         EvalAltResult::ErrorTerminated(_, _) => "it took too long".to_owned(),
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
