@@ -86,7 +86,7 @@ impl Database {
         if let Some(private) = self.private {
             let _ = tokio::task::spawn_blocking(move || {
                 if let Ok(mut server) = private.server.lock() {
-                    let _ = server.stop();
+                    server.stop();
                 }
             })
             .await;

@@ -15,6 +15,7 @@ use crate::clock::Instant;
 use crate::random;
 
 pub mod control;
+mod drafts;
 pub mod enrollments;
 pub mod facts;
 pub mod lists;
