@@ -15,6 +15,8 @@ pub struct Effect {
     pub id: Uuid,
     /// The step that asked for it.
     pub step: String,
+    /// Its number among the effects of that step; a script has several.
+    pub ordinal: i32,
     pub body: EffectBody,
 }
 

@@ -61,6 +61,10 @@ impl Action for Run {
     fn awaits_messages(&self) -> bool {
         true
     }
+
+    fn roles(&self) -> Vec<String> {
+        self.script.addressees().into_iter().filter(|to| !is_address(to)).collect()
+    }
 }
 
 fn effect(action: &Described, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {

@@ -189,10 +189,9 @@ impl Action for Task {
             // A task must not be lost to a template: the CSM sees the account and the fault.
             Err(error) => format!("{} ({}; the title could not be written: {error})", super::notify::account_name(at), at.playbook),
         };
-        let description = match &self.description {
-            None => None,
-            Some(template) => Some(at.render_internal(template).unwrap_or_else(|error| format!("(The description could not be written: {error})"))),
-        };
+        let description = self.description.as_ref().map(|template| {
+            at.render_internal(template).unwrap_or_else(|error| format!("(The description could not be written: {error})"))
+        });
         let checklist = self.checklist.iter().filter_map(|template| at.render_internal(template).ok()).collect();
         Ok(vec![EffectBody::Task(TaskDraft {
             title: title.trim().to_owned(),

@@ -3,7 +3,7 @@
 //! read: nothing it does can reach a real customer.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -86,16 +86,22 @@ async fn sample(store: &Store) -> anyhow::Result<Instant> {
     eprintln!("Making a sample company of {ACCOUNTS} accounts …");
     let company = tokio::task::spawn_blocking(move || SampleCompany::generate(anchor, ACCOUNTS)).await?;
     company
-        .insert(store.pool(), |what, done, all| {
-            eprint!("\r  {what:<10} {done:>7} of {all:<7}");
-            if done >= all {
-                eprintln!();
-            }
-            let _ = std::io::stderr().flush();
-        })
+        .insert(store.pool(), progress)
         .await?;
     store.keep_sample_anchor(anchor).await?;
     Ok(anchor)
+}
+
+/// A line that counts up in a terminal, and one line per relation elsewhere.
+fn progress(what: &str, done: usize, all: usize) {
+    let terminal = std::io::stderr().is_terminal();
+    if terminal {
+        eprint!("\r  {what:<10} {done:>7} of {all:<7}");
+        let _ = std::io::stderr().flush();
+    }
+    if done >= all {
+        if terminal { eprintln!() } else { eprintln!("  {what:<10} {all:>7}") }
+    }
 }
 
 /// Per playbook what happened and why.

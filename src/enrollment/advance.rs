@@ -209,7 +209,7 @@ impl Way<'_> {
         for (ordinal, body) in bodies.into_iter().enumerate() {
             on_its_way |= matches!(body, EffectBody::Message(MessageDraft::Mail(_)));
             let id = ids::effect(self.next.id, step, 0, ordinal);
-            self.effects.push(Effect { id, step: step.to_owned(), body });
+            self.effects.push(Effect { id, step: step.to_owned(), ordinal: ordinal as i32, body });
         }
         on_its_way
     }

@@ -140,6 +140,31 @@ impl Rule {
             .ok_or_else(|| EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value))))
     }
 
+    /// Roles and addresses that stand as text in `to` of a script's mails.
+    pub fn addressees(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        self.ast.walk(&mut |path| {
+            let call = match path.last() {
+                Some(rhai::ASTNode::Expr(rhai::Expr::FnCall(call, _)) | rhai::ASTNode::Stmt(Stmt::FnCall(call, _))) => call,
+                _ => return true,
+            };
+            if let ("email", [rhai::Expr::Map(fields, _)]) = (call.name.as_str(), call.args.as_slice())
+                && let Some((_, to)) = fields.0.iter().find(|(key, _)| key.as_str() == "to")
+            {
+                let list = match to {
+                    rhai::Expr::Array(items, _) => items.as_slice(),
+                    one => std::slice::from_ref(one),
+                };
+                found.extend(list.iter().filter_map(|item| match item {
+                    rhai::Expr::StringConstant(text, _) => Some(text.to_string()),
+                    _ => None,
+                }));
+            }
+            true
+        });
+        found
+    }
+
     /// Runs a `run` script.
     pub fn describe(&self, sandbox: &Sandbox, context: &Context) -> Result<Vec<Described>, EvalError> {
         sandbox.describe(&self.ast, context, &self.traits)

@@ -273,7 +273,7 @@ impl Store {
             return Ok(Commit::Stale);
         }
         for effect in &transition.effects {
-            super::outbox::insert_effect(&mut tx, next, effect, priority, now).await?;
+            super::outbox::insert_effect(&mut tx, next, effect, priority, &self.mail_domain, now).await?;
         }
         if transition.stopped {
             let reason = next.reason.clone().unwrap_or_else(|| next.state.name().to_owned());

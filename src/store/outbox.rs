@@ -69,6 +69,7 @@ pub(super) async fn insert_effect(
     enrollment: &Enrollment,
     effect: &Effect,
     priority: i32,
+    mail_domain: &str,
     now: Instant,
 ) -> sqlx::Result<()> {
     let row = match &effect.body {
@@ -84,6 +85,7 @@ pub(super) async fn insert_effect(
         step: &effect.step,
         shadow: enrollment.shadow,
         priority,
+        mail_domain,
         ..NewMessage::at(now)
     };
     match row {
@@ -143,6 +145,7 @@ struct NewMessage<'a> {
     priority: i32,
     valid_until: Instant,
     shadow: bool,
+    mail_domain: &'a str,
     now: Instant,
 }
 
@@ -168,6 +171,7 @@ impl<'a> NewMessage<'a> {
             priority: 50,
             valid_until: now,
             shadow: false,
+            mail_domain: "keepwell.invalid",
             now,
         }
     }
@@ -202,7 +206,7 @@ impl<'a> NewMessage<'a> {
         .bind(self.priority)
         .bind(self.valid_until)
         .bind(self.now)
-        .bind(format!("<{}@keepwell>", self.id))
+        .bind(format!("<{}@{}>", self.id, self.mail_domain))
         .bind(self.shadow)
         .bind(ended)
         .execute(tx)
@@ -227,6 +231,7 @@ impl Store {
             text: Some(text),
             priority: 100,
             valid_until: now + chrono::Duration::days(3),
+            mail_domain: &self.mail_domain,
             ..NewMessage::at(now)
         }
         .insert(&mut connection)

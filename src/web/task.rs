@@ -132,6 +132,7 @@ pub(super) struct Given {
 #[derive(Serialize)]
 struct TaskPage {
     task: TaskView,
+    inbox_href: String,
     given: Given,
 }
 
@@ -211,5 +212,7 @@ async fn page(
 ) -> Result<Response, Trouble> {
     let row = web.store.task_row(id).await?.ok_or(UNKNOWN)?;
     let task = views(web, vec![row], web.clock.now()).await?.pop().ok_or(UNKNOWN)?;
-    Frame::new(web, "inbox", notice).await?.page(status, "task.html", TaskPage { task, given })
+    let inbox = if given.inbox.is_empty() { &task.inbox } else { &given.inbox };
+    let inbox_href = href("/", &[("csm", inbox)]);
+    Frame::new(web, "inbox", notice).await?.page(status, "task.html", TaskPage { task, inbox_href, given })
 }

@@ -80,10 +80,12 @@ impl Shared {
 /// One round of everything that is due at `now`; returns how much was done.
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     let mut handled = janitor::tick(shared, now).await?;
+    // Before the runs: a task whose problem is gone is closed, so that a new
+    // enrollment makes a new one instead of refreshing it.
+    handled += closer::tick(shared, now).await?;
     handled += scheduler::tick(shared, now).await?;
     handled += enroller::tick(shared, now).await?;
     handled += advancer::tick(shared, now).await?;
-    handled += closer::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

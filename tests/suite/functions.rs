@@ -380,6 +380,8 @@ async fn a_scan_visits_every_account_once() {
     let enrolled = json!({
         "id": keepwell::ids::enrollment("rescue", "a2200", "", ""), "account_id": "a2200",
         "contact_id": "", "playbook": "rescue", "state": "active", "shadow": false,
+        "revision": "r", "entry_key": "", "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
+        "step_at": stamp(now()), "run_slot": stamp(now()),
         "started_at": stamp(now() - Duration::days(1)), "ended_at": null,
     });
     insert(&pool, "keepwell.enrollments", vec![enrolled]).await;

@@ -260,6 +260,8 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                     json!({
                         "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
                         "contact_id": format!("c{count}"), "playbook": playbook, "state": state,
+                        "revision": "r", "entry_key": "", "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
+                        "step_at": stamp(from), "run_slot": stamp(from),
                         "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
                     }),
                 );

@@ -30,9 +30,15 @@ impl TestDatabase {
     }
 }
 
-/// An empty database.
+/// A database with both schemas, and nothing in them.
 pub async fn fresh() -> TestDatabase {
-    copy_of("template1").await
+    fresh_from("migrated", async |pool| {
+        let options = pool.connect_options().as_ref().clone();
+        let store = keepwell::store::Store::connect(options, 2);
+        store.migrate().await.expect("the migrations succeed");
+        store.close().await;
+    })
+    .await
 }
 
 /// A copy of the database `template`, which `migrate` fills when it is first

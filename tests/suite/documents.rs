@@ -1,0 +1,115 @@
+//! What the prose promises is true: examples check and pass, commands parse,
+//! every function is in the reference.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use keepwell::catalog;
+use keepwell::config::Config;
+use keepwell::facts::Schema;
+use keepwell::playbook::source::{SourceFile, SourceSet};
+use keepwell::rehearsal::{check_cases, play_all};
+use keepwell::rule::functions::FUNCTIONS;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The fenced blocks of a language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(&fence) {
+        let after = &rest[start + fence.len()..];
+        let end = after.find("```").unwrap();
+        found.push(after[..end].to_owned());
+        rest = &after[end..];
+    }
+    found
+}
+
+fn assert_sound(sources: &SourceSet) {
+    let schema = Schema::default_store();
+    let config = Config::default();
+    let (ready, problems) = catalog::load(sources, &[], &config, &schema);
+    assert!(problems.is_empty(), "{problems:#?}");
+    let known = catalog::claimed_ids(sources);
+    for playbook in &ready {
+        assert_eq!(check_cases(playbook, &schema, &known), Vec::new());
+        assert!(playbook.playbook.tests.len() >= 2, "{} has too few cases", playbook.playbook.id);
+    }
+    for report in play_all(&ready, &config, &schema) {
+        for case in &report.cases {
+            assert!(case.passed, "{} / {}: {:#?}", report.playbook, case.name, case.failures);
+        }
+    }
+}
+
+#[test]
+fn the_shipped_playbooks_check_clean_and_pass_their_own_cases() {
+    let sources = SourceSet::read(&[root().join("playbooks")], &root().join("scripts"));
+    assert!(sources.playbooks.len() >= 6);
+    assert_sound(&sources);
+}
+
+#[test]
+fn every_whole_playbook_in_the_prose_checks_clean_and_passes_its_cases() {
+    let mut whole = 0;
+    for page in ["README.md", "docs/playbooks.md", "docs/operations.md"] {
+        for (at, block) in blocks(&read(page), "yaml").into_iter().enumerate() {
+            if !block.starts_with("playbook:") {
+                continue;
+            }
+            whole += 1;
+            let path: Arc<str> = format!("{page}#{at}").into();
+            let sources = SourceSet {
+                playbooks: vec![SourceFile { path, text: block.into() }],
+                scripts: Vec::new(),
+                problems: Vec::new(),
+            };
+            assert_sound(&sources);
+        }
+    }
+    assert!(whole >= 2, "only {whole} examples were found");
+}
+
+#[test]
+fn the_configuration_in_the_prose_is_read_without_a_word() {
+    let block = blocks(&read("docs/operations.md"), "yaml").remove(0);
+    let (_, problems) = Config::parse(&SourceFile { path: "keepwell.yaml".into(), text: block.into() });
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+fn every_function_is_in_the_reference() {
+    let reference = read("docs/playbooks.md");
+    for function in FUNCTIONS {
+        assert!(reference.contains(&format!("`{}(", function.name())), "{} is missing", function.name());
+    }
+}
+
+#[test]
+fn every_command_in_the_prose_exists() {
+    let mut seen = 0;
+    for page in ["README.md", "docs/playbooks.md", "docs/operations.md"] {
+        for block in blocks(&read(page), "sh") {
+            for line in block.lines().filter_map(|line| line.strip_prefix("keepwell ")) {
+                let word = line.split_whitespace().next().unwrap();
+                let help = Command::new(env!("CARGO_BIN_EXE_keepwell")).args([word, "--help"]).output().unwrap();
+                assert!(help.status.success(), "`keepwell {word}` of {page} does not exist");
+                let usage = String::from_utf8(help.stdout).unwrap();
+                for option in line.split('#').next().unwrap().split_whitespace().filter(|w| w.starts_with("--")) {
+                    assert!(usage.contains(option), "`{option}` of `keepwell {word}` in {page} does not exist");
+                }
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 10, "only {seen} commands were found");
+}
