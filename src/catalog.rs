@@ -14,6 +14,7 @@ use crate::action::{Action, Compiler, KINDS, Reads};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Cell, CellPath, Layout, Schema, Subject};
+use crate::playbook::parse;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceSet;
 use crate::playbook::{Duration, Goto, Playbook, Reentry, Source, Step, StepBody, WaitOn};
@@ -117,13 +118,15 @@ pub fn load(sources: &SourceSet, others: &[String], config: &Config, schema: &Sc
     let mut problems = sources.problems.clone();
     let modules = modules(sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox());
-    let mut parsed = Vec::new();
+    let (mut parsed, mut broken) = (Vec::new(), Vec::new());
     for file in &sources.playbooks {
-        if let Some(playbook) = crate::playbook::parse::parse(file, &mut problems) {
-            parsed.push(playbook);
+        match parse::draft(file, &mut problems) {
+            Some(draft) if draft.is_whole => parsed.push(draft.playbook),
+            Some(draft) => broken.push(draft.playbook),
+            None => {}
         }
     }
-    crate::playbook::parse::check_across(&parsed, &mut problems);
+    parse::check_across(&parsed, &mut problems);
     let mut ids: Vec<String> = parsed.iter().map(|playbook| playbook.id.clone()).collect();
     ids.extend_from_slice(others);
     // A playbook that another file names is not unknown because it has an error itself.
@@ -136,6 +139,13 @@ pub fn load(sources: &SourceSet, others: &[String], config: &Config, schema: &Sc
         {
             ready.push(Arc::new(compiled));
         }
+    }
+    // What is wrong in form has been said; this is what else is wrong. A step
+    // that could not be read is no reason to say that it does not exist.
+    for playbook in broken {
+        let mut more = Vec::new();
+        compile(playbook, &modules, &sandbox, config, schema, &ids, &mut more);
+        problems.extend(more.into_iter().filter(|problem| problem.code != "KW0107"));
     }
     problems.sort();
     problems.dedup();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-use super::reader::{Fields, is_off};
+use super::reader::{Fields, inline, is_off};
 use super::source::SourceFile;
 use super::steps::StepReader;
 use super::yaml::{self, Node};
@@ -19,11 +19,27 @@ const NO_ALERTS_TO: &str = "nobody hears of this playbook's holds and failures";
 /// Reads one playbook. Every problem of the file is added to `problems`; a
 /// playbook is returned only if none of them is an error.
 pub fn parse(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
+    draft(file, problems).filter(|draft| draft.is_whole).map(|draft| draft.playbook)
+}
+
+/// What could be read of a file, mistakes or not.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// With harmless stand-ins for what is missing, so that the rest can be
+    /// checked for its meaning too. Never to be run unless it is whole.
+    pub playbook: Playbook,
+    /// Whether there was no error.
+    pub is_whole: bool,
+}
+
+/// Reads as much of a file as can be read; `None` when it is no mapping.
+pub fn draft(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Draft> {
     let before = problems.len();
     let root = yaml::read(&file.path, &file.text, problems)?;
     let playbook = playbook(file, &root, problems);
-    let failed = problems[before..].iter().any(Diagnostic::is_error);
-    playbook.filter(|_| !failed)
+    root.as_mapping()?;
+    let is_whole = !problems[before..].iter().any(Diagnostic::is_error);
+    Some(Draft { playbook, is_whole })
 }
 
 /// Reports ids that several playbooks share, at the later file.
@@ -48,7 +64,7 @@ pub fn forgive_alerts_to(problems: &mut Vec<Diagnostic>) {
     problems.retain(|problem| problem.message != NO_ALERTS_TO);
 }
 
-fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
+fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> Playbook {
     let path = &file.path;
     let mut fields = Fields::new(path, root, "a playbook", problems);
     let place = fields.key_place("playbook").unwrap_or(root.place);
@@ -94,8 +110,9 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> O
         .map(|node| case_reader::read(path, node, &order, problems))
         .unwrap_or_default();
 
-    Some(Playbook {
-        id: id?,
+    let stand_in = |text: &str| inline(path, place, text);
+    Playbook {
+        id: id.unwrap_or_default(),
         file: path.clone(),
         text: file.text.clone(),
         place,
@@ -105,9 +122,9 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> O
         subject,
         statuses: statuses.unwrap_or_else(|| vec!["active".into(), "trial".into()]),
         stages,
-        schedule: schedule?,
+        schedule: schedule.unwrap_or_else(|| stand_in("0 0 * * *")),
         timezone,
-        when: when?,
+        when: when.unwrap_or_else(|| stand_in("account.id != \"\"")),
         reentry,
         mail_priority: mail_priority
             .and_then(|p| u8::try_from(p).ok())
@@ -117,9 +134,9 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> O
         exit,
         suppress,
         guardrails,
-        steps: steps?,
+        steps: steps.unwrap_or_default(),
         tests,
-    })
+    }
 }
 
 fn id(fields: &mut Fields<'_, '_>) -> Option<String> {

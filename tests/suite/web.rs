@@ -39,18 +39,18 @@ const ROWS: &str = r#"
         ('a-1', '00000000-0000-0000-0000-0000000000e1', 'rescue', 'r1', '', 'active', null, 'call', 'waiting',
          '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z', '{}', '{}', false, '2026-03-01T09:00:00Z');
     insert into keepwell.tasks (account_id, id, enrollment_id, playbook, revision, step, title, assignee, due_at,
-        priority, checklist, outcomes, keep, state, reason, evidence, created_at, refreshed_at) values
+        priority, checklist, outcomes, keep, state, reason, evidence, created_at, refreshed_at, ordinal) values
         ('a-1', '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-0000000000e1', 'rescue', 'r1',
          'call', 'Call Fjord', 'csm-1', '2026-03-01T10:00:00Z', 'high', '["Read the last ticket"]',
          '["reached", "no answer"]', false, 'open', null,
          '{"account.events(\"login\", 30)": 2, "account.signed_up_at": "2026-01-15T08:00:00Z"}',
-         '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z'),
+         '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z', 0),
         ('a-2', '00000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-0000000000e2', 'rescue', 'r1',
          'call', 'Call Plain', null, null, 'normal', '[]', '[]', false, 'closed', 'goal', '{}',
-         '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z'),
+         '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z', 0),
         ('a-2', '00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-0000000000e2', 'rescue', 'r1',
          'look', 'Nobody has this one', null, null, 'normal', '[]', '[]', false, 'open', null, '{}',
-         '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z');
+         '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z', 0);
     insert into keepwell.messages (account_id, id, playbook, step, channel, class, to_address, subject, body_text,
         body_html, state, priority, valid_until, next_at, message_id, shadow, created_at, sent_at) values
         ('a-1', '00000000-0000-0000-0000-000000000011', 'rescue', 'nudge', 'email', 'lifecycle', 'kim@fjord.example',
