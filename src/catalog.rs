@@ -67,7 +67,10 @@ pub enum Deed {
     Act(Arc<dyn Action>),
     Wait(ReadyWait),
     /// The first arm whose rule holds, else `otherwise`.
-    Branch { arms: Vec<(Rule, usize)>, otherwise: usize },
+    Branch {
+        arms: Vec<(Rule, usize)>,
+        otherwise: usize,
+    },
     End(String),
 }
 
@@ -114,7 +117,12 @@ impl ReadyPlaybook {
 /// Reads, checks and compiles every file. Playbooks with errors are left out;
 /// everything wrong with all of them is in the diagnostics. `others` are ids of
 /// playbooks that exist elsewhere and may be named.
-pub fn load(sources: &SourceSet, others: &[String], config: &Config, schema: &Schema) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
+pub fn load(
+    sources: &SourceSet,
+    others: &[String],
+    config: &Config,
+    schema: &Schema,
+) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
     let mut problems = sources.problems.clone();
     let modules = modules(sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox());

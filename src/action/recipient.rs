@@ -92,12 +92,18 @@ impl Recipients {
         match text {
             "all" => Some(Recipients::All),
             "contact" => {
-                let problem = source.error("KW0115", 1, 1, "`contact` is the enrolled contact, and this playbook enrolls accounts");
+                let problem = source.error(
+                    "KW0115",
+                    1,
+                    1,
+                    "`contact` is the enrolled contact, and this playbook enrolls accounts",
+                );
                 compiler.problems.push(problem.help("write a role such as `champion`, or `all`"));
                 None
             }
             "csm" | "manager" => {
-                let problem = source.error("KW0115", 1, 1, format!("an email goes to customers, and `{text}` is a colleague"));
+                let problem =
+                    source.error("KW0115", 1, 1, format!("an email goes to customers, and `{text}` is a colleague"));
                 compiler.problems.push(problem.help(format!("write a step `notify: {{ channel: {text}, text: … }}`")));
                 None
             }
@@ -183,7 +189,8 @@ fn of(contact: &Contact) -> Recipient {
 /// The contact with this address, ignoring case, else the bare address; nobody
 /// when the contact it belongs to has left.
 fn matched(address: &str, at: &Situation) -> Option<Recipient> {
-    let same = |contact: &&Contact| contact.email.as_deref().is_some_and(|email| email.trim().eq_ignore_ascii_case(address));
+    let same =
+        |contact: &&Contact| contact.email.as_deref().is_some_and(|email| email.trim().eq_ignore_ascii_case(address));
     let holders: Vec<&Contact> = at.people.contacts.iter().filter(same).collect();
     match holders.iter().find(|contact| contact.is_reachable(at.context.facts.as_of)) {
         Some(contact) => Some(of(contact)),

@@ -150,7 +150,8 @@ pub async fn serve_page(
         (None, Some(listen)) => listen,
         (None, None) => return Ok(None),
     };
-    let listener = TcpListener::bind(address).await.with_context(|| format!("the page cannot be served at {address}"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("the page cannot be served at {address}"))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, "page");
     let state = WebState::new(shared.store.clone(), Clock::System, &shared.config);

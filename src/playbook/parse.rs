@@ -49,9 +49,7 @@ pub fn check_across(playbooks: &[Playbook], problems: &mut Vec<Diagnostic>) {
         if let Some(other) = first.get(playbook.id.as_str()) {
             let message = format!("the id `{}` belongs to another playbook", playbook.id);
             let help = format!("it is taken by {}:{}", other.file, other.place.line);
-            problems.push(
-                Diagnostic::error("KW0105", &playbook.file, playbook.place, message).help(help),
-            );
+            problems.push(Diagnostic::error("KW0105", &playbook.file, playbook.place, message).help(help));
         } else {
             first.insert(&playbook.id, playbook);
         }
@@ -89,13 +87,9 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     let goal_window = goal_window(&mut fields);
     let exit = fields.expression("exit");
     let suppress = fields.expression("suppress");
-    fields.not_yet("holdout", "write `off`, or remove the key", |node| {
-        is_off(node) || node.as_text() == Some("0%")
-    });
-    let guardrails = fields
-        .take("guardrails")
-        .map(|node| guardrails::read(path, node, fields.problems()))
-        .unwrap_or_default();
+    fields.not_yet("holdout", "write `off`, or remove the key", |node| is_off(node) || node.as_text() == Some("0%"));
+    let guardrails =
+        fields.take("guardrails").map(|node| guardrails::read(path, node, fields.problems())).unwrap_or_default();
     let steps_node = fields.required("steps");
     let tests = fields.take("tests");
     if root.as_mapping().is_some() {
@@ -106,9 +100,7 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     let mut reader = StepReader::new(path, problems);
     let steps = steps_node.map(|node| reader.read(node));
     let order = std::mem::take(&mut reader.order);
-    let tests = tests
-        .map(|node| case_reader::read(path, node, &order, problems))
-        .unwrap_or_default();
+    let tests = tests.map(|node| case_reader::read(path, node, &order, problems)).unwrap_or_default();
 
     let stand_in = |text: &str| inline(path, place, text);
     Playbook {
@@ -126,9 +118,7 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
         timezone,
         when: when.unwrap_or_else(|| stand_in("account.id != \"\"")),
         reentry,
-        mail_priority: mail_priority
-            .and_then(|p| u8::try_from(p).ok())
-            .unwrap_or(50),
+        mail_priority: mail_priority.and_then(|p| u8::try_from(p).ok()).unwrap_or(50),
         goal,
         goal_window,
         exit,
@@ -165,16 +155,8 @@ fn id(fields: &mut Fields<'_, '_>) -> Option<String> {
 
 fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
     for (key, message, help) in [
-        (
-            "about",
-            "nothing says what this playbook is for",
-            "add `about:` with one sentence",
-        ),
-        (
-            "alerts_to",
-            NO_ALERTS_TO,
-            "add `alerts_to:` with an address, here or in the configuration",
-        ),
+        ("about", "nothing says what this playbook is for", "add `about:` with one sentence"),
+        ("alerts_to", NO_ALERTS_TO, "add `alerts_to:` with an address, here or in the configuration"),
     ] {
         if !fields.has(key) {
             let problem = Diagnostic::warning("KW0114", file, place, message).help(help);
@@ -184,11 +166,7 @@ fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
 }
 
 fn mode(fields: &mut Fields<'_, '_>) -> Mode {
-    let words = [
-        ("live", Some(Mode::Live)),
-        ("shadow", Some(Mode::Shadow)),
-        ("paused", None),
-    ];
+    let words = [("live", Some(Mode::Live)), ("shadow", Some(Mode::Shadow)), ("paused", None)];
     let mode = fields.one_of("mode", &words);
     if mode == Some(None) {
         let at = fields.value_place("mode");
@@ -199,10 +177,7 @@ fn mode(fields: &mut Fields<'_, '_>) -> Mode {
 }
 
 fn subject(fields: &mut Fields<'_, '_>) -> SubjectKind {
-    let words = [
-        ("account", SubjectKind::Account),
-        ("contact", SubjectKind::Contact),
-    ];
+    let words = [("account", SubjectKind::Account), ("contact", SubjectKind::Contact)];
     let subject = fields.one_of("for", &words).unwrap_or(SubjectKind::Account);
     if subject == SubjectKind::Contact {
         let at = fields.value_place("for");
@@ -273,12 +248,7 @@ fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> 
         let at = fields.value_place(key);
         fields.error("KW0103", at, format!("`{key}` needs at least one word"));
     }
-    Some(
-        texts
-            .into_iter()
-            .map(|text| text.text.to_string())
-            .collect(),
-    )
+    Some(texts.into_iter().map(|text| text.text.to_string()).collect())
 }
 
 /// An IANA time zone.
@@ -298,10 +268,7 @@ pub fn timezone(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Tz> {
 fn zone_advice(name: &str) -> String {
     let all = || TZ_VARIANTS.iter().map(|zone| zone.name());
     let wanted = name.trim().replace(' ', "_");
-    let city = |zone: &&str| {
-        zone.rsplit_once('/')
-            .is_some_and(|(_, city)| city.eq_ignore_ascii_case(&wanted))
-    };
+    let city = |zone: &&str| zone.rsplit_once('/').is_some_and(|(_, city)| city.eq_ignore_ascii_case(&wanted));
     match nearest(&wanted, all()).or_else(|| all().find(city)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write an IANA name, such as `Europe/Berlin` or `UTC`".to_owned(),
@@ -313,14 +280,10 @@ mod tests {
     use super::super::{Goto, HoldAbove, StepBody, WaitOn};
     use super::*;
 
-    const HEAD: &str =
-        "playbook: p\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: true\n";
+    const HEAD: &str = "playbook: p\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: true\n";
 
     fn parsed(text: &str) -> (Option<Playbook>, Vec<Diagnostic>) {
-        let file = SourceFile {
-            path: "p.yaml".into(),
-            text: text.into(),
-        };
+        let file = SourceFile { path: "p.yaml".into(), text: text.into() };
         let mut problems = Vec::new();
         let playbook = parse(&file, &mut problems);
         (playbook, problems)
@@ -348,9 +311,8 @@ mod tests {
     #[test]
     fn a_missing_half_of_hold_above_keeps_its_default() {
         let above = |text: &str| {
-            let text = format!(
-                "guardrails: {{ hold_above: {text}, ramp: off, first_run: go }}\nsteps: [{{ wait: 1d }}]\n"
-            );
+            let text =
+                format!("guardrails: {{ hold_above: {text}, ramp: off, first_run: go }}\nsteps: [{{ wait: 1d }}]\n");
             good(&text).guardrails.hold_above
         };
         let of = |count, share| Some(HoldAbove::Above { count, share });
@@ -369,21 +331,12 @@ mod tests {
         ));
         let ids: Vec<&str> = playbook.steps.iter().map(|step| step.id.as_str()).collect();
         assert_eq!(ids, ["nudge", "branch-1", "email-3", "run-1", "last"]);
-        let StepBody::Branch(arms) = &playbook.steps[1].body else {
-            panic!()
-        };
+        let StepBody::Branch(arms) = &playbook.steps[1].body else { panic!() };
         assert_eq!(arms[0].steps[0].id, "email-2");
         assert_eq!(arms[1].steps[0].id, "task-1");
         assert!(arms[1].condition.is_none() && arms[1].steps[0].condition.is_some());
-        let StepBody::Action(body) = &playbook.steps[0].body else {
-            panic!()
-        };
-        let keys: Vec<&str> = body
-            .as_mapping()
-            .expect("keys")
-            .iter()
-            .map(|e| e.key.as_str())
-            .collect();
+        let StepBody::Action(body) = &playbook.steps[0].body else { panic!() };
+        let keys: Vec<&str> = body.as_mapping().expect("keys").iter().map(|e| e.key.as_str()).collect();
         assert_eq!(keys, ["to"]);
     }
 
@@ -395,23 +348,11 @@ mod tests {
             "      at_most: 4d\n      on_met: last\n      on_timeout: next\n",
             "  - wait: { for: 2 business days, at: 08:30 }\n  - task: { id: last }\n",
         ));
-        let StepBody::Wait(date) = &playbook.steps[0].body else {
-            panic!()
-        };
+        let StepBody::Wait(date) = &playbook.steps[0].body else { panic!() };
         assert!(matches!(date.on, WaitOn::Date(_)) && date.at.is_some());
-        let StepBody::Wait(until) = &playbook.steps[1].body else {
-            panic!()
-        };
-        let WaitOn::Until {
-            on_met, on_timeout, ..
-        } = &until.on
-        else {
-            panic!()
-        };
-        assert_eq!(
-            (on_met, on_timeout),
-            (&Goto::Step("last".into()), &Goto::Next)
-        );
+        let StepBody::Wait(until) = &playbook.steps[1].body else { panic!() };
+        let WaitOn::Until { on_met, on_timeout, .. } = &until.on else { panic!() };
+        assert_eq!((on_met, on_timeout), (&Goto::Step("last".into()), &Goto::Next));
     }
 
     #[test]

@@ -22,11 +22,11 @@ use crate::facts::Schema;
 use crate::playbook::case::Case;
 use crate::playbook::reader::{advice, short};
 
-pub mod plan;
 mod comparison;
 mod course;
 mod deed;
 mod fixture;
+pub mod plan;
 #[cfg(test)]
 mod tests;
 mod wording;

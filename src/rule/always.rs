@@ -27,7 +27,10 @@ impl Checker<'_> {
         self.warn(
             "KW0211",
             position,
-            format!("`{}` has an exact value on one day only; a weekend or an outage would lose the account", count.text),
+            format!(
+                "`{}` has an exact value on one day only; a weekend or an outage would lose the account",
+                count.text
+            ),
             Some("write `>=` or `<=`, and let `reentry` keep it from repeating".to_owned()),
         );
     }

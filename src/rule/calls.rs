@@ -9,14 +9,33 @@ use crate::facts::{Arg, Cell, CellPath, Type};
 
 /// Free functions of expressions, for suggestions.
 const FREE: [&str; 13] = [
-    "days_since", "days_until", "hours_since", "hours_until", "days", "hours", "month", "weekday", "period", "done",
-    "outcome", "sent", "answer",
+    "days_since",
+    "days_until",
+    "hours_since",
+    "hours_until",
+    "days",
+    "hours",
+    "month",
+    "weekday",
+    "period",
+    "done",
+    "outcome",
+    "sent",
+    "answer",
 ];
 
 /// What the language has and this release does not.
 const LATER: [&str; 10] = [
-    "how_many", "in_season", "answer", "used", "hours_between", "funnel", "open_tasks", "days_since_touch",
-    "days_since_change", "label",
+    "how_many",
+    "in_season",
+    "answer",
+    "used",
+    "hours_between",
+    "funnel",
+    "open_tasks",
+    "days_since_touch",
+    "days_since_change",
+    "label",
 ];
 
 impl Checker<'_> {
@@ -64,7 +83,10 @@ impl Checker<'_> {
     fn equality(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
         for (value, other) in [(a, b), (b, a)] {
             if other.kind == Kind::None {
-                if !value.nullable && !matches!(value.kind, Kind::Unknown | Kind::None | Kind::Attribute(..)) && !self.known.contains(&value.text) {
+                if !value.nullable
+                    && !matches!(value.kind, Kind::Unknown | Kind::None | Kind::Attribute(..))
+                    && !self.known.contains(&value.text)
+                {
                     let truth = if operator == "==" { "false" } else { "true" };
                     let message = format!("`{}` is never missing, so this is always {truth}", value.text);
                     self.warn("KW0210", position, message, None);
@@ -73,7 +95,9 @@ impl Checker<'_> {
             }
         }
         self.settle(a, b);
-        let whole = |kind: &Kind| matches!(kind, Kind::List(_) | Kind::Subject(_) | Kind::Traits(_) | Kind::Entry | Kind::Since(_));
+        let whole = |kind: &Kind| {
+            matches!(kind, Kind::List(_) | Kind::Subject(_) | Kind::Traits(_) | Kind::Entry | Kind::Since(_))
+        };
         if !self.comparable(a, b) || whole(&a.kind) || whole(&b.kind) {
             self.mismatch(operator, a, b, position);
             return;
@@ -83,11 +107,21 @@ impl Checker<'_> {
 
     fn ordering(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
         if a.kind == Kind::None || b.kind == Kind::None {
-            self.problem("KW0206", position, format!("`{operator}` cannot compare with `none`"), Some("write `== none` or `!= none`".to_owned()));
+            self.problem(
+                "KW0206",
+                position,
+                format!("`{operator}` cannot compare with `none`"),
+                Some("write `== none` or `!= none`".to_owned()),
+            );
             return;
         }
         self.settle(a, b);
-        let ordered = |kind: &Kind| matches!(kind, Kind::Unknown | Kind::Int | Kind::Float | Kind::Time | Kind::Text | Kind::Span | Kind::Attribute(..));
+        let ordered = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::Unknown | Kind::Int | Kind::Float | Kind::Time | Kind::Text | Kind::Span | Kind::Attribute(..)
+            )
+        };
         if !self.comparable(a, b) || !ordered(&a.kind) || !ordered(&b.kind) {
             self.mismatch(operator, a, b, position);
             return;
@@ -113,16 +147,23 @@ impl Checker<'_> {
     }
 
     fn mismatch(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
-        let message = format!("`{operator}` compares {} (`{}`) with {} (`{}`)", a.kind.name(), a.text, b.kind.name(), b.text);
+        let message =
+            format!("`{operator}` compares {} (`{}`) with {} (`{}`)", a.kind.name(), a.text, b.kind.name(), b.text);
         let (time, number) = match (&a.kind, &b.kind) {
             (Kind::Time, Kind::Int | Kind::Float) => (Some(a), Some(b)),
             (Kind::Int | Kind::Float, Kind::Time) => (Some(b), Some(a)),
             _ => (None, None),
         };
         let help = match (time, number, &a.kind, &b.kind) {
-            (Some(time), Some(number), _, _) => Some(format!("count days first: `days_since({}) {operator} {}`", time.text, number.text)),
-            (_, _, Kind::Int | Kind::Float, Kind::Text) if b.text.trim_matches('"').parse::<f64>().is_ok() => Some(format!("write the number without quotes: {}", b.text.trim_matches('"'))),
-            (_, _, Kind::Text, Kind::Int | Kind::Float) => Some(format!("text stands in double quotes: \"{}\"", b.text)),
+            (Some(time), Some(number), _, _) => {
+                Some(format!("count days first: `days_since({}) {operator} {}`", time.text, number.text))
+            }
+            (_, _, Kind::Int | Kind::Float, Kind::Text) if b.text.trim_matches('"').parse::<f64>().is_ok() => {
+                Some(format!("write the number without quotes: {}", b.text.trim_matches('"')))
+            }
+            (_, _, Kind::Text, Kind::Int | Kind::Float) => {
+                Some(format!("text stands in double quotes: \"{}\"", b.text))
+            }
             _ => None,
         };
         self.problem("KW0206", position, message, help);
@@ -157,7 +198,9 @@ impl Checker<'_> {
         }
         // A missing time stays missing; whoever uses the result needs the guard.
         match (name, &a.kind, &b.kind) {
-            ("+" | "-", Kind::Time, Kind::Span) => return Typed { kind: Kind::Time, nullable: a.nullable, text, position },
+            ("+" | "-", Kind::Time, Kind::Span) => {
+                return Typed { kind: Kind::Time, nullable: a.nullable, text, position };
+            }
             ("+", Kind::Span, Kind::Time) => return Typed { kind: Kind::Time, nullable: b.nullable, text, position },
             _ => {}
         }
@@ -248,7 +291,12 @@ impl Checker<'_> {
             }
             ("done" | "outcome" | "sent", [step]) => {
                 if !self.scope.in_enrollment {
-                    self.problem("KW0212", position, format!("`{name}` is not available in `when`: there is no enrollment yet"), None);
+                    self.problem(
+                        "KW0212",
+                        position,
+                        format!("`{name}` is not available in `when`: there is no enrollment yet"),
+                        None,
+                    );
                 } else {
                     self.step_argument(name, step);
                 }
@@ -277,7 +325,8 @@ impl Checker<'_> {
 
     fn step_argument(&mut self, name: &str, step: &Typed) {
         let id = step.text.trim_matches('"').to_owned();
-        let (steps, what) = if name == "sent" { (self.scope.email_steps, "email") } else { (self.scope.task_steps, "task") };
+        let (steps, what) =
+            if name == "sent" { (self.scope.email_steps, "email") } else { (self.scope.task_steps, "task") };
         if step.kind != Kind::Text || !step.text.starts_with('"') {
             self.problem("KW0205", step.position, format!("`{name}` takes the id of a step in quotes"), None);
         } else if !steps.contains(&id) {
@@ -291,7 +340,8 @@ impl Checker<'_> {
         let before = self.learnt.problems.len();
         let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
         let complained = self.learnt.problems.len() > before;
-        let text = format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        let text =
+            format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let subject = match &base.kind {
             Kind::Subject(subject) => *subject,
             Kind::Unknown => return self.unknown(text, position),
@@ -348,7 +398,8 @@ impl Checker<'_> {
             if let (ParamKind::PlaybookId, Arg::Text(id)) = (&param.kind, value)
                 && !self.scope.playbooks.contains(id)
             {
-                let help = nearest(id, self.scope.playbooks.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
+                let help = nearest(id, self.scope.playbooks.iter().map(String::as_str))
+                    .map(|near| format!("did you mean \"{near}\"?"));
                 self.problem("KW0108", arg.position, format!("there is no playbook \"{id}\""), help);
             }
         }
@@ -361,7 +412,8 @@ impl Checker<'_> {
     }
 
     pub(super) fn call_module(&mut self, module: String, name: &str, args: Vec<Typed>, position: Position) -> Typed {
-        let text = format!("{module}::{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        let text =
+            format!("{module}::{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let modules = self.modules;
         let Some(functions) = modules.functions(&module) else {
             let help = nearest(&module, modules.names()).map(|near| format!("did you mean `{near}::`?"));

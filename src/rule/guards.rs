@@ -45,7 +45,9 @@ fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<
         ("contains", [list, item]) if holds && call.namespace.is_empty() => {
             let (list, item) = (quietly(checker, list), quietly(checker, item));
             match list.0 {
-                Kind::List(members) if members.iter().all(|member| !member.nullable && member.kind != Kind::None) => present(item.1),
+                Kind::List(members) if members.iter().all(|member| !member.nullable && member.kind != Kind::None) => {
+                    present(item.1)
+                }
                 _ => HashSet::new(),
             }
         }
@@ -77,7 +79,9 @@ fn present(text: String) -> HashSet<String> {
 /// The time inside `days_since(…)` and its kin, and behind `(… - days(n))`.
 pub(super) fn inside_count(text: &str) -> Option<&str> {
     let counts = ["days_since(", "days_until(", "hours_since(", "hours_until(", "month(", "weekday("];
-    let moved = |text| [" + days(", " - days(", " + hours(", " - hours("].iter().find_map(|by| Some(str::split_once(text, by)?.0));
+    let moved = |text| {
+        [" + days(", " - days(", " + hours(", " - hours("].iter().find_map(|by| Some(str::split_once(text, by)?.0))
+    };
     let inner = counts.iter().find_map(|count| text.strip_prefix(count)?.strip_suffix(')'));
     inner.or_else(|| text.strip_prefix('(').and_then(moved))
 }

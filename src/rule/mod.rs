@@ -136,8 +136,9 @@ impl Rule {
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
         let value = sandbox.evaluate(&self.ast, context, &self.traits)?;
-        sandbox::from_dynamic(&value)
-            .ok_or_else(|| EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value))))
+        sandbox::from_dynamic(&value).ok_or_else(|| {
+            EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value)))
+        })
     }
 
     /// Roles and addresses that stand as text in `to` of a script's mails.
@@ -145,7 +146,9 @@ impl Rule {
         let mut found = BTreeSet::new();
         self.ast.walk(&mut |path| {
             let call = match path.last() {
-                Some(rhai::ASTNode::Expr(rhai::Expr::FnCall(call, _)) | rhai::ASTNode::Stmt(Stmt::FnCall(call, _))) => call,
+                Some(rhai::ASTNode::Expr(rhai::Expr::FnCall(call, _)) | rhai::ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                    call
+                }
                 _ => return true,
             };
             if let ("email", [rhai::Expr::Map(fields, _)]) = (call.name.as_str(), call.args.as_slice())
@@ -172,10 +175,7 @@ impl Rule {
 
     /// The values it read, by canonical text, for the record.
     pub fn evidence(&self, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
-        self.cells
-            .iter()
-            .filter_map(|cell| facts.get(cell).map(|value| (cell.to_string(), value.to_json())))
-            .collect()
+        self.cells.iter().filter_map(|cell| facts.get(cell).map(|value| (cell.to_string(), value.to_json()))).collect()
     }
 }
 
@@ -241,7 +241,9 @@ fn finish(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
     if learnt.exhausted {
-        learnt.problems.push(source.error("KW0204", 1, 1, TOO_MUCH).help("move a part of it into a script that takes plain values"));
+        learnt.problems.push(
+            source.error("KW0204", 1, 1, TOO_MUCH).help("move a part of it into a script that takes plain values"),
+        );
     }
     let failed = learnt.problems.iter().any(Diagnostic::is_error);
     problems.extend(learnt.problems);
@@ -289,7 +291,12 @@ fn want(checker: &mut Checker, typed: &typecheck::Typed, wanted: Wanted) {
             (Kind::Text, Wanted::Verdict) => Some(format!("compare it, as in `{} == \"…\"`", typed.text)),
             _ => None,
         };
-        checker.problem("KW0209", typed.position, format!("{needed} is needed here; this gives {}", typed.kind.name()), help);
+        checker.problem(
+            "KW0209",
+            typed.position,
+            format!("{needed} is needed here; this gives {}", typed.kind.name()),
+            help,
+        );
     } else if wanted == Wanted::Verdict {
         checker.want_present(typed);
     }

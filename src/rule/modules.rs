@@ -27,7 +27,10 @@ pub struct Modules {
 impl Modules {
     /// Compiles modules given as (name, file, text); what is wrong is added to
     /// `problems` and that module is left out.
-    pub fn compile<'a>(scripts: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>, problems: &mut Vec<Diagnostic>) -> Modules {
+    pub fn compile<'a>(
+        scripts: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Modules {
         let mut all = Modules::default();
         for (name, file, text) in scripts {
             let ast = match Sandbox::module(text) {
@@ -95,7 +98,9 @@ fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {
     let own: Vec<&str> = ast.iter_fn_def().map(|definition| definition.name.as_str()).collect();
     ast.walk(&mut |path| {
         let unknown = match path.last() {
-            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => super::functions::find(&call.name).is_none().then_some((call, at)),
+            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
+                super::functions::find(&call.name).is_none().then_some((call, at))
+            }
             Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
                 let operator = call.op_token.is_some() || call.name == "contains";
                 let known = own.contains(&call.name.as_str()) || super::signature::is_free(&call.name);

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope};
+use rhai::{
+    AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope,
+};
 
 use super::context::{self, Context, Current};
 use super::functions::{FUNCTIONS, Param};
@@ -161,8 +163,7 @@ impl Sandbox {
         traits: &Arc<HashMap<(Subject, String), Type>>,
         limit: Duration,
     ) -> Result<Dynamic, EvalError> {
-        let current =
-            Current { context: context.clone(), traits: traits.clone(), deadline: Deadline::after(limit) };
+        let current = Current { context: context.clone(), traits: traits.clone(), deadline: Deadline::after(limit) };
         context::with(current, || {
             let mut scope = names();
             let now = context.facts.as_of;
@@ -222,8 +223,7 @@ fn base() -> Engine {
         engine.disable_symbol(symbol);
     }
     engine.on_progress(|operations| {
-        let late = operations % 64 == 0
-            && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
+        let late = operations % 64 == 0 && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
         late.then(|| Dynamic::from("it took too long"))
     });
     operators::register(&mut engine);
@@ -292,11 +292,7 @@ fn register_time(engine: &mut Engine) {
     engine.register_fn("hours", |n: Dynamic| span("hours", &n, chrono::Duration::try_hours));
 }
 
-fn span(
-    name: &str,
-    count: &Dynamic,
-    length: fn(i64) -> Option<chrono::Duration>,
-) -> Result<Span, Box<EvalAltResult>> {
+fn span(name: &str, count: &Dynamic, length: fn(i64) -> Option<chrono::Duration>) -> Result<Span, Box<EvalAltResult>> {
     match count.as_int() {
         Ok(count) => length(count).map(Span).ok_or_else(|| "the span is too long".into()),
         Err(_) => operators::fail(format!("`{name}` needs a whole number, not {}", operators::describe(count))),
@@ -438,11 +434,7 @@ fn explain(error: &EvalAltResult) -> EvalError {
             text.split(" (line ").next().unwrap_or(&text).to_owned()
         }
     };
-    EvalError {
-        message,
-        line: position.line().unwrap_or(0) as u32,
-        column: position.position().unwrap_or(0) as u32,
-    }
+    EvalError { message, line: position.line().unwrap_or(0) as u32, column: position.position().unwrap_or(0) as u32 }
 }
 
 fn root(error: &EvalAltResult) -> &EvalAltResult {

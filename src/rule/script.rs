@@ -126,7 +126,8 @@ impl Checker<'_> {
             return;
         }
         if !signature::is_free(&call.name) {
-            let help = nearest(&call.name, ACTIONS.map(|(kind, ..)| kind)).map(|near| format!("did you mean `{near}`?"));
+            let help =
+                nearest(&call.name, ACTIONS.map(|(kind, ..)| kind)).map(|near| format!("did you mean `{near}`?"));
             self.problem("KW0201", position, format!("unknown function `{}`", call.name), help);
         }
     }

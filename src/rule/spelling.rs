@@ -26,7 +26,9 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
                 length
             }
             ['/', '/', ..] => rest.iter().position(|c| *c == '\n').unwrap_or(rest.len()),
-            ['/', '*', ..] => rest[2..].windows(2).position(|pair| pair == ['*', '/']).map_or(rest.len(), |end| end + 4),
+            ['/', '*', ..] => {
+                rest[2..].windows(2).position(|pair| pair == ['*', '/']).map_or(rest.len(), |end| end + 4)
+            }
             ['<', '>', ..] => {
                 report("`<>` is not an operator here".to_owned(), "write `!=`".to_owned());
                 2

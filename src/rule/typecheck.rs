@@ -145,7 +145,13 @@ impl Checker<'_> {
         }
     }
 
-    pub fn problem(&mut self, code: &'static str, position: Position, message: impl Into<String>, help: Option<String>) {
+    pub fn problem(
+        &mut self,
+        code: &'static str,
+        position: Position,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
         let position = self.call_site.unwrap_or(position);
         let (line, column) = place(position);
         self.report(self.source.error(code, line, column, message), help);
@@ -201,8 +207,12 @@ impl Checker<'_> {
                 Some(rhai::Stmt::FnCall(call, at)) => self.call(call, *at),
                 _ => self.refuse(position, "this", "put longer thoughts into a function in `scripts/`"),
             },
-            Expr::InterpolatedString(..) => self.refuse(position, "a text with `${…}` in it", "put texts together with `+`"),
-            Expr::Index(..) => self.refuse(position, "`[…]` behind a value", "a part of a value is written with a dot: `account.mrr`"),
+            Expr::InterpolatedString(..) => {
+                self.refuse(position, "a text with `${…}` in it", "put texts together with `+`")
+            }
+            Expr::Index(..) => {
+                self.refuse(position, "`[…]` behind a value", "a part of a value is written with a dot: `account.mrr`")
+            }
             Expr::Map(..) => self.refuse(position, "`#{ … }`", "give the values one by one"),
             _ => self.refuse(position, "this", "put longer thoughts into a function in `scripts/`"),
         }
@@ -310,7 +320,8 @@ impl Checker<'_> {
             }
             Kind::Bool => self.want_present(typed),
             other => {
-                let message = format!("`{around}` needs true or false on both sides; `{}` is {}", typed.text, other.name());
+                let message =
+                    format!("`{around}` needs true or false on both sides; `{}` is {}", typed.text, other.name());
                 let help = typed.nullable.then(|| format!("write `{} != none`", typed.text));
                 self.problem("KW0209", typed.position, message, help);
             }
@@ -354,11 +365,17 @@ impl Checker<'_> {
                 let (subject, key) = (*subject, key.clone());
                 self.read_as(subject, &key, ty, part.position);
             } else if part.kind != Kind::None && !compatible(&part.kind, &kind) {
-                let message = format!("the default `{}` is {}, and what it stands in for is {}", part.text, part.kind.name(), kind.name());
+                let message = format!(
+                    "the default `{}` is {}, and what it stands in for is {}",
+                    part.text,
+                    part.kind.name(),
+                    kind.name()
+                );
                 self.problem("KW0206", part.position, message, None);
             }
         }
-        let kind = if parts.iter().any(|part| part.kind == Kind::Float) && kind.is_number() { Kind::Float } else { kind };
+        let kind =
+            if parts.iter().any(|part| part.kind == Kind::Float) && kind.is_number() { Kind::Float } else { kind };
         Typed { kind, nullable: parts.iter().all(|part| part.nullable), text, position }
     }
 
@@ -369,8 +386,12 @@ impl Checker<'_> {
         let slot = (subject, key.to_owned());
         match self.learnt.traits.get(&slot).copied() {
             Some(before) if before != ty => {
-                let message =
-                    format!("`{}.traits.{key}` is read as {} here and as {} before", subject.name(), ty.name(), before.name());
+                let message = format!(
+                    "`{}.traits.{key}` is read as {} here and as {} before",
+                    subject.name(),
+                    ty.name(),
+                    before.name()
+                );
                 self.problem("KW0206", position, message, None);
             }
             _ => {
@@ -453,13 +474,18 @@ impl Checker<'_> {
     fn unknown_column(&mut self, subject: Subject, root: &str, name: &str, position: Position) {
         let columns: Vec<&str> = self.scope.schema.columns(subject).iter().map(|column| column.name.as_str()).collect();
         let help = if let Some(function) = super::functions::find(name) {
-            let sample = function.examples().first().map_or(String::new(), |example| format!(", as in `{}`", example.expression));
+            let sample = function
+                .examples()
+                .first()
+                .map_or(String::new(), |example| format!(", as in `{}`", example.expression));
             format!("`{name}` is a function: it needs parentheses{sample}")
         } else {
             match nearest(name, columns.iter().copied()) {
                 Some(near) => format!("did you mean `{root}.{near}`?"),
                 None if root == "entry" => format!("the columns are {}", columns.join(", ")),
-                None => format!("an attribute is written `{root}.traits.{name}`; the columns are {}", columns.join(", ")),
+                None => {
+                    format!("an attribute is written `{root}.traits.{name}`; the columns are {}", columns.join(", "))
+                }
             }
         };
         self.problem("KW0202", position, format!("unknown fact `{root}.{name}`"), Some(help));

@@ -65,14 +65,12 @@ pub(super) fn words(kind: &Kind) -> (String, Option<String>) {
             (format!("`{word}` is not available"), None)
         }
         Kind::Reserved(word) => (format!("`{word}` is not available"), None),
-        Kind::VariableUndefined(name) => (
-            format!("unknown name `{name}`"),
-            help("a function sees only what it is given in its parentheses"),
-        ),
-        Kind::ModuleUndefined(name) => (
-            format!("a script cannot call another script (`{name}`)"),
-            help("put both functions into one file"),
-        ),
+        Kind::VariableUndefined(name) => {
+            (format!("unknown name `{name}`"), help("a function sees only what it is given in its parentheses"))
+        }
+        Kind::ModuleUndefined(name) => {
+            (format!("a script cannot call another script (`{name}`)"), help("put both functions into one file"))
+        }
         other => (plain(&other.to_string()), None),
     }
 }

@@ -162,7 +162,15 @@ impl<'a> NewMessage<'a> {
 
 impl Store {
     /// Writes a notice that belongs to no account, once per `id`.
-    pub async fn notice(&self, id: Uuid, playbook: &str, to: &str, subject: &str, text: &str, now: Instant) -> sqlx::Result<()> {
+    pub async fn notice(
+        &self,
+        id: Uuid,
+        playbook: &str,
+        to: &str,
+        subject: &str,
+        text: &str,
+        now: Instant,
+    ) -> sqlx::Result<()> {
         let mut connection = self.pool().acquire().await?;
         NewMessage {
             id,

@@ -66,11 +66,7 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Store {
-            pool,
-            secret: Arc::default(),
-            mail_domain: "keepwell.invalid".into(),
-        }
+        Store { pool, secret: Arc::default(), mail_domain: "keepwell.invalid".into() }
     }
 
     /// The domain of new Message-IDs: that of the sender's address.

@@ -161,10 +161,7 @@ const RUN: &str = "playbook, slot, kind, state, reason, ceiling, candidates, enr
 impl Store {
     /// Whether the database answers.
     pub async fn ping(&self) -> sqlx::Result<()> {
-        sqlx::query("select 1")
-            .execute(self.pool())
-            .await
-            .map(|_| ())
+        sqlx::query("select 1").execute(self.pool()).await.map(|_| ())
     }
 
     /// Open tasks, those due first at the top, then by priority; at most `limit`.
@@ -181,11 +178,7 @@ impl Store {
                  t.created_at, t.id
              limit $2"
         );
-        sqlx::query_as(AssertSqlSafe(sql))
-            .bind(who)
-            .bind(limit)
-            .fetch_all(self.pool())
-            .await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).fetch_all(self.pool()).await
     }
 
     /// Every CSM, and everybody else who has open tasks; by name, addresses
@@ -204,10 +197,7 @@ impl Store {
     /// One task, whatever its state.
     pub async fn task_row(&self, id: Uuid) -> sqlx::Result<Option<TaskRow>> {
         let sql = format!("{TASK} where t.id = $1");
-        sqlx::query_as(AssertSqlSafe(sql))
-            .bind(id)
-            .fetch_optional(self.pool())
-            .await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(self.pool()).await
     }
 
     /// The texts of these revisions, given as playbook and revision.
@@ -232,29 +222,17 @@ impl Store {
                  lateral (select {RUN} from keepwell.runs r where r.playbook = p.id order by slot desc limit 1) last
              order by playbook, slot desc"
         );
-        sqlx::query_as(AssertSqlSafe(sql))
-            .fetch_all(self.pool())
-            .await
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(self.pool()).await
     }
 
     /// The last runs of a playbook, newest first.
     pub async fn runs_of(&self, playbook: &str, limit: i64) -> sqlx::Result<Vec<RunRow>> {
-        let sql = format!(
-            "select {RUN} from keepwell.runs where playbook = $1 order by slot desc limit $2"
-        );
-        sqlx::query_as(AssertSqlSafe(sql))
-            .bind(playbook)
-            .bind(limit)
-            .fetch_all(self.pool())
-            .await
+        let sql = format!("select {RUN} from keepwell.runs where playbook = $1 order by slot desc limit $2");
+        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(limit).fetch_all(self.pool()).await
     }
 
     /// The latest enrollments of a playbook, newest first.
-    pub async fn enrollments_of(
-        &self,
-        playbook: &str,
-        limit: i64,
-    ) -> sqlx::Result<Vec<EnrollmentRow>> {
+    pub async fn enrollments_of(&self, playbook: &str, limit: i64) -> sqlx::Result<Vec<EnrollmentRow>> {
         sqlx::query_as(
             "select e.account_id, a.name as account_name, k.name as contact_name, e.state, e.reason, e.step,
                  e.due_at, e.started_at, e.shadow

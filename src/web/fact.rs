@@ -17,12 +17,7 @@ pub(super) struct Fact {
 /// All facts of a record, in its order.
 pub(super) fn all(evidence: &Json, zone: Tz) -> Vec<Fact> {
     let facts = evidence.as_object().into_iter().flatten();
-    facts
-        .map(|(text, value)| Fact {
-            label: label(text),
-            value: shown(text, value, zone),
-        })
-        .collect()
+    facts.map(|(text, value)| Fact { label: label(text), value: shown(text, value, zone) }).collect()
 }
 
 /// A fact's name as a person would say it. One that this list does not know
@@ -31,30 +26,17 @@ fn label(text: &str) -> String {
     let (subject, rest) = text.split_once('.').unwrap_or(("account", text));
     let said = match call(rest) {
         Some((name, args)) => called(&name, &args),
-        None => words(
-            rest.strip_prefix("traits.")
-                .unwrap_or(rest)
-                .trim_end_matches("_at"),
-        ),
+        None => words(rest.strip_prefix("traits.").unwrap_or(rest).trim_end_matches("_at")),
     };
-    if subject == "contact" {
-        format!("Contact: {said}")
-    } else {
-        said
-    }
+    if subject == "contact" { format!("Contact: {said}") } else { said }
 }
 
 /// A function's name and arguments; a window that starts with the enrollment
 /// or the step is a text.
 fn call(text: &str) -> Option<(String, Vec<Json>)> {
     let (name, args) = text.strip_suffix(')')?.split_once('(')?;
-    let args = args
-        .replace("since_entry", "\"since_entry\"")
-        .replace("since_step", "\"since_step\"");
-    Some((
-        name.to_owned(),
-        serde_json::from_str(&format!("[{args}]")).ok()?,
-    ))
+    let args = args.replace("since_entry", "\"since_entry\"").replace("since_step", "\"since_step\"");
+    Some((name.to_owned(), serde_json::from_str(&format!("[{args}]")).ok()?))
 }
 
 fn called(name: &str, args: &[Json]) -> String {
@@ -84,13 +66,9 @@ fn called(name: &str, args: &[Json]) -> String {
         ("contacts", 1) => format!("Contacts, {}", text(0)),
         ("left", 2) => format!("Left {}, {}", span(1), text(0)),
         _ => {
-            let args: Vec<String> = args
-                .iter()
-                .map(|arg| arg.as_str().map_or(arg.to_string(), str::to_owned))
-                .collect();
-            format!("{} {}", words(name), args.join(", "))
-                .trim_end()
-                .to_owned()
+            let args: Vec<String> =
+                args.iter().map(|arg| arg.as_str().map_or(arg.to_string(), str::to_owned)).collect();
+            format!("{} {}", words(name), args.join(", ")).trim_end().to_owned()
         }
     }
 }
@@ -111,23 +89,13 @@ fn words(name: &str) -> String {
         return name.to_uppercase();
     }
     let name = name.replace('_', " ");
-    let name = if name == "csm id" {
-        "CSM".to_owned()
-    } else {
-        name
-    };
+    let name = if name == "csm id" { "CSM".to_owned() } else { name };
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn shown(text: &str, value: &Json, zone: Tz) -> String {
-    let function = text
-        .split_once('.')
-        .map_or(text, |(_, rest)| rest)
-        .split_once('(')
-        .map(|(name, _)| name);
+    let function = text.split_once('.').map_or(text, |(_, rest)| rest).split_once('(').map(|(name, _)| name);
     match value {
         Json::Null => match function {
             None => "not set".to_owned(),
@@ -151,11 +119,7 @@ fn shown(text: &str, value: &Json, zone: Tz) -> String {
 }
 
 fn signed(value: f64) -> String {
-    if value > 0.0 {
-        format!("+{}", number(value))
-    } else {
-        number(value)
-    }
+    if value > 0.0 { format!("+{}", number(value)) } else { number(value) }
 }
 
 /// At most two decimals, none that are not needed, and thousands apart.
@@ -170,11 +134,7 @@ fn number(value: f64) -> String {
         grouped.push(digit);
     }
     let decimals = decimals.trim_end_matches('0');
-    let sign = if value < 0.0 && text != "0.00" {
-        "−"
-    } else {
-        ""
-    };
+    let sign = if value < 0.0 && text != "0.00" { "−" } else { "" };
     let point = if decimals.is_empty() { "" } else { "." };
     format!("{sign}{grouped}{point}{decimals}")
 }
@@ -190,43 +150,16 @@ mod tests {
 
     #[test]
     fn facts_read_as_words() {
-        assert_eq!(
-            said("account.events(\"login\", 30)", 2.into()),
-            "login in 30 days: 2"
-        );
-        assert_eq!(
-            said("account.events(\"login\", since_entry)", 0.into()),
-            "login since enrollment: 0"
-        );
-        assert_eq!(
-            said("account.signed_up_at", "2026-01-15T08:00:00Z".into()),
-            "Signed up: 15 January 2026"
-        );
-        assert_eq!(
-            said("account.activated_at", Json::Null),
-            "Activated: not set"
-        );
+        assert_eq!(said("account.events(\"login\", 30)", 2.into()), "login in 30 days: 2");
+        assert_eq!(said("account.events(\"login\", since_entry)", 0.into()), "login since enrollment: 0");
+        assert_eq!(said("account.signed_up_at", "2026-01-15T08:00:00Z".into()), "Signed up: 15 January 2026");
+        assert_eq!(said("account.activated_at", Json::Null), "Activated: not set");
         assert_eq!(said("account.mrr", 12500.5.into()), "MRR: 12,500.5");
-        assert_eq!(
-            said("account.event_change(\"login\", 30)", (-62.5).into()),
-            "login, change over 30 days: −62.5 %"
-        );
-        assert_eq!(
-            said("account.score_change(\"nps\")", (-4.0).into()),
-            "NPS, change: −4"
-        );
-        assert_eq!(
-            said("account.in_playbook(\"renewal\")", true.into()),
-            "In the playbook renewal: yes"
-        );
-        assert_eq!(
-            said("contact.traits.consent", false.into()),
-            "Contact: Consent: no"
-        );
+        assert_eq!(said("account.event_change(\"login\", 30)", (-62.5).into()), "login, change over 30 days: −62.5 %");
+        assert_eq!(said("account.score_change(\"nps\")", (-4.0).into()), "NPS, change: −4");
+        assert_eq!(said("account.in_playbook(\"renewal\")", true.into()), "In the playbook renewal: yes");
+        assert_eq!(said("contact.traits.consent", false.into()), "Contact: Consent: no");
         // A function that came later.
-        assert_eq!(
-            said("account.label(\"segment\")", "smb".into()),
-            "Label segment: smb"
-        );
+        assert_eq!(said("account.label(\"segment\")", "smb".into()), "Label segment: smb");
     }
 }

@@ -13,7 +13,8 @@ use super::page::Trouble;
 use super::{WebState, is_this_machine};
 
 /// Nothing but our own style sheet and forms to ourselves.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The same for a page that frames a mail, whose styles stand in its elements.
 pub(super) const PREVIEW_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; form-action 'self'; \
@@ -24,9 +25,7 @@ pub(super) async fn head(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: &'static str| {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
     default(header::CONTENT_SECURITY_POLICY, POLICY);
     default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
@@ -39,17 +38,10 @@ pub(super) async fn head(request: Request, next: Next) -> Response {
 /// Answers only to names of this machine, so that no other site's name can be
 /// made to point here, and takes writes only from our own pages or from
 /// something that is not a browser.
-pub(super) async fn admit(
-    State(state): State<Arc<WebState>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, next: Next) -> Response {
     let Some(host) = host(&request) else {
-        return Trouble::refused(
-            StatusCode::BAD_REQUEST,
-            "The request does not say which host it is for.",
-        )
-        .into_response();
+        return Trouble::refused(StatusCode::BAD_REQUEST, "The request does not say which host it is for.")
+            .into_response();
     };
     // The token in such a link is all that counts: it is a mail program's to
     // send, from wherever that runs, and no cookie stands behind it.
@@ -68,10 +60,7 @@ pub(super) async fn admit(
             return Trouble::NotFound("There is no such page.").into_response();
         }
     }
-    let reads = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if !reads && !for_customers && !is_ours(request.headers(), &host) {
         return Trouble::refused(
             StatusCode::FORBIDDEN,
@@ -119,8 +108,6 @@ fn is_ours(headers: &HeaderMap, host: &Authority) -> bool {
         return true;
     };
     let origin = origin.to_str().unwrap_or_default();
-    let authority = origin
-        .strip_prefix("http://")
-        .or_else(|| origin.strip_prefix("https://"));
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host.as_str()))
 }

@@ -17,9 +17,6 @@ pub(super) async fn show(State(web): Web) -> (StatusCode, &'static str) {
     let asked = tokio::spawn(async move { store.ping().await });
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(Ok(()))) => (StatusCode::OK, "ok\n"),
-        _ => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
-        ),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
     }
 }

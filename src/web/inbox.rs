@@ -81,9 +81,7 @@ pub(super) async fn show(State(web): Web, Query(asked): Query<Asked>) -> Result<
         given: Given::default(),
     };
     let notice = notice(&web, asked.ended.as_deref()).await?;
-    Frame::new(&web, "inbox", notice)
-        .await?
-        .page(StatusCode::OK, "inbox.html", page)
+    Frame::new(&web, "inbox", notice).await?.page(StatusCode::OK, "inbox.html", page)
 }
 
 const NOBODY: &str = "Unassigned";
@@ -103,17 +101,9 @@ fn people(counts: &[OpenCount], inbox: &Inbox) -> Vec<Person> {
         href: href("/", &[("csm", &key(&which))]),
         current: which == *inbox,
     };
-    let mut people = vec![person(
-        "Everybody".to_owned(),
-        counts.iter().map(|one| one.open).sum(),
-        Inbox::Everybody,
-    )];
+    let mut people = vec![person("Everybody".to_owned(), counts.iter().map(|one| one.open).sum(), Inbox::Everybody)];
     people.extend(counts.iter().map(|one| match &one.assignee {
-        Some(who) => person(
-            one.name.clone().unwrap_or_else(|| who.clone()),
-            one.open,
-            Inbox::Of(who.clone()),
-        ),
+        Some(who) => person(one.name.clone().unwrap_or_else(|| who.clone()), one.open, Inbox::Of(who.clone())),
         None => person(NOBODY.to_owned(), one.open, Inbox::Unassigned),
     }));
     people
@@ -132,13 +122,9 @@ async fn notice(web: &WebState, ended: Option<&str>) -> Result<Option<Notice>, T
     let Some(id) = ended.and_then(|id| id.parse::<Uuid>().ok()) else {
         return Ok(None);
     };
-    Ok(web
-        .store
-        .task_row(id)
-        .await?
-        .and_then(|task| match task.state.as_str() {
-            "done" => Some(Notice::done(format!("Completed: {}", task.title))),
-            "dismissed" => Some(Notice::done(format!("Dismissed: {}", task.title))),
-            _ => None,
-        }))
+    Ok(web.store.task_row(id).await?.and_then(|task| match task.state.as_str() {
+        "done" => Some(Notice::done(format!("Completed: {}", task.title))),
+        "dismissed" => Some(Notice::done(format!("Dismissed: {}", task.title))),
+        _ => None,
+    }))
 }

@@ -53,35 +53,22 @@ pub(super) async fn list(State(web): Web, Query(asked): Query<Asked>) -> Result<
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let (state, playbook) = (given(asked.state), given(asked.playbook));
     let counts = web.store.message_states(playbook.as_deref()).await?;
-    let rows = web
-        .store
-        .messages_page(playbook.as_deref(), state.as_deref(), AT_MOST)
-        .await?;
+    let rows = web.store.messages_page(playbook.as_deref(), state.as_deref(), AT_MOST).await?;
     let all = counts.iter().map(|(_, count)| count).sum();
     let target = |state: Option<&str>| {
         let pairs = [("state", state), ("playbook", playbook.as_deref())];
-        let pairs: Vec<(&str, &str)> = pairs
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect();
+        let pairs: Vec<(&str, &str)> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         href("/messages", &pairs)
     };
-    let mut filters = vec![Filter {
-        label: "All".to_owned(),
-        count: all,
-        href: target(None),
-        current: state.is_none(),
-    }];
+    let mut filters =
+        vec![Filter { label: "All".to_owned(), count: all, href: target(None), current: state.is_none() }];
     filters.extend(counts.iter().map(|(name, count)| Filter {
         label: name.clone(),
         count: *count,
         href: target(Some(name)),
         current: state.as_ref() == Some(name),
     }));
-    let total = filters
-        .iter()
-        .find(|filter| filter.current)
-        .map_or(0, |filter| filter.count);
+    let total = filters.iter().find(|filter| filter.current).map_or(0, |filter| filter.count);
     let messages = rows
         .into_iter()
         .map(|row| Line {
@@ -95,15 +82,8 @@ pub(super) async fn list(State(web): Web, Query(asked): Query<Asked>) -> Result<
             when: moment(row.created_at, web.zone),
         })
         .collect();
-    let page = List {
-        playbook,
-        filters,
-        messages,
-        total,
-    };
-    Frame::new(&web, "messages", None)
-        .await?
-        .page(StatusCode::OK, "messages.html", page)
+    let page = List { playbook, filters, messages, total };
+    Frame::new(&web, "messages", None).await?.page(StatusCode::OK, "messages.html", page)
 }
 
 /// The subject, or which step's message it is as long as it is not written.
@@ -154,10 +134,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let id: Uuid = id.parse().map_err(|_| UNKNOWN)?;
     let row = web.store.message_whole(id).await?.ok_or(UNKNOWN)?;
     let attempts = web.store.attempts_of(&row.account_id, row.id).await?;
-    let subject = row
-        .subject
-        .filter(|subject| !subject.is_empty())
-        .unwrap_or_else(|| format!("Step {}", row.step));
+    let subject = row.subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| format!("Step {}", row.step));
     let no_body = match (row.sent_at, row.ended_at) {
         (None, None) => "The words are written when the message is about to leave.",
         (None, Some(_)) => "No words were written.",
@@ -180,11 +157,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         message_id: row.message_id,
         attempts: attempts
             .into_iter()
-            .map(|one| Attempt {
-                when: moment(one.started_at, web.zone),
-                outcome: one.outcome,
-                detail: one.reply,
-            })
+            .map(|one| Attempt { when: moment(one.started_at, web.zone), outcome: one.outcome, detail: one.reply })
             .collect(),
         html: row.body_html.filter(|html| !html.is_empty()),
         text: row.body_text.filter(|text| !text.is_empty()),
@@ -193,9 +166,6 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let frame = Frame::new(&web, "messages", None).await?;
     let mut response = frame.page(StatusCode::OK, "message.html", MessagePage { message })?;
     // The frame inherits what its page may load.
-    response.headers_mut().insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(PREVIEW_POLICY),
-    );
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PREVIEW_POLICY));
     Ok(response)
 }

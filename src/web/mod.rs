@@ -120,16 +120,8 @@ pub async fn serve(
 
 /// The name in `Name <address>`, or the address.
 fn sender(from: &str) -> String {
-    let name = from
-        .split_once('<')
-        .map_or(from, |(name, _)| name)
-        .trim()
-        .trim_matches('"');
-    if name.is_empty() {
-        from.trim_matches(['<', '>', ' ']).to_owned()
-    } else {
-        name.to_owned()
-    }
+    let name = from.split_once('<').map_or(from, |(name, _)| name).trim().trim_matches('"');
+    if name.is_empty() { from.trim_matches(['<', '>', ' ']).to_owned() } else { name.to_owned() }
 }
 
 /// The host of an `http` or `https` URL, in lower case and without its port.
@@ -140,12 +132,6 @@ fn host_of_url(url: &str) -> Option<String> {
 
 /// Whether a host, without its port, names this machine and nothing else.
 fn is_this_machine(host: &str) -> bool {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

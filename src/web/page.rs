@@ -7,9 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chrono_tz::Tz;
 use minijinja::value::Serde;
-use minijinja::{
-    AutoEscape, Environment, Output, State as MinijinjaState, UndefinedBehavior, Value,
-};
+use minijinja::{AutoEscape, Environment, Output, State as MinijinjaState, UndefinedBehavior, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -48,28 +46,18 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_formatter(write_value);
     for (name, text) in TEMPLATES {
-        environment
-            .add_template(name, text)
-            .expect("the templates are part of the program, and a test reads them all");
+        environment.add_template(name, text).expect("the templates are part of the program, and a test reads them all");
     }
     // A new sheet has a new address, so that browsers may keep each for long.
     let digest = Sha256::digest(STYLE);
-    let version: String = digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let version: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     environment.add_global("style", format!("/style.css?{version}"));
     environment
 });
 
 /// Writes a value into a page. Text is escaped as the default does it, except
 /// that a slash stays one: addresses remain readable in the source.
-fn write_value(
-    out: &mut Output,
-    state: &mut MinijinjaState,
-    value: &Value,
-) -> Result<(), minijinja::Error> {
+fn write_value(out: &mut Output, state: &mut MinijinjaState, value: &Value) -> Result<(), minijinja::Error> {
     let Some(text) = value.as_str().filter(|_| !value.is_safe()) else {
         return minijinja::escape_formatter(out, state, value);
     };
@@ -95,10 +83,7 @@ impl Notice {
     }
 
     pub fn error(text: String) -> Notice {
-        Notice {
-            kind: "error",
-            text,
-        }
+        Notice { kind: "error", text }
     }
 }
 
@@ -113,40 +98,19 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The frame of a page under this heading of the navigation.
-    pub async fn new(
-        web: &WebState,
-        page: &'static str,
-        notice: Option<Notice>,
-    ) -> Result<Frame, Trouble> {
+    pub async fn new(web: &WebState, page: &'static str, notice: Option<Notice>) -> Result<Frame, Trouble> {
         let stopped = web.store.stopped().await?;
-        let banner = stopped
-            .all
-            .then_some("Everything is stopped: nobody is enrolled and no mail leaves until somebody runs “keepwell resume”.");
-        Ok(Frame {
-            page,
-            banner,
-            notice,
-            zone: web.zone.name(),
-        })
+        let banner = stopped.all.then_some(
+            "Everything is stopped: nobody is enrolled and no mail leaves until somebody runs “keepwell resume”.",
+        );
+        Ok(Frame { page, banner, notice, zone: web.zone.name() })
     }
 
     /// The page with this status.
-    pub fn page<T: Serialize>(
-        self,
-        status: StatusCode,
-        template: &str,
-        body: T,
-    ) -> Result<Response, Trouble> {
+    pub fn page<T: Serialize>(self, status: StatusCode, template: &str, body: T) -> Result<Response, Trouble> {
         let frame = Value::from(Serde(self));
         let body = Value::from(Serde(body));
-        Ok((
-            status,
-            Html(render(
-                template,
-                minijinja::value::merge_maps([frame, body]),
-            )?),
-        )
-            .into_response())
+        Ok((status, Html(render(template, minijinja::value::merge_maps([frame, body]))?)).into_response())
     }
 }
 
@@ -182,29 +146,15 @@ impl IntoResponse for Trouble {
         let (status, title, words) = match self {
             Trouble::NotFound(words) => (StatusCode::NOT_FOUND, "Not found", words),
             Trouble::Refused(status, words) => (status, "Not accepted", words),
-            Trouble::Failed(error)
-                if error.is::<minijinja::Error>() || error.is::<tokio::task::JoinError>() =>
-            {
+            Trouble::Failed(error) if error.is::<minijinja::Error>() || error.is::<tokio::task::JoinError>() => {
                 tracing::error!(error = format!("{error:#}"), "a page could not be made");
-                let words =
-                    "The page could not be made. That is a mistake of ours; it is in the log.";
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "Something went wrong",
-                    words,
-                )
+                let words = "The page could not be made. That is a mistake of ours; it is in the log.";
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", words)
             }
             Trouble::Failed(error) => {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the database did not answer a page"
-                );
+                tracing::error!(error = format!("{error:#}"), "the database did not answer a page");
                 let words = "The database did not answer. Nothing you see here is lost: please try again in a moment.";
-                (
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "Not available right now",
-                    words,
-                )
+                (StatusCode::SERVICE_UNAVAILABLE, "Not available right now", words)
             }
         };
         let values = Value::from_iter([("title", title), ("words", words)]);
@@ -229,22 +179,14 @@ pub(super) async fn not_possible() -> Trouble {
 pub(super) async fn style() -> Response {
     let mut response = STYLE.into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/css; charset=utf-8"),
-    );
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=31536000, immutable"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     response
 }
 
 /// `5 Mar 2026, 09:00` in the reader's zone.
 pub(super) fn moment(at: Instant, zone: Tz) -> String {
-    at.with_timezone(&zone)
-        .format("%-d %b %Y, %H:%M")
-        .to_string()
+    at.with_timezone(&zone).format("%-d %b %Y, %H:%M").to_string()
 }
 
 /// `5 March 2026` in the reader's zone.
@@ -294,9 +236,6 @@ mod tests {
 
     #[test]
     fn a_query_carries_any_text() {
-        assert_eq!(
-            href("/", &[("csm", "a b&c=ö"), ("x", "1")]),
-            "/?csm=a%20b%26c%3D%C3%B6&x=1"
-        );
+        assert_eq!(href("/", &[("csm", "a b&c=ö"), ("x", "1")]), "/?csm=a%20b%26c%3D%C3%B6&x=1");
     }
 }

@@ -124,51 +124,30 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
     let mut texts = texts(&web, &published).await?;
     let mut runs: BTreeMap<String, Vec<RunView>> = BTreeMap::new();
     for run in web.store.latest_runs().await? {
-        runs.entry(run.playbook.clone())
-            .or_default()
-            .push(run_view(run, web.zone));
+        runs.entry(run.playbook.clone()).or_default().push(run_view(run, web.zone));
     }
     let counts = web.store.enrollment_counts().await?;
     let now = web.clock.now();
-    let mut page = List {
-        broken: Vec::new(),
-        playbooks: Vec::new(),
-    };
+    let mut page = List { broken: Vec::new(), playbooks: Vec::new() };
     for one in published {
         let mut summary = summary(&web, one, &mut texts, &stopped, now);
-        if summary
-            .findings
-            .as_array()
-            .is_some_and(|list| !list.is_empty())
-        {
-            page.broken.push(Broken {
-                file: summary.file.clone(),
-                findings: summary.findings.clone(),
-            });
+        if summary.findings.as_array().is_some_and(|list| !list.is_empty()) {
+            page.broken.push(Broken { file: summary.file.clone(), findings: summary.findings.clone() });
         }
         let count = |state: &str| {
-            let found = counts
-                .iter()
-                .find(|(playbook, of, _)| *playbook == summary.id && of == state);
+            let found = counts.iter().find(|(playbook, of, _)| *playbook == summary.id && of == state);
             found.map_or(0, |(_, _, count)| *count)
         };
         (summary.active, summary.held) = (count("active"), count("held"));
         summary.runs = runs.remove(&summary.id).unwrap_or_default();
         page.playbooks.push(summary);
     }
-    Frame::new(&web, "playbooks", None)
-        .await?
-        .page(StatusCode::OK, "playbooks.html", page)
+    Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbooks.html", page)
 }
 
 /// One playbook.
 pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
-    let published = web
-        .store
-        .published()
-        .await?
-        .into_iter()
-        .find(|one| one.id == id);
+    let published = web.store.published().await?.into_iter().find(|one| one.id == id);
     let published = published.ok_or(Trouble::NotFound("There is no such playbook."))?;
     let stopped = web.store.stopped().await?;
     let mut texts = texts(&web, std::slice::from_ref(&published)).await?;
@@ -188,33 +167,16 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         messages_href: href("/messages", &[("playbook", &id)]),
         more: (all - rows.len() as i64).max(0),
         counts,
-        runs: runs
-            .into_iter()
-            .map(|run| run_view(run, web.zone))
-            .collect(),
-        enrollments: rows
-            .into_iter()
-            .map(|row| enrollment_view(row, web.zone))
-            .collect(),
+        runs: runs.into_iter().map(|run| run_view(run, web.zone)).collect(),
+        enrollments: rows.into_iter().map(|row| enrollment_view(row, web.zone)).collect(),
     };
-    Frame::new(&web, "playbooks", None)
-        .await?
-        .page(StatusCode::OK, "playbook.html", page)
+    Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbook.html", page)
 }
 
-async fn texts(
-    web: &WebState,
-    published: &[Published],
-) -> Result<BTreeMap<String, RevisionText>, Trouble> {
-    let wanted: Vec<(&str, &str)> = published
-        .iter()
-        .map(|one| (&*one.id, &*one.revision))
-        .collect();
+async fn texts(web: &WebState, published: &[Published]) -> Result<BTreeMap<String, RevisionText>, Trouble> {
+    let wanted: Vec<(&str, &str)> = published.iter().map(|one| (&*one.id, &*one.revision)).collect();
     let texts = web.store.revision_texts(&wanted).await?;
-    Ok(texts
-        .into_iter()
-        .map(|text| (text.playbook.clone(), text))
-        .collect())
+    Ok(texts.into_iter().map(|text| (text.playbook.clone(), text)).collect())
 }
 
 fn summary(
@@ -225,10 +187,7 @@ fn summary(
     now: Instant,
 ) -> Summary {
     let written: Option<Playbook> = texts.remove(&published.id).and_then(|text| {
-        let file = SourceFile {
-            path: text.file.into(),
-            text: text.text.into(),
-        };
+        let file = SourceFile { path: text.file.into(), text: text.text.into() };
         parse::parse(&file, &mut Vec::new())
     });
     let runs = published.present && !stopped.covers(&published.id);
@@ -243,32 +202,19 @@ fn summary(
     };
     let next = written.as_ref().filter(|_| runs).and_then(|playbook| {
         let zone = playbook.timezone.unwrap_or(web.zone);
-        Schedule::parse(&playbook.schedule.text, zone)
-            .ok()?
-            .next_after(now)
+        Schedule::parse(&playbook.schedule.text, zone).ok()?.next_after(now)
     });
-    let schedule = written.as_ref().map(|playbook| {
-        format!(
-            "{} {}",
-            playbook.schedule.text,
-            playbook.timezone.unwrap_or(web.zone).name()
-        )
-    });
+    let schedule = written
+        .as_ref()
+        .map(|playbook| format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(web.zone).name()));
     Summary {
         href: below("/playbooks", &published.id),
         id: published.id,
         mode,
         schedule,
         next_slot: next.map(|slot| moment(slot, web.zone)),
-        goal: written.as_ref().and_then(|playbook| {
-            playbook
-                .goal
-                .as_ref()
-                .map(|goal| goal.text.trim().to_owned())
-        }),
-        contacts: written
-            .as_ref()
-            .is_some_and(|playbook| playbook.subject == SubjectKind::Contact),
+        goal: written.as_ref().and_then(|playbook| playbook.goal.as_ref().map(|goal| goal.text.trim().to_owned())),
+        contacts: written.as_ref().is_some_and(|playbook| playbook.subject == SubjectKind::Contact),
         about: written.and_then(|playbook| playbook.about),
         file: published.file,
         revision: published.revision,
@@ -285,10 +231,7 @@ fn run_view(run: RunRow, zone: Tz) -> RunView {
         .as_object()
         .into_iter()
         .flatten()
-        .map(|(reason, count)| Skipped {
-            reason: reason.clone(),
-            count: count.as_i64().unwrap_or_default(),
-        })
+        .map(|(reason, count)| Skipped { reason: reason.clone(), count: count.as_i64().unwrap_or_default() })
         .collect();
     skipped.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reason.cmp(&b.reason)));
     let details: Vec<Detail> = run
@@ -297,17 +240,8 @@ fn run_view(run: RunRow, zone: Tz) -> RunView {
         .into_iter()
         .flatten()
         .map(|detail| {
-            let text = |key: &str| {
-                detail
-                    .get(key)
-                    .and_then(Json::as_str)
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            Detail {
-                account: text("account"),
-                message: text("message"),
-            }
+            let text = |key: &str| detail.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+            Detail { account: text("account"), message: text("message") }
         })
         .collect();
     RunView {

@@ -58,41 +58,23 @@ pub(super) struct TaskView {
 
 /// The tasks of these rows. Why a playbook gives tasks is said by the revision
 /// that gave them.
-pub(super) async fn views(
-    web: &WebState,
-    rows: Vec<TaskRow>,
-    now: Instant,
-) -> Result<Vec<TaskView>, Trouble> {
-    let mut wanted: Vec<(&str, &str)> = rows
-        .iter()
-        .map(|row| (&*row.playbook, &*row.revision))
-        .collect();
+pub(super) async fn views(web: &WebState, rows: Vec<TaskRow>, now: Instant) -> Result<Vec<TaskView>, Trouble> {
+    let mut wanted: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.playbook, &*row.revision)).collect();
     wanted.sort_unstable();
     wanted.dedup();
     let texts = web.store.revision_texts(&wanted).await?;
     let abouts: HashMap<(String, String), String> = texts
         .into_iter()
         .filter_map(|text| {
-            let file = SourceFile {
-                path: text.file.into(),
-                text: text.text.into(),
-            };
+            let file = SourceFile { path: text.file.into(), text: text.text.into() };
             let about = parse::parse(&file, &mut Vec::new())?.about?;
             Some(((text.playbook, text.revision), about))
         })
         .collect();
-    Ok(rows
-        .into_iter()
-        .map(|row| view(web, row, &abouts, now))
-        .collect())
+    Ok(rows.into_iter().map(|row| view(web, row, &abouts, now)).collect())
 }
 
-fn view(
-    web: &WebState,
-    row: TaskRow,
-    abouts: &HashMap<(String, String), String>,
-    now: Instant,
-) -> TaskView {
+fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>, now: Instant) -> TaskView {
     let about = abouts.get(&(row.playbook.clone(), row.revision)).cloned();
     let ended = row.ended_at.map(|at| {
         let at = moment(at, web.zone);
@@ -117,10 +99,7 @@ fn view(
         description: row.description,
         checklist: texts(&row.checklist),
         outcomes: texts(&row.outcomes),
-        inbox: row
-            .assignee
-            .clone()
-            .unwrap_or_else(|| UNASSIGNED.to_owned()),
+        inbox: row.assignee.clone().unwrap_or_else(|| UNASSIGNED.to_owned()),
         assignee: row.assignee_name.or(row.assignee),
         state: row.state,
         ended,
@@ -134,12 +113,7 @@ fn view(
 }
 
 fn texts(list: &Json) -> Vec<String> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
-        .map(str::to_owned)
-        .collect()
+    list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
 /// What a form about a task carries. Both forms are read with it, so that a
@@ -177,22 +151,9 @@ pub(super) async fn complete(
     let (id, given) = sent(&id, form)?;
     let outcome = given.outcome.trim();
     if outcome.chars().count() > LONGEST {
-        return again(
-            &web,
-            id,
-            "The outcome is too long: 200 characters are the limit.",
-            given,
-        )
-        .await;
+        return again(&web, id, "The outcome is too long: 200 characters are the limit.", given).await;
     }
-    let change = web
-        .store
-        .complete_task(
-            id,
-            Some(outcome).filter(|text| !text.is_empty()),
-            web.clock.now(),
-        )
-        .await?;
+    let change = web.store.complete_task(id, Some(outcome).filter(|text| !text.is_empty()), web.clock.now()).await?;
     answer(&web, id, change, given).await
 }
 
@@ -205,22 +166,10 @@ pub(super) async fn dismiss(
     let (id, given) = sent(&id, form)?;
     let because = given.because.trim();
     if because.is_empty() {
-        return again(
-            &web,
-            id,
-            "Please say why the task is not needed. It is still open.",
-            given,
-        )
-        .await;
+        return again(&web, id, "Please say why the task is not needed. It is still open.", given).await;
     }
     if because.chars().count() > LONGEST {
-        return again(
-            &web,
-            id,
-            "The reason is too long: 200 characters are the limit.",
-            given,
-        )
-        .await;
+        return again(&web, id, "The reason is too long: 200 characters are the limit.", given).await;
     }
     let change = web.store.dismiss_task(id, because, web.clock.now()).await?;
     answer(&web, id, change, given).await
@@ -230,37 +179,22 @@ fn sent(id: &str, form: Result<Form<Given>, FormRejection>) -> Result<(Uuid, Giv
     let id = id.parse().map_err(|_| UNKNOWN)?;
     match form {
         Ok(Form(given)) => Ok((id, given)),
-        Err(rejected) => Err(Trouble::refused(
-            rejected.status(),
-            "The form could not be read. The task is unchanged.",
-        )),
+        Err(rejected) => Err(Trouble::refused(rejected.status(), "The form could not be read. The task is unchanged.")),
     }
 }
 
-async fn answer(
-    web: &WebState,
-    id: Uuid,
-    change: TaskChange,
-    given: Given,
-) -> Result<Response, Trouble> {
+async fn answer(web: &WebState, id: Uuid, change: TaskChange, given: Given) -> Result<Response, Trouble> {
     match change {
         TaskChange::Changed => {
             let id = id.to_string();
             Ok(Redirect::to(&href("/", &[("csm", &given.inbox), ("ended", &id)])).into_response())
         }
         TaskChange::NotOpen => {
-            let notice =
-                Notice::error("The task was not open any more, so nothing has changed.".to_owned());
+            let notice = Notice::error("The task was not open any more, so nothing has changed.".to_owned());
             page(web, id, StatusCode::CONFLICT, Some(notice), given).await
         }
         TaskChange::NoSuchOutcome => {
-            again(
-                web,
-                id,
-                "The task does not offer this outcome. It is still open.",
-                given,
-            )
-            .await
+            again(web, id, "The task does not offer this outcome. It is still open.", given).await
         }
         TaskChange::Unknown => Err(UNKNOWN),
     }
@@ -268,14 +202,7 @@ async fn answer(
 
 /// The page once more, with what was typed and what is wrong with it.
 async fn again(web: &WebState, id: Uuid, words: &str, given: Given) -> Result<Response, Trouble> {
-    page(
-        web,
-        id,
-        StatusCode::UNPROCESSABLE_ENTITY,
-        Some(Notice::error(words.to_owned())),
-        given,
-    )
-    .await
+    page(web, id, StatusCode::UNPROCESSABLE_ENTITY, Some(Notice::error(words.to_owned())), given).await
 }
 
 async fn page(
@@ -286,23 +213,8 @@ async fn page(
     given: Given,
 ) -> Result<Response, Trouble> {
     let row = web.store.task_row(id).await?.ok_or(UNKNOWN)?;
-    let task = views(web, vec![row], web.clock.now())
-        .await?
-        .pop()
-        .ok_or(UNKNOWN)?;
-    let inbox = if given.inbox.is_empty() {
-        &task.inbox
-    } else {
-        &given.inbox
-    };
+    let task = views(web, vec![row], web.clock.now()).await?.pop().ok_or(UNKNOWN)?;
+    let inbox = if given.inbox.is_empty() { &task.inbox } else { &given.inbox };
     let inbox_href = href("/", &[("csm", inbox)]);
-    Frame::new(web, "inbox", notice).await?.page(
-        status,
-        "task.html",
-        TaskPage {
-            task,
-            inbox_href,
-            given,
-        },
-    )
+    Frame::new(web, "inbox", notice).await?.page(status, "task.html", TaskPage { task, inbox_href, given })
 }

@@ -36,14 +36,6 @@ pub(super) async fn take(State(web): Web, Path(token): Path<String>) -> Result<R
 }
 
 fn page(web: &WebState, token: &str, done: bool) -> Result<Response, Trouble> {
-    let values = Unsubscribe {
-        sender: &web.sender,
-        done,
-        action: below("/u", token),
-    };
-    Ok((
-        StatusCode::OK,
-        Html(render("unsubscribe.html", Serde(values).into())?),
-    )
-        .into_response())
+    let values = Unsubscribe { sender: &web.sender, done, action: below("/u", token) };
+    Ok((StatusCode::OK, Html(render("unsubscribe.html", Serde(values).into())?)).into_response())
 }

@@ -56,12 +56,7 @@ impl Shared {
         }
         let mut paused = stopped.playbooks;
         let published = self.store.published().await?;
-        paused.extend(
-            published
-                .into_iter()
-                .filter(|known| !known.present)
-                .map(|known| known.id),
-        );
+        paused.extend(published.into_iter().filter(|known| !known.present).map(|known| known.id));
         Ok(Some(paused))
     }
 
@@ -71,9 +66,7 @@ impl Shared {
         playbook: &str,
         revision: &str,
     ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
-        self.compiled
-            .get(&self.store, &self.config, &self.schema, playbook, revision)
-            .await
+        self.compiled.get(&self.store, &self.config, &self.schema, playbook, revision).await
     }
 }
 

@@ -27,12 +27,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
-async fn due(
-    shared: &Arc<Shared>,
-    playbook: &Published,
-    now: Instant,
-    stopped: bool,
-) -> super::Result<usize> {
+async fn due(shared: &Arc<Shared>, playbook: &Published, now: Instant, stopped: bool) -> super::Result<usize> {
     let loaded = match shared.loaded(&playbook.id, &playbook.revision).await? {
         Ok(loaded) => loaded,
         Err(why) => {
@@ -53,16 +48,12 @@ async fn due(
         missed.push(latest);
     }
     if !missed.is_empty() {
-        store
-            .skip_slots(&playbook.id, &playbook.revision, &missed, reason, now)
-            .await?;
+        store.skip_slots(&playbook.id, &playbook.revision, &missed, reason, now).await?;
     }
     let mut handled = missed.len();
     if !stopped
         && !too_late
-        && let Some(run) = store
-            .open_run(&playbook.id, &playbook.revision, latest, "scheduled", now)
-            .await?
+        && let Some(run) = store.open_run(&playbook.id, &playbook.revision, latest, "scheduled", now).await?
     {
         enroller::carry_out(shared, &run, now).await?;
         handled += 1;
@@ -82,15 +73,11 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize>
         if !playbook.present {
             continue;
         }
-        let opened = store
-            .open_run(&playbook.id, &playbook.revision, slot, "manual", slot)
-            .await?;
+        let opened = store.open_run(&playbook.id, &playbook.revision, slot, "manual", slot).await?;
         let Some(run) = opened else { continue };
         handled += 1;
         if stopped.covers(&playbook.id) {
-            store
-                .end_run(&run, "skipped", Some("stopped"), &Tally::default(), slot)
-                .await?;
+            store.end_run(&run, "skipped", Some("stopped"), &Tally::default(), slot).await?;
             continue;
         }
         if let Err(error) = enroller::carry_out(shared, &run, slot).await {

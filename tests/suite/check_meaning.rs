@@ -35,39 +35,21 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 fn told(path: &Path) -> (bool, Vec<Diagnostic>) {
     let (playbooks, folder) = (PathBuf::from(path), folder());
     let is_script = path.extension().is_some_and(|ending| ending == "rhai");
-    let playbooks = if is_script {
-        Vec::new()
-    } else {
-        vec![playbooks]
-    };
+    let playbooks = if is_script { Vec::new() } else { vec![playbooks] };
     let mut set = SourceSet::read(&playbooks, &folder.join("scripts"));
     for id in NEIGHBOURS {
         let text = format!(
             "playbook: {id}\nabout: x\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: 'true'\nsteps: [{{ end: x }}]\n"
         );
-        let named = playbooks
-            .iter()
-            .any(|path| path.ends_with("good-short.yaml"))
-            && id == NEIGHBOURS[0];
+        let named = playbooks.iter().any(|path| path.ends_with("good-short.yaml")) && id == NEIGHBOURS[0];
         if !named {
-            set.playbooks.push(SourceFile {
-                path: format!("{id}.yaml").into(),
-                text: text.into(),
-            });
+            set.playbooks.push(SourceFile { path: format!("{id}.yaml").into(), text: text.into() });
         }
     }
     let (ready, problems) = catalog::load(&set, &[], &Config::default(), &Schema::default_store());
     let name = path.to_string_lossy();
-    let is_ready = ready
-        .iter()
-        .any(|playbook| *playbook.playbook.file == *name);
-    (
-        is_ready,
-        problems
-            .into_iter()
-            .filter(|problem| problem.file == name)
-            .collect(),
-    )
+    let is_ready = ready.iter().any(|playbook| *playbook.playbook.file == *name);
+    (is_ready, problems.into_iter().filter(|problem| problem.file == name).collect())
 }
 
 /// One line each, without the file's name.
@@ -80,25 +62,14 @@ fn lines(problems: &[Diagnostic]) -> Vec<String> {
 #[test]
 fn every_golden_file_is_told_as_expected() {
     let (mut seen, mut wrong) = (Vec::new(), Vec::new());
-    let playbooks = files(&folder(), "yaml")
-        .into_iter()
-        .map(|path| (path, "# expect: "));
-    let scripts = files(&folder().join("scripts"), "rhai")
-        .into_iter()
-        .map(|path| (path, "// expect: "));
+    let playbooks = files(&folder(), "yaml").into_iter().map(|path| (path, "# expect: "));
+    let scripts = files(&folder().join("scripts"), "rhai").into_iter().map(|path| (path, "// expect: "));
     for (path, mark) in playbooks.chain(scripts) {
         let text = fs::read_to_string(&path).expect("a golden file");
-        let expected: Vec<&str> = text
-            .lines()
-            .map_while(|line| line.strip_prefix(mark))
-            .collect();
+        let expected: Vec<&str> = text.lines().map_while(|line| line.strip_prefix(mark)).collect();
         let (ready, problems) = told(&path);
         let failed = problems.iter().any(Diagnostic::is_error);
-        assert!(
-            ready != failed || mark.starts_with('/'),
-            "{}",
-            path.display()
-        );
+        assert!(ready != failed || mark.starts_with('/'), "{}", path.display());
         seen.extend(problems.iter().map(|problem| problem.code));
         let lines = lines(&problems);
         if expected == lines {
@@ -111,14 +82,9 @@ fn every_golden_file_is_told_as_expected() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let meaning = |code: &str| ("KW0200".."KW0500").contains(&code);
-    let here = [
-        "KW0101", "KW0102", "KW0104", "KW0107", "KW0108", "KW0110", "KW0111", "KW0115", "KW0901",
-    ];
+    let here = ["KW0101", "KW0102", "KW0104", "KW0107", "KW0108", "KW0110", "KW0111", "KW0115", "KW0901"];
     for (code, _) in CODES {
-        assert!(
-            !meaning(code) && !here.contains(code) || seen.contains(code),
-            "no golden file shows {code}"
-        );
+        assert!(!meaning(code) && !here.contains(code) || seen.contains(code), "no golden file shows {code}");
     }
 }
 

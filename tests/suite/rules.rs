@@ -22,9 +22,7 @@ fn now() -> keepwell::clock::Instant {
 }
 
 fn at(text: &str) -> keepwell::clock::Instant {
-    chrono::DateTime::parse_from_rfc3339(text)
-        .expect("a fixed instant")
-        .to_utc()
+    chrono::DateTime::parse_from_rfc3339(text).expect("a fixed instant").to_utc()
 }
 
 fn days_ago(days: i64) -> keepwell::clock::Instant {
@@ -41,10 +39,7 @@ fn history() -> History {
         ("mrr", Value::Float(5000.5)),
         ("seats", Value::Int(10)),
         ("signed_up_at", Value::Time(days_ago(46))),
-        (
-            "renewal_at",
-            Value::Time(now() + chrono::Duration::hours(36)),
-        ),
+        ("renewal_at", Value::Time(now() + chrono::Duration::hours(36))),
         ("timezone", Value::text("Europe/Berlin")),
     ] {
         history.account.insert(name.to_owned(), value);
@@ -56,35 +51,14 @@ fn history() -> History {
     .as_object()
     .cloned()
     .unwrap_or_default();
-    let event = |name: &str, at| EventRecord {
-        name: name.to_owned(),
-        at,
-        contact: None,
-        properties: Default::default(),
-    };
-    history.events = vec![
-        event("login", days_ago(3)),
-        event("login", days_ago(1)),
-        event("login", days_ago(40)),
-    ];
-    history.scores = vec![ScoreRecord {
-        id: "s".into(),
-        name: "nps".into(),
-        value: 3.0,
-        at: days_ago(2),
-        contact: None,
-    }];
-    history.tickets = vec![TicketRecord {
-        opened_at: days_ago(1),
-        closed_at: None,
-        severity: Some("urgent".into()),
-    }];
-    history.enrollments = vec![EnrollmentRecord {
-        playbook: "rescue".into(),
-        started_at: days_ago(10),
-        ended_at: None,
-        goal: false,
-    }];
+    let event =
+        |name: &str, at| EventRecord { name: name.to_owned(), at, contact: None, properties: Default::default() };
+    history.events = vec![event("login", days_ago(3)), event("login", days_ago(1)), event("login", days_ago(40))];
+    history.scores =
+        vec![ScoreRecord { id: "s".into(), name: "nps".into(), value: 3.0, at: days_ago(2), contact: None }];
+    history.tickets = vec![TicketRecord { opened_at: days_ago(1), closed_at: None, severity: Some("urgent".into()) }];
+    history.enrollments =
+        vec![EnrollmentRecord { playbook: "rescue".into(), started_at: days_ago(10), ended_at: None, goal: false }];
     history
 }
 
@@ -147,19 +121,8 @@ enum Place {
 
 fn source(text: &str) -> Source {
     let start = Position { line: 1, column: 1 };
-    let layout = playbook::Layout::Block {
-        first_line: 1,
-        indent: 0,
-        lead: 0,
-    };
-    Source {
-        text: text.into(),
-        origin: Origin {
-            file: "p.yaml".into(),
-            start,
-            layout,
-        },
-    }
+    let layout = playbook::Layout::Block { first_line: 1, indent: 0, lead: 0 };
+    Source { text: text.into(), origin: Origin { file: "p.yaml".into(), start, layout } }
 }
 
 impl World {
@@ -167,13 +130,7 @@ impl World {
         let mut problems = Vec::new();
         let modules = Modules::compile([("health", "scripts/health.rhai", SCRIPT)], &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
-        World {
-            sandbox: modules.sandbox(),
-            modules,
-            schema: Schema::default_store(),
-            zone: chrono_tz::UTC,
-            place,
-        }
+        World { sandbox: modules.sandbox(), modules, schema: Schema::default_store(), zone: chrono_tz::UTC, place }
     }
 
     fn scoped<R>(&self, work: impl FnOnce(&Scope) -> R) -> R {
@@ -193,40 +150,17 @@ impl World {
     /// The rule, and everything said about it.
     fn compile(&self, text: &str, wanted: Wanted) -> (Option<Rule>, Vec<Diagnostic>) {
         let mut problems = Vec::new();
-        let rule = self.scoped(|scope| {
-            rule::compile(
-                &source(text),
-                wanted,
-                scope,
-                &self.modules,
-                &self.sandbox,
-                &mut problems,
-            )
-        });
-        assert_eq!(
-            rule.is_none(),
-            problems.iter().any(Diagnostic::is_error),
-            "{text}: {problems:?}"
-        );
+        let rule = self
+            .scoped(|scope| rule::compile(&source(text), wanted, scope, &self.modules, &self.sandbox, &mut problems));
+        assert_eq!(rule.is_none(), problems.iter().any(Diagnostic::is_error), "{text}: {problems:?}");
         (rule, problems)
     }
 
     fn script(&self, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
         let mut problems = Vec::new();
-        let rule = self.scoped(|scope| {
-            rule::compile_script(
-                &source(text),
-                scope,
-                &self.modules,
-                &self.sandbox,
-                &mut problems,
-            )
-        });
-        assert_eq!(
-            rule.is_none(),
-            problems.iter().any(Diagnostic::is_error),
-            "{text}: {problems:?}"
-        );
+        let rule = self
+            .scoped(|scope| rule::compile_script(&source(text), scope, &self.modules, &self.sandbox, &mut problems));
+        assert_eq!(rule.is_none(), problems.iter().any(Diagnostic::is_error), "{text}: {problems:?}");
         (rule, problems)
     }
 
@@ -238,31 +172,16 @@ impl World {
         let inside = (self.place != Place::When).then(progress);
         let entry = inside.as_ref().map(|progress| progress.entered_at);
         let step = inside.as_ref().map(|progress| progress.step_at);
-        let facts: Facts = fold_facts(
-            history,
-            "a-1",
-            &Arc::new(layout),
-            &self.schema,
-            now(),
-            entry,
-            step,
-        )
-        .expect("the history has every column");
-        Context {
-            facts: Arc::new(facts),
-            progress: inside.map(Arc::new),
-            zone: self.zone,
-        }
+        let facts: Facts = fold_facts(history, "a-1", &Arc::new(layout), &self.schema, now(), entry, step)
+            .expect("the history has every column");
+        Context { facts: Arc::new(facts), progress: inside.map(Arc::new), zone: self.zone }
     }
 
     /// `true`, `false`, `undecided: …`, or `refused: CODE …`.
     fn verdict(&self, text: &str, history: &History) -> String {
         let (rule, problems) = self.compile(text, Wanted::Verdict);
         let Some(rule) = rule else {
-            let told: Vec<String> = problems
-                .iter()
-                .map(|p| format!("{} {}", p.code, p.message))
-                .collect();
+            let told: Vec<String> = problems.iter().map(|p| format!("{} {}", p.code, p.message)).collect();
             return format!("refused: {}", told.join("; "));
         };
         match rule.verdict(&self.sandbox, &self.context(&rule, history)) {
@@ -275,8 +194,7 @@ impl World {
     fn value(&self, text: &str, wanted: Wanted) -> Result<Value, String> {
         let (rule, problems) = self.compile(text, wanted);
         let rule = rule.ok_or_else(|| format!("{problems:?}"))?;
-        rule.value(&self.sandbox, &self.context(&rule, &history()))
-            .map_err(|error| error.to_string())
+        rule.value(&self.sandbox, &self.context(&rule, &history())).map_err(|error| error.to_string())
     }
 }
 
@@ -286,8 +204,8 @@ fn table(place: Place, history: &History, rows: &[(&str, &str)]) {
         .iter()
         .filter_map(|(text, expected)| {
             let found = world.verdict(text, history);
-            let same = found == *expected
-                || expected.ends_with('…') && found.starts_with(expected.trim_end_matches('…'));
+            let same =
+                found == *expected || expected.ends_with('…') && found.starts_with(expected.trim_end_matches('…'));
             (!same).then(|| format!("{text}\n  gives {found}\n  not   {expected}"))
         })
         .collect();

@@ -43,10 +43,7 @@ fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
         for path in entries.map(|entry| entry.expect("an entry").path()) {
             if path.is_dir() {
                 folders.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|found| endings.iter().any(|ending| found == *ending))
-            {
+            } else if path.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending)) {
                 found.push(path);
             }
         }
@@ -56,11 +53,7 @@ fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
 }
 
 fn text(path: &Path) -> (String, String) {
-    let name = path
-        .strip_prefix(root())
-        .expect("a file of the repository")
-        .to_string_lossy()
-        .into_owned();
+    let name = path.strip_prefix(root()).expect("a file of the repository").to_string_lossy().into_owned();
     let bytes = fs::read(path).expect("a readable file");
     (name, String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -110,10 +103,7 @@ fn nothing_is_left_unfinished() {
 
 #[test]
 fn every_file_is_in_its_list() {
-    for (folder, list) in [
-        ("src/rule/functions", "functions! {"),
-        ("src/action", "KINDS: &[&dyn StepKind] = &["),
-    ] {
+    for (folder, list) in [("src/rule/functions", "functions! {"), ("src/action", "KINDS: &[&dyn StepKind] = &[")] {
         let (name, text) = text(&root().join(folder).join("mod.rs"));
         let start = text.find(list).map(|at| at + list.len()).expect("the list");
         let end = start + text[start..].find(['}', ';']).expect("its end");
@@ -121,14 +111,8 @@ fn every_file_is_in_its_list() {
             let text = fs::read_to_string(path).expect("a text file");
             text.contains("impl Function for ") || text.contains("impl StepKind for ")
         });
-        let stems: Vec<String> = kinds
-            .map(|path| {
-                path.file_stem()
-                    .expect("a name")
-                    .to_string_lossy()
-                    .into_owned()
-            })
-            .collect();
+        let stems: Vec<String> =
+            kinds.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect();
         assert!(stems.len() > 3, "the files were found");
         fail_on(words::unlisted(&name, &text[start..end], &stems));
     }
@@ -138,10 +122,7 @@ fn every_file_is_in_its_list() {
 fn the_repository_speaks_of_the_project_alone() {
     let mut findings = Vec::new();
     for folder in ["src", "tests", "docs", "playbooks", "scripts", "benches"] {
-        for path in files(
-            folder,
-            &["rs", "md", "yaml", "rhai", "sql", "html", "css", "sh"],
-        ) {
+        for path in files(folder, &["rs", "md", "yaml", "rhai", "sql", "html", "css", "sh"]) {
             // Where these very words are listed.
             if !path.ends_with("tidy/words.rs") {
                 let (name, text) = text(&path);

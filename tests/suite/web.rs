@@ -76,19 +76,12 @@ struct Answer {
 
 impl Answer {
     fn header(&self, name: impl header::AsHeaderName) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().expect("our headers are text"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("our headers are text"))
     }
 
     #[track_caller]
     fn shows(&self, text: &str) {
-        assert!(
-            self.body.contains(text),
-            "{text:?} is missing in {}:\n{}",
-            self.status,
-            self.body
-        );
+        assert!(self.body.contains(text), "{text:?} is missing in {}:\n{}", self.status, self.body);
     }
 }
 
@@ -107,42 +100,25 @@ impl Site {
         let store = Store::connect(database.options.clone(), 4);
         let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().expect("an instant");
         let state = WebState::new(store.clone(), Clock::Fixed(now), config);
-        Site {
-            router: router(state),
-            store,
-            pool: database.pool().await,
-        }
+        Site { router: router(state), store, pool: database.pool().await }
     }
 
     async fn filled() -> Site {
         let site = Site::empty().await;
-        sqlx::raw_sql(ROWS)
-            .execute(&site.pool)
-            .await
-            .expect("the rows fit");
+        sqlx::raw_sql(ROWS).execute(&site.pool).await.expect("the rows fit");
         site
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self
-            .router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("the router always answers");
+        let response = self.router.clone().oneshot(request).await.expect("the router always answers");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 20).await.expect("the body is whole");
         let body = String::from_utf8(body.into()).expect("pages are UTF-8");
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     async fn get(&self, path: &str) -> Answer {
-        self.send(request("GET", path).body(Body::empty()).expect("a request"))
-            .await
+        self.send(request("GET", path).body(Body::empty()).expect("a request")).await
     }
 
     /// As a form of our own page is sent by a browser.
@@ -171,10 +147,7 @@ impl Site {
 }
 
 fn request(method: &str, path: &str) -> axum::http::request::Builder {
-    Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::HOST, "127.0.0.1:7717")
+    Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:7717")
 }
 
 #[tokio::test]
@@ -203,12 +176,7 @@ async fn the_inbox_says_why() {
 #[tokio::test]
 async fn names_are_escaped() {
     let site = Site::filled().await;
-    for path in [
-        "/",
-        "/playbooks/rescue",
-        &format!("/tasks/{TASK}"),
-        &format!("/messages/{MAIL}"),
-    ] {
+    for path in ["/", "/playbooks/rescue", &format!("/tasks/{TASK}"), &format!("/messages/{MAIL}")] {
         let page = site.get(path).await;
         page.shows("Fjord &lt;b&gt;&amp; Sons&lt;/b&gt;");
         assert!(!page.body.contains("<b>"), "{path}");
@@ -218,77 +186,42 @@ async fn names_are_escaped() {
 #[tokio::test]
 async fn a_task_is_completed_with_an_outcome() {
     let site = Site::filled().await;
-    let done = site
-        .post(
-            &format!("/tasks/{TASK}/done"),
-            "outcome=no+answer&inbox=csm-1",
-        )
-        .await;
+    let done = site.post(&format!("/tasks/{TASK}/done"), "outcome=no+answer&inbox=csm-1").await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
-    assert_eq!(
-        done.header(header::LOCATION),
-        format!("/?csm=csm-1&ended={TASK}")
-    );
-    assert_eq!(
-        site.task(TASK).await,
-        ("done".into(), None, Some("no answer".into()))
-    );
+    assert_eq!(done.header(header::LOCATION), format!("/?csm=csm-1&ended={TASK}"));
+    assert_eq!(site.task(TASK).await, ("done".into(), None, Some("no answer".into())));
     let inbox = site.get(done.header(header::LOCATION)).await;
     inbox.shows("Completed: Call Fjord");
     inbox.shows("Nothing is open.");
 
-    let twice = site
-        .post(&format!("/tasks/{TASK}/dismiss"), "because=moved+on")
-        .await;
+    let twice = site.post(&format!("/tasks/{TASK}/dismiss"), "because=moved+on").await;
     assert_eq!(twice.status, StatusCode::CONFLICT);
     twice.shows("was not open any more");
     twice.shows("You wrote: moved on");
     assert_eq!(site.task(TASK).await.0, "done");
-    assert_eq!(
-        site.post(&format!("/tasks/{CLOSED}/done"), "").await.status,
-        StatusCode::CONFLICT
-    );
+    assert_eq!(site.post(&format!("/tasks/{CLOSED}/done"), "").await.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]
 async fn a_wrong_form_changes_nothing() {
     let site = Site::filled().await;
     let open = ("open".to_owned(), None, None);
-    let bare = site
-        .post(&format!("/tasks/{TASK}/dismiss"), "because=++&inbox=csm-1")
-        .await;
+    let bare = site.post(&format!("/tasks/{TASK}/dismiss"), "because=++&inbox=csm-1").await;
     assert_eq!(bare.status, StatusCode::UNPROCESSABLE_ENTITY);
     bare.shows("Please say why");
-    let other = site
-        .post(&format!("/tasks/{TASK}/done"), "outcome=flew+away")
-        .await;
+    let other = site.post(&format!("/tasks/{TASK}/done"), "outcome=flew+away").await;
     assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
     other.shows("does not offer this outcome");
-    let long = site
-        .post(
-            &format!("/tasks/{TASK}/dismiss"),
-            &format!("because={}", "x".repeat(201)),
-        )
-        .await;
+    let long = site.post(&format!("/tasks/{TASK}/dismiss"), &format!("because={}", "x".repeat(201))).await;
     assert_eq!(long.status, StatusCode::UNPROCESSABLE_ENTITY);
     long.shows(&"x".repeat(201));
-    let huge = site
-        .post(
-            &format!("/tasks/{TASK}/dismiss"),
-            &format!("because={}", "x".repeat(70_000)),
-        )
-        .await;
+    let huge = site.post(&format!("/tasks/{TASK}/dismiss"), &format!("because={}", "x".repeat(70_000))).await;
     assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(site.task(TASK).await, open);
 
-    let dismissed = site
-        .post(&format!("/tasks/{TASK}/dismiss"), "because=merged")
-        .await;
+    let dismissed = site.post(&format!("/tasks/{TASK}/dismiss"), "because=merged").await;
     assert_eq!(dismissed.status, StatusCode::SEE_OTHER);
-    assert_eq!(
-        site.task(TASK).await,
-        ("dismissed".into(), Some("merged".into()), None)
-    );
+    assert_eq!(site.task(TASK).await, ("dismissed".into(), Some("merged".into()), None));
 }
 
 #[tokio::test]
@@ -297,10 +230,7 @@ async fn writes_come_from_our_own_pages() {
     let path = format!("/tasks/{TASK}/done");
     let foreign = [
         vec![("sec-fetch-site", "cross-site")],
-        vec![
-            ("sec-fetch-site", "same-site"),
-            ("origin", "http://127.0.0.1:7717"),
-        ],
+        vec![("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:7717")],
         vec![("origin", "https://evil.example")],
         vec![("origin", "http://127.0.0.1:3000")],
         vec![("origin", "null")],
@@ -310,9 +240,7 @@ async fn writes_come_from_our_own_pages() {
         for (name, value) in &headers {
             request = request.header(*name, *value);
         }
-        let refused = site
-            .send(request.body(Body::empty()).expect("a request"))
-            .await;
+        let refused = site.send(request.body(Body::empty()).expect("a request")).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{headers:?}");
         assert_eq!(site.task(TASK).await.0, "open");
     }
@@ -321,10 +249,7 @@ async fn writes_come_from_our_own_pages() {
         .header("origin", "http://127.0.0.1:7717")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from("outcome=reached"));
-    assert_eq!(
-        site.send(own.expect("a request")).await.status,
-        StatusCode::SEE_OTHER
-    );
+    assert_eq!(site.send(own.expect("a request")).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
@@ -333,50 +258,23 @@ async fn only_names_of_this_machine_are_answered() {
     config.mail.public_url = Some("https://Success.acme.example/mail".to_owned());
     let site = Site::with(&config).await;
     let status = async |host: &str, path: &str| {
-        let request = Request::get(path)
-            .header(header::HOST, host)
-            .body(Body::empty());
+        let request = Request::get(path).header(header::HOST, host).body(Body::empty());
         site.send(request.expect("a request")).await.status
     };
-    for host in [
-        "127.0.0.1:7717",
-        "127.0.0.1",
-        "[::1]:80",
-        "localhost:9",
-        "LOCALHOST",
-    ] {
+    for host in ["127.0.0.1:7717", "127.0.0.1", "[::1]:80", "localhost:9", "LOCALHOST"] {
         assert_eq!(status(host, "/").await, StatusCode::OK, "{host}");
     }
-    for host in [
-        "evil.example",
-        "127.0.0.1.evil.example",
-        "localhost.evil.example:7717",
-        "192.168.0.2:7717",
-    ] {
-        assert_eq!(
-            status(host, "/").await,
-            StatusCode::MISDIRECTED_REQUEST,
-            "{host}"
-        );
-        assert_eq!(
-            status(host, "/u/x").await,
-            StatusCode::MISDIRECTED_REQUEST,
-            "{host}"
-        );
+    for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7717", "192.168.0.2:7717"] {
+        assert_eq!(status(host, "/").await, StatusCode::MISDIRECTED_REQUEST, "{host}");
+        assert_eq!(status(host, "/u/x").await, StatusCode::MISDIRECTED_REQUEST, "{host}");
     }
     for host in ["user@127.0.0.1", "", "a b"] {
         assert_eq!(status(host, "/").await, StatusCode::BAD_REQUEST, "{host}");
     }
     // Customers' pages are public, colleagues' are not.
     assert_eq!(status("success.acme.example", "/u/x").await, StatusCode::OK);
-    assert_eq!(
-        status("success.acme.example", "/style.css").await,
-        StatusCode::OK
-    );
-    assert_eq!(
-        status("success.acme.example", "/").await,
-        StatusCode::NOT_FOUND
-    );
+    assert_eq!(status("success.acme.example", "/style.css").await, StatusCode::OK);
+    assert_eq!(status("success.acme.example", "/").await, StatusCode::NOT_FOUND);
     let nobody = Request::get("/").body(Body::empty()).expect("a request");
     assert_eq!(site.send(nobody).await.status, StatusCode::BAD_REQUEST);
 }
@@ -384,11 +282,7 @@ async fn only_names_of_this_machine_are_answered() {
 #[tokio::test]
 async fn unsubscribing_takes_a_post() {
     let site = Site::empty().await;
-    let token = site
-        .store
-        .unsubscribe_token("kim@fjord.example", "lifecycle")
-        .await
-        .expect("a token");
+    let token = site.store.unsubscribe_token("kim@fjord.example", "lifecycle").await.expect("a token");
     let path = format!("/u/{token}");
     for _ in 0..10 {
         let page = site.get(&path).await;
@@ -409,12 +303,7 @@ async fn unsubscribing_takes_a_post() {
     assert_eq!(once.status, StatusCode::OK);
     once.shows("You are unsubscribed");
     assert!(once.headers.get(header::SET_COOKIE).is_none());
-    assert!(
-        site.store
-            .is_suppressed("Kim@fjord.example", "lifecycle")
-            .await
-            .expect("an answer")
-    );
+    assert!(site.store.is_suppressed("Kim@fjord.example", "lifecycle").await.expect("an answer"));
     let stored = site.recipients().await;
     assert_eq!(stored.len(), 1);
     let twice = site.send(click()).await;
@@ -423,15 +312,10 @@ async fn unsubscribing_takes_a_post() {
 
     // Forged: another address' hash, another class, nonsense.
     let (rest, signature) = token.rsplit_once('.').expect("three parts");
-    let forged = [
-        format!("0{}.{signature}", &rest[1..]),
-        format!("{}.all.{signature}", &rest[..64]),
-        "nonsense".to_owned(),
-    ];
+    let forged =
+        [format!("0{}.{signature}", &rest[1..]), format!("{}.all.{signature}", &rest[..64]), "nonsense".to_owned()];
     for forged in forged.iter().filter(|forged| **forged != token) {
-        let answer = site
-            .post(&format!("/u/{forged}"), "List-Unsubscribe=One-Click")
-            .await;
+        let answer = site.post(&format!("/u/{forged}"), "List-Unsubscribe=One-Click").await;
         assert_eq!((answer.status, &answer.body), (once.status, &once.body));
     }
     assert_eq!(site.recipients().await, stored);
@@ -445,16 +329,11 @@ async fn a_message_is_framed_so_that_it_can_do_nothing() {
     page.shows("srcdoc=\"&lt;p style=&quot;color:red&quot;");
     page.shows("<pre class=\"body\" tabindex=\"0\">Hi Kim</pre>");
     assert!(!page.body.contains("<script"));
-    assert!(
-        page.header("content-security-policy")
-            .contains("default-src 'none'")
-    );
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
     let list = site.get("/messages?state=captured&playbook=rescue").await;
     list.shows("Three steps");
     assert!(!list.body.contains("Step again"));
-    let planned = site
-        .get("/messages/00000000-0000-0000-0000-000000000012")
-        .await;
+    let planned = site.get("/messages/00000000-0000-0000-0000-000000000012").await;
     planned.shows("The words are written when the message is about to leave.");
     assert_eq!(site.get("/messages/1").await.status, StatusCode::NOT_FOUND);
 }
@@ -472,13 +351,8 @@ async fn playbooks_show_what_waits_and_why() {
         page.shows("3 Mar 2026, 09:00");
         page.shows("more than 25 would be enrolled");
     }
-    site.get("/playbooks/rescue")
-        .await
-        .shows("division by zero");
-    assert_eq!(
-        site.get("/playbooks/none").await.status,
-        StatusCode::NOT_FOUND
-    );
+    site.get("/playbooks/rescue").await.shows("division by zero");
+    assert_eq!(site.get("/playbooks/none").await.status, StatusCode::NOT_FOUND);
     sqlx::raw_sql("insert into keepwell.control values ('all', now(), 'a person')")
         .execute(&site.pool)
         .await
@@ -491,14 +365,7 @@ async fn playbooks_show_what_waits_and_why() {
 #[tokio::test]
 async fn pages_of_an_empty_database_are_whole() {
     let site = Site::empty().await;
-    for path in [
-        "/",
-        "/?csm=unassigned",
-        "/?csm=everybody",
-        "/playbooks",
-        "/messages",
-        "/u/x",
-    ] {
+    for path in ["/", "/?csm=unassigned", "/?csm=everybody", "/playbooks", "/messages", "/u/x"] {
         let page = site.get(path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}:\n{}", page.body);
         page.shows("</html>");
@@ -506,17 +373,11 @@ async fn pages_of_an_empty_database_are_whole() {
         assert_eq!(page.header("x-content-type-options"), "nosniff");
         assert_eq!(page.header("referrer-policy"), "same-origin");
         let policy = page.header("content-security-policy");
-        assert!(
-            policy.contains("frame-ancestors 'none'") && !policy.contains("script"),
-            "{policy}"
-        );
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script"), "{policy}");
     }
     assert_eq!(site.get("/health").await.status, StatusCode::OK);
     assert_eq!(site.get("/nowhere").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(
-        site.get(&format!("/tasks/{TASK}/done")).await.status,
-        StatusCode::METHOD_NOT_ALLOWED
-    );
+    assert_eq!(site.get(&format!("/tasks/{TASK}/done")).await.status, StatusCode::METHOD_NOT_ALLOWED);
     let style = site.get("/style.css").await;
     assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
     assert!(style.header("cache-control").contains("immutable"));
@@ -530,10 +391,7 @@ async fn a_database_that_fails_is_told_in_plain_words() {
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     page.shows("The database did not answer.");
     assert!(!page.body.contains("pool"));
-    assert_eq!(
-        site.get("/health").await.status,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
+    assert_eq!(site.get("/health").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
@@ -541,9 +399,7 @@ async fn serving_ends_when_it_is_told_to() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let site = Site::empty().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a free port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let state = WebState::new(site.store.clone(), Clock::System, &Config::default());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -551,19 +407,11 @@ async fn serving_ends_when_it_is_told_to() {
         let _ = stopped.await;
     }));
     // A connection that stays open does not keep it from ending.
-    let mut connection = tokio::net::TcpStream::connect(address)
-        .await
-        .expect("it accepts");
+    let mut connection = tokio::net::TcpStream::connect(address).await.expect("it accepts");
     let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    connection
-        .write_all(request.as_bytes())
-        .await
-        .expect("it reads");
+    connection.write_all(request.as_bytes()).await.expect("it reads");
     let mut answer = [0; 12];
-    connection
-        .read_exact(&mut answer)
-        .await
-        .expect("it answers");
+    connection.read_exact(&mut answer).await.expect("it answers");
     assert_eq!(&answer, b"HTTP/1.1 200");
     stop.send(()).expect("it still runs");
     let ended = tokio::time::timeout(std::time::Duration::from_secs(5), served).await;

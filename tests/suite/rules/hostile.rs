@@ -93,45 +93,22 @@ fn a_hostile_expression_is_refused_or_undecided_within_a_second() {
         format!("account{} == 1", many(".x()", 20_000)),
         format!("{}1{} == 1", many("[", 20_000), many("]", 20_000)),
         format!("{}1{}", many("days_since(", 20_000), many(")", 20_000)),
-        format!(
-            "{}account.mrr > 1{}",
-            many("(true == (", 20),
-            many("))", 20)
-        ),
-        format!(
-            "{}account.mrr > 1{}",
-            many("((true && ", 20),
-            many(") == true)", 20)
-        ),
-        format!(
-            "{}account.mrr > 1{}",
-            many("((true && ", 6),
-            many(") == true)", 6)
-        ),
+        format!("{}account.mrr > 1{}", many("(true == (", 20), many("))", 20)),
+        format!("{}account.mrr > 1{}", many("((true && ", 20), many(") == true)", 20)),
+        format!("{}account.mrr > 1{}", many("((true && ", 6), many(") == true)", 6)),
         format!("account.mrr in [{}1]", many("1, ", 50_000)),
         format!("account.name == \"{}\"", many("x", 100_000)),
         many("'", 10_000),
         many("health::", 10_000),
         many("\u{1f600}", 10_000),
-        format!(
-            "{}account.mrr{} > 1",
-            many("health::half(", 30),
-            many(")", 30)
-        ),
+        format!("{}account.mrr{} > 1", many("health::half(", 30), many(")", 30)),
     ]);
     for text in expressions {
         let shown: String = text.chars().take(60).collect();
         let (outcome, took) = attack(&world, &text);
         assert!(took < Duration::from_secs(1), "{shown} took {took:?}");
-        assert!(
-            outcome != "true" && outcome != "false" || text.contains("((true && "),
-            "{shown} gives {outcome}"
-        );
-        assert_eq!(
-            world.verdict("account.mrr > 1", &history()),
-            "true",
-            "after {shown}"
-        );
+        assert!(outcome != "true" && outcome != "false" || text.contains("((true && "), "{shown} gives {outcome}");
+        assert_eq!(world.verdict("account.mrr > 1", &history()), "true", "after {shown}");
     }
 }
 
@@ -191,11 +168,7 @@ fn a_hostile_script_fails_within_a_second() {
         let (outcome, took) = attack_script(&world, &text);
         assert!(took < Duration::from_secs(1), "{shown} took {took:?}");
         assert!(!outcome.starts_with("described"), "{shown} {outcome}");
-        assert_eq!(
-            attack_script(&world, "task(#{ title: account.name });").0,
-            "described 1",
-            "after {shown}"
-        );
+        assert_eq!(attack_script(&world, "task(#{ title: account.name });").0, "described 1", "after {shown}");
     }
 }
 
@@ -213,9 +186,7 @@ fn a_hostile_module_is_reported_within_a_second() {
         "fn f( {".to_owned(),
         format!("fn f() {{ 1{} }}", many(" + 1", 20_000)),
         format!("fn f() {{ {}1{} }}", many("(", 20_000), many(")", 20_000)),
-        (0..200)
-            .map(|n| format!("fn f{n}() {{ 1 }}\n"))
-            .collect::<String>(),
+        (0..200).map(|n| format!("fn f{n}() {{ 1 }}\n")).collect::<String>(),
     ] {
         let shown: String = text.chars().take(60).collect();
         let started = Instant::now();
@@ -245,25 +216,14 @@ fn the_deepest_texts_fit_the_stack() {
             let modules = Modules::compile([("m", "scripts/m.rhai", &*text)], &mut problems);
             problems.is_empty().then_some(modules)
         };
-        let modules = (1..60)
-            .rev()
-            .find_map(compiled)
-            .expect("a shallow one compiles");
+        let modules = (1..60).rev().find_map(compiled).expect("a shallow one compiles");
         let sandbox = modules.sandbox();
-        let world = World {
-            modules,
-            sandbox,
-            ..World::new(Place::When)
-        };
+        let world = World { modules, sandbox, ..World::new(Place::When) };
         let outer = (1..60).rev().find_map(|depth| {
             let text = format!("{}m::g(1){} == 1", open.repeat(depth), close.repeat(depth));
             let outcome = world.verdict(&text, &history());
             outcome.starts_with("undecided").then_some(outcome)
         });
-        assert_eq!(
-            outer.as_deref(),
-            Some("undecided: functions call each other too deeply"),
-            "{open}{close}"
-        );
+        assert_eq!(outer.as_deref(), Some("undecided: functions call each other too deeply"), "{open}{close}");
     }
 }

@@ -11,27 +11,12 @@ fn functions_of_scripts() {
             ("health::grade(account.mrr) == \"high\"", "true"),
             ("health::half(7) == 3.5", "true"),
             ("health::unhappy(account)", "true"),
-            (
-                "health::busy(account, 2) && !health::busy(account, 3)",
-                "true",
-            ),
+            ("health::busy(account, 2) && !health::busy(account, 3)", "true"),
             ("health::at_risk(account) && account.mrr > 1", "true"),
-            (
-                "health::half(account.seats) > 1",
-                "refused: KW0207 `account.seats` can be missing",
-            ),
-            (
-                "health::half(\"x\") > 1",
-                "undecided: `/` cannot calculate with text and a number",
-            ),
-            (
-                "health::half(1, 2) > 1",
-                "refused: KW0201 `health` has no function `half` with 2 arguments",
-            ),
-            (
-                "helth::half(1) > 1",
-                "refused: KW0201 there is no script `helth.rhai`",
-            ),
+            ("health::half(account.seats) > 1", "refused: KW0207 `account.seats` can be missing"),
+            ("health::half(\"x\") > 1", "undecided: `/` cannot calculate with text and a number"),
+            ("health::half(1, 2) > 1", "refused: KW0201 `health` has no function `half` with 2 arguments"),
+            ("helth::half(1) > 1", "refused: KW0201 there is no script `helth.rhai`"),
             (
                 "health::several(account)",
                 "refused: KW0402 `health::several` takes the account, so it must be one expression",
@@ -62,9 +47,7 @@ while n < 3 { n += 1; }
     let (rule, problems) = world.script(text);
     assert!(problems.is_empty(), "{problems:?}");
     let rule = rule.expect("it compiles");
-    let described = rule
-        .describe(&world.sandbox, &world.context(&rule, &history()))
-        .expect("it runs");
+    let described = rule.describe(&world.sandbox, &world.context(&rule, &history())).expect("it runs");
     let kinds: Vec<&str> = described.iter().map(|action| action.kind).collect();
     assert_eq!(kinds, ["task", "email"]);
     assert_eq!(described[0].fields["title"].to_string(), "Call Acme");
@@ -72,17 +55,8 @@ while n < 3 { n += 1; }
     // A run that fails leaves nothing behind for the next.
     let (failing, _) = world.script("task(#{ title: \"x\" }); let n = 1 / 0;");
     let failing = failing.expect("it compiles");
-    assert!(
-        failing
-            .describe(&world.sandbox, &world.context(&failing, &history()))
-            .is_err()
-    );
-    assert_eq!(
-        rule.describe(&world.sandbox, &world.context(&rule, &history()))
-            .expect("it runs")
-            .len(),
-        2
-    );
+    assert!(failing.describe(&world.sandbox, &world.context(&failing, &history())).is_err());
+    assert_eq!(rule.describe(&world.sandbox, &world.context(&rule, &history())).expect("it runs").len(), 2);
 }
 
 #[test]
@@ -104,10 +78,8 @@ fn what_a_script_cannot_mean_is_reported() {
         ("let x = y;", "1:9 KW0203"),
     ] {
         let (rule, problems) = world.script(text);
-        let told: Vec<String> = problems
-            .iter()
-            .map(|problem| format!("{}:{} {}", problem.line, problem.column, problem.code))
-            .collect();
+        let told: Vec<String> =
+            problems.iter().map(|problem| format!("{}:{} {}", problem.line, problem.column, problem.code)).collect();
         assert!(rule.is_none(), "{text}");
         assert_eq!(told[0], expected, "{text}: {problems:?}");
     }

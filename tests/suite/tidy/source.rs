@@ -17,39 +17,25 @@ impl Source {
     pub fn read(file: &str, text: &str) -> Source {
         let (mut code, mut texts) = split(text);
         let is_test_file = file.contains("/tests/") || file.ends_with("/tests.rs");
-        let tests: Vec<bool> = in_tests(&code)
-            .into_iter()
-            .map(|inside| inside || is_test_file)
-            .collect();
+        let tests: Vec<bool> = in_tests(&code).into_iter().map(|inside| inside || is_test_file).collect();
         for (line, inside) in code.iter_mut().zip(&tests) {
             if *inside {
                 line.clear();
             }
         }
         texts.retain(|(line, _)| !tests.get(line - 1).copied().unwrap_or(false));
-        Source {
-            file: file.to_owned(),
-            lines: text.lines().map(str::to_owned).collect(),
-            code,
-            texts,
-        }
+        Source { file: file.to_owned(), lines: text.lines().map(str::to_owned).collect(), code, texts }
     }
 
     /// The first folder below `src`, or the file's own name.
     pub fn module(&self) -> &str {
         let path = self.file.strip_prefix("src/").unwrap_or(&self.file);
-        path.split('/')
-            .next()
-            .unwrap_or(path)
-            .trim_end_matches(".rs")
+        path.split('/').next().unwrap_or(path).trim_end_matches(".rs")
     }
 
     /// Every line of code with its 1-based number.
     pub fn numbered(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.code
-            .iter()
-            .enumerate()
-            .map(|(at, line)| (at + 1, line.as_str()))
+        self.code.iter().enumerate().map(|(at, line)| (at + 1, line.as_str()))
     }
 }
 
@@ -63,31 +49,20 @@ fn split(text: &str) -> (Vec<String>, Vec<(usize, String)>) {
         let before = at.checked_sub(1).map(|at| chars[at]);
         let length = match rest {
             ['/', '/', ..] => rest.iter().position(|c| *c == '\n').unwrap_or(rest.len()),
-            ['/', '*', ..] => rest
-                .windows(2)
-                .position(|two| two == ['*', '/'])
-                .map_or(rest.len(), |end| end + 2),
+            ['/', '*', ..] => rest.windows(2).position(|two| two == ['*', '/']).map_or(rest.len(), |end| end + 2),
             ['"', ..] => {
                 let length = quoted(rest);
                 texts.push((code.len(), rest[1..length.max(2) - 1].iter().collect()));
                 length
             }
-            ['r', '"' | '#', ..] if before.is_none_or(|c| !c.is_alphanumeric() && c != '_') => {
-                match raw(rest) {
-                    Some((length, inside)) => {
-                        texts.push((code.len(), inside));
-                        length
-                    }
-                    None => 1,
+            ['r', '"' | '#', ..] if before.is_none_or(|c| !c.is_alphanumeric() && c != '_') => match raw(rest) {
+                Some((length, inside)) => {
+                    texts.push((code.len(), inside));
+                    length
                 }
-            }
-            ['\'', '\\', ..] => {
-                2 + rest[2..]
-                    .iter()
-                    .skip(1)
-                    .position(|c| *c == '\'')
-                    .map_or(0, |end| end + 2)
-            }
+                None => 1,
+            },
+            ['\'', '\\', ..] => 2 + rest[2..].iter().skip(1).position(|c| *c == '\'').map_or(0, |end| end + 2),
             ['\'', _, '\'', ..] => 3,
             _ => {
                 if rest[0] == '\n' {
@@ -129,16 +104,9 @@ fn raw(rest: &[char]) -> Option<(usize, String)> {
     if rest.get(hashes + 1) != Some(&'"') {
         return None;
     }
-    let end: Vec<char> = std::iter::once('"')
-        .chain(std::iter::repeat_n('#', hashes))
-        .collect();
-    let length = rest[start..]
-        .windows(end.len())
-        .position(|window| window == end)?;
-    Some((
-        start + length + end.len(),
-        rest[start..start + length].iter().collect(),
-    ))
+    let end: Vec<char> = std::iter::once('"').chain(std::iter::repeat_n('#', hashes)).collect();
+    let length = rest[start..].windows(end.len()).position(|window| window == end)?;
+    Some((start + length + end.len(), rest[start..start + length].iter().collect()))
 }
 
 /// Which lines belong to `#[cfg(test)]` items.
@@ -177,10 +145,7 @@ fn code_comments_texts_and_tests_are_told_apart() {
     assert_eq!(source.code[0].trim(), "use a::b;");
     assert_eq!(source.code[2].trim(), "let x = \"\";");
     assert_eq!(source.code[3], "let y = \"\"; let c = \"\";");
-    assert_eq!(
-        source.texts,
-        [(3, "h::i\\\" j".to_owned()), (4, "k \"l\" m".to_owned())]
-    );
+    assert_eq!(source.texts, [(3, "h::i\\\" j".to_owned()), (4, "k \"l\" m".to_owned())]);
     assert!(source.code[4..8].iter().all(String::is_empty));
     assert_eq!(source.code[8], "fn q<'a>(r: &'a str) {}");
     assert_eq!(source.code[11], "fn s() {}");

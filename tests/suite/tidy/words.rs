@@ -9,22 +9,14 @@ const LONGEST: usize = 500;
 pub fn length(source: &Source) -> Option<Finding> {
     let lines = source.lines.len();
     let what = format!("{lines} lines, and {LONGEST} is the limit: it holds more than one thing");
-    (lines > LONGEST).then(|| Finding {
-        file: source.file.clone(),
-        line: LONGEST + 1,
-        what,
-    })
+    (lines > LONGEST).then(|| Finding { file: source.file.clone(), line: LONGEST + 1, what })
 }
 
 /// What is left over from writing, or would panic on bad input.
 pub fn unfinished(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |line: usize, what: &str| {
-        findings.push(Finding {
-            file: source.file.clone(),
-            line,
-            what: format!("`{what}` is left over"),
-        });
+        findings.push(Finding { file: source.file.clone(), line, what: format!("`{what}` is left over") });
     };
     for (line, code) in source.numbered() {
         for word in [".unwrap()", "todo!", "dbg!", "unimplemented!"] {
@@ -46,16 +38,10 @@ pub fn unfinished(source: &Source) -> Vec<Finding> {
 
 /// Files that hold a function or a kind and are missing from the list of their folder.
 pub fn unlisted(file: &str, list: &str, stems: &[String]) -> Vec<Finding> {
-    let words: Vec<&str> = list
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .collect();
+    let words: Vec<&str> = list.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let missing = stems.iter().filter(|stem| !words.contains(&stem.as_str()));
     missing
-        .map(|stem| Finding {
-            file: file.to_owned(),
-            line: 1,
-            what: format!("`{stem}` is not in the list"),
-        })
+        .map(|stem| Finding { file: file.to_owned(), line: 1, what: format!("`{stem}` is not in the list") })
         .collect()
 }
 
@@ -98,9 +84,7 @@ fn long_and_unfinished_files_are_found() {
     let count = |text: &str| unfinished(&source(text)).len();
     assert_eq!(count("x.unwrap();\n// TODO: later\ntodo!()\ndbg!(x)\n"), 4);
     assert_eq!(
-        count(
-            "x.unwrap_or(1);\nlet s = \".unwrap()\";\n#[cfg(test)]\nmod tests { fn f() { x.unwrap(); } }\n"
-        ),
+        count("x.unwrap_or(1);\nlet s = \".unwrap()\";\n#[cfg(test)]\nmod tests { fn f() { x.unwrap(); } }\n"),
         0
     );
 }
@@ -109,21 +93,12 @@ fn long_and_unfinished_files_are_found() {
 fn missing_list_entries_are_found() {
     let stems = ["events".to_owned(), "event".to_owned()];
     assert_eq!(unlisted("mod.rs", "events, event_sum,", &stems).len(), 1);
-    assert_eq!(
-        unlisted("mod.rs", "&event::Kind, &events::Kind", &stems).len(),
-        0
-    );
+    assert_eq!(unlisted("mod.rs", "&event::Kind, &events::Kind", &stems).len(), 0);
 }
 
 #[test]
 fn foreign_words_are_found() {
     let count = |text: &str| foreign("README.md", text).len();
-    assert_eq!(
-        count("see /work/x\nthe AI agent wrote this\nas done in this session\n"),
-        3
-    );
-    assert_eq!(
-        count("an SMTP session\na prompt answer\nuser agent\nnetwork/worker\n"),
-        0
-    );
+    assert_eq!(count("see /work/x\nthe AI agent wrote this\nas done in this session\n"), 3);
+    assert_eq!(count("an SMTP session\na prompt answer\nuser agent\nnetwork/worker\n"), 0);
 }
