@@ -3,7 +3,8 @@
 
 use rhai::{Expr, Position};
 
-use super::typecheck::{Checker, Kind, Typed};
+use super::kind::{Kind, Typed};
+use super::typecheck::Checker;
 
 /// Functions that count, and so are never below zero.
 const COUNTS: [&str; 6] = ["events(", "active_days(", "active_contacts(", "open_tickets(", "tickets(", "contacts("];

@@ -3,7 +3,8 @@
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
 use super::functions::{self, ParamKind};
-use super::typecheck::{Checker, Inlined, Kind, Typed, compatible};
+use super::kind::{Kind, Typed, compatible};
+use super::typecheck::{Checker, Inlined};
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Type};
 

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use rhai::{Expr, FnCallExpr, Stmt};
 
-use super::typecheck::{Checker, Kind};
+use super::kind::Kind;
+use super::typecheck::Checker;
 
 /// Values present wherever `expr` is true.
 pub(super) fn if_true(checker: &mut Checker, expr: &Expr) -> HashSet<String> {

@@ -21,6 +21,7 @@ mod calls;
 mod context;
 pub mod functions;
 mod guards;
+mod kind;
 mod modules;
 mod operators;
 mod sandbox;
@@ -33,10 +34,11 @@ mod typecheck;
 mod wording;
 
 pub use context::Context;
+use kind::Kind;
 pub use modules::Modules;
 pub use sandbox::{Described, EvalError, Sandbox, texts};
 pub use script::compile_script;
-use typecheck::{Checker, Kind, Learnt};
+use typecheck::{Checker, Learnt};
 
 /// The names an expression may use where it stands.
 #[derive(Clone, Debug)]
@@ -257,7 +259,7 @@ fn finish(
     })
 }
 
-fn want(checker: &mut Checker, typed: &typecheck::Typed, wanted: Wanted) {
+fn want(checker: &mut Checker, typed: &kind::Typed, wanted: Wanted) {
     let fits = match wanted {
         Wanted::Verdict => matches!(typed.kind, Kind::Bool | Kind::Unknown),
         Wanted::Time => matches!(typed.kind, Kind::Time | Kind::Unknown),

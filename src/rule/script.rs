@@ -6,9 +6,10 @@ use std::collections::HashSet;
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
+use super::kind::Typed;
 use super::modules::Modules;
 use super::sandbox::Sandbox;
-use super::typecheck::{Checker, Typed};
+use super::typecheck::Checker;
 use super::{Rule, Scope, signature, wording};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
