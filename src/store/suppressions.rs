@@ -7,7 +7,7 @@ use super::Store;
 use crate::clock::Instant;
 
 /// The classes a suppression can name; `all` includes transactional mail.
-pub const CLASSES: [&str; 3] = ["all", "lifecycle", "marketing"];
+pub const CLASSES: [&str; 4] = ["all", "lifecycle", "marketing", "transactional"];
 
 /// Whether suppressed classes, as stored, stop mail of this class.
 pub(super) fn covers(suppressed: &serde_json::Value, class: &str) -> bool {
