@@ -92,6 +92,19 @@ pub enum Reentry {
     Again { once_per: Option<Source>, gap: Option<Duration> },
 }
 
+impl Reentry {
+    /// What it says, in one canonical text: two that are equal mean the same.
+    pub fn written(&self) -> String {
+        match self {
+            Reentry::Never => "never".to_owned(),
+            Reentry::Again { once_per, gap } => {
+                let key = once_per.as_ref().map_or("-", |source| source.text.trim());
+                format!("once per {key}, gap {}", gap.map_or("-".to_owned(), |gap| gap.to_string()))
+            }
+        }
+    }
+}
+
 /// What stops a run before it touches too many. `None` means that the
 /// configuration's default applies.
 #[derive(Clone, Debug, Default)]

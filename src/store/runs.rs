@@ -207,6 +207,18 @@ impl Store {
         .await
     }
 
+    /// The revision of a playbook's latest finished run but this one.
+    pub async fn revision_before(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<String>> {
+        sqlx::query_scalar(
+            "select revision from keepwell.runs where playbook = $1 and slot <> $2 and state = 'done'
+             order by slot desc limit 1",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .fetch_optional(self.pool())
+        .await
+    }
+
     /// Ids of what a run has committed so far.
     pub async fn enrolled_ids(&self, playbook: &str, slot: Instant) -> sqlx::Result<Vec<Uuid>> {
         sqlx::query_scalar(
