@@ -11,4 +11,5 @@ mod private_postgres;
 mod rehearsal;
 mod schedule;
 mod schedule_mistakes;
+mod stories;
 mod support;
