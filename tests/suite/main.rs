@@ -13,6 +13,7 @@ mod rehearsal;
 mod rules;
 mod schedule;
 mod schedule_mistakes;
+mod stories;
 mod support;
 mod tidy;
 mod web;

@@ -4,3 +4,4 @@ pub mod database;
 pub mod mail;
 pub mod mime;
 pub mod smtp;
+pub mod world;

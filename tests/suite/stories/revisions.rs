@@ -1,0 +1,89 @@
+//! Files that change while customers are on their way.
+
+use serde_json::json;
+
+use crate::support::world::{World, lines, playbook};
+
+fn version(keys: &str, wait: &str, title: &str) -> String {
+    let steps = format!("  - wait: {wait}\n  - task: {{ id: call, title: {title}, to: csm }}\n  - notify: {{ channel: alerts_to, text: word }}");
+    playbook("calls", &format!("when: account.mrr > 0\n{keys}"), &steps)
+}
+
+#[tokio::test]
+async fn who_is_on_the_way_keeps_the_steps_and_gets_the_new_mode_and_alerts() {
+    let world = World::new().await;
+    world.playbook(&version("alerts_to: old@acme.example", "1d", "old"));
+    world.account("a1", json!({})).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.playbook(&version("alerts_to: new@acme.example", "2d", "new"));
+    world.account("a2", json!({})).await;
+    world.run_at("2026-03-02T10:00:00Z").await;
+    world.pass_at("2026-03-04T10:00:00Z").await;
+    assert_eq!(
+        lines(&world.tasks().await, "account title created_at"),
+        ["a1 old 03-03T09:00", "a2 new 03-04T10:00"]
+    );
+    assert_eq!(lines(&world.notices().await, "account to"), ["a1 new@acme.example", "a2 new@acme.example"]);
+    assert_eq!(lines(&world.runs().await, "enrolled skipped"), ["1 {\"active\":1}", "1 {}"]);
+}
+
+#[tokio::test]
+async fn a_broken_file_keeps_the_previous_revision_and_shows_its_problems() {
+    let world = World::new().await;
+    world.playbook(&version("", "1d", "old"));
+    world.playbook(&playbook("other", "when: account.mrr > 0", "  - end: fine"));
+    world.account("a1", json!({})).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let before = world.store().published().await.unwrap();
+    world.playbook(&version("goal: account.nonsense", "2d", "new"));
+    world.account("a2", json!({})).await;
+    world.run_at("2026-03-02T10:00:00Z").await;
+    let after = world.store().published().await.unwrap();
+    assert_eq!((&after[0].id, &after[0].revision, after[0].present), (&before[0].id, &before[0].revision, true));
+    assert_eq!(after[0].problems[0]["code"], "KW0202", "{}", after[0].problems);
+    assert_eq!(after[1].problems, json!([]));
+    world.pass_at("2026-03-03T10:00:00Z").await;
+    assert_eq!(lines(&world.tasks().await, "account title"), ["a1 old", "a2 old"]);
+    // Mended, the problems are gone.
+    world.playbook(&version("", "1d", "old"));
+    world.publish_at("2026-03-03T11:00:00Z").await;
+    assert_eq!(world.store().published().await.unwrap()[0].problems, json!([]));
+}
+
+#[tokio::test]
+async fn a_broken_script_keeps_what_calls_it_in_force() {
+    let world = World::new().await;
+    world.script("health", "fn low(account) { account.mrr < 200 }");
+    world.playbook(&playbook("calls", "when: health::low(account)", "  - task: { title: x, to: csm }"));
+    world.account("a1", json!({})).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.script("health", "fn low(account) { account.mrr <");
+    world.account("a2", json!({})).await;
+    world.run_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(lines(&world.tasks().await, "account"), ["a1", "a2"]);
+    let published = world.store().published().await.unwrap();
+    assert!(published[0].present && published[0].problems != json!([]), "{published:#?}");
+    // A changed script is a new revision.
+    world.script("health", "fn low(account) { account.mrr < 300 }");
+    world.publish_at("2026-03-03T10:00:00Z").await;
+    let changed = world.store().published().await.unwrap();
+    assert!(changed[0].revision != published[0].revision && changed[0].problems == json!([]));
+}
+
+#[tokio::test]
+async fn a_playbook_without_its_file_is_paused() {
+    let world = World::new().await;
+    world.playbook(&version("", "1d", "old"));
+    world.account("a1", json!({})).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let text = version("", "1d", "old");
+    world.remove("calls");
+    world.account("a2", json!({})).await;
+    world.run_at("2026-03-04T10:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "account state"), ["a1 active"]);
+    assert!(world.tasks().await.is_empty());
+    // It goes on where it stood.
+    world.playbook(&text);
+    world.pass_at("2026-03-05T10:00:00Z").await;
+    assert_eq!(lines(&world.tasks().await, "account created_at"), ["a1 03-03T09:00"]);
+}

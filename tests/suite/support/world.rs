@@ -1,0 +1,330 @@
+//! A small customer base on a real Postgres, a folder of playbooks, and a
+//! clock that stands where the story wants it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use keepwell::clock::Instant;
+use keepwell::config::Config;
+use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
+use keepwell::facts::Schema;
+use keepwell::playbook::calendar::Calendar;
+use keepwell::playbook::source::SourceFile;
+use keepwell::store::Store;
+use keepwell::store::control::Target;
+use keepwell::store::lists::Filter;
+use keepwell::store::runs::{Word, parse_run_id};
+use keepwell::worker::publisher::{self, Files, Report};
+use keepwell::worker::{Compiled, Shared, pass, scheduler};
+use serde_json::{Value as Json, json};
+use sqlx::AssertSqlSafe;
+
+use super::database;
+use super::smtp::{Script, Server};
+
+/// More passes than this at one instant means that something never ends.
+const MOST_PASSES: usize = 100;
+
+/// An instant as stories write it.
+pub fn at(text: &str) -> Instant {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no instant"))
+}
+
+/// A playbook that is due once a year, so that only manual runs enroll.
+pub fn playbook(id: &str, keys: &str, steps: &str) -> String {
+    scheduled(id, "0 9 1 1 *", keys, steps)
+}
+
+/// A playbook with a schedule of its own.
+pub fn scheduled(id: &str, schedule: &str, keys: &str, steps: &str) -> String {
+    format!("playbook: {id}\nabout: A story.\nschedule: \"{schedule}\"\n{keys}\nsteps:\n{steps}\n")
+}
+
+pub struct World {
+    pub shared: Arc<Shared>,
+    pub server: Option<Server>,
+    files: Files,
+}
+
+impl World {
+    /// Mail is captured; alerts go to `ops@acme.example`; there is a CSM `sam`
+    /// whose manager is `mia`.
+    pub async fn new() -> World {
+        World::with("").await
+    }
+
+    /// The same with keys of the configuration.
+    pub async fn with(config: &str) -> World {
+        World::build(config, None).await
+    }
+
+    /// The same with a mail server that does as it is told.
+    pub async fn over_smtp(config: &str, script: Script) -> World {
+        World::build(config, Some(Server::start(script))).await
+    }
+
+    async fn build(config: &str, server: Option<Server>) -> World {
+        let text = format!("alerts_to: ops@acme.example\n{config}");
+        let file = SourceFile { path: "keepwell.yaml".into(), text: text.as_str().into() };
+        let (config, problems) = Config::parse(&file);
+        assert!(problems.is_empty(), "{problems:#?}");
+        let channel = match &server {
+            None => Channel::Captured,
+            Some(server) => {
+                let url = RelayUrl::parse(&format!("smtp://{}?tls=none", server.address)).unwrap();
+                Channel::Smtp(Box::new(Relay::new(url, 2, Timers::default(), &[]).unwrap()))
+            }
+        };
+        let database = database::fresh_from("migrated", async |pool| {
+            let store = Store::connect((*pool.connect_options()).clone(), 2);
+            store.migrate().await.expect("the migrations run");
+            store.close().await;
+        })
+        .await;
+        let world = World {
+            shared: Arc::new(Shared {
+                store: Store::connect(database.options.clone(), 5),
+                schema: Schema::default_store(),
+                calendar: Calendar { holidays: config.holidays.clone() },
+                channel,
+                compiled: Compiled::default(),
+                public_url: "https://success.acme.example".to_owned(),
+                config,
+            }),
+            server,
+            files: folders(),
+        };
+        world.csm("mia", json!({})).await;
+        world.csm("sam", json!({ "manager_id": "mia" })).await;
+        world
+    }
+
+    /// Puts a playbook's file in its folder, or changes it; it is published by
+    /// the next pass.
+    pub fn playbook(&self, text: &str) -> &World {
+        std::fs::write(self.file(id_of(text)), text).unwrap();
+        self
+    }
+
+    /// Takes a playbook's file away.
+    pub fn remove(&self, id: &str) {
+        std::fs::remove_file(self.file(id)).unwrap();
+    }
+
+    /// Puts a script module in its folder, or changes it.
+    pub fn script(&self, module: &str, text: &str) {
+        std::fs::write(self.files.scripts.join(format!("{module}.rhai")), text).unwrap();
+    }
+
+    fn file(&self, id: &str) -> PathBuf {
+        self.files.playbooks.join(format!("{id}.yaml"))
+    }
+
+    /// An account of CSM `sam` in tier A, since January, unless told otherwise.
+    pub async fn account(&self, id: &str, columns: Json) -> &World {
+        let usual = json!({ "id": id, "name": id.to_uppercase(), "tier": "A", "status": "active", "csm_id": "sam",
+            "mrr": 100, "signed_up_at": "2026-01-01T00:00:00Z", "traits": {} });
+        self.insert("accounts", usual, columns).await;
+        self
+    }
+
+    /// A champion with an address, unless told otherwise.
+    pub async fn contact(&self, account: &str, id: &str, columns: Json) -> &World {
+        let usual = json!({ "account_id": account, "id": id, "email": format!("{id}@{account}.example"), "name": id,
+            "role": "champion", "created_at": "2026-01-01T00:00:00Z", "traits": {} });
+        self.insert("contacts", usual, columns).await;
+        self
+    }
+
+    /// An account with the champion `ann`.
+    pub async fn customer(&self, id: &str) -> &World {
+        self.account(id, json!({})).await;
+        self.contact(id, "ann", json!({})).await
+    }
+
+    pub async fn csm(&self, id: &str, columns: Json) -> &World {
+        let usual = json!({ "id": id, "name": id, "email": format!("{id}@acme.example"), "traits": {} });
+        self.insert("csms", usual, columns).await;
+        self
+    }
+
+    pub async fn event(&self, account: &str, name: &str, when: &str) -> &World {
+        let usual = json!({ "account_id": account, "id": serial(), "name": name, "at": when, "properties": {} });
+        self.insert("events", usual, json!({})).await;
+        self
+    }
+
+    pub async fn score(&self, account: &str, name: &str, value: f64, when: &str) -> &World {
+        let usual = json!({ "account_id": account, "id": serial(), "name": name, "value": value, "at": when });
+        self.insert("scores", usual, json!({})).await;
+        self
+    }
+
+    async fn insert(&self, table: &str, mut row: Json, columns: Json) {
+        if let (Some(row), Json::Object(columns)) = (row.as_object_mut(), columns) {
+            row.extend(columns);
+        }
+        let sql = format!("insert into customers.{table} select * from jsonb_populate_record(null::customers.{table}, $1)");
+        let done = sqlx::query(AssertSqlSafe(sql)).bind(&row).execute(self.store().pool()).await;
+        done.unwrap_or_else(|error| panic!("{table} {row}: {error}"));
+    }
+
+    pub async fn sql(&self, sql: &str) -> &World {
+        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self.store().pool()).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// What `run --once --at INSTANT` does.
+    pub async fn run_at(&self, when: &str) -> &World {
+        self.publish_at(when).await;
+        scheduler::manual(&self.shared, at(when)).await.unwrap();
+        self.pass_until_done(at(when)).await;
+        self
+    }
+
+    /// What `run --once` does when the clock shows this instant.
+    pub async fn pass_at(&self, when: &str) -> &World {
+        self.publish_at(when).await;
+        self.pass_until_done(at(when)).await;
+        self
+    }
+
+    /// Publishes the files as they stand.
+    pub async fn publish_at(&self, when: &str) -> Report {
+        publisher::publish(&self.shared, &self.files, at(when)).await.unwrap()
+    }
+
+    async fn pass_until_done(&self, now: Instant) {
+        for _ in 0..MOST_PASSES {
+            if pass(&self.shared, now).await.unwrap() == 0 {
+                return;
+            }
+        }
+        panic!("something is due again and again at {now}");
+    }
+
+    pub async fn stop(&self, target: Target, when: &str) {
+        self.store().stop(&target, "a test", at(when)).await.unwrap();
+    }
+
+    pub async fn resume(&self, target: Target) {
+        assert!(self.store().resume(&target).await.unwrap(), "it was stopped");
+    }
+
+    pub async fn approve(&self, run: &str, when: &str) -> Word {
+        let (playbook, slot) = parse_run_id(run).expect("a run's name");
+        self.store().approve_run(&playbook, slot, "a test", at(when)).await.unwrap()
+    }
+
+    pub async fn discard(&self, run: &str, when: &str) -> Word {
+        let (playbook, slot) = parse_run_id(run).expect("a run's name");
+        self.store().discard_run(&playbook, slot, "a test", at(when)).await.unwrap()
+    }
+
+    /// Completes the only open task of a step.
+    pub async fn done(&self, step: &str, outcome: Option<&str>, when: &str) {
+        let tasks = self.tasks().await;
+        let open: Vec<&Json> = tasks.iter().filter(|task| task["step"] == step && task["state"] == "open").collect();
+        assert_eq!(open.len(), 1, "one open task of {step}: {tasks:#?}");
+        let id = open[0]["id"].as_str().unwrap().parse().unwrap();
+        self.store().complete_task(id, outcome, at(when)).await.unwrap();
+    }
+
+    pub async fn enrollments(&self) -> Vec<Json> {
+        self.store().list_enrollments(&Filter::default()).await.unwrap()
+    }
+
+    pub async fn tasks(&self) -> Vec<Json> {
+        self.store().list_tasks(&Filter::default()).await.unwrap()
+    }
+
+    /// Mails and notices.
+    pub async fn messages(&self) -> Vec<Json> {
+        self.store().list_messages(&Filter::default()).await.unwrap()
+    }
+
+    /// Mails to customers.
+    pub async fn mails(&self) -> Vec<Json> {
+        self.messages().await.into_iter().filter(|message| message["channel"] == "email").collect()
+    }
+
+    /// Words to colleagues.
+    pub async fn notices(&self) -> Vec<Json> {
+        self.messages().await.into_iter().filter(|message| message["channel"] == "notice").collect()
+    }
+
+    pub async fn runs(&self) -> Vec<Json> {
+        self.store().list_runs(&Filter::default()).await.unwrap()
+    }
+
+    /// The run of a playbook at a slot.
+    pub async fn run(&self, playbook: &str, slot: &str) -> Json {
+        let runs = self.runs().await;
+        let found = runs.iter().find(|run| run["playbook"] == playbook && instant(&run["slot"]) == Some(at(slot)));
+        found.unwrap_or_else(|| panic!("no run of {playbook} at {slot}: {runs:#?}")).clone()
+    }
+
+    /// What a message said.
+    pub async fn text(&self, message: &Json) -> String {
+        let id = message["id"].as_str().unwrap().parse().unwrap();
+        let preview = self.store().message_preview(id).await.unwrap().unwrap();
+        preview["text"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Rows as lines of these fields, sorted; a missing one is `-`, an instant is
+/// without its zone, which is UTC.
+pub fn lines(rows: &[Json], fields: &str) -> Vec<String> {
+    let mut lines: Vec<String> = rows
+        .iter()
+        .map(|row| fields.split(' ').map(|field| word(&row[field])).collect::<Vec<_>>().join(" "))
+        .collect();
+    lines.sort();
+    lines
+}
+
+fn word(value: &Json) -> String {
+    match (instant(value), value) {
+        (Some(at), _) => at.format("%m-%dT%H:%M").to_string(),
+        (None, Json::Null) => "-".to_owned(),
+        (None, Json::String(text)) => text.clone(),
+        (None, other) => other.to_string(),
+    }
+}
+
+fn instant(value: &Json) -> Option<Instant> {
+    value.as_str()?.parse().ok()
+}
+
+fn id_of(text: &str) -> &str {
+    let line = text.lines().find_map(|line| line.strip_prefix("playbook: "));
+    line.expect("a story's playbook names itself").trim()
+}
+
+fn folders() -> Files {
+    let name = format!("world-{}-{}", std::process::id(), serial());
+    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let files = Files { playbooks: root.join("playbooks"), scripts: root.join("scripts") };
+    std::fs::create_dir_all(&files.playbooks).unwrap();
+    std::fs::create_dir_all(&files.scripts).unwrap();
+    files
+}
+
+fn serial() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(root) = self.files.playbooks.parent() {
+            let _ = std::fs::remove_dir_all(root);
+        }
+    }
+}
