@@ -33,7 +33,11 @@ async fn a_goal_ends_it_closes_the_task_and_no_mail_leaves() {
 
 #[tokio::test]
 async fn a_goal_reached_while_a_mail_is_deferred_cancels_it() {
-    let world = World::over_smtp("", crate::support::smtp::Script::reply(crate::support::smtp::At::Recipient, "450 4.2.1 later")).await;
+    let world = World::over_smtp(
+        "",
+        crate::support::smtp::Script::reply(crate::support::smtp::At::Recipient, "450 4.2.1 later"),
+    )
+    .await;
     let steps = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
     world.playbook(&playbook("rescue", "when: account.mrr > 0\ngoal: account.activated_at != none", steps));
     world.customer("a1").await;
@@ -65,8 +69,16 @@ async fn the_gate_looks_once_more_right_before_a_mail_leaves() {
 async fn exit_suppress_status_and_stage_each_end_it_in_their_way() {
     for (change, state, reason) in [
         ("update customers.accounts set tier = 'C'", "exited", "exit: account.tier = C"),
-        ("update customers.accounts set traits = '{\"quiet\": true}'", "blocked", "suppress: account.traits.quiet = true"),
-        ("update customers.accounts set traits = '{\"internal\": true}'", "blocked", "suppress: account.traits.internal = true"),
+        (
+            "update customers.accounts set traits = '{\"quiet\": true}'",
+            "blocked",
+            "suppress: account.traits.quiet = true",
+        ),
+        (
+            "update customers.accounts set traits = '{\"internal\": true}'",
+            "blocked",
+            "suppress: account.traits.internal = true",
+        ),
         ("update customers.accounts set status = 'churned'", "exited", "status is churned"),
         ("update customers.accounts set stage = 'adoption'", "exited", "stage is adoption"),
         ("update customers.accounts set stage = null", "exited", "there is no stage"),
