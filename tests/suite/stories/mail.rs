@@ -197,7 +197,7 @@ async fn redirected_mail_goes_to_one_address() {
     world.customer("a1").await;
     world.customer("a2").await;
     world.run_at("2026-03-02T09:00:00Z").await;
-    let mut to: Vec<String> = world.server.as_ref().unwrap().accepted().into_iter().flat_map(|mail| mail.to).collect();
+    let mut to: Vec<String> = world.accepted().into_iter().flat_map(|mail| mail.to).collect();
     to.sort();
     assert_eq!(to, ["sam@acme.example", "sam@acme.example", "tester@acme.example", "tester@acme.example"]);
     assert_eq!(lines(&world.mails().await, "to state"), ["ann@a1.example accepted", "ann@a2.example accepted"]);

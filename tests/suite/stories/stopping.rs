@@ -40,13 +40,13 @@ async fn a_goal_reached_while_a_mail_is_deferred_cancels_it() {
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "state"), ["deferred"]);
     world.sql("update customers.accounts set activated_at = '2026-03-02T09:10:00Z'").await;
-    world.server.as_ref().unwrap().set(Default::default());
+    world.server_does(Default::default()).await;
     world.pass_at("2026-03-02T09:15:00Z").await;
     let [mail] = &world.mails().await[..] else { panic!("one mail") };
     assert_eq!(mail["state"], "cancelled");
     assert!(mail["reason"].as_str().unwrap().starts_with("goal: "), "{mail}");
     assert_eq!(lines(&world.enrollments().await, "state"), ["goal"]);
-    assert!(world.server.as_ref().unwrap().accepted().is_empty());
+    assert!(world.accepted().is_empty());
 }
 
 #[tokio::test]

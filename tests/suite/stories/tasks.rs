@@ -153,7 +153,8 @@ async fn a_script_describes_tasks_mails_and_notices() {
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(
         lines(&world.tasks().await, "title state due_at"),
-        ["first for A1 open 03-03T09:00", "second for A1 open 03-03T09:00"]
+        ["first for A1 open 03-03T09:00", "second for A1 open 03-03T09:00"],
+        "{:#?}", world.messages().await
     );
     assert_eq!(lines(&world.messages().await, "channel to subject state"), ["email ann@a1.example From a script captured"]);
     assert_eq!(lines(&world.enrollments().await, "state"), ["completed"]);
