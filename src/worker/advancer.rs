@@ -32,7 +32,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     let mut handled = 0;
     for ((playbook, revision, at), enrollments) in groups {
         handled += enrollments.len();
-        look(shared, &playbook, &revision, at, enrollments).await?;
+        look(shared, &playbook, &revision, at, now, enrollments).await?;
     }
     Ok(handled)
 }
@@ -53,6 +53,7 @@ async fn look(
     playbook: &str,
     revision: &str,
     at: Instant,
+    now: Instant,
     enrollments: Vec<Enrollment>,
 ) -> super::Result<()> {
     let store = &shared.store;
@@ -61,7 +62,7 @@ async fn look(
         Err(why) => {
             for mut enrollment in enrollments {
                 enrollment.reason = Some(format!("waits: {why}"));
-                enrollment.look_at = Some(next_quarter(at, shared.config.recheck));
+                enrollment.look_at = Some(next_quarter(now, shared.config.recheck));
                 let held = Transition { enrollment, effects: Vec::new(), stopped: false };
                 store.commit(&held, 0, at).await?;
             }
@@ -79,7 +80,14 @@ async fn look(
             .zip(sights)
             .map(|(enrollment, seen)| {
                 let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                decide(&with, &loaded, enrollment, seen, messages, at)
+                let mut transition = decide(&with, &loaded, &enrollment, seen, messages, at);
+                let next = &mut transition.enrollment;
+                // Nothing came of a look into the past: the next one is not
+                // at the same instant again, or it would never end.
+                if stands(&enrollment, next) && next.look_at.is_some_and(|look_at| look_at <= now) {
+                    next.look_at = Some(next_quarter(now, with.config.recheck));
+                }
+                transition
             })
             .collect::<Vec<Transition>>()
     });
@@ -90,10 +98,16 @@ async fn look(
     Ok(())
 }
 
+/// Whether a look left an enrollment where it was.
+fn stands(before: &Enrollment, after: &Enrollment) -> bool {
+    let place = |one: &Enrollment| (one.state, one.phase, one.step_at, one.due_at);
+    place(before) == place(after) && before.step == after.step
+}
+
 fn decide(
     shared: &Shared,
     loaded: &Loaded,
-    enrollment: Enrollment,
+    enrollment: &Enrollment,
     seen: Option<Sight>,
     messages: &[MessageEnd],
     at: Instant,
@@ -106,14 +120,14 @@ fn decide(
             due_at: None,
             look_at: None,
             ended_at: Some(at),
-            ..enrollment
+            ..enrollment.clone()
         };
         return Transition { enrollment: gone, effects: Vec::new(), stopped: true };
     };
     let own = loaded.ready.playbook.alerts_to.as_deref();
     advance(&Look {
         playbook: &loaded.ready,
-        enrollment: &enrollment,
+        enrollment,
         context: &seen.context,
         people: &seen.people,
         messages,
