@@ -129,8 +129,9 @@ impl Way<'_> {
                     position = to;
                     self.next.step_at = at;
                     phase = Phase::Begin;
-                    if at > self.now() {
-                        // The next step begins later: come back then.
+                    if at != self.now() {
+                        // The next step begins at another instant, in the past
+                        // where the look is late: come back with its facts.
                         self.next.step = steps.get(position).map(|step| step.id.clone());
                         self.next.phase = Phase::Begin;
                         self.next.due_at = Some(at);
