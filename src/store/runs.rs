@@ -300,7 +300,11 @@ impl Store {
     /// Ends a released run: how many entered, and why others did not.
     pub async fn end_released(&self, run: &Run, enrolled: i64, dropped: &BTreeMap<String, i64>, now: Instant) -> sqlx::Result<bool> {
         let ended = sqlx::query(
-            "update keepwell.runs set state = 'done', reason = null, enrolled = $4, skipped = $5 || skipped,
+            "update keepwell.runs set state = 'done', reason = null, enrolled = $4,
+                 skipped = (select coalesce(jsonb_object_agg(key, total), '{}')
+                            from (select key, sum(value::bigint) as total
+                                  from (select * from jsonb_each_text(skipped - 'held')
+                                        union all select * from jsonb_each_text($5)) counted group by key) summed),
                  ended_at = $6, token = null, lease_until = null
              where playbook = $1 and slot = $2 and token = $3",
         )
