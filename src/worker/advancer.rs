@@ -69,10 +69,13 @@ async fn look(
             return Ok(());
         }
     };
-    let shadow = current_mode(shared, playbook).await? == Some(Mode::Shadow);
+    // Mode, alerts and priority are those of the current revision.
+    let current = current(shared, playbook).await?.unwrap_or_else(|| loaded.clone());
+    let shadow = current.ready.playbook.mode == Mode::Shadow;
+    let alerts_to = current.ready.playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
     let sights = sight(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
-    let priority = i32::from(loaded.ready.playbook.mail_priority);
+    let priority = i32::from(current.ready.playbook.mail_priority);
     let with = shared.clone();
     let decided = tokio::task::spawn_blocking(move || {
         enrollments
@@ -80,7 +83,7 @@ async fn look(
             .zip(sights)
             .map(|(enrollment, seen)| {
                 let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                let mut transition = decide(&with, &loaded, &enrollment, seen, messages, at);
+                let mut transition = decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at);
                 let next = &mut transition.enrollment;
                 // Nothing came of a look into the past: the next one is not
                 // at the same instant again, or it would never end.
@@ -110,6 +113,7 @@ fn decide(
     enrollment: &Enrollment,
     seen: Option<Sight>,
     messages: &[MessageEnd],
+    alerts_to: Option<&str>,
     at: Instant,
 ) -> Transition {
     let Some(seen) = seen else {
@@ -124,7 +128,6 @@ fn decide(
         };
         return Transition { enrollment: gone, effects: Vec::new(), stopped: true };
     };
-    let own = loaded.ready.playbook.alerts_to.as_deref();
     advance(&Look {
         playbook: &loaded.ready,
         enrollment,
@@ -132,19 +135,19 @@ fn decide(
         people: &seen.people,
         messages,
         calendar: &shared.calendar,
-        alerts_to: own.or(shared.config.alerts_to.as_deref()),
+        alerts_to,
         recheck: shared.config.recheck,
     })
 }
 
-/// The mode of the current revision, which holds for running enrollments too.
-async fn current_mode(shared: &Shared, playbook: &str) -> super::Result<Option<Mode>> {
+/// The current revision, some keys of which hold for running enrollments too.
+/// `None` when this version cannot use it.
+pub(super) async fn current(shared: &Shared, playbook: &str) -> super::Result<Option<Arc<Loaded>>> {
     let published = shared.store.published().await?;
     let Some(current) = published.iter().find(|known| known.id == playbook) else {
         return Ok(None);
     };
-    let loaded = shared.loaded(playbook, &current.revision).await?;
-    Ok(loaded.ok().map(|loaded| loaded.ready.playbook.mode))
+    Ok(shared.loaded(playbook, &current.revision).await?.ok())
 }
 
 /// Facts, progress and people of one enrollment at one instant.
