@@ -15,6 +15,8 @@ pub struct Effect {
     pub id: Uuid,
     /// The step that asked for it.
     pub step: String,
+    /// Its place among the effects of its kind that the step asked for.
+    pub ordinal: i32,
     pub body: EffectBody,
 }
 

@@ -206,11 +206,13 @@ impl Way<'_> {
             Ok(bodies) => bodies,
             Err(error) => vec![EffectBody::Message(MessageDraft::Failed { reason: error.to_string() })],
         };
-        let mut on_its_way = false;
+        let (mut on_its_way, mut tasks, mut messages) = (false, 0, 0);
         for (ordinal, body) in bodies.into_iter().enumerate() {
             on_its_way |= matches!(body, EffectBody::Message(MessageDraft::Mail(_)));
             let id = ids::effect(self.next.id, step, 0, ordinal);
-            self.effects.push(Effect { id, step: step.to_owned(), body });
+            let count = if matches!(body, EffectBody::Task(_)) { &mut tasks } else { &mut messages };
+            self.effects.push(Effect { id, step: step.to_owned(), ordinal: *count, body });
+            *count += 1;
         }
         on_its_way
     }

@@ -217,6 +217,8 @@ fn base() -> Engine {
             && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
         late.then(|| Dynamic::from("it took too long"))
     });
+    // Scripts go through lists; conditions have no loops.
+    engine.register_iterator::<rhai::Array>();
     operators::register(&mut engine);
     register_names(&mut engine);
     register_time(&mut engine);

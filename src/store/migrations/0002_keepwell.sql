@@ -112,6 +112,8 @@ create table keepwell.tasks (
     playbook       text not null,
     revision       text not null,
     step           text not null,
+    -- A script may ask for several tasks in one step.
+    ordinal        int not null default 0,
     title          text not null,
     description    text,
     assignee       text,
@@ -132,7 +134,8 @@ create table keepwell.tasks (
     primary key (account_id, id)
 );
 comment on table keepwell.tasks is 'by account: what a colleague should do';
-create unique index tasks_one_open on keepwell.tasks (account_id, contact_id, playbook, step) where state = 'open';
+create unique index tasks_one_open on keepwell.tasks (account_id, contact_id, playbook, step, ordinal)
+    where state = 'open';
 create index tasks_due on keepwell.tasks (look_at) where state = 'open';
 create index tasks_of_enrollment on keepwell.tasks (account_id, enrollment_id);
 create index tasks_of_assignee on keepwell.tasks (assignee, due_at) where state = 'open';
