@@ -204,10 +204,10 @@ impl Store {
     }
 
     /// Records slots that will not run, with the reason.
-    pub async fn skip_slots(&self, playbook: &str, revision: &str, slots: &[Instant], reason: &str, now: Instant) -> sqlx::Result<u64> {
+    pub async fn skip_slots(&self, playbook: &str, revision: &str, slots: &[Instant], kind: &str, reason: &str, now: Instant) -> sqlx::Result<u64> {
         let done = sqlx::query(
             "insert into keepwell.runs (playbook, slot, kind, revision, state, reason, started_at, ended_at)
-             select $1, slot, 'scheduled', $2, 'skipped', $4, $5, $5 from unnest($3::timestamptz[]) as s(slot)
+             select $1, slot, $6, $2, 'skipped', $4, $5, $5 from unnest($3::timestamptz[]) as s(slot)
              on conflict (playbook, slot) do nothing",
         )
         .bind(playbook)
@@ -215,6 +215,7 @@ impl Store {
         .bind(slots)
         .bind(reason)
         .bind(now)
+        .bind(kind)
         .execute(self.pool())
         .await?;
         Ok(done.rows_affected())

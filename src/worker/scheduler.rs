@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::{Shared, enroller};
 use crate::clock::Instant;
 use crate::store::playbooks::Published;
-use crate::store::runs::Tally;
 
 /// More missed slots than this are not written down one by one.
 const MOST_MISSED: usize = 10_000;
@@ -54,7 +53,7 @@ async fn due(
     }
     if !missed.is_empty() {
         store
-            .skip_slots(&playbook.id, &playbook.revision, &missed, reason, now)
+            .skip_slots(&playbook.id, &playbook.revision, &missed, "scheduled", reason, now)
             .await?;
     }
     let mut handled = missed.len();
@@ -82,17 +81,19 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize>
         if !playbook.present {
             continue;
         }
+        if stopped.covers(&playbook.id) {
+            // Not opened at all: a held run that waits must not be superseded
+            // by one that decides nothing.
+            handled += store
+                .skip_slots(&playbook.id, &playbook.revision, &[slot], "manual", "stopped", slot)
+                .await? as usize;
+            continue;
+        }
         let opened = store
             .open_run(&playbook.id, &playbook.revision, slot, "manual", slot)
             .await?;
         let Some(run) = opened else { continue };
         handled += 1;
-        if stopped.covers(&playbook.id) {
-            store
-                .end_run(&run, "skipped", Some("stopped"), &Tally::default(), slot)
-                .await?;
-            continue;
-        }
         if let Err(error) = enroller::carry_out(shared, &run, slot).await {
             tracing::error!(playbook = %playbook.id, "the run failed: {error:#}");
         }

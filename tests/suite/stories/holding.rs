@@ -120,3 +120,16 @@ async fn an_approval_is_bound_to_the_revision() {
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert!(world.mails().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_run_that_is_stopped_does_not_replace_a_held_one() {
+    let world = held().await;
+    world.stop(keepwell::store::control::Target::All, "2026-03-02T10:00:00Z").await;
+    world.run_at("2026-03-02T11:00:00Z").await;
+    world.resume(keepwell::store::control::Target::All).await;
+    assert_eq!(
+        lines(&world.runs().await, "slot kind state"),
+        ["03-02T09:00 manual held", "03-02T11:00 manual skipped"]
+    );
+    assert_eq!(world.approve(RUN, "2026-03-02T12:00:00Z").await, Word::Taken);
+}
