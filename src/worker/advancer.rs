@@ -37,6 +37,14 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
+/// Moves what was due before a slot, so that its run finds enrollments as they
+/// stood then also when everything is late.
+pub async fn until(shared: &Arc<Shared>, slot: Instant) -> super::Result<()> {
+    let before = slot - Duration::microseconds(1);
+    while tick(shared, before).await? > 0 {}
+    Ok(())
+}
+
 /// The instant a late look happens at: a wait ends at its due instant however
 /// late the daemon is, and of missed quarter hours only the latest counts.
 fn look_instant(enrollment: &Enrollment, now: Instant, recheck: Duration) -> Instant {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shared, enroller};
+use super::{Shared, advancer, enroller};
 use crate::clock::Instant;
 use crate::store::playbooks::Published;
 
@@ -63,6 +63,7 @@ async fn due(
             .open_run(&playbook.id, &playbook.revision, latest, "scheduled", now)
             .await?
     {
+        advancer::until(shared, latest).await?;
         enroller::carry_out(shared, &run, now).await?;
         handled += 1;
     }
@@ -77,6 +78,7 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize>
     let store = &shared.store;
     let stopped = store.stopped().await?;
     let mut handled = 0;
+    advancer::until(shared, slot).await?;
     for playbook in store.published().await? {
         if !playbook.present {
             continue;
