@@ -73,6 +73,8 @@ struct Trip {
 
 struct OpenTask {
     step: String,
+    /// Which of the step's tasks, where a script asks for several.
+    ordinal: i32,
     keep: bool,
     /// The latest enrollment that asked for it, and when.
     trip: usize,
@@ -330,10 +332,10 @@ impl<'a> Course<'a> {
     /// Does what a look asked for.
     fn carry_out(&mut self, index: usize, effects: Vec<Effect>, now: Instant) -> Result<(), FoldError> {
         let mut mails = 0;
-        for Effect { step, body, .. } in effects {
+        for Effect { step, ordinal, body, .. } in effects {
             match body {
                 EffectBody::Task(draft) => {
-                    self.open(index, step, draft, now);
+                    self.open(index, step, ordinal, draft, now);
                 }
                 EffectBody::Message(MessageDraft::Mail(draft)) => {
                     mails += 1;
@@ -368,13 +370,13 @@ impl<'a> Course<'a> {
         self.deeds.push(Deed { after, what });
     }
 
-    fn open(&mut self, index: usize, step: String, draft: TaskDraft, now: Instant) {
-        if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step) {
-            *open = OpenTask { step: step.clone(), keep: draft.keep, trip: index, asked_at: now };
+    fn open(&mut self, index: usize, step: String, ordinal: i32, draft: TaskDraft, now: Instant) {
+        if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step && task.ordinal == ordinal) {
+            *open = OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index, asked_at: now };
             self.happen(now, format!("the task `{step}` is still open and was refreshed"));
             return;
         }
-        self.tasks.push(OpenTask { step: step.clone(), keep: draft.keep, trip: index, asked_at: now });
+        self.tasks.push(OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index, asked_at: now });
         let people = &self.world.people;
         let (csm, manager) = (people.csm.as_ref(), people.manager.as_ref());
         let is = |person: Option<&crate::facts::Csm>| person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref());

@@ -57,15 +57,13 @@ async fn due(
             .await?;
     }
     let mut handled = missed.len();
-    if !stopped
-        && !too_late
-        && let Some(run) = store
-            .open_run(&playbook.id, &playbook.revision, latest, "scheduled", now)
-            .await?
-    {
+    if !stopped && !too_late {
         advancer::until(shared, latest).await?;
-        enroller::carry_out(shared, &run, now).await?;
-        handled += 1;
+        let opened = store.open_run(&playbook.id, &playbook.revision, latest, "scheduled", now).await?;
+        if let Some(run) = opened {
+            enroller::carry_out(shared, &run, now).await?;
+            handled += 1;
+        }
     }
     // Only now: whoever dies before this looks at the same slots again, and
     // finds their rows.
