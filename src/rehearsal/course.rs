@@ -82,7 +82,13 @@ struct OpenTask {
 }
 
 impl<'a> Course<'a> {
-    pub fn new(playbook: &'a ReadyPlaybook, case: &'a Case, config: &'a Config, schema: &'a Schema, world: World) -> Course<'a> {
+    pub fn new(
+        playbook: &'a ReadyPlaybook,
+        case: &'a Case,
+        config: &'a Config,
+        schema: &'a Schema,
+        world: World,
+    ) -> Course<'a> {
         Course {
             playbook,
             case,
@@ -278,7 +284,10 @@ impl<'a> Course<'a> {
     fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &crate::facts::Facts) {
         self.outside = None;
         let read = self.playbook.when.told(facts);
-        self.happen(now, if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") });
+        self.happen(
+            now,
+            if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") },
+        );
         self.world.history.enrollments.push(EnrollmentRecord {
             playbook: enrollment.playbook.clone(),
             started_at: enrollment.started_at,
@@ -379,7 +388,9 @@ impl<'a> Course<'a> {
         self.tasks.push(OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index, asked_at: now });
         let people = &self.world.people;
         let (csm, manager) = (people.csm.as_ref(), people.manager.as_ref());
-        let is = |person: Option<&crate::facts::Csm>| person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref());
+        let is = |person: Option<&crate::facts::Csm>| {
+            person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref())
+        };
         let role = if is(csm) {
             Some("csm")
         } else if is(manager) {
@@ -388,7 +399,8 @@ impl<'a> Course<'a> {
             None
         };
         let to = role.or(draft.assignee.as_deref()).unwrap_or("nobody");
-        let due = draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
+        let due =
+            draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
         self.happen(now, format!("task `{step}` for {to}{due}: {}", draft.title));
         self.deed(now, What::Task { step, role, draft });
     }
@@ -409,13 +421,15 @@ impl<'a> Course<'a> {
             }
         }
         let address = draft.to.to_lowercase();
-        let recent = |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
+        let recent =
+            |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
         if self.sent.iter().any(recent) {
             let text = format!("the mail `{step}` to {} was skipped: duplicate address", draft.to);
             self.note(now, Some(step), text, false);
             return Ok(());
         }
-        let recipient = self.world.people.contacts.iter().find(|contact| !draft.contact.is_empty() && contact.id == draft.contact);
+        let recipient =
+            self.world.people.contacts.iter().find(|contact| !draft.contact.is_empty() && contact.id == draft.contact);
         let role = recipient.and_then(|contact| contact.role.clone());
         let words = match (draft.words, self.playbook.action(step).and_then(|action| action.email())) {
             (Some(words), _) => Ok(words),
@@ -424,14 +438,14 @@ impl<'a> Course<'a> {
                     Some(crate::facts::Value::Text(zone)) => Some(zone.to_string()),
                     _ => None,
                 };
-                email
-                    .words(&self.situation(&context), recipient, zone.as_deref())
-                    .map_err(|error| error.to_string())
+                email.words(&self.situation(&context), recipient, zone.as_deref()).map_err(|error| error.to_string())
             }
             (None, None) => Err("the step has no words".to_owned()),
         };
         match words {
-            Err(reason) => self.note(now, Some(step), format!("the mail `{step}` could not be written: {reason}"), true),
+            Err(reason) => {
+                self.note(now, Some(step), format!("the mail `{step}` could not be written: {reason}"), true)
+            }
             Ok(words) => {
                 self.sent.push((step.to_owned(), address, now));
                 self.trips[index].sent.insert(step.to_owned());
@@ -482,7 +496,8 @@ impl<'a> Course<'a> {
     fn close_tasks(&mut self, now: Instant) -> Result<(), FoldError> {
         let mut closed = Vec::new();
         for (at, task) in self.tasks.iter().enumerate() {
-            let close_when = self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
+            let close_when =
+                self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
             let rule = match close_when {
                 Some(CloseWhen::Off) => None,
                 Some(CloseWhen::Rule(rule)) => Some(rule.as_ref()),

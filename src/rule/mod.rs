@@ -130,8 +130,9 @@ impl Rule {
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
         let value = sandbox.evaluate(&self.ast, context, &self.traits)?;
-        sandbox::from_dynamic(&value)
-            .ok_or_else(|| EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value))))
+        sandbox::from_dynamic(&value).ok_or_else(|| {
+            EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value)))
+        })
     }
 
     /// Runs a `run` script.
@@ -155,10 +156,7 @@ impl Rule {
 
     /// The values it read, by canonical text, for the record.
     pub fn evidence(&self, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
-        self.cells
-            .iter()
-            .filter_map(|cell| facts.get(cell).map(|value| (cell.to_string(), value.to_json())))
-            .collect()
+        self.cells.iter().filter_map(|cell| facts.get(cell).map(|value| (cell.to_string(), value.to_json()))).collect()
     }
 }
 
@@ -316,7 +314,12 @@ fn want(checker: &mut Checker, typed: &typecheck::Typed, wanted: Wanted) {
             Wanted::Key => "text, a number or a time",
         };
         let help = (wanted == Wanted::Verdict && typed.nullable).then(|| format!("write `{} != none`", typed.text));
-        checker.problem("KW0209", typed.position, format!("{needed} is needed here; this gives {}", typed.kind.name()), help);
+        checker.problem(
+            "KW0209",
+            typed.position,
+            format!("{needed} is needed here; this gives {}", typed.kind.name()),
+            help,
+        );
     } else if wanted == Wanted::Verdict {
         checker.want_present(typed);
     }
@@ -327,8 +330,12 @@ fn parse_problem(source: &Source, error: &rhai::ParseError, line: u32, column: u
     let message = plain_words(&error.err_type().to_string());
     match error.err_type() {
         Kind::VariableUndefined(name) => {
-            let help = crate::diagnostic::nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
-                .map_or_else(|| format!("text stands in double quotes: \"{name}\""), |near| format!("did you mean `{near}`?"));
+            let help =
+                crate::diagnostic::nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
+                    .map_or_else(
+                        || format!("text stands in double quotes: \"{name}\""),
+                        |near| format!("did you mean `{near}`?"),
+                    );
             source.error("KW0203", line, column, format!("unknown name `{name}`")).help(help)
         }
         Kind::UnexpectedEOF => source.error("KW0204", line, column, "the expression ends too early"),

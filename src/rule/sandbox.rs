@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope};
+use rhai::{
+    AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope,
+};
 
 use super::context::{self, Context, Current};
 use super::functions::{FUNCTIONS, Param};
@@ -152,8 +154,7 @@ impl Sandbox {
         traits: &Arc<HashMap<(Subject, String), Type>>,
         limit: Duration,
     ) -> Result<Dynamic, EvalError> {
-        let current =
-            Current { context: context.clone(), traits: traits.clone(), deadline: Deadline::after(limit) };
+        let current = Current { context: context.clone(), traits: traits.clone(), deadline: Deadline::after(limit) };
         context::with(current, || {
             let mut scope = names();
             let now = context.facts.as_of;
@@ -213,8 +214,7 @@ fn base() -> Engine {
         engine.disable_symbol(symbol);
     }
     engine.on_progress(|operations| {
-        let late = operations % 64 == 0
-            && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
+        let late = operations % 64 == 0 && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
         late.then(|| Dynamic::from("it took too long"))
     });
     // Scripts go through lists; conditions have no loops.
@@ -419,11 +419,7 @@ fn explain(error: &EvalAltResult) -> EvalError {
             text.split(" (line ").next().unwrap_or(&text).to_owned()
         }
     };
-    EvalError {
-        message,
-        line: position.line().unwrap_or(0) as u32,
-        column: position.position().unwrap_or(0) as u32,
-    }
+    EvalError { message, line: position.line().unwrap_or(0) as u32, column: position.position().unwrap_or(0) as u32 }
 }
 
 fn root(error: &EvalAltResult) -> &EvalAltResult {

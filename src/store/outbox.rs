@@ -213,7 +213,15 @@ impl<'a> NewMessage<'a> {
 
 impl Store {
     /// Writes a notice that belongs to no account, once per `id`.
-    pub async fn notice(&self, id: Uuid, playbook: &str, to: &str, subject: &str, text: &str, now: Instant) -> sqlx::Result<()> {
+    pub async fn notice(
+        &self,
+        id: Uuid,
+        playbook: &str,
+        to: &str,
+        subject: &str,
+        text: &str,
+        now: Instant,
+    ) -> sqlx::Result<()> {
         let mut connection = self.pool().acquire().await?;
         NewMessage {
             id,
@@ -304,21 +312,21 @@ impl Store {
         let hash = self.address_hash(to).await?;
         let mut tx = self.pool().begin().await?;
         let lease_now: Instant = sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?;
-        let stopped: bool = sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = $1)")
-            .bind(format!("playbook:{}", message.playbook))
-            .fetch_one(&mut *tx)
-            .await?;
+        let stopped: bool =
+            sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = $1)")
+                .bind(format!("playbook:{}", message.playbook))
+                .fetch_one(&mut *tx)
+                .await?;
         if stopped {
             tx.rollback().await?;
             return Ok(Marked::No("stopped"));
         }
         if message.class != "internal" {
-            let suppressed: Option<serde_json::Value> = sqlx::query_scalar(
-                "select suppressed from keepwell.recipients where address_hash = $1 for share",
-            )
-            .bind(&hash)
-            .fetch_optional(&mut *tx)
-            .await?;
+            let suppressed: Option<serde_json::Value> =
+                sqlx::query_scalar("select suppressed from keepwell.recipients where address_hash = $1 for share")
+                    .bind(&hash)
+                    .fetch_optional(&mut *tx)
+                    .await?;
             if suppressed.is_some_and(|classes| super::suppressions::covers(&classes, &message.class)) {
                 tx.rollback().await?;
                 return Ok(Marked::No("suppressed"));
@@ -346,7 +354,14 @@ impl Store {
     /// Writes how an attempt went. An accepted or refused mail is a fact and
     /// is taken even when the claim was lost meanwhile; a deferral is not.
     /// The enrollment that waits for the message is looked at again.
-    pub async fn settle(&self, message: &Claimed, settled: &Settled<'_>, reply: Option<&str>, started: Instant, now: Instant) -> sqlx::Result<bool> {
+    pub async fn settle(
+        &self,
+        message: &Claimed,
+        settled: &Settled<'_>,
+        reply: Option<&str>,
+        started: Instant,
+        now: Instant,
+    ) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let (outcome, changed) = match settled {
             Settled::Ended { state, reason, outcome } => {

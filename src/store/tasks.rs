@@ -124,7 +124,10 @@ impl Store {
     pub async fn complete_task(&self, id: Uuid, outcome: Option<&str>, now: Instant) -> sqlx::Result<TaskChange> {
         if let Some(outcome) = outcome {
             let offered: Option<serde_json::Value> =
-                sqlx::query_scalar("select outcomes from keepwell.tasks where id = $1").bind(id).fetch_optional(self.pool()).await?;
+                sqlx::query_scalar("select outcomes from keepwell.tasks where id = $1")
+                    .bind(id)
+                    .fetch_optional(self.pool())
+                    .await?;
             let Some(offered) = offered else { return Ok(TaskChange::Unknown) };
             let list = offered.as_array().cloned().unwrap_or_default();
             if !list.is_empty() && !list.iter().any(|one| one == outcome) {
@@ -139,9 +142,18 @@ impl Store {
         self.end_task(id, "dismissed", Some(because), None, now).await
     }
 
-    async fn end_task(&self, id: Uuid, state: &str, reason: Option<&str>, outcome: Option<&str>, now: Instant) -> sqlx::Result<TaskChange> {
-        let account: Option<String> =
-            sqlx::query_scalar("select account_id from keepwell.tasks where id = $1").bind(id).fetch_optional(self.pool()).await?;
+    async fn end_task(
+        &self,
+        id: Uuid,
+        state: &str,
+        reason: Option<&str>,
+        outcome: Option<&str>,
+        now: Instant,
+    ) -> sqlx::Result<TaskChange> {
+        let account: Option<String> = sqlx::query_scalar("select account_id from keepwell.tasks where id = $1")
+            .bind(id)
+            .fetch_optional(self.pool())
+            .await?;
         let Some(account) = account else { return Ok(TaskChange::Unknown) };
         let changed = sqlx::query(
             "update keepwell.tasks set state = $3, reason = $4, outcome = $5, ended_at = $6, look_at = null

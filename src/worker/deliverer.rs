@@ -18,8 +18,8 @@ use crate::action::Situation;
 use crate::action::email::{From, ReplyTo, unreachable};
 use crate::clock::{Deadline, Instant};
 use crate::delivery::{
-    Composed, Footer, Mailbox, Mark, Outcome, OutgoingMail, Unsubscribe, compose, layout,
-    parse_mailbox, render, retry_after,
+    Composed, Footer, Mailbox, Mark, Outcome, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render,
+    retry_after,
 };
 use crate::effect::Words;
 use crate::enrollment::{Enrollment, next_quarter, stops};
@@ -86,12 +86,7 @@ impl Heartbeat {
     }
 }
 
-async fn deliver_batch(
-    shared: &Arc<Shared>,
-    claimed: Vec<Claimed>,
-    gate: Deadline,
-    now: Instant,
-) -> super::Result<()> {
+async fn deliver_batch(shared: &Arc<Shared>, claimed: Vec<Claimed>, gate: Deadline, now: Instant) -> super::Result<()> {
     let mut ready: Vec<(Claimed, Prepared)> = Vec::new();
     let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
     let shadows = shadows(shared, &claimed).await?;
@@ -153,11 +148,24 @@ fn finish(done: Option<Result<super::Result<()>, tokio::task::JoinError>>) -> su
 /// What the gate made of a message.
 enum Prepared {
     /// Bytes for the wire, to this address.
-    Mail { composed: Box<Composed>, rendered: Rendered, to: String },
+    Mail {
+        composed: Box<Composed>,
+        rendered: Rendered,
+        to: String,
+    },
     /// Recorded only.
-    Shadow { rendered: Rendered, to: String },
-    Ended { state: &'static str, reason: String },
-    Later { next_at: Instant, reason: String },
+    Shadow {
+        rendered: Rendered,
+        to: String,
+    },
+    Ended {
+        state: &'static str,
+        reason: String,
+    },
+    Later {
+        next_at: Instant,
+        reason: String,
+    },
 }
 
 impl Prepared {
@@ -166,13 +174,7 @@ impl Prepared {
     }
 }
 
-async fn one(
-    shared: &Shared,
-    message: Claimed,
-    prepared: Prepared,
-    gate: Deadline,
-    now: Instant,
-) -> super::Result<()> {
+async fn one(shared: &Shared, message: Claimed, prepared: Prepared, gate: Deadline, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let (composed, rendered, to) = match prepared {
         Prepared::Ended { state, reason } => {
@@ -242,7 +244,9 @@ async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now:
     let (settled, reply) = match outcome {
         Outcome::Accepted { reply } => (ended("accepted", None, Some("accepted")), Some(reply.as_str())),
         Outcome::Captured => (ended("captured", None, Some("accepted")), None),
-        Outcome::Rejected { reply } => (ended("rejected", Some(reply.as_str()), Some("rejected")), Some(reply.as_str())),
+        Outcome::Rejected { reply } => {
+            (ended("rejected", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
+        }
         Outcome::Unknown { what } => (ended("unknown", Some(what.as_str()), Some("unknown")), Some(what.as_str())),
         Outcome::Deferred { reply } => {
             let wait = retry_after(message.attempts.max(1) as u32, random::jitter(0.2));
@@ -293,11 +297,8 @@ async fn prepare(
     let ids: Vec<uuid::Uuid> = messages.iter().filter_map(|message| message.enrollment_id).collect();
     let enrollments = store.enrollments_by_id(&accounts, &ids, &shared.schema).await?;
     let sights = sight(shared, &loaded, now, &enrollments).await?;
-    let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> = enrollments
-        .into_iter()
-        .zip(sights)
-        .map(|(enrollment, sight)| (enrollment.id, (enrollment, sight)))
-        .collect();
+    let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
+        enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();
     let mut asked = Vec::new();
     for message in messages {
         let suppressed = match &message.to_address {
@@ -401,10 +402,8 @@ impl Gate<'_> {
         };
         let link = token.map(|token| format!("{}/u/{token}", self.shared.public_url));
         let body = render(&words.body);
-        let footer = Footer {
-            postal_address: self.shared.config.mail.postal_address.clone(),
-            unsubscribe_url: link.clone(),
-        };
+        let footer =
+            Footer { postal_address: self.shared.config.mail.postal_address.clone(), unsubscribe_url: link.clone() };
         let rendered = Rendered {
             subject: words.subject.clone(),
             text: layout::text(&body.text, &footer),

@@ -214,12 +214,8 @@ impl Decision<'_> {
         let ids = store.enrolled_ids(&run.playbook, run.slot).await?;
         let done: HashSet<uuid::Uuid> = ids.into_iter().collect();
         let room = (ceiling - done.len() as i64).max(0) as usize;
-        let rest: Vec<Enrollment> = self
-            .buffer
-            .drain(..)
-            .filter(|enrollment| !done.contains(&enrollment.id))
-            .take(room)
-            .collect();
+        let rest: Vec<Enrollment> =
+            self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
         for batch in rest.chunks(BATCH) {
             store.enroll(batch, State::Active, run.slot).await?;
         }
