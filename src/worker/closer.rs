@@ -67,16 +67,8 @@ async fn look(
             continue;
         };
         if rule.verdict(&loaded.ready.sandbox, &seen.context) == Verdict::True {
-            let read: Vec<String> = rule
-                .evidence(&seen.context.facts)
-                .into_iter()
-                .map(|(fact, value)| match value {
-                    serde_json::Value::Null => format!("{fact} is missing"),
-                    serde_json::Value::String(text) => format!("{fact} = {text}"),
-                    other => format!("{fact} = {other}"),
-                })
-                .collect();
-            store.close_task(task, &format!("solved: {}", read.join(", ")), at).await?;
+            let read = rule.told(&seen.context.facts);
+            store.close_task(task, &format!("solved: {read}"), at).await?;
         } else {
             store.look_at_task_again(task, Some(next)).await?;
         }

@@ -5,14 +5,14 @@
 //! mail still valid. What the gate saw is at most [`GATE_HOLDS`] old when the
 //! body begins, else the message goes back into the outbox.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::Shared;
-use super::advancer::{Sight, sight};
+use super::advancer::{Sight, current, sight};
 use super::compiled::Loaded;
 use crate::action::Situation;
 use crate::action::email::{From, ReplyTo, unreachable};
@@ -24,6 +24,7 @@ use crate::delivery::{
 use crate::effect::Words;
 use crate::enrollment::{Enrollment, next_quarter, stops};
 use crate::facts::{Contact, Csm, Value};
+use crate::playbook::Mode;
 use crate::random;
 use crate::store::outbox::{Claimed, Marked, Rendered, Settled};
 
@@ -88,7 +89,9 @@ impl Heartbeat {
 async fn deliver_batch(shared: &Arc<Shared>, claimed: Vec<Claimed>, gate: Deadline, now: Instant) -> super::Result<()> {
     let mut ready: Vec<(Claimed, Prepared)> = Vec::new();
     let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
-    for message in claimed {
+    let shadows = shadows(shared, &claimed).await?;
+    for mut message in claimed {
+        message.shadow |= shadows.contains(&message.playbook);
         match (&message.revision, message.channel.as_str()) {
             (Some(revision), "email") => {
                 groups.entry((message.playbook.clone(), revision.clone())).or_default().push(message);
@@ -114,6 +117,20 @@ async fn deliver_batch(shared: &Arc<Shared>, claimed: Vec<Claimed>, gate: Deadli
         finish(Some(done))?;
     }
     Ok(())
+}
+
+/// Playbooks that have turned to shadow since their messages were planned.
+async fn shadows(shared: &Shared, claimed: &[Claimed]) -> super::Result<BTreeSet<String>> {
+    let playbooks: BTreeSet<&String> = claimed.iter().map(|message| &message.playbook).collect();
+    let mut shadows = BTreeSet::new();
+    for playbook in playbooks {
+        if let Some(loaded) = current(shared, playbook).await?
+            && loaded.ready.playbook.mode == Mode::Shadow
+        {
+            shadows.insert(playbook.clone());
+        }
+    }
+    Ok(shadows)
 }
 
 fn finish(done: Option<Result<super::Result<()>, tokio::task::JoinError>>) -> super::Result<()> {

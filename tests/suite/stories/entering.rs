@@ -185,6 +185,20 @@ async fn facts_are_those_strictly_before_the_slot() {
 }
 
 #[tokio::test]
+async fn a_missing_score_is_guarded_by_a_default() {
+    let world = World::new().await;
+    world.playbook(&playbook("unhappy", "when: (account.score(\"nps\") ?? 10) < 7", "  - wait: 1d"));
+    for id in ["a1", "a2", "a3"] {
+        world.account(id, json!({})).await;
+    }
+    world.score("a1", "nps", 9.0, "2026-02-01T00:00:00Z").await;
+    world.score("a1", "nps", 3.0, "2026-03-01T00:00:00Z").await;
+    world.score("a2", "nps", 3.0, "2026-03-02T09:00:00Z").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "account"), ["a1"]);
+}
+
+#[tokio::test]
 async fn playbooks_know_of_each_other() {
     let world = World::new().await;
     world.playbook(&playbook("first", TIER_A, "  - wait: 2d"));

@@ -203,6 +203,19 @@ async fn a_suppressed_address_gets_nothing_of_that_class() {
 }
 
 #[tokio::test]
+async fn a_suppression_also_stops_what_is_planned_already() {
+    let world = World::new().await;
+    let steps = format!("{}\n  - task: {{ title: after, if: \"!sent(\\\"hello\\\")\", to: csm }}", mail("champion"));
+    world.playbook(&playbook("welcome", ALL, &steps));
+    world.customer("a1").await;
+    enrolled_and_planned(&world).await;
+    world.store().suppress("ann@a1.example", "lifecycle", "a test", at("2026-03-02T09:00:00Z")).await.unwrap();
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state reason attempts"), ["suppressed suppressed 0"]);
+    assert_eq!(lines(&world.tasks().await, "title"), ["after"]);
+}
+
+#[tokio::test]
 async fn redirected_mail_goes_to_one_address() {
     let world = World::over_smtp("mail: { redirect_to: tester@acme.example }\n", Default::default()).await;
     world.playbook(&playbook(
@@ -213,7 +226,7 @@ async fn redirected_mail_goes_to_one_address() {
     world.customer("a1").await;
     world.customer("a2").await;
     world.run_at("2026-03-02T09:00:00Z").await;
-    let mut to: Vec<String> = world.server.as_ref().unwrap().accepted().into_iter().flat_map(|mail| mail.to).collect();
+    let mut to: Vec<String> = world.accepted().into_iter().flat_map(|mail| mail.to).collect();
     to.sort();
     assert_eq!(to, ["sam@acme.example", "sam@acme.example", "tester@acme.example", "tester@acme.example"]);
     assert_eq!(lines(&world.mails().await, "to state"), ["ann@a1.example accepted", "ann@a2.example accepted"]);

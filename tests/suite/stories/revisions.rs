@@ -33,6 +33,7 @@ async fn a_broken_file_keeps_the_previous_revision_and_shows_its_problems() {
     world.playbook(&playbook("other", "when: account.mrr > 0", "  - end: fine"));
     world.account("a1", json!({})).await;
     world.run_at("2026-03-02T09:00:00Z").await;
+    world.expect_mistakes();
     let before = world.store().published().await.unwrap();
     world.playbook(&version("goal: account.nonsense", "2d", "new"));
     world.account("a2", json!({})).await;
@@ -56,6 +57,7 @@ async fn a_broken_script_keeps_what_calls_it_in_force() {
     world.playbook(&playbook("calls", "when: health::low(account)", "  - task: { title: x, to: csm }"));
     world.account("a1", json!({})).await;
     world.run_at("2026-03-02T09:00:00Z").await;
+    world.expect_mistakes();
     world.script("health", "fn low(account) { account.mrr <");
     world.account("a2", json!({})).await;
     world.run_at("2026-03-03T09:00:00Z").await;

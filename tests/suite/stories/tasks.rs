@@ -145,7 +145,7 @@ async fn a_script_describes_tasks_mails_and_notices() {
         "      for what in [\"first\", \"second\"] {\n",
         "        task(#{ title: what + \" for \" + account.name, to: \"csm\", due: \"1d\" });\n",
         "      }\n",
-        "      email(#{ to: [\"champion\", \"owner\"], subject: \"From a script\", body: \"Seats: \" + account.mrr });\n",
+        "      email(#{ to: [\"champion\", \"owner\"], subject: \"From a script\", body: \"Hello \" + account.name });\n",
         "      if account.mrr > 500 { notify(#{ channel: \"csm\", text: \"big\" }); }\n",
     );
     world.playbook(&playbook("script", ALL, steps));

@@ -55,7 +55,8 @@ async fn a_wait_until_takes_the_way_of_what_happened() {
     let world = World::new().await;
     let steps = format!(
         concat!(
-            "  - wait: {{ id: quiet, until: account.events(\"login\", since_step) > 0, at_most: 4d, on_met: thanks }}\n",
+            "  - wait:\n      id: quiet\n      until: account.events(\"login\", since_step) > 0\n",
+            "      at_most: 4d\n      on_met: thanks\n",
             "{}  - end: silent\n{}",
         ),
         mark("call"),
