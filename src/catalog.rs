@@ -10,14 +10,19 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use crate::action::{Action, Compiler, KINDS, Reads};
+use crate::action::{Action, Compiler, Reads};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Cell, CellPath, Layout, Schema, Subject};
+use crate::playbook::parse;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceSet;
-use crate::playbook::{Duration, Goto, Playbook, Reentry, Source, Step, StepBody, WaitOn};
+use crate::playbook::{Duration, Playbook, Reentry, Source};
 use crate::rule::{self, Modules, Rule, Sandbox, Scope, Wanted};
+
+mod program;
+
+use program::{Program, StepIds};
 
 /// A playbook whose every expression is compiled.
 #[derive(Debug)]
@@ -66,7 +71,10 @@ pub enum Deed {
     Act(Arc<dyn Action>),
     Wait(ReadyWait),
     /// The first arm whose rule holds, else `otherwise`.
-    Branch { arms: Vec<(Rule, usize)>, otherwise: usize },
+    Branch {
+        arms: Vec<(Rule, usize)>,
+        otherwise: usize,
+    },
     End(String),
 }
 
@@ -113,17 +121,24 @@ impl ReadyPlaybook {
 /// Reads, checks and compiles every file. Playbooks with errors are left out;
 /// everything wrong with all of them is in the diagnostics. `others` are ids of
 /// playbooks that exist elsewhere and may be named.
-pub fn load(sources: &SourceSet, others: &[String], config: &Config, schema: &Schema) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
+pub fn load(
+    sources: &SourceSet,
+    others: &[String],
+    config: &Config,
+    schema: &Schema,
+) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
     let mut problems = sources.problems.clone();
     let modules = modules(sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox());
-    let mut parsed = Vec::new();
+    let (mut parsed, mut broken) = (Vec::new(), Vec::new());
     for file in &sources.playbooks {
-        if let Some(playbook) = crate::playbook::parse::parse(file, &mut problems) {
-            parsed.push(playbook);
+        match parse::draft(file, &mut problems) {
+            Some(draft) if draft.is_whole => parsed.push(draft.playbook),
+            Some(draft) => broken.push(draft.playbook),
+            None => {}
         }
     }
-    crate::playbook::parse::check_across(&parsed, &mut problems);
+    parse::check_across(&parsed, &mut problems);
     let mut ids: Vec<String> = parsed.iter().map(|playbook| playbook.id.clone()).collect();
     ids.extend_from_slice(others);
     // A playbook that another file names is not unknown because it has an error itself.
@@ -136,6 +151,13 @@ pub fn load(sources: &SourceSet, others: &[String], config: &Config, schema: &Sc
         {
             ready.push(Arc::new(compiled));
         }
+    }
+    // What is wrong in form has been said; this is what else is wrong. A step
+    // that could not be read is no reason to say that it does not exist.
+    for playbook in broken {
+        let mut more = Vec::new();
+        compile(playbook, &modules, &sandbox, config, schema, &ids, &mut more);
+        problems.extend(more.into_iter().filter(|problem| problem.code != "KW0107"));
     }
     problems.sort();
     problems.dedup();
@@ -195,6 +217,7 @@ pub fn compile(
         known: &nothing,
     };
     let when = rule::compile(&playbook.when, Wanted::Verdict, &at_entry, modules, sandbox, problems);
+    let after_when = problems.len();
     let proven = when.as_ref().map(|when| when.proven().clone()).unwrap_or_default();
     let known_in_steps: HashSet<String> =
         proven.iter().filter_map(|text| text.strip_prefix("account.")).map(|name| format!("entry.{name}")).collect();
@@ -230,10 +253,19 @@ pub fn compile(
         known_in_steps: &known_in_steps,
         problems,
     };
-    let mut program = Program { steps: Vec::new(), gotos: Vec::new() };
+    let mut program = Program { steps: Vec::new(), gotos: Vec::new(), whole: true };
     program.sequence(&playbook.steps, &mut compiler);
+    let whole = program.whole;
     let steps = program.finish();
-    if problems.iter().filter(|problem| problem.is_error()).count() > before {
+    if when.is_none() {
+        // What an unreadable condition would have proven is not known.
+        let mut place = 0;
+        problems.retain(|problem| {
+            place += 1;
+            place <= after_when || !depends_on_guard(problem)
+        });
+    }
+    if !whole || problems.iter().filter(|problem| problem.is_error()).count() > before {
         return None;
     }
     let mut suppress = Vec::new();
@@ -295,6 +327,15 @@ pub fn compile(
     })
 }
 
+/// Whether a complaint could be answered by a guard in `when`.
+fn depends_on_guard(problem: &Diagnostic) -> bool {
+    match problem.code {
+        "KW0207" => problem.message.contains("`entry.") || problem.message.contains("(entry."),
+        "KW0303" => true,
+        _ => false,
+    }
+}
+
 /// The content hash of a playbook: its text and the scripts it reaches.
 pub fn revision(text: &str, scripts: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
@@ -318,150 +359,4 @@ fn layout(cells: &BTreeSet<Cell>) -> Arc<Layout> {
         layout.add(cell.clone());
     });
     Arc::new(layout)
-}
-
-/// Ids of the steps that `done(…)`, `outcome(…)` and `sent(…)` can name. A
-/// script may create both kinds.
-#[derive(Default)]
-struct StepIds {
-    tasks: Vec<String>,
-    emails: Vec<String>,
-}
-
-impl StepIds {
-    fn collect(&mut self, steps: &[Step]) {
-        for step in steps {
-            match (step.kind.as_str(), &step.body) {
-                (_, StepBody::Branch(arms)) => arms.iter().for_each(|arm| self.collect(&arm.steps)),
-                ("task", _) => self.tasks.push(step.id.clone()),
-                ("email", _) => self.emails.push(step.id.clone()),
-                ("run", _) => {
-                    self.tasks.push(step.id.clone());
-                    self.emails.push(step.id.clone());
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Turns the tree of steps into positions with explicit successors.
-struct Program {
-    steps: Vec<ReadyStep>,
-    /// Waits whose targets are ids, resolved when every position is known.
-    gotos: Vec<(usize, Goto, Goto)>,
-}
-
-const UNSET: usize = usize::MAX;
-
-impl Program {
-    /// Appends steps, each followed by the next position.
-    fn sequence(&mut self, steps: &[Step], compiler: &mut Compiler) {
-        for step in steps {
-            self.step(step, compiler);
-        }
-    }
-
-    fn step(&mut self, step: &Step, compiler: &mut Compiler) {
-        let condition = step.condition.as_ref().and_then(|source| compiler.expression(source, Wanted::Verdict, false));
-        let position = self.steps.len();
-        let deed = match &step.body {
-            StepBody::End(reason) => Deed::End(reason.clone()),
-            StepBody::Wait(wait) => match self.wait(position, wait, compiler) {
-                Some(wait) => Deed::Wait(wait),
-                None => return,
-            },
-            StepBody::Branch(arms) => return self.branch(step, arms, compiler),
-            StepBody::Action(node) => {
-                let Some(kind) = KINDS.iter().find(|kind| kind.name() == step.kind) else {
-                    compiler.error("KW0113", step.place, format!("unknown step kind `{}`", step.kind), None);
-                    return;
-                };
-                match kind.parse(step, node, compiler) {
-                    Some(action) => Deed::Act(action),
-                    None => return,
-                }
-            }
-        };
-        self.steps.push(ReadyStep { id: step.id.clone(), condition, deed, next: position + 1 });
-    }
-
-    fn wait(&mut self, position: usize, wait: &crate::playbook::Wait, compiler: &mut Compiler) -> Option<ReadyWait> {
-        let on = match &wait.on {
-            WaitOn::For(span) => ReadyWaitOn::For(*span),
-            WaitOn::Date(source) => ReadyWaitOn::Date(compiler.expression(source, Wanted::Time, false)?),
-            WaitOn::Until { condition, at_most, on_met, on_timeout } => {
-                let condition = compiler.expression(condition, Wanted::Verdict, true)?;
-                self.gotos.push((position, on_met.clone(), on_timeout.clone()));
-                ReadyWaitOn::Until { condition, at_most: *at_most, on_met: UNSET, on_timeout: UNSET }
-            }
-        };
-        Some(ReadyWait { on, at: wait.at })
-    }
-
-    fn branch(&mut self, step: &Step, arms: &[crate::playbook::Arm], compiler: &mut Compiler) {
-        let position = self.steps.len();
-        self.steps.push(ReadyStep {
-            id: step.id.clone(),
-            condition: None,
-            deed: Deed::Branch { arms: Vec::new(), otherwise: UNSET },
-            next: position + 1,
-        });
-        let mut rules = Vec::new();
-        let mut otherwise = None;
-        let mut tails: Vec<std::ops::Range<usize>> = Vec::new();
-        for arm in arms {
-            let rule = arm.condition.as_ref().map(|source| compiler.expression(source, Wanted::Verdict, false));
-            let start = self.steps.len();
-            self.sequence(&arm.steps, compiler);
-            tails.push(start..self.steps.len());
-            let target = if self.steps.len() > start { start } else { UNSET };
-            match rule {
-                None => otherwise = Some(target),
-                Some(Some(rule)) => rules.push((rule, target)),
-                Some(None) => {}
-            }
-        }
-        let after = self.steps.len();
-        // An arm without steps goes on behind the branch at once.
-        let settled = |target: usize| if target == UNSET { after } else { target };
-        // What used to fall into the next arm goes on behind the branch.
-        for tail in tails {
-            for inner in self.steps[tail.clone()].iter_mut() {
-                if inner.next == tail.end {
-                    inner.next = after;
-                }
-                if let Deed::Branch { arms, otherwise } = &mut inner.deed {
-                    for target in arms.iter_mut().map(|(_, target)| target).chain([otherwise]) {
-                        if *target == tail.end {
-                            *target = after;
-                        }
-                    }
-                }
-            }
-        }
-        self.steps[position].deed = Deed::Branch {
-            arms: rules.into_iter().map(|(rule, target)| (rule, settled(target))).collect(),
-            otherwise: otherwise.map_or(after, settled),
-        };
-    }
-
-    fn finish(mut self) -> Vec<ReadyStep> {
-        let positions: BTreeMap<String, usize> =
-            self.steps.iter().enumerate().map(|(at, step)| (step.id.clone(), at)).collect();
-        let end = self.steps.len();
-        for (position, met, timeout) in std::mem::take(&mut self.gotos) {
-            let Some(step) = self.steps.get_mut(position) else { continue };
-            let next = step.next;
-            let target = |goto: &Goto| match goto {
-                Goto::Next => next,
-                Goto::End => end,
-                Goto::Step(id) => positions.get(id).copied().unwrap_or(end),
-            };
-            if let Deed::Wait(ReadyWait { on: ReadyWaitOn::Until { on_met, on_timeout, .. }, .. }) = &mut step.deed {
-                (*on_met, *on_timeout) = (target(&met), target(&timeout));
-            }
-        }
-        self.steps
-    }
 }

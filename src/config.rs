@@ -153,11 +153,7 @@ impl Config {
         for key in ["touch_events", "pools", "seasons"] {
             fields.not_yet(key, "remove the key", is_empty);
         }
-        fields.not_yet(
-            "store",
-            "use the relation `customers.accounts` with its own column names",
-            is_default_store,
-        );
+        fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
         fields.finish();
     }
 
@@ -203,12 +199,7 @@ impl Mail {
                 self.redirect_to = Some(to);
             } else {
                 let message = format!("`{}` is not an e-mail address", short(&to));
-                refuse(
-                    &mut fields,
-                    "redirect_to",
-                    message,
-                    "write an address, or `off`",
-                );
+                refuse(&mut fields, "redirect_to", message, "write an address, or `off`");
             }
         }
         fields.not_yet("undo_window", "write `0s`, or remove the key", |node| {
@@ -304,9 +295,7 @@ fn is_mailbox(text: &str) -> bool {
 }
 
 fn is_web_url(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         let host = rest.split(['/', ':']).next().unwrap_or("");
         let odd = |c: char| c.is_whitespace() || c.is_control() || "<>\"'`?#@\\".contains(c);
@@ -316,9 +305,7 @@ fn is_web_url(text: &str) -> bool {
 
 /// Nothing in it, so nothing is asked for.
 fn is_empty(node: &Node) -> bool {
-    is_off(node)
-        || node.as_sequence().is_some_and(<[Node]>::is_empty)
-        || node.as_mapping().is_some_and(<[_]>::is_empty)
+    is_off(node) || node.as_sequence().is_some_and(<[Node]>::is_empty) || node.as_mapping().is_some_and(<[_]>::is_empty)
 }
 
 /// The relation that is read anyway, every column under its own name.
@@ -369,19 +356,10 @@ mod tests {
         assert_eq!(config.catch_up, Duration::hours(2));
         assert_eq!(config.recheck, Duration::minutes(30));
         assert!(config.suppress.is_some() && !config.notify_csm_email);
-        assert_eq!(
-            config.mail.public_url.as_deref(),
-            Some("https://success.acme.example")
-        );
-        assert_eq!(
-            (config.mail.redirect_to, config.mail.connections),
-            (None, 4)
-        );
+        assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
+        assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
         assert_eq!(config.hold_above, HoldAbove::Off);
-        assert_eq!(
-            config.listen,
-            Some(SocketAddr::from(([127, 0, 0, 1], 8080)))
-        );
+        assert_eq!(config.listen, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
     }
 
     #[test]
@@ -416,10 +394,7 @@ mod tests {
             ("pools: { onboarding: [a] }\n", "1:1 KW0901"),
             ("seasons: { summer: [07-15..08-31] }\n", "1:1 KW0901"),
             ("notify: { csm: { slack: env:X } }\n", "1:18 KW0901"),
-            (
-                "store: { accounts: { relation: crm.companies } }\n",
-                "1:1 KW0901",
-            ),
+            ("store: { accounts: { relation: crm.companies } }\n", "1:1 KW0901"),
             ("alerts_to: nobody\n", "1:12 KW0104"),
         ] {
             assert_eq!(parsed(text).1, [expected], "{text}");

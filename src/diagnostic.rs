@@ -41,10 +41,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0003", "a key appears twice"),
     ("KW0004", "YAML anchors and aliases are not allowed"),
     ("KW0005", "a file is too large or too deeply nested"),
-    (
-        "KW0006",
-        "a value starts with a character that YAML reads specially",
-    ),
+    ("KW0006", "a value starts with a character that YAML reads specially"),
     ("KW0007", "a comma or quote inside braces cut a value short"),
     ("KW0008", "a colon and a space inside a plain value"),
     ("KW0101", "unknown key"),
@@ -70,10 +67,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0204", "an expression cannot be read"),
     ("KW0205", "wrong arguments"),
     ("KW0206", "these types do not go together"),
-    (
-        "KW0207",
-        "a value that can be missing is used without a guard",
-    ),
+    ("KW0207", "a value that can be missing is used without a guard"),
     ("KW0208", "not how Rhai spells it"),
     ("KW0209", "the expression does not give what is needed here"),
     ("KW0210", "a clause is always true or always false"),
@@ -101,10 +95,7 @@ pub struct Position {
 impl Diagnostic {
     /// An error that keeps the file from being used.
     pub fn error(code: &'static str, file: &str, at: Position, message: impl Into<String>) -> Self {
-        debug_assert!(
-            CODES.iter().any(|(known, _)| *known == code),
-            "unlisted code {code}"
-        );
+        debug_assert!(CODES.iter().any(|(known, _)| *known == code), "unlisted code {code}");
         Diagnostic {
             file: file.to_owned(),
             line: at.line,
@@ -117,16 +108,8 @@ impl Diagnostic {
     }
 
     /// Something that works but is likely not what was meant.
-    pub fn warning(
-        code: &'static str,
-        file: &str,
-        at: Position,
-        message: impl Into<String>,
-    ) -> Self {
-        Diagnostic {
-            severity: Severity::Warning,
-            ..Self::error(code, file, at, message)
-        }
+    pub fn warning(code: &'static str, file: &str, at: Position, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Warning, ..Self::error(code, file, at, message) }
     }
 
     /// The same with advice: what to write instead.
@@ -147,12 +130,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let most = if word.chars().count() <= 3 { 1 } else { 2 };
     candidates
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= most)
         .min()
         .map(|(_, candidate)| candidate)

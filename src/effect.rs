@@ -52,12 +52,8 @@ pub enum Priority {
 }
 
 impl Priority {
-    pub const ALL: [(&'static str, Priority); 4] = [
-        ("low", Priority::Low),
-        ("normal", Priority::Normal),
-        ("high", Priority::High),
-        ("urgent", Priority::Urgent),
-    ];
+    pub const ALL: [(&'static str, Priority); 4] =
+        [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High), ("urgent", Priority::Urgent)];
 
     /// The word authors use.
     pub fn name(self) -> &'static str {

@@ -18,13 +18,7 @@ pub fn enrollment(playbook: &str, account: &str, contact: &str, entry_key: &str)
 /// The id of one consequence of one step: `ordinal` numbers the effects of a
 /// step's visit from 0.
 pub fn effect(enrollment: Uuid, step: &str, visit: i32, ordinal: usize) -> Uuid {
-    derive(&[
-        "effect",
-        &enrollment.to_string(),
-        step,
-        &visit.to_string(),
-        &ordinal.to_string(),
-    ])
+    derive(&["effect", &enrollment.to_string(), step, &visit.to_string(), &ordinal.to_string()])
 }
 
 /// The id of a notice that belongs to no enrollment, for example an alert

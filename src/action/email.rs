@@ -55,9 +55,9 @@ struct Localized {
 impl Localized {
     fn parse(node: &Node, compiler: &mut Compiler, escape: Escape) -> Option<Localized> {
         match &node.value {
-            NodeValue::Text(source) => {
-                compiler.template(source, escape, true).map(|default| Localized { default, by_language: BTreeMap::new() })
-            }
+            NodeValue::Text(source) => compiler
+                .template(source, escape, true)
+                .map(|default| Localized { default, by_language: BTreeMap::new() }),
             NodeValue::Mapping(entries) => {
                 let mut default = None;
                 let mut by_language = BTreeMap::new();
@@ -146,7 +146,12 @@ impl StepKind for Kind {
 
 impl Email {
     /// The words for one recipient, now.
-    pub fn words(&self, at: &Situation, recipient: Option<&Contact>, account_zone: Option<&str>) -> Result<Words, EvalError> {
+    pub fn words(
+        &self,
+        at: &Situation,
+        recipient: Option<&Contact>,
+        account_zone: Option<&str>,
+    ) -> Result<Words, EvalError> {
         let zone = recipient
             .and_then(|contact| contact.timezone.as_deref())
             .or(account_zone)

@@ -124,7 +124,12 @@ impl Situation<'_> {
         template.render(&self.render_context(None, zone, "en")).map_err(|error| EvalError::new(error.to_string()))
     }
 
-    pub fn render_context<'b>(&'b self, recipient: Option<&'b Contact>, zone: Tz, locale: &'b str) -> RenderContext<'b> {
+    pub fn render_context<'b>(
+        &'b self,
+        recipient: Option<&'b Contact>,
+        zone: Tz,
+        locale: &'b str,
+    ) -> RenderContext<'b> {
         RenderContext {
             facts: &self.context.facts,
             progress: self.context.progress.as_deref(),
@@ -173,7 +178,6 @@ impl<'a> Compiler<'a> {
         let scope = self.scope();
         rule::compile_script(source, &scope, self.modules, self.sandbox, self.problems)
     }
-
 
     /// Adds an error at a place of the playbook's file.
     pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: Option<&str>) {

@@ -100,7 +100,13 @@ impl Action for Notify {
 /// A notice about the account in view.
 pub(super) fn notice(at: &Situation, audience: Audience, text: String) -> NoticeDraft {
     let subject = format!("{}: {}", at.playbook, account_name(at));
-    NoticeDraft { audience: audience.name().to_owned(), to: address(at, audience), subject, text, valid_until: validity(at) }
+    NoticeDraft {
+        audience: audience.name().to_owned(),
+        to: address(at, audience),
+        subject,
+        text,
+        valid_until: validity(at),
+    }
 }
 
 /// A notice to the CSM, or to the owners where the account has none.

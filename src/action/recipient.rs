@@ -58,13 +58,18 @@ impl Recipients {
                 let each: Vec<_> = items.iter().map(|item| Recipients::parse(item, compiler)).collect();
                 each.into_iter().collect::<Option<Vec<_>>>().map(Recipients::Each)
             }
-            NodeValue::Mapping(entries) => {
-                let file = entries.first().map(|_| compiler.file.clone())?;
+            NodeValue::Mapping(_) => {
+                let file = compiler.file.clone();
                 let mut problems = Vec::new();
                 let mut fields = Fields::new(&file, node, "`to`", &mut problems);
-                let items = fields.required("first_of").and_then(|list| match &list.value {
+                let list = fields.required("first_of");
+                let items = list.and_then(|list| match &list.value {
                     NodeValue::Sequence(items) if !items.is_empty() => Some(items.clone()),
-                    _ => None,
+                    _ => {
+                        let help = "write `first_of: [champion, owner]`";
+                        fields.error_with_help("KW0115", list.place, "`first_of` needs a list of recipients", help);
+                        None
+                    }
                 });
                 let fine = fields.finish();
                 compiler.problems.extend(problems);
@@ -87,17 +92,29 @@ impl Recipients {
         match text {
             "all" => Some(Recipients::All),
             "contact" => {
-                let problem = source.error("KW0115", 1, 1, "`contact` is the enrolled contact, and this playbook enrolls accounts");
+                let problem = source.error(
+                    "KW0115",
+                    1,
+                    1,
+                    "`contact` is the enrolled contact, and this playbook enrolls accounts",
+                );
                 compiler.problems.push(problem.help("write a role such as `champion`, or `all`"));
                 None
             }
             "csm" | "manager" => {
-                let problem = source.error("KW0115", 1, 1, format!("an email goes to customers, and `{text}` is a colleague"));
+                let problem =
+                    source.error("KW0115", 1, 1, format!("an email goes to customers, and `{text}` is a colleague"));
                 compiler.problems.push(problem.help(format!("write a step `notify: {{ channel: {text}, text: … }}`")));
                 None
             }
             word if is_role(word) => Some(Recipients::Role(word.to_owned())),
             address if is_address(address) => Some(Recipients::Address(address.to_owned())),
+            words if words.split([',', ' ']).all(|word| word.is_empty() || is_role(word)) => {
+                let list: Vec<&str> = words.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+                let problem = source.error("KW0115", 1, 1, "several recipients are a list");
+                compiler.problems.push(problem.help(format!("write `to: [{}]`", list.join(", "))));
+                None
+            }
             _ => compiler.expression(source, Wanted::Text, false).map(|rule| Recipients::Expression(Arc::new(rule))),
         }
     }
@@ -172,7 +189,8 @@ fn of(contact: &Contact) -> Recipient {
 /// The contact with this address, ignoring case, else the bare address; nobody
 /// when the contact it belongs to has left.
 fn matched(address: &str, at: &Situation) -> Option<Recipient> {
-    let same = |contact: &&Contact| contact.email.as_deref().is_some_and(|email| email.trim().eq_ignore_ascii_case(address));
+    let same =
+        |contact: &&Contact| contact.email.as_deref().is_some_and(|email| email.trim().eq_ignore_ascii_case(address));
     let holders: Vec<&Contact> = at.people.contacts.iter().filter(same).collect();
     match holders.iter().find(|contact| contact.is_reachable(at.context.facts.as_of)) {
         Some(contact) => Some(of(contact)),

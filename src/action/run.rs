@@ -32,7 +32,12 @@ impl StepKind for Kind {
 
     fn parse(&self, _step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let NodeValue::Text(source) = &body.value else {
-            compiler.error("KW0103", body.place, "`run` needs a script", Some("write `run: |` and the script on its own lines"));
+            compiler.error(
+                "KW0103",
+                body.place,
+                "`run` needs a script",
+                Some("write `run: |` and the script on its own lines"),
+            );
             return None;
         };
         compiler.script(source).map(|script| Arc::new(Run { script }) as Arc<dyn Action>)
@@ -61,6 +66,10 @@ impl Action for Run {
     fn awaits_messages(&self) -> bool {
         true
     }
+
+    fn roles(&self) -> Vec<String> {
+        self.script.addressees().into_iter().filter(|to| !is_address(to)).collect()
+    }
 }
 
 fn effect(action: &Described, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
@@ -75,7 +84,10 @@ fn effect(action: &Described, at: &Situation) -> Result<Vec<EffectBody>, EvalErr
 }
 
 fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
-    let to = fields.take("to").and_then(|value| texts(&value)).ok_or_else(|| fields.wrong("to", "a role, an address or a list"))?;
+    let to = fields
+        .take("to")
+        .and_then(|value| texts(&value))
+        .ok_or_else(|| fields.wrong("to", "a role, an address or a list"))?;
     let class = fields.word("class", &MailClass::ALL)?.unwrap_or(MailClass::Lifecycle);
     let words = Words { subject: fields.text("subject")?, body: fields.text("body")? };
     let valid_for = fields.duration("valid_for")?.unwrap_or(Duration::Seconds(3 * 86_400));
@@ -84,12 +96,17 @@ fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalErr
     for word in to {
         let mut reachable = at.people.contacts.iter().filter(|contact| contact.is_reachable(now));
         let found = if is_address(&word) {
-            let known = reachable.find(|contact| contact.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&word)));
-            Some(Recipient { contact: known.map_or(String::new(), |contact| contact.id.clone()), address: word.clone() })
+            let known = reachable
+                .find(|contact| contact.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&word)));
+            Some(Recipient {
+                contact: known.map_or(String::new(), |contact| contact.id.clone()),
+                address: word.clone(),
+            })
         } else {
-            reachable
-                .find(|contact| contact.role.as_deref() == Some(word.as_str()))
-                .map(|contact| Recipient { contact: contact.id.clone(), address: contact.email.clone().unwrap_or_default() })
+            reachable.find(|contact| contact.role.as_deref() == Some(word.as_str())).map(|contact| Recipient {
+                contact: contact.id.clone(),
+                address: contact.email.clone().unwrap_or_default(),
+            })
         };
         recipients.extend(found.filter(|recipient| !recipients.contains(recipient)));
     }
@@ -147,10 +164,9 @@ impl Fields {
     fn optional_text(&mut self, key: &str) -> Result<Option<String>, EvalError> {
         match self.take(key) {
             None => Ok(None),
-            Some(value) => value
-                .into_immutable_string()
-                .map(|text| Some(text.to_string()))
-                .map_err(|_| self.wrong(key, "text")),
+            Some(value) => {
+                value.into_immutable_string().map(|text| Some(text.to_string())).map_err(|_| self.wrong(key, "text"))
+            }
         }
     }
 

@@ -149,9 +149,13 @@ fn assignee(source: &Source, compiler: &mut Compiler) -> Option<Assignee> {
     let found = Assignee::parse(word);
     if found.is_none() {
         let problem: Diagnostic = if let Some(pool) = word.strip_prefix("pool:") {
-            source.error("KW0901", 1, 1, format!("pools such as `{pool}` are not yet supported")).help("write `to: csm`")
+            source
+                .error("KW0901", 1, 1, format!("pools such as `{pool}` are not yet supported"))
+                .help("write `to: csm`")
         } else {
-            source.error("KW0115", 1, 1, format!("a task cannot go to `{word}`")).help("write csm, manager or an address")
+            source
+                .error("KW0115", 1, 1, format!("a task cannot go to `{word}`"))
+                .help("write csm, manager or an address")
         };
         compiler.problems.push(problem);
     }
@@ -187,12 +191,16 @@ impl Action for Task {
         let title = match at.render_internal(&self.title) {
             Ok(title) => title,
             // A task must not be lost to a template: the CSM sees the account and the fault.
-            Err(error) => format!("{} ({}; the title could not be written: {error})", super::notify::account_name(at), at.playbook),
+            Err(error) => format!(
+                "{} ({}; the title could not be written: {error})",
+                super::notify::account_name(at),
+                at.playbook
+            ),
         };
-        let description = match &self.description {
-            None => None,
-            Some(template) => Some(at.render_internal(template).unwrap_or_else(|error| format!("(The description could not be written: {error})"))),
-        };
+        let description = self.description.as_ref().map(|template| {
+            at.render_internal(template)
+                .unwrap_or_else(|error| format!("(The description could not be written: {error})"))
+        });
         let checklist = self.checklist.iter().filter_map(|template| at.render_internal(template).ok()).collect();
         Ok(vec![EffectBody::Task(TaskDraft {
             title: title.trim().to_owned(),

@@ -18,8 +18,9 @@ pub struct Options {
 
 impl Options {
     fn parse(&self) -> anyhow::Result<(String, Instant)> {
-        parse_run_id(&self.run)
-            .ok_or_else(|| anyhow::anyhow!("`{}` does not name a run; `keepwell runs --state held` lists them", self.run))
+        parse_run_id(&self.run).ok_or_else(|| {
+            anyhow::anyhow!("`{}` does not name a run; `keepwell runs --state held` lists them", self.run)
+        })
     }
 }
 

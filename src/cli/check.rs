@@ -69,8 +69,9 @@ pub fn check(global: &Global, paths: &[PathBuf]) -> Checked {
     };
     let (playbooks, found) = catalog::load(&sources, &elsewhere, &config, &Schema::default_store());
     diagnostics.extend(found);
+    let known: Vec<String> = catalog::claimed_ids(&sources).into_iter().chain(elsewhere).collect();
     for playbook in &playbooks {
-        diagnostics.extend(check_cases(playbook, &Schema::default_store()));
+        diagnostics.extend(check_cases(playbook, &Schema::default_store(), &known));
     }
     if config.alerts_to.is_some() {
         forgive_alerts_to(&mut diagnostics);

@@ -56,7 +56,8 @@ impl Database {
     pub async fn private(dir: &Path, connections: u32) -> anyhow::Result<Database> {
         let dir = dir.to_owned();
         let starting = dir.clone();
-        let server = tokio::task::spawn_blocking(move || PrivatePostgres::ensure(&starting, Durability::Durable)).await??;
+        let server =
+            tokio::task::spawn_blocking(move || PrivatePostgres::ensure(&starting, Durability::Durable)).await??;
         let store = Store::connect(server.options("keepwell"), connections);
         store.migrate().await.context("the schemas could not be created")?;
         Ok(Database { store, private: Some(Private { dir, server: Arc::new(Mutex::new(server)) }) })
@@ -86,7 +87,7 @@ impl Database {
         if let Some(private) = self.private {
             let _ = tokio::task::spawn_blocking(move || {
                 if let Ok(mut server) = private.server.lock() {
-                    let _ = server.stop();
+                    server.stop();
                 }
             })
             .await;

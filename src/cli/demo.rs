@@ -7,8 +7,8 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
 use chrono::Timelike;
+use clap::Args;
 
 use super::Global;
 use super::database::Database;
@@ -46,7 +46,10 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     report(&published);
     if published.playbooks == 0 {
         database.close().await;
-        anyhow::bail!("there are no playbooks in {}: start the demo in the project's folder", global.playbooks.display());
+        anyhow::bail!(
+            "there are no playbooks in {}: start the demo in the project's folder",
+            global.playbooks.display()
+        );
     }
     eprintln!("Evaluating {} playbooks over {} accounts …", published.playbooks, database.store.account_count().await?);
     // The first round of all of them; later starts find it done.
@@ -82,12 +85,11 @@ async fn sample(store: &Store) -> anyhow::Result<Instant> {
         return Ok(anchor);
     }
     let now = Clock::System.now();
-    let anchor = now.with_minute(0).and_then(|at| at.with_second(0)).and_then(|at| at.with_nanosecond(0)).unwrap_or(now);
+    let anchor =
+        now.with_minute(0).and_then(|at| at.with_second(0)).and_then(|at| at.with_nanosecond(0)).unwrap_or(now);
     eprintln!("Making a sample company of {ACCOUNTS} accounts …");
     let company = tokio::task::spawn_blocking(move || SampleCompany::generate(anchor, ACCOUNTS)).await?;
-    company
-        .insert(store.pool(), progress)
-        .await?;
+    company.insert(store.pool(), progress).await?;
     store.keep_sample_anchor(anchor).await?;
     Ok(anchor)
 }

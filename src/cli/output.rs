@@ -32,9 +32,7 @@ fn cell(value: &Json) -> String {
             Ok(time) => time.to_utc().format("%Y-%m-%d %H:%M").to_string(),
             Err(_) => text.clone(),
         },
-        Json::Object(map) => {
-            map.iter().map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", ")
-        }
+        Json::Object(map) => map.iter().map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
     let short: String = text.chars().take(60).collect();

@@ -57,7 +57,9 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         anyhow::bail!("there is no playbook `{wanted}`");
     }
     match options.format {
-        Format::Json => output::json(&json!({ "plan": plans.iter().map(|plan| as_json(plan, slot)).collect::<Vec<_>>() })),
+        Format::Json => {
+            output::json(&json!({ "plan": plans.iter().map(|plan| as_json(plan, slot)).collect::<Vec<_>>() }))
+        }
         _ => plans.iter().for_each(print),
     }
     let something = plans.iter().any(|plan| !plan.enter.is_empty() || plan.hold.is_some());

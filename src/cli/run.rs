@@ -85,7 +85,7 @@ pub fn shared(store: Store, config: Config, channel: Channel) -> Arc<Shared> {
     let listen = config.listen.map_or_else(|| "127.0.0.1:7717".to_owned(), |listen| listen.to_string());
     let public_url = config.mail.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
     Arc::new(Shared {
-        store,
+        store: store.with_mail_domain(&config.mail.from),
         calendar: Calendar { holidays: config.holidays.clone() },
         schema: Schema::default_store(),
         channel,
@@ -150,7 +150,8 @@ pub async fn serve_page(
         (None, Some(listen)) => listen,
         (None, None) => return Ok(None),
     };
-    let listener = TcpListener::bind(address).await.with_context(|| format!("the page cannot be served at {address}"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("the page cannot be served at {address}"))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, "page");
     let state = WebState::new(shared.store.clone(), Clock::System, &shared.config);

@@ -41,7 +41,9 @@ pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
     };
     database.close().await;
     match change {
-        TaskChange::Changed => println!("task {id}: {}", if matches!(word, Word::Done { .. }) { "done" } else { "dismissed" }),
+        TaskChange::Changed => {
+            println!("task {id}: {}", if matches!(word, Word::Done { .. }) { "done" } else { "dismissed" })
+        }
         TaskChange::NotOpen => anyhow::bail!("task {id} is not open any more"),
         TaskChange::Unknown => anyhow::bail!("there is no task {id}"),
         TaskChange::NoSuchOutcome => anyhow::bail!("task {id} does not offer this outcome"),

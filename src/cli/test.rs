@@ -51,7 +51,10 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             for case in report.cases.iter().filter(|case| !case.passed) {
                 println!("  FAILED: {}", case.name);
                 for failure in &case.failures {
-                    println!("    {}:{}:{}: {}", report.file, failure.place.line, failure.place.column, failure.message);
+                    println!(
+                        "    {}:{}:{}: {}",
+                        report.file, failure.place.line, failure.place.column, failure.message
+                    );
                 }
                 println!("    what happened:");
                 for happening in &case.happened {

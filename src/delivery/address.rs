@@ -61,10 +61,7 @@ pub fn parse_address(text: &str) -> Result<String, AddressError> {
     }
     let atoms = |atom: &str| {
         let special = |c: char| "!#$%&'*+-/=?^_`{|}~".contains(c);
-        !atom.is_empty()
-            && atom
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || special(c))
+        !atom.is_empty() && atom.chars().all(|c| c.is_ascii_alphanumeric() || special(c))
     };
     if local.len() > 64 || !local.split('.').all(atoms) {
         return Err(AddressError::Local(shown(text)));
@@ -80,10 +77,7 @@ pub fn parse_address(text: &str) -> Result<String, AddressError> {
     };
     // A last label of digits alone would be an IP address.
     let numeric = |label: &str| label.chars().all(|c| c.is_ascii_digit());
-    if domain.len() > 253
-        || !domain.split('.').all(labels)
-        || domain.rsplit('.').next().is_some_and(numeric)
-    {
+    if domain.len() > 253 || !domain.split('.').all(labels) || domain.rsplit('.').next().is_some_and(numeric) {
         return Err(AddressError::Domain(shown(text)));
     }
     Ok(format!("{local}@{}", domain.to_ascii_lowercase()))
@@ -94,28 +88,18 @@ pub fn parse_address(text: &str) -> Result<String, AddressError> {
 pub fn parse_mailbox(text: &str) -> Result<Mailbox, AddressError> {
     let text = text.trim();
     let Some(inner) = text.strip_suffix('>') else {
-        return Ok(Mailbox {
-            name: None,
-            address: parse_address(text)?,
-        });
+        return Ok(Mailbox { name: None, address: parse_address(text)? });
     };
-    let (name, address) = inner
-        .rsplit_once('<')
-        .ok_or_else(|| AddressError::Mailbox(shown(text)))?;
+    let (name, address) = inner.rsplit_once('<').ok_or_else(|| AddressError::Mailbox(shown(text)))?;
     let name = name.trim();
     let name = match name.strip_prefix('"') {
         Some(quoted) => {
-            let quoted = quoted
-                .strip_suffix('"')
-                .ok_or_else(|| AddressError::Mailbox(shown(text)))?;
+            let quoted = quoted.strip_suffix('"').ok_or_else(|| AddressError::Mailbox(shown(text)))?;
             unescape(quoted)
         }
         None => name.to_owned(),
     };
-    Ok(Mailbox {
-        name: Some(name).filter(|name| !name.trim().is_empty()),
-        address: parse_address(address)?,
-    })
+    Ok(Mailbox { name: Some(name).filter(|name| !name.trim().is_empty()), address: parse_address(address)? })
 }
 
 /// Takes the backslashes out of a quoted name.
@@ -134,11 +118,7 @@ fn unescape(quoted: &str) -> String {
 /// A refused text as an error message may show it: short, without control
 /// characters.
 fn shown(text: &str) -> String {
-    let mut out: String = text
-        .chars()
-        .take(80)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
+    let mut out: String = text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(80).is_some() {
         out.push('…');
     }
@@ -152,10 +132,7 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        assert_eq!(
-            parse_address(" Ann.O'Hara+x@Acme.Example ").unwrap(),
-            "Ann.O'Hara+x@acme.example"
-        );
+        assert_eq!(parse_address(" Ann.O'Hara+x@Acme.Example ").unwrap(), "Ann.O'Hara+x@acme.example");
         assert_eq!(parse_address("a@localhost").unwrap(), "a@localhost");
         assert_eq!(parse_address(""), Err(AddressError::Empty));
         for (text, wanted) in [
@@ -180,19 +157,14 @@ mod tests {
 
     #[test]
     fn mailboxes_have_names_or_not() {
-        let acme = |name: Option<&str>| Mailbox {
-            name: name.map(str::to_owned),
-            address: "success@acme.example".to_owned(),
-        };
+        let acme =
+            |name: Option<&str>| Mailbox { name: name.map(str::to_owned), address: "success@acme.example".to_owned() };
         for (text, name) in [
             ("Acme Success <success@acme.example>", Some("Acme Success")),
             ("success@acme.example", None),
             ("<success@acme.example>", None),
             ("\"\" <success@acme.example>", None),
-            (
-                r#""Acme, \"the\" Inc." <success@acme.example>"#,
-                Some(r#"Acme, "the" Inc."#),
-            ),
+            (r#""Acme, \"the\" Inc." <success@acme.example>"#, Some(r#"Acme, "the" Inc."#)),
         ] {
             assert_eq!(parse_mailbox(text).unwrap(), acme(name), "{text}");
         }

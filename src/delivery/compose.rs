@@ -7,9 +7,7 @@
 use std::fmt::Write as _;
 
 use lettre::address::{Address, Envelope};
-use lettre::message::header::{
-    self, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue, Headers,
-};
+use lettre::message::header::{self, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue, Headers};
 use lettre::message::{Mailbox as WireMailbox, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -77,10 +75,7 @@ pub struct Composed {
 pub enum ComposeError {
     /// `field` is `to`, `from`, `reply_to` or `envelope_from`.
     #[error("{field}: {error}")]
-    Address {
-        field: &'static str,
-        error: AddressError,
-    },
+    Address { field: &'static str, error: AddressError },
     /// An identifier or URL that would not survive in a header.
     #[error("{field} is not usable in a mail header")]
     Header { field: &'static str },
@@ -144,23 +139,16 @@ pub fn compose(mail: &OutgoingMail) -> Result<Composed, ComposeError> {
         .boundary(boundary(&mail.message_id))
         .singlepart(part(ContentType::TEXT_PLAIN, text))
         .singlepart(part(ContentType::TEXT_HTML, html));
-    let message = message
-        .multipart(parts)
-        .map_err(|error| ComposeError::Message(error.to_string()))?;
+    let message = message.multipart(parts).map_err(|error| ComposeError::Message(error.to_string()))?;
     let bytes = message.formatted();
     check_wire(&bytes)?;
-    Ok(Composed {
-        bytes,
-        envelope_from: envelope_from.to_string(),
-        to: to.to_string(),
-    })
+    Ok(Composed { bytes, envelope_from: envelope_from.to_string(), to: to.to_string() })
 }
 
 fn address(field: &'static str, text: &str) -> Result<Address, ComposeError> {
     let failed = |error| ComposeError::Address { field, error };
     let text = parse_address(text).map_err(failed)?;
-    text.parse()
-        .map_err(|_| failed(AddressError::Domain(text.clone())))
+    text.parse().map_err(|_| failed(AddressError::Domain(text.clone())))
 }
 
 /// A header value on one line: control characters and runs of space become
@@ -193,10 +181,7 @@ fn clean(value: &str, max: usize) -> String {
 fn token<'a>(field: &'static str, value: &'a str) -> Result<&'a str, ComposeError> {
     let plain = value.bytes().all(|b| b.is_ascii_graphic());
     let inner = match field {
-        "message_id" => value
-            .strip_prefix('<')
-            .and_then(|rest| rest.strip_suffix('>'))
-            .unwrap_or_default(),
+        "message_id" => value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or_default(),
         _ => value,
     };
     if !plain || inner.is_empty() || value.len() > TOKEN_MAX || inner.contains(['<', '>']) {
@@ -208,23 +193,14 @@ fn token<'a>(field: &'static str, value: &'a str) -> Result<&'a str, ComposeErro
 /// A header that is neither folded nor encoded. Only for checked values.
 fn verbatim(name: &'static str, value: impl Into<String>) -> HeaderValue {
     let value = value.into();
-    HeaderValue::dangerous_new_pre_encoded(
-        HeaderName::new_from_ascii_str(name),
-        value.clone(),
-        value,
-    )
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
 }
 
 /// An address header. The builder reads its own headers back, which it cannot
 /// do with every name, so the raw form it gets is the address alone.
 fn mailbox(name: &'static str, display: Option<&str>, address: &Address) -> HeaderValue {
-    let display = display
-        .map(|display| clean(display, NAME_MAX))
-        .filter(|display| !display.is_empty());
-    let header = header::To::from(lettre::message::Mailboxes::from(WireMailbox::new(
-        display,
-        address.clone(),
-    )));
+    let display = display.map(|display| clean(display, NAME_MAX)).filter(|display| !display.is_empty());
+    let header = header::To::from(lettre::message::Mailboxes::from(WireMailbox::new(display, address.clone())));
     let mut headers = Headers::new();
     headers.insert_raw(header.display());
     let encoded = headers.to_string();

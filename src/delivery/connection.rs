@@ -68,10 +68,7 @@ impl Connection {
         let mut smtp = timed(Phase::Greeting, greeting, greeted).await?;
 
         if url.security == Security::StartTls {
-            let unusable = |what: String| Fault {
-                phase: Phase::Tls,
-                cause: Cause::Unusable(what),
-            };
+            let unusable = |what: String| Fault { phase: Phase::Tls, cause: Cause::Unusable(what) };
             if !smtp.can_starttls() {
                 return Err(unusable("the relay does not offer STARTTLS".to_owned()));
             }
@@ -84,13 +81,8 @@ impl Connection {
         if let Some(login) = &url.login {
             let credentials = Credentials::new(login.user.clone(), login.password.clone());
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
-            let known = mechanisms
-                .iter()
-                .any(|mechanism| smtp.server_info().supports_auth_mechanism(*mechanism));
-            let unusable = |what: String| Fault {
-                phase: Phase::Login,
-                cause: Cause::Unusable(what),
-            };
+            let known = mechanisms.iter().any(|mechanism| smtp.server_info().supports_auth_mechanism(*mechanism));
+            let unusable = |what: String| Fault { phase: Phase::Login, cause: Cause::Unusable(what) };
             if !known {
                 let what = "the relay offers no login by PLAIN or LOGIN";
                 return Err(unusable(what.to_owned()));
@@ -104,22 +96,12 @@ impl Connection {
                 Err(fault) => return Err(fault),
             }
         }
-        Ok(Connection {
-            smtp,
-            dot,
-            messages: 0,
-            idle_since: Instant::now(),
-        })
+        Ok(Connection { smtp, dot, messages: 0, idle_since: Instant::now() })
     }
 
     /// MAIL FROM, RCPT TO and DATA up to the server's 354. Nothing of the
     /// message has left when it returns.
-    pub(super) async fn begin(
-        &mut self,
-        from: Option<Address>,
-        to: Address,
-        timers: &Timers,
-    ) -> Result<(), Fault> {
+    pub(super) async fn begin(&mut self, from: Option<Address>, to: Address, timers: &Timers) -> Result<(), Fault> {
         self.messages += 1;
         let sender = self.smtp.command(Mail::new(from, Vec::new()));
         expect(2, Phase::Sender, timers.command, sender).await?;
@@ -167,20 +149,14 @@ impl Connection {
             Ok(response) if u16::from(response.code()) / 100 == 2 => {
                 Finish::Replied(response.code().into(), text(&response))
             }
-            Ok(response) => Finish::Unknown(format!(
-                "the relay answered {} {} to the message",
-                response.code(),
-                text(&response)
-            )),
+            Ok(response) => {
+                Finish::Unknown(format!("the relay answered {} {} to the message", response.code(), text(&response)))
+            }
             // A refusal is read only after the dot; a server that refuses
             // earlier breaks our write.
             Err(Cause::Refused(code, text)) => Finish::Replied(code, text),
             Err(Cause::Broken(what) | Cause::Unusable(what)) => {
-                let phase = if self.dot.begun() {
-                    Phase::Reply
-                } else {
-                    Phase::Body
-                };
+                let phase = if self.dot.begun() { Phase::Reply } else { Phase::Body };
                 let what = format!("{what} ({phase})");
                 match phase {
                     Phase::Body => Finish::CutBeforeDot(what),
@@ -194,9 +170,7 @@ impl Connection {
     /// connection is of no more use.
     pub(super) async fn reset(&mut self, timers: &Timers) -> bool {
         let reset = self.smtp.command(Rset);
-        expect(2, Phase::Sender, timers.command, reset)
-            .await
-            .is_ok()
+        expect(2, Phase::Sender, timers.command, reset).await.is_ok()
     }
 
     /// Says goodbye, without waiting long for an answer.
@@ -211,10 +185,7 @@ async fn transport(
     timers: &Timers,
     dot: Arc<Dot>,
 ) -> Result<Box<dyn AsyncTokioStream>, Fault> {
-    let unusable = |phase: Phase, what: String| Fault {
-        phase,
-        cause: Cause::Unusable(what),
-    };
+    let unusable = |phase: Phase, what: String| Fault { phase, cause: Cause::Unusable(what) };
     let connected = TcpStream::connect((url.host.as_str(), url.port));
     let stream = match timeout(timers.connect, connected).await {
         Ok(Ok(stream)) => stream,
@@ -223,15 +194,12 @@ async fn transport(
     };
     // Body and dot are two small writes: with Nagle's algorithm each message
     // on a kept connection would wait 40 ms for a delayed acknowledgement.
-    stream
-        .set_nodelay(true)
-        .map_err(|error| unusable(Phase::Connect, clip(&error.to_string())))?;
+    stream.set_nodelay(true).map_err(|error| unusable(Phase::Connect, clip(&error.to_string())))?;
     let wire = Wire::new(stream, url.security == Security::StartTls, dot);
     if url.security != Security::Implicit {
         return Ok(Box::new(wire));
     }
-    let name = ServerName::try_from(url.host.clone())
-        .map_err(|error| unusable(Phase::Tls, error.to_string()))?;
+    let name = ServerName::try_from(url.host.clone()).map_err(|error| unusable(Phase::Tls, error.to_string()))?;
     match timeout(timers.connect, tls.implicit.connect(name, wire)).await {
         Ok(Ok(stream)) => Ok(Box::new(Encrypted(Box::new(stream)))),
         Ok(Err(error)) => Err(unusable(Phase::Tls, clip(&error.to_string()))),
@@ -249,10 +217,7 @@ where
     if code / 100 == hundreds {
         return Ok(());
     }
-    Err(Fault {
-        phase,
-        cause: Cause::Broken(format!("unexpected reply {code} {}", text(&response))),
-    })
+    Err(Fault { phase, cause: Cause::Broken(format!("unexpected reply {code} {}", text(&response))) })
 }
 
 async fn timed<F, T>(phase: Phase, limit: Duration, step: F) -> Result<T, Fault>

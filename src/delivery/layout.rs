@@ -14,17 +14,11 @@ pub struct Footer {
 
 impl Footer {
     fn lines(&self) -> impl Iterator<Item = &str> {
-        self.postal_address
-            .iter()
-            .flat_map(|address| address.lines())
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
+        self.postal_address.iter().flat_map(|address| address.lines()).map(str::trim).filter(|line| !line.is_empty())
     }
 
     fn link(&self) -> Option<&str> {
-        self.unsubscribe_url
-            .as_deref()
-            .filter(|url| !url.is_empty())
+        self.unsubscribe_url.as_deref().filter(|url| !url.is_empty())
     }
 }
 
@@ -61,10 +55,7 @@ pub fn page(content: &str, footer: &Footer) -> String {
         below.push_str("<br>\n");
     }
     if let Some(url) = footer.link() {
-        below.push_str(&format!(
-            "<a href=\"{}\" style=\"color:#52606d\">Unsubscribe</a>\n",
-            html_text(url)
-        ));
+        below.push_str(&format!("<a href=\"{}\" style=\"color:#52606d\">Unsubscribe</a>\n", html_text(url)));
     }
     if !below.is_empty() {
         below = format!(

@@ -35,11 +35,7 @@ pub fn render(markdown: &str) -> Rendered {
             other => other,
         };
         match event {
-            Event::Start(Tag::Link {
-                link_type,
-                dest_url,
-                ..
-            }) => {
+            Event::Start(Tag::Link { link_type, dest_url, .. }) => {
                 let target = match link_type {
                     // `<name@host>`: the target has no scheme.
                     LinkType::Email => safe_target(&format!("mailto:{dest_url}")),
@@ -60,10 +56,7 @@ pub fn render(markdown: &str) -> Rendered {
             }
         }
     }
-    Rendered {
-        text: text.finish(),
-        html: html.out,
-    }
+    Rendered { text: text.finish(), html: html.out }
 }
 
 /// Escapes a value so that, put into Markdown, it is printed literally.
@@ -150,16 +143,13 @@ impl Html {
             Event::End(tag) => self.close(tag),
             Event::Text(text) => self.out.push_str(&html_text(text)),
             Event::Code(code) => {
-                self.out
-                    .push_str("<code style=\"font-family:monospace;font-size:14px\">");
+                self.out.push_str("<code style=\"font-family:monospace;font-size:14px\">");
                 self.out.push_str(&html_text(code));
                 self.out.push_str("</code>");
             }
             Event::SoftBreak => self.out.push('\n'),
             Event::HardBreak => self.out.push_str("<br>\n"),
-            Event::Rule => self
-                .out
-                .push_str("<hr style=\"border:0;border-top:1px solid #d9dee5;margin:24px 0\">\n"),
+            Event::Rule => self.out.push_str("<hr style=\"border:0;border-top:1px solid #d9dee5;margin:24px 0\">\n"),
             // Extensions that are not switched on.
             _ => {}
         }
@@ -209,10 +199,7 @@ impl Html {
 
     fn open_link(&mut self, target: Option<&str>) {
         if let Some(target) = target {
-            self.out.push_str(&format!(
-                "<a href=\"{}\" style=\"color:#1a56db\">",
-                html_text(target)
-            ));
+            self.out.push_str(&format!("<a href=\"{}\" style=\"color:#1a56db\">", html_text(target)));
         }
     }
 
@@ -242,9 +229,7 @@ mod tests {
     /// What a reader sees of one paragraph, or None when there is more in it
     /// than the paragraph.
     fn paragraph_text(html: &str) -> Option<String> {
-        let inner = html
-            .strip_prefix("<p style=\"margin:0 0 16px\">")?
-            .strip_suffix("</p>\n")?;
+        let inner = html.strip_prefix("<p style=\"margin:0 0 16px\">")?.strip_suffix("</p>\n")?;
         if inner.contains(['<', '>']) {
             return None;
         }
@@ -332,20 +317,13 @@ mod tests {
              - one\n- two\n  1. deep\n  2. deeper\n- three\n\n> said so\n\n    code here\n\n----\n\nBye\nAcme\n"
         );
         assert!(rendered.html.contains("<em>Ann</em>"));
-        assert!(
-            rendered
-                .html
-                .contains("href=\"https://acme.example/a?b=1&amp;c=2\"")
-        );
+        assert!(rendered.html.contains("href=\"https://acme.example/a?b=1&amp;c=2\""));
     }
 
     #[test]
     fn loose_lists_and_quotes_of_lists() {
         let rendered = render("- one\n\n  more\n\n- two\n\nafter\n\n> - a\n> - b\n>\n> c");
-        assert_eq!(
-            rendered.text,
-            "- one\n\n  more\n\n- two\n\nafter\n\n> - a\n> - b\n>\n> c\n"
-        );
+        assert_eq!(rendered.text, "- one\n\n  more\n\n- two\n\nafter\n\n> - a\n> - b\n>\n> c\n");
     }
 
     #[test]
@@ -364,26 +342,14 @@ mod tests {
         );
         assert!(!rendered.html.contains("javascript"));
         assert!(!rendered.html.contains("<img"));
-        assert_eq!(
-            rendered.text,
-            "a b c logo d (a@acme.example) ann@acme.example e (https://acme.example)\n"
-        );
+        assert_eq!(rendered.text, "a b c logo d (a@acme.example) ann@acme.example e (https://acme.example)\n");
         assert!(rendered.html.contains("href=\"mailto:ann@acme.example\""));
     }
 
     #[test]
     fn a_value_in_a_link_target_stays_one_target() {
-        let rendered = render(&format!(
-            "[open](https://acme.example/{})",
-            escape("a b_c)(\"<x")
-        ));
+        let rendered = render(&format!("[open](https://acme.example/{})", escape("a b_c)(\"<x")));
         assert_eq!(rendered.html.matches("<a ").count(), 1);
-        assert!(
-            rendered
-                .html
-                .contains("https://acme.example/a%20b_c)(&quot;&lt;x"),
-            "{}",
-            rendered.html
-        );
+        assert!(rendered.html.contains("https://acme.example/a%20b_c)(&quot;&lt;x"), "{}", rendered.html);
     }
 }

@@ -102,11 +102,7 @@ pub fn retry_after(attempt: u32, jitter: f64) -> chrono::Duration {
         2..=5 => 5.0 * f64::from(1u32 << (attempt - 1)),
         _ => 120.0,
     };
-    let jitter = if jitter.is_finite() {
-        jitter.clamp(0.5, 2.0)
-    } else {
-        1.0
-    };
+    let jitter = if jitter.is_finite() { jitter.clamp(0.5, 2.0) } else { 1.0 };
     chrono::Duration::milliseconds((minutes * 60_000.0 * jitter) as i64)
 }
 
@@ -117,10 +113,7 @@ mod tests {
     #[test]
     fn waits_grow_to_two_hours() {
         let minutes = |attempt| retry_after(attempt, 1.0).num_minutes();
-        assert_eq!(
-            (0..9).map(minutes).collect::<Vec<_>>(),
-            [5, 5, 10, 20, 40, 80, 120, 120, 120]
-        );
+        assert_eq!((0..9).map(minutes).collect::<Vec<_>>(), [5, 5, 10, 20, 40, 80, 120, 120, 120]);
         assert_eq!(retry_after(1, 1.2).num_seconds(), 360);
         assert_eq!(retry_after(u32::MAX, f64::NAN).num_minutes(), 120);
     }

@@ -103,9 +103,5 @@ impl fmt::Display for Fault {
 
 /// A server's words as they are kept: at most 500 characters on one line.
 pub(super) fn clip(text: &str) -> String {
-    text.trim()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(500)
-        .collect()
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }

@@ -135,11 +135,7 @@ impl Plain {
     }
 
     fn indent(&mut self, first: &str, rest: &str) {
-        self.margins.push(Margin {
-            first: first.to_owned(),
-            rest: rest.to_owned(),
-            begun: false,
-        });
+        self.margins.push(Margin { first: first.to_owned(), rest: rest.to_owned(), begun: false });
     }
 
     fn end_block(&mut self) {
@@ -167,11 +163,7 @@ impl Plain {
         }
         self.blank_wanted = false;
         for margin in &mut self.margins {
-            self.out.push_str(if margin.begun {
-                &margin.rest
-            } else {
-                &margin.first
-            });
+            self.out.push_str(if margin.begun { &margin.rest } else { &margin.first });
             margin.begun = true;
         }
         self.line_open = true;

@@ -91,12 +91,7 @@ impl RelayUrl {
         if login.is_some() && security == Security::None && !is_this_machine(&host) {
             return Err(RelayUrlError::PlainPassword);
         }
-        Ok(RelayUrl {
-            host,
-            port,
-            security,
-            login,
-        })
+        Ok(RelayUrl { host, port, security, login })
     }
 
     /// How the connection is protected.
@@ -108,8 +103,7 @@ impl RelayUrl {
 fn host_and_port(place: &str) -> Result<(String, Option<u16>), RelayUrlError> {
     let (host, port) = if let Some(rest) = place.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(RelayUrlError::Host)?;
-        host.parse::<std::net::Ipv6Addr>()
-            .map_err(|_| RelayUrlError::Host)?;
+        host.parse::<std::net::Ipv6Addr>().map_err(|_| RelayUrlError::Host)?;
         match after.strip_prefix(':') {
             Some(port) => (host, Some(port)),
             None if after.is_empty() => (host, None),
@@ -140,10 +134,7 @@ fn parse_login(text: &str) -> Result<Option<Login>, RelayUrlError> {
         return Ok(None);
     }
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
-    Ok(Some(Login {
-        user: percent_decode(user)?,
-        password: percent_decode(password)?,
-    }))
+    Ok(Some(Login { user: percent_decode(user)?, password: percent_decode(password)? }))
 }
 
 fn percent_decode(text: &str) -> Result<String, RelayUrlError> {
@@ -156,9 +147,7 @@ fn percent_decode(text: &str) -> Result<String, RelayUrlError> {
         }
         let mut digit = || {
             let digit = bytes.next().map(char::from);
-            digit
-                .and_then(|digit| digit.to_digit(16))
-                .ok_or(RelayUrlError::Escape)
+            digit.and_then(|digit| digit.to_digit(16)).ok_or(RelayUrlError::Escape)
         };
         let value = digit()? * 16 + digit()?;
         out.push(value as u8);
@@ -167,8 +156,7 @@ fn percent_decode(text: &str) -> Result<String, RelayUrlError> {
 }
 
 fn is_this_machine(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 impl fmt::Display for RelayUrl {
@@ -207,31 +195,11 @@ mod tests {
     #[test]
     fn urls_and_their_defaults() {
         for (text, shown, security) in [
-            (
-                "smtp://mail.example",
-                "smtp://mail.example:587",
-                Security::StartTls,
-            ),
-            (
-                "smtps://mail.example/",
-                "smtps://mail.example:465",
-                Security::Implicit,
-            ),
-            (
-                "smtp://127.0.0.1:2525?tls=none",
-                "smtp://127.0.0.1:2525?tls=none",
-                Security::None,
-            ),
-            (
-                "SMTP://a%40b:p%3Aw@[::1]:25?tls=none",
-                "smtp://a@b:***@[::1]:25?tls=none",
-                Security::None,
-            ),
-            (
-                "smtp://ann:se@cret@mail.example?tls=required",
-                "smtp://ann:***@mail.example:587",
-                Security::StartTls,
-            ),
+            ("smtp://mail.example", "smtp://mail.example:587", Security::StartTls),
+            ("smtps://mail.example/", "smtps://mail.example:465", Security::Implicit),
+            ("smtp://127.0.0.1:2525?tls=none", "smtp://127.0.0.1:2525?tls=none", Security::None),
+            ("SMTP://a%40b:p%3Aw@[::1]:25?tls=none", "smtp://a@b:***@[::1]:25?tls=none", Security::None),
+            ("smtp://ann:se@cret@mail.example?tls=required", "smtp://ann:***@mail.example:587", Security::StartTls),
         ] {
             let url = RelayUrl::parse(text).unwrap();
             assert_eq!(url.to_string(), shown);
@@ -239,10 +207,7 @@ mod tests {
         }
         let url = RelayUrl::parse("smtp://a%40b:p%3Aw@localhost?tls=none").unwrap();
         let login = url.login.clone().unwrap();
-        assert_eq!(
-            (login.user.as_str(), login.password.as_str()),
-            ("a@b", "p:w")
-        );
+        assert_eq!((login.user.as_str(), login.password.as_str()), ("a@b", "p:w"));
         assert!(!format!("{url:?}").contains("p:w"));
     }
 
@@ -257,15 +222,9 @@ mod tests {
             ("smtp://mail.example:0", RelayUrlError::Port),
             ("smtp://mail.example:x", RelayUrlError::Port),
             ("smtp://mail.example?tls=maybe", RelayUrlError::Query),
-            (
-                "smtps://mail.example?tls=none",
-                RelayUrlError::Contradiction,
-            ),
+            ("smtps://mail.example?tls=none", RelayUrlError::Contradiction),
             ("smtp://a%zz@mail.example", RelayUrlError::Escape),
-            (
-                "smtp://a:b@mail.example?tls=none",
-                RelayUrlError::PlainPassword,
-            ),
+            ("smtp://a:b@mail.example?tls=none", RelayUrlError::PlainPassword),
         ] {
             assert_eq!(RelayUrl::parse(text), Err(error), "{text}");
         }

@@ -64,16 +64,8 @@ impl Relay {
     /// Certificates are checked against the public web roots and `roots`, PEM
     /// certificates of a company's own authority, which may be empty. Connects
     /// to nothing yet.
-    pub fn new(
-        url: RelayUrl,
-        sessions: usize,
-        timers: Timers,
-        roots: &[u8],
-    ) -> Result<Relay, RelayError> {
-        let tls = Tls {
-            starttls: starttls(&url, roots)?,
-            implicit: implicit(roots)?,
-        };
+    pub fn new(url: RelayUrl, sessions: usize, timers: Timers, roots: &[u8]) -> Result<Relay, RelayError> {
+        let tls = Tls { starttls: starttls(&url, roots)?, implicit: implicit(roots)? };
         Ok(Relay {
             url,
             tls,
@@ -136,8 +128,7 @@ impl Relay {
         let closing: Vec<Connection> = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            idle.extract_if(.., |connection| all || now - connection.idle_since >= IDLE)
-                .collect()
+            idle.extract_if(.., |connection| all || now - connection.idle_since >= IDLE).collect()
         };
         for connection in closing {
             connection.quit().await;
@@ -156,21 +147,13 @@ impl Relay {
         }
         let opened = Connection::open(&self.url, &self.tls, &self.hello, &self.timers).await;
         let connection = opened.map_err(|fault| outcome(&fault))?;
-        self.begin(connection, mail)
-            .await
-            .map_err(|stopped| self.stop(stopped))
+        self.begin(connection, mail).await.map_err(|stopped| self.stop(stopped))
     }
 
-    async fn begin(
-        &self,
-        mut connection: Connection,
-        mail: &Composed,
-    ) -> Result<Connection, Box<Stopped>> {
+    async fn begin(&self, mut connection: Connection, mail: &Composed) -> Result<Connection, Box<Stopped>> {
         let Some((from, to)) = envelope(mail) else {
             return Err(Box::new(Stopped {
-                outcome: Outcome::Rejected {
-                    reply: "the sender's or recipient's address is not valid".to_owned(),
-                },
+                outcome: Outcome::Rejected { reply: "the sender's or recipient's address is not valid".to_owned() },
                 connection: Some(connection),
                 broken: false,
             }));
@@ -183,11 +166,7 @@ impl Relay {
             true => None,
             false => Some(connection),
         };
-        Err(Box::new(Stopped {
-            outcome: outcome(&fault),
-            connection,
-            broken,
-        }))
+        Err(Box::new(Stopped { outcome: outcome(&fault), connection, broken }))
     }
 
     fn stop(&self, stopped: Box<Stopped>) -> Outcome {
@@ -221,9 +200,7 @@ fn outcome(fault: &Fault) -> Outcome {
         (Cause::Unusable(_), _) => Outcome::ChannelDown { why: reply },
         (Cause::Broken(_), _) => Outcome::Deferred { reply },
         // No word about any message yet: the relay does not want us at all.
-        (Cause::Refused(500.., _), phase) if phase <= Phase::Login => {
-            Outcome::ChannelDown { why: reply }
-        }
+        (Cause::Refused(500.., _), phase) if phase <= Phase::Login => Outcome::ChannelDown { why: reply },
         // It asks for a login or for TLS that our configuration does not have.
         (Cause::Refused(530 | 534 | 535 | 538, _), _) => Outcome::ChannelDown { why: reply },
         (Cause::Refused(500.., _), _) => Outcome::Rejected { reply },
@@ -254,9 +231,7 @@ fn implicit(roots: &[u8]) -> Result<TlsConnector, RelayError> {
     trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     for certificate in CertificateDer::pem_slice_iter(roots) {
         let certificate = certificate.map_err(|e| RelayError::Roots(e.to_string()))?;
-        trusted
-            .add(certificate)
-            .map_err(|e| RelayError::Roots(e.to_string()))?;
+        trusted.add(certificate).map_err(|e| RelayError::Roots(e.to_string()))?;
     }
     // Named, since no provider is installed for the whole process.
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -59,11 +59,7 @@ impl Wire {
     /// `starttls`: the stream begins in the clear and will be encrypted above
     /// this one.
     pub(super) fn new(stream: TcpStream, starttls: bool, dot: Arc<Dot>) -> Wire {
-        Wire {
-            stream,
-            in_the_clear: starttls,
-            dot,
-        }
+        Wire { stream, in_the_clear: starttls, dot }
     }
 }
 
@@ -91,11 +87,7 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         // A TLS handshake record begins with 22, which begins no command.
         if bytes.first() == Some(&22) {
             self.in_the_clear = false;
@@ -142,11 +134,7 @@ impl AsyncRead for Encrypted {
 }
 
 impl AsyncWrite for Encrypted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(context, bytes)
     }
 

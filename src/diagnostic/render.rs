@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use annotate_snippets::{
-    AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
-};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use super::{Diagnostic, Severity};
 
@@ -16,16 +14,8 @@ pub fn arrange(diagnostics: &mut Vec<Diagnostic>) {
 
 /// For a terminal: each with the line it is about, where `sources` knows the
 /// file. Ends with a newline unless there is nothing to say.
-pub fn render_human(
-    diagnostics: &[Diagnostic],
-    sources: &dyn Fn(&str) -> Option<Arc<str>>,
-    color: bool,
-) -> String {
-    let renderer = if color {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
+pub fn render_human(diagnostics: &[Diagnostic], sources: &dyn Fn(&str) -> Option<Arc<str>>, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
     for diagnostic in diagnostics {
         let source = sources(&diagnostic.file);
@@ -44,9 +34,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, line: Option<&'a str>) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level
-        .primary_title(normalize_untrusted_str(&diagnostic.message))
-        .id(diagnostic.code);
+    let title = level.primary_title(normalize_untrusted_str(&diagnostic.message)).id(diagnostic.code);
     let group = match line {
         Some(line) if !line.trim().is_empty() => title.element(
             Snippet::source(line)
@@ -69,14 +57,9 @@ fn group<'a>(diagnostic: &'a Diagnostic, line: Option<&'a str>) -> Group<'a> {
 /// The bytes of the word at a 1-based column, or of one character.
 fn span(line: &str, column: u32) -> std::ops::Range<usize> {
     let skip = (column as usize).saturating_sub(1);
-    let start = line
-        .char_indices()
-        .nth(skip)
-        .map_or(line.len(), |(offset, _)| offset);
+    let start = line.char_indices().nth(skip).map_or(line.len(), |(offset, _)| offset);
     let rest = &line[start..];
-    let word = rest
-        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
-        .unwrap_or(rest.len());
+    let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).unwrap_or(rest.len());
     let one = rest.chars().next().map_or(0, char::len_utf8);
     start..start + word.max(one)
 }
@@ -86,22 +69,13 @@ fn span(line: &str, column: u32) -> std::ops::Range<usize> {
 pub fn render_lines(diagnostics: &[Diagnostic]) -> String {
     let mut out = String::new();
     for diagnostic in diagnostics {
-        let Diagnostic {
-            file,
-            line,
-            column,
-            code,
-            message,
-            ..
-        } = diagnostic;
+        let Diagnostic { file, line, column, code, message, .. } = diagnostic;
         let severity = match diagnostic.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
         let message = one_line(message);
-        out.push_str(&format!(
-            "{file}:{line}:{column}: {severity}[{code}]: {message}"
-        ));
+        out.push_str(&format!("{file}:{line}:{column}: {severity}[{code}]: {message}"));
         if let Some(help) = &diagnostic.help {
             out.push_str("; help: ");
             out.push_str(&one_line(help));
@@ -142,8 +116,8 @@ mod tests {
 
     fn sample() -> Vec<Diagnostic> {
         let at = |line, column| Position { line, column };
-        let error = Diagnostic::error("KW0101", "b.yaml", at(2, 3), "no key `shedule`")
-            .help("did you mean `schedule`?");
+        let error =
+            Diagnostic::error("KW0101", "b.yaml", at(2, 3), "no key `shedule`").help("did you mean `schedule`?");
         let warning = Diagnostic::warning("KW0114", "a.yaml", at(9, 1), "one\ntwo");
         let mut all = vec![error.clone(), warning, error];
         arrange(&mut all);
@@ -183,8 +157,7 @@ error[KW0101]: no key `shedule`
 
     #[test]
     fn json_is_one_document() {
-        let json: serde_json::Value =
-            serde_json::from_str(&render_json(&sample())).expect("valid JSON");
+        let json: serde_json::Value = serde_json::from_str(&render_json(&sample())).expect("valid JSON");
         assert_eq!(json["diagnostics"][1]["severity"], "error");
         assert_eq!(json["diagnostics"][1]["column"], 3);
         assert!(json["diagnostics"][0]["help"].is_null());

@@ -125,7 +125,12 @@ pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar
 }
 
 /// The entry key, or why there can be no further enrollment.
-fn reentry_key(playbook: &ReadyPlaybook, context: &Context, history: &History, calendar: &Calendar) -> Result<String, Skip> {
+fn reentry_key(
+    playbook: &ReadyPlaybook,
+    context: &Context,
+    history: &History,
+    calendar: &Calendar,
+) -> Result<String, Skip> {
     let now = context.facts.as_of;
     match &playbook.reentry {
         ReadyReentry::Never if history.keys.is_empty() => Ok(String::new()),

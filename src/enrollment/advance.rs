@@ -58,6 +58,9 @@ pub fn advance(look: &Look) -> Transition {
     Transition { enrollment: way.next, effects: way.effects, stopped: way.stopped }
 }
 
+/// Where the ordinals of undecided conditions begin, behind those of effects.
+const CONDITIONS: usize = 1_000;
+
 struct Way<'a> {
     look: &'a Look<'a>,
     next: Enrollment,
@@ -158,7 +161,7 @@ impl Way<'_> {
         let step = &self.look.playbook.steps[position];
         let began = self.next.step_at;
         if let Some(condition) = &step.condition
-            && !self.holds(condition)
+            && !self.holds(condition, &step.id, 0)
         {
             return Onward::To(step.next, began);
         }
@@ -168,8 +171,9 @@ impl Way<'_> {
                 Onward::Ended
             }
             Deed::Branch { arms, otherwise } => {
-                let taken = arms.iter().find(|(rule, _)| self.holds(rule)).map(|(_, to)| *to);
-                Onward::To(taken.unwrap_or(*otherwise), began)
+                let mut arms = arms.iter().enumerate();
+                let taken = arms.find(|(arm, (rule, _))| self.holds(rule, &step.id, *arm));
+                Onward::To(taken.map_or(*otherwise, |(_, (_, to))| *to), began)
             }
             // A window since the step began needs facts fetched from now on.
             Deed::Wait(ReadyWait { on: ReadyWaitOn::Until { condition, at_most, .. }, .. })
@@ -281,8 +285,20 @@ impl Way<'_> {
         Onward::To(step.next, latest)
     }
 
-    fn holds(&self, rule: &Rule) -> bool {
-        matches!(rule.verdict(&self.look.playbook.sandbox, self.look.context), Verdict::True)
+    /// Whether the condition of a step or of an arm holds. One that cannot be
+    /// decided does not, and leaves a row that says so.
+    fn holds(&mut self, rule: &Rule, step: &str, arm: usize) -> bool {
+        match rule.verdict(&self.look.playbook.sandbox, self.look.context) {
+            Verdict::True => true,
+            Verdict::False => false,
+            Verdict::Undecided(error) => {
+                let ordinal = CONDITIONS + arm;
+                let id = ids::effect(self.next.id, step, 0, ordinal);
+                let body = EffectBody::Message(MessageDraft::Failed { reason: format!("undecided: {error}") });
+                self.effects.push(Effect { id, step: step.to_owned(), ordinal: ordinal as i32, body });
+                false
+            }
+        }
     }
 
     /// Whether a wait's condition holds; what cannot be decided is kept as the reason.

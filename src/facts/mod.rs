@@ -55,10 +55,7 @@ pub enum CellPath {
     /// One key of the `traits` column, as JSON.
     Trait(String),
     /// A fact function with its arguments.
-    Call {
-        function: &'static str,
-        args: Vec<Arg>,
-    },
+    Call { function: &'static str, args: Vec<Arg> },
 }
 
 /// An argument of a fact function: a literal, or where its window starts.
@@ -154,9 +151,6 @@ impl Facts {
 
     /// A column of the account by name; `None` when it was not asked for.
     pub fn column(&self, name: &str) -> Option<&Value> {
-        self.get(&Cell {
-            subject: Subject::Account,
-            path: CellPath::Column(name.to_owned()),
-        })
+        self.get(&Cell { subject: Subject::Account, path: CellPath::Column(name.to_owned()) })
     }
 }

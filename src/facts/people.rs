@@ -27,9 +27,7 @@ impl Contact {
     /// Whether mail can reach this contact at `now`: there is an address and
     /// the person has not left.
     pub fn is_reachable(&self, now: Instant) -> bool {
-        self.email
-            .as_deref()
-            .is_some_and(|email| !email.trim().is_empty())
+        self.email.as_deref().is_some_and(|email| !email.trim().is_empty())
             && self.left_at.is_none_or(|left| left > now)
     }
 }

@@ -27,11 +27,7 @@ impl Schema {
         use Type::{Float, Int, Text, Time};
         let columns = |list: &[(&str, Type, bool)]| {
             list.iter()
-                .map(|(name, ty, nullable)| Column {
-                    name: (*name).to_owned(),
-                    ty: *ty,
-                    nullable: *nullable,
-                })
+                .map(|(name, ty, nullable)| Column { name: (*name).to_owned(), ty: *ty, nullable: *nullable })
                 .collect::<Vec<_>>()
         };
         Schema {
@@ -84,8 +80,6 @@ impl Schema {
 
     /// A column by its exact name.
     pub fn column(&self, subject: Subject, name: &str) -> Option<&Column> {
-        self.columns(subject)
-            .iter()
-            .find(|column| column.name == name)
+        self.columns(subject).iter().find(|column| column.name == name)
     }
 }

@@ -34,11 +34,7 @@ pub fn month(t: Instant, zone: Tz) -> i64 {
 
 /// 1 (Monday) to 7 (Sunday), in the zone.
 pub fn weekday(t: Instant, zone: Tz) -> i64 {
-    i64::from(
-        zone.from_utc_datetime(&t.naive_utc())
-            .weekday()
-            .number_from_monday(),
-    )
+    i64::from(zone.from_utc_datetime(&t.naive_utc()).weekday().number_from_monday())
 }
 
 /// The calendar period an instant lies in: `2026-W08`, `2026-02`, `2026-Q1`
@@ -55,10 +51,7 @@ pub fn period(now: Instant, unit: &str, zone: Tz) -> Option<String> {
 }
 
 fn floor_div(span: Duration, unit: Duration) -> i64 {
-    let micros = |d: Duration| {
-        d.num_microseconds()
-            .unwrap_or_else(|| d.num_seconds().saturating_mul(1_000_000))
-    };
+    let micros = |d: Duration| d.num_microseconds().unwrap_or_else(|| d.num_seconds().saturating_mul(1_000_000));
     micros(span).div_euclid(micros(unit))
 }
 
@@ -67,9 +60,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Instant {
-        chrono::DateTime::parse_from_rfc3339(text)
-            .expect("a fixed instant")
-            .to_utc()
+        chrono::DateTime::parse_from_rfc3339(text).expect("a fixed instant").to_utc()
     }
 
     #[test]
@@ -86,13 +77,7 @@ mod tests {
         let new_year = at("2026-12-31T23:30:00Z");
         let berlin = chrono_tz::Europe::Berlin;
         assert_eq!(period(new_year, "year", berlin).as_deref(), Some("2027"));
-        assert_eq!(
-            period(new_year, "quarter", chrono_tz::UTC).as_deref(),
-            Some("2026-Q4")
-        );
-        assert_eq!(
-            period(new_year, "week", chrono_tz::UTC).as_deref(),
-            Some("2026-W53")
-        );
+        assert_eq!(period(new_year, "quarter", chrono_tz::UTC).as_deref(), Some("2026-Q4"));
+        assert_eq!(period(new_year, "week", chrono_tz::UTC).as_deref(), Some("2026-W53"));
     }
 }

@@ -84,8 +84,9 @@ impl Value {
             (Type::Int, Json::Number(value)) => value.as_i64().map_or(Value::Null, Value::Int),
             (Type::Float, Json::Number(value)) => value.as_f64().map_or(Value::Null, Value::Float),
             (Type::Text, Json::String(value)) => Value::text(value),
-            (Type::Time, Json::String(value)) => chrono::DateTime::parse_from_rfc3339(value)
-                .map_or(Value::Null, |time| Value::Time(time.to_utc())),
+            (Type::Time, Json::String(value)) => {
+                chrono::DateTime::parse_from_rfc3339(value).map_or(Value::Null, |time| Value::Time(time.to_utc()))
+            }
             _ => Value::Null,
         }
     }

@@ -77,10 +77,7 @@ impl Calendar {
 
     /// The last day of a holiday that covers `date`.
     fn holiday(&self, date: NaiveDate) -> Option<NaiveDate> {
-        self.holidays
-            .iter()
-            .find(|(first, last)| (*first..=*last).contains(&date))
-            .map(|(_, last)| *last)
+        self.holidays.iter().find(|(first, last)| (*first..=*last).contains(&date)).map(|(_, last)| *last)
     }
 }
 
@@ -103,12 +100,7 @@ mod tests {
     }
 
     fn christmas() -> Calendar {
-        Calendar {
-            holidays: vec![
-                (day("2026-12-25"), day("2026-12-25")),
-                (day("2027-02-05"), day("2027-02-12")),
-            ],
-        }
+        Calendar { holidays: vec![(day("2026-12-25"), day("2026-12-25")), (day("2027-02-05"), day("2027-02-12"))] }
     }
 
     #[test]
@@ -146,11 +138,7 @@ mod tests {
             ("2026-11-20T23:30:00Z", 1, "2026-11-22T23:30:00Z"),
         ] {
             let span = Duration::BusinessDays(days);
-            assert_eq!(
-                calendar.add(instant(from), span, Berlin),
-                instant(to),
-                "{from} + {days}"
-            );
+            assert_eq!(calendar.add(instant(from), span, Berlin), instant(to), "{from} + {days}");
         }
     }
 
@@ -158,11 +146,7 @@ mod tests {
     fn business_days_meet_a_clock_change() {
         // Clocks rarely change on a weekday; once they skipped a Friday.
         let thursday = instant("2011-12-29T22:00:00Z"); // Thursday noon in Apia
-        let there = Calendar::default().add(
-            thursday,
-            Duration::BusinessDays(1),
-            chrono_tz::Pacific::Apia,
-        );
+        let there = Calendar::default().add(thursday, Duration::BusinessDays(1), chrono_tz::Pacific::Apia);
         // Friday 30 December 2011 never came: Saturday 00:00 is the first valid instant.
         assert_eq!(there, instant("2011-12-30T10:00:00Z"));
     }
@@ -184,33 +168,15 @@ mod tests {
             calendar.next_local_time(instant(from), time.parse().expect("a valid time"), zone)
         };
         let nine = "09:00:00";
-        assert_eq!(
-            next("2026-11-20T08:00:00Z", nine, Berlin),
-            instant("2026-11-20T08:00:00Z")
-        );
-        assert_eq!(
-            next("2026-11-20T08:00:01Z", nine, Berlin),
-            instant("2026-11-21T08:00:00Z")
-        );
+        assert_eq!(next("2026-11-20T08:00:00Z", nine, Berlin), instant("2026-11-20T08:00:00Z"));
+        assert_eq!(next("2026-11-20T08:00:01Z", nine, Berlin), instant("2026-11-21T08:00:00Z"));
         // Skipped: the first valid minute after. Repeated: the first, never the second.
         let half_two = "02:30:00";
-        assert_eq!(
-            next("2027-03-28T00:00:00Z", half_two, Berlin),
-            instant("2027-03-28T01:00:00Z")
-        );
-        assert_eq!(
-            next("2026-10-25T00:30:00Z", half_two, Berlin),
-            instant("2026-10-25T00:30:00Z")
-        );
-        assert_eq!(
-            next("2026-10-25T00:31:00Z", half_two, Berlin),
-            instant("2026-10-26T01:30:00Z")
-        );
+        assert_eq!(next("2027-03-28T00:00:00Z", half_two, Berlin), instant("2027-03-28T01:00:00Z"));
+        assert_eq!(next("2026-10-25T00:30:00Z", half_two, Berlin), instant("2026-10-25T00:30:00Z"));
+        assert_eq!(next("2026-10-25T00:31:00Z", half_two, Berlin), instant("2026-10-26T01:30:00Z"));
         // Midnight itself is skipped.
-        assert_eq!(
-            next("2026-09-06T03:59:00Z", "00:00:00", Santiago),
-            instant("2026-09-06T04:00:00Z")
-        );
+        assert_eq!(next("2026-09-06T03:59:00Z", "00:00:00", Santiago), instant("2026-09-06T04:00:00Z"));
     }
 
     #[test]

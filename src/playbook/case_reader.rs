@@ -60,10 +60,7 @@ pub(super) fn read(
         // A base's mistakes show up again in the cases like it: say them once.
         let mut found = Vec::new();
         if let Some(entries) = merged(file, &raws, &names, raw, &mut found) {
-            size += entries
-                .iter()
-                .map(|entry| count(&entry.node))
-                .sum::<usize>();
+            size += entries.iter().map(|entry| count(&entry.node)).sum::<usize>();
             if size > MAX_VALUES {
                 let message = format!("the test cases hold more than {MAX_VALUES} values");
                 let help = "those of the cases they are `like` count each time";
@@ -100,10 +97,7 @@ fn raw<'n>(file: &Arc<str>, item: &'n Node, problems: &mut Vec<Diagnostic>) -> O
         name: name?.text.to_string(),
         place: fields.key_place("name").unwrap_or(item.place),
         like,
-        entries: entries
-            .iter()
-            .filter(|entry| entry.key != "name" && entry.key != "like")
-            .collect(),
+        entries: entries.iter().filter(|entry| entry.key != "name" && entry.key != "like").collect(),
     })
 }
 
@@ -145,18 +139,13 @@ fn merged(
             None => entries.push((*entry).clone()),
             Some(base) => {
                 let mut node = entry.node.clone();
-                if let (NodeValue::Mapping(given), NodeValue::Mapping(old)) =
-                    (&mut node.value, &base.node.value)
-                {
+                if let (NodeValue::Mapping(given), NodeValue::Mapping(old)) = (&mut node.value, &base.node.value) {
                     let kept = old.iter().filter(|o| !given.iter().any(|g| g.key == o.key));
                     let mut all: Vec<Entry> = kept.cloned().collect();
                     all.append(given);
                     *given = all;
                 }
-                *base = Entry {
-                    node,
-                    ..(*entry).clone()
-                };
+                *base = Entry { node, ..(*entry).clone() };
             }
         }
     }
@@ -169,16 +158,8 @@ struct CaseReader<'a> {
 }
 
 impl CaseReader<'_> {
-    fn case(
-        &self,
-        raw: &Raw<'_>,
-        entries: Vec<Entry>,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Option<Case> {
-        let node = Node {
-            place: raw.place,
-            value: NodeValue::Mapping(entries),
-        };
+    fn case(&self, raw: &Raw<'_>, entries: Vec<Entry>, problems: &mut Vec<Diagnostic>) -> Option<Case> {
+        let node = Node { place: raw.place, value: NodeValue::Mapping(entries) };
         let mut fields = Fields::new(self.file, &node, "a test case", problems);
         // Said above; here so that it is among the keys that a message lists.
         fields.take("name");
@@ -197,14 +178,7 @@ impl CaseReader<'_> {
         if !ok {
             return None;
         }
-        Some(Case {
-            name: raw.name.clone(),
-            place: raw.place,
-            at: at?,
-            fixtures,
-            then,
-            expect,
-        })
+        Some(Case { name: raw.name.clone(), place: raw.place, at: at?, fixtures, then, expect })
     }
 
     fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
@@ -279,12 +253,7 @@ impl CaseReader<'_> {
                 inner.not_yet(key, "remove it from the case", |_| false);
             }
             inner.finish();
-            changes.push(Change {
-                after,
-                fixtures,
-                done,
-                outcomes,
-            });
+            changes.push(Change { after, fixtures, done, outcomes });
         }
         changes.sort_by_key(|change| change.after);
         changes
@@ -296,10 +265,7 @@ impl CaseReader<'_> {
             let Some(expectation) = self.expectation(node, fields.problems()) else {
                 continue;
             };
-            if expected
-                .last()
-                .is_some_and(|last| last.after > expectation.after)
-            {
+            if expected.last().is_some_and(|last| last.after > expectation.after) {
                 let message = "expectations stand in the order of time, and this one is earlier";
                 fields.error("KW0501", node.place, message);
             }
@@ -348,14 +314,7 @@ impl CaseReader<'_> {
         if !fields.finish() {
             return None;
         }
-        Some(Expectation {
-            place: node.place,
-            after: after?,
-            kind: kinds.pop()??,
-            to,
-            subject,
-            contains,
-        })
+        Some(Expectation { place: node.place, after: after?, kind: kinds.pop()??, to, subject, contains })
     }
 
     /// Reports a step of a kind that the playbook does not have. A `run` step

@@ -26,9 +26,7 @@ impl Duration {
             "h" => Some(Duration::Seconds(number * 3_600)),
             "d" => Some(Duration::Seconds(number * 86_400)),
             "w" => Some(Duration::Seconds(number * 7 * 86_400)),
-            "business day" | "business days" => {
-                Some(Duration::BusinessDays(u32::try_from(number).ok()?))
-            }
+            "business day" | "business days" => Some(Duration::BusinessDays(u32::try_from(number).ok()?)),
             _ => None,
         }
     }
@@ -55,10 +53,7 @@ mod tests {
     fn reads_what_authors_write() {
         assert_eq!(Duration::parse("30m"), Some(Duration::Seconds(1_800)));
         assert_eq!(Duration::parse("2w"), Some(Duration::Seconds(1_209_600)));
-        assert_eq!(
-            Duration::parse("2 business days"),
-            Some(Duration::BusinessDays(2))
-        );
+        assert_eq!(Duration::parse("2 business days"), Some(Duration::BusinessDays(2)));
         for wrong in ["", "d", "3", "3 days", "-3d", "1.5d", "9999999d", "3dd"] {
             assert_eq!(Duration::parse(wrong), None, "{wrong}");
         }

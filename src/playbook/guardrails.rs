@@ -11,22 +11,11 @@ use crate::diagnostic::Diagnostic;
 pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Guardrails {
     const INSTEAD: &str = "write `off`, or remove the key";
     let mut fields = Fields::new(file, node, "guardrails", problems);
-    let hold_above = fields
-        .take("hold_above")
-        .and_then(|node| hold_above(file, node, fields.problems()));
-    for key in [
-        "ramp",
-        "unusual",
-        "store_change",
-        "max_per_day",
-        "fresh",
-        "yields_to",
-    ] {
+    let hold_above = fields.take("hold_above").and_then(|node| hold_above(file, node, fields.problems()));
+    for key in ["ramp", "unusual", "store_change", "max_per_day", "fresh", "yields_to"] {
         fields.not_yet(key, INSTEAD, is_off);
     }
-    fields.not_yet("first_run", "write `go`, or remove the key", |node| {
-        is_off(node) || node.as_text() == Some("go")
-    });
+    fields.not_yet("first_run", "write `go`, or remove the key", |node| is_off(node) || node.as_text() == Some("go"));
     fields.finish();
     Guardrails { hold_above }
 }
@@ -38,10 +27,7 @@ fn hold_above(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> O
         return Some(HoldAbove::Off);
     }
     if node.as_mapping().is_none() {
-        let message = format!(
-            "`hold_above` needs `count` and `share`, not {}",
-            node.found()
-        );
+        let message = format!("`hold_above` needs `count` and `share`, not {}", node.found());
         problems.push(Diagnostic::error("KW0103", file, node.place, message).help(HELP));
         return None;
     }

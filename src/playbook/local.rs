@@ -33,9 +33,7 @@ pub fn date(zone: Tz, instant: Instant) -> NaiveDate {
 /// repeated hour; zero otherwise.
 pub(super) fn set_back(zone: Tz, instant: Instant) -> TimeDelta {
     match zone.from_local_datetime(&wall(zone, instant)) {
-        LocalResult::Ambiguous(one, other) if instant == one.max(other) => {
-            one.max(other) - one.min(other)
-        }
+        LocalResult::Ambiguous(one, other) if instant == one.max(other) => one.max(other) - one.min(other),
         _ => TimeDelta::zero(),
     }
 }
@@ -48,19 +46,14 @@ fn end_of_gap(zone: Tz, local: NaiveDateTime) -> Instant {
     let (mut before, mut after) = (wanted - 26 * 3_600, wanted + 26 * 3_600);
     while after - before > 1 {
         let middle = before + (after - before) / 2;
-        let later = Utc
-            .timestamp_opt(middle, 0)
-            .single()
-            .is_none_or(|moment| wall(zone, moment) > local);
+        let later = Utc.timestamp_opt(middle, 0).single().is_none_or(|moment| wall(zone, moment) > local);
         if later {
             after = middle;
         } else {
             before = middle;
         }
     }
-    Utc.timestamp_opt(after, 0)
-        .single()
-        .unwrap_or(chrono::DateTime::<Utc>::MAX_UTC)
+    Utc.timestamp_opt(after, 0).single().unwrap_or(chrono::DateTime::<Utc>::MAX_UTC)
 }
 
 #[cfg(test)]
@@ -77,10 +70,7 @@ mod tests {
         let berlin = chrono_tz::Europe::Berlin;
         assert_eq!(at(berlin, "2027-03-28 01:59"), "2027-03-28T00:59Z");
         for skipped in ["02:00", "02:30", "02:59", "03:00"] {
-            assert_eq!(
-                at(berlin, &format!("2027-03-28 {skipped}")),
-                "2027-03-28T01:00Z"
-            );
+            assert_eq!(at(berlin, &format!("2027-03-28 {skipped}")), "2027-03-28T01:00Z");
         }
         // Half an hour is skipped.
         let lord_howe = chrono_tz::Australia::Lord_Howe;

@@ -17,13 +17,13 @@ pub mod calendar;
 pub mod case;
 mod case_reader;
 pub mod duration;
-mod steps;
 pub mod guardrails;
 pub mod local;
 pub mod parse;
 pub mod reader;
 pub mod schedule;
 pub mod source;
+mod steps;
 pub mod yaml;
 
 pub use duration::Duration;
@@ -89,10 +89,20 @@ pub enum Reentry {
     Never,
     /// One per distinct value of `once_per`, and at least `gap` after the
     /// previous one started; at least one of the two is given.
-    Again {
-        once_per: Option<Source>,
-        gap: Option<Duration>,
-    },
+    Again { once_per: Option<Source>, gap: Option<Duration> },
+}
+
+impl Reentry {
+    /// What it says, in one canonical text: two that are equal mean the same.
+    pub fn written(&self) -> String {
+        match self {
+            Reentry::Never => "never".to_owned(),
+            Reentry::Again { once_per, gap } => {
+                let key = once_per.as_ref().map_or("-", |source| source.text.trim());
+                format!("once per {key}, gap {}", gap.map_or("-".to_owned(), |gap| gap.to_string()))
+            }
+        }
+    }
 }
 
 /// What stops a run before it touches too many. `None` means that the
@@ -116,10 +126,7 @@ pub enum HoldAbove {
 
 impl Default for HoldAbove {
     fn default() -> Self {
-        HoldAbove::Above {
-            count: 25,
-            share: 0.02,
-        }
+        HoldAbove::Above { count: 25, share: 0.02 }
     }
 }
 
@@ -210,11 +217,7 @@ pub enum Layout {
     Inline,
     /// A literal block: the line of its first content line, its indentation
     /// in characters, and how many newlines the value starts with.
-    Block {
-        first_line: u32,
-        indent: u32,
-        lead: u32,
-    },
+    Block { first_line: u32, indent: u32, lead: u32 },
     /// Folded, quoted with escapes or over several lines: only the start is known.
     Opaque,
 }
@@ -223,18 +226,12 @@ impl Origin {
     /// The place in the file of a 1-based inner position.
     pub fn at(&self, line: u32, column: u32) -> Position {
         match self.layout {
-            Layout::Inline if line == 1 => Position {
-                line: self.start.line,
-                column: self.start.column + column.max(1) - 1,
-            },
-            Layout::Block {
-                first_line,
-                indent,
-                lead,
-            } => Position {
-                line: (first_line + line).saturating_sub(1 + lead),
-                column: indent + column.max(1),
-            },
+            Layout::Inline if line == 1 => {
+                Position { line: self.start.line, column: self.start.column + column.max(1) - 1 }
+            }
+            Layout::Block { first_line, indent, lead } => {
+                Position { line: (first_line + line).saturating_sub(1 + lead), column: indent + column.max(1) }
+            }
             Layout::Inline | Layout::Opaque => self.start,
         }
     }
@@ -242,34 +239,12 @@ impl Origin {
 
 impl Source {
     /// An error inside this text.
-    pub fn error(
-        &self,
-        code: &'static str,
-        line: u32,
-        column: u32,
-        message: impl Into<String>,
-    ) -> Diagnostic {
-        Diagnostic::error(
-            code,
-            &self.origin.file,
-            self.origin.at(line, column),
-            message,
-        )
+    pub fn error(&self, code: &'static str, line: u32, column: u32, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(code, &self.origin.file, self.origin.at(line, column), message)
     }
 
     /// A warning inside this text.
-    pub fn warning(
-        &self,
-        code: &'static str,
-        line: u32,
-        column: u32,
-        message: impl Into<String>,
-    ) -> Diagnostic {
-        Diagnostic::warning(
-            code,
-            &self.origin.file,
-            self.origin.at(line, column),
-            message,
-        )
+    pub fn warning(&self, code: &'static str, line: u32, column: u32, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::warning(code, &self.origin.file, self.origin.at(line, column), message)
     }
 }

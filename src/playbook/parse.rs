@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-use super::reader::{Fields, is_off};
+use super::reader::{Fields, inline, is_off};
 use super::source::SourceFile;
 use super::steps::StepReader;
 use super::yaml::{self, Node};
@@ -19,11 +19,27 @@ const NO_ALERTS_TO: &str = "nobody hears of this playbook's holds and failures";
 /// Reads one playbook. Every problem of the file is added to `problems`; a
 /// playbook is returned only if none of them is an error.
 pub fn parse(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
+    draft(file, problems).filter(|draft| draft.is_whole).map(|draft| draft.playbook)
+}
+
+/// What could be read of a file, mistakes or not.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// With harmless stand-ins for what is missing, so that the rest can be
+    /// checked for its meaning too. Never to be run unless it is whole.
+    pub playbook: Playbook,
+    /// Whether there was no error.
+    pub is_whole: bool,
+}
+
+/// Reads as much of a file as can be read; `None` when it is no mapping.
+pub fn draft(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Draft> {
     let before = problems.len();
     let root = yaml::read(&file.path, &file.text, problems)?;
     let playbook = playbook(file, &root, problems);
-    let failed = problems[before..].iter().any(Diagnostic::is_error);
-    playbook.filter(|_| !failed)
+    root.as_mapping()?;
+    let is_whole = !problems[before..].iter().any(Diagnostic::is_error);
+    Some(Draft { playbook, is_whole })
 }
 
 /// Reports ids that several playbooks share, at the later file.
@@ -33,9 +49,7 @@ pub fn check_across(playbooks: &[Playbook], problems: &mut Vec<Diagnostic>) {
         if let Some(other) = first.get(playbook.id.as_str()) {
             let message = format!("the id `{}` belongs to another playbook", playbook.id);
             let help = format!("it is taken by {}:{}", other.file, other.place.line);
-            problems.push(
-                Diagnostic::error("KW0105", &playbook.file, playbook.place, message).help(help),
-            );
+            problems.push(Diagnostic::error("KW0105", &playbook.file, playbook.place, message).help(help));
         } else {
             first.insert(&playbook.id, playbook);
         }
@@ -48,7 +62,7 @@ pub fn forgive_alerts_to(problems: &mut Vec<Diagnostic>) {
     problems.retain(|problem| problem.message != NO_ALERTS_TO);
 }
 
-fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
+fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> Playbook {
     let path = &file.path;
     let mut fields = Fields::new(path, root, "a playbook", problems);
     let place = fields.key_place("playbook").unwrap_or(root.place);
@@ -73,13 +87,9 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> O
     let goal_window = goal_window(&mut fields);
     let exit = fields.expression("exit");
     let suppress = fields.expression("suppress");
-    fields.not_yet("holdout", "write `off`, or remove the key", |node| {
-        is_off(node) || node.as_text() == Some("0%")
-    });
-    let guardrails = fields
-        .take("guardrails")
-        .map(|node| guardrails::read(path, node, fields.problems()))
-        .unwrap_or_default();
+    fields.not_yet("holdout", "write `off`, or remove the key", |node| is_off(node) || node.as_text() == Some("0%"));
+    let guardrails =
+        fields.take("guardrails").map(|node| guardrails::read(path, node, fields.problems())).unwrap_or_default();
     let steps_node = fields.required("steps");
     let tests = fields.take("tests");
     if root.as_mapping().is_some() {
@@ -90,12 +100,11 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> O
     let mut reader = StepReader::new(path, problems);
     let steps = steps_node.map(|node| reader.read(node));
     let order = std::mem::take(&mut reader.order);
-    let tests = tests
-        .map(|node| case_reader::read(path, node, &order, problems))
-        .unwrap_or_default();
+    let tests = tests.map(|node| case_reader::read(path, node, &order, problems)).unwrap_or_default();
 
-    Some(Playbook {
-        id: id?,
+    let stand_in = |text: &str| inline(path, place, text);
+    Playbook {
+        id: id.unwrap_or_default(),
         file: path.clone(),
         text: file.text.clone(),
         place,
@@ -105,21 +114,19 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> O
         subject,
         statuses: statuses.unwrap_or_else(|| vec!["active".into(), "trial".into()]),
         stages,
-        schedule: schedule?,
+        schedule: schedule.unwrap_or_else(|| stand_in("0 0 * * *")),
         timezone,
-        when: when?,
+        when: when.unwrap_or_else(|| stand_in("account.id != \"\"")),
         reentry,
-        mail_priority: mail_priority
-            .and_then(|p| u8::try_from(p).ok())
-            .unwrap_or(50),
+        mail_priority: mail_priority.and_then(|p| u8::try_from(p).ok()).unwrap_or(50),
         goal,
         goal_window,
         exit,
         suppress,
         guardrails,
-        steps: steps?,
+        steps: steps.unwrap_or_default(),
         tests,
-    })
+    }
 }
 
 fn id(fields: &mut Fields<'_, '_>) -> Option<String> {
@@ -148,16 +155,8 @@ fn id(fields: &mut Fields<'_, '_>) -> Option<String> {
 
 fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
     for (key, message, help) in [
-        (
-            "about",
-            "nothing says what this playbook is for",
-            "add `about:` with one sentence",
-        ),
-        (
-            "alerts_to",
-            NO_ALERTS_TO,
-            "add `alerts_to:` with an address, here or in the configuration",
-        ),
+        ("about", "nothing says what this playbook is for", "add `about:` with one sentence"),
+        ("alerts_to", NO_ALERTS_TO, "add `alerts_to:` with an address, here or in the configuration"),
     ] {
         if !fields.has(key) {
             let problem = Diagnostic::warning("KW0114", file, place, message).help(help);
@@ -167,11 +166,7 @@ fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
 }
 
 fn mode(fields: &mut Fields<'_, '_>) -> Mode {
-    let words = [
-        ("live", Some(Mode::Live)),
-        ("shadow", Some(Mode::Shadow)),
-        ("paused", None),
-    ];
+    let words = [("live", Some(Mode::Live)), ("shadow", Some(Mode::Shadow)), ("paused", None)];
     let mode = fields.one_of("mode", &words);
     if mode == Some(None) {
         let at = fields.value_place("mode");
@@ -182,10 +177,7 @@ fn mode(fields: &mut Fields<'_, '_>) -> Mode {
 }
 
 fn subject(fields: &mut Fields<'_, '_>) -> SubjectKind {
-    let words = [
-        ("account", SubjectKind::Account),
-        ("contact", SubjectKind::Contact),
-    ];
+    let words = [("account", SubjectKind::Account), ("contact", SubjectKind::Contact)];
     let subject = fields.one_of("for", &words).unwrap_or(SubjectKind::Account);
     if subject == SubjectKind::Contact {
         let at = fields.value_place("for");
@@ -256,12 +248,7 @@ fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> 
         let at = fields.value_place(key);
         fields.error("KW0103", at, format!("`{key}` needs at least one word"));
     }
-    Some(
-        texts
-            .into_iter()
-            .map(|text| text.text.to_string())
-            .collect(),
-    )
+    Some(texts.into_iter().map(|text| text.text.to_string()).collect())
 }
 
 /// An IANA time zone.
@@ -281,10 +268,7 @@ pub fn timezone(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Tz> {
 fn zone_advice(name: &str) -> String {
     let all = || TZ_VARIANTS.iter().map(|zone| zone.name());
     let wanted = name.trim().replace(' ', "_");
-    let city = |zone: &&str| {
-        zone.rsplit_once('/')
-            .is_some_and(|(_, city)| city.eq_ignore_ascii_case(&wanted))
-    };
+    let city = |zone: &&str| zone.rsplit_once('/').is_some_and(|(_, city)| city.eq_ignore_ascii_case(&wanted));
     match nearest(&wanted, all()).or_else(|| all().find(city)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write an IANA name, such as `Europe/Berlin` or `UTC`".to_owned(),
@@ -296,14 +280,10 @@ mod tests {
     use super::super::{Goto, HoldAbove, StepBody, WaitOn};
     use super::*;
 
-    const HEAD: &str =
-        "playbook: p\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: true\n";
+    const HEAD: &str = "playbook: p\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: true\n";
 
     fn parsed(text: &str) -> (Option<Playbook>, Vec<Diagnostic>) {
-        let file = SourceFile {
-            path: "p.yaml".into(),
-            text: text.into(),
-        };
+        let file = SourceFile { path: "p.yaml".into(), text: text.into() };
         let mut problems = Vec::new();
         let playbook = parse(&file, &mut problems);
         (playbook, problems)
@@ -331,9 +311,8 @@ mod tests {
     #[test]
     fn a_missing_half_of_hold_above_keeps_its_default() {
         let above = |text: &str| {
-            let text = format!(
-                "guardrails: {{ hold_above: {text}, ramp: off, first_run: go }}\nsteps: [{{ wait: 1d }}]\n"
-            );
+            let text =
+                format!("guardrails: {{ hold_above: {text}, ramp: off, first_run: go }}\nsteps: [{{ wait: 1d }}]\n");
             good(&text).guardrails.hold_above
         };
         let of = |count, share| Some(HoldAbove::Above { count, share });
@@ -352,21 +331,12 @@ mod tests {
         ));
         let ids: Vec<&str> = playbook.steps.iter().map(|step| step.id.as_str()).collect();
         assert_eq!(ids, ["nudge", "branch-1", "email-3", "run-1", "last"]);
-        let StepBody::Branch(arms) = &playbook.steps[1].body else {
-            panic!()
-        };
+        let StepBody::Branch(arms) = &playbook.steps[1].body else { panic!() };
         assert_eq!(arms[0].steps[0].id, "email-2");
         assert_eq!(arms[1].steps[0].id, "task-1");
         assert!(arms[1].condition.is_none() && arms[1].steps[0].condition.is_some());
-        let StepBody::Action(body) = &playbook.steps[0].body else {
-            panic!()
-        };
-        let keys: Vec<&str> = body
-            .as_mapping()
-            .expect("keys")
-            .iter()
-            .map(|e| e.key.as_str())
-            .collect();
+        let StepBody::Action(body) = &playbook.steps[0].body else { panic!() };
+        let keys: Vec<&str> = body.as_mapping().expect("keys").iter().map(|e| e.key.as_str()).collect();
         assert_eq!(keys, ["to"]);
     }
 
@@ -378,23 +348,11 @@ mod tests {
             "      at_most: 4d\n      on_met: last\n      on_timeout: next\n",
             "  - wait: { for: 2 business days, at: 08:30 }\n  - task: { id: last }\n",
         ));
-        let StepBody::Wait(date) = &playbook.steps[0].body else {
-            panic!()
-        };
+        let StepBody::Wait(date) = &playbook.steps[0].body else { panic!() };
         assert!(matches!(date.on, WaitOn::Date(_)) && date.at.is_some());
-        let StepBody::Wait(until) = &playbook.steps[1].body else {
-            panic!()
-        };
-        let WaitOn::Until {
-            on_met, on_timeout, ..
-        } = &until.on
-        else {
-            panic!()
-        };
-        assert_eq!(
-            (on_met, on_timeout),
-            (&Goto::Step("last".into()), &Goto::Next)
-        );
+        let StepBody::Wait(until) = &playbook.steps[1].body else { panic!() };
+        let WaitOn::Until { on_met, on_timeout, .. } = &until.on else { panic!() };
+        assert_eq!((on_met, on_timeout), (&Goto::Step("last".into()), &Goto::Next));
     }
 
     #[test]

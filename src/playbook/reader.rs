@@ -33,12 +33,7 @@ pub struct Fields<'n, 'p> {
 impl<'n, 'p> Fields<'n, 'p> {
     /// Starts reading a mapping; anything else is reported. Missing keys are
     /// reported at the mapping's place, see [`Fields::at`].
-    pub fn new(
-        file: &Arc<str>,
-        node: &'n Node,
-        what: impl Into<String>,
-        problems: &'p mut Vec<Diagnostic>,
-    ) -> Self {
+    pub fn new(file: &Arc<str>, node: &'n Node, what: impl Into<String>, problems: &'p mut Vec<Diagnostic>) -> Self {
         let what = what.into();
         let before = problems.len();
         let entries = node.as_mapping();
@@ -96,13 +91,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         self.report(code, at, message, Some(help.into()));
     }
 
-    fn report(
-        &mut self,
-        code: &'static str,
-        at: Position,
-        message: impl Into<String>,
-        help: Option<String>,
-    ) {
+    fn report(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: Option<String>) {
         let mut problem = Diagnostic::error(code, &self.file, at, message);
         problem.help = help;
         self.problems.push(problem);
@@ -115,10 +104,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// Where a key stands.
     pub fn key_place(&self, key: &str) -> Option<Position> {
-        self.entries
-            .iter()
-            .find(|entry| entry.key == key)
-            .map(|entry| entry.key_place)
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.key_place)
     }
 
     /// Any value.
@@ -152,9 +138,7 @@ impl<'n, 'p> Fields<'n, 'p> {
     pub fn wrong_type(&mut self, key: &str, node: &Node, needed: &str) {
         let message = format!("`{key}` needs {needed}, not {}", node.found());
         let help = match node.value {
-            NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_)
-                if needed.starts_with("text") =>
-            {
+            NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) if needed.starts_with("text") => {
                 Some("put it in quotes".to_owned())
             }
             NodeValue::Null => Some("give it a value, or remove the key".to_owned()),
@@ -194,10 +178,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         if is_address(&source.text) {
             return Some(source.text.to_string());
         }
-        let message = format!(
-            "`{key}` is not an e-mail address: `{}`",
-            short(&source.text)
-        );
+        let message = format!("`{key}` is not an e-mail address: `{}`", short(&source.text));
         let at = self.value_place(key);
         self.error_with_help("KW0104", at, message, "write it as `name@example.com`");
         None
@@ -339,12 +320,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A key this release does not have, unless `harmless` says that the value
     /// asks for nothing. `instead` says what can be written now.
-    pub fn not_yet(
-        &mut self,
-        key: &'static str,
-        instead: &str,
-        harmless: impl FnOnce(&Node) -> bool,
-    ) {
+    pub fn not_yet(&mut self, key: &'static str, instead: &str, harmless: impl FnOnce(&Node) -> bool) {
         let Some(node) = self.take(key) else { return };
         if !harmless(node) {
             let at = self.key_place(key).unwrap_or(node.place);
@@ -364,8 +340,8 @@ impl<'n, 'p> Fields<'n, 'p> {
             // A key that is there already is less likely what was meant.
             let given = |key: &&str| self.entries.iter().any(|other| other.key == *key);
             let allowed = || self.allowed.iter().copied();
-            let near = nearest(&entry.key, allowed().filter(|key| !given(key)))
-                .or_else(|| nearest(&entry.key, allowed()));
+            let near =
+                nearest(&entry.key, allowed().filter(|key| !given(key))).or_else(|| nearest(&entry.key, allowed()));
             let help = near.map_or_else(
                 || {
                     let keys: Vec<String> = allowed().map(|key| format!("`{key}`")).collect();
@@ -373,20 +349,14 @@ impl<'n, 'p> Fields<'n, 'p> {
                 },
                 |near| format!("did you mean `{near}`?"),
             );
-            self.problems
-                .push(Diagnostic::error("KW0101", &self.file, entry.key_place, message).help(help));
+            self.problems.push(Diagnostic::error("KW0101", &self.file, entry.key_place, message).help(help));
         }
-        !self.problems[self.before.min(self.problems.len())..]
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        !self.problems[self.before.min(self.problems.len())..].iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// Where the value of a key starts.
     pub fn value_place(&self, key: &str) -> Position {
-        self.entries
-            .iter()
-            .find(|entry| entry.key == key)
-            .map_or(self.place, |entry| entry.node.place)
+        self.entries.iter().find(|entry| entry.key == key).map_or(self.place, |entry| entry.node.place)
     }
 }
 
@@ -410,10 +380,8 @@ mod tests {
         assert!(fields.required_text("to").is_none());
         assert_eq!(fields.texts("list").len(), 1);
         assert!(!fields.finish());
-        let told: Vec<String> = problems
-            .iter()
-            .map(|d| format!("{}:{} {} {}", d.line, d.column, d.code, d.message))
-            .collect();
+        let told: Vec<String> =
+            problems.iter().map(|d| format!("{}:{} {} {}", d.line, d.column, d.code, d.message)).collect();
         assert_eq!(
             told,
             [

@@ -61,10 +61,7 @@ impl Schedule {
         }
         let schedule = Schedule { calendars, zone };
         // Every day of every month falls on every weekday within 40 years.
-        if schedule
-            .next_local(DateTime::UNIX_EPOCH.naive_utc())
-            .is_none()
-        {
+        if schedule.next_local(DateTime::UNIX_EPOCH.naive_utc()).is_none() {
             return Err(fields.never());
         }
         Ok(schedule)
@@ -95,27 +92,16 @@ impl Schedule {
 
     /// The slots in `after_exclusive < slot <= until_inclusive` in order, the
     /// first `at_most` of them.
-    pub fn slots_between(
-        &self,
-        after_exclusive: Instant,
-        until_inclusive: Instant,
-        at_most: usize,
-    ) -> Vec<Instant> {
-        std::iter::successors(self.next_after(after_exclusive), |slot| {
-            self.next_after(*slot)
-        })
-        .take_while(|slot| *slot <= until_inclusive)
-        .take(at_most)
-        .collect()
+    pub fn slots_between(&self, after_exclusive: Instant, until_inclusive: Instant, at_most: usize) -> Vec<Instant> {
+        std::iter::successors(self.next_after(after_exclusive), |slot| self.next_after(*slot))
+            .take_while(|slot| *slot <= until_inclusive)
+            .take(at_most)
+            .collect()
     }
 
     /// The last slot in `after_exclusive < slot <= until_inclusive`, found from
     /// the end: its cost does not grow with the length of the gap.
-    pub fn latest_between(
-        &self,
-        after_exclusive: Instant,
-        until_inclusive: Instant,
-    ) -> Option<Instant> {
+    pub fn latest_between(&self, after_exclusive: Instant, until_inclusive: Instant) -> Option<Instant> {
         // In the second pass of a repeated hour, all local times up to the end
         // of the first pass have been due.
         let mut local = local::wall(self.zone, until_inclusive)

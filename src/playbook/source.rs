@@ -71,10 +71,7 @@ impl SourceSet {
         }
         paths.sort();
         for path in paths {
-            let module = path
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned())
-                .unwrap_or_default();
+            let module = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             match read_file(&path) {
                 Ok(SourceFile { path, text }) => {
                     set.scripts.push(ScriptFile { module, path, text });
@@ -89,10 +86,7 @@ impl SourceSet {
     pub fn text(&self, file: &str) -> Option<Arc<str>> {
         let playbooks = self.playbooks.iter().map(|f| (&f.path, &f.text));
         let scripts = self.scripts.iter().map(|f| (&f.path, &f.text));
-        playbooks
-            .chain(scripts)
-            .find(|(path, _)| ***path == *file)
-            .map(|(_, text)| text.clone())
+        playbooks.chain(scripts).find(|(path, _)| ***path == *file).map(|(_, text)| text.clone())
     }
 
     /// Finds files by their ending. With `seen`, in folders below too; it keeps
@@ -124,9 +118,7 @@ impl SourceSet {
                     continue;
                 }
             };
-            let hidden = path
-                .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
             if hidden {
                 continue;
             }
@@ -134,10 +126,7 @@ impl SourceSet {
                 if let Some(seen) = seen.as_deref_mut() {
                     self.list(&path, endings, Some(seen), found);
                 }
-            } else if path
-                .extension()
-                .is_some_and(|ending| endings.iter().any(|known| ending == *known))
-            {
+            } else if path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)) {
                 found.push(path);
             }
         }
@@ -156,9 +145,7 @@ pub fn read_file(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
     }
     let file = fs::File::open(path).map_err(|e| broken(&e))?;
     let mut bytes = Vec::new();
-    file.take(yaml::MAX_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| broken(&e))?;
+    file.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| broken(&e))?;
     if bytes.len() > yaml::MAX_BYTES {
         return Err(Box::new(yaml::too_large(&name)));
     }
@@ -168,19 +155,11 @@ pub fn read_file(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        let at = Position {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: 1,
-        };
+        let at = Position { line: u32::try_from(line).unwrap_or(u32::MAX), column: 1 };
         let message = "this line is not UTF-8 text";
-        Box::new(
-            Diagnostic::error("KW0001", &name, at, message).help("save the file in UTF-8 encoding"),
-        )
+        Box::new(Diagnostic::error("KW0001", &name, at, message).help("save the file in UTF-8 encoding"))
     })?;
-    Ok(SourceFile {
-        path: name.into(),
-        text: text.strip_prefix('\u{feff}').unwrap_or(&text).into(),
-    })
+    Ok(SourceFile { path: name.into(), text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
 }
 
 fn name(path: &Path) -> String {
@@ -188,10 +167,5 @@ fn name(path: &Path) -> String {
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::error(
-        "KW0001",
-        name,
-        Position { line: 1, column: 1 },
-        format!("cannot be read: {error}"),
-    )
+    Diagnostic::error("KW0001", name, Position { line: 1, column: 1 }, format!("cannot be read: {error}"))
 }

@@ -53,12 +53,7 @@ impl<'p> StepReader<'p> {
     /// Reads the outermost list and checks what steps say of each other.
     pub fn read(&mut self, node: &Node) -> Vec<Step> {
         if node.as_sequence().is_some_and(<[Node]>::is_empty) {
-            self.error(
-                "KW0103",
-                node.place,
-                "`steps` needs at least one step",
-                None,
-            );
+            self.error("KW0103", node.place, "`steps` needs at least one step", None);
         }
         let steps = self.list(node, "steps");
         let targets = self.check_gotos();
@@ -100,13 +95,7 @@ impl<'p> StepReader<'p> {
         targets
     }
 
-    fn error(
-        &mut self,
-        code: &'static str,
-        at: Position,
-        message: impl Into<String>,
-        help: Option<String>,
-    ) {
+    fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: Option<String>) {
         let mut problem = Diagnostic::error(code, &self.file, at, message);
         problem.help = help;
         self.problems.push(problem);
@@ -167,13 +156,7 @@ impl<'p> StepReader<'p> {
             "end" => StepBody::End(self.end(body)?),
             _ => StepBody::Action(without(body, &["id", "if"])),
         };
-        Some(Step {
-            id,
-            kind: kind.to_owned(),
-            place: entry.key_place,
-            condition,
-            body,
-        })
+        Some(Step { id, kind: kind.to_owned(), place: entry.key_place, condition, body })
     }
 
     /// The one key that names the kind; every other key is reported.
@@ -186,22 +169,14 @@ impl<'p> StepReader<'p> {
             if let (Some((first, name)), true) = (kind, known.is_some()) {
                 let first: &Entry = first;
                 let message = format!("a step has one kind: this one is `{name}` already");
-                let help = format!(
-                    "start a new step with `- ` (`{name}` stands on line {})",
-                    first.key_place.line
-                );
+                let help = format!("start a new step with `- ` (`{name}` stands on line {})", first.key_place.line);
                 self.error("KW0113", entry.key_place, message, Some(help));
                 return None;
             } else if let Some(known) = known {
                 kind = Some((entry, *known));
             } else if let Some((word, instead)) = instead {
                 let message = format!("the step `{word}` is not yet supported");
-                self.error(
-                    "KW0901",
-                    entry.key_place,
-                    message,
-                    Some((*instead).to_owned()),
-                );
+                self.error("KW0901", entry.key_place, message, Some((*instead).to_owned()));
                 later = true;
             }
         }
@@ -215,12 +190,7 @@ impl<'p> StepReader<'p> {
             };
             let all = KINDS.iter().copied();
             let message = format!("unknown step kind `{}`", first.key);
-            self.error(
-                "KW0113",
-                first.key_place,
-                message,
-                Some(advice(&first.key, all)),
-            );
+            self.error("KW0113", first.key_place, message, Some(advice(&first.key, all)));
             return None;
         };
         for entry in entries.iter().filter(|entry| entry.key != name) {
@@ -301,16 +271,12 @@ impl<'p> StepReader<'p> {
         let file = self.file.clone();
         let mut arms = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            if item
-                .as_mapping()
-                .is_some_and(|e| e.iter().any(|e| e.key == "else"))
-            {
+            if item.as_mapping().is_some_and(|e| e.iter().any(|e| e.key == "else")) {
                 if index + 1 < items.len() || index == 0 {
                     let message = "`else` comes last, after at least one `if`";
                     self.error("KW0104", item.place, message, None);
                 }
-                let mut fields =
-                    Fields::new(&file, item, "the last way of a branch", self.problems);
+                let mut fields = Fields::new(&file, item, "the last way of a branch", self.problems);
                 let mut steps = fields.take("else");
                 if let Some(node) = steps.filter(|node| node.as_mapping().is_some()) {
                     let mut inner = Fields::new(&file, node, "`else`", fields.problems());
@@ -318,21 +284,14 @@ impl<'p> StepReader<'p> {
                     inner.finish();
                 }
                 fields.finish();
-                let steps = steps
-                    .map(|node| self.list(node, "else"))
-                    .unwrap_or_default();
-                arms.push(Arm {
-                    condition: None,
-                    steps,
-                });
+                let steps = steps.map(|node| self.list(node, "else")).unwrap_or_default();
+                arms.push(Arm { condition: None, steps });
             } else {
                 let mut fields = Fields::new(&file, item, "a way of a branch", self.problems);
                 let condition = fields.required_expression("if");
                 let steps = fields.required("steps");
                 fields.finish();
-                let steps = steps
-                    .map(|node| self.list(node, "steps"))
-                    .unwrap_or_default();
+                let steps = steps.map(|node| self.list(node, "steps")).unwrap_or_default();
                 // Without its condition it would read as `else`; it was reported.
                 if condition.is_some() {
                     arms.push(Arm { condition, steps });
@@ -346,10 +305,7 @@ impl<'p> StepReader<'p> {
         let file = self.file.clone();
         if body.as_mapping().is_none() {
             let length = duration(&file, "wait", body, self.problems)?;
-            return Some(Wait {
-                on: WaitOn::For(length),
-                at: None,
-            });
+            return Some(Wait { on: WaitOn::For(length), at: None });
         }
         let mut fields = Fields::new(&file, body, "step wait", self.problems);
         fields.take("id");
@@ -403,12 +359,7 @@ impl<'p> StepReader<'p> {
         let on = match (length, date, condition) {
             (Some(length), None, None) => WaitOn::For(length),
             (None, Some(date), None) => WaitOn::Date(date),
-            (None, None, Some(condition)) => WaitOn::Until {
-                condition,
-                at_most: at_most?,
-                on_met,
-                on_timeout,
-            },
+            (None, None, Some(condition)) => WaitOn::Until { condition, at_most: at_most?, on_met, on_timeout },
             _ => return None,
         };
         Some(Wait { on, at })
@@ -438,11 +389,7 @@ pub(super) fn nearest_step(word: &str, order: &[(String, &'static str)]) -> Opti
 
 fn is_step_id(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    !text.is_empty()
-        && text.len() <= 100
-        && text.chars().all(allowed)
-        && text != "next"
-        && text != "end"
+    !text.is_empty() && text.len() <= 100 && text.chars().all(allowed) && text != "next" && text != "end"
 }
 
 fn time_of_day(text: &str) -> Option<NaiveTime> {
@@ -453,15 +400,10 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
 fn without(node: &Node, keys: &[&str]) -> Node {
     let value = match &node.value {
         NodeValue::Mapping(entries) => {
-            let kept = entries
-                .iter()
-                .filter(|entry| !keys.contains(&entry.key.as_str()));
+            let kept = entries.iter().filter(|entry| !keys.contains(&entry.key.as_str()));
             NodeValue::Mapping(kept.cloned().collect())
         }
         other => other.clone(),
     };
-    Node {
-        place: node.place,
-        value,
-    }
+    Node { place: node.place, value }
 }

@@ -13,8 +13,8 @@ mod read;
 mod tests;
 mod trap;
 
-pub(crate) use read::too_large;
 pub use read::read;
+pub(crate) use read::too_large;
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;

@@ -33,7 +33,8 @@ pub(super) fn compare(expected: &[Expectation], outcome: &Outcome) -> Vec<Failur
         // The same thing at another time, or in another place of the order.
         let other = |at: &usize| !taken[*at] && deeds[*at].is(&expectation.kind);
         let same_time = (0..deeds.len()).filter(other).find(|at| deeds[*at].after == expectation.after);
-        let found = same_time.or_else(|| (0..deeds.len()).find(other)).or_else(|| another_end(expectation, deeds, &taken));
+        let found =
+            same_time.or_else(|| (0..deeds.len()).find(other)).or_else(|| another_end(expectation, deeds, &taken));
         let message = match found {
             Some(at) => {
                 taken[at] = true;
@@ -49,7 +50,12 @@ pub(super) fn compare(expected: &[Expectation], outcome: &Outcome) -> Vec<Failur
             continue;
         }
         let next = expected.iter().find(|expectation| expectation.after >= deed.after);
-        let message = format!("{} {}, which the case does not expect: {}", wording::after(deed.after), deed.told(), wording::beginning(&deed.text()));
+        let message = format!(
+            "{} {}, which the case does not expect: {}",
+            wording::after(deed.after),
+            deed.told(),
+            wording::beginning(&deed.text())
+        );
         failures.push(Failure { place: next.map_or(outcome.place, |next| next.place), message });
     }
     for (at, note) in outcome.notes.iter().enumerate() {
@@ -152,13 +158,15 @@ fn missing(expectation: &Expectation, outcome: &Outcome, explained: &mut Vec<usi
         ExpectedKind::Ended(_) => None,
     };
     let of_step = |(_, note): &(usize, &Note)| step.is_some() && note.step.as_ref() == step;
-    let nearest = outcome.notes.iter().enumerate().filter(of_step).min_by_key(|(_, note)| note.after.abs_diff(expectation.after));
+    let nearest =
+        outcome.notes.iter().enumerate().filter(of_step).min_by_key(|(_, note)| note.after.abs_diff(expectation.after));
     if let Some((at, note)) = nearest {
         explained.push(at);
         return format!("expected {wanted}, but {} {}", wording::after(note.after), note.what);
     }
     let mut message = format!("expected {wanted}, but it did not happen");
-    let end = outcome.deeds.iter().rfind(|deed| matches!(deed.what, What::Ended { .. }) && deed.after <= expectation.after);
+    let end =
+        outcome.deeds.iter().rfind(|deed| matches!(deed.what, What::Ended { .. }) && deed.after <= expectation.after);
     let undecided = outcome.notes.iter().find(|note| note.step.is_none());
     if !outcome.entered {
         if let Some(outside) = outcome.outside {

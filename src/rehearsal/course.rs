@@ -1,8 +1,9 @@
 //! The course of a case: slots, changes and looks in the order of time,
 //! exactly as a daemon that is always on time would take them.
 //!
-//! At one instant the changes come first, then the run, then everything that
-//! is due, until nothing is due any more. A mail is delivered at the instant
+//! At one instant the changes come first, then tasks whose problem is gone are
+//! closed, then the run, then everything that is due, until nothing is due any
+//! more. A mail is delivered at the instant
 //! at which it was decided, after the last look at what may stop it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,14 +15,12 @@ use super::deed::{Deed, Note, What};
 use super::fixture::Reader;
 use super::world::World;
 use super::{Failure, Happening, wording};
-use crate::action::Situation;
 use crate::action::task::CloseWhen;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
-use crate::effect::{Effect, EffectBody, MailDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{
-    Admission, Enrollment, History, Look, MessageEnd, Phase, Skip, State, admit, advance, next_quarter, stops,
+    Admission, Enrollment, History, Look, MessageEnd, Skip, State, admit, advance, next_quarter, stops,
 };
 use crate::facts::history::EnrollmentRecord;
 use crate::facts::{Layout, Progress, Schema};
@@ -30,11 +29,13 @@ use crate::playbook::case::{Case, Change};
 use crate::rule::functions::{FoldError, fold_facts};
 use crate::rule::{Context, Verdict};
 
+mod consequences;
+
 /// Instants with something to do, at most; a playbook that runs every minute
 /// for 30 days has 43,200.
 const MAX_INSTANTS: usize = 400_000;
-/// The same mail address hears from one step at most once in this time.
-const SAME_ADDRESS: TimeDelta = TimeDelta::hours(24);
+/// Mails, tasks, notices and endings of one case, at most.
+const MAX_DEEDS: usize = 4_000;
 
 /// One case while it is played.
 pub(super) struct Course<'a> {
@@ -73,16 +74,20 @@ struct Trip {
 
 struct OpenTask {
     step: String,
-    /// Which of the step's tasks, where a script asks for several.
     ordinal: i32,
     keep: bool,
-    /// The latest enrollment that asked for it, and when.
+    /// The latest enrollment that asked for it.
     trip: usize,
-    asked_at: Instant,
 }
 
 impl<'a> Course<'a> {
-    pub fn new(playbook: &'a ReadyPlaybook, case: &'a Case, config: &'a Config, schema: &'a Schema, world: World) -> Course<'a> {
+    pub fn new(
+        playbook: &'a ReadyPlaybook,
+        case: &'a Case,
+        config: &'a Config,
+        schema: &'a Schema,
+        world: World,
+    ) -> Course<'a> {
         Course {
             playbook,
             case,
@@ -126,6 +131,9 @@ impl<'a> Course<'a> {
         let mut changes = self.case.then.iter().peekable();
         let mut now = self.start;
         for _ in 0..MAX_INSTANTS {
+            if self.deeds.len() > MAX_DEEDS {
+                break;
+            }
             let change = changes.peek().map(|change| self.instant_of(change));
             let closing = (!self.tasks.is_empty()).then(|| next_quarter(now, self.config.recheck));
             let look = self.current().and_then(|trip| self.trips[trip].enrollment.look_at);
@@ -137,14 +145,14 @@ impl<'a> Course<'a> {
             while let Some(change) = changes.next_if(|change| self.instant_of(change) <= now) {
                 self.change(change, now);
             }
+            if closing == Some(now) {
+                self.close_tasks(now)?;
+            }
             if slot == Some(now) {
                 self.run(now)?;
                 slot = self.playbook.schedule.next_after(now);
             }
             self.look(now)?;
-            if closing == Some(now) {
-                self.close_tasks(now)?;
-            }
         }
         let message = format!(
             "the case is too long: it was played {} and stopped there; expect less, or test a rarer schedule",
@@ -278,7 +286,10 @@ impl<'a> Course<'a> {
     fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &crate::facts::Facts) {
         self.outside = None;
         let read = self.playbook.when.told(facts);
-        self.happen(now, if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") });
+        self.happen(
+            now,
+            if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") },
+        );
         self.world.history.enrollments.push(EnrollmentRecord {
             playbook: enrollment.playbook.clone(),
             started_at: enrollment.started_at,
@@ -329,132 +340,6 @@ impl<'a> Course<'a> {
         self.playbook.playbook.alerts_to.as_deref().or(self.config.alerts_to.as_deref())
     }
 
-    /// Does what a look asked for.
-    fn carry_out(&mut self, index: usize, effects: Vec<Effect>, now: Instant) -> Result<(), FoldError> {
-        let mut mails = 0;
-        for Effect { step, ordinal, body, .. } in effects {
-            match body {
-                EffectBody::Task(draft) => {
-                    self.open(index, step, ordinal, draft, now);
-                }
-                EffectBody::Message(MessageDraft::Mail(draft)) => {
-                    mails += 1;
-                    self.send(index, &step, draft, now)?;
-                }
-                EffectBody::Message(MessageDraft::Notice(draft)) => {
-                    let text = format!("notice `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
-                    self.happen(now, text);
-                    self.deed(now, What::Notice { step, draft });
-                }
-                EffectBody::Message(MessageDraft::Skipped { to, reason, .. }) => {
-                    let to = to.map_or(String::new(), |to| format!(" to {to}"));
-                    self.note(now, Some(&step), format!("the mail `{step}`{to} was skipped: {reason}"), false);
-                }
-                EffectBody::Message(MessageDraft::Failed { reason }) => {
-                    self.note(now, Some(&step), format!("the step `{step}` failed: {reason}"), true);
-                }
-            }
-        }
-        if mails > 0 {
-            let trip = &mut self.trips[index];
-            trip.messages = vec![MessageEnd(Some(now)); mails];
-            if trip.enrollment.phase == Phase::Sending {
-                trip.enrollment.look_at = Some(now);
-            }
-        }
-        Ok(())
-    }
-
-    fn deed(&mut self, now: Instant, what: What) {
-        let after = self.offset(now);
-        self.deeds.push(Deed { after, what });
-    }
-
-    fn open(&mut self, index: usize, step: String, ordinal: i32, draft: TaskDraft, now: Instant) {
-        if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step && task.ordinal == ordinal) {
-            *open = OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index, asked_at: now };
-            self.happen(now, format!("the task `{step}` is still open and was refreshed"));
-            return;
-        }
-        self.tasks.push(OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index, asked_at: now });
-        let people = &self.world.people;
-        let (csm, manager) = (people.csm.as_ref(), people.manager.as_ref());
-        let is = |person: Option<&crate::facts::Csm>| person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref());
-        let role = if is(csm) {
-            Some("csm")
-        } else if is(manager) {
-            Some("manager")
-        } else {
-            None
-        };
-        let to = role.or(draft.assignee.as_deref()).unwrap_or("nobody");
-        let due = draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
-        self.happen(now, format!("task `{step}` for {to}{due}: {}", draft.title));
-        self.deed(now, What::Task { step, role, draft });
-    }
-
-    /// Delivers one mail, unless something stops it at the last moment.
-    fn send(&mut self, index: usize, step: &str, draft: MailDraft, now: Instant) -> Result<(), FoldError> {
-        let trip = &self.trips[index];
-        let context = self.context(trip, now)?;
-        match stops(self.playbook, &context) {
-            Ok(None) => {}
-            Ok(Some(stop)) => {
-                self.note(now, Some(step), format!("the mail `{step}` was not sent: {}", stop.reason), false);
-                return Ok(());
-            }
-            Err(error) => {
-                self.note(now, Some(step), format!("the mail `{step}` was not sent: undecided: {error}"), true);
-                return Ok(());
-            }
-        }
-        let address = draft.to.to_lowercase();
-        let recent = |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
-        if self.sent.iter().any(recent) {
-            let text = format!("the mail `{step}` to {} was skipped: duplicate address", draft.to);
-            self.note(now, Some(step), text, false);
-            return Ok(());
-        }
-        let recipient = self.world.people.contacts.iter().find(|contact| !draft.contact.is_empty() && contact.id == draft.contact);
-        let role = recipient.and_then(|contact| contact.role.clone());
-        let words = match (draft.words, self.playbook.action(step).and_then(|action| action.email())) {
-            (Some(words), _) => Ok(words),
-            (None, Some(email)) => {
-                let zone = match context.facts.column("timezone") {
-                    Some(crate::facts::Value::Text(zone)) => Some(zone.to_string()),
-                    _ => None,
-                };
-                email
-                    .words(&self.situation(&context), recipient, zone.as_deref())
-                    .map_err(|error| error.to_string())
-            }
-            (None, None) => Err("the step has no words".to_owned()),
-        };
-        match words {
-            Err(reason) => self.note(now, Some(step), format!("the mail `{step}` could not be written: {reason}"), true),
-            Ok(words) => {
-                self.sent.push((step.to_owned(), address, now));
-                self.trips[index].sent.insert(step.to_owned());
-                let who = role.as_deref().unwrap_or("no contact");
-                self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
-                self.deed(now, What::Mail { step: step.to_owned(), role, address: draft.to, words });
-            }
-        }
-        Ok(())
-    }
-
-    fn situation<'b>(&'b self, context: &'b Context) -> Situation<'b> {
-        Situation {
-            sandbox: &self.playbook.sandbox,
-            context,
-            people: &self.world.people,
-            playbook: &self.playbook.playbook.id,
-            alerts_to: self.alerts_to(),
-            zone: self.playbook.zone,
-            calendar: &self.calendar,
-        }
-    }
-
     /// Says what a look brought about.
     fn tell(&mut self, index: usize, now: Instant) {
         let trip = &mut self.trips[index];
@@ -482,14 +367,14 @@ impl<'a> Course<'a> {
     fn close_tasks(&mut self, now: Instant) -> Result<(), FoldError> {
         let mut closed = Vec::new();
         for (at, task) in self.tasks.iter().enumerate() {
-            let close_when = self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
+            let close_when =
+                self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
             let rule = match close_when {
                 Some(CloseWhen::Off) => None,
                 Some(CloseWhen::Rule(rule)) => Some(rule.as_ref()),
                 Some(CloseWhen::Goal) | None => self.playbook.goal.as_ref(),
             };
-            // Its first quarter hour is still to come.
-            let Some(rule) = rule.filter(|_| task.asked_at < now) else { continue };
+            let Some(rule) = rule else { continue };
             let context = self.context(&self.trips[task.trip], now)?;
             if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
                 closed.push(at);

@@ -29,8 +29,14 @@ pub(super) enum What {
         role: Option<&'static str>,
         draft: TaskDraft,
     },
-    Notice { step: String, draft: NoticeDraft },
-    Ended { state: State, reason: Option<String> },
+    Notice {
+        step: String,
+        draft: NoticeDraft,
+    },
+    Ended {
+        state: State,
+        reason: Option<String>,
+    },
 }
 
 /// Why something did not happen.

@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     fn date(&self, text: &str) -> Option<Instant> {
-        let date: NaiveDate = text.parse().ok()?;
+        let date: NaiveDate = text.parse().ok().filter(|_| text.len() == "2026-01-15".len())?;
         Some(local::instant(self.zone, date.and_time(NaiveTime::MIN)))
     }
 
@@ -95,7 +95,8 @@ impl<'a> Reader<'a> {
         };
         match value {
             None => {
-                let help = if column.ty == Type::Text { "put it in quotes" } else { "write a value of the column's type" };
+                let help =
+                    if column.ty == Type::Text { "put it in quotes" } else { "write a value of the column's type" };
                 let message = format!("the column `{name}` is {}, not {}", column.ty.name(), node.found());
                 self.error("KW0501", node.place, message, help);
                 None

@@ -20,12 +20,13 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::Schema;
 use crate::playbook::case::Case;
+use crate::playbook::reader::{advice, short};
 
-pub mod plan;
 mod comparison;
 mod course;
 mod deed;
 mod fixture;
+pub mod plan;
 #[cfg(test)]
 mod tests;
 mod wording;
@@ -105,12 +106,20 @@ pub fn play_all(playbooks: &[Arc<ReadyPlaybook>], config: &Config, schema: &Sche
         .collect()
 }
 
-/// Mistakes in the fixtures of a playbook's cases: columns that do not exist,
-/// values that are not of their type. The form of the cases was checked when
-/// the file was read.
-pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema) -> Vec<Diagnostic> {
-    let mut problems: Vec<Diagnostic> =
-        playbook.playbook.tests.iter().flat_map(|case| build(playbook, case, schema).err().unwrap_or_default()).collect();
+/// Mistakes in the fixtures of a playbook's cases: columns and playbooks that
+/// do not exist, values that are not of their type. The form of the cases was
+/// checked when the file was read. `known` holds the id of every playbook.
+pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema, known: &[String]) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    for case in &playbook.playbook.tests {
+        problems.extend(build(playbook, case, schema).err().unwrap_or_default());
+        let later = case.then.iter().flat_map(|change| &change.fixtures.in_playbook);
+        for id in case.fixtures.in_playbook.iter().chain(later).filter(|id| !known.contains(id)) {
+            let message = format!("there is no playbook `{}`", short(id));
+            let help = advice(id, known.iter().map(String::as_str).take(50));
+            problems.push(Diagnostic::error("KW0108", &playbook.playbook.file, case.place, message).help(help));
+        }
+    }
     // A case like another has the other's mistakes again.
     problems.sort();
     problems.dedup();

@@ -219,8 +219,11 @@ impl World {
             };
             for index in 0..count {
                 // The middle of each of `count` equal parts of the window.
-                let before = (2 * index + 1) * span.saturating_mul(1_000) / (2 * count);
-                add(self, moment - TimeDelta::milliseconds(before), None, serde_json::Map::new());
+                let before = i128::from(2 * index + 1) * i128::from(span) * 1_000 / i128::from(2 * count);
+                let at = i64::try_from(before).ok().and_then(TimeDelta::try_milliseconds);
+                if let Some(at) = at.and_then(|before| moment.checked_sub_signed(before)) {
+                    add(self, at, None, serde_json::Map::new());
+                }
             }
             return;
         }
@@ -287,7 +290,12 @@ impl World {
         let Some(opened_at) = opened.and_then(|node| reader.time("opened_at", node)) else { return };
         let ticket = TicketRecord { opened_at, closed_at, severity };
         // The same ticket again is how a case closes it later.
-        let same = |known: &&mut TicketRecord| known.opened_at == opened_at && known.severity == ticket.severity && known.closed_at.is_none() && closed_at.is_some();
+        let same = |known: &&mut TicketRecord| {
+            known.opened_at == opened_at
+                && known.severity == ticket.severity
+                && known.closed_at.is_none()
+                && closed_at.is_some()
+        };
         match self.history.tickets.iter_mut().find(same) {
             Some(known) => *known = ticket,
             None => self.history.tickets.push(ticket),

@@ -3,20 +3,40 @@
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
 use super::functions::{self, ParamKind};
-use super::typecheck::{Checker, Kind, Typed, compatible};
+use super::kind::{Kind, Typed, compatible};
+use super::typecheck::{Checker, Inlined};
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Type};
 
 /// Free functions of expressions, for suggestions.
 const FREE: [&str; 13] = [
-    "days_since", "days_until", "hours_since", "hours_until", "days", "hours", "month", "weekday", "period", "done",
-    "outcome", "sent", "answer",
+    "days_since",
+    "days_until",
+    "hours_since",
+    "hours_until",
+    "days",
+    "hours",
+    "month",
+    "weekday",
+    "period",
+    "done",
+    "outcome",
+    "sent",
+    "answer",
 ];
 
 /// What the language has and this release does not.
 const LATER: [&str; 10] = [
-    "how_many", "in_season", "answer", "used", "hours_between", "funnel", "open_tasks", "days_since_touch",
-    "days_since_change", "label",
+    "how_many",
+    "in_season",
+    "answer",
+    "used",
+    "hours_between",
+    "funnel",
+    "open_tasks",
+    "days_since_touch",
+    "days_since_change",
+    "label",
 ];
 
 impl Checker<'_> {
@@ -29,7 +49,7 @@ impl Checker<'_> {
                 self.want_bool(inner, "!");
                 bool_of(format!("!{}", inner.text))
             }
-            ("-" | "+", [inner]) => {
+            ("-", [inner]) => {
                 self.want_number(inner, name);
                 Typed { kind: inner.kind.clone(), nullable: false, text: format!("-{}", inner.text), position }
             }
@@ -43,11 +63,19 @@ impl Checker<'_> {
             }
             ("contains", [list, item]) => {
                 self.membership(list, item);
+                self.remark_day(Some(item), item.position);
                 bool_of(format!("{} in {}", item.text, list.text))
             }
             ("+" | "-" | "*" | "/" | "%", [a, b]) => self.arithmetic(name, a, b, position),
             _ => {
-                self.problem("KW0212", position, format!("the operator `{name}` is not available"), None);
+                let help = match name {
+                    "&" => Some("write `&&`".to_owned()),
+                    "|" => Some("write `||`".to_owned()),
+                    "**" | "^" => Some("multiply with `*`".to_owned()),
+                    ".." | "..=" => Some("write `x >= low && x <= high`".to_owned()),
+                    _ => None,
+                };
+                self.problem("KW0212", position, format!("the operator `{name}` is not available"), help);
                 self.unknown(name.to_owned(), position)
             }
         }
@@ -56,7 +84,10 @@ impl Checker<'_> {
     fn equality(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
         for (value, other) in [(a, b), (b, a)] {
             if other.kind == Kind::None {
-                if !value.nullable && !matches!(value.kind, Kind::Unknown | Kind::None | Kind::Attribute(..)) && !self.known.contains(&value.text) {
+                if !value.nullable
+                    && !matches!(value.kind, Kind::Unknown | Kind::None | Kind::Attribute(..))
+                    && !self.known.contains(&value.text)
+                {
                     let truth = if operator == "==" { "false" } else { "true" };
                     let message = format!("`{}` is never missing, so this is always {truth}", value.text);
                     self.warn("KW0210", position, message, None);
@@ -65,35 +96,40 @@ impl Checker<'_> {
             }
         }
         self.settle(a, b);
-        if !self.comparable(a, b) {
+        let whole = |kind: &Kind| {
+            matches!(kind, Kind::List(_) | Kind::Subject(_) | Kind::Traits(_) | Kind::Entry | Kind::Since(_))
+        };
+        if !self.comparable(a, b) || whole(&a.kind) || whole(&b.kind) {
             self.mismatch(operator, a, b, position);
             return;
         }
-        let is_day_count = |typed: &Typed| typed.text.starts_with("days_since(") || typed.text.starts_with("days_until(") || typed.text.contains(".days_since_");
-        if operator == "==" && (is_day_count(a) || is_day_count(b)) {
-            let count = if is_day_count(a) { a } else { b };
-            self.warn(
-                "KW0211",
-                position,
-                format!("`{} == …` holds on one day only; a weekend or an outage would lose the account", count.text),
-                Some("write `>=`, and let `reentry` keep it from repeating".to_owned()),
-            );
-        }
+        self.remark_equality(operator, a, b, position);
     }
 
     fn ordering(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
         if a.kind == Kind::None || b.kind == Kind::None {
-            self.problem("KW0206", position, format!("`{operator}` cannot compare with `none`"), Some("write `== none` or `!= none`".to_owned()));
+            self.problem(
+                "KW0206",
+                position,
+                format!("`{operator}` cannot compare with `none`"),
+                Some("write `== none` or `!= none`".to_owned()),
+            );
             return;
         }
         self.settle(a, b);
-        let ordered = |kind: &Kind| matches!(kind, Kind::Unknown | Kind::Int | Kind::Float | Kind::Time | Kind::Text | Kind::Span | Kind::Attribute(..));
+        let ordered = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::Unknown | Kind::Int | Kind::Float | Kind::Time | Kind::Text | Kind::Span | Kind::Attribute(..)
+            )
+        };
         if !self.comparable(a, b) || !ordered(&a.kind) || !ordered(&b.kind) {
             self.mismatch(operator, a, b, position);
             return;
         }
         self.want_present(a);
         self.want_present(b);
+        self.remark_order(operator, a, b, position);
     }
 
     /// An attribute takes the kind of what it stands beside.
@@ -112,16 +148,23 @@ impl Checker<'_> {
     }
 
     fn mismatch(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
-        let message = format!("`{operator}` compares {} (`{}`) with {} (`{}`)", a.kind.name(), a.text, b.kind.name(), b.text);
+        let message =
+            format!("`{operator}` compares {} (`{}`) with {} (`{}`)", a.kind.name(), a.text, b.kind.name(), b.text);
         let (time, number) = match (&a.kind, &b.kind) {
             (Kind::Time, Kind::Int | Kind::Float) => (Some(a), Some(b)),
             (Kind::Int | Kind::Float, Kind::Time) => (Some(b), Some(a)),
             _ => (None, None),
         };
         let help = match (time, number, &a.kind, &b.kind) {
-            (Some(time), Some(number), _, _) => Some(format!("count days first: `days_since({}) {operator} {}`", time.text, number.text)),
-            (_, _, Kind::Int | Kind::Float, Kind::Text) => Some(format!("write the number without quotes: {}", b.text.trim_matches('"'))),
-            (_, _, Kind::Text, Kind::Int | Kind::Float) => Some(format!("text stands in double quotes: \"{}\"", b.text)),
+            (Some(time), Some(number), _, _) => {
+                Some(format!("count days first: `days_since({}) {operator} {}`", time.text, number.text))
+            }
+            (_, _, Kind::Int | Kind::Float, Kind::Text) if b.text.trim_matches('"').parse::<f64>().is_ok() => {
+                Some(format!("write the number without quotes: {}", b.text.trim_matches('"')))
+            }
+            (_, _, Kind::Text, Kind::Int | Kind::Float) => {
+                Some(format!("text stands in double quotes: \"{}\"", b.text))
+            }
             _ => None,
         };
         self.problem("KW0206", position, message, help);
@@ -135,34 +178,49 @@ impl Checker<'_> {
             }
             return;
         };
-        for member in members.clone() {
-            self.settle(item, &member);
-            if !self.comparable(item, &member) {
-                self.mismatch("in", item, &member, member.position);
+        for member in members.iter().filter(|member| member.kind != Kind::None) {
+            self.settle(item, member);
+            if !self.comparable(item, member) {
+                self.mismatch("in", item, member, member.position);
             }
         }
     }
 
     fn arithmetic(&mut self, name: &str, a: &Typed, b: &Typed, position: Position) -> Typed {
+        if a.kind == Kind::None || b.kind == Kind::None {
+            self.problem("KW0206", position, format!("`{name}` cannot calculate with `none`"), None);
+            return self.unknown("?".to_owned(), position);
+        }
         self.settle(a, b);
         let text = format!("({} {name} {})", a.text, b.text);
-        // A missing time stays missing; whoever uses the result needs the guard.
-        if matches!((name, &a.kind, &b.kind), ("+" | "-", Kind::Time, Kind::Span)) {
+        if let (Kind::Attribute(subject, key), Kind::Span) = (&a.kind, &b.kind) {
+            self.read_as(*subject, key, Type::Time, a.position);
             return Typed { kind: Kind::Time, nullable: a.nullable, text, position };
+        }
+        // A missing time stays missing; whoever uses the result needs the guard.
+        match (name, &a.kind, &b.kind) {
+            ("+" | "-", Kind::Time, Kind::Span) => {
+                return Typed { kind: Kind::Time, nullable: a.nullable, text, position };
+            }
+            ("+", Kind::Span, Kind::Time) => return Typed { kind: Kind::Time, nullable: b.nullable, text, position },
+            _ => {}
         }
         self.want_present(a);
         self.want_present(b);
         let number = |kind: &Kind| matches!(kind, Kind::Int | Kind::Float | Kind::Attribute(..));
         let kind = match (name, &a.kind, &b.kind) {
             (_, Kind::Unknown, _) | (_, _, Kind::Unknown) => Kind::Unknown,
-            ("+", Kind::Span, Kind::Time) => Kind::Time,
             ("+" | "-", Kind::Span, Kind::Span) => Kind::Span,
             ("+", Kind::Text, Kind::Text) => Kind::Text,
             ("/", x, y) if number(x) && number(y) => Kind::Float,
             (_, Kind::Int, Kind::Int) => Kind::Int,
             (_, x, y) if number(x) && number(y) => Kind::Float,
             ("-", Kind::Time, Kind::Time) => {
-                let help = format!("count days: `days_since({})` or `days_until({})`", b.text, a.text);
+                let help = match (a.text.as_str(), b.text.as_str()) {
+                    ("now", time) => format!("write `days_since({time})`"),
+                    (time, "now") => format!("write `days_until({time})`"),
+                    _ => "compare them, or count from now with `days_since(…)`".to_owned(),
+                };
                 self.problem("KW0206", position, "two times cannot be subtracted", Some(help));
                 Kind::Unknown
             }
@@ -183,6 +241,10 @@ impl Checker<'_> {
     fn want_number(&mut self, typed: &Typed, around: &str) {
         match &typed.kind {
             Kind::Unknown | Kind::Int | Kind::Float => self.want_present(typed),
+            Kind::Attribute(subject, key) => {
+                self.read_as(*subject, key, Type::Float, typed.position);
+                self.want_present(typed);
+            }
             other => {
                 let message = format!("`{around}` needs a number, not {}", other.name());
                 self.problem("KW0206", typed.position, message, None);
@@ -192,6 +254,12 @@ impl Checker<'_> {
 
     pub(super) fn function(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         let name = call.name.as_str();
+        if let Some(module) = self.bound.last().map(|inlined| inlined.module.clone())
+            && self.modules.functions(&module).is_some_and(|functions| functions.iter().any(|own| own.name == name))
+        {
+            let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+            return self.call_module(module, name, args, position);
+        }
         let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
         let text = format!("{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let gives = |kind: Kind, nullable: bool| Typed { kind, nullable, text: text.clone(), position };
@@ -210,6 +278,8 @@ impl Checker<'_> {
             ("days" | "hours", [n]) => {
                 if !matches!(n.kind, Kind::Int | Kind::Unknown) {
                     self.problem("KW0205", n.position, format!("`{name}` needs a whole number"), None);
+                } else {
+                    self.want_present(n);
                 }
                 gives(Kind::Span, false)
             }
@@ -222,7 +292,12 @@ impl Checker<'_> {
             }
             ("done" | "outcome" | "sent", [step]) => {
                 if !self.scope.in_enrollment {
-                    self.problem("KW0212", position, format!("`{name}` is not available in `when`: there is no enrollment yet"), None);
+                    self.problem(
+                        "KW0212",
+                        position,
+                        format!("`{name}` is not available in `when`: there is no enrollment yet"),
+                        None,
+                    );
                 } else {
                     self.step_argument(name, step);
                 }
@@ -251,7 +326,8 @@ impl Checker<'_> {
 
     fn step_argument(&mut self, name: &str, step: &Typed) {
         let id = step.text.trim_matches('"').to_owned();
-        let (steps, what) = if name == "sent" { (self.scope.email_steps, "email") } else { (self.scope.task_steps, "task") };
+        let (steps, what) =
+            if name == "sent" { (self.scope.email_steps, "email") } else { (self.scope.task_steps, "task") };
         if step.kind != Kind::Text || !step.text.starts_with('"') {
             self.problem("KW0205", step.position, format!("`{name}` takes the id of a step in quotes"), None);
         } else if !steps.contains(&id) {
@@ -262,8 +338,11 @@ impl Checker<'_> {
 
     pub(super) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
         let name = call.name.as_str();
+        let before = self.learnt.problems.len();
         let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
-        let text = format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        let complained = self.learnt.problems.len() > before;
+        let text =
+            format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let subject = match &base.kind {
             Kind::Subject(subject) => *subject,
             Kind::Unknown => return self.unknown(text, position),
@@ -281,6 +360,7 @@ impl Checker<'_> {
         for arg in &args {
             match self.literal(arg) {
                 Some(value) => literal.push(value),
+                None if complained => return self.unknown(text, position),
                 None => {
                     let message = format!("`{name}` takes literal arguments, such as \"login\" and 30");
                     self.problem("KW0205", arg.position, message, None);
@@ -319,7 +399,8 @@ impl Checker<'_> {
             if let (ParamKind::PlaybookId, Arg::Text(id)) = (&param.kind, value)
                 && !self.scope.playbooks.contains(id)
             {
-                let help = nearest(id, self.scope.playbooks.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
+                let help = nearest(id, self.scope.playbooks.iter().map(String::as_str))
+                    .map(|near| format!("did you mean \"{near}\"?"));
                 self.problem("KW0108", arg.position, format!("there is no playbook \"{id}\""), help);
             }
         }
@@ -327,9 +408,13 @@ impl Checker<'_> {
 
     pub(super) fn module_call(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());
-        let name = call.name.to_string();
         let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
-        let text = format!("{module}::{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        self.call_module(module, &call.name, args, position)
+    }
+
+    pub(super) fn call_module(&mut self, module: String, name: &str, args: Vec<Typed>, position: Position) -> Typed {
+        let text =
+            format!("{module}::{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let modules = self.modules;
         let Some(functions) = modules.functions(&module) else {
             let help = nearest(&module, modules.names()).map(|near| format!("did you mean `{near}::`?"));
@@ -338,9 +423,15 @@ impl Checker<'_> {
         };
         self.learnt.modules.insert(module.clone());
         let Some(function) = functions.iter().find(|f| f.name == name && f.params.len() == args.len()) else {
-            let help = nearest(&name, functions.iter().map(|f| f.name.as_str()))
-                .map(|near| format!("did you mean `{module}::{near}`? It takes the arguments its script says"));
-            self.problem("KW0201", position, format!("`{module}` has no function `{name}` with {} arguments", args.len()), help);
+            let near = nearest(name, functions.iter().map(|f| f.name.as_str()));
+            let near = functions.iter().find(|function| Some(function.name.as_str()) == near);
+            let help = near.map(|near| format!("there is `{module}::{}({})`", near.name, near.params.join(", ")));
+            let count = match args.len() {
+                0 => "without arguments".to_owned(),
+                1 => "with one argument".to_owned(),
+                count => format!("with {count} arguments"),
+            };
+            self.problem("KW0201", position, format!("`{module}` has no function `{name}` {count}"), help);
             return self.unknown(text, position);
         };
         if !args.iter().any(|arg| matches!(arg.kind, Kind::Subject(_))) {
@@ -350,7 +441,8 @@ impl Checker<'_> {
             return self.unknown(text, position);
         }
         if self.bound.len() >= 8 {
-            self.problem("KW0402", position, format!("`{module}::{name}` calls too deep"), None);
+            let message = format!("`{module}::{name}` calls itself, or others too deeply");
+            self.problem("KW0402", position, message, None);
             return self.unknown(text, position);
         }
         let Some(body) = &function.expression else {
@@ -361,7 +453,8 @@ impl Checker<'_> {
         // Its problems are reported at the call, where the author can act.
         let outer = self.call_site;
         self.call_site = outer.or(Some(position));
-        self.bound.push(function.params.iter().cloned().zip(args).collect());
+        let params = function.params.iter().cloned().zip(args).collect();
+        self.bound.push(Inlined { module, params });
         let typed = match body {
             Stmt::Expr(expr) => self.expr(expr),
             Stmt::FnCall(inner, at) => self.call_in_body(inner, *at),

@@ -64,27 +64,18 @@ impl Current {
 
     /// The value of a cell as this expression reads it.
     pub fn cell(&self, cell: &Cell) -> Result<Value, String> {
-        let value = self
-            .context
-            .facts
-            .get(cell)
-            .ok_or_else(|| format!("`{cell}` was not fetched"))?;
+        let value = self.context.facts.get(cell).ok_or_else(|| format!("`{cell}` was not fetched"))?;
         Ok(match (&cell.path, value) {
-            (CellPath::Trait(key), Value::Json(raw)) => {
-                match self.traits.get(&(cell.subject, key.clone())) {
-                    Some(ty) => attribute_as(raw, *ty),
-                    None => Value::from_attribute(raw),
-                }
-            }
+            (CellPath::Trait(key), Value::Json(raw)) => match self.traits.get(&(cell.subject, key.clone())) {
+                Some(ty) => attribute_as(raw, *ty),
+                None => Value::from_attribute(raw),
+            },
             (_, value) => value.clone(),
         })
     }
 
     pub fn progress(&self) -> Result<&Progress, String> {
-        self.context
-            .progress
-            .as_deref()
-            .ok_or_else(|| "there is no enrollment in view here".to_owned())
+        self.context.progress.as_deref().ok_or_else(|| "there is no enrollment in view here".to_owned())
     }
 }
 
@@ -95,8 +86,9 @@ fn attribute_as(raw: &serde_json::Value, ty: Type) -> Value {
         | (value @ Value::Text(_), Type::Text)
         | (value @ Value::Bool(_), Type::Bool) => value,
         (value, Type::Json) => value,
-        (Value::Text(text), Type::Time) => chrono::DateTime::parse_from_rfc3339(&text)
-            .map_or(Value::Null, |time| Value::Time(time.to_utc())),
+        (Value::Text(text), Type::Time) => {
+            chrono::DateTime::parse_from_rfc3339(&text).map_or(Value::Null, |time| Value::Time(time.to_utc()))
+        }
         _ => Value::Null,
     }
 }

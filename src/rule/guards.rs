@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use rhai::{Expr, FnCallExpr, Stmt};
 
-use super::typecheck::{Checker, Kind};
+use super::kind::Kind;
+use super::typecheck::Checker;
 
 /// Values present wherever `expr` is true.
 pub(super) fn if_true(checker: &mut Checker, expr: &Expr) -> HashSet<String> {
@@ -42,22 +43,48 @@ fn combine(checker: &mut Checker, parts: &[Expr], holds: bool, every: bool) -> H
 fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<String> {
     match (call.name.as_str(), call.args.as_slice()) {
         ("!", [inner]) => proven(checker, inner, !holds),
+        ("contains", [list, item]) if holds && call.namespace.is_empty() => {
+            let (list, item) = (quietly(checker, list), quietly(checker, item));
+            match list.0 {
+                Kind::List(members) if members.iter().all(|member| !member.nullable && member.kind != Kind::None) => {
+                    present(item.1)
+                }
+                _ => HashSet::new(),
+            }
+        }
         (operator @ ("==" | "!=" | "<" | "<=" | ">" | ">="), [a, b]) => {
             let (a, b) = (quietly(checker, a), quietly(checker, b));
             let (a_none, b_none) = (a.0 == Kind::None, b.0 == Kind::None);
             match operator {
-                "!=" if holds && b_none => [a.1].into(),
-                "!=" if holds && a_none => [b.1].into(),
-                "==" if !holds && b_none => [a.1].into(),
-                "==" if !holds && a_none => [b.1].into(),
+                "!=" if holds && b_none => present(a.1),
+                "!=" if holds && a_none => present(b.1),
+                "==" if !holds && b_none => present(a.1),
+                "==" if !holds && a_none => present(b.1),
                 // Equal to something present, or ordered at all: present.
-                "==" if holds && !b_none && !a_none => [(a.1, b.2), (b.1, a.2)].into_iter().filter(|(_, other_nullable)| !other_nullable).map(|(text, _)| text).collect(),
-                "<" | "<=" | ">" | ">=" => [a.1, b.1].into(),
+                "==" if holds && !b.2 => present(a.1),
+                "==" if holds && !a.2 => present(b.1),
+                "<" | "<=" | ">" | ">=" => &present(a.1) | &present(b.1),
                 _ => HashSet::new(),
             }
         }
         _ => HashSet::new(),
     }
+}
+
+/// The text itself and, as a count of days or hours is missing exactly when its
+/// time is, the time inside.
+fn present(text: String) -> HashSet<String> {
+    inside_count(&text).map(str::to_owned).into_iter().chain([text.clone()]).collect()
+}
+
+/// The time inside `days_since(…)` and its kin, and behind `(… - days(n))`.
+pub(super) fn inside_count(text: &str) -> Option<&str> {
+    let counts = ["days_since(", "days_until(", "hours_since(", "hours_until(", "month(", "weekday("];
+    let moved = |text| {
+        [" + days(", " - days(", " + hours(", " - hours("].iter().find_map(|by| Some(str::split_once(text, by)?.0))
+    };
+    let inner = counts.iter().find_map(|count| text.strip_prefix(count)?.strip_suffix(')'));
+    inner.or_else(|| text.strip_prefix('(').and_then(moved))
 }
 
 /// Kind, text and nullability of a part that has already been complained about.

@@ -16,23 +16,29 @@ use crate::diagnostic::Diagnostic;
 use crate::facts::{Cell, CellPath, Facts, Schema, Subject, Type, Value};
 use crate::playbook::Source;
 
+mod always;
 mod calls;
 mod context;
 pub mod functions;
 mod guards;
+mod kind;
 mod modules;
 mod operators;
 mod sandbox;
+mod script;
 pub mod signature;
 mod spelling;
 
 pub mod template;
 mod typecheck;
+mod wording;
 
 pub use context::Context;
+use kind::Kind;
 pub use modules::Modules;
 pub use sandbox::{Described, EvalError, Sandbox, texts};
-use typecheck::{Checker, Kind, Learnt};
+pub use script::compile_script;
+use typecheck::{Checker, Learnt};
 
 /// The names an expression may use where it stands.
 #[derive(Clone, Debug)]
@@ -50,6 +56,8 @@ pub struct Scope<'a> {
     /// Canonical texts of values that are proven present here.
     pub known: &'a HashSet<String>,
 }
+
+const TOO_MUCH: &str = "the expression is too long to be understood";
 
 /// What an expression must give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,8 +138,36 @@ impl Rule {
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
         let value = sandbox.evaluate(&self.ast, context, &self.traits)?;
-        sandbox::from_dynamic(&value)
-            .ok_or_else(|| EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value))))
+        sandbox::from_dynamic(&value).ok_or_else(|| {
+            EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value)))
+        })
+    }
+
+    /// Roles and addresses that stand as text in `to` of a script's mails.
+    pub fn addressees(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        self.ast.walk(&mut |path| {
+            let call = match path.last() {
+                Some(rhai::ASTNode::Expr(rhai::Expr::FnCall(call, _)) | rhai::ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                    call
+                }
+                _ => return true,
+            };
+            if let ("email", [rhai::Expr::Map(fields, _)]) = (call.name.as_str(), call.args.as_slice())
+                && let Some((_, to)) = fields.0.iter().find(|(key, _)| key.as_str() == "to")
+            {
+                let list = match to {
+                    rhai::Expr::Array(items, _) => items.as_slice(),
+                    one => std::slice::from_ref(one),
+                };
+                found.extend(list.iter().filter_map(|item| match item {
+                    rhai::Expr::StringConstant(text, _) => Some(text.to_string()),
+                    _ => None,
+                }));
+            }
+            true
+        });
+        found
     }
 
     /// Runs a `run` script.
@@ -155,10 +191,7 @@ impl Rule {
 
     /// The values it read, by canonical text, for the record.
     pub fn evidence(&self, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
-        self.cells
-            .iter()
-            .filter_map(|cell| facts.get(cell).map(|value| (cell.to_string(), value.to_json())))
-            .collect()
+        self.cells.iter().filter_map(|cell| facts.get(cell).map(|value| (cell.to_string(), value.to_json()))).collect()
     }
 }
 
@@ -179,8 +212,7 @@ pub fn compile(
     let ast = match sandbox.expression(&source.text) {
         Ok(ast) => ast,
         Err(error) => {
-            let (line, column) = typecheck::place(error.position());
-            problems.push(parse_problem(source, &error, line, column));
+            problems.push(wording::unreadable(source, &error, true));
             return None;
         }
     };
@@ -201,65 +233,7 @@ pub fn compile(
         }
         _ => HashSet::new(),
     };
-    finish(ast, checker.learnt, proven, problems)
-}
-
-/// Compiles the script of a `run` step.
-pub fn compile_script(
-    source: &Source,
-    scope: &Scope,
-    modules: &Modules,
-    sandbox: &Sandbox,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<Rule> {
-    let ast = match sandbox.script(&source.text) {
-        Ok(ast) => ast,
-        Err(error) => {
-            let (line, column) = typecheck::place(error.position());
-            problems.push(parse_problem(source, &error, line, column));
-            return None;
-        }
-    };
-    let mut checker = checker(source, scope, modules);
-    ast.walk(&mut |path| {
-        match path.last() {
-            Some(rhai::ASTNode::Expr(expr @ rhai::Expr::Dot(chain, ..))) if is_fact_root(&chain.lhs) => {
-                checker.expr(expr);
-            }
-            Some(rhai::ASTNode::Expr(rhai::Expr::FnCall(call, at))) => checker.script_call(call, *at),
-            Some(rhai::ASTNode::Stmt(Stmt::FnCall(call, at))) => checker.script_call(call, *at),
-            _ => {}
-        }
-        true
-    });
-    finish(ast, checker.learnt, HashSet::new(), problems)
-}
-
-fn is_fact_root(expr: &rhai::Expr) -> bool {
-    matches!(expr, rhai::Expr::Variable(variable, ..) if ["account", "contact", "entry"].contains(&variable.1.as_str()))
-}
-
-impl Checker<'_> {
-    /// A call inside a script: the functions that cannot exist are reported.
-    fn script_call(&mut self, call: &rhai::FnCallExpr, position: rhai::Position) {
-        let actions = ["email", "task", "notify"];
-        if call.op_token.is_some() || call.name == "contains" || actions.contains(&call.name.as_str()) {
-            return;
-        }
-        if !call.namespace.is_empty() {
-            let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());
-            self.learnt.modules.insert(module);
-            return;
-        }
-        if call.name == "set" {
-            self.problem("KW0901", position, "`set` is not yet supported", None);
-            return;
-        }
-        if !signature::is_free(&call.name) {
-            let help = crate::diagnostic::nearest(&call.name, actions).map(|near| format!("did you mean `{near}`?"));
-            self.problem("KW0201", position, format!("unknown function `{}`", call.name), help);
-        }
-    }
+    finish(source, ast, checker.learnt, proven, problems)
 }
 
 fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules) -> Checker<'a> {
@@ -269,12 +243,24 @@ fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules) -
         modules,
         learnt: Learnt::default(),
         bound: Vec::new(),
+        parts: 0,
         call_site: None,
         known: scope.known.clone(),
     }
 }
 
-fn finish(ast: AST, learnt: Learnt, proven: HashSet<String>, problems: &mut Vec<Diagnostic>) -> Option<Rule> {
+fn finish(
+    source: &Source,
+    ast: AST,
+    mut learnt: Learnt,
+    proven: HashSet<String>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Rule> {
+    if learnt.exhausted {
+        learnt.problems.push(
+            source.error("KW0204", 1, 1, TOO_MUCH).help("move a part of it into a script that takes plain values"),
+        );
+    }
     let failed = learnt.problems.iter().any(Diagnostic::is_error);
     problems.extend(learnt.problems);
     (!failed).then(|| Rule {
@@ -287,7 +273,7 @@ fn finish(ast: AST, learnt: Learnt, proven: HashSet<String>, problems: &mut Vec<
     })
 }
 
-fn want(checker: &mut Checker, typed: &typecheck::Typed, wanted: Wanted) {
+fn want(checker: &mut Checker, typed: &kind::Typed, wanted: Wanted) {
     let fits = match wanted {
         Wanted::Verdict => matches!(typed.kind, Kind::Bool | Kind::Unknown),
         Wanted::Time => matches!(typed.kind, Kind::Time | Kind::Unknown),
@@ -315,28 +301,19 @@ fn want(checker: &mut Checker, typed: &typecheck::Typed, wanted: Wanted) {
             Wanted::Text => "text",
             Wanted::Key => "text, a number or a time",
         };
-        let help = (wanted == Wanted::Verdict && typed.nullable).then(|| format!("write `{} != none`", typed.text));
-        checker.problem("KW0209", typed.position, format!("{needed} is needed here; this gives {}", typed.kind.name()), help);
+        let help = match (&typed.kind, wanted) {
+            (_, Wanted::Verdict) if typed.nullable => Some(format!("write `{} != none`", typed.text)),
+            (Kind::Int | Kind::Float, Wanted::Verdict) => Some(format!("compare it, as in `{} > 0`", typed.text)),
+            (Kind::Text, Wanted::Verdict) => Some(format!("compare it, as in `{} == \"…\"`", typed.text)),
+            _ => None,
+        };
+        checker.problem(
+            "KW0209",
+            typed.position,
+            format!("{needed} is needed here; this gives {}", typed.kind.name()),
+            help,
+        );
     } else if wanted == Wanted::Verdict {
         checker.want_present(typed);
     }
-}
-
-fn parse_problem(source: &Source, error: &rhai::ParseError, line: u32, column: u32) -> Diagnostic {
-    use rhai::ParseErrorType as Kind;
-    let message = plain_words(&error.err_type().to_string());
-    match error.err_type() {
-        Kind::VariableUndefined(name) => {
-            let help = crate::diagnostic::nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
-                .map_or_else(|| format!("text stands in double quotes: \"{name}\""), |near| format!("did you mean `{near}`?"));
-            source.error("KW0203", line, column, format!("unknown name `{name}`")).help(help)
-        }
-        Kind::UnexpectedEOF => source.error("KW0204", line, column, "the expression ends too early"),
-        _ => source.error("KW0204", line, column, message),
-    }
-}
-
-/// Rhai's message with its types named for people.
-pub(crate) fn plain_words(message: &str) -> String {
-    message.replace("'", "`")
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{AST, Stmt};
+use rhai::{AST, ASTNode, Expr, Stmt};
 
 use super::sandbox::Sandbox;
-use crate::diagnostic::{Diagnostic, Position};
+use crate::diagnostic::{Diagnostic, Position, nearest};
 
 /// A function of a script module.
 #[derive(Debug)]
@@ -27,26 +27,33 @@ pub struct Modules {
 impl Modules {
     /// Compiles modules given as (name, file, text); what is wrong is added to
     /// `problems` and that module is left out.
-    pub fn compile<'a>(scripts: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>, problems: &mut Vec<Diagnostic>) -> Modules {
+    pub fn compile<'a>(
+        scripts: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Modules {
         let mut all = Modules::default();
         for (name, file, text) in scripts {
-            let start = Position { line: 1, column: 1 };
             let ast = match Sandbox::module(text) {
                 Ok(ast) => ast,
                 Err(error) => {
                     let (line, column) = super::typecheck::place(error.position());
                     let at = Position { line, column };
-                    problems.push(Diagnostic::error("KW0401", file, at, super::plain_words(&error.err_type().to_string())));
+                    let (message, help) = super::wording::words(error.err_type());
+                    let mut problem = Diagnostic::error("KW0401", file, at, message);
+                    problem.help = help;
+                    problems.push(problem);
                     continue;
                 }
             };
-            if !ast.statements().is_empty() {
+            if let Some(statement) = ast.statements().first() {
+                let (line, column) = super::typecheck::place(statement.position());
                 problems.push(
-                    Diagnostic::error("KW0402", file, start, "a script holds functions only")
+                    Diagnostic::error("KW0402", file, Position { line, column }, "a script holds functions only")
                         .help("put it inside `fn name(…) { … }`"),
                 );
                 continue;
             }
+            unknown_calls(&ast, file, problems);
             let functions = ast
                 .iter_fn_def()
                 .map(|definition| ModuleFunction {
@@ -84,6 +91,32 @@ impl Modules {
     pub fn sandbox(&self) -> Sandbox {
         Sandbox::new(&self.compiled)
     }
+}
+
+/// Reports calls of functions that exist nowhere.
+fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {
+    let own: Vec<&str> = ast.iter_fn_def().map(|definition| definition.name.as_str()).collect();
+    ast.walk(&mut |path| {
+        let unknown = match path.last() {
+            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
+                super::functions::find(&call.name).is_none().then_some((call, at))
+            }
+            Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+                let operator = call.op_token.is_some() || call.name == "contains";
+                let known = own.contains(&call.name.as_str()) || super::signature::is_free(&call.name);
+                (!operator && !known && call.namespace.is_empty()).then_some((call, at))
+            }
+            _ => None,
+        };
+        if let Some((call, at)) = unknown {
+            let (line, column) = super::typecheck::place(*at);
+            let message = format!("unknown function `{}`", call.name);
+            let mut problem = Diagnostic::error("KW0201", file, Position { line, column }, message);
+            problem.help = nearest(&call.name, own.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            problems.push(problem);
+        }
+        true
+    });
 }
 
 /// The text between the braces at two positions of a script.

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 
+use super::sandbox::LONGEST_TEXT;
 use crate::clock::Instant;
 
 /// A span of time, as `days(n)` and `hours(n)` give.
@@ -25,11 +26,15 @@ pub(super) fn fail<T>(message: impl Into<String>) -> Result<T> {
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("==", |a: Dynamic, b: Dynamic| equal(&a, &b));
     engine.register_fn("!=", |a: Dynamic, b: Dynamic| !equal(&a, &b));
-    engine.register_fn("<", |a: Dynamic, b: Dynamic| Ok::<_, Box<EvalAltResult>>(order("<", &a, &b)? == Some(Ordering::Less)));
+    engine.register_fn("<", |a: Dynamic, b: Dynamic| {
+        Ok::<_, Box<EvalAltResult>>(order("<", &a, &b)? == Some(Ordering::Less))
+    });
     engine.register_fn("<=", |a: Dynamic, b: Dynamic| {
         Ok::<_, Box<EvalAltResult>>(matches!(order("<=", &a, &b)?, Some(Ordering::Less | Ordering::Equal)))
     });
-    engine.register_fn(">", |a: Dynamic, b: Dynamic| Ok::<_, Box<EvalAltResult>>(order(">", &a, &b)? == Some(Ordering::Greater)));
+    engine.register_fn(">", |a: Dynamic, b: Dynamic| {
+        Ok::<_, Box<EvalAltResult>>(order(">", &a, &b)? == Some(Ordering::Greater))
+    });
     engine.register_fn(">=", |a: Dynamic, b: Dynamic| {
         Ok::<_, Box<EvalAltResult>>(matches!(order(">=", &a, &b)?, Some(Ordering::Greater | Ordering::Equal)))
     });
@@ -165,6 +170,9 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         return x.0.checked_add(&y.0).map(|sum| Dynamic::from(Span(sum))).ok_or_else(|| "the span is too long".into());
     }
     if let (Some(x), Some(y)) = (text(a), text(b)) {
+        if x.len() + y.len() > LONGEST_TEXT {
+            return fail("the text is too long");
+        }
         return Ok(Dynamic::from(format!("{x}{y}")));
     }
     arithmetic("+", a, b, i64::checked_add, |x, y| x + y)
@@ -178,7 +186,11 @@ fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         return shifted(t, -s.0);
     }
     if let (Some(x), Some(y)) = (span(a), span(b)) {
-        return x.0.checked_sub(&y.0).map(|rest| Dynamic::from(Span(rest))).ok_or_else(|| "the span is too long".into());
+        return x
+            .0
+            .checked_sub(&y.0)
+            .map(|rest| Dynamic::from(Span(rest)))
+            .ok_or_else(|| "the span is too long".into());
     }
     arithmetic("-", a, b, i64::checked_sub, |x, y| x - y)
 }

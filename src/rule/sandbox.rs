@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rhai::{AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope};
+use rhai::{
+    AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope,
+};
 
 use super::context::{self, Context, Current};
 use super::functions::{FUNCTIONS, Param};
@@ -19,7 +21,14 @@ use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value, time};
 /// Elapsed time one evaluation may take. A condition needs microseconds; this
 /// is room for a machine that is busy otherwise.
 const TIME_LIMIT: Duration = Duration::from_millis(200);
+// Rhai evaluates by recursion and does not look at the stack. The deepest text
+// that these three let through fits a thread's 2 MiB in an unoptimized build.
+const EXPRESSION_DEPTH: usize = 32;
+const FUNCTION_DEPTH: usize = 24;
+const CALL_DEPTH: usize = 4;
 const OPERATIONS: u64 = 50_000;
+/// The longest text that an expression or script may make, in bytes.
+pub(super) const LONGEST_TEXT: usize = 16 * 1024;
 
 /// `account` or `contact` as a value in Rhai.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +120,9 @@ impl Sandbox {
 
     /// Compiles a module of `scripts/`.
     pub fn module(text: &str) -> Result<AST, ParseError> {
-        base().compile(text)
+        let mut scope = Scope::new();
+        scope.push_constant("none", Dynamic::UNIT);
+        base().compile_with_scope(&scope, text)
     }
 
     /// Compiles the body of a function as one expression.
@@ -152,8 +163,7 @@ impl Sandbox {
         traits: &Arc<HashMap<(Subject, String), Type>>,
         limit: Duration,
     ) -> Result<Dynamic, EvalError> {
-        let current =
-            Current { context: context.clone(), traits: traits.clone(), deadline: Deadline::after(limit) };
+        let current = Current { context: context.clone(), traits: traits.clone(), deadline: Deadline::after(limit) };
         context::with(current, || {
             let mut scope = names();
             let now = context.facts.as_of;
@@ -202,9 +212,9 @@ fn base() -> Engine {
         .set_strict_variables(true)
         .set_allow_anonymous_fn(false)
         .set_max_operations(OPERATIONS)
-        .set_max_expr_depths(48, 24)
-        .set_max_call_levels(16)
-        .set_max_string_size(16 * 1024)
+        .set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH)
+        .set_max_call_levels(CALL_DEPTH)
+        .set_max_string_size(LONGEST_TEXT)
         .set_max_array_size(1_000)
         .set_max_map_size(200)
         .set_max_functions(100)
@@ -213,13 +223,16 @@ fn base() -> Engine {
         engine.disable_symbol(symbol);
     }
     engine.on_progress(|operations| {
-        let late = operations % 64 == 0
-            && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
+        let late = operations % 64 == 0 && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
         late.then(|| Dynamic::from("it took too long"))
     });
     // Scripts go through lists; conditions have no loops.
     engine.register_iterator::<rhai::Array>();
     operators::register(&mut engine);
+    // Functions of scripts see no scope, so `none` is also a constant of the engine.
+    let mut constants = rhai::Module::new();
+    constants.set_var("none", Dynamic::UNIT);
+    engine.register_global_module(constants.into());
     register_names(&mut engine);
     register_time(&mut engine);
     register_progress(&mut engine);
@@ -277,12 +290,15 @@ fn register_time(engine: &mut Engine) {
                 .ok_or_else(|| format!("`period(\"{unit}\")`: week, month, quarter or year"))
         })
     });
-    engine.register_fn("days", |n: i64| span(chrono::Duration::try_days(n)));
-    engine.register_fn("hours", |n: i64| span(chrono::Duration::try_hours(n)));
+    engine.register_fn("days", |n: Dynamic| span("days", &n, chrono::Duration::try_days));
+    engine.register_fn("hours", |n: Dynamic| span("hours", &n, chrono::Duration::try_hours));
 }
 
-fn span(length: Option<chrono::Duration>) -> Result<Span, Box<EvalAltResult>> {
-    length.map(Span).ok_or_else(|| "the span is too long".into())
+fn span(name: &str, count: &Dynamic, length: fn(i64) -> Option<chrono::Duration>) -> Result<Span, Box<EvalAltResult>> {
+    match count.as_int() {
+        Ok(count) => length(count).map(Span).ok_or_else(|| "the span is too long".into()),
+        Err(_) => operators::fail(format!("`{name}` needs a whole number, not {}", operators::describe(count))),
+    }
 }
 
 fn on_time(
@@ -409,6 +425,7 @@ fn explain(error: &EvalAltResult) -> EvalError {
     let position = innermost(error);
     let message = match root(error) {
         EvalAltResult::ErrorTooManyOperations(_) => "it does too much work".to_owned(),
+        EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
         EvalAltResult::ErrorTerminated(_, _) => "it took too long".to_owned(),
         EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
@@ -419,11 +436,7 @@ fn explain(error: &EvalAltResult) -> EvalError {
             text.split(" (line ").next().unwrap_or(&text).to_owned()
         }
     };
-    EvalError {
-        message,
-        line: position.line().unwrap_or(0) as u32,
-        column: position.position().unwrap_or(0) as u32,
-    }
+    EvalError { message, line: position.line().unwrap_or(0) as u32, column: position.position().unwrap_or(0) as u32 }
 }
 
 fn root(error: &EvalAltResult) -> &EvalAltResult {

@@ -50,8 +50,18 @@ fn takes(function: &dyn Function) -> String {
 /// Whether a free function (not asked of an account) has this name.
 pub fn is_free(name: &str) -> bool {
     const FREE: [&str; 12] = [
-        "days_since", "days_until", "hours_since", "hours_until", "days", "hours", "month", "weekday", "period",
-        "done", "outcome", "sent",
+        "days_since",
+        "days_until",
+        "hours_since",
+        "hours_until",
+        "days",
+        "hours",
+        "month",
+        "weekday",
+        "period",
+        "done",
+        "outcome",
+        "sent",
     ];
     FREE.contains(&name)
 }

@@ -10,7 +10,7 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
     let chars: Vec<char> = source.text.chars().collect();
     let (mut line, mut column) = (1u32, 1u32);
     let mut at = 0;
-    while at < chars.len() {
+    while at < chars.len() && found.len() < 20 {
         let (here_line, here_column) = (line, column);
         let mut report = |message: String, help: String| {
             found.push(source.error("KW0208", here_line, here_column, message).help(help));
@@ -26,12 +26,15 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
                 length
             }
             ['/', '/', ..] => rest.iter().position(|c| *c == '\n').unwrap_or(rest.len()),
+            ['/', '*', ..] => {
+                rest[2..].windows(2).position(|pair| pair == ['*', '/']).map_or(rest.len(), |end| end + 4)
+            }
             ['<', '>', ..] => {
                 report("`<>` is not an operator here".to_owned(), "write `!=`".to_owned());
                 2
             }
-            ['=', '=', '=', ..] | ['!', '=', '=', ..] => {
-                report("an operator with three characters".to_owned(), "write `==` or `!=`".to_owned());
+            [first @ ('=' | '!'), '=', '=', ..] => {
+                report(format!("`{first}==` is not an operator here"), format!("write `{first}=`"));
                 3
             }
             [a, '=', ..] if "=!<>+-*/%".contains(*a) => 2,
@@ -44,10 +47,7 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
                 let length = rest.iter().take_while(|c| c.is_alphanumeric() || **c == '_').count();
                 let word: String = rest[..length].iter().collect();
                 let is_property = at > 0 && chars[at - 1] == '.';
-                if !is_property {
-                    foreign_word(&word, &rest[length..], &mut report);
-                }
-                length
+                if is_property { length } else { length + foreign_word(&word, &rest[length..], &mut report) }
             }
             _ => 1,
         };
@@ -64,26 +64,37 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
     found
 }
 
-fn foreign_word(word: &str, after: &[char], report: &mut impl FnMut(String, String)) {
+/// Reports a foreign word; the result is how much of what follows belongs to it.
+fn foreign_word(word: &str, after: &[char], report: &mut impl FnMut(String, String)) -> usize {
     let right = match word.to_lowercase().as_str() {
         "and" => "`&&`",
         "or" => "`||`",
+        "not" if following(after, &["in"]) > 0 => "`!(x in [\"A\", \"B\"])`",
         "not" => "`!`, or `!=`",
         "null" | "nil" | "undefined" => "`none`",
         "none" if word != "none" => "`none`",
         "true" if word != "true" => "`true`",
         "false" if word != "false" => "`false`",
         "is" => {
-            let next: String = after.iter().collect::<String>().trim_start().to_lowercase();
-            let right = if next.starts_with("not") { "`!= none`" } else { "`== none`" };
+            let (not, null) = (following(after, &["not"]), ["null", "none", "nil"]);
+            let right = if not > 0 { "`!= none`" } else { "`== none`" };
             report("`is` is not an operator here".to_owned(), format!("write {right}"));
-            return;
+            return not + following(&after[not..], &null);
         }
         "between" => "`x >= low && x <= high`",
         "like" => "`==`, or `in [\"…\", \"…\"]`",
-        _ => return,
+        _ => return 0,
     };
     report(format!("`{word}` is not spelt like this here"), format!("write {right}"));
+    0
+}
+
+/// How many characters the next word takes with the space before it, if it is
+/// one of these; else 0.
+fn following(after: &[char], words: &[&str]) -> usize {
+    let space = after.iter().take_while(|c| c.is_whitespace()).count();
+    let word: String = after[space..].iter().take_while(|c| c.is_alphanumeric()).collect();
+    if words.contains(&word.to_lowercase().as_str()) { space + word.chars().count() } else { 0 }
 }
 
 /// The length of a quoted text with its quotes; to the end when it never closes.

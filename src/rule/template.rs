@@ -123,11 +123,7 @@ pub struct RenderError {
 impl Template {
     /// Reads and checks a template. All findings come together; the template
     /// is there exactly when none of them is an error.
-    pub fn compile(
-        source: &Source,
-        scope: &TemplateScope,
-        escape: Escape,
-    ) -> (Option<Template>, Vec<Diagnostic>) {
+    pub fn compile(source: &Source, scope: &TemplateScope, escape: Escape) -> (Option<Template>, Vec<Diagnostic>) {
         let (lowered, diagnostics) = lower::lower(source, scope);
         if diagnostics.iter().any(Diagnostic::is_error) {
             return (None, diagnostics);

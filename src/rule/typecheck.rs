@@ -11,89 +11,11 @@ use rhai::{Expr, FnCallExpr, Position};
 
 use super::Scope;
 use super::guards;
+use super::kind::{Kind, Typed, compatible};
 use super::modules::Modules;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, CellPath, Subject, Type};
 use crate::playbook::Source;
-
-/// The kind of value an expression gives.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
-    /// Not known, or already complained about.
-    Unknown,
-    /// The literal `none`.
-    None,
-    Bool,
-    Int,
-    Float,
-    Text,
-    Time,
-    Span,
-    /// A JSON attribute whose kind nothing has said yet.
-    Attribute(Subject, String),
-    List(Vec<Typed>),
-    Subject(Subject),
-    Traits(Subject),
-    Entry,
-    Since(&'static str),
-}
-
-impl Kind {
-    pub fn of(ty: Type) -> Kind {
-        match ty {
-            Type::Bool => Kind::Bool,
-            Type::Int => Kind::Int,
-            Type::Float => Kind::Float,
-            Type::Text => Kind::Text,
-            Type::Time => Kind::Time,
-            Type::Json => Kind::Unknown,
-        }
-    }
-
-    pub fn ty(&self) -> Option<Type> {
-        Some(match self {
-            Kind::Bool => Type::Bool,
-            Kind::Int => Type::Int,
-            Kind::Float => Type::Float,
-            Kind::Text => Type::Text,
-            Kind::Time => Type::Time,
-            _ => return None,
-        })
-    }
-
-    fn is_number(&self) -> bool {
-        matches!(self, Kind::Int | Kind::Float)
-    }
-
-    pub fn name(&self) -> &'static str {
-        match self {
-            Kind::Unknown => "a value",
-            Kind::None => "`none`",
-            Kind::Bool => "true or false",
-            Kind::Int => "a whole number",
-            Kind::Float => "a number",
-            Kind::Text => "text",
-            Kind::Time => "a time",
-            Kind::Span => "a span of time",
-            Kind::Attribute(..) => "an attribute",
-            Kind::List(_) => "a list",
-            Kind::Subject(_) => "a whole account or contact",
-            Kind::Traits(_) => "all the attributes",
-            Kind::Entry => "the whole enrollment",
-            Kind::Since(_) => "the start of a window",
-        }
-    }
-}
-
-/// A part of an expression with what is known of it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Typed {
-    pub kind: Kind,
-    pub nullable: bool,
-    /// Canonical text: equal texts are the same value.
-    pub text: String,
-    pub position: Position,
-}
 
 /// Everything learnt about one expression or script.
 #[derive(Debug, Default)]
@@ -104,6 +26,23 @@ pub(super) struct Learnt {
     pub traits: HashMap<(Subject, String), Type>,
     pub modules: BTreeSet<String>,
     pub problems: Vec<Diagnostic>,
+    /// Whether it was too much to read to its end.
+    pub exhausted: bool,
+}
+
+/// How many parts an expression may have, those of module functions counted at
+/// every call: nobody writes that many, and a few nested calls can mean them.
+const MOST_PARTS: u32 = 20_000;
+/// More than this about one expression helps nobody.
+const MOST_PROBLEMS: usize = 50;
+/// The longest canonical text of a part, in bytes.
+const LONGEST_PART: usize = 32 * 1024;
+
+/// A module function being read in place of its call.
+#[derive(Debug)]
+pub(super) struct Inlined {
+    pub module: String,
+    pub params: HashMap<String, Typed>,
 }
 
 pub(super) struct Checker<'a> {
@@ -111,8 +50,9 @@ pub(super) struct Checker<'a> {
     pub scope: &'a Scope<'a>,
     pub modules: &'a Modules,
     pub learnt: Learnt,
-    /// Parameters of the module functions being read in place of their calls.
-    pub bound: Vec<HashMap<String, Typed>>,
+    pub bound: Vec<Inlined>,
+    /// Parts read so far.
+    pub parts: u32,
     /// Where the outermost such call stands; its problems are reported there.
     pub call_site: Option<Position>,
     /// What is proven not to be missing at this point, by canonical text.
@@ -120,20 +60,29 @@ pub(super) struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    pub fn problem(&mut self, code: &'static str, position: Position, message: impl Into<String>, help: Option<String>) {
+    fn report(&mut self, mut problem: Diagnostic, help: Option<String>) {
+        problem.help = help;
+        if self.learnt.problems.len() < MOST_PROBLEMS && !self.learnt.problems.contains(&problem) {
+            self.learnt.problems.push(problem);
+        }
+    }
+
+    pub fn problem(
+        &mut self,
+        code: &'static str,
+        position: Position,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
         let position = self.call_site.unwrap_or(position);
         let (line, column) = place(position);
-        let mut problem = self.source.error(code, line, column, message);
-        problem.help = help;
-        self.learnt.problems.push(problem);
+        self.report(self.source.error(code, line, column, message), help);
     }
 
     pub fn warn(&mut self, code: &'static str, position: Position, message: impl Into<String>, help: Option<String>) {
         let position = self.call_site.unwrap_or(position);
         let (line, column) = place(position);
-        let mut problem = self.source.warning(code, line, column, message);
-        problem.help = help;
-        self.learnt.problems.push(problem);
+        self.report(self.source.warning(code, line, column, message), help);
     }
 
     pub fn unknown(&self, text: String, position: Position) -> Typed {
@@ -142,13 +91,26 @@ impl Checker<'_> {
 
     /// Reads an expression; narrowing by guards follows evaluation order.
     pub fn expr(&mut self, expr: &Expr) -> Typed {
+        self.parts += 1;
+        if self.parts > MOST_PARTS {
+            self.learnt.exhausted = true;
+        }
+        if self.learnt.exhausted {
+            return self.unknown("?".to_owned(), expr.position());
+        }
+        let typed = self.part(expr);
+        self.learnt.exhausted |= typed.text.len() > LONGEST_PART;
+        typed
+    }
+
+    fn part(&mut self, expr: &Expr) -> Typed {
         let position = expr.position();
         let plain = |kind: Kind, text: String| Typed { kind, nullable: false, text, position };
         match expr {
             Expr::BoolConstant(value, _) => plain(Kind::Bool, value.to_string()),
             Expr::IntegerConstant(value, _) => plain(Kind::Int, value.to_string()),
             Expr::FloatConstant(value, _) => plain(Kind::Float, format!("{value}")),
-            Expr::StringConstant(value, _) => plain(Kind::Text, format!("{value:?}")),
+            Expr::StringConstant(value, _) => plain(Kind::Text, quoted(value)),
             Expr::Unit(_) => Typed { kind: Kind::None, nullable: true, text: "none".to_owned(), position },
             Expr::Array(items, _) => {
                 let items: Vec<Typed> = items.iter().map(|item| self.expr(item)).collect();
@@ -165,14 +127,21 @@ impl Checker<'_> {
             Expr::Stmt(block) if block.statements().len() == 1 => match block.statements().first() {
                 Some(rhai::Stmt::Expr(inner)) => self.expr(inner),
                 Some(rhai::Stmt::FnCall(call, at)) => self.call(call, *at),
-                _ => self.refuse(position),
+                _ => self.refuse(position, "this", "put longer thoughts into a function in `scripts/`"),
             },
-            _ => self.refuse(position),
+            Expr::InterpolatedString(..) => {
+                self.refuse(position, "a text with `${…}` in it", "put texts together with `+`")
+            }
+            Expr::Index(..) => {
+                self.refuse(position, "`[…]` behind a value", "a part of a value is written with a dot: `account.mrr`")
+            }
+            Expr::Map(..) => self.refuse(position, "`#{ … }`", "give the values one by one"),
+            _ => self.refuse(position, "this", "put longer thoughts into a function in `scripts/`"),
         }
     }
 
-    fn refuse(&mut self, position: Position) -> Typed {
-        self.problem("KW0213", position, "only a single expression is allowed here", None);
+    fn refuse(&mut self, position: Position, what: &str, help: &str) -> Typed {
+        self.problem("KW0213", position, format!("{what} is not available in an expression"), Some(help.to_owned()));
         self.unknown("?".to_owned(), position)
     }
 
@@ -185,7 +154,7 @@ impl Checker<'_> {
                 Some(crate::facts::Value::Bool(b)) => plain(Kind::Bool, b.to_string()),
                 Some(crate::facts::Value::Int(n)) => plain(Kind::Int, n.to_string()),
                 Some(crate::facts::Value::Float(n)) => plain(Kind::Float, n.to_string()),
-                Some(crate::facts::Value::Text(t)) => plain(Kind::Text, format!("{t:?}")),
+                Some(crate::facts::Value::Text(t)) => plain(Kind::Text, quoted(&t)),
                 Some(crate::facts::Value::Null) => plain(Kind::None, "none".to_owned()),
                 _ => plain(Kind::Unknown, "?".to_owned()),
             })
@@ -196,7 +165,7 @@ impl Checker<'_> {
 
     fn variable(&mut self, name: &str, position: Position) -> Typed {
         if let Some(bound) = self.bound.last() {
-            return match bound.get(name) {
+            return match bound.params.get(name) {
                 Some(typed) => Typed { position, ..typed.clone() },
                 None if name == "none" => Typed { kind: Kind::None, nullable: true, text: "none".into(), position },
                 None => {
@@ -256,6 +225,9 @@ impl Checker<'_> {
             texts.push(typed.text);
         }
         self.known = outer;
+        if and {
+            self.remark_contradictions(parts);
+        }
         let text = format!("({})", texts.join(if and { " && " } else { " || " }));
         Typed { kind: Kind::Bool, nullable: false, text, position }
     }
@@ -270,7 +242,8 @@ impl Checker<'_> {
             }
             Kind::Bool => self.want_present(typed),
             other => {
-                let message = format!("`{around}` needs true or false on both sides; `{}` is {}", typed.text, other.name());
+                let message =
+                    format!("`{around}` needs true or false on both sides; `{}` is {}", typed.text, other.name());
                 let help = typed.nullable.then(|| format!("write `{} != none`", typed.text));
                 self.problem("KW0209", typed.position, message, help);
             }
@@ -281,18 +254,19 @@ impl Checker<'_> {
     pub fn want_present(&mut self, typed: &Typed) {
         if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
             let text = &typed.text;
-            let stand_in = match typed.kind {
-                Kind::Text => "\"\"",
-                Kind::Bool => "false",
-                Kind::Time => "now",
+            let ty = match &typed.kind {
+                Kind::Attribute(subject, key) => self.learnt.traits.get(&(*subject, key.clone())).copied(),
+                kind => kind.ty(),
+            };
+            let stand_in = match ty {
+                Some(Type::Text) => "\"\"",
+                Some(Type::Bool) => "false",
+                Some(Type::Time) => "now",
                 _ => "0",
             };
-            self.problem(
-                "KW0207",
-                typed.position,
-                format!("`{text}` can be missing"),
-                Some(format!("write `{text} != none && …` before it, or give a default: `({text} ?? {stand_in})`")),
-            );
+            let guard = guards::inside_count(text).unwrap_or(text);
+            let help = format!("write `{guard} != none && …` before it, or give a default: `({text} ?? {stand_in})`");
+            self.problem("KW0207", typed.position, format!("`{text}` can be missing"), Some(help));
         }
     }
 
@@ -313,11 +287,17 @@ impl Checker<'_> {
                 let (subject, key) = (*subject, key.clone());
                 self.read_as(subject, &key, ty, part.position);
             } else if part.kind != Kind::None && !compatible(&part.kind, &kind) {
-                let message = format!("a default of another kind: {} and {}", part.kind.name(), kind.name());
+                let message = format!(
+                    "the default `{}` is {}, and what it stands in for is {}",
+                    part.text,
+                    part.kind.name(),
+                    kind.name()
+                );
                 self.problem("KW0206", part.position, message, None);
             }
         }
-        let kind = if parts.iter().any(|part| part.kind == Kind::Float) && kind.is_number() { Kind::Float } else { kind };
+        let kind =
+            if parts.iter().any(|part| part.kind == Kind::Float) && kind.is_number() { Kind::Float } else { kind };
         Typed { kind, nullable: parts.iter().all(|part| part.nullable), text, position }
     }
 
@@ -328,8 +308,12 @@ impl Checker<'_> {
         let slot = (subject, key.to_owned());
         match self.learnt.traits.get(&slot).copied() {
             Some(before) if before != ty => {
-                let message =
-                    format!("`{}.traits.{key}` is read as {} here and as {} before", subject.name(), ty.name(), before.name());
+                let message = format!(
+                    "`{}.traits.{key}` is read as {} here and as {} before",
+                    subject.name(),
+                    ty.name(),
+                    before.name()
+                );
                 self.problem("KW0206", position, message, None);
             }
             _ => {
@@ -361,7 +345,7 @@ impl Checker<'_> {
             }
             Expr::Property(property, at) => self.property(&base, &property.2, *at),
             Expr::MethodCall(call, at) => self.method(&base, call, *at),
-            _ => self.refuse(position),
+            _ => self.refuse(position, "this", "a part of a value is written with a dot: `account.mrr`"),
         }
     }
 
@@ -374,7 +358,7 @@ impl Checker<'_> {
             Kind::Subject(subject) => {
                 let subject = *subject;
                 let Some(column) = self.scope.schema.column(subject, name) else {
-                    self.unknown_column(subject, name, position);
+                    self.unknown_column(subject, subject.name(), name, position);
                     return self.unknown(text, position);
                 };
                 let (kind, nullable) = (Kind::of(column.ty), column.nullable);
@@ -388,8 +372,13 @@ impl Checker<'_> {
             }
             Kind::Entry if name == "at" => typed(Kind::Time, false),
             Kind::Entry => {
+                if name == "traits" {
+                    let help = "the columns are kept; read the attribute as it is now: `account.traits.…`";
+                    self.problem("KW0202", position, "attributes are not kept at enrollment", Some(help.to_owned()));
+                    return self.unknown(text, position);
+                }
                 let Some(column) = self.scope.schema.column(Subject::Account, name) else {
-                    self.unknown_column(Subject::Account, name, position);
+                    self.unknown_column(Subject::Account, "entry", name, position);
                     return self.unknown(text, position);
                 };
                 let (kind, nullable) = (Kind::of(column.ty), column.nullable);
@@ -404,24 +393,30 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_column(&mut self, subject: Subject, name: &str, position: Position) {
+    fn unknown_column(&mut self, subject: Subject, root: &str, name: &str, position: Position) {
         let columns: Vec<&str> = self.scope.schema.columns(subject).iter().map(|column| column.name.as_str()).collect();
         let help = if let Some(function) = super::functions::find(name) {
-            let sample = function.examples().first().map_or(String::new(), |example| format!(", as in `{}`", example.expression));
+            let sample = function
+                .examples()
+                .first()
+                .map_or(String::new(), |example| format!(", as in `{}`", example.expression));
             format!("`{name}` is a function: it needs parentheses{sample}")
         } else {
             match nearest(name, columns.iter().copied()) {
-                Some(near) => format!("did you mean `{}.{near}`?", subject.name()),
-                None => format!("an attribute is written `{}.traits.{name}`; the columns are {}", subject.name(), columns.join(", ")),
+                Some(near) => format!("did you mean `{root}.{near}`?"),
+                None if root == "entry" => format!("the columns are {}", columns.join(", ")),
+                None => {
+                    format!("an attribute is written `{root}.traits.{name}`; the columns are {}", columns.join(", "))
+                }
             }
         };
-        self.problem("KW0202", position, format!("unknown fact `{}.{name}`", subject.name()), Some(help));
+        self.problem("KW0202", position, format!("unknown fact `{root}.{name}`"), Some(help));
     }
 }
 
-/// Whether two kinds can be compared.
-pub(super) fn compatible(a: &Kind, b: &Kind) -> bool {
-    matches!(a, Kind::Unknown) || matches!(b, Kind::Unknown) || (a.is_number() && b.is_number()) || a == b
+/// A text as a literal, which can be read back.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// The 1-based place of a Rhai position, 1:1 when it has none.

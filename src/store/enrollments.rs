@@ -136,7 +136,12 @@ impl Store {
     /// of the run at `slot` itself do not count, so that a takeover decides as
     /// its predecessor did; held rows
     /// count only where their run is approved.
-    pub async fn history(&self, playbook: &str, slot: Option<Instant>, accounts: &[String]) -> sqlx::Result<HashMap<String, History>> {
+    pub async fn history(
+        &self,
+        playbook: &str,
+        slot: Option<Instant>,
+        accounts: &[String],
+    ) -> sqlx::Result<HashMap<String, History>> {
         let rows: Vec<(String, String, String, Instant)> = sqlx::query_as(
             "select e.account_id, e.entry_key, e.state, e.started_at
              from keepwell.enrollments e
@@ -161,7 +166,13 @@ impl Store {
 
     /// Active enrollments whose look is due, earliest first, of playbooks that
     /// are not in `paused`.
-    pub async fn due_enrollments(&self, now: Instant, paused: &[String], limit: i64, schema: &Schema) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn due_enrollments(
+        &self,
+        now: Instant,
+        paused: &[String],
+        limit: i64,
+        schema: &Schema,
+    ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(
             "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
                     due_at, look_at, started_at, ended_at, entry, evidence, shadow, version
@@ -179,7 +190,12 @@ impl Store {
     }
 
     /// Enrollments by id, in any state.
-    pub async fn enrollments_by_id(&self, accounts: &[String], ids: &[Uuid], schema: &Schema) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn enrollments_by_id(
+        &self,
+        accounts: &[String],
+        ids: &[Uuid],
+        schema: &Schema,
+    ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(
             "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
                     due_at, look_at, started_at, ended_at, entry, evidence, shadow, version
@@ -193,7 +209,12 @@ impl Store {
     }
 
     /// Held enrollments of a run.
-    pub async fn held_enrollments(&self, playbook: &str, slot: Instant, schema: &Schema) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn held_enrollments(
+        &self,
+        playbook: &str,
+        slot: Instant,
+        schema: &Schema,
+    ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(
             "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
                     due_at, look_at, started_at, ended_at, entry, evidence, shadow, version
@@ -273,7 +294,7 @@ impl Store {
             return Ok(Commit::Stale);
         }
         for effect in &transition.effects {
-            super::outbox::insert_effect(&mut tx, next, effect, priority, now).await?;
+            super::drafts::insert_effect(&mut tx, next, effect, priority, &self.mail_domain, now).await?;
         }
         if transition.stopped {
             let reason = next.reason.clone().unwrap_or_else(|| next.state.name().to_owned());
@@ -358,7 +379,12 @@ impl Store {
 
 /// Closes what a stopped enrollment leaves open: its tasks unless they are
 /// kept, and mail that has not left. Mail under way is left to its own gate.
-async fn close_open_work(tx: &mut PgConnection, enrollment: &Enrollment, reason: &str, now: Instant) -> sqlx::Result<()> {
+async fn close_open_work(
+    tx: &mut PgConnection,
+    enrollment: &Enrollment,
+    reason: &str,
+    now: Instant,
+) -> sqlx::Result<()> {
     sqlx::query(
         "update keepwell.tasks set state = 'closed', reason = $3, ended_at = $4, look_at = null
          where account_id = $1 and enrollment_id = $2 and state = 'open' and not keep",

@@ -91,23 +91,11 @@ pub struct Scan<'q> {
 
 /// Starts a walk over all accounts, with their facts as of an instant.
 /// `since_entry` and `since_step` have no meaning there: such windows are empty.
-pub async fn scan<'q>(
-    pool: &PgPool,
-    query: &'q FactQuery,
-    as_of: Instant,
-) -> sqlx::Result<Scan<'q>> {
+pub async fn scan<'q>(pool: &PgPool, query: &'q FactQuery, as_of: Instant) -> sqlx::Result<Scan<'q>> {
     let mut transaction = begin(pool).await?;
     let declare = format!("declare facts no scroll cursor for {}", query.scan.sql());
-    query
-        .scan
-        .query(declare, as_of, &[])
-        .execute(&mut *transaction)
-        .await?;
-    Ok(Scan {
-        query,
-        as_of,
-        transaction,
-    })
+    query.scan.query(declare, as_of, &[]).execute(&mut *transaction).await?;
+    Ok(Scan { query, as_of, transaction })
 }
 
 impl Scan<'_> {
@@ -116,19 +104,12 @@ impl Scan<'_> {
         // Not kept as a prepared statement: the columns of this text differ
         // from one scan to the next.
         let fetch = format!("fetch {CHUNK} from facts");
-        let rows = sqlx::query(AssertSqlSafe(fetch))
-            .persistent(false)
-            .fetch_all(&mut *self.transaction)
-            .await?;
+        let rows = sqlx::query(AssertSqlSafe(fetch)).persistent(false).fetch_all(&mut *self.transaction).await?;
         let mut subjects = Vec::with_capacity(rows.len());
         let mut chunk = Vec::with_capacity(rows.len());
         for row in &rows {
-            let subject = SubjectWindow {
-                account: row.try_get(0)?,
-                contact: String::new(),
-                since_entry: None,
-                since_step: None,
-            };
+            let subject =
+                SubjectWindow { account: row.try_get(0)?, contact: String::new(), since_entry: None, since_step: None };
             let mut facts = self.query.facts(&subject, self.as_of);
             self.query.scan.read(row, &mut facts)?;
             subjects.push(subject);
@@ -187,11 +168,9 @@ pub async fn fetch(
 /// the plan is for every row and not for the first few.
 async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
     let mut transaction = pool.begin_with(BEGIN).await?;
-    sqlx::query(
-        "select set_config('jit', 'off', true), set_config('cursor_tuple_fraction', '1', true)",
-    )
-    .execute(&mut *transaction)
-    .await?;
+    sqlx::query("select set_config('jit', 'off', true), set_config('cursor_tuple_fraction', '1', true)")
+        .execute(&mut *transaction)
+        .await?;
     Ok(transaction)
 }
 
@@ -203,10 +182,7 @@ async fn rows_of(
     as_of: Instant,
     subjects: &[SubjectWindow],
 ) -> sqlx::Result<Vec<PgRow>> {
-    statement
-        .query(statement.sql().to_owned(), as_of, subjects)
-        .fetch_all(connection)
-        .await
+    statement.query(statement.sql().to_owned(), as_of, subjects).fetch_all(connection).await
 }
 
 /// The 0-based position of a row's subject.

@@ -131,9 +131,11 @@ impl Store {
 
     /// Enrollments per playbook and state.
     pub async fn enrollment_counts(&self) -> sqlx::Result<Vec<(String, String, i64)>> {
-        sqlx::query_as("select playbook, state, count(*) from keepwell.enrollments group by playbook, state order by 1, 2")
-            .fetch_all(self.pool())
-            .await
+        sqlx::query_as(
+            "select playbook, state, count(*) from keepwell.enrollments group by playbook, state order by 1, 2",
+        )
+        .fetch_all(self.pool())
+        .await
     }
 
     /// Messages per playbook, channel and state.

@@ -15,6 +15,7 @@ use crate::clock::Instant;
 use crate::random;
 
 pub mod control;
+mod drafts;
 pub mod enrollments;
 pub mod facts;
 pub mod lists;
@@ -33,13 +34,13 @@ pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 
-/// The database, with this process's identity in it.
+/// The database.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
-    /// Drawn anew at every start; never the host's name.
-    pub process: uuid::Uuid,
     secret: Arc<std::sync::OnceLock<Vec<u8>>>,
+    /// What stands behind the @ of a Message-ID.
+    mail_domain: Arc<str>,
 }
 
 impl Store {
@@ -65,7 +66,16 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Store { pool, process: random::token(), secret: Arc::default() }
+        Store { pool, secret: Arc::default(), mail_domain: "keepwell.invalid".into() }
+    }
+
+    /// The domain of new Message-IDs: that of the sender's address.
+    pub fn with_mail_domain(mut self, from: &str) -> Store {
+        let domain = from.rsplit('@').next().unwrap_or_default().trim_end_matches('>');
+        if !domain.is_empty() && domain.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c)) {
+            self.mail_domain = domain.into();
+        }
+        self
     }
 
     /// The same for a URL, which must be one of Postgres.

@@ -10,8 +10,6 @@ use uuid::Uuid;
 
 use super::{LEASE, Store};
 use crate::clock::Instant;
-use crate::effect::{Effect, EffectBody, MessageDraft, Words};
-use crate::enrollment::Enrollment;
 use crate::random;
 
 /// A claimed message.
@@ -63,176 +61,7 @@ pub struct Rendered {
     pub html: String,
 }
 
-/// Writes one effect of a transition, inside its transaction.
-pub(super) async fn insert_effect(
-    tx: &mut PgConnection,
-    enrollment: &Enrollment,
-    effect: &Effect,
-    priority: i32,
-    now: Instant,
-) -> sqlx::Result<()> {
-    let row = match &effect.body {
-        EffectBody::Task(draft) => return super::tasks::insert(tx, enrollment, effect, draft, now).await,
-        EffectBody::Message(draft) => draft,
-    };
-    let mut message = NewMessage {
-        account: &enrollment.account,
-        id: effect.id,
-        enrollment: Some(enrollment.id),
-        playbook: &enrollment.playbook,
-        revision: Some(&enrollment.revision),
-        step: &effect.step,
-        shadow: enrollment.shadow,
-        priority,
-        ..NewMessage::at(now)
-    };
-    match row {
-        MessageDraft::Mail(mail) => {
-            message.contact = &mail.contact;
-            message.class = mail.class.name();
-            message.to = Some(&mail.to);
-            message.valid_until = mail.valid_until;
-            message.words = mail.words.as_ref();
-        }
-        MessageDraft::Notice(notice) => {
-            message.channel = "notice";
-            message.class = "internal";
-            message.audience = Some(&notice.audience);
-            message.to = notice.to.as_deref();
-            message.subject = Some(&notice.subject);
-            message.text = Some(&notice.text);
-            message.valid_until = notice.valid_until;
-            if notice.to.is_none() {
-                message.state = "skipped";
-                message.reason = Some("nobody to tell");
-            }
-        }
-        MessageDraft::Skipped { contact, to, class, reason } => {
-            message.contact = contact;
-            message.to = to.as_deref();
-            message.class = class.name();
-            message.state = "skipped";
-            message.reason = Some(reason);
-        }
-        MessageDraft::Failed { reason } => {
-            message.state = "failed";
-            message.reason = Some(reason);
-        }
-    }
-    message.insert(tx).await
-}
-
-/// A message row before it is written.
-struct NewMessage<'a> {
-    account: &'a str,
-    contact: &'a str,
-    id: Uuid,
-    enrollment: Option<Uuid>,
-    playbook: &'a str,
-    revision: Option<&'a str>,
-    step: &'a str,
-    channel: &'a str,
-    class: &'a str,
-    audience: Option<&'a str>,
-    to: Option<&'a str>,
-    subject: Option<&'a str>,
-    text: Option<&'a str>,
-    words: Option<&'a Words>,
-    state: &'a str,
-    reason: Option<&'a str>,
-    priority: i32,
-    valid_until: Instant,
-    shadow: bool,
-    now: Instant,
-}
-
-impl<'a> NewMessage<'a> {
-    fn at(now: Instant) -> NewMessage<'a> {
-        NewMessage {
-            account: "",
-            contact: "",
-            id: Uuid::nil(),
-            enrollment: None,
-            playbook: "",
-            revision: None,
-            step: "",
-            channel: "email",
-            class: "lifecycle",
-            audience: None,
-            to: None,
-            subject: None,
-            text: None,
-            words: None,
-            state: "planned",
-            reason: None,
-            priority: 50,
-            valid_until: now,
-            shadow: false,
-            now,
-        }
-    }
-
-    async fn insert(&self, tx: &mut PgConnection) -> sqlx::Result<()> {
-        let ended = matches!(self.state, "skipped" | "failed").then_some(self.now);
-        sqlx::query(
-            "insert into keepwell.messages
-                 (account_id, contact_id, id, enrollment_id, playbook, revision, step, channel, class, audience,
-                  to_address, subject, body_text, words, state, reason, priority, valid_until, next_at, message_id,
-                  shadow, created_at, ended_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                     $19, $22)
-             on conflict (account_id, id) do nothing",
-        )
-        .bind(self.account)
-        .bind(self.contact)
-        .bind(self.id)
-        .bind(self.enrollment)
-        .bind(self.playbook)
-        .bind(self.revision)
-        .bind(self.step)
-        .bind(self.channel)
-        .bind(self.class)
-        .bind(self.audience)
-        .bind(self.to)
-        .bind(self.subject)
-        .bind(self.text)
-        .bind(self.words.map(|words| serde_json::json!(words)))
-        .bind(self.state)
-        .bind(self.reason)
-        .bind(self.priority)
-        .bind(self.valid_until)
-        .bind(self.now)
-        .bind(format!("<{}@keepwell>", self.id))
-        .bind(self.shadow)
-        .bind(ended)
-        .execute(tx)
-        .await?;
-        Ok(())
-    }
-}
-
 impl Store {
-    /// Writes a notice that belongs to no account, once per `id`.
-    pub async fn notice(&self, id: Uuid, playbook: &str, to: &str, subject: &str, text: &str, now: Instant) -> sqlx::Result<()> {
-        let mut connection = self.pool().acquire().await?;
-        NewMessage {
-            id,
-            playbook,
-            step: "alert",
-            channel: "notice",
-            class: "internal",
-            audience: Some("alerts_to"),
-            to: Some(to),
-            subject: Some(subject),
-            text: Some(text),
-            priority: 100,
-            valid_until: now + chrono::Duration::days(3),
-            ..NewMessage::at(now)
-        }
-        .insert(&mut connection)
-        .await
-    }
-
     /// Claims due messages of playbooks that are not in `paused`.
     pub async fn claim_messages(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<Claimed>> {
         let lease = self.lease_clock().await? + LEASE;
@@ -304,21 +133,21 @@ impl Store {
         let hash = self.address_hash(to).await?;
         let mut tx = self.pool().begin().await?;
         let lease_now: Instant = sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?;
-        let stopped: bool = sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = $1)")
-            .bind(format!("playbook:{}", message.playbook))
-            .fetch_one(&mut *tx)
-            .await?;
+        let stopped: bool =
+            sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = $1)")
+                .bind(format!("playbook:{}", message.playbook))
+                .fetch_one(&mut *tx)
+                .await?;
         if stopped {
             tx.rollback().await?;
             return Ok(Marked::No("stopped"));
         }
         if message.class != "internal" {
-            let suppressed: Option<serde_json::Value> = sqlx::query_scalar(
-                "select suppressed from keepwell.recipients where address_hash = $1 for share",
-            )
-            .bind(&hash)
-            .fetch_optional(&mut *tx)
-            .await?;
+            let suppressed: Option<serde_json::Value> =
+                sqlx::query_scalar("select suppressed from keepwell.recipients where address_hash = $1 for share")
+                    .bind(&hash)
+                    .fetch_optional(&mut *tx)
+                    .await?;
             if suppressed.is_some_and(|classes| super::suppressions::covers(&classes, &message.class)) {
                 tx.rollback().await?;
                 return Ok(Marked::No("suppressed"));
@@ -346,7 +175,14 @@ impl Store {
     /// Writes how an attempt went. An accepted or refused mail is a fact and
     /// is taken even when the claim was lost meanwhile; a deferral is not.
     /// The enrollment that waits for the message is looked at again.
-    pub async fn settle(&self, message: &Claimed, settled: &Settled<'_>, reply: Option<&str>, started: Instant, now: Instant) -> sqlx::Result<bool> {
+    pub async fn settle(
+        &self,
+        message: &Claimed,
+        settled: &Settled<'_>,
+        reply: Option<&str>,
+        started: Instant,
+        now: Instant,
+    ) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let (outcome, changed) = match settled {
             Settled::Ended { state, reason, outcome } => {

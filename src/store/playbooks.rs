@@ -64,7 +64,9 @@ impl Store {
         // Two daemons that start at once publish one after the other.
         sqlx::query("lock table keepwell.playbooks in share row exclusive mode").execute(&mut *tx).await?;
         let before: Vec<Published> =
-            sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks").fetch_all(&mut *tx).await?;
+            sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks")
+                .fetch_all(&mut *tx)
+                .await?;
         let mut changed = Vec::new();
         for playbook in playbooks {
             sqlx::query(

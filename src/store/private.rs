@@ -106,18 +106,12 @@ impl PrivatePostgres {
     /// Blocks, usually for 0.1 s, 2 s when the cluster is new, and as long as
     /// recovery takes after a crash; among several callers one starts it and
     /// the others wait. `durability` has no effect on a server that runs.
-    pub fn ensure(
-        directory: &Path,
-        durability: Durability,
-    ) -> Result<PrivatePostgres, PrivateError> {
+    pub fn ensure(directory: &Path, durability: Durability) -> Result<PrivatePostgres, PrivateError> {
         let identity = Identity::choose()?;
         let layout = Layout::of(directory)?;
         let _lock = layout.lock()?;
         layout.prepare_sockets(&identity)?;
-        let mut postgres = PrivatePostgres {
-            layout,
-            server: None,
-        };
+        let mut postgres = PrivatePostgres { layout, server: None };
         if !postgres.adopt()? {
             let programs = Programs::find(postgres.layout.version())?;
             postgres.admit(&identity)?;
@@ -146,9 +140,7 @@ impl PrivatePostgres {
 
     /// Whether this process started the server and it still runs.
     pub fn is_owner(&self) -> bool {
-        self.server
-            .as_ref()
-            .is_some_and(|server| server.ended().is_none())
+        self.server.as_ref().is_some_and(|server| server.ended().is_none())
     }
 
     /// The owner stops the server: open connections are cut, what was
@@ -195,21 +187,13 @@ impl PrivatePostgres {
         let directory = &self.layout.directory;
         cluster::set_mode(directory, 0o711)?;
         if !identity.can_enter(directory) {
-            return Err(PrivateError::Unreachable {
-                account: name.clone(),
-                directory: directory.clone(),
-            });
+            return Err(PrivateError::Unreachable { account: name.clone(), directory: directory.clone() });
         }
         Ok(())
     }
 
     /// Starts the server and waits until it accepts connections.
-    fn start(
-        &mut self,
-        programs: &Programs,
-        identity: &Identity,
-        durability: Durability,
-    ) -> Result<(), PrivateError> {
+    fn start(&mut self, programs: &Programs, identity: &Identity, durability: Durability) -> Result<(), PrivateError> {
         let mut patience = PATIENCE;
         loop {
             self.layout.clear_stale()?;
@@ -244,15 +228,11 @@ impl PrivatePostgres {
         let options = self.options("postgres").disable_statement_logging();
         let create = async move {
             let mut connection = options.connect().await?;
-            let there: bool = sqlx::query_scalar(
-                "select exists (select from pg_database where datname = 'keepwell')",
-            )
-            .fetch_one(&mut connection)
-            .await?;
+            let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = 'keepwell')")
+                .fetch_one(&mut connection)
+                .await?;
             if !there {
-                sqlx::query("create database keepwell")
-                    .execute(&mut connection)
-                    .await?;
+                sqlx::query("create database keepwell").execute(&mut connection).await?;
             }
             connection.close().await
         };
@@ -264,16 +244,11 @@ impl PrivatePostgres {
                 .block_on(async { tokio::time::timeout(ANSWER_PATIENCE, create).await })
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))
         };
-        thread::spawn(ask)
-            .join()
-            .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
+        thread::spawn(ask).join().unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
     }
 
     fn not_started(&self, said: String) -> PrivateError {
-        PrivateError::Start {
-            log: self.layout.log.clone(),
-            said,
-        }
+        PrivateError::Start { log: self.layout.log.clone(), said }
     }
 }
 
@@ -297,9 +272,7 @@ fn percent_encoded(bytes: &[u8]) -> String {
     bytes
         .iter()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                char::from(*byte).to_string()
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(*byte).to_string(),
             byte => format!("%{byte:02X}"),
         })
         .collect()

@@ -78,7 +78,14 @@ pub enum Word {
 impl Store {
     /// Opens the run of a slot; `None` when somebody has it already. The held
     /// runs before it are superseded, unless they are approved.
-    pub async fn open_run(&self, playbook: &str, revision: &str, slot: Instant, kind: &str, now: Instant) -> sqlx::Result<Option<Run>> {
+    pub async fn open_run(
+        &self,
+        playbook: &str,
+        revision: &str,
+        slot: Instant,
+        kind: &str,
+        now: Instant,
+    ) -> sqlx::Result<Option<Run>> {
         let token = random::token();
         let lease = self.lease_clock().await? + LEASE;
         let mut tx = self.pool().begin().await?;
@@ -133,15 +140,14 @@ impl Store {
     /// Keeps a run ours; false when it is not any more.
     pub async fn renew_run(&self, run: &Run) -> sqlx::Result<bool> {
         let lease = self.lease_clock().await? + LEASE;
-        let renewed = sqlx::query(
-            "update keepwell.runs set lease_until = $4 where playbook = $1 and slot = $2 and token = $3",
-        )
-        .bind(&run.playbook)
-        .bind(run.slot)
-        .bind(run.token)
-        .bind(lease)
-        .execute(self.pool())
-        .await?;
+        let renewed =
+            sqlx::query("update keepwell.runs set lease_until = $4 where playbook = $1 and slot = $2 and token = $3")
+                .bind(&run.playbook)
+                .bind(run.slot)
+                .bind(run.token)
+                .bind(lease)
+                .execute(self.pool())
+                .await?;
         Ok(renewed.rows_affected() > 0)
     }
 
@@ -161,7 +167,14 @@ impl Store {
     }
 
     /// Ends a run, or leaves it `held`.
-    pub async fn end_run(&self, run: &Run, state: &str, reason: Option<&str>, tally: &Tally, now: Instant) -> sqlx::Result<bool> {
+    pub async fn end_run(
+        &self,
+        run: &Run,
+        state: &str,
+        reason: Option<&str>,
+        tally: &Tally,
+        now: Instant,
+    ) -> sqlx::Result<bool> {
         let ended = sqlx::query(
             "update keepwell.runs
              set state = $4, reason = $5, candidates = $6, enrolled = $7, skipped = $8, details = $9, ended_at = $10,
@@ -194,17 +207,39 @@ impl Store {
         .await
     }
 
+    /// The revision of a playbook's latest finished run but this one.
+    pub async fn revision_before(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<String>> {
+        sqlx::query_scalar(
+            "select revision from keepwell.runs where playbook = $1 and slot <> $2 and state = 'done'
+             order by slot desc limit 1",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .fetch_optional(self.pool())
+        .await
+    }
+
     /// Ids of what a run has committed so far.
     pub async fn enrolled_ids(&self, playbook: &str, slot: Instant) -> sqlx::Result<Vec<Uuid>> {
-        sqlx::query_scalar("select id from keepwell.enrollments where playbook = $1 and run_slot = $2 and state <> 'held'")
-            .bind(playbook)
-            .bind(slot)
-            .fetch_all(self.pool())
-            .await
+        sqlx::query_scalar(
+            "select id from keepwell.enrollments where playbook = $1 and run_slot = $2 and state <> 'held'",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .fetch_all(self.pool())
+        .await
     }
 
     /// Records slots that will not run, with the reason.
-    pub async fn skip_slots(&self, playbook: &str, revision: &str, slots: &[Instant], kind: &str, reason: &str, now: Instant) -> sqlx::Result<u64> {
+    pub async fn skip_slots(
+        &self,
+        playbook: &str,
+        revision: &str,
+        slots: &[Instant],
+        kind: &str,
+        reason: &str,
+        now: Instant,
+    ) -> sqlx::Result<u64> {
         let done = sqlx::query(
             "insert into keepwell.runs (playbook, slot, kind, revision, state, reason, started_at, ended_at)
              select $1, slot, $6, $2, 'skipped', $4, $5, $5 from unnest($3::timestamptz[]) as s(slot)
@@ -299,7 +334,13 @@ impl Store {
     }
 
     /// Ends a released run: how many entered, and why others did not.
-    pub async fn end_released(&self, run: &Run, enrolled: i64, dropped: &BTreeMap<String, i64>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn end_released(
+        &self,
+        run: &Run,
+        enrolled: i64,
+        dropped: &BTreeMap<String, i64>,
+        now: Instant,
+    ) -> sqlx::Result<bool> {
         let ended = sqlx::query(
             "update keepwell.runs set state = 'done', reason = null, enrolled = $4,
                  skipped = (select coalesce(jsonb_object_agg(key, total), '{}')

@@ -166,12 +166,8 @@ impl SampleCompany {
         for (row, account) in company.accounts.iter().enumerate() {
             let contacts = people::contacts(anchor, row, account, &mut domains);
             let tickets = feedback::tickets(anchor, row, account, &contacts);
-            company
-                .events
-                .extend(usage::events(anchor, row, account, &contacts));
-            company
-                .scores
-                .extend(feedback::scores(anchor, row, account, &contacts, &tickets));
+            company.events.extend(usage::events(anchor, row, account, &contacts));
+            company.scores.extend(feedback::scores(anchor, row, account, &contacts, &tickets));
             company.contacts.extend(contacts);
             company.tickets.extend(tickets);
         }

@@ -7,7 +7,7 @@ use super::Store;
 use crate::clock::Instant;
 
 /// The classes a suppression can name; `all` includes transactional mail.
-pub const CLASSES: [&str; 3] = ["all", "lifecycle", "marketing"];
+pub const CLASSES: [&str; 4] = ["all", "lifecycle", "marketing", "transactional"];
 
 /// Whether suppressed classes, as stored, stop mail of this class.
 pub(super) fn covers(suppressed: &serde_json::Value, class: &str) -> bool {
@@ -96,7 +96,7 @@ fn keyed(secret: &[u8], purpose: &str, text: &str) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()

@@ -43,9 +43,9 @@ pub(super) async fn insert(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "insert into keepwell.tasks
-             (account_id, contact_id, id, enrollment_id, playbook, revision, step, ordinal, title, description, assignee, due_at,
-              priority, checklist, outcomes, keep, state, evidence, look_at, created_at, refreshed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)
+             (account_id, contact_id, id, enrollment_id, playbook, revision, step, title, description, assignee, due_at,
+              priority, checklist, outcomes, keep, state, evidence, look_at, created_at, refreshed_at, ordinal)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $20)
          on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
          do update set enrollment_id = excluded.enrollment_id, revision = excluded.revision, title = excluded.title,
              description = excluded.description, assignee = excluded.assignee, due_at = excluded.due_at,
@@ -60,7 +60,6 @@ pub(super) async fn insert(
     .bind(&enrollment.playbook)
     .bind(&enrollment.revision)
     .bind(&effect.step)
-    .bind(effect.ordinal)
     .bind(&draft.title)
     .bind(&draft.description)
     .bind(&draft.assignee)
@@ -73,6 +72,7 @@ pub(super) async fn insert(
     .bind(serde_json::json!(enrollment.evidence))
     .bind(now)
     .bind(now)
+    .bind(effect.ordinal)
     .execute(tx)
     .await?;
     Ok(())
@@ -124,7 +124,10 @@ impl Store {
     pub async fn complete_task(&self, id: Uuid, outcome: Option<&str>, now: Instant) -> sqlx::Result<TaskChange> {
         if let Some(outcome) = outcome {
             let offered: Option<serde_json::Value> =
-                sqlx::query_scalar("select outcomes from keepwell.tasks where id = $1").bind(id).fetch_optional(self.pool()).await?;
+                sqlx::query_scalar("select outcomes from keepwell.tasks where id = $1")
+                    .bind(id)
+                    .fetch_optional(self.pool())
+                    .await?;
             let Some(offered) = offered else { return Ok(TaskChange::Unknown) };
             let list = offered.as_array().cloned().unwrap_or_default();
             if !list.is_empty() && !list.iter().any(|one| one == outcome) {
@@ -139,9 +142,18 @@ impl Store {
         self.end_task(id, "dismissed", Some(because), None, now).await
     }
 
-    async fn end_task(&self, id: Uuid, state: &str, reason: Option<&str>, outcome: Option<&str>, now: Instant) -> sqlx::Result<TaskChange> {
-        let account: Option<String> =
-            sqlx::query_scalar("select account_id from keepwell.tasks where id = $1").bind(id).fetch_optional(self.pool()).await?;
+    async fn end_task(
+        &self,
+        id: Uuid,
+        state: &str,
+        reason: Option<&str>,
+        outcome: Option<&str>,
+        now: Instant,
+    ) -> sqlx::Result<TaskChange> {
+        let account: Option<String> = sqlx::query_scalar("select account_id from keepwell.tasks where id = $1")
+            .bind(id)
+            .fetch_optional(self.pool())
+            .await?;
         let Some(account) = account else { return Ok(TaskChange::Unknown) };
         let changed = sqlx::query(
             "update keepwell.tasks set state = $3, reason = $4, outcome = $5, ended_at = $6, look_at = null

@@ -44,7 +44,7 @@ fn called(name: &str, args: &[Json]) -> String {
     let span = |at: usize| args.get(at).map(window).unwrap_or_default();
     match (name, args.len()) {
         ("events", 2) => format!("{} {}", text(0), span(1)),
-        ("event_change", 2) => format!("Change of {}, {} against before", text(0), span(1)),
+        ("event_change", 2) => format!("{}, change over {} days", text(0), args[1]),
         ("event_sum", 3) => format!("{} of {} {}", words(text(1)), text(0), span(2)),
         ("days_since_event", 1) => format!("Days since {}", text(0)),
         ("event_at", 1) => format!("Last {}", text(0)),
@@ -66,7 +66,8 @@ fn called(name: &str, args: &[Json]) -> String {
         ("contacts", 1) => format!("Contacts, {}", text(0)),
         ("left", 2) => format!("Left {}, {}", span(1), text(0)),
         _ => {
-            let args: Vec<String> = args.iter().map(|arg| arg.as_str().map_or(arg.to_string(), str::to_owned)).collect();
+            let args: Vec<String> =
+                args.iter().map(|arg| arg.as_str().map_or(arg.to_string(), str::to_owned)).collect();
             format!("{} {}", words(name), args.join(", ")).trim_end().to_owned()
         }
     }
@@ -127,7 +128,7 @@ fn number(value: f64) -> String {
     let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -154,7 +155,7 @@ mod tests {
         assert_eq!(said("account.signed_up_at", "2026-01-15T08:00:00Z".into()), "Signed up: 15 January 2026");
         assert_eq!(said("account.activated_at", Json::Null), "Activated: not set");
         assert_eq!(said("account.mrr", 12500.5.into()), "MRR: 12,500.5");
-        assert_eq!(said("account.event_change(\"login\", 30)", (-62.5).into()), "Change of login, in 30 days against before: −62.5 %");
+        assert_eq!(said("account.event_change(\"login\", 30)", (-62.5).into()), "login, change over 30 days: −62.5 %");
         assert_eq!(said("account.score_change(\"nps\")", (-4.0).into()), "NPS, change: −4");
         assert_eq!(said("account.in_playbook(\"renewal\")", true.into()), "In the playbook renewal: yes");
         assert_eq!(said("contact.traits.consent", false.into()), "Contact: Consent: no");

@@ -119,7 +119,9 @@ fn key(inbox: &Inbox) -> String {
 
 /// What became of the task that was just ended, as the task itself says.
 async fn notice(web: &WebState, ended: Option<&str>) -> Result<Option<Notice>, Trouble> {
-    let Some(id) = ended.and_then(|id| id.parse::<Uuid>().ok()) else { return Ok(None) };
+    let Some(id) = ended.and_then(|id| id.parse::<Uuid>().ok()) else {
+        return Ok(None);
+    };
     Ok(web.store.task_row(id).await?.and_then(|task| match task.state.as_str() {
         "done" => Some(Notice::done(format!("Completed: {}", task.title))),
         "dismissed" => Some(Notice::done(format!("Dismissed: {}", task.title))),

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chrono_tz::Tz;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Output, State as MinijinjaState, UndefinedBehavior, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -44,6 +44,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_formatter(write_value);
     for (name, text) in TEMPLATES {
         environment.add_template(name, text).expect("the templates are part of the program, and a test reads them all");
     }
@@ -53,6 +54,21 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_global("style", format!("/style.css?{version}"));
     environment
 });
+
+/// Writes a value into a page. Text is escaped as the default does it, except
+/// that a slash stays one: addresses remain readable in the source.
+fn write_value(out: &mut Output, state: &mut MinijinjaState, value: &Value) -> Result<(), minijinja::Error> {
+    let Some(text) = value.as_str().filter(|_| !value.is_safe()) else {
+        return minijinja::escape_formatter(out, state, value);
+    };
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;");
+    out.write_str(&escaped).map_err(minijinja::Error::from)
+}
 
 /// What the last form did.
 #[derive(Clone, Debug, Serialize)]
@@ -84,9 +100,9 @@ impl Frame {
     /// The frame of a page under this heading of the navigation.
     pub async fn new(web: &WebState, page: &'static str, notice: Option<Notice>) -> Result<Frame, Trouble> {
         let stopped = web.store.stopped().await?;
-        let banner = stopped
-            .all
-            .then_some("Everything is stopped: nobody is enrolled and no mail leaves until somebody runs “keepwell resume”.");
+        let banner = stopped.all.then_some(
+            "Everything is stopped: nobody is enrolled and no mail leaves until somebody runs “keepwell resume”.",
+        );
         Ok(Frame { page, banner, notice, zone: web.zone.name() })
     }
 

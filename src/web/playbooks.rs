@@ -204,9 +204,9 @@ fn summary(
         let zone = playbook.timezone.unwrap_or(web.zone);
         Schedule::parse(&playbook.schedule.text, zone).ok()?.next_after(now)
     });
-    let schedule = written.as_ref().map(|playbook| {
-        format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(web.zone).name())
-    });
+    let schedule = written
+        .as_ref()
+        .map(|playbook| format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(web.zone).name()));
     Summary {
         href: below("/playbooks", &published.id),
         id: published.id,

@@ -132,6 +132,7 @@ pub(super) struct Given {
 #[derive(Serialize)]
 struct TaskPage {
     task: TaskView,
+    inbox_href: String,
     given: Given,
 }
 
@@ -192,7 +193,9 @@ async fn answer(web: &WebState, id: Uuid, change: TaskChange, given: Given) -> R
             let notice = Notice::error("The task was not open any more, so nothing has changed.".to_owned());
             page(web, id, StatusCode::CONFLICT, Some(notice), given).await
         }
-        TaskChange::NoSuchOutcome => again(web, id, "The task does not offer this outcome. It is still open.", given).await,
+        TaskChange::NoSuchOutcome => {
+            again(web, id, "The task does not offer this outcome. It is still open.", given).await
+        }
         TaskChange::Unknown => Err(UNKNOWN),
     }
 }
@@ -211,5 +214,7 @@ async fn page(
 ) -> Result<Response, Trouble> {
     let row = web.store.task_row(id).await?.ok_or(UNKNOWN)?;
     let task = views(web, vec![row], web.clock.now()).await?.pop().ok_or(UNKNOWN)?;
-    Frame::new(web, "inbox", notice).await?.page(status, "task.html", TaskPage { task, given })
+    let inbox = if given.inbox.is_empty() { &task.inbox } else { &given.inbox };
+    let inbox_href = href("/", &[("csm", inbox)]);
+    Frame::new(web, "inbox", notice).await?.page(status, "task.html", TaskPage { task, inbox_href, given })
 }

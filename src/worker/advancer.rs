@@ -9,9 +9,7 @@ use super::Shared;
 use super::compiled::Loaded;
 use crate::action::People;
 use crate::clock::Instant;
-use crate::enrollment::{
-    Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter,
-};
+use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
 use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
 use crate::rule::Context;
@@ -185,8 +183,7 @@ pub(super) async fn sight(
         .collect();
     let facts: Vec<Option<Facts>> = facts::fetch(store.pool(), &loaded.steps, at, &windows).await?;
     let progress: Vec<Progress> = store.progress(enrollments).await?;
-    let accounts: Vec<String> =
-        enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
+    let accounts: Vec<String> = enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
     let people = store.people(&accounts).await?;
     Ok(facts
         .into_iter()

@@ -50,16 +50,10 @@ impl Compiled {
         };
         let others: Vec<String> = store.published().await?.into_iter().map(|known| known.id).collect();
         let scripts = text.modules();
-        let file = SourceFile {
-            path: text.file.as_str().into(),
-            text: text.text.as_str().into(),
-        };
+        let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
         let (config, schema) = (config.clone(), schema.clone());
-        let compiled =
-            tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &schema, &others)).await;
-        let slot = compiled
-            .unwrap_or_else(|_| Err("compiling it failed".to_owned()))
-            .map(Arc::new);
+        let compiled = tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &schema, &others)).await;
+        let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
         self.lock().insert(key, slot.clone());
         Ok(slot)
     }
@@ -82,29 +76,18 @@ fn compile(
         playbooks: Vec::new(),
         scripts: scripts
             .into_iter()
-            .map(|(module, text)| ScriptFile {
-                path: format!("{module}.rhai").into(),
-                module,
-                text: text.into(),
-            })
+            .map(|(module, text)| ScriptFile { path: format!("{module}.rhai").into(), module, text: text.into() })
             .collect(),
         problems: Vec::new(),
     };
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox());
-    let ready = crate::playbook::parse::parse(file, &mut problems).and_then(|playbook| {
-        catalog::compile(playbook, &modules, &sandbox, config, schema, others, &mut problems)
-    });
+    let ready = crate::playbook::parse::parse(file, &mut problems)
+        .and_then(|playbook| catalog::compile(playbook, &modules, &sandbox, config, schema, others, &mut problems));
     let Some(ready) = ready else {
         let first = problems.iter().find(|problem| problem.is_error());
         return Err(first.map_or("it cannot be read".to_owned(), |problem| problem.message.clone()));
     };
-    let query = |layout: &Arc<Layout>| {
-        FactQuery::new(layout.clone(), schema).map_err(|unknown| unknown.to_string())
-    };
-    Ok(Loaded {
-        entry: query(&ready.entry_layout)?,
-        steps: query(&ready.step_layout)?,
-        ready,
-    })
+    let query = |layout: &Arc<Layout>| FactQuery::new(layout.clone(), schema).map_err(|unknown| unknown.to_string());
+    Ok(Loaded { entry: query(&ready.entry_layout)?, steps: query(&ready.step_layout)?, ready })
 }

@@ -14,12 +14,13 @@ use tokio::task::JoinSet;
 use super::Shared;
 use super::advancer::{Sight, current, sight};
 use super::compiled::Loaded;
+use super::heartbeat::Heartbeat;
 use crate::action::Situation;
 use crate::action::email::{From, ReplyTo, unreachable};
 use crate::clock::{Deadline, Instant};
 use crate::delivery::{
-    Composed, Footer, Mailbox, Mark, Outcome, OutgoingMail, Unsubscribe, compose, layout,
-    parse_mailbox, render, retry_after,
+    Composed, Footer, Mailbox, Mark, Outcome, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render,
+    retry_after,
 };
 use crate::effect::Words;
 use crate::enrollment::{Enrollment, next_quarter, stops};
@@ -30,9 +31,6 @@ use crate::store::outbox::{Claimed, Marked, Rendered, Settled};
 
 /// How old a gate's verdict may be when the body begins.
 const GATE_HOLDS: Duration = Duration::from_secs(50);
-
-/// How often claims are renewed while a batch is under way.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Messages claimed at once; few enough for the slowest relay to begin them
 /// all before the gate's verdict is too old.
@@ -54,44 +52,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
-/// Renews the claims of a batch until it is stopped. The database call itself
-/// is never cancelled.
-struct Heartbeat {
-    stop: tokio::sync::oneshot::Sender<()>,
-    beating: tokio::task::JoinHandle<()>,
-}
-
-impl Heartbeat {
-    fn start(shared: &Arc<Shared>, token: Option<uuid::Uuid>) -> Heartbeat {
-        let (stop, mut stopped) = tokio::sync::oneshot::channel();
-        let shared = shared.clone();
-        let beating = tokio::spawn(async move {
-            let Some(token) = token else { return };
-            loop {
-                tokio::select! {
-                    _ = &mut stopped => return,
-                    () = tokio::time::sleep(HEARTBEAT) => {}
-                }
-                if let Err(error) = shared.store.renew_claims(token).await {
-                    tracing::warn!("claims could not be renewed: {error}");
-                }
-            }
-        });
-        Heartbeat { stop, beating }
-    }
-
-    async fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.beating.await;
-    }
-}
-
-async fn deliver_batch(
-    shared: &Arc<Shared>,
-    claimed: Vec<Claimed>,
-    gate: Deadline,
-    now: Instant,
-) -> super::Result<()> {
+async fn deliver_batch(shared: &Arc<Shared>, claimed: Vec<Claimed>, gate: Deadline, now: Instant) -> super::Result<()> {
     let mut ready: Vec<(Claimed, Prepared)> = Vec::new();
     let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
     let shadows = shadows(shared, &claimed).await?;
@@ -153,11 +114,24 @@ fn finish(done: Option<Result<super::Result<()>, tokio::task::JoinError>>) -> su
 /// What the gate made of a message.
 enum Prepared {
     /// Bytes for the wire, to this address.
-    Mail { composed: Box<Composed>, rendered: Rendered, to: String },
+    Mail {
+        composed: Box<Composed>,
+        rendered: Rendered,
+        to: String,
+    },
     /// Recorded only.
-    Shadow { rendered: Rendered, to: String },
-    Ended { state: &'static str, reason: String },
-    Later { next_at: Instant, reason: String },
+    Shadow {
+        rendered: Rendered,
+        to: String,
+    },
+    Ended {
+        state: &'static str,
+        reason: String,
+    },
+    Later {
+        next_at: Instant,
+        reason: String,
+    },
 }
 
 impl Prepared {
@@ -166,13 +140,7 @@ impl Prepared {
     }
 }
 
-async fn one(
-    shared: &Shared,
-    message: Claimed,
-    prepared: Prepared,
-    gate: Deadline,
-    now: Instant,
-) -> super::Result<()> {
+async fn one(shared: &Shared, message: Claimed, prepared: Prepared, gate: Deadline, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let (composed, rendered, to) = match prepared {
         Prepared::Ended { state, reason } => {
@@ -242,7 +210,9 @@ async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now:
     let (settled, reply) = match outcome {
         Outcome::Accepted { reply } => (ended("accepted", None, Some("accepted")), Some(reply.as_str())),
         Outcome::Captured => (ended("captured", None, Some("accepted")), None),
-        Outcome::Rejected { reply } => (ended("rejected", Some(reply.as_str()), Some("rejected")), Some(reply.as_str())),
+        Outcome::Rejected { reply } => {
+            (ended("rejected", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
+        }
         Outcome::Unknown { what } => (ended("unknown", Some(what.as_str()), Some("unknown")), Some(what.as_str())),
         Outcome::Deferred { reply } => {
             let wait = retry_after(message.attempts.max(1) as u32, random::jitter(0.2));
@@ -293,11 +263,8 @@ async fn prepare(
     let ids: Vec<uuid::Uuid> = messages.iter().filter_map(|message| message.enrollment_id).collect();
     let enrollments = store.enrollments_by_id(&accounts, &ids, &shared.schema).await?;
     let sights = sight(shared, &loaded, now, &enrollments).await?;
-    let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> = enrollments
-        .into_iter()
-        .zip(sights)
-        .map(|(enrollment, sight)| (enrollment.id, (enrollment, sight)))
-        .collect();
+    let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
+        enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();
     let mut asked = Vec::new();
     for message in messages {
         let suppressed = match &message.to_address {
@@ -401,10 +368,8 @@ impl Gate<'_> {
         };
         let link = token.map(|token| format!("{}/u/{token}", self.shared.public_url));
         let body = render(&words.body);
-        let footer = Footer {
-            postal_address: self.shared.config.mail.postal_address.clone(),
-            unsubscribe_url: link.clone(),
-        };
+        let footer =
+            Footer { postal_address: self.shared.config.mail.postal_address.clone(), unsubscribe_url: link.clone() };
         let rendered = Rendered {
             subject: words.subject.clone(),
             text: layout::text(&body.text, &footer),

@@ -47,11 +47,13 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
             return Ok(());
         }
     };
+    let reentry_changed = reentry_changed(shared, &loaded, run).await?;
     let mut decision = Decision {
         shared,
         loaded: &loaded,
         run,
-        threshold: threshold(shared, &loaded).await?,
+        threshold: if reentry_changed { Some(0) } else { threshold(shared, &loaded).await? },
+        reentry_changed,
         held: run.verdict.as_deref() == Some("hold"),
         buffer: Vec::new(),
         waiting: 0,
@@ -101,6 +103,17 @@ pub async fn decide(
     Ok(decided.await?)
 }
 
+/// Whether the playbook's `reentry` differs from that of its latest finished run.
+async fn reentry_changed(shared: &Shared, loaded: &Loaded, run: &Run) -> super::Result<bool> {
+    let Some(before) = shared.store.revision_before(&run.playbook, run.slot).await? else { return Ok(false) };
+    if before == run.revision {
+        return Ok(false);
+    }
+    let before = shared.loaded(&run.playbook, &before).await?;
+    let now = loaded.ready.playbook.reentry.written();
+    Ok(before.is_ok_and(|before| before.ready.playbook.reentry.written() != now))
+}
+
 /// How many a run may enroll without a person's word; `None` is any number.
 pub async fn threshold(shared: &Shared, loaded: &Loaded) -> super::Result<Option<u64>> {
     let playbook = &loaded.ready.playbook;
@@ -124,6 +137,8 @@ struct Decision<'a> {
     loaded: &'a Loaded,
     run: &'a Run,
     threshold: Option<u64>,
+    /// Then nobody enters without a person's word: the past may look new.
+    reentry_changed: bool,
     /// Whether it waits for a person: then nothing it writes is active.
     held: bool,
     /// Admitted and not yet written.
@@ -178,7 +193,11 @@ impl Decision<'_> {
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
             self.tally.skipped.insert("held".to_owned(), self.waiting);
-            let reason = held_because(self.waiting as u64, self.threshold.unwrap_or(0));
+            let reason = if self.reentry_changed {
+                format!("`reentry` has changed: {} would enter, and wait for a person's approval", self.waiting)
+            } else {
+                held_because(self.waiting as u64, self.threshold.unwrap_or(0))
+            };
             store.decide_run(run, "hold", self.waiting).await?;
             if store.end_run(run, "held", Some(&reason), &self.tally, now).await? {
                 tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
@@ -214,12 +233,8 @@ impl Decision<'_> {
         let ids = store.enrolled_ids(&run.playbook, run.slot).await?;
         let done: HashSet<uuid::Uuid> = ids.into_iter().collect();
         let room = (ceiling - done.len() as i64).max(0) as usize;
-        let rest: Vec<Enrollment> = self
-            .buffer
-            .drain(..)
-            .filter(|enrollment| !done.contains(&enrollment.id))
-            .take(room)
-            .collect();
+        let rest: Vec<Enrollment> =
+            self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
         for batch in rest.chunks(BATCH) {
             store.enroll(batch, State::Active, run.slot).await?;
         }

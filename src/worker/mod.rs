@@ -24,6 +24,7 @@ pub mod closer;
 pub mod compiled;
 pub mod deliverer;
 pub mod enroller;
+mod heartbeat;
 pub mod janitor;
 pub mod publisher;
 pub mod scheduler;
@@ -56,12 +57,7 @@ impl Shared {
         }
         let mut paused = stopped.playbooks;
         let published = self.store.published().await?;
-        paused.extend(
-            published
-                .into_iter()
-                .filter(|known| !known.present)
-                .map(|known| known.id),
-        );
+        paused.extend(published.into_iter().filter(|known| !known.present).map(|known| known.id));
         Ok(Some(paused))
     }
 
@@ -71,19 +67,19 @@ impl Shared {
         playbook: &str,
         revision: &str,
     ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
-        self.compiled
-            .get(&self.store, &self.config, &self.schema, playbook, revision)
-            .await
+        self.compiled.get(&self.store, &self.config, &self.schema, playbook, revision).await
     }
 }
 
 /// One round of everything that is due at `now`; returns how much was done.
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     let mut handled = janitor::tick(shared, now).await?;
+    // Before the runs: a task whose problem is gone is closed, so that a new
+    // enrollment makes a new one instead of refreshing it.
+    handled += closer::tick(shared, now).await?;
     handled += scheduler::tick(shared, now).await?;
     handled += enroller::tick(shared, now).await?;
     handled += advancer::tick(shared, now).await?;
-    handled += closer::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shared, advancer, enroller};
+use super::{Shared, advancer, closer, enroller};
 use crate::clock::Instant;
 use crate::store::playbooks::Published;
 
@@ -26,12 +26,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
-async fn due(
-    shared: &Arc<Shared>,
-    playbook: &Published,
-    now: Instant,
-    stopped: bool,
-) -> super::Result<usize> {
+async fn due(shared: &Arc<Shared>, playbook: &Published, now: Instant, stopped: bool) -> super::Result<usize> {
     let loaded = match shared.loaded(&playbook.id, &playbook.revision).await? {
         Ok(loaded) => loaded,
         Err(why) => {
@@ -52,9 +47,7 @@ async fn due(
         missed.push(latest);
     }
     if !missed.is_empty() {
-        store
-            .skip_slots(&playbook.id, &playbook.revision, &missed, "scheduled", reason, now)
-            .await?;
+        store.skip_slots(&playbook.id, &playbook.revision, &missed, "scheduled", reason, now).await?;
     }
     let mut handled = missed.len();
     if !stopped && !too_late {
@@ -77,6 +70,9 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize>
     let stopped = store.stopped().await?;
     let mut handled = 0;
     advancer::until(shared, slot).await?;
+    // As in a pass: a task whose problem is gone closes before a run would
+    // refresh it.
+    while closer::tick(shared, slot).await? > 0 {}
     for playbook in store.published().await? {
         if !playbook.present {
             continue;
@@ -84,14 +80,11 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize>
         if stopped.covers(&playbook.id) {
             // Not opened at all: a held run that waits must not be superseded
             // by one that decides nothing.
-            handled += store
-                .skip_slots(&playbook.id, &playbook.revision, &[slot], "manual", "stopped", slot)
-                .await? as usize;
+            handled +=
+                store.skip_slots(&playbook.id, &playbook.revision, &[slot], "manual", "stopped", slot).await? as usize;
             continue;
         }
-        let opened = store
-            .open_run(&playbook.id, &playbook.revision, slot, "manual", slot)
-            .await?;
+        let opened = store.open_run(&playbook.id, &playbook.revision, slot, "manual", slot).await?;
         let Some(run) = opened else { continue };
         handled += 1;
         if let Err(error) = enroller::carry_out(shared, &run, slot).await {

@@ -28,13 +28,7 @@ pub type Mend = Arc<dyn Fn() + Send + Sync>;
 
 /// Runs all lanes until `stop` turns true, then returns when each has finished
 /// what it was doing.
-pub async fn supervise(
-    shared: Arc<Shared>,
-    clock: Clock,
-    files: Files,
-    mend: Mend,
-    stop: watch::Receiver<bool>,
-) {
+pub async fn supervise(shared: Arc<Shared>, clock: Clock, files: Files, mend: Mend, stop: watch::Receiver<bool>) {
     let mut seen = publisher::fingerprint(&files);
     let changed = move |files: &Files| {
         let now = publisher::fingerprint(files);

@@ -18,10 +18,8 @@ const EXPECT: &str = "# expect: ";
 
 fn golden_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/form");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("the golden files")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).expect("the golden files").map(|entry| entry.expect("an entry").path()).collect();
     files.sort();
     files
 }
@@ -69,10 +67,7 @@ fn every_golden_file_is_told_as_expected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // These need several files, the configuration, or the meaning of a text.
     let elsewhere = ["KW0105", "KW0108", "KW0109", "KW0111", "KW0115", "KW0601"];
-    let form = CODES
-        .iter()
-        .map(|(code, _)| *code)
-        .filter(|code| *code < "KW0200" || *code >= "KW0500");
+    let form = CODES.iter().map(|(code, _)| *code).filter(|code| *code < "KW0200" || *code >= "KW0500");
     for code in form.filter(|code| !elsewhere.contains(code)) {
         assert!(seen.contains(&code), "no golden file shows {code}");
     }
@@ -113,8 +108,7 @@ fn a_hostile_file_is_an_error_within_a_second() {
         branches += &format!("{pad}- branch:\n{pad}    - if: x\n{pad}      steps:\n");
     }
     let columns: String = (0..4_000).map(|n| format!("c{n}: 1, ")).collect();
-    let mut like =
-        format!("{head}  - wait: 1d\ntests:\n  - name: base\n    account: {{ {columns} }}\n");
+    let mut like = format!("{head}  - wait: 1d\ntests:\n  - name: base\n    account: {{ {columns} }}\n");
     for n in 0..3_000 {
         like += &format!("  - {{ name: n{n}, like: base }}\n");
     }
@@ -131,14 +125,8 @@ fn a_hostile_file_is_an_error_within_a_second() {
         ("brackets", vec![b'['; 100_000]),
         ("braces", b"{a: ".repeat(60_000)),
         ("branches", branches.into_bytes()),
-        (
-            "steps",
-            [head.as_bytes(), &b"- wait: 1d\n".repeat(15_000)].concat(),
-        ),
-        (
-            "unknown",
-            [head.as_bytes(), &b"- x: 1\n".repeat(9_000)].concat(),
-        ),
+        ("steps", [head.as_bytes(), &b"- wait: 1d\n".repeat(15_000)].concat()),
+        ("unknown", [head.as_bytes(), &b"- x: 1\n".repeat(9_000)].concat()),
     ];
     for (name, bytes) in files {
         let path = folder.join(format!("{name}.yaml"));
@@ -163,26 +151,14 @@ fn files_are_found_at_any_depth_in_order() {
     let folder = std::env::temp_dir().join(format!("keepwell-source-{}", std::process::id()));
     fs::create_dir_all(folder.join("playbooks/a/b")).expect("a folder");
     fs::create_dir_all(folder.join("scripts")).expect("a folder");
-    for file in [
-        "playbooks/z.yaml",
-        "playbooks/a/b/c.yml",
-        "playbooks/.x.yaml",
-        "playbooks/n.txt",
-    ] {
+    for file in ["playbooks/z.yaml", "playbooks/a/b/c.yml", "playbooks/.x.yaml", "playbooks/n.txt"] {
         fs::write(folder.join(file), "\u{feff}a: 1\n").expect("write");
     }
     fs::write(folder.join("scripts/health.rhai"), "fn f() { 1 }").expect("write");
     let set = SourceSet::read(&[folder.join("playbooks")], &folder.join("scripts"));
     assert!(set.problems.is_empty(), "{:?}", set.problems);
-    let names: Vec<String> = set
-        .playbooks
-        .iter()
-        .map(|file| {
-            file.path
-                .trim_start_matches(&*folder.to_string_lossy())
-                .to_owned()
-        })
-        .collect();
+    let names: Vec<String> =
+        set.playbooks.iter().map(|file| file.path.trim_start_matches(&*folder.to_string_lossy()).to_owned()).collect();
     assert_eq!(names, ["/playbooks/a/b/c.yml", "/playbooks/z.yaml"]);
     assert_eq!(&*set.playbooks[0].text, "a: 1\n");
     assert_eq!(set.scripts[0].module, "health");
@@ -192,7 +168,8 @@ fn files_are_found_at_any_depth_in_order() {
 
 #[test]
 fn the_same_id_in_two_files_is_reported_at_the_later_one() {
-    let text = "playbook: p\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: 'true'\nsteps: [{ wait: 1d }]\n";
+    let text =
+        "playbook: p\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: 'true'\nsteps: [{ wait: 1d }]\n";
     let mut problems = Vec::new();
     let playbooks: Vec<Playbook> = ["a.yaml", "b.yaml"]
         .into_iter()
@@ -298,10 +275,7 @@ fn the_example_of_the_language_is_read_in_full() {
     assert_eq!(second.fixtures.account.len(), 3);
     let offsets: Vec<i64> = second.then.iter().map(|change| change.after).collect();
     assert_eq!(offsets, [43_200, 3 * 86_400]);
-    assert_eq!(
-        second.then[0].outcomes,
-        [("call".to_owned(), "reached".to_owned())]
-    );
+    assert_eq!(second.then[0].outcomes, [("call".to_owned(), "reached".to_owned())]);
     // Through two cases: what is given replaces, one level deep, and the rest stays.
     assert_eq!(third.then.len(), 2);
     assert!(third.expect.is_empty());
@@ -324,13 +298,7 @@ fn a_damaged_playbook_is_a_diagnostic_and_never_a_panic() {
         let mut twice = lines.clone();
         twice.insert(at, lines[at]);
         damaged.push(twice.join("\n"));
-        for (from, to) in [
-            (": ", ":\n"),
-            (": ", ": 5 #"),
-            (": ", ": [] #"),
-            ("- ", ""),
-            ("  ", " "),
-        ] {
+        for (from, to) in [(": ", ":\n"), (": ", ": 5 #"), (": ", ": [] #"), ("- ", ""), ("  ", " ")] {
             let line = lines[at].replacen(from, to, 1);
             let mut changed = lines.clone();
             changed[at] = &line;
@@ -344,10 +312,6 @@ fn a_damaged_playbook_is_a_diagnostic_and_never_a_panic() {
         let playbook = parse(&SourceFile { path, text }, &mut problems);
         let failed = problems.iter().any(Diagnostic::is_error);
         assert_eq!(playbook.is_none(), failed, "{problems:?}");
-        assert!(
-            problems
-                .iter()
-                .all(|p| p.line >= 1 && p.line as usize <= count + 1)
-        );
+        assert!(problems.iter().all(|p| p.line >= 1 && p.line as usize <= count + 1));
     }
 }

@@ -12,9 +12,7 @@ async fn run(pool: &PgPool, sql: &'static str) -> Result<(), sqlx::Error> {
 #[tokio::test]
 async fn account_changes_remember_every_value() {
     let database = database::fresh().await;
-    let pool = PgPool::connect_with(database.options.clone())
-        .await
-        .expect("the test's database is there");
+    let pool = PgPool::connect_with(database.options.clone()).await.expect("the test's database is there");
     run(
         &pool,
         "begin;
@@ -27,17 +25,14 @@ async fn account_changes_remember_every_value() {
     )
     .await
     .expect("the changes are allowed");
-    let changes: Vec<(String, Option<Value>, Option<Value>)> = sqlx::query_as(
-        "select account_id, was, became from customers.account_changes order by at, id",
-    )
-    .fetch_all(&pool)
-    .await
-    .expect("the history is there");
+    let changes: Vec<(String, Option<Value>, Option<Value>)> =
+        sqlx::query_as("select account_id, was, became from customers.account_changes order by at, id")
+            .fetch_all(&pool)
+            .await
+            .expect("the history is there");
     let tier = |row: &Option<Value>| row.as_ref().map(|row| row["tier"].clone());
-    let seen: Vec<_> = changes
-        .iter()
-        .map(|(account, was, became)| (account.as_str(), tier(was), tier(became)))
-        .collect();
+    let seen: Vec<_> =
+        changes.iter().map(|(account, was, became)| (account.as_str(), tier(was), tier(became))).collect();
     let (none, b) = (Some(Value::Null), Some(json!("B")));
     assert_eq!(
         seen,
@@ -59,9 +54,7 @@ async fn account_changes_remember_every_value() {
 #[tokio::test]
 async fn values_that_nothing_compares_with_are_refused() {
     let database = database::fresh().await;
-    let pool = PgPool::connect_with(database.options.clone())
-        .await
-        .expect("the test's database is there");
+    let pool = PgPool::connect_with(database.options.clone()).await.expect("the test's database is there");
     for sql in [
         "insert into customers.scores (account_id, id, name, value, at) values ('a', '1', 'nps', 'NaN', now())",
         "insert into customers.scores (account_id, id, name, value, at) values ('a', '1', 'nps', '-infinity', now())",

@@ -12,23 +12,13 @@ use crate::support::smtp::{At, Do, Script, Server, TlsMode};
 
 fn timers() -> Timers {
     let short = Duration::from_millis(400);
-    Timers {
-        connect: Duration::from_secs(5),
-        greeting: short,
-        command: short,
-        data: short,
-        write: short,
-        reply: short,
-    }
+    Timers { connect: Duration::from_secs(5), greeting: short, command: short, data: short, write: short, reply: short }
 }
 
 /// Too long for the buffers between us and the server, so that its dot cannot
 /// be written before a cut is seen.
 fn long() -> Composed {
-    Composed {
-        bytes: b"a line\r\n".repeat(3_000_000),
-        ..composed()
-    }
+    Composed { bytes: b"a line\r\n".repeat(3_000_000), ..composed() }
 }
 
 fn relay(server: &Server) -> Relay {
@@ -58,12 +48,7 @@ async fn go(script: Script) -> (Server, Outcome, usize) {
 #[tokio::test]
 async fn an_accepted_mail_arrives_as_it_was_meant() {
     let (server, outcome, asked) = go(Script::default()).await;
-    assert_eq!(
-        outcome,
-        Outcome::Accepted {
-            reply: "250 2.0.0 queued".to_owned()
-        }
-    );
+    assert_eq!(outcome, Outcome::Accepted { reply: "250 2.0.0 queued".to_owned() });
     assert_eq!(asked, 1);
     let accepted = server.accepted();
     assert_eq!(accepted.len(), 1);
@@ -163,9 +148,7 @@ async fn refusals_at_each_phase() {
 async fn a_refused_recipient_leaves_the_connection_usable() {
     let mut script = Script::default();
     let gone = Do::Reply("550 5.1.1 gone".to_owned());
-    script
-        .recipients
-        .insert("gone@customer.example".to_owned(), gone);
+    script.recipients.insert("gone@customer.example".to_owned(), gone);
     let server = Server::start(script);
     let relay = relay(&server);
     let mut mail = mail();
@@ -193,10 +176,7 @@ async fn silence_and_cuts_before_the_mark_are_deferred() {
     for at in [At::Greeting, At::Hello, At::Sender, At::Recipient, At::Data] {
         for what in [Do::Hang, Do::Cut, Do::Reply("nonsense".to_owned())] {
             let (_, outcome, asked) = go(Script::at(at, what.clone())).await;
-            assert!(
-                matches!(outcome, Outcome::Deferred { .. }),
-                "{at:?} {what:?}: {outcome:?}"
-            );
+            assert!(matches!(outcome, Outcome::Deferred { .. }), "{at:?} {what:?}: {outcome:?}");
             assert_eq!(asked, 0);
         }
     }
@@ -204,25 +184,16 @@ async fn silence_and_cuts_before_the_mark_are_deferred() {
 
 #[tokio::test]
 async fn a_relay_that_does_not_want_us_is_down() {
-    for (at, line) in [
-        (At::Greeting, "554 no service"),
-        (At::Sender, "530 5.7.0 STARTTLS first"),
-    ] {
+    for (at, line) in [(At::Greeting, "554 no service"), (At::Sender, "530 5.7.0 STARTTLS first")] {
         let (_, outcome, _) = go(Script::reply(at, line)).await;
-        assert!(
-            matches!(outcome, Outcome::ChannelDown { .. }),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::ChannelDown { .. }), "{outcome:?}");
     }
     let server = Server::start(Script::default());
     let relay = relay(&server);
     drop(server);
     std::thread::sleep(Duration::from_millis(100));
     let (outcome, asked) = send(&relay, Mark::Go).await;
-    assert!(
-        matches!(outcome, Outcome::ChannelDown { .. }),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Outcome::ChannelDown { .. }), "{outcome:?}");
     assert_eq!(asked, 0);
 }
 
@@ -230,10 +201,7 @@ async fn a_relay_that_does_not_want_us_is_down() {
 async fn a_cut_after_the_dot_is_unknown() {
     for what in [Do::Cut, Do::Hang, Do::Reply("nonsense".to_owned())] {
         let (server, outcome, asked) = go(Script::at(At::Dot, what.clone())).await;
-        assert!(
-            matches!(outcome, Outcome::Unknown { .. }),
-            "{what:?}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "{what:?}: {outcome:?}");
         assert_eq!(asked, 1);
         assert_eq!(server.connections(), 1, "it was not sent again");
     }
@@ -283,10 +251,7 @@ async fn a_stale_connection_gets_one_fresh_try() {
         let relay = relay(&server);
         for _ in 0..2 {
             let (outcome, asked) = send(&relay, Mark::Go).await;
-            assert!(
-                matches!(outcome, Outcome::Accepted { .. }),
-                "{at:?} {what:?}: {outcome:?}"
-            );
+            assert!(matches!(outcome, Outcome::Accepted { .. }), "{at:?} {what:?}: {outcome:?}");
             assert_eq!(asked, 1);
         }
         assert_eq!(server.connections(), 2);
@@ -300,11 +265,7 @@ fn secure(server: &Server, scheme: &str, host: &str, roots: &str) -> Relay {
 }
 
 fn secure_script(tls: TlsMode) -> Script {
-    Script {
-        tls: Some(tls),
-        login: Some(("ann".to_owned(), "pa ss".to_owned())),
-        ..Script::default()
-    }
+    Script { tls: Some(tls), login: Some(("ann".to_owned(), "pa ss".to_owned())), ..Script::default() }
 }
 
 #[tokio::test]
@@ -317,11 +278,7 @@ async fn encrypted_and_logged_in() {
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
         }
         let accepted = server.accepted();
-        assert!(
-            accepted
-                .iter()
-                .all(|message| message.encrypted && message.login)
-        );
+        assert!(accepted.iter().all(|message| message.encrypted && message.login));
         assert_eq!(accepted[1].bytes, composed().bytes);
         assert_eq!(server.connections(), 1);
     }
@@ -356,20 +313,12 @@ async fn without_trustworthy_tls_nothing_is_said() {
     let (outcome, asked) = send(&relay, Mark::Go).await;
     assert!(down(&outcome), "{outcome:?}");
     assert_eq!(asked, 0);
-    assert!(
-        !server
-            .commands()
-            .iter()
-            .any(|line| line.starts_with("AUTH"))
-    );
+    assert!(!server.commands().iter().any(|line| line.starts_with("AUTH")));
 
     for (scheme, tls) in [("smtp", TlsMode::Offered), ("smtps", TlsMode::Implicit)] {
         // An unknown authority, and a certificate for another name.
         let server = Server::start(secure_script(tls));
-        for (host, roots) in [
-            ("localhost", ""),
-            ("127.0.0.1", server.certificate.as_str()),
-        ] {
+        for (host, roots) in [("localhost", ""), ("127.0.0.1", server.certificate.as_str())] {
             let relay = secure(&server, scheme, host, roots);
             let (outcome, _) = send(&relay, Mark::Go).await;
             assert!(down(&outcome), "{outcome:?}");
@@ -401,10 +350,7 @@ async fn server_is_down(script: Script) {
     let server = Server::start(script);
     let relay = secure(&server, "smtp", "localhost", &server.certificate);
     let (outcome, asked) = send(&relay, Mark::Go).await;
-    assert!(
-        matches!(outcome, Outcome::ChannelDown { .. }),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Outcome::ChannelDown { .. }), "{outcome:?}");
     assert_eq!(asked, 0);
 }
 

@@ -34,10 +34,7 @@ fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
     let texts: &[&str] = match (param.name, param.kind) {
         (_, ParamKind::Days) => {
             let days = [1, 7, 30, 40_000, i64::MAX].map(Arg::Int);
-            return days
-                .into_iter()
-                .chain([Arg::SinceEntry, Arg::SinceStep])
-                .collect();
+            return days.into_iter().chain([Arg::SinceEntry, Arg::SinceStep]).collect();
         }
         ("name", _) if function.name().contains("score") => &["nps", "health", "csat"],
         ("name", _) => &["login", "rare", "it's"],
@@ -47,10 +44,7 @@ fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
         ("id", _) => &["renewal", "rescue", "none-such"],
         (other, _) => panic!("the test knows no literals for the parameter {other}"),
     };
-    texts
-        .iter()
-        .map(|text| Arg::Text((*text).to_owned()))
-        .collect()
+    texts.iter().map(|text| Arg::Text((*text).to_owned())).collect()
 }
 
 /// Every form of every function with all combinations of those literals.
@@ -59,11 +53,7 @@ fn calls() -> Vec<CellPath> {
     for function in FUNCTIONS {
         for complete in [true, false] {
             let mut forms = vec![Vec::new()];
-            for param in function
-                .params()
-                .iter()
-                .filter(|param| complete || !param.optional)
-            {
+            for param in function.params().iter().filter(|param| complete || !param.optional) {
                 forms = forms
                     .iter()
                     .flat_map(|form| {
@@ -75,10 +65,7 @@ fn calls() -> Vec<CellPath> {
                     })
                     .collect();
             }
-            let call = |args| CellPath::Call {
-                function: function.name(),
-                args,
-            };
+            let call = |args| CellPath::Call { function: function.name(), args };
             paths.extend(forms.into_iter().map(call));
         }
     }
@@ -88,10 +75,7 @@ fn calls() -> Vec<CellPath> {
 fn layout(paths: impl IntoIterator<Item = CellPath>) -> Arc<Layout> {
     let mut layout = Layout::default();
     for path in paths {
-        layout.add(Cell {
-            subject: Subject::Account,
-            path,
-        });
+        layout.add(Cell { subject: Subject::Account, path });
     }
     Arc::new(layout)
 }
@@ -140,11 +124,7 @@ async fn sql_and_memory_agree() {
         if chunk.is_empty() {
             break;
         }
-        seen.extend(
-            chunk
-                .into_iter()
-                .map(|facts| (facts.account.clone(), facts)),
-        );
+        seen.extend(chunk.into_iter().map(|facts| (facts.account.clone(), facts)));
     }
     walk.close().await.expect("it ends");
     assert_eq!(seen.len(), accounts.len());
@@ -158,38 +138,18 @@ async fn sql_and_memory_agree() {
             since_step: account.since_step,
         })
         .collect();
-    let fetched = fetch(&pool, &query, now(), &subjects)
-        .await
-        .expect("it reads");
+    let fetched = fetch(&pool, &query, now(), &subjects).await.expect("it reads");
 
     let mut answers: BTreeMap<&Cell, Vec<Value>> = BTreeMap::new();
     for (account, fetched) in accounts.iter().zip(fetched) {
         let fold = |entry, step| {
-            fold_facts(
-                &account.history,
-                &account.id,
-                &layout,
-                &schema,
-                now(),
-                entry,
-                step,
-            )
-            .expect("all required columns are given")
-            .values
+            fold_facts(&account.history, &account.id, &layout, &schema, now(), entry, step)
+                .expect("all required columns are given")
+                .values
         };
-        same(
-            &seen[&account.id].values,
-            &fold(None, None),
-            &layout,
-            account,
-        );
+        same(&seen[&account.id].values, &fold(None, None), &layout, account);
         let fetched = fetched.expect("the account exists");
-        same(
-            &fetched.values,
-            &fold(account.since_entry, account.since_step),
-            &layout,
-            account,
-        );
+        same(&fetched.values, &fold(account.since_entry, account.since_step), &layout, account);
         for (cell, value) in layout.cells().iter().zip(fetched.values) {
             answers.entry(cell).or_default().push(value);
         }
@@ -199,20 +159,12 @@ async fn sql_and_memory_agree() {
     for function in FUNCTIONS {
         let mut distinct: Vec<&Value> = Vec::new();
         let own = |cell: &Cell| matches!(&cell.path, CellPath::Call { function: name, .. } if *name == function.name());
-        for value in answers
-            .iter()
-            .filter(|(cell, _)| own(cell))
-            .flat_map(|(_, values)| values)
-        {
+        for value in answers.iter().filter(|(cell, _)| own(cell)).flat_map(|(_, values)| values) {
             if !distinct.contains(&value) {
                 distinct.push(value);
             }
         }
-        assert!(
-            distinct.len() >= 2,
-            "{} is always {distinct:?}",
-            function.name()
-        );
+        assert!(distinct.len() >= 2, "{} is always {distinct:?}", function.name());
     }
 }
 
@@ -231,9 +183,7 @@ async fn declared_types_and_nullability_hold() {
             let CellPath::Call { function, args } = &cell.path else {
                 continue;
             };
-            let gives = keepwell::rule::functions::find(function)
-                .expect("it is listed")
-                .gives(args);
+            let gives = keepwell::rule::functions::find(function).expect("it is listed").gives(args);
             let fits = match value {
                 Value::Null => gives.nullable,
                 Value::Bool(_) => gives.ty == Type::Bool,
@@ -256,10 +206,7 @@ async fn a_window_includes_its_start_and_not_its_end() {
     let start = now() - Duration::days(30);
     let micro = Duration::microseconds(1);
     let mut rows = Vec::new();
-    for (index, at) in [start - micro, start, now() - micro, now(), now() + micro]
-        .iter()
-        .enumerate()
-    {
+    for (index, at) in [start - micro, start, now() - micro, now(), now() + micro].iter().enumerate() {
         rows.push(json!({
             "account_id": "a", "id": format!("e{index}"), "name": "login", "at": stamp(*at),
             "properties": {},
@@ -269,10 +216,8 @@ async fn a_window_includes_its_start_and_not_its_end() {
     let since = now() - Duration::days(400);
     let account = json!({ "id": "a", "name": "A", "signed_up_at": stamp(since) });
     insert(&pool, "customers.accounts", vec![account]).await;
-    let call = |function, args: &[Arg]| CellPath::Call {
-        function,
-        args: [&[Arg::Text("login".to_owned())], args].concat(),
-    };
+    let call =
+        |function, args: &[Arg]| CellPath::Call { function, args: [&[Arg::Text("login".to_owned())], args].concat() };
     let layout = layout([
         call("events", &[Arg::Int(30)]),
         call("event_change", &[Arg::Int(30)]),
@@ -280,22 +225,11 @@ async fn a_window_includes_its_start_and_not_its_end() {
         call("event_at", &[]),
     ]);
     let query = FactQuery::new(layout, &Schema::default_store()).expect("every cell is known");
-    let subject = SubjectWindow {
-        account: "a".to_owned(),
-        contact: String::new(),
-        since_entry: None,
-        since_step: None,
-    };
-    let facts = fetch(&pool, &query, now(), &[subject])
-        .await
-        .expect("it reads");
+    let subject =
+        SubjectWindow { account: "a".to_owned(), contact: String::new(), since_entry: None, since_step: None };
+    let facts = fetch(&pool, &query, now(), &[subject]).await.expect("it reads");
     let values = &facts[0].as_ref().expect("the account exists").values;
-    let expected = [
-        Value::Int(2),
-        Value::Float(100.0),
-        Value::Int(0),
-        Value::Time(now() - micro),
-    ];
+    let expected = [Value::Int(2), Value::Float(100.0), Value::Int(0), Value::Time(now() - micro)];
     assert_eq!(values[..], expected);
 }
 
@@ -320,11 +254,7 @@ async fn unreadable_values_are_missing() {
     .expect("the store takes them");
     let sum = CellPath::Call {
         function: "event_sum",
-        args: vec![
-            Arg::Text("import".into()),
-            Arg::Text("rows".into()),
-            Arg::Int(7),
-        ],
+        args: vec![Arg::Text("import".into()), Arg::Text("rows".into()), Arg::Int(7)],
     };
     let layout = layout([
         column("signed_up_at"),
@@ -341,26 +271,14 @@ async fn unreadable_values_are_missing() {
         since_entry: None,
         since_step: None,
     });
-    let found = fetch(&pool, &query, now(), &subjects)
-        .await
-        .expect("it reads");
+    let found = fetch(&pool, &query, now(), &subjects).await.expect("it reads");
     let values = |index: usize| found[index].as_ref().map(|facts| facts.values.clone());
     let pro = || Value::Json(Arc::new("pro".into()));
-    let odd = vec![
-        Value::Null,
-        Value::Null,
-        Value::Null,
-        Value::Null,
-        pro(),
-        Value::Float(1.5),
-    ];
+    let odd = vec![Value::Null, Value::Null, Value::Null, Value::Null, pro(), Value::Float(1.5)];
     assert_eq!(values(1), None);
     assert_eq!(values(2), Some(odd.clone()));
     assert_eq!(values(4), Some(odd));
-    assert_eq!(
-        values(0).map(|values| values[3].clone()),
-        Some(Value::Json(Arc::new(1.into())))
-    );
+    assert_eq!(values(0).map(|values| values[3].clone()), Some(Value::Json(Arc::new(1.into()))));
     assert_eq!(values(3).map(|values| values[4].clone()), Some(Value::Null));
 }
 
@@ -380,21 +298,14 @@ async fn a_scan_visits_every_account_once() {
     let enrolled = json!({
         "id": keepwell::ids::enrollment("rescue", "a2200", "", ""), "account_id": "a2200",
         "contact_id": "", "playbook": "rescue", "state": "active", "shadow": false,
+        "revision": "r", "entry_key": "", "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
+        "step_at": stamp(now()), "run_slot": stamp(now()),
         "started_at": stamp(now() - Duration::days(1)), "ended_at": null,
     });
     insert(&pool, "keepwell.enrollments", vec![enrolled]).await;
-    let inside = CellPath::Call {
-        function: "in_playbook",
-        args: vec![Arg::Text("rescue".to_owned())],
-    };
-    for paths in [
-        vec![inside.clone(), column("name")],
-        vec![column("signed_up_at"), inside],
-    ] {
-        let at = paths
-            .iter()
-            .position(|path| matches!(path, CellPath::Call { .. }))
-            .expect("one call");
+    let inside = CellPath::Call { function: "in_playbook", args: vec![Arg::Text("rescue".to_owned())] };
+    for paths in [vec![inside.clone(), column("name")], vec![column("signed_up_at"), inside]] {
+        let at = paths.iter().position(|path| matches!(path, CellPath::Call { .. })).expect("one call");
         let query = FactQuery::new(layout(paths), &Schema::default_store()).expect("known");
         let mut walk = scan(&pool, &query, now()).await.expect("it starts");
         let (mut seen, mut enrolled) = (Vec::new(), Vec::new());

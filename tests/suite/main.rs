@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod check_form;
+mod check_meaning;
 mod compose;
 mod customers;
 mod delivery;
@@ -9,7 +10,10 @@ mod documents;
 mod functions;
 mod private_postgres;
 mod rehearsal;
+mod rules;
 mod schedule;
 mod schedule_mistakes;
 mod stories;
 mod support;
+mod tidy;
+mod web;

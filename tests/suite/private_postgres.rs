@@ -28,24 +28,19 @@ impl Scratch {
             made
         });
         let scratch = Scratch::new(name);
-        let copy = Command::new("cp")
-            .arg("-a")
-            .args([&MADE.0, &scratch.0])
-            .status();
+        let copy = Command::new("cp").arg("-a").args([&MADE.0, &scratch.0]).status();
         assert!(copy.expect("cp runs").success());
         scratch
     }
 
     /// As in earnest: what was committed survives being killed.
     fn ensure(&self) -> PrivatePostgres {
-        PrivatePostgres::ensure(&self.0, Durability::Durable)
-            .unwrap_or_else(|error| panic!("{error}"))
+        PrivatePostgres::ensure(&self.0, Durability::Durable).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The same, faster, where nothing is killed.
     fn ensure_quickly(&self) -> PrivatePostgres {
-        PrivatePostgres::ensure(&self.0, Durability::Tests)
-            .unwrap_or_else(|error| panic!("{error}"))
+        PrivatePostgres::ensure(&self.0, Durability::Tests).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -55,18 +50,13 @@ impl Scratch {
     /// The server's process number, as its pid file says.
     fn pid(&self) -> u32 {
         let text = std::fs::read_to_string(self.file("data/postmaster.pid")).expect("a pid file");
-        text.lines()
-            .next()
-            .and_then(|line| line.parse().ok())
-            .expect("a number")
+        text.lines().next().and_then(|line| line.parse().ok()).expect("a number")
     }
 
     /// Every process that has the cluster in its command line or as its
     /// working directory: the server and its children.
     fn processes(&self) -> Vec<String> {
-        let data = std::fs::canonicalize(&self.0)
-            .expect("the directory exists")
-            .join("data");
+        let data = std::fs::canonicalize(&self.0).expect("the directory exists").join("data");
         let entries = std::fs::read_dir("/proc").expect("/proc");
         entries
             .filter_map(|entry| Some(entry.ok()?.path()))
@@ -83,11 +73,7 @@ impl Drop for Scratch {
 }
 
 async fn connect(postgres: &PrivatePostgres) -> PgConnection {
-    postgres
-        .options("keepwell")
-        .connect()
-        .await
-        .expect("a connection")
+    postgres.options("keepwell").connect().await.expect("a connection")
 }
 
 /// Commits one more row and returns how many there are.
@@ -138,15 +124,7 @@ async fn the_first_owns_and_the_second_is_a_client() {
     .fetch_one(&mut connection)
     .await
     .expect("settings");
-    assert_eq!(
-        settings,
-        (
-            "on".into(),
-            "UTC".into(),
-            String::new(),
-            "UTF8 C.UTF-8".into()
-        )
-    );
+    assert_eq!(settings, ("on".into(), "UTC".into(), String::new(), "UTF8 C.UTF-8".into()));
 
     client.stop();
     assert_eq!(add_row(&owner).await, 3, "a client stops nothing");
@@ -167,13 +145,8 @@ async fn the_first_owns_and_the_second_is_a_client() {
 async fn of_many_at_once_one_starts_it() {
     let scratch = Scratch::new("race");
     let all: Vec<PrivatePostgres> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| scratch.ensure_quickly()))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"))
-            .collect()
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| scratch.ensure_quickly())).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
     assert_eq!(all.iter().filter(|postgres| postgres.is_owner()).count(), 1);
     // The threads that asked have ended, and the server has not.
@@ -205,10 +178,7 @@ async fn stale_lock_files_do_not_matter() {
     let left = std::fs::read_to_string(scratch.file("data/postmaster.pid")).expect("a pid file");
     first.stop();
 
-    let mut other = Command::new("sleep")
-        .arg("600")
-        .spawn()
-        .expect("sleep runs");
+    let mut other = Command::new("sleep").arg("600").spawn().expect("sleep runs");
     let mut zombie = Command::new("true").spawn().expect("true runs");
     until("a zombie", || {
         let line = std::fs::read(format!("/proc/{}/cmdline", zombie.id()));
@@ -224,10 +194,7 @@ async fn stale_lock_files_do_not_matter() {
         assert!(again.is_owner());
         assert_eq!(add_row(&again).await, rows);
     }
-    assert!(
-        other.try_wait().expect("its state").is_none(),
-        "the stranger lives"
-    );
+    assert!(other.try_wait().expect("its state").is_none(), "the stranger lives");
     other.kill().and_then(|()| other.wait()).expect("ended");
     zombie.wait().expect("reaped");
 }
@@ -248,19 +215,12 @@ async fn an_owner_to_be_killed() {
 
 async fn another_owner(scratch: &Scratch) -> Child {
     let child = Command::new(std::env::current_exe().expect("this program"))
-        .args([
-            "--exact",
-            "--ignored",
-            "private_postgres::an_owner_to_be_killed",
-        ])
+        .args(["--exact", "--ignored", "private_postgres::an_owner_to_be_killed"])
         .env("KEEPWELL_TEST_DIRECTORY", &scratch.0)
         .stdout(Stdio::null())
         .spawn()
         .expect("this program runs again");
-    until("the other process has added its row", || {
-        scratch.file("added").exists()
-    })
-    .await;
+    until("the other process has added its row", || scratch.file("added").exists()).await;
     child
 }
 
@@ -271,14 +231,8 @@ async fn the_server_ends_with_its_owner() {
     let client = scratch.ensure();
     assert!(!client.is_owner());
     owner.kill().expect("killed");
-    until("the server ends by itself", || {
-        scratch.processes().is_empty()
-    })
-    .await;
-    assert!(
-        !scratch.file("data/postmaster.pid").exists(),
-        "in good order"
-    );
+    until("the server ends by itself", || scratch.processes().is_empty()).await;
+    assert!(!scratch.file("data/postmaster.pid").exists(), "in good order");
     owner.wait().expect("reaped");
     let again = scratch.ensure();
     assert!(again.is_owner());
@@ -294,10 +248,7 @@ async fn killing_both_loses_nothing() {
     kill(server);
     owner.kill().expect("killed");
     owner.wait().expect("reaped");
-    assert!(
-        scratch.file("data/postmaster.pid").exists(),
-        "it could not clean up"
-    );
+    assert!(scratch.file("data/postmaster.pid").exists(), "it could not clean up");
     let again = scratch.ensure();
     assert!(again.is_owner());
     assert_eq!(add_row(&again).await, 2);
@@ -312,11 +263,7 @@ async fn a_deep_directory_works() {
     let client = ensure().unwrap_or_else(|error| panic!("{error}"));
     assert!(owner.is_owner() && !client.is_owner());
     assert_eq!(add_row(&client).await, 1);
-    let socket = owner
-        .options("keepwell")
-        .get_socket()
-        .cloned()
-        .expect("a socket");
+    let socket = owner.options("keepwell").get_socket().cloned().expect("a socket");
     drop(owner);
     std::fs::remove_dir_all(socket).expect("the short directory is removed");
 }
@@ -327,22 +274,14 @@ fn a_cluster_of_another_version_is_left_alone() {
     std::fs::create_dir_all(scratch.file("data")).expect("created");
     std::fs::write(scratch.file("data/PG_VERSION"), "8\n").expect("written");
     let error = PrivatePostgres::ensure(&scratch.0, Durability::Durable).expect_err("too old");
-    assert!(
-        matches!(error, PrivateError::OtherVersion { cluster: 8, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, PrivateError::OtherVersion { cluster: 8, .. }), "{error}");
 }
 
 #[test]
 fn a_start_that_fails_says_why() {
     let scratch = Scratch::with_cluster("broken");
-    std::fs::write(
-        scratch.file("data/postgresql.conf"),
-        "no_such_setting = 1\n",
-    )
-    .expect("written");
-    let error =
-        PrivatePostgres::ensure(&scratch.0, Durability::Durable).expect_err("misconfigured");
+    std::fs::write(scratch.file("data/postgresql.conf"), "no_such_setting = 1\n").expect("written");
+    let error = PrivatePostgres::ensure(&scratch.0, Durability::Durable).expect_err("misconfigured");
     assert!(error.to_string().contains("no_such_setting"), "{error}");
     assert_eq!(scratch.processes(), [""; 0]);
 }
@@ -350,19 +289,14 @@ fn a_start_that_fails_says_why() {
 #[tokio::test]
 async fn every_test_has_its_own_database() {
     let migrate = async |pool: &sqlx::PgPool| {
-        sqlx::query("create table things (n int)")
-            .execute(pool)
-            .await
-            .expect("a table");
+        sqlx::query("create table things (n int)").execute(pool).await.expect("a table");
     };
     let one = database::fresh_from("with_things", migrate).await;
     let other = database::fresh_from("with_things", migrate).await;
     assert_ne!(one.name, other.name);
     let insert = sqlx::query("insert into things values (1)");
     insert.execute(&one.pool().await).await.expect("a row");
-    let mut connection = PgConnection::connect(&other.url)
-        .await
-        .expect("a connection");
+    let mut connection = PgConnection::connect(&other.url).await.expect("a connection");
     let count = sqlx::query_scalar("select count(*) from things");
     let rows: i64 = count.fetch_one(&mut connection).await.expect("a count");
     assert_eq!(rows, 0);

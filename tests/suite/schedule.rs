@@ -11,9 +11,7 @@ use keepwell::playbook::schedule::Schedule;
 use proptest::prelude::*;
 
 fn instant(text: &str) -> Instant {
-    DateTime::parse_from_str(text, "%Y-%m-%d %H:%M%:z")
-        .expect("a valid instant")
-        .with_timezone(&Utc)
+    DateTime::parse_from_str(text, "%Y-%m-%d %H:%M%:z").expect("a valid instant").with_timezone(&Utc)
 }
 
 fn schedule(text: &str, zone: Tz) -> Schedule {
@@ -25,11 +23,7 @@ fn first(text: &str, zone: Tz, after: &str, count: usize) -> Vec<String> {
     schedule(text, zone)
         .slots_between(instant(after), DateTime::<Utc>::MAX_UTC, count)
         .iter()
-        .map(|slot| {
-            slot.with_timezone(&zone)
-                .format("%Y-%m-%d %H:%M%:z")
-                .to_string()
-        })
+        .map(|slot| slot.with_timezone(&zone).format("%Y-%m-%d %H:%M%:z").to_string())
         .collect()
 }
 
@@ -37,127 +31,46 @@ fn first(text: &str, zone: Tz, after: &str, count: usize) -> Vec<String> {
 fn clock_changes() {
     let table: &[(&str, Tz, &str, &[&str])] = &[
         // Skipped: once, at the first valid minute after.
-        (
-            "30 2 * * *",
-            New_York,
-            "2027-03-13 03:00-05:00",
-            &["2027-03-14 03:00-04:00", "2027-03-15 02:30-04:00"],
-        ),
-        (
-            "30 1 * * *",
-            London,
-            "2027-03-27 02:00+00:00",
-            &["2027-03-28 02:00+01:00", "2027-03-29 01:30+01:00"],
-        ),
-        (
-            "30 2 * * *",
-            Berlin,
-            "2027-03-27 03:00+01:00",
-            &["2027-03-28 03:00+02:00", "2027-03-29 02:30+02:00"],
-        ),
+        ("30 2 * * *", New_York, "2027-03-13 03:00-05:00", &["2027-03-14 03:00-04:00", "2027-03-15 02:30-04:00"]),
+        ("30 1 * * *", London, "2027-03-27 02:00+00:00", &["2027-03-28 02:00+01:00", "2027-03-29 01:30+01:00"]),
+        ("30 2 * * *", Berlin, "2027-03-27 03:00+01:00", &["2027-03-28 03:00+02:00", "2027-03-29 02:30+02:00"]),
         // Santiago skips midnight itself.
-        (
-            "0 0 * * *",
-            Santiago,
-            "2026-09-05 01:00-04:00",
-            &["2026-09-06 01:00-03:00", "2026-09-07 00:00-03:00"],
-        ),
+        ("0 0 * * *", Santiago, "2026-09-05 01:00-04:00", &["2026-09-06 01:00-03:00", "2026-09-07 00:00-03:00"]),
         // Lord Howe skips half an hour.
-        (
-            "15 2 * * *",
-            Lord_Howe,
-            "2026-10-03 03:00+10:30",
-            &["2026-10-04 02:30+11:00", "2026-10-05 02:15+11:00"],
-        ),
-        (
-            "30 2 * * *",
-            Kathmandu,
-            "2027-03-28 02:00+05:45",
-            &["2027-03-28 02:30+05:45", "2027-03-29 02:30+05:45"],
-        ),
+        ("15 2 * * *", Lord_Howe, "2026-10-03 03:00+10:30", &["2026-10-04 02:30+11:00", "2026-10-05 02:15+11:00"]),
+        ("30 2 * * *", Kathmandu, "2027-03-28 02:00+05:45", &["2027-03-28 02:30+05:45", "2027-03-29 02:30+05:45"]),
         // Repeated: once, at the first occurrence.
-        (
-            "30 1 * * *",
-            New_York,
-            "2026-10-31 02:00-04:00",
-            &["2026-11-01 01:30-04:00", "2026-11-02 01:30-05:00"],
-        ),
-        (
-            "30 1 * * *",
-            London,
-            "2026-10-24 02:00+01:00",
-            &["2026-10-25 01:30+01:00", "2026-10-26 01:30+00:00"],
-        ),
-        (
-            "30 2 * * *",
-            Berlin,
-            "2026-10-24 03:00+02:00",
-            &["2026-10-25 02:30+02:00", "2026-10-26 02:30+01:00"],
-        ),
-        (
-            "30 23 * * *",
-            Santiago,
-            "2027-04-03 00:00-03:00",
-            &["2027-04-03 23:30-03:00", "2027-04-04 23:30-04:00"],
-        ),
-        (
-            "45 1 * * *",
-            Lord_Howe,
-            "2027-04-03 03:00+11:00",
-            &["2027-04-04 01:45+11:00", "2027-04-05 01:45+10:30"],
-        ),
+        ("30 1 * * *", New_York, "2026-10-31 02:00-04:00", &["2026-11-01 01:30-04:00", "2026-11-02 01:30-05:00"]),
+        ("30 1 * * *", London, "2026-10-24 02:00+01:00", &["2026-10-25 01:30+01:00", "2026-10-26 01:30+00:00"]),
+        ("30 2 * * *", Berlin, "2026-10-24 03:00+02:00", &["2026-10-25 02:30+02:00", "2026-10-26 02:30+01:00"]),
+        ("30 23 * * *", Santiago, "2027-04-03 00:00-03:00", &["2027-04-03 23:30-03:00", "2027-04-04 23:30-04:00"]),
+        ("45 1 * * *", Lord_Howe, "2027-04-03 03:00+11:00", &["2027-04-04 01:45+11:00", "2027-04-05 01:45+10:30"]),
         // Several slots in the gap are one, together with the one at its end.
         (
             "*/15 * * * *",
             Berlin,
             "2027-03-28 01:30+01:00",
-            &[
-                "2027-03-28 01:45+01:00",
-                "2027-03-28 03:00+02:00",
-                "2027-03-28 03:15+02:00",
-            ],
+            &["2027-03-28 01:45+01:00", "2027-03-28 03:00+02:00", "2027-03-28 03:15+02:00"],
         ),
         // The repeated hour is silent.
         (
             "*/30 * * * *",
             Berlin,
             "2026-10-25 01:30+02:00",
-            &[
-                "2026-10-25 02:00+02:00",
-                "2026-10-25 02:30+02:00",
-                "2026-10-25 03:00+01:00",
-            ],
+            &["2026-10-25 02:00+02:00", "2026-10-25 02:30+02:00", "2026-10-25 03:00+01:00"],
         ),
         (
             "*/15 * * * *",
             Lord_Howe,
             "2027-04-04 01:20+11:00",
-            &[
-                "2027-04-04 01:30+11:00",
-                "2027-04-04 01:45+11:00",
-                "2027-04-04 02:00+10:30",
-            ],
+            &["2027-04-04 01:30+11:00", "2027-04-04 01:45+11:00", "2027-04-04 02:00+10:30"],
         ),
         // Asked during the second pass, the answer is never in the past.
-        (
-            "30 2 * * *",
-            Berlin,
-            "2026-10-25 02:10+01:00",
-            &["2026-10-26 02:30+01:00"],
-        ),
-        (
-            "*/30 * * * *",
-            Berlin,
-            "2026-10-25 02:10+01:00",
-            &["2026-10-25 03:00+01:00"],
-        ),
+        ("30 2 * * *", Berlin, "2026-10-25 02:10+01:00", &["2026-10-26 02:30+01:00"]),
+        ("*/30 * * * *", Berlin, "2026-10-25 02:10+01:00", &["2026-10-25 03:00+01:00"]),
     ];
     for (text, zone, after, expected) in table {
-        assert_eq!(
-            first(text, *zone, after, expected.len()),
-            *expected,
-            "{text} in {zone} after {after}"
-        );
+        assert_eq!(first(text, *zone, after, expected.len()), *expected, "{text} in {zone} after {after}");
     }
 }
 
@@ -171,22 +84,11 @@ fn days_and_names() {
         ("0 9 * * 1", &[2, 9, 16, 23, 30]),
         ("0 9 * * Mon", &[2, 9, 16, 23, 30]),
         ("0 9 * * 6", &[7, 14, 21, 28]),
-        (
-            "0 9 * * fri-mon",
-            &[
-                1, 2, 6, 7, 8, 9, 13, 14, 15, 16, 20, 21, 22, 23, 27, 28, 29, 30,
-            ],
-        ),
-        (
-            "0 9 * * 5-7",
-            &[1, 6, 7, 8, 13, 14, 15, 20, 21, 22, 27, 28, 29],
-        ),
+        ("0 9 * * fri-mon", &[1, 2, 6, 7, 8, 9, 13, 14, 15, 16, 20, 21, 22, 23, 27, 28, 29, 30]),
+        ("0 9 * * 5-7", &[1, 6, 7, 8, 13, 14, 15, 20, 21, 22, 27, 28, 29]),
         ("0 9 * * 7-1", &[1, 2, 8, 9, 15, 16, 22, 23, 29, 30]),
         ("0 9 * * mon,thu", &[2, 5, 9, 12, 16, 19, 23, 26, 30]),
-        (
-            "0 9 * * mon-fri/2",
-            &[2, 4, 6, 9, 11, 13, 16, 18, 20, 23, 25, 27, 30],
-        ),
+        ("0 9 * * mon-fri/2", &[2, 4, 6, 9, 11, 13, 16, 18, 20, 23, 25, 27, 30]),
         ("0 9 */10 * *", &[1, 11, 21]),
         ("0 9 5-12/3 * *", &[5, 8, 11]),
         ("0 9 1,15 nov *", &[1, 15]),
@@ -202,22 +104,15 @@ fn days_and_names() {
         (
             "0 9 * * *",
             &[
-                1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
-                24, 25, 26, 27, 28, 29, 30,
+                1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+                29, 30,
             ],
         ),
     ];
-    let month = (
-        instant("2026-10-31 23:59+00:00"),
-        instant("2026-11-30 23:59+00:00"),
-    );
+    let month = (instant("2026-10-31 23:59+00:00"), instant("2026-11-30 23:59+00:00"));
     for (text, days) in table {
         let slots = schedule(text, Tz::UTC).slots_between(month.0, month.1, 1_000);
-        assert!(
-            slots
-                .iter()
-                .all(|slot| (slot.hour(), slot.minute()) == (9, 0))
-        );
+        assert!(slots.iter().all(|slot| (slot.hour(), slot.minute()) == (9, 0)));
         let found: Vec<u32> = slots.iter().map(|slot| slot.day()).collect();
         assert_eq!(found, *days, "{text}");
     }
@@ -238,10 +133,7 @@ fn shorthands_and_rare_days() {
     ] {
         assert_eq!(first(text, Tz::UTC, after, 1), [expected], "{text}");
     }
-    assert_eq!(
-        schedule("@daily", Tz::UTC).next_after(instant("2100-12-31 12:00+00:00")),
-        None
-    );
+    assert_eq!(schedule("@daily", Tz::UTC).next_after(instant("2100-12-31 12:00+00:00")), None);
 }
 
 #[test]
@@ -250,25 +142,13 @@ fn a_slot_is_strictly_later() {
     let nine = instant("2026-11-21 09:00+00:00");
     let tomorrow = nine + TimeDelta::days(1);
     assert_eq!(daily.next_after(nine), Some(tomorrow));
-    assert_eq!(
-        daily.next_after(nine - TimeDelta::microseconds(1)),
-        Some(nine)
-    );
-    assert_eq!(
-        daily.next_after(nine + TimeDelta::microseconds(1)),
-        Some(tomorrow)
-    );
+    assert_eq!(daily.next_after(nine - TimeDelta::microseconds(1)), Some(nine));
+    assert_eq!(daily.next_after(nine + TimeDelta::microseconds(1)), Some(tomorrow));
     assert_eq!(daily.latest_between(nine, nine), None);
     assert_eq!(daily.latest_between(nine, tomorrow), Some(tomorrow));
-    assert_eq!(
-        daily.latest_between(nine, tomorrow - TimeDelta::microseconds(1)),
-        None
-    );
+    assert_eq!(daily.latest_between(nine, tomorrow - TimeDelta::microseconds(1)), None);
     let before = nine - TimeDelta::days(20_000);
-    assert_eq!(
-        daily.latest_between(before, nine + TimeDelta::microseconds(1)),
-        Some(nine)
-    );
+    assert_eq!(daily.latest_between(before, nine + TimeDelta::microseconds(1)), Some(nine));
     assert!(daily.slots_between(nine, tomorrow, 0).is_empty());
     assert_eq!(daily.slots_between(nine, tomorrow, 5), [tomorrow]);
 }
@@ -278,24 +158,14 @@ fn ten_years_stay_in_order() {
     let start = instant("2020-01-01 00:00+00:00");
     let end = instant("2030-01-01 00:00+00:00");
     for zone in [New_York, London, Berlin, Santiago, Lord_Howe, Kathmandu] {
-        for text in [
-            "30 2 * * *",
-            "*/30 0-3 * * *",
-            "0 9 13 * fri",
-            "15 23 * * sat-sun",
-            "@monthly",
-        ] {
+        for text in ["30 2 * * *", "*/30 0-3 * * *", "0 9 13 * fri", "15 23 * * sat-sun", "@monthly"] {
             let schedule = schedule(text, zone);
             let mut previous = start;
             let mut count = 0;
             while let Some(slot) = schedule.next_after(previous).filter(|slot| *slot <= end) {
                 assert!(slot > previous, "{text} in {zone}: {slot} after {previous}");
                 assert_eq!(slot.second(), 0);
-                assert_eq!(
-                    schedule.latest_between(start, slot),
-                    Some(slot),
-                    "{text} in {zone}"
-                );
+                assert_eq!(schedule.latest_between(start, slot), Some(slot), "{text} in {zone}");
                 previous = slot;
                 count += 1;
             }
@@ -325,12 +195,7 @@ fn field(min: u32, max: u32) -> impl Strategy<Value = (String, Vec<u32>)> {
 
 /// Minute by minute through the month: due when the local time matches and was
 /// not shown before; at the end of a gap also when a skipped minute matches.
-fn brute_force(
-    zone: Tz,
-    from: Instant,
-    until: Instant,
-    matches: impl Fn(NaiveDateTime) -> bool,
-) -> Vec<Instant> {
+fn brute_force(zone: Tz, from: Instant, until: Instant, matches: impl Fn(NaiveDateTime) -> bool) -> Vec<Instant> {
     let wall = |instant: Instant| instant.with_timezone(&zone).naive_local();
     let minute = TimeDelta::minutes(1);
     // The latest local time shown so far; start a day early to know it.

@@ -17,23 +17,11 @@ pub fn expression(file: &Arc<str>, node: &Node) -> Option<Source> {
 
 /// A source on one line at a place.
 pub fn inline(file: &Arc<str>, start: Position, text: &str) -> Source {
-    Source {
-        text: text.into(),
-        origin: Origin {
-            file: file.clone(),
-            start,
-            layout: Layout::Inline,
-        },
-    }
+    Source { text: text.into(), origin: Origin { file: file.clone(), start, layout: Layout::Inline } }
 }
 
 /// A span of time from a node, or what is wrong with it.
-pub fn duration(
-    file: &Arc<str>,
-    key: &str,
-    node: &Node,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<Duration> {
+pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Duration> {
     const HELP: &str = "write a number and a unit: `30m`, `12h`, `3d`, `2w`, `2 business days`";
     let parsed = node.as_text().and_then(Duration::parse);
     if parsed.is_none() {
@@ -75,11 +63,7 @@ pub fn short(text: &str) -> String {
     let mut chars = text.chars();
     let start: String = chars.by_ref().take(60).collect();
     let start = start.replace(['\n', '\r'], " ");
-    if chars.next().is_some() {
-        format!("{start}…")
-    } else {
-        start
-    }
+    if chars.next().is_some() { format!("{start}…") } else { start }
 }
 
 /// Whether a value is the word `off`.
@@ -102,14 +86,9 @@ pub fn is_address(text: &str) -> bool {
         !part.is_empty()
             && !part.starts_with('.')
             && !part.ends_with('.')
-            && !part
-                .chars()
-                .any(|c| c.is_whitespace() || c.is_control() || "<>()[],;:@\"\\".contains(c))
+            && !part.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[],;:@\"\\".contains(c))
     };
-    text.len() <= 254
-        && text
-            .split_once('@')
-            .is_some_and(|(l, d)| clean(l) && clean(d))
+    text.len() <= 254 && text.split_once('@').is_some_and(|(l, d)| clean(l) && clean(d))
 }
 
 #[cfg(test)]
@@ -124,9 +103,7 @@ mod tests {
             assert_eq!(share(wrong), None, "{wrong}");
         }
         assert!(is_address("a.b+c@example.com") && is_address("keepwell@localhost"));
-        for wrong in [
-            "a", "@b", "a@", "a@b@c", "a b@c", "A <a@b>", "a@b.", "a@b\n",
-        ] {
+        for wrong in ["a", "@b", "a@", "a@b@c", "a b@c", "A <a@b>", "a@b.", "a@b\n"] {
             assert!(!is_address(wrong), "{wrong}");
         }
     }

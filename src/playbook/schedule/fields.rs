@@ -7,12 +7,8 @@ use super::unit::{Field, UNITS};
 use crate::diagnostic::nearest;
 
 /// What `@` stands for; the first four are what authors are told of.
-const SHORTHANDS: &[(&str, &str)] = &[
-    ("@hourly", "0 * * * *"),
-    ("@daily", "0 0 * * *"),
-    ("@weekly", "0 0 * * 0"),
-    ("@monthly", "0 0 1 * *"),
-];
+const SHORTHANDS: &[(&str, &str)] =
+    &[("@hourly", "0 * * * *"), ("@daily", "0 0 * * *"), ("@weekly", "0 0 * * 0"), ("@monthly", "0 0 1 * *")];
 
 /// A whole line.
 pub(super) struct Fields {
@@ -40,13 +36,7 @@ impl Fields {
             return Err(wrong_count(words.len(), column));
         };
         let read = |index: usize, (column, word): (usize, &str)| {
-            UNITS[index]
-                .read(word)
-                .map_err(|(message, help)| ScheduleError {
-                    message,
-                    help,
-                    column,
-                })
+            UNITS[index].read(word).map_err(|(message, help)| ScheduleError { message, help, column })
         };
         Ok(Fields {
             minutes: read(0, minute)?,
@@ -61,17 +51,11 @@ impl Fields {
     /// The expressions of the `cron` crate (seconds first, Sunday is 1, both
     /// day fields must match) which together are due when this line is.
     pub(super) fn calendars(&self) -> Vec<String> {
-        let all = &Field {
-            allowed: BTreeSet::new(),
-            starred: true,
-        };
+        let all = &Field { allowed: BTreeSet::new(), starred: true };
         if self.days.starred || self.weekdays.starred {
             vec![self.calendar(&self.days, &self.weekdays)]
         } else {
-            vec![
-                self.calendar(&self.days, all),
-                self.calendar(all, &self.weekdays),
-            ]
+            vec![self.calendar(&self.days, all), self.calendar(all, &self.weekdays)]
         }
     }
 
@@ -90,9 +74,7 @@ impl Fields {
     pub(super) fn never(&self) -> ScheduleError {
         let first_day = self.days.allowed.first().copied().unwrap_or_default();
         ScheduleError {
-            message: format!(
-                "this schedule is never due: none of its months has a day {first_day}"
-            ),
+            message: format!("this schedule is never due: none of its months has a day {first_day}"),
             help: Some("choose a day between 1 and 28, which every month has".to_owned()),
             column: self.column,
         }
@@ -103,11 +85,7 @@ fn list(field: &Field, shift: u32) -> String {
     if field.allowed.is_empty() {
         return "*".to_owned();
     }
-    let numbers: Vec<String> = field
-        .allowed
-        .iter()
-        .map(|number| (number + shift).to_string())
-        .collect();
+    let numbers: Vec<String> = field.allowed.iter().map(|number| (number + shift).to_string()).collect();
     numbers.join(",")
 }
 
@@ -152,20 +130,12 @@ fn wrong_count(found: usize, column: usize) -> ScheduleError {
     }
 }
 
-fn shorthand(
-    column: usize,
-    word: &str,
-    next: Option<(usize, &str)>,
-) -> Result<&'static str, ScheduleError> {
+fn shorthand(column: usize, word: &str, next: Option<(usize, &str)>) -> Result<&'static str, ScheduleError> {
     let known = || SHORTHANDS.iter().map(|(name, _)| *name);
     let lower = word.to_lowercase();
     let error = |message: String, help: String| {
         let help = Some(help);
-        Err(ScheduleError {
-            message,
-            help,
-            column,
-        })
+        Err(ScheduleError { message, help, column })
     };
     match (lower.as_str(), next) {
         ("@every", _) => error(

@@ -16,9 +16,7 @@ pub(super) struct Unit {
     wraps: bool,
 }
 
-const MONTHS: &[&str] = &[
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 pub(super) const UNITS: [Unit; 5] = [
@@ -29,20 +27,8 @@ pub(super) const UNITS: [Unit; 5] = [
     unit("day-of-week", 0, 7, WEEKDAYS, true),
 ];
 
-const fn unit(
-    name: &'static str,
-    min: u32,
-    max: u32,
-    names: &'static [&'static str],
-    wraps: bool,
-) -> Unit {
-    Unit {
-        name,
-        min,
-        max,
-        names,
-        wraps,
-    }
+const fn unit(name: &'static str, min: u32, max: u32, names: &'static [&'static str], wraps: bool) -> Unit {
+    Unit { name, min, max, names, wraps }
 }
 
 /// One field's allowed numbers; weekdays are 0 (Sunday) to 6.
@@ -62,20 +48,14 @@ impl Unit {
         for item in word.split(',') {
             self.read_item(item, word, &mut allowed)?;
         }
-        Ok(Field {
-            allowed,
-            starred: word.starts_with('*'),
-        })
+        Ok(Field { allowed, starred: word.starts_with('*') })
     }
 
     /// One of a list's items: `*`, `5`, `mon`, `1-5`, `*/2` or `1-5/2`.
     fn read_item(&self, item: &str, word: &str, into: &mut BTreeSet<u32>) -> Result<(), Wrong> {
         if item.is_empty() {
             return Err((
-                format!(
-                    "the {} field `{word}` has a comma with nothing beside it",
-                    self.name
-                ),
+                format!("the {} field `{word}` has a comma with nothing beside it", self.name),
                 Some("separate values with single commas and no spaces: 1,15".to_owned()),
             ));
         }
@@ -94,10 +74,7 @@ impl Unit {
             }
             None if step.is_some() => {
                 return Err((
-                    format!(
-                        "`{item}` in the {} field has a step without a range",
-                        self.name
-                    ),
+                    format!("`{item}` in the {} field has a step without a range", self.name),
                     Some(format!(
                         "write {range}-{}/{} to count from {range}, or */{} to count from the start",
                         self.last(),
@@ -113,10 +90,7 @@ impl Unit {
         };
         if first > last && !self.wraps {
             return Err((
-                format!(
-                    "the range `{range}` in the {} field runs backwards",
-                    self.name
-                ),
+                format!("the range `{range}` in the {} field runs backwards", self.name),
                 Some(format!("write {first}-{},{}-{last}", self.last(), self.min)),
             ));
         }
@@ -126,11 +100,7 @@ impl Unit {
         } else {
             (first..=self.last()).chain(self.min..=last).collect()
         };
-        into.extend(numbers.into_iter().step_by(step).map(
-            |n| {
-                if self.max == 7 { n % 7 } else { n }
-            },
-        ));
+        into.extend(numbers.into_iter().step_by(step).map(|n| if self.max == 7 { n % 7 } else { n }));
         Ok(())
     }
 
@@ -144,10 +114,7 @@ impl Unit {
         match step.parse::<u32>() {
             Ok(number) if (1..=most).contains(&number) && is_number(step) => Ok(number),
             _ => Err((
-                format!(
-                    "the step of `{item}` in the {} field must be a number from 1 to {most}",
-                    self.name
-                ),
+                format!("the step of `{item}` in the {} field must be a number from 1 to {most}", self.name),
                 Some("*/2 is every second value, */15 every fifteenth".to_owned()),
             )),
         }
@@ -167,11 +134,7 @@ impl Unit {
                         self.name,
                         self.min,
                         self.max,
-                        if self.max == 7 {
-                            " (0 and 7 are Sunday)"
-                        } else {
-                            ""
-                        }
+                        if self.max == 7 { " (0 and 7 are Sunday)" } else { "" }
                     ),
                     (self.name == "hour" && text == "24").then(|| "midnight is hour 0".to_owned()),
                 )),
@@ -185,16 +148,11 @@ impl Unit {
         if text.is_empty() {
             return Err((
                 format!("`{item}` in the {} field is incomplete", self.name),
-                Some(format!(
-                    "the field takes {wanted}, ranges such as 1-5 and steps such as */2"
-                )),
+                Some(format!("the field takes {wanted}, ranges such as 1-5 and steps such as */2")),
             ));
         }
         Err((
-            format!(
-                "`{text}` is not a value of the {} field, which takes {wanted}",
-                self.name
-            ),
+            format!("`{text}` is not a value of the {} field, which takes {wanted}", self.name),
             self.suggestion(&lower),
         ))
     }
@@ -205,31 +163,20 @@ impl Unit {
             return Some(format!("`{lower}` belongs in the {} field", elsewhere.name));
         }
         // "monday" and "tues" begin with the name; "mno" is a slip of the finger.
-        let begins = self
-            .names
-            .iter()
-            .copied()
-            .find(|name| lower.starts_with(name));
+        let begins = self.names.iter().copied().find(|name| lower.starts_with(name));
         let near = begins.or_else(|| nearest(lower, self.names.iter().copied()))?;
         Some(format!("did you mean {near}?"))
     }
 
     /// Signs of other schedulers, each with what to do instead.
     fn refuse_extensions(&self, item: &str) -> Result<(), Wrong> {
-        let says = |what: &str| {
-            format!(
-                "`{item}` in the {} field: {what} is not part of a schedule",
-                self.name
-            )
-        };
+        let says = |what: &str| format!("`{item}` in the {} field: {what} is not part of a schedule", self.name);
         let upper = item.to_uppercase();
         let is_day = self.min == 1 && self.max == 31 || self.max == 7;
         let bare = |letter: char| {
             is_day
                 && upper.contains(letter)
-                && upper
-                    .chars()
-                    .all(|c| c == letter || "LW-/".contains(c) || c.is_ascii_digit())
+                && upper.chars().all(|c| c == letter || "LW-/".contains(c) || c.is_ascii_digit())
         };
         if item == "?" {
             Err((says("`?`"), Some("write * for any value".to_owned())))
@@ -249,10 +196,7 @@ impl Unit {
                 Some("use the 1st of the next month, or day 28, which every month has".to_owned()),
             ))
         } else if item.contains(['?', '%', '~', '+']) || upper == "H" || upper.starts_with("H/") {
-            Err((
-                says("this sign"),
-                Some("use numbers, lists (1,15), ranges (1-5) and steps (*/2)".to_owned()),
-            ))
+            Err((says("this sign"), Some("use numbers, lists (1,15), ranges (1-5) and steps (*/2)".to_owned())))
         } else {
             Ok(())
         }

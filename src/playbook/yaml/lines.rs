@@ -25,33 +25,17 @@ impl<'t> Lines<'t> {
         let mut rest = text;
         while let Some(end) = rest.find(['\n', '\r']) {
             lines.push(&rest[..end]);
-            let ending = if rest[end..].starts_with("\r\n") {
-                2
-            } else {
-                1
-            };
+            let ending = if rest[end..].starts_with("\r\n") { 2 } else { 1 };
             rest = &rest[end + ending..];
         }
         lines.push(rest);
-        let offsets = text
-            .char_indices()
-            .step_by(STRIDE)
-            .map(|(offset, _)| offset)
-            .collect();
-        Lines {
-            text,
-            lines,
-            offsets,
-        }
+        let offsets = text.char_indices().step_by(STRIDE).map(|(offset, _)| offset).collect();
+        Lines { text, lines, offsets }
     }
 
     /// A line by its 1-based number, without its ending; empty past the end.
     pub fn line(&self, number: usize) -> &'t str {
-        number
-            .checked_sub(1)
-            .and_then(|index| self.lines.get(index))
-            .copied()
-            .unwrap_or("")
+        number.checked_sub(1).and_then(|index| self.lines.get(index)).copied().unwrap_or("")
     }
 
     /// The byte offset of a marker.
@@ -60,17 +44,12 @@ impl<'t> Lines<'t> {
         let Some(start) = self.offsets.get(index / STRIDE).copied() else {
             return self.text.len();
         };
-        self.text[start..]
-            .char_indices()
-            .nth(index % STRIDE)
-            .map_or(self.text.len(), |(offset, _)| start + offset)
+        self.text[start..].char_indices().nth(index % STRIDE).map_or(self.text.len(), |(offset, _)| start + offset)
     }
 
     /// The text from one marker to another.
     pub fn between(&self, start: Marker, end: Marker) -> &'t str {
-        self.text
-            .get(self.byte(start)..self.byte(end))
-            .unwrap_or("")
+        self.text.get(self.byte(start)..self.byte(end)).unwrap_or("")
     }
 
     /// How positions inside a scalar map to the file.
@@ -87,18 +66,13 @@ impl<'t> Lines<'t> {
                         .and_then(|inner| inner.strip_prefix(value))
                         .is_some_and(|rest| rest.starts_with(['"', '\''])) =>
             {
-                let inside = Position {
-                    column: start.column + 1,
-                    ..start
-                };
+                let inside = Position { column: start.column + 1, ..start };
                 (inside, Layout::Inline)
             }
             // The parser's span begins at the first line with content.
             ScalarStyle::Literal
                 if !value.trim().is_empty()
-                    && raw.starts_with(
-                        value.trim_start_matches('\n').lines().next().unwrap_or(""),
-                    ) =>
+                    && raw.starts_with(value.trim_start_matches('\n').lines().next().unwrap_or("")) =>
             {
                 let lead = value.chars().take_while(|c| *c == '\n').count();
                 let layout = Layout::Block {
@@ -110,19 +84,12 @@ impl<'t> Lines<'t> {
             }
             _ => (start, Layout::Opaque),
         };
-        Origin {
-            file: file.clone(),
-            start,
-            layout,
-        }
+        Origin { file: file.clone(), start, layout }
     }
 }
 
 /// A marker as people count: both from 1.
 pub(super) fn place(marker: Marker) -> Position {
     let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Position {
-        line: small(marker.line()),
-        column: small(marker.col()).saturating_add(1),
-    }
+    Position { line: small(marker.line()), column: small(marker.col()).saturating_add(1) }
 }

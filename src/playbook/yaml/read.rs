@@ -23,20 +23,10 @@ pub fn read(file: &Arc<str>, text: &str, problems: &mut Vec<Diagnostic>) -> Opti
         problems.push(Diagnostic::error("KW0001", file, at, message));
         return None;
     }
-    let mut tree = Tree {
-        file,
-        lines: Lines::new(text),
-        problems,
-        stack: Vec::new(),
-        root: None,
-        documents: 0,
-        nodes: 0,
-    };
+    let mut tree =
+        Tree { file, lines: Lines::new(text), problems, stack: Vec::new(), root: None, documents: 0, nodes: 0 };
     match tree.build() {
-        Ok(()) => Some(tree.root.unwrap_or(Node {
-            place: start,
-            value: NodeValue::Null,
-        })),
+        Ok(()) => Some(tree.root.unwrap_or(Node { place: start, value: NodeValue::Null })),
         Err(problem) => {
             if !tree.problems.contains(&problem) {
                 tree.problems.push(*problem);
@@ -54,10 +44,7 @@ fn control_character(text: &str) -> Option<Position> {
     let before = &text[..found];
     let line = before.split('\n').count();
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    Some(Position {
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-    })
+    Some(Position { line: u32::try_from(line).unwrap_or(u32::MAX), column: u32::try_from(column).unwrap_or(u32::MAX) })
 }
 
 /// The error for a file above [`MAX_BYTES`].
@@ -139,11 +126,7 @@ impl Tree<'_> {
             Event::Alias(_) => {
                 self.no_anchor(span.start);
                 // Some text, so that nothing is said to be missing.
-                let origin = Origin {
-                    file: self.file.clone(),
-                    start: place(span.start),
-                    layout: Layout::Opaque,
-                };
+                let origin = Origin { file: self.file.clone(), start: place(span.start), layout: Layout::Opaque };
                 let text = "*".into();
                 self.add(NodeValue::Text(Source { text, origin }), span, false)
             }
@@ -185,12 +168,7 @@ impl Tree<'_> {
             let message = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(self.fatal("KW0005", place(start), message));
         }
-        if let Some(Frame::Mapping(Mapping {
-            key: None,
-            place: outer,
-            ..
-        })) = self.stack.last()
-        {
+        if let Some(Frame::Mapping(Mapping { key: None, place: outer, .. })) = self.stack.last() {
             let outer = *outer;
             if self.starts_with('{', start) {
                 let problem = trap::starts_with(self.file, outer, '{');
@@ -214,10 +192,7 @@ impl Tree<'_> {
         }
         let plain = style == ScalarStyle::Plain;
         let value = plain.then(|| resolve(text)).flatten().unwrap_or_else(|| {
-            NodeValue::Text(Source {
-                text: text.into(),
-                origin: self.lines.origin(self.file, text, style, span),
-            })
+            NodeValue::Text(Source { text: text.into(), origin: self.lines.origin(self.file, text, style, span) })
         });
         self.add(value, span, plain)
     }
@@ -238,21 +213,11 @@ impl Tree<'_> {
             }
             None => return Ok(()),
         };
-        self.add_node(
-            Node {
-                place: start,
-                value,
-            },
-            end,
-            false,
-        )
+        self.add_node(Node { place: start, value }, end, false)
     }
 
     fn add(&mut self, value: NodeValue, span: Span, plain: bool) -> Result<(), Fatal> {
-        let node = Node {
-            place: place(span.start),
-            value,
-        };
+        let node = Node { place: place(span.start), value };
         self.add_node(node, span, plain)
     }
 
@@ -266,11 +231,7 @@ impl Tree<'_> {
             None => self.root = Some(node),
             Some(Frame::Sequence(sequence)) => {
                 sequence.items.push(node);
-                sequence.pieces.push(Piece {
-                    key: None,
-                    value: span,
-                    plain,
-                });
+                sequence.pieces.push(Piece { key: None, value: span, plain });
             }
             Some(Frame::Mapping(mapping)) => {
                 let Some((key, key_span)) = mapping.key.take() else {
@@ -280,22 +241,12 @@ impl Tree<'_> {
                 if let Some(first) = mapping.seen.get(&key) {
                     let message = format!("the key `{key}` appears twice");
                     let help = format!("the first one is on line {}", first.line);
-                    self.problems.push(
-                        Diagnostic::error("KW0003", self.file, key_place, message).help(help),
-                    );
+                    self.problems.push(Diagnostic::error("KW0003", self.file, key_place, message).help(help));
                     return Ok(());
                 }
                 mapping.seen.insert(key.clone(), key_place);
-                mapping.entries.push(Entry {
-                    key,
-                    key_place,
-                    node,
-                });
-                mapping.pieces.push(Piece {
-                    key: Some(key_span),
-                    value: span,
-                    plain,
-                });
+                mapping.entries.push(Entry { key, key_place, node });
+                mapping.pieces.push(Piece { key: Some(key_span), value: span, plain });
             }
         }
         Ok(())
@@ -310,13 +261,11 @@ impl Tree<'_> {
             if mapping.pieces[index].plain && text.is_some_and(trap::is_cut) {
                 let stray = |at: &usize| matches!(mapping.entries[*at].node.value, NodeValue::Null);
                 let start = mapping.pieces[index].value.start;
-                let joined = (index + 1..mapping.entries.len())
-                    .take_while(stray)
-                    .find_map(|last| {
-                        let end = mapping.pieces[last].key?.end;
-                        let whole = self.lines.between(start, end);
-                        (!trap::is_cut(whole)).then_some((last, whole))
-                    });
+                let joined = (index + 1..mapping.entries.len()).take_while(stray).find_map(|last| {
+                    let end = mapping.pieces[last].key?.end;
+                    let whole = self.lines.between(start, end);
+                    (!trap::is_cut(whole)).then_some((last, whole))
+                });
                 if let Some((last, whole)) = joined {
                     let node = self.cut(start, whole, "{ }");
                     mapping.entries[index].node = node;
@@ -355,22 +304,13 @@ impl Tree<'_> {
     fn cut(&mut self, start: Marker, whole: &str, around: &str) -> Node {
         let start = place(start);
         let message = format!("a comma inside `{around}` ends this value too early");
-        self.problems
-            .push(Diagnostic::error("KW0007", self.file, start, message).help(trap::OWN_LINES));
-        let layout = if whole.contains(['\n', '\r']) {
-            Layout::Opaque
-        } else {
-            Layout::Inline
-        };
+        self.problems.push(Diagnostic::error("KW0007", self.file, start, message).help(trap::OWN_LINES));
+        let layout = if whole.contains(['\n', '\r']) { Layout::Opaque } else { Layout::Inline };
         Node {
             place: start,
             value: NodeValue::Text(Source {
                 text: whole.into(),
-                origin: Origin {
-                    file: self.file.clone(),
-                    start,
-                    layout,
-                },
+                origin: Origin { file: self.file.clone(), start, layout },
             }),
         }
     }

@@ -36,10 +36,7 @@ fn maps(text: &str, key: &str) -> Layout {
         for (column, c) in inner.chars().enumerate() {
             if c == '@' {
                 seen += 1;
-                let Position {
-                    line: at,
-                    column: col,
-                } = source.origin.at(line as u32 + 1, column as u32 + 1);
+                let Position { line: at, column: col } = source.origin.at(line as u32 + 1, column as u32 + 1);
                 let found = lines[at as usize - 1].chars().nth(col as usize - 1);
                 assert_eq!(found, Some('@'), "{text:?} {at}:{col}");
             }
@@ -82,13 +79,7 @@ fn positions_map_for_every_style() {
         assert!(matches!(maps(text, "a"), Layout::Block { .. }), "{text:?}");
     }
     // Only the start is known, which is never wrong.
-    for text in [
-        "a: >\n  x @\n  y\n",
-        "a: x\n  @ y\n",
-        "a: \"x \\\" @\"\n",
-        "a: 'x '' @'\n",
-        "a: 'x\n  @'\n",
-    ] {
+    for text in ["a: >\n  x @\n  y\n", "a: x\n  @ y\n", "a: \"x \\\" @\"\n", "a: 'x '' @'\n", "a: 'x\n  @'\n"] {
         assert_eq!(source(text, "a").origin.layout, Layout::Opaque, "{text:?}");
     }
 }
@@ -160,14 +151,8 @@ fn traps_have_their_own_message_and_place() {
         ("title: {{ account.name }} is here\n", "1:8 KW0006"),
         ("if: \"A\" == account.tier\n", "1:5 KW0006"),
         // A comma, a quote or a bracket inside braces.
-        (
-            "a: { until: account.events(\"login\", 3) > 0 }\n",
-            "1:13 KW0007",
-        ),
-        (
-            "a: { until: f(\"a\", \"b\", 3) > 0, at_most: 4d }\n",
-            "1:13 KW0007",
-        ),
+        ("a: { until: account.events(\"login\", 3) > 0 }\n", "1:13 KW0007"),
+        ("a: { until: f(\"a\", \"b\", 3) > 0, at_most: 4d }\n", "1:13 KW0007"),
         ("a: { until: f(\"a,b\") > 0, at_most: 4d }\n", "1:13 KW0007"),
         ("a: [f(\"a\", 3)]\n", "1:5 KW0007"),
         ("a: { if: x in [\"A\", \"B\"] }\n", "1:10 KW0007"),
@@ -287,9 +272,7 @@ fn check_places(node: &Node, lines: &[&str], text: &str) {
             }
         }
         NodeValue::Sequence(items) => items.iter().for_each(|n| check_places(n, lines, text)),
-        NodeValue::Mapping(entries) => entries
-            .iter()
-            .for_each(|entry| check_places(&entry.node, lines, text)),
+        NodeValue::Mapping(entries) => entries.iter().for_each(|entry| check_places(&entry.node, lines, text)),
         _ => {}
     }
 }
@@ -351,23 +334,16 @@ fn no_text_panics_and_no_place_is_wrong() {
     // A fixed sequence: the same texts in every run.
     let mut state: u64 = 0x5eed;
     let mut draw = |most: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 33) as usize % most
     };
     let mut trees = 0;
     for _ in 0..20_000 {
-        let text: String = (0..1 + draw(14))
-            .map(|_| PIECES[draw(PIECES.len())])
-            .collect();
+        let text: String = (0..1 + draw(14)).map(|_| PIECES[draw(PIECES.len())]).collect();
         let (node, problems) = parse(&text);
         let lines: Vec<&str> = text.split('\n').collect();
         for problem in &problems {
-            assert!(
-                problem.line as usize <= lines.len() + 1,
-                "{text:?} {problem:?}"
-            );
+            assert!(problem.line as usize <= lines.len() + 1, "{text:?} {problem:?}");
         }
         if let Some(node) = node {
             trees += 1;

@@ -44,19 +44,13 @@ pub(super) fn starts_with(file: &str, at: Position, c: char) -> Diagnostic {
 /// value starts with `c`.
 pub(super) fn special_before(lines: &Lines<'_>, marker: Marker, c: char) -> Option<Position> {
     let last = marker.line();
-    (last.saturating_sub(2).max(1)..=last)
-        .rev()
-        .find_map(|number| {
-            let most = if number == last {
-                marker.col()
-            } else {
-                usize::MAX
-            };
-            values(lines.line(number))
-                .into_iter()
-                .rfind(|value| value.first == c && value.column <= most)
-                .map(|value| position(number, value.column))
-        })
+    (last.saturating_sub(2).max(1)..=last).rev().find_map(|number| {
+        let most = if number == last { marker.col() } else { usize::MAX };
+        values(lines.line(number))
+            .into_iter()
+            .rfind(|value| value.first == c && value.column <= most)
+            .map(|value| position(number, value.column))
+    })
 }
 
 /// What a parser's error means to an author.
@@ -103,17 +97,11 @@ pub(super) fn explain(file: &str, lines: &Lines<'_>, error: &ScanError) -> Diagn
 fn plainly(info: &str) -> (String, Option<&'static str>) {
     let has = |part: &str| info.contains(part);
     let (message, help) = if has("tab") && !has("escape") {
-        (
-            "a tab is used for indentation",
-            Some("indent with spaces only"),
-        )
+        ("a tab is used for indentation", Some("indent with spaces only"))
     } else if has("quoted scalar") && (has("end of stream") || has("document indicator")) {
         ("a quote is opened here and never closed", None)
     } else if has("invalid indentation in quoted") {
-        (
-            "a quoted value starts here and its next line is not indented further",
-            Some("is its closing quote missing?"),
-        )
+        ("a quoted value starts here and its next line is not indented further", Some("is its closing quote missing?"))
     } else if has("escape") || has("hexadecimal") {
         (
             "an unknown escape after `\\` in double quotes",
@@ -135,15 +123,9 @@ fn plainly(info: &str) -> (String, Option<&'static str>) {
     } else if has("invalid trailing content") {
         ("text follows a closing quote", Some(OWN_LINES))
     } else if has("mapping values") || has("mapping keys") || has("block") || has("indentation") {
-        (
-            "this line does not fit the lines above it",
-            Some("compare its indentation with theirs"),
-        )
+        ("this line does not fit the lines above it", Some("compare its indentation with theirs"))
     } else if has("simple key") || has("expected key") {
-        (
-            "a `:` is missing here",
-            Some("a key, a colon, a space, then the value"),
-        )
+        ("a `:` is missing here", Some("a key, a colon, a space, then the value"))
     } else {
         return (format!("not valid YAML: {info}"), None);
     };
@@ -151,10 +133,7 @@ fn plainly(info: &str) -> (String, Option<&'static str>) {
 }
 
 fn position(line: usize, column: usize) -> Position {
-    Position {
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column + 1).unwrap_or(u32::MAX),
-    }
+    Position { line: u32::try_from(line).unwrap_or(u32::MAX), column: u32::try_from(column + 1).unwrap_or(u32::MAX) }
 }
 
 /// A value on a line, as an author would see it.
@@ -199,12 +178,7 @@ fn values(line: &str) -> Vec<Value> {
             }
             '{' | '[' => {
                 if c == '{' && chars.get(at + 1) == Some(&'{') {
-                    found.push(Value {
-                        column: at,
-                        first: '{',
-                        flow: open > 0,
-                        fault: Some(Fault::Special),
-                    });
+                    found.push(Value { column: at, first: '{', flow: open > 0, fault: Some(Fault::Special) });
                 }
                 open += 1;
                 is_value = c == '[';
@@ -229,24 +203,14 @@ fn values(line: &str) -> Vec<Value> {
 }
 
 /// Reads one key or value and returns where it ends.
-fn token(
-    chars: &[char],
-    start: usize,
-    flow: bool,
-    is_value: &mut bool,
-    found: &mut Vec<Value>,
-) -> usize {
+fn token(chars: &[char], start: usize, flow: bool, is_value: &mut bool, found: &mut Vec<Value>) -> usize {
     let first = chars[start];
     let mut fault = "!@`%*&".contains(first).then_some(Fault::Special);
     let mut at = start;
     if first == '"' || first == '\'' {
         at += 1;
         while at < chars.len() && chars[at] != first {
-            at += if first == '"' && chars[at] == '\\' {
-                2
-            } else {
-                1
-            };
+            at += if first == '"' && chars[at] == '\\' { 2 } else { 1 };
         }
         at = (at + 1).min(chars.len());
         let rest = chars[at..].iter().find(|c| !c.is_whitespace());
@@ -264,15 +228,10 @@ fn token(
     while at < chars.len() {
         let c = chars[at];
         let next = chars.get(at + 1);
-        let colon =
-            c == ':' && next.is_none_or(|c| c.is_whitespace() || (flow && ",}]".contains(*c)));
+        let colon = c == ':' && next.is_none_or(|c| c.is_whitespace() || (flow && ",}]".contains(*c)));
         if colon && !*is_value {
             // A key: its value comes next. A dash before it was no value's.
-            return if fault.is_some() {
-                push(found, start, first, flow, fault, at)
-            } else {
-                at
-            };
+            return if fault.is_some() { push(found, start, first, flow, fault, at) } else { at };
         }
         if colon && fault.is_none() {
             fault = Some(Fault::Colon(at));
@@ -296,19 +255,7 @@ fn token(
     push(found, start, first, flow, fault, at)
 }
 
-fn push(
-    found: &mut Vec<Value>,
-    column: usize,
-    first: char,
-    flow: bool,
-    fault: Option<Fault>,
-    end: usize,
-) -> usize {
-    found.push(Value {
-        column,
-        first,
-        flow,
-        fault,
-    });
+fn push(found: &mut Vec<Value>, column: usize, first: char, flow: bool, fault: Option<Fault>, end: usize) -> usize {
+    found.push(Value { column, first, flow, fault });
     end
 }

@@ -50,19 +50,11 @@ pub fn fold_facts(
                 .ok_or_else(|| UnknownCell(cell.clone()).into()),
         })
         .collect::<Result<_, FoldError>>()?;
-    Ok(Facts {
-        account: account.to_owned(),
-        contact: String::new(),
-        as_of,
-        layout: Arc::clone(layout),
-        values,
-    })
+    Ok(Facts { account: account.to_owned(), contact: String::new(), as_of, layout: Arc::clone(layout), values })
 }
 
 fn column(history: &History, cell: &Cell, name: &str, schema: &Schema) -> Result<Value, FoldError> {
-    let column = schema
-        .column(Subject::Account, name)
-        .ok_or_else(|| UnknownCell(cell.clone()))?;
+    let column = schema.column(Subject::Account, name).ok_or_else(|| UnknownCell(cell.clone()))?;
     match history.account.get(name) {
         None | Some(Value::Null) if column.nullable => Ok(Value::Null),
         None | Some(Value::Null) => Err(FoldError::MissingColumn(name.to_owned())),
@@ -80,14 +72,10 @@ mod tests {
 
     fn fold(history: &History, path: CellPath) -> Result<Value, FoldError> {
         let mut layout = Layout::default();
-        layout.add(Cell {
-            subject: Subject::Account,
-            path,
-        });
+        layout.add(Cell { subject: Subject::Account, path });
         let schema = Schema::default_store();
         let now = DateTime::UNIX_EPOCH;
-        fold_facts(history, "a", &Arc::new(layout), &schema, now, None, None)
-            .map(|facts| facts.values[0].clone())
+        fold_facts(history, "a", &Arc::new(layout), &schema, now, None, None).map(|facts| facts.values[0].clone())
     }
 
     #[test]
@@ -96,10 +84,7 @@ mod tests {
         let column = |name: &str| CellPath::Column(name.to_owned());
         assert_eq!(fold(&history, column("tier")), Ok(Value::Null));
         assert_eq!(fold(&history, column("id")), Ok(Value::text("a")));
-        assert_eq!(
-            fold(&history, column("mrr")),
-            Err(FoldError::MissingColumn("mrr".to_owned()))
-        );
+        assert_eq!(fold(&history, column("mrr")), Err(FoldError::MissingColumn("mrr".to_owned())));
         history.account.insert("mrr".to_owned(), Value::Int(9000));
         assert_eq!(fold(&history, column("mrr")), Ok(Value::Float(9000.0)));
         let unknown = fold(&history, column("mmr")).map_err(|error| error.to_string());
@@ -111,14 +96,9 @@ mod tests {
         let mut history = History::default();
         let plan = || CellPath::Trait("plan".to_owned());
         assert_eq!(fold(&history, plan()), Ok(Value::Null));
-        history
-            .traits
-            .insert("plan".to_owned(), serde_json::Value::Null);
+        history.traits.insert("plan".to_owned(), serde_json::Value::Null);
         assert_eq!(fold(&history, plan()), Ok(Value::Null));
         history.traits.insert("plan".to_owned(), "pro".into());
-        assert_eq!(
-            fold(&history, plan()),
-            Ok(Value::Json(Arc::new("pro".into())))
-        );
+        assert_eq!(fold(&history, plan()), Ok(Value::Json(Arc::new("pro".into()))));
     }
 }

@@ -131,51 +131,30 @@ pub struct UnknownCell(pub Cell);
 
 /// The function of that exact name.
 pub fn find(name: &str) -> Option<&'static dyn Function> {
-    FUNCTIONS
-        .iter()
-        .copied()
-        .find(|function| function.name() == name)
+    FUNCTIONS.iter().copied().find(|function| function.name() == name)
 }
 
 /// Matches arguments with parameters: all of them, or all that are not
 /// optional. `None` when their number or kind does not fit.
-pub fn pair<'a>(
-    function: &dyn Function,
-    args: &'a [Arg],
-) -> Option<Vec<(&'static Param, &'a Arg)>> {
+pub fn pair<'a>(function: &dyn Function, args: &'a [Arg]) -> Option<Vec<(&'static Param, &'a Arg)>> {
     let params = function.params();
     let complete = args.len() == params.len();
-    let params: Vec<_> = params
-        .iter()
-        .filter(|param| complete || !param.optional)
-        .collect();
+    let params: Vec<_> = params.iter().filter(|param| complete || !param.optional).collect();
     if params.len() != args.len() {
         return None;
     }
-    params
-        .into_iter()
-        .zip(args)
-        .map(|(param, arg)| param.kind.accepts(arg).then_some((param, arg)))
-        .collect()
+    params.into_iter().zip(args).map(|(param, arg)| param.kind.accepts(arg).then_some((param, arg))).collect()
 }
 
 impl Param {
     /// A parameter that must be given.
     pub const fn required(name: &'static str, kind: ParamKind) -> Param {
-        Param {
-            name,
-            kind,
-            optional: false,
-        }
+        Param { name, kind, optional: false }
     }
 
     /// A parameter that may be left out.
     pub const fn optional(name: &'static str, kind: ParamKind) -> Param {
-        Param {
-            name,
-            kind,
-            optional: true,
-        }
+        Param { name, kind, optional: true }
     }
 }
 
@@ -194,10 +173,7 @@ impl ParamKind {
 impl Gives {
     /// Always a value.
     pub const fn always(ty: Type) -> Gives {
-        Gives {
-            ty,
-            nullable: false,
-        }
+        Gives { ty, nullable: false }
     }
 
     /// A value or `none`.
@@ -232,21 +208,11 @@ mod tests {
     fn arguments_are_matched_with_parameters() {
         let text = |word: &str| Arg::Text(word.to_owned());
         let pairs = |name: &str, args: &[Arg]| {
-            pair(find(name).expect("it is listed"), args).map(|pairs| {
-                pairs
-                    .iter()
-                    .map(|(param, _)| param.name)
-                    .collect::<Vec<_>>()
-            })
+            pair(find(name).expect("it is listed"), args)
+                .map(|pairs| pairs.iter().map(|(param, _)| param.name).collect::<Vec<_>>())
         };
-        assert_eq!(
-            pairs("active_contacts", &[Arg::Int(30)]),
-            Some(vec!["days"])
-        );
-        assert_eq!(
-            pairs("active_contacts", &[text("login"), Arg::SinceEntry]),
-            Some(vec!["name", "days"])
-        );
+        assert_eq!(pairs("active_contacts", &[Arg::Int(30)]), Some(vec!["days"]));
+        assert_eq!(pairs("active_contacts", &[text("login"), Arg::SinceEntry]), Some(vec!["name", "days"]));
         assert_eq!(pairs("score_change", &[text("nps")]), Some(vec!["name"]));
         assert_eq!(pairs("open_tickets", &[]), Some(vec![]));
         assert_eq!(pairs("events", &[text("login")]), None);

@@ -30,9 +30,7 @@ pub fn days_back(as_of: Instant, days: i64) -> Instant {
 /// The start of the window that ends at `since` and is as long as the one from
 /// there to `as_of`.
 pub fn before(as_of: Instant, since: Instant) -> Instant {
-    since
-        .checked_sub_signed(as_of - since)
-        .map_or(earliest(), |start| start.max(earliest()))
+    since.checked_sub_signed(as_of - since).map_or(earliest(), |start| start.max(earliest()))
 }
 
 fn earliest() -> Instant {
@@ -52,12 +50,7 @@ impl<'a> Window<'a> {
         since_entry: Option<Instant>,
         since_step: Option<Instant>,
     ) -> Option<Window<'a>> {
-        let mut window = Window {
-            as_of,
-            since: None,
-            before: None,
-            texts: Vec::new(),
-        };
+        let mut window = Window { as_of, since: None, before: None, texts: Vec::new() };
         for (param, arg) in pair(function, args)? {
             let since = match arg {
                 Arg::Text(text) => {
@@ -76,10 +69,7 @@ impl<'a> Window<'a> {
 
     /// A text argument by its parameter's name; `None` when it was left out.
     pub fn text(&self, param: &str) -> Option<&'a str> {
-        self.texts
-            .iter()
-            .find(|(name, _)| *name == param)
-            .map(|(_, text)| *text)
+        self.texts.iter().find(|(name, _)| *name == param).map(|(_, text)| *text)
     }
 
     /// Whether something at `at` happened in the window; without a window,
@@ -90,38 +80,29 @@ impl<'a> Window<'a> {
 
     /// The events in the window with the argument `name`, if that was given.
     pub fn events<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EventRecord> {
-        history.events.iter().filter(|event| {
-            self.contains(event.at) && self.text("name").is_none_or(|name| event.name == name)
-        })
+        history
+            .events
+            .iter()
+            .filter(|event| self.contains(event.at) && self.text("name").is_none_or(|name| event.name == name))
     }
 
     /// The score of the argument `name` as of an instant: the latest of the
     /// account itself, else the latest of any contact.
     pub fn score<'h>(&self, history: &'h History, as_of: Instant) -> Option<&'h ScoreRecord> {
-        self.scores(history, as_of)
-            .max_by_key(|score| (score.contact.is_none(), score.at, &score.id))
+        self.scores(history, as_of).max_by_key(|score| (score.contact.is_none(), score.at, &score.id))
     }
 
     /// All scores of the argument `name` before an instant.
-    pub fn scores<'h>(
-        &self,
-        history: &'h History,
-        as_of: Instant,
-    ) -> impl Iterator<Item = &'h ScoreRecord> {
-        history
-            .scores
-            .iter()
-            .filter(move |score| score.at < as_of && Some(&*score.name) == self.text("name"))
+    pub fn scores<'h>(&self, history: &'h History, as_of: Instant) -> impl Iterator<Item = &'h ScoreRecord> {
+        history.scores.iter().filter(move |score| score.at < as_of && Some(&*score.name) == self.text("name"))
     }
 
     /// The enrollments in the playbook of the argument `id` that had started.
-    pub fn enrollments<'h>(
-        &self,
-        history: &'h History,
-    ) -> impl Iterator<Item = &'h EnrollmentRecord> {
-        history.enrollments.iter().filter(|enrollment| {
-            enrollment.started_at < self.as_of && Some(&*enrollment.playbook) == self.text("id")
-        })
+    pub fn enrollments<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EnrollmentRecord> {
+        history
+            .enrollments
+            .iter()
+            .filter(|enrollment| enrollment.started_at < self.as_of && Some(&*enrollment.playbook) == self.text("id"))
     }
 }
 

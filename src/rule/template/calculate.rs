@@ -37,9 +37,7 @@ pub(super) fn as_number(value: &Value) -> Option<f64> {
 pub(super) fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Int(a), Value::Int(b)) => a == b,
-        (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => {
-            as_number(a) == as_number(b)
-        }
+        (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => as_number(a) == as_number(b),
         _ => a == b,
     }
 }
@@ -82,9 +80,5 @@ pub(super) fn calculate(operator: Operator, a: &Value, b: &Value) -> Result<Valu
         Operator::Divide => x / y,
         Operator::Remainder => x % y,
     };
-    if number.is_finite() {
-        Ok(Value::Float(number))
-    } else {
-        Err(format!("`{symbol}` has no result here"))
-    }
+    if number.is_finite() { Ok(Value::Float(number)) } else { Err(format!("`{symbol}` has no result here")) }
 }

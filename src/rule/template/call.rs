@@ -66,14 +66,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn method(
-        &mut self,
-        subject: Subject,
-        name: &str,
-        args: &[ast::CallArg],
-        at: Spot,
-        name_at: Spot,
-    ) -> Option<Expr> {
+    fn method(&mut self, subject: Subject, name: &str, args: &[ast::CallArg], at: Spot, name_at: Spot) -> Option<Expr> {
         if !self.scope.function_names.contains(&name) {
             let column = self.scope.schema.column(subject, name).is_some();
             let help = if column {
@@ -84,10 +77,7 @@ impl Lowering<'_> {
             let message = format!("unknown function `{}.{name}`", subject.name());
             return self.refuse("KW0201", name_at, message, help);
         }
-        let args: Option<Vec<Arg>> = args
-            .iter()
-            .map(|arg| self.literal_argument(name, arg, name_at))
-            .collect();
+        let args: Option<Vec<Arg>> = args.iter().map(|arg| self.literal_argument(name, arg, name_at)).collect();
         let args = args?;
         let info = match (self.scope.signature)(name, &args) {
             Ok(info) => info,
@@ -99,13 +89,7 @@ impl Lowering<'_> {
             let help = suggestion(id, self.scope.playbooks.iter().map(String::as_str));
             return self.refuse("KW0108", name_at, format!("no playbook `{id}`"), help);
         }
-        let cell = Cell {
-            subject,
-            path: CellPath::Call {
-                function: info.function,
-                args,
-            },
-        };
+        let cell = Cell { subject, path: CellPath::Call { function: info.function, args } };
         Some(self.cell(cell, Some(info.ty), info.nullable, at))
     }
 
@@ -128,8 +112,7 @@ impl Lowering<'_> {
             },
             _ => {}
         }
-        let message =
-            format!("the arguments of `{method}` are written out: a text or a whole number");
+        let message = format!("the arguments of `{method}` are written out: a text or a whole number");
         self.refuse("KW0205", spot(expr), message, None);
         None
     }
@@ -201,9 +184,8 @@ impl Lowering<'_> {
         };
         let value_at = spot(inner);
         if !FILTERS.contains(&filter.name) {
-            let help = suggestion(filter.name, FILTERS.iter().copied()).unwrap_or_else(|| {
-                "there are `default`, `date`, `number`, `percent`, `upper` and `lower`".to_owned()
-            });
+            let help = suggestion(filter.name, FILTERS.iter().copied())
+                .unwrap_or_else(|| "there are `default`, `date`, `number`, `percent`, `upper` and `lower`".to_owned());
             let message = format!("unknown filter `{}`", filter.name);
             self.expr(inner);
             return self.refuse("KW0302", name_at, message, Some(help));
@@ -236,10 +218,7 @@ impl Lowering<'_> {
             "percent" => {
                 let decimals = self.decimals(filter.name, arg)?;
                 let scale = if in_percent(&value) { 1.0 } else { 100.0 };
-                (
-                    Format::Percent { decimals, scale },
-                    &[Type::Int, Type::Float],
-                )
+                (Format::Percent { decimals, scale }, &[Type::Int, Type::Float])
             }
             _ if arg.is_some() => {
                 let message = format!("`{}` takes no argument", filter.name);
@@ -267,15 +246,9 @@ impl Lowering<'_> {
             self.refuse("KW0205", spot(arg), message, None);
             return None;
         };
-        if pattern.len() > 100 || print::pattern(sample(), chrono_tz::UTC, "en", pattern).is_none()
-        {
+        if pattern.len() > 100 || print::pattern(sample(), chrono_tz::UTC, "en", pattern).is_none() {
             let help = "`date(\"%-d %B %Y\")`: %-d day, %B month, %Y year, %H:%M time";
-            self.refuse(
-                "KW0205",
-                spot(arg),
-                "not a date pattern",
-                Some(help.to_owned()),
-            );
+            self.refuse("KW0205", spot(arg), "not a date pattern", Some(help.to_owned()));
             return None;
         }
         Some(Some(pattern.into()))
@@ -290,8 +263,7 @@ impl Lowering<'_> {
         match given.filter(|n| (0..=MAX_DECIMALS).contains(n)) {
             Some(n) => u8::try_from(n).ok(),
             None => {
-                let message =
-                    format!("`{filter}` takes the number of decimals, 0 to {MAX_DECIMALS}");
+                let message = format!("`{filter}` takes the number of decimals, 0 to {MAX_DECIMALS}");
                 self.refuse("KW0205", spot(arg), message, None);
                 None
             }
@@ -326,10 +298,9 @@ impl Lowering<'_> {
 
 fn in_percent(value: &Expr) -> bool {
     match &value.kind {
-        Kind::Name {
-            name: Name::Cell(cell),
-            ..
-        } => matches!(&cell.path, CellPath::Call { function, .. } if *function == IN_PERCENT),
+        Kind::Name { name: Name::Cell(cell), .. } => {
+            matches!(&cell.path, CellPath::Call { function, .. } if *function == IN_PERCENT)
+        }
         Kind::Default(inner, _) | Kind::Negate(inner) => in_percent(inner),
         _ => false,
     }

@@ -14,11 +14,7 @@ use crate::facts::{Contact, Csm, Value, time};
 
 type Evaluated = Result<Value, RenderError>;
 
-pub(super) fn render(
-    nodes: &[Node],
-    escape: Escape,
-    context: &RenderContext,
-) -> Result<String, RenderError> {
+pub(super) fn render(nodes: &[Node], escape: Escape, context: &RenderContext) -> Result<String, RenderError> {
     let mut out = String::new();
     Rendering { context, escape }.nodes(nodes, &mut out)?;
     Ok(out)
@@ -42,16 +38,8 @@ impl Rendering<'_> {
                         return Err(failure(expr.place, "the text is too long: over 256 KiB"));
                     }
                 }
-                Node::If {
-                    condition,
-                    then,
-                    otherwise,
-                } => {
-                    let taken = if truth(&self.value(condition)?) {
-                        then
-                    } else {
-                        otherwise
-                    };
+                Node::If { condition, then, otherwise } => {
+                    let taken = if truth(&self.value(condition)?) { then } else { otherwise };
                     self.nodes(taken, out)?;
                 }
             }
@@ -66,23 +54,13 @@ impl Rendering<'_> {
             Kind::Not(inner) => Value::Bool(!truth(&self.value(inner)?)),
             Kind::And(left, right) => {
                 let left = self.value(left)?;
-                if truth(&left) {
-                    self.value(right)?
-                } else {
-                    left
-                }
+                if truth(&left) { self.value(right)? } else { left }
             }
             Kind::Or(left, right) => {
                 let left = self.value(left)?;
-                if truth(&left) {
-                    left
-                } else {
-                    self.value(right)?
-                }
+                if truth(&left) { left } else { self.value(right)? }
             }
-            Kind::Compare(comparison, left, right) => {
-                Value::Bool(self.compare(*comparison, left, right)?)
-            }
+            Kind::Compare(comparison, left, right) => Value::Bool(self.compare(*comparison, left, right)?),
             Kind::Among(value, list) => {
                 let value = self.value(value)?;
                 let mut found = false;
@@ -101,9 +79,7 @@ impl Rendering<'_> {
             }
             Kind::Negate(inner) => match self.value(inner)? {
                 Value::Null => Value::Null,
-                Value::Int(number) => number
-                    .checked_neg()
-                    .map_or(Value::Float(-(number as f64)), Value::Int),
+                Value::Int(number) => number.checked_neg().map_or(Value::Float(-(number as f64)), Value::Int),
                 Value::Float(number) => Value::Float(-number),
                 _ => return Err(failure(expr.place, "`-` needs a number")),
             },
@@ -116,11 +92,7 @@ impl Rendering<'_> {
                 Value::text(&short_enough(text, expr)?)
             }
             Kind::Shift { time, amount, unit } => self.shift(expr, time, amount, *unit)?,
-            Kind::Choose {
-                condition,
-                then,
-                otherwise,
-            } => {
+            Kind::Choose { condition, then, otherwise } => {
                 if truth(&self.value(condition)?) {
                     self.value(then)?
                 } else {
@@ -132,11 +104,7 @@ impl Rendering<'_> {
             }
             Kind::Default(value, fallback) => {
                 let value = self.value(value)?;
-                if value.is_null() || is_blank(&value) {
-                    self.value(fallback)?
-                } else {
-                    value
-                }
+                if value.is_null() || is_blank(&value) { self.value(fallback)? } else { value }
             }
             Kind::Format(inner, format) => self.format(inner, format)?,
             Kind::Clock(function, of) => match self.value(of)? {
@@ -146,8 +114,7 @@ impl Rendering<'_> {
             },
             Kind::Period(unit) => {
                 let now = self.context.facts.as_of;
-                time::period(now, unit, self.context.playbook_zone)
-                    .map_or(Value::Null, |period| Value::text(&period))
+                time::period(now, unit, self.context.playbook_zone).map_or(Value::Null, |period| Value::text(&period))
             }
             Kind::IsMissing(inner) => Value::Bool(self.value(inner)?.is_null()),
         })
@@ -172,24 +139,15 @@ impl Rendering<'_> {
             None => self.missing(right),
         };
         match &expr.kind {
-            Kind::Name { name, .. } => Ok(self
-                .look_up(name, expr.place)?
-                .is_null()
-                .then_some((name, expr.place))),
-            Kind::Negate(inner) | Kind::Format(inner, _) | Kind::Clock(_, inner) => {
-                self.missing(inner)
-            }
+            Kind::Name { name, .. } => Ok(self.look_up(name, expr.place)?.is_null().then_some((name, expr.place))),
+            Kind::Negate(inner) | Kind::Format(inner, _) | Kind::Clock(_, inner) => self.missing(inner),
             Kind::Calculate(_, left, right)
             | Kind::Concat(left, right)
             | Kind::And(left, right)
             | Kind::Or(left, right) => among(left, right),
             Kind::Shift { time, amount, .. } => among(time, amount),
             Kind::Default(_, fallback) => self.missing(fallback),
-            Kind::Choose {
-                then,
-                otherwise: Some(otherwise),
-                ..
-            } => among(then, otherwise),
+            Kind::Choose { then, otherwise: Some(otherwise), .. } => among(then, otherwise),
             Kind::Choose { then, .. } => self.missing(then),
             _ => Ok(None),
         }
@@ -197,9 +155,7 @@ impl Rendering<'_> {
 
     fn why_missing(&self, name: &Name) -> String {
         match name {
-            Name::RecipientColumn(_) | Name::RecipientTrait(_)
-                if self.context.recipient.is_none() =>
-            {
+            Name::RecipientColumn(_) | Name::RecipientTrait(_) if self.context.recipient.is_none() => {
                 format!("`{name}` is missing: the recipient is not a contact of this account")
             }
             Name::CsmColumn(_) if self.context.csm.is_none() => {
@@ -216,37 +172,23 @@ impl Rendering<'_> {
                 Some(value) => readable(value),
                 None => return Err(failure(place, format!("`{name}` was not read"))),
             },
-            Name::EntryAt => context
-                .progress
-                .map_or(Value::Null, |progress| Value::Time(progress.entered_at)),
-            Name::Entry(column) => context
-                .progress
-                .and_then(|progress| progress.entry.get(column))
-                .map_or(Value::Null, readable),
+            Name::EntryAt => context.progress.map_or(Value::Null, |progress| Value::Time(progress.entered_at)),
+            Name::Entry(column) => {
+                context.progress.and_then(|progress| progress.entry.get(column)).map_or(Value::Null, readable)
+            }
             Name::Recipient => present(context.recipient),
-            Name::RecipientColumn(column) => context
-                .recipient
-                .map_or(Value::Null, |contact| contact_column(contact, column)),
-            Name::RecipientTrait(key) => context
-                .recipient
-                .and_then(|contact| contact.traits.get(key))
-                .map_or(Value::Null, Value::from_attribute),
+            Name::RecipientColumn(column) => {
+                context.recipient.map_or(Value::Null, |contact| contact_column(contact, column))
+            }
+            Name::RecipientTrait(key) => {
+                context.recipient.and_then(|contact| contact.traits.get(key)).map_or(Value::Null, Value::from_attribute)
+            }
             Name::Csm => present(context.csm),
-            Name::CsmColumn(column) => context
-                .csm
-                .map_or(Value::Null, |csm| csm_column(csm, column)),
+            Name::CsmColumn(column) => context.csm.map_or(Value::Null, |csm| csm_column(csm, column)),
             Name::Playbook => Value::text(context.playbook),
             Name::Now => Value::Time(context.facts.as_of),
-            Name::Done(step) => Value::Bool(
-                context
-                    .progress
-                    .is_some_and(|progress| progress.done.contains(step)),
-            ),
-            Name::Sent(step) => Value::Bool(
-                context
-                    .progress
-                    .is_some_and(|progress| progress.sent.contains(step)),
-            ),
+            Name::Done(step) => Value::Bool(context.progress.is_some_and(|progress| progress.done.contains(step))),
+            Name::Sent(step) => Value::Bool(context.progress.is_some_and(|progress| progress.sent.contains(step))),
             Name::Outcome(step) => context
                 .progress
                 .and_then(|progress| progress.outcomes.get(step))
@@ -261,12 +203,7 @@ impl Rendering<'_> {
         }
     }
 
-    fn compare(
-        &self,
-        comparison: Comparison,
-        left: &Expr,
-        right: &Expr,
-    ) -> Result<bool, RenderError> {
+    fn compare(&self, comparison: Comparison, left: &Expr, right: &Expr) -> Result<bool, RenderError> {
         if !comparison.is_ordering() {
             let same = equal(&self.value(left)?, &self.value(right)?);
             return Ok(same == (comparison == Comparison::Equal));
@@ -288,11 +225,9 @@ impl Rendering<'_> {
         let (part, whole) = (self.value(needle)?, self.value(haystack)?);
         Ok(Value::Bool(match (&part, &whole) {
             (Value::Text(part), Value::Text(whole)) => whole.contains(&**part),
-            (part, Value::Json(json)) => json.as_array().is_some_and(|items| {
-                items
-                    .iter()
-                    .any(|item| equal(part, &Value::from_attribute(item)))
-            }),
+            (part, Value::Json(json)) => {
+                json.as_array().is_some_and(|items| items.iter().any(|item| equal(part, &Value::from_attribute(item))))
+            }
             (Value::Null, _) | (_, Value::Null) => false,
             _ => return Err(failure(haystack.place, "`in` looks into a list or a text")),
         }))
@@ -306,15 +241,11 @@ impl Rendering<'_> {
         };
         let amount = match self.value(amount)? {
             Value::Null => return Ok(Value::Null),
-            value => {
-                as_number(&value).ok_or_else(|| failure(amount.place, "a number is needed here"))?
-            }
+            value => as_number(&value).ok_or_else(|| failure(amount.place, "a number is needed here"))?,
         };
         let seconds = amount * unit as f64;
         // Beyond this no calendar reaches; the cast below is then exact.
-        let span = (seconds.abs() < 1e12)
-            .then(|| Duration::try_seconds(seconds.round() as i64))
-            .flatten();
+        let span = (seconds.abs() < 1e12).then(|| Duration::try_seconds(seconds.round() as i64)).flatten();
         span.and_then(|span| at.checked_add_signed(span))
             .map(Value::Time)
             .ok_or_else(|| failure(expr.place, "this time lies too far away"))
@@ -351,9 +282,9 @@ impl Rendering<'_> {
                         .ok_or_else(|| failure(inner.place, "not a date pattern"))?,
                 }
             }
-            Format::Number(decimals) => as_number(&value)
-                .and_then(|number| print::fixed(number, *decimals))
-                .ok_or_else(|| wrong("a number"))?,
+            Format::Number(decimals) => {
+                as_number(&value).and_then(|number| print::fixed(number, *decimals)).ok_or_else(|| wrong("a number"))?
+            }
             Format::Percent { decimals, scale } => as_number(&value)
                 .and_then(|number| print::fixed(number * scale, *decimals))
                 .map(|number| number + "%")
@@ -369,8 +300,9 @@ impl Rendering<'_> {
         let text = match value {
             Value::Text(text) => text.to_string(),
             Value::Int(number) => number.to_string(),
-            Value::Float(number) => print::number(*number)
-                .ok_or_else(|| failure(expr.place, "this number has no end"))?,
+            Value::Float(number) => {
+                print::number(*number).ok_or_else(|| failure(expr.place, "this number has no end"))?
+            }
             Value::Bool(true) => "yes".to_owned(),
             Value::Bool(false) => "no".to_owned(),
             Value::Time(at) => print::date(*at, self.context.zone, self.context.locale),
@@ -384,10 +316,7 @@ impl Rendering<'_> {
 }
 
 fn failure(place: Position, message: impl Into<String>) -> RenderError {
-    RenderError {
-        message: message.into(),
-        place,
-    }
+    RenderError { message: message.into(), place }
 }
 
 fn short_enough(text: String, expr: &Expr) -> Result<String, RenderError> {

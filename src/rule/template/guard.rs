@@ -15,10 +15,7 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     pub fn new(condition: &'a HashSet<String>) -> Known<'a> {
-        Known {
-            condition,
-            guards: Vec::new(),
-        }
+        Known { condition, guards: Vec::new() }
     }
 
     /// The same, where `condition` came out as `truth`.
@@ -34,27 +31,15 @@ impl<'a> Known<'a> {
             Name::Cell(_) => guarded || self.condition.contains(&name.to_string()),
             // The condition was read when the enrollment began.
             Name::Entry(column) => {
-                let cell = Cell {
-                    subject: Subject::Account,
-                    path: CellPath::Column(column.clone()),
-                };
-                guarded
-                    || self.condition.contains(&cell.to_string())
-                    || self.condition.contains(&name.to_string())
+                let cell = Cell { subject: Subject::Account, path: CellPath::Column(column.clone()) };
+                guarded || self.condition.contains(&cell.to_string()) || self.condition.contains(&name.to_string())
             }
             // Any column of the CSM proves that there is one.
             Name::CsmColumn(_) => {
                 guarded
-                    || (!nullable
-                        && self
-                            .guards
-                            .iter()
-                            .any(|guard| matches!(guard, Name::Csm | Name::CsmColumn(_))))
+                    || (!nullable && self.guards.iter().any(|guard| matches!(guard, Name::Csm | Name::CsmColumn(_))))
             }
-            Name::Csm => self
-                .guards
-                .iter()
-                .any(|guard| matches!(guard, Name::Csm | Name::CsmColumn(_))),
+            Name::Csm => self.guards.iter().any(|guard| matches!(guard, Name::Csm | Name::CsmColumn(_))),
             _ => guarded,
         }
     }
@@ -68,30 +53,18 @@ impl<'a> Known<'a> {
                 let can = *nullable || matches!(name, Name::CsmColumn(_));
                 (can && !self.has(name, *nullable)).then_some(expr)
             }
-            Kind::Negate(inner) | Kind::Format(inner, _) | Kind::Clock(_, inner) => {
-                self.weak(inner)
-            }
-            Kind::Calculate(_, left, right) | Kind::Concat(left, right) => {
-                self.weak(left).or_else(|| self.weak(right))
-            }
+            Kind::Negate(inner) | Kind::Format(inner, _) | Kind::Clock(_, inner) => self.weak(inner),
+            Kind::Calculate(_, left, right) | Kind::Concat(left, right) => self.weak(left).or_else(|| self.weak(right)),
             Kind::Shift { time, amount, .. } => self.weak(time).or_else(|| self.weak(amount)),
-            Kind::And(left, right) => self
-                .when(left, false)
-                .weak(left)
-                .or_else(|| self.when(left, true).weak(right)),
+            Kind::And(left, right) => self.when(left, false).weak(left).or_else(|| self.when(left, true).weak(right)),
             Kind::Or(left, right) => self.when(left, false).weak(right),
             Kind::Default(_, fallback) => self.weak(fallback),
-            Kind::Choose {
-                condition,
-                then,
-                otherwise,
-            } => self
-                .when(condition, true)
-                .weak(then)
-                .or_else(|| match otherwise {
+            Kind::Choose { condition, then, otherwise } => {
+                self.when(condition, true).weak(then).or_else(|| match otherwise {
                     Some(otherwise) => self.when(condition, false).weak(otherwise),
                     None => Some(expr),
-                }),
+                })
+            }
             Kind::Literal(_)
             | Kind::Not(_)
             | Kind::Compare(..)
@@ -135,9 +108,7 @@ fn needs(expr: &Expr) -> Vec<Name> {
     match &expr.kind {
         Kind::Name { name, .. } => vec![name.clone()],
         Kind::Negate(inner) | Kind::Format(inner, _) | Kind::Clock(_, inner) => needs(inner),
-        Kind::Calculate(_, left, right) | Kind::Concat(left, right) => {
-            join(needs(left), needs(right))
-        }
+        Kind::Calculate(_, left, right) | Kind::Concat(left, right) => join(needs(left), needs(right)),
         Kind::Shift { time, amount, .. } => join(needs(time), needs(amount)),
         _ => Vec::new(),
     }

@@ -32,10 +32,7 @@ impl Language {
     /// The language of a BCP 47 tag; English for those not listed.
     pub(super) fn of(locale: &str) -> &'static Language {
         let primary = locale.split(['-', '_']).next().unwrap_or_default();
-        LANGUAGES
-            .iter()
-            .find(|language| language.code.eq_ignore_ascii_case(primary))
-            .unwrap_or(&ENGLISH)
+        LANGUAGES.iter().find(|language| language.code.eq_ignore_ascii_case(primary)).unwrap_or(&ENGLISH)
     }
 
     /// A date as it stands in a sentence.
@@ -52,27 +49,17 @@ impl Language {
     }
 
     pub(super) fn month(&self, date: &impl Datelike, short: bool) -> &'static str {
-        let names = if short {
-            &self.months_short
-        } else {
-            &self.months
-        };
+        let names = if short { &self.months_short } else { &self.months };
         names[date.month0() as usize % 12]
     }
 
     pub(super) fn weekday(&self, date: &impl Datelike, short: bool) -> &'static str {
-        let names = if short {
-            &self.weekdays_short
-        } else {
-            &self.weekdays
-        };
+        let names = if short { &self.weekdays_short } else { &self.weekdays };
         names[date.weekday().num_days_from_monday() as usize % 7]
     }
 }
 
-const NUMBERED: [&str; 12] = [
-    "1月", "2月", "3月", "4月", "5月", "6月", "7月", "8月", "9月", "10月", "11月", "12月",
-];
+const NUMBERED: [&str; 12] = ["1月", "2月", "3月", "4月", "5月", "6月", "7月", "8月", "9月", "10月", "11月", "12月"];
 
 static ENGLISH: Language = Language {
     code: "en",
@@ -90,18 +77,8 @@ static ENGLISH: Language = Language {
         "November",
         "December",
     ],
-    months_short: [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ],
-    weekdays: [
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-    ],
+    months_short: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     weekdays_short: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
     order: Order::Plain,
 };
@@ -123,19 +100,8 @@ static LANGUAGES: [Language; 8] = [
             "November",
             "Dezember",
         ],
-        months_short: [
-            "Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.",
-            "Dez.",
-        ],
-        weekdays: [
-            "Montag",
-            "Dienstag",
-            "Mittwoch",
-            "Donnerstag",
-            "Freitag",
-            "Samstag",
-            "Sonntag",
-        ],
+        months_short: ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."],
+        weekdays: ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"],
         weekdays_short: ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"],
         order: Order::Dotted,
     },
@@ -156,12 +122,9 @@ static LANGUAGES: [Language; 8] = [
             "décembre",
         ],
         months_short: [
-            "janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.",
-            "nov.", "déc.",
+            "janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.",
         ],
-        weekdays: [
-            "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche",
-        ],
+        weekdays: ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
         weekdays_short: ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."],
         order: Order::French,
     },
@@ -181,18 +144,8 @@ static LANGUAGES: [Language; 8] = [
             "noviembre",
             "diciembre",
         ],
-        months_short: [
-            "ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic",
-        ],
-        weekdays: [
-            "lunes",
-            "martes",
-            "miércoles",
-            "jueves",
-            "viernes",
-            "sábado",
-            "domingo",
-        ],
+        months_short: ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic"],
+        weekdays: ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
         weekdays_short: ["lun", "mar", "mié", "jue", "vie", "sáb", "dom"],
         order: Order::Of,
     },
@@ -212,18 +165,8 @@ static LANGUAGES: [Language; 8] = [
             "novembre",
             "dicembre",
         ],
-        months_short: [
-            "gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic",
-        ],
-        weekdays: [
-            "lunedì",
-            "martedì",
-            "mercoledì",
-            "giovedì",
-            "venerdì",
-            "sabato",
-            "domenica",
-        ],
+        months_short: ["gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic"],
+        weekdays: ["lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato", "domenica"],
         weekdays_short: ["lun", "mar", "mer", "gio", "ven", "sab", "dom"],
         order: Order::Plain,
     },
@@ -243,18 +186,8 @@ static LANGUAGES: [Language; 8] = [
             "november",
             "december",
         ],
-        months_short: [
-            "jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec",
-        ],
-        weekdays: [
-            "maandag",
-            "dinsdag",
-            "woensdag",
-            "donderdag",
-            "vrijdag",
-            "zaterdag",
-            "zondag",
-        ],
+        months_short: ["jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"],
+        weekdays: ["maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"],
         weekdays_short: ["ma", "di", "wo", "do", "vr", "za", "zo"],
         order: Order::Plain,
     },
@@ -274,19 +207,8 @@ static LANGUAGES: [Language; 8] = [
             "novembro",
             "dezembro",
         ],
-        months_short: [
-            "jan.", "fev.", "mar.", "abr.", "mai.", "jun.", "jul.", "ago.", "set.", "out.", "nov.",
-            "dez.",
-        ],
-        weekdays: [
-            "segunda-feira",
-            "terça-feira",
-            "quarta-feira",
-            "quinta-feira",
-            "sexta-feira",
-            "sábado",
-            "domingo",
-        ],
+        months_short: ["jan.", "fev.", "mar.", "abr.", "mai.", "jun.", "jul.", "ago.", "set.", "out.", "nov.", "dez."],
+        weekdays: ["segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo"],
         weekdays_short: ["seg.", "ter.", "qua.", "qui.", "sex.", "sáb.", "dom."],
         order: Order::Of,
     },
@@ -294,15 +216,7 @@ static LANGUAGES: [Language; 8] = [
         code: "zh",
         months: NUMBERED,
         months_short: NUMBERED,
-        weekdays: [
-            "星期一",
-            "星期二",
-            "星期三",
-            "星期四",
-            "星期五",
-            "星期六",
-            "星期日",
-        ],
+        weekdays: ["星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"],
         weekdays_short: ["周一", "周二", "周三", "周四", "周五", "周六", "周日"],
         order: Order::YearFirst,
     },
@@ -310,15 +224,7 @@ static LANGUAGES: [Language; 8] = [
         code: "ja",
         months: NUMBERED,
         months_short: NUMBERED,
-        weekdays: [
-            "月曜日",
-            "火曜日",
-            "水曜日",
-            "木曜日",
-            "金曜日",
-            "土曜日",
-            "日曜日",
-        ],
+        weekdays: ["月曜日", "火曜日", "水曜日", "木曜日", "金曜日", "土曜日", "日曜日"],
         weekdays_short: ["月", "火", "水", "木", "金", "土", "日"],
         order: Order::YearFirst,
     },

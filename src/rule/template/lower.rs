@@ -48,17 +48,11 @@ pub(super) fn spot(expr: &ast::Expr) -> Spot {
 /// Where the name at the end of a span stands.
 pub(super) fn spot_of_name(span: Span, name: &str) -> Spot {
     let length = u32::try_from(name.chars().count()).unwrap_or(u32::MAX);
-    Spot {
-        line: u32::from(span.end_line),
-        column: (u32::from(span.end_col) + 1).saturating_sub(length).max(1),
-    }
+    Spot { line: u32::from(span.end_line), column: (u32::from(span.end_col) + 1).saturating_sub(length).max(1) }
 }
 
 fn start_of(span: Span) -> Spot {
-    Spot {
-        line: u32::from(span.start_line),
-        column: u32::from(span.start_col) + 1,
-    }
+    Spot { line: u32::from(span.start_line), column: u32::from(span.start_col) + 1 }
 }
 
 pub(super) struct Lowering<'a> {
@@ -87,11 +81,7 @@ pub(super) fn lower(source: &Source, scope: &TemplateScope) -> (Lowered, Vec<Dia
         ast::Stmt::Template(template) => lowering.nodes(&template.children),
         _ => Vec::new(),
     };
-    let lowered = Lowered {
-        nodes,
-        cells: lowering.cells,
-        entry_columns: lowering.entry_columns,
-    };
+    let lowered = Lowered { nodes, cells: lowering.cells, entry_columns: lowering.entry_columns };
     (lowered, lowering.found)
 }
 
@@ -101,11 +91,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn made(&self, kind: Kind, ty: Option<Type>, at: Spot) -> Expr {
-        Expr {
-            kind,
-            place: self.place(at),
-            ty,
-        }
+        Expr { kind, place: self.place(at), ty }
     }
 
     /// Reports an error and gives nothing, so that the caller can return it.
@@ -157,11 +143,7 @@ impl Lowering<'_> {
                 }
                 let otherwise = self.nodes(&branch.false_body);
                 self.known = outside;
-                Some(Node::If {
-                    condition: condition?,
-                    then,
-                    otherwise,
-                })
+                Some(Node::If { condition: condition?, then, otherwise })
             }
             // The tokens were checked before: no other tag gets this far.
             _ => None,
@@ -169,11 +151,7 @@ impl Lowering<'_> {
     }
 
     fn check_print(&mut self, expr: &Expr, at: Spot) -> Option<()> {
-        if let Kind::Name {
-            name: name @ (Name::Csm | Name::Recipient),
-            ..
-        } = &expr.kind
-        {
+        if let Kind::Name { name: name @ (Name::Csm | Name::Recipient), .. } = &expr.kind {
             let message = format!("`{name}` as a whole has no text");
             self.refuse("KW0302", at, message, Some(format!("`{name}.name`")));
             return None;
@@ -226,13 +204,8 @@ impl Lowering<'_> {
                 self.known = outside.when(&condition, false);
                 let otherwise = choice.false_expr.as_ref().map(|other| self.expr(other));
                 self.known = outside;
-                let (then, otherwise) = (
-                    then?,
-                    otherwise.map_or(Some(None), |other| other.map(Some))?,
-                );
-                let ty = then
-                    .ty
-                    .filter(|ty| otherwise.as_ref().is_none_or(|other| other.ty == Some(*ty)));
+                let (then, otherwise) = (then?, otherwise.map_or(Some(None), |other| other.map(Some))?);
+                let ty = then.ty.filter(|ty| otherwise.as_ref().is_none_or(|other| other.ty == Some(*ty)));
                 Some(self.made(
                     Kind::Choose {
                         condition: Box::new(condition),
@@ -246,9 +219,7 @@ impl Lowering<'_> {
             ast::Expr::List(_) | ast::Expr::Tuple(_) => {
                 self.refuse("KW0301", at, "a list can only stand after `in`", None)
             }
-            ast::Expr::Map(_) | ast::Expr::Slice(_) => {
-                self.refuse("KW0301", at, "not available in templates", None)
-            }
+            ast::Expr::Map(_) | ast::Expr::Slice(_) => self.refuse("KW0301", at, "not available in templates", None),
         }
     }
 }

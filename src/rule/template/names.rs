@@ -8,17 +8,7 @@ use crate::diagnostic::nearest;
 use crate::facts::{Cell, CellPath, Column, Subject, Type, Value};
 
 /// Every name that stands alone.
-pub(super) const ROOTS: &[&str] = &[
-    "account",
-    "entry",
-    "recipient",
-    "csm",
-    "playbook",
-    "now",
-    "none",
-    "true",
-    "false",
-];
+pub(super) const ROOTS: &[&str] = &["account", "entry", "recipient", "csm", "playbook", "now", "none", "true", "false"];
 
 /// The columns of a CSM that the people model carries.
 const CSM_COLUMNS: &[&str] = &["id", "name", "email", "manager_id", "timezone"];
@@ -40,8 +30,7 @@ impl Lowering<'_> {
             }
             "since_entry" => {
                 let message = "`since_entry` stands where a method takes days";
-                let help =
-                    "`account.events(\"login\", since_entry)`; for the time itself: `entry.at`";
+                let help = "`account.events(\"login\", since_entry)`; for the time itself: `entry.at`";
                 return self.refuse("KW0212", at, message, Some(help.to_owned()));
             }
             "since_step" => return self.no_since_step(at),
@@ -71,9 +60,7 @@ impl Lowering<'_> {
     pub(super) fn attribute(&mut self, expr: &ast::Expr) -> Option<Expr> {
         let at = spot(expr);
         let (base, name, name_at) = match expr {
-            ast::Expr::GetAttr(attr) => {
-                (&attr.expr, attr.name, spot_of_name(attr.span(), attr.name))
-            }
+            ast::Expr::GetAttr(attr) => (&attr.expr, attr.name, spot_of_name(attr.span(), attr.name)),
             ast::Expr::GetItem(item) => match text_of(&item.subscript_expr) {
                 Some(name) => (&item.expr, name, spot(&item.subscript_expr)),
                 None => {
@@ -97,67 +84,35 @@ impl Lowering<'_> {
         let schema = self.scope.schema;
         match root {
             "account" => self.cell_column(Subject::Account, name, at, name_at),
-            "contact" if self.scope.allow_contact => {
-                self.cell_column(Subject::Contact, name, at, name_at)
-            }
+            "contact" if self.scope.allow_contact => self.cell_column(Subject::Contact, name, at, name_at),
             "contact" => self.no_contact(at),
             "entry" if name == "at" => Some(self.name(Name::EntryAt, Some(Type::Time), false, at)),
             "entry" => {
                 let column = self.find(root, name, &schema.account, &["at"], name_at)?;
                 self.entry_column(name);
-                Some(self.name(
-                    Name::Entry(name.to_owned()),
-                    Some(column.ty),
-                    column.nullable,
-                    at,
-                ))
+                Some(self.name(Name::Entry(name.to_owned()), Some(column.ty), column.nullable, at))
             }
             "recipient" if !self.scope.allow_recipient => self.no_recipient(at),
             "recipient" => {
                 let column = self.find(root, name, &schema.contact, &["traits"], name_at)?;
-                Some(self.name(
-                    Name::RecipientColumn(name.to_owned()),
-                    Some(column.ty),
-                    column.nullable,
-                    at,
-                ))
+                Some(self.name(Name::RecipientColumn(name.to_owned()), Some(column.ty), column.nullable, at))
             }
             "csm" => {
-                let columns: Vec<Column> = schema
-                    .csm
-                    .iter()
-                    .filter(|column| CSM_COLUMNS.contains(&column.name.as_str()))
-                    .cloned()
-                    .collect();
+                let columns: Vec<Column> =
+                    schema.csm.iter().filter(|column| CSM_COLUMNS.contains(&column.name.as_str())).cloned().collect();
                 let column = self.find(root, name, &columns, &[], name_at)?;
-                Some(self.name(
-                    Name::CsmColumn(name.to_owned()),
-                    Some(column.ty),
-                    column.nullable,
-                    at,
-                ))
+                Some(self.name(Name::CsmColumn(name.to_owned()), Some(column.ty), column.nullable, at))
             }
-            "playbook" if name == "id" => {
-                Some(self.name(Name::Playbook, Some(Type::Text), false, at))
-            }
+            "playbook" if name == "id" => Some(self.name(Name::Playbook, Some(Type::Text), false, at)),
             "now" | "playbook" => self.no_parts(name, name_at),
             _ => self.unknown_variable(root, at),
         }
     }
 
-    fn cell_column(
-        &mut self,
-        subject: Subject,
-        name: &str,
-        at: Spot,
-        name_at: Spot,
-    ) -> Option<Expr> {
+    fn cell_column(&mut self, subject: Subject, name: &str, at: Spot, name_at: Spot) -> Option<Expr> {
         let columns = self.scope.schema.columns(subject);
         let column = self.find(subject.name(), name, columns, &["traits"], name_at)?;
-        let cell = Cell {
-            subject,
-            path: CellPath::Column(name.to_owned()),
-        };
+        let cell = Cell { subject, path: CellPath::Column(name.to_owned()) };
         Some(self.cell(cell, Some(column.ty), column.nullable, at))
     }
 
@@ -177,10 +132,7 @@ impl Lowering<'_> {
             }
             _ => return self.unknown_variable(root, at),
         };
-        let cell = Cell {
-            subject,
-            path: CellPath::Trait(key.to_owned()),
-        };
+        let cell = Cell { subject, path: CellPath::Trait(key.to_owned()) };
         Some(self.cell(cell, Some(Type::Json), true, at))
     }
 
@@ -216,11 +168,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn name(&self, name: Name, ty: Option<Type>, nullable: bool, at: Spot) -> Expr {
-        Expr {
-            kind: Kind::Name { name, nullable },
-            place: self.place(at),
-            ty,
-        }
+        Expr { kind: Kind::Name { name, nullable }, place: self.place(at), ty }
     }
 
     fn no_recipient(&mut self, at: Spot) -> Option<Expr> {
@@ -230,10 +178,7 @@ impl Lowering<'_> {
 
     pub(super) fn no_contact(&mut self, at: Spot) -> Option<Expr> {
         let message = "`contact` is available in playbooks with `for: contact`";
-        let help = self
-            .scope
-            .allow_recipient
-            .then(|| "who gets this message is `recipient`".to_owned());
+        let help = self.scope.allow_recipient.then(|| "who gets this message is `recipient`".to_owned());
         self.refuse("KW0212", at, message, help)
     }
 
@@ -249,10 +194,7 @@ impl Lowering<'_> {
 }
 
 /// A suggestion in words, if a candidate is near enough.
-pub(super) fn suggestion<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub(super) fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 

@@ -10,9 +10,7 @@ impl Lowering<'_> {
     pub(super) fn unary(&mut self, unary: &ast::UnaryOp, at: Spot) -> Option<Expr> {
         let inner = self.expr(&unary.expr)?;
         match unary.op {
-            ast::UnaryOpKind::Not => {
-                Some(self.made(Kind::Not(Box::new(inner)), Some(Type::Bool), at))
-            }
+            ast::UnaryOpKind::Not => Some(self.made(Kind::Not(Box::new(inner)), Some(Type::Bool), at)),
             ast::UnaryOpKind::Neg if is_number(&inner) => {
                 let ty = inner.ty;
                 Some(self.made(Kind::Negate(Box::new(inner)), ty, at))
@@ -34,11 +32,7 @@ impl Lowering<'_> {
                 let right = right?;
                 let ty = left.ty.filter(|ty| right.ty == Some(*ty));
                 let (left, right) = (Box::new(left), Box::new(right));
-                let kind = if and {
-                    Kind::And(left, right)
-                } else {
-                    Kind::Or(left, right)
-                };
+                let kind = if and { Kind::And(left, right) } else { Kind::Or(left, right) };
                 return Some(self.made(kind, ty, at));
             }
             Op::In => return self.membership(binary, at),
@@ -51,11 +45,7 @@ impl Lowering<'_> {
                 if let Some(shift) = self.shift(binary, at) {
                     return shift;
                 }
-                if matches!(binary.op, Op::Add) {
-                    Operator::Add
-                } else {
-                    Operator::Subtract
-                }
+                if matches!(binary.op, Op::Add) { Operator::Add } else { Operator::Subtract }
             }
             Op::Mul => Operator::Multiply,
             Op::Div => Operator::Divide,
@@ -80,9 +70,7 @@ impl Lowering<'_> {
                 (Operator::Subtract, Some(Type::Time), Some(Type::Time)) => {
                     Some("`days_since(t)` and `days_until(t)` count days".to_owned())
                 }
-                (_, Some(Type::Time), _) => {
-                    Some("a time moves by `+ days(n)` and `- days(n)`".to_owned())
-                }
+                (_, Some(Type::Time), _) => Some("a time moves by `+ days(n)` and `- days(n)`".to_owned()),
                 (Operator::Add, _, _) => Some("texts are joined with `~`".to_owned()),
                 _ if matches!(wrong.kind, Kind::Format(..)) => {
                     Some("a filter binds closer: put the calculation in parentheses".to_owned())
@@ -121,11 +109,7 @@ impl Lowering<'_> {
             let message = "a number of days or hours is needed here";
             return Some(self.refuse("KW0206", amount_at, message, None));
         }
-        let kind = Kind::Shift {
-            time: Box::new(time),
-            amount: Box::new(amount),
-            unit: if add { unit } else { -unit },
-        };
+        let kind = Kind::Shift { time: Box::new(time), amount: Box::new(amount), unit: if add { unit } else { -unit } };
         Some(Some(self.made(kind, Some(Type::Time), at)))
     }
 
@@ -136,10 +120,7 @@ impl Lowering<'_> {
             ast::Expr::Tuple(tuple) => &tuple.items,
             other => {
                 let haystack = self.expr(other)?;
-                if haystack
-                    .ty
-                    .is_some_and(|ty| !matches!(ty, Type::Text | Type::Json))
-                {
+                if haystack.ty.is_some_and(|ty| !matches!(ty, Type::Text | Type::Json)) {
                     let message = "`in` looks into a list or a text";
                     return self.refuse("KW0206", spot(other), message, None);
                 }
@@ -153,12 +134,7 @@ impl Lowering<'_> {
         Some(self.made(kind, Some(Type::Bool), at))
     }
 
-    fn compare_two(
-        &mut self,
-        comparison: Comparison,
-        binary: &ast::BinOp,
-        at: Spot,
-    ) -> Option<Expr> {
+    fn compare_two(&mut self, comparison: Comparison, binary: &ast::BinOp, at: Spot) -> Option<Expr> {
         let (left, right) = (self.expr(&binary.left), self.expr(&binary.right));
         self.compare(comparison, left?, right?, at)
     }
@@ -194,25 +170,14 @@ impl Lowering<'_> {
         whole
     }
 
-    fn compare(
-        &mut self,
-        comparison: Comparison,
-        left: Expr,
-        right: Expr,
-        at: Spot,
-    ) -> Option<Expr> {
+    fn compare(&mut self, comparison: Comparison, left: Expr, right: Expr, at: Spot) -> Option<Expr> {
         if let (Some(a), Some(b)) = (left.ty, right.ty)
             && a != b
             && !(a.is_number() && b.is_number())
             && a != Type::Json
             && b != Type::Json
         {
-            let message = format!(
-                "`{}` compares {} with {}",
-                comparison.symbol(),
-                a.name(),
-                b.name()
-            );
+            let message = format!("`{}` compares {} with {}", comparison.symbol(), a.name(), b.name());
             return self.refuse("KW0206", at, message, None);
         }
         if comparison.is_ordering()
@@ -237,9 +202,7 @@ fn span_of<'e>(expr: &'e ast::Expr) -> Option<(i64, &'e ast::Expr<'e>)> {
     let ast::Expr::Call(call) = expr else {
         return None;
     };
-    let (ast::Expr::Var(function), [ast::CallArg::Pos(amount)]) =
-        (&call.expr, call.args.as_slice())
-    else {
+    let (ast::Expr::Var(function), [ast::CallArg::Pos(amount)]) = (&call.expr, call.args.as_slice()) else {
         return None;
     };
     match function.id {

@@ -27,11 +27,7 @@ pub(super) fn fixed(value: f64, decimals: u8) -> Option<String> {
     let scaled = value * scale;
     // The nudge lets 1.005, which is stored a little below, round up.
     let nudged = scaled + scaled.signum() * scaled.abs() * f64::EPSILON * 2.0;
-    let rounded = if nudged.abs() < 9.0e15 {
-        nudged.round() / scale
-    } else {
-        value
-    };
+    let rounded = if nudged.abs() < 9.0e15 { nudged.round() / scale } else { value };
     let text = format!("{rounded:.*}", usize::from(decimals));
     Some(without_minus_zero(text))
 }
@@ -108,9 +104,7 @@ mod tests {
 
     #[test]
     fn dates_read_in_the_readers_language() {
-        let at = DateTime::parse_from_rfc3339("2026-03-04T23:30:00Z")
-            .expect("a fixed instant")
-            .to_utc();
+        let at = DateTime::parse_from_rfc3339("2026-03-04T23:30:00Z").expect("a fixed instant").to_utc();
         let berlin = chrono_tz::Europe::Berlin;
         for (locale, text) in [
             ("en", "5 March 2026"),
@@ -134,9 +128,7 @@ mod tests {
             Some("Donnerstag, 5. März 2026, 00:30 CET")
         );
         assert_eq!(pattern(at, berlin, "de", "%Q"), None);
-        let first = DateTime::parse_from_rfc3339("2026-08-01T12:00:00Z")
-            .expect("a fixed instant")
-            .to_utc();
+        let first = DateTime::parse_from_rfc3339("2026-08-01T12:00:00Z").expect("a fixed instant").to_utc();
         assert_eq!(date(first, berlin, "fr"), "1er août 2026");
     }
 }

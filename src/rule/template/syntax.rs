@@ -24,9 +24,7 @@ pub(super) fn read(source: &Source) -> Result<ast::Stmt<'_>, Vec<Diagnostic>> {
     let text: &str = &source.text;
     if text.len() > MAX_SOURCE {
         return Err(vec![
-            source
-                .error(UNREADABLE, 1, 1, "the template is too long")
-                .help("a template has at most 64 KiB"),
+            source.error(UNREADABLE, 1, 1, "the template is too long").help("a template has at most 64 KiB"),
         ]);
     }
     let found = scan(source);
@@ -41,20 +39,11 @@ pub(super) fn read(source: &Source) -> Result<ast::Stmt<'_>, Vec<Diagnostic>> {
 
 /// Tags on their own line leave no empty line behind.
 fn config() -> SyntaxConfig {
-    SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build()
-        .unwrap_or_default()
+    SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default()
 }
 
 fn scan(source: &Source) -> Vec<Diagnostic> {
-    let mut scan = Scan {
-        source,
-        found: Vec::new(),
-        ifs: Vec::new(),
-        depth: 0,
-    };
+    let mut scan = Scan { source, found: Vec::new(), ifs: Vec::new(), depth: 0 };
     let mut tag: Option<Tag> = None;
     for token in tokenize(&source.text, false, config()) {
         let (token, span) = match token {
@@ -92,11 +81,7 @@ fn scan(source: &Source) -> Vec<Diagnostic> {
         Some(tag) => scan.found.push(tag.unclosed(source)),
         None => {
             for open in std::mem::take(&mut scan.ifs) {
-                scan.report(
-                    open.at,
-                    "this `{% if %}` is never closed",
-                    Some("end it with `{% endif %}`"),
-                );
+                scan.report(open.at, "this `{% if %}` is never closed", Some("end it with `{% endif %}`"));
             }
         }
     }
@@ -130,11 +115,7 @@ struct Tag {
 
 impl Tag {
     fn unclosed(&self, source: &Source) -> Diagnostic {
-        let (open, close) = if self.block {
-            ("{%", "%}")
-        } else {
-            ("{{", "}}")
-        };
+        let (open, close) = if self.block { ("{%", "%}") } else { ("{{", "}}") };
         source
             .error(
                 UNREADABLE,
@@ -156,12 +137,7 @@ impl Tag {
 
 impl Scan<'_> {
     fn report(&mut self, at: Span, message: impl Into<String>, help: Option<&str>) {
-        let finding = self.source.error(
-            UNREADABLE,
-            u32::from(at.start_line),
-            u32::from(at.start_col) + 1,
-            message,
-        );
+        let finding = self.source.error(UNREADABLE, u32::from(at.start_line), u32::from(at.start_col) + 1, message);
         self.found.push(match help {
             Some(help) => finding.help(help),
             None => finding,
@@ -187,18 +163,12 @@ impl Scan<'_> {
         }
         let parens = match token {
             Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => tag.parens + 1,
-            Token::ParenClose | Token::BracketClose | Token::BraceClose => {
-                tag.parens.saturating_sub(1)
-            }
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => tag.parens.saturating_sub(1),
             _ => tag.parens,
         };
         tag.parens = parens;
         if tag.tokens > MAX_TOKENS || parens > MAX_PARENS {
-            self.report(
-                tag.open,
-                "this expression is too long or too deeply nested",
-                None,
-            );
+            self.report(tag.open, "this expression is too long or too deeply nested", None);
         }
         match (token, tag.last) {
             (Token::BraceOpen, _) if !tag.has_end(&self.source.text) => {
@@ -223,30 +193,18 @@ impl Scan<'_> {
     fn keyword(&mut self, keyword: &str, at: Span) {
         match keyword {
             "if" => {
-                self.ifs.push(OpenIf {
-                    at,
-                    arms: 1,
-                    has_else: false,
-                });
+                self.ifs.push(OpenIf { at, arms: 1, has_else: false });
                 self.depth += 1;
             }
             "elif" | "else" | "endif" => {
                 let Some(open) = self.ifs.last_mut() else {
-                    return self.report(
-                        at,
-                        format!("`{{% {keyword} %}}` without an `{{% if %}}` before it"),
-                        None,
-                    );
+                    return self.report(at, format!("`{{% {keyword} %}}` without an `{{% if %}}` before it"), None);
                 };
                 if keyword == "endif" {
                     self.depth -= open.arms;
                     self.ifs.pop();
                 } else if open.has_else {
-                    self.report(
-                        at,
-                        format!("`{{% {keyword} %}}` after `{{% else %}}`"),
-                        None,
-                    );
+                    self.report(at, format!("`{{% {keyword} %}}` after `{{% else %}}`"), None);
                 } else if keyword == "else" {
                     open.has_else = true;
                 } else {
@@ -286,11 +244,7 @@ fn place_of(text: &str, error: &minijinja::Error) -> (u32, u32) {
 }
 
 fn explain(source: &Source, error: &minijinja::Error, line: u32, column: u32) -> Diagnostic {
-    let here = source
-        .text
-        .lines()
-        .nth(line as usize - 1)
-        .and_then(|text| text.chars().nth(column as usize - 1));
+    let here = source.text.lines().nth(line as usize - 1).and_then(|text| text.chars().nth(column as usize - 1));
     let detail = error.detail().unwrap_or("it cannot be read");
     if detail.contains("unexpected character") {
         let found = match here {
@@ -319,14 +273,6 @@ fn explain(source: &Source, error: &minijinja::Error, line: u32, column: u32) ->
         .replace("end of input", "the end of the text")
         .replace("unexpected end of string", "a quote is never closed")
         .replace("unexpected end of comment", "this `{#` is never closed")
-        .replace(
-            "unexpected end of raw block",
-            "this `{% raw %}` is never closed",
-        );
-    source.error(
-        UNREADABLE,
-        line,
-        column,
-        format!("the template cannot be read: {words}"),
-    )
+        .replace("unexpected end of raw block", "this `{% raw %}` is never closed");
+    source.error(UNREADABLE, line, column, format!("the template cannot be read: {words}"))
 }

@@ -16,9 +16,7 @@ mod check;
 mod render;
 
 fn at(text: &str) -> Instant {
-    chrono::DateTime::parse_from_rfc3339(text)
-        .expect("a fixed instant")
-        .to_utc()
+    chrono::DateTime::parse_from_rfc3339(text).expect("a fixed instant").to_utc()
 }
 
 fn source(text: &str) -> Source {
@@ -26,10 +24,7 @@ fn source(text: &str) -> Source {
         text: text.into(),
         origin: Origin {
             file: "playbooks/a.yaml".into(),
-            start: Position {
-                line: 7,
-                column: 11,
-            },
+            start: Position { line: 7, column: 11 },
             layout: Placing::Inline,
         },
     }
@@ -37,13 +32,7 @@ fn source(text: &str) -> Source {
 
 /// The methods that the tests call.
 fn signature(name: &str, args: &[Arg]) -> Result<FunctionInfo, String> {
-    let of = |function, ty, nullable| {
-        Ok(FunctionInfo {
-            function,
-            ty,
-            nullable,
-        })
-    };
+    let of = |function, ty, nullable| Ok(FunctionInfo { function, ty, nullable });
     match (name, args) {
         ("events", [Arg::Text(_), Arg::Int(_) | Arg::SinceEntry]) => of("events", Type::Int, false),
         ("events", _) => Err("`events` takes a name and days".to_owned()),
@@ -57,24 +46,15 @@ fn signature(name: &str, args: &[Arg]) -> Result<FunctionInfo, String> {
 const FUNCTION_NAMES: &[&str] = &["events", "score", "event_change", "in_playbook"];
 
 fn column(name: &str) -> Cell {
-    Cell {
-        subject: Subject::Account,
-        path: CellPath::Column(name.to_owned()),
-    }
+    Cell { subject: Subject::Account, path: CellPath::Column(name.to_owned()) }
 }
 
 fn attribute(key: &str) -> Cell {
-    Cell {
-        subject: Subject::Account,
-        path: CellPath::Trait(key.to_owned()),
-    }
+    Cell { subject: Subject::Account, path: CellPath::Trait(key.to_owned()) }
 }
 
 fn call(function: &'static str, args: Vec<Arg>) -> Cell {
-    Cell {
-        subject: Subject::Account,
-        path: CellPath::Call { function, args },
-    }
+    Cell { subject: Subject::Account, path: CellPath::Call { function, args } }
 }
 
 fn text(value: &str) -> Arg {
@@ -92,38 +72,20 @@ fn facts() -> Facts {
         (column("mrr"), Value::Float(1_234_567.5)),
         (column("seats"), Value::Int(8)),
         (column("seats_used"), Value::Int(6)),
-        (
-            column("signed_up_at"),
-            Value::Time(at("2026-01-15T23:30:00Z")),
-        ),
-        (
-            column("renewal_at"),
-            Value::Time(at("2026-03-05T08:00:00Z")),
-        ),
+        (column("signed_up_at"), Value::Time(at("2026-01-15T23:30:00Z"))),
+        (column("renewal_at"), Value::Time(at("2026-03-05T08:00:00Z"))),
         (column("activated_at"), Value::Null),
         (column("locale"), Value::text(&"x".repeat(1_000_000))),
         (attribute("plan"), attribute_of(json!("Gold"))),
         (attribute("beta"), attribute_of(json!(true))),
         (attribute("gone"), attribute_of(json!(null))),
         (attribute("tags"), attribute_of(json!(["a", "b"]))),
-        (
-            call("events", vec![text("login"), Arg::Int(30)]),
-            Value::Int(4),
-        ),
-        (
-            call("events", vec![text("login"), Arg::SinceEntry]),
-            Value::Int(2),
-        ),
+        (call("events", vec![text("login"), Arg::Int(30)]), Value::Int(4)),
+        (call("events", vec![text("login"), Arg::SinceEntry]), Value::Int(2)),
         (call("score", vec![text("nps")]), Value::Float(4.0)),
         (call("score", vec![text("csat")]), Value::Null),
-        (
-            call("event_change", vec![text("login"), Arg::Int(7)]),
-            Value::Float(-33.4),
-        ),
-        (
-            call("in_playbook", vec![text("rescue")]),
-            Value::Bool(false),
-        ),
+        (call("event_change", vec![text("login"), Arg::Int(7)]), Value::Float(-33.4)),
+        (call("in_playbook", vec![text("rescue")]), Value::Bool(false)),
     ];
     let mut layout = Layout::default();
     let mut values = Vec::new();
@@ -145,10 +107,7 @@ fn progress() -> Progress {
         entered_at: at("2026-02-20T08:00:00Z"),
         step_at: at("2026-02-27T08:00:00Z"),
         entry: BTreeMap::from([
-            (
-                "renewal_at".to_owned(),
-                Value::Time(at("2026-02-28T23:30:00Z")),
-            ),
+            ("renewal_at".to_owned(), Value::Time(at("2026-02-28T23:30:00Z"))),
             ("tier".to_owned(), Value::Null),
         ]),
         done: BTreeSet::from(["call".to_owned()]),
@@ -171,10 +130,7 @@ fn contact() -> Contact {
             ("first_name".to_owned(), Value::text("  ")),
             ("name".to_owned(), Value::text("Zoë_Smith")),
         ]),
-        traits: json!({ "team": "Data" })
-            .as_object()
-            .cloned()
-            .unwrap_or_default(),
+        traits: json!({ "team": "Data" }).as_object().cloned().unwrap_or_default(),
     }
 }
 
@@ -189,12 +145,7 @@ fn csm() -> Csm {
 }
 
 /// Compiles for a mail; `known` is what the condition has proven.
-fn compile_with(
-    source: &Source,
-    escape: Escape,
-    known: &[&str],
-    mail: bool,
-) -> (Option<Template>, Vec<Diagnostic>) {
+fn compile_with(source: &Source, escape: Escape, known: &[&str], mail: bool) -> (Option<Template>, Vec<Diagnostic>) {
     let schema = Schema::default_store();
     let steps = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
     let known: HashSet<String> = known.iter().map(|text| (*text).to_owned()).collect();

@@ -9,11 +9,7 @@ use crate::facts::{Cell, Type, Value};
 pub(super) enum Node {
     Text(Box<str>),
     Print(Expr),
-    If {
-        condition: Expr,
-        then: Vec<Node>,
-        otherwise: Vec<Node>,
-    },
+    If { condition: Expr, then: Vec<Node>, otherwise: Vec<Node> },
 }
 
 #[derive(Clone, Debug)]

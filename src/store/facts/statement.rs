@@ -85,10 +85,7 @@ impl Statement {
         target: Target,
         source: FactSource,
     ) -> Result<Statement, UnknownCell> {
-        let mut text = Text {
-            target,
-            binds: Vec::new(),
-        };
+        let mut text = Text { target, binds: Vec::new() };
         let mut columns = vec![match target {
             Target::AllAccounts => "a.id".to_owned(),
             Target::NamedAccounts | Target::OwnState => "w.position".to_owned(),
@@ -102,11 +99,7 @@ impl Statement {
                 outputs.push((position, answer.ty()));
             }
         }
-        Ok(Statement {
-            sql: format!("select {} from {}", columns.join(", "), text.from()),
-            binds: text.binds,
-            outputs,
-        })
+        Ok(Statement { sql: format!("select {} from {}", columns.join(", "), text.from()), binds: text.binds, outputs })
     }
 
     /// Whether it fetches anything but the accounts themselves.
@@ -134,18 +127,12 @@ impl Statement {
                 Bind::Since(days) => query.bind(days_back(as_of, *days)),
                 Bind::Before(days) => query.bind(before(as_of, days_back(as_of, *days))),
                 Bind::Text(text) => query.bind(text.clone()),
-                Bind::Accounts => query.bind(
-                    subjects
-                        .iter()
-                        .map(|subject| subject.account.clone())
-                        .collect::<Vec<_>>(),
-                ),
-                Bind::Starts(start) => query.bind(
-                    subjects
-                        .iter()
-                        .map(|subject| start.of(subject, as_of))
-                        .collect::<Vec<_>>(),
-                ),
+                Bind::Accounts => {
+                    query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>())
+                }
+                Bind::Starts(start) => {
+                    query.bind(subjects.iter().map(|subject| start.of(subject, as_of)).collect::<Vec<_>>())
+                }
             };
         }
         query
@@ -165,9 +152,7 @@ fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
         Type::Bool => row.try_get::<Option<_>, _>(index)?.map(Value::Bool),
         Type::Int => row.try_get::<Option<_>, _>(index)?.map(Value::Int),
         Type::Float => row.try_get::<Option<_>, _>(index)?.map(Value::Float),
-        Type::Text => row
-            .try_get::<Option<&str>, _>(index)?
-            .map(|text| Value::Text(text.into())),
+        Type::Text => row.try_get::<Option<&str>, _>(index)?.map(|text| Value::Text(text.into())),
         Type::Time => row.try_get::<Option<_>, _>(index)?.map(Value::Time),
         // An attribute may hold what no reader can: a number like 1e400, or
         // nesting without end. It is missing then; the row still counts.
@@ -181,12 +166,7 @@ fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
 }
 
 impl Start {
-    const ALL: [Start; 4] = [
-        Start::EntrySince,
-        Start::EntryBefore,
-        Start::StepSince,
-        Start::StepBefore,
-    ];
+    const ALL: [Start; 4] = [Start::EntrySince, Start::EntryBefore, Start::StepSince, Start::StepBefore];
 
     /// Its column in the relation of subjects.
     fn column(self) -> &'static str {
@@ -219,9 +199,7 @@ impl<'a> Answer<'a> {
         match &cell.path {
             CellPath::Column(name) => schema.column(Subject::Account, name).map(Answer::Column),
             CellPath::Trait(key) => Some(Answer::Trait(key)),
-            CellPath::Call { function, args } => {
-                functions::find(function).map(|function| Answer::Call(function, args))
-            }
+            CellPath::Call { function, args } => functions::find(function).map(|function| Answer::Call(function, args)),
         }
     }
 
@@ -259,11 +237,7 @@ impl Text {
             arrays.push(self.parameter(Bind::Starts(start)));
             columns.push(start.column());
         }
-        let subjects = format!(
-            "unnest({}) with ordinality as w ({}, position)",
-            arrays.join(", "),
-            columns.join(", ")
-        );
+        let subjects = format!("unnest({}) with ordinality as w ({}, position)", arrays.join(", "), columns.join(", "));
         match self.target {
             Target::NamedAccounts => {
                 format!("{subjects} join {ACCOUNTS} as a on a.id = w.account_id")
@@ -288,10 +262,7 @@ impl Text {
                 }
             }
             Answer::Trait(key) => {
-                format!(
-                    "a.traits -> {}",
-                    self.parameter(Bind::Text((*key).to_owned()))
-                )
+                format!("a.traits -> {}", self.parameter(Bind::Text((*key).to_owned())))
             }
             Answer::Call(function, args) => self.call(*function, args)?,
         };
@@ -332,13 +303,9 @@ impl Text {
                 Target::OwnState => "w.account_id".to_owned(),
             }),
             "as_of" => Some(self.parameter(Bind::AsOf)),
-            "since" | "before" => pairs
-                .iter()
-                .find_map(|(_, arg)| self.window(name == "since", arg)),
+            "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
             _ => pairs.iter().find_map(|(param, arg)| match arg {
-                Arg::Text(text) if param.name == name => {
-                    Some(self.parameter(Bind::Text(text.clone())))
-                }
+                Arg::Text(text) if param.name == name => Some(self.parameter(Bind::Text(text.clone()))),
                 _ => None,
             }),
         }
@@ -400,13 +367,8 @@ mod tests {
                         _ => Arg::Text("x".to_owned()),
                     })
                     .collect();
-                cells.push(Cell {
-                    subject: Subject::Account,
-                    path: CellPath::Call {
-                        function: function.name(),
-                        args,
-                    },
-                });
+                cells
+                    .push(Cell { subject: Subject::Account, path: CellPath::Call { function: function.name(), args } });
             }
         }
         cells
@@ -433,36 +395,18 @@ mod tests {
     fn equal_parameters_are_bound_once() {
         let call = |days| Cell {
             subject: Subject::Account,
-            path: CellPath::Call {
-                function: "events",
-                args: vec![Arg::Text("login".to_owned()), Arg::Int(days)],
-            },
+            path: CellPath::Call { function: "events", args: vec![Arg::Text("login".to_owned()), Arg::Int(days)] },
         };
-        let statement = build(
-            &[call(7), call(30)],
-            Target::AllAccounts,
-            FactSource::Customers,
-        )
-        .expect("both are known");
-        assert_eq!(
-            statement.binds,
-            [
-                Bind::Text("login".to_owned()),
-                Bind::Since(7),
-                Bind::AsOf,
-                Bind::Since(30)
-            ]
-        );
+        let statement =
+            build(&[call(7), call(30)], Target::AllAccounts, FactSource::Customers).expect("both are known");
+        assert_eq!(statement.binds, [Bind::Text("login".to_owned()), Bind::Since(7), Bind::AsOf, Bind::Since(30)]);
     }
 
     #[test]
     fn a_cell_that_nothing_answers_is_named() {
         let cell = |subject, path| Cell { subject, path };
         let column = |name: &str| CellPath::Column(name.to_owned());
-        let short = CellPath::Call {
-            function: "events",
-            args: vec![],
-        };
+        let short = CellPath::Call { function: "events", args: vec![] };
         for (cell, name) in [
             (cell(Subject::Account, column("mmr")), "account.mmr"),
             (cell(Subject::Contact, column("role")), "contact.role"),

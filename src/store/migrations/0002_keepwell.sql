@@ -113,7 +113,7 @@ create table keepwell.tasks (
     revision       text not null,
     step           text not null,
     -- A script may ask for several tasks in one step.
-    ordinal        int not null default 0,
+    ordinal        int not null,
     title          text not null,
     description    text,
     assignee       text,
@@ -137,6 +137,7 @@ comment on table keepwell.tasks is 'by account: what a colleague should do';
 create unique index tasks_one_open on keepwell.tasks (account_id, contact_id, playbook, step, ordinal)
     where state = 'open';
 create index tasks_due on keepwell.tasks (look_at) where state = 'open';
+create index tasks_by_id on keepwell.tasks (id);
 create index tasks_of_enrollment on keepwell.tasks (account_id, enrollment_id);
 create index tasks_of_assignee on keepwell.tasks (assignee, due_at) where state = 'open';
 
@@ -181,6 +182,8 @@ create unique index messages_at_most_once on keepwell.messages (account_id, mess
     where marked_at is not null and (outcome is null or outcome in ('accepted', 'unknown'));
 create index messages_due on keepwell.messages (next_at) where state in ('planned', 'deferred');
 create index messages_claimed on keepwell.messages (lease_until) where state = 'sending';
+create index messages_by_id on keepwell.messages (id);
+create index messages_latest on keepwell.messages (created_at desc);
 create index messages_of_enrollment on keepwell.messages (account_id, enrollment_id);
 
 create table keepwell.attempts (

@@ -41,21 +41,14 @@ pub(super) fn create(
     identity: &Identity,
     durability: Durability,
 ) -> Result<(), PrivateError> {
-    let Layout {
-        directory,
-        data,
-        unfinished,
-        ..
-    } = layout;
+    let Layout { directory, data, unfinished, .. } = layout;
     if layout.version().is_none() {
         if unfinished.exists() {
             fs::remove_dir_all(unfinished).map_err(PrivateError::at(unfinished))?;
         }
         fs::create_dir(unfinished).map_err(PrivateError::at(unfinished))?;
         set_mode(unfinished, 0o700)?;
-        identity
-            .own(unfinished)
-            .map_err(PrivateError::at(unfinished))?;
+        identity.own(unfinished).map_err(PrivateError::at(unfinished))?;
         let mut command = Command::new(&programs.initdb);
         command
             .arg("-D")
@@ -69,17 +62,13 @@ pub(super) fn create(
             command.arg("--no-sync");
         }
         identity.confine(&mut command, libc::SIGKILL);
-        let output = command
-            .output()
-            .map_err(PrivateError::at(&programs.initdb))?;
+        let output = command.output().map_err(PrivateError::at(&programs.initdb))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(PrivateError::Initdb(said));
         }
         fs::rename(unfinished, data).map_err(PrivateError::at(data))?;
-        fs::File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(PrivateError::at(directory))?;
+        fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(PrivateError::at(directory))?;
     }
     identity.own(data).map_err(PrivateError::at(data))
 }

@@ -36,10 +36,7 @@ impl Identity {
             return Ok(Identity::Namespace);
         }
         let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| account(&accounts, name))
-            .ok_or(PrivateError::NoAccount)
+        ["postgres", "nobody"].iter().find_map(|name| account(&accounts, name)).ok_or(PrivateError::NoAccount)
     }
 
     /// Makes `command` run as this identity, in its own process group, and
@@ -112,9 +109,7 @@ fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
 
 /// The line of a passwd file that is called `name`.
 fn account(passwd: &str, name: &str) -> Option<Identity> {
-    let line = passwd
-        .lines()
-        .find(|line| line.split(':').next() == Some(name))?;
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
     let mut fields = line.split(':').skip(2);
     Some(Identity::Other {
         name: name.to_owned(),
@@ -143,11 +138,7 @@ fn put(path: &std::ffi::CStr, text: &[u8]) -> io::Result<()> {
         let file = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
         check(file)?;
         let written = libc::write(file, text.as_ptr().cast(), text.len());
-        let result = if written < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(())
-        };
+        let result = if written < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
         libc::close(file);
         result
     }
@@ -166,15 +157,10 @@ mod tests {
 
     #[test]
     fn accounts_are_found_by_their_whole_name() {
-        let passwd =
-            "root:x:0:0:root:/root:/bin/sh\npostgresql:x:7:8::/:\npostgres:x:105:112:,,,:/:\n";
+        let passwd = "root:x:0:0:root:/root:/bin/sh\npostgresql:x:7:8::/:\npostgres:x:105:112:,,,:/:\n";
         assert_eq!(
             account(passwd, "postgres"),
-            Some(Identity::Other {
-                name: "postgres".to_owned(),
-                uid: 105,
-                gid: 112
-            })
+            Some(Identity::Other { name: "postgres".to_owned(), uid: 105, gid: 112 })
         );
         assert_eq!(account(passwd, "nobody"), None);
     }

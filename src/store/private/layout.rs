@@ -34,14 +34,8 @@ pub(super) struct Layout {
 impl Layout {
     /// Creates the directory, mode 0700, when it is missing.
     pub(super) fn of(directory: &Path) -> Result<Layout, PrivateError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(PrivateError::at(directory))?;
-        let directory = directory
-            .canonicalize()
-            .map_err(PrivateError::at(directory))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(PrivateError::at(directory))?;
+        let directory = directory.canonicalize().map_err(PrivateError::at(directory))?;
         Ok(Layout {
             data: directory.join("data"),
             unfinished: directory.join("data.tmp"),
@@ -99,12 +93,7 @@ impl Layout {
         if too_long {
             std::fs::remove_file(&self.log).map_err(PrivateError::at(&self.log))?;
         }
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&self.log)
-            .map_err(PrivateError::at(&self.log))
+        OpenOptions::new().create(true).append(true).mode(0o600).open(&self.log).map_err(PrivateError::at(&self.log))
     }
 
     /// What the log says from byte `start` on, at most its last 2,000 characters.
@@ -113,11 +102,7 @@ impl Layout {
         let start = usize::try_from(start).unwrap_or(0).min(bytes.len());
         let text = String::from_utf8_lossy(&bytes[start..]);
         let skipped = text.chars().count().saturating_sub(2_000);
-        text.chars()
-            .skip(skipped)
-            .collect::<String>()
-            .trim()
-            .to_owned()
+        text.chars().skip(skipped).collect::<String>().trim().to_owned()
     }
 
     /// Whether somebody listens on the socket. True in other containers too,
@@ -142,9 +127,7 @@ impl Layout {
     /// Whether process `pid` has written that it accepts connections.
     pub(super) fn ready(&self, pid: u32) -> bool {
         let lines = self.pid_file();
-        lines
-            .first()
-            .is_some_and(|line| line.trim() == pid.to_string())
+        lines.first().is_some_and(|line| line.trim() == pid.to_string())
             && lines.get(7).is_some_and(|line| line.trim() == "ready")
     }
 
@@ -182,11 +165,7 @@ fn socket_directory(directory: &Path) -> PathBuf {
         return inside;
     }
     let hash = Sha256::digest(directory.as_os_str().as_bytes());
-    let name: String = hash
-        .iter()
-        .take(10)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let name: String = hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
     Path::new("/tmp").join(format!("keepwell-{name}"))
 }
 

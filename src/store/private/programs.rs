@@ -39,10 +39,7 @@ fn choose(found: Vec<(u32, Programs)>, major: Option<u32>) -> Result<Programs, P
 }
 
 fn in_search_path() -> Option<(u32, Programs)> {
-    let programs = Programs {
-        initdb: PathBuf::from("initdb"),
-        postgres: PathBuf::from("postgres"),
-    };
+    let programs = Programs { initdb: PathBuf::from("initdb"), postgres: PathBuf::from("postgres") };
     let version = version_of(&programs.postgres)?;
     (version_of(&programs.initdb)? == version).then_some((version, programs))
 }
@@ -65,12 +62,8 @@ fn below(versions: &Path) -> Vec<(u32, Programs)> {
         .filter_map(|entry| {
             let directory = entry.ok()?.path();
             let version = directory.file_name()?.to_str()?.parse().ok()?;
-            let programs = Programs {
-                initdb: directory.join("bin/initdb"),
-                postgres: directory.join("bin/postgres"),
-            };
-            (programs.initdb.is_file() && programs.postgres.is_file())
-                .then_some((version, programs))
+            let programs = Programs { initdb: directory.join("bin/initdb"), postgres: directory.join("bin/postgres") };
+            (programs.initdb.is_file() && programs.postgres.is_file()).then_some((version, programs))
         })
         .collect();
     found.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
@@ -96,10 +89,7 @@ mod tests {
     fn a_cluster_wants_its_own_version() {
         let of = |version: u32| {
             let directory = PathBuf::from(format!("/pg/{version}"));
-            let programs = Programs {
-                initdb: directory.join("initdb"),
-                postgres: directory.join("postgres"),
-            };
+            let programs = Programs { initdb: directory.join("initdb"), postgres: directory.join("postgres") };
             (version, programs)
         };
         let both = || vec![of(17), of(15)];

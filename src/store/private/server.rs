@@ -37,20 +37,16 @@ impl Server {
         let watched = Arc::new(Watched::default());
         let (tell, started) = mpsc::channel();
         let seen = Arc::clone(&watched);
-        std::thread::Builder::new()
-            .name("private-postgres".to_owned())
-            .spawn(move || match command.spawn() {
-                Ok(child) => {
-                    let _ = tell.send(Ok(child.id()));
-                    watch(child, &seen);
-                }
-                Err(error) => {
-                    let _ = tell.send(Err(error));
-                }
-            })?;
-        let pid = started
-            .recv()
-            .map_err(|_| io::Error::other("the thread that starts the server ended"))??;
+        std::thread::Builder::new().name("private-postgres".to_owned()).spawn(move || match command.spawn() {
+            Ok(child) => {
+                let _ = tell.send(Ok(child.id()));
+                watch(child, &seen);
+            }
+            Err(error) => {
+                let _ = tell.send(Err(error));
+            }
+        })?;
+        let pid = started.recv().map_err(|_| io::Error::other("the thread that starts the server ended"))??;
         Ok(Server { pid, watched })
     }
 

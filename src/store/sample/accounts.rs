@@ -72,12 +72,10 @@ fn account(anchor: Instant, row: usize, country: &Country, number: usize) -> Sam
     };
     let signed_up_at = anchor - seconds(age_days);
     let delay_days = spread.between(Topic::Delay, 0, 3.0, 25.0);
-    let is_activated =
-        delay_days < age_days && !matches!(story, Story::NewSignup | Story::NeverActivated);
+    let is_activated = delay_days < age_days && !matches!(story, Story::NewSignup | Story::NeverActivated);
     let activated_at = is_activated.then(|| signed_up_at + seconds(delay_days));
 
-    let has_churned =
-        story == Story::Ordinary && age_days > 160.0 && spread.chance(Topic::Status, 0, 0.12);
+    let has_churned = story == Story::Ordinary && age_days > 160.0 && spread.chance(Topic::Status, 0, 0.12);
     let churned_at = has_churned.then(|| {
         let lived = spread.between(Topic::Status, 1, 100.0, age_days - 5.0);
         signed_up_at + seconds(lived)

@@ -40,15 +40,10 @@ pub(super) fn tickets(
             "high" => (0.3, 4.0),
             _ => (0.5, 9.0),
         };
-        let closed_at =
-            opened_at + seconds(spread.between(Topic::Ticket, index * 4 + 2, low, high));
+        let closed_at = opened_at + seconds(spread.between(Topic::Ticket, index * 4 + 2, low, high));
         let is_open = closed_at >= anchor;
         // Open urgent tickets belong to the accounts whose story they are.
-        let severity = if is_open && severity == "urgent" {
-            "high"
-        } else {
-            severity
-        };
+        let severity = if is_open && severity == "urgent" { "high" } else { severity };
         found.push((opened_at, (!is_open).then_some(closed_at), severity));
     }
     // One of those who never activated and one with a fallen score are in trouble as well.
@@ -94,8 +89,7 @@ pub(super) fn scores(
         }
         let until = contact.left_at.unwrap_or(end).min(end);
         let level = spread.whole(Topic::Nps, position * 1_000, 5, 9);
-        let mut at = contact.created_at
-            + seconds(spread.between(Topic::NpsAt, position * 1_000, 30.0, 110.0));
+        let mut at = contact.created_at + seconds(spread.between(Topic::NpsAt, position * 1_000, 30.0, 110.0));
         for index in position * 1_000 + 1.. {
             if at >= until {
                 break;
@@ -138,24 +132,15 @@ pub(super) fn scores(
 }
 
 /// Content last quarter, not any more this week.
-fn fallen_score(
-    anchor: Instant,
-    spread: Spread,
-    contact: &SampleContact,
-) -> [(Instant, &'static str, f64, String); 2] {
+fn fallen_score(anchor: Instant, spread: Spread, contact: &SampleContact) -> [(Instant, &'static str, f64, String); 2] {
     let before = spread.whole(Topic::Nps, 0, 8, 10);
     let now = spread.whole(Topic::Nps, 1, 2, before - 3).min(6);
     let then_at = anchor - seconds(spread.between(Topic::NpsAt, 0, 80.0, 95.0));
     let now_at = anchor - seconds(spread.between(Topic::NpsAt, 1, 0.3, 5.5));
-    [
-        (then_at, "nps", before as f64, contact.id.clone()),
-        (now_at, "nps", now as f64, contact.id.clone()),
-    ]
+    [(then_at, "nps", before as f64, contact.id.clone()), (now_at, "nps", now as f64, contact.id.clone())]
 }
 
 /// The most important contact who was there at the time.
 fn present(contacts: &[SampleContact], at: Instant) -> Option<&SampleContact> {
-    contacts
-        .iter()
-        .find(|contact| contact.created_at <= at && contact.left_at.is_none_or(|left| left > at))
+    contacts.iter().find(|contact| contact.created_at <= at && contact.left_at.is_none_or(|left| left > at))
 }

@@ -14,11 +14,7 @@ impl SampleCompany {
     ///
     /// `progress` hears the table, how many of its rows are written, and how
     /// many there are.
-    pub async fn insert(
-        &self,
-        pool: &PgPool,
-        mut progress: impl FnMut(&str, usize, usize),
-    ) -> sqlx::Result<()> {
+    pub async fn insert(&self, pool: &PgPool, mut progress: impl FnMut(&str, usize, usize)) -> sqlx::Result<()> {
         let mut tx = pool.begin().await?;
         self.insert_csms(&mut tx).await?;
         progress("csms", self.csms.len(), self.csms.len());

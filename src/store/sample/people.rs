@@ -10,51 +10,20 @@ use crate::clock::Instant;
 
 /// The colleagues; everybody reports to the same manager.
 pub(super) fn csms() -> Vec<SampleCsm> {
-    let colleague =
-        |id: &str, name: &str, email: &str, timezone: &str, capacity: Option<i32>| SampleCsm {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            email: email.to_owned(),
-            manager_id: capacity.map(|_| "csm-lead".to_owned()),
-            timezone: timezone.to_owned(),
-            capacity,
-        };
+    let colleague = |id: &str, name: &str, email: &str, timezone: &str, capacity: Option<i32>| SampleCsm {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        email: email.to_owned(),
+        manager_id: capacity.map(|_| "csm-lead".to_owned()),
+        timezone: timezone.to_owned(),
+        capacity,
+    };
     vec![
-        colleague(
-            "csm-lead",
-            "Renate Ostermann",
-            "renate@lumenboard.example",
-            "Europe/Berlin",
-            None,
-        ),
-        colleague(
-            "csm-1",
-            "Jonas Falk",
-            "jonas@lumenboard.example",
-            "Europe/Berlin",
-            Some(90),
-        ),
-        colleague(
-            "csm-2",
-            "Aoife Brennan",
-            "aoife@lumenboard.example",
-            "Europe/London",
-            Some(100),
-        ),
-        colleague(
-            "csm-3",
-            "Marcus Bell",
-            "marcus@lumenboard.example",
-            "America/New_York",
-            Some(90),
-        ),
-        colleague(
-            "csm-4",
-            "Mei-Lin Tan",
-            "meilin@lumenboard.example",
-            "Asia/Singapore",
-            Some(60),
-        ),
+        colleague("csm-lead", "Renate Ostermann", "renate@lumenboard.example", "Europe/Berlin", None),
+        colleague("csm-1", "Jonas Falk", "jonas@lumenboard.example", "Europe/Berlin", Some(90)),
+        colleague("csm-2", "Aoife Brennan", "aoife@lumenboard.example", "Europe/London", Some(100)),
+        colleague("csm-3", "Marcus Bell", "marcus@lumenboard.example", "America/New_York", Some(90)),
+        colleague("csm-4", "Mei-Lin Tan", "meilin@lumenboard.example", "Asia/Singapore", Some(60)),
     ]
 }
 
@@ -131,20 +100,14 @@ pub(super) fn contacts(
             let age_days = (anchor - created_at).num_seconds() as f64 / 86_400.0;
             // Who tells a story stays; elsewhere some have left and some have no address.
             let can_be_missing = position > 0 || account.story == Story::Ordinary;
-            let has_left = can_be_missing
-                && age_days > 60.0
-                && spread.chance(Topic::PersonState, position * 4, 0.06);
+            let has_left = can_be_missing && age_days > 60.0 && spread.chance(Topic::PersonState, position * 4, 0.06);
             let left_at = has_left.then(|| {
                 let stayed = spread.between(Topic::PersonState, position * 4 + 1, 20.0, age_days);
                 created_at + seconds(stayed)
             });
-            let has_email =
-                !can_be_missing || !spread.chance(Topic::PersonState, position * 4 + 2, 0.04);
+            let has_email = !can_be_missing || !spread.chance(Topic::PersonState, position * 4 + 2, 0.04);
             let is_remote = spread.chance(Topic::PersonState, position * 4 + 3, 0.1);
-            let title = TITLES
-                .iter()
-                .find(|(of, _)| of == role)
-                .map(|(_, title)| *title);
+            let title = TITLES.iter().find(|(of, _)| of == role).map(|(_, title)| *title);
 
             SampleContact {
                 account_id: account.id.clone(),
@@ -152,15 +115,10 @@ pub(super) fn contacts(
                 email: has_email.then(|| format!("{local}@{domain}")),
                 name,
                 // Imported address books rarely split every name.
-                first_name: (!spread.chance(Topic::Trait, 10 + position, 0.04))
-                    .then(|| first.to_owned()),
+                first_name: (!spread.chance(Topic::Trait, 10 + position, 0.04)).then(|| first.to_owned()),
                 role,
                 timezone: is_remote.then(|| {
-                    spread.pick(
-                        Topic::Trait,
-                        30 + position,
-                        &["Europe/Lisbon", "America/Chicago", "Asia/Singapore"],
-                    )
+                    spread.pick(Topic::Trait, 30 + position, &["Europe/Lisbon", "America/Chicago", "Asia/Singapore"])
                 }),
                 locale: country.locale,
                 created_at,

@@ -88,10 +88,7 @@ mod tests {
     fn repeats_itself_and_stays_in_range() {
         for row in 0..1_000 {
             let spread = Spread::of(row);
-            assert_eq!(
-                spread.unit(Topic::Age, 2),
-                Spread::of(row).unit(Topic::Age, 2)
-            );
+            assert_eq!(spread.unit(Topic::Age, 2), Spread::of(row).unit(Topic::Age, 2));
             assert!((3..=9).contains(&spread.whole(Topic::Age, 0, 3, 9)));
             assert!([1, 2, 3].contains(&spread.pick(Topic::Delay, 0, &[1, 2, 3])));
         }
@@ -99,9 +96,7 @@ mod tests {
 
     #[test]
     fn fills_its_range_evenly() {
-        let low = (0..10_000)
-            .filter(|row| Spread::of(*row).chance(Topic::Nps, 0, 0.25))
-            .count();
+        let low = (0..10_000).filter(|row| Spread::of(*row).chance(Topic::Nps, 0, 0.25)).count();
         assert!((2_300..2_700).contains(&low), "{low}");
     }
 }

@@ -6,12 +6,8 @@ use super::*;
 
 fn anchors() -> [Instant; 3] {
     // A Monday, a Saturday after 29 February, and an instant within a second.
-    [
-        "2026-03-02T09:00:00Z",
-        "2028-03-04T21:30:00Z",
-        "2025-11-20T12:34:56.789012Z",
-    ]
-    .map(|text| text.parse().expect("a fixed instant"))
+    ["2026-03-02T09:00:00Z", "2028-03-04T21:30:00Z", "2025-11-20T12:34:56.789012Z"]
+        .map(|text| text.parse().expect("a fixed instant"))
 }
 
 fn company() -> SampleCompany {
@@ -30,32 +26,20 @@ fn logins(company: &SampleCompany) -> HashMap<&str, Vec<Instant>> {
 }
 
 /// The latest NPS answer of an account with its change against the same contact's one before.
-fn latest_nps(
-    company: &SampleCompany,
-    account: &SampleAccount,
-) -> Option<(Instant, f64, Option<f64>)> {
-    let mut answers: Vec<&SampleScore> = company
-        .scores
-        .iter()
-        .filter(|score| score.account_id == account.id && score.name == "nps")
-        .collect();
+fn latest_nps(company: &SampleCompany, account: &SampleAccount) -> Option<(Instant, f64, Option<f64>)> {
+    let mut answers: Vec<&SampleScore> =
+        company.scores.iter().filter(|score| score.account_id == account.id && score.name == "nps").collect();
     answers.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
     let last = answers.pop()?;
-    let before = answers
-        .iter()
-        .rev()
-        .find(|score| score.contact_id == last.contact_id);
-    Some((
-        last.at,
-        last.value,
-        before.map(|score| last.value - score.value),
-    ))
+    let before = answers.iter().rev().find(|score| score.contact_id == last.contact_id);
+    Some((last.at, last.value, before.map(|score| last.value - score.value)))
 }
 
 fn has_open_urgent(company: &SampleCompany, account: &SampleAccount) -> bool {
-    company.tickets.iter().any(|ticket| {
-        ticket.account_id == account.id && ticket.severity == "urgent" && ticket.closed_at.is_none()
-    })
+    company
+        .tickets
+        .iter()
+        .any(|ticket| ticket.account_id == account.id && ticket.severity == "urgent" && ticket.closed_at.is_none())
 }
 
 #[test]
@@ -77,39 +61,17 @@ fn it_is_as_large_as_a_small_company() {
         let company = SampleCompany::generate(anchor, 320);
         assert_eq!(company.accounts.len(), 320);
         assert_eq!(company.csms.len(), 5);
-        let of_tier = |tier| {
-            company
-                .accounts
-                .iter()
-                .filter(|account| account.tier == tier)
-                .count()
-        };
+        let of_tier = |tier| company.accounts.iter().filter(|account| account.tier == tier).count();
         assert_eq!((of_tier("A"), of_tier("B"), of_tier("C")), (48, 112, 160));
         let events = company.events.len();
         assert!((150_000..250_000).contains(&events), "{events} events");
-        let churned = company
-            .accounts
-            .iter()
-            .filter(|account| account.status == "churned")
-            .count();
+        let churned = company.accounts.iter().filter(|account| account.status == "churned").count();
         assert!((15..40).contains(&churned), "{churned} churned");
-        let trials = company
-            .accounts
-            .iter()
-            .filter(|account| account.status == "trial")
-            .count();
+        let trials = company.accounts.iter().filter(|account| account.status == "trial").count();
         assert!((8..30).contains(&trials), "{trials} trials");
         for account in &company.accounts {
-            let people = company
-                .contacts
-                .iter()
-                .filter(|contact| contact.account_id == account.id)
-                .count();
-            assert!(
-                (2..=6).contains(&people),
-                "{} has {people} contacts",
-                account.id
-            );
+            let people = company.contacts.iter().filter(|contact| contact.account_id == account.id).count();
+            assert!((2..=6).contains(&people), "{} has {people} contacts", account.id);
         }
     }
 }
@@ -121,31 +83,16 @@ fn nothing_has_happened_at_or_after_the_anchor() {
         assert!(company.events.iter().all(|event| event.at < anchor));
         assert!(company.scores.iter().all(|score| score.at < anchor));
         for ticket in &company.tickets {
-            assert!(
-                ticket.opened_at < anchor && ticket.closed_at.is_none_or(|closed| closed < anchor)
-            );
+            assert!(ticket.opened_at < anchor && ticket.closed_at.is_none_or(|closed| closed < anchor));
         }
         for contact in &company.contacts {
-            assert!(
-                contact.created_at < anchor && contact.left_at.is_none_or(|left| left < anchor)
-            );
+            assert!(contact.created_at < anchor && contact.left_at.is_none_or(|left| left < anchor));
         }
         for account in &company.accounts {
-            assert!(
-                account.signed_up_at < anchor
-                    && account.signed_up_at > anchor - Duration::days(548)
-            );
-            assert!(
-                account
-                    .activated_at
-                    .is_none_or(|at| at < anchor && at > account.signed_up_at)
-            );
+            assert!(account.signed_up_at < anchor && account.signed_up_at > anchor - Duration::days(548));
+            assert!(account.activated_at.is_none_or(|at| at < anchor && at > account.signed_up_at));
             assert!(account.churned_at.is_none_or(|at| at < anchor));
-            assert!(
-                account
-                    .renewal_at
-                    .is_none_or(|at| at > anchor && at < anchor + Duration::days(367))
-            );
+            assert!(account.renewal_at.is_none_or(|at| at > anchor && at < anchor + Duration::days(367)));
         }
     }
 }
@@ -153,52 +100,19 @@ fn nothing_has_happened_at_or_after_the_anchor() {
 #[test]
 fn ids_names_and_addresses_are_unique_and_reserved() {
     let company = company();
-    let names: HashSet<_> = company
-        .accounts
-        .iter()
-        .map(|account| &account.name)
-        .collect();
+    let names: HashSet<_> = company.accounts.iter().map(|account| &account.name).collect();
     assert_eq!(names.len(), company.accounts.len());
-    let emails: Vec<_> = company
-        .contacts
-        .iter()
-        .filter_map(|contact| contact.email.as_deref())
-        .collect();
+    let emails: Vec<_> = company.contacts.iter().filter_map(|contact| contact.email.as_deref()).collect();
     assert_eq!(emails.iter().collect::<HashSet<_>>().len(), emails.len());
-    for email in emails
-        .into_iter()
-        .chain(company.csms.iter().map(|csm| csm.email.as_str()))
-    {
+    for email in emails.into_iter().chain(company.csms.iter().map(|csm| csm.email.as_str())) {
         assert!(email.ends_with(".example") && email.is_ascii(), "{email}");
-        assert!(
-            !email.contains("..") && !email.contains(".@") && !email.starts_with('.'),
-            "{email}"
-        );
+        assert!(!email.contains("..") && !email.contains(".@") && !email.starts_with('.'), "{email}");
     }
-    let events: HashSet<_> = company
-        .events
-        .iter()
-        .map(|event| (&event.account_id, &event.id))
-        .collect();
+    let events: HashSet<_> = company.events.iter().map(|event| (&event.account_id, &event.id)).collect();
     assert_eq!(events.len(), company.events.len());
-    assert!(
-        company
-            .contacts
-            .iter()
-            .any(|contact| contact.email.is_none())
-    );
-    assert!(
-        company
-            .contacts
-            .iter()
-            .any(|contact| contact.left_at.is_some())
-    );
-    assert!(
-        company
-            .accounts
-            .iter()
-            .any(|account| account.csm_id.is_none())
-    );
+    assert!(company.contacts.iter().any(|contact| contact.email.is_none()));
+    assert!(company.contacts.iter().any(|contact| contact.left_at.is_some()));
+    assert!(company.accounts.iter().any(|account| account.csm_id.is_none()));
 }
 
 /// What the shipped playbooks look for, told apart from everybody else.
@@ -223,9 +137,7 @@ fn every_story_is_there_and_nobody_else_looks_like_it() {
         };
         let told = |story| ids(&|one| one.story == story);
 
-        let stalled = ids(&|one| {
-            one.activated_at.is_none() && days(one.signed_up_at) >= 30 && count(one, 30, 0) < 5
-        });
+        let stalled = ids(&|one| one.activated_at.is_none() && days(one.signed_up_at) >= 30 && count(one, 30, 0) < 5);
         assert_eq!(stalled, told(Story::NeverActivated));
         assert_eq!(stalled.len(), 12);
 
@@ -250,15 +162,8 @@ fn every_story_is_there_and_nobody_else_looks_like_it() {
         assert_eq!(new, told(Story::NewSignup));
         assert_eq!(new.len(), 10);
 
-        let renewing = ids(&|one| {
-            one.renewal_at
-                .is_some_and(|at| (at - anchor).num_days() <= 95)
-        });
-        assert!(
-            (12..=25).contains(&renewing.len()),
-            "{} renew",
-            renewing.len()
-        );
+        let renewing = ids(&|one| one.renewal_at.is_some_and(|at| (at - anchor).num_days() <= 95));
+        assert!((12..=25).contains(&renewing.len()), "{} renew", renewing.len());
 
         let reviewed = ids(&|one| one.tier != "C" && days(one.signed_up_at) >= 90);
         assert!(reviewed.len() > 60, "{} are reviewed", reviewed.len());
@@ -272,12 +177,6 @@ fn every_story_is_there_and_nobody_else_looks_like_it() {
 fn use_follows_the_week() {
     use chrono::{Datelike, Weekday};
     let company = company();
-    let on = |day| {
-        company
-            .events
-            .iter()
-            .filter(|event| event.at.weekday() == day)
-            .count()
-    };
+    let on = |day| company.events.iter().filter(|event| event.at.weekday() == day).count();
     assert!(on(Weekday::Sun) * 4 < on(Weekday::Tue));
 }

@@ -146,14 +146,10 @@ fn few_logins(anchor: Instant, row: usize, account: &SampleAccount) -> Vec<Happe
     let spread = Spread::of(row);
     let early = spread.whole(Topic::Volume, 0, 2, 5) as usize;
     let late = spread.whole(Topic::Volume, 1, 0, 2) as usize;
-    let first_days = (0..early)
-        .map(|index| account.signed_up_at + seconds(spread.between(Topic::Hour, index, 0.02, 3.0)));
-    let lately = (early..early + late)
-        .map(|index| anchor - seconds(spread.between(Topic::Hour, index, 2.0, 29.0)));
-    first_days
-        .chain(lately)
-        .map(|at| Happening { kind: 0, at })
-        .collect()
+    let first_days =
+        (0..early).map(|index| account.signed_up_at + seconds(spread.between(Topic::Hour, index, 0.02, 3.0)));
+    let lately = (early..early + late).map(|index| anchor - seconds(spread.between(Topic::Hour, index, 2.0, 29.0)));
+    first_days.chain(lately).map(|at| Happening { kind: 0, at }).collect()
 }
 
 /// Logins of the first days, and perhaps an invitation.
@@ -164,33 +160,22 @@ fn first_steps(anchor: Instant, row: usize, account: &SampleAccount) -> Vec<Happ
     let mut happened: Vec<Happening> = (0..logins)
         .map(|index| Happening {
             kind: 0,
-            at: account.signed_up_at
-                + seconds(age_days * spread.between(Topic::Hour, index, 0.01, 0.95)),
+            at: account.signed_up_at + seconds(age_days * spread.between(Topic::Hour, index, 0.01, 0.95)),
         })
         .collect();
     if spread.chance(Topic::Volume, 1, 0.3) {
-        happened.push(Happening {
-            kind: 4,
-            at: account.signed_up_at + seconds(age_days * 0.96),
-        });
+        happened.push(Happening { kind: 4, at: account.signed_up_at + seconds(age_days * 0.96) });
     }
     happened
 }
 
 /// One of those who were there at the time.
-fn somebody(
-    spread: Spread,
-    index: usize,
-    at: Instant,
-    contacts: &[SampleContact],
-) -> Option<String> {
+fn somebody(spread: Spread, index: usize, at: Instant, contacts: &[SampleContact]) -> Option<String> {
     let start = spread.whole(Topic::Who, index, 0, contacts.len() as i64 - 1) as usize;
     (0..contacts.len())
         .map(|offset| &contacts[(start + offset) % contacts.len()])
         .find(|contact| {
-            contact.role != "billing"
-                && contact.created_at <= at
-                && contact.left_at.is_none_or(|left| left > at)
+            contact.role != "billing" && contact.created_at <= at && contact.left_at.is_none_or(|left| left > at)
         })
         .map(|contact| contact.id.clone())
 }

@@ -53,12 +53,8 @@ pub(super) const COUNTRIES: &[Country] = &[
             ("Energie GmbH", "energy"),
             ("Werkzeuge KG", "manufacturing"),
         ],
-        first_names: &[
-            "Jürgen", "Anke", "Björn", "Katrin", "Sönke", "Heike", "Lukas", "Mareike",
-        ],
-        last_names: &[
-            "Schäfer", "Groß", "Krüger", "Lehmann", "Vogt", "Böhm", "Arndt",
-        ],
+        first_names: &["Jürgen", "Anke", "Björn", "Katrin", "Sönke", "Heike", "Lukas", "Mareike"],
+        last_names: &["Schäfer", "Groß", "Krüger", "Lehmann", "Vogt", "Böhm", "Arndt"],
         family_first: false,
     },
     Country {
@@ -87,18 +83,8 @@ pub(super) const COUNTRIES: &[Country] = &[
             ("Care Ltd", "health care"),
             ("Marine Ltd", "logistics"),
         ],
-        first_names: &[
-            "Imogen", "Callum", "Priya", "Rhys", "Harriet", "Owen", "Zadie", "Niall",
-        ],
-        last_names: &[
-            "Whitfield",
-            "O'Neill",
-            "Ashworth",
-            "Patel",
-            "Llewellyn",
-            "Baines",
-            "Okafor",
-        ],
+        first_names: &["Imogen", "Callum", "Priya", "Rhys", "Harriet", "Owen", "Zadie", "Niall"],
+        last_names: &["Whitfield", "O'Neill", "Ashworth", "Patel", "Llewellyn", "Baines", "Okafor"],
         family_first: false,
     },
     Country {
@@ -127,12 +113,8 @@ pub(super) const COUNTRIES: &[Country] = &[
             ("Studios LLC", "media"),
             ("Insurance Inc", "insurance"),
         ],
-        first_names: &[
-            "Maya", "Tyrone", "Elena", "Wyatt", "Keisha", "Noah", "Camila", "Grant",
-        ],
-        last_names: &[
-            "Reyes", "Holloway", "Nguyen", "McBride", "Ferris", "O'Connor", "Dawson",
-        ],
+        first_names: &["Maya", "Tyrone", "Elena", "Wyatt", "Keisha", "Noah", "Camila", "Grant"],
+        last_names: &["Reyes", "Holloway", "Nguyen", "McBride", "Ferris", "O'Connor", "Dawson"],
         family_first: false,
     },
     Country {
@@ -141,14 +123,7 @@ pub(super) const COUNTRIES: &[Country] = &[
         hours_ahead: -8,
         locale: "en-US",
         weight: 8,
-        stems: &[
-            "Golden Sage",
-            "Driftwood",
-            "Coyote Creek",
-            "Sequoia",
-            "Fogline",
-            "Manzanita",
-        ],
+        stems: &["Golden Sage", "Driftwood", "Coyote Creek", "Sequoia", "Fogline", "Manzanita"],
         trades: &[
             ("Labs Inc", "software"),
             ("Outfitters LLC", "retail"),
@@ -166,14 +141,7 @@ pub(super) const COUNTRIES: &[Country] = &[
         hours_ahead: 1,
         locale: "fr",
         weight: 9,
-        stems: &[
-            "L'Érable",
-            "Beauséjour",
-            "Le Chêne",
-            "Mistral",
-            "Rivière",
-            "D'Aubigny",
-        ],
+        stems: &["L'Érable", "Beauséjour", "Le Chêne", "Mistral", "Rivière", "D'Aubigny"],
         trades: &[
             ("Transports SAS", "logistics"),
             ("Conseil SARL", "professional services"),
@@ -181,17 +149,8 @@ pub(super) const COUNTRIES: &[Country] = &[
             ("Crêperies SAS", "food"),
             ("Santé SAS", "health care"),
         ],
-        first_names: &[
-            "Aurélie", "Benoît", "Chloé", "Thibault", "Maëlys", "Fabrice",
-        ],
-        last_names: &[
-            "Lefèvre",
-            "Moreau",
-            "Garnier",
-            "D'Estienne",
-            "Bérard",
-            "Colin",
-        ],
+        first_names: &["Aurélie", "Benoît", "Chloé", "Thibault", "Maëlys", "Fabrice"],
+        last_names: &["Lefèvre", "Moreau", "Garnier", "D'Estienne", "Bérard", "Colin"],
         family_first: false,
     },
     Country {
@@ -200,14 +159,7 @@ pub(super) const COUNTRIES: &[Country] = &[
         hours_ahead: 1,
         locale: "es",
         weight: 6,
-        stems: &[
-            "Peñalba",
-            "Olivar",
-            "Montaña Azul",
-            "Ríos",
-            "Almendro",
-            "Cigüeña",
-        ],
+        stems: &["Peñalba", "Olivar", "Montaña Azul", "Ríos", "Almendro", "Cigüeña"],
         trades: &[
             ("Logística SL", "logistics"),
             ("Alimentos SA", "food"),
@@ -294,11 +246,7 @@ pub(super) const COUNTRIES: &[Country] = &[
         locale: "zh",
         weight: 3,
         stems: &["华辰", "江南", "云山", "金桥"],
-        trades: &[
-            ("物流有限公司", "logistics"),
-            ("教育有限公司", "education"),
-            ("医疗器械有限公司", "health care"),
-        ],
+        trades: &[("物流有限公司", "logistics"), ("教育有限公司", "education"), ("医疗器械有限公司", "health care")],
         first_names: &["丽娜", "建国", "晓明", "雪梅"],
         last_names: &["王", "陈", "刘", "赵", "周"],
         family_first: true,
@@ -310,11 +258,7 @@ pub(super) const COUNTRIES: &[Country] = &[
         locale: "en-IN",
         weight: 3,
         stems: &["Neem Tree", "Saraswati", "Monsoon", "Banyan"],
-        trades: &[
-            ("Textiles Pvt Ltd", "manufacturing"),
-            ("Clinics Pvt Ltd", "health care"),
-            ("Agro Pvt Ltd", "food"),
-        ],
+        trades: &[("Textiles Pvt Ltd", "manufacturing"), ("Clinics Pvt Ltd", "health care"), ("Agro Pvt Ltd", "food")],
         first_names: &["Ananya", "Vikram", "Meera", "Arjun"],
         last_names: &["Iyer", "Chatterjee", "Deshmukh", "Rao", "Kulkarni"],
         family_first: false,
@@ -326,11 +270,7 @@ pub(super) const COUNTRIES: &[Country] = &[
         locale: "en-AU",
         weight: 2,
         stems: &["Wattle", "Red Gum", "Kookaburra"],
-        trades: &[
-            ("Freight Pty Ltd", "logistics"),
-            ("Wines Pty Ltd", "food"),
-            ("Physio Pty Ltd", "health care"),
-        ],
+        trades: &[("Freight Pty Ltd", "logistics"), ("Wines Pty Ltd", "food"), ("Physio Pty Ltd", "health care")],
         first_names: &["Matilda", "Lachlan", "Bindi", "Hamish"],
         last_names: &["Fitzgerald", "Nolan", "D'Souza", "Burke"],
         family_first: false,
@@ -380,19 +320,9 @@ mod tests {
 
     #[test]
     fn weights_are_percent() {
-        assert_eq!(
-            COUNTRIES
-                .iter()
-                .map(|country| country.weight)
-                .sum::<usize>(),
-            100
-        );
+        assert_eq!(COUNTRIES.iter().map(|country| country.weight).sum::<usize>(), 100);
         for country in COUNTRIES {
-            assert!(
-                country.timezone.parse::<chrono_tz::Tz>().is_ok(),
-                "{}",
-                country.timezone
-            );
+            assert!(country.timezone.parse::<chrono_tz::Tz>().is_ok(), "{}", country.timezone);
         }
     }
 

@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, SecondsFormat};
 use keepwell::clock::Instant;
-use keepwell::facts::history::{
-    ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord,
-};
+use keepwell::facts::history::{ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
 use keepwell::facts::{History, Schema, Value};
 use serde_json::{Value as Json, json};
 use sqlx::PgPool;
 
 /// The instant that all histories crowd around.
 pub fn now() -> Instant {
-    DateTime::parse_from_rfc3339("2026-03-29T09:00:00.123456Z")
-        .expect("a fixed instant")
-        .to_utc()
+    DateTime::parse_from_rfc3339("2026-03-29T09:00:00.123456Z").expect("a fixed instant").to_utc()
 }
 
 /// A small deterministic generator (splitmix64).
@@ -77,20 +73,11 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
     history.account = BTreeMap::from([
         ("name".into(), Value::text("It's \"one\"")),
         ("status".into(), Value::text("active")),
-        (
-            "tier".into(),
-            text(dice.maybe(|dice| *dice.pick(&["A", "B"]))),
-        ),
-        (
-            "mrr".into(),
-            Value::Float(dice.roll(1_000_000) as f64 / 100.0),
-        ),
+        ("tier".into(), text(dice.maybe(|dice| *dice.pick(&["A", "B"])))),
+        ("mrr".into(), Value::Float(dice.roll(1_000_000) as f64 / 100.0)),
         ("seats".into(), Value::Int(dice.roll(50) as i64)),
         ("signed_up_at".into(), Value::Time(dice.instant(marks))),
-        (
-            "renewal_at".into(),
-            time(dice.maybe(|dice| dice.instant(marks))),
-        ),
+        ("renewal_at".into(), time(dice.maybe(|dice| dice.instant(marks)))),
     ]);
     if let Json::Object(traits) = json!({
         "plan": dice.pick(&["pro", "free"]), "it's": dice.roll(9), "nothing": null, "list": [1, "a"],
@@ -101,25 +88,12 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
     for id in 0..dice.roll(6) {
         let columns = BTreeMap::from([
             ("name".to_owned(), Value::text("Someone")),
-            (
-                "role".to_owned(),
-                text(dice.maybe(|dice| *dice.pick(&["champion", "owner"]))),
-            ),
-            (
-                "email".to_owned(),
-                text(*dice.pick(&[None, Some(" "), Some(""), Some("a@b.example")])),
-            ),
+            ("role".to_owned(), text(dice.maybe(|dice| *dice.pick(&["champion", "owner"])))),
+            ("email".to_owned(), text(*dice.pick(&[None, Some(" "), Some(""), Some("a@b.example")]))),
             ("created_at".to_owned(), Value::Time(dice.instant(marks))),
-            (
-                "left_at".to_owned(),
-                time(dice.maybe(|dice| dice.instant(marks))),
-            ),
+            ("left_at".to_owned(), time(dice.maybe(|dice| dice.instant(marks)))),
         ]);
-        history.contacts.push(ContactRecord {
-            id: format!("c{id}"),
-            columns,
-            ..Default::default()
-        });
+        history.contacts.push(ContactRecord { id: format!("c{id}"), columns, ..Default::default() });
     }
     for _ in 0..dice.roll(60) {
         let rows = match dice.roll(9) {
@@ -170,12 +144,7 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             goal: ended_at.is_some() && dice.roll(2) == 0,
         });
     }
-    Account {
-        id: format!("account-{number}"),
-        history,
-        since_entry,
-        since_step,
-    }
+    Account { id: format!("account-{number}"), history, since_entry, since_step }
 }
 
 pub fn stamp(at: Instant) -> Json {
@@ -184,12 +153,8 @@ pub fn stamp(at: Instant) -> Json {
 
 /// A relation's rows as JSON objects; a key that is absent is null.
 pub async fn insert(pool: &PgPool, relation: &str, rows: Vec<Json>) {
-    let columns = rows.first().and_then(Json::as_object).map(|row| {
-        row.keys()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ")
-    });
+    let columns =
+        rows.first().and_then(Json::as_object).map(|row| row.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
     let Some(columns) = columns else { return };
     let sql = format!(
         "insert into {relation} ({columns})
@@ -251,32 +216,27 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                 }),
             );
         }
-        let mut enroll =
-            |playbook: &str, state: &str, shadow: bool, from: Instant, to: Option<Instant>| {
-                count += 1;
-                let key = format!("test-{count}");
-                add(
-                    "keepwell.enrollments",
-                    json!({
-                        "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
-                        "contact_id": format!("c{count}"), "playbook": playbook, "state": state,
-                        "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
-                    }),
-                );
-            };
+        let mut enroll = |playbook: &str, state: &str, shadow: bool, from: Instant, to: Option<Instant>| {
+            count += 1;
+            let key = format!("test-{count}");
+            add(
+                "keepwell.enrollments",
+                json!({
+                    "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
+                    "contact_id": format!("c{count}"), "playbook": playbook, "state": state,
+                    "revision": "r", "entry_key": "", "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
+                    "step_at": stamp(from), "run_slot": stamp(from),
+                    "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
+                }),
+            );
+        };
         for enrollment in &history.enrollments {
             let state = match (enrollment.ended_at, enrollment.goal) {
                 (None, _) => "active",
                 (Some(_), true) => "goal",
                 (Some(_), false) => "exited",
             };
-            enroll(
-                &enrollment.playbook,
-                state,
-                false,
-                enrollment.started_at,
-                enrollment.ended_at,
-            );
+            enroll(&enrollment.playbook, state, false, enrollment.started_at, enrollment.ended_at);
         }
         let (long_ago, lately) = (now() - Duration::days(2), now() - Duration::hours(1));
         for playbook in ["renewal", "rescue"] {

@@ -23,7 +23,9 @@ async fn an_accepted_mail_carries_what_it_should() {
     let [accepted] = &world.accepted()[..] else { panic!("one mail") };
     assert_eq!(accepted.to, ["ann@a1.example"]);
     let text = String::from_utf8_lossy(&accepted.bytes).into_owned();
-    for expected in ["Subject: Hi A1\r\n", "List-Unsubscribe: <https://success.acme.example/u/", "Reply-To: sam <sam@acme.example>"] {
+    for expected in
+        ["Subject: Hi A1\r\n", "List-Unsubscribe: <https://success.acme.example/u/", "Reply-To: sam <sam@acme.example>"]
+    {
         assert!(text.replace('"', "").contains(expected), "{expected}: {text}");
     }
     assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1"]);

@@ -5,7 +5,9 @@ use serde_json::json;
 use crate::support::world::{World, lines, playbook};
 
 fn version(keys: &str, wait: &str, title: &str) -> String {
-    let steps = format!("  - wait: {wait}\n  - task: {{ id: call, title: {title}, to: csm }}\n  - notify: {{ channel: alerts_to, text: word }}");
+    let steps = format!(
+        "  - wait: {wait}\n  - task: {{ id: call, title: {title}, to: csm }}\n  - notify: {{ channel: alerts_to, text: word }}"
+    );
     playbook("calls", &format!("when: account.mrr > 0\n{keys}"), &steps)
 }
 
@@ -19,10 +21,7 @@ async fn who_is_on_the_way_keeps_the_steps_and_gets_the_new_mode_and_alerts() {
     world.account("a2", json!({})).await;
     world.run_at("2026-03-02T10:00:00Z").await;
     world.pass_at("2026-03-04T10:00:00Z").await;
-    assert_eq!(
-        lines(&world.tasks().await, "account title created_at"),
-        ["a1 old 03-03T09:00", "a2 new 03-04T10:00"]
-    );
+    assert_eq!(lines(&world.tasks().await, "account title created_at"), ["a1 old 03-03T09:00", "a2 new 03-04T10:00"]);
     assert_eq!(lines(&world.notices().await, "account to"), ["a1 new@acme.example", "a2 new@acme.example"]);
     assert_eq!(lines(&world.runs().await, "enrolled skipped"), ["1 {\"active\":1}", "1 {}"]);
 }

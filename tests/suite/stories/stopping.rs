@@ -54,8 +54,16 @@ async fn a_goal_reached_while_a_mail_is_deferred_cancels_it() {
 async fn exit_suppress_status_and_stage_each_end_it_in_their_way() {
     for (change, state, reason) in [
         ("update customers.accounts set tier = 'C'", "exited", "exit: account.tier = C"),
-        ("update customers.accounts set traits = '{\"quiet\": true}'", "blocked", "suppress: account.traits.quiet = true"),
-        ("update customers.accounts set traits = '{\"internal\": true}'", "blocked", "suppress: account.traits.internal = true"),
+        (
+            "update customers.accounts set traits = '{\"quiet\": true}'",
+            "blocked",
+            "suppress: account.traits.quiet = true",
+        ),
+        (
+            "update customers.accounts set traits = '{\"internal\": true}'",
+            "blocked",
+            "suppress: account.traits.internal = true",
+        ),
         ("update customers.accounts set status = 'churned'", "exited", "status is churned"),
         ("update customers.accounts set stage = 'adoption'", "exited", "stage is adoption"),
         ("update customers.accounts set stage = null", "exited", "there is no stage"),

@@ -65,7 +65,11 @@ async fn a_stopped_playbook_leaves_the_others_alone() {
 #[tokio::test]
 async fn a_stop_also_stops_mail_that_waits_for_another_try() {
     let world = World::over_smtp("", Script::reply(At::Recipient, "450 4.2.1 later")).await;
-    world.playbook(&playbook("welcome", "when: account.mrr > 0", "  - email: { to: champion, subject: Hi, body: Hello }"));
+    world.playbook(&playbook(
+        "welcome",
+        "when: account.mrr > 0",
+        "  - email: { to: champion, subject: Hi, body: Hello }",
+    ));
     world.customer("a1").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     world.server_does(Script::default()).await;
@@ -82,7 +86,11 @@ async fn in_shadow_everything_is_decided_and_nothing_leaves() {
     let world = World::over_smtp("", Script::default()).await;
     let keys = "when: account.mrr > 0";
     world.playbook(&playbook("welcome", &format!("{keys}\nmode: shadow"), STEPS));
-    world.playbook(&playbook("other", "when: account.tier == \"A\"\nsuppress: account.in_playbook(\"welcome\")", "  - wait: 9d"));
+    world.playbook(&playbook(
+        "other",
+        "when: account.tier == \"A\"\nsuppress: account.in_playbook(\"welcome\")",
+        "  - wait: 9d",
+    ));
     world.customer("a1").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     world.pass_at("2026-03-05T09:00:00Z").await;

@@ -8,23 +8,14 @@ pub fn mail() -> OutgoingMail {
     OutgoingMail {
         message_id: "<m1@acme.example>".to_owned(),
         envelope_from: Some("b+m1@bounce.example".to_owned()),
-        from: Mailbox {
-            name: Some("Acme Success".to_owned()),
-            address: "success@acme.example".to_owned(),
-        },
-        reply_to: Some(Mailbox {
-            name: None,
-            address: "sam@acme.example".to_owned(),
-        }),
+        from: Mailbox { name: Some("Acme Success".to_owned()), address: "success@acme.example".to_owned() },
+        reply_to: Some(Mailbox { name: None, address: "sam@acme.example".to_owned() }),
         to_name: Some("Zoë, \"Z\"".to_owned()),
         to: "zoe@customer.example".to_owned(),
         subject: "Your grüße are ready".to_owned(),
         text: rendered.text,
         html: rendered.html,
-        unsubscribe: Some(Unsubscribe {
-            https_url: "https://acme.example/u/1".to_owned(),
-            one_click: true,
-        }),
+        unsubscribe: Some(Unsubscribe { https_url: "https://acme.example/u/1".to_owned(), one_click: true }),
         list_id: Some("onboarding.acme.example".to_owned()),
         auto_submitted: true,
         date: Utc.with_ymd_and_hms(2026, 3, 2, 8, 30, 0).unwrap(),

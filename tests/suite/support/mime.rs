@@ -8,10 +8,7 @@ pub type Headers = Vec<(String, String)>;
 pub fn split(bytes: &[u8]) -> (Headers, String) {
     let text = std::str::from_utf8(bytes).unwrap();
     assert!(text.is_ascii(), "a byte is not ASCII");
-    assert!(
-        !text.replace("\r\n", "").contains(['\r', '\n']),
-        "bare CR or LF"
-    );
+    assert!(!text.replace("\r\n", "").contains(['\r', '\n']), "bare CR or LF");
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let mut headers: Headers = Vec::new();
     for line in head.split("\r\n") {
@@ -33,9 +30,7 @@ pub fn split(bytes: &[u8]) -> (Headers, String) {
 
 /// The value of the only header with this name.
 pub fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
-    let mut found = headers
-        .iter()
-        .filter(|(other, _)| other.eq_ignore_ascii_case(name));
+    let mut found = headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
     let value = found.next().map(|(_, value)| value.as_str());
     assert!(found.next().is_none(), "{name} stands twice");
     value
@@ -58,10 +53,7 @@ pub fn parts(headers: &Headers, body: &str) -> Vec<(String, String)> {
             return out;
         }
         let (headers, body) = split(piece.strip_prefix("\r\n").unwrap().as_bytes());
-        assert_eq!(
-            header(&headers, "Content-Transfer-Encoding"),
-            Some("quoted-printable")
-        );
+        assert_eq!(header(&headers, "Content-Transfer-Encoding"), Some("quoted-printable"));
         let kind = header(&headers, "Content-Type").unwrap().to_owned();
         out.push((kind, quoted_printable(&body).replace("\r\n", "\n")));
     }
@@ -115,11 +107,7 @@ pub fn base64(bytes: &[u8]) -> String {
         for at in 0..4 {
             let digit = (word >> (18 - 6 * at)) & 63;
             let used = at <= three.len();
-            out.push(if used {
-                ALPHABET[digit as usize] as char
-            } else {
-                '='
-            });
+            out.push(if used { ALPHABET[digit as usize] as char } else { '=' });
         }
     }
     out

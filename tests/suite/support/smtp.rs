@@ -68,10 +68,7 @@ pub enum TlsMode {
 
 impl Script {
     pub fn at(at: At, what: Do) -> Script {
-        Script {
-            at: HashMap::from([(at, what)]),
-            ..Script::default()
-        }
+        Script { at: HashMap::from([(at, what)]), ..Script::default() }
     }
 
     pub fn reply(at: At, line: &str) -> Script {
@@ -121,10 +118,7 @@ impl Server {
         let (ready, address) = std::sync::mpsc::channel();
         let state = (Arc::clone(&script), Arc::clone(&record));
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 ready.send(listener.local_addr().unwrap()).unwrap();
@@ -241,11 +235,7 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        if greet
-            && !self
-                .step(At::Greeting, &mut stream, "220 test ready")
-                .await?
-        {
+        if greet && !self.step(At::Greeting, &mut stream, "220 test ready").await? {
             return Ok(End::Closed);
         }
         let (mut from, mut to) = (String::new(), Vec::new());
@@ -265,11 +255,7 @@ impl Session {
                 return Ok(End::StartTls);
             } else if let Some(secret) = command.strip_prefix("AUTH PLAIN ") {
                 self.login = Some(secret) == self.secret().as_deref();
-                let answer = if self.login {
-                    "235 welcome"
-                } else {
-                    "535 5.7.8 who are you"
-                };
+                let answer = if self.login { "235 welcome" } else { "535 5.7.8 who are you" };
                 self.step(At::Login, &mut stream, answer).await?
             } else if self.script.login.is_some() && !self.login && upper != "QUIT" {
                 let what = Some(Do::Reply("530 5.7.0 log in first".to_owned()));
@@ -283,10 +269,7 @@ impl Session {
                 to.push(recipient.clone());
                 match self.script.recipients.get(&recipient).cloned() {
                     Some(what) => act(Some(what), &mut stream, "").await?,
-                    None => {
-                        self.step(At::Recipient, &mut stream, "250 recipient")
-                            .await?
-                    }
+                    None => self.step(At::Recipient, &mut stream, "250 recipient").await?,
                 }
             } else if upper == "DATA" {
                 let what = self.what(At::Data);
@@ -310,12 +293,7 @@ impl Session {
         }
     }
 
-    async fn body<S>(
-        &mut self,
-        stream: &mut BufReader<S>,
-        from: String,
-        to: Vec<String>,
-    ) -> std::io::Result<bool>
+    async fn body<S>(&mut self, stream: &mut BufReader<S>, from: String, to: Vec<String>) -> std::io::Result<bool>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -344,24 +322,14 @@ impl Session {
         let what = self.what(At::Dot);
         self.messages += 1;
         if !matches!(what, Some(Do::Reply(ref line)) if !line.starts_with('2')) {
-            self.accept(Accepted {
-                from,
-                to,
-                bytes,
-                encrypted: self.encrypted,
-                login: self.login,
-            });
+            self.accept(Accepted { from, to, bytes, encrypted: self.encrypted, login: self.login });
         }
         act(what, stream, "250 2.0.0 queued").await
     }
 
     fn accept(&self, message: Accepted) {
         if let Some(path) = &self.script.ledger {
-            let mut file = File::options()
-                .create(true)
-                .append(true)
-                .open(path)
-                .unwrap();
+            let mut file = File::options().create(true).append(true).open(path).unwrap();
             writeln!(file, "{} {}", message.from, message.to.join(",")).unwrap();
             file.sync_all().unwrap();
         }
@@ -381,9 +349,7 @@ impl Session {
 
     fn secret(&self) -> Option<String> {
         let (user, password) = self.script.login.as_ref()?;
-        Some(super::mime::base64(
-            format!("\0{user}\0{password}").as_bytes(),
-        ))
+        Some(super::mime::base64(format!("\0{user}\0{password}").as_bytes()))
     }
 
     fn what(&self, at: At) -> Option<Do> {

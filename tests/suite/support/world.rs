@@ -168,7 +168,8 @@ impl World {
         if let (Some(row), Json::Object(columns)) = (row.as_object_mut(), columns) {
             row.extend(columns);
         }
-        let sql = format!("insert into customers.{table} select * from jsonb_populate_record(null::customers.{table}, $1)");
+        let sql =
+            format!("insert into customers.{table} select * from jsonb_populate_record(null::customers.{table}, $1)");
         let done = sqlx::query(AssertSqlSafe(sql)).bind(&row).execute(self.store().pool()).await;
         done.unwrap_or_else(|error| panic!("{table} {row}: {error}"));
     }
@@ -305,10 +306,8 @@ impl World {
 /// Rows as lines of these fields, sorted; a missing one is `-`, an instant is
 /// without its zone, which is UTC.
 pub fn lines(rows: &[Json], fields: &str) -> Vec<String> {
-    let mut lines: Vec<String> = rows
-        .iter()
-        .map(|row| fields.split(' ').map(|field| word(&row[field])).collect::<Vec<_>>().join(" "))
-        .collect();
+    let mut lines: Vec<String> =
+        rows.iter().map(|row| fields.split(' ').map(|field| word(&row[field])).collect::<Vec<_>>().join(" ")).collect();
     lines.sort();
     lines
 }

@@ -1,0 +1,43 @@
+//! Keeps the claims of a batch alive while it is worked through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+
+/// How often claims are renewed while a batch is under way.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Renews the claims of a batch until it is stopped. The database call itself
+/// is never cancelled.
+pub(super) struct Heartbeat {
+    stop: tokio::sync::oneshot::Sender<()>,
+    beating: tokio::task::JoinHandle<()>,
+}
+
+impl Heartbeat {
+    /// Begins to renew the claims under this token.
+    pub fn start(shared: &Arc<Shared>, token: Option<uuid::Uuid>) -> Heartbeat {
+        let (stop, mut stopped) = tokio::sync::oneshot::channel();
+        let shared = shared.clone();
+        let beating = tokio::spawn(async move {
+            let Some(token) = token else { return };
+            loop {
+                tokio::select! {
+                    _ = &mut stopped => return,
+                    () = tokio::time::sleep(HEARTBEAT) => {}
+                }
+                if let Err(error) = shared.store.renew_claims(token).await {
+                    tracing::warn!("claims could not be renewed: {error}");
+                }
+            }
+        });
+        Heartbeat { stop, beating }
+    }
+
+    /// Ends it, after a renewal that is under way.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.beating.await;
+    }
+}

@@ -1,0 +1,110 @@
+//! What authors are told about the meaning of a playbook, word for word.
+//!
+//! Each file in `tests/diagnostics/meaning` starts with `# expect:` lines, and
+//! each script in its folder `scripts` with `// expect:` lines: what is said
+//! about that very file, without its name. To write them anew after a change of
+//! words, run with `UPDATE_GOLDEN=1` and read the difference.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keepwell::catalog;
+use keepwell::config::Config;
+use keepwell::diagnostic::{CODES, Diagnostic, render_lines};
+use keepwell::facts::Schema;
+use keepwell::playbook::source::{SourceFile, SourceSet};
+
+/// Other playbooks of the installation, for the ids that may be named.
+const NEIGHBOURS: [&str; 2] = ["plan-the-renewal", "renewal-plan"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/meaning")
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("the golden files")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Everything said about one file, and whether it is a playbook ready to run.
+fn told(path: &Path) -> (bool, Vec<Diagnostic>) {
+    let (playbooks, folder) = (PathBuf::from(path), folder());
+    let is_script = path.extension().is_some_and(|ending| ending == "rhai");
+    let playbooks = if is_script { Vec::new() } else { vec![playbooks] };
+    let mut set = SourceSet::read(&playbooks, &folder.join("scripts"));
+    for id in NEIGHBOURS {
+        let text = format!(
+            "playbook: {id}\nabout: x\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: 'true'\nsteps: [{{ end: x }}]\n"
+        );
+        let named = playbooks.iter().any(|path| path.ends_with("good-short.yaml")) && id == NEIGHBOURS[0];
+        if !named {
+            set.playbooks.push(SourceFile { path: format!("{id}.yaml").into(), text: text.into() });
+        }
+    }
+    let (ready, problems) = catalog::load(&set, &[], &Config::default(), &Schema::default_store());
+    let name = path.to_string_lossy();
+    let is_ready = ready.iter().any(|playbook| *playbook.playbook.file == *name);
+    (is_ready, problems.into_iter().filter(|problem| problem.file == name).collect())
+}
+
+/// One line each, without the file's name.
+fn lines(problems: &[Diagnostic]) -> Vec<String> {
+    let lines = render_lines(problems);
+    let file = problems.first().map_or(0, |problem| problem.file.len() + 1);
+    lines.lines().map(|line| line[file..].to_owned()).collect()
+}
+
+#[test]
+fn every_golden_file_is_told_as_expected() {
+    let (mut seen, mut wrong) = (Vec::new(), Vec::new());
+    let playbooks = files(&folder(), "yaml").into_iter().map(|path| (path, "# expect: "));
+    let scripts = files(&folder().join("scripts"), "rhai").into_iter().map(|path| (path, "// expect: "));
+    for (path, mark) in playbooks.chain(scripts) {
+        let text = fs::read_to_string(&path).expect("a golden file");
+        let expected: Vec<&str> = text.lines().map_while(|line| line.strip_prefix(mark)).collect();
+        let (ready, problems) = told(&path);
+        let failed = problems.iter().any(Diagnostic::is_error);
+        assert!(ready != failed || mark.starts_with('/'), "{}", path.display());
+        seen.extend(problems.iter().map(|problem| problem.code));
+        let lines = lines(&problems);
+        if expected == lines {
+            continue;
+        }
+        wrong.push(format!("{}\n{}\n", path.display(), lines.join("\n")));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            rewrite(&path, &text, mark, expected.len());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let meaning = |code: &str| ("KW0200".."KW0500").contains(&code);
+    let here = ["KW0101", "KW0102", "KW0104", "KW0107", "KW0108", "KW0110", "KW0111", "KW0115", "KW0901"];
+    for (code, _) in CODES {
+        assert!(!meaning(code) && !here.contains(code) || seen.contains(code), "no golden file shows {code}");
+    }
+}
+
+/// Replaces the first lines. Another number of lines moves all places, so it is
+/// told again until nothing changes.
+fn rewrite(path: &Path, text: &str, mark: &str, before: usize) {
+    let rest: String = text.split_inclusive('\n').skip(before).collect();
+    let mut head = String::new();
+    for _ in 0..3 {
+        fs::write(path, format!("{head}{rest}")).expect("write");
+        let lines = lines(&told(path).1);
+        head = lines.iter().map(|line| format!("{mark}{line}\n")).collect();
+    }
+    fs::write(path, format!("{head}{rest}")).expect("write");
+}
+
+#[test]
+fn good_playbooks_are_ready_without_a_word() {
+    for name in ["good-short.yaml", "good-long.yaml"] {
+        let (ready, problems) = told(&folder().join(name));
+        assert!(ready && problems.is_empty(), "{name}: {problems:?}");
+    }
+}

@@ -1,0 +1,213 @@
+//! What expressions and scripts decide, and that no text can do harm. Here: one
+//! account with a bit of everything, and how a text is judged about it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use keepwell::diagnostic::{Diagnostic, Position};
+use keepwell::facts::history::{EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
+use keepwell::facts::{Facts, History, Layout, Progress, Schema, Value};
+use keepwell::playbook::{self, Origin, Source};
+use keepwell::rule::functions::fold_facts;
+use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
+
+mod hostile;
+mod scripts;
+mod verdicts;
+
+/// Monday, 2 March 2026, 09:00 UTC.
+fn now() -> keepwell::clock::Instant {
+    at("2026-03-02T09:00:00Z")
+}
+
+fn at(text: &str) -> keepwell::clock::Instant {
+    chrono::DateTime::parse_from_rfc3339(text).expect("a fixed instant").to_utc()
+}
+
+fn days_ago(days: i64) -> keepwell::clock::Instant {
+    now() - chrono::Duration::days(days)
+}
+
+/// An account that has a bit of everything.
+fn history() -> History {
+    let mut history = History::default();
+    for (name, value) in [
+        ("name", Value::text("Acme")),
+        ("tier", Value::text("A")),
+        ("status", Value::text("active")),
+        ("mrr", Value::Float(5000.5)),
+        ("seats", Value::Int(10)),
+        ("signed_up_at", Value::Time(days_ago(46))),
+        ("renewal_at", Value::Time(now() + chrono::Duration::hours(36))),
+        ("timezone", Value::text("Europe/Berlin")),
+    ] {
+        history.account.insert(name.to_owned(), value);
+    }
+    history.traits = serde_json::json!({
+        "plan": "pro", "seats": 7, "ratio": 0.5, "vip": true, "gone": null, "list": [1, 2],
+        "trial_ends": "2026-03-12T09:00:00Z"
+    })
+    .as_object()
+    .cloned()
+    .unwrap_or_default();
+    let event =
+        |name: &str, at| EventRecord { name: name.to_owned(), at, contact: None, properties: Default::default() };
+    history.events = vec![event("login", days_ago(3)), event("login", days_ago(1)), event("login", days_ago(40))];
+    history.scores =
+        vec![ScoreRecord { id: "s".into(), name: "nps".into(), value: 3.0, at: days_ago(2), contact: None }];
+    history.tickets = vec![TicketRecord { opened_at: days_ago(1), closed_at: None, severity: Some("urgent".into()) }];
+    history.enrollments =
+        vec![EnrollmentRecord { playbook: "rescue".into(), started_at: days_ago(10), ended_at: None, goal: false }];
+    history
+}
+
+fn progress() -> Progress {
+    Progress {
+        entered_at: days_ago(5),
+        step_at: days_ago(2),
+        entry: BTreeMap::from([
+            ("tier".to_owned(), Value::text("B")),
+            ("renewal_at".to_owned(), Value::Null),
+            ("mrr".to_owned(), Value::Float(100.0)),
+        ]),
+        done: BTreeSet::from(["call".to_owned()]),
+        outcomes: BTreeMap::from([("call".to_owned(), "reached".to_owned())]),
+        sent: BTreeSet::from(["nudge".to_owned()]),
+    }
+}
+
+const SCRIPT: &str = r#"
+// Plain values.
+fn grade(n) {
+    let word = "low";
+    if n > 5 { word = "high"; }
+    word
+}
+fn half(n) { n / 2 }
+fn forever(n) { loop { n += 1; } }
+fn endless(n) { endless(n + 1) }
+fn wide(n) { 1 + (1 + (1 + (1 + (1 + wide(n + 1))))) }
+fn doubled(n) { let s = "0123456789"; loop { s = s + s; } }
+fn nested(n) { let m = #{ a: "x" }; loop { m = #{ a: m, b: m }; } }
+fn lists(n) { let l = [1]; loop { l = [l, l]; } }
+// The account, as one expression.
+fn unhappy(account) { account.score("nps") != none && account.score("nps") < 7 }
+fn busy(account, least) { account.events("login", 30) >= least }
+fn at_risk(account) { unhappy(account) || !busy(account, 1) }
+fn turning(account) { turning(account) }
+fn wide_turning(account) {
+    wide_turning(account) && wide_turning(account) && wide_turning(account) && wide_turning(account)
+        && wide_turning(account) && wide_turning(account) && wide_turning(account) && wide_turning(account)
+}
+fn several(account) { let x = account.mrr; x > 5 }
+"#;
+
+struct World {
+    modules: Modules,
+    sandbox: Sandbox,
+    schema: Schema,
+    zone: Tz,
+    /// Where the text stands: nowhere in an enrollment, in one, or in a wait.
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    When,
+    Step,
+    Wait,
+}
+
+fn source(text: &str) -> Source {
+    let start = Position { line: 1, column: 1 };
+    let layout = playbook::Layout::Block { first_line: 1, indent: 0, lead: 0 };
+    Source { text: text.into(), origin: Origin { file: "p.yaml".into(), start, layout } }
+}
+
+impl World {
+    fn new(place: Place) -> World {
+        let mut problems = Vec::new();
+        let modules = Modules::compile([("health", "scripts/health.rhai", SCRIPT)], &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        World { sandbox: modules.sandbox(), modules, schema: Schema::default_store(), zone: chrono_tz::UTC, place }
+    }
+
+    fn scoped<R>(&self, work: impl FnOnce(&Scope) -> R) -> R {
+        let (known, tasks, emails) = (HashSet::new(), ["call".to_owned()], ["nudge".to_owned()]);
+        work(&Scope {
+            schema: &self.schema,
+            contact: false,
+            in_enrollment: self.place != Place::When,
+            in_wait: self.place == Place::Wait,
+            task_steps: &tasks,
+            email_steps: &emails,
+            playbooks: &["rescue".to_owned()],
+            known: &known,
+        })
+    }
+
+    /// The rule, and everything said about it.
+    fn compile(&self, text: &str, wanted: Wanted) -> (Option<Rule>, Vec<Diagnostic>) {
+        let mut problems = Vec::new();
+        let rule = self
+            .scoped(|scope| rule::compile(&source(text), wanted, scope, &self.modules, &self.sandbox, &mut problems));
+        assert_eq!(rule.is_none(), problems.iter().any(Diagnostic::is_error), "{text}: {problems:?}");
+        (rule, problems)
+    }
+
+    fn script(&self, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
+        let mut problems = Vec::new();
+        let rule = self
+            .scoped(|scope| rule::compile_script(&source(text), scope, &self.modules, &self.sandbox, &mut problems));
+        assert_eq!(rule.is_none(), problems.iter().any(Diagnostic::is_error), "{text}: {problems:?}");
+        (rule, problems)
+    }
+
+    fn context(&self, rule: &Rule, history: &History) -> Context {
+        let mut layout = Layout::default();
+        rule.cells().iter().for_each(|cell| {
+            layout.add(cell.clone());
+        });
+        let inside = (self.place != Place::When).then(progress);
+        let entry = inside.as_ref().map(|progress| progress.entered_at);
+        let step = inside.as_ref().map(|progress| progress.step_at);
+        let facts: Facts = fold_facts(history, "a-1", &Arc::new(layout), &self.schema, now(), entry, step)
+            .expect("the history has every column");
+        Context { facts: Arc::new(facts), progress: inside.map(Arc::new), zone: self.zone }
+    }
+
+    /// `true`, `false`, `undecided: …`, or `refused: CODE …`.
+    fn verdict(&self, text: &str, history: &History) -> String {
+        let (rule, problems) = self.compile(text, Wanted::Verdict);
+        let Some(rule) = rule else {
+            let told: Vec<String> = problems.iter().map(|p| format!("{} {}", p.code, p.message)).collect();
+            return format!("refused: {}", told.join("; "));
+        };
+        match rule.verdict(&self.sandbox, &self.context(&rule, history)) {
+            Verdict::True => "true".to_owned(),
+            Verdict::False => "false".to_owned(),
+            Verdict::Undecided(error) => format!("undecided: {error}"),
+        }
+    }
+
+    fn value(&self, text: &str, wanted: Wanted) -> Result<Value, String> {
+        let (rule, problems) = self.compile(text, wanted);
+        let rule = rule.ok_or_else(|| format!("{problems:?}"))?;
+        rule.value(&self.sandbox, &self.context(&rule, &history())).map_err(|error| error.to_string())
+    }
+}
+
+fn table(place: Place, history: &History, rows: &[(&str, &str)]) {
+    let world = World::new(place);
+    let wrong: Vec<String> = rows
+        .iter()
+        .filter_map(|(text, expected)| {
+            let found = world.verdict(text, history);
+            let same =
+                found == *expected || expected.ends_with('…') && found.starts_with(expected.trim_end_matches('…'));
+            (!same).then(|| format!("{text}\n  gives {found}\n  not   {expected}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,90 @@
+//! Functions of `scripts/` inside expressions, and scripts of `run` steps.
+
+use super::{Place, World, history, table};
+
+#[test]
+fn functions_of_scripts() {
+    table(
+        Place::When,
+        &history(),
+        &[
+            ("health::grade(account.mrr) == \"high\"", "true"),
+            ("health::half(7) == 3.5", "true"),
+            ("health::unhappy(account)", "true"),
+            ("health::busy(account, 2) && !health::busy(account, 3)", "true"),
+            ("health::at_risk(account) && account.mrr > 1", "true"),
+            ("health::half(account.seats) > 1", "refused: KW0207 `account.seats` can be missing"),
+            ("health::half(\"x\") > 1", "undecided: `/` cannot calculate with text and a number"),
+            ("health::half(1, 2) > 1", "refused: KW0201 `health` has no function `half` with 2 arguments"),
+            ("helth::half(1) > 1", "refused: KW0201 there is no script `helth.rhai`"),
+            (
+                "health::several(account)",
+                "refused: KW0402 `health::several` takes the account, so it must be one expression",
+            ),
+            ("health::turning(account)", "refused: KW0402…"),
+            ("health::wide_turning(account)", "refused: KW0402…"),
+            ("health::half(account.score(\"nps\") ?? 4) < 2", "true"),
+        ],
+    );
+}
+
+#[test]
+fn a_script_describes_actions() {
+    let world = World::new(Place::Step);
+    let text = r#"
+let title = "Call " + account.name;
+if account.events("login", 30) < 3 {
+    task(#{ title: title, to: "csm", checklist: ["a", "b"] });
+} else {
+    notify(#{ channel: "csm", text: "all is well" });
+}
+if health::grade(account.mrr) == "high" && account.score("nps") != none {
+    email(#{ to: ["champion", "owner"], subject: `To ${account.name}`, body: "b" });
+}
+let n = 0;
+while n < 3 { n += 1; }
+"#;
+    let (rule, problems) = world.script(text);
+    assert!(problems.is_empty(), "{problems:?}");
+    let rule = rule.expect("it compiles");
+    let described = rule.describe(&world.sandbox, &world.context(&rule, &history())).expect("it runs");
+    let kinds: Vec<&str> = described.iter().map(|action| action.kind).collect();
+    assert_eq!(kinds, ["task", "email"]);
+    assert_eq!(described[0].fields["title"].to_string(), "Call Acme");
+    assert_eq!(described[1].fields["subject"].to_string(), "To Acme");
+    // A run that fails leaves nothing behind for the next.
+    let (failing, _) = world.script("task(#{ title: \"x\" }); let n = 1 / 0;");
+    let failing = failing.expect("it compiles");
+    assert!(failing.describe(&world.sandbox, &world.context(&failing, &history())).is_err());
+    assert_eq!(rule.describe(&world.sandbox, &world.context(&rule, &history())).expect("it runs").len(), 2);
+}
+
+#[test]
+fn what_a_script_cannot_mean_is_reported() {
+    let world = World::new(Place::Step);
+    for (text, expected) in [
+        ("let x = account;", "1:9 KW0212"),
+        ("let n = account.mrr; n.round();", "1:24 KW0201"),
+        ("account.name.len();", "1:14 KW0201"),
+        ("account.nmae;", "1:9 KW0202"),
+        ("account.mrr += 1;", "1:8 KW0212"),
+        ("tsk(#{ title: \"x\" });", "1:1 KW0201"),
+        ("task(\"x\", \"y\");", "1:1 KW0205"),
+        ("set(#{ plan: \"x\" });", "1:1 KW0901"),
+        ("fn f() { 1 }\nlet x = f();", "1:8 KW0402"),
+        ("health::hlaf(1);", "1:9 KW0201"),
+        ("health::several(account);", "1:9 KW0402"),
+        ("if account.mrr > 1 {", "1:21 KW0204"),
+        ("let x = y;", "1:9 KW0203"),
+    ] {
+        let (rule, problems) = world.script(text);
+        let told: Vec<String> =
+            problems.iter().map(|problem| format!("{}:{} {}", problem.line, problem.column, problem.code)).collect();
+        assert!(rule.is_none(), "{text}");
+        assert_eq!(told[0], expected, "{text}: {problems:?}");
+    }
+    let (rule, problems) = world.script("if health::busy(account, 1) { task(#{ title: \"x\" }); }");
+    let rule = rule.unwrap_or_else(|| panic!("{problems:?}"));
+    let described = rule.describe(&world.sandbox, &world.context(&rule, &history()));
+    assert_eq!(described.expect("it runs").len(), 1);
+}
