@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shared, advancer, enroller};
+use super::{Shared, advancer, closer, enroller};
 use crate::clock::Instant;
 use crate::store::playbooks::Published;
 
@@ -70,6 +70,9 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize>
     let stopped = store.stopped().await?;
     let mut handled = 0;
     advancer::until(shared, slot).await?;
+    // As in a pass: a task whose problem is gone closes before a run would
+    // refresh it.
+    while closer::tick(shared, slot).await? > 0 {}
     for playbook in store.published().await? {
         if !playbook.present {
             continue;
