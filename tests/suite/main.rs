@@ -6,6 +6,7 @@ mod check_meaning;
 mod compose;
 mod customers;
 mod delivery;
+mod distribution;
 mod documents;
 mod functions;
 mod private_postgres;
