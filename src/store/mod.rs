@@ -58,11 +58,12 @@ impl Store {
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(30))
             // A transaction begun by a call that was cut off must never be
-            // handed to the next borrower.
+            // handed to the next borrower. The `begin` keeps the server from
+            // warning, at every call, that there is none.
             .after_release(|connection, _| {
                 Box::pin(async move {
                     use sqlx::Executor;
-                    connection.execute("rollback").await.map(|_| true).or(Ok(false))
+                    connection.execute("begin; rollback").await.map(|_| true).or(Ok(false))
                 })
             })
             .connect_lazy_with(options);
