@@ -11,6 +11,8 @@ use crate::store::Store;
 use crate::store::private::{Durability, PrivatePostgres};
 
 /// An open database.
+const UNREACHABLE: &str = "the database of DATABASE_URL cannot be reached";
+
 pub struct Database {
     pub store: Store,
     private: Option<Private>,
@@ -31,7 +33,8 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => {
                 let store = Store::connect_url(&url, connections).context("DATABASE_URL cannot be used")?;
-                if !store.is_migrated().await.context("the database of DATABASE_URL cannot be reached")? {
+                store.reach().await.context(UNREACHABLE)?;
+                if !store.is_migrated().await.context(UNREACHABLE)? {
                     anyhow::bail!("the database has no (or older) schemas of Keepwell: run `keepwell migrate` first");
                 }
                 Ok(Database { store, private: None })
@@ -46,6 +49,7 @@ impl Database {
             Ok(url) if !url.is_empty() && !global.demo => {
                 let store = Store::connect_url(&url, 2).context("DATABASE_URL cannot be used")?;
                 store.migrate().await.context("the schemas could not be created")?;
+                store.reach().await.context(UNREACHABLE)?;
                 Ok(Database { store, private: None })
             }
             _ => Database::open(global, 2).await,

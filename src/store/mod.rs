@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
 
 use crate::clock::Instant;
 use crate::random;
@@ -93,6 +94,15 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// Connects once, to find out at once whether that is possible: the pool
+    /// would try for half a minute.
+    pub async fn reach(&self) -> sqlx::Result<()> {
+        let options = self.pool.connect_options();
+        let connecting = PgConnection::connect_with(&options);
+        let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
+        connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
     }
 
     /// Whether both schemas are there and complete.
