@@ -119,8 +119,7 @@ pub fn run() -> ExitCode {
     };
     let quiet = !matches!(cli.command, Command::Run(_));
     let filter = std::env::var("KEEPWELL_LOG").ok();
-    let json = std::env::var("KEEPWELL_LOG_FORMAT").is_ok_and(|format| format == "json");
-    crate::telemetry::start(filter.as_deref(), if quiet { "error" } else { "info" }, json);
+    crate::telemetry::start(filter.as_deref(), if quiet { "error" } else { "info" }, logs_json());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::anyhow!(error)),
@@ -136,6 +135,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(options) => demo::run(global, &options).await,
         Command::Run(options) => run::run(global, &options).await,
+/// Whether every line on stderr is a JSON document.
+fn logs_json() -> bool {
+    std::env::var("KEEPWELL_LOG_FORMAT").is_ok_and(|format| format == "json")
+}
+
         Command::Migrate => migrate::run(global).await,
         Command::Check(options) => check::run(global, &options),
         Command::Test(options) => test::run(global, &options),
@@ -156,7 +160,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    if logs_json() {
+        tracing::error!("{error:#}");
+    } else {
+        eprintln!("error: {error:#}");
+    }
     ExitCode::from(1)
 }
 

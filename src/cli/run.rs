@@ -118,6 +118,16 @@ pub fn report(published: &Report) {
 /// Repeats passes until one finds nothing due.
 pub async fn until_done(shared: &Arc<Shared>, clock: Clock) -> anyhow::Result<()> {
     while pass(shared, clock.now()).await? > 0 {}
+    if super::logs_json() {
+        // Errors are in the log already.
+        for problem in published.diagnostics.iter().filter(|problem| !problem.is_error()) {
+            tracing::warn!(
+                file = %problem.file, line = problem.line, column = problem.column, code = problem.code,
+                "{}", problem.message
+            );
+        }
+        return;
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 mod check_form;
 mod check_meaning;
+mod cli;
 mod compose;
 mod customers;
 mod delivery;
