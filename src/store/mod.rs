@@ -30,6 +30,17 @@ pub mod sample;
 pub mod suppressions;
 pub mod tasks;
 
+/// Whether the database refused the values themselves: the same statement
+/// would fail again, and another one may well succeed.
+pub fn is_refusal(error: &sqlx::Error) -> bool {
+    // Data exceptions, violated constraints, rows too large for an index.
+    let classes = ["22", "23", "54"];
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
+}
+
 /// How long a claim holds unless it is renewed.
 pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
 

@@ -14,6 +14,7 @@ use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
 use crate::rule::Context;
 use crate::store::facts::{self, SubjectWindow};
+use crate::store::is_refusal;
 
 const BATCH: i64 = 500;
 
@@ -30,7 +31,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     let mut handled = 0;
     for ((playbook, revision, at), enrollments) in groups {
         handled += enrollments.len();
-        look(shared, &playbook, &revision, at, enrollments).await?;
+        look(shared, &playbook, &revision, at, now, enrollments).await?;
     }
     Ok(handled)
 }
@@ -51,6 +52,7 @@ async fn look(
     playbook: &str,
     revision: &str,
     at: Instant,
+    now: Instant,
     enrollments: Vec<Enrollment>,
 ) -> super::Result<()> {
     let store = &shared.store;
@@ -59,7 +61,7 @@ async fn look(
         Err(why) => {
             for mut enrollment in enrollments {
                 enrollment.reason = Some(format!("waits: {why}"));
-                enrollment.look_at = Some(next_quarter(at, shared.config.recheck));
+                enrollment.look_at = Some(next_quarter(now, shared.config.recheck));
                 let held = Transition { enrollment, effects: Vec::new(), stopped: false };
                 store.commit(&held, 0, at).await?;
             }
@@ -77,15 +79,43 @@ async fn look(
             .zip(sights)
             .map(|(enrollment, seen)| {
                 let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                decide(&with, &loaded, enrollment, seen, messages, at)
+                let before = enrollment.clone();
+                super::unless_panicking(|| decide(&with, &loaded, enrollment, seen, messages, at))
+                    .unwrap_or_else(|| failed(before, "a fault of Keepwell's own: see its log".to_owned(), at))
             })
             .collect::<Vec<Transition>>()
     });
     for mut transition in decided.await? {
         transition.enrollment.shadow |= shadow;
-        store.commit(&transition, priority, at).await?;
+        match store.commit(&transition, priority, at).await {
+            // Its own values are the trouble, and waiting does not mend them.
+            Err(error) if is_refusal(&error) => {
+                let enrollment = transition.enrollment;
+                tracing::error!(playbook, account = %enrollment.account, "an enrollment failed: {error}");
+                let failed = failed(enrollment, format!("its next step cannot be written: {error}"), at);
+                store.commit(&failed, priority, at).await?;
+            }
+            done => {
+                done?;
+            }
+        }
     }
     Ok(())
+}
+
+/// An enrollment that ends because of a fault, visibly.
+fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
+    let enrollment = Enrollment {
+        state: State::Failed,
+        reason: Some(reason),
+        step: None,
+        phase: Phase::Begin,
+        due_at: None,
+        look_at: None,
+        ended_at: Some(at),
+        ..enrollment
+    };
+    Transition { enrollment, effects: Vec::new(), stopped: true }
 }
 
 fn decide(

@@ -11,6 +11,7 @@ use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
 use crate::facts::Facts;
 use crate::ids;
 use crate::playbook::HoldAbove;
+use crate::rule::EvalError;
 use crate::store::facts::{self, SubjectWindow};
 use crate::store::runs::{Run, Tally, run_id};
 
@@ -98,7 +99,10 @@ pub async fn decide(
             .map(|facts| {
                 let account = facts.account.clone();
                 let history = history.remove(&account).unwrap_or_default();
-                let admission = admit(&loaded.ready, facts, &history, &shared.calendar);
+                let admission = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
+                let fault =
+                    || Admission::Skip(Skip::Undecided(EvalError::new("a fault of Keepwell's own: see its log")));
+                let admission = admission.unwrap_or_else(fault);
                 (account, admission)
             })
             .collect()

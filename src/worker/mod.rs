@@ -13,6 +13,8 @@
 use std::sync::Arc;
 
 use crate::clock::Instant;
+use tokio::sync::watch;
+
 use crate::config::Config;
 use crate::delivery::Channel;
 use crate::facts::Schema;
@@ -74,6 +76,19 @@ impl Shared {
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     let mut handled = janitor::tick(shared, now).await?;
     // Before the runs: a task whose problem is gone is closed, so that a new
+/// Returns when the process is asked to stop; never, when nobody can ask.
+pub(crate) async fn asked(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A decision about one subject; `None` when it panicked, which is a fault of
+/// ours, is logged by the panic itself, and must not stop the subjects beside it.
+pub(crate) fn unless_panicking<T>(decide: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide)).ok()
+}
+
     // enrollment makes a new one instead of refreshing it.
     handled += closer::tick(shared, now).await?;
     handled += scheduler::tick(shared, now).await?;

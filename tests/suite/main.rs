@@ -11,6 +11,7 @@ mod documents;
 mod functions;
 mod private_postgres;
 mod rehearsal;
+mod poison;
 mod rules;
 mod schedule;
 mod schedule_mistakes;
