@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -10,9 +11,9 @@ use super::Global;
 use crate::store::Store;
 use crate::store::private::{Durability, PrivatePostgres};
 
-/// An open database.
 const UNREACHABLE: &str = "the database of DATABASE_URL cannot be reached";
 
+/// An open database.
 pub struct Database {
     pub store: Store,
     private: Option<Private>,
@@ -48,8 +49,8 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() && !global.demo => {
                 let store = Store::connect_url(&url, 2).context("DATABASE_URL cannot be used")?;
-                store.migrate().await.context("the schemas could not be created")?;
                 store.reach().await.context(UNREACHABLE)?;
+                store.migrate().await.context("the schemas could not be created")?;
                 Ok(Database { store, private: None })
             }
             _ => Database::open(global, 2).await,
@@ -87,7 +88,8 @@ impl Database {
 
     /// Ends the connections, and the private Postgres if this process owns it.
     pub async fn close(self) {
-        self.store.close().await;
+        // A statement that is still running ends with the process.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.store.close()).await;
         if let Some(private) = self.private {
             let _ = tokio::task::spawn_blocking(move || {
                 if let Ok(mut server) = private.server.lock() {

@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -124,10 +125,19 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::anyhow!(error)),
     };
-    match runtime.block_on(dispatch(cli)) {
+    let done = runtime.block_on(dispatch(cli));
+    // Work that nobody waits for any more, such as looking up a host's name,
+    // does not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match done {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
+}
+
+/// Whether every line on stderr is a JSON document.
+fn logs_json() -> bool {
+    std::env::var("KEEPWELL_LOG_FORMAT").is_ok_and(|format| format == "json")
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -135,11 +145,6 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(options) => demo::run(global, &options).await,
         Command::Run(options) => run::run(global, &options).await,
-/// Whether every line on stderr is a JSON document.
-fn logs_json() -> bool {
-    std::env::var("KEEPWELL_LOG_FORMAT").is_ok_and(|format| format == "json")
-}
-
         Command::Migrate => migrate::run(global).await,
         Command::Check(options) => check::run(global, &options),
         Command::Test(options) => test::run(global, &options),

@@ -96,6 +96,15 @@ impl Store {
         Ok(Store::connect(url.parse()?, connections))
     }
 
+    /// Connects once, to find out at once whether that is possible: the pool
+    /// would try for half a minute.
+    pub async fn reach(&self) -> sqlx::Result<()> {
+        let options = self.pool.connect_options();
+        let connecting = PgConnection::connect_with(&options);
+        let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
+        connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+    }
+
     /// Creates or upgrades both schemas. Two processes may do it at once.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         MIGRATIONS.run(&self.pool).await?;
@@ -105,15 +114,6 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
-    }
-
-    /// Connects once, to find out at once whether that is possible: the pool
-    /// would try for half a minute.
-    pub async fn reach(&self) -> sqlx::Result<()> {
-        let options = self.pool.connect_options();
-        let connecting = PgConnection::connect_with(&options);
-        let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
-        connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
     }
 
     /// Whether both schemas are there and complete.

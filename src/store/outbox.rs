@@ -99,6 +99,31 @@ impl Store {
         Ok(())
     }
 
+    /// Gives claims back that have not reached the marker; the sender is being
+    /// stopped. A marker that comes later finds that the message is not ours.
+    /// Behind the marker nobody listens to the server any more: the outcome is
+    /// not known. Returns how many were given back.
+    pub async fn release_claims(&self, token: Uuid, now: Instant) -> sqlx::Result<u64> {
+        let released = sqlx::query(
+            "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $2,
+                 attempts = attempts - 1, reason = 'its sender was stopped before the mail left'
+             where token = $1 and state = 'sending' and marked_at is null",
+        )
+        .bind(token)
+        .bind(now)
+        .execute(self.pool())
+        .await?;
+        sqlx::query(
+            "update keepwell.messages set lease_until = clock_timestamp() - interval '1 second'
+             where token = $1 and state = 'sending'",
+        )
+        .bind(token)
+        .execute(self.pool())
+        .await?;
+        self.settle_expired(now).await?;
+        Ok(released.rows_affected())
+    }
+
     /// The text of a notice.
     pub async fn notice_text(&self, message: &Claimed) -> sqlx::Result<String> {
         let text: Option<String> =

@@ -1,30 +1,23 @@
 //! The outbox to the wire: claim, gate, render, send, settle.
 //!
-//! The gate looks once more, right before a mail leaves: is the reason still
-//! true, is the contact still there, may this address be written to, is the
-//! mail still valid. What the gate saw is at most [`GATE_HOLDS`] old when the
-//! body begins, else the message goes back into the outbox.
+//! The gate looks once more, right before a mail leaves. What it saw is at most
+//! [`GATE_HOLDS`] old when the body begins, else the message goes back into
+//! the outbox.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Shared;
-use super::advancer::{Sight, sight};
-use super::compiled::Loaded;
-use crate::action::Situation;
-use crate::action::email::{From, ReplyTo, unreachable};
+use super::gate::{Prepared, notice, prepare};
 use crate::clock::{Deadline, Instant};
-use crate::delivery::{
-    Composed, Footer, Mailbox, Mark, Outcome, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render,
-    retry_after,
-};
-use crate::effect::Words;
-use crate::enrollment::{Enrollment, next_quarter, stops};
-use crate::facts::{Contact, Csm, Value};
+use crate::delivery::{Mark, Outcome, retry_after};
 use crate::random;
+use crate::store::is_refusal;
 use crate::store::outbox::{Claimed, Marked, Rendered, Settled};
 
 /// How old a gate's verdict may be when the body begins.
@@ -37,20 +30,64 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// all before the gate's verdict is too old.
 const BATCH: i64 = 64;
 
+/// How long a stop waits for bodies that are on their way. A server may take
+/// ten minutes for its answer; what it says after this is not heard.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
 /// Sends what is due.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
+    let (_never, stop) = watch::channel(false);
+    tick_until(shared, now, &stop).await
+}
+
+/// The same. Asked to stop, it begins no further body, waits for those under
+/// way and gives the other claims back.
+pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> super::Result<usize> {
+    if *stop.borrow() {
+        return Ok(0);
+    }
     let Some(paused) = shared.paused().await? else { return Ok(0) };
     let claimed = shared.store.claim_messages(now, &paused, BATCH).await?;
     if claimed.is_empty() {
         return Ok(0);
     }
     let handled = claimed.len();
-    let heartbeat = Heartbeat::start(shared, claimed.first().and_then(|message| message.token));
+    let token = claimed.first().and_then(|message| message.token);
+    let heartbeat = Heartbeat::start(shared, token);
     let gate = Deadline::after(GATE_HOLDS);
-    let result = deliver_batch(shared, claimed, gate, now).await;
+    let result = deliver_batch(shared, claimed, gate, now, stop).await;
     heartbeat.stop().await;
+    let stopped = *stop.borrow();
+    if let (true, Some(token)) = (stopped, token) {
+        let released = shared.store.release_claims(token, now).await?;
+        tracing::info!(released, "stopped sending");
+    }
     result?;
     Ok(handled)
+}
+
+/// Counts the messages whose body may be on its way.
+#[derive(Clone, Default)]
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn begin(&self) -> Body {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Body(self.clone())
+    }
+
+    fn any(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// One of them, from before its marker until its outcome is written.
+struct Body(UnderWay);
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Renews the claims of a batch until it is stopped. The database call itself
@@ -85,7 +122,13 @@ impl Heartbeat {
     }
 }
 
-async fn deliver_batch(shared: &Arc<Shared>, claimed: Vec<Claimed>, gate: Deadline, now: Instant) -> super::Result<()> {
+async fn deliver_batch(
+    shared: &Arc<Shared>,
+    claimed: Vec<Claimed>,
+    gate: Deadline,
+    now: Instant,
+    stop: &watch::Receiver<bool>,
+) -> super::Result<()> {
     let mut ready: Vec<(Claimed, Prepared)> = Vec::new();
     let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
     for message in claimed {
@@ -102,106 +145,152 @@ async fn deliver_batch(shared: &Arc<Shared>, claimed: Vec<Claimed>, gate: Deadli
     for ((playbook, revision), messages) in groups {
         ready.extend(prepare(shared, &playbook, &revision, messages, now).await?);
     }
+    let under_way = UnderWay::default();
+    let mut ready = ready.into_iter();
     let mut sending = JoinSet::new();
-    for (message, prepared) in ready {
-        let shared = shared.clone();
-        while sending.len() >= shared.config.mail.connections {
-            finish(sending.join_next().await)?;
+    let mut fault = None;
+    let mut stopping = stop.clone();
+    loop {
+        while sending.len() < shared.config.mail.connections.max(1) && !*stop.borrow() {
+            let Some((message, prepared)) = ready.next() else { break };
+            let attempt =
+                Attempt { shared: shared.clone(), gate, now, stop: stop.clone(), under_way: under_way.clone() };
+            sending.spawn(async move { attempt.one(message, prepared).await });
         }
-        sending.spawn(async move { one(&shared, message, prepared, gate, now).await });
-    }
-    while let Some(done) = sending.join_next().await {
-        finish(Some(done))?;
-    }
-    Ok(())
-}
-
-fn finish(done: Option<Result<super::Result<()>, tokio::task::JoinError>>) -> super::Result<()> {
-    match done {
-        Some(Ok(result)) => result,
-        // A panic over one message leaves its claim to expire; the others go on.
-        Some(Err(error)) => {
-            tracing::error!("sending a message failed: {error}");
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
-/// What the gate made of a message.
-enum Prepared {
-    /// Bytes for the wire, to this address.
-    Mail {
-        composed: Box<Composed>,
-        rendered: Rendered,
-        to: String,
-    },
-    /// Recorded only.
-    Shadow {
-        rendered: Rendered,
-        to: String,
-    },
-    Ended {
-        state: &'static str,
-        reason: String,
-    },
-    Later {
-        next_at: Instant,
-        reason: String,
-    },
-}
-
-impl Prepared {
-    fn ended(state: &'static str, reason: impl Into<String>) -> Prepared {
-        Prepared::Ended { state, reason: reason.into() }
-    }
-}
-
-async fn one(shared: &Shared, message: Claimed, prepared: Prepared, gate: Deadline, now: Instant) -> super::Result<()> {
-    let store = &shared.store;
-    let (composed, rendered, to) = match prepared {
-        Prepared::Ended { state, reason } => {
-            let ended = Settled::Ended { state, reason: Some(&reason), outcome: None };
-            store.settle(&message, &ended, None, now, now).await?;
-            return Ok(());
-        }
-        Prepared::Later { next_at, reason } => {
-            let later = Settled::Deferred { next_at, reason: &reason, counts: false };
-            store.settle(&message, &later, None, now, now).await?;
-            return Ok(());
-        }
-        Prepared::Shadow { rendered, to } => {
-            store.keep_rendered(&message, &to, &rendered).await?;
-            let ended = Settled::Ended { state: "shadow", reason: None, outcome: None };
-            store.settle(&message, &ended, None, now, now).await?;
-            return Ok(());
-        }
-        Prepared::Mail { composed, rendered, to } => (composed, rendered, to),
-    };
-    if message.channel == "email" && !store.reserve_address(&message, &to, now).await? {
-        let ended = Settled::Ended { state: "skipped", reason: Some("duplicate address"), outcome: None };
-        store.settle(&message, &ended, None, now, now).await?;
-        return Ok(());
-    }
-    store.keep_rendered(&message, &to, &rendered).await?;
-    store.know_address(&to).await?;
-    let outcome = shared
-        .channel
-        .deliver(&composed, || async {
-            if gate.has_passed() {
-                return Mark::No("looked at too long ago".to_owned());
+        tokio::select! {
+            done = sending.join_next() => match done {
+                Some(done) => fault = fault.or(finish(done)),
+                None => break,
+            },
+            () = super::asked(&mut stopping) => {
+                wind_down(&mut sending, &under_way).await;
+                break;
             }
-            match store.mark(&message, &to).await {
-                Ok(Marked::Go) => Mark::Go,
-                Ok(Marked::No(reason)) => Mark::No(reason.to_owned()),
-                Err(error) => {
-                    tracing::error!(message = %message.id, "the marker failed: {error}");
-                    Mark::Unclear
+        }
+    }
+    fault.map_or(Ok(()), Err)
+}
+
+/// Waits for the bodies under way. Attempts that have not begun theirs are
+/// left to themselves: no marker is given to them any more.
+async fn wind_down(sending: &mut JoinSet<super::Result<()>>, under_way: &UnderWay) {
+    let patience = Deadline::after(STOP_PATIENCE);
+    while under_way.any() && !patience.has_passed() {
+        tokio::select! {
+            done = sending.join_next() => match done {
+                Some(done) => {
+                    let _ = finish(done);
                 }
+                None => break,
+            },
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+    }
+    sending.detach_all();
+}
+
+/// What went wrong with one message. The others go on: each is a matter of
+/// its own, and those under way must not be cut off.
+fn finish(done: Result<super::Result<()>, tokio::task::JoinError>) -> Option<anyhow::Error> {
+    match done {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => {
+            tracing::error!("sending a message failed: {error:#}");
+            Some(error)
+        }
+        // A panic over one message leaves its claim to expire.
+        Err(error) => {
+            tracing::error!("sending a message failed: {error}");
+            None
+        }
+    }
+}
+
+/// What the attempts of one batch share.
+struct Attempt {
+    shared: Arc<Shared>,
+    gate: Deadline,
+    now: Instant,
+    stop: watch::Receiver<bool>,
+    under_way: UnderWay,
+}
+
+impl Attempt {
+    async fn one(&self, message: Claimed, prepared: Prepared) -> super::Result<()> {
+        let (store, now) = (&self.shared.store, self.now);
+        let end = |state, reason| Settled::Ended { state, reason, outcome: None };
+        let (composed, rendered, to) = match prepared {
+            Prepared::Ended { state, reason } => {
+                store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
+                return Ok(());
             }
-        })
-        .await;
-    settle(shared, &message, &outcome, now).await
+            Prepared::Later { next_at, reason } => {
+                let later = Settled::Deferred { next_at, reason: &reason, counts: false };
+                store.settle(&message, &later, None, now, now).await?;
+                return Ok(());
+            }
+            Prepared::Shadow { rendered, to } => {
+                if self.keep(&message, &to, &rendered).await? {
+                    store.settle(&message, &end("shadow", None), None, now, now).await?;
+                }
+                return Ok(());
+            }
+            Prepared::Mail { composed, rendered, to } => (composed, rendered, to),
+        };
+        if message.channel == "email" && !store.reserve_address(&message, &to, now).await? {
+            store.settle(&message, &end("skipped", Some("duplicate address")), None, now, now).await?;
+            return Ok(());
+        }
+        if !self.keep(&message, &to, &rendered).await? {
+            return Ok(());
+        }
+        store.know_address(&to).await?;
+        let body = OnceLock::new();
+        let outcome = self
+            .shared
+            .channel
+            .deliver(&composed, || async {
+                // Counted before the stop is looked at, so that a stop either
+                // is seen here or sees this body.
+                body.get_or_init(|| self.under_way.begin());
+                self.mark(&message, &to).await
+            })
+            .await;
+        settle(&self.shared, &message, &outcome, now).await
+    }
+
+    async fn mark(&self, message: &Claimed, to: &str) -> Mark {
+        if *self.stop.borrow() {
+            return Mark::No("stopping".to_owned());
+        }
+        if self.gate.has_passed() {
+            return Mark::No("looked at too long ago".to_owned());
+        }
+        match self.shared.store.mark(message, to).await {
+            Ok(Marked::Go) => Mark::Go,
+            Ok(Marked::No(reason)) => Mark::No(reason.to_owned()),
+            Err(error) => {
+                tracing::error!(message = %message.id, "the marker failed: {error}");
+                Mark::Unclear
+            }
+        }
+    }
+
+    /// Keeps what is about to be sent. A text that the database refuses ends
+    /// the message, which would come back for ever otherwise.
+    async fn keep(&self, message: &Claimed, to: &str, rendered: &Rendered) -> super::Result<bool> {
+        let store = &self.shared.store;
+        match store.keep_rendered(message, to, rendered).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_refusal(&error) => {
+                let reason = format!("its text cannot be kept: {error}");
+                let failed = Settled::Ended { state: "failed", reason: Some(&reason), outcome: None };
+                store.settle(message, &failed, None, self.now, self.now).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 /// Writes what came of an attempt, again and again until it is written: the
@@ -257,232 +346,4 @@ async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now:
         tracing::error!(message = %message.id, "nobody knows whether it arrived: {what}");
     }
     Ok(())
-}
-
-/// Gates and renders the customer mails of one revision.
-async fn prepare(
-    shared: &Arc<Shared>,
-    playbook: &str,
-    revision: &str,
-    messages: Vec<Claimed>,
-    now: Instant,
-) -> super::Result<Vec<(Claimed, Prepared)>> {
-    let store = &shared.store;
-    let loaded = match shared.loaded(playbook, revision).await? {
-        Ok(loaded) => loaded,
-        Err(why) => {
-            let next_at = next_quarter(now, shared.config.recheck);
-            let later = |message| (message, Prepared::Later { next_at, reason: why.clone() });
-            return Ok(messages.into_iter().map(later).collect());
-        }
-    };
-    let accounts: Vec<String> = messages.iter().map(|message| message.account_id.clone()).collect();
-    let ids: Vec<uuid::Uuid> = messages.iter().filter_map(|message| message.enrollment_id).collect();
-    let enrollments = store.enrollments_by_id(&accounts, &ids, &shared.schema).await?;
-    let sights = sight(shared, &loaded, now, &enrollments).await?;
-    let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
-        enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();
-    let mut asked = Vec::new();
-    for message in messages {
-        let suppressed = match &message.to_address {
-            Some(to) => store.is_suppressed(to, &message.class).await?,
-            None => false,
-        };
-        let token = match &message.to_address {
-            Some(to) if message.class != "transactional" => Some(store.unsubscribe_token(to, &message.class).await?),
-            _ => None,
-        };
-        asked.push((message, suppressed, token));
-    }
-    let with = shared.clone();
-    let prepared = tokio::task::spawn_blocking(move || {
-        asked
-            .into_iter()
-            .map(|(message, suppressed, token)| {
-                let around = message.enrollment_id.and_then(|id| seen.get(&id));
-                let prepared = match around {
-                    Some((enrollment, Some(sight))) => {
-                        let gate = Gate { shared: &with, loaded: &loaded, enrollment, sight, now };
-                        gate.prepare(&message, suppressed, token)
-                    }
-                    Some((_, None)) => Prepared::ended("cancelled", "the account is gone"),
-                    None => Prepared::ended("cancelled", "its enrollment is gone"),
-                };
-                (message, prepared)
-            })
-            .collect()
-    });
-    Ok(prepared.await?)
-}
-
-/// One enrollment right before a mail of it leaves.
-struct Gate<'a> {
-    shared: &'a Shared,
-    loaded: &'a Loaded,
-    enrollment: &'a Enrollment,
-    sight: &'a Sight,
-    now: Instant,
-}
-
-impl Gate<'_> {
-    fn prepare(&self, message: &Claimed, suppressed: bool, token: Option<String>) -> Prepared {
-        if message.valid_until < self.now {
-            return Prepared::ended("expired", "not sent while it was valid");
-        }
-        if self.enrollment.state != crate::enrollment::State::Active {
-            let reason = self.enrollment.reason.clone();
-            return Prepared::ended("cancelled", reason.unwrap_or_else(|| self.enrollment.state.name().to_owned()));
-        }
-        match stops(&self.loaded.ready, &self.sight.context) {
-            Ok(None) => {}
-            Ok(Some(stop)) => return Prepared::ended("cancelled", stop.reason),
-            // Unsure is not sure: the mail waits.
-            Err(error) => {
-                let next_at = next_quarter(self.now, self.shared.config.recheck);
-                return Prepared::Later { next_at, reason: format!("undecided: {error}") };
-            }
-        }
-        let contact = self.sight.people.contacts.iter().find(|contact| contact.id == message.contact_id);
-        if let Some(reason) = contact.and_then(|contact| unreachable(contact, self.now)) {
-            return Prepared::ended("skipped", reason);
-        }
-        if !message.contact_id.is_empty() && contact.is_none() {
-            return Prepared::ended("skipped", "contact gone");
-        }
-        if suppressed {
-            return Prepared::ended("suppressed", "suppressed");
-        }
-        let Some(to) = message.to_address.clone() else {
-            return Prepared::ended("failed", "there is no address");
-        };
-        match self.compose(message, contact, &to, token) {
-            Ok((_, rendered)) if message.shadow => Prepared::Shadow { rendered, to },
-            Ok((composed, rendered)) => Prepared::Mail { composed: Box::new(composed), rendered, to },
-            Err(reason) => Prepared::ended("failed", reason),
-        }
-    }
-
-    fn compose(
-        &self,
-        message: &Claimed,
-        contact: Option<&Contact>,
-        to: &str,
-        token: Option<String>,
-    ) -> Result<(Composed, Rendered), String> {
-        let action = self.loaded.ready.action(&message.step).and_then(|action| action.email());
-        let words = match (&message.words, action) {
-            (Some(words), _) => serde_json::from_value(words.clone()).map_err(|error| error.to_string())?,
-            (None, Some(email)) => self.words(email, contact)?,
-            (None, None) => return Err(format!("its revision has no mail step {}", message.step)),
-        };
-        let csm = self.sight.people.csm.as_ref();
-        let from = sender(&self.shared.config.mail.from, action.map(|email| email.from), csm)?;
-        let reply_to = match action.map(|email| &email.reply_to) {
-            Some(ReplyTo::Address(address)) => Some(Mailbox { name: None, address: address.clone() }),
-            Some(ReplyTo::Csm) | None => {
-                csm.map(|csm| Mailbox { name: Some(csm.name.clone()), address: csm.email.clone() })
-            }
-        };
-        let link = token.map(|token| format!("{}/u/{token}", self.shared.public_url));
-        let body = render(&words.body);
-        let footer =
-            Footer { postal_address: self.shared.config.mail.postal_address.clone(), unsubscribe_url: link.clone() };
-        let rendered = Rendered {
-            subject: words.subject.clone(),
-            text: layout::text(&body.text, &footer),
-            html: layout::page(&body.html, &footer),
-        };
-        let mail = OutgoingMail {
-            message_id: message.message_id.clone(),
-            envelope_from: None,
-            from,
-            reply_to,
-            to_name: contact.map(|contact| contact.name.clone()),
-            to: self.shared.config.mail.redirect_to.clone().unwrap_or_else(|| to.to_owned()),
-            subject: words.subject,
-            text: body.text,
-            html: body.html,
-            unsubscribe: link.map(|https_url| Unsubscribe { one_click: https_url.starts_with("https://"), https_url }),
-            list_id: None,
-            auto_submitted: true,
-            date: self.now,
-            footer,
-        };
-        compose(&mail).map(|composed| (composed, rendered)).map_err(|error| error.to_string())
-    }
-
-    fn words(&self, email: &crate::action::email::Email, contact: Option<&Contact>) -> Result<Words, String> {
-        let alerts_to = self.loaded.ready.playbook.alerts_to.as_deref();
-        let situation = Situation {
-            sandbox: &self.loaded.ready.sandbox,
-            context: &self.sight.context,
-            people: &self.sight.people,
-            playbook: &self.loaded.ready.playbook.id,
-            alerts_to: alerts_to.or(self.shared.config.alerts_to.as_deref()),
-            zone: self.loaded.ready.zone,
-            calendar: &self.shared.calendar,
-        };
-        let zone = match self.sight.context.facts.column("timezone") {
-            Some(Value::Text(zone)) => Some(zone.to_string()),
-            _ => None,
-        };
-        email.words(&situation, contact, zone.as_deref()).map_err(|error| error.to_string())
-    }
-}
-
-/// From: our address, under the CSM's name where the step asks for it.
-fn sender(configured: &str, from: Option<From>, csm: Option<&Csm>) -> Result<Mailbox, String> {
-    let ours = parse_mailbox(configured).map_err(|error| error.to_string())?;
-    Ok(match (from, csm) {
-        (Some(From::Csm), Some(csm)) => Mailbox { name: Some(csm.name.clone()), address: ours.address },
-        _ => ours,
-    })
-}
-
-/// A notice to a colleague: its words are final.
-async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> super::Result<Prepared> {
-    if message.valid_until < now {
-        return Ok(Prepared::ended("expired", "not sent while it was valid"));
-    }
-    let Some(to) = message.to_address.clone() else {
-        return Ok(Prepared::ended("skipped", "nobody to tell"));
-    };
-    let text = shared.store.notice_text(message).await?;
-    let subject = message.subject.clone().unwrap_or_default();
-    let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new() };
-    if message.shadow || !shared.config.notify_csm_email {
-        return Ok(Prepared::Shadow { rendered, to });
-    }
-    let from = match sender(&shared.config.mail.from, None, None) {
-        Ok(from) => from,
-        Err(reason) => return Ok(Prepared::ended("failed", reason)),
-    };
-    let body = render(&plain(&text));
-    let footer = Footer { postal_address: None, unsubscribe_url: None };
-    let rendered = Rendered { html: layout::page(&body.html, &footer), ..rendered };
-    let mail = OutgoingMail {
-        message_id: message.message_id.clone(),
-        envelope_from: None,
-        from,
-        reply_to: None,
-        to_name: None,
-        to: to.clone(),
-        subject,
-        text: body.text,
-        html: body.html,
-        unsubscribe: None,
-        list_id: None,
-        auto_submitted: true,
-        date: now,
-        footer,
-    };
-    Ok(match compose(&mail) {
-        Ok(composed) => Prepared::Mail { composed: Box::new(composed), rendered, to },
-        Err(error) => Prepared::ended("failed", error.to_string()),
-    })
-}
-
-/// A notice's text as Markdown that prints it literally, line by line.
-fn plain(text: &str) -> String {
-    text.lines().map(crate::delivery::escape).collect::<Vec<_>>().join("\n\n")
 }

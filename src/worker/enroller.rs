@@ -186,14 +186,14 @@ impl Decision<'_> {
                 }
                 self.buffer.clear();
             }
+            // A predecessor has decided already, and may have enrolled some.
+            Some(_) if self.run.verdict.as_deref() == Some("go") => {}
             Some(most) if self.held || self.buffer.len() as u64 > most => {
                 if !self.held {
                     if !store.decide_run(self.run, "hold", 0).await? {
                         return self.lost();
                     }
                     self.held = true;
-            // A predecessor has decided already, and may have enrolled some.
-            Some(_) if self.run.verdict.as_deref() == Some("go") => {}
                 }
                 for batch in self.buffer.chunks(BATCH) {
                     store.enroll(batch, State::Held, self.run.slot).await?;
@@ -256,13 +256,13 @@ impl Decision<'_> {
         let rest: Vec<Enrollment> =
             self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
         for batch in rest.chunks(BATCH) {
+            if !store.renew_run(run).await? {
+                return self.lost();
+            }
             store.enroll(batch, State::Active, run.slot).await?;
         }
         Ok(true)
     }
-            if !store.renew_run(run).await? {
-                return self.lost();
-            }
 
     /// Tells the playbook's owners that a run waits for them.
     async fn tell(&self, reason: &str, now: Instant) -> super::Result<()> {

@@ -4,7 +4,8 @@
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out and releases
 //! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `deliverer` sends what the outbox holds,
+//! tasks whose problem is gone, `deliverer` sends what the outbox holds and
+//! `gate` lets through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -12,9 +13,9 @@
 
 use std::sync::Arc;
 
-use crate::clock::Instant;
 use tokio::sync::watch;
 
+use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::Channel;
 use crate::facts::Schema;
@@ -26,6 +27,7 @@ pub mod closer;
 pub mod compiled;
 pub mod deliverer;
 pub mod enroller;
+mod gate;
 pub mod janitor;
 pub mod publisher;
 pub mod scheduler;
@@ -72,10 +74,6 @@ impl Shared {
     }
 }
 
-/// One round of everything that is due at `now`; returns how much was done.
-pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
-    let mut handled = janitor::tick(shared, now).await?;
-    // Before the runs: a task whose problem is gone is closed, so that a new
 /// Returns when the process is asked to stop; never, when nobody can ask.
 pub(crate) async fn asked(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
@@ -89,6 +87,10 @@ pub(crate) fn unless_panicking<T>(decide: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide)).ok()
 }
 
+/// One round of everything that is due at `now`; returns how much was done.
+pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
+    let mut handled = janitor::tick(shared, now).await?;
+    // Before the runs: a task whose problem is gone is closed, so that a new
     // enrollment makes a new one instead of refreshing it.
     handled += closer::tick(shared, now).await?;
     handled += scheduler::tick(shared, now).await?;
