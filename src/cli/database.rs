@@ -3,12 +3,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context;
 
 use super::Global;
 use crate::store::Store;
 use crate::store::private::{Durability, PrivatePostgres};
+
+const UNREACHABLE: &str = "the database of DATABASE_URL cannot be reached";
 
 /// An open database.
 pub struct Database {
@@ -31,7 +34,8 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => {
                 let store = Store::connect_url(&url, connections).context("DATABASE_URL cannot be used")?;
-                if !store.is_migrated().await.context("the database of DATABASE_URL cannot be reached")? {
+                store.reach().await.context(UNREACHABLE)?;
+                if !store.is_migrated().await.context(UNREACHABLE)? {
                     anyhow::bail!("the database has no (or older) schemas of Keepwell: run `keepwell migrate` first");
                 }
                 Ok(Database { store, private: None })
@@ -45,6 +49,7 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() && !global.demo => {
                 let store = Store::connect_url(&url, 2).context("DATABASE_URL cannot be used")?;
+                store.reach().await.context(UNREACHABLE)?;
                 store.migrate().await.context("the schemas could not be created")?;
                 Ok(Database { store, private: None })
             }
@@ -83,7 +88,8 @@ impl Database {
 
     /// Ends the connections, and the private Postgres if this process owns it.
     pub async fn close(self) {
-        self.store.close().await;
+        // A statement that is still running ends with the process.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.store.close()).await;
         if let Some(private) = self.private {
             let _ = tokio::task::spawn_blocking(move || {
                 if let Ok(mut server) = private.server.lock() {

@@ -42,6 +42,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let config = Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() };
     let shared = shared(database.store.clone(), config, Channel::Captured);
     let files = files(global);
+    let found = publisher::fingerprint(&files);
     let published = publisher::publish(&shared, &files, anchor).await?;
     report(&published);
     if published.playbooks == 0 {
@@ -70,9 +71,9 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     if let Some((address, _)) = &page {
         println!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
-    supervise(shared.clone(), Clock::System, files, database.mend(), stop).await;
+    supervise(shared.clone(), Clock::System, files, found, database.mend(), stop).await;
     if let Some((_, page)) = page {
-        let _ = page.await;
+        let _ = tokio::time::timeout(super::run::PARTING, page).await;
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)

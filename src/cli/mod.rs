@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -119,16 +120,24 @@ pub fn run() -> ExitCode {
     };
     let quiet = !matches!(cli.command, Command::Run(_));
     let filter = std::env::var("KEEPWELL_LOG").ok();
-    let json = std::env::var("KEEPWELL_LOG_FORMAT").is_ok_and(|format| format == "json");
-    crate::telemetry::start(filter.as_deref(), if quiet { "error" } else { "info" }, json);
+    crate::telemetry::start(filter.as_deref(), if quiet { "error" } else { "info" }, logs_json());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::anyhow!(error)),
     };
-    match runtime.block_on(dispatch(cli)) {
+    let done = runtime.block_on(dispatch(cli));
+    // Work that nobody waits for any more, such as looking up a host's name,
+    // does not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match done {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
+}
+
+/// Whether every line on stderr is a JSON document.
+fn logs_json() -> bool {
+    std::env::var("KEEPWELL_LOG_FORMAT").is_ok_and(|format| format == "json")
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -156,7 +165,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    if logs_json() {
+        tracing::error!("{error:#}");
+    } else {
+        eprintln!("error: {error:#}");
+    }
     ExitCode::from(1)
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -36,6 +37,9 @@ pub struct Options {
     port: Option<u16>,
 }
 
+/// How long an open page or connection is waited for at the end.
+pub const PARTING: Duration = Duration::from_secs(1);
+
 /// Connections of a daemon; enough for its lanes and the page.
 pub const CONNECTIONS: u32 = 16;
 
@@ -46,29 +50,34 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         anyhow::bail!("the configuration has errors");
     }
     let channel = channel(&config)?;
+    let once = options.once || options.at.is_some();
+    // Listened to from the start: whoever is asked to stop while starting
+    // stops in good order as well.
+    let stop = (!once).then(stop_signal);
     let database = Database::open(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel);
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
     let files = files(global);
+    let found = publisher::fingerprint(&files);
     let published = publisher::publish(&shared, &files, clock.now()).await?;
     report(&published);
-    if options.once || options.at.is_some() {
+    let Some(stop) = stop else {
         if let Some(slot) = options.at {
             scheduler::manual(&shared, slot).await?;
         }
         until_done(&shared, clock).await?;
         database.close().await;
         return Ok(ExitCode::SUCCESS);
-    }
-    let stop = stop_signal();
+    };
     let page = serve_page(&shared, options.port, stop.clone()).await?;
     tracing::info!(playbooks = published.playbooks, "running");
-    supervise(shared.clone(), Clock::System, files, database.mend(), stop).await;
+    supervise(shared.clone(), Clock::System, files, found, database.mend(), stop).await;
+    // A reader or a relay that dawdles does not keep the process.
     if let Some((_, page)) = page {
-        let _ = page.await;
+        let _ = tokio::time::timeout(PARTING, page).await;
     }
     if let Channel::Smtp(relay) = &shared.channel {
-        relay.close_idle(true).await;
+        let _ = tokio::time::timeout(PARTING, relay.close_idle(true)).await;
     }
     database.close().await;
     tracing::info!("stopped");
@@ -109,6 +118,16 @@ fn channel(config: &Config) -> anyhow::Result<Channel> {
 
 /// Says what is wrong with the files; those without errors are in force.
 pub fn report(published: &Report) {
+    if super::logs_json() {
+        // Errors are in the log already.
+        for problem in published.diagnostics.iter().filter(|problem| !problem.is_error()) {
+            tracing::warn!(
+                file = %problem.file, line = problem.line, column = problem.column, code = problem.code,
+                "{}", problem.message
+            );
+        }
+        return;
+    }
     if !published.diagnostics.is_empty() {
         let text = |file: &str| published.sources.text(file);
         eprint!("{}", render_human(&published.diagnostics, &text, false));
@@ -121,14 +140,17 @@ pub async fn until_done(shared: &Arc<Shared>, clock: Clock) -> anyhow::Result<()
     Ok(())
 }
 
-/// Turns true when the process is asked to end.
+/// Turns true when the process is asked to end. From now on it is not ended
+/// at once by SIGTERM or SIGINT.
 pub fn stop_signal() -> watch::Receiver<bool> {
+    use tokio::signal::unix::{SignalKind, signal};
     let (tell, stop) = watch::channel(false);
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
-            return;
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            // The system's own way of ending a process is in force; nobody
+            // will tell, and nobody may take silence for a stop.
+            return tell.closed().await;
         };
         tokio::select! {
             _ = terminate.recv() => {}

@@ -1,9 +1,11 @@
 //! The verdict on a candidate: an enrollment, or a skip with a named reason.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::TimeZone;
+use sha2::{Digest, Sha256};
 
 use super::{Enrollment, Phase, State, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
@@ -145,7 +147,7 @@ fn reentry_key(
                 return Ok(now.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
             };
             let value = rule.value(&playbook.sandbox, context).map_err(Skip::Undecided)?;
-            let key = canonical(&value, playbook).ok_or(Skip::NoKey)?;
+            let key = short(canonical(&value, playbook).ok_or(Skip::NoKey)?);
             if history.keys.contains(&key) { Err(Skip::Reentry) } else { Ok(key) }
         }
     }
@@ -153,6 +155,19 @@ fn reentry_key(
 
 fn gap_is_over(gap: Duration, last: Instant, now: Instant, playbook: &ReadyPlaybook, calendar: &Calendar) -> bool {
     calendar.add(last, gap, playbook.zone) <= now
+}
+
+/// A key that an index can hold: a long one is its hash.
+fn short(key: String) -> String {
+    const LONGEST: usize = 200;
+    if key.len() <= LONGEST {
+        return key;
+    }
+    let mut hash = "sha256:".to_owned();
+    for byte in Sha256::digest(key.as_bytes()) {
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
 }
 
 /// The canonical text of a value; a time is its date in the playbook's zone.

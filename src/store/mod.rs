@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
 
 use crate::clock::Instant;
 use crate::random;
@@ -28,6 +29,17 @@ pub mod runs;
 pub mod sample;
 pub mod suppressions;
 pub mod tasks;
+
+/// Whether the database refused the values themselves: the same statement
+/// would fail again, and another one may well succeed.
+pub fn is_refusal(error: &sqlx::Error) -> bool {
+    // Data exceptions, violated constraints, rows too large for an index.
+    let classes = ["22", "23", "54"];
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
+}
 
 /// How long a claim holds unless it is renewed.
 pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
@@ -58,11 +70,12 @@ impl Store {
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(30))
             // A transaction begun by a call that was cut off must never be
-            // handed to the next borrower.
+            // handed to the next borrower. The `begin` keeps the server from
+            // warning, at every call, that there is none.
             .after_release(|connection, _| {
                 Box::pin(async move {
                     use sqlx::Executor;
-                    connection.execute("rollback").await.map(|_| true).or(Ok(false))
+                    connection.execute("begin; rollback").await.map(|_| true).or(Ok(false))
                 })
             })
             .connect_lazy_with(options);
@@ -81,6 +94,15 @@ impl Store {
     /// The same for a URL, which must be one of Postgres.
     pub fn connect_url(url: &str, connections: u32) -> sqlx::Result<Store> {
         Ok(Store::connect(url.parse()?, connections))
+    }
+
+    /// Connects once, to find out at once whether that is possible: the pool
+    /// would try for half a minute.
+    pub async fn reach(&self) -> sqlx::Result<()> {
+        let options = self.pool.connect_options();
+        let connecting = PgConnection::connect_with(&options);
+        let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
+        connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
     }
 
     /// Creates or upgrades both schemas. Two processes may do it at once.

@@ -65,13 +65,16 @@ impl Store {
     /// Claims due messages of playbooks that are not in `paused`.
     pub async fn claim_messages(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<Claimed>> {
         let lease = self.lease_clock().await? + LEASE;
+        // Rows that another daemon is claiming are passed over, not waited for.
         sqlx::query_as(
-            "update keepwell.messages m
+            "with due as materialized (
+                 select account_id, id from keepwell.messages
+                 where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+                 order by priority desc, next_at, account_id, id limit $3 for update skip locked)
+             update keepwell.messages m
              set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1
-             from (select account_id, id from keepwell.messages
-                   where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
-                   order by priority desc, next_at, account_id, id limit $3) due
-             where m.account_id = due.account_id and m.id = due.id and m.state in ('planned', 'deferred')
+             from due
+             where m.account_id = due.account_id and m.id = due.id
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
                  m.class, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
                  m.token, m.message_id, m.shadow",
@@ -94,6 +97,30 @@ impl Store {
             .execute(self.pool())
             .await?;
         Ok(())
+    }
+
+    /// Gives claims back that have not reached the marker; the sender is being
+    /// stopped. A marker that comes later finds that the message is not ours.
+    /// Behind the marker nobody listens to the server any more: the outcome is
+    /// not known. Returns how many were given back.
+    pub async fn release_claims(&self, token: Uuid, now: Instant) -> sqlx::Result<u64> {
+        let released = sqlx::query(
+            "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $2,
+                 attempts = attempts - 1, reason = 'its sender was stopped before the mail left'
+             where token = $1 and state = 'sending' and marked_at is null",
+        )
+        .bind(token)
+        .bind(now)
+        .execute(self.pool())
+        .await?;
+        let over = self.lease_clock().await? - chrono::Duration::seconds(1);
+        sqlx::query("update keepwell.messages set lease_until = $2 where token = $1 and state = 'sending'")
+            .bind(token)
+            .bind(over)
+            .execute(self.pool())
+            .await?;
+        self.settle_expired(now).await?;
+        Ok(released.rows_affected())
     }
 
     /// The text of a notice.
@@ -335,11 +362,13 @@ impl Store {
     }
 }
 
-/// Makes the enrollment look again now that one of its messages has ended.
+/// Makes the enrollment look again now that one of its messages has ended. A
+/// look that is under way may not have seen the end: the new version makes its
+/// commit stale, else it would put the enrollment back to sleep.
 async fn wake(tx: &mut PgConnection, account: &str, enrollment: Uuid, at: Instant) -> sqlx::Result<()> {
     sqlx::query(
-        "update keepwell.enrollments set look_at = $3
-         where account_id = $1 and id = $2 and state = 'active' and phase = 'sending' and look_at > $3",
+        "update keepwell.enrollments set look_at = least(look_at, $3), version = version + 1
+         where account_id = $1 and id = $2 and state = 'active' and phase = 'sending'",
     )
     .bind(account)
     .bind(enrollment)

@@ -14,6 +14,7 @@ use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
 use crate::rule::Context;
 use crate::store::facts::{self, SubjectWindow};
+use crate::store::is_refusal;
 
 const BATCH: i64 = 500;
 
@@ -89,7 +90,13 @@ async fn look(
             .zip(sights)
             .map(|(enrollment, seen)| {
                 let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                let mut transition = decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at);
+                let before = enrollment.clone();
+                let decided = super::unless_panicking(|| {
+                    decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at)
+                });
+                let Some(mut transition) = decided else {
+                    return failed(before, "a fault of Keepwell's own: see its log".to_owned(), at);
+                };
                 let next = &mut transition.enrollment;
                 // Nothing came of a look into the past: the next one is not
                 // at the same instant again, or it would never end.
@@ -102,7 +109,18 @@ async fn look(
     });
     for mut transition in decided.await? {
         transition.enrollment.shadow |= shadow;
-        store.commit(&transition, priority, at).await?;
+        match store.commit(&transition, priority, at).await {
+            // Its own values are the trouble, and waiting does not mend them.
+            Err(error) if is_refusal(&error) => {
+                let enrollment = transition.enrollment;
+                tracing::error!(playbook, account = %enrollment.account, "an enrollment failed: {error}");
+                let failed = failed(enrollment, format!("its next step cannot be written: {error}"), at);
+                store.commit(&failed, priority, at).await?;
+            }
+            done => {
+                done?;
+            }
+        }
     }
     Ok(())
 }
@@ -111,6 +129,21 @@ async fn look(
 fn stands(before: &Enrollment, after: &Enrollment) -> bool {
     let place = |one: &Enrollment| (one.state, one.phase, one.step_at, one.due_at);
     place(before) == place(after) && before.step == after.step
+}
+
+/// An enrollment that ends because of a fault, visibly.
+fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
+    let enrollment = Enrollment {
+        state: State::Failed,
+        reason: Some(reason),
+        step: None,
+        phase: Phase::Begin,
+        due_at: None,
+        look_at: None,
+        ended_at: Some(at),
+        ..enrollment
+    };
+    Transition { enrollment, effects: Vec::new(), stopped: true }
 }
 
 fn decide(

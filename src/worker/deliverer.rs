@@ -1,12 +1,15 @@
 //! The outbox to the wire: claim, gate, render, send, settle.
 //!
-//! What the gate saw is at most [`GATE_HOLDS`] old when the body begins, else
-//! the message goes back into the outbox.
+//! The gate looks once more, right before a mail leaves. What it saw is at most
+//! [`GATE_HOLDS`] old when the body begins, else the message goes back into
+//! the outbox.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Shared;
@@ -16,7 +19,8 @@ use crate::clock::{Deadline, Instant};
 use crate::delivery::{Mark, Outcome, retry_after};
 use crate::playbook::Mode;
 use crate::random;
-use crate::store::outbox::{Claimed, Marked, Settled};
+use crate::store::is_refusal;
+use crate::store::outbox::{Claimed, Marked, Rendered, Settled};
 
 /// How old a gate's verdict may be when the body begins.
 const GATE_HOLDS: Duration = Duration::from_secs(50);
@@ -28,20 +32,64 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// all before the gate's verdict is too old.
 const BATCH: i64 = 64;
 
+/// How long a stop waits for bodies that are on their way. A server may take
+/// ten minutes for its answer; what it says after this is not heard.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
 /// Sends what is due.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
+    let (_never, stop) = watch::channel(false);
+    tick_until(shared, now, &stop).await
+}
+
+/// The same. Asked to stop, it begins no further body, waits for those under
+/// way and gives the other claims back.
+pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> super::Result<usize> {
+    if *stop.borrow() {
+        return Ok(0);
+    }
     let Some(paused) = shared.paused().await? else { return Ok(0) };
     let claimed = shared.store.claim_messages(now, &paused, BATCH).await?;
     if claimed.is_empty() {
         return Ok(0);
     }
     let handled = claimed.len();
-    let heartbeat = Heartbeat::start(shared, claimed.first().and_then(|message| message.token));
+    let token = claimed.first().and_then(|message| message.token);
+    let heartbeat = Heartbeat::start(shared, token);
     let gate = Deadline::after(GATE_HOLDS);
-    let result = deliver_batch(shared, claimed, gate, now).await;
+    let result = deliver_batch(shared, claimed, gate, now, stop).await;
     heartbeat.stop().await;
+    let stopped = *stop.borrow();
+    if let (true, Some(token)) = (stopped, token) {
+        let released = shared.store.release_claims(token, now).await?;
+        tracing::info!(released, "stopped sending");
+    }
     result?;
     Ok(handled)
+}
+
+/// Counts the messages whose body may be on its way.
+#[derive(Clone, Default)]
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn begin(&self) -> Body {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Body(self.clone())
+    }
+
+    fn any(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// One of them, from before its marker until its outcome is written.
+struct Body(UnderWay);
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Renews the claims of a batch until it is stopped. The database call itself
@@ -76,7 +124,13 @@ impl Heartbeat {
     }
 }
 
-async fn deliver_batch(shared: &Arc<Shared>, claimed: Vec<Claimed>, gate: Deadline, now: Instant) -> super::Result<()> {
+async fn deliver_batch(
+    shared: &Arc<Shared>,
+    claimed: Vec<Claimed>,
+    gate: Deadline,
+    now: Instant,
+    stop: &watch::Receiver<bool>,
+) -> super::Result<()> {
     let mut ready: Vec<(Claimed, Prepared)> = Vec::new();
     let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
     let shadows = shadows(shared, &claimed).await?;
@@ -95,18 +149,30 @@ async fn deliver_batch(shared: &Arc<Shared>, claimed: Vec<Claimed>, gate: Deadli
     for ((playbook, revision), messages) in groups {
         ready.extend(prepare(shared, &playbook, &revision, messages, now).await?);
     }
+    let under_way = UnderWay::default();
+    let mut ready = ready.into_iter();
     let mut sending = JoinSet::new();
-    for (message, prepared) in ready {
-        let shared = shared.clone();
-        while sending.len() >= shared.config.mail.connections {
-            finish(sending.join_next().await)?;
+    let mut fault = None;
+    let mut stopping = stop.clone();
+    loop {
+        while sending.len() < shared.config.mail.connections.max(1) && !*stop.borrow() {
+            let Some((message, prepared)) = ready.next() else { break };
+            let attempt =
+                Attempt { shared: shared.clone(), gate, now, stop: stop.clone(), under_way: under_way.clone() };
+            sending.spawn(async move { attempt.one(message, prepared).await });
         }
-        sending.spawn(async move { one(&shared, message, prepared, gate, now).await });
+        tokio::select! {
+            done = sending.join_next() => match done {
+                Some(done) => fault = fault.or(finish(done)),
+                None => break,
+            },
+            () = super::asked(&mut stopping) => {
+                wind_down(&mut sending, &under_way).await;
+                break;
+            }
+        }
     }
-    while let Some(done) = sending.join_next().await {
-        finish(Some(done))?;
-    }
-    Ok(())
+    fault.map_or(Ok(()), Err)
 }
 
 /// Playbooks that have turned to shadow since their messages were planned.
@@ -123,63 +189,126 @@ async fn shadows(shared: &Shared, claimed: &[Claimed]) -> super::Result<BTreeSet
     Ok(shadows)
 }
 
-fn finish(done: Option<Result<super::Result<()>, tokio::task::JoinError>>) -> super::Result<()> {
-    match done {
-        Some(Ok(result)) => result,
-        // A panic over one message leaves its claim to expire; the others go on.
-        Some(Err(error)) => {
-            tracing::error!("sending a message failed: {error}");
-            Ok(())
+/// Waits for the bodies under way. Attempts that have not begun theirs are
+/// left to themselves: no marker is given to them any more.
+async fn wind_down(sending: &mut JoinSet<super::Result<()>>, under_way: &UnderWay) {
+    let patience = Deadline::after(STOP_PATIENCE);
+    while under_way.any() && !patience.has_passed() {
+        tokio::select! {
+            done = sending.join_next() => match done {
+                Some(done) => {
+                    let _ = finish(done);
+                }
+                None => break,
+            },
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
-        None => Ok(()),
+    }
+    sending.detach_all();
+}
+
+/// What went wrong with one message. The others go on: each is a matter of
+/// its own, and those under way must not be cut off.
+fn finish(done: Result<super::Result<()>, tokio::task::JoinError>) -> Option<anyhow::Error> {
+    match done {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => {
+            tracing::error!("sending a message failed: {error:#}");
+            Some(error)
+        }
+        // A panic over one message leaves its claim to expire.
+        Err(error) => {
+            tracing::error!("sending a message failed: {error}");
+            None
+        }
     }
 }
 
-async fn one(shared: &Shared, message: Claimed, prepared: Prepared, gate: Deadline, now: Instant) -> super::Result<()> {
-    let store = &shared.store;
-    let (composed, rendered, to) = match prepared {
-        Prepared::Ended { state, reason } => {
-            let ended = Settled::Ended { state, reason: Some(&reason), outcome: None };
-            store.settle(&message, &ended, None, now, now).await?;
-            return Ok(());
-        }
-        Prepared::Later { next_at, reason } => {
-            let later = Settled::Deferred { next_at, reason: &reason, counts: false };
-            store.settle(&message, &later, None, now, now).await?;
-            return Ok(());
-        }
-        Prepared::Shadow { rendered, to } => {
-            store.keep_rendered(&message, &to, &rendered).await?;
-            let ended = Settled::Ended { state: "shadow", reason: None, outcome: None };
-            store.settle(&message, &ended, None, now, now).await?;
-            return Ok(());
-        }
-        Prepared::Mail { composed, rendered, to } => (composed, rendered, to),
-    };
-    if message.channel == "email" && !store.reserve_address(&message, &to, now).await? {
-        let ended = Settled::Ended { state: "skipped", reason: Some("duplicate address"), outcome: None };
-        store.settle(&message, &ended, None, now, now).await?;
-        return Ok(());
-    }
-    store.keep_rendered(&message, &to, &rendered).await?;
-    store.know_address(&to).await?;
-    let outcome = shared
-        .channel
-        .deliver(&composed, || async {
-            if gate.has_passed() {
-                return Mark::No("looked at too long ago".to_owned());
+/// What the attempts of one batch share.
+struct Attempt {
+    shared: Arc<Shared>,
+    gate: Deadline,
+    now: Instant,
+    stop: watch::Receiver<bool>,
+    under_way: UnderWay,
+}
+
+impl Attempt {
+    async fn one(&self, message: Claimed, prepared: Prepared) -> super::Result<()> {
+        let (store, now) = (&self.shared.store, self.now);
+        let end = |state, reason| Settled::Ended { state, reason, outcome: None };
+        let (composed, rendered, to) = match prepared {
+            Prepared::Ended { state, reason } => {
+                store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
+                return Ok(());
             }
-            match store.mark(&message, &to).await {
-                Ok(Marked::Go) => Mark::Go,
-                Ok(Marked::No(reason)) => Mark::No(reason.to_owned()),
-                Err(error) => {
-                    tracing::error!(message = %message.id, "the marker failed: {error}");
-                    Mark::Unclear
+            Prepared::Later { next_at, reason } => {
+                let later = Settled::Deferred { next_at, reason: &reason, counts: false };
+                store.settle(&message, &later, None, now, now).await?;
+                return Ok(());
+            }
+            Prepared::Shadow { rendered, to } => {
+                if self.keep(&message, &to, &rendered).await? {
+                    store.settle(&message, &end("shadow", None), None, now, now).await?;
                 }
+                return Ok(());
             }
-        })
-        .await;
-    settle(shared, &message, &outcome, now).await
+            Prepared::Mail { composed, rendered, to } => (composed, rendered, to),
+        };
+        if message.channel == "email" && !store.reserve_address(&message, &to, now).await? {
+            store.settle(&message, &end("skipped", Some("duplicate address")), None, now, now).await?;
+            return Ok(());
+        }
+        if !self.keep(&message, &to, &rendered).await? {
+            return Ok(());
+        }
+        store.know_address(&to).await?;
+        let body = OnceLock::new();
+        let outcome = self
+            .shared
+            .channel
+            .deliver(&composed, || async {
+                // Counted before the stop is looked at, so that a stop either
+                // is seen here or sees this body.
+                body.get_or_init(|| self.under_way.begin());
+                self.mark(&message, &to).await
+            })
+            .await;
+        settle(&self.shared, &message, &outcome, now).await
+    }
+
+    async fn mark(&self, message: &Claimed, to: &str) -> Mark {
+        if *self.stop.borrow() {
+            return Mark::No("stopping".to_owned());
+        }
+        if self.gate.has_passed() {
+            return Mark::No("looked at too long ago".to_owned());
+        }
+        match self.shared.store.mark(message, to).await {
+            Ok(Marked::Go) => Mark::Go,
+            Ok(Marked::No(reason)) => Mark::No(reason.to_owned()),
+            Err(error) => {
+                tracing::error!(message = %message.id, "the marker failed: {error}");
+                Mark::Unclear
+            }
+        }
+    }
+
+    /// Keeps what is about to be sent. A text that the database refuses ends
+    /// the message, which would come back for ever otherwise.
+    async fn keep(&self, message: &Claimed, to: &str, rendered: &Rendered) -> super::Result<bool> {
+        let store = &self.shared.store;
+        match store.keep_rendered(message, to, rendered).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_refusal(&error) => {
+                let reason = format!("its text cannot be kept: {error}");
+                let failed = Settled::Ended { state: "failed", reason: Some(&reason), outcome: None };
+                store.settle(message, &failed, None, self.now, self.now).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 /// Writes what came of an attempt, again and again until it is written: the

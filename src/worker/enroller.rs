@@ -11,6 +11,7 @@ use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
 use crate::facts::Facts;
 use crate::ids;
 use crate::playbook::HoldAbove;
+use crate::rule::EvalError;
 use crate::store::facts::{self, SubjectWindow};
 use crate::store::runs::{Run, Tally, run_id};
 
@@ -66,7 +67,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
             break;
         }
         if !store.renew_run(run).await? {
-            tracing::warn!(playbook = %run.playbook, slot = %run.slot, "somebody else has the run");
+            decision.lost()?;
             scan.close().await?;
             return Ok(());
         }
@@ -75,7 +76,10 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         for (account, admission) in decide(shared, &loaded, chunk, history).await? {
             decision.take(&account, admission);
         }
-        decision.flush().await?;
+        if !decision.flush().await? {
+            scan.close().await?;
+            return Ok(());
+        }
     }
     scan.close().await?;
     decision.finish(now).await
@@ -95,7 +99,10 @@ pub async fn decide(
             .map(|facts| {
                 let account = facts.account.clone();
                 let history = history.remove(&account).unwrap_or_default();
-                let admission = admit(&loaded.ready, facts, &history, &shared.calendar);
+                let admission = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
+                let fault =
+                    || Admission::Skip(Skip::Undecided(EvalError::new("a fault of Keepwell's own: see its log")));
+                let admission = admission.unwrap_or_else(fault);
                 (account, admission)
             })
             .collect()
@@ -163,8 +170,14 @@ impl Decision<'_> {
         self.tally.candidates += 1;
     }
 
-    /// Writes what may be written already.
-    async fn flush(&mut self) -> super::Result<()> {
+    /// Somebody else has the run: nothing more of it is written here.
+    fn lost(&self) -> super::Result<bool> {
+        tracing::warn!(playbook = %self.run.playbook, slot = %self.run.slot, "somebody else has the run");
+        Ok(false)
+    }
+
+    /// Writes what may be written already; false when the run is lost.
+    async fn flush(&mut self) -> super::Result<bool> {
         let store = &self.shared.store;
         match self.threshold {
             None => {
@@ -173,9 +186,13 @@ impl Decision<'_> {
                 }
                 self.buffer.clear();
             }
+            // A predecessor has decided already, and may have enrolled some.
+            Some(_) if self.run.verdict.as_deref() == Some("go") => {}
             Some(most) if self.held || self.buffer.len() as u64 > most => {
                 if !self.held {
-                    store.decide_run(self.run, "hold", 0).await?;
+                    if !store.decide_run(self.run, "hold", 0).await? {
+                        return self.lost();
+                    }
                     self.held = true;
                 }
                 for batch in self.buffer.chunks(BATCH) {
@@ -186,7 +203,7 @@ impl Decision<'_> {
             }
             Some(_) => {}
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn finish(mut self, now: Instant) -> super::Result<()> {
@@ -205,8 +222,8 @@ impl Decision<'_> {
             }
             return Ok(());
         }
-        if self.threshold.is_some() {
-            self.commit_decided().await?;
+        if self.threshold.is_some() && !self.commit_decided().await? {
+            return Ok(());
         }
         self.tally.enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
         if store.end_run(run, "done", None, &self.tally, now).await? {
@@ -219,14 +236,17 @@ impl Decision<'_> {
     }
 
     /// Stores the verdict and the number, then commits up to it. A takeover
-    /// finds both and may only finish up to that number.
-    async fn commit_decided(&mut self) -> super::Result<()> {
+    /// finds both and may only finish up to that number. False when the run is
+    /// lost: then the number is somebody else's.
+    async fn commit_decided(&mut self) -> super::Result<bool> {
         let (store, run) = (&self.shared.store, self.run);
         let ceiling = match (run.verdict.as_deref(), run.ceiling) {
             (Some("go"), Some(ceiling)) => ceiling,
             _ => {
                 let ceiling = self.buffer.len() as i64;
-                store.decide_run(run, "go", ceiling).await?;
+                if !store.decide_run(run, "go", ceiling).await? {
+                    return self.lost();
+                }
                 ceiling
             }
         };
@@ -236,9 +256,12 @@ impl Decision<'_> {
         let rest: Vec<Enrollment> =
             self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
         for batch in rest.chunks(BATCH) {
+            if !store.renew_run(run).await? {
+                return self.lost();
+            }
             store.enroll(batch, State::Active, run.slot).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Tells the playbook's owners that a run waits for them.

@@ -1,6 +1,6 @@
-//! The gate that a message passes right before it leaves, and what is made of
-//! it there: is the reason still true, is the contact still there, may this
-//! address be written to, is the mail still valid; then its words and bytes.
+//! Right before a mail leaves: is its reason still true, is the contact still
+//! there, may this address be written to, is the mail still valid. What passes
+//! is rendered and composed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -90,7 +90,8 @@ pub(super) async fn prepare(
                 let prepared = match around {
                     Some((enrollment, Some(sight))) => {
                         let gate = Gate { shared: &with, loaded: &loaded, enrollment, sight, now };
-                        gate.prepare(&message, suppressed, token)
+                        super::unless_panicking(|| gate.prepare(&message, suppressed, token))
+                            .unwrap_or_else(|| Prepared::ended("failed", "a fault of Keepwell's own: see its log"))
                     }
                     Some((_, None)) => Prepared::ended("cancelled", "the account is gone"),
                     None => Prepared::ended("cancelled", "its enrollment is gone"),

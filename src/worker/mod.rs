@@ -4,14 +4,16 @@
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out and releases
 //! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `deliverer` sends what the outbox holds, through the
-//! `gate`,
+//! tasks whose problem is gone, `deliverer` sends what the outbox holds and
+//! `gate` lets through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
 //! The clock is read in `supervise` only; a worker gets `now`.
 
 use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use crate::clock::Instant;
 use crate::config::Config;
@@ -70,6 +72,19 @@ impl Shared {
     ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
         self.compiled.get(&self.store, &self.config, &self.schema, playbook, revision).await
     }
+}
+
+/// Returns when the process is asked to stop; never, when nobody can ask.
+pub(crate) async fn asked(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A decision about one subject; `None` when it panicked, which is a fault of
+/// ours, is logged by the panic itself, and must not stop the subjects beside it.
+pub(crate) fn unless_panicking<T>(decide: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide)).ok()
 }
 
 /// One round of everything that is due at `now`; returns how much was done.

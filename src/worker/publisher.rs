@@ -74,8 +74,11 @@ pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Res
     Ok(Report { changed, playbooks, diagnostics, sources })
 }
 
-/// A cheap picture of the files, to see whether they changed.
-pub fn fingerprint(files: &Files) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+/// A cheap picture of the files: path, last change, size.
+pub type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
+
+/// The files as they stand, to see whether they changed.
+pub fn fingerprint(files: &Files) -> Fingerprint {
     let mut seen = Vec::new();
     let mut folders = vec![files.playbooks.clone(), files.scripts.clone()];
     while let Some(folder) = folders.pop() {

@@ -6,13 +6,13 @@
 //! off; it never ends the process. Stopping lets what is under way finish.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::publisher::{self, Files};
+use super::publisher::{self, Files, Fingerprint};
 use super::{Shared, advancer, closer, deliverer, enroller, janitor, scheduler};
 use crate::clock::{Clock, Instant};
 
@@ -26,25 +26,33 @@ const BACK_OFF: Duration = Duration::from_secs(5);
 /// a private Postgres is started again.
 pub type Mend = Arc<dyn Fn() + Send + Sync>;
 
+/// How long a stop waits for what is under way. A run that takes longer is
+/// finished by the next daemon, once its lease is over.
+const STOP_PATIENCE: Duration = Duration::from_secs(25);
+
 /// Runs all lanes until `stop` turns true, then returns when each has finished
-/// what it was doing.
-pub async fn supervise(shared: Arc<Shared>, clock: Clock, files: Files, mend: Mend, stop: watch::Receiver<bool>) {
-    let mut seen = publisher::fingerprint(&files);
-    let changed = move |files: &Files| {
-        let now = publisher::fingerprint(files);
-        let changed = now != seen;
-        seen = now;
-        changed
-    };
-    let changed = Arc::new(std::sync::Mutex::new(changed));
+/// what it was doing, at the latest after 25 seconds. `published` is how the
+/// files stood before they were last published.
+pub async fn supervise(
+    shared: Arc<Shared>,
+    clock: Clock,
+    files: Files,
+    published: Fingerprint,
+    mend: Mend,
+    stop: watch::Receiver<bool>,
+) {
+    let published = Arc::new(Mutex::new(published));
+    let mut stopping = stop.clone();
     let runs = lane("runs", clock, mend.clone(), stop.clone(), {
         let shared = shared.clone();
         move |now| {
-            let (shared, files, changed) = (shared.clone(), files.clone(), changed.clone());
+            let (shared, files, published) = (shared.clone(), files.clone(), published.clone());
             async move {
-                let reload = changed.lock().is_ok_and(|mut changed| changed(&files));
-                if reload {
+                let found = publisher::fingerprint(&files);
+                if *known(&published) != found {
                     publisher::publish(&shared, &files, now).await?;
+                    // Not before: a publication that failed is tried again.
+                    *known(&published) = found;
                 }
                 Ok(scheduler::tick(&shared, now).await? + enroller::tick(&shared, now).await?)
             }
@@ -57,18 +65,33 @@ pub async fn supervise(shared: Arc<Shared>, clock: Clock, files: Files, mend: Me
             async move { Ok(advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?) }
         }
     });
-    let mail = lane("mail", clock, mend, stop, {
+    let mail = lane("mail", clock, mend, stop.clone(), {
         let shared = shared.clone();
         move |now| {
-            let shared = shared.clone();
-            async move { Ok(janitor::tick(&shared, now).await? + deliverer::tick(&shared, now).await?) }
+            let (shared, stop) = (shared.clone(), stop.clone());
+            async move { Ok(janitor::tick(&shared, now).await? + deliverer::tick_until(&shared, now, &stop).await?) }
         }
     });
-    for lane in [runs, enrollments, mail] {
-        if let Err(error) = lane.await {
-            tracing::error!("a lane ended badly: {error}");
+    let lanes = async {
+        for lane in [runs, enrollments, mail] {
+            if let Err(error) = lane.await {
+                tracing::error!("a lane ended badly: {error}");
+            }
         }
+    };
+    let late = async {
+        super::asked(&mut stopping).await;
+        tokio::time::sleep(STOP_PATIENCE).await;
+    };
+    tokio::select! {
+        () = lanes => {}
+        () = late => tracing::warn!("stopped without waiting for what was still under way"),
     }
+}
+
+fn known(published: &Mutex<Fingerprint>) -> MutexGuard<'_, Fingerprint> {
+    // A poisoned fingerprint is still a fingerprint.
+    published.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lane<F, Fut>(
@@ -100,7 +123,7 @@ where
                 }
             };
             tokio::select! {
-                _ = stop.changed() => {}
+                () = super::asked(&mut stop) => {}
                 () = tokio::time::sleep(rest) => {}
             }
         }

@@ -3,12 +3,16 @@
 
 mod check_form;
 mod check_meaning;
+mod cli;
 mod compose;
+mod crash;
 mod customers;
+mod daemon;
 mod delivery;
 mod distribution;
 mod documents;
 mod functions;
+mod poison;
 mod private_postgres;
 mod rehearsal;
 mod rules;

@@ -3,5 +3,6 @@
 pub mod database;
 pub mod mail;
 pub mod mime;
+pub mod program;
 pub mod smtp;
 pub mod world;

@@ -56,7 +56,8 @@ pub struct Script {
     pub inject: Option<String>,
     /// Wants AUTH PLAIN with this user and password.
     pub login: Option<(String, String)>,
-    /// Each accepted message appends a line here, synced before the reply.
+    /// Each accepted message appends a line here, its Message-ID and recipient,
+    /// synced before the reply.
     pub ledger: Option<PathBuf>,
 }
 
@@ -84,6 +85,16 @@ pub struct Accepted {
     pub bytes: Vec<u8>,
     pub encrypted: bool,
     pub login: bool,
+}
+
+impl Accepted {
+    /// The Message-ID header; empty without one.
+    pub fn id(&self) -> &str {
+        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
+        let head = text.split("\r\n\r\n").next().unwrap_or_default();
+        let mut lines = head.split("\r\n");
+        lines.find_map(|line| line.strip_prefix("Message-ID: ")).unwrap_or_default()
+    }
 }
 
 #[derive(Default)]
@@ -151,6 +162,11 @@ impl Server {
             record,
             _stop: stop,
         }
+    }
+
+    /// What KEEPWELL_SMTP_URL says to reach it.
+    pub fn url(&self) -> String {
+        format!("smtp://{}?tls=none", self.address)
     }
 
     /// Behaviour of the connections from now on.
@@ -330,7 +346,7 @@ impl Session {
     fn accept(&self, message: Accepted) {
         if let Some(path) = &self.script.ledger {
             let mut file = File::options().create(true).append(true).open(path).unwrap();
-            writeln!(file, "{} {}", message.from, message.to.join(",")).unwrap();
+            writeln!(file, "{} {}", message.id(), message.to.join(",")).unwrap();
             file.sync_all().unwrap();
         }
         self.record.lock().unwrap().accepted.push(message);
