@@ -15,7 +15,7 @@ pub struct Effect {
     pub id: Uuid,
     /// The step that asked for it.
     pub step: String,
-    /// Its number among the effects of that step; a script has several.
+    /// Its place among the effects of its kind that the step asked for.
     pub ordinal: i32,
     pub body: EffectBody,
 }

@@ -132,8 +132,9 @@ impl Way<'_> {
                     position = to;
                     self.next.step_at = at;
                     phase = Phase::Begin;
-                    if at > self.now() {
-                        // The next step begins later: come back then.
+                    if at != self.now() {
+                        // The next step begins at another instant, in the past
+                        // where the look is late: come back with its facts.
                         self.next.step = steps.get(position).map(|step| step.id.clone());
                         self.next.phase = Phase::Begin;
                         self.next.due_at = Some(at);
@@ -209,11 +210,13 @@ impl Way<'_> {
             Ok(bodies) => bodies,
             Err(error) => vec![EffectBody::Message(MessageDraft::Failed { reason: error.to_string() })],
         };
-        let mut on_its_way = false;
+        let (mut on_its_way, mut tasks, mut messages) = (false, 0, 0);
         for (ordinal, body) in bodies.into_iter().enumerate() {
             on_its_way |= matches!(body, EffectBody::Message(MessageDraft::Mail(_)));
             let id = ids::effect(self.next.id, step, 0, ordinal);
-            self.effects.push(Effect { id, step: step.to_owned(), ordinal: ordinal as i32, body });
+            let count = if matches!(body, EffectBody::Task(_)) { &mut tasks } else { &mut messages };
+            self.effects.push(Effect { id, step: step.to_owned(), ordinal: *count, body });
+            *count += 1;
         }
         on_its_way
     }

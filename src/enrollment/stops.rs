@@ -69,14 +69,6 @@ fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, what: &str) -
 
 /// `goal: account.activated_at = 2026-03-05T…`.
 fn told(what: &str, rule: &Rule, context: &Context) -> String {
-    let read: Vec<String> = rule
-        .evidence(&context.facts)
-        .into_iter()
-        .map(|(fact, value)| match value {
-            serde_json::Value::Null => format!("{fact} is missing"),
-            serde_json::Value::String(text) => format!("{fact} = {text}"),
-            other => format!("{fact} = {other}"),
-        })
-        .collect();
-    if read.is_empty() { what.to_owned() } else { format!("{what}: {}", read.join(", ")) }
+    let read = rule.told(&context.facts);
+    if read.is_empty() { what.to_owned() } else { format!("{what}: {read}") }
 }

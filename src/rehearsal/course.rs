@@ -74,6 +74,7 @@ struct Trip {
 
 struct OpenTask {
     step: String,
+    /// Which of the step's tasks, where a script asks for several.
     ordinal: i32,
     keep: bool,
     /// The latest enrollment that asked for it.
@@ -254,7 +255,7 @@ impl<'a> Course<'a> {
                 return Ok(());
             }
             Admission::NotCandidate => {
-                format!("the condition was false ({})", wording::read(&self.playbook.when, &facts))
+                format!("the condition was false ({})", self.playbook.when.told(&facts))
             }
             Admission::Skip(skip) => self.told(&skip, facts),
         };
@@ -285,7 +286,7 @@ impl<'a> Course<'a> {
 
     fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &crate::facts::Facts) {
         self.outside = None;
-        let read = wording::read(&self.playbook.when, facts);
+        let read = self.playbook.when.told(facts);
         self.happen(
             now,
             if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") },

@@ -5,8 +5,6 @@ use chrono_tz::Tz;
 
 use crate::clock::Instant;
 use crate::delivery::markdown;
-use crate::facts::Facts;
-use crate::rule::Rule;
 
 /// `at the start`, `after 2d`, `after 6d 2h`.
 pub(super) fn after(seconds: i64) -> String {
@@ -29,20 +27,6 @@ pub(super) fn span(seconds: i64) -> String {
 /// `2026-03-06 09:00 CET`.
 pub(super) fn instant(time: Instant, zone: Tz) -> String {
     zone.from_utc_datetime(&time.naive_utc()).format("%Y-%m-%d %H:%M %Z").to_string()
-}
-
-/// `account.tier = C, account.events("login", 30) = 0`: what a rule read.
-pub(super) fn read(rule: &Rule, facts: &Facts) -> String {
-    let values: Vec<String> = rule
-        .evidence(facts)
-        .into_iter()
-        .map(|(fact, value)| match value {
-            serde_json::Value::Null => format!("{fact} is missing"),
-            serde_json::Value::String(text) => format!("{fact} = {text}"),
-            other => format!("{fact} = {other}"),
-        })
-        .collect();
-    values.join(", ")
 }
 
 /// A mail's Markdown as its reader sees it, on one line.

@@ -175,6 +175,20 @@ impl Rule {
         sandbox.describe(&self.ast, context, &self.traits)
     }
 
+    /// `account.tier = C, account.mrr = 501`: the values it read, in words.
+    pub fn told(&self, facts: &Facts) -> String {
+        let words = |(fact, value): (String, serde_json::Value)| match value {
+            serde_json::Value::Null => format!("{fact} is missing"),
+            serde_json::Value::String(text) => format!("{fact} = {text}"),
+            // As people write numbers: 501 and not 501.0.
+            serde_json::Value::Number(number) if number.is_f64() => {
+                format!("{fact} = {}", number.as_f64().unwrap_or_default())
+            }
+            other => format!("{fact} = {other}"),
+        };
+        self.evidence(facts).into_iter().map(words).collect::<Vec<_>>().join(", ")
+    }
+
     /// The values it read, by canonical text, for the record.
     pub fn evidence(&self, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
         self.cells.iter().filter_map(|cell| facts.get(cell).map(|value| (cell.to_string(), value.to_json()))).collect()

@@ -226,6 +226,8 @@ fn base() -> Engine {
         let late = operations % 64 == 0 && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
         late.then(|| Dynamic::from("it took too long"))
     });
+    // Scripts go through lists; conditions have no loops.
+    engine.register_iterator::<rhai::Array>();
     operators::register(&mut engine);
     // Functions of scripts see no scope, so `none` is also a constant of the engine.
     let mut constants = rhai::Module::new();

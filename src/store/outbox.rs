@@ -217,7 +217,8 @@ impl Store {
                 let sent = matches!(*state, "accepted" | "captured").then_some(now);
                 let changed = sqlx::query(
                     "update keepwell.messages
-                     set state = $4, reason = $5, outcome = $6, sent_at = $7, ended_at = $8, lease_until = null
+                     set state = $4, reason = $5, outcome = $6, sent_at = $7, ended_at = $8, lease_until = null,
+                         attempts = attempts - $9
                      where account_id = $1 and id = $2
                        and ((token = $3 and state = 'sending') or (state = 'unknown' and $4 in ('accepted', 'rejected')))",
                 )
@@ -229,6 +230,8 @@ impl Store {
                 .bind(outcome)
                 .bind(sent)
                 .bind(now)
+                // Given up before anything was tried.
+                .bind(i32::from(outcome.is_none()))
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
@@ -253,7 +256,11 @@ impl Store {
                 ("deferred", changed)
             }
         };
-        if changed > 0 && message.channel == "email" {
+        let tried = match settled {
+            Settled::Ended { outcome, .. } => outcome.is_some(),
+            Settled::Deferred { counts, .. } => *counts,
+        };
+        if changed > 0 && message.channel == "email" && tried {
             sqlx::query(
                 "insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)
                  values ($1, $2, $3, $4, $5, $6, $7) on conflict (account_id, message, n) do nothing",
@@ -267,9 +274,12 @@ impl Store {
             .bind(reply)
             .execute(&mut *tx)
             .await?;
-            if let (Some(enrollment), Settled::Ended { .. }) = (message.enrollment_id, settled) {
-                wake(&mut tx, &message.account_id, enrollment, now).await?;
-            }
+        }
+        if changed > 0
+            && message.channel == "email"
+            && let (Some(enrollment), Settled::Ended { .. }) = (message.enrollment_id, settled)
+        {
+            wake(&mut tx, &message.account_id, enrollment, now).await?;
         }
         tx.commit().await?;
         Ok(changed > 0)

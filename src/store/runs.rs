@@ -236,12 +236,13 @@ impl Store {
         playbook: &str,
         revision: &str,
         slots: &[Instant],
+        kind: &str,
         reason: &str,
         now: Instant,
     ) -> sqlx::Result<u64> {
         let done = sqlx::query(
             "insert into keepwell.runs (playbook, slot, kind, revision, state, reason, started_at, ended_at)
-             select $1, slot, 'scheduled', $2, 'skipped', $4, $5, $5 from unnest($3::timestamptz[]) as s(slot)
+             select $1, slot, $6, $2, 'skipped', $4, $5, $5 from unnest($3::timestamptz[]) as s(slot)
              on conflict (playbook, slot) do nothing",
         )
         .bind(playbook)
@@ -249,6 +250,7 @@ impl Store {
         .bind(slots)
         .bind(reason)
         .bind(now)
+        .bind(kind)
         .execute(self.pool())
         .await?;
         Ok(done.rows_affected())
@@ -340,7 +342,11 @@ impl Store {
         now: Instant,
     ) -> sqlx::Result<bool> {
         let ended = sqlx::query(
-            "update keepwell.runs set state = 'done', reason = null, enrolled = $4, skipped = $5 || skipped,
+            "update keepwell.runs set state = 'done', reason = null, enrolled = $4,
+                 skipped = (select coalesce(jsonb_object_agg(key, total), '{}')
+                            from (select key, sum(value::bigint) as total
+                                  from (select * from jsonb_each_text(skipped - 'held')
+                                        union all select * from jsonb_each_text($5)) counted group by key) summed),
                  ended_at = $6, token = null, lease_until = null
              where playbook = $1 and slot = $2 and token = $3",
         )

@@ -43,9 +43,9 @@ pub(super) async fn insert(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "insert into keepwell.tasks
-             (account_id, contact_id, id, enrollment_id, playbook, revision, step, title, description, assignee, due_at,
-              priority, checklist, outcomes, keep, state, evidence, look_at, created_at, refreshed_at, ordinal)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $20)
+             (account_id, contact_id, id, enrollment_id, playbook, revision, step, ordinal, title, description, assignee, due_at,
+              priority, checklist, outcomes, keep, state, evidence, look_at, created_at, refreshed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)
          on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
          do update set enrollment_id = excluded.enrollment_id, revision = excluded.revision, title = excluded.title,
              description = excluded.description, assignee = excluded.assignee, due_at = excluded.due_at,
@@ -60,6 +60,7 @@ pub(super) async fn insert(
     .bind(&enrollment.playbook)
     .bind(&enrollment.revision)
     .bind(&effect.step)
+    .bind(effect.ordinal)
     .bind(&draft.title)
     .bind(&draft.description)
     .bind(&draft.assignee)
@@ -72,7 +73,6 @@ pub(super) async fn insert(
     .bind(serde_json::json!(enrollment.evidence))
     .bind(now)
     .bind(now)
-    .bind(effect.ordinal)
     .execute(tx)
     .await?;
     Ok(())

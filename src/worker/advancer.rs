@@ -36,6 +36,14 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
+/// Moves what was due before a slot, so that its run finds enrollments as they
+/// stood then also when everything is late.
+pub async fn until(shared: &Arc<Shared>, slot: Instant) -> super::Result<()> {
+    let before = slot - Duration::microseconds(1);
+    while tick(shared, before).await? > 0 {}
+    Ok(())
+}
+
 /// The instant a late look happens at: a wait ends at its due instant however
 /// late the daemon is, and of missed quarter hours only the latest counts.
 fn look_instant(enrollment: &Enrollment, now: Instant, recheck: Duration) -> Instant {
@@ -68,10 +76,13 @@ async fn look(
             return Ok(());
         }
     };
-    let shadow = current_mode(shared, playbook).await? == Some(Mode::Shadow);
+    // Mode, alerts and priority are those of the current revision.
+    let current = current(shared, playbook).await?.unwrap_or_else(|| loaded.clone());
+    let shadow = current.ready.playbook.mode == Mode::Shadow;
+    let alerts_to = current.ready.playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
     let sights = sight(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
-    let priority = i32::from(loaded.ready.playbook.mail_priority);
+    let priority = i32::from(current.ready.playbook.mail_priority);
     let with = shared.clone();
     let decided = tokio::task::spawn_blocking(move || {
         enrollments
@@ -79,9 +90,19 @@ async fn look(
             .zip(sights)
             .map(|(enrollment, seen)| {
                 let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                let before = enrollment.clone();
-                super::unless_panicking(|| decide(&with, &loaded, enrollment, seen, messages, at))
-                    .unwrap_or_else(|| failed(before, "a fault of Keepwell's own: see its log".to_owned(), at))
+                let look = || {
+                    let mut transition = decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at);
+                    let next = &mut transition.enrollment;
+                    // Nothing came of a look into the past: the next one is not
+                    // at the same instant again, or it would never end.
+                    if stands(&enrollment, next) && next.look_at.is_some_and(|look_at| look_at <= now) {
+                        next.look_at = Some(next_quarter(now, with.config.recheck));
+                    }
+                    transition
+                };
+                super::unless_panicking(look).unwrap_or_else(|| {
+                    failed(enrollment.clone(), "a fault of Keepwell's own: see its log".to_owned(), at)
+                })
             })
             .collect::<Vec<Transition>>()
     });
@@ -118,12 +139,19 @@ fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
     Transition { enrollment, effects: Vec::new(), stopped: true }
 }
 
+/// Whether a look left an enrollment where it was.
+fn stands(before: &Enrollment, after: &Enrollment) -> bool {
+    let place = |one: &Enrollment| (one.state, one.phase, one.step_at, one.due_at);
+    place(before) == place(after) && before.step == after.step
+}
+
 fn decide(
     shared: &Shared,
     loaded: &Loaded,
-    enrollment: Enrollment,
+    enrollment: &Enrollment,
     seen: Option<Sight>,
     messages: &[MessageEnd],
+    alerts_to: Option<&str>,
     at: Instant,
 ) -> Transition {
     let Some(seen) = seen else {
@@ -134,31 +162,30 @@ fn decide(
             due_at: None,
             look_at: None,
             ended_at: Some(at),
-            ..enrollment
+            ..enrollment.clone()
         };
         return Transition { enrollment: gone, effects: Vec::new(), stopped: true };
     };
-    let own = loaded.ready.playbook.alerts_to.as_deref();
     advance(&Look {
         playbook: &loaded.ready,
-        enrollment: &enrollment,
+        enrollment,
         context: &seen.context,
         people: &seen.people,
         messages,
         calendar: &shared.calendar,
-        alerts_to: own.or(shared.config.alerts_to.as_deref()),
+        alerts_to,
         recheck: shared.config.recheck,
     })
 }
 
-/// The mode of the current revision, which holds for running enrollments too.
-async fn current_mode(shared: &Shared, playbook: &str) -> super::Result<Option<Mode>> {
+/// The current revision, some keys of which hold for running enrollments too.
+/// `None` when this version cannot use it.
+pub(super) async fn current(shared: &Shared, playbook: &str) -> super::Result<Option<Arc<Loaded>>> {
     let published = shared.store.published().await?;
     let Some(current) = published.iter().find(|known| known.id == playbook) else {
         return Ok(None);
     };
-    let loaded = shared.loaded(playbook, &current.revision).await?;
-    Ok(loaded.ok().map(|loaded| loaded.ready.playbook.mode))
+    Ok(shared.loaded(playbook, &current.revision).await?.ok())
 }
 
 /// Facts, progress and people of one enrollment at one instant.

@@ -57,7 +57,7 @@ async fn look(
     let enrollments = store.enrollments_by_id(&accounts, &ids, &shared.schema).await?;
     let sights = sight(shared, loaded, at, &enrollments).await?;
     for task in tasks {
-        let Some(rule) = closing_rule(loaded, &task.step) else {
+        let Some((word, rule)) = closing_rule(loaded, &task.step) else {
             store.look_at_task_again(task, None).await?;
             continue;
         };
@@ -67,16 +67,8 @@ async fn look(
             continue;
         };
         if rule.verdict(&loaded.ready.sandbox, &seen.context) == Verdict::True {
-            let read: Vec<String> = rule
-                .evidence(&seen.context.facts)
-                .into_iter()
-                .map(|(fact, value)| match value {
-                    serde_json::Value::Null => format!("{fact} is missing"),
-                    serde_json::Value::String(text) => format!("{fact} = {text}"),
-                    other => format!("{fact} = {other}"),
-                })
-                .collect();
-            store.close_task(task, &format!("solved: {}", read.join(", ")), at).await?;
+            let read = rule.told(&seen.context.facts);
+            store.close_task(task, &format!("{word}: {read}"), at).await?;
         } else {
             store.look_at_task_again(task, Some(next)).await?;
         }
@@ -84,15 +76,16 @@ async fn look(
     Ok(())
 }
 
-/// What closes a step's task: its own rule, else the goal; a script's task
-/// closes with the goal.
-fn closing_rule<'a>(loaded: &'a Loaded, step: &str) -> Option<&'a Rule> {
+/// What closes a step's task and the word for it: its own rule, else the goal;
+/// a script's task closes with the goal.
+fn closing_rule<'a>(loaded: &'a Loaded, step: &str) -> Option<(&'static str, &'a Rule)> {
+    let goal = loaded.ready.goal.as_ref().map(|goal| ("goal", goal));
     match loaded.ready.action(step).and_then(|action| action.task()) {
         Some(task) => match &task.close_when {
-            CloseWhen::Goal => loaded.ready.goal.as_ref(),
+            CloseWhen::Goal => goal,
             CloseWhen::Off => None,
-            CloseWhen::Rule(rule) => Some(rule),
+            CloseWhen::Rule(rule) => Some(("solved", rule)),
         },
-        None => loaded.ready.goal.as_ref(),
+        None => goal,
     }
 }

@@ -1,10 +1,9 @@
 //! The outbox to the wire: claim, gate, render, send, settle.
 //!
-//! The gate looks once more, right before a mail leaves. What it saw is at most
-//! [`GATE_HOLDS`] old when the body begins, else the message goes back into
-//! the outbox.
+//! What the gate saw is at most [`GATE_HOLDS`] old when the body begins, else
+//! the message goes back into the outbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,9 +12,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Shared;
+use super::advancer::current;
 use super::gate::{Prepared, notice, prepare};
 use crate::clock::{Deadline, Instant};
 use crate::delivery::{Mark, Outcome, retry_after};
+use crate::playbook::Mode;
 use crate::random;
 use crate::store::is_refusal;
 use crate::store::outbox::{Claimed, Marked, Rendered, Settled};
@@ -131,7 +132,9 @@ async fn deliver_batch(
 ) -> super::Result<()> {
     let mut ready: Vec<(Claimed, Prepared)> = Vec::new();
     let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
-    for message in claimed {
+    let shadows = shadows(shared, &claimed).await?;
+    for mut message in claimed {
+        message.shadow |= shadows.contains(&message.playbook);
         match (&message.revision, message.channel.as_str()) {
             (Some(revision), "email") => {
                 groups.entry((message.playbook.clone(), revision.clone())).or_default().push(message);
@@ -169,6 +172,20 @@ async fn deliver_batch(
         }
     }
     fault.map_or(Ok(()), Err)
+}
+
+/// Playbooks that have turned to shadow since their messages were planned.
+async fn shadows(shared: &Shared, claimed: &[Claimed]) -> super::Result<BTreeSet<String>> {
+    let playbooks: BTreeSet<&String> = claimed.iter().map(|message| &message.playbook).collect();
+    let mut shadows = BTreeSet::new();
+    for playbook in playbooks {
+        if let Some(loaded) = current(shared, playbook).await?
+            && loaded.ready.playbook.mode == Mode::Shadow
+        {
+            shadows.insert(playbook.clone());
+        }
+    }
+    Ok(shadows)
 }
 
 /// Waits for the bodies under way. Attempts that have not begun theirs are

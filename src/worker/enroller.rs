@@ -293,7 +293,7 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         Ok(loaded) => loaded,
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
-    let mut dropped: BTreeMap<String, i64> = BTreeMap::from([("held".to_owned(), 0)]);
+    let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
     let held = store.held_enrollments(&run.playbook, run.slot, &shared.schema).await?;
     for batch in held.chunks(BATCH) {
         if !store.renew_run(run).await? {

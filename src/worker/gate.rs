@@ -1,6 +1,6 @@
-//! Right before a mail leaves: is its reason still true, is the contact still
-//! there, may this address be written to, is the mail still valid. What passes
-//! is rendered and composed.
+//! The gate that a message passes right before it leaves, and what is made of
+//! it there: is the reason still true, is the contact still there, may this
+//! address be written to, is the mail still valid; then its words and bytes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(super) enum Prepared {
 }
 
 impl Prepared {
-    fn ended(state: &'static str, reason: impl Into<String>) -> Prepared {
+    pub fn ended(state: &'static str, reason: impl Into<String>) -> Prepared {
         Prepared::Ended { state, reason: reason.into() }
     }
 }

@@ -4,8 +4,8 @@
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out and releases
 //! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `deliverer` sends what the outbox holds and
-//! `gate` lets through,
+//! tasks whose problem is gone, `deliverer` sends what the outbox holds, through the
+//! `gate`,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!

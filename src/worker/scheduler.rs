@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Shared, enroller};
+use super::{Shared, advancer, closer, enroller};
 use crate::clock::Instant;
 use crate::store::playbooks::Published;
-use crate::store::runs::Tally;
 
 /// More missed slots than this are not written down one by one.
 const MOST_MISSED: usize = 10_000;
@@ -48,15 +47,16 @@ async fn due(shared: &Arc<Shared>, playbook: &Published, now: Instant, stopped: 
         missed.push(latest);
     }
     if !missed.is_empty() {
-        store.skip_slots(&playbook.id, &playbook.revision, &missed, reason, now).await?;
+        store.skip_slots(&playbook.id, &playbook.revision, &missed, "scheduled", reason, now).await?;
     }
     let mut handled = missed.len();
-    if !stopped
-        && !too_late
-        && let Some(run) = store.open_run(&playbook.id, &playbook.revision, latest, "scheduled", now).await?
-    {
-        enroller::carry_out(shared, &run, now).await?;
-        handled += 1;
+    if !stopped && !too_late {
+        advancer::until(shared, latest).await?;
+        let opened = store.open_run(&playbook.id, &playbook.revision, latest, "scheduled", now).await?;
+        if let Some(run) = opened {
+            enroller::carry_out(shared, &run, now).await?;
+            handled += 1;
+        }
     }
     // Only now: whoever dies before this looks at the same slots again, and
     // finds their rows.
@@ -69,17 +69,24 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize>
     let store = &shared.store;
     let stopped = store.stopped().await?;
     let mut handled = 0;
+    advancer::until(shared, slot).await?;
+    // As in a pass: a task whose problem is gone closes before a run would
+    // refresh it.
+    while closer::tick(shared, slot).await? > 0 {}
     for playbook in store.published().await? {
         if !playbook.present {
+            continue;
+        }
+        if stopped.covers(&playbook.id) {
+            // Not opened at all: a held run that waits must not be superseded
+            // by one that decides nothing.
+            handled +=
+                store.skip_slots(&playbook.id, &playbook.revision, &[slot], "manual", "stopped", slot).await? as usize;
             continue;
         }
         let opened = store.open_run(&playbook.id, &playbook.revision, slot, "manual", slot).await?;
         let Some(run) = opened else { continue };
         handled += 1;
-        if stopped.covers(&playbook.id) {
-            store.end_run(&run, "skipped", Some("stopped"), &Tally::default(), slot).await?;
-            continue;
-        }
         if let Err(error) = enroller::carry_out(shared, &run, slot).await {
             tracing::error!(playbook = %playbook.id, "the run failed: {error:#}");
         }

@@ -112,7 +112,8 @@ create table keepwell.tasks (
     playbook       text not null,
     revision       text not null,
     step           text not null,
-    ordinal        int not null,
+    -- A script may ask for several tasks in one step.
+    ordinal        int not null default 0,
     title          text not null,
     description    text,
     assignee       text,

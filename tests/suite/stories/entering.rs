@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::support::world::{World, lines, playbook, scheduled};
 
-const HELLO: &str = r#"  - email: { id: hello, to: champion, subject: "Hello {{ account.name }}", body: "Good to have you." }"#;
+const HELLO: &str =
+    r#"  - email: { id: hello, to: champion, subject: "Hello {{ account.name }}", body: "Good to have you." }"#;
 const TIER_A: &str = r#"when: account.tier == "A""#;
 
 #[tokio::test]
@@ -102,7 +103,11 @@ async fn what_already_holds_at_entry_keeps_out_by_name() {
     assert_eq!(run["candidates"], 7);
 
     // None of them has used its chance.
-    world.sql("update customers.accounts set stage = 'onboarding', status = 'active', activated_at = null, traits = '{}'").await;
+    world
+        .sql(
+            "update customers.accounts set stage = 'onboarding', status = 'active', activated_at = null, traits = '{}'",
+        )
+        .await;
     world.sql("delete from customers.tickets").await;
     world.run_at("2026-03-03T09:00:00Z").await;
     assert_eq!(world.enrollments().await.len(), 7);
@@ -120,7 +125,10 @@ async fn once_per_value_enters_again_when_the_value_changes() {
     // The same date at another hour is the same value.
     world.sql("update customers.accounts set renewal_at = '2026-06-01T18:00:00Z' where id = 'a1'").await;
     world.run_at("2026-03-04T09:00:00Z").await;
-    assert_eq!(lines(&world.enrollments().await, "account entry_key state reason"), ["a1 2026-06-01 completed planned"]);
+    assert_eq!(
+        lines(&world.enrollments().await, "account entry_key state reason"),
+        ["a1 2026-06-01 completed planned"]
+    );
     let skipped = world.run("renewal", "2026-03-04T09:00:00Z").await["skipped"].clone();
     assert_eq!(skipped, json!({ "no key": 1, "reentry": 1 }));
 
@@ -139,7 +147,13 @@ async fn a_gap_counts_from_the_start_of_the_previous_one() {
     let keys = "when: account.mrr > 0\nreentry: { gap: 10d }";
     world.playbook(&playbook("checkin", keys, "  - wait: 2d"));
     world.account("a1", json!({})).await;
-    for day in ["2026-03-02T09:00:00Z", "2026-03-03T09:00:00Z", "2026-03-05T09:00:00Z", "2026-03-12T08:59:00Z", "2026-03-12T09:00:00Z"] {
+    for day in [
+        "2026-03-02T09:00:00Z",
+        "2026-03-03T09:00:00Z",
+        "2026-03-05T09:00:00Z",
+        "2026-03-12T08:59:00Z",
+        "2026-03-12T09:00:00Z",
+    ] {
         world.run_at(day).await;
     }
     assert_eq!(
@@ -171,26 +185,42 @@ async fn facts_are_those_strictly_before_the_slot() {
 }
 
 #[tokio::test]
+async fn a_missing_score_is_guarded_by_a_default() {
+    let world = World::new().await;
+    world.playbook(&playbook("unhappy", "when: (account.score(\"nps\") ?? 10) < 7", "  - wait: 1d"));
+    for id in ["a1", "a2", "a3"] {
+        world.account(id, json!({})).await;
+    }
+    world.score("a1", "nps", 9.0, "2026-02-01T00:00:00Z").await;
+    world.score("a1", "nps", 3.0, "2026-03-01T00:00:00Z").await;
+    world.score("a2", "nps", 3.0, "2026-03-02T09:00:00Z").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "account"), ["a1"]);
+}
+
+#[tokio::test]
 async fn playbooks_know_of_each_other() {
     let world = World::new().await;
     world.playbook(&playbook("first", TIER_A, "  - wait: 2d"));
-    world.playbook(&playbook("second", "when: account.mrr > 0\nsuppress: account.in_playbook(\"first\")", "  - wait: 1d"));
+    world.playbook(&playbook(
+        "second",
+        "when: account.mrr > 0\nsuppress: account.in_playbook(\"first\")",
+        "  - wait: 1d",
+    ));
     world.account("a1", json!({})).await;
     world.account("b1", json!({ "tier": "B" })).await;
     // What begins at the same slot does not count yet for who enters …
     world.run_at("2026-03-02T09:00:00Z").await;
-    assert_eq!(lines(&world.enrollments().await, "playbook account state"), [
-        "first a1 active",
-        "second a1 active",
-        "second b1 active"
-    ]);
+    assert_eq!(
+        lines(&world.enrollments().await, "playbook account state"),
+        ["first a1 active", "second a1 active", "second b1 active"]
+    );
     // … but from the next look on.
     world.pass_at("2026-03-02T09:15:00Z").await;
-    assert_eq!(lines(&world.enrollments().await, "playbook account state"), [
-        "first a1 active",
-        "second a1 blocked",
-        "second b1 active"
-    ]);
+    assert_eq!(
+        lines(&world.enrollments().await, "playbook account state"),
+        ["first a1 active", "second a1 blocked", "second b1 active"]
+    );
 }
 
 #[tokio::test]

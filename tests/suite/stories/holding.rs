@@ -71,7 +71,7 @@ async fn an_approved_run_is_decided_again_and_enrolls_at_most_the_held() {
     assert_eq!(lines(&world.enrollments().await, "account state started_at"), ["a3 completed 03-02T12:00"]);
     let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
     assert_eq!((&run["state"], &run["enrolled"]), (&json!("done"), &json!(1)));
-    assert_eq!(run["skipped"], json!({ "held": 0, "no longer matches": 1, "status": 1 }));
+    assert_eq!(run["skipped"], json!({ "no longer matches": 1, "status": 1 }));
     assert_eq!(lines(&world.mails().await, "account state"), ["a3 captured"]);
     // The others have used nothing up.
     world.sql("update customers.accounts set tier = 'A', status = 'active' where id in ('a1', 'a2')").await;
@@ -91,7 +91,7 @@ async fn approved_and_not_yet_released_counts_as_active() {
     world.run_at("2026-03-03T09:00:00Z").await;
     assert_eq!(
         lines(&world.runs().await, "slot state enrolled skipped"),
-        [r#"03-02T09:00 done 3 {"held":0}"#, r#"03-03T09:00 done 0 {"active":3}"#]
+        ["03-02T09:00 done 3 {}", r#"03-03T09:00 done 0 {"active":3}"#]
     );
 }
 
@@ -119,4 +119,17 @@ async fn an_approval_is_bound_to_the_revision() {
     assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, Word::Outdated);
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert!(world.mails().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_does_not_replace_a_held_one() {
+    let world = held().await;
+    world.stop(keepwell::store::control::Target::All, "2026-03-02T10:00:00Z").await;
+    world.run_at("2026-03-02T11:00:00Z").await;
+    world.resume(keepwell::store::control::Target::All).await;
+    assert_eq!(
+        lines(&world.runs().await, "slot kind state"),
+        ["03-02T09:00 manual held", "03-02T11:00 manual skipped"]
+    );
+    assert_eq!(world.approve(RUN, "2026-03-02T12:00:00Z").await, Word::Taken);
 }

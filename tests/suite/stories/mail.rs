@@ -55,7 +55,10 @@ async fn nobody_to_write_to_is_shown_and_the_csm_hears_of_it_once() {
     world.account("a2", json!({ "csm_id": null })).await;
     world.run_at("2026-03-02T09:00:00Z").await;
     world.pass_at("2026-03-02T12:00:00Z").await;
-    assert_eq!(lines(&world.mails().await, "account state reason"), ["a1 skipped no recipient", "a2 skipped no recipient"]);
+    assert_eq!(
+        lines(&world.mails().await, "account state reason"),
+        ["a1 skipped no recipient", "a2 skipped no recipient"]
+    );
     assert_eq!(
         lines(&world.notices().await, "account to state"),
         ["a1 sam@acme.example captured", "a2 ops@acme.example captured"]
@@ -66,7 +69,11 @@ async fn nobody_to_write_to_is_shown_and_the_csm_hears_of_it_once() {
 
 #[tokio::test]
 async fn a_contact_who_leaves_before_the_mail_does_gets_none() {
-    for change in ["update customers.contacts set left_at = '2026-03-02T08:00:00Z'", "update customers.contacts set email = null", "delete from customers.contacts"] {
+    for change in [
+        "update customers.contacts set left_at = '2026-03-02T08:00:00Z'",
+        "update customers.contacts set email = null",
+        "delete from customers.contacts",
+    ] {
         let world = World::new().await;
         world.playbook(&playbook("welcome", ALL, &mail("champion")));
         world.customer("a1").await;
@@ -112,7 +119,10 @@ async fn one_address_hears_from_a_step_once_a_day() {
     world.contact("a1", "ann", json!({ "email": "Office@a1.example" })).await;
     world.contact("a1", "bob", json!({ "email": "office@a1.example" })).await;
     world.run_at("2026-03-02T09:00:00Z").await;
-    assert_eq!(lines(&world.mails().await, "contact state reason"), ["ann captured -", "bob skipped duplicate address"]);
+    assert_eq!(
+        lines(&world.mails().await, "contact state reason"),
+        ["ann captured -", "bob skipped duplicate address"]
+    );
     world.run_at("2026-03-02T18:00:00Z").await;
     assert_eq!(
         lines(&world.mails().await, "contact state reason"),
@@ -170,7 +180,9 @@ async fn a_suppressed_address_gets_nothing_of_that_class() {
     for id in ["never", "nonews", "nolife"] {
         world.contact("a1", id, json!({ "traits": { "consent": true } })).await;
     }
-    for (address, class) in [("Never@A1.example", "all"), ("nonews@a1.example", "marketing"), ("nolife@a1.example", "lifecycle")] {
+    for (address, class) in
+        [("Never@A1.example", "all"), ("nonews@a1.example", "marketing"), ("nolife@a1.example", "lifecycle")]
+    {
         world.store().suppress(address, class, "a test", at("2026-03-01T00:00:00Z")).await.unwrap();
     }
     world.run_at("2026-03-02T09:00:00Z").await;
@@ -191,13 +203,30 @@ async fn a_suppressed_address_gets_nothing_of_that_class() {
 }
 
 #[tokio::test]
+async fn a_suppression_also_stops_what_is_planned_already() {
+    let world = World::new().await;
+    let steps = format!("{}\n  - task: {{ title: after, if: \"!sent(\\\"hello\\\")\", to: csm }}", mail("champion"));
+    world.playbook(&playbook("welcome", ALL, &steps));
+    world.customer("a1").await;
+    enrolled_and_planned(&world).await;
+    world.store().suppress("ann@a1.example", "lifecycle", "a test", at("2026-03-02T09:00:00Z")).await.unwrap();
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state reason attempts"), ["suppressed suppressed 0"]);
+    assert_eq!(lines(&world.tasks().await, "title"), ["after"]);
+}
+
+#[tokio::test]
 async fn redirected_mail_goes_to_one_address() {
     let world = World::over_smtp("mail: { redirect_to: tester@acme.example }\n", Default::default()).await;
-    world.playbook(&playbook("welcome", ALL, &format!("{}\n  - notify: {{ channel: csm, text: word }}", mail("champion"))));
+    world.playbook(&playbook(
+        "welcome",
+        ALL,
+        &format!("{}\n  - notify: {{ channel: csm, text: word }}", mail("champion")),
+    ));
     world.customer("a1").await;
     world.customer("a2").await;
     world.run_at("2026-03-02T09:00:00Z").await;
-    let mut to: Vec<String> = world.server.as_ref().unwrap().accepted().into_iter().flat_map(|mail| mail.to).collect();
+    let mut to: Vec<String> = world.accepted().into_iter().flat_map(|mail| mail.to).collect();
     to.sort();
     assert_eq!(to, ["sam@acme.example", "sam@acme.example", "tester@acme.example", "tester@acme.example"]);
     assert_eq!(lines(&world.mails().await, "to state"), ["ann@a1.example accepted", "ann@a2.example accepted"]);

@@ -20,10 +20,12 @@ async fn with(script: Script) -> World {
 #[tokio::test]
 async fn an_accepted_mail_carries_what_it_should() {
     let world = with(Script::default()).await;
-    let [accepted] = &world.server.as_ref().unwrap().accepted()[..] else { panic!("one mail") };
+    let [accepted] = &world.accepted()[..] else { panic!("one mail") };
     assert_eq!(accepted.to, ["ann@a1.example"]);
     let text = String::from_utf8_lossy(&accepted.bytes).into_owned();
-    for expected in ["Subject: Hi A1\r\n", "List-Unsubscribe: <https://success.acme.example/u/", "Reply-To: sam <sam@acme.example>"] {
+    for expected in
+        ["Subject: Hi A1\r\n", "List-Unsubscribe: <https://success.acme.example/u/", "Reply-To: sam <sam@acme.example>"]
+    {
         assert!(text.replace('"', "").contains(expected), "{expected}: {text}");
     }
     assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1"]);
@@ -42,11 +44,11 @@ async fn a_deferred_mail_is_tried_again_later_and_the_wait_counts_from_its_sendi
     assert_eq!(lines(&world.mails().await, "state attempts"), ["deferred 2"]);
     world.pass_at("2026-03-02T09:12:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["deferred 2"]);
-    world.server.as_ref().unwrap().set(Script::default());
+    world.server_does(Script::default()).await;
     world.pass_at("2026-03-02T09:20:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts sent_at"), ["accepted 3 03-02T09:20"]);
     assert_eq!(lines(&world.enrollments().await, "step due_at"), ["wait-1 03-04T09:20"]);
-    assert_eq!(world.server.as_ref().unwrap().accepted().len(), 1);
+    assert_eq!(world.accepted().len(), 1);
     world.pass_at("2026-03-04T09:20:00Z").await;
     assert_eq!(lines(&world.tasks().await, "step created_at"), ["call 03-04T09:20"]);
 }
@@ -54,7 +56,7 @@ async fn a_deferred_mail_is_tried_again_later_and_the_wait_counts_from_its_sendi
 #[tokio::test]
 async fn the_next_step_counts_from_the_sending_also_when_the_look_is_late() {
     let world = with(Script::reply(At::Recipient, "450 4.2.1 later")).await;
-    world.server.as_ref().unwrap().set(Script::default());
+    world.server_does(Script::default()).await;
     let sent = crate::support::world::at("2026-03-02T10:00:00Z");
     keepwell::worker::deliverer::tick(&world.shared, sent).await.unwrap();
     assert_eq!(lines(&world.mails().await, "state"), ["accepted"]);
@@ -70,10 +72,10 @@ async fn a_rejected_mail_is_not_tried_again_and_the_steps_go_on() {
     let [mail] = &world.mails().await[..] else { panic!("one mail") };
     assert_eq!(mail["state"], "rejected");
     assert!(mail["reason"].as_str().unwrap().contains("no such user"), "{mail}");
-    world.server.as_ref().unwrap().set(Script::default());
+    world.server_does(Script::default()).await;
     world.pass_at("2026-03-04T09:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["rejected 1"]);
-    assert!(world.server.as_ref().unwrap().accepted().is_empty());
+    assert!(world.accepted().is_empty());
     // Not accepted is not sent.
     assert_eq!(lines(&world.enrollments().await, "state"), ["completed"]);
     assert!(world.tasks().await.is_empty());
@@ -94,8 +96,8 @@ async fn a_mail_that_never_gets_through_expires() {
 async fn an_answer_that_never_came_is_unknown_and_not_sent_again() {
     let world = with(Script::at(At::Dot, crate::support::smtp::Do::Cut)).await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["unknown 1"]);
-    world.server.as_ref().unwrap().set(Script::default());
+    world.server_does(Script::default()).await;
     world.pass_at("2026-03-03T09:00:00Z").await;
-    assert_eq!(world.server.as_ref().unwrap().accepted().len(), 1);
+    assert_eq!(world.accepted().len(), 1);
     assert_eq!(lines(&world.enrollments().await, "step"), ["wait-1"]);
 }

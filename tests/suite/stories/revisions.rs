@@ -5,7 +5,9 @@ use serde_json::json;
 use crate::support::world::{World, lines, playbook};
 
 fn version(keys: &str, wait: &str, title: &str) -> String {
-    let steps = format!("  - wait: {wait}\n  - task: {{ id: call, title: {title}, to: csm }}\n  - notify: {{ channel: alerts_to, text: word }}");
+    let steps = format!(
+        "  - wait: {wait}\n  - task: {{ id: call, title: {title}, to: csm }}\n  - notify: {{ channel: alerts_to, text: word }}"
+    );
     playbook("calls", &format!("when: account.mrr > 0\n{keys}"), &steps)
 }
 
@@ -19,10 +21,7 @@ async fn who_is_on_the_way_keeps_the_steps_and_gets_the_new_mode_and_alerts() {
     world.account("a2", json!({})).await;
     world.run_at("2026-03-02T10:00:00Z").await;
     world.pass_at("2026-03-04T10:00:00Z").await;
-    assert_eq!(
-        lines(&world.tasks().await, "account title created_at"),
-        ["a1 old 03-03T09:00", "a2 new 03-04T10:00"]
-    );
+    assert_eq!(lines(&world.tasks().await, "account title created_at"), ["a1 old 03-03T09:00", "a2 new 03-04T10:00"]);
     assert_eq!(lines(&world.notices().await, "account to"), ["a1 new@acme.example", "a2 new@acme.example"]);
     assert_eq!(lines(&world.runs().await, "enrolled skipped"), ["1 {\"active\":1}", "1 {}"]);
 }
@@ -34,6 +33,7 @@ async fn a_broken_file_keeps_the_previous_revision_and_shows_its_problems() {
     world.playbook(&playbook("other", "when: account.mrr > 0", "  - end: fine"));
     world.account("a1", json!({})).await;
     world.run_at("2026-03-02T09:00:00Z").await;
+    world.expect_mistakes();
     let before = world.store().published().await.unwrap();
     world.playbook(&version("goal: account.nonsense", "2d", "new"));
     world.account("a2", json!({})).await;
@@ -57,6 +57,7 @@ async fn a_broken_script_keeps_what_calls_it_in_force() {
     world.playbook(&playbook("calls", "when: health::low(account)", "  - task: { title: x, to: csm }"));
     world.account("a1", json!({})).await;
     world.run_at("2026-03-02T09:00:00Z").await;
+    world.expect_mistakes();
     world.script("health", "fn low(account) { account.mrr <");
     world.account("a2", json!({})).await;
     world.run_at("2026-03-03T09:00:00Z").await;

@@ -32,7 +32,12 @@ async fn of_missed_slots_only_a_recent_one_is_made_up_for() {
     world.pass_at("2026-03-05T10:00:00Z").await;
     assert_eq!(
         lines(&world.runs().await, "slot state reason"),
-        ["03-02T09:00 skipped missed", "03-03T09:00 skipped missed", "03-04T09:00 skipped missed", "03-05T09:00 done -"]
+        [
+            "03-02T09:00 skipped missed",
+            "03-03T09:00 skipped missed",
+            "03-04T09:00 skipped missed",
+            "03-05T09:00 done -"
+        ]
     );
     // The slot is the instant, however late.
     assert_eq!(lines(&world.enrollments().await, "started_at ended_at"), ["03-05T09:00 03-05T09:00"]);

@@ -65,10 +65,14 @@ async fn a_stopped_playbook_leaves_the_others_alone() {
 #[tokio::test]
 async fn a_stop_also_stops_mail_that_waits_for_another_try() {
     let world = World::over_smtp("", Script::reply(At::Recipient, "450 4.2.1 later")).await;
-    world.playbook(&playbook("welcome", "when: account.mrr > 0", "  - email: { to: champion, subject: Hi, body: Hello }"));
+    world.playbook(&playbook(
+        "welcome",
+        "when: account.mrr > 0",
+        "  - email: { to: champion, subject: Hi, body: Hello }",
+    ));
     world.customer("a1").await;
     world.run_at("2026-03-02T09:00:00Z").await;
-    world.server.as_ref().unwrap().set(Script::default());
+    world.server_does(Script::default()).await;
     world.stop(Target::All, "2026-03-02T09:05:00Z").await;
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["deferred 1"]);
@@ -82,7 +86,11 @@ async fn in_shadow_everything_is_decided_and_nothing_leaves() {
     let world = World::over_smtp("", Script::default()).await;
     let keys = "when: account.mrr > 0";
     world.playbook(&playbook("welcome", &format!("{keys}\nmode: shadow"), STEPS));
-    world.playbook(&playbook("other", "when: account.tier == \"A\"\nsuppress: account.in_playbook(\"welcome\")", "  - wait: 9d"));
+    world.playbook(&playbook(
+        "other",
+        "when: account.tier == \"A\"\nsuppress: account.in_playbook(\"welcome\")",
+        "  - wait: 9d",
+    ));
     world.customer("a1").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     world.pass_at("2026-03-05T09:00:00Z").await;
@@ -105,7 +113,7 @@ async fn a_playbook_that_turns_to_shadow_sends_nothing_more() {
     world.customer("a1").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "step state"), ["hello deferred"]);
-    world.server.as_ref().unwrap().set(Script::default());
+    world.server_does(Script::default()).await;
     world.playbook(&playbook("welcome", "when: account.mrr > 0\nmode: shadow", STEPS));
     world.pass_at("2026-03-02T10:00:00Z").await;
     world.pass_at("2026-03-06T10:00:00Z").await;
@@ -114,5 +122,5 @@ async fn a_playbook_that_turns_to_shadow_sends_nothing_more() {
         ["email hello shadow", "email later shadow", "notice notify-1 shadow"]
     );
     assert_eq!(lines(&world.tasks().await, "step state"), ["call shadow"]);
-    assert!(world.server.as_ref().unwrap().accepted().is_empty());
+    assert!(world.accepted().is_empty());
 }

@@ -145,7 +145,7 @@ async fn a_script_describes_tasks_mails_and_notices() {
         "      for what in [\"first\", \"second\"] {\n",
         "        task(#{ title: what + \" for \" + account.name, to: \"csm\", due: \"1d\" });\n",
         "      }\n",
-        "      email(#{ to: [\"champion\", \"owner\"], subject: \"From a script\", body: \"Seats: \" + account.mrr });\n",
+        "      email(#{ to: [\"champion\", \"owner\"], subject: \"From a script\", body: \"Hello \" + account.name });\n",
         "      if account.mrr > 500 { notify(#{ channel: \"csm\", text: \"big\" }); }\n",
     );
     world.playbook(&playbook("script", ALL, steps));
@@ -155,7 +155,10 @@ async fn a_script_describes_tasks_mails_and_notices() {
         lines(&world.tasks().await, "title state due_at"),
         ["first for A1 open 03-03T09:00", "second for A1 open 03-03T09:00"]
     );
-    assert_eq!(lines(&world.messages().await, "channel to subject state"), ["email ann@a1.example From a script captured"]);
+    assert_eq!(
+        lines(&world.messages().await, "channel to subject state"),
+        ["email ann@a1.example From a script captured"]
+    );
     assert_eq!(lines(&world.enrollments().await, "state"), ["completed"]);
 }
 
@@ -163,7 +166,12 @@ async fn a_script_describes_tasks_mails_and_notices() {
 async fn a_shared_function_closes_over_plain_values() {
     let world = World::new().await;
     world.script("health", "fn low(account, most) { account.mrr < most }");
-    world.playbook(&scheduled("low", "0 9 * * *", "when: health::low(account, 200)", "  - task: { title: low, to: csm }"));
+    world.playbook(&scheduled(
+        "low",
+        "0 9 * * *",
+        "when: health::low(account, 200)",
+        "  - task: { title: low, to: csm }",
+    ));
     world.account("a1", json!({})).await;
     world.account("a2", json!({ "mrr": 200 })).await;
     world.run_at("2026-03-02T09:00:00Z").await;

@@ -31,11 +31,8 @@ async fn waits_end_at_their_due_instant_however_late_the_look() {
 #[tokio::test]
 async fn business_days_and_local_times_of_the_account() {
     let world = World::with("holidays: [2026-03-09]\n").await;
-    let steps = format!(
-        "  - wait: 2 business days\n{}  - wait: {{ for: 1h, at: \"09:00\" }}\n{}",
-        mark("one"),
-        mark("two")
-    );
+    let steps =
+        format!("  - wait: 2 business days\n{}  - wait: {{ for: 1h, at: \"09:00\" }}\n{}", mark("one"), mark("two"));
     world.playbook(&playbook("slow", &format!("{ALL}\ntimezone: Europe/Berlin"), &steps));
     world.account("a1", json!({ "timezone": "America/New_York" })).await;
     world.account("a2", json!({})).await;
@@ -58,7 +55,8 @@ async fn a_wait_until_takes_the_way_of_what_happened() {
     let world = World::new().await;
     let steps = format!(
         concat!(
-            "  - wait: {{ id: quiet, until: account.events(\"login\", since_step) > 0, at_most: 4d, on_met: thanks }}\n",
+            "  - wait:\n      id: quiet\n      until: account.events(\"login\", since_step) > 0\n",
+            "      at_most: 4d\n      on_met: thanks\n",
             "{}  - end: silent\n{}",
         ),
         mark("call"),
@@ -190,8 +188,5 @@ async fn what_people_did_decides_the_next_step() {
     );
     world.pass_at("2026-03-08T10:15:00Z").await;
     // Nobody could be mailed at a2, and nobody called.
-    assert_eq!(
-        lines(&world.tasks().await, "account step state")[3..],
-        ["a2 call open", "a2 late open"]
-    );
+    assert_eq!(lines(&world.tasks().await, "account step state")[3..], ["a2 call open", "a2 late open"]);
 }

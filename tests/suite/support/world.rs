@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use keepwell::clock::Instant;
 use keepwell::config::Config;
@@ -21,7 +21,7 @@ use serde_json::{Value as Json, json};
 use sqlx::AssertSqlSafe;
 
 use super::database;
-use super::smtp::{Script, Server};
+use super::smtp::{Accepted, Script, Server};
 
 /// More passes than this at one instant means that something never ends.
 const MOST_PASSES: usize = 100;
@@ -45,6 +45,8 @@ pub struct World {
     pub shared: Arc<Shared>,
     pub server: Option<Server>,
     files: Files,
+    /// Whether this story is about a file with mistakes.
+    broken: AtomicBool,
 }
 
 impl World {
@@ -94,6 +96,7 @@ impl World {
             }),
             server,
             files: folders(),
+            broken: AtomicBool::new(false),
         };
         world.csm("mia", json!({})).await;
         world.csm("sam", json!({ "manager_id": "mia" })).await;
@@ -165,7 +168,8 @@ impl World {
         if let (Some(row), Json::Object(columns)) = (row.as_object_mut(), columns) {
             row.extend(columns);
         }
-        let sql = format!("insert into customers.{table} select * from jsonb_populate_record(null::customers.{table}, $1)");
+        let sql =
+            format!("insert into customers.{table} select * from jsonb_populate_record(null::customers.{table}, $1)");
         let done = sqlx::query(AssertSqlSafe(sql)).bind(&row).execute(self.store().pool()).await;
         done.unwrap_or_else(|error| panic!("{table} {row}: {error}"));
     }
@@ -197,7 +201,15 @@ impl World {
 
     /// Publishes the files as they stand.
     pub async fn publish_at(&self, when: &str) -> Report {
-        publisher::publish(&self.shared, &self.files, at(when)).await.unwrap()
+        let report = publisher::publish(&self.shared, &self.files, at(when)).await.unwrap();
+        let errors: Vec<_> = report.diagnostics.iter().filter(|problem| problem.is_error()).collect();
+        assert!(errors.is_empty() || self.broken.load(Ordering::Relaxed), "{errors:#?}");
+        report
+    }
+
+    /// From now on the files may have mistakes.
+    pub fn expect_mistakes(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 
     async fn pass_until_done(&self, now: Instant) {
@@ -207,6 +219,19 @@ impl World {
             }
         }
         panic!("something is due again and again at {now}");
+    }
+
+    /// From now on the mail server does this, on new connections.
+    pub async fn server_does(&self, script: Script) {
+        self.server.as_ref().expect("the story has a mail server").set(script);
+        if let Channel::Smtp(relay) = &self.shared.channel {
+            relay.close_idle(true).await;
+        }
+    }
+
+    /// What the mail server has accepted.
+    pub fn accepted(&self) -> Vec<Accepted> {
+        self.server.as_ref().expect("the story has a mail server").accepted()
     }
 
     pub async fn stop(&self, target: Target, when: &str) {
@@ -281,10 +306,8 @@ impl World {
 /// Rows as lines of these fields, sorted; a missing one is `-`, an instant is
 /// without its zone, which is UTC.
 pub fn lines(rows: &[Json], fields: &str) -> Vec<String> {
-    let mut lines: Vec<String> = rows
-        .iter()
-        .map(|row| fields.split(' ').map(|field| word(&row[field])).collect::<Vec<_>>().join(" "))
-        .collect();
+    let mut lines: Vec<String> =
+        rows.iter().map(|row| fields.split(' ').map(|field| word(&row[field])).collect::<Vec<_>>().join(" ")).collect();
     lines.sort();
     lines
 }
