@@ -9,6 +9,7 @@ mod crash;
 mod customers;
 mod daemon;
 mod delivery;
+mod distribution;
 mod documents;
 mod functions;
 mod poison;
