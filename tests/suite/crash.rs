@@ -5,9 +5,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use keepwell::enrollment::Transition;
+use keepwell::facts::Schema;
+use keepwell::store::Store;
+use keepwell::store::enrollments::Commit;
+use keepwell::store::outbox::Settled;
 use sqlx::{Executor, PgPool};
 
-use crate::support::database::{self, TestDatabase};
+use crate::support::database;
 use crate::support::program::{Home, until};
 use crate::support::smtp::{At, Do, Script, Server};
 
@@ -25,7 +30,6 @@ steps:
 
 /// A database with customers, a mail server and a folder to run the program in.
 struct Company {
-    database: TestDatabase,
     pool: PgPool,
     server: Server,
     home: Home,
@@ -44,7 +48,7 @@ impl Company {
         pool.execute("insert into customers.csms (id, name, email) values ('csm', 'Sam', 'sam@example.com')")
             .await
             .unwrap();
-        let company = Company { database, pool, server, home };
+        let company = Company { pool, server, home };
         company.add_accounts("a", accounts).await;
         company
     }
@@ -332,5 +336,39 @@ async fn a_reply_that_does_not_come_before_the_stop_is_unknown() {
     company.wait_for_the_end(3).await;
     daemon.stop_well();
     assert_eq!(company.check(3).await["unknown"], 3);
-    assert!(!company.database.name.is_empty());
+}
+
+#[tokio::test]
+async fn the_end_of_a_message_during_a_look_is_not_slept_through() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    pool.execute(
+        "insert into keepwell.enrollments (account_id, id, playbook, revision, entry_key, state, step, phase, step_at,
+             look_at, started_at, entry, evidence, shadow, run_slot)
+         values ('a', '00000000-0000-0000-0000-000000000001', 'round', 'r', '', 'active', 'mail', 'sending',
+             '2026-03-02T09:00:00Z', '2026-03-02T09:15:00Z', '2026-03-02T09:00:00Z', '{}', '{}', false,
+             '2026-03-02T09:00:00Z');
+         insert into keepwell.messages (account_id, id, enrollment_id, playbook, step, channel, class, state, priority,
+             valid_until, next_at, message_id, shadow, created_at)
+         values ('a', '00000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-000000000001', 'round', 'mail',
+             'email', 'lifecycle', 'planned', 50, '2026-03-05T09:00:00Z', '2026-03-02T09:00:00Z', '<1@x>', false,
+             '2026-03-02T09:00:00Z')",
+    )
+    .await
+    .unwrap();
+    let store = Store::connect(database.options.clone(), 2);
+    let schema = Schema::default_store();
+    let now = "2026-03-02T09:15:00Z".parse().unwrap();
+    let due = async || store.due_enrollments(now, &[], 10, &schema).await.unwrap();
+
+    let mut seen = due().await.remove(0);
+    let message = store.claim_messages(now, &[], 10).await.unwrap().remove(0);
+    let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };
+    assert!(store.settle(&message, &sent, None, now, now).await.unwrap());
+    // What the look has seen is no longer so.
+    seen.look_at = Some(now + chrono::Duration::minutes(15));
+    let stay = Transition { enrollment: seen, effects: Vec::new(), stopped: false };
+    assert_eq!(store.commit(&stay, 50, now).await.unwrap(), Commit::Stale);
+    assert_eq!(due().await.len(), 1, "it is looked at again at once");
+    store.close().await;
 }
