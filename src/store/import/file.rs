@@ -132,7 +132,7 @@ fn read_csv(
             continue;
         }
         let row = row_of_record(&record, &targets, mapping.relation);
-        if !batches.add(row, record.size(), records.line(), records.bytes) {
+        if !batches.add(row, record.size(), records.last_line, records.bytes) {
             return Ok(());
         }
     }
@@ -247,10 +247,10 @@ fn row_of_json(text: &[u8], line: u64, mapping: &Mapping) -> Result<Row, Problem
     let text = std::str::from_utf8(text).map_err(|error| wrong(format!("the line {}", not_utf8(text, error))))?;
     let object: Map<String, Json> = match serde_json::from_str(text) {
         Ok(Json::Object(object)) => object,
-        Ok(_) => return Err(wrong("is not a JSON object".to_owned())),
-        Err(_) if line == 1 && text.trim_start().starts_with('[') => {
+        _ if line == 1 && text.trim_start().starts_with('[') => {
             return Err(wrong("a list is not read: write one JSON object a line, as `jq -c '.[]'` does".to_owned()));
         }
+        Ok(_) => return Err(wrong("is not a JSON object".to_owned())),
         Err(error) => return Err(wrong(format!("is not JSON: {error}"))),
     };
     let relation = mapping.relation;

@@ -73,6 +73,8 @@ pub struct Records<R> {
     part: Box<[u8]>,
     /// The line that comes next, from 1.
     line: u64,
+    /// The last line of what is read.
+    pub last_line: u64,
     /// How many bytes are read.
     pub bytes: u64,
 }
@@ -80,12 +82,7 @@ pub struct Records<R> {
 impl<R: BufRead> Records<R> {
     pub fn new(input: R, delimiter: u8) -> Records<R> {
         let core = ReaderBuilder::new().delimiter(delimiter).build();
-        Records { input, core, part: vec![0; 16 << 10].into(), line: 1, bytes: 0 }
-    }
-
-    /// The last line that was begun.
-    pub fn line(&self) -> u64 {
-        self.line
+        Records { input, core, part: vec![0; 16 << 10].into(), line: 1, last_line: 0, bytes: 0 }
     }
 
     /// Reads the next record; false at the end. Empty lines are passed over.
@@ -101,7 +98,10 @@ impl<R: BufRead> Records<R> {
             let (result, taken, given) = self.core.read_field(if at_end { b"\n" } else { input }, &mut self.part);
             record.add(&self.part[..given]);
             if !at_end {
-                self.line += input[..taken].iter().filter(|&&byte| byte == b'\n').count() as u64;
+                let part = &input[..taken];
+                self.line += part.iter().filter(|&&byte| byte == b'\n').count() as u64;
+                // A record may end with its line or before the end of it.
+                self.last_line = self.line - u64::from(part.ends_with(b"\n"));
                 self.bytes += taken as u64;
                 self.input.consume(taken);
             }
