@@ -26,8 +26,6 @@ pub enum Command {
     #[command(hide = true)]
     Doctor(Anything),
     #[command(hide = true)]
-    Import(Anything),
-    #[command(hide = true)]
     Export(Anything),
     #[command(hide = true)]
     Erase(Anything),

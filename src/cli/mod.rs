@@ -15,6 +15,7 @@ mod approve;
 mod check;
 mod database;
 mod demo;
+mod import;
 mod later;
 mod lists;
 mod migrate;
@@ -105,6 +106,8 @@ enum Command {
     Resume(stop::Options),
     /// No more mail to an address.
     Suppress(suppress::Options),
+    /// Bring CSV or JSON Lines into the customer store.
+    Import(import::Options),
     #[command(flatten)]
     Later(later::Command),
 }
@@ -160,6 +163,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stop(options) => stop::stop(global, &options).await,
         Command::Resume(options) => stop::resume(global, &options).await,
         Command::Suppress(options) => suppress::run(global, &options).await,
+        Command::Import(options) => import::run(global, &options).await,
         Command::Later(command) => later::refuse(&command),
     }
 }

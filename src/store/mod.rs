@@ -19,6 +19,7 @@ pub mod control;
 mod drafts;
 pub mod enrollments;
 pub mod facts;
+pub mod import;
 pub mod lists;
 pub mod outbox;
 pub mod pages;

@@ -12,6 +12,7 @@ mod delivery;
 mod distribution;
 mod documents;
 mod functions;
+mod import;
 mod poison;
 mod private_postgres;
 mod rehearsal;

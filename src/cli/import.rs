@@ -1,0 +1,364 @@
+//! `keepwell import`: files into the customer store.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+
+use super::database::Database;
+use super::run::stop_signal;
+use super::{Global, output};
+use crate::clock::Deadline;
+use crate::store::Store;
+use crate::store::import::Import;
+use crate::store::import::file::{self, Batch, Unreadable};
+use crate::store::import::relation::Relation;
+use crate::store::import::row::{Mapping, Problem};
+
+/// How many mistakes of a file are listed; all are counted.
+const LISTED: usize = 1_000;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Where the rows go.
+    #[arg(value_name = "RELATION", value_parser = Relation::NAMES)]
+    relation: String,
+    /// CSV or JSON Lines; `-` is stdin.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Check everything, say what would happen, write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// This column stands under that header (repeat it for more); the column
+    /// may be traits.KEY or properties.KEY.
+    #[arg(long, value_name = "COLUMN=HEADER", value_parser = pair)]
+    map: Vec<(String, String)>,
+    /// Pass headers over that are no columns.
+    #[arg(long)]
+    ignore_unknown: bool,
+    /// How the files are written: csv or jsonl (by default their endings say
+    /// it, and stdin is CSV); and how the answer is: human or json.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Vec<Format>,
+    /// What separates the fields of CSV: one character, or `tab`.
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// Leave rows alone whose key is there.
+    #[arg(long)]
+    only_new: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Csv,
+    Jsonl,
+    Human,
+    Json,
+}
+
+/// What became of a file.
+#[derive(Debug, Default)]
+struct Summary {
+    read: u64,
+    new: u64,
+    changed: u64,
+    unchanged: u64,
+    failed: u64,
+    without_account: u64,
+    /// At most [`LISTED`].
+    problems: Vec<Problem>,
+    /// Up to this line the file is imported.
+    line: u64,
+    /// A person ended it before the end of the file.
+    interrupted: bool,
+    /// Why the rest could not be read.
+    unreadable: Option<String>,
+}
+
+impl Summary {
+    fn add(&mut self, problems: Vec<Problem>) {
+        self.failed += problems.len() as u64;
+        self.list(problems);
+    }
+
+    fn list(&mut self, problems: Vec<Problem>) {
+        let room = LISTED - self.problems.len();
+        self.problems.extend(problems.into_iter().take(room));
+    }
+
+    fn is_sound(&self) -> bool {
+        self.problems.is_empty() && !self.interrupted && self.unreadable.is_none()
+    }
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let relation = Relation::named(&options.relation).context("there is no such relation")?;
+    let mapping = Mapping::new(relation, &options.map, options.ignore_unknown).map_err(anyhow::Error::msg)?;
+    // All of them before the first row is written.
+    let mut sources = Vec::new();
+    for path in &options.files {
+        sources.push((path, format(path, options)?, open(path)?));
+    }
+    let database = Database::open(global, 2).await?;
+    let stop = stop_signal();
+    let mut summaries = Vec::new();
+    for (path, format, (input, length)) in sources {
+        if *stop.borrow() {
+            break;
+        }
+        let batches = read(input, mapping.clone(), format);
+        let import = Import::new(relation, options.only_new, options.dry_run);
+        let progress = Progress::new(path, length, options.dry_run);
+        let summary = take_in(&database.store, import, batches, progress, stop.clone()).await;
+        let summary = match summary {
+            Ok(summary) => summary,
+            Err(error) => {
+                database.close().await;
+                return Err(error);
+            }
+        };
+        if !options.format.contains(&Format::Json) {
+            print(&summary, relation, path, options.dry_run);
+        }
+        summaries.push((path, summary));
+    }
+    database.close().await;
+    if options.format.contains(&Format::Json) {
+        let rows: Vec<_> = summaries.iter().map(|(path, one)| as_json(one, relation, path, options.dry_run)).collect();
+        output::json(&json!({ "import": rows }));
+    }
+    let sound = summaries.len() == options.files.len() && summaries.iter().all(|(_, summary)| summary.is_sound());
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn format(path: &Path, options: &Options) -> anyhow::Result<file::Format> {
+    let named = options.format.iter().find(|format| matches!(format, Format::Csv | Format::Jsonl));
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let csv = |usual| file::Format::Csv { delimiter: options.delimiter.unwrap_or(usual) };
+    match (named, ending.as_str()) {
+        (Some(Format::Jsonl), _) => Ok(file::Format::JsonLines),
+        (Some(_), "tsv") | (None, "tsv") => Ok(csv(b'\t')),
+        (Some(_), _) | (None, "csv") => Ok(csv(b',')),
+        (None, "jsonl" | "ndjson" | "json") => Ok(file::Format::JsonLines),
+        (None, _) if is_stdin(path) => Ok(csv(b',')),
+        (None, _) => anyhow::bail!("{}: say what it is: --format csv or --format jsonl", path.display()),
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn name(path: &Path) -> String {
+    if is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() }
+}
+
+/// A file with its length in bytes, as far as it has one.
+fn open(path: &Path) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
+    const BUFFER: usize = 1 << 16;
+    if is_stdin(path) {
+        return Ok((Box::new(BufReader::with_capacity(BUFFER, std::io::stdin())), None));
+    }
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let about = file.metadata()?;
+    anyhow::ensure!(!about.is_dir(), "{} is a folder", path.display());
+    let length = about.is_file().then_some(about.len());
+    Ok((Box::new(BufReader::with_capacity(BUFFER, file)), length))
+}
+
+/// Reads a file on a thread of its own, a few batches ahead. The thread is not
+/// waited for: one that waits for stdin must not keep the program.
+fn read(
+    input: Box<dyn BufRead + Send>,
+    mapping: Mapping,
+    format: file::Format,
+) -> mpsc::Receiver<Result<Batch, Unreadable>> {
+    let (give, batches) = mpsc::channel(2);
+    std::thread::spawn(move || {
+        let done = file::read(input, &mapping, format, &mut |batch| give.blocking_send(Ok(batch)).is_ok());
+        if let Err(unreadable) = done {
+            let _ = give.blocking_send(Err(unreadable));
+        }
+    });
+    batches
+}
+
+/// Imports the batches of a file. The one at hand is finished when a person
+/// ends the import.
+async fn take_in(
+    store: &Store,
+    mut import: Import,
+    mut batches: mpsc::Receiver<Result<Batch, Unreadable>>,
+    mut progress: Progress,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<Summary> {
+    let mut summary = Summary::default();
+    loop {
+        let next = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => {
+                summary.interrupted = true;
+                break;
+            }
+            next = batches.recv() => next,
+        };
+        match next {
+            None => break,
+            Some(Err(Unreadable::File(problems))) => {
+                summary.list(problems);
+                break;
+            }
+            Some(Err(Unreadable::Io(error))) => {
+                summary.unreadable = Some(format!("cannot be read further: {error}"));
+                break;
+            }
+            Some(Ok(batch)) => {
+                let outcome = import.batch(store, &batch.rows).await.with_context(|| {
+                    format!("the database failed after line {}; the same command again goes on", summary.line)
+                })?;
+                summary.read += (batch.rows.len() + batch.problems.len()) as u64;
+                summary.new += outcome.new;
+                summary.changed += outcome.changed;
+                summary.unchanged += outcome.unchanged;
+                summary.without_account += outcome.without_account;
+                let mut problems = batch.problems;
+                problems.extend(outcome.problems);
+                problems.sort_by_key(|problem| problem.line);
+                summary.add(problems);
+                summary.line = batch.line;
+                progress.show(&summary, batch.bytes);
+            }
+        }
+    }
+    progress.clear();
+    Ok(summary)
+}
+
+/// How far it got, on stderr: a bar in a terminal, now and then a line elsewhere.
+struct Progress {
+    name: String,
+    length: Option<u64>,
+    terminal: bool,
+    word: &'static str,
+    next: Deadline,
+}
+
+impl Progress {
+    fn new(path: &Path, length: Option<u64>, dry_run: bool) -> Progress {
+        let terminal = std::io::stderr().is_terminal();
+        let word = if dry_run { "checked" } else { "imported" };
+        Progress { name: name(path), length, terminal, word, next: Deadline::after(Progress::pause(terminal)) }
+    }
+
+    fn pause(terminal: bool) -> Duration {
+        Duration::from_millis(if terminal { 100 } else { 1_000 })
+    }
+
+    fn show(&mut self, summary: &Summary, bytes: u64) {
+        if !self.next.has_passed() {
+            return;
+        }
+        self.next = Deadline::after(Progress::pause(self.terminal));
+        let Progress { name, word, .. } = self;
+        let Summary { read, line, failed, .. } = summary;
+        let told = format!("{name}: {word} up to line {line}, {read} rows, {failed} failed");
+        if !self.terminal {
+            eprintln!("{told}");
+            return;
+        }
+        const WIDTH: usize = 20;
+        let bar = self.length.filter(|length| *length > 0).map(|length| {
+            let done = (bytes.min(length) as f64 / length as f64 * WIDTH as f64) as usize;
+            format!("[{}{}] ", "#".repeat(done), "-".repeat(WIDTH - done))
+        });
+        eprint!("\r\x1b[K{}{told}", bar.unwrap_or_default());
+        let _ = std::io::stderr().flush();
+    }
+
+    fn clear(&self) {
+        if self.terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+fn print(summary: &Summary, relation: &Relation, path: &Path, dry_run: bool) {
+    let file = name(path);
+    for Problem { line, column, message } in &summary.problems {
+        match column {
+            Some(column) => println!("{file}:{line}: {column}: {message}"),
+            None => println!("{file}:{line}: {message}"),
+        }
+    }
+    let Summary { read, new, changed, unchanged, failed, line, .. } = summary;
+    if *failed > summary.problems.len() as u64 {
+        println!("{file}: … and {} more errors", failed - summary.problems.len() as u64);
+    }
+    if let Some(why) = &summary.unreadable {
+        println!("{file}: {why}");
+    }
+    if *read == 0 && !summary.problems.is_empty() {
+        println!("{file}: nothing was imported");
+        return;
+    }
+    let would = if dry_run { " would be" } else { "" };
+    println!(
+        "{} from {file}: {read} read,{would} {new} new, {changed} changed, {unchanged} unchanged, {failed} failed",
+        relation.name
+    );
+    if summary.without_account > 0 {
+        println!("warning: {} rows name an account that is not there", summary.without_account);
+    }
+    if summary.interrupted {
+        println!("interrupted after line {line}: the same command again goes on");
+    }
+    if dry_run {
+        println!("nothing was written (--dry-run)");
+    }
+}
+
+fn as_json(summary: &Summary, relation: &Relation, path: &Path, dry_run: bool) -> serde_json::Value {
+    let errors: Vec<_> = summary
+        .problems
+        .iter()
+        .map(|problem| json!({ "line": problem.line, "column": problem.column, "message": problem.message }))
+        .collect();
+    json!({
+        "relation": relation.name,
+        "file": path.display().to_string(),
+        "dry_run": dry_run,
+        "read": summary.read,
+        "new": summary.new,
+        "changed": summary.changed,
+        "unchanged": summary.unchanged,
+        "failed": summary.failed,
+        "without_account": summary.without_account,
+        "line": summary.line,
+        "interrupted": summary.interrupted,
+        "unreadable": summary.unreadable,
+        "errors": errors,
+    })
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((column, header)) if !column.is_empty() && !header.is_empty() => {
+            Ok((column.trim().to_owned(), header.trim().to_owned()))
+        }
+        _ => Err("write it as COLUMN=HEADER, such as id=\"Account ID\"".to_owned()),
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match (text, text.as_bytes()) {
+        ("tab" | "\\t", _) => Ok(b'\t'),
+        (_, &[byte]) if byte.is_ascii() && !b"\"\r\n\0".contains(&byte) => Ok(byte),
+        _ => Err("it must be one character, such as ; or tab".to_owned()),
+    }
+}

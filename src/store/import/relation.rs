@@ -1,0 +1,203 @@
+//! The relations of the customer store as an importer sees them: which columns
+//! there are, what they hold, and which make up the key.
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// `active`, `trial` or `churned`.
+    Status,
+    /// The name of an IANA time zone.
+    Zone,
+    Int,
+    /// An amount below a trillion with two decimals.
+    Amount,
+    /// A number between -1e15 and 1e15.
+    Float,
+    Time,
+    Date,
+    /// A JSON object.
+    Object,
+}
+
+/// What happens when a row says nothing about a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Part of the key: every row says it.
+    Key,
+    /// A new row must say it; a row that is there keeps its value.
+    New,
+    /// A new row gets the default; a row that is there keeps its value.
+    Default,
+    /// It can be null.
+    Nullable,
+}
+
+/// A column one can import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub need: Need,
+}
+
+/// A relation one can import.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Relation {
+    pub name: &'static str,
+    /// What one row is called.
+    pub one: &'static str,
+    /// The columns of the key come first.
+    pub columns: &'static [Column],
+}
+
+const fn column(name: &'static str, kind: Kind, need: Need) -> Column {
+    Column { name, kind, need }
+}
+
+use Kind::{Amount, Date, Float, Int, Object, Status, Text, Time, Zone};
+use Need::{Default, Key, New, Nullable};
+
+static RELATIONS: [Relation; 6] = [
+    Relation {
+        name: "accounts",
+        one: "account",
+        columns: &[
+            column("id", Text, Key),
+            column("name", Text, New),
+            column("tier", Text, Nullable),
+            column("status", Status, Default),
+            column("stage", Text, Nullable),
+            column("csm_id", Text, Nullable),
+            column("mrr", Amount, Default),
+            column("seats", Int, Nullable),
+            column("seats_used", Int, Nullable),
+            column("signed_up_at", Time, New),
+            column("activated_at", Time, Nullable),
+            column("renewal_at", Time, Nullable),
+            column("churned_at", Time, Nullable),
+            column("timezone", Zone, Nullable),
+            column("locale", Text, Nullable),
+            column("traits", Object, Default),
+        ],
+    },
+    Relation {
+        name: "contacts",
+        one: "contact",
+        columns: &[
+            column("account_id", Text, Key),
+            column("id", Text, Key),
+            column("email", Text, Nullable),
+            column("name", Text, New),
+            column("first_name", Text, Nullable),
+            column("role", Text, Nullable),
+            column("timezone", Zone, Nullable),
+            column("locale", Text, Nullable),
+            column("created_at", Time, Default),
+            column("left_at", Time, Nullable),
+            column("traits", Object, Default),
+        ],
+    },
+    Relation {
+        name: "csms",
+        one: "CSM",
+        columns: &[
+            column("id", Text, Key),
+            column("name", Text, New),
+            column("email", Text, New),
+            column("manager_id", Text, Nullable),
+            column("timezone", Zone, Nullable),
+            column("capacity", Int, Nullable),
+            column("backup_id", Text, Nullable),
+            column("away_from", Date, Nullable),
+            column("away_until", Date, Nullable),
+            column("traits", Object, Default),
+        ],
+    },
+    Relation {
+        name: "events",
+        one: "event",
+        columns: &[
+            column("account_id", Text, Key),
+            column("id", Text, Key),
+            column("at", Time, Key),
+            column("contact_id", Text, Nullable),
+            column("name", Text, New),
+            column("properties", Object, Default),
+        ],
+    },
+    Relation {
+        name: "scores",
+        one: "score",
+        columns: &[
+            column("account_id", Text, Key),
+            column("id", Text, Key),
+            column("contact_id", Text, Nullable),
+            column("name", Text, New),
+            column("value", Float, New),
+            column("at", Time, New),
+        ],
+    },
+    Relation {
+        name: "tickets",
+        one: "ticket",
+        columns: &[
+            column("account_id", Text, Key),
+            column("id", Text, Key),
+            column("contact_id", Text, Nullable),
+            column("opened_at", Time, New),
+            column("closed_at", Time, Nullable),
+            column("severity", Text, Nullable),
+        ],
+    },
+];
+
+impl Relation {
+    /// The names of all relations one can import.
+    pub const NAMES: [&'static str; 6] = ["accounts", "contacts", "csms", "events", "scores", "tickets"];
+
+    /// The relation of this name.
+    pub fn named(name: &str) -> Option<&'static Relation> {
+        RELATIONS.iter().find(|relation| relation.name == name)
+    }
+
+    /// The columns of the key, in its order.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Column> {
+        self.columns.iter().take_while(|column| column.need == Key)
+    }
+
+    /// How many columns the key has; they come first.
+    pub fn key_count(&self) -> usize {
+        self.keys().count()
+    }
+
+    /// Whether its rows belong to an account that they name.
+    pub fn names_accounts(&self) -> bool {
+        self.columns[0].name == "account_id"
+    }
+
+    /// The position of a column.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// The column for what has none: `traits` or `properties`.
+    pub fn object(&self) -> Option<&'static Column> {
+        self.columns.iter().find(|column| column.kind == Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_its_relation_and_keys_come_first() {
+        for name in Relation::NAMES {
+            let relation = Relation::named(name).unwrap();
+            let keys = relation.columns.iter().filter(|column| column.need == Key).count();
+            assert_eq!(relation.key_count(), keys, "{name}");
+            assert!(keys > 0 && relation.columns.len() <= 32, "{name}");
+        }
+    }
+}
