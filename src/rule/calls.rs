@@ -2,11 +2,11 @@
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
-use super::functions::{self, ParamKind};
+use super::functions;
 use super::kind::{Kind, Typed, compatible};
 use super::typecheck::{Checker, Inlined};
 use crate::diagnostic::nearest;
-use crate::facts::{Arg, Cell, CellPath, Type};
+use crate::facts::Type;
 
 /// Free functions of expressions, for suggestions.
 const FREE: [&str; 13] = [
@@ -26,18 +26,7 @@ const FREE: [&str; 13] = [
 ];
 
 /// What the language has and this release does not.
-const LATER: [&str; 10] = [
-    "how_many",
-    "in_season",
-    "answer",
-    "used",
-    "hours_between",
-    "funnel",
-    "open_tasks",
-    "days_since_touch",
-    "days_since_change",
-    "label",
-];
+const LATER: [&str; 3] = ["how_many", "in_season", "answer"];
 
 impl Checker<'_> {
     pub(super) fn operator(&mut self, call: &FnCallExpr, position: Position) -> Typed {
@@ -333,76 +322,6 @@ impl Checker<'_> {
         } else if !steps.contains(&id) {
             let help = nearest(&id, steps.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
             self.problem("KW0107", step.position, format!("there is no {what} step \"{id}\""), help);
-        }
-    }
-
-    pub(super) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
-        let name = call.name.as_str();
-        let before = self.learnt.problems.len();
-        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
-        let complained = self.learnt.problems.len() > before;
-        let text =
-            format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
-        let subject = match &base.kind {
-            Kind::Subject(subject) => *subject,
-            Kind::Unknown => return self.unknown(text, position),
-            other => {
-                let message = format!("`{}` is {} and has no functions", base.text, other.name());
-                self.problem("KW0201", position, message, None);
-                return self.unknown(text, position);
-            }
-        };
-        if LATER.contains(&name) || name == "ago" {
-            self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
-            return self.unknown(text, position);
-        }
-        let mut literal = Vec::new();
-        for arg in &args {
-            match self.literal(arg) {
-                Some(value) => literal.push(value),
-                None if complained => return self.unknown(text, position),
-                None => {
-                    let message = format!("`{name}` takes literal arguments, such as \"login\" and 30");
-                    self.problem("KW0205", arg.position, message, None);
-                    return self.unknown(text, position);
-                }
-            }
-        }
-        match super::signature::signature(name, &literal) {
-            Ok((function, gives)) => {
-                self.check_playbook(function, &literal, &args);
-                let cell = Cell { subject, path: CellPath::Call { function: function.name(), args: literal } };
-                let text = cell.to_string();
-                self.learnt.cells.insert(cell);
-                let nullable = gives.nullable && !self.known.contains(&text);
-                Typed { kind: Kind::of(gives.ty), nullable, text, position }
-            }
-            Err((code, message, help)) => {
-                self.problem(code, position, message, help);
-                self.unknown(text, position)
-            }
-        }
-    }
-
-    fn literal(&self, arg: &Typed) -> Option<Arg> {
-        match &arg.kind {
-            Kind::Int => arg.text.parse().ok().map(Arg::Int),
-            Kind::Text => serde_json::from_str::<String>(&arg.text).ok().map(Arg::Text),
-            Kind::Since("since_entry") => Some(Arg::SinceEntry),
-            Kind::Since(_) => Some(Arg::SinceStep),
-            _ => None,
-        }
-    }
-
-    fn check_playbook(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
-        for ((param, value), arg) in function.params().iter().zip(literal).zip(args) {
-            if let (ParamKind::PlaybookId, Arg::Text(id)) = (&param.kind, value)
-                && !self.scope.playbooks.contains(id)
-            {
-                let help = nearest(id, self.scope.playbooks.iter().map(String::as_str))
-                    .map(|near| format!("did you mean \"{near}\"?"));
-                self.problem("KW0108", arg.position, format!("there is no playbook \"{id}\""), help);
-            }
         }
     }
 

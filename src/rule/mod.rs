@@ -22,6 +22,7 @@ mod context;
 pub mod functions;
 mod guards;
 mod kind;
+mod methods;
 mod modules;
 mod operators;
 mod sandbox;

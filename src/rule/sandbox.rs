@@ -361,6 +361,11 @@ fn call(subject: SubjectRef, function: &'static str, args: &[Dynamic]) -> Result
                     Since::Step => Arg::SinceStep,
                 });
             }
+            if arg.is_array()
+                && let Some(list) = texts(arg)
+            {
+                return Ok(Arg::Texts(list));
+            }
             match arg.clone().into_immutable_string() {
                 Ok(text) => Ok(Arg::Text(text.to_string())),
                 Err(_) => operators::fail(format!("`{function}` takes literal arguments")),

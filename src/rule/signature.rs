@@ -31,6 +31,7 @@ fn takes(function: &dyn Function) -> String {
             .filter(|param| optional || !param.optional)
             .map(|param| match param.kind {
                 ParamKind::Text => format!("a {} in quotes", param.name),
+                ParamKind::Texts => format!("a list of {} in quotes", param.name),
                 ParamKind::Days => "a number of days from 1".to_owned(),
                 ParamKind::PlaybookId => "a playbook's id in quotes".to_owned(),
                 ParamKind::ColumnName => "a column's name in quotes".to_owned(),

@@ -9,6 +9,7 @@ use super::print;
 use super::tree::{ClockFunction, Expr, Format, Kind, Name};
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
+use crate::rule::functions::{self, ParamKind};
 
 /// Every function that is not a method.
 pub(super) const FUNCTIONS: &[&str] = &[
@@ -30,9 +31,6 @@ pub(super) const FUNCTIONS: &[&str] = &[
 const LATER: &[&str] = &["in_season", "how_many", "answer"];
 
 const FILTERS: &[&str] = &["default", "date", "number", "percent", "upper", "lower"];
-
-/// Methods whose first argument is a playbook's id.
-const OF_PLAYBOOKS: &[&str] = &["in_playbook", "reached_goal", "days_since_playbook"];
 
 /// Gives percent already, so that the filter `percent` must not multiply.
 const IN_PERCENT: &str = "event_change";
@@ -83,14 +81,28 @@ impl Lowering<'_> {
             Ok(info) => info,
             Err(message) => return self.refuse("KW0205", name_at, message, None),
         };
-        if let (true, Some(Arg::Text(id))) = (OF_PLAYBOOKS.contains(&name), args.first())
-            && !self.scope.playbooks.contains(id)
-        {
-            let help = suggestion(id, self.scope.playbooks.iter().map(String::as_str));
-            return self.refuse("KW0108", name_at, format!("no playbook `{id}`"), help);
+        if let Some((code, message, help)) = self.unknown_argument(info.function, &args) {
+            return self.refuse(code, name_at, message, help);
         }
         let cell = Cell { subject, path: CellPath::Call { function: info.function, args } };
         Some(self.cell(cell, Some(info.ty), info.nullable, at))
+    }
+
+    /// A playbook or column among the arguments that does not exist.
+    fn unknown_argument(&self, function: &str, args: &[Arg]) -> Option<(&'static str, String, Option<String>)> {
+        let function = functions::find(function)?;
+        functions::pair(function, args)?.into_iter().find_map(|(param, arg)| {
+            let Arg::Text(name) = arg else { return None };
+            let (code, what, known): (_, _, Vec<&str>) = match param.kind {
+                ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.playbooks.iter().map(|id| &**id).collect()),
+                ParamKind::ColumnName => {
+                    ("KW0202", "column", self.scope.schema.account.iter().map(|column| &*column.name).collect())
+                }
+                _ => return None,
+            };
+            let unknown = !known.contains(&name.as_str());
+            unknown.then(|| (code, format!("no {what} `{name}`"), suggestion(name, known)))
+        })
     }
 
     fn literal_argument(&mut self, method: &str, arg: &ast::CallArg, at: Spot) -> Option<Arg> {
@@ -110,6 +122,12 @@ impl Lowering<'_> {
                 Some(Value::Int(number)) => return Some(Arg::Int(number)),
                 _ => {}
             },
+            ast::Expr::List(list) => {
+                let texts = list.items.iter().map(|item| text_of(item).map(str::to_owned));
+                if let Some(texts) = texts.collect() {
+                    return Some(Arg::Texts(texts));
+                }
+            }
             _ => {}
         }
         let message = format!("the arguments of `{method}` are written out: a text or a whole number");
