@@ -2,31 +2,16 @@
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
+use super::free;
 use super::functions;
 use super::kind::{Kind, Typed, compatible};
 use super::typecheck::{Checker, Inlined};
 use crate::diagnostic::nearest;
 use crate::facts::Type;
-
-/// Free functions of expressions, for suggestions.
-const FREE: [&str; 13] = [
-    "days_since",
-    "days_until",
-    "hours_since",
-    "hours_until",
-    "days",
-    "hours",
-    "month",
-    "weekday",
-    "period",
-    "done",
-    "outcome",
-    "sent",
-    "answer",
-];
+use crate::playbook::season::Seasons;
 
 /// What the language has and this release does not.
-const LATER: [&str; 3] = ["how_many", "in_season", "answer"];
+const LATER: [&str; 1] = ["answer"];
 
 impl Checker<'_> {
     pub(super) fn operator(&mut self, call: &FnCallExpr, position: Position) -> Typed {
@@ -279,6 +264,10 @@ impl Checker<'_> {
                 }
                 gives(Kind::Text, false)
             }
+            ("in_season", [season]) => {
+                self.season_argument(season);
+                gives(Kind::Bool, false)
+            }
             ("done" | "outcome" | "sent", [step]) => {
                 if !self.scope.in_enrollment {
                     self.problem(
@@ -297,7 +286,7 @@ impl Checker<'_> {
                 self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
                 self.unknown(text, position)
             }
-            _ if FREE.contains(&name) => {
+            _ if free::find(name).is_some() => {
                 self.problem("KW0205", position, format!("`{name}` takes one argument"), None);
                 self.unknown(text, position)
             }
@@ -305,11 +294,22 @@ impl Checker<'_> {
                 let help = if functions::find(name).is_some() {
                     Some(format!("it is asked of the account: `account.{name}(…)`"))
                 } else {
-                    nearest(name, FREE).map(|near| format!("did you mean `{near}`?"))
+                    nearest(name, free::names()).map(|near| format!("did you mean `{near}`?"))
                 };
                 self.problem("KW0201", position, format!("unknown function `{name}`"), help);
                 self.unknown(text, position)
             }
+        }
+    }
+
+    fn season_argument(&mut self, season: &Typed) {
+        let Ok(name) = serde_json::from_str::<String>(&season.text) else {
+            self.problem("KW0205", season.position, "`in_season` takes the name of a season in quotes", None);
+            return;
+        };
+        if self.seasons.get(&name).is_none() {
+            let help = no_season(&name, self.seasons);
+            self.problem("KW0203", season.position, format!("there is no season \"{name}\""), Some(help));
         }
     }
 
@@ -386,5 +386,13 @@ impl Checker<'_> {
 
     fn call_in_body(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         self.expr(&Expr::FnCall(Box::new(call.clone()), position))
+    }
+}
+
+/// What to do about a season that is not in the configuration.
+pub(super) fn no_season(name: &str, seasons: &Seasons) -> String {
+    match nearest(name, seasons.names()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("name it in the configuration: `seasons: {{ {name}: [07-15..08-31] }}`"),
     }
 }

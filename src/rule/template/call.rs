@@ -9,26 +9,12 @@ use super::print;
 use super::tree::{ClockFunction, Expr, Format, Kind, Name};
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
+use crate::rule::calls::no_season;
 use crate::rule::functions::{self, ParamKind};
-
-/// Every function that is not a method.
-pub(super) const FUNCTIONS: &[&str] = &[
-    "days_since",
-    "days_until",
-    "hours_since",
-    "hours_until",
-    "days",
-    "hours",
-    "month",
-    "weekday",
-    "period",
-    "done",
-    "outcome",
-    "sent",
-];
+use crate::rule::{free, how_many};
 
 /// Functions of the language that templates do not have yet.
-const LATER: &[&str] = &["in_season", "how_many", "answer"];
+const LATER: &[&str] = &["answer"];
 
 const FILTERS: &[&str] = &["default", "date", "number", "percent", "upper", "lower"];
 
@@ -136,7 +122,7 @@ impl Lowering<'_> {
     }
 
     fn function(&mut self, name: &str, args: &[ast::CallArg], at: Spot) -> Option<Expr> {
-        if !FUNCTIONS.contains(&name) {
+        if free::find(name).is_none() {
             if LATER.contains(&name) {
                 let message = format!("`{name}` is not yet supported in templates");
                 return self.refuse("KW0901", at, message, None);
@@ -146,7 +132,7 @@ impl Lowering<'_> {
             } else if FILTERS.contains(&name) {
                 Some(format!("it is a filter: `… | {name}`"))
             } else {
-                suggestion(name, FUNCTIONS.iter().copied())
+                suggestion(name, free::names())
             };
             return self.refuse("KW0201", at, format!("unknown function `{name}`"), help);
         }
@@ -167,6 +153,9 @@ impl Lowering<'_> {
             let help = format!("`account.renewal_at - {name}(3)`");
             return self.refuse("KW0206", at, message, Some(help));
         }
+        if name == how_many::NAME {
+            return self.how_many(arg, at);
+        }
         let Some(text) = text_of(arg) else {
             let message = format!("the argument of `{name}` is a text in quotes");
             return self.refuse("KW0205", spot(arg), message, None);
@@ -177,6 +166,13 @@ impl Lowering<'_> {
                 return self.refuse("KW0205", spot(arg), "not a period", Some(help));
             }
             return Some(self.made(Kind::Period(text.into()), Some(Type::Text), at));
+        }
+        if name == "in_season" {
+            let Some(season) = self.scope.seasons.get(text) else {
+                let help = no_season(text, self.scope.seasons);
+                return self.refuse("KW0203", spot(arg), format!("no season `{text}`"), Some(help));
+            };
+            return Some(self.made(Kind::InSeason(season.clone()), Some(Type::Bool), at));
         }
         let (kind, steps) = match name {
             "sent" => ("email", self.scope.email_steps),
@@ -193,6 +189,27 @@ impl Lowering<'_> {
             "sent" => self.name(Name::Sent(step), Some(Type::Bool), false, at),
             _ => self.name(Name::Outcome(step), Some(Type::Text), true, at),
         })
+    }
+
+    /// Guards inside a condition hold for that condition alone.
+    fn how_many(&mut self, list: &ast::Expr, at: Spot) -> Option<Expr> {
+        let items = match list {
+            ast::Expr::List(list) if !list.items.is_empty() => &list.items,
+            _ => {
+                let message = format!("`{}` takes a list of conditions", how_many::NAME);
+                return self.refuse("KW0205", spot(list), message, None);
+            }
+        };
+        let mut conditions = Vec::new();
+        for item in items {
+            let condition = self.expr(item)?;
+            if condition.ty.is_some_and(|ty| ty != Type::Bool) {
+                let message = format!("`{}` needs true or false in its list", how_many::NAME);
+                return self.refuse("KW0206", spot(item), message, None);
+            }
+            conditions.push(condition);
+        }
+        Some(self.made(Kind::HowMany(conditions), Some(Type::Int), at))
     }
 
     pub(super) fn filter(&mut self, filter: &ast::Filter, at: Spot) -> Option<Expr> {

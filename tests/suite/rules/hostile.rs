@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use keepwell::playbook::season::Seasons;
 use keepwell::rule::Modules;
 
 use super::{Place, World, history};
@@ -192,7 +193,7 @@ fn a_hostile_module_is_reported_within_a_second() {
         let started = Instant::now();
         let mut problems = Vec::new();
         let modules = Modules::compile([("m", "scripts/m.rhai", &*text)], &mut problems);
-        modules.sandbox();
+        modules.sandbox(&Seasons::default());
         assert!(started.elapsed() < Duration::from_secs(1), "{shown}");
         assert!(!problems.is_empty(), "{shown}");
     }
@@ -217,7 +218,7 @@ fn the_deepest_texts_fit_the_stack() {
             problems.is_empty().then_some(modules)
         };
         let modules = (1..60).rev().find_map(compiled).expect("a shallow one compiles");
-        let sandbox = modules.sandbox();
+        let sandbox = modules.sandbox(&Seasons::default());
         let world = World { modules, sandbox, ..World::new(Place::When) };
         let outer = (1..60).rev().find_map(|depth| {
             let text = format!("{}m::g(1){} == 1", open.repeat(depth), close.repeat(depth));
