@@ -302,7 +302,8 @@ impl Checker<'_> {
         }
     }
 
-    fn season_argument(&mut self, season: &Typed) {
+    /// The season must be one of the configuration.
+    pub(super) fn season_argument(&mut self, season: &Typed) {
         let Ok(name) = serde_json::from_str::<String>(&season.text) else {
             self.problem("KW0205", season.position, "`in_season` takes the name of a season in quotes", None);
             return;

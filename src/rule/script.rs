@@ -126,6 +126,10 @@ impl Checker<'_> {
             self.problem("KW0901", position, "`set` is not yet supported", None);
             return;
         }
+        if let ("in_season", [name @ Expr::StringConstant(..)]) = (call.name.as_str(), call.args.as_slice()) {
+            let name = self.expr(name);
+            self.season_argument(&name);
+        }
         if free::find(&call.name).is_none() {
             let help =
                 nearest(&call.name, ACTIONS.map(|(kind, ..)| kind)).map(|near| format!("did you mean `{near}`?"));

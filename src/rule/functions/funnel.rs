@@ -51,6 +51,6 @@ impl Function for Fact {
     }
 
     fn examples(&self) -> &'static [Example] {
-        &[Example { expression: r#"account.funnel(["signup", "import", "report"]) < 2"#, meaning: "After signing up, they have not imported anything yet." }, Example { expression: r#"account.funnel(["trial started", "invite", "login"]) == 3"#, meaning: "The trial went all the way: started, then invited a colleague, then a login." }]
+        &[Example { expression: r#"account.funnel(["signup", "import", "report"]) < 2"#, meaning: "They have not imported anything since they signed up." }, Example { expression: r#"account.funnel(["trial started", "invite", "login"]) == 3"#, meaning: "The trial went all the way: started, then invited a colleague, then a login." }]
     }
 }
