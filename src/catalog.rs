@@ -129,7 +129,7 @@ pub fn load(
 ) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
     let mut problems = sources.problems.clone();
     let modules = modules(sources, &mut problems);
-    let sandbox = Arc::new(modules.sandbox());
+    let sandbox = Arc::new(modules.sandbox(&config.seasons));
     let (mut parsed, mut broken) = (Vec::new(), Vec::new());
     for file in &sources.playbooks {
         match parse::draft(file, &mut problems) {

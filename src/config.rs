@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 
 use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::{Fields, is_address, is_off, short};
+use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{HoldAbove, Source, guardrails, parse};
@@ -28,6 +29,8 @@ pub struct Config {
     pub timezone: Tz,
     /// Ranges of days without business, both ends included.
     pub holidays: Vec<(NaiveDate, NaiveDate)>,
+    /// Parts of the year for `in_season`.
+    pub seasons: Seasons,
     /// A missed slot younger than this still runs once.
     pub catch_up: Duration,
     /// How often waiting enrollments are looked at; divides a day.
@@ -66,6 +69,7 @@ impl Default for Config {
         Config {
             timezone: Tz::UTC,
             holidays: Vec::new(),
+            seasons: Seasons::default(),
             catch_up: Duration::hours(1),
             recheck: Duration::minutes(15),
             suppress: None,
@@ -126,6 +130,7 @@ impl Config {
             self.timezone = zone;
         }
         self.holidays = holidays(&mut fields);
+        self.seasons = Seasons::read(&mut fields);
         if let Some(seconds) = fields.elapsed("catch_up") {
             self.catch_up = Duration::seconds(seconds);
         }
@@ -150,7 +155,7 @@ impl Config {
         for key in ["budget", "quiet_hours", "webhooks", "retention"] {
             fields.not_yet(key, REMOVE, is_off);
         }
-        for key in ["touch_events", "pools", "seasons"] {
+        for key in ["touch_events", "pools"] {
             fields.not_yet(key, "remove the key", is_empty);
         }
         fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
@@ -343,6 +348,7 @@ mod tests {
     fn reads_every_key_of_this_release() {
         let (config, problems) = parsed(concat!(
             "timezone: Europe/Berlin\nholidays: [2026-12-25, 2027-02-05..2027-02-12]\ncatch_up: 2h\n",
+            "seasons: { summer: [07-15..08-31], holidays: 12-20..01-06 }\n",
             "recheck: 30m\nsuppress: account.traits.internal == true\ntouch_events: []\n",
             "mail:\n  from: Acme Success <success@acme.example>\n  postal_address: Acme, 1 Main Street\n",
             "  public_url: https://success.acme.example/\n  redirect_to: off\n  undo_window: 0s\n  connections: 4\n",
@@ -353,6 +359,7 @@ mod tests {
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(config.timezone, Tz::Europe__Berlin);
         assert_eq!(config.holidays.len(), 2);
+        assert_eq!(config.seasons.names().collect::<Vec<_>>(), ["holidays", "summer"]);
         assert_eq!(config.catch_up, Duration::hours(2));
         assert_eq!(config.recheck, Duration::minutes(30));
         assert!(config.suppress.is_some() && !config.notify_csm_email);
@@ -392,7 +399,9 @@ mod tests {
             ("quiet_hours: { from: \"20:00\" }\n", "1:1 KW0901"),
             ("guardrails: { ramp: { first: 10 } }\n", "1:15 KW0901"),
             ("pools: { onboarding: [a] }\n", "1:1 KW0901"),
-            ("seasons: { summer: [07-15..08-31] }\n", "1:1 KW0901"),
+            ("seasons: { summer: [07-15..08-32] }\n", "1:21 KW0116"),
+            ("seasons: { summer: 5 }\n", "1:20 KW0103"),
+            ("seasons: summer\n", "1:10 KW0103"),
             ("notify: { csm: { slack: env:X } }\n", "1:18 KW0901"),
             ("store: { accounts: { relation: crm.companies } }\n", "1:1 KW0901"),
             ("alerts_to: nobody\n", "1:12 KW0104"),

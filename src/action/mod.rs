@@ -210,6 +210,7 @@ impl<'a> Compiler<'a> {
             task_steps: self.task_steps,
             email_steps: self.email_steps,
             playbooks: self.playbooks,
+            seasons: self.sandbox.seasons(),
             known: self.known_in_templates,
             signature: &signature,
             function_names: &names,

@@ -20,8 +20,6 @@ pub enum Command {
     #[command(hide = true)]
     Cancel(Anything),
     #[command(hide = true)]
-    Facts(Anything),
-    #[command(hide = true)]
     Schema(Anything),
     #[command(hide = true)]
     Doctor(Anything),

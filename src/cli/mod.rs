@@ -15,6 +15,7 @@ mod approve;
 mod check;
 mod database;
 mod demo;
+mod facts;
 mod import;
 mod later;
 mod lists;
@@ -81,6 +82,8 @@ enum Command {
     Check(check::Options),
     /// Play the playbooks' own test cases, in memory.
     Test(test::Options),
+    /// Everything that playbooks can ask: columns, methods and functions.
+    Facts(facts::Options),
     /// When playbooks are due next.
     Slots(slots::Options),
     /// Who would enter which playbook now, and what would be held.
@@ -151,6 +154,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate::run(global).await,
         Command::Check(options) => check::run(global, &options),
         Command::Test(options) => test::run(global, &options),
+        Command::Facts(options) => Ok(facts::run(&options)),
         Command::Slots(options) => slots::run(global, &options),
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Enrollments(options) => lists::run(global, lists::What::Enrollments, &options).await,

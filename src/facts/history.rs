@@ -20,6 +20,12 @@ pub struct History {
     pub scores: Vec<ScoreRecord>,
     pub tickets: Vec<TicketRecord>,
     pub enrollments: Vec<EnrollmentRecord>,
+    /// Tasks of colleagues about the account, without those of shadow mode.
+    pub tasks: Vec<TaskRecord>,
+    /// When customer mails left, without those of shadow mode.
+    pub mails: Vec<Instant>,
+    /// Changes of the account's columns after it was created.
+    pub changes: Vec<ChangeRecord>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -83,4 +89,22 @@ pub struct EnrollmentRecord {
     pub ended_at: Option<Instant>,
     /// Whether it ended by reaching its goal.
     pub goal: bool,
+}
+
+/// A task of a colleague.
+#[derive(Clone, Debug)]
+pub struct TaskRecord {
+    pub created_at: Instant,
+    /// `None` while it is open.
+    pub ended_at: Option<Instant>,
+    /// Whether it ended because a person completed it.
+    pub done: bool,
+}
+
+/// Columns that changed at one instant.
+#[derive(Clone, Debug)]
+pub struct ChangeRecord {
+    pub at: Instant,
+    /// Their values before, by column.
+    pub was: BTreeMap<String, Value>,
 }

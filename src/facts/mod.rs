@@ -62,6 +62,8 @@ pub enum CellPath {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Arg {
     Text(String),
+    /// A list of texts.
+    Texts(Vec<String>),
     Int(i64),
     /// The window begins when the enrollment started.
     SinceEntry,
@@ -84,6 +86,7 @@ impl fmt::Display for Cell {
                     }
                     match arg {
                         Arg::Text(text) => write!(f, "{text:?}")?,
+                        Arg::Texts(texts) => write!(f, "{texts:?}")?,
                         Arg::Int(number) => write!(f, "{number}")?,
                         Arg::SinceEntry => write!(f, "since_entry")?,
                         Arg::SinceStep => write!(f, "since_step")?,

@@ -22,6 +22,7 @@ pub mod local;
 pub mod parse;
 pub mod reader;
 pub mod schedule;
+pub mod season;
 pub mod source;
 mod steps;
 pub mod yaml;

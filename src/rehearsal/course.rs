@@ -79,6 +79,8 @@ struct OpenTask {
     keep: bool,
     /// The latest enrollment that asked for it.
     trip: usize,
+    /// Its row in the account's own history; a shadow has none.
+    record: Option<usize>,
 }
 
 impl<'a> Course<'a> {
@@ -197,7 +199,9 @@ impl<'a> Course<'a> {
             let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
             match open {
                 Some(open) => {
-                    let trip = self.tasks.remove(open).trip;
+                    let OpenTask { trip, record, .. } = self.tasks.remove(open);
+                    // Just before this instant, as all of the change.
+                    self.end_record(record, now - TimeDelta::microseconds(1), true);
                     self.trips[trip].done.insert(step.clone());
                     self.happen(now, format!("the task `{step}` was completed"));
                     if let Some(outcome) = outcome {
@@ -330,7 +334,10 @@ impl<'a> Course<'a> {
             self.trips[index].enrollment = transition.enrollment;
             self.carry_out(index, transition.effects, now)?;
             if transition.stopped {
-                self.tasks.retain(|task| task.trip != index || task.keep);
+                let (kept, closed): (Vec<OpenTask>, Vec<OpenTask>) =
+                    std::mem::take(&mut self.tasks).into_iter().partition(|task| task.trip != index || task.keep);
+                self.tasks = kept;
+                closed.iter().for_each(|task| self.end_record(task.record, now, false));
             }
             self.tell(index, now);
         }
@@ -383,6 +390,7 @@ impl<'a> Course<'a> {
         }
         for at in closed.into_iter().rev() {
             let task = self.tasks.remove(at);
+            self.end_record(task.record, now, false);
             self.happen(now, format!("the task `{}` was closed: it is no longer needed", task.step));
         }
         Ok(())

@@ -12,7 +12,7 @@ use super::fixture::{Reader, mapping};
 use crate::action::People;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
-use crate::facts::history::{ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
+use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
 use crate::facts::{Contact, Csm, History, Schema, Value};
 use crate::playbook::Duration;
 use crate::playbook::case::{Case, Fixtures};
@@ -84,7 +84,11 @@ impl World {
     /// columns, contacts with a known id or role are changed unless this is the
     /// beginning, everything else is added.
     fn apply(&mut self, given: &Fixtures, initial: bool, schema: &Schema, moment: Instant, reader: &mut Reader) {
-        self.apply_account(given, schema, reader);
+        let changed = self.apply_account(given, schema, reader);
+        if !initial && !changed.is_empty() {
+            let at = moment - TimeDelta::microseconds(1);
+            self.history.changes.push(ChangeRecord { at, was: changed });
+        }
         self.apply_csm(given, schema, reader);
         for columns in given.contacts.iter().flatten() {
             self.apply_contact(columns, initial, schema, reader);
@@ -109,7 +113,9 @@ impl World {
         self.gather_people();
     }
 
-    fn apply_account(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) {
+    /// The columns that have another value now, with the one before.
+    fn apply_account(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) -> BTreeMap<String, Value> {
+        let mut changed = BTreeMap::new();
         for (key, node) in &given.account {
             if key == "traits" {
                 let attributes = reader.attributes("account.traits", node);
@@ -126,8 +132,12 @@ impl World {
                 }
                 _ => {}
             }
-            self.history.account.insert(key.clone(), value);
+            let before = self.history.account.insert(key.clone(), value.clone()).unwrap_or(Value::Null);
+            if before != value {
+                changed.insert(key.clone(), before);
+            }
         }
+        changed
     }
 
     fn apply_csm(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) {

@@ -2,42 +2,16 @@
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
-use super::functions::{self, ParamKind};
+use super::free;
+use super::functions;
 use super::kind::{Kind, Typed, compatible};
 use super::typecheck::{Checker, Inlined};
 use crate::diagnostic::nearest;
-use crate::facts::{Arg, Cell, CellPath, Type};
-
-/// Free functions of expressions, for suggestions.
-const FREE: [&str; 13] = [
-    "days_since",
-    "days_until",
-    "hours_since",
-    "hours_until",
-    "days",
-    "hours",
-    "month",
-    "weekday",
-    "period",
-    "done",
-    "outcome",
-    "sent",
-    "answer",
-];
+use crate::facts::Type;
+use crate::playbook::season::Seasons;
 
 /// What the language has and this release does not.
-const LATER: [&str; 10] = [
-    "how_many",
-    "in_season",
-    "answer",
-    "used",
-    "hours_between",
-    "funnel",
-    "open_tasks",
-    "days_since_touch",
-    "days_since_change",
-    "label",
-];
+const LATER: [&str; 1] = ["answer"];
 
 impl Checker<'_> {
     pub(super) fn operator(&mut self, call: &FnCallExpr, position: Position) -> Typed {
@@ -290,6 +264,10 @@ impl Checker<'_> {
                 }
                 gives(Kind::Text, false)
             }
+            ("in_season", [season]) => {
+                self.season_argument(season);
+                gives(Kind::Bool, false)
+            }
             ("done" | "outcome" | "sent", [step]) => {
                 if !self.scope.in_enrollment {
                     self.problem(
@@ -308,7 +286,7 @@ impl Checker<'_> {
                 self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
                 self.unknown(text, position)
             }
-            _ if FREE.contains(&name) => {
+            _ if free::find(name).is_some() => {
                 self.problem("KW0205", position, format!("`{name}` takes one argument"), None);
                 self.unknown(text, position)
             }
@@ -316,11 +294,23 @@ impl Checker<'_> {
                 let help = if functions::find(name).is_some() {
                     Some(format!("it is asked of the account: `account.{name}(…)`"))
                 } else {
-                    nearest(name, FREE).map(|near| format!("did you mean `{near}`?"))
+                    nearest(name, free::names()).map(|near| format!("did you mean `{near}`?"))
                 };
                 self.problem("KW0201", position, format!("unknown function `{name}`"), help);
                 self.unknown(text, position)
             }
+        }
+    }
+
+    /// The season must be one of the configuration.
+    pub(super) fn season_argument(&mut self, season: &Typed) {
+        let Ok(name) = serde_json::from_str::<String>(&season.text) else {
+            self.problem("KW0205", season.position, "`in_season` takes the name of a season in quotes", None);
+            return;
+        };
+        if self.seasons.get(&name).is_none() {
+            let help = no_season(&name, self.seasons);
+            self.problem("KW0203", season.position, format!("there is no season \"{name}\""), Some(help));
         }
     }
 
@@ -333,76 +323,6 @@ impl Checker<'_> {
         } else if !steps.contains(&id) {
             let help = nearest(&id, steps.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
             self.problem("KW0107", step.position, format!("there is no {what} step \"{id}\""), help);
-        }
-    }
-
-    pub(super) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
-        let name = call.name.as_str();
-        let before = self.learnt.problems.len();
-        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
-        let complained = self.learnt.problems.len() > before;
-        let text =
-            format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
-        let subject = match &base.kind {
-            Kind::Subject(subject) => *subject,
-            Kind::Unknown => return self.unknown(text, position),
-            other => {
-                let message = format!("`{}` is {} and has no functions", base.text, other.name());
-                self.problem("KW0201", position, message, None);
-                return self.unknown(text, position);
-            }
-        };
-        if LATER.contains(&name) || name == "ago" {
-            self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
-            return self.unknown(text, position);
-        }
-        let mut literal = Vec::new();
-        for arg in &args {
-            match self.literal(arg) {
-                Some(value) => literal.push(value),
-                None if complained => return self.unknown(text, position),
-                None => {
-                    let message = format!("`{name}` takes literal arguments, such as \"login\" and 30");
-                    self.problem("KW0205", arg.position, message, None);
-                    return self.unknown(text, position);
-                }
-            }
-        }
-        match super::signature::signature(name, &literal) {
-            Ok((function, gives)) => {
-                self.check_playbook(function, &literal, &args);
-                let cell = Cell { subject, path: CellPath::Call { function: function.name(), args: literal } };
-                let text = cell.to_string();
-                self.learnt.cells.insert(cell);
-                let nullable = gives.nullable && !self.known.contains(&text);
-                Typed { kind: Kind::of(gives.ty), nullable, text, position }
-            }
-            Err((code, message, help)) => {
-                self.problem(code, position, message, help);
-                self.unknown(text, position)
-            }
-        }
-    }
-
-    fn literal(&self, arg: &Typed) -> Option<Arg> {
-        match &arg.kind {
-            Kind::Int => arg.text.parse().ok().map(Arg::Int),
-            Kind::Text => serde_json::from_str::<String>(&arg.text).ok().map(Arg::Text),
-            Kind::Since("since_entry") => Some(Arg::SinceEntry),
-            Kind::Since(_) => Some(Arg::SinceStep),
-            _ => None,
-        }
-    }
-
-    fn check_playbook(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
-        for ((param, value), arg) in function.params().iter().zip(literal).zip(args) {
-            if let (ParamKind::PlaybookId, Arg::Text(id)) = (&param.kind, value)
-                && !self.scope.playbooks.contains(id)
-            {
-                let help = nearest(id, self.scope.playbooks.iter().map(String::as_str))
-                    .map(|near| format!("did you mean \"{near}\"?"));
-                self.problem("KW0108", arg.position, format!("there is no playbook \"{id}\""), help);
-            }
         }
     }
 
@@ -467,5 +387,13 @@ impl Checker<'_> {
 
     fn call_in_body(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         self.expr(&Expr::FnCall(Box::new(call.clone()), position))
+    }
+}
+
+/// What to do about a season that is not in the configuration.
+pub(super) fn no_season(name: &str, seasons: &Seasons) -> String {
+    match nearest(name, seasons.names()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("name it in the configuration: `seasons: {{ {name}: [07-15..08-31] }}`"),
     }
 }

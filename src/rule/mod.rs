@@ -19,9 +19,12 @@ use crate::playbook::Source;
 mod always;
 mod calls;
 mod context;
+pub mod free;
 pub mod functions;
 mod guards;
+mod how_many;
 mod kind;
+mod methods;
 mod modules;
 mod operators;
 mod sandbox;
@@ -216,7 +219,7 @@ pub fn compile(
             return None;
         }
     };
-    let mut checker = checker(source, scope, modules);
+    let mut checker = checker(source, scope, modules, sandbox);
     let typed = match ast.statements() {
         [Stmt::Expr(expr)] => checker.expr(expr),
         [Stmt::FnCall(call, at)] => checker.expr(&rhai::Expr::FnCall(call.clone(), *at)),
@@ -236,11 +239,12 @@ pub fn compile(
     finish(source, ast, checker.learnt, proven, problems)
 }
 
-fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules) -> Checker<'a> {
+fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules, sandbox: &'a Sandbox) -> Checker<'a> {
     Checker {
         source,
         scope,
         modules,
+        seasons: sandbox.seasons(),
         learnt: Learnt::default(),
         bound: Vec::new(),
         parts: 0,

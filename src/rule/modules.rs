@@ -6,6 +6,7 @@ use rhai::{AST, ASTNode, Expr, Stmt};
 
 use super::sandbox::Sandbox;
 use crate::diagnostic::{Diagnostic, Position, nearest};
+use crate::playbook::season::Seasons;
 
 /// A function of a script module.
 #[derive(Debug)]
@@ -88,8 +89,8 @@ impl Modules {
     }
 
     /// The engines with these modules in reach.
-    pub fn sandbox(&self) -> Sandbox {
-        Sandbox::new(&self.compiled)
+    pub fn sandbox(&self, seasons: &Seasons) -> Sandbox {
+        Sandbox::new(&self.compiled, seasons)
     }
 }
 
@@ -103,7 +104,7 @@ fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {
             }
             Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
                 let operator = call.op_token.is_some() || call.name == "contains";
-                let known = own.contains(&call.name.as_str()) || super::signature::is_free(&call.name);
+                let known = own.contains(&call.name.as_str()) || super::free::find(&call.name).is_some();
                 (!operator && !known && call.namespace.is_empty()).then_some((call, at))
             }
             _ => None,

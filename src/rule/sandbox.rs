@@ -17,6 +17,7 @@ use super::functions::{FUNCTIONS, Param};
 use super::operators::{self, Span};
 use crate::clock::{Deadline, Instant};
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value, time};
+use crate::playbook::season::Seasons;
 
 /// Elapsed time one evaluation may take. A condition needs microseconds; this
 /// is room for a machine that is busy otherwise.
@@ -78,13 +79,16 @@ impl EvalError {
 pub struct Sandbox {
     expressions: Engine,
     scripts: Engine,
+    seasons: Arc<Seasons>,
 }
 
 impl Sandbox {
-    /// Builds the engines. `modules` are compiled scripts by module name; one
+    /// Builds the engines, for an installation with these seasons. `modules` are compiled scripts by module name; one
     /// that cannot be evaluated is left out (the checker has reported it).
-    pub fn new(modules: &[(String, AST)]) -> Sandbox {
+    pub fn new(modules: &[(String, AST)], seasons: &Seasons) -> Sandbox {
+        let seasons = Arc::new(seasons.clone());
         let mut expressions = base();
+        register_seasons(&mut expressions, seasons.clone());
         // The checker reports unknown names, all of them, with suggestions.
         expressions
             .set_strict_variables(false)
@@ -93,6 +97,7 @@ impl Sandbox {
             .set_allow_loop_expressions(false)
             .set_allow_statement_expression(false);
         let mut scripts = base();
+        register_seasons(&mut scripts, seasons.clone());
         scripts.set_max_variables(50);
         for kind in ["email", "task", "notify"] {
             scripts.register_fn(kind, move |fields: Map| describe_action(kind, fields));
@@ -105,7 +110,12 @@ impl Sandbox {
                 scripts.register_static_module(name, module);
             }
         }
-        Sandbox { expressions, scripts }
+        Sandbox { expressions, scripts, seasons }
+    }
+
+    /// The seasons that `in_season` knows.
+    pub fn seasons(&self) -> &Seasons {
+        &self.seasons
     }
 
     /// Compiles one expression; statements are refused.
@@ -229,6 +239,7 @@ fn base() -> Engine {
     // Scripts go through lists; conditions have no loops.
     engine.register_iterator::<rhai::Array>();
     operators::register(&mut engine);
+    super::how_many::register(&mut engine);
     // Functions of scripts see no scope, so `none` is also a constant of the engine.
     let mut constants = rhai::Module::new();
     constants.set_var("none", Dynamic::UNIT);
@@ -292,6 +303,15 @@ fn register_time(engine: &mut Engine) {
     });
     engine.register_fn("days", |n: Dynamic| span("days", &n, chrono::Duration::try_days));
     engine.register_fn("hours", |n: Dynamic| span("hours", &n, chrono::Duration::try_hours));
+}
+
+fn register_seasons(engine: &mut Engine, seasons: Arc<Seasons>) {
+    engine.register_fn("in_season", move |name: ImmutableString| {
+        asked(|current| match seasons.get(&name) {
+            Some(season) => Ok(Dynamic::from(season.contains(current.now(), current.context.zone))),
+            None => Err(format!("there is no season \"{name}\"")),
+        })
+    });
 }
 
 fn span(name: &str, count: &Dynamic, length: fn(i64) -> Option<chrono::Duration>) -> Result<Span, Box<EvalAltResult>> {
@@ -362,6 +382,11 @@ fn call(subject: SubjectRef, function: &'static str, args: &[Dynamic]) -> Result
                     Since::Entry => Arg::SinceEntry,
                     Since::Step => Arg::SinceStep,
                 });
+            }
+            if arg.is_array()
+                && let Some(list) = texts(arg)
+            {
+                return Ok(Arg::Texts(list));
             }
             match arg.clone().into_immutable_string() {
                 Ok(text) => Ok(Arg::Text(text.to_string())),
@@ -439,7 +464,7 @@ fn explain(error: &EvalAltResult) -> EvalError {
     EvalError { message, line: position.line().unwrap_or(0) as u32, column: position.position().unwrap_or(0) as u32 }
 }
 
-fn root(error: &EvalAltResult) -> &EvalAltResult {
+pub(super) fn root(error: &EvalAltResult) -> &EvalAltResult {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => root(inner),
         other => other,

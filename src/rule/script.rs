@@ -10,7 +10,7 @@ use super::kind::Typed;
 use super::modules::Modules;
 use super::sandbox::Sandbox;
 use super::typecheck::Checker;
-use super::{Rule, Scope, signature, wording};
+use super::{Rule, Scope, free, wording};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
 
@@ -37,7 +37,7 @@ pub fn compile_script(
             return None;
         }
     };
-    let mut checker = super::checker(source, scope, modules);
+    let mut checker = super::checker(source, scope, modules, sandbox);
     for own in ast.iter_fn_def() {
         let help = "put it into a file of `scripts/` and call it as `file::name(…)`";
         let message = format!("`{}` cannot be defined inside a step", own.name);
@@ -126,7 +126,11 @@ impl Checker<'_> {
             self.problem("KW0901", position, "`set` is not yet supported", None);
             return;
         }
-        if !signature::is_free(&call.name) {
+        if let ("in_season", [name @ Expr::StringConstant(..)]) = (call.name.as_str(), call.args.as_slice()) {
+            let name = self.expr(name);
+            self.season_argument(&name);
+        }
+        if free::find(&call.name).is_none() {
             let help =
                 nearest(&call.name, ACTIONS.map(|(kind, ..)| kind)).map(|near| format!("did you mean `{near}`?"));
             self.problem("KW0201", position, format!("unknown function `{}`", call.name), help);

@@ -30,7 +30,11 @@ fn takes(function: &dyn Function) -> String {
             .iter()
             .filter(|param| optional || !param.optional)
             .map(|param| match param.kind {
+                ParamKind::Text if ["first", "then"].contains(&param.name) => {
+                    format!("the event `{}` in quotes", param.name)
+                }
                 ParamKind::Text => format!("a {} in quotes", param.name),
+                ParamKind::Texts => format!("a list of {} in quotes", param.name),
                 ParamKind::Days => "a number of days from 1".to_owned(),
                 ParamKind::PlaybookId => "a playbook's id in quotes".to_owned(),
                 ParamKind::ColumnName => "a column's name in quotes".to_owned(),
@@ -47,23 +51,19 @@ fn takes(function: &dyn Function) -> String {
     }
 }
 
-/// Whether a free function (not asked of an account) has this name.
-pub fn is_free(name: &str) -> bool {
-    const FREE: [&str; 12] = [
-        "days_since",
-        "days_until",
-        "hours_since",
-        "hours_until",
-        "days",
-        "hours",
-        "month",
-        "weekday",
-        "period",
-        "done",
-        "outcome",
-        "sent",
-    ];
-    FREE.contains(&name)
+/// The calls of a function as authors write them, the shorter first.
+pub fn forms(function: &dyn Function) -> Vec<String> {
+    let form = |complete: bool| {
+        let params = function.params().iter().filter(|param| complete || !param.optional);
+        let names = params.map(|param| match param.kind {
+            ParamKind::Texts => format!("[{}]", param.name),
+            _ => param.name.to_owned(),
+        });
+        format!("account.{}({})", function.name(), names.collect::<Vec<_>>().join(", "))
+    };
+    let mut forms = vec![form(false), form(true)];
+    forms.dedup();
+    forms
 }
 
 /// The same for templates, whose messages stand on their own.

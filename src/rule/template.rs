@@ -14,6 +14,7 @@ use chrono_tz::Tz;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Arg, Cell, Contact, Csm, Facts, Progress, Schema, Type};
 use crate::playbook::Source;
+use crate::playbook::season::Seasons;
 
 mod calculate;
 mod call;
@@ -54,6 +55,8 @@ pub struct TemplateScope<'a> {
     pub email_steps: &'a [String],
     /// Ids that `account.in_playbook("…")` and its kin may name.
     pub playbooks: &'a [String],
+    /// The seasons that `in_season("…")` may name.
+    pub seasons: &'a Seasons,
     /// Canonical texts of cells that the playbook's condition has proven not
     /// to be missing. One about `account.X` holds for `entry.X` too.
     pub known: &'a HashSet<String>,

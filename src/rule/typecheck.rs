@@ -11,11 +11,13 @@ use rhai::{Expr, FnCallExpr, Position};
 
 use super::Scope;
 use super::guards;
+use super::how_many;
 use super::kind::{Kind, Typed, compatible};
 use super::modules::Modules;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, CellPath, Subject, Type};
 use crate::playbook::Source;
+use crate::playbook::season::Seasons;
 
 /// Everything learnt about one expression or script.
 #[derive(Debug, Default)]
@@ -49,6 +51,7 @@ pub(super) struct Checker<'a> {
     pub source: &'a Source,
     pub scope: &'a Scope<'a>,
     pub modules: &'a Modules,
+    pub seasons: &'a Seasons,
     pub learnt: Learnt,
     pub bound: Vec<Inlined>,
     /// Parts read so far.
@@ -123,6 +126,8 @@ impl Checker<'_> {
             Expr::Or(parts, _) => self.logic(parts, false, position),
             Expr::Coalesce(parts, _) => self.coalesce(parts, position),
             Expr::FnCall(call, _) => self.call(call, position),
+            // The only syntax that is ours.
+            Expr::Custom(custom, _) => self.how_many(&custom.inputs, position),
             Expr::Dot(chain, _, _) => self.dot(&chain.lhs, &chain.rhs, position),
             Expr::Stmt(block) if block.statements().len() == 1 => match block.statements().first() {
                 Some(rhai::Stmt::Expr(inner)) => self.expr(inner),
@@ -242,8 +247,8 @@ impl Checker<'_> {
             }
             Kind::Bool => self.want_present(typed),
             other => {
-                let message =
-                    format!("`{around}` needs true or false on both sides; `{}` is {}", typed.text, other.name());
+                let place = if around == how_many::NAME { "in its list" } else { "on both sides" };
+                let message = format!("`{around}` needs true or false {place}; `{}` is {}", typed.text, other.name());
                 let help = typed.nullable.then(|| format!("write `{} != none`", typed.text));
                 self.problem("KW0209", typed.position, message, help);
             }

@@ -2,6 +2,7 @@
 
 use rhai::{LexError, ParseError, ParseErrorType as Kind};
 
+use super::how_many;
 use super::typecheck::place;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
@@ -60,6 +61,9 @@ pub(super) fn words(kind: &Kind) -> (String, Option<String>) {
         }
         Kind::BadInput(LexError::UnterminatedString) => {
             ("a text is not closed".to_owned(), help("end it with a double quote"))
+        }
+        Kind::BadInput(LexError::ImproperSymbol(_, syntax)) if syntax == how_many::NAME => {
+            (format!("`{syntax}` takes a list of conditions"), help(how_many::HELP))
         }
         Kind::BadInput(LexError::ImproperSymbol(word, _)) if !word.is_empty() => {
             (format!("`{word}` is not available"), None)

@@ -81,7 +81,7 @@ fn compile(
         problems: Vec::new(),
     };
     let modules = catalog::modules(&sources, &mut problems);
-    let sandbox = Arc::new(modules.sandbox());
+    let sandbox = Arc::new(modules.sandbox(&config.seasons));
     let ready = crate::playbook::parse::parse(file, &mut problems)
         .and_then(|playbook| catalog::compile(playbook, &modules, &sandbox, config, schema, others, &mut problems));
     let Some(ready) = ready else {

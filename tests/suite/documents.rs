@@ -10,6 +10,7 @@ use keepwell::config::Config;
 use keepwell::facts::Schema;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{check_cases, play_all};
+use keepwell::rule::free;
 use keepwell::rule::functions::FUNCTIONS;
 
 fn root() -> &'static Path {
@@ -89,8 +90,31 @@ fn the_configuration_in_the_prose_is_read_without_a_word() {
 #[test]
 fn every_function_is_in_the_reference() {
     let reference = read("docs/playbooks.md");
-    for function in FUNCTIONS {
-        assert!(reference.contains(&format!("`{}(", function.name())), "{} is missing", function.name());
+    let names = FUNCTIONS.iter().map(|function| function.name()).chain(free::names());
+    for name in names {
+        assert!(reference.contains(&format!("`{name}(")), "{name} is missing");
+    }
+}
+
+#[test]
+fn the_facts_command_lists_everything_that_can_be_asked() {
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_keepwell")).arg("facts").args(args).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (told, json) = (run(&[]), run(&["--format", "json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let facts = json["facts"].as_array().unwrap();
+    let columns = Schema::default_store().account.into_iter().map(|column| format!("account.{}", column.name));
+    let methods = FUNCTIONS.iter().map(|function| format!("account.{}", function.name()));
+    for name in columns.chain(methods).chain(free::names().map(str::to_owned)) {
+        assert!(told.contains(&name), "{name}");
+        let fact = facts.iter().find(|fact| fact["name"] == name.as_str()).unwrap_or_else(|| panic!("{name}"));
+        let is_column = fact["kind"] == "column";
+        assert_eq!(fact["summary"].as_str().is_none_or(str::is_empty), is_column, "{fact}");
+        assert_eq!(fact["examples"].as_array().is_none_or(Vec::is_empty), is_column, "{fact}");
+        assert!(fact["type"].is_string() && fact["nullable"].is_boolean(), "{fact}");
     }
 }
 

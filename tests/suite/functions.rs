@@ -32,6 +32,17 @@ async fn pool(database: &database::TestDatabase) -> PgPool {
 /// Literals worth trying for a parameter.
 fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
     let texts: &[&str] = match (param.name, param.kind) {
+        (_, ParamKind::Texts) => {
+            let lists: [&[&str]; 5] = [
+                &["login"],
+                &["import", "login", "rare"],
+                &["login", "login", "login"],
+                &["none such", "login"],
+                &["rare", "it's", "{as_of}"],
+            ];
+            return lists.map(|list| Arg::Texts(list.iter().map(|&text| text.to_owned()).collect())).into();
+        }
+        ("first" | "then", _) => &["login", "import", "it's"],
         (_, ParamKind::Days) => {
             let days = [1, 7, 30, 40_000, i64::MAX].map(Arg::Int);
             return days.into_iter().chain([Arg::SinceEntry, Arg::SinceStep]).collect();
@@ -39,6 +50,7 @@ fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
         ("name", _) if function.name().contains("score") => &["nps", "health", "csat"],
         ("name", _) => &["login", "rare", "it's"],
         ("property", _) => &["rows", "it's"],
+        ("column", _) => &["tier", "mrr", "renewal_at", "status"],
         ("severity", _) => &["urgent", "none such"],
         ("role", _) => &["champion", "owner"],
         ("id", _) => &["renewal", "rescue", "none-such"],

@@ -7,6 +7,8 @@ use keepwell::facts::Schema;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
+mod own;
+
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {
     let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.into() };

@@ -8,10 +8,12 @@ use chrono_tz::Tz;
 use keepwell::diagnostic::{Diagnostic, Position};
 use keepwell::facts::history::{EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
 use keepwell::facts::{Facts, History, Layout, Progress, Schema, Value};
+use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold_facts;
 use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
 
+mod examples;
 mod hostile;
 mod scripts;
 mod verdicts;
@@ -110,6 +112,7 @@ struct World {
     zone: Tz,
     /// Where the text stands: nowhere in an enrollment, in one, or in a wait.
     place: Place,
+    playbooks: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -130,7 +133,16 @@ impl World {
         let mut problems = Vec::new();
         let modules = Modules::compile([("health", "scripts/health.rhai", SCRIPT)], &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
-        World { sandbox: modules.sandbox(), modules, schema: Schema::default_store(), zone: chrono_tz::UTC, place }
+        let seasons = Seasons::default().with("summer", &["07-15..08-31"]);
+        let seasons = seasons.and_then(|seasons| seasons.with("spring", &["03-01..05-31"])).expect("ranges of days");
+        World {
+            sandbox: modules.sandbox(&seasons),
+            modules,
+            schema: Schema::default_store(),
+            zone: chrono_tz::UTC,
+            place,
+            playbooks: vec!["rescue".to_owned()],
+        }
     }
 
     fn scoped<R>(&self, work: impl FnOnce(&Scope) -> R) -> R {
@@ -142,7 +154,7 @@ impl World {
             in_wait: self.place == Place::Wait,
             task_steps: &tasks,
             email_steps: &emails,
-            playbooks: &["rescue".to_owned()],
+            playbooks: &self.playbooks,
             known: &known,
         })
     }

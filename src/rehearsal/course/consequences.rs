@@ -7,6 +7,7 @@ use crate::action::Situation;
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MailDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{MessageEnd, Phase, stops};
+use crate::facts::history::TaskRecord;
 use crate::facts::{Csm, Value};
 use crate::rehearsal::deed::{Deed, What};
 use crate::rehearsal::wording;
@@ -58,13 +59,24 @@ impl Course<'_> {
         self.deeds.push(Deed { after, what });
     }
 
+    /// Notes in the account's own history how a task ended.
+    pub(super) fn end_record(&mut self, record: Option<usize>, now: Instant, done: bool) {
+        if let Some(task) = record.and_then(|record| self.world.history.tasks.get_mut(record)) {
+            (task.ended_at, task.done) = (Some(now), done);
+        }
+    }
+
     fn open(&mut self, index: usize, step: String, ordinal: i32, draft: TaskDraft, now: Instant) {
         if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step && task.ordinal == ordinal) {
-            *open = OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index };
+            (open.keep, open.trip) = (draft.keep, index);
             self.happen(now, format!("the task `{step}` is still open and was refreshed"));
             return;
         }
-        self.tasks.push(OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index });
+        let record = (!self.trips[index].enrollment.shadow).then_some(self.world.history.tasks.len());
+        if record.is_some() {
+            self.world.history.tasks.push(TaskRecord { created_at: now, ended_at: None, done: false });
+        }
+        self.tasks.push(OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index, record });
         let people = &self.world.people;
         let (csm, manager) = (people.csm.as_ref(), people.manager.as_ref());
         let is = |person: Option<&Csm>| person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref());
@@ -125,6 +137,9 @@ impl Course<'_> {
             }
             Ok(words) => {
                 self.sent.push((step.to_owned(), address, now));
+                if !self.trips[index].enrollment.shadow {
+                    self.world.history.mails.push(now);
+                }
                 self.trips[index].sent.insert(step.to_owned());
                 let who = role.as_deref().unwrap_or("no contact");
                 self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));

@@ -34,17 +34,23 @@ functions! {
     event_at,
     active_days,
     active_contacts,
+    used,
+    hours_between,
+    funnel,
     score,
     score_change,
     days_since_score,
     score_at,
     open_tickets,
     tickets,
+    open_tasks,
+    days_since_touch,
     in_playbook,
     reached_goal,
     days_since_playbook,
     contacts,
     left,
+    days_since_change,
 }
 
 /// A fact function.
@@ -67,9 +73,10 @@ pub trait Function: Sync {
     ///
     /// Named parameters stand in braces: `{account}` is the account's id,
     /// `{as_of}` now, `{since}` and `{before}` the start of the window and of
-    /// the equally long one before it; a text parameter goes by its own name;
-    /// `{events}`, `{scores}`, `{tickets}`, `{contacts}` and `{enrollments}`
-    /// are relations. Each table is bound to the account, and nothing in the
+    /// the equally long one before it; a text parameter goes by its own name,
+    /// a list of texts too, as an array;
+    /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
+    /// `{enrollments}`, `{tasks}` and `{messages}` are relations. Each table is bound to the account, and nothing in the
     /// text can raise an error whatever the data.
     fn sql(&self, args: &[Arg]) -> &'static str;
 
@@ -93,6 +100,8 @@ pub struct Param {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamKind {
     Text,
+    /// A list of texts, at least one.
+    Texts,
     /// A whole number of days from 1, or `since_entry` or `since_step`.
     Days,
     /// The id of another playbook.
@@ -163,6 +172,7 @@ impl ParamKind {
     pub fn accepts(self, arg: &Arg) -> bool {
         match (self, arg) {
             (ParamKind::Days, Arg::Int(days)) => *days >= 1,
+            (ParamKind::Texts, Arg::Texts(texts)) => !texts.is_empty(),
             (ParamKind::Days, Arg::SinceEntry | Arg::SinceStep) => true,
             (ParamKind::Text | ParamKind::PlaybookId | ParamKind::ColumnName, Arg::Text(_)) => true,
             _ => false,

@@ -17,6 +17,8 @@ pub struct Window<'a> {
     /// Where the equally long window before that one starts.
     pub before: Option<Instant>,
     texts: Vec<(&'static str, &'a str)>,
+    /// The list of texts of the call, empty without one.
+    pub list: &'a [String],
 }
 
 /// The instant that many times 24 hours earlier. It goes no further back than
@@ -50,11 +52,15 @@ impl<'a> Window<'a> {
         since_entry: Option<Instant>,
         since_step: Option<Instant>,
     ) -> Option<Window<'a>> {
-        let mut window = Window { as_of, since: None, before: None, texts: Vec::new() };
+        let mut window = Window { as_of, since: None, before: None, texts: Vec::new(), list: &[] };
         for (param, arg) in pair(function, args)? {
             let since = match arg {
                 Arg::Text(text) => {
                     window.texts.push((param.name, text));
+                    continue;
+                }
+                Arg::Texts(list) => {
+                    window.list = list;
                     continue;
                 }
                 Arg::Int(days) => days_back(as_of, *days),
@@ -84,6 +90,13 @@ impl<'a> Window<'a> {
             .events
             .iter()
             .filter(|event| self.contains(event.at) && self.text("name").is_none_or(|name| event.name == name))
+    }
+
+    /// The first event of that name strictly after an instant, or the first at
+    /// all, that had happened by now.
+    pub fn after(&self, history: &History, name: &str, instant: Option<Instant>) -> Option<Instant> {
+        let happened = |at: &Instant| *at < self.as_of && instant.is_none_or(|instant| *at > instant);
+        history.events.iter().filter(|event| event.name == name).map(|event| event.at).filter(happened).min()
     }
 
     /// The score of the argument `name` as of an instant: the latest of the

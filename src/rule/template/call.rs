@@ -9,30 +9,14 @@ use super::print;
 use super::tree::{ClockFunction, Expr, Format, Kind, Name};
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
-
-/// Every function that is not a method.
-pub(super) const FUNCTIONS: &[&str] = &[
-    "days_since",
-    "days_until",
-    "hours_since",
-    "hours_until",
-    "days",
-    "hours",
-    "month",
-    "weekday",
-    "period",
-    "done",
-    "outcome",
-    "sent",
-];
+use crate::rule::calls::no_season;
+use crate::rule::functions::{self, ParamKind};
+use crate::rule::{free, how_many};
 
 /// Functions of the language that templates do not have yet.
-const LATER: &[&str] = &["in_season", "how_many", "answer"];
+const LATER: &[&str] = &["answer"];
 
 const FILTERS: &[&str] = &["default", "date", "number", "percent", "upper", "lower"];
-
-/// Methods whose first argument is a playbook's id.
-const OF_PLAYBOOKS: &[&str] = &["in_playbook", "reached_goal", "days_since_playbook"];
 
 /// Gives percent already, so that the filter `percent` must not multiply.
 const IN_PERCENT: &str = "event_change";
@@ -83,14 +67,28 @@ impl Lowering<'_> {
             Ok(info) => info,
             Err(message) => return self.refuse("KW0205", name_at, message, None),
         };
-        if let (true, Some(Arg::Text(id))) = (OF_PLAYBOOKS.contains(&name), args.first())
-            && !self.scope.playbooks.contains(id)
-        {
-            let help = suggestion(id, self.scope.playbooks.iter().map(String::as_str));
-            return self.refuse("KW0108", name_at, format!("no playbook `{id}`"), help);
+        if let Some((code, message, help)) = self.unknown_argument(info.function, &args) {
+            return self.refuse(code, name_at, message, help);
         }
         let cell = Cell { subject, path: CellPath::Call { function: info.function, args } };
         Some(self.cell(cell, Some(info.ty), info.nullable, at))
+    }
+
+    /// A playbook or column among the arguments that does not exist.
+    fn unknown_argument(&self, function: &str, args: &[Arg]) -> Option<(&'static str, String, Option<String>)> {
+        let function = functions::find(function)?;
+        functions::pair(function, args)?.into_iter().find_map(|(param, arg)| {
+            let Arg::Text(name) = arg else { return None };
+            let (code, what, known): (_, _, Vec<&str>) = match param.kind {
+                ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.playbooks.iter().map(|id| &**id).collect()),
+                ParamKind::ColumnName => {
+                    ("KW0202", "column", self.scope.schema.account.iter().map(|column| &*column.name).collect())
+                }
+                _ => return None,
+            };
+            let unknown = !known.contains(&name.as_str());
+            unknown.then(|| (code, format!("no {what} `{name}`"), suggestion(name, known)))
+        })
     }
 
     fn literal_argument(&mut self, method: &str, arg: &ast::CallArg, at: Spot) -> Option<Arg> {
@@ -110,6 +108,12 @@ impl Lowering<'_> {
                 Some(Value::Int(number)) => return Some(Arg::Int(number)),
                 _ => {}
             },
+            ast::Expr::List(list) => {
+                let texts = list.items.iter().map(|item| text_of(item).map(str::to_owned));
+                if let Some(texts) = texts.collect() {
+                    return Some(Arg::Texts(texts));
+                }
+            }
             _ => {}
         }
         let message = format!("the arguments of `{method}` are written out: a text or a whole number");
@@ -118,7 +122,7 @@ impl Lowering<'_> {
     }
 
     fn function(&mut self, name: &str, args: &[ast::CallArg], at: Spot) -> Option<Expr> {
-        if !FUNCTIONS.contains(&name) {
+        if free::find(name).is_none() {
             if LATER.contains(&name) {
                 let message = format!("`{name}` is not yet supported in templates");
                 return self.refuse("KW0901", at, message, None);
@@ -128,7 +132,7 @@ impl Lowering<'_> {
             } else if FILTERS.contains(&name) {
                 Some(format!("it is a filter: `… | {name}`"))
             } else {
-                suggestion(name, FUNCTIONS.iter().copied())
+                suggestion(name, free::names())
             };
             return self.refuse("KW0201", at, format!("unknown function `{name}`"), help);
         }
@@ -149,6 +153,9 @@ impl Lowering<'_> {
             let help = format!("`account.renewal_at - {name}(3)`");
             return self.refuse("KW0206", at, message, Some(help));
         }
+        if name == how_many::NAME {
+            return self.how_many(arg, at);
+        }
         let Some(text) = text_of(arg) else {
             let message = format!("the argument of `{name}` is a text in quotes");
             return self.refuse("KW0205", spot(arg), message, None);
@@ -159,6 +166,13 @@ impl Lowering<'_> {
                 return self.refuse("KW0205", spot(arg), "not a period", Some(help));
             }
             return Some(self.made(Kind::Period(text.into()), Some(Type::Text), at));
+        }
+        if name == "in_season" {
+            let Some(season) = self.scope.seasons.get(text) else {
+                let help = no_season(text, self.scope.seasons);
+                return self.refuse("KW0203", spot(arg), format!("no season `{text}`"), Some(help));
+            };
+            return Some(self.made(Kind::InSeason(season.clone()), Some(Type::Bool), at));
         }
         let (kind, steps) = match name {
             "sent" => ("email", self.scope.email_steps),
@@ -175,6 +189,27 @@ impl Lowering<'_> {
             "sent" => self.name(Name::Sent(step), Some(Type::Bool), false, at),
             _ => self.name(Name::Outcome(step), Some(Type::Text), true, at),
         })
+    }
+
+    /// Guards inside a condition hold for that condition alone.
+    fn how_many(&mut self, list: &ast::Expr, at: Spot) -> Option<Expr> {
+        let items = match list {
+            ast::Expr::List(list) if !list.items.is_empty() => &list.items,
+            _ => {
+                let message = format!("`{}` takes a list of conditions", how_many::NAME);
+                return self.refuse("KW0205", spot(list), message, None);
+            }
+        };
+        let mut conditions = Vec::new();
+        for item in items {
+            let condition = self.expr(item)?;
+            if condition.ty.is_some_and(|ty| ty != Type::Bool) {
+                let message = format!("`{}` needs true or false in its list", how_many::NAME);
+                return self.refuse("KW0206", spot(item), message, None);
+            }
+            conditions.push(condition);
+        }
+        Some(self.made(Kind::HowMany(conditions), Some(Type::Int), at))
     }
 
     pub(super) fn filter(&mut self, filter: &ast::Filter, at: Spot) -> Option<Expr> {

@@ -116,6 +116,13 @@ impl Rendering<'_> {
                 let now = self.context.facts.as_of;
                 time::period(now, unit, self.context.playbook_zone).map_or(Value::Null, |period| Value::text(&period))
             }
+            Kind::InSeason(season) => {
+                Value::Bool(season.contains(self.context.facts.as_of, self.context.playbook_zone))
+            }
+            Kind::HowMany(conditions) => {
+                let holds = |condition: &&Expr| matches!(self.value(condition), Ok(Value::Bool(true)));
+                Value::Int(conditions.iter().filter(holds).count() as i64)
+            }
             Kind::IsMissing(inner) => Value::Bool(self.value(inner)?.is_null()),
         })
     }

@@ -71,6 +71,8 @@ impl<'a> Known<'a> {
             | Kind::Among(..)
             | Kind::Within(..)
             | Kind::Period(_)
+            | Kind::InSeason(_)
+            | Kind::HowMany(_)
             | Kind::IsMissing(_) => None,
         }
     }

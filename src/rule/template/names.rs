@@ -44,7 +44,7 @@ impl Lowering<'_> {
         let has = |columns: &[Column]| columns.iter().any(|column| column.name == id);
         let help = if matches!(id, "null" | "nil" | "undefined") {
             Some("the missing value is `none`".to_owned())
-        } else if super::call::FUNCTIONS.contains(&id) {
+        } else if crate::rule::free::find(id).is_some() {
             Some(format!("`{id}` is a function: `{id}(…)`"))
         } else if self.scope.allow_recipient && has(&schema.contact) {
             Some(format!("did you mean `recipient.{id}`?"))

@@ -10,6 +10,7 @@ use crate::clock::Instant;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Arg, Cell, CellPath, Contact, Csm, Facts, Layout, Progress, Schema};
 use crate::facts::{Subject, Type, Value};
+use crate::playbook::season::Seasons;
 use crate::playbook::{Layout as Placing, Origin, Source};
 
 mod check;
@@ -156,6 +157,7 @@ fn compile_with(source: &Source, escape: Escape, known: &[&str], mail: bool) -> 
         task_steps: &steps(&["call", "escalate"]),
         email_steps: &steps(&["nudge"]),
         playbooks: &steps(&["rescue", "renewal-plan"]),
+        seasons: &Seasons::default().with("summer", &["07-15..08-31"]).expect("a range of days"),
         known: &known,
         signature: &signature,
         function_names: FUNCTION_NAMES,

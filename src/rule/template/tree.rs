@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::diagnostic::Position;
 use crate::facts::{Cell, Type, Value};
+use crate::playbook::season::Season;
 
 #[derive(Debug)]
 pub(super) enum Node {
@@ -62,6 +63,10 @@ pub(super) enum Kind {
     Clock(ClockFunction, Box<Expr>),
     /// The calendar period of `now`.
     Period(Box<str>),
+    /// Whether `now` lies in the season.
+    InSeason(Season),
+    /// How many of the conditions hold; one that fails does not.
+    HowMany(Vec<Expr>),
     IsMissing(Box<Expr>),
 }
 

@@ -15,12 +15,15 @@ use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell, bef
 const ACCOUNTS: &str = "customers.accounts";
 
 /// What the relations that functions name are called in the database.
-const RELATIONS: [(&str, &str); 5] = [
+const RELATIONS: [(&str, &str); 8] = [
     ("events", "customers.events"),
     ("scores", "customers.scores"),
     ("tickets", "customers.tickets"),
     ("contacts", "customers.contacts"),
+    ("changes", "customers.account_changes"),
     ("enrollments", "keepwell.enrollments"),
+    ("tasks", "keepwell.tasks"),
+    ("messages", "keepwell.messages"),
 ];
 
 /// Which rows a statement has.
@@ -54,6 +57,7 @@ enum Bind {
     /// The start of the window before it.
     Before(i64),
     Text(String),
+    Texts(Vec<String>),
     /// The subjects' accounts.
     Accounts,
     /// One window start for each subject.
@@ -127,6 +131,7 @@ impl Statement {
                 Bind::Since(days) => query.bind(days_back(as_of, *days)),
                 Bind::Before(days) => query.bind(before(as_of, days_back(as_of, *days))),
                 Bind::Text(text) => query.bind(text.clone()),
+                Bind::Texts(texts) => query.bind(texts.clone()),
                 Bind::Accounts => {
                     query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>())
                 }
@@ -306,6 +311,7 @@ impl Text {
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
             _ => pairs.iter().find_map(|(param, arg)| match arg {
                 Arg::Text(text) if param.name == name => Some(self.parameter(Bind::Text(text.clone()))),
+                Arg::Texts(texts) if param.name == name => Some(self.parameter(Bind::Texts(texts.clone()))),
                 _ => None,
             }),
         }
@@ -314,7 +320,7 @@ impl Text {
     /// The start of the window of an argument, or of the one before that.
     fn window(&mut self, since: bool, arg: &Arg) -> Option<String> {
         let start = match (arg, since) {
-            (Arg::Text(_), _) => return None,
+            (Arg::Text(_) | Arg::Texts(_), _) => return None,
             (Arg::Int(days), true) => return Some(self.parameter(Bind::Since(*days))),
             (Arg::Int(days), false) => return Some(self.parameter(Bind::Before(*days))),
             (Arg::SinceEntry, true) => Start::EntrySince,
@@ -334,7 +340,7 @@ impl Text {
         let ty = match bind {
             Bind::AsOf | Bind::Since(_) | Bind::Before(_) => "timestamptz",
             Bind::Text(_) => "text",
-            Bind::Accounts => "text[]",
+            Bind::Texts(_) | Bind::Accounts => "text[]",
             Bind::Starts(_) => "timestamptz[]",
         };
         let index = match self.binds.iter().position(|known| *known == bind) {
@@ -364,6 +370,7 @@ mod tests {
                     .filter(|param| complete || !param.optional)
                     .map(|param| match param.kind {
                         ParamKind::Days => Arg::Int(30),
+                        ParamKind::Texts => Arg::Texts(vec!["x".to_owned()]),
                         _ => Arg::Text("x".to_owned()),
                     })
                     .collect();

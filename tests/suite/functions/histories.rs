@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, SecondsFormat};
 use keepwell::clock::Instant;
-use keepwell::facts::history::{ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
+use keepwell::facts::history::{
+    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TaskRecord, TicketRecord,
+};
 use keepwell::facts::{History, Schema, Value};
 use serde_json::{Value as Json, json};
 use sqlx::PgPool;
@@ -144,6 +146,20 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             goal: ended_at.is_some() && dice.roll(2) == 0,
         });
     }
+    for _ in 0..dice.roll(6) {
+        let created_at = dice.instant(marks);
+        let ended_at = dice.maybe(|dice| dice.instant(marks).max(created_at));
+        history.tasks.push(TaskRecord { created_at, ended_at, done: ended_at.is_some() && dice.roll(2) == 0 });
+    }
+    for _ in 0..dice.roll(4) {
+        history.mails.push(dice.instant(marks));
+    }
+    for _ in 0..dice.roll(6) {
+        let sets: [&[&str]; 3] = [&["tier"], &["mrr", "seats"], &["tier", "renewal_at"]];
+        let columns = *dice.pick(&sets);
+        let was = columns.iter().map(|column| ((*column).to_owned(), Value::Null)).collect();
+        history.changes.push(ChangeRecord { at: dice.instant(marks), was });
+    }
     Account { id: format!("account-{number}"), history, since_entry, since_step }
 }
 
@@ -165,6 +181,71 @@ pub async fn insert(pool: &PgPool, relation: &str, rows: Vec<Json>) {
         .execute(pool)
         .await
         .unwrap_or_else(|error| panic!("{relation}: {error}"));
+}
+
+/// Tasks, mails and changes of an account, and beside them those that do not
+/// count: of shadow mode, not delivered, insertions and deletions.
+fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl FnMut(&'static str, Json)) {
+    let mut task = |state: &str, from: Instant, to: Option<Instant>| {
+        *count += 1;
+        let id = uuid(*count);
+        add(
+            "keepwell.tasks",
+            json!({
+                "account_id": account, "contact_id": "", "id": id, "enrollment_id": id, "playbook": "rescue",
+                "revision": "r", "step": id, "ordinal": 0, "title": "Call", "priority": "normal", "checklist": [],
+                "outcomes": [], "keep": false, "state": state, "evidence": {}, "created_at": stamp(from),
+                "refreshed_at": stamp(from), "ended_at": to.map(stamp),
+            }),
+        );
+    };
+    for (index, record) in history.tasks.iter().enumerate() {
+        let ended = ["dismissed", "closed"][index % 2];
+        let state = match (record.ended_at, record.done) {
+            (None, _) => "open",
+            (Some(_), true) => "done",
+            (Some(_), false) => ended,
+        };
+        task(state, record.created_at, record.ended_at);
+    }
+    let lately = now() - Duration::hours(1);
+    task("shadow", lately, None);
+    let mut mail = |channel: &str, state: &str, shadow: bool, sent: Option<Instant>| {
+        *count += 1;
+        let id = uuid(*count);
+        add(
+            "keepwell.messages",
+            json!({
+                "account_id": account, "contact_id": "", "id": id, "playbook": "rescue", "step": "nudge",
+                "channel": channel, "class": if channel == "email" { "lifecycle" } else { "internal" },
+                "state": state, "attempts": 1, "priority": 50, "valid_until": stamp(now()), "next_at": stamp(now()),
+                "message_id": id, "shadow": shadow, "created_at": stamp(lately), "sent_at": sent.map(stamp),
+            }),
+        );
+    };
+    for (index, sent) in history.mails.iter().enumerate() {
+        mail("email", ["accepted", "captured"][index % 2], false, Some(*sent));
+    }
+    mail("notice", "accepted", false, Some(lately));
+    mail("email", "accepted", true, Some(lately));
+    mail("email", "planned", false, None);
+    let mut change = |at: Instant, was: Json, became: Json| {
+        add(
+            "customers.account_changes",
+            json!({ "account_id": account, "at": stamp(at), "was": was, "became": became }),
+        );
+    };
+    for record in &history.changes {
+        let was: serde_json::Map<String, Json> =
+            record.was.iter().map(|(column, value)| (column.clone(), value.to_json())).collect();
+        change(record.at, was.into(), json!({ "id": account }));
+    }
+    change(lately, Json::Null, json!({ "id": account, "tier": "A" }));
+    change(lately, json!({ "id": account, "tier": "A" }), Json::Null);
+}
+
+fn uuid(number: u32) -> String {
+    keepwell::ids::enrollment("other", "", "", &number.to_string()).to_string()
 }
 
 /// Writes accounts with their histories to the store, and beside each
@@ -216,6 +297,7 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                 }),
             );
         }
+        write_own(id, history, &mut count, &mut add);
         let mut enroll = |playbook: &str, state: &str, shadow: bool, from: Instant, to: Option<Instant>| {
             count += 1;
             let key = format!("test-{count}");

@@ -32,6 +32,10 @@ fn values_read_as_in_a_sentence() {
         // In the playbook's zone, not the reader's.
         ("{{ weekday(account.signed_up_at) }}", "4"),
         ("{{ period(\"quarter\") }} {{ period(\"week\") }}", "2026-Q1 2026-W10"),
+        ("{{ \"quiet\" if in_season(\"summer\") else \"busy\" }}", "busy"),
+        ("{{ how_many([account.seats > 5, account.mrr < 0, done(\"call\")]) }}", "2"),
+        // What fails counts as false.
+        ("{{ how_many([1 / 0 > 1, account.traits.gone > 3, true]) }}", "1"),
         ("{{ account.renewal_at - days(90) }}", "5 December 2025"),
         ("{{ days(2) + now + hours(16) }}", "5 March 2026"),
         ("{{ now + days(account.seats) }}", "10 March 2026"),

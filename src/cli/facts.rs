@@ -1,0 +1,128 @@
+//! `keepwell facts`: everything that playbooks can ask, from the same list that
+//! `check` reads.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+use super::{Format, output};
+use crate::facts::{Schema, Type};
+use crate::rule::free::FREE;
+use crate::rule::functions::{Example, FUNCTIONS};
+use crate::rule::signature::forms;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// One thing that can be asked.
+struct Entry {
+    /// `column`, `method` or `function`.
+    kind: &'static str,
+    name: String,
+    /// The ways to call it; none for columns.
+    calls: Vec<String>,
+    /// `None` is a span of time.
+    ty: Option<Type>,
+    nullable: bool,
+    summary: &'static str,
+    examples: Vec<Example>,
+}
+
+pub fn run(options: &Options) -> ExitCode {
+    let entries = entries(&Schema::default_store());
+    match options.format {
+        Format::Json => output::json(&json!({ "facts": entries.iter().map(Entry::to_json).collect::<Vec<_>>() })),
+        Format::Human | Format::Line => print(&entries),
+    }
+    ExitCode::SUCCESS
+}
+
+fn entries(schema: &Schema) -> Vec<Entry> {
+    let roots = [("account", &schema.account), ("recipient", &schema.contact), ("csm", &schema.csm)];
+    let columns = roots.into_iter().flat_map(|(root, columns)| {
+        columns.iter().map(move |column| Entry {
+            kind: "column",
+            name: format!("{root}.{}", column.name),
+            calls: Vec::new(),
+            ty: Some(column.ty),
+            nullable: column.nullable,
+            summary: if root == "account" { "" } else { "In templates." },
+            examples: Vec::new(),
+        })
+    });
+    let methods = FUNCTIONS.iter().map(|function| Entry {
+        kind: "method",
+        name: format!("account.{}", function.name()),
+        calls: forms(*function),
+        ty: Some(function.gives(&[]).ty),
+        nullable: function.gives(&[]).nullable,
+        summary: function.summary(),
+        examples: function.examples().to_vec(),
+    });
+    let free = FREE.iter().map(|function| Entry {
+        kind: "function",
+        name: function.name.to_owned(),
+        calls: vec![function.signature.to_owned()],
+        ty: function.gives,
+        nullable: function.nullable,
+        summary: function.summary,
+        examples: vec![function.example],
+    });
+    columns.chain(methods).chain(free).collect()
+}
+
+impl Entry {
+    fn to_json(&self) -> Json {
+        let examples: Vec<Json> = self
+            .examples
+            .iter()
+            .map(|example| json!({ "expression": example.expression, "meaning": example.meaning }))
+            .collect();
+        json!({
+            "kind": self.kind,
+            "name": self.name,
+            "calls": self.calls,
+            "type": match self.ty {
+                Some(Type::Bool) => "bool",
+                Some(Type::Int) => "int",
+                Some(Type::Float) => "float",
+                Some(Type::Text) => "text",
+                Some(Type::Time) => "time",
+                Some(Type::Json) => "json",
+                None => "span",
+            },
+            "nullable": self.nullable,
+            "summary": self.summary,
+            "examples": examples,
+        })
+    }
+
+    /// What it gives, in words.
+    fn gives(&self) -> String {
+        let gives = self.ty.map_or("a span of time", Type::name);
+        if self.nullable { format!("{gives}; can be missing") } else { gives.to_owned() }
+    }
+}
+
+fn print(entries: &[Entry]) {
+    let of = |kind: &'static str| entries.iter().filter(move |entry| entry.kind == kind);
+    let width = of("column").map(|entry| entry.name.len()).max().unwrap_or(0);
+    println!("COLUMNS (`recipient` and `csm` in templates; attributes are `account.traits.NAME`)\n");
+    for column in of("column") {
+        println!("  {:<width$}  {}", column.name, column.gives());
+    }
+    for (title, kind) in [("METHODS of an account", "method"), ("FUNCTIONS", "function")] {
+        println!("\n{title}");
+        for entry in of(kind) {
+            println!("\n  {}: {}", entry.calls.join(", "), entry.gives());
+            println!("      {}", entry.summary);
+            for example in &entry.examples {
+                println!("      {}    {}", example.expression, example.meaning);
+            }
+        }
+    }
+}

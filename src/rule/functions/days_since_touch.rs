@@ -1,0 +1,52 @@
+//! `days_since_touch()`
+
+use super::{Example, FactSource, Function, Gives, Param, Window};
+use crate::facts::time::days_since;
+use crate::facts::{Arg, History, Type, Value};
+
+pub struct Fact;
+
+impl Function for Fact {
+    fn name(&self) -> &'static str {
+        "days_since_touch"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Whole days since the last customer mail was delivered or the last task was completed; none without either."
+    }
+
+    fn params(&self) -> &'static [Param] {
+        &[]
+    }
+
+    fn gives(&self, _args: &[Arg]) -> Gives {
+        Gives::maybe(Type::Int)
+    }
+
+    fn source(&self) -> FactSource {
+        FactSource::Own
+    }
+
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select floor(extract(epoch from {as_of} - max(t.at)) / 86400) \
+          from (select m.sent_at as at from {messages} m \
+          where m.account_id = {account} and m.channel = 'email' and not m.shadow \
+          and m.state in ('accepted', 'captured') and m.sent_at < {as_of} \
+          union all \
+          select k.ended_at from {tasks} k \
+          where k.account_id = {account} and k.state = 'done' and k.ended_at < {as_of}) t)"
+    }
+
+    fn fold(&self, history: &History, call: &Window<'_>) -> Value {
+        let completed = history.tasks.iter().filter(|task| task.done).filter_map(|task| task.ended_at);
+        let touches = history.mails.iter().copied().chain(completed);
+        match touches.filter(|at| *at < call.as_of).max() {
+            Some(at) => Value::Int(days_since(call.as_of, at)),
+            None => Value::Null,
+        }
+    }
+
+    fn examples(&self) -> &'static [Example] {
+        &[Example { expression: r#"(account.days_since_touch() ?? 9999) > 30"#, meaning: "Nobody has written to them or worked for them for a month." }]
+    }
+}

@@ -1,0 +1,100 @@
+//! The type check of methods: `account.events("login", 30)`.
+
+use rhai::{FnCallExpr, Position};
+
+use super::functions::{self, ParamKind};
+use super::kind::{Kind, Typed};
+use super::typecheck::Checker;
+use crate::diagnostic::nearest;
+use crate::facts::{Arg, Cell, CellPath, Subject};
+
+/// What the language has and this release does not.
+const LATER: [&str; 2] = ["ago", "label"];
+
+impl Checker<'_> {
+    pub(super) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
+        let name = call.name.as_str();
+        let before = self.learnt.problems.len();
+        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let complained = self.learnt.problems.len() > before;
+        let text =
+            format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        let subject = match &base.kind {
+            Kind::Subject(subject) => *subject,
+            Kind::Unknown => return self.unknown(text, position),
+            other => {
+                let message = format!("`{}` is {} and has no functions", base.text, other.name());
+                self.problem("KW0201", position, message, None);
+                return self.unknown(text, position);
+            }
+        };
+        if LATER.contains(&name) {
+            self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
+            return self.unknown(text, position);
+        }
+        let mut literal = Vec::new();
+        for arg in &args {
+            match self.literal(arg) {
+                Some(value) => literal.push(value),
+                None if complained => return self.unknown(text, position),
+                None => {
+                    let message = format!("`{name}` takes literal arguments, such as \"login\" and 30");
+                    self.problem("KW0205", arg.position, message, None);
+                    return self.unknown(text, position);
+                }
+            }
+        }
+        match super::signature::signature(name, &literal) {
+            Ok((function, gives)) => {
+                self.check_names(function, &literal, &args);
+                let cell = Cell { subject, path: CellPath::Call { function: function.name(), args: literal } };
+                let text = cell.to_string();
+                self.learnt.cells.insert(cell);
+                let nullable = gives.nullable && !self.known.contains(&text);
+                Typed { kind: Kind::of(gives.ty), nullable, text, position }
+            }
+            Err((code, message, help)) => {
+                self.problem(code, position, message, help);
+                self.unknown(text, position)
+            }
+        }
+    }
+
+    fn literal(&self, arg: &Typed) -> Option<Arg> {
+        match &arg.kind {
+            Kind::Int => arg.text.parse().ok().map(Arg::Int),
+            Kind::Text => serde_json::from_str::<String>(&arg.text).ok().map(Arg::Text),
+            Kind::List(items) => items
+                .iter()
+                .map(|item| match self.literal(item)? {
+                    Arg::Text(text) => Some(text),
+                    _ => None,
+                })
+                .collect::<Option<Vec<String>>>()
+                .map(Arg::Texts),
+            Kind::Since("since_entry") => Some(Arg::SinceEntry),
+            Kind::Since(_) => Some(Arg::SinceStep),
+            _ => None,
+        }
+    }
+
+    /// Playbooks and columns that the arguments name must exist.
+    fn check_names(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
+        let pairs = functions::pair(function, literal).unwrap_or_default();
+        for ((param, value), arg) in pairs.into_iter().zip(args) {
+            let Arg::Text(name) = value else { continue };
+            let columns = &self.scope.schema.columns(Subject::Account);
+            let (code, what, known): (_, _, Vec<&str>) = match param.kind {
+                ParamKind::PlaybookId => {
+                    ("KW0108", "playbook", self.scope.playbooks.iter().map(String::as_str).collect())
+                }
+                ParamKind::ColumnName => ("KW0202", "column", columns.iter().map(|column| &*column.name).collect()),
+                _ => continue,
+            };
+            if !known.contains(&name.as_str()) {
+                let help = nearest(name, known).map(|near| format!("did you mean \"{near}\"?"));
+                self.problem(code, arg.position, format!("there is no {what} \"{name}\""), help);
+            }
+        }
+    }
+}

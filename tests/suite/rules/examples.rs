@@ -1,0 +1,108 @@
+//! Every example that authors are shown is one they can use.
+
+use keepwell::rule::free::FREE;
+use keepwell::rule::functions::FUNCTIONS;
+
+use super::{Place, World, history, table};
+
+#[test]
+fn every_example_compiles_without_a_word_and_decides() {
+    let mut world = World::new(Place::Step);
+    for id in ["open-escalation", "activation-rescue", "nps-recovery", "renewal-plan"] {
+        world.playbooks.push(id.to_owned());
+    }
+    let examples = FUNCTIONS.iter().flat_map(|function| function.examples());
+    for example in examples.chain(FREE.iter().map(|function| &function.example)) {
+        let (_, said) = world.compile(example.expression, keepwell::rule::Wanted::Verdict);
+        assert!(said.is_empty(), "{example:?}: {said:?}");
+        let verdict = world.verdict(example.expression, &history());
+        assert!(["true", "false"].contains(&verdict.as_str()), "{example:?}: {verdict}");
+        assert!(example.meaning.ends_with('.'), "{example:?}");
+    }
+}
+
+#[test]
+fn free_functions_are_described_as_they_are() {
+    let (before, after) = (World::new(Place::When), World::new(Place::Step));
+    for function in FREE {
+        assert!(function.example.expression.contains(&format!("{}(", function.name)), "{function:?}");
+        assert!(function.signature.starts_with(&format!("{}(", function.name)), "{function:?}");
+        let verdict = before.verdict(function.example.expression, &history());
+        assert_eq!(verdict.starts_with("refused: KW0212"), function.after_entry, "{function:?}: {verdict}");
+        let verdict = after.verdict(function.example.expression, &history());
+        assert!(["true", "false"].contains(&verdict.as_str()), "{function:?}: {verdict}");
+    }
+}
+
+#[test]
+fn lists_of_names_are_literals() {
+    table(
+        Place::When,
+        &history(),
+        &[
+            (r#"account.used(["login", "import"], 30) == 1"#, "true"),
+            (r#"account.funnel(["login", "login", "login"]) == 3"#, "true"),
+            (r#"account.funnel(["login", "import", "login"]) == 1"#, "true"),
+            (r#"account.hours_between("login", "login") == 888"#, "true"),
+            (r#"account.hours_between("login", "import") == none"#, "true"),
+            (r#"account.hours_between("login", "login") > 1"#, "refused: KW0207 …"),
+            (r#"account.used("login", 30) > 0"#, "refused: KW0205 `used` takes a list of names in quotes and…"),
+            (r#"account.used([], 30) > 0"#, "refused: KW0205 `used` takes a list of names in quotes and…"),
+            (r#"account.used(["login", 3], 30) > 0"#, "refused: KW0205 `used` takes literal arguments…"),
+            (r#"account.used([account.name], 30) > 0"#, "refused: KW0205 `used` takes literal arguments…"),
+            (r#"account.events(["login"], 30) > 0"#, "refused: KW0205 `events` takes a name in quotes…"),
+            (r#"account.open_tasks() == 0 && account.days_since_touch() == none"#, "true"),
+            (r#"(account.days_since_change("tier") ?? 9) < 7"#, "false"),
+            (r#"(account.days_since_change("teir") ?? 9) < 7"#, "refused: KW0202 there is no column \"teir\""),
+            (r#"account.ago(30).mrr > 5"#, "refused: KW0901 `ago` is not yet supported"),
+        ],
+    );
+}
+
+#[test]
+fn how_many_counts_what_holds() {
+    table(
+        Place::When,
+        &history(),
+        &[
+            ("how_many([true, false, true]) == 2", "true"),
+            ("2 <= how_many([true, account.mrr > 1, false,]) && true", "true"),
+            ("how_many([how_many([true]) == 1, !true]) + 1 == 2", "true"),
+            // What cannot be decided counts as false, and harms no other.
+            ("how_many([1 / 0 > 1, account.mrr > 0]) == 1", "true"),
+            ("how_many([1 / 0 > 1 || true, true]) == 1", "true"),
+            ("how_many([health::endless(1) == 1, true]) == 1", "true"),
+            ("how_many([health::half(3), true]) == 1", "true"),
+            ("how_many([health::forever(1), true]) == 1", "undecided: it does too much work"),
+            ("how_many([health::unhappy(account), health::busy(account, 1)]) == 2", "true"),
+            // Guards are good where they stand and nowhere else.
+            (r#"how_many([account.score("nps") != none && account.score("nps") < 7]) == 1"#, "true"),
+            (r#"how_many([account.score("nps") != none, account.score("nps") < 7]) == 1"#, "refused: KW0207 …"),
+            (r#"how_many([account.score("nps") != none]) == 1 && account.score("nps") < 7"#, "refused: KW0207 …"),
+            (r#"account.score("nps") != none && how_many([account.score("nps") < 7]) == 1"#, "true"),
+            // And it is a number.
+            ("how_many([true])", "refused: KW0209 true or false is needed here; this gives a whole number"),
+            ("how_many([1]) > 0", "refused: KW0209 `how_many` needs true or false in its list; `1` is a whole number"),
+            ("how_many([]) > 0", "refused: KW0205 `how_many` takes a list of conditions"),
+            ("how_many(true) > 0", "refused: KW0204 `how_many` takes a list of conditions"),
+            ("how_many([true, false) > 0", "refused: KW0204 `how_many` takes a list of conditions"),
+            ("how_many > 0", "refused: KW0204 `how_many` takes a list of conditions"),
+            ("how_many([true], 3) > 0", "refused: KW0204 `how_many` takes a list of conditions"),
+        ],
+    );
+}
+
+#[test]
+fn seasons_are_those_of_the_configuration() {
+    table(
+        Place::When,
+        &history(),
+        &[
+            (r#"in_season("spring")"#, "true"),
+            (r#"in_season("summer")"#, "false"),
+            (r#"in_season("sumer")"#, "refused: KW0203 there is no season \"sumer\""),
+            (r#"in_season(account.name)"#, "refused: KW0205 `in_season` takes the name of a season in quotes"),
+            (r#"in_season()"#, "refused: KW0205 `in_season` takes one argument"),
+        ],
+    );
+}
