@@ -8,6 +8,7 @@ mod customers;
 mod delivery;
 mod documents;
 mod functions;
+mod prefilter;
 mod private_postgres;
 mod rehearsal;
 mod rules;
