@@ -22,6 +22,9 @@ pub struct Options {
     /// A facts file instead of the default store's catalogue.
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
+    /// Say of each clause of `when` whether the database decides it, or only the engine.
+    #[arg(long)]
+    clauses: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -54,6 +57,16 @@ impl Checked {
             println!("{text}");
         }
     }
+
+    /// Prints where each clause of the conditions is decided.
+    fn print_clauses(&self) {
+        for playbook in &self.playbooks {
+            println!("{}", playbook.playbook.file);
+            for clause in playbook.when.prefilter().iter().flat_map(|prefilter| &prefilter.clauses) {
+                println!("  {clause}");
+            }
+        }
+    }
 }
 
 /// Reads and checks files, folders, scripts and the configuration.
@@ -84,8 +97,14 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     if options.facts.is_some() {
         anyhow::bail!("--facts is not yet supported: playbooks are checked against the default store");
     }
+    if options.clauses && options.format != Format::Human {
+        anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
+    }
     let checked = check(global, &options.path);
     checked.print(options.format, false);
+    if options.clauses {
+        checked.print_clauses();
+    }
     let errors = checked.diagnostics.iter().filter(|problem| problem.is_error()).count();
     let warnings = checked.diagnostics.len() - errors;
     if options.format == Format::Human {

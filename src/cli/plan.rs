@@ -14,6 +14,7 @@ use super::{Format, Global, output};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::rehearsal::plan::{Plan, plan};
+use crate::rule::prefilter::Clause;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -74,13 +75,27 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
         "hold": plan.hold,
         "reason": plan.reason,
         "candidates": plan.candidates,
+        "clauses": plan.clauses.iter().map(clause_as_json).collect::<Vec<_>>(),
         "skipped": plan.skipped,
         "undecided": plan.undecided.iter().map(|(account, why)| json!({ "account": account, "message": why })).collect::<Vec<_>>(),
     })
 }
 
+fn clause_as_json(clause: &Clause) -> serde_json::Value {
+    json!({
+        "clause": clause.text,
+        "line": clause.at.line,
+        "column": clause.at.column,
+        "in_database": clause.prunes,
+        "in_engine": clause.engine.iter().map(|at| json!({ "line": at.line, "column": at.column })).collect::<Vec<_>>(),
+    })
+}
+
 fn print(plan: &Plan) {
     println!("{}", plan.playbook);
+    for clause in &plan.clauses {
+        println!("  {clause}");
+    }
     if let Some(reason) = &plan.reason {
         println!("  {reason}");
         return;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Skip};
-use crate::store::facts::{self, FactQuery};
+use crate::rule::prefilter::Clause;
+use crate::store::facts;
 use crate::worker::Shared;
 use crate::worker::compiled::Loaded;
 use crate::worker::enroller::{decide, held_because, threshold};
@@ -25,21 +26,20 @@ pub struct Plan {
     pub skipped: BTreeMap<String, usize>,
     /// Accounts that cannot be decided, with why.
     pub undecided: Vec<(String, String)>,
+    /// The clauses of its condition, and where each is decided.
+    pub clauses: Vec<Clause>,
 }
 
 /// Plans a run of a playbook as its file now stands.
 pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyhow::Result<Plan> {
     let id = ready.playbook.id.clone();
-    let mut plan = Plan { playbook: id.clone(), ..Plan::default() };
+    let clauses = ready.when.prefilter().map_or(Vec::new(), |prefilter| prefilter.clauses.clone());
+    let mut plan = Plan { playbook: id.clone(), clauses, ..Plan::default() };
     if shared.store.stopped().await?.covers(&id) {
         plan.reason = Some("stopped".to_owned());
         return Ok(plan);
     }
-    let loaded = Arc::new(Loaded {
-        entry: FactQuery::new(ready.entry_layout.clone(), &shared.schema)?,
-        steps: FactQuery::new(ready.step_layout.clone(), &shared.schema)?,
-        ready,
-    });
+    let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);
     let mut scan = facts::scan(shared.store.pool(), &loaded.entry, slot).await?;
     loop {
         let chunk = scan.next().await?;

@@ -88,7 +88,7 @@ pub(super) fn inside_count(text: &str) -> Option<&str> {
 }
 
 /// Kind, text and nullability of a part that has already been complained about.
-fn quietly(checker: &mut Checker, expr: &Expr) -> (Kind, String, bool) {
+pub(super) fn quietly(checker: &mut Checker, expr: &Expr) -> (Kind, String, bool) {
     let before = checker.learnt.problems.len();
     let typed = checker.expr(expr);
     checker.learnt.problems.truncate(before);

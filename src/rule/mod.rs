@@ -27,6 +27,8 @@ mod kind;
 mod methods;
 mod modules;
 mod operators;
+pub mod predicate;
+pub mod prefilter;
 mod sandbox;
 mod script;
 pub mod signature;
@@ -39,6 +41,8 @@ mod wording;
 pub use context::Context;
 use kind::Kind;
 pub use modules::Modules;
+pub use predicate::Predicate;
+pub use prefilter::Prefilter;
 pub use sandbox::{Described, EvalError, Sandbox, texts};
 pub use script::compile_script;
 use typecheck::{Checker, Learnt};
@@ -84,6 +88,7 @@ pub struct Rule {
     entry_columns: BTreeSet<String>,
     modules: BTreeSet<String>,
     proven: HashSet<String>,
+    prefilter: Option<Prefilter>,
 }
 
 /// What a rule says of one subject.
@@ -116,6 +121,11 @@ impl Rule {
     /// The modules of `scripts/` it calls.
     pub fn modules(&self) -> &BTreeSet<String> {
         &self.modules
+    }
+
+    /// What the database decides of it; only a `when` condition has one.
+    pub fn prefilter(&self) -> Option<&Prefilter> {
+        self.prefilter.as_ref()
     }
 
     /// Canonical texts of what is present wherever the rule is true.
@@ -220,23 +230,22 @@ pub fn compile(
         }
     };
     let mut checker = checker(source, scope, modules, sandbox);
-    let typed = match ast.statements() {
-        [Stmt::Expr(expr)] => checker.expr(expr),
-        [Stmt::FnCall(call, at)] => checker.expr(&rhai::Expr::FnCall(call.clone(), *at)),
+    let expr = match ast.statements() {
+        [Stmt::Expr(expr)] => (**expr).clone(),
+        [Stmt::FnCall(call, at)] => rhai::Expr::FnCall(call.clone(), *at),
         _ => {
             problems.push(source.error("KW0213", 1, 1, "one expression is needed here"));
             return None;
         }
     };
+    let typed = checker.expr(&expr);
     want(&mut checker, &typed, wanted);
-    let proven = match (ast.statements(), wanted) {
-        ([Stmt::Expr(expr)], Wanted::Verdict) => guards::if_true(&mut checker, expr),
-        ([Stmt::FnCall(call, at)], Wanted::Verdict) => {
-            guards::if_true(&mut checker, &rhai::Expr::FnCall(call.clone(), *at))
-        }
-        _ => HashSet::new(),
-    };
-    finish(source, ast, checker.learnt, proven, problems)
+    let proven = if wanted == Wanted::Verdict { guards::if_true(&mut checker, &expr) } else { HashSet::new() };
+    let sound = !checker.learnt.exhausted && !checker.learnt.problems.iter().any(Diagnostic::is_error);
+    let prefilter =
+        (sound && wanted == Wanted::Verdict && !scope.in_enrollment).then(|| prefilter::translate(&mut checker, &expr));
+    let rule = finish(source, ast, checker.learnt, proven, problems)?;
+    Some(Rule { prefilter, ..rule })
 }
 
 fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules, sandbox: &'a Sandbox) -> Checker<'a> {
@@ -274,6 +283,7 @@ fn finish(
         entry_columns: learnt.entry_columns,
         modules: learnt.modules,
         proven,
+        prefilter: None,
     })
 }
 

@@ -8,15 +8,20 @@
 
 use std::sync::Arc;
 
+use chrono::SubsecRound;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use self::statement::{Statement, Target};
 use crate::clock::Instant;
 use crate::facts::{Facts, Layout, Schema, Value};
+use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 
+mod predicate_sql;
 mod statement;
+
+pub use predicate_sql::Clauses;
 
 /// How many accounts a chunk of a scan has at most.
 const CHUNK: usize = 1000;
@@ -28,7 +33,7 @@ const BEGIN: &str = "begin transaction isolation level repeatable read, read onl
 #[derive(Clone, Debug)]
 pub struct FactQuery {
     layout: Arc<Layout>,
-    /// Every account.
+    /// Every account that is kept.
     scan: Statement,
     /// Named accounts, each with its windows.
     fetch: Statement,
@@ -52,10 +57,16 @@ impl FactQuery {
     /// The query for a layout. An error names the first cell that neither the
     /// schema nor a function answers; cells of contacts are among these.
     pub fn new(layout: Arc<Layout>, schema: &Schema) -> Result<FactQuery, UnknownCell> {
-        let build = |target, source| Statement::build(&layout, schema, target, source);
+        FactQuery::keeping(layout, schema, &Predicate::Always)
+    }
+
+    /// The same, whose walk over all accounts passes by those on which the
+    /// predicate is not true. Accounts that are fetched by name are all there.
+    pub fn keeping(layout: Arc<Layout>, schema: &Schema, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
+        let build = |target, source| Statement::build(&layout, schema, target, source, &Predicate::Always);
         let own = build(Target::OwnState, FactSource::Own)?;
         Ok(FactQuery {
-            scan: build(Target::AllAccounts, FactSource::Customers)?,
+            scan: Statement::build(&layout, schema, Target::AllAccounts, FactSource::Customers, kept)?,
             fetch: build(Target::NamedAccounts, FactSource::Customers)?,
             own: own.has_cells().then_some(own),
             layout,
@@ -78,7 +89,7 @@ impl FactQuery {
     }
 }
 
-/// A walk over all accounts, in no particular order and in flat memory.
+/// A walk over the accounts that a query keeps, in no particular order and in flat memory.
 ///
 /// It holds one connection and one read-only snapshot until it is closed or
 /// dropped.
@@ -89,9 +100,11 @@ pub struct Scan<'q> {
     transaction: Transaction<'static, Postgres>,
 }
 
-/// Starts a walk over all accounts, with their facts as of an instant.
+/// Starts a walk over the accounts that the query keeps, with their facts as of
+/// an instant, which is taken to the microsecond, as the store keeps time.
 /// `since_entry` and `since_step` have no meaning there: such windows are empty.
 pub async fn scan<'q>(pool: &PgPool, query: &'q FactQuery, as_of: Instant) -> sqlx::Result<Scan<'q>> {
+    let as_of = as_of.trunc_subsecs(6);
     let mut transaction = begin(pool).await?;
     let declare = format!("declare facts no scroll cursor for {}", query.scan.sql());
     query.scan.query(declare, as_of, &[]).execute(&mut *transaction).await?;

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
-use crate::facts::{Layout, Schema};
+use crate::facts::Schema;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
+use crate::rule::Predicate;
+use crate::rule::functions::UnknownCell;
 use crate::store::Store;
 use crate::store::facts::FactQuery;
 
@@ -14,10 +16,20 @@ use crate::store::facts::FactQuery;
 #[derive(Debug)]
 pub struct Loaded {
     pub ready: ReadyPlaybook,
-    /// Fetches what deciding who enters needs.
+    /// Fetches what deciding who enters needs; its walk over all accounts
+    /// passes by those on which `when` cannot be true.
     pub entry: FactQuery,
     /// Fetches what every later decision needs.
     pub steps: FactQuery,
+}
+
+impl Loaded {
+    /// Builds the queries. An error names a cell that nothing answers.
+    pub fn new(ready: ReadyPlaybook, schema: &Schema) -> Result<Loaded, UnknownCell> {
+        let kept = ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
+        let entry = FactQuery::keeping(ready.entry_layout.clone(), schema, kept)?;
+        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), schema)?, ready })
+    }
 }
 
 /// A revision, or why this version cannot use it.
@@ -88,6 +100,5 @@ fn compile(
         let first = problems.iter().find(|problem| problem.is_error());
         return Err(first.map_or("it cannot be read".to_owned(), |problem| problem.message.clone()));
     };
-    let query = |layout: &Arc<Layout>| FactQuery::new(layout.clone(), schema).map_err(|unknown| unknown.to_string());
-    Ok(Loaded { entry: query(&ready.entry_layout)?, steps: query(&ready.step_layout)?, ready })
+    Loaded::new(ready, schema).map_err(|unknown| unknown.to_string())
 }

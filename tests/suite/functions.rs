@@ -3,7 +3,7 @@
 //! Histories are generated with instants that crowd around the boundaries of
 //! every window, written to a real Postgres, and read back as facts.
 
-mod histories;
+pub mod histories;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

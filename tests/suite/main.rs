@@ -14,6 +14,7 @@ mod documents;
 mod functions;
 mod import;
 mod poison;
+mod prefilter;
 mod private_postgres;
 mod rehearsal;
 mod rules;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sqlx::postgres::types::PgInterval;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres, Row};
@@ -9,10 +10,17 @@ use sqlx::{AssertSqlSafe, Postgres, Row};
 use super::SubjectWindow;
 use crate::clock::Instant;
 use crate::facts::{Arg, Cell, CellPath, Column, Facts, Layout, Schema, Subject, Type, Value};
+use crate::rule::Predicate;
 use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell, before, days_back};
+use crate::rule::predicate::moved;
 
 /// The relation of accounts.
 const ACCOUNTS: &str = "customers.accounts";
+
+/// The instants that can be read lie from here …
+pub(super) const FIRST: &str = "'0001-01-01 00:00:00+00'";
+/// … to before here.
+pub(super) const END: &str = "'10000-01-01 00:00:00+00'";
 
 /// What the relations that functions name are called in the database.
 const RELATIONS: [(&str, &str); 8] = [
@@ -29,7 +37,7 @@ const RELATIONS: [(&str, &str); 8] = [
 /// Which rows a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// One for every account; the first column is its id.
+    /// One for every account that is kept; the first column is its id.
     AllAccounts,
     /// One for each bound account that exists; the first column is the 1-based
     /// position among the bound ones.
@@ -49,8 +57,8 @@ pub(super) struct Statement {
 }
 
 /// What is bound to one parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Bind {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Bind {
     AsOf,
     /// The start of a window of that many days.
     Since(i64),
@@ -58,6 +66,15 @@ enum Bind {
     Before(i64),
     Text(String),
     Texts(Vec<String>),
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// A number as JSON.
+    Json(f64),
+    /// Now, moved by that many microseconds.
+    FromNow(i64),
+    /// A span of that many microseconds.
+    Span(i64),
     /// The subjects' accounts.
     Accounts,
     /// One window start for each subject.
@@ -66,7 +83,7 @@ enum Bind {
 
 /// A window start that differs from subject to subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
+pub(super) enum Start {
     EntrySince,
     EntryBefore,
     StepSince,
@@ -74,22 +91,24 @@ enum Start {
 }
 
 /// What answers a cell.
-enum Answer<'a> {
+pub(super) enum Answer<'a> {
     Column(&'a Column),
     Trait(&'a str),
     Call(&'static dyn Function, &'a [Arg]),
 }
 
 impl Statement {
-    /// The statement for the cells of one source. An error names the first
-    /// cell of the layout, whatever its source, that nothing answers.
+    /// The statement for the cells of one source, on the rows that `kept` keeps.
+    /// An error names the first cell, whatever its source, that nothing answers.
     pub(super) fn build(
         layout: &Layout,
         schema: &Schema,
         target: Target,
         source: FactSource,
+        kept: &Predicate,
     ) -> Result<Statement, UnknownCell> {
-        let mut text = Text { target, binds: Vec::new() };
+        let mut text = Text::new(target);
+        let hoisted = text.hoist(kept, schema)?;
         let mut columns = vec![match target {
             Target::AllAccounts => "a.id".to_owned(),
             Target::NamedAccounts | Target::OwnState => "w.position".to_owned(),
@@ -99,11 +118,19 @@ impl Statement {
             let unknown = || UnknownCell(cell.clone());
             let answer = Answer::find(cell, schema).ok_or_else(unknown)?;
             if answer.source() == source {
-                columns.push(text.answer(&answer).ok_or_else(unknown)?);
+                columns.push(match hoisted.value(cell) {
+                    Some(value) => value,
+                    None => text.answer(&answer).ok_or_else(unknown)?,
+                });
                 outputs.push((position, answer.ty()));
             }
         }
-        Ok(Statement { sql: format!("select {} from {}", columns.join(", "), text.from()), binds: text.binds, outputs })
+        let mut sql = format!("select {} from {}{}", columns.join(", "), text.from(), hoisted.joins());
+        if *kept != Predicate::Always {
+            sql.push_str(" where ");
+            sql.push_str(&text.predicate(kept, &hoisted, schema)?);
+        }
+        Ok(Statement { sql, binds: text.binds, outputs })
     }
 
     /// Whether it fetches anything but the accounts themselves.
@@ -123,24 +150,7 @@ impl Statement {
         as_of: Instant,
         subjects: &[SubjectWindow],
     ) -> Query<'static, Postgres, PgArguments> {
-        // Safe: our own text and quoted column names; literals are bound.
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for bind in &self.binds {
-            query = match bind {
-                Bind::AsOf => query.bind(as_of),
-                Bind::Since(days) => query.bind(days_back(as_of, *days)),
-                Bind::Before(days) => query.bind(before(as_of, days_back(as_of, *days))),
-                Bind::Text(text) => query.bind(text.clone()),
-                Bind::Texts(texts) => query.bind(texts.clone()),
-                Bind::Accounts => {
-                    query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>())
-                }
-                Bind::Starts(start) => {
-                    query.bind(subjects.iter().map(|subject| start.of(subject, as_of)).collect::<Vec<_>>())
-                }
-            };
-        }
-        query
+        bound(sql, &self.binds, as_of, subjects)
     }
 
     /// Puts a row's cells where they belong.
@@ -150,6 +160,37 @@ impl Statement {
         }
         Ok(())
     }
+}
+
+/// A query with its parameters.
+pub(super) fn bound(
+    sql: String,
+    binds: &[Bind],
+    as_of: Instant,
+    subjects: &[SubjectWindow],
+) -> Query<'static, Postgres, PgArguments> {
+    // Safe: our own text and quoted column names; literals are bound.
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for bind in binds {
+        query = match bind {
+            Bind::AsOf => query.bind(as_of),
+            Bind::Since(days) => query.bind(days_back(as_of, *days)),
+            Bind::Before(days) => query.bind(before(as_of, days_back(as_of, *days))),
+            Bind::Text(text) => query.bind(text.clone()),
+            Bind::Texts(texts) => query.bind(texts.clone()),
+            Bind::Bool(value) => query.bind(*value),
+            Bind::Int(number) => query.bind(*number),
+            Bind::Float(number) => query.bind(*number),
+            Bind::Json(number) => query.bind(serde_json::Value::from(*number)),
+            Bind::FromNow(by) => query.bind(moved(as_of, *by)),
+            Bind::Span(microseconds) => query.bind(PgInterval { months: 0, days: 0, microseconds: *microseconds }),
+            Bind::Accounts => query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>()),
+            Bind::Starts(start) => {
+                query.bind(subjects.iter().map(|subject| start.of(subject, as_of)).collect::<Vec<_>>())
+            }
+        };
+    }
+    query
 }
 
 fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
@@ -197,7 +238,7 @@ impl Start {
 }
 
 impl<'a> Answer<'a> {
-    fn find(cell: &'a Cell, schema: &'a Schema) -> Option<Answer<'a>> {
+    pub(super) fn find(cell: &'a Cell, schema: &'a Schema) -> Option<Answer<'a>> {
         if cell.subject != Subject::Account {
             return None;
         }
@@ -225,14 +266,18 @@ impl<'a> Answer<'a> {
 }
 
 /// A statement's text while it grows.
-struct Text {
+pub(super) struct Text {
     target: Target,
-    binds: Vec<Bind>,
+    pub(super) binds: Vec<Bind>,
 }
 
 impl Text {
+    pub(super) fn new(target: Target) -> Text {
+        Text { target, binds: Vec::new() }
+    }
+
     /// The relations it reads, at most one row for each account or subject.
-    fn from(&mut self) -> String {
+    pub(super) fn from(&mut self) -> String {
         if self.target == Target::AllAccounts {
             return format!("{ACCOUNTS} as a");
         }
@@ -253,16 +298,13 @@ impl Text {
 
     /// A cell's expression, cast to the type that is read; `None` when the
     /// arguments do not fit the function.
-    fn answer(&mut self, answer: &Answer<'_>) -> Option<String> {
+    pub(super) fn answer(&mut self, answer: &Answer<'_>) -> Option<String> {
         let expression = match answer {
             Answer::Column(column) => {
-                let name = format!("a.\"{}\"", column.name.replace('"', "\"\""));
+                let name = quoted(&column.name);
                 match column.ty {
                     // Infinity and years beyond four digits cannot be read; they are missing.
-                    Type::Time => format!(
-                        "case when {name} >= '0001-01-01 00:00:00+00' \
-                         and {name} < '10000-01-01 00:00:00+00' then {name} end"
-                    ),
+                    Type::Time => format!("case when {name} >= {FIRST} and {name} < {END} then {name} end"),
                     _ => name,
                 }
             }
@@ -336,9 +378,14 @@ impl Text {
     }
 
     /// A typed parameter; equal ones are bound once.
-    fn parameter(&mut self, bind: Bind) -> String {
+    pub(super) fn parameter(&mut self, bind: Bind) -> String {
         let ty = match bind {
-            Bind::AsOf | Bind::Since(_) | Bind::Before(_) => "timestamptz",
+            Bind::AsOf | Bind::Since(_) | Bind::Before(_) | Bind::FromNow(_) => "timestamptz",
+            Bind::Bool(_) => "boolean",
+            Bind::Int(_) => "int8",
+            Bind::Float(_) => "float8",
+            Bind::Json(_) => "jsonb",
+            Bind::Span(_) => "interval",
             Bind::Text(_) => "text",
             Bind::Texts(_) | Bind::Accounts => "text[]",
             Bind::Starts(_) => "timestamptz[]",
@@ -352,6 +399,11 @@ impl Text {
         };
         format!("${}::{ty}", index + 1)
     }
+}
+
+/// A column of an account.
+pub(super) fn quoted(column: &str) -> String {
+    format!("a.\"{}\"", column.replace('"', "\"\""))
 }
 
 #[cfg(test)]
@@ -384,7 +436,7 @@ mod tests {
     fn build(cells: &[Cell], target: Target, source: FactSource) -> Result<Statement, UnknownCell> {
         let mut layout = Layout::default();
         layout.merge(cells);
-        Statement::build(&layout, &Schema::default_store(), target, source)
+        Statement::build(&layout, &Schema::default_store(), target, source, &Predicate::Always)
     }
 
     #[test]

@@ -1,0 +1,289 @@
+//! The prefilter never loses an account on which its condition is true.
+//!
+//! Random conditions are decided by the engine on every account, and their
+//! predicates by a real Postgres on the same accounts, which crowd around every
+//! boundary. Translations with well-known mistakes in them must be caught.
+
+mod accounts;
+mod clauses;
+mod conditions;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+
+use keepwell::facts::{Cell, Facts, Layout, Schema};
+use keepwell::playbook::{self, Origin, Source};
+use keepwell::rule::predicate::Predicate;
+use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
+use keepwell::store::facts::{Clauses, FactQuery, scan};
+use sqlx::{PgPool, Row};
+
+use self::conditions::{SCRIPT, Writer};
+use crate::functions::histories::{Dice, now};
+use crate::support::database;
+
+const ACCOUNTS: usize = 400;
+/// Conditions of one test, and how many of them share a statement.
+const CONDITIONS: usize = 2_000;
+const BATCH: usize = 100;
+
+/// What conditions are compiled with.
+struct Language {
+    modules: Modules,
+    sandbox: Sandbox,
+    schema: Schema,
+}
+
+impl Language {
+    fn new() -> Language {
+        let mut problems = Vec::new();
+        let modules = Modules::compile([("lib", "scripts/lib.rhai", SCRIPT)], &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        Language { sandbox: modules.sandbox(), modules, schema: Schema::default_store() }
+    }
+
+    /// The rule of a condition, or what is wrong with it.
+    fn compile(&self, text: &str) -> Result<Rule, String> {
+        let start = keepwell::diagnostic::Position { line: 1, column: 1 };
+        let origin = Origin { file: "p.yaml".into(), start, layout: playbook::Layout::Inline };
+        let source = Source { text: text.into(), origin };
+        let (known, none) = (HashSet::new(), Vec::new());
+        let playbooks = ["rescue".to_owned()];
+        let scope = Scope {
+            schema: &self.schema,
+            contact: false,
+            in_enrollment: false,
+            in_wait: false,
+            task_steps: &none,
+            email_steps: &none,
+            playbooks: &playbooks,
+            known: &known,
+        };
+        let mut problems = Vec::new();
+        rule::compile(&source, Wanted::Verdict, &scope, &self.modules, &self.sandbox, &mut problems)
+            .ok_or_else(|| format!("{text}: {problems:?}"))
+    }
+
+    fn conditions(&self, count: usize, dice: &mut Dice) -> Vec<(String, Rule)> {
+        let mut found = Vec::new();
+        let mut refused = Vec::new();
+        while found.len() < count {
+            let depth = dice.roll(5);
+            let text = Writer(dice).condition(depth);
+            match self.compile(&text) {
+                Ok(rule) => found.push((text, rule)),
+                Err(why) => refused.push(why),
+            }
+            assert!(refused.len() < 200 + found.len() / 5, "too many are refused: {:#?}", &refused[..5]);
+        }
+        found
+    }
+}
+
+/// The accounts with all facts that any condition reads.
+struct World {
+    language: Language,
+    pool: PgPool,
+    contexts: Vec<Context>,
+    /// For each cell, a number for each account's value: equal for equal ones.
+    values: HashMap<Cell, Vec<usize>>,
+    /// Whether everything about an account can be read.
+    plain: Vec<bool>,
+    /// Where an account stands.
+    index: HashMap<String, usize>,
+}
+
+impl World {
+    async fn new(seed: u64, rules: &[(String, Rule)], language: Language) -> World {
+        let database = database::fresh().await;
+        let pool = database.pool().await;
+        let plain: HashSet<String> = accounts::write(&pool, ACCOUNTS, &mut Dice(seed ^ 1)).await.into_iter().collect();
+        let mut layout = Layout::default();
+        rules.iter().for_each(|(_, rule)| layout.merge(rule.cells()));
+        let layout = Arc::new(layout);
+        let query = FactQuery::new(layout.clone(), &language.schema).expect("every cell is known");
+        let facts = all(&pool, &query).await;
+        let mut values = HashMap::new();
+        for (at, cell) in layout.cells().iter().enumerate() {
+            let mut known: Vec<&keepwell::facts::Value> = Vec::new();
+            let numbers = facts.iter().map(|facts| {
+                let value = &facts.values[at];
+                known.iter().position(|other| *other == value).unwrap_or_else(|| {
+                    known.push(value);
+                    known.len() - 1
+                })
+            });
+            values.insert(cell.clone(), numbers.collect());
+        }
+        let index = facts.iter().enumerate().map(|(at, facts)| (facts.account.clone(), at)).collect();
+        let plain = facts.iter().map(|facts| plain.contains(&facts.account)).collect();
+        let contexts = facts
+            .into_iter()
+            .map(|facts| Context { facts: Arc::new(facts), progress: None, zone: chrono_tz::UTC })
+            .collect();
+        World { language, pool, contexts, values, plain, index }
+    }
+
+    /// For each predicate and account, whether Postgres keeps it. `edit` changes
+    /// each expression.
+    async fn kept(&self, predicates: &[Predicate], edit: impl Fn(&str) -> String) -> Vec<Vec<bool>> {
+        let mut kept = Vec::new();
+        for batch in predicates.chunks(BATCH) {
+            let batch: Vec<&Predicate> = batch.iter().collect();
+            let clauses = Clauses::new(&batch, &self.language.schema).expect("every cell is known");
+            let columns: Vec<String> =
+                clauses.expressions.iter().map(|expression| format!("coalesce({}, false)", edit(expression))).collect();
+            let sql = format!("select a.id, array[{}] from {}", columns.join(", "), clauses.relations);
+            let rows = clauses.query(sql, now()).fetch_all(&self.pool).await.unwrap_or_else(|error| panic!("{error}"));
+            let mut columns = vec![vec![false; self.contexts.len()]; batch.len()];
+            for row in rows {
+                let at = self.index[&row.get::<String, _>(0)];
+                for (column, value) in columns.iter_mut().zip(row.get::<Vec<bool>, _>(1)) {
+                    column[at] = value;
+                }
+            }
+            kept.extend(columns);
+        }
+        kept
+    }
+
+    fn verdict(&self, rule: &Rule, account: usize) -> Verdict {
+        rule.verdict(&self.language.sandbox, &self.contexts[account])
+    }
+
+    /// One of the accounts for each combination of what a rule reads.
+    fn distinct(&self, rule: &Rule, among: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut seen = HashSet::new();
+        let read = |account: usize| rule.cells().iter().map(|cell| self.values[cell][account]).collect::<Vec<_>>();
+        among.filter(|account| seen.insert(read(*account))).collect()
+    }
+
+    /// Accounts that are not kept and on which the condition is true.
+    fn lost(&self, rule: &Rule, kept: &[bool]) -> Vec<usize> {
+        let dropped = (0..kept.len()).filter(|account| !kept[*account]);
+        let mut lost = self.distinct(rule, dropped);
+        lost.retain(|account| self.verdict(rule, *account) == Verdict::True);
+        lost
+    }
+}
+
+async fn all(pool: &PgPool, query: &FactQuery) -> Vec<Facts> {
+    let mut walk = scan(pool, query, now()).await.expect("it starts");
+    let mut facts = Vec::new();
+    loop {
+        let chunk = walk.next().await.expect("it goes on");
+        if chunk.is_empty() {
+            break;
+        }
+        facts.extend(chunk);
+    }
+    walk.close().await.expect("it ends");
+    facts
+}
+
+fn predicate(rule: &Rule) -> Predicate {
+    rule.prefilter().expect("a condition has one").predicate.clone()
+}
+
+/// Decides random conditions both ways.
+async fn decide(seed: u64) -> (World, Vec<(String, Rule)>) {
+    let language = Language::new();
+    let rules = language.conditions(CONDITIONS, &mut Dice(seed));
+    let world = World::new(seed, &rules, language).await;
+    let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
+    let kept = world.kept(&predicates, str::to_owned).await;
+    let (mut pruned, mut whole) = (0, 0);
+    for (((text, rule), predicate), kept) in rules.iter().zip(&predicates).zip(&kept) {
+        let lost = world.lost(rule, kept);
+        if let Some(account) = lost.first() {
+            panic!("seed {seed}: `{text}` loses {:#?}\n{predicate:#?}", world.contexts[*account].facts);
+        }
+        for account in world.distinct(rule, (0..kept.len()).filter(|account| world.plain[*account])) {
+            let facts = &world.contexts[account].facts;
+            assert_eq!(kept[account], predicate.matches(facts), "seed {seed}: `{text}` {facts:#?}\n{predicate:#?}");
+        }
+        pruned += kept.iter().filter(|kept| !**kept).count();
+        whole += usize::from(*predicate == Predicate::Always);
+    }
+    println!("seed {seed}: {pruned} of {} pruned, {whole} of {CONDITIONS} never", CONDITIONS * ACCOUNTS);
+    // It must be of use, too.
+    assert!(pruned > CONDITIONS * ACCOUNTS / 4, "seed {seed}: only {pruned} are pruned");
+    assert!(whole < CONDITIONS / 3, "seed {seed}: {whole} give up wholly");
+    (world, rules)
+}
+
+/// A predicate without its care for what is missing.
+fn careless(predicate: Predicate) -> Predicate {
+    match predicate {
+        Predicate::All(parts) => Predicate::all(parts.into_iter().map(careless)),
+        Predicate::Any(parts) => {
+            Predicate::any(parts.into_iter().filter(|part| !matches!(part, Predicate::Missing(_))).map(careless))
+        }
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_and_mistakes_are_caught() {
+    let (world, rules) = decide(2026).await;
+    let rules = &rules[..CONDITIONS / 4];
+    let whole: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
+    let without: Vec<Predicate> = whole.iter().cloned().map(careless).collect();
+    let edits: [(&str, &[Predicate], &dyn Fn(&str) -> String); 4] = [
+        ("plain inequality", &whole, &|sql| sql.replace("is distinct from", "<>")),
+        ("late boundaries", &whole, &|sql| sql.replace(" <= ", " < ").replace(" >= ", " > ")),
+        ("infinity is present", &whole, &|sql| {
+            let always = |name: &str| {
+                format!("or a.\"{name}\" < '0001-01-01 00:00:00+00' or a.\"{name}\" >= '10000-01-01 00:00:00+00'")
+            };
+            ["activated_at", "renewal_at", "churned_at"]
+                .iter()
+                .fold(sql.to_owned(), |sql, name| sql.replace(&always(name), ""))
+        }),
+        ("nothing is missing", &without, &str::to_owned),
+    ];
+    for (mistake, predicates, edit) in edits {
+        let kept = world.kept(predicates, edit).await;
+        let losing = rules.iter().zip(&kept).filter(|((_, rule), kept)| !world.lost(rule, kept).is_empty()).count();
+        println!("{mistake}: {losing} of {} conditions lose accounts", rules.len());
+        assert!(losing > 0, "{mistake} is not noticed");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_with_any_seed() {
+    let seed = RandomState::new().build_hasher().finish() >> 16;
+    println!("seed {seed}");
+    decide(seed).await;
+}
+
+/// The walk of a query is what Postgres makes of its predicate.
+#[tokio::test]
+async fn a_walk_passes_by_what_is_not_kept() {
+    let language = Language::new();
+    let texts = [
+        "account.activated_at == none && days_since(account.signed_up_at) >= 7 && account.events(\"login\", 30) < 2",
+        "account.score(\"nps\") != none && account.score(\"nps\") <= 3 && account.tier != \"A\"",
+        "account.mrr / 2 > 100 || account.tier == \"A\"",
+        "account.mrr < 0",
+    ];
+    let rules: Vec<(String, Rule)> =
+        texts.iter().map(|text| ((*text).to_owned(), language.compile(text).expect("it checks"))).collect();
+    let world = World::new(3, &rules, language).await;
+    for (text, rule) in &rules {
+        let mut layout = Layout::default();
+        layout.merge(rule.cells());
+        let layout = Arc::new(layout);
+        let query = FactQuery::keeping(layout, &world.language.schema, &predicate(rule)).expect("every cell is known");
+        let found = all(&world.pool, &query).await;
+        let kept = &world.kept(&[predicate(rule)], str::to_owned).await[0];
+        assert_eq!(found.len(), kept.iter().filter(|kept| **kept).count(), "{text}");
+        for facts in found {
+            let whole = &world.contexts[world.index[&facts.account]].facts;
+            for (cell, value) in facts.layout.cells().iter().zip(&facts.values) {
+                assert_eq!(Some(value), whole.get(cell), "{text}: {cell}");
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Accounts whose values crowd around what conditions compare them with.
+
+use chrono::Duration;
+use keepwell::clock::Instant;
+use serde_json::{Value as Json, json};
+use sqlx::PgPool;
+
+use crate::functions::histories::{Dice, insert, now, stamp};
+
+fn time(dice: &mut Dice) -> Instant {
+    let days = *dice.pick(&[0, 0, 1, 7, 7, 30, 31, 60, -1, -7, -8, 400]);
+    let exact = now() - Duration::days(days);
+    exact + Duration::microseconds(*dice.pick(&[0, 0, 1, -1, 1_000_000, -1_000_000, 3_600_000_000, 3_599_999_999]))
+}
+
+fn maybe(dice: &mut Dice, value: Json) -> Json {
+    if dice.roll(3) == 0 { Json::Null } else { value }
+}
+
+fn maybe_time(dice: &mut Dice) -> Json {
+    let at = stamp(time(dice));
+    maybe(dice, json!(at))
+}
+
+fn attributes(dice: &mut Dice) -> Json {
+    let plan = dice.pick(&[json!("pro"), json!("A"), json!(""), json!(5), json!(null), json!(["pro"])]).clone();
+    let score = dice
+        .pick(&[json!(5), json!(5.0), json!(4.5), json!(0.1), json!(0.3), json!(0), json!(-3), json!("5"), json!(null)])
+        .clone();
+    let vip = dice.pick(&[json!(true), json!(false), json!("true"), json!(1), json!(null)]).clone();
+    let instant = stamp(time(dice));
+    let ends = dice.pick(&[json!(instant), json!("soon"), json!(7)]).clone();
+    let extra = dice.pick(&[json!({ "a": 1 }), json!([]), json!(0), json!(false), json!("x"), json!(null)]).clone();
+    let mut all = json!({});
+    for (key, value) in [("plan", plan), ("score", score), ("vip", vip), ("ends", ends), ("extra", extra)] {
+        if dice.roll(5) > 0 {
+            all[key] = value;
+        }
+    }
+    all
+}
+
+/// Writes that many accounts with what belongs to them; every fortieth has
+/// values that cannot be read. Returns the ids of the others.
+pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> {
+    let (mut accounts, mut events, mut scores, mut tickets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut plain = Vec::new();
+    for number in 0..count {
+        let id = format!("a{number:04}");
+        let number_or = |dice: &mut Dice, value: i64| maybe(dice, json!(value));
+        let tier = json!(dice.pick(&["A", "B", "a", "É", "", "none"]));
+        let stage = json!(dice.pick(&["A", "B", "pro", "a"]));
+        let seats = *dice.pick(&[0, 1, 2, 5, 5, 30, 100]);
+        let used = *dice.pick(&[0, 1, 2, 5, 5, 30, 100]);
+        accounts.push(json!({
+            "id": id, "name": dice.pick(&["A", "Ab", "a", "É"]), "tier": maybe(dice, tier),
+            "status": dice.pick(&["A", "trial", "pro"]), "stage": maybe(dice, stage),
+            "locale": maybe(dice, json!("É")),
+            "mrr": dice.pick(&[json!(0), json!(0.1), json!(0.3), json!(5), json!(99.99), json!(100), json!(100.01), json!(1e6)]),
+            "seats": number_or(dice, seats), "seats_used": number_or(dice, used),
+            "signed_up_at": stamp(time(dice)),
+            "activated_at": maybe_time(dice),
+            "renewal_at": maybe_time(dice),
+            "churned_at": maybe_time(dice),
+            "traits": attributes(dice),
+        }));
+        for event in 0..dice.roll(7) {
+            let name = dice.pick(&["login", "login", "import"]);
+            let rows = dice.pick(&[json!(0.1), json!(0.2), json!(5), json!(-3), json!("5")]).clone();
+            events.push(json!({
+                "account_id": id, "id": format!("e{event}"), "name": name,
+                "at": stamp(time(dice)), "properties": { "rows": rows },
+            }));
+        }
+        for score in 0..dice.roll(4) {
+            scores.push(json!({
+                "account_id": id, "id": format!("s{score}"), "name": "nps", "at": stamp(time(dice)),
+                "value": dice.pick(&[0.0, 1.0, 2.0, 3.0, 4.5, 5.0, 0.1, 0.3]),
+            }));
+        }
+        for ticket in 0..dice.roll(3) {
+            tickets.push(json!({
+                "account_id": id, "id": format!("t{ticket}"), "opened_at": stamp(time(dice)),
+                "closed_at": maybe_time(dice),
+            }));
+        }
+        if number % 40 != 0 {
+            plain.push(id);
+        }
+    }
+    for (relation, rows) in [("accounts", accounts), ("events", events), ("scores", scores), ("tickets", tickets)] {
+        insert(pool, &format!("customers.{relation}"), rows).await;
+    }
+    sqlx::raw_sql(
+        r#"update customers.accounts
+              set signed_up_at = case when right(id, 2) in ('00', '40') then 'infinity'::timestamptz else '-infinity' end,
+                  activated_at = '-infinity', renewal_at = 'infinity', churned_at = '200000-01-01',
+                  traits = case when right(id, 2) in ('00', '80')
+                           then '{"score": 1e400, "extra": 1e400, "plan": {"a": 1e400}, "vip": [1e400]}'::jsonb
+                           else '[1, 2]' end
+            where right(id, 2) in ('00', '20', '40', '60', '80') and substr(id, 2)::int % 40 = 0"#,
+    )
+    .execute(pool)
+    .await
+    .expect("the store takes them");
+    plain
+}

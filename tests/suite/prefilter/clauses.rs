@@ -1,0 +1,63 @@
+//! What is decided where, as authors are told.
+
+use keepwell::catalog;
+use keepwell::config::Config;
+use keepwell::facts::Schema;
+use keepwell::playbook::source::SourceSet;
+
+use super::Language;
+
+fn told(text: &str) -> Vec<String> {
+    let rule = Language::new().compile(text).expect("it checks");
+    rule.prefilter().expect("a condition has one").clauses.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn each_clause_says_where_it_is_decided() {
+    assert_eq!(
+        told(
+            "account.activated_at == none && account.mrr / 2 > 5 && (account.tier == \"A\" || month(account.signed_up_at) == 3)"
+        ),
+        [
+            "in the database: account.activated_at == none",
+            "in the engine: 1:48 (account.mrr / 2) > 5",
+            "in the engine: 1:103 (account.tier == \"A\" || month(account.signed_up_at) == 3)",
+        ]
+    );
+    assert_eq!(
+        told("!(account.tier == \"A\" || account.mrr / 2 > 5)"),
+        ["in the database, but for 1:43: !(account.tier == \"A\" || (account.mrr / 2) > 5)"]
+    );
+    // Sharing code costs nothing, unless it cannot be read as one expression.
+    assert_eq!(told("lib::quiet(account)"), ["in the database: lib::quiet(account)"]);
+    assert_eq!(told("lib::word(5) == \"low\""), ["in the engine: 1:14 lib::word(5) == \"low\""]);
+}
+
+/// What is left to the engine although it looks simple.
+#[test]
+fn what_the_database_would_decide_otherwise_is_left_alone() {
+    for text in [
+        "account.tier == \"\\x00\"",
+        "account.traits.score != 5",
+        "account.traits.ends != none && account.traits.ends < now",
+        "account.in_playbook(\"rescue\")",
+        "days_since(account.signed_up_at) >= 9000000000000",
+        "account.traits.score == 9007199254740993",
+    ] {
+        let told = told(text);
+        assert!(told.iter().any(|clause| clause.starts_with("in the engine")), "{told:?}");
+    }
+}
+
+#[test]
+fn the_shipped_playbooks_are_decided_in_the_database() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = SourceSet::read(&[root.join("playbooks")], &root.join("scripts"));
+    let (ready, _) = catalog::load(&sources, &[], &Config::default(), &Schema::default_store());
+    assert!(ready.len() >= 6);
+    for playbook in ready {
+        for clause in &playbook.when.prefilter().expect("a condition has one").clauses {
+            assert!(clause.prunes && clause.engine.is_empty(), "{}: {clause}", playbook.playbook.id);
+        }
+    }
+}
