@@ -65,16 +65,13 @@ impl Store {
     /// Claims due messages of playbooks that are not in `paused`.
     pub async fn claim_messages(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<Claimed>> {
         let lease = self.lease_clock().await? + LEASE;
-        // Rows that another daemon is claiming are passed over, not waited for.
-        sqlx::query_as(
-            "with due as materialized (
-                 select account_id, id from keepwell.messages
-                 where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
-                 order by priority desc, next_at, account_id, id limit $3 for update skip locked)
-             update keepwell.messages m
+        let claimed = sqlx::query_as(
+            "update keepwell.messages m
              set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1
-             from due
-             where m.account_id = due.account_id and m.id = due.id
+             from (select account_id, id from keepwell.messages
+                   where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+                   order by priority desc, next_at, account_id, id limit $3) due
+             where m.account_id = due.account_id and m.id = due.id and m.state in ('planned', 'deferred')
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
                  m.class, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
                  m.token, m.message_id, m.shadow",
@@ -85,7 +82,12 @@ impl Store {
         .bind(random::token())
         .bind(lease)
         .fetch_all(self.pool())
-        .await
+        .await;
+        match claimed {
+            // Two daemons in each other's way: the other one has them.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40P01") => Ok(Vec::new()),
+            claimed => claimed,
+        }
     }
 
     /// Keeps claims alive while a batch is worked through.
