@@ -53,7 +53,7 @@ pub struct ReadyPlaybook {
 #[derive(Debug)]
 pub enum ReadyReentry {
     Never,
-    Again { once_per: Option<Rule>, gap: Option<Duration> },
+    Again { once_per: Option<Box<Rule>>, gap: Option<Duration> },
 }
 
 /// One step of the program.
@@ -87,8 +87,8 @@ pub struct ReadyWait {
 #[derive(Debug)]
 pub enum ReadyWaitOn {
     For(Duration),
-    Date(Rule),
-    Until { condition: Rule, at_most: Duration, on_met: usize, on_timeout: usize },
+    Date(Box<Rule>),
+    Until { condition: Box<Rule>, at_most: Duration, on_met: usize, on_timeout: usize },
 }
 
 impl ReadyPlaybook {
@@ -237,7 +237,7 @@ pub fn compile(
         Reentry::Again { once_per: Some(source), gap } => {
             let scope = Scope { known: &proven, ..at_entry.clone() };
             rule::compile(source, Wanted::Key, &scope, modules, sandbox, problems)
-                .map(|rule| ReadyReentry::Again { once_per: Some(rule), gap: *gap })
+                .map(|rule| ReadyReentry::Again { once_per: Some(Box::new(rule)), gap: *gap })
         }
     };
     let mut compiler = Compiler {

@@ -78,9 +78,9 @@ impl Program {
     fn wait(&mut self, position: usize, wait: &crate::playbook::Wait, compiler: &mut Compiler) -> Option<ReadyWait> {
         let on = match &wait.on {
             WaitOn::For(span) => ReadyWaitOn::For(*span),
-            WaitOn::Date(source) => ReadyWaitOn::Date(compiler.expression(source, Wanted::Time, false)?),
+            WaitOn::Date(source) => ReadyWaitOn::Date(Box::new(compiler.expression(source, Wanted::Time, false)?)),
             WaitOn::Until { condition, at_most, on_met, on_timeout } => {
-                let condition = compiler.expression(condition, Wanted::Verdict, true)?;
+                let condition = Box::new(compiler.expression(condition, Wanted::Verdict, true)?);
                 self.gotos.push((position, on_met.clone(), on_timeout.clone()));
                 ReadyWaitOn::Until { condition, at_most: *at_most, on_met: UNSET, on_timeout: UNSET }
             }

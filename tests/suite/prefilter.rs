@@ -40,7 +40,11 @@ impl Language {
         let mut problems = Vec::new();
         let modules = Modules::compile([("lib", "scripts/lib.rhai", SCRIPT)], &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
-        Language { sandbox: modules.sandbox(), modules, schema: Schema::default_store() }
+        Language {
+            sandbox: modules.sandbox(&keepwell::playbook::season::Seasons::default()),
+            modules,
+            schema: Schema::default_store(),
+        }
     }
 
     /// The rule of a condition, or what is wrong with it.
