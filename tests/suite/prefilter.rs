@@ -224,6 +224,9 @@ async fn decide(seed: u64) -> Decided {
     Decided { world, rules, kept }
 }
 
+/// A change of an expression's text.
+type Edit<'e> = &'e dyn Fn(&str) -> String;
+
 /// A predicate without its care for what is missing.
 fn careless(predicate: Predicate) -> Predicate {
     match predicate {
@@ -241,7 +244,7 @@ async fn nothing_is_lost_and_mistakes_are_caught() {
     let rules = &rules[..CONDITIONS / 4];
     let whole: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
     let without: Vec<Predicate> = whole.iter().cloned().map(careless).collect();
-    let edits: [(&str, &[Predicate], &dyn Fn(&str) -> String); 4] = [
+    let edits: [(&str, &[Predicate], Edit); 4] = [
         ("plain inequality", &whole, &|sql| sql.replace("is distinct from", "<>")),
         ("late boundaries", &whole, &|sql| sql.replace(" <= ", " < ").replace(" >= ", " > ")),
         ("infinity is present", &whole, &|sql| {

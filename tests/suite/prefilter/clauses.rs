@@ -26,7 +26,7 @@ fn each_clause_says_where_it_is_decided() {
     );
     assert_eq!(
         told("!(account.tier == \"A\" || account.mrr / 2 > 5)"),
-        ["in the database, but for 1:28: !(account.tier == \"A\" || (account.mrr / 2) > 5)"]
+        ["in the database, but for 1:26: !(account.tier == \"A\" || (account.mrr / 2) > 5)"]
     );
     // Sharing code costs nothing, unless it cannot be read as one expression.
     assert_eq!(told("lib::quiet(account)"), ["in the database: lib::quiet(account)"]);
