@@ -88,7 +88,8 @@ pub struct Rule {
     entry_columns: BTreeSet<String>,
     modules: BTreeSet<String>,
     proven: HashSet<String>,
-    prefilter: Option<Prefilter>,
+    /// Boxed: most rules have none, and stand in small things.
+    prefilter: Option<Box<Prefilter>>,
 }
 
 /// What a rule says of one subject.
@@ -125,7 +126,7 @@ impl Rule {
 
     /// What the database decides of it; only a `when` condition has one.
     pub fn prefilter(&self) -> Option<&Prefilter> {
-        self.prefilter.as_ref()
+        self.prefilter.as_deref()
     }
 
     /// Canonical texts of what is present wherever the rule is true.
@@ -242,8 +243,8 @@ pub fn compile(
     want(&mut checker, &typed, wanted);
     let proven = if wanted == Wanted::Verdict { guards::if_true(&mut checker, &expr) } else { HashSet::new() };
     let sound = !checker.learnt.exhausted && !checker.learnt.problems.iter().any(Diagnostic::is_error);
-    let prefilter =
-        (sound && wanted == Wanted::Verdict && !scope.in_enrollment).then(|| prefilter::translate(&mut checker, &expr));
+    let prefilter = (sound && wanted == Wanted::Verdict && !scope.in_enrollment)
+        .then(|| Box::new(prefilter::translate(&mut checker, &expr)));
     let rule = finish(source, ast, checker.learnt, proven, problems)?;
     Some(Rule { prefilter, ..rule })
 }

@@ -92,7 +92,7 @@ pub(super) fn translate(checker: &mut Checker, condition: &Expr) -> Prefilter {
         engine.sort();
         engine.dedup();
         let prunes = predicate != Predicate::Always;
-        clauses.push(Clause { text, at: in_file(leaf.start_position()), prunes, engine });
+        clauses.push(Clause { text, at: in_file(start(leaf)), prunes, engine });
         predicates.push(predicate);
     }
     Prefilter { predicate: Predicate::all(predicates), clauses }
@@ -107,6 +107,27 @@ fn conjuncts<'e>(expr: &'e Expr, leaves: &mut Vec<&'e Expr>) {
             _ => leaves.push(expr),
         },
         _ => leaves.push(expr),
+    }
+}
+
+/// Where the text of an expression begins; an operator stands behind its first
+/// operand.
+fn start(expr: &Expr) -> Position {
+    match expr {
+        Expr::FnCall(call, at) => start_of_call(call, *at),
+        Expr::And(parts, _) | Expr::Or(parts, _) | Expr::Coalesce(parts, _) => {
+            parts.first().map_or(Position::NONE, start)
+        }
+        Expr::Dot(chain, ..) => start(&chain.lhs),
+        _ => expr.start_position(),
+    }
+}
+
+fn start_of_call(call: &FnCallExpr, at: Position) -> Position {
+    match call.args.as_slice() {
+        [first, _] if call.op_token.is_some() => start(first),
+        [_, item] if call.name == "contains" && call.namespace.is_empty() => start(item),
+        _ => at,
     }
 }
 
@@ -171,7 +192,7 @@ impl<'a> Translation<'a> {
 
     fn truth(&mut self, expr: &Expr, names: Names, holds: bool) -> Predicate {
         if self.is_spent() {
-            return self.leave(expr.position());
+            return self.leave(start(expr));
         }
         match expr {
             Expr::BoolConstant(value, _) => Predicate::constant(*value == holds),
@@ -179,10 +200,10 @@ impl<'a> Translation<'a> {
             Expr::Or(parts, _) => self.logic(parts, names, holds, !holds),
             Expr::Stmt(block) => match block.statements() {
                 [Stmt::Expr(inner)] => self.truth(inner, names, holds),
-                [Stmt::FnCall(call, at)] => self.call(call, *at, names, holds),
-                _ => self.leave(expr.position()),
+                [Stmt::FnCall(call, at)] => self.call(call, start_of_call(call, *at), names, holds),
+                _ => self.leave(start(expr)),
             },
-            Expr::FnCall(call, at) => self.call(call, *at, names, holds),
+            Expr::FnCall(call, at) => self.call(call, start_of_call(call, *at), names, holds),
             Expr::Variable(variable, _, at) => match names.argument(&variable.1) {
                 Some((argument, outer)) => self.truth(argument, outer, holds),
                 None => self.leave(*at),
@@ -192,9 +213,9 @@ impl<'a> Translation<'a> {
                 Part::Cell { term, .. } if term.ty == Type::Bool => {
                     Predicate::Compare { left: term, comparison: Comparison::Equals, right: Operand::Bool(holds) }
                 }
-                _ => self.leave(expr.position()),
+                _ => self.leave(start(expr)),
             },
-            _ => self.leave(expr.position()),
+            _ => self.leave(start(expr)),
         }
     }
 
@@ -208,10 +229,10 @@ impl<'a> Translation<'a> {
         let (mut ways, mut before) = (Vec::new(), Predicate::Always);
         for expr in parts {
             let part = self.part(expr, names);
-            let present = self.present(&part, expr.position());
+            let present = self.present(&part, start(expr));
             let truth = self.truth(expr, names, holds);
             ways.push(Predicate::all([before.clone(), present, truth]));
-            before = Predicate::all([before, self.missing(&part, expr.position())]);
+            before = Predicate::all([before, self.missing(&part, start(expr))]);
         }
         Predicate::any(ways)
     }
