@@ -30,7 +30,7 @@ fn each_clause_says_where_it_is_decided() {
     );
     // Sharing code costs nothing, unless it cannot be read as one expression.
     assert_eq!(told("lib::quiet(account)"), ["in the database: lib::quiet(account)"]);
-    assert_eq!(told("lib::word(5) == \"low\""), ["in the engine: 1:14 lib::word(5) == \"low\""]);
+    assert_eq!(told("lib::word(5) == \"low\""), ["in the engine: 1:6 lib::word(5) == \"low\""]);
 }
 
 /// What is left to the engine although it looks simple.
