@@ -30,7 +30,7 @@ pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitC
     let word = database.store.approve_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
     database.close().await;
     told(options, word)?;
-    println!("{}: approved; the daemon or the next `keepwell run --once` releases it", options.run);
+    say!("{}: approved; the daemon or the next `keepwell run --once` releases it", options.run);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -40,7 +40,7 @@ pub async fn discard(global: &Global, options: &Options) -> anyhow::Result<ExitC
     let word = database.store.discard_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
     database.close().await;
     told(options, word)?;
-    println!("{}: discarded", options.run);
+    say!("{}: discarded", options.run);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -54,16 +54,16 @@ impl Checked {
         } else if to_stderr {
             eprintln!("{text}");
         } else {
-            println!("{text}");
+            say!("{text}");
         }
     }
 
     /// Prints where each clause of the conditions is decided.
     fn print_clauses(&self) {
         for playbook in &self.playbooks {
-            println!("{}", playbook.playbook.file);
+            say!("{}", playbook.playbook.file);
             for clause in playbook.when.prefilter().iter().flat_map(|prefilter| &prefilter.clauses) {
-                println!("  {clause}");
+                say!("  {clause}");
             }
         }
     }
@@ -109,7 +109,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let warnings = checked.diagnostics.len() - errors;
     if options.format == Format::Human {
         let count = checked.sources.playbooks.len();
-        println!("{count} playbooks, {errors} errors, {warnings} warnings");
+        say!("{count} playbooks, {errors} errors, {warnings} warnings");
     }
     Ok(if errors > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

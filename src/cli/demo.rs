@@ -69,7 +69,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         Err(error) => return Err(error),
     };
     if let Some((address, _)) = &page {
-        println!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
+        say!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
     supervise(shared.clone(), Clock::System, files, found, database.mend(), stop).await;
     if let Some((_, page)) = page {
@@ -113,12 +113,12 @@ async fn print_summary(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()
     let mails = store.message_counts().await?;
     let tasks = store.task_counts().await?;
     let runs = store.list_runs(&Filter::default()).await?;
-    println!("\nWhat happened at {}:", slot.format("%Y-%m-%d %H:%M UTC"));
+    say!("\nWhat happened at {}:", slot.format("%Y-%m-%d %H:%M UTC"));
     for run in runs.iter().filter(|run| run["slot"].as_str().and_then(|at| super::instant(at).ok()) == Some(slot)) {
         let id = run["playbook"].as_str().unwrap_or_default();
         let state = run["state"].as_str().unwrap_or_default();
-        println!("\n{id}");
-        println!(
+        say!("\n{id}");
+        say!(
             "  candidates {}, enrolled {}{}",
             run["candidates"],
             run["enrolled"],
@@ -131,11 +131,11 @@ async fn print_summary(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()
             .map(|(reason, count)| format!("{reason} {count}"))
             .collect();
         if !skipped.is_empty() {
-            println!("  skipped: {}", skipped.join(", "));
+            say!("  skipped: {}", skipped.join(", "));
         }
         if state == "held" {
-            println!("  held: {}", run["reason"].as_str().unwrap_or_default());
-            println!("        keepwell --demo approve {}", run["id"].as_str().unwrap_or_default());
+            say!("  held: {}", run["reason"].as_str().unwrap_or_default());
+            say!("        keepwell --demo approve {}", run["id"].as_str().unwrap_or_default());
         }
         let count = |channel: &str| {
             mails
@@ -147,7 +147,7 @@ async fn print_summary(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()
         };
         for (name, counts) in [("mails", count("email")), ("notices", count("notice"))] {
             if !counts.is_empty() {
-                println!("  {name}: {counts}");
+                say!("  {name}: {counts}");
             }
         }
         let open: Vec<String> = tasks
@@ -156,7 +156,7 @@ async fn print_summary(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()
             .map(|(_, state, count)| format!("{count} {state}"))
             .collect();
         if !open.is_empty() {
-            println!("  tasks: {}", open.join(", "));
+            say!("  tasks: {}", open.join(", "));
         }
     }
     Ok(())

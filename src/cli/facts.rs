@@ -111,17 +111,17 @@ impl Entry {
 fn print(entries: &[Entry]) {
     let of = |kind: &'static str| entries.iter().filter(move |entry| entry.kind == kind);
     let width = of("column").map(|entry| entry.name.len()).max().unwrap_or(0);
-    println!("COLUMNS (`recipient` and `csm` in templates; attributes are `account.traits.NAME`)\n");
+    say!("COLUMNS (`recipient` and `csm` in templates; attributes are `account.traits.NAME`)\n");
     for column in of("column") {
-        println!("  {:<width$}  {}", column.name, column.gives());
+        say!("  {:<width$}  {}", column.name, column.gives());
     }
     for (title, kind) in [("METHODS of an account", "method"), ("FUNCTIONS", "function")] {
-        println!("\n{title}");
+        say!("\n{title}");
         for entry in of(kind) {
-            println!("\n  {}: {}", entry.calls.join(", "), entry.gives());
-            println!("      {}", entry.summary);
+            say!("\n  {}: {}", entry.calls.join(", "), entry.gives());
+            say!("      {}", entry.summary);
             for example in &entry.examples {
-                println!("      {}    {}", example.expression, example.meaning);
+                say!("      {}    {}", example.expression, example.meaning);
             }
         }
     }

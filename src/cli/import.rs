@@ -292,34 +292,34 @@ fn print(summary: &Summary, relation: &Relation, path: &Path, dry_run: bool) {
     let file = name(path);
     for Problem { line, column, message } in &summary.problems {
         match column {
-            Some(column) => println!("{file}:{line}: {column}: {message}"),
-            None => println!("{file}:{line}: {message}"),
+            Some(column) => say!("{file}:{line}: {column}: {message}"),
+            None => say!("{file}:{line}: {message}"),
         }
     }
     let Summary { read, new, changed, unchanged, failed, line, .. } = summary;
     if *failed > summary.problems.len() as u64 {
-        println!("{file}: … and {} more errors", failed - summary.problems.len() as u64);
+        say!("{file}: … and {} more errors", failed - summary.problems.len() as u64);
     }
     if let Some(why) = &summary.unreadable {
-        println!("{file}: {why}");
+        say!("{file}: {why}");
     }
     if *read == 0 && !summary.problems.is_empty() {
-        println!("{file}: nothing was imported");
+        say!("{file}: nothing was imported");
         return;
     }
     let would = if dry_run { " would be" } else { "" };
-    println!(
+    say!(
         "{} from {file}: {read} read,{would} {new} new, {changed} changed, {unchanged} unchanged, {failed} failed",
         relation.name
     );
     if summary.without_account > 0 {
-        println!("warning: {} rows name an account that is not there", summary.without_account);
+        say!("warning: {} rows name an account that is not there", summary.without_account);
     }
     if summary.interrupted {
-        println!("interrupted after line {line}: the same command again goes on");
+        say!("interrupted after line {line}: the same command again goes on");
     }
     if dry_run {
-        println!("nothing was written (--dry-run)");
+        say!("nothing was written (--dry-run)");
     }
 }
 

@@ -7,7 +7,7 @@ use super::database::Database;
 
 pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     let database = Database::open_and_migrate(global).await?;
-    println!("The schemas `customers` and `keepwell` are up to date.");
+    say!("The schemas `customers` and `keepwell` are up to date.");
     database.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 /// Prints one JSON document.
 pub fn json(document: &Json) {
-    println!("{document:#}");
+    say!("{document:#}");
 }
 
 /// Prints rows as a table of these columns; a missing value is `-`.
@@ -18,7 +18,7 @@ pub fn table(rows: &[Json], columns: &[&str]) {
         .collect();
     let line = |row: &[String]| {
         let padded: Vec<String> = row.iter().zip(&widths).map(|(text, width)| format!("{text:<width$}")).collect();
-        println!("{}", padded.join("  ").trim_end());
+        say!("{}", padded.join("  ").trim_end());
     };
     line(&columns.iter().map(|column| column.to_uppercase().replace('_', " ")).collect::<Vec<_>>());
     cells.iter().for_each(|row| line(row));

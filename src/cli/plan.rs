@@ -92,30 +92,30 @@ fn clause_as_json(clause: &Clause) -> serde_json::Value {
 }
 
 fn print(plan: &Plan) {
-    println!("{}", plan.playbook);
+    say!("{}", plan.playbook);
     for clause in &plan.clauses {
-        println!("  {clause}");
+        say!("  {clause}");
     }
     if let Some(reason) = &plan.reason {
-        println!("  {reason}");
+        say!("  {reason}");
         return;
     }
-    println!("  candidates {}, would enter {}", plan.candidates, plan.enter.len());
+    say!("  candidates {}, would enter {}", plan.candidates, plan.enter.len());
     if !plan.skipped.is_empty() {
         let skipped: Vec<String> = plan.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        println!("  skipped: {}", skipped.join(", "));
+        say!("  skipped: {}", skipped.join(", "));
     }
     for (account, why) in plan.undecided.iter().take(10) {
-        println!("  undecided: {account}: {why}");
+        say!("  undecided: {account}: {why}");
     }
     if let Some(hold) = &plan.hold {
-        println!("  would be held: {hold}");
+        say!("  would be held: {hold}");
     }
     const SHOWN: usize = 20;
     for account in plan.enter.iter().take(SHOWN) {
-        println!("  + {account}");
+        say!("  + {account}");
     }
     if plan.enter.len() > SHOWN {
-        println!("  … and {} more", plan.enter.len() - SHOWN);
+        say!("  … and {} more", plan.enter.len() - SHOWN);
     }
 }

@@ -40,7 +40,7 @@ pub async fn stop(global: &Global, options: &Options) -> anyhow::Result<ExitCode
     known(&database, &target).await?;
     database.store.stop(&target, &somebody(), Clock::System.now()).await?;
     database.close().await;
-    println!("stopped: {}", name(&target));
+    say!("stopped: {}", name(&target));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -50,9 +50,9 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let lifted = database.store.resume(&target).await?;
     let left = database.store.stopped().await?;
     database.close().await;
-    println!("{}: {}", if lifted { "resumed" } else { "was not stopped" }, name(&target));
+    say!("{}: {}", if lifted { "resumed" } else { "was not stopped" }, name(&target));
     if !left.playbooks.is_empty() {
-        println!("still stopped: {}", left.playbooks.join(", "));
+        say!("still stopped: {}", left.playbooks.join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -25,8 +25,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     database.store.suppress(&address, &options.class, "command line", Clock::System.now()).await?;
     database.close().await;
     match options.class.as_str() {
-        "all" => println!("no more mail to {address}"),
-        class => println!("no more {class} mail to {address}"),
+        "all" => say!("no more mail to {address}"),
+        class => say!("no more {class} mail to {address}"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -42,7 +42,7 @@ pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
     database.close().await;
     match change {
         TaskChange::Changed => {
-            println!("task {id}: {}", if matches!(word, Word::Done { .. }) { "done" } else { "dismissed" })
+            say!("task {id}: {}", if matches!(word, Word::Done { .. }) { "done" } else { "dismissed" })
         }
         TaskChange::NotOpen => anyhow::bail!("task {id} is not open any more"),
         TaskChange::Unknown => anyhow::bail!("there is no task {id}"),

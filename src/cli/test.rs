@@ -47,22 +47,19 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     } else {
         for report in &reports {
             let passed = report.cases.iter().filter(|case| case.passed).count();
-            println!("{} ({}): {passed} of {} cases passed", report.playbook, report.file, report.cases.len());
+            say!("{} ({}): {passed} of {} cases passed", report.playbook, report.file, report.cases.len());
             for case in report.cases.iter().filter(|case| !case.passed) {
-                println!("  FAILED: {}", case.name);
+                say!("  FAILED: {}", case.name);
                 for failure in &case.failures {
-                    println!(
-                        "    {}:{}:{}: {}",
-                        report.file, failure.place.line, failure.place.column, failure.message
-                    );
+                    say!("    {}:{}:{}: {}", report.file, failure.place.line, failure.place.column, failure.message);
                 }
-                println!("    what happened:");
+                say!("    what happened:");
                 for happening in &case.happened {
-                    println!("      {}", happening.told());
+                    say!("      {}", happening.told());
                 }
             }
         }
-        println!("{} passed, {failed} failed", rows.len() - failed);
+        say!("{} passed, {failed} failed", rows.len() - failed);
     }
     Ok(if failed > 0 || checked.has_errors() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
+use super::free;
 use super::guards::quietly;
 use super::modules::{ModuleFunction, Modules};
 use super::predicate::{Comparison, Operand, Predicate};
@@ -289,8 +290,14 @@ impl<'a> Translation<'a> {
         let modules = self.modules;
         let (module, must_exist) = match (call.namespace.path.first(), names) {
             (Some(part), _) => (modules.names().find(|name| *name == part.name.as_str())?, true),
-            (None, Names::Body(frame)) => (modules.names().find(|name| *name == frame.module)?, false),
             (None, Names::Condition) => return None,
+            // Which of two of that name is meant is the engine's to say.
+            (None, Names::Body(_))
+                if call.op_token.is_some() || call.name == "contains" || free::find(&call.name).is_some() =>
+            {
+                return None;
+            }
+            (None, Names::Body(frame)) => (modules.names().find(|name| *name == frame.module)?, false),
         };
         let mut own = modules.functions(module)?.iter();
         let found = own.find(|own| own.name == call.name.as_str() && own.params.len() == call.args.len());

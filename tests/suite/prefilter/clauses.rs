@@ -31,6 +31,9 @@ fn each_clause_says_where_it_is_decided() {
     // Sharing code costs nothing, unless it cannot be read as one expression.
     assert_eq!(told("lib::quiet(account)"), ["in the database: lib::quiet(account)"]);
     assert_eq!(told("lib::word(5) == \"low\""), ["in the engine: 1:6 lib::word(5) == \"low\""]);
+    // A script has a function of its own by the name of a built-in one.
+    assert_eq!(told("lib::odd(account)"), ["in the engine: 1:6 lib::odd(account)"]);
+    assert_eq!(told("lib::late(account)"), ["in the engine: 1:6 lib::late(account)"]);
 }
 
 /// What is left to the engine although it looks simple.

@@ -8,6 +8,10 @@ fn quiet(account) { account.events("login", 30) < 2 && account.activated_at == n
 fn above(value, least) { value >= least }
 fn size(account) { account.seats ?? 0 }
 fn unless(account, flag) { !(flag) || quiet(account) }
+fn days_since(time) { 31 }
+fn late(account) { days_since(account.signed_up_at) >= 31 }
+fn contains(list, item) { item != "B" }
+fn odd(account) { account.tier in ["A", "B"] }
 fn word(n) { let w = "low"; if n > 100 { w = "high"; } w }
 "#;
 
@@ -201,11 +205,12 @@ impl Writer<'_> {
 
     fn script(&mut self) -> String {
         let number = self.one_of(&NUMBERS);
-        match self.0.roll(5) {
+        match self.0.roll(6) {
             0 => "lib::quiet(account)".to_owned(),
-            1 => format!("lib::above(account.mrr, {number})"),
-            2 => format!("lib::above(account.score(\"nps\") ?? 0, 5 - {})", self.one_of(&["1", "5", "2.5"])),
-            3 => format!("lib::unless(account, account.tier == {})", self.one_of(&WORDS)),
+            1 => self.one_of(&["lib::odd(account)", "lib::late(account)"]).to_owned(),
+            2 => format!("lib::above(account.mrr, {number})"),
+            3 => format!("lib::above(account.score(\"nps\") ?? 0, 5 - {})", self.one_of(&["1", "5", "2.5"])),
+            4 => format!("lib::unless(account, account.tier == {})", self.one_of(&WORDS)),
             _ => "lib::word(account.mrr) == \"high\"".to_owned(),
         }
     }
