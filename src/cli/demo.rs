@@ -56,7 +56,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     // The first round of all of them; later starts find it done.
     scheduler::manual(&shared, anchor).await?;
     until_done(&shared, Clock::System).await?;
-    print_summary(&shared, anchor).await?;
+    print_summary(global, &shared, anchor).await?;
     if options.once {
         database.close().await;
         return Ok(ExitCode::SUCCESS);
@@ -108,7 +108,10 @@ fn progress(what: &str, done: usize, all: usize) {
 }
 
 /// Per playbook what happened and why.
-async fn print_summary(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()> {
+async fn print_summary(global: &Global, shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()> {
+    // What must be said again to reach the same database.
+    let usual = global.data == std::path::Path::new(".keepwell");
+    let place = if usual { String::new() } else { format!(" --data {}", global.data.display()) };
     let store = &shared.store;
     let mails = store.message_counts().await?;
     let tasks = store.task_counts().await?;
@@ -135,7 +138,7 @@ async fn print_summary(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()
         }
         if state == "held" {
             say!("  held: {}", run["reason"].as_str().unwrap_or_default());
-            say!("        keepwell --demo approve {}", run["id"].as_str().unwrap_or_default());
+            say!("        keepwell{place} --demo approve {}", run["id"].as_str().unwrap_or_default());
         }
         let count = |channel: &str| {
             mails
