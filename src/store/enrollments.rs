@@ -109,26 +109,24 @@ fn as_row(enrollment: &Enrollment, state: State, slot: Instant) -> serde_json::V
     })
 }
 
+/// Writes rows as [`as_row`] makes them; those that exist already stay.
+const INSERT: &str = "insert into keepwell.enrollments
+         (account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
+          due_at, look_at, started_at, entry, evidence, shadow, run_slot)
+     select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
+            due_at, look_at, started_at, entry, evidence, shadow, run_slot
+     from jsonb_to_recordset($1) as r(account_id text, contact_id text, id uuid, playbook text, revision text,
+          entry_key text, state text, reason text, step text, phase text, step_at timestamptz,
+          due_at timestamptz, look_at timestamptz, started_at timestamptz, entry jsonb, evidence jsonb,
+          shadow boolean, run_slot timestamptz)
+     on conflict do nothing";
+
 impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
     /// are. Returns how many are new.
     pub async fn enroll(&self, batch: &[Enrollment], state: State, slot: Instant) -> sqlx::Result<u64> {
         let rows: Vec<serde_json::Value> = batch.iter().map(|enrollment| as_row(enrollment, state, slot)).collect();
-        let done = sqlx::query(
-            "insert into keepwell.enrollments
-                 (account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                  due_at, look_at, started_at, entry, evidence, shadow, run_slot)
-             select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                    due_at, look_at, started_at, entry, evidence, shadow, run_slot
-             from jsonb_to_recordset($1) as r(account_id text, contact_id text, id uuid, playbook text, revision text,
-                  entry_key text, state text, reason text, step text, phase text, step_at timestamptz,
-                  due_at timestamptz, look_at timestamptz, started_at timestamptz, entry jsonb, evidence jsonb,
-                  shadow boolean, run_slot timestamptz)
-             on conflict do nothing",
-        )
-        .bind(serde_json::Value::Array(rows))
-        .execute(self.pool())
-        .await?;
+        let done = sqlx::query(INSERT).bind(serde_json::Value::Array(rows)).execute(self.pool()).await?;
         Ok(done.rows_affected())
     }
 
@@ -236,22 +234,8 @@ impl Store {
             .bind(held.id)
             .execute(&mut *tx)
             .await?;
-        let row = as_row(admitted, State::Active, slot);
-        let done = sqlx::query(
-            "insert into keepwell.enrollments
-                 (account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                  due_at, look_at, started_at, entry, evidence, shadow, run_slot)
-             select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                    due_at, look_at, started_at, entry, evidence, shadow, run_slot
-             from jsonb_to_record($1) as r(account_id text, contact_id text, id uuid, playbook text, revision text,
-                  entry_key text, state text, reason text, step text, phase text, step_at timestamptz,
-                  due_at timestamptz, look_at timestamptz, started_at timestamptz, entry jsonb, evidence jsonb,
-                  shadow boolean, run_slot timestamptz)
-             on conflict do nothing",
-        )
-        .bind(row)
-        .execute(&mut *tx)
-        .await?;
+        let row = serde_json::Value::Array(vec![as_row(admitted, State::Active, slot)]);
+        let done = sqlx::query(INSERT).bind(row).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(done.rows_affected() > 0)
     }
