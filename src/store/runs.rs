@@ -122,17 +122,19 @@ impl Store {
         Ok(opened)
     }
 
-    /// Takes over runs whose holder went away.
-    pub async fn take_over_runs(&self) -> sqlx::Result<Vec<Run>> {
+    /// Takes over runs whose holder went away, of playbooks that are not in
+    /// `paused`.
+    pub async fn take_over_runs(&self, paused: &[String]) -> sqlx::Result<Vec<Run>> {
         let lease_now = self.lease_clock().await?;
         sqlx::query_as(
             "update keepwell.runs set token = $2, lease_until = $3
-             where state = 'running' and lease_until < $1
+             where state = 'running' and lease_until < $1 and playbook <> all($4)
              returning playbook, slot, kind, revision, verdict, ceiling, token",
         )
         .bind(lease_now)
         .bind(random::token())
         .bind(lease_now + LEASE)
+        .bind(paused)
         .fetch_all(self.pool())
         .await
     }

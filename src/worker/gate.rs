@@ -70,7 +70,11 @@ pub(super) async fn prepare(
     let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
         enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();
     let mut asked = Vec::new();
-    for message in messages {
+    for mut message in messages {
+        let sight = message.enrollment_id.and_then(|id| seen.get(&id)).and_then(|(_, sight)| sight.as_ref());
+        if let Some(current) = sight.and_then(|sight| current_address(sight, &message.contact_id)) {
+            message.to_address = Some(current);
+        }
         let suppressed = match &message.to_address {
             Some(to) => store.is_suppressed(to, &message.class).await?,
             None => false,
@@ -101,6 +105,13 @@ pub(super) async fn prepare(
             .collect()
     });
     Ok(prepared.await?)
+}
+
+/// The address a contact has by now, which may have changed since the mail was
+/// planned.
+fn current_address(sight: &Sight, contact: &str) -> Option<String> {
+    let contact = sight.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact)?;
+    contact.email.as_deref().map(str::trim).filter(|email| !email.is_empty()).map(str::to_owned)
 }
 
 /// One enrollment right before a mail of it leaves.

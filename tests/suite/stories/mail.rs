@@ -68,6 +68,17 @@ async fn nobody_to_write_to_is_shown_and_the_csm_hears_of_it_once() {
 }
 
 #[tokio::test]
+async fn a_mail_goes_to_the_address_that_the_contact_has_by_then() {
+    let world = World::new().await;
+    world.playbook(&playbook("welcome", ALL, &mail("champion")));
+    world.customer("a1").await;
+    enrolled_and_planned(&world).await;
+    world.sql("update customers.contacts set email = 'new@a1.example'").await;
+    world.pass_at("2026-03-02T09:01:00Z").await;
+    assert_eq!(lines(&world.mails().await, "to state"), ["new@a1.example captured"]);
+}
+
+#[tokio::test]
 async fn a_contact_who_leaves_before_the_mail_does_gets_none() {
     for change in [
         "update customers.contacts set left_at = '2026-03-02T08:00:00Z'",
