@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::action::{Action, Compiler, Reads};
 use crate::config::Config;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, CellPath, Layout, Schema, Subject};
 use crate::playbook::parse;
 use crate::playbook::schedule::Schedule;
@@ -23,6 +23,9 @@ use crate::rule::{self, Modules, Rule, Sandbox, Scope, Wanted};
 mod program;
 
 use program::{Program, StepIds};
+
+/// What `account.status` can be in the customer store.
+const STATUSES: [&str; 3] = ["active", "trial", "churned"];
 
 /// A playbook whose every expression is compiled.
 #[derive(Debug)]
@@ -203,6 +206,14 @@ pub fn compile(
             None
         }
     };
+    for status in playbook.statuses.iter().filter(|status| !STATUSES.contains(&status.as_str())) {
+        let message = format!("no account has the status `{status}`");
+        let help = nearest(status, STATUSES).map_or_else(
+            || format!("the statuses are {}", STATUSES.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        problems.push(Diagnostic::warning("KW0104", &playbook.file, playbook.place, message).help(help));
+    }
     let mut steps_by_kind = StepIds::default();
     steps_by_kind.collect(&playbook.steps);
     let nothing = HashSet::new();

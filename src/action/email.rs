@@ -218,7 +218,7 @@ pub(super) fn addressed(
              Please see who could be added.",
             at.playbook
         );
-        let notice = super::notify::to_csm(at, format!("Nobody to write to at {account}"), text, valid_until);
+        let notice = super::notify::to_csm(at, format!("Nobody to write to at {account}"), text);
         return vec![EffectBody::Message(skipped), EffectBody::Message(MessageDraft::Notice(notice))];
     }
     let mut bodies = Vec::new();

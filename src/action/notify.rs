@@ -110,12 +110,14 @@ pub(super) fn notice(at: &Situation, audience: Audience, text: String) -> Notice
 }
 
 /// A notice to the CSM, or to the owners where the account has none.
-pub(super) fn to_csm(at: &Situation, subject: String, text: String, valid_until: Instant) -> NoticeDraft {
+pub(super) fn to_csm(at: &Situation, subject: String, text: String) -> NoticeDraft {
+    let valid_until = validity(at);
     NoticeDraft { audience: "csm".to_owned(), to: address(at, Audience::Csm), subject, text, valid_until }
 }
 
+/// A word to a colleague is late rather than lost.
 fn validity(at: &Situation) -> Instant {
-    at.context.facts.as_of + chrono::Duration::days(3)
+    at.context.facts.as_of + chrono::Duration::days(30)
 }
 
 pub(super) fn account_name(at: &Situation) -> String {

@@ -299,11 +299,15 @@ fn want(checker: &mut Checker, typed: &kind::Typed, wanted: Wanted) {
     };
     if let Kind::Attribute(subject, key) = &typed.kind {
         let ty = match wanted {
-            Wanted::Verdict => Type::Bool,
-            Wanted::Time => Type::Time,
-            Wanted::Text | Wanted::Key => Type::Text,
+            Wanted::Verdict => Some(Type::Bool),
+            Wanted::Time => Some(Type::Time),
+            Wanted::Text => Some(Type::Text),
+            // Whatever it is: a key is its text.
+            Wanted::Key => None,
         };
-        checker.read_as(*subject, key, ty, typed.position);
+        if let Some(ty) = ty {
+            checker.read_as(*subject, key, ty, typed.position);
+        }
         if wanted == Wanted::Verdict {
             checker.want_present(typed);
         }

@@ -238,6 +238,8 @@ fn base() -> Engine {
     });
     // Scripts go through lists; conditions have no loops.
     engine.register_iterator::<rhai::Array>();
+    engine.register_iterator::<std::ops::Range<i64>>();
+    engine.register_iterator::<std::ops::RangeInclusive<i64>>();
     operators::register(&mut engine);
     super::how_many::register(&mut engine);
     // Functions of scripts see no scope, so `none` is also a constant of the engine.

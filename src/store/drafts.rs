@@ -183,7 +183,7 @@ impl Store {
             subject: Some(subject),
             text: Some(text),
             priority: 100,
-            valid_until: now + chrono::Duration::days(3),
+            valid_until: now + chrono::Duration::days(30),
             mail_domain: &self.mail_domain,
             ..NewMessage::at(now)
         }

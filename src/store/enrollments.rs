@@ -163,12 +163,13 @@ impl Store {
     }
 
     /// Active enrollments whose look is due, earliest first, of playbooks that
-    /// are not in `paused`.
+    /// are not in `paused`; without `rechecks` only those whose step is due.
     pub async fn due_enrollments(
         &self,
         now: Instant,
         paused: &[String],
         limit: i64,
+        rechecks: bool,
         schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(
@@ -176,12 +177,14 @@ impl Store {
                     due_at, look_at, started_at, ended_at, entry, evidence, shadow, version
              from keepwell.enrollments
              where state = 'active' and look_at <= $1 and playbook <> all($2)
+               and ($4 or phase = 'begin' or due_at <= $1)
              order by look_at, account_id, id
              limit $3",
         )
         .bind(now)
         .bind(paused)
         .bind(limit)
+        .bind(rechecks)
         .fetch_all(self.pool())
         .await?;
         Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())

@@ -9,6 +9,7 @@ use super::Shared;
 use super::compiled::Loaded;
 use crate::action::People;
 use crate::clock::Instant;
+use crate::effect::{EffectBody, MessageDraft};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
 use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
@@ -20,8 +21,12 @@ const BATCH: i64 = 500;
 
 /// Moves every enrollment whose look is due.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
+    moved(shared, now, true).await
+}
+
+async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> super::Result<usize> {
     let Some(paused) = shared.paused().await? else { return Ok(0) };
-    let due = shared.store.due_enrollments(now, &paused, BATCH, &shared.schema).await?;
+    let due = shared.store.due_enrollments(now, &paused, BATCH, rechecks, &shared.schema).await?;
     let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
     for enrollment in due {
         let at = look_instant(&enrollment, now, shared.config.recheck);
@@ -37,10 +42,11 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
 }
 
 /// Moves what was due before a slot, so that its run finds enrollments as they
-/// stood then also when everything is late.
+/// stood then also when everything is late. Quarter hours that were missed are
+/// not made up for: the next look is as good.
 pub async fn until(shared: &Arc<Shared>, slot: Instant) -> super::Result<()> {
     let before = slot - Duration::microseconds(1);
-    while tick(shared, before).await? > 0 {}
+    while moved(shared, before, false).await? > 0 {}
     Ok(())
 }
 
@@ -83,7 +89,7 @@ async fn look(
     let sights = sight(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
     let priority = i32::from(current.ready.playbook.mail_priority);
-    let with = shared.clone();
+    let (with, compiled) = (shared.clone(), loaded.clone());
     let decided = tokio::task::spawn_blocking(move || {
         enrollments
             .into_iter()
@@ -112,13 +118,19 @@ async fn look(
         match store.commit(&transition, priority, at).await {
             // Its own values are the trouble, and waiting does not mend them.
             Err(error) if is_refusal(&error) => {
-                let enrollment = transition.enrollment;
+                let enrollment = transition.enrollment.clone();
                 tracing::error!(playbook, account = %enrollment.account, "an enrollment failed: {error}");
                 let failed = failed(enrollment, format!("its next step cannot be written: {error}"), at);
                 store.commit(&failed, priority, at).await?;
             }
             done => {
                 done?;
+            }
+        }
+        for effect in &transition.effects {
+            if let EffectBody::Message(MessageDraft::Failed { reason }) = &effect.body {
+                let account = &transition.enrollment.account;
+                super::step_failed(shared, &compiled, &effect.step, account, reason, at).await?;
             }
         }
     }

@@ -9,7 +9,7 @@ use super::advancer::sight;
 use super::compiled::Loaded;
 use crate::action::task::CloseWhen;
 use crate::clock::Instant;
-use crate::enrollment::next_quarter;
+use crate::enrollment::{State, next_quarter, stops};
 use crate::rule::{Rule, Verdict};
 use crate::store::tasks::OpenTask;
 
@@ -68,7 +68,13 @@ async fn look(
         };
         if rule.verdict(&loaded.ready.sandbox, &seen.context) == Verdict::True {
             let read = rule.told(&seen.context.facts);
-            store.close_task(task, &format!("{word}: {read}"), at).await?;
+            let active = position.is_some_and(|position| enrollments[position].state == State::Active);
+            // What ends the enrollment first names the reason for its tasks, too.
+            let reason = match stops(&loaded.ready, &seen.context) {
+                Ok(Some(stop)) if active && word == "goal" => stop.reason,
+                _ => format!("{word}: {read}"),
+            };
+            store.close_task(task, &reason, at).await?;
         } else {
             store.look_at_task_again(task, Some(next)).await?;
         }

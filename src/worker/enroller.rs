@@ -9,7 +9,6 @@ use super::compiled::Loaded;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
 use crate::facts::Facts;
-use crate::ids;
 use crate::playbook::HoldAbove;
 use crate::rule::EvalError;
 use crate::store::facts::{self, SubjectWindow};
@@ -226,6 +225,7 @@ impl Decision<'_> {
             return Ok(());
         }
         self.tally.enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
+        self.tell_undecided(now).await?;
         if store.end_run(run, "done", None, &self.tally, now).await? {
             tracing::info!(
                 playbook = %run.playbook, slot = %run.slot, candidates = self.tally.candidates,
@@ -264,12 +264,23 @@ impl Decision<'_> {
         Ok(true)
     }
 
+    /// Tells the owners, once for a revision, that some cannot be decided.
+    async fn tell_undecided(&self, now: Instant) -> super::Result<()> {
+        let Some(first) = self.tally.details.first() else { return Ok(()) };
+        let (playbook, revision) = (&self.run.playbook, &self.run.revision);
+        let text = format!(
+            "The playbook {playbook} could not decide about {} accounts, and leaves them alone. \
+             The first is {}: {}.\n\nThis is said once. To see them all: keepwell runs --playbook {playbook} --format json",
+            self.tally.skipped.get("undecided").copied().unwrap_or(0),
+            first["account"].as_str().unwrap_or_default(),
+            first["message"].as_str().unwrap_or_default(),
+        );
+        let subject = format!("Undecided: {playbook}");
+        super::alert(self.shared, self.loaded, &["undecided", playbook, revision], &subject, &text, now).await
+    }
+
     /// Tells the playbook's owners that a run waits for them.
     async fn tell(&self, reason: &str, now: Instant) -> super::Result<()> {
-        let own = self.loaded.ready.playbook.alerts_to.clone();
-        let Some(to) = own.or_else(|| self.shared.config.alerts_to.clone()) else {
-            return Ok(());
-        };
         let playbook = &self.run.playbook;
         let id = run_id(playbook, self.run.slot);
         let text = format!(
@@ -279,9 +290,7 @@ impl Decision<'_> {
              The next run of the playbook replaces this one."
         );
         let subject = format!("Held: {playbook}");
-        let notice = ids::notice(&["held", &id]);
-        self.shared.store.notice(notice, playbook, &to, &subject, &text, now).await?;
-        Ok(())
+        super::alert(self.shared, self.loaded, &["held", &id], &subject, &text, now).await
     }
 }
 

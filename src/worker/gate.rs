@@ -85,7 +85,7 @@ pub(super) async fn prepare(
         };
         asked.push((message, suppressed, token));
     }
-    let with = shared.clone();
+    let (with, compiled) = (shared.clone(), loaded.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         asked
             .into_iter()
@@ -102,9 +102,15 @@ pub(super) async fn prepare(
                 };
                 (message, prepared)
             })
-            .collect()
+            .collect::<Vec<(Claimed, Prepared)>>()
     });
-    Ok(prepared.await?)
+    let prepared = prepared.await?;
+    for (message, outcome) in &prepared {
+        if let Prepared::Ended { state: "failed", reason } = outcome {
+            super::step_failed(shared, &compiled, &message.step, &message.account_id, reason, now).await?;
+        }
+    }
+    Ok(prepared)
 }
 
 /// The address a contact has by now, which may have changed since the mail was

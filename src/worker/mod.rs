@@ -87,6 +87,41 @@ pub(crate) fn unless_panicking<T>(decide: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide)).ok()
 }
 
+/// Tells the owners of a playbook, once for the same `occasion`; nobody hears
+/// where nobody is named.
+pub(crate) async fn alert(
+    shared: &Shared,
+    loaded: &compiled::Loaded,
+    occasion: &[&str],
+    subject: &str,
+    text: &str,
+    now: Instant,
+) -> Result<()> {
+    let playbook = &loaded.ready.playbook;
+    if let Some(to) = playbook.alerts_to.as_ref().or(shared.config.alerts_to.as_ref()) {
+        let id = crate::ids::notice(occasion);
+        shared.store.notice(id, &playbook.id, to, subject, text, now).await?;
+    }
+    Ok(())
+}
+
+/// Tells the owners that a step fails, once for each step of a revision.
+pub(crate) async fn step_failed(
+    shared: &Shared,
+    loaded: &compiled::Loaded,
+    step: &str,
+    account: &str,
+    reason: &str,
+    now: Instant,
+) -> Result<()> {
+    let (id, revision) = (&loaded.ready.playbook.id, &loaded.ready.revision);
+    let text = format!(
+        "The step {step} of the playbook {id} failed for the account {account}: {reason}.\n\n\
+         Others may follow; this is said once. To see them all: keepwell messages --playbook {id} --state failed"
+    );
+    alert(shared, loaded, &["failed", id, revision, step], &format!("Failed: {id}"), &text, now).await
+}
+
 /// One round of everything that is due at `now`; returns how much was done.
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     let mut handled = janitor::tick(shared, now).await?;
