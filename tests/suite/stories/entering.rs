@@ -256,3 +256,16 @@ async fn the_daily_schedule_enrolls_by_itself() {
     assert_eq!(lines(&world.runs().await, "slot kind state enrolled"), ["03-02T09:00 scheduled done 1"]);
     assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured"]);
 }
+
+#[tokio::test]
+async fn an_attribute_of_any_kind_is_a_key() {
+    let world = World::new().await;
+    let keys = "when: account.mrr > 0\nreentry: { once_per: account.traits.n }";
+    world.playbook(&playbook("rescue", keys, "  - wait: 1d"));
+    for (id, n) in [("a1", json!(5)), ("a2", json!(true)), ("a3", json!("q")), ("a4", json!(null))] {
+        world.account(id, json!({ "mrr": 10, "traits": { "n": n } })).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "account entry_key"), ["a1 5", "a2 true", "a3 q"]);
+    assert_eq!(world.runs().await[0]["skipped"], json!({ "no key": 1 }));
+}

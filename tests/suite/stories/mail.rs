@@ -255,3 +255,26 @@ async fn what_was_planned_and_went_stale_expires() {
     // Given up is ended: the next wait counts from here.
     assert_eq!(lines(&world.enrollments().await, "step due_at"), ["wait-1 03-04T09:01"]);
 }
+
+#[tokio::test]
+async fn the_owners_hear_once_of_a_step_that_fails_and_of_accounts_that_cannot_be_decided() {
+    let world = World::new().await;
+    let mail = "  - email: { id: hello, to: champion, subject: \"{{ account.traits.x }}\", body: b }";
+    world.playbook(&playbook(
+        "rescue",
+        "when: account.mrr > 0 && 10 / account.mrr > 0 && 1 / (account.seats ?? 0) > 0",
+        mail,
+    ));
+    for id in ["a1", "a2"] {
+        world.customer(id).await;
+    }
+    world.sql("update customers.accounts set seats = 5").await;
+    world.customer("a3").await;
+    world.sql("update customers.accounts set seats = 0 where id = 'a3'").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.run_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["failed", "failed"]);
+    let mut told = lines(&world.notices().await, "subject");
+    told.sort();
+    assert_eq!(told, ["Failed: rescue", "Undecided: rescue"]);
+}

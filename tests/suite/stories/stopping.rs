@@ -134,3 +134,28 @@ async fn what_cannot_be_decided_stops_nothing_and_sends_nothing_until_it_can() {
     assert_eq!(lines(&world.mails().await, "state"), ["captured"]);
     assert_eq!(lines(&world.enrollments().await, "state reason"), ["completed -"]);
 }
+
+#[tokio::test]
+async fn a_late_look_before_a_run_happens_at_its_slot_and_not_at_a_missed_quarter_hour() {
+    let world = World::new().await;
+    world.playbook(&playbook("rescue", "when: account.mrr > 0", "  - wait: 5d"));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.sql("update customers.accounts set status = 'churned'").await;
+    world.run_at("2026-03-02T11:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "state ended_at"), ["exited 03-02T11:00"]);
+}
+
+#[tokio::test]
+async fn a_blocked_enrollment_closes_its_task_with_that_reason_also_where_the_goal_holds() {
+    let world = World::new().await;
+    let keys = "when: account.mrr > 0\nsuppress: account.traits.s == true\ngoal: account.traits.g == true";
+    world.playbook(&playbook("rescue", keys, "  - task: { id: call, title: Call, to: csm }\n  - wait: 10d"));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.sql(r#"update customers.accounts set traits = '{"s": true, "g": true}'"#).await;
+    world.pass_at("2026-03-02T09:15:00Z").await;
+    let [task] = &world.tasks().await[..] else { panic!("one task") };
+    assert_eq!(task["reason"], "suppress: account.traits.s = true");
+    assert_eq!(lines(&world.enrollments().await, "state"), ["blocked"]);
+}

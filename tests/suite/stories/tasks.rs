@@ -177,3 +177,13 @@ async fn a_shared_function_closes_over_plain_values() {
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(lines(&world.tasks().await, "account title"), ["a1 low"]);
 }
+
+#[tokio::test]
+async fn a_script_counts_with_a_range() {
+    let world = World::new().await;
+    let steps = "  - run: |\n      for i in 0..2 { task(#{ title: \"Task \" + account.name, to: \"csm\" }); }";
+    world.playbook(&playbook("rescue", ALL, steps));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(world.tasks().await.len(), 2, "{:#?}", world.messages().await);
+}
