@@ -218,9 +218,18 @@ pub fn compile(
     sandbox: &Sandbox,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
-    let misspelt = spelling::check(source);
+    let (misspelt, mended) = spelling::check(source);
     if !misspelt.is_empty() {
         problems.extend(misspelt);
+        // What else is wrong shows in the text with its spellings put right.
+        if let Some(text) = mended {
+            let mended = Source { text: text.into(), origin: source.origin.clone() };
+            if spelling::check(&mended).0.is_empty() {
+                let mut more = Vec::new();
+                compile(&mended, wanted, scope, modules, sandbox, &mut more);
+                problems.extend(more.into_iter().filter(|problem| !["KW0204", "KW0213"].contains(&problem.code)));
+            }
+        }
         return None;
     }
     let ast = match sandbox.expression(&source.text) {

@@ -4,10 +4,13 @@
 use crate::diagnostic::Diagnostic;
 use crate::playbook::Source;
 
-/// Every foreign spelling in an expression, outside of its texts and comments.
-pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
+/// Every foreign spelling in an expression, outside of its texts and comments;
+/// and the text with all of them put right, where that moves nothing, so that
+/// the rest of it can be checked as well.
+pub(super) fn check(source: &Source) -> (Vec<Diagnostic>, Option<String>) {
     let mut found = Vec::new();
     let chars: Vec<char> = source.text.chars().collect();
+    let mut mended = Mended { chars: chars.clone(), whole: true };
     let (mut line, mut column) = (1u32, 1u32);
     let mut at = 0;
     while at < chars.len() && found.len() < 20 {
@@ -23,6 +26,7 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
                 let length = quoted(rest, '\'');
                 let inner: String = rest[1..length.max(2) - 1].iter().collect();
                 report("text stands in double quotes".to_owned(), format!("write \"{inner}\""));
+                mended.put(at, length, &format!("\"{inner}\""));
                 length
             }
             ['/', '/', ..] => rest.iter().position(|c| *c == '\n').unwrap_or(rest.len()),
@@ -31,23 +35,34 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
             }
             ['<', '>', ..] => {
                 report("`<>` is not an operator here".to_owned(), "write `!=`".to_owned());
+                mended.put(at, 2, "!=");
                 2
             }
             [first @ ('=' | '!'), '=', '=', ..] => {
                 report(format!("`{first}==` is not an operator here"), format!("write `{first}=`"));
+                mended.put(at, 3, &format!("{first}="));
                 3
             }
             [a, '=', ..] if "=!<>+-*/%".contains(*a) => 2,
             ['=', '>', ..] => 2,
             ['=', ..] => {
                 report("`=` does not compare".to_owned(), "write `==`".to_owned());
+                mended.put(at, 1 + usize::from(rest.get(1) == Some(&' ')), "==");
                 1
             }
             [c, ..] if c.is_alphabetic() || *c == '_' => {
                 let length = rest.iter().take_while(|c| c.is_alphanumeric() || **c == '_').count();
                 let word: String = rest[..length].iter().collect();
                 let is_property = at > 0 && chars[at - 1] == '.';
-                if is_property { length } else { length + foreign_word(&word, &rest[length..], &mut report) }
+                if is_property {
+                    length
+                } else {
+                    let (more, right) = foreign_word(&word, &rest[length..], &mut report);
+                    if let Some(right) = right {
+                        mended.put(at, length + more, right);
+                    }
+                    length + more
+                }
             }
             _ => 1,
         };
@@ -61,32 +76,53 @@ pub(super) fn check(source: &Source) -> Vec<Diagnostic> {
         }
         at += taken;
     }
-    found
+    let mended = mended.whole.then(|| mended.chars.into_iter().collect());
+    (found, mended)
 }
 
-/// Reports a foreign word; the result is how much of what follows belongs to it.
-fn foreign_word(word: &str, after: &[char], report: &mut impl FnMut(String, String)) -> usize {
-    let right = match word.to_lowercase().as_str() {
-        "and" => "`&&`",
-        "or" => "`||`",
-        "not" if following(after, &["in"]) > 0 => "`!(x in [\"A\", \"B\"])`",
-        "not" => "`!`, or `!=`",
-        "null" | "nil" | "undefined" => "`none`",
-        "none" if word != "none" => "`none`",
-        "true" if word != "true" => "`true`",
-        "false" if word != "false" => "`false`",
+/// A text being put right, every character in its place.
+struct Mended {
+    chars: Vec<char>,
+    whole: bool,
+}
+
+impl Mended {
+    /// Puts `right` over so many characters; what does not fit, or has nothing
+    /// that is certainly right, leaves the text as not mended.
+    fn put(&mut self, at: usize, over: usize, right: &str) {
+        let right: Vec<char> = right.chars().collect();
+        self.whole &= !right.is_empty() && right.len() <= over && at + over <= self.chars.len();
+        if self.whole {
+            let padded = right.into_iter().chain(std::iter::repeat(' ')).take(over);
+            self.chars.splice(at..at + over, padded);
+        }
+    }
+}
+
+/// Reports a foreign word; the result is how much of what follows belongs to
+/// it, and what to put in its place: nothing certain is an empty text.
+fn foreign_word(word: &str, after: &[char], report: &mut impl FnMut(String, String)) -> (usize, Option<&'static str>) {
+    let (right, mend) = match word.to_lowercase().as_str() {
+        "and" => ("`&&`", "&&"),
+        "or" => ("`||`", "||"),
+        "not" if following(after, &["in"]) > 0 => ("`!(x in [\"A\", \"B\"])`", ""),
+        "not" => ("`!`, or `!=`", "!"),
+        "null" | "nil" | "undefined" => ("`none`", "none"),
+        "none" if word != "none" => ("`none`", "none"),
+        "true" if word != "true" => ("`true`", "true"),
+        "false" if word != "false" => ("`false`", "false"),
         "is" => {
             let (not, null) = (following(after, &["not"]), ["null", "none", "nil"]);
             let right = if not > 0 { "`!= none`" } else { "`== none`" };
             report("`is` is not an operator here".to_owned(), format!("write {right}"));
-            return not + following(&after[not..], &null);
+            return (not + following(&after[not..], &null), Some(right.trim_matches('`')));
         }
-        "between" => "`x >= low && x <= high`",
-        "like" => "`==`, or `in [\"…\", \"…\"]`",
-        _ => return 0,
+        "between" => ("`x >= low && x <= high`", ""),
+        "like" => ("`==`, or `in [\"…\", \"…\"]`", ""),
+        _ => return (0, None),
     };
     report(format!("`{word}` is not spelt like this here"), format!("write {right}"));
-    0
+    (0, Some(mend))
 }
 
 /// How many characters the next word takes with the space before it, if it is
