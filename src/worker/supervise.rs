@@ -1,7 +1,7 @@
 //! The daemon: runs the workers until it is told to stop.
 //!
-//! Three lanes, so that a slow relay does not hold up an evaluation: files and
-//! runs, enrollments and tasks, mail. Each looks again at once while there is
+//! Lanes, so that a slow relay does not hold up an evaluation: one for files and
+//! runs, one for enrollments and tasks, some for mail. Each looks again at once while there is
 //! work, else after a pause. An error or a panic in a lane is logged and backs
 //! off; it never ends the process. Stopping lets what is under way finish.
 
@@ -15,6 +15,11 @@ use tokio::task::JoinHandle;
 use super::publisher::{self, Files, Fingerprint};
 use super::{Shared, advancer, closer, deliverer, enroller, janitor, scheduler};
 use crate::clock::{Clock, Instant};
+
+/// Mail has several lanes: one whose relay is silent, for as long as ten
+/// minutes, does not hold up what was planned after it. The relay's sessions
+/// are shared, so there are no more of them.
+const MAIL_LANES: usize = 4;
 
 /// How long a lane rests when nothing is due.
 const REST: Duration = Duration::from_secs(1);
@@ -65,15 +70,18 @@ pub async fn supervise(
             async move { Ok(advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?) }
         }
     });
-    let mail = lane("mail", clock, mend, stop.clone(), {
-        let shared = shared.clone();
-        move |now| {
+    let mut lanes = vec![runs, enrollments];
+    for _ in 0..MAIL_LANES {
+        lanes.push(lane("mail", clock, mend.clone(), stop.clone(), {
             let (shared, stop) = (shared.clone(), stop.clone());
-            async move { Ok(janitor::tick(&shared, now).await? + deliverer::tick_until(&shared, now, &stop).await?) }
-        }
-    });
+            move |now| {
+                let (shared, stop) = (shared.clone(), stop.clone());
+                async move { Ok(janitor::tick(&shared, now).await? + deliverer::tick_until(&shared, now, &stop).await?) }
+            }
+        }));
+    }
     let lanes = async {
-        for lane in [runs, enrollments, mail] {
+        for lane in lanes {
             if let Err(error) = lane.await {
                 tracing::error!("a lane ended badly: {error}");
             }
