@@ -121,6 +121,17 @@ const INSERT: &str = "insert into keepwell.enrollments
           shadow boolean, run_slot timestamptz)
      on conflict do nothing";
 
+/// A query for whole [`EnrollmentRow`]s.
+macro_rules! select {
+    ($from:literal) => {
+        concat!(
+            "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
+                 due_at, look_at, started_at, ended_at, entry, evidence, shadow, version ",
+            $from
+        )
+    };
+}
+
 impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
     /// are. Returns how many are new.
@@ -172,15 +183,13 @@ impl Store {
         rechecks: bool,
         schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
-        let rows: Vec<EnrollmentRow> = sqlx::query_as(
-            "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                    due_at, look_at, started_at, ended_at, entry, evidence, shadow, version
-             from keepwell.enrollments
+        let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
+            "from keepwell.enrollments
              where state = 'active' and look_at <= $1 and playbook <> all($2)
                and ($4 or phase = 'begin' or due_at <= $1)
              order by look_at, account_id, id
-             limit $3",
-        )
+             limit $3"
+        ))
         .bind(now)
         .bind(paused)
         .bind(limit)
@@ -197,15 +206,12 @@ impl Store {
         ids: &[Uuid],
         schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
-        let rows: Vec<EnrollmentRow> = sqlx::query_as(
-            "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                    due_at, look_at, started_at, ended_at, entry, evidence, shadow, version
-             from keepwell.enrollments where account_id = any($1) and id = any($2)",
-        )
-        .bind(accounts)
-        .bind(ids)
-        .fetch_all(self.pool())
-        .await?;
+        let rows: Vec<EnrollmentRow> =
+            sqlx::query_as(select!("from keepwell.enrollments where account_id = any($1) and id = any($2)"))
+                .bind(accounts)
+                .bind(ids)
+                .fetch_all(self.pool())
+                .await?;
         Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
     }
 
@@ -216,12 +222,10 @@ impl Store {
         slot: Instant,
         schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
-        let rows: Vec<EnrollmentRow> = sqlx::query_as(
-            "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                    due_at, look_at, started_at, ended_at, entry, evidence, shadow, version
-             from keepwell.enrollments
-             where playbook = $1 and run_slot = $2 and state = 'held' order by account_id, id",
-        )
+        let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
+            "from keepwell.enrollments
+             where playbook = $1 and run_slot = $2 and state = 'held' order by account_id, id"
+        ))
         .bind(playbook)
         .bind(slot)
         .fetch_all(self.pool())
