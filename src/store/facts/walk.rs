@@ -24,8 +24,6 @@ const CHUNK: usize = 1000;
 const ALWAYS_PROBED: i64 = 1_000;
 /// … and more than so many never.
 const NEVER_PROBED: i64 = 100_000;
-/// A lookup costs about as much as reading so many pages in a row.
-const PAGES_A_PROBE: i64 = 2;
 
 /// The statements of a walk over all accounts. Built once, used often.
 #[derive(Clone, Debug)]
@@ -109,7 +107,8 @@ impl Passes {
         .bind(self.statement.passed.clone())
         .fetch_one(&mut **transaction)
         .await?;
-        let limit = (pages / PAGES_A_PROBE).clamp(ALWAYS_PROBED, NEVER_PROBED);
+        // Looking up an account costs about as much as reading one page in a row.
+        let limit = pages.clamp(ALWAYS_PROBED, NEVER_PROBED);
         let count = format!("select count(*) from ({} limit {}) as asking", self.asking.sql(), limit + 1);
         let asking: i64 = self.asking.query(count, as_of, &[]).fetch_one(&mut **transaction).await?.try_get(0)?;
         Ok(asking > limit)
