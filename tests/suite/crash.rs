@@ -8,8 +8,8 @@ use std::time::Duration;
 use keepwell::enrollment::Transition;
 use keepwell::facts::Schema;
 use keepwell::store::Store;
-use keepwell::store::enrollments::Commit;
 use keepwell::store::outbox::Settled;
+use keepwell::store::transitions::Commit;
 use sqlx::{Executor, PgPool};
 
 use crate::support::database;
