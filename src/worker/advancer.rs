@@ -196,9 +196,7 @@ async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32
             (Err(error), [alone]) if is_refusal(&error) => {
                 let enrollment = alone.enrollment.clone();
                 tracing::error!(
-                    playbook = enrollment.playbook,
-                    account = enrollment.account,
-                    "an enrollment failed: {error}"
+                    playbook = %enrollment.playbook, account = %enrollment.account, "an enrollment failed: {error}"
                 );
                 let failed = failed(enrollment, format!("its next step cannot be written: {error}"), at);
                 store.commit(&failed, priority, at).await?;
