@@ -89,14 +89,21 @@ impl Store {
         .await
     }
 
-    /// Moves the next look of a task; `None` never looks again.
-    pub async fn look_at_task_again(&self, task: &OpenTask, look_at: Option<Instant>) -> sqlx::Result<()> {
-        sqlx::query("update keepwell.tasks set look_at = $3 where account_id = $1 and id = $2 and state = 'open'")
-            .bind(&task.account_id)
-            .bind(task.id)
-            .bind(look_at)
-            .execute(self.pool())
-            .await?;
+    /// Moves the next look of tasks; `None` never looks again.
+    pub async fn look_at_tasks_again(&self, tasks: &[&OpenTask], look_at: Option<Instant>) -> sqlx::Result<()> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let rows = Rows::default()
+            .column("account_id", tasks.iter().map(|task| task.account_id.as_str()))
+            .column("id", tasks.iter().map(|task| task.id))
+            .column("look_at", tasks.iter().map(|_| look_at));
+        let update = format!(
+            "update keepwell.tasks t set look_at = n.look_at from {}
+             where t.account_id = n.account_id and t.id = n.id and t.state = 'open'",
+            rows.relation("n")
+        );
+        rows.query(update)?.execute(self.pool()).await?;
         Ok(())
     }
 
