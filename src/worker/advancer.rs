@@ -26,8 +26,8 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
 }
 
 async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> super::Result<usize> {
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
-    let due = shared.store.due_enrollments(now, &paused, BATCH, rechecks, &shared.schema).await?;
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks, &shared.schema).await?;
     let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
     for enrollment in due {
         let at = look_instant(&enrollment, now, shared.config.recheck);
@@ -156,7 +156,7 @@ impl Looked {
 /// Writes newly admitted enrollments of a run with their first look, at the
 /// slot: a first step that does not wait leaves its effects with the entry.
 ///
-/// Where the playbook was stopped meanwhile they only enter. So they do when
+/// Where the playbook or one of them was stopped meanwhile they only enter. So they do when
 /// the database refuses what one of them asks for: their look then comes with
 /// the others that are due, which finds out whose fault it is.
 pub(super) async fn enter(
@@ -167,8 +167,11 @@ pub(super) async fn enter(
     now: Instant,
 ) -> super::Result<()> {
     let store = &shared.store;
-    let paused = shared.paused().await?;
-    if paused.is_none_or(|paused| paused.contains(&loaded.ready.playbook.id)) {
+    let may_act = shared.halted().await?.is_some_and(|halted| {
+        !halted.playbooks.contains(&loaded.ready.playbook.id)
+            && !batch.iter().any(|one| halted.accounts.contains(&one.account))
+    });
+    if !may_act {
         store.enroll(batch, State::Active, slot).await?;
         return Ok(());
     }

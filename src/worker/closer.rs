@@ -17,11 +17,11 @@ const BATCH: i64 = 500;
 
 /// Looks at every open task whose look is due, as of the latest quarter hour.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
     let next = next_quarter(now, shared.config.recheck);
     let at = next - shared.config.recheck;
     let mut groups: BTreeMap<(String, String), Vec<OpenTask>> = BTreeMap::new();
-    let due = shared.store.due_tasks(now, &paused, BATCH).await?;
+    let due = shared.store.due_tasks(now, &halted, BATCH).await?;
     let handled = due.len();
     // The first quarter hour of a new one is still to come.
     let (new, due): (Vec<OpenTask>, Vec<OpenTask>) = due.into_iter().partition(|task| task.refreshed_at >= at);

@@ -7,7 +7,7 @@ use keepwell::effect::{Effect, EffectBody, Priority, TaskDraft};
 use keepwell::enrollment::{Enrollment, State, Transition};
 use keepwell::ids;
 use keepwell::store::Store;
-use keepwell::store::control::Target;
+use keepwell::store::control::{Halted, Target};
 use keepwell::store::transitions::Commit;
 use keepwell::worker::{advancer, enroller};
 use serde_json::json;
@@ -38,7 +38,7 @@ impl World {
     }
 
     async fn due(&self, now: Instant) -> Vec<Enrollment> {
-        self.store().due_enrollments(now, &[], 1000, true, &self.shared.schema).await.unwrap()
+        self.store().due_enrollments(now, &Halted::default(), 1000, true, &self.shared.schema).await.unwrap()
     }
 }
 
