@@ -2,8 +2,8 @@
 //! says how much it did. None of them takes a message about what changed.
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
-//! opens the runs of due slots, `enroller` carries a run out and releases
-//! approved ones, `advancer` moves waiting enrollments on, `closer` closes
+//! opens the runs of due slots, `together` lets those of one slot share a walk,
+//! `enroller` carries a run out and releases approved ones, `advancer` moves waiting enrollments on, `closer` closes
 //! tasks whose problem is gone, `deliverer` sends what the outbox holds and
 //! `gate` lets through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
@@ -35,6 +35,7 @@ pub mod janitor;
 pub mod publisher;
 pub mod scheduler;
 pub mod supervise;
+pub mod together;
 
 pub use compiled::Compiled;
 

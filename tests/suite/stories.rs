@@ -11,4 +11,5 @@ mod slots;
 mod stopping;
 mod switching;
 mod tasks;
+mod together;
 mod waiting;
