@@ -260,6 +260,7 @@ pub fn compile(
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
         playbooks,
+        own: &playbook.id,
         known_in_templates: &known_in_templates,
         known_in_steps: &known_in_steps,
         problems,

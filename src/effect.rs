@@ -24,6 +24,10 @@ pub struct Effect {
 pub enum EffectBody {
     Task(TaskDraft),
     Message(MessageDraft),
+    /// The subject shall enter that playbook.
+    Referral {
+        playbook: String,
+    },
 }
 
 /// A task for a colleague.

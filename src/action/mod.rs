@@ -22,6 +22,7 @@ use crate::rule::template::{Escape, RenderContext, Template, TemplateScope};
 use crate::rule::{self, Context, EvalError, Modules, Rule, Sandbox, Scope, Wanted};
 
 pub mod email;
+mod enroll;
 mod notify;
 pub mod recipient;
 mod run;
@@ -29,7 +30,7 @@ pub mod task;
 
 /// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
 /// of the playbook's own form.
-pub const KINDS: &[&dyn StepKind] = &[&email::Kind, &task::Kind, &notify::Kind, &run::Kind];
+pub const KINDS: &[&dyn StepKind] = &[&email::Kind, &task::Kind, &notify::Kind, &enroll::Kind, &run::Kind];
 
 /// One kind of step.
 pub trait StepKind: Sync {
@@ -159,6 +160,8 @@ pub struct Compiler<'a> {
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
     pub playbooks: &'a [String],
+    /// The id of the playbook itself.
+    pub own: &'a str,
     /// Values that the playbook's condition proves present, as `account.x`
     /// for templates and `entry.x` for expressions.
     pub known_in_templates: &'a HashSet<String>,

@@ -18,7 +18,7 @@ mod admit;
 mod advance;
 mod stops;
 
-pub use admit::{Admission, History, Skip, admit};
+pub use admit::{Admission, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
 pub use stops::{Stop, stops};
 

@@ -18,6 +18,15 @@ pub enum Commit {
     Stale,
 }
 
+/// What became of a person's wish to end an enrollment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    Done,
+    /// It is not active; its state.
+    NotActive(String),
+    Unknown,
+}
+
 #[derive(FromRow)]
 pub(super) struct EnrollmentRow {
     account_id: String,
@@ -84,7 +93,8 @@ impl EnrollmentRow {
     }
 }
 
-fn as_row(enrollment: &Enrollment, state: State, slot: Instant) -> serde_json::Value {
+/// `slot` is that of the run; `None` for somebody who was named.
+fn as_row(enrollment: &Enrollment, state: State, slot: Option<Instant>) -> serde_json::Value {
     let entry: serde_json::Map<String, serde_json::Value> =
         enrollment.entry.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
     serde_json::json!({
@@ -136,9 +146,47 @@ impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
     /// are. Returns how many are new.
     pub async fn enroll(&self, batch: &[Enrollment], state: State, slot: Instant) -> sqlx::Result<u64> {
-        let rows: Vec<serde_json::Value> = batch.iter().map(|enrollment| as_row(enrollment, state, slot)).collect();
+        let rows: Vec<serde_json::Value> = batch.iter().map(|enrollment| as_row(enrollment, state, Some(slot))).collect();
         let done = sqlx::query(INSERT).bind(serde_json::Value::Array(rows)).execute(self.pool()).await?;
         Ok(done.rows_affected())
+    }
+
+    /// Writes the enrollment of somebody who was named; false when it exists
+    /// already, or another one is active.
+    pub async fn enroll_named(&self, enrollment: &Enrollment) -> sqlx::Result<bool> {
+        let mut connection = self.pool().acquire().await?;
+        insert_one(&mut connection, enrollment).await
+    }
+
+    /// Ends an active enrollment by a person's word.
+    pub async fn cancel_enrollment(&self, id: Uuid, by: &str, now: Instant) -> sqlx::Result<Cancelled> {
+        let mut tx = self.pool().begin().await?;
+        let reason = format!("cancelled by {by}");
+        let found: Option<(String, String)> =
+            sqlx::query_as("select account_id, state from keepwell.enrollments where id = $1")
+                .bind(id)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some((account, state)) = found else { return Ok(Cancelled::Unknown) };
+        let ended = sqlx::query(
+            "update keepwell.enrollments
+             set state = 'cancelled', reason = $3, ended_at = $4, step = null, phase = 'begin', due_at = null,
+                 look_at = null, version = version + 1
+             where account_id = $1 and id = $2 and state = 'active'",
+        )
+        .bind(&account)
+        .bind(id)
+        .bind(&reason)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        if ended.rows_affected() == 0 {
+            tx.rollback().await?;
+            return Ok(Cancelled::NotActive(state));
+        }
+        close_open_work(&mut tx, &account, id, &reason, now).await?;
+        tx.commit().await?;
+        Ok(Cancelled::Done)
     }
 
     /// What earlier runs left behind about these accounts in a playbook. Rows
@@ -241,7 +289,7 @@ impl Store {
             .bind(held.id)
             .execute(&mut *tx)
             .await?;
-        let row = serde_json::Value::Array(vec![as_row(admitted, State::Active, slot)]);
+        let row = serde_json::Value::Array(vec![as_row(admitted, State::Active, Some(slot))]);
         let done = sqlx::query(INSERT).bind(row).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(done.rows_affected() > 0)
@@ -289,7 +337,7 @@ impl Store {
         }
         if transition.stopped {
             let reason = next.reason.clone().unwrap_or_else(|| next.state.name().to_owned());
-            close_open_work(&mut tx, next, &reason, now).await?;
+            close_open_work(&mut tx, &next.account, next.id, &reason, now).await?;
         }
         tx.commit().await?;
         Ok(Commit::Committed)
@@ -368,11 +416,19 @@ impl Store {
     }
 }
 
+/// Writes one enrollment that no run brought about; false when it is there
+/// already, or another one is active.
+pub(super) async fn insert_one(tx: &mut PgConnection, enrollment: &Enrollment) -> sqlx::Result<bool> {
+    let row = serde_json::Value::Array(vec![as_row(enrollment, State::Active, None)]);
+    Ok(sqlx::query(INSERT).bind(row).execute(tx).await?.rows_affected() > 0)
+}
+
 /// Closes what a stopped enrollment leaves open: its tasks unless they are
 /// kept, and mail that has not left. Mail under way is left to its own gate.
 async fn close_open_work(
     tx: &mut PgConnection,
-    enrollment: &Enrollment,
+    account: &str,
+    enrollment: Uuid,
     reason: &str,
     now: Instant,
 ) -> sqlx::Result<()> {
@@ -380,8 +436,8 @@ async fn close_open_work(
         "update keepwell.tasks set state = 'closed', reason = $3, ended_at = $4, look_at = null
          where account_id = $1 and enrollment_id = $2 and state = 'open' and not keep",
     )
-    .bind(&enrollment.account)
-    .bind(enrollment.id)
+    .bind(account)
+    .bind(enrollment)
     .bind(reason)
     .bind(now)
     .execute(&mut *tx)
@@ -390,8 +446,8 @@ async fn close_open_work(
         "update keepwell.messages set state = 'cancelled', reason = $3, ended_at = $4
          where account_id = $1 and enrollment_id = $2 and state in ('planned', 'deferred') and channel = 'email'",
     )
-    .bind(&enrollment.account)
-    .bind(enrollment.id)
+    .bind(account)
+    .bind(enrollment)
     .bind(reason)
     .bind(now)
     .execute(&mut *tx)

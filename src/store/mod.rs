@@ -26,6 +26,7 @@ pub mod pages;
 pub mod people;
 pub mod playbooks;
 pub mod private;
+pub mod referrals;
 pub mod runs;
 pub mod sample;
 pub mod suppressions;

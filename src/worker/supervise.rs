@@ -67,7 +67,10 @@ pub async fn supervise(
         let shared = shared.clone();
         move |now| {
             let shared = shared.clone();
-            async move { Ok(advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?) }
+            async move {
+                let moved = advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?;
+                Ok(moved + referrer::tick(&shared, now).await?)
+            }
         }
     });
     let mut lanes = vec![runs, enrollments];

@@ -4,6 +4,7 @@
 mod entering;
 mod holding;
 mod mail;
+mod referring;
 mod relay;
 mod revisions;
 mod slots;

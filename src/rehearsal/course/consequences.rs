@@ -26,6 +26,9 @@ impl Course<'_> {
                 EffectBody::Task(draft) => {
                     self.open(index, step, ordinal, draft, now);
                 }
+                EffectBody::Referral { playbook } => {
+                    self.happen(now, format!("`{step}` asked to enter the playbook {playbook}, which is not played"));
+                }
                 EffectBody::Message(MessageDraft::Mail(draft)) => {
                     mails += 1;
                     self.send(index, &step, draft, now)?;

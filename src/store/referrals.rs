@@ -1,0 +1,108 @@
+//! Referrals: what the step `enroll` asked for, decided after its transition.
+//!
+//! Invariant: a referral is settled once, together with the enrollment that
+//! came of it.
+
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::Store;
+use crate::clock::Instant;
+use crate::effect::Effect;
+use crate::enrollment::Enrollment;
+
+/// A referral that is not decided yet.
+#[derive(Clone, Debug, FromRow)]
+pub struct Referral {
+    pub account_id: String,
+    /// Empty where the subject is the account.
+    pub contact_id: String,
+    pub id: Uuid,
+    /// The playbook and the step that ask.
+    pub playbook: String,
+    pub step: String,
+    /// The playbook to enter.
+    pub target: String,
+    /// The instant it is decided at.
+    pub at: Instant,
+}
+
+/// Writes a referral inside the transaction of the transition that asks for it.
+pub(super) async fn insert(
+    tx: &mut PgConnection,
+    enrollment: &Enrollment,
+    effect: &Effect,
+    target: &str,
+    now: Instant,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into keepwell.referrals
+             (account_id, contact_id, id, enrollment_id, playbook, step, target, at, state)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (account_id, id) do nothing",
+    )
+    .bind(&enrollment.account)
+    .bind(&enrollment.contact)
+    .bind(effect.id)
+    .bind(enrollment.id)
+    .bind(&enrollment.playbook)
+    .bind(&effect.step)
+    .bind(target)
+    .bind(now)
+    .bind(if enrollment.shadow { "shadow" } else { "planned" })
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Referrals to decide, earliest first, of playbooks that are not in `paused`.
+    pub async fn open_referrals(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<Referral>> {
+        sqlx::query_as(
+            "select account_id, contact_id, id, playbook, step, target, at from keepwell.referrals
+             where state = 'planned' and at <= $1 and playbook <> all($2)
+             order by at, account_id, id limit $3",
+        )
+        .bind(now)
+        .bind(paused)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Settles a referral: with the enrollment that comes of it, or with the
+    /// reason why there is none. Nothing happens when somebody else has
+    /// settled it meanwhile.
+    pub async fn settle_referral(
+        &self,
+        referral: &Referral,
+        decided: Result<&Enrollment, &str>,
+        now: Instant,
+    ) -> sqlx::Result<()> {
+        let mut tx = self.pool().begin().await?;
+        let (state, reason, enrolled) = match decided {
+            Ok(enrollment) if super::enrollments::insert_one(&mut tx, enrollment).await? => {
+                ("enrolled", None, Some(enrollment.id))
+            }
+            Ok(_) => ("skipped", Some("active"), None),
+            Err(reason) => ("skipped", Some(reason), None),
+        };
+        let settled = sqlx::query(
+            "update keepwell.referrals set state = $3, reason = $4, enrolled_id = $5, decided_at = $6
+             where account_id = $1 and id = $2 and state = 'planned'",
+        )
+        .bind(&referral.account_id)
+        .bind(referral.id)
+        .bind(state)
+        .bind(reason)
+        .bind(enrolled)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        if settled.rows_affected() == 0 {
+            tx.rollback().await?;
+            return Ok(());
+        }
+        tx.commit().await
+    }
+}
