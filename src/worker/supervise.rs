@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::publisher::{self, Files, Fingerprint};
-use super::{Shared, advancer, closer, deliverer, enroller, janitor, scheduler};
+use super::{Shared, advancer, closer, deliverer, enroller, janitor, referrer, scheduler};
 use crate::clock::{Clock, Instant};
 
 /// Mail has several lanes: one whose relay is silent, for as long as ten
