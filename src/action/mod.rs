@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::effect::EffectBody;
-use crate::facts::{Cell, Contact, Csm, Schema};
+use crate::facts::{Cell, Contact, Csm, Schema, Type};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Source, Step};
@@ -26,11 +26,12 @@ mod enroll;
 mod notify;
 pub mod recipient;
 mod run;
+pub mod survey;
 pub mod task;
 
 /// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
 /// of the playbook's own form.
-pub const KINDS: &[&dyn StepKind] = &[&email::Kind, &task::Kind, &notify::Kind, &enroll::Kind, &run::Kind];
+pub const KINDS: &[&dyn StepKind] = &[&email::Kind, &task::Kind, &notify::Kind, &survey::Kind, &enroll::Kind, &run::Kind];
 
 /// One kind of step.
 pub trait StepKind: Sync {
@@ -55,6 +56,11 @@ pub trait Action: Send + Sync + Debug {
 
     /// The mail it sends, for rendering at the moment of sending.
     fn email(&self) -> Option<&email::Email> {
+        None
+    }
+
+    /// The survey it asks, whose answer the next step waits for.
+    fn survey(&self) -> Option<&survey::Survey> {
         None
     }
 
@@ -159,6 +165,7 @@ pub struct Compiler<'a> {
     pub config: &'a Config,
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
+    pub survey_steps: &'a [(String, Type)],
     pub playbooks: &'a [String],
     /// The id of the playbook itself.
     pub own: &'a str,
@@ -197,6 +204,7 @@ impl<'a> Compiler<'a> {
             in_wait: false,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
+            survey_steps: self.survey_steps,
             playbooks: self.playbooks,
             known: self.known_in_steps,
         }
@@ -212,6 +220,7 @@ impl<'a> Compiler<'a> {
             allow_contact: false,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
+            survey_steps: self.survey_steps,
             playbooks: self.playbooks,
             seasons: self.sandbox.seasons(),
             known: self.known_in_templates,

@@ -99,6 +99,7 @@ fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
         done: BTreeSet::new(),
         outcomes: BTreeMap::new(),
         sent: BTreeSet::new(),
+        answers: BTreeMap::new(),
     };
     Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone }
 }

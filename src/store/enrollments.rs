@@ -376,6 +376,7 @@ impl Store {
         for (id, step) in sent {
             mailed.entry(id).or_default().insert(step);
         }
+        let mut answers = self.answers(enrollments).await?;
         Ok(enrollments
             .iter()
             .map(|enrollment| {
@@ -387,6 +388,7 @@ impl Store {
                     done,
                     outcomes,
                     sent: mailed.remove(&enrollment.id).unwrap_or_default(),
+                    answers: answers.remove(&enrollment.id).unwrap_or_default(),
                 }
             })
             .collect())

@@ -15,6 +15,7 @@ use sqlx::{Connection, PgConnection};
 use crate::clock::Instant;
 use crate::random;
 
+pub mod answers;
 pub mod control;
 mod drafts;
 pub mod enrollments;

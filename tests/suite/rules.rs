@@ -76,6 +76,7 @@ fn progress() -> Progress {
         done: BTreeSet::from(["call".to_owned()]),
         outcomes: BTreeMap::from([("call".to_owned(), "reached".to_owned())]),
         sent: BTreeSet::from(["nudge".to_owned()]),
+        answers: BTreeMap::from([("why".to_owned(), Value::Int(9))]),
     }
 }
 
@@ -147,6 +148,7 @@ impl World {
 
     fn scoped<R>(&self, work: impl FnOnce(&Scope) -> R) -> R {
         let (known, tasks, emails) = (HashSet::new(), ["call".to_owned()], ["nudge".to_owned()]);
+        let surveys = [("why".to_owned(), Type::Int), ("words".to_owned(), Type::Text)];
         work(&Scope {
             schema: &self.schema,
             contact: false,
@@ -154,6 +156,7 @@ impl World {
             in_wait: self.place == Place::Wait,
             task_steps: &tasks,
             email_steps: &emails,
+            survey_steps: &surveys,
             playbooks: &self.playbooks,
             known: &known,
         })
