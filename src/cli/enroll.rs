@@ -67,8 +67,14 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         }
     }
     database.close().await;
+    if let Some(reason) = &skipped {
+        rows.push(
+            json!({ "id": null, "playbook": playbook, "account": subject.0, "state": "skipped", "reason": reason,
+            "contact": Some(&subject.1).filter(|contact| !contact.is_empty()) }),
+        );
+    }
     match options.format {
-        Format::Json => output::json(&json!({ "enrollments": rows, "skipped": skipped })),
+        Format::Json => output::json(&json!({ "enrollments": rows })),
         _ if skipped.is_none() => output::table(&rows, &["id", "playbook", "account", "state", "step", "due_at"]),
         _ => {}
     }

@@ -19,7 +19,9 @@ pub(super) async fn insert_effect(
 ) -> sqlx::Result<()> {
     let row = match &effect.body {
         EffectBody::Task(draft) => return super::tasks::insert(tx, enrollment, effect, draft, now).await,
-        EffectBody::Referral { playbook } => return super::referrals::insert(tx, enrollment, effect, playbook, now).await,
+        EffectBody::Referral { playbook } => {
+            return super::referrals::insert(tx, enrollment, effect, playbook, now).await;
+        }
         EffectBody::Message(draft) => draft,
     };
     let mut message = NewMessage {

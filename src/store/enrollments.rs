@@ -146,7 +146,8 @@ impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
     /// are. Returns how many are new.
     pub async fn enroll(&self, batch: &[Enrollment], state: State, slot: Instant) -> sqlx::Result<u64> {
-        let rows: Vec<serde_json::Value> = batch.iter().map(|enrollment| as_row(enrollment, state, Some(slot))).collect();
+        let rows: Vec<serde_json::Value> =
+            batch.iter().map(|enrollment| as_row(enrollment, state, Some(slot))).collect();
         let done = sqlx::query(INSERT).bind(serde_json::Value::Array(rows)).execute(self.pool()).await?;
         Ok(done.rows_affected())
     }
@@ -202,7 +203,8 @@ impl Store {
         let rows: Vec<(String, String, String, Instant)> = sqlx::query_as(
             "select e.account_id, e.entry_key, e.state, e.started_at
              from keepwell.enrollments e
-             where e.playbook = $1 and e.account_id = any($2) and e.run_slot is distinct from $3
+             where e.playbook = $1 and e.account_id = any($2)
+               and ($3::timestamptz is null or e.run_slot is distinct from $3)
                and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
                     and r.slot = e.run_slot and r.approved_at is not null))",
         )

@@ -11,11 +11,19 @@ const TUESDAY: &str = "2026-03-03T09:00:00Z";
 
 /// A playbook that hands its accounts on after a day.
 fn first(step: &str) -> String {
-    playbook("first", "when: account.mrr > 0", &format!("  - wait: 1d\n  - {step}\n  - notify: {{ channel: csm, text: on }}"))
+    playbook(
+        "first",
+        "when: account.mrr > 0",
+        &format!("  - wait: 1d\n  - {step}\n  - notify: {{ channel: csm, text: on }}"),
+    )
 }
 
 fn second(keys: &str) -> String {
-    playbook("second", &format!("when: account.mrr > 1000000\n{keys}"), "  - task: { title: call, to: csm }\n  - wait: 9d")
+    playbook(
+        "second",
+        &format!("when: account.mrr > 1000000\n{keys}"),
+        "  - task: { title: call, to: csm }\n  - wait: 9d",
+    )
 }
 
 fn referrals(enrollments: &[Json], of: &str) -> Vec<String> {
@@ -67,7 +75,9 @@ async fn everything_but_the_condition_decides_and_the_reason_is_kept() {
 #[tokio::test]
 async fn who_is_there_already_or_has_been_is_not_enrolled_again() {
     let world = World::new().await;
-    world.playbook(&first("enroll: second")).playbook(&second("").replace("account.mrr > 1000000", "account.mrr > 200"));
+    world
+        .playbook(&first("enroll: second"))
+        .playbook(&second("").replace("account.mrr > 1000000", "account.mrr > 200"));
     world.account("busy", json!({ "mrr": 300 })).await;
     world.run_at(MONDAY).await.pass_at(TUESDAY).await;
     assert_eq!(referrals(&world.enrollments().await, "first"), ["second skipped active"]);
@@ -102,7 +112,11 @@ async fn a_shadow_records_it_only_and_a_stopped_or_missing_playbook_takes_nobody
 async fn a_person_enrolls_and_cancels_through_the_same_door() {
     let world = World::new().await;
     let mail = "  - email: { to: champion, subject: Hi, body: Hi, valid_for: 9d }\n  - task: { title: call, to: csm }";
-    world.playbook(&playbook("second", "when: account.mrr > 1000000", &format!("  - task: {{ title: see, to: csm }}\n{mail}")));
+    world.playbook(&playbook(
+        "second",
+        "when: account.mrr > 1000000",
+        &format!("  - task: {{ title: see, to: csm }}\n{mail}"),
+    ));
     world.customer("a1").await;
     world.publish_at(MONDAY).await;
     let named = [("a1".to_owned(), String::new()), ("nobody".to_owned(), String::new())];
