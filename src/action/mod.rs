@@ -31,7 +31,8 @@ pub mod task;
 
 /// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
 /// of the playbook's own form.
-pub const KINDS: &[&dyn StepKind] = &[&email::Kind, &task::Kind, &notify::Kind, &survey::Kind, &enroll::Kind, &run::Kind];
+pub const KINDS: &[&dyn StepKind] =
+    &[&email::Kind, &task::Kind, &notify::Kind, &survey::Kind, &enroll::Kind, &run::Kind];
 
 /// One kind of step.
 pub trait StepKind: Sync {
