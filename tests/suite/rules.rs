@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use keepwell::diagnostic::{Diagnostic, Position};
 use keepwell::facts::history::{EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
-use keepwell::facts::{Facts, History, Layout, Progress, Schema, Value};
+use keepwell::facts::{Facts, History, Layout, Progress, Schema, Type, Value};
 use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold_facts;
