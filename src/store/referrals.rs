@@ -7,6 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::control::Halted;
 use crate::clock::Instant;
 use crate::effect::Effect;
 use crate::enrollment::Enrollment;
@@ -56,15 +57,16 @@ pub(super) async fn insert(
 }
 
 impl Store {
-    /// Referrals to decide, earliest first, of playbooks that are not in `paused`.
-    pub async fn open_referrals(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<Referral>> {
+    /// Referrals to decide, earliest first, of what is not halted.
+    pub async fn open_referrals(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<Referral>> {
         sqlx::query_as(
             "select account_id, contact_id, id, playbook, step, target, at from keepwell.referrals
-             where state = 'planned' and at <= $1 and playbook <> all($2)
-             order by at, account_id, id limit $3",
+             where state = 'planned' and at <= $1 and playbook <> all($2) and account_id <> all($3)
+             order by at, account_id, id limit $4",
         )
         .bind(now)
-        .bind(paused)
+        .bind(&halted.playbooks)
+        .bind(&halted.accounts)
         .bind(limit)
         .fetch_all(self.pool())
         .await

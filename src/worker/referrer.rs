@@ -18,8 +18,8 @@ pub type Subject = (String, String);
 
 /// Decides what steps have asked for.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
-    let open = shared.store.open_referrals(now, &paused, BATCH).await?;
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    let open = shared.store.open_referrals(now, &halted, BATCH).await?;
     let handled = open.len();
     let mut groups: BTreeMap<(String, Instant), Vec<Referral>> = BTreeMap::new();
     for referral in open {
@@ -62,7 +62,7 @@ pub async fn decide(
     let Some(current) = published.iter().find(|known| known.id == playbook) else {
         return nobody("no such playbook");
     };
-    if !current.present {
+    if !current.present || shared.is_paused(current).await? {
         return nobody("paused");
     }
     if store.stopped().await?.covers(playbook) {
