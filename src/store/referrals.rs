@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::Store;
 use super::control::Halted;
+use super::rows::Rows;
+use super::transitions::Asked;
 use crate::clock::Instant;
-use crate::effect::Effect;
 use crate::enrollment::Enrollment;
 
 /// A referral that is not decided yet.
@@ -28,31 +29,24 @@ pub struct Referral {
     pub at: Instant,
 }
 
-/// Writes a referral inside the transaction of the transition that asks for it.
-pub(super) async fn insert(
-    tx: &mut PgConnection,
-    enrollment: &Enrollment,
-    effect: &Effect,
-    target: &str,
-    now: Instant,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "insert into keepwell.referrals
-             (account_id, contact_id, id, enrollment_id, playbook, step, target, at, state)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         on conflict (account_id, id) do nothing",
-    )
-    .bind(&enrollment.account)
-    .bind(&enrollment.contact)
-    .bind(effect.id)
-    .bind(enrollment.id)
-    .bind(&enrollment.playbook)
-    .bind(&effect.step)
-    .bind(target)
-    .bind(now)
-    .bind(if enrollment.shadow { "shadow" } else { "planned" })
-    .execute(tx)
-    .await?;
+/// Writes referrals inside the transaction of the transitions that ask for them.
+pub(super) async fn insert(tx: &mut PgConnection, referrals: &[Asked<'_, String>], now: Instant) -> sqlx::Result<()> {
+    if referrals.is_empty() {
+        return Ok(());
+    }
+    let each = || referrals.iter();
+    let state = |one: &Asked<String>| if one.enrollment.shadow { "shadow" } else { "planned" };
+    let rows = Rows::default()
+        .column("account_id", each().map(|one| one.enrollment.account.as_str()))
+        .column("contact_id", each().map(|one| one.enrollment.contact.as_str()))
+        .column("id", each().map(|one| one.effect.id))
+        .column("enrollment_id", each().map(|one| one.enrollment.id))
+        .column("playbook", each().map(|one| one.enrollment.playbook.as_str()))
+        .column("step", each().map(|one| one.effect.step.as_str()))
+        .column("target", each().map(|one| one.draft.as_str()))
+        .column("at", each().map(|_| now))
+        .column("state", each().map(state));
+    rows.insert("keepwell.referrals", "on conflict (account_id, id) do nothing")?.execute(tx).await?;
     Ok(())
 }
 
