@@ -5,7 +5,7 @@
 //! opens the runs of due slots, `enroller` carries a run out and releases
 //! approved ones, `advancer` moves waiting enrollments on, `closer` closes
 //! tasks whose problem is gone, `deliverer` sends what the outbox holds and
-//! `gate` lets through,
+//! `gate` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -23,6 +23,7 @@ use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 
 pub mod advancer;
+mod attention;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
