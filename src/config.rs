@@ -404,7 +404,10 @@ mod tests {
         assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
         assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
         assert_eq!(config.hold_above, HoldAbove::Off);
-        assert_eq!((config.touch_events, config.mail.undo_window), (vec!["meeting_held".to_owned()], Duration::minutes(5)));
+        assert_eq!(
+            (config.touch_events, config.mail.undo_window),
+            (vec!["meeting_held".to_owned()], Duration::minutes(5))
+        );
         let limits = config.budget.contact.iter().chain(&config.budget.account).map(ToString::to_string);
         assert_eq!(limits.collect::<Vec<_>>(), ["2 per 7d", "6 per 7d"]);
         let quiet = config.quiet_hours.expect("quiet hours");

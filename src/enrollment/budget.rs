@@ -196,7 +196,10 @@ fn refusal(budget: &Budget, account: &str, uses: &[Use], contact: &str, to: &str
     let account_limits =
         budget.account.iter().map(|limit| exceeded(limit, &of_account, format!("the account {account}"), now));
     // Of several, the first that was written among those that last longest.
-    contact_limits.chain(account_limits).flatten().reduce(|one, other| if other.until > one.until { other } else { one })
+    contact_limits
+        .chain(account_limits)
+        .flatten()
+        .reduce(|one, other| if other.until > one.until { other } else { one })
 }
 
 /// Whether a limit is used up now. A use counts until exactly a window later.
@@ -309,7 +312,8 @@ mod tests {
     fn one_that_is_looked_at_elsewhere_keeps_its_place() {
         let limit = budget(&["1 per 1d"], &[]);
         let better = Contender { standing: Standing::Expected, ..asking("ann", 90, 2) };
-        let [(1, Answer::Later { at: next, reason })] = &answer(&limit, &[], &[asking("ann", 10, 1), better])[..] else {
+        let [(1, Answer::Later { at: next, reason })] = &answer(&limit, &[], &[asking("ann", 10, 1), better])[..]
+        else {
             panic!("it waits");
         };
         assert_eq!(*next, at("2026-03-02T09:00:10Z"));

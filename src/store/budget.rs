@@ -126,8 +126,7 @@ impl Store {
             let uses = uses.get(account).map_or(&[] as &[Use], Vec::as_slice);
             answers.extend(allot(rules.budget, account, uses, contenders, now));
         }
-        let going: Vec<&Asking<'_>> =
-            asking.iter().filter(|one| answers.get(&one.id) == Some(&Answer::Go)).collect();
+        let going: Vec<&Asking<'_>> = asking.iter().filter(|one| answers.get(&one.id) == Some(&Answer::Go)).collect();
         sqlx::query(
             "update keepwell.messages m set reserved_at = $4, over_budget = false
              from unnest($1::text[], $2::uuid[]) going(account, id)

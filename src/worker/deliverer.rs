@@ -356,7 +356,9 @@ async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now:
         Outcome::NotMarked(reason) if reason == "suppressed" => (ended("suppressed", Some("suppressed"), None), None),
         // Somebody else has it, and says what becomes of it.
         Outcome::NotMarked(reason) if reason == "no longer ours" => return Ok(()),
-        Outcome::NotMarked(reason) => (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None),
+        Outcome::NotMarked(reason) => {
+            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
+        }
         // The lease decides: marked is unknown, unmarked is free again.
         Outcome::MarkUnclear => return Ok(()),
         Outcome::ChannelDown { why } => {

@@ -21,7 +21,15 @@ impl Course<'_> {
                     self.open(index, step, ordinal, draft, now);
                 }
                 EffectBody::Message(MessageDraft::Mail(draft)) => {
-                    self.planned.push(Planned { trip: index, place: mails, id, step, draft, next_at: now, held_until: None });
+                    self.planned.push(Planned {
+                        trip: index,
+                        place: mails,
+                        id,
+                        step,
+                        draft,
+                        next_at: now,
+                        held_until: None,
+                    });
                     mails += 1;
                 }
                 EffectBody::Message(MessageDraft::Notice(draft)) => {

@@ -117,9 +117,8 @@ impl Course<'_> {
 
     /// Who of the mails that ask may leave now.
     fn answers(&self, asking: &[Planned], now: Instant) -> Vec<(Uuid, Answer)> {
-        let exempt = |mail: &Planned| {
-            mail.draft.class == MailClass::Transactional || self.trips[mail.trip].enrollment.shadow
-        };
+        let exempt =
+            |mail: &Planned| mail.draft.class == MailClass::Transactional || self.trips[mail.trip].enrollment.shadow;
         let free = asking.iter().filter(|mail| exempt(mail)).map(|mail| (mail.id, Answer::Go));
         let contenders: Vec<Contender> = asking
             .iter()
@@ -134,9 +133,12 @@ impl Course<'_> {
                 standing: Standing::Asking,
             })
             .collect();
-        let touches = self.world.history.events.iter().filter(|event| {
-            event.at <= now && self.config.touch_events.contains(&event.name)
-        });
+        let touches = self
+            .world
+            .history
+            .events
+            .iter()
+            .filter(|event| event.at <= now && self.config.touch_events.contains(&event.name));
         let mut uses: Vec<Use> = touches
             .map(|event| Use {
                 contact: event.contact.clone().unwrap_or_default(),
