@@ -351,7 +351,7 @@ impl<'a> Course<'a> {
                 recheck: self.config.recheck,
             });
             self.trips[index].enrollment = transition.enrollment;
-            self.carry_out(index, transition.effects, now);
+            self.carry_out(index, transition.effects, now)?;
             if transition.stopped {
                 let (kept, closed): (Vec<OpenTask>, Vec<OpenTask>) =
                     std::mem::take(&mut self.tasks).into_iter().partition(|task| task.trip != index || task.keep);

@@ -10,27 +10,43 @@ use crate::facts::history::TaskRecord;
 use crate::rehearsal::deed::{Deed, What};
 use crate::rehearsal::wording;
 use crate::rule::Context;
+use crate::rule::functions::FoldError;
 
 impl Course<'_> {
     /// Does what a look asked for.
-    pub(super) fn carry_out(&mut self, index: usize, effects: Vec<Effect>, now: Instant) {
-        let mut mails = 0;
+    pub(super) fn carry_out(&mut self, index: usize, effects: Vec<Effect>, now: Instant) -> Result<(), FoldError> {
+        let mails: Vec<Planned> = effects
+            .iter()
+            .filter_map(|effect| match &effect.body {
+                EffectBody::Message(MessageDraft::Mail(draft)) => Some((effect, draft)),
+                _ => None,
+            })
+            .enumerate()
+            .map(|(place, (effect, draft))| Planned {
+                trip: index,
+                place,
+                id: effect.id,
+                step: effect.step.clone(),
+                draft: draft.clone(),
+                next_at: now,
+                held_until: None,
+            })
+            .collect();
+        if !mails.is_empty() {
+            self.trips[index].messages = vec![MessageEnd(None); mails.len()];
+        }
+        let mut verdicts = self.verdicts(&mails, now)?;
+        let mut mails = mails.into_iter();
         for Effect { id, step, ordinal, body } in effects {
             match body {
                 EffectBody::Task(draft) => {
                     self.open(index, step, ordinal, draft, now);
                 }
-                EffectBody::Message(MessageDraft::Mail(draft)) => {
-                    self.planned.push(Planned {
-                        trip: index,
-                        place: mails,
-                        id,
-                        step,
-                        draft,
-                        next_at: now,
-                        held_until: None,
-                    });
-                    mails += 1;
+                // In the order of the text, tasks and notices between them.
+                EffectBody::Message(MessageDraft::Mail(_)) => {
+                    if let (Some(mail), Some(verdict)) = (mails.next(), verdicts.remove(&id)) {
+                        self.act(mail, verdict, now)?;
+                    }
                 }
                 EffectBody::Message(MessageDraft::Notice(draft)) => {
                     let text = format!("notice `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
@@ -46,9 +62,7 @@ impl Course<'_> {
                 }
             }
         }
-        if mails > 0 {
-            self.trips[index].messages = vec![MessageEnd(None); mails];
-        }
+        Ok(())
     }
 
     pub(super) fn deed(&mut self, now: Instant, what: What) {

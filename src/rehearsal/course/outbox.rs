@@ -3,6 +3,8 @@
 //! The budget and the quiet hours are those of the case. Held mail leaves at
 //! the very end of the quiet hours; the spread of real mail is not played.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -35,41 +37,64 @@ pub(super) struct Planned {
     pub held_until: Option<Instant>,
 }
 
-/// What the gate says of a mail, before the budget.
-enum Gate {
-    Open,
-    Later { next_at: Instant, reason: String },
+/// What becomes of a mail that is due.
+pub(super) enum Verdict {
+    Go,
+    Later { next_at: Instant, held_until: Option<Instant>, reason: String },
     Ended { reason: String, failed: bool },
 }
 
 impl Course<'_> {
     /// Sends what is due; returns whether anything was.
     pub(super) fn deliver(&mut self, now: Instant) -> Result<bool, FoldError> {
-        let (due, later) = std::mem::take(&mut self.planned).into_iter().partition(|mail| mail.next_at <= now);
+        let (due, later): (Vec<Planned>, Vec<Planned>) =
+            std::mem::take(&mut self.planned).into_iter().partition(|mail| mail.next_at <= now);
         self.planned = later;
-        let due: Vec<Planned> = due;
         let any = !due.is_empty();
-        let mut asking: Vec<Planned> = Vec::new();
-        for mut mail in due {
-            match self.gate(&mail, now)? {
-                Gate::Open => asking.push(mail),
-                Gate::Ended { reason, failed } => self.end_mail(&mail, &reason, failed, now),
-                Gate::Later { next_at, reason } => {
-                    mail.held_until = Some(next_at);
-                    self.put_back(mail, next_at, &reason, now);
-                }
-            }
-        }
-        for (id, answer) in self.answers(&asking, now) {
-            let Some(at) = asking.iter().position(|mail| mail.id == id) else { continue };
-            let mail = asking.remove(at);
-            match answer {
-                Answer::Go => self.send(&mail, now)?,
-                Answer::Later { at, reason } => self.put_back(mail, at, &reason, now),
-                Answer::Outranked { reason } => self.end_mail(&mail, &format!("was skipped: {reason}"), false, now),
+        let mut verdicts = self.verdicts(&due, now)?;
+        for mail in due {
+            if let Some(verdict) = verdicts.remove(&mail.id) {
+                self.act(mail, verdict, now)?;
             }
         }
         Ok(any)
+    }
+
+    /// What becomes of each of several mails that are due together.
+    pub(super) fn verdicts(&self, due: &[Planned], now: Instant) -> Result<BTreeMap<Uuid, Verdict>, FoldError> {
+        let mut verdicts = BTreeMap::new();
+        for mail in due {
+            verdicts.insert(mail.id, self.gate(mail, now)?);
+        }
+        let asking: Vec<&Planned> =
+            due.iter().filter(|mail| matches!(verdicts.get(&mail.id), Some(Verdict::Go))).collect();
+        for (id, answer) in self.answers(&asking, now) {
+            let verdict = match answer {
+                Answer::Go => Verdict::Go,
+                Answer::Later { at, reason } => Verdict::Later { next_at: at, held_until: None, reason },
+                Answer::Outranked { reason } => {
+                    Verdict::Ended { reason: format!("was skipped: {reason}"), failed: false }
+                }
+            };
+            verdicts.insert(id, verdict);
+        }
+        Ok(verdicts)
+    }
+
+    /// Carries a verdict out.
+    pub(super) fn act(&mut self, mut mail: Planned, verdict: Verdict, now: Instant) -> Result<(), FoldError> {
+        match verdict {
+            Verdict::Go => self.send(&mail, now)?,
+            Verdict::Ended { reason, failed } => self.end_mail(&mail, &reason, failed, now),
+            Verdict::Later { next_at, held_until, reason } => {
+                let text = format!("the mail `{}` to {} waits: {reason}", mail.step, mail.draft.to);
+                self.note(now, Some(&mail.step), text, false);
+                mail.next_at = next_at;
+                mail.held_until = held_until.or(mail.held_until);
+                self.planned.push(mail);
+            }
+        }
+        Ok(())
     }
 
     /// Drops the mails of an enrollment that was stopped.
@@ -84,39 +109,43 @@ impl Course<'_> {
     }
 
     /// Whether a mail may leave, but for the budget.
-    fn gate(&self, mail: &Planned, now: Instant) -> Result<Gate, FoldError> {
+    fn gate(&self, mail: &Planned, now: Instant) -> Result<Verdict, FoldError> {
         if mail.draft.valid_until < now {
-            return Ok(Gate::Ended { reason: "expired: it was not sent while it was valid".to_owned(), failed: false });
+            return Ok(Verdict::Ended {
+                reason: "expired: it was not sent while it was valid".to_owned(),
+                failed: false,
+            });
         }
         let context = self.context(&self.trips[mail.trip], now)?;
         match stops(self.playbook, &context) {
             Ok(None) => {}
             Ok(Some(stop)) => {
-                return Ok(Gate::Ended { reason: format!("was not sent: {}", stop.reason), failed: false });
+                return Ok(Verdict::Ended { reason: format!("was not sent: {}", stop.reason), failed: false });
             }
             Err(error) => {
-                return Ok(Gate::Ended { reason: format!("was not sent: undecided: {error}"), failed: true });
+                return Ok(Verdict::Ended { reason: format!("was not sent: undecided: {error}"), failed: true });
             }
         }
         let Some(quiet) = self.case.quiet_hours.as_ref().filter(|_| !self.trips[mail.trip].enrollment.shadow) else {
-            return Ok(Gate::Open);
+            return Ok(Verdict::Go);
         };
         let email = self.playbook.action(&mail.step).and_then(|action| action.email());
         if mail.draft.class == MailClass::Transactional && email.is_some_and(|email| email.ignores_quiet) {
-            return Ok(Gate::Open);
+            return Ok(Verdict::Go);
         }
         let zone = recipient_zone(self.recipient(mail), account_zone(&context).as_deref(), self.playbook.zone);
         let latest = just_after(mail.draft.valid_until);
         let until = quiet.next_allowed(&self.calendar, now, zone).unwrap_or(latest);
         if until <= now {
-            return Ok(Gate::Open);
+            return Ok(Verdict::Go);
         }
         let reason = format!("quiet hours until {}", wording::instant(until, zone));
-        Ok(Gate::Later { next_at: until.min(latest), reason })
+        let until = until.min(latest);
+        Ok(Verdict::Later { next_at: until, held_until: Some(until), reason })
     }
 
     /// Who of the mails that ask may leave now.
-    fn answers(&self, asking: &[Planned], now: Instant) -> Vec<(Uuid, Answer)> {
+    fn answers(&self, asking: &[&Planned], now: Instant) -> Vec<(Uuid, Answer)> {
         let exempt =
             |mail: &Planned| mail.draft.class == MailClass::Transactional || self.trips[mail.trip].enrollment.shadow;
         let free = asking.iter().filter(|mail| exempt(mail)).map(|mail| (mail.id, Answer::Go));
@@ -150,16 +179,9 @@ impl Course<'_> {
         free.chain(allot(&self.case.budget, &self.world.account, &uses, &contenders, now)).collect()
     }
 
-    fn put_back(&mut self, mut mail: Planned, next_at: Instant, reason: &str, now: Instant) {
-        let text = format!("the mail `{}` to {} waits: {reason}", mail.step, mail.draft.to);
-        self.note(now, Some(&mail.step), text, false);
-        mail.next_at = next_at;
-        self.planned.push(mail);
-    }
-
     /// A mail that will not be sent.
     fn end_mail(&mut self, mail: &Planned, reason: &str, failed: bool, now: Instant) {
-        let text = format!("the mail `{}` to {} {reason}", mail.step, mail.draft.to);
+        let text = format!("the mail `{}` {reason}", mail.step);
         self.note(now, Some(&mail.step), text, failed);
         self.ended(mail, now);
     }
@@ -187,7 +209,7 @@ impl Course<'_> {
         let recent =
             |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
         if self.sent.iter().any(recent) {
-            self.end_mail(mail, "was skipped: duplicate address", false, now);
+            self.end_mail(mail, &format!("to {} was skipped: duplicate address", draft.to), false, now);
             return Ok(());
         }
         let context = self.context(&self.trips[mail.trip], now)?;
