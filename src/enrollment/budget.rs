@@ -77,6 +77,9 @@ pub enum Answer {
     Go,
     /// It looks again at this instant.
     Later { at: Instant, reason: String },
+    /// A better one that was held with it is being looked at; it looks again at
+    /// this instant.
+    StepBack { at: Instant, reason: String },
     /// Of several held mails another one survived.
     Outranked { reason: String },
 }
@@ -152,7 +155,7 @@ impl Contender {
 
     fn outranked(&self, first: &Contender, now: Instant) -> Answer {
         match first.standing {
-            Standing::Expected => Answer::Later {
+            Standing::Expected => Answer::StepBack {
                 at: self.no_later(now + STEP_BACK),
                 reason: format!("quiet hours: {} to {} goes first", first.what, first.to),
             },
@@ -333,6 +336,9 @@ mod tests {
         let other = Contender { held_until: Some(at("2026-03-01T08:00:00Z")), ..asking("ann", 1, 4) };
         let answers = answer(&Budget::OFF, &[], &[of("ann", 90, 2), other, asking("ann", 1, 5)]);
         assert!(answers.iter().all(|(_, answer)| *answer == Answer::Go), "{answers:?}");
+        // While the better one is looked at elsewhere, the other one waits for the outcome.
+        let better = Contender { standing: Standing::Expected, ..of("ann", 90, 2) };
+        assert!(matches!(answer(&Budget::OFF, &[], &[of("ann", 10, 1), better])[..], [(1, Answer::StepBack { .. })]));
         // Who survived before stays the one, whatever it is worth.
         let before = Contender { standing: Standing::Survived, ..of("ann", 1, 6) };
         assert!(matches!(answer(&Budget::OFF, &[], &[of("ann", 90, 2), before])[..], [(2, Answer::Outranked { .. })]));
@@ -370,7 +376,7 @@ mod tests {
                     match answer {
                         Answer::Go => uses.push(Use { contact: asked.contact.clone(), at: now, what: "m".to_owned() }),
                         Answer::Later { at, .. } => prop_assert!(at > now),
-                        Answer::Outranked { .. } => prop_assert!(false, "nothing was held"),
+                        Answer::StepBack { .. } | Answer::Outranked { .. } => prop_assert!(false, "nothing was held"),
                     }
                 }
             }

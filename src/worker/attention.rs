@@ -38,6 +38,9 @@ pub(super) async fn reserve(
             Some(Answer::Later { at, reason }) => {
                 *prepared = Prepared::Later { next_at: at, reason, wait: Wait::Budget };
             }
+            Some(Answer::StepBack { at, reason }) => {
+                *prepared = Prepared::Later { next_at: at, reason, wait: Wait::Retry };
+            }
             Some(Answer::Outranked { reason }) => *prepared = Prepared::ended("skipped", reason),
         }
     }

@@ -71,7 +71,9 @@ impl Course<'_> {
         for (id, answer) in self.answers(&asking, now) {
             let verdict = match answer {
                 Answer::Go => Verdict::Go,
-                Answer::Later { at, reason } => Verdict::Later { next_at: at, held_until: None, reason },
+                Answer::Later { at, reason } | Answer::StepBack { at, reason } => {
+                    Verdict::Later { next_at: at, held_until: None, reason }
+                }
                 Answer::Outranked { reason } => {
                     Verdict::Ended { reason: format!("was skipped: {reason}"), failed: false }
                 }

@@ -201,7 +201,7 @@ async fn drain(store: Store, budget: Budget, now: Instant) {
                 Answer::Later { at, reason } => {
                     Settled::Deferred { next_at: *at, reason, counts: false, wait: Wait::Budget }
                 }
-                Answer::Outranked { .. } => panic!("nothing was held"),
+                Answer::StepBack { .. } | Answer::Outranked { .. } => panic!("nothing was held"),
             };
             assert!(store.settle(message, &settled, None, now, now).await.unwrap());
         }
