@@ -9,6 +9,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::budget::UnderWay;
+use super::control::Halted;
 use super::{LEASE, Store};
 use crate::clock::Instant;
 use crate::random;
@@ -91,13 +92,13 @@ pub struct Rendered {
 }
 
 impl Store {
-    /// Claims due messages of playbooks that are not in `paused`, those that
+    /// Claims due messages of what is not halted, those that
     /// may have a customer's attention first in the order of their rank. Mail
     /// for which runs that are `under_way` may bring something better waits.
     pub async fn claim_messages(
         &self,
         now: Instant,
-        paused: &[String],
+        halted: &Halted,
         under_way: &UnderWay,
         limit: i64,
     ) -> sqlx::Result<Vec<Claimed>> {
@@ -108,8 +109,9 @@ impl Store {
                  reserved_at = null
              from (select account_id, id from keepwell.messages
                    where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+                     and account_id <> all($6) and channel <> all($7)
                      and (class not in ('lifecycle', 'marketing')
-                          or created_at < coalesce(case when playbook = $6 then $8 else $7 end, 'infinity'))
+                          or created_at < coalesce(case when playbook = $8 then $10 else $9 end, 'infinity'))
                    order by priority desc, valid_until, account_id, id limit $3) due
              where m.account_id = due.account_id and m.id = due.id and m.state in ('planned', 'deferred')
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
@@ -117,10 +119,12 @@ impl Store {
                  m.token, m.message_id, m.shadow, m.leaves_at, m.held_until",
         )
         .bind(now)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .bind(limit)
         .bind(random::token())
         .bind(lease)
+        .bind(&halted.accounts)
+        .bind(&halted.channels)
         .bind(under_way.first.as_ref().map(|(playbook, _)| playbook))
         .bind(under_way.first.as_ref().map(|(_, slot)| *slot))
         .bind(under_way.others)
@@ -131,6 +135,21 @@ impl Store {
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40P01") => Ok(Vec::new()),
             claimed => claimed,
         }
+    }
+
+    /// Whether anything that is not halted is due to be sent.
+    pub async fn has_due_messages(&self, now: Instant, halted: &Halted) -> sqlx::Result<bool> {
+        sqlx::query_scalar(
+            "select exists (select 1 from keepwell.messages
+             where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+               and account_id <> all($3) and channel <> all($4))",
+        )
+        .bind(now)
+        .bind(&halted.playbooks)
+        .bind(&halted.accounts)
+        .bind(&halted.channels)
+        .fetch_one(self.pool())
+        .await
     }
 
     /// Keeps claims alive while a batch is worked through.
@@ -205,9 +224,14 @@ impl Store {
         let hash = self.address_hash(to).await?;
         let mut tx = self.pool().begin().await?;
         let lease_now: Instant = sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?;
+        let scopes = [
+            format!("playbook:{}", message.playbook),
+            format!("channel:{}", message.channel),
+            format!("account:{}", message.account_id),
+        ];
         let stopped: bool =
-            sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = $1)")
-                .bind(format!("playbook:{}", message.playbook))
+            sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = any($1))")
+                .bind(scopes)
                 .fetch_one(&mut *tx)
                 .await?;
         if stopped {
@@ -404,18 +428,6 @@ impl Store {
         .execute(self.pool())
         .await?;
         Ok(rows.rows_affected() > 0)
-    }
-
-    /// Whether anything is due to be sent.
-    pub async fn has_due_messages(&self, now: Instant, paused: &[String]) -> sqlx::Result<bool> {
-        sqlx::query_scalar(
-            "select exists (select 1 from keepwell.messages
-             where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2))",
-        )
-        .bind(now)
-        .bind(paused)
-        .fetch_one(self.pool())
-        .await
     }
 }
 

@@ -48,12 +48,12 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     if *stop.borrow() {
         return Ok(0);
     }
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
-    if !shared.store.has_due_messages(now, &paused).await? {
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    if !shared.store.has_due_messages(now, &halted).await? {
         return Ok(0);
     }
-    let under_way = attention::under_way(shared, &paused, now).await?;
-    let claimed = shared.store.claim_messages(now, &paused, &under_way, BATCH).await?;
+    let under_way = attention::under_way(shared, &halted.playbooks, now).await?;
+    let claimed = shared.store.claim_messages(now, &halted, &under_way, BATCH).await?;
     if claimed.is_empty() {
         return Ok(0);
     }
@@ -61,7 +61,7 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     let token = claimed.first().and_then(|message| message.token);
     let heartbeat = Heartbeat::start(shared, token);
     let gate = Deadline::after(GATE_HOLDS);
-    let result = deliver_batch(shared, claimed, &paused, gate, now, stop).await;
+    let result = deliver_batch(shared, claimed, &halted.playbooks, gate, now, stop).await;
     heartbeat.stop().await;
     let stopped = *stop.borrow();
     if let (true, Some(token)) = (stopped, token) {

@@ -5,6 +5,7 @@ use keepwell::enrollment::budget::Answer;
 use keepwell::playbook::budget::{Budget, Limit};
 use keepwell::store::Store;
 use keepwell::store::budget::{Asking, Rules, UnderWay};
+use keepwell::store::control::Halted;
 use keepwell::store::outbox::{Settled, Wait};
 use serde_json::json;
 
@@ -180,9 +181,9 @@ const EACH: usize = 8;
 async fn drain(store: Store, budget: Budget, now: Instant) {
     let rules = Rules { budget: &budget, touch_events: &[], paused: &[] };
     loop {
-        let claimed = store.claim_messages(now, &[], &UnderWay::default(), 7).await.unwrap();
+        let claimed = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 7).await.unwrap();
         if claimed.is_empty() {
-            let due = store.has_due_messages(now, &[]).await.unwrap();
+            let due = store.has_due_messages(now, &Halted::default()).await.unwrap();
             if due {
                 continue;
             }
