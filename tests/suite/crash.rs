@@ -10,8 +10,8 @@ use keepwell::facts::Schema;
 use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
-use keepwell::store::enrollments::Commit;
 use keepwell::store::outbox::Settled;
+use keepwell::store::transitions::Commit;
 use sqlx::{Executor, PgPool};
 
 use crate::support::database;
