@@ -16,6 +16,7 @@ use crate::clock::Instant;
 use crate::random;
 
 pub mod answers;
+pub mod budget;
 pub mod control;
 mod drafts;
 pub mod enrollments;

@@ -2,10 +2,12 @@
 //! mail: the store, the workers and the language together.
 
 mod asking;
+mod budget;
 mod crowds;
 mod entering;
 mod holding;
 mod mail;
+mod quiet;
 mod referring;
 mod relay;
 mod revisions;
