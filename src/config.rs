@@ -3,6 +3,7 @@
 //! Read with the same reader as playbooks, so that its mistakes have the same
 //! codes and places. Secrets are not here: they come from the environment.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use chrono_tz::Tz;
 
 use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::{Fields, is_address, is_off, short};
+use crate::playbook::schedule::Schedule;
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
@@ -21,6 +23,9 @@ use crate::playbook::{HoldAbove, Source, guardrails, parse};
 pub const DEFAULT_FILE: &str = "keepwell.yaml";
 
 const REMOVE: &str = "remove the key, or write `off`";
+
+/// Ids of CSMs by the name of their pool.
+pub type Pools = BTreeMap<String, Arc<[String]>>;
 
 /// What an installation sets for all playbooks.
 #[derive(Clone, Debug)]
@@ -37,6 +42,8 @@ pub struct Config {
     pub recheck: Duration,
     /// A condition that keeps an account out of every playbook.
     pub suppress: Option<Source>,
+    /// Who shares the tasks of `to: pool:NAME`.
+    pub pools: Pools,
     /// How customer mail looks and leaves.
     pub mail: Mail,
     /// For playbooks that do not say.
@@ -47,6 +54,9 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Whether CSMs get their notices by e-mail.
     pub notify_csm_email: bool,
+    /// When the notices of each colleague are gathered into one mail: a
+    /// crontab, in the colleague's own zone.
+    pub notify_csm_digest: Option<String>,
 }
 
 /// How customer mail looks and leaves.
@@ -73,11 +83,13 @@ impl Default for Config {
             catch_up: Duration::hours(1),
             recheck: Duration::minutes(15),
             suppress: None,
+            pools: Pools::new(),
             mail: Mail::default(),
             hold_above: HoldAbove::default(),
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             notify_csm_email: true,
+            notify_csm_digest: None,
         }
     }
 }
@@ -95,6 +107,11 @@ impl Default for Mail {
 }
 
 impl Config {
+    /// Where colleagues find the pages, without a slash at the end.
+    pub fn pages_url(&self) -> Option<String> {
+        self.listen.map(|listen| format!("http://{listen}"))
+    }
+
     /// Reads the named file, or [`DEFAULT_FILE`] if nobody named one and it is
     /// there, or else gives the defaults. A value that is wrong is reported
     /// and has its default.
@@ -138,6 +155,7 @@ impl Config {
             self.recheck = recheck;
         }
         self.suppress = fields.expression("suppress");
+        self.pools = pools(&mut fields);
         if let Some(node) = fields.take("mail") {
             self.mail.fill(file, node, fields.problems());
         }
@@ -155,7 +173,7 @@ impl Config {
         for key in ["budget", "quiet_hours", "webhooks", "retention"] {
             fields.not_yet(key, REMOVE, is_off);
         }
-        for key in ["touch_events", "pools"] {
+        for key in ["touch_events"] {
             fields.not_yet(key, "remove the key", is_empty);
         }
         fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
@@ -170,7 +188,16 @@ impl Config {
                 self.notify_csm_email = email;
             }
             csm.not_yet("slack", REMOVE, is_off);
-            csm.not_yet("digest", REMOVE, is_off);
+            if let Some(text) = csm.text("digest").filter(|text| &*text.text != "off") {
+                match Schedule::parse(&text.text, self.timezone) {
+                    Ok(_) => self.notify_csm_digest = Some(text.text.to_string()),
+                    Err(error) => {
+                        let mut problem = text.error("KW0111", 1, error.column as u32, error.message);
+                        problem.help = error.help.or(Some("write `\"0 8 * * mon-fri\"`".to_owned()));
+                        csm.problems().push(problem);
+                    }
+                }
+            }
             csm.finish();
         }
         fields.finish();
@@ -215,6 +242,34 @@ impl Mail {
         }
         fields.finish();
     }
+}
+
+/// Pools as `{ onboarding: [csm-1, csm-2] }`.
+fn pools(fields: &mut Fields<'_, '_>) -> Pools {
+    let (file, mut pools) = (fields.file(), Pools::new());
+    for entry in fields.mapping("pools").into_iter().flatten() {
+        let named = entry.key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        if !named || entry.key.is_empty() {
+            let message = format!("`{}` is not a name for a pool", short(&entry.key));
+            fields.error_with_help("KW0601", entry.key_place, message, "write letters, digits, `-` and `_`");
+            continue;
+        }
+        let ids: Option<Vec<String>> = match &entry.node.value {
+            NodeValue::Sequence(items) if !items.is_empty() => {
+                items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
+            }
+            _ => None,
+        };
+        match ids {
+            Some(ids) => drop(pools.insert(entry.key.clone(), ids.into())),
+            None => {
+                let message = format!("the pool `{}` needs the ids of its members", short(&entry.key));
+                let help = format!("write `{}: [csm-1, csm-2]`", short(&entry.key));
+                fields.problems().push(Diagnostic::error("KW0601", &file, entry.node.place, message).help(help));
+            }
+        }
+    }
+    pools
 }
 
 /// Reports a value of the right type that cannot be used.
@@ -349,20 +404,23 @@ mod tests {
         let (config, problems) = parsed(concat!(
             "timezone: Europe/Berlin\nholidays: [2026-12-25, 2027-02-05..2027-02-12]\ncatch_up: 2h\n",
             "seasons: { summer: [07-15..08-31], holidays: 12-20..01-06 }\n",
-            "recheck: 30m\nsuppress: account.traits.internal == true\ntouch_events: []\n",
+            "recheck: 30m\npools: { onboarding: [csm-1, csm-2] }\nsuppress: account.traits.internal == true\ntouch_events: []\n",
             "mail:\n  from: Acme Success <success@acme.example>\n  postal_address: Acme, 1 Main Street\n",
             "  public_url: https://success.acme.example/\n  redirect_to: off\n  undo_window: 0s\n  connections: 4\n",
             "budget: off\nquiet_hours: off\nguardrails: { hold_above: off, ramp: off }\n",
-            "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\" }\nnotify: { csm: { email: false } }\n",
+            "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\" }\n",
+            "notify: { csm: { email: false, digest: \"0 8 * * mon-fri\" } }\n",
             "store:\n  accounts: { relation: customers.accounts, columns: { id: id, name: name } }\n",
         ));
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(config.timezone, Tz::Europe__Berlin);
         assert_eq!(config.holidays.len(), 2);
+        assert_eq!(*config.pools["onboarding"], ["csm-1", "csm-2"]);
         assert_eq!(config.seasons.names().collect::<Vec<_>>(), ["holidays", "summer"]);
         assert_eq!(config.catch_up, Duration::hours(2));
         assert_eq!(config.recheck, Duration::minutes(30));
         assert!(config.suppress.is_some() && !config.notify_csm_email);
+        assert_eq!(config.notify_csm_digest.as_deref(), Some("0 8 * * mon-fri"));
         assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
         assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
         assert_eq!(config.hold_above, HoldAbove::Off);
@@ -398,11 +456,14 @@ mod tests {
             ("budget: { contact: [1 per 1d] }\n", "1:1 KW0901"),
             ("quiet_hours: { from: \"20:00\" }\n", "1:1 KW0901"),
             ("guardrails: { ramp: { first: 10 } }\n", "1:15 KW0901"),
-            ("pools: { onboarding: [a] }\n", "1:1 KW0901"),
+            ("pools: { onboarding: [] }\n", "1:22 KW0601"),
+            ("pools: { on boarding: [a] }\n", "1:10 KW0601"),
+            ("pools: [a]\n", "1:8 KW0103"),
             ("seasons: { summer: [07-15..08-32] }\n", "1:21 KW0116"),
             ("seasons: { summer: 5 }\n", "1:20 KW0103"),
             ("seasons: summer\n", "1:10 KW0103"),
             ("notify: { csm: { slack: env:X } }\n", "1:18 KW0901"),
+            ("notify: { csm: { digest: daily } }\n", "1:26 KW0111"),
             ("store: { accounts: { relation: crm.companies } }\n", "1:1 KW0901"),
             ("alerts_to: nobody\n", "1:12 KW0104"),
         ] {

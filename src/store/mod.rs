@@ -16,8 +16,10 @@ use crate::clock::Instant;
 use crate::random;
 
 pub mod control;
-mod drafts;
+pub mod digests;
+pub mod drafts;
 pub mod enrollments;
+pub mod escalations;
 pub mod facts;
 pub mod import;
 pub mod lists;
@@ -28,6 +30,7 @@ pub mod playbooks;
 pub mod private;
 pub mod runs;
 pub mod sample;
+pub mod staff;
 pub mod suppressions;
 pub mod tasks;
 

@@ -8,8 +8,9 @@ use chrono::Duration;
 use super::Shared;
 use super::compiled::Loaded;
 use crate::action::People;
+use crate::action::staff::Staff;
 use crate::clock::Instant;
-use crate::effect::{EffectBody, MessageDraft};
+use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
 use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
@@ -88,6 +89,7 @@ async fn look(
     let alerts_to = current.ready.playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
     let sights = sight(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
+    let mut staff = store.staff(loaded.ready.weighs_load(), now).await?;
     let priority = i32::from(current.ready.playbook.mail_priority);
     let (with, compiled) = (shared.clone(), loaded.clone());
     let decided = tokio::task::spawn_blocking(move || {
@@ -98,11 +100,14 @@ async fn look(
                 let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
                 let before = enrollment.clone();
                 let decided = super::unless_panicking(|| {
-                    decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at)
+                    decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref(), at)
                 });
                 let Some(mut transition) = decided else {
                     return failed(before, "a fault of Keepwell's own: see its log".to_owned(), at);
                 };
+                for taker in transition.effects.iter().filter_map(taker) {
+                    staff.took(taker);
+                }
                 let next = &mut transition.enrollment;
                 // Nothing came of a look into the past: the next one is not
                 // at the same instant again, or it would never end.
@@ -137,6 +142,14 @@ async fn look(
     Ok(())
 }
 
+/// Who gets a task by this effect.
+fn taker(effect: &Effect) -> Option<&str> {
+    match &effect.body {
+        EffectBody::Task(draft) => draft.assignee.as_deref(),
+        EffectBody::Message(_) => None,
+    }
+}
+
 /// Whether a look left an enrollment where it was.
 fn stands(before: &Enrollment, after: &Enrollment) -> bool {
     let place = |one: &Enrollment| (one.state, one.phase, one.step_at, one.due_at);
@@ -163,6 +176,7 @@ fn decide(
     loaded: &Loaded,
     enrollment: &Enrollment,
     seen: Option<Sight>,
+    staff: &Staff,
     messages: &[MessageEnd],
     alerts_to: Option<&str>,
     at: Instant,
@@ -184,6 +198,7 @@ fn decide(
         enrollment,
         context: &seen.context,
         people: &seen.people,
+        staff,
         messages,
         calendar: &shared.calendar,
         alerts_to,

@@ -4,7 +4,8 @@
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out and releases
 //! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `deliverer` sends what the outbox holds and
+//! tasks whose problem is gone, `escalator` tells managers of what is overdue,
+//! `digester` gathers what a colleague should hear, `deliverer` sends what the outbox holds and
 //! `gate` lets through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
@@ -26,7 +27,9 @@ pub mod advancer;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
+pub mod digester;
 pub mod enroller;
+pub mod escalator;
 mod gate;
 pub mod janitor;
 pub mod publisher;
@@ -131,6 +134,8 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += scheduler::tick(shared, now).await?;
     handled += enroller::tick(shared, now).await?;
     handled += advancer::tick(shared, now).await?;
+    handled += escalator::tick(shared, now).await?;
+    handled += digester::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

@@ -8,6 +8,7 @@ use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
 mod own;
+mod people;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {

@@ -1,9 +1,11 @@
 //! What happens to customers, told on a real Postgres from the file to the
 //! mail: the store, the workers and the language together.
 
+mod duties;
 mod entering;
 mod holding;
 mod mail;
+mod people;
 mod relay;
 mod revisions;
 mod slots;
