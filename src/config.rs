@@ -173,9 +173,7 @@ impl Config {
         for key in ["budget", "quiet_hours", "webhooks", "retention"] {
             fields.not_yet(key, REMOVE, is_off);
         }
-        for key in ["touch_events"] {
-            fields.not_yet(key, "remove the key", is_empty);
-        }
+        fields.not_yet("touch_events", "remove the key", is_empty);
         fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
         fields.finish();
     }

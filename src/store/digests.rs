@@ -131,7 +131,7 @@ impl Store {
                      where channel = 'notice' and state in ('planned', 'deferred') and audience in ('csm', 'manager')
                        and not shadow and step <> 'digest' and valid_until >= $2
                        and lower(trim(to_address)) = lower(trim($1)) and playbook <> all($4)
-                     order by created_at, id limit $5 for update skip locked)
+                     order by created_at, id limit $5)
                    and state in ('planned', 'deferred')
                  returning created_at, id, coalesce(subject, '') as subject, coalesce(body_text, '') as text)
              select subject, text from taken order by created_at, id",

@@ -51,9 +51,6 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     // A new sheet has a new address, so that browsers may keep each for long.
     let digest = Sha256::digest(STYLE);
     let version: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    environment.add_global("reasons", Value::from(super::task::REASONS.to_vec()));
-    let spans = super::task::SPANS.map(|(value, label)| Value::from_iter([("value", value), ("label", label)]));
-    environment.add_global("spans", Value::from(spans.to_vec()));
     environment.add_global("style", format!("/style.css?{version}"));
     environment
 });

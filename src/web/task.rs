@@ -129,12 +129,8 @@ fn texts(list: &Json) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
-/// Reasons for a dismissal that can be chosen; the web page adds "other".
-pub(super) const REASONS: [&str; 3] = ["not relevant", "already known", "wrong data"];
-
-/// How long a task can be put off with one choice.
-pub(super) const SPANS: [(&str, &str); 4] =
-    [("1 business day", "1 business day"), ("3 business days", "3 business days"), ("1w", "1 week"), ("2w", "2 weeks")];
+/// Reasons for a dismissal that `task_forms.html` offers, besides `other`.
+const REASONS: [&str; 3] = ["not relevant", "already known", "wrong data"];
 
 /// What a form about a task carries. All forms are read with it, so that a
 /// page shown again can repeat what was typed.
@@ -147,7 +143,7 @@ pub(super) struct Given {
     pub why: String,
     #[serde(default)]
     pub because: String,
-    /// One of [`SPANS`].
+    /// A duration.
     #[serde(default)]
     pub span: String,
     /// A date, which comes before the span.

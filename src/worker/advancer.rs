@@ -99,8 +99,9 @@ async fn look(
             .map(|(enrollment, seen)| {
                 let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
                 let before = enrollment.clone();
-                let decided = super::unless_panicking(|| {
-                    decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref(), at)
+                let decided = super::unless_panicking(|| match &seen {
+                    Some(seen) => decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref()),
+                    None => gone(&enrollment, at),
                 });
                 let Some(mut transition) = decided else {
                     return failed(before, "a fault of Keepwell's own: see its log".to_owned(), at);
@@ -171,28 +172,29 @@ fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
     Transition { enrollment, effects: Vec::new(), stopped: true }
 }
 
+/// An enrollment whose account is not there any more.
+fn gone(enrollment: &Enrollment, at: Instant) -> Transition {
+    let gone = Enrollment {
+        state: State::Exited,
+        reason: Some("the account is gone".to_owned()),
+        step: None,
+        due_at: None,
+        look_at: None,
+        ended_at: Some(at),
+        ..enrollment.clone()
+    };
+    Transition { enrollment: gone, effects: Vec::new(), stopped: true }
+}
+
 fn decide(
     shared: &Shared,
     loaded: &Loaded,
     enrollment: &Enrollment,
-    seen: Option<Sight>,
+    seen: &Sight,
     staff: &Staff,
     messages: &[MessageEnd],
     alerts_to: Option<&str>,
-    at: Instant,
 ) -> Transition {
-    let Some(seen) = seen else {
-        let gone = Enrollment {
-            state: State::Exited,
-            reason: Some("the account is gone".to_owned()),
-            step: None,
-            due_at: None,
-            look_at: None,
-            ended_at: Some(at),
-            ..enrollment.clone()
-        };
-        return Transition { enrollment: gone, effects: Vec::new(), stopped: true };
-    };
     advance(&Look {
         playbook: &loaded.ready,
         enrollment,
