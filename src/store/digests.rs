@@ -4,6 +4,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Store;
+use super::control::Halted;
 use super::drafts::Word;
 use crate::clock::Instant;
 use crate::facts::Colleague;
@@ -88,14 +89,14 @@ impl Store {
 
     /// Takes what has gathered for somebody since `told_until` into one mail,
     /// named by `id`: whoever moves `told_until` on writes it, so there is one.
-    /// Nothing gathered is no mail. Notices of playbooks in `paused` stay. It is
+    /// Nothing gathered is no mail. What is halted stays. It is
     /// one of the few statements over several accounts, like a claim.
     pub async fn write_digest(
         &self,
         recipient: &Recipient,
         id: Uuid,
         told_until: Instant,
-        paused: &[String],
+        halted: &Halted,
         now: Instant,
         compose: impl FnOnce(&Gathered) -> (String, String),
     ) -> sqlx::Result<()> {
@@ -115,12 +116,14 @@ impl Store {
              from keepwell.tasks t left join customers.accounts a on a.id = t.account_id
              where t.state = 'open' and t.assignee = any($1) and (t.told_at is null or t.due_at < $2)
                and (t.snoozed_until is null or t.snoozed_until <= $2) and t.playbook <> all($3)
+               and t.account_id <> all($5)
              order by t.due_at nulls last, t.created_at, t.id limit $4",
         )
         .bind([&recipient.id, &recipient.address].as_slice())
         .bind(now)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .bind(AT_MOST)
+        .bind(&halted.accounts)
         .fetch_all(&mut *tx)
         .await?;
         let notices: Vec<GatheredNotice> = sqlx::query_as(
@@ -131,6 +134,7 @@ impl Store {
                      where channel = 'notice' and state in ('planned', 'deferred') and audience in ('csm', 'manager')
                        and not shadow and step <> 'digest' and valid_until >= $2
                        and lower(trim(to_address)) = lower(trim($1)) and playbook <> all($4)
+                       and account_id <> all($6)
                      order by created_at, id limit $5)
                    and state in ('planned', 'deferred')
                  returning created_at, id, coalesce(subject, '') as subject, coalesce(body_text, '') as text)
@@ -139,8 +143,9 @@ impl Store {
         .bind(&recipient.address)
         .bind(now)
         .bind(format!("in the digest {id}"))
-        .bind(paused)
+        .bind(&halted.playbooks)
         .bind(AT_MOST)
+        .bind(&halted.accounts)
         .fetch_all(&mut *tx)
         .await?;
         sqlx::query("update keepwell.tasks set told_at = $2 where id = any($1) and told_at is null")

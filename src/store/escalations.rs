@@ -4,6 +4,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Store;
+use super::control::Halted;
 use super::drafts::Word;
 use crate::clock::Instant;
 
@@ -25,19 +26,20 @@ pub struct Overdue {
 }
 
 impl Store {
-    /// Open tasks whose manager should hear of them by `now`, of playbooks that
-    /// are not in `paused`, and not put off.
-    pub async fn overdue_tasks(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<Overdue>> {
+    /// Open tasks whose manager should hear of them by `now`, not put off, where
+    /// nothing is halted.
+    pub async fn overdue_tasks(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<Overdue>> {
         sqlx::query_as(
             "select t.account_id, t.id, t.playbook, t.step, t.title, a.name as account_name, a.csm_id, t.assignee, t.due_at
              from keepwell.tasks t left join customers.accounts a on a.id = t.account_id
-             where t.state = 'open' and t.escalate_at <= $1 and t.playbook <> all($2)
+             where t.state = 'open' and t.escalate_at <= $1 and t.playbook <> all($2) and t.account_id <> all($4)
                and (t.snoozed_until is null or t.snoozed_until <= $1)
              order by t.escalate_at, t.account_id, t.id limit $3",
         )
         .bind(now)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .bind(limit)
+        .bind(&halted.accounts)
         .fetch_all(self.pool())
         .await
     }

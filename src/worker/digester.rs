@@ -21,7 +21,10 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     if shared.config.notify_csm_digest.is_none() || !shared.config.notify_csm_email {
         return Ok(0);
     }
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    if halted.channels.iter().any(|channel| channel == "notice") {
+        return Ok(0);
+    }
     let recipients = recipients(shared, now).await?;
     let ids: Vec<String> = recipients.iter().map(|(recipient, _)| recipient.id.clone()).collect();
     let told: HashMap<String, Instant> = shared.store.told_until(&ids, now).await?.into_iter().collect();
@@ -35,7 +38,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
         let id = ids::notice(&["digest", &recipient.id, &slot.to_rfc3339()]);
         let url = shared.config.pages_url();
         let compose = |gathered: &Gathered| composed(gathered, &recipient, zone, url.as_deref(), now);
-        shared.store.write_digest(&recipient, id, told_until, &paused, now, compose).await?;
+        shared.store.write_digest(&recipient, id, told_until, &halted, now, compose).await?;
         written += 1;
     }
     Ok(written)

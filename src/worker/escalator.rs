@@ -16,8 +16,8 @@ const BATCH: i64 = 100;
 
 /// Tells managers of every task that has been overdue for two business days.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
-    let overdue = shared.store.overdue_tasks(now, &paused, BATCH).await?;
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    let overdue = shared.store.overdue_tasks(now, &halted, BATCH).await?;
     if overdue.is_empty() {
         return Ok(0);
     }
