@@ -6,7 +6,7 @@
 //! approved ones, `advancer` moves waiting enrollments on, `closer` closes
 //! tasks whose problem is gone, `escalator` tells managers of what is overdue,
 //! `digester` gathers what a colleague should hear, `deliverer` sends what the outbox holds and
-//! `gate` lets through,
+//! `gate` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -27,6 +27,7 @@ use crate::store::control::Halted;
 use crate::store::playbooks::Published;
 
 pub mod advancer;
+mod attention;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;

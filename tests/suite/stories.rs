@@ -1,12 +1,14 @@
 //! What happens to customers, told on a real Postgres from the file to the
 //! mail: the store, the workers and the language together.
 
+mod budget;
 mod crowds;
 mod duties;
 mod entering;
 mod holding;
 mod mail;
 mod people;
+mod quiet;
 mod relay;
 mod revisions;
 mod slots;
