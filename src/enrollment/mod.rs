@@ -20,7 +20,7 @@ mod advance;
 pub mod budget;
 mod stops;
 
-pub use admit::{Admission, History, Skip, admit};
+pub use admit::{Admission, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
 pub use stops::{Stop, stops};
 
@@ -70,6 +70,7 @@ impl Enrollment {
             done: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             sent: BTreeSet::new(),
+            answers: BTreeMap::new(),
         }
     }
 }

@@ -24,12 +24,13 @@ use crate::enrollment::{
     Admission, Enrollment, History, Look, MessageEnd, Skip, State, admit, advance, next_quarter, stops,
 };
 use crate::facts::history::EnrollmentRecord;
-use crate::facts::{Layout, Progress, Schema};
+use crate::facts::{Layout, Progress, Schema, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
 use crate::rule::functions::{FoldError, fold_facts};
 use crate::rule::{Context, Verdict};
 
+mod answer;
 mod consequences;
 mod outbox;
 
@@ -74,6 +75,7 @@ struct Trip {
     done: BTreeSet<String>,
     outcomes: BTreeMap<String, String>,
     sent: BTreeSet<String>,
+    answers: BTreeMap<String, Value>,
     messages: Vec<MessageEnd>,
     /// Its row in the account's own history.
     record: usize,
@@ -210,6 +212,9 @@ impl<'a> Course<'a> {
         // Its mistakes were reported before the play began.
         let mut reader = Reader::new(self.playbook, self.start);
         self.world.change(&change.fixtures, self.schema, now, &mut reader);
+        for (step, node) in &change.answers {
+            self.answer(step, node, now);
+        }
         for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {
             let open = self.tasks.iter().position(|task| task.step == *step);
             let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
@@ -256,6 +261,7 @@ impl<'a> Course<'a> {
             done: trip.done.clone(),
             outcomes: trip.outcomes.clone(),
             sent: trip.sent.clone(),
+            answers: trip.answers.clone(),
         };
         Ok(Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone })
     }
@@ -329,6 +335,7 @@ impl<'a> Course<'a> {
             done: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             sent: BTreeSet::new(),
+            answers: BTreeMap::new(),
             messages: Vec::new(),
             record,
             told: None,

@@ -1,6 +1,7 @@
 //! What happens to customers, told on a real Postgres from the file to the
 //! mail: the store, the workers and the language together.
 
+mod asking;
 mod budget;
 mod crowds;
 mod duties;
@@ -9,6 +10,7 @@ mod holding;
 mod mail;
 mod people;
 mod quiet;
+mod referring;
 mod relay;
 mod revisions;
 mod slots;
