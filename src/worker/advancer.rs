@@ -224,7 +224,7 @@ async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32
 fn taker(effect: &Effect) -> Option<&str> {
     match &effect.body {
         EffectBody::Task(draft) => draft.assignee.as_deref(),
-        EffectBody::Message(_) => None,
+        EffectBody::Message(_) | EffectBody::Referral { .. } => None,
     }
 }
 
