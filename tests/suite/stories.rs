@@ -4,9 +4,11 @@
 mod asking;
 mod budget;
 mod crowds;
+mod duties;
 mod entering;
 mod holding;
 mod mail;
+mod people;
 mod quiet;
 mod referring;
 mod relay;
