@@ -19,7 +19,7 @@ use crate::playbook::schedule::Schedule;
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
-use crate::playbook::{HoldAbove, Source, guardrails, parse};
+use crate::playbook::{Guardrails, Source, guardrails, parse};
 
 /// Where the configuration is looked for when nobody names a file.
 pub const DEFAULT_FILE: &str = "keepwell.yaml";
@@ -55,7 +55,7 @@ pub struct Config {
     /// When no customer mail leaves; `None` is `off`.
     pub quiet_hours: Option<QuietHours>,
     /// For playbooks that do not say.
-    pub hold_above: HoldAbove,
+    pub guardrails: Guardrails,
     /// Hears of holds and failures of playbooks that name nobody.
     pub alerts_to: Option<String>,
     /// Where the web pages are served, on this machine only; `None` is `off`.
@@ -99,7 +99,7 @@ impl Default for Config {
             mail: Mail::default(),
             budget: Budget::default(),
             quiet_hours: None,
-            hold_above: HoldAbove::default(),
+            guardrails: Guardrails::default(),
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             notify_csm_email: true,
@@ -182,8 +182,7 @@ impl Config {
             self.mail.fill(file, node, fields.problems());
         }
         if let Some(node) = fields.take("guardrails") {
-            let given = guardrails::read(file, node, fields.problems());
-            self.hold_above = given.hold_above.unwrap_or_default();
+            self.guardrails = guardrails::read(file, node, fields.problems());
         }
         self.alerts_to = fields.address("alerts_to");
         if let Some(node) = fields.take("web") {

@@ -1,6 +1,7 @@
 //! The configuration as it is written, and its mistakes.
 
 use super::*;
+use crate::playbook::HoldAbove;
 
 fn parsed(text: &str) -> (Config, Vec<String>) {
     let (path, text) = ("keepwell.yaml".into(), text.into());
@@ -32,7 +33,7 @@ fn reads_every_key_of_this_release() {
     assert_eq!(config.notify_csm_digest.as_deref(), Some("0 8 * * mon-fri"));
     assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
     assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
-    assert_eq!(config.hold_above, HoldAbove::Off);
+    assert_eq!(config.guardrails.hold_above, Some(HoldAbove::Off));
     assert_eq!((config.touch_events, config.mail.undo_window), (vec!["meeting_held".to_owned()], Duration::minutes(5)));
     let limits = config.budget.contact.iter().chain(&config.budget.account).map(ToString::to_string);
     assert_eq!(limits.collect::<Vec<_>>(), ["2 per 7d", "6 per 7d"]);
@@ -87,7 +88,9 @@ fn refuses_with_a_place() {
         ("quiet_hours: { from: \"20:00\", to: 8am }\n", "1:35 KW0104"),
         ("quiet_hours: { from: \"20:00\", to: \"20:00\" }\n", "1:35 KW0104"),
         ("quiet_hours: night\n", "1:14 KW0103"),
-        ("guardrails: { ramp: { first: 10 } }\n", "1:15 KW0901"),
+        ("guardrails: { ramp: { first: 0 } }\n", "1:30 KW0104"),
+        ("guardrails: { unusual: 3 }\n", "1:24 KW0103"),
+        ("guardrails: { fresh: { event: 6h } }\n", "1:24 KW0101"),
         ("pools: { onboarding: [] }\n", "1:22 KW0601"),
         ("pools: { on boarding: [a] }\n", "1:10 KW0601"),
         ("pools: [a]\n", "1:8 KW0103"),

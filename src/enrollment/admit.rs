@@ -55,6 +55,9 @@ pub enum Skip {
 }
 
 impl Skip {
+    /// Counted for those that `max_per_day` keeps for another day.
+    pub const DAY_CAP: &str = "day cap";
+
     /// The name a run counts it under.
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,23 +1,232 @@
-//! Reading `guardrails:`, in a playbook and in the configuration.
+//! `guardrails:`, in a playbook and in the configuration: what stops a run
+//! before it touches too many, or the wrong ones.
 
 use std::sync::Arc;
 
+use chrono::Duration;
+
+use super::Source;
 use super::reader::{Fields, is_off, share};
 use super::yaml::Node;
-use super::{Guardrails, HoldAbove};
 use crate::diagnostic::Diagnostic;
+
+/// What a playbook or the configuration says. `None`: the next one decides,
+/// the configuration or in the end [`Limits::default`].
+#[derive(Clone, Debug, Default)]
+pub struct Guardrails {
+    pub hold_above: Option<HoldAbove>,
+    /// Whether the first run of each revision waits for a person.
+    pub hold_first_run: Option<bool>,
+    pub ramp: Option<Option<Ramp>>,
+    /// How many times the median of earlier runs is unusual.
+    pub unusual: Option<Option<f64>>,
+    /// The share of the store's subjects (0..=1) by which it may have moved.
+    pub store_change: Option<Option<f64>>,
+    /// Enrollments per day of the playbook's zone.
+    pub max_per_day: Option<Option<u64>>,
+    pub fresh: Option<Vec<Fresh>>,
+    /// Playbooks whose active enrollments postpone customer mail here.
+    pub yields_to: Option<Vec<Source>>,
+}
+
+/// The number of enrollments above which a run waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HoldAbove {
+    Off,
+    /// Whichever is larger: `count`, or `share` (0..=1) of the subjects whose
+    /// account has one of the playbook's statuses.
+    Above {
+        count: u64,
+        share: f64,
+    },
+}
+
+impl Default for HoldAbove {
+    fn default() -> Self {
+        HoldAbove::Above { count: 25, share: 0.02 }
+    }
+}
+
+/// How what a person approved goes out: `first` at once, then `grow` times as
+/// many as before after each `every`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ramp {
+    pub first: u64,
+    pub every: Duration,
+    pub grow: f64,
+}
+
+impl Default for Ramp {
+    fn default() -> Self {
+        Ramp { first: 10, every: Duration::minutes(15), grow: 10.0 }
+    }
+}
+
+impl Ramp {
+    /// How many the batch of that number lets go, counted from 0.
+    pub fn batch(&self, number: u32) -> u64 {
+        let size = self.first as f64 * self.grow.powi(i32::try_from(number).unwrap_or(i32::MAX));
+        // Saturates; more than anybody has.
+        (size.floor() as u64).max(1)
+    }
+}
+
+/// How old the latest row of a relation may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    pub source: FreshSource,
+    pub within: Duration,
+}
+
+/// A relation whose rows have an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreshSource {
+    Events,
+    Scores,
+    Tickets,
+}
+
+impl FreshSource {
+    pub const ALL: [FreshSource; 3] = [FreshSource::Events, FreshSource::Scores, FreshSource::Tickets];
+
+    /// The relation's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            FreshSource::Events => "events",
+            FreshSource::Scores => "scores",
+            FreshSource::Tickets => "tickets",
+        }
+    }
+}
+
+/// The guardrails that hold for one playbook.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub hold_above: HoldAbove,
+    pub hold_first_run: bool,
+    /// `None` lets everything go that was approved.
+    pub ramp: Option<Ramp>,
+    pub unusual: Option<f64>,
+    pub store_change: Option<StoreChange>,
+    pub max_per_day: Option<u64>,
+    pub fresh: Vec<Fresh>,
+    pub yields_to: Vec<String>,
+}
+
+/// How much the store may have moved since the last run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StoreChange {
+    /// Of its subjects, 0..=1.
+    pub share: f64,
+    /// A smaller move is none; so a young company may grow.
+    pub least: u64,
+}
+
+impl Guardrails {
+    /// What holds for a playbook that says this in an installation whose
+    /// configuration says `defaults`.
+    pub fn over(&self, defaults: &Guardrails) -> Limits {
+        const UNUSUAL: f64 = 3.0;
+        const STORE_CHANGE: StoreChange = StoreChange { share: 0.3, least: 25 };
+        let share = self.store_change.or(defaults.store_change);
+        let exactly = |share| StoreChange { share, least: 0 };
+        let yields_to = self.yields_to.as_ref().or(defaults.yields_to.as_ref());
+        Limits {
+            hold_above: self.hold_above.or(defaults.hold_above).unwrap_or_default(),
+            hold_first_run: self.hold_first_run.or(defaults.hold_first_run).unwrap_or(false),
+            ramp: self.ramp.or(defaults.ramp).unwrap_or(Some(Ramp::default())),
+            unusual: self.unusual.or(defaults.unusual).unwrap_or(Some(UNUSUAL)),
+            store_change: share.map_or(Some(STORE_CHANGE), |share| share.map(exactly)),
+            max_per_day: self.max_per_day.or(defaults.max_per_day).flatten(),
+            fresh: self.fresh.clone().or_else(|| defaults.fresh.clone()).unwrap_or_default(),
+            yields_to: yields_to.map_or(Vec::new(), |ids| ids.iter().map(|id| id.text.trim().to_owned()).collect()),
+        }
+    }
+}
 
 /// Reads guardrails; what is wrong is added to `problems`.
 pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Guardrails {
-    const INSTEAD: &str = "write `off`, or remove the key";
     let mut fields = Fields::new(file, node, "guardrails", problems);
     let hold_above = fields.take("hold_above").and_then(|node| hold_above(file, node, fields.problems()));
-    for key in ["ramp", "unusual", "store_change", "max_per_day", "fresh", "yields_to"] {
-        fields.not_yet(key, INSTEAD, is_off);
-    }
-    fields.not_yet("first_run", "write `go`, or remove the key", |node| is_off(node) || node.as_text() == Some("go"));
+    let hold_first_run = fields.one_of("first_run", &[("go", false), ("hold", true), ("off", false)]);
+    let ramp = fields.take("ramp").and_then(|node| ramp(file, node, fields.problems()));
+    let unusual = switched(&mut fields, "unusual", "write `3x`, or `off`", times);
+    let store_change = switched(&mut fields, "store_change", "write `30%`, or `off`", share);
+    let whole = |text: &str| text.parse::<u64>().ok().filter(|count| *count > 0);
+    let max_per_day = switched(&mut fields, "max_per_day", "write a whole number from 1, or `off`", whole);
+    let fresh = fields.take("fresh").map(|node| fresh(file, node, fields.problems()));
+    let yields_to = match fields.take("yields_to") {
+        Some(node) if is_off(node) => Some(Vec::new()),
+        Some(_) => Some(fields.texts("yields_to")),
+        None => None,
+    };
     fields.finish();
-    Guardrails { hold_above }
+    Guardrails { hold_above, hold_first_run, ramp, unusual, store_change, max_per_day, fresh, yields_to }
+}
+
+/// `3x`: a number from 1.
+fn times(text: &str) -> Option<f64> {
+    text.trim().strip_suffix('x')?.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 1.0)
+}
+
+/// `off`, or a value; `None` when it is not given or wrong.
+fn switched<T>(
+    fields: &mut Fields<'_, '_>,
+    key: &'static str,
+    help: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Option<Option<T>> {
+    let node = fields.take(key)?;
+    if is_off(node) {
+        return Some(None);
+    }
+    let given = node.as_text().and_then(|text| read(text.trim()));
+    if given.is_none() {
+        let message = format!("`{key}` cannot be {}", node.found());
+        fields.error_with_help("KW0103", node.place, message, help);
+    }
+    given.map(Some)
+}
+
+/// `off`, or a mapping whose missing keys keep their defaults.
+fn ramp(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Option<Ramp>> {
+    const HELP: &str = "write `{ first: 10, every: 15m, grow: 10x }` or `off`";
+    if is_off(node) {
+        return Some(None);
+    }
+    if node.as_mapping().is_none() {
+        let message = format!("`ramp` needs `first`, `every` and `grow`, not {}", node.found());
+        problems.push(Diagnostic::error("KW0103", file, node.place, message).help(HELP));
+        return None;
+    }
+    let mut ramp = Ramp::default();
+    let mut fields = Fields::new(file, node, "ramp", problems);
+    if let Some(first) = fields.int_within("first", 1, 1_000_000_000) {
+        ramp.first = first.unsigned_abs();
+    }
+    if let Some(every) = fields.elapsed("every") {
+        ramp.every = Duration::seconds(every);
+    }
+    if let Some(Some(grow)) = switched(&mut fields, "grow", "write `10x`, at least `1x`", times) {
+        ramp.grow = grow;
+    }
+    fields.finish().then_some(Some(ramp))
+}
+
+/// `off`, or how old the rows of each relation may be.
+fn fresh(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Vec<Fresh> {
+    if is_off(node) {
+        return Vec::new();
+    }
+    let mut fields = Fields::new(file, node, "fresh", problems);
+    let mut given = Vec::new();
+    for source in FreshSource::ALL {
+        if let Some(within) = fields.elapsed(source.name()) {
+            given.push(Fresh { source, within: Duration::seconds(within) });
+        }
+    }
+    fields.finish();
+    given
 }
 
 /// `off`, or a mapping whose missing key keeps its default.
@@ -50,4 +259,29 @@ fn hold_above(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> O
     }
     let ok = fields.finish();
     ok.then_some(HoldAbove::Above { count, share: part })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ramp_grows_batch_by_batch() {
+        let ramp = Ramp::default();
+        assert_eq!([0, 1, 2].map(|number| ramp.batch(number)), [10, 100, 1000]);
+        assert_eq!(ramp.batch(400), u64::MAX);
+        assert_eq!(Ramp { grow: 1.0, ..ramp }.batch(9), 10);
+    }
+
+    #[test]
+    fn a_playbook_overrides_the_configuration_and_that_the_defaults() {
+        let configuration = Guardrails { max_per_day: Some(Some(9)), unusual: Some(None), ..Guardrails::default() };
+        let playbook = Guardrails { max_per_day: Some(None), ramp: Some(None), ..Guardrails::default() };
+        let limits = playbook.over(&configuration);
+        assert_eq!((limits.max_per_day, limits.unusual, limits.ramp), (None, None, None));
+        assert_eq!(limits.hold_above, HoldAbove::default());
+        assert!(!limits.hold_first_run && limits.fresh.is_empty() && limits.yields_to.is_empty());
+        let limits = Guardrails::default().over(&configuration);
+        assert_eq!((limits.max_per_day, limits.ramp), (Some(9), Some(Ramp::default())));
+    }
 }

@@ -30,6 +30,7 @@ mod steps;
 pub mod yaml;
 
 pub use duration::Duration;
+pub use guardrails::{Guardrails, HoldAbove};
 
 /// A playbook as its author wrote it, checked in form.
 #[derive(Clone, Debug)]
@@ -107,31 +108,6 @@ impl Reentry {
                 format!("once per {key}, gap {}", gap.map_or("-".to_owned(), |gap| gap.to_string()))
             }
         }
-    }
-}
-
-/// What stops a run before it touches too many. `None` means that the
-/// configuration's default applies.
-#[derive(Clone, Debug, Default)]
-pub struct Guardrails {
-    pub hold_above: Option<HoldAbove>,
-}
-
-/// The number of enrollments above which a run waits for a person.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum HoldAbove {
-    Off,
-    /// Whichever is larger: `count`, or `share` (0..=1) of the subjects whose
-    /// account has one of the playbook's statuses.
-    Above {
-        count: u64,
-        share: f64,
-    },
-}
-
-impl Default for HoldAbove {
-    fn default() -> Self {
-        HoldAbove::Above { count: 25, share: 0.02 }
     }
 }
 

@@ -10,8 +10,9 @@ use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
 use crate::store::facts;
 use crate::worker::Shared;
+use crate::worker::breaker;
 use crate::worker::compiled::Loaded;
-use crate::worker::enroller::{decide, held_because, threshold};
+use crate::worker::enroller::decide;
 
 /// What one playbook's run at a slot would do.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +46,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         return Ok(plan);
     }
     let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);
+    let limit = breaker::limit(shared, &loaded, slot).await?;
     let mut scan = facts::scan(shared.store.pool(), &loaded.entry, slot).await?;
     loop {
         let chunk = scan.next().await?;
@@ -56,6 +58,9 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         for (account, admission) in decide(shared, &loaded, chunk, history).await? {
             match admission {
                 Admission::NotCandidate => continue,
+                Admission::Enroll(_) if limit.room_today.is_some_and(|room| plan.enter.len() as u64 >= room) => {
+                    *plan.skipped.entry(Skip::DAY_CAP.to_owned()).or_default() += 1;
+                }
                 Admission::Enroll(_) => plan.enter.push(account),
                 Admission::Skip(skip) => {
                     *plan.skipped.entry(skip.name().to_owned()).or_default() += 1;
@@ -69,10 +74,9 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
     }
     scan.close().await?;
     plan.enter.sort();
-    if let Some(most) = threshold(shared, &loaded).await?
-        && plan.enter.len() as u64 > most
-    {
-        plan.hold = Some(held_because(plan.enter.len() as u64, most));
+    let would_enter = plan.enter.len() as u64;
+    if limit.is_exceeded_by(would_enter) {
+        plan.hold = Some(limit.reason(would_enter));
     }
     Ok(plan)
 }

@@ -16,6 +16,7 @@ use crate::clock::Instant;
 use crate::random;
 
 pub mod answers;
+pub mod breaker;
 pub mod budget;
 pub mod control;
 pub mod digests;

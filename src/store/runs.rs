@@ -24,6 +24,10 @@ pub struct Run {
     /// How many it may enroll, once decided.
     pub ceiling: Option<i64>,
     pub token: Option<Uuid>,
+    /// When a person approved it.
+    pub approved_at: Option<Instant>,
+    /// Batches of its ramp that have been released.
+    pub ramp_batch: i32,
 }
 
 /// What a run counted.
@@ -94,7 +98,7 @@ impl Store {
             "insert into keepwell.runs (playbook, slot, kind, revision, state, started_at, token, lease_until)
              values ($1, $2, $3, $4, 'running', $5, $6, $7)
              on conflict (playbook, slot) do nothing
-             returning playbook, slot, kind, revision, verdict, ceiling, token",
+             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch",
         )
         .bind(playbook)
         .bind(slot)
@@ -130,7 +134,7 @@ impl Store {
         sqlx::query_as(
             "update keepwell.runs set token = $2, lease_until = $3
              where state = 'running' and lease_until < $1 and playbook <> all($4)
-             returning playbook, slot, kind, revision, verdict, ceiling, token",
+             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch",
         )
         .bind(lease_now)
         .bind(random::token())
@@ -224,18 +228,6 @@ impl Store {
         .bind(playbook)
         .bind(slot)
         .fetch_one(self.pool())
-        .await
-    }
-
-    /// The revision of a playbook's latest finished run but this one.
-    pub async fn revision_before(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<String>> {
-        sqlx::query_scalar(
-            "select revision from keepwell.runs where playbook = $1 and slot <> $2 and state = 'done'
-             order by slot desc limit 1",
-        )
-        .bind(playbook)
-        .bind(slot)
-        .fetch_optional(self.pool())
         .await
     }
 
@@ -336,19 +328,20 @@ impl Store {
         Ok(Word::Taken)
     }
 
-    /// Claims approved runs whose enrollments are to be released.
-    pub async fn claim_approved_runs(&self, halted: &Halted) -> sqlx::Result<Vec<Run>> {
+    /// Claims approved runs of which enrollments are to be released now.
+    pub async fn claim_approved_runs(&self, halted: &Halted, now: Instant) -> sqlx::Result<Vec<Run>> {
         let lease_now = self.lease_clock().await?;
         sqlx::query_as(
             "update keepwell.runs set token = $2, lease_until = $3
              where state = 'held' and approved_at is not null and playbook <> all($4)
-               and (lease_until is null or lease_until < $1)
-             returning playbook, slot, kind, revision, verdict, ceiling, token",
+               and (lease_until is null or lease_until < $1) and (ramp_at is null or ramp_at <= $5)
+             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch",
         )
         .bind(lease_now)
         .bind(random::token())
         .bind(lease_now + LEASE)
         .bind(&halted.playbooks)
+        .bind(now)
         .fetch_all(self.pool())
         .await
     }

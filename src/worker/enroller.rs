@@ -6,18 +6,21 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::advancer;
+use super::breaker::{self, Limit};
 use super::compiled::Loaded;
 use super::together::{Share, Walk};
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
 use crate::facts::Facts;
-use crate::playbook::HoldAbove;
 use crate::rule::EvalError;
 use crate::store::facts::{self, SubjectWindow};
 use crate::store::runs::{Run, Tally, run_id};
 
 /// How many enrollments one statement writes.
 const BATCH: usize = 500;
+
+/// How long an approval holds that could not be carried out.
+const APPROVAL_HOLDS: chrono::Duration = chrono::Duration::hours(24);
 
 /// Finishes runs of daemons that went away, and releases approved ones.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
@@ -30,7 +33,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
             tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
         }
     }
-    for run in shared.store.claim_approved_runs(&halted).await? {
+    for run in shared.store.claim_approved_runs(&halted, now).await? {
         handled += 1;
         if let Err(error) = release(shared, &run, now).await {
             tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
@@ -60,13 +63,14 @@ pub(super) async fn carry_out_on(
             return Ok(());
         }
     };
-    let reentry_changed = reentry_changed(shared, &loaded, run).await?;
+    let limit = breaker::limit(shared, &loaded, run.slot).await?;
+    store.keep_subjects(&run.playbook, run.slot, limit.subjects).await?;
     let mut decision = Decision {
         shared,
         loaded: &loaded,
         run,
-        threshold: if reentry_changed { Some(0) } else { threshold(shared, &loaded).await? },
-        reentry_changed,
+        limit,
+        admitted: 0,
         held: run.verdict.as_deref() == Some("hold"),
         buffer: Vec::new(),
         waiting: 0,
@@ -125,42 +129,13 @@ pub async fn decide(
     Ok(decided.await?)
 }
 
-/// Whether the playbook's `reentry` differs from that of its latest finished run.
-async fn reentry_changed(shared: &Shared, loaded: &Loaded, run: &Run) -> super::Result<bool> {
-    let Some(before) = shared.store.revision_before(&run.playbook, run.slot).await? else { return Ok(false) };
-    if before == run.revision {
-        return Ok(false);
-    }
-    let before = shared.loaded(&run.playbook, &before).await?;
-    let now = loaded.ready.playbook.reentry.written();
-    Ok(before.is_ok_and(|before| before.ready.playbook.reentry.written() != now))
-}
-
-/// How many a run may enroll without a person's word; `None` is any number.
-pub async fn threshold(shared: &Shared, loaded: &Loaded) -> super::Result<Option<u64>> {
-    let playbook = &loaded.ready.playbook;
-    Ok(match playbook.guardrails.hold_above.unwrap_or(shared.config.hold_above) {
-        HoldAbove::Off => None,
-        HoldAbove::Above { count, share } => {
-            let accounts = shared.store.accounts_with_status(&playbook.statuses).await?;
-            Some(count.max((share * accounts as f64).floor() as u64))
-        }
-    })
-}
-
-/// Why a run above its threshold is held, in words.
-pub fn held_because(would_enter: u64, threshold: u64) -> String {
-    format!("{would_enter} would enter; more than {threshold} wait for a person's approval")
-}
-
 /// A run being decided.
 struct Decision<'a> {
     shared: &'a Arc<Shared>,
     loaded: &'a Arc<Loaded>,
     run: &'a Run,
-    threshold: Option<u64>,
-    /// Then nobody enters without a person's word: the past may look new.
-    reentry_changed: bool,
+    limit: Limit,
+    admitted: u64,
     /// Whether it waits for a person: then nothing it writes is active.
     held: bool,
     /// Admitted and not yet written.
@@ -174,7 +149,13 @@ impl Decision<'_> {
     fn take(&mut self, account: &str, admission: Admission) {
         match admission {
             Admission::NotCandidate => return,
-            Admission::Enroll(enrollment) => self.buffer.push(*enrollment),
+            Admission::Enroll(_) if self.limit.room_today.is_some_and(|room| self.admitted >= room) => {
+                self.tally.skip(Skip::DAY_CAP);
+            }
+            Admission::Enroll(enrollment) => {
+                self.admitted += 1;
+                self.buffer.push(*enrollment);
+            }
             Admission::Skip(skip) => {
                 self.tally.skip(skip.name());
                 if let Skip::Undecided(error) = &skip {
@@ -194,7 +175,7 @@ impl Decision<'_> {
     /// Writes what may be written already; false when the run is lost.
     async fn flush(&mut self, now: Instant) -> super::Result<bool> {
         let store = &self.shared.store;
-        match self.threshold {
+        match self.limit.most {
             None => {
                 for batch in self.buffer.chunks(BATCH) {
                     advancer::enter(self.shared, self.loaded, batch, self.run.slot, now).await?;
@@ -225,11 +206,7 @@ impl Decision<'_> {
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
             self.tally.skipped.insert("held".to_owned(), self.waiting);
-            let reason = if self.reentry_changed {
-                format!("`reentry` has changed: {} would enter, and wait for a person's approval", self.waiting)
-            } else {
-                held_because(self.waiting as u64, self.threshold.unwrap_or(0))
-            };
+            let reason = self.limit.reason(self.waiting as u64);
             store.decide_run(run, "hold", self.waiting).await?;
             if store.end_run(run, "held", Some(&reason), &self.tally, now).await? {
                 tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
@@ -237,7 +214,7 @@ impl Decision<'_> {
             }
             return Ok(());
         }
-        if self.threshold.is_some() && !self.commit_decided(now).await? {
+        if self.limit.most.is_some() && !self.commit_decided(now).await? {
             return Ok(());
         }
         self.tally.enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
@@ -318,9 +295,21 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         Ok(loaded) => loaded,
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
+    if run.approved_at.is_some_and(|approved| now - approved > APPROVAL_HOLDS) {
+        let reason = "the approval was given more than a day ago: approve it again, or discard it";
+        store.expire_approval(run, reason).await?;
+        return Ok(());
+    }
+    let ramp = loaded.ready.playbook.guardrails.over(&shared.config.guardrails).ramp;
+    let ramp = ramp.filter(|_| run.ceiling.unwrap_or(0) > 0);
+    let mut room = ramp.map_or(u64::MAX, |ramp| ramp.batch(run.ramp_batch.unsigned_abs()));
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
     let held = store.held_enrollments(&run.playbook, run.slot, &shared.schema).await?;
+    let mut left = held.len();
     for batch in held.chunks(BATCH) {
+        if room == 0 {
+            break;
+        }
         if !store.renew_run(run).await? {
             return Ok(());
         }
@@ -340,9 +329,14 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         let decided = decide(shared, &loaded, known, history).await?;
         let mut admissions: HashMap<String, Admission> = decided.into_iter().collect();
         for held in batch {
+            if room == 0 {
+                break;
+            }
+            left -= 1;
             let reason = match admissions.remove(&held.account) {
                 Some(Admission::Enroll(admitted)) => {
                     store.release(held, &admitted, run.slot).await?;
+                    room -= 1;
                     continue;
                 }
                 Some(Admission::Skip(skip)) => skip.name(),
@@ -354,6 +348,17 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         }
     }
     let enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
+    if let (Some(ramp), true) = (ramp, left > 0) {
+        let at = now + ramp.every;
+        let next = ramp.batch(run.ramp_batch.unsigned_abs() + 1).min(left as u64);
+        let reason = format!(
+            "approved: {enrolled} have entered, {left} wait; the next {next} at {}",
+            at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        store.ramp_run(run, &reason, enrolled, left as i64, &dropped, at).await?;
+        tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, left, "released a batch");
+        return Ok(());
+    }
     store.end_released(run, enrolled, &dropped, now).await?;
     tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, ?dropped, "released");
     Ok(())

@@ -30,6 +30,7 @@ use crate::store::playbooks::Published;
 
 pub mod advancer;
 mod attention;
+pub mod breaker;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;

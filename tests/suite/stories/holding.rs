@@ -133,3 +133,139 @@ async fn a_run_that_is_stopped_does_not_replace_a_held_one() {
     );
     assert_eq!(world.approve(RUN, "2026-03-02T12:00:00Z").await, Word::Taken);
 }
+
+#[tokio::test]
+async fn an_approved_run_goes_out_in_growing_batches() {
+    let world = World::new().await;
+    let ramp = "when: account.tier == \"A\"\nguardrails: { hold_above: { count: 2, share: 0% }, ramp: { first: 2, every: 15m, grow: 2x } }";
+    world.playbook(&playbook("welcome", ramp, STEPS));
+    for number in 1..=8 {
+        world.customer(&format!("a{number}")).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(world.approve(RUN, "2026-03-02T10:00:00Z").await, Word::Taken);
+    let entered = async || {
+        let active = world.enrollments().await.iter().filter(|one| one["state"] != json!("held")).count();
+        (active, world.mails().await.len())
+    };
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    assert_eq!(entered().await, (2, 2));
+    let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
+    assert_eq!((&run["state"], &run["enrolled"], &run["skipped"]), (&json!("held"), &json!(2), &json!({ "held": 6 })));
+    let reason = "approved: 2 have entered, 6 wait; the next 4 at 2026-03-02T10:15:00Z";
+    assert_eq!(run["reason"], json!(reason));
+    world.pass_at("2026-03-02T10:14:00Z").await;
+    assert_eq!(entered().await, (2, 2));
+    // One that no longer matches uses up no place of its batch.
+    world.sql("update customers.accounts set tier = 'B' where id = 'a3'").await;
+    world.pass_at("2026-03-02T10:15:00Z").await;
+    assert_eq!(entered().await, (6, 6));
+    world.pass_at("2026-03-02T10:30:00Z").await;
+    assert_eq!(entered().await, (7, 7));
+    let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
+    assert_eq!(
+        (&run["state"], &run["enrolled"], &run["skipped"]),
+        (&json!("done"), &json!(7), &json!({ "no longer matches": 1 }))
+    );
+}
+
+#[tokio::test]
+async fn an_approval_that_rested_for_a_day_is_asked_for_again() {
+    let world = held().await;
+    world.approve(RUN, "2026-03-02T10:00:00Z").await;
+    world.pass_at("2026-03-03T10:00:01Z").await;
+    assert_eq!(lines(&world.enrollments().await, "state"), ["held", "held", "held"]);
+    let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
+    assert!(run["reason"].as_str().unwrap().contains("approve it again"), "{run}");
+    world.approve(RUN, "2026-03-03T11:00:00Z").await;
+    world.pass_at("2026-03-03T11:00:00Z").await;
+    assert_eq!(world.mails().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_first_run_is_held_where_the_author_wants_it() {
+    let world = World::new().await;
+    let keys = "when: account.tier == \"A\"\nreentry: { gap: 1d }\nguardrails: { first_run: hold }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
+    let reason = "first run of this revision: 1 would enter, and wait for a person's approval";
+    assert_eq!((&run["state"], &run["reason"]), (&json!("held"), &json!(reason)));
+    world.approve(RUN, "2026-03-02T10:00:00Z").await;
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    world.run_at("2026-03-04T09:00:00Z").await;
+    assert_eq!(world.mails().await.len(), 2);
+    world.playbook(&playbook("welcome", keys, "  - email: { id: hello, to: champion, subject: Other, body: Hello }"));
+    world.run_at("2026-03-06T09:00:00Z").await;
+    assert_eq!(world.run("welcome", "2026-03-06T09:00:00Z").await["state"], json!("held"));
+}
+
+#[tokio::test]
+async fn a_run_that_is_much_larger_than_usual_is_held() {
+    let world = World::new().await;
+    let keys = "when: account.tier == \"A\"\nguardrails: { hold_above: { count: 2, share: 100% }, unusual: 3x }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    for day in 2..=4 {
+        world.customer(&format!("a{day}")).await;
+        world.run_at(&format!("2026-03-0{day}T09:00:00Z")).await;
+    }
+    for number in 10..14 {
+        world.customer(&format!("b{number}")).await;
+    }
+    world.run_at("2026-03-05T09:00:00Z").await;
+    let run = world.run("welcome", "2026-03-05T09:00:00Z").await;
+    let reason = "4 would enter, which is unusual: more than 3 times 1, the median of the last runs";
+    assert_eq!((&run["state"], &run["reason"]), (&json!("held"), &json!(reason)));
+}
+
+#[tokio::test]
+async fn a_store_that_moved_holds_the_run() {
+    let world = World::new().await;
+    let keys = "when: account.tier == \"A\"\nreentry: { gap: 1d }\nguardrails: { store_change: 30% }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    for id in ["a1", "a2", "a3"] {
+        world.customer(id).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.sql("delete from customers.accounts where id = 'a3'").await;
+    world.run_at("2026-03-04T09:00:00Z").await;
+    let run = world.run("welcome", "2026-03-04T09:00:00Z").await;
+    let reason =
+        "the store has changed from 3 to 2 since the last run: 2 would enter, and wait for a person's approval";
+    assert_eq!((&run["state"], &run["reason"]), (&json!("held"), &json!(reason)));
+}
+
+#[tokio::test]
+async fn no_more_than_so_many_enter_on_one_day() {
+    let world = World::new().await;
+    let keys = "when: account.tier == \"A\"\nguardrails: { max_per_day: 2 }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    for id in ["a1", "a2", "a3", "a4", "a5"] {
+        world.customer(id).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.run_at("2026-03-02T15:00:00Z").await;
+    assert_eq!(world.mails().await.len(), 2);
+    let run = world.run("welcome", "2026-03-02T15:00:00Z").await;
+    assert_eq!(run["skipped"], json!({ "day cap": 3, "reentry": 2 }));
+    world.run_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(world.mails().await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_run_on_stale_events_is_held() {
+    let world = World::new().await;
+    let keys = "when: account.events(\"login\", 30) == 0\nguardrails: { fresh: { events: 6h } }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    world.customer("a1").await;
+    world.sql("insert into customers.events (account_id, id, name, at) values ('x', '1', 'login', '2026-03-02T02:00:00Z')").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
+    assert_eq!(run["state"], json!("held"));
+    assert!(run["reason"].as_str().unwrap().starts_with("stale: the store has no events of the last 6h"), "{run}");
+    world.sql("insert into customers.events (account_id, id, name, at) values ('x', '2', 'login', '2026-03-02T14:00:00Z')").await;
+    world.run_at("2026-03-02T15:00:00Z").await;
+    assert_eq!(world.run("welcome", "2026-03-02T15:00:00Z").await["state"], json!("done"));
+    assert_eq!(world.mails().await.len(), 1);
+}

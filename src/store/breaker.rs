@@ -1,0 +1,127 @@
+//! What the breaker asks of the database before a run acts.
+
+use super::Store;
+use crate::clock::Instant;
+use crate::playbook::guardrails::{Fresh, FreshSource};
+
+/// A playbook's latest finished run.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Earlier {
+    pub revision: String,
+    /// How many subjects the store had then; `None` before that was kept.
+    pub subjects: Option<i64>,
+}
+
+impl Store {
+    /// The latest finished run of a playbook before a slot.
+    pub async fn earlier_run(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<Earlier>> {
+        sqlx::query_as(
+            "select revision, subjects from keepwell.runs where playbook = $1 and slot <> $2 and state = 'done'
+             order by slot desc limit 1",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// How many the latest finished runs of a playbook enrolled, latest first.
+    pub async fn earlier_sizes(&self, playbook: &str, slot: Instant, limit: i64) -> sqlx::Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "select enrolled from keepwell.runs where playbook = $1 and slot <> $2 and state = 'done'
+             order by slot desc limit $3",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Remembers how large the store was at a run.
+    pub async fn keep_subjects(&self, playbook: &str, slot: Instant, subjects: i64) -> sqlx::Result<()> {
+        sqlx::query("update keepwell.runs set subjects = $3 where playbook = $1 and slot = $2")
+            .bind(playbook)
+            .bind(slot)
+            .bind(subjects)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// How many other runs have enrolled in a playbook since an instant.
+    pub async fn entered_since(&self, playbook: &str, since: Instant, slot: Instant) -> sqlx::Result<i64> {
+        sqlx::query_scalar(
+            "select count(*) from keepwell.enrollments
+             where playbook = $1 and started_at >= $2 and state <> 'held' and run_slot is distinct from $3",
+        )
+        .bind(playbook)
+        .bind(since)
+        .bind(slot)
+        .fetch_one(self.pool())
+        .await
+    }
+
+    /// Whether a relation of the customer store has a row of the last while
+    /// before a slot.
+    pub async fn is_fresh(&self, fresh: &Fresh, slot: Instant) -> sqlx::Result<bool> {
+        let sql = match fresh.source {
+            FreshSource::Events => "select exists (select 1 from customers.events where at >= $1 and at < $2)",
+            FreshSource::Scores => "select exists (select 1 from customers.scores where at >= $1 and at < $2)",
+            FreshSource::Tickets => {
+                "select exists (select 1 from customers.tickets
+                 where (opened_at >= $1 and opened_at < $2) or (closed_at >= $1 and closed_at < $2))"
+            }
+        };
+        sqlx::query_scalar(sql).bind(slot - fresh.within).bind(slot).fetch_one(self.pool()).await
+    }
+
+    /// Puts the rest of an approved run off until the next batch of its ramp.
+    pub async fn ramp_run(
+        &self,
+        run: &super::runs::Run,
+        reason: &str,
+        enrolled: i64,
+        waiting: i64,
+        dropped: &std::collections::BTreeMap<String, i64>,
+        at: Instant,
+    ) -> sqlx::Result<bool> {
+        let kept = sqlx::query(
+            "update keepwell.runs set reason = $4, enrolled = $5, ramp_batch = ramp_batch + 1, ramp_at = $6,
+                 skipped = (select coalesce(jsonb_object_agg(key, total), '{}')
+                            from (select key, sum(value::bigint) as total
+                                  from (select * from jsonb_each_text(skipped - 'held')
+                                        union all select * from jsonb_each_text($7)
+                                        union all select 'held', $8::text) counted group by key) summed),
+                 token = null, lease_until = null
+             where playbook = $1 and slot = $2 and token = $3",
+        )
+        .bind(&run.playbook)
+        .bind(run.slot)
+        .bind(run.token)
+        .bind(reason)
+        .bind(enrolled)
+        .bind(at)
+        .bind(serde_json::json!(dropped))
+        .bind(waiting.to_string())
+        .execute(self.pool())
+        .await?;
+        Ok(kept.rows_affected() > 0)
+    }
+
+    /// Takes back an approval that was not carried out in time.
+    pub async fn expire_approval(&self, run: &super::runs::Run, reason: &str) -> sqlx::Result<bool> {
+        let expired = sqlx::query(
+            "update keepwell.runs set approved_at = null, approved_by = null, reason = $4, ramp_at = null,
+                 token = null, lease_until = null
+             where playbook = $1 and slot = $2 and token = $3",
+        )
+        .bind(&run.playbook)
+        .bind(run.slot)
+        .bind(run.token)
+        .bind(reason)
+        .execute(self.pool())
+        .await?;
+        Ok(expired.rows_affected() > 0)
+    }
+}

@@ -1,0 +1,170 @@
+//! The breaker: what stops a run before its first action until a person has
+//! looked, and how many may enter on one day.
+//!
+//! `run` and `plan` ask it alike; nothing here writes.
+
+use chrono::NaiveTime;
+
+use super::Shared;
+use super::compiled::Loaded;
+use crate::clock::Instant;
+use crate::playbook::HoldAbove;
+use crate::playbook::guardrails::Limits;
+use crate::playbook::local;
+use crate::store::breaker::Earlier;
+
+/// So many earlier runs tell what is usual.
+const EARLIER_RUNS: i64 = 7;
+/// Fewer tell nothing.
+const FEWEST_RUNS: usize = 3;
+
+/// What a run may do without a person's word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    /// More than this wait; `None` is any number.
+    pub most: Option<u64>,
+    /// How many may still enter today; the rest is tried on the following days.
+    pub room_today: Option<u64>,
+    /// How many subjects of its statuses there are.
+    pub subjects: i64,
+    why: Why,
+}
+
+/// What is looked at that way.
+#[derive(Clone, Debug, PartialEq)]
+enum Why {
+    /// The run would enroll more than `hold_above`.
+    Count,
+    /// More than usual.
+    Unusual { times: f64, median: f64 },
+    /// Nobody enters without a word, however few.
+    All(String),
+}
+
+impl Limit {
+    /// Whether so many are too many.
+    pub fn is_exceeded_by(&self, would_enter: u64) -> bool {
+        self.most.is_some_and(|most| would_enter > most)
+    }
+
+    /// Why a run above its limit is held, in words.
+    pub fn reason(&self, would_enter: u64) -> String {
+        let most = self.most.unwrap_or(u64::MAX);
+        match &self.why {
+            Why::Count => format!("{would_enter} would enter; more than {most} wait for a person's approval"),
+            Why::Unusual { times, median } => format!(
+                "{would_enter} would enter, which is unusual: more than {times} times {median}, the median of the last runs"
+            ),
+            Why::All(reason) => format!("{reason}: {would_enter} would enter, and wait for a person's approval"),
+        }
+    }
+}
+
+/// The limit of a playbook's run at a slot.
+pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Result<Limit> {
+    let store = &shared.store;
+    let playbook = &loaded.ready.playbook;
+    let limits = playbook.guardrails.over(&shared.config.guardrails);
+    let subjects = store.accounts_with_status(&playbook.statuses).await?;
+    let earlier = store.earlier_run(&playbook.id, slot).await?;
+    let room_today = match limits.max_per_day {
+        None => None,
+        Some(most) => {
+            let zone = loaded.ready.zone;
+            let since = local::instant(zone, local::date(zone, slot).and_time(NaiveTime::MIN));
+            let entered = store.entered_since(&playbook.id, since, slot).await?;
+            Some(most.saturating_sub(entered.unsigned_abs()))
+        }
+    };
+    let held = match untimely(shared, loaded, &limits, earlier.as_ref(), subjects, slot).await? {
+        Some(reason) => Some((0, Why::All(reason))),
+        None => counted(shared, loaded, &limits, subjects, slot).await?,
+    };
+    let (most, why) = held.map_or((None, Why::Count), |(most, why)| (Some(most), why));
+    Ok(Limit { most, room_today, subjects, why })
+}
+
+/// Why nobody may enter without a person's word, if so.
+async fn untimely(
+    shared: &Shared,
+    loaded: &Loaded,
+    limits: &Limits,
+    earlier: Option<&Earlier>,
+    subjects: i64,
+    slot: Instant,
+) -> super::Result<Option<String>> {
+    let ready = &loaded.ready;
+    for fresh in &limits.fresh {
+        if !shared.store.is_fresh(fresh, slot).await? {
+            let within = crate::playbook::Duration::Seconds(fresh.within.num_seconds());
+            return Ok(Some(format!("stale: the store has no {} of the last {within}", fresh.source.name())));
+        }
+    }
+    let changed = earlier.is_none_or(|earlier| earlier.revision != ready.revision);
+    if let Some(earlier) = earlier.filter(|_| changed) {
+        let before = shared.loaded(&ready.playbook.id, &earlier.revision).await?;
+        let now = ready.playbook.reentry.written();
+        if before.is_ok_and(|before| before.ready.playbook.reentry.written() != now) {
+            return Ok(Some("`reentry` has changed".to_owned()));
+        }
+    }
+    if limits.hold_first_run && changed {
+        return Ok(Some("first run of this revision".to_owned()));
+    }
+    if let (Some(most), Some(before)) = (limits.store_change, earlier.and_then(|earlier| earlier.subjects)) {
+        let moved = subjects.abs_diff(before);
+        if moved > most.least && moved as f64 > most.share * before as f64 {
+            return Ok(Some(format!("the store has changed from {before} to {subjects} since the last run")));
+        }
+    }
+    Ok(None)
+}
+
+/// The number above which a run is held, and what it comes from; the smaller
+/// of what `hold_above` and `unusual` say.
+async fn counted(
+    shared: &Shared,
+    loaded: &Loaded,
+    limits: &Limits,
+    subjects: i64,
+    slot: Instant,
+) -> super::Result<Option<(u64, Why)>> {
+    let HoldAbove::Above { count, share } = limits.hold_above else { return Ok(None) };
+    let most = count.max((share * subjects as f64).floor() as u64);
+    if let Some(times) = limits.unusual {
+        let sizes = shared.store.earlier_sizes(&loaded.ready.playbook.id, slot, EARLIER_RUNS).await?;
+        if let Some(median) = median(&sizes) {
+            let usual = count.max((times * median).floor() as u64);
+            if usual < most {
+                return Ok(Some((usual, Why::Unusual { times, median })));
+            }
+        }
+    }
+    Ok(Some((most, Why::Count)))
+}
+
+/// The middle of what earlier runs enrolled; `None` when there are too few.
+fn median(sizes: &[i64]) -> Option<f64> {
+    if sizes.len() < FEWEST_RUNS {
+        return None;
+    }
+    let mut sizes = sizes.to_vec();
+    sizes.sort_unstable();
+    let middle = sizes.len() / 2;
+    Some(match sizes.len() % 2 {
+        0 => (sizes[middle - 1] + sizes[middle]) as f64 / 2.0,
+        _ => sizes[middle] as f64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_needs_three_runs() {
+        assert_eq!(median(&[5, 1]), None);
+        assert_eq!(median(&[9, 1, 2]), Some(2.0));
+        assert_eq!(median(&[9, 1, 2, 4]), Some(3.0));
+    }
+}
