@@ -39,7 +39,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         plan.reason = Some("stopped".to_owned());
         return Ok(plan);
     }
-    let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);
+    let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
     let mut scan = facts::scan(shared.store.pool(), &loaded.entry, slot).await?;
     loop {
         let chunk = scan.next().await?;

@@ -181,7 +181,6 @@ impl Store {
         paused: &[String],
         limit: i64,
         rechecks: bool,
-        schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
@@ -196,32 +195,22 @@ impl Store {
         .bind(rechecks)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Enrollments by id, in any state.
-    pub async fn enrollments_by_id(
-        &self,
-        accounts: &[String],
-        ids: &[Uuid],
-        schema: &Schema,
-    ) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn enrollments_by_id(&self, accounts: &[String], ids: &[Uuid]) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> =
             sqlx::query_as(select!("from keepwell.enrollments where account_id = any($1) and id = any($2)"))
                 .bind(accounts)
                 .bind(ids)
                 .fetch_all(self.pool())
                 .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Held enrollments of a run.
-    pub async fn held_enrollments(
-        &self,
-        playbook: &str,
-        slot: Instant,
-        schema: &Schema,
-    ) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn held_enrollments(&self, playbook: &str, slot: Instant) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
              where playbook = $1 and run_slot = $2 and state = 'held' order by account_id, id"
@@ -230,7 +219,7 @@ impl Store {
         .bind(slot)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Releases a held enrollment: it starts now, as `admitted` says.

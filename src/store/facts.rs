@@ -14,9 +14,10 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use self::statement::{Statement, Target};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Schema, Value};
+use crate::facts::{Facts, Layout, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
+use crate::store::Relations;
 
 mod predicate_sql;
 mod statement;
@@ -55,18 +56,18 @@ pub struct SubjectWindow {
 
 impl FactQuery {
     /// The query for a layout. An error names the first cell that neither the
-    /// schema nor a function answers; cells of contacts are among these.
-    pub fn new(layout: Arc<Layout>, schema: &Schema) -> Result<FactQuery, UnknownCell> {
-        FactQuery::keeping(layout, schema, &Predicate::Always)
+    /// store nor a function answers; cells of contacts are among these.
+    pub fn new(layout: Arc<Layout>, relations: &Relations) -> Result<FactQuery, UnknownCell> {
+        FactQuery::keeping(layout, relations, &Predicate::Always)
     }
 
     /// The same, whose walk over all accounts passes by those on which the
     /// predicate is not true. Accounts that are fetched by name are all there.
-    pub fn keeping(layout: Arc<Layout>, schema: &Schema, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
-        let build = |target, source| Statement::build(&layout, schema, target, source, &Predicate::Always);
+    pub fn keeping(layout: Arc<Layout>, relations: &Relations, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
+        let build = |target, source| Statement::build(&layout, relations, target, source, &Predicate::Always);
         let own = build(Target::OwnState, FactSource::Own)?;
         Ok(FactQuery {
-            scan: Statement::build(&layout, schema, Target::AllAccounts, FactSource::Customers, kept)?,
+            scan: Statement::build(&layout, relations, Target::AllAccounts, FactSource::Customers, kept)?,
             fetch: build(Target::NamedAccounts, FactSource::Customers)?,
             own: own.has_cells().then_some(own),
             layout,

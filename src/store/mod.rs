@@ -13,7 +13,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection};
 
 use crate::clock::Instant;
+use crate::facts::Schema;
 use crate::random;
+
+pub use relations::{Key, Relation, Relations};
 
 pub mod control;
 mod drafts;
@@ -26,6 +29,7 @@ pub mod pages;
 pub mod people;
 pub mod playbooks;
 pub mod private;
+pub mod relations;
 pub mod runs;
 pub mod sample;
 pub mod suppressions;
@@ -54,6 +58,7 @@ pub struct Store {
     secret: Arc<std::sync::OnceLock<Vec<u8>>>,
     /// What stands behind the @ of a Message-ID.
     mail_domain: Arc<str>,
+    relations: Arc<Relations>,
 }
 
 impl Store {
@@ -80,7 +85,7 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Store { pool, secret: Arc::default(), mail_domain: "keepwell.invalid".into() }
+        Store { pool, secret: Arc::default(), mail_domain: "keepwell.invalid".into(), relations: Arc::default() }
     }
 
     /// The domain of new Message-IDs: that of the sender's address.
@@ -90,6 +95,32 @@ impl Store {
             self.mail_domain = domain.into();
         }
         self
+    }
+
+    /// The same, with the customers in these relations.
+    pub fn reading(mut self, relations: Relations) -> Store {
+        self.relations = Arc::new(relations);
+        self
+    }
+
+    /// Where the customers are.
+    pub fn relations(&self) -> &Relations {
+        &self.relations
+    }
+
+    /// What authors can name.
+    pub fn schema(&self) -> &Schema {
+        &self.relations.schema
+    }
+
+    /// What an account's id is in the customer store.
+    pub(crate) fn key(&self) -> Key {
+        self.relations.key()
+    }
+
+    /// What stands for a relation of the customer store in a statement.
+    pub(crate) fn relation(&self, relation: Relation) -> &str {
+        self.relations.of(relation)
     }
 
     /// The same for a URL, which must be one of Postgres.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
-use super::Store;
+use super::{Relation, Store};
 use crate::action::People;
 use crate::clock::Instant;
 use crate::facts::{Contact, Csm, Value};
@@ -42,24 +42,29 @@ impl Store {
     /// The people around each of these accounts; three statements whatever
     /// their number. Contacts come in order of creation, then id.
     pub async fn people(&self, accounts: &[String]) -> sqlx::Result<HashMap<String, People>> {
-        let contacts: Vec<ContactRow> = sqlx::query_as(
-            "select account_id, id, email, name, first_name, role, timezone, locale, created_at, left_at, traits
-             from customers.contacts where account_id = any($1) order by account_id, created_at, id",
-        )
-        .bind(accounts)
-        .fetch_all(self.pool())
-        .await?;
-        let csms: Vec<CsmRow> = sqlx::query_as(
-            "select a.id as account_id, c.id, c.name, c.email, c.manager_id, c.timezone,
+        let key = self.key();
+        let sql = format!(
+            "select {} as account_id, id, email, name, first_name, role, timezone, locale, created_at, left_at, traits
+             from {} k where {} order by k.account_id, created_at, id",
+            key.to_text("k.account_id"),
+            self.relation(Relation::Contacts),
+            key.among("k.account_id", "$1")
+        );
+        let contacts: Vec<ContactRow> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(accounts).fetch_all(self.pool()).await?;
+        let csms = self.relation(Relation::Csms);
+        let sql = format!(
+            "select {} as account_id, c.id, c.name, c.email, c.manager_id, c.timezone,
                     m.id as manager, m.name as manager_name, m.email as manager_email, m.timezone as manager_timezone
-             from customers.accounts a
-             join customers.csms c on c.id = a.csm_id
-             left join customers.csms m on m.id = c.manager_id
-             where a.id = any($1)",
-        )
-        .bind(accounts)
-        .fetch_all(self.pool())
-        .await?;
+             from {} a
+             join {csms} c on c.id = a.csm_id
+             left join {csms} m on m.id = c.manager_id
+             where {}",
+            key.to_text("a.id"),
+            self.relation(Relation::Accounts),
+            key.among("a.id", "$1")
+        );
+        let csms: Vec<CsmRow> = sqlx::query_as(AssertSqlSafe(sql)).bind(accounts).fetch_all(self.pool()).await?;
         let mut people: HashMap<String, People> =
             accounts.iter().map(|account| (account.clone(), People::default())).collect();
         for row in contacts {
@@ -90,15 +95,14 @@ impl Store {
 
     /// How many accounts have one of these statuses.
     pub async fn accounts_with_status(&self, statuses: &[String]) -> sqlx::Result<i64> {
-        sqlx::query_scalar("select count(*) from customers.accounts where status = any($1)")
-            .bind(statuses)
-            .fetch_one(self.pool())
-            .await
+        let sql = format!("select count(*) from {} a where status = any($1)", self.relation(Relation::Accounts));
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(statuses).fetch_one(self.pool()).await
     }
 
     /// How many accounts there are.
     pub async fn account_count(&self) -> sqlx::Result<i64> {
-        sqlx::query_scalar("select count(*) from customers.accounts").fetch_one(self.pool()).await
+        let sql = format!("select count(*) from {} a", self.relation(Relation::Accounts));
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.pool()).await
     }
 }
 

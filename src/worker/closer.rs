@@ -54,7 +54,7 @@ async fn look(
     let store = &shared.store;
     let accounts: Vec<String> = tasks.iter().map(|task| task.account_id.clone()).collect();
     let ids: Vec<uuid::Uuid> = tasks.iter().map(|task| task.enrollment_id).collect();
-    let enrollments = store.enrollments_by_id(&accounts, &ids, &shared.schema).await?;
+    let enrollments = store.enrollments_by_id(&accounts, &ids).await?;
     let sights = sight(shared, loaded, at, &enrollments).await?;
     for task in tasks {
         let Some((word, rule)) = closing_rule(loaded, &task.step) else {

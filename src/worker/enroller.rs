@@ -303,7 +303,7 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
-    let held = store.held_enrollments(&run.playbook, run.slot, &shared.schema).await?;
+    let held = store.held_enrollments(&run.playbook, run.slot).await?;
     for batch in held.chunks(BATCH) {
         if !store.renew_run(run).await? {
             return Ok(());

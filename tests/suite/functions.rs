@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use keepwell::facts::{Arg, Cell, CellPath, Layout, Schema, Subject, Type, Value};
 use keepwell::rule::functions::{FUNCTIONS, Function, Param, ParamKind, fold_facts};
+use keepwell::store::Relations;
 use keepwell::store::facts::{FactQuery, SubjectWindow, fetch, scan};
 use serde_json::json;
 use sqlx::PgPool;
@@ -127,7 +128,7 @@ async fn sql_and_memory_agree() {
     let columns = schema.account.iter().map(|known| column(&known.name));
     let attributes = ["plan", "it's", "nothing", "list", "absent"].map(attribute);
     let layout = layout(columns.chain(attributes).chain(calls()));
-    let query = FactQuery::new(Arc::clone(&layout), &schema).expect("every cell is known");
+    let query = FactQuery::new(Arc::clone(&layout), &Relations::default()).expect("every cell is known");
 
     let mut seen = BTreeMap::new();
     let mut walk = scan(&pool, &query, now()).await.expect("it starts");
@@ -188,7 +189,7 @@ async fn declared_types_and_nullability_hold() {
     let accounts: Vec<Account> = (0..40).map(|number| account(number, &mut dice)).collect();
     write(&pool, &accounts).await;
     let layout = layout(calls());
-    let query = FactQuery::new(Arc::clone(&layout), &Schema::default_store()).expect("all known");
+    let query = FactQuery::new(Arc::clone(&layout), &Relations::default()).expect("all known");
     let mut walk = scan(&pool, &query, now()).await.expect("it starts");
     for facts in walk.next().await.expect("it goes on") {
         for (cell, value) in layout.cells().iter().zip(&facts.values) {
@@ -236,7 +237,7 @@ async fn a_window_includes_its_start_and_not_its_end() {
         call("days_since_event", &[]),
         call("event_at", &[]),
     ]);
-    let query = FactQuery::new(layout, &Schema::default_store()).expect("every cell is known");
+    let query = FactQuery::new(layout, &Relations::default()).expect("every cell is known");
     let subject =
         SubjectWindow { account: "a".to_owned(), contact: String::new(), since_entry: None, since_step: None };
     let facts = fetch(&pool, &query, now(), &[subject]).await.expect("it reads");
@@ -276,7 +277,7 @@ async fn unreadable_values_are_missing() {
         attribute("plan"),
         sum,
     ]);
-    let query = FactQuery::new(layout, &Schema::default_store()).expect("every cell is known");
+    let query = FactQuery::new(layout, &Relations::default()).expect("every cell is known");
     let subjects = ["plain", "gone", "odd", "list", "odd"].map(|account| SubjectWindow {
         account: account.to_owned(),
         contact: String::new(),
@@ -318,7 +319,7 @@ async fn a_scan_visits_every_account_once() {
     let inside = CellPath::Call { function: "in_playbook", args: vec![Arg::Text("rescue".to_owned())] };
     for paths in [vec![inside.clone(), column("name")], vec![column("signed_up_at"), inside]] {
         let at = paths.iter().position(|path| matches!(path, CellPath::Call { .. })).expect("one call");
-        let query = FactQuery::new(layout(paths), &Schema::default_store()).expect("known");
+        let query = FactQuery::new(layout(paths), &Relations::default()).expect("known");
         let mut walk = scan(&pool, &query, now()).await.expect("it starts");
         let (mut seen, mut enrolled) = (Vec::new(), Vec::new());
         loop {

@@ -16,6 +16,7 @@ use keepwell::facts::{Cell, Facts, Layout, Schema};
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::predicate::Predicate;
 use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
+use keepwell::store::Relations;
 use keepwell::store::facts::{Clauses, FactQuery, scan};
 use sqlx::{PgPool, Row};
 
@@ -106,7 +107,7 @@ impl World {
         let mut layout = Layout::default();
         rules.iter().for_each(|(_, rule)| layout.merge(rule.cells()));
         let layout = Arc::new(layout);
-        let query = FactQuery::new(layout.clone(), &language.schema).expect("every cell is known");
+        let query = FactQuery::new(layout.clone(), &Relations::default()).expect("every cell is known");
         let facts = all(&pool, &query).await;
         let mut values = HashMap::new();
         for (at, cell) in layout.cells().iter().enumerate() {
@@ -135,7 +136,7 @@ impl World {
         let mut kept = Vec::new();
         for batch in predicates.chunks(BATCH) {
             let batch: Vec<&Predicate> = batch.iter().collect();
-            let clauses = Clauses::new(&batch, &self.language.schema).expect("every cell is known");
+            let clauses = Clauses::new(&batch, &Relations::default()).expect("every cell is known");
             let columns: Vec<String> =
                 clauses.expressions.iter().map(|expression| format!("coalesce({}, false)", edit(expression))).collect();
             let sql = format!("select a.id, array[{}] from {}", columns.join(", "), clauses.relations);
@@ -298,7 +299,7 @@ async fn a_walk_passes_by_what_is_not_kept() {
         let mut layout = Layout::default();
         layout.merge(rule.cells());
         let layout = Arc::new(layout);
-        let query = FactQuery::keeping(layout, &world.language.schema, &predicate(rule)).expect("every cell is known");
+        let query = FactQuery::keeping(layout, &Relations::default(), &predicate(rule)).expect("every cell is known");
         let found = all(&world.pool, &query).await;
         let kept = &world.kept(&[predicate(rule)], str::to_owned).await[0];
         assert_eq!(found.len(), kept.iter().filter(|kept| **kept).count(), "{text}");

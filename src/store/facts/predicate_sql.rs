@@ -11,6 +11,7 @@ use crate::facts::{Cell, CellPath, Schema, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::UnknownCell;
 use crate::rule::predicate::{Comparison, LARGEST_READABLE, Operand, Term};
+use crate::store::Relations;
 
 /// The fact functions of a predicate, each calculated once for a row.
 ///
@@ -50,8 +51,8 @@ pub struct Clauses {
 
 impl Clauses {
     /// An error names the first cell that nothing answers.
-    pub fn new(predicates: &[&Predicate], schema: &Schema) -> Result<Clauses, UnknownCell> {
-        let mut text = Text::new(Target::AllAccounts);
+    pub fn new(predicates: &[&Predicate], store: &Relations) -> Result<Clauses, UnknownCell> {
+        let (mut text, schema) = (Text::new(Target::AllAccounts, store), &store.schema);
         let all = Predicate::All(predicates.iter().map(|&predicate| predicate.clone()).collect());
         let hoisted = text.hoist(&all, schema)?;
         let relations = format!("{}{}", text.from(), hoisted.joins());
@@ -69,7 +70,7 @@ impl Clauses {
     }
 }
 
-impl Text {
+impl Text<'_> {
     /// The fact functions that a predicate calls.
     pub(super) fn hoist(&mut self, predicate: &Predicate, schema: &Schema) -> Result<Hoisted, UnknownCell> {
         let mut hoisted = Hoisted::default();
@@ -90,7 +91,7 @@ impl Text {
         hoisted: &Hoisted,
         schema: &Schema,
     ) -> Result<String, UnknownCell> {
-        let joined = |text: &mut Text, parts: &[Predicate], word: &str| {
+        let joined = |text: &mut Text<'_>, parts: &[Predicate], word: &str| {
             let parts: Result<Vec<String>, UnknownCell> =
                 parts.iter().map(|part| text.predicate(part, hoisted, schema)).collect();
             Ok(format!("({})", parts?.join(word)))

@@ -13,26 +13,16 @@ use crate::facts::{Arg, Cell, CellPath, Column, Facts, Layout, Schema, Subject, 
 use crate::rule::Predicate;
 use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell, before, days_back};
 use crate::rule::predicate::moved;
-
-/// The relation of accounts.
-const ACCOUNTS: &str = "customers.accounts";
+use crate::store::{Relation, Relations};
 
 /// The instants that can be read lie from here …
 pub(super) const FIRST: &str = "'0001-01-01 00:00:00+00'";
 /// … to before here.
 pub(super) const END: &str = "'10000-01-01 00:00:00+00'";
 
-/// What the relations that functions name are called in the database.
-const RELATIONS: [(&str, &str); 8] = [
-    ("events", "customers.events"),
-    ("scores", "customers.scores"),
-    ("tickets", "customers.tickets"),
-    ("contacts", "customers.contacts"),
-    ("changes", "customers.account_changes"),
-    ("enrollments", "keepwell.enrollments"),
-    ("tasks", "keepwell.tasks"),
-    ("messages", "keepwell.messages"),
-];
+/// What the relations of our own state are called in the database.
+const OWN: [(&str, &str); 3] =
+    [("enrollments", "keepwell.enrollments"), ("tasks", "keepwell.tasks"), ("messages", "keepwell.messages")];
 
 /// Which rows a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,15 +92,16 @@ impl Statement {
     /// An error names the first cell, whatever its source, that nothing answers.
     pub(super) fn build(
         layout: &Layout,
-        schema: &Schema,
+        relations: &Relations,
         target: Target,
         source: FactSource,
         kept: &Predicate,
     ) -> Result<Statement, UnknownCell> {
-        let mut text = Text::new(target);
+        let schema = &relations.schema;
+        let mut text = Text::new(target, relations);
         let hoisted = text.hoist(kept, schema)?;
         let mut columns = vec![match target {
-            Target::AllAccounts => "a.id".to_owned(),
+            Target::AllAccounts => relations.key().to_text("a.id"),
             Target::NamedAccounts | Target::OwnState => "w.position".to_owned(),
         }];
         let mut outputs = Vec::new();
@@ -243,7 +234,7 @@ impl<'a> Answer<'a> {
             return None;
         }
         match &cell.path {
-            CellPath::Column(name) => schema.column(Subject::Account, name).map(Answer::Column),
+            CellPath::Column(name) => schema.stored(Subject::Account, name).map(Answer::Column),
             CellPath::Trait(key) => Some(Answer::Trait(key)),
             CellPath::Call { function, args } => functions::find(function).map(|function| Answer::Call(function, args)),
         }
@@ -266,20 +257,21 @@ impl<'a> Answer<'a> {
 }
 
 /// A statement's text while it grows.
-pub(super) struct Text {
+pub(super) struct Text<'r> {
     target: Target,
+    relations: &'r Relations,
     pub(super) binds: Vec<Bind>,
 }
 
-impl Text {
-    pub(super) fn new(target: Target) -> Text {
-        Text { target, binds: Vec::new() }
+impl<'r> Text<'r> {
+    pub(super) fn new(target: Target, relations: &'r Relations) -> Text<'r> {
+        Text { target, relations, binds: Vec::new() }
     }
 
     /// The relations it reads, at most one row for each account or subject.
     pub(super) fn from(&mut self) -> String {
         if self.target == Target::AllAccounts {
-            return format!("{ACCOUNTS} as a");
+            return format!("{} as a", self.relations.of(Relation::Accounts));
         }
         let mut arrays = vec![self.parameter(Bind::Accounts)];
         let mut columns = vec!["account_id"];
@@ -290,7 +282,8 @@ impl Text {
         let subjects = format!("unnest({}) with ordinality as w ({}, position)", arrays.join(", "), columns.join(", "));
         match self.target {
             Target::NamedAccounts => {
-                format!("{subjects} join {ACCOUNTS} as a on a.id = w.account_id")
+                let (accounts, key) = (self.relations.of(Relation::Accounts), self.relations.key());
+                format!("{subjects} join {accounts} as a on a.id = {}", key.of_text("w.account_id"))
             }
             Target::AllAccounts | Target::OwnState => subjects,
         }
@@ -332,7 +325,7 @@ impl Text {
         while let Some((text, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}')?;
             filled.push_str(text);
-            filled.push_str(&self.named(name, &pairs)?);
+            filled.push_str(&self.named(name, function.source(), &pairs)?);
             rest = tail;
         }
         filled.push_str(rest);
@@ -340,14 +333,19 @@ impl Text {
     }
 
     /// What stands for a named parameter of a call.
-    fn named(&mut self, name: &str, pairs: &[(&Param, &Arg)]) -> Option<String> {
-        if let Some((_, relation)) = RELATIONS.iter().find(|(word, _)| *word == name) {
+    fn named(&mut self, name: &str, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
+        if let Some(relation) = Relation::named(name) {
+            return Some(self.relations.of(relation).to_owned());
+        }
+        if let Some((_, relation)) = OWN.iter().find(|(word, _)| *word == name) {
             return Some((*relation).to_owned());
         }
         match name {
-            "account" => Some(match self.target {
-                Target::AllAccounts | Target::NamedAccounts => "a.id".to_owned(),
-                Target::OwnState => "w.account_id".to_owned(),
+            "account" => Some(match (self.target, source) {
+                (Target::OwnState, _) => "w.account_id".to_owned(),
+                // Our own tables know an account by its text.
+                (_, FactSource::Own) => self.relations.key().to_text("a.id"),
+                (_, FactSource::Customers) => "a.id".to_owned(),
             }),
             "as_of" => Some(self.parameter(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
@@ -436,7 +434,7 @@ mod tests {
     fn build(cells: &[Cell], target: Target, source: FactSource) -> Result<Statement, UnknownCell> {
         let mut layout = Layout::default();
         layout.merge(cells);
-        Statement::build(&layout, &Schema::default_store(), target, source, &Predicate::Always)
+        Statement::build(&layout, &Relations::default(), target, source, &Predicate::Always)
     }
 
     #[test]

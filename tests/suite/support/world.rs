@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use keepwell::clock::Instant;
 use keepwell::config::Config;
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
-use keepwell::facts::Schema;
 use keepwell::playbook::calendar::Calendar;
 use keepwell::playbook::source::SourceFile;
 use keepwell::store::Store;
@@ -87,7 +86,6 @@ impl World {
         let world = World {
             shared: Arc::new(Shared {
                 store: Store::connect(database.options.clone(), 5),
-                schema: Schema::default_store(),
                 calendar: Calendar { holidays: config.holidays.clone() },
                 channel,
                 compiled: Compiled::default(),
