@@ -17,6 +17,10 @@ use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{HoldAbove, Source, guardrails, parse};
 
+pub mod store;
+
+pub use store::StoreMap;
+
 /// Where the configuration is looked for when nobody names a file.
 pub const DEFAULT_FILE: &str = "keepwell.yaml";
 
@@ -47,6 +51,8 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Whether CSMs get their notices by e-mail.
     pub notify_csm_email: bool,
+    /// Where the customers are.
+    pub store: StoreMap,
 }
 
 /// How customer mail looks and leaves.
@@ -78,6 +84,7 @@ impl Default for Config {
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             notify_csm_email: true,
+            store: StoreMap::default(),
         }
     }
 }
@@ -158,7 +165,9 @@ impl Config {
         for key in ["touch_events", "pools"] {
             fields.not_yet(key, "remove the key", is_empty);
         }
-        fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
+        if let Some(node) = fields.take("store") {
+            self.store = StoreMap::read(file, node, fields.problems());
+        }
         fields.finish();
     }
 
@@ -313,26 +322,6 @@ fn is_empty(node: &Node) -> bool {
     is_off(node) || node.as_sequence().is_some_and(<[Node]>::is_empty) || node.as_mapping().is_some_and(<[_]>::is_empty)
 }
 
-/// The relation that is read anyway, every column under its own name.
-fn is_default_store(node: &Node) -> bool {
-    let accounts = |node: &Node| {
-        node.as_mapping().is_some_and(|entries| {
-            entries.iter().all(|entry| match entry.key.as_str() {
-                "relation" => entry.node.as_text() == Some("customers.accounts"),
-                "columns" => entry.node.as_mapping().is_some_and(|columns| {
-                    let same = |c: &yaml::Entry| c.node.as_text() == Some(c.key.as_str());
-                    columns.iter().all(same)
-                }),
-                _ => false,
-            })
-        })
-    };
-    node.as_mapping().is_some_and(|entries| {
-        let known = |entry: &yaml::Entry| entry.key == "accounts" && accounts(&entry.node);
-        entries.iter().all(known)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,7 +392,6 @@ mod tests {
             ("seasons: { summer: 5 }\n", "1:20 KW0103"),
             ("seasons: summer\n", "1:10 KW0103"),
             ("notify: { csm: { slack: env:X } }\n", "1:18 KW0901"),
-            ("store: { accounts: { relation: crm.companies } }\n", "1:1 KW0901"),
             ("alerts_to: nobody\n", "1:12 KW0104"),
         ] {
             assert_eq!(parsed(text).1, [expected], "{text}");

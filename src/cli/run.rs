@@ -53,7 +53,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     // Listened to from the start: whoever is asked to stop while starting
     // stops in good order as well.
     let stop = (!once).then(stop_signal);
-    let database = Database::open(global, CONNECTIONS).await?;
+    let database = Database::open_customers(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel);
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
     let files = files(global);

@@ -18,6 +18,7 @@ use crate::facts::{Facts, Layout, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 use crate::store::Relations;
+use crate::store::reader::begin;
 
 mod predicate_sql;
 mod statement;
@@ -26,9 +27,6 @@ pub use predicate_sql::Clauses;
 
 /// How many accounts a chunk of a scan has at most.
 const CHUNK: usize = 1000;
-
-/// One view of both schemas' rows for the statements of a read, and no writes.
-const BEGIN: &str = "begin transaction isolation level repeatable read, read only";
 
 /// The statements that fetch the cells of one layout. Built once, used often.
 #[derive(Clone, Debug)]
@@ -40,6 +38,8 @@ pub struct FactQuery {
     fetch: Statement,
     /// Our own state about named accounts; `None` when no cell asks for it.
     own: Option<Statement>,
+    /// Whether it is asked as the role that cannot write.
+    as_reader: bool,
 }
 
 /// An account to fetch facts of, and where its windows start.
@@ -70,6 +70,7 @@ impl FactQuery {
             scan: Statement::build(&layout, relations, Target::AllAccounts, FactSource::Customers, kept)?,
             fetch: build(Target::NamedAccounts, FactSource::Customers)?,
             own: own.has_cells().then_some(own),
+            as_reader: relations.as_reader(),
             layout,
         })
     }
@@ -106,7 +107,7 @@ pub struct Scan<'q> {
 /// `since_entry` and `since_step` have no meaning there: such windows are empty.
 pub async fn scan<'q>(pool: &PgPool, query: &'q FactQuery, as_of: Instant) -> sqlx::Result<Scan<'q>> {
     let as_of = as_of.trunc_subsecs(6);
-    let mut transaction = begin(pool).await?;
+    let mut transaction = begin(pool, query.as_reader).await?;
     let declare = format!("declare facts no scroll cursor for {}", query.scan.sql());
     query.scan.query(declare, as_of, &[]).execute(&mut *transaction).await?;
     Ok(Scan { query, as_of, transaction })
@@ -157,7 +158,7 @@ pub async fn fetch(
     if subjects.is_empty() {
         return Ok(found);
     }
-    let mut transaction = begin(pool).await?;
+    let mut transaction = begin(pool, query.as_reader).await?;
     for row in rows_of(&mut transaction, &query.fetch, as_of, subjects).await? {
         let at = ordinal(&row)?;
         if let (Some(subject), Some(place)) = (subjects.get(at), found.get_mut(at)) {
@@ -175,17 +176,6 @@ pub async fn fetch(
     }
     transaction.rollback().await?;
     Ok(found)
-}
-
-/// A read-only transaction, set up for statements with many small subqueries
-/// whose rows are all read: compiling them costs far more than it saves, and
-/// the plan is for every row and not for the first few.
-async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let mut transaction = pool.begin_with(BEGIN).await?;
-    sqlx::query("select set_config('jit', 'off', true), set_config('cursor_tuple_fraction', '1', true)")
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction)
 }
 
 /// The rows of a statement over named accounts; each begins with the 1-based

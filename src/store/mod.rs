@@ -24,11 +24,13 @@ pub mod enrollments;
 pub mod facts;
 pub mod import;
 pub mod lists;
+pub mod mapping;
 pub mod outbox;
 pub mod pages;
 pub mod people;
 pub mod playbooks;
 pub mod private;
+pub mod reader;
 pub mod relations;
 pub mod runs;
 pub mod sample;
@@ -44,6 +46,13 @@ pub fn is_refusal(error: &sqlx::Error) -> bool {
         .as_database_error()
         .and_then(|error| error.code())
         .is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
+}
+
+/// Whether a statement names what is not there, or what may not be read:
+/// somebody changed the customers' relations.
+pub fn is_misfit(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    error.and_then(|error| error.code()).is_some_and(|code| code.starts_with("42"))
 }
 
 /// How long a claim holds unless it is renewed.
@@ -145,6 +154,10 @@ impl Store {
             .bind(random::bytes::<32>().as_slice())
             .execute(&self.pool)
             .await?;
+        // Without the right to make roles, reading is by read-only transactions alone.
+        if let Err(error) = reader::prepare(&self.pool).await {
+            tracing::warn!("the role {} could not be prepared: {error}", reader::READER);
+        }
         Ok(())
     }
 

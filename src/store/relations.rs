@@ -114,6 +114,8 @@ pub struct Relations {
     /// In the order of [`Relation::ALL`].
     pub(super) texts: [String; 7],
     pub(super) key: Key,
+    /// Whether they are read as the role that cannot write.
+    pub(super) as_reader: bool,
 }
 
 impl Default for Relations {
@@ -123,6 +125,7 @@ impl Default for Relations {
             schema: Schema::default_store(),
             texts: Relation::ALL.map(|relation| relation.default_table().to_owned()),
             key: Key::Text,
+            as_reader: false,
         }
     }
 }
@@ -131,6 +134,11 @@ impl Relations {
     /// What stands after `from` and before an alias.
     pub fn of(&self, relation: Relation) -> &str {
         &self.texts[relation as usize]
+    }
+
+    /// Whether they are read as a role that cannot write them.
+    pub fn as_reader(&self) -> bool {
+        self.as_reader
     }
 
     /// What an account's id is, in `accounts.id` and every `account_id`.

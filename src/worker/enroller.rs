@@ -37,8 +37,21 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
-/// Carries out a run that this process holds. Facts are as of the slot.
+/// Carries out a run that this process holds. Facts are as of the slot. A store
+/// that has changed under it fails the run, visibly, and not this process.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
+    match attempt(shared, run, now).await {
+        Err(error) if crate::store::is_misfit(&error) => {
+            let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
+            tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
+            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), now).await?;
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn attempt(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,

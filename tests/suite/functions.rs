@@ -19,6 +19,7 @@ use sqlx::postgres::PgPoolOptions;
 
 use self::histories::{Account, Dice, account, insert, now, stamp, write};
 use crate::support::database;
+use crate::support::mapped::{Customers, on_both_stores, relations};
 
 /// One connection: what a scan needs besides would wait for ever.
 async fn pool(database: &database::TestDatabase) -> PgPool {
@@ -111,8 +112,9 @@ fn same(found: &[Value], expected: &[Value], layout: &Layout, account: &Account)
     }
 }
 
-#[tokio::test]
-async fn sql_and_memory_agree() {
+on_both_stores!(sql_and_memory_agree);
+
+async fn sql_and_memory_agree(customers: Customers) {
     let database = database::fresh().await;
     let pool = pool(&database).await;
     let mut dice = Dice(2026);
@@ -123,12 +125,13 @@ async fn sql_and_memory_agree() {
         .await
         .expect("the collation is there");
     write(&pool, &accounts).await;
+    let relations = relations(&pool, customers).await;
 
     let schema = Schema::default_store();
     let columns = schema.account.iter().map(|known| column(&known.name));
     let attributes = ["plan", "it's", "nothing", "list", "absent"].map(attribute);
     let layout = layout(columns.chain(attributes).chain(calls()));
-    let query = FactQuery::new(Arc::clone(&layout), &Relations::default()).expect("every cell is known");
+    let query = FactQuery::new(Arc::clone(&layout), &relations).expect("every cell is known");
 
     let mut seen = BTreeMap::new();
     let mut walk = scan(&pool, &query, now()).await.expect("it starts");

@@ -4,6 +4,7 @@
 mod entering;
 mod holding;
 mod mail;
+mod mapped;
 mod relay;
 mod revisions;
 mod slots;

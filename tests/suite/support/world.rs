@@ -20,6 +20,7 @@ use serde_json::{Value as Json, json};
 use sqlx::AssertSqlSafe;
 
 use super::database;
+use super::mapped::{self, Customers};
 use super::smtp::{Accepted, Script, Server};
 
 /// More passes than this at one instant means that something never ends.
@@ -46,6 +47,7 @@ pub struct World {
     files: Files,
     /// Whether this story is about a file with mistakes.
     broken: AtomicBool,
+    customers: Customers,
 }
 
 impl World {
@@ -65,8 +67,19 @@ impl World {
         World::build(config, Some(Server::start(script))).await
     }
 
+    /// The same with the customers where a test wants them; in tables of
+    /// theirs an account's id is a number.
+    pub async fn on(customers: Customers) -> World {
+        World::placed("", None, customers).await
+    }
+
     async fn build(config: &str, server: Option<Server>) -> World {
-        let text = format!("alerts_to: ops@acme.example\n{config}");
+        World::placed(config, server, Customers::Default).await
+    }
+
+    async fn placed(config: &str, server: Option<Server>, customers: Customers) -> World {
+        let store = if customers == Customers::Theirs { mapped::STORE } else { "" };
+        let text = format!("alerts_to: ops@acme.example\n{config}{store}");
         let file = SourceFile { path: "keepwell.yaml".into(), text: text.as_str().into() };
         let (config, problems) = Config::parse(&file);
         assert!(problems.is_empty(), "{problems:#?}");
@@ -83,9 +96,14 @@ impl World {
             store.close().await;
         })
         .await;
+        let store = Store::connect(database.options.clone(), 5);
+        if customers == Customers::Theirs {
+            mapped::create(store.pool(), "bigint").await;
+        }
+        let relations = mapped::opened(store.pool(), &config.store).await;
         let world = World {
             shared: Arc::new(Shared {
-                store: Store::connect(database.options.clone(), 5),
+                store: store.reading(relations),
                 calendar: Calendar { holidays: config.holidays.clone() },
                 channel,
                 compiled: Compiled::default(),
@@ -95,6 +113,7 @@ impl World {
             server,
             files: folders(),
             broken: AtomicBool::new(false),
+            customers,
         };
         world.csm("mia", json!({})).await;
         world.csm("sam", json!({ "manager_id": "mia" })).await;
@@ -166,8 +185,11 @@ impl World {
         if let (Some(row), Json::Object(columns)) = (row.as_object_mut(), columns) {
             row.extend(columns);
         }
-        let sql =
-            format!("insert into customers.{table} select * from jsonb_populate_record(null::customers.{table}, $1)");
+        let (table, row) = match self.customers {
+            Customers::Default => (format!("customers.{table}"), row),
+            Customers::Theirs => mapped::row(table, &row),
+        };
+        let sql = format!("insert into {table} select * from jsonb_populate_record(null::{table}, $1)");
         let done = sqlx::query(AssertSqlSafe(sql)).bind(&row).execute(self.store().pool()).await;
         done.unwrap_or_else(|error| panic!("{table} {row}: {error}"));
     }
