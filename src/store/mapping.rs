@@ -174,7 +174,7 @@ impl Builder<'_> {
             Key::Uuid => "null::uuid",
         };
         format!(
-            "(select {key} as account_id, null::timestamptz as at, ''::text as id, null::jsonb as was, \
+            "(select {key} as account_id, null::timestamptz as at, null::int8 as id, null::jsonb as was, \
              null::jsonb as became where false)"
         )
     }

@@ -130,8 +130,8 @@ fn what_the_store_lacks_cannot_be_asked() {
         [
             format!("1:1 KW0214 `stages` needs `accounts.stage`, {lacks}"),
             format!("6:15 KW0214 `account.days_since_change(\"tier\")` needs `changes`, {lacks}"),
-            format!("6:59 KW0214 `account.open_tickets(\"urgent\")` needs `tickets.severity`, {lacks}"),
-            format!("8:22 KW0214 `account.traits.plan` needs `accounts.traits`, {lacks}"),
+            format!("6:60 KW0214 `account.open_tickets(\"urgent\")` needs `tickets.severity`, {lacks}"),
+            format!("8:24 KW0214 `account.traits.plan` needs `accounts.traits`, {lacks}"),
         ]
     );
 }

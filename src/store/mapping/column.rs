@@ -53,7 +53,11 @@ pub(super) fn reading(column: &FoundColumn, kind: Kind, version: i32) -> Result<
         },
         Kind::Number => match own {
             Some(Type::Int) => made(format!("{at}::float8"), Type::Float, None),
-            Some(Type::Float) => number(column, &at),
+            Some(Type::Float) if column.ty == "float8" => bare(Type::Float),
+            // Functions calculate with it, and a `numeric` would calculate otherwise.
+            Some(Type::Float) => {
+                number(column, &at).and_then(|read| made(format!("({})::float8", read.sql), read.ty, None))
+            }
             _ => no("it has to be a number"),
         },
         Kind::Time => match own {

@@ -24,9 +24,9 @@ async fn a_playbook_runs_from_the_first_look_to_the_goal(customers: Customers) {
     world.playbook(&playbook(
         "rescue",
         RESCUE,
-        "  - email: { to: champion, subject: \"Hello {{ recipient.name }} of {{ account.name }}\", body: From {{ csm.name }}. }\n  \
+        "  - email: { to: champion, subject: \"Hello {{ recipient.name }} of {{ account.name }}\", body: \"From {{ csm.name }}.\" }\n  \
          - task: { title: Call them, to: csm }\n  - task: { id: up, title: Tell the boss, to: manager }\n  \
-         - wait: { until: account.events(\"setup\", since_entry) > 0, at_most: 9d }\n  - notify: { channel: csm, text: Set up. }",
+         - wait: { until: 'account.events(\"setup\", since_entry) > 0', at_most: 9d }\n  - notify: { channel: csm, text: Set up. }",
     ));
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(lines(&world.enrollments().await, "account state step"), ["17 active wait-1"]);
@@ -102,7 +102,7 @@ async fn nothing_in_their_tables_makes_a_run_fail() {
         .await;
     world.playbook(&playbook(
         "all",
-        "when: account.score(\"nps\") == none && account.activated_at == none && (account.mrr == none || account.mrr > 0)",
+        "when: account.score(\"nps\") == none && account.activated_at == none && (account.mrr == none || account.mrr != 5)",
         "  - task: { title: \"See {{ account.name }}\", to: csm }",
     ));
     world.run_at("2026-03-02T09:00:00Z").await;

@@ -87,7 +87,7 @@ insert into crm.people select account_id, id, email, name, first_name, role, tim
     from customers.contacts;
 insert into app.events select account_id, id, contact_id, name, at, properties from customers.events where name <> 'login';
 insert into app.logins select account_id, id, contact_id, at, properties from customers.events where name = 'login';
-insert into app.answers select account_id, id, contact_id, name, value, at from customers.scores;
+insert into app.answers select account_id, id, contact_id, name, value::text::numeric, at from customers.scores;
 insert into app.cases select account_id, id, contact_id, opened_at, closed_at, severity from customers.tickets;
 insert into app.history select account_id, at, id, was, became from customers.account_changes;
 truncate customers.accounts, customers.contacts, customers.events, customers.scores, customers.tickets;
