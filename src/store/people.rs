@@ -115,6 +115,14 @@ impl Store {
         sqlx::query_scalar(AssertSqlSafe(sql)).bind(statuses).fetch_one(&mut *self.read().await?).await
     }
 
+    /// Whether there is an account of that id.
+    pub async fn has_account(&self, id: &str) -> sqlx::Result<bool> {
+        sqlx::query_scalar("select exists (select 1 from customers.accounts where id = $1)")
+            .bind(id)
+            .fetch_one(self.pool())
+            .await
+    }
+
     /// How many accounts there are.
     pub async fn account_count(&self) -> sqlx::Result<i64> {
         let sql = format!("select count(*) from {} a", self.relation(Relation::Accounts));
