@@ -3,22 +3,24 @@
 //! `admit` answers a candidate with an enrollment or a named skip; `advance`
 //! takes a waiting enrollment to its next state with the effects on the way;
 //! `stops` is what ends an enrollment, looked at in both and once more right
-//! before a mail leaves. Nothing here does IO, knows SQL or reads the clock:
+//! before a mail leaves; `budget` says who of several may have a customer's
+//! attention. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::facts::Value;
+use crate::facts::{Progress, Value};
 
 mod admit;
 mod advance;
+pub mod budget;
 mod stops;
 
-pub use admit::{Admission, History, Skip, admit};
+pub use admit::{Admission, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
 pub use stops::{Stop, stops};
 
@@ -56,6 +58,21 @@ pub struct Enrollment {
     pub shadow: bool,
     /// Counts commits; a commit names the version it saw.
     pub version: i64,
+}
+
+impl Enrollment {
+    /// What it knows of itself before its first step.
+    pub fn at_entry(&self) -> Progress {
+        Progress {
+            entered_at: self.started_at,
+            step_at: self.step_at,
+            entry: self.entry.clone(),
+            done: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            answers: BTreeMap::new(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

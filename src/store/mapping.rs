@@ -67,6 +67,10 @@ pub async fn open(pool: &PgPool, map: &StoreMap) -> sqlx::Result<CustomerStore> 
             None => builder.default(relation, columns),
         };
         relations.texts[relation as usize] = text;
+        if let Some(given) = map.relations.get(name) {
+            let table = |mapped: &Mapped| format!("{}.{}", quoted(mapped.parts().0), quoted(mapped.parts().1));
+            relations.tables[relation as usize] = given.iter().map(table).collect();
+        }
         let sources = &builder.report[from..];
         for column in columns.iter().filter(|_| !sources.is_empty()) {
             if sources.iter().all(|source| source.absent.contains(column)) {

@@ -18,6 +18,8 @@ use crate::random;
 
 pub use relations::{Key, Relation, Relations};
 
+pub mod answers;
+pub mod budget;
 pub mod control;
 mod drafts;
 pub mod enrollments;
@@ -31,11 +33,14 @@ pub mod people;
 pub mod playbooks;
 pub mod private;
 pub mod reader;
+pub mod referrals;
 pub mod relations;
+mod rows;
 pub mod runs;
 pub mod sample;
 pub mod suppressions;
 pub mod tasks;
+pub mod transitions;
 
 /// Whether the database refused the values themselves: the same statement
 /// would fail again, and another one may well succeed.
@@ -53,6 +58,17 @@ pub fn is_refusal(error: &sqlx::Error) -> bool {
 pub fn is_misfit(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
     error.and_then(|error| error.code()).is_some_and(|code| code.starts_with("42"))
+}
+
+/// Whether the database refused a statement and not the connection: of many
+/// rows one may be at fault, or in somebody else's way, and the others not.
+pub fn is_about_a_row(error: &sqlx::Error) -> bool {
+    // The server is going away, is out of something, or may not be used.
+    let elsewhere = ["08", "53", "57P", "58", "28", "25"];
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| !elsewhere.iter().any(|class| code.starts_with(class)))
 }
 
 /// How long a claim holds unless it is renewed.

@@ -114,6 +114,8 @@ pub struct Relations {
     /// In the order of [`Relation::ALL`].
     pub(super) texts: [String; 7],
     pub(super) key: Key,
+    /// The tables behind each, in the same order.
+    pub(super) tables: [Vec<String>; 7],
     /// Whether they are read as the role that cannot write.
     pub(super) as_reader: bool,
 }
@@ -125,6 +127,7 @@ impl Default for Relations {
             schema: Schema::default_store(),
             texts: Relation::ALL.map(|relation| relation.default_table().to_owned()),
             key: Key::Text,
+            tables: Relation::ALL.map(|relation| vec![relation.default_table().to_owned()]),
             as_reader: false,
         }
     }
@@ -134,6 +137,13 @@ impl Relations {
     /// What stands after `from` and before an alias.
     pub fn of(&self, relation: Relation) -> &str {
         &self.texts[relation as usize]
+    }
+
+    /// The tables that a text with `{relation}` in it reads, quoted.
+    pub(crate) fn tables_in(&self, text: &str) -> impl Iterator<Item = &String> {
+        let named =
+            Relation::ALL.into_iter().filter(move |relation| text.contains(&format!("{{{}}}", relation.name())));
+        named.flat_map(|relation| &self.tables[relation as usize])
     }
 
     /// Whether they are read as a role that cannot write them.

@@ -1,10 +1,15 @@
 //! What happens to customers, told on a real Postgres from the file to the
 //! mail: the store, the workers and the language together.
 
+mod asking;
+mod budget;
+mod crowds;
 mod entering;
 mod holding;
 mod mail;
 mod mapped;
+mod quiet;
+mod referring;
 mod relay;
 mod revisions;
 mod slots;
