@@ -14,6 +14,8 @@ pub(super) enum Kind {
     /// Whatever theirs is.
     Any,
     Number,
+    /// A whole number that fits into four bytes, or is made to.
+    Whole,
     Time,
     /// A day, as a date.
     Day,
@@ -59,6 +61,11 @@ pub(super) fn reading(column: &FoundColumn, kind: Kind, version: i32) -> Result<
                 number(column, &at).and_then(|read| made(format!("({})::float8", read.sql), read.ty, None))
             }
             _ => no("it has to be a number"),
+        },
+        Kind::Whole => match own {
+            Some(Type::Int) if column.ty == "int4" => bare(Type::Int),
+            Some(Type::Int) => made(format!("least(greatest({at}, -2147483648), 2147483647)::int4"), Type::Int, None),
+            _ => no("it has to be a whole number"),
         },
         Kind::Time => match own {
             Some(Type::Time) => time(column, &at),

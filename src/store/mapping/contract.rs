@@ -33,7 +33,7 @@ pub(super) fn column(relation: Relation, name: &str) -> (Kind, Absent) {
         (_, "was" | "became") => (Kind::Json, Stands("null::jsonb")),
         (_, "away_from" | "away_until") => (Kind::Day, Stands("null::date")),
         (Relation::Changes, "id") => (Kind::Any, Stands("null::int8")),
-        (_, "capacity") => (Kind::Any, Stands("null::int4")),
+        (_, "capacity") => (Kind::Whole, Stands("null::int4")),
         (Csms, "email") => (Kind::Text, Stands("''::text")),
         // Only tells rows apart that are the same otherwise.
         (_, "id") => (Kind::Text, Stands("''::text")),
