@@ -19,6 +19,7 @@ use crate::rule::functions::{FactSource, UnknownCell};
 use crate::store::Relations;
 use crate::store::reader::begin;
 
+mod bind;
 mod hoist;
 mod predicate_sql;
 mod statement;

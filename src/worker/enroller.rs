@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::advancer;
 use super::compiled::Loaded;
+use super::together::{Share, Walk};
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
 use crate::facts::Facts;
@@ -41,7 +42,18 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
 /// Carries out a run that this process holds. Facts are as of the slot. A store
 /// that has changed under it fails the run, visibly, and not this process.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
-    match attempt(shared, run, now).await {
+    carry_out_on(shared, run, None, now).await
+}
+
+/// The same on its share of a walk that several runs make together; without
+/// one it walks alone.
+pub(super) async fn carry_out_on(
+    shared: &Arc<Shared>,
+    run: &Run,
+    share: Option<Share>,
+    now: Instant,
+) -> super::Result<()> {
+    match attempt(shared, run, share, now).await {
         Err(error) if crate::store::is_misfit(&error) => {
             let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
             tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
@@ -52,7 +64,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
     }
 }
 
-async fn attempt(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
+async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -73,7 +85,10 @@ async fn attempt(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         waiting: 0,
         tally: Tally::default(),
     };
-    let mut scan = facts::scan(store.pool(), &loaded.entry, run.slot).await?;
+    let mut scan = match share {
+        Some(share) => Walk::Shared(share),
+        None => Walk::Own(facts::scan(store.pool(), &loaded.entry, run.slot).await?),
+    };
     loop {
         let chunk = scan.next().await?;
         if chunk.is_empty() {
