@@ -16,10 +16,12 @@ use crate::facts::Value;
 
 mod admit;
 mod advance;
+mod edge;
 mod stops;
 
-pub use admit::{Admission, History, Skip, admit};
+pub use admit::{Admission, Decision, History, Skip, admit};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
+pub use edge::{Edge, Turn};
 pub use stops::{Stop, stops};
 
 /// One subject's way through one playbook.

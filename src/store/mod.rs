@@ -17,6 +17,7 @@ use crate::random;
 
 pub mod control;
 mod drafts;
+pub mod edges;
 pub mod enrollments;
 pub mod facts;
 pub mod import;

@@ -2,8 +2,8 @@
 //! says how much it did. None of them takes a message about what changed.
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
-//! opens the runs of due slots, `enroller` carries a run out and releases
-//! approved ones, `advancer` moves waiting enrollments on, `closer` closes
+//! opens the runs of due slots, `enroller` carries a run out over its
+//! `candidates` and releases approved ones, `advancer` moves waiting enrollments on, `closer` closes
 //! tasks whose problem is gone, `deliverer` sends what the outbox holds and
 //! `gate` lets through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
@@ -23,6 +23,7 @@ use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 
 pub mod advancer;
+pub mod candidates;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
