@@ -1,6 +1,6 @@
 //! Rises, falls and how long a condition has held, in a case.
 
-use super::{fails, passes, playbook};
+use super::{fails, passes, play, playbook};
 
 const REMATCH: &str = r#"
 when: account.tier == "A"
@@ -24,8 +24,12 @@ tests:
 fn a_new_rise_lets_the_account_in_again() {
     passes(&playbook(REMATCH));
     // The fall came and went between two runs.
-    let messages = fails(&playbook(REMATCH), "4d: { account: { tier: A } }", "50h: { account: { tier: A } }");
-    assert!(messages[0].contains("`reentry` does not allow another enrollment"), "{messages:?}");
+    let text = playbook(REMATCH).replace("4d: {", "50h: {");
+    let messages = fails(&text, "2d: {", "49h: {");
+    assert!(messages[0].contains("it did not happen"), "{messages:?}");
+    let case = play(&text.replacen("2d: {", "49h: {", 1)).remove(0);
+    let last = case.happened.last().map(|happening| happening.told()).unwrap_or_default();
+    assert!(last.contains("`reentry` does not allow another enrollment"), "{last}");
 }
 
 #[test]

@@ -37,7 +37,10 @@ async fn only_a_fall_and_a_rise_let_an_account_in_again() {
     tier(&world, "A").await;
     world.run_at("2026-03-06T09:00:00Z").await;
     world.run_at("2026-03-07T09:00:00Z").await;
-    assert_eq!(lines(&world.enrollments().await, "started_at state"), ["03-02T09:00 completed", "03-06T09:00 active"]);
+    assert_eq!(
+        lines(&world.enrollments().await, "started_at state"),
+        ["03-02T09:00 completed", "03-06T09:00 completed"]
+    );
     assert_eq!(
         skipped(&world).await,
         [
@@ -70,8 +73,11 @@ async fn a_rise_during_an_enrollment_waits_for_its_end() {
         tier(&world, now).await;
         world.run_at(&format!("2026-03-0{day}T09:00:00Z")).await;
     }
-    world.run_at("2026-03-07T09:00:00Z").await;
-    assert_eq!(lines(&world.enrollments().await, "started_at state"), ["03-02T09:00 completed", "03-07T09:00 active"]);
+    world.run_at("2026-03-08T09:00:00Z").await;
+    assert_eq!(
+        lines(&world.enrollments().await, "started_at entry_key state"),
+        ["03-02T09:00 03-02T09:00 completed", "03-08T09:00 03-04T09:00 active"]
+    );
 }
 
 #[tokio::test]
