@@ -23,6 +23,8 @@ pub struct History {
     pub active: bool,
     /// Entry keys used so far.
     pub keys: BTreeSet<String>,
+    /// Whether a person stopped everything for the account.
+    pub stopped: bool,
     /// When the latest one started.
     pub last_started: Option<Instant>,
     /// Its state before this slot; `None` where its condition was last seen
@@ -70,7 +72,7 @@ pub enum Skip {
     Overtaken,
     /// The value of `once_per` is missing.
     NoKey,
-    /// `blocked`, `goal`, `exit`, `status` or `stage`.
+    /// `blocked`, `goal`, `exit`, `status` or `stage`; `stopped` by a person.
     Stopped(&'static str),
 }
 
@@ -134,6 +136,9 @@ fn admission(
     *turn = edge.turn(playbook, history);
     if history.overtaken {
         return Admission::Skip(Skip::Overtaken);
+    }
+    if history.stopped {
+        return Admission::Skip(Skip::Stopped("stopped"));
     }
     if history.active {
         return Admission::Skip(Skip::Active);

@@ -255,6 +255,7 @@ impl<'a> Course<'a> {
         let history = History {
             active: inside || self.case.fixtures.in_playbook.contains(own),
             keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
+            stopped: false,
             last_started: earlier.map(|enrollment| enrollment.started_at).max(),
             edge: self.edge,
             overtaken: false,

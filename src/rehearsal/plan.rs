@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Decision, Skip};
+use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
 use crate::worker::Shared;
 use crate::worker::candidates::Candidates;
@@ -20,7 +21,7 @@ pub struct Plan {
     pub enter: Vec<String>,
     /// Why the run would be held, if it would.
     pub hold: Option<String>,
-    /// Why nothing would happen at all, if so: stopped.
+    /// Why nothing would happen at all, if so: stopped or paused.
     pub reason: Option<String>,
     pub candidates: usize,
     pub skipped: BTreeMap<String, usize>,
@@ -37,6 +38,10 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
     let mut plan = Plan { playbook: id.clone(), clauses, ..Plan::default() };
     if shared.store.stopped().await?.covers(&id) {
         plan.reason = Some("stopped".to_owned());
+        return Ok(plan);
+    }
+    if ready.playbook.mode == Mode::Paused {
+        plan.reason = Some("paused".to_owned());
         return Ok(plan);
     }
     let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);

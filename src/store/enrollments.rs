@@ -6,6 +6,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::control::Halted;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State, Transition};
 use crate::facts::{Progress, Schema, Subject, Value};
@@ -170,30 +171,36 @@ impl Store {
             history.last_started = history.last_started.max(Some(started_at));
             history.keys.insert(key);
         }
+        for account in self.stopped().await?.accounts {
+            if accounts.contains(&account) {
+                found.entry(account).or_default().stopped = true;
+            }
+        }
         Ok(found)
     }
 
-    /// Active enrollments whose look is due, earliest first, of playbooks that
-    /// are not in `paused`; without `rechecks` only those whose step is due.
+    /// Active enrollments whose look is due, earliest first, where
+    /// nothing is halted; without `rechecks` only those whose step is due.
     pub async fn due_enrollments(
         &self,
         now: Instant,
-        paused: &[String],
+        halted: &Halted,
         limit: i64,
         rechecks: bool,
         schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
-             where state = 'active' and look_at <= $1 and playbook <> all($2)
+             where state = 'active' and look_at <= $1 and playbook <> all($2) and account_id <> all($5)
                and ($4 or phase = 'begin' or due_at <= $1)
              order by look_at, account_id, id
              limit $3"
         ))
         .bind(now)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .bind(limit)
         .bind(rechecks)
+        .bind(&halted.accounts)
         .fetch_all(self.pool())
         .await?;
         Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())

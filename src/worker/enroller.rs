@@ -22,15 +22,15 @@ const BATCH: usize = 500;
 /// Finishes runs of daemons that went away, and releases approved ones.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     let mut handled = 0;
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
-    for run in shared.store.take_over_runs(&paused).await? {
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    for run in shared.store.take_over_runs(&halted).await? {
         tracing::warn!(playbook = %run.playbook, slot = %run.slot, "taking over a run");
         handled += 1;
         if let Err(error) = carry_out(shared, &run, now).await {
             tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
         }
     }
-    for run in shared.store.claim_approved_runs(&paused).await? {
+    for run in shared.store.claim_approved_runs(&halted).await? {
         handled += 1;
         if let Err(error) = release(shared, &run, now).await {
             tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
