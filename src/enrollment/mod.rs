@@ -6,13 +6,13 @@
 //! before a mail leaves. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::facts::Value;
+use crate::facts::{Progress, Value};
 
 mod admit;
 mod advance;
@@ -58,6 +58,20 @@ pub struct Enrollment {
     pub shadow: bool,
     /// Counts commits; a commit names the version it saw.
     pub version: i64,
+}
+
+impl Enrollment {
+    /// What it knows of itself before its first step.
+    pub fn at_entry(&self) -> Progress {
+        Progress {
+            entered_at: self.started_at,
+            step_at: self.step_at,
+            entry: self.entry.clone(),
+            done: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
+            sent: BTreeSet::new(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

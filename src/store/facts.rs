@@ -195,7 +195,9 @@ async fn rows_of(
     as_of: Instant,
     subjects: &[SubjectWindow],
 ) -> sqlx::Result<Vec<PgRow>> {
-    statement.query(statement.sql().to_owned(), as_of, subjects).fetch_all(connection).await
+    // Planned each time: a plan kept from when the tables were small would read
+    // all of them for each chunk.
+    statement.query(statement.sql().to_owned(), as_of, subjects).persistent(false).fetch_all(connection).await
 }
 
 /// The 0-based position of a row's subject.
