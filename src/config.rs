@@ -11,6 +11,8 @@ use chrono::{Duration, NaiveDate};
 use chrono_tz::Tz;
 
 use crate::diagnostic::Diagnostic;
+use crate::playbook::budget::Budget;
+use crate::playbook::quiet::QuietHours;
 use crate::playbook::reader::{Fields, is_address, is_off, short};
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
@@ -37,8 +39,14 @@ pub struct Config {
     pub recheck: Duration,
     /// A condition that keeps an account out of every playbook.
     pub suppress: Option<Source>,
+    /// Events of these names are touches like a completed task.
+    pub touch_events: Vec<String>,
     /// How customer mail looks and leaves.
     pub mail: Mail,
+    /// What all playbooks together may ask of a contact and of an account.
+    pub budget: Budget,
+    /// When no customer mail leaves; `None` is `off`.
+    pub quiet_hours: Option<QuietHours>,
     /// For playbooks that do not say.
     pub hold_above: HoldAbove,
     /// Hears of holds and failures of playbooks that name nobody.
@@ -60,6 +68,9 @@ pub struct Mail {
     pub public_url: Option<String>,
     /// Every customer mail goes to this address instead.
     pub redirect_to: Option<String>,
+    /// Customer mail waits this long before it leaves, so that it can still be
+    /// cancelled; zero is not at all.
+    pub undo_window: Duration,
     /// Connections to the relay at the same time, 1 to 64.
     pub connections: usize,
 }
@@ -73,7 +84,10 @@ impl Default for Config {
             catch_up: Duration::hours(1),
             recheck: Duration::minutes(15),
             suppress: None,
+            touch_events: Vec::new(),
             mail: Mail::default(),
+            budget: Budget::default(),
+            quiet_hours: None,
             hold_above: HoldAbove::default(),
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
@@ -89,6 +103,7 @@ impl Default for Mail {
             postal_address: None,
             public_url: None,
             redirect_to: None,
+            undo_window: Duration::zero(),
             connections: 8,
         }
     }
@@ -138,6 +153,13 @@ impl Config {
             self.recheck = recheck;
         }
         self.suppress = fields.expression("suppress");
+        self.touch_events = fields.texts("touch_events").iter().map(|name| name.text.trim().to_owned()).collect();
+        if let Some(node) = fields.take("budget") {
+            self.budget = Budget::read(file, node, Budget::default(), fields.problems());
+        }
+        if let Some(node) = fields.take("quiet_hours") {
+            self.quiet_hours = QuietHours::read(file, node, fields.problems());
+        }
         if let Some(node) = fields.take("mail") {
             self.mail.fill(file, node, fields.problems());
         }
@@ -152,12 +174,10 @@ impl Config {
         if let Some(node) = fields.take("notify") {
             self.notify(file, node, fields.problems());
         }
-        for key in ["budget", "quiet_hours", "webhooks", "retention"] {
+        for key in ["webhooks", "retention"] {
             fields.not_yet(key, REMOVE, is_off);
         }
-        for key in ["touch_events", "pools"] {
-            fields.not_yet(key, "remove the key", is_empty);
-        }
+        fields.not_yet("pools", "remove the key", is_empty);
         fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
         fields.finish();
     }
@@ -207,13 +227,31 @@ impl Mail {
                 refuse(&mut fields, "redirect_to", message, "write an address, or `off`");
             }
         }
-        fields.not_yet("undo_window", "write `0s`, or remove the key", |node| {
-            is_off(node) || node.as_text() == Some("0s")
-        });
+        if let Some(node) = fields.take("undo_window").filter(|node| !is_off(node)) {
+            match parse_undo(node) {
+                Some(window) => self.undo_window = window,
+                None => {
+                    let help = "write a span of elapsed time up to a day, such as `5m`, or `0s`";
+                    refuse(&mut fields, "undo_window", "`undo_window` is not a time to wait", help);
+                }
+            }
+        }
         if let Some(connections) = fields.int_within("connections", 1, 64) {
             self.connections = usize::try_from(connections).unwrap_or(self.connections);
         }
         fields.finish();
+    }
+}
+
+/// A span of up to a day; nothing at all as well.
+fn parse_undo(node: &Node) -> Option<Duration> {
+    match node.as_text()? {
+        "0s" => Some(Duration::zero()),
+        text => match crate::playbook::Duration::parse(text)? {
+            crate::playbook::Duration::Seconds(seconds) => Some(Duration::seconds(seconds)),
+            crate::playbook::Duration::BusinessDays(_) => None,
+        }
+        .filter(|window| *window <= Duration::days(1)),
     }
 }
 
@@ -349,10 +387,10 @@ mod tests {
         let (config, problems) = parsed(concat!(
             "timezone: Europe/Berlin\nholidays: [2026-12-25, 2027-02-05..2027-02-12]\ncatch_up: 2h\n",
             "seasons: { summer: [07-15..08-31], holidays: 12-20..01-06 }\n",
-            "recheck: 30m\nsuppress: account.traits.internal == true\ntouch_events: []\n",
+            "recheck: 30m\nsuppress: account.traits.internal == true\ntouch_events: [meeting_held]\n",
             "mail:\n  from: Acme Success <success@acme.example>\n  postal_address: Acme, 1 Main Street\n",
-            "  public_url: https://success.acme.example/\n  redirect_to: off\n  undo_window: 0s\n  connections: 4\n",
-            "budget: off\nquiet_hours: off\nguardrails: { hold_above: off, ramp: off }\n",
+            "  public_url: https://success.acme.example/\n  redirect_to: off\n  undo_window: 5m\n  connections: 4\n",
+            "budget: { contact: [2 per 7d] }\nquiet_hours: { from: \"20:00\", to: \"08:00\", weekends: true }\nguardrails: { hold_above: off, ramp: off }\n",
             "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\" }\nnotify: { csm: { email: false } }\n",
             "store:\n  accounts: { relation: customers.accounts, columns: { id: id, name: name } }\n",
         ));
@@ -366,7 +404,25 @@ mod tests {
         assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
         assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
         assert_eq!(config.hold_above, HoldAbove::Off);
+        assert_eq!(
+            (config.touch_events, config.mail.undo_window),
+            (vec!["meeting_held".to_owned()], Duration::minutes(5))
+        );
+        let limits = config.budget.contact.iter().chain(&config.budget.account).map(ToString::to_string);
+        assert_eq!(limits.collect::<Vec<_>>(), ["2 per 7d", "6 per 7d"]);
+        let quiet = config.quiet_hours.expect("quiet hours");
+        assert!(quiet.hours.is_some() && quiet.weekends && !quiet.holidays);
         assert_eq!(config.listen, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
+    }
+
+    #[test]
+    fn budgets_are_there_unless_they_are_off() {
+        assert_eq!(parsed("alerts_to: a@acme.example\n").0.budget, Budget::default());
+        assert_eq!(parsed("budget: off\n").0.budget, Budget::OFF);
+        let (config, problems) = parsed("budget: { contact: off, account: 2 per 1d }\nquiet_hours: off\n");
+        assert!(problems.is_empty(), "{problems:?}");
+        assert!(config.budget.contact.is_empty() && config.budget.account.len() == 1);
+        assert_eq!(config.quiet_hours, None);
     }
 
     #[test]
@@ -392,11 +448,19 @@ mod tests {
             ("mail: { public_url: ftp://x }\n", "1:21 KW0601"),
             ("mail: { redirect_to: me }\n", "1:22 KW0601"),
             ("mail: { connections: 0 }\n", "1:22 KW0104"),
-            ("mail: { undo_window: 5m }\n", "1:9 KW0901"),
+            ("mail: { undo_window: 2d }\n", "1:22 KW0601"),
+            ("mail: { undo_window: 1 business day }\n", "1:22 KW0601"),
+            ("touch_events: meeting_held\n", "1:15 KW0103"),
             ("web: { listen: \"0.0.0.0:80\" }\n", "1:16 KW0601"),
             ("web: { listen: here }\n", "1:16 KW0601"),
-            ("budget: { contact: [1 per 1d] }\n", "1:1 KW0901"),
-            ("quiet_hours: { from: \"20:00\" }\n", "1:1 KW0901"),
+            ("budget: { contact: [1 a day] }\n", "1:21 KW0104"),
+            ("budget: { contact: [1 per 1 business day] }\n", "1:21 KW0104"),
+            ("budget: { account: 5 }\n", "1:20 KW0103"),
+            ("budget: { contacts: off }\n", "1:11 KW0101"),
+            ("quiet_hours: { from: \"20:00\" }\n", "1:14 KW0102"),
+            ("quiet_hours: { from: \"20:00\", to: 8am }\n", "1:35 KW0104"),
+            ("quiet_hours: { from: \"20:00\", to: \"20:00\" }\n", "1:35 KW0104"),
+            ("quiet_hours: night\n", "1:14 KW0103"),
             ("guardrails: { ramp: { first: 10 } }\n", "1:15 KW0901"),
             ("pools: { onboarding: [a] }\n", "1:1 KW0901"),
             ("seasons: { summer: [07-15..08-32] }\n", "1:21 KW0116"),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
+
 use super::recipient::{Recipient, Recipients, is_address};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, Words};
@@ -26,6 +28,8 @@ pub struct Email {
     body: Localized,
     pub from: From,
     pub reply_to: ReplyTo,
+    /// Whether it leaves in quiet hours too; only transactional mail may.
+    pub ignores_quiet: bool,
     valid_for: Duration,
 }
 
@@ -116,8 +120,8 @@ impl StepKind for Kind {
         let text = fields.required("body");
         let from = fields.one_of("from", &[("csm", From::Csm), ("default", From::Default)]).unwrap_or(From::Default);
         let reply_to = fields.text("reply_to");
-        let quiet = fields.one_of("quiet", &[("hold", false), ("ignore", true)]).unwrap_or(false);
-        if quiet && class != MailClass::Transactional {
+        let ignores_quiet = fields.one_of("quiet", &[("hold", false), ("ignore", true)]).unwrap_or(false);
+        if ignores_quiet && class != MailClass::Transactional {
             let at = fields.key_place("quiet").unwrap_or(step.place);
             let help = "only `class: transactional` may ignore quiet hours";
             fields.error_with_help("KW0104", at, "`quiet: ignore` is for transactional mail", help);
@@ -140,7 +144,16 @@ impl StepKind for Kind {
         if !fine {
             return None;
         }
-        Some(Arc::new(Email { to: to?, class, subject: subject?, body: body?, from, reply_to: reply_to?, valid_for }))
+        Some(Arc::new(Email {
+            to: to?,
+            class,
+            subject: subject?,
+            body: body?,
+            from,
+            reply_to: reply_to?,
+            ignores_quiet,
+            valid_for,
+        }))
     }
 }
 
@@ -152,11 +165,7 @@ impl Email {
         recipient: Option<&Contact>,
         account_zone: Option<&str>,
     ) -> Result<Words, EvalError> {
-        let zone = recipient
-            .and_then(|contact| contact.timezone.as_deref())
-            .or(account_zone)
-            .and_then(|zone| zone.parse().ok())
-            .unwrap_or(at.zone);
+        let zone = recipient_zone(recipient, account_zone, at.zone);
         let account_locale = match at.context.facts.column("locale") {
             Some(Value::Text(locale)) => locale.to_string(),
             _ => "en".to_owned(),
@@ -250,11 +259,19 @@ pub(super) fn addressed(
 
 /// Marketing needs `contact.traits.consent`; an address without contact has none.
 fn consents(at: &Situation, contact: &str) -> bool {
-    at.people
-        .contacts
-        .iter()
-        .find(|known| !contact.is_empty() && known.id == contact)
-        .is_some_and(|known| known.traits.get("consent") == Some(&serde_json::Value::Bool(true)))
+    at.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact).is_some_and(consented)
+}
+
+/// Whether a contact agreed to marketing mail.
+pub fn consented(contact: &Contact) -> bool {
+    contact.traits.get("consent") == Some(&serde_json::Value::Bool(true))
+}
+
+/// The zone in which a recipient's clock runs: their own, else the account's,
+/// else `otherwise`. A name that is no zone is as good as none.
+pub fn recipient_zone(recipient: Option<&Contact>, account_zone: Option<&str>, otherwise: Tz) -> Tz {
+    let own = recipient.and_then(|contact| contact.timezone.as_deref());
+    [own, account_zone].into_iter().flatten().find_map(|zone| zone.trim().parse().ok()).unwrap_or(otherwise)
 }
 
 /// Why no mail to this recipient can be made any more, if so: the contact left

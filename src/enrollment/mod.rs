@@ -3,7 +3,8 @@
 //! `admit` answers a candidate with an enrollment or a named skip; `advance`
 //! takes a waiting enrollment to its next state with the effects on the way;
 //! `stops` is what ends an enrollment, looked at in both and once more right
-//! before a mail leaves. Nothing here does IO, knows SQL or reads the clock:
+//! before a mail leaves; `budget` says who of several may have a customer's
+//! attention. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use crate::facts::{Progress, Value};
 
 mod admit;
 mod advance;
+pub mod budget;
 mod edge;
 mod stops;
 

@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, FixedOffset};
 
+use super::budget::Budget;
+use super::quiet::QuietHours;
 use super::yaml::Node;
 use crate::diagnostic::Position;
 
@@ -17,6 +19,10 @@ pub struct Case {
     /// The frozen clock at the first run; itself a slot.
     pub at: DateTime<FixedOffset>,
     pub fixtures: Fixtures,
+    /// What the case says of the attention budget; without it there is none.
+    pub budget: Budget,
+    /// What it says of quiet hours.
+    pub quiet_hours: Option<QuietHours>,
     /// Changes in force just before `at` plus their offset, in order of it.
     pub then: Vec<Change>,
     /// Complete and in order up to its last entry.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, FixedOffset};
 
 use super::Duration;
+use super::budget::Budget;
 use super::case::{Case, Change, Expectation, ExpectedKind, Fixtures};
+use super::quiet::QuietHours;
 use super::reader::{Fields, advice, inline, is_off, short};
 use super::steps::nearest_step;
 use super::yaml::{Entry, Node, NodeValue};
@@ -169,6 +171,12 @@ impl CaseReader<'_> {
         }
         let at = instant(&mut fields);
         let fixtures = self.fixtures(&mut fields);
+        let budget = match fields.take("budget") {
+            Some(node) => Budget::read(self.file, node, Budget::OFF, fields.problems()),
+            None => Budget::OFF,
+        };
+        let quiet_hours =
+            fields.take("quiet_hours").and_then(|node| QuietHours::read(self.file, node, fields.problems()));
         let then = self.then(&mut fields);
         if !fields.has("expect") {
             fields.missing("expect");
@@ -178,7 +186,7 @@ impl CaseReader<'_> {
         if !ok {
             return None;
         }
-        Some(Case { name: raw.name.clone(), place: raw.place, at: at?, fixtures, then, expect })
+        Some(Case { name: raw.name.clone(), place: raw.place, at: at?, fixtures, budget, quiet_hours, then, expect })
     }
 
     fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
@@ -189,9 +197,7 @@ impl CaseReader<'_> {
             })
         };
         let instead = "remove it from the case";
-        for key in ["tasks", "budget", "quiet_hours"] {
-            fields.not_yet(key, instead, is_off);
-        }
+        fields.not_yet("tasks", instead, is_off);
         Fixtures {
             account: columns(fields, "account").unwrap_or_default(),
             contacts: self.contacts(fields),

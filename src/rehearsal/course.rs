@@ -3,8 +3,8 @@
 //!
 //! At one instant the changes come first, then tasks whose problem is gone are
 //! closed, then the run, then everything that is due, until nothing is due any
-//! more. A mail is delivered at the instant
-//! at which it was decided, after the last look at what may stop it.
+//! more. A mail is delivered at the instant at which it was decided, after the
+//! last look at what may stop it, unless the case gives a budget or quiet hours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::action::task::CloseWhen;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
+use crate::enrollment::budget::Use;
 use crate::enrollment::{
     Admission, Decision, Edge, Enrollment, History, Look, MessageEnd, Skip, State, Turn, admit, advance, next_quarter,
     stops,
@@ -31,6 +32,9 @@ use crate::rule::functions::{FoldError, fold_facts};
 use crate::rule::{Context, Verdict};
 
 mod consequences;
+mod outbox;
+
+use outbox::Planned;
 
 /// Instants with something to do, at most; a playbook that runs every minute
 /// for 30 days has 43,200.
@@ -50,6 +54,10 @@ pub(super) struct Course<'a> {
     trips: Vec<Trip>,
     tasks: Vec<OpenTask>,
     edge: Option<Edge>,
+    /// Mails that have not left yet.
+    planned: Vec<Planned>,
+    /// What used the attention budget.
+    uses: Vec<Use>,
     /// Step, address in lower case and instant of each mail that left.
     sent: Vec<(String, String, Instant)>,
     /// What the case may expect, in order.
@@ -104,6 +112,8 @@ impl<'a> Course<'a> {
             trips: Vec::new(),
             tasks: Vec::new(),
             edge: None,
+            planned: Vec::new(),
+            uses: Vec::new(),
             sent: Vec::new(),
             deeds: Vec::new(),
             happened: Vec::new(),
@@ -143,7 +153,8 @@ impl<'a> Course<'a> {
             let change = changes.peek().map(|change| self.instant_of(change));
             let closing = (!self.tasks.is_empty()).then(|| next_quarter(now, self.config.recheck));
             let look = self.current().and_then(|trip| self.trips[trip].enrollment.look_at);
-            let Some(next) = [slot, change, closing, look].into_iter().flatten().min() else { return Ok(()) };
+            let mail = self.planned.iter().map(|mail| mail.next_at).min();
+            let Some(next) = [slot, change, closing, look, mail].into_iter().flatten().min() else { return Ok(()) };
             if next > until {
                 return Ok(());
             }
@@ -159,6 +170,9 @@ impl<'a> Course<'a> {
                 slot = self.playbook.schedule.next_after(now);
             }
             self.look(now)?;
+            while self.deliver(now)? {
+                self.look(now)?;
+            }
         }
         let message = format!(
             "the case is too long: it was played {} and stopped there; expect less, or test a rarer schedule",
@@ -204,7 +218,12 @@ impl<'a> Course<'a> {
                 Some(open) => {
                     let OpenTask { trip, record, .. } = self.tasks.remove(open);
                     // Just before this instant, as all of the change.
-                    self.end_record(record, now - TimeDelta::microseconds(1), true);
+                    let before = now - TimeDelta::microseconds(1);
+                    self.end_record(record, before, true);
+                    if record.is_some() {
+                        let what = format!("the task {}/{step}", self.playbook.playbook.id);
+                        self.uses.push(Use { contact: self.trips[trip].enrollment.contact.clone(), at: before, what });
+                    }
                     self.trips[trip].done.insert(step.clone());
                     self.happen(now, format!("the task `{step}` was completed"));
                     if let Some(outcome) = outcome {
@@ -360,6 +379,7 @@ impl<'a> Course<'a> {
                     std::mem::take(&mut self.tasks).into_iter().partition(|task| task.trip != index || task.keep);
                 self.tasks = kept;
                 closed.iter().for_each(|task| self.end_record(task.record, now, false));
+                self.cancel(index, now);
             }
             self.tell(index, now);
         }

@@ -15,6 +15,7 @@ use sqlx::{Connection, PgConnection};
 use crate::clock::Instant;
 use crate::random;
 
+pub mod budget;
 pub mod control;
 mod drafts;
 pub mod edges;

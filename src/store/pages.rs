@@ -132,6 +132,8 @@ pub struct MessageWhole {
     pub reason: Option<String>,
     pub message_id: String,
     pub created_at: Instant,
+    /// When it is looked at next, if it has not ended.
+    pub next_at: Instant,
     pub sent_at: Option<Instant>,
     pub ended_at: Option<Instant>,
 }
@@ -282,8 +284,8 @@ impl Store {
     pub async fn message_whole(&self, id: Uuid) -> sqlx::Result<Option<MessageWhole>> {
         sqlx::query_as(
             "select m.id, m.account_id, a.name as account_name, m.playbook, m.step, m.channel, m.class, m.to_address,
-                 m.subject, m.body_text, m.body_html, m.state, m.reason, m.message_id, m.created_at, m.sent_at,
-                 m.ended_at
+                 m.subject, m.body_text, m.body_html, m.state, m.reason, m.message_id, m.created_at, m.next_at,
+                 m.sent_at, m.ended_at
              from keepwell.messages m left join customers.accounts a on a.id = m.account_id
              where m.id = $1",
         )

@@ -1,21 +1,27 @@
 //! Right before a mail leaves: is its reason still true, is the contact still
-//! there, may this address be written to, is the mail still valid. What passes
-//! is rendered and composed.
+//! there, may this address be written to, is the mail still valid, is it a time
+//! to write. What passes is rendered and composed; `attention` then says who of
+//! several may have the customer's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+
+use chrono::SecondsFormat;
 
 use super::Shared;
 use super::advancer::{Sight, sight};
 use super::compiled::Loaded;
 use crate::action::Situation;
-use crate::action::email::{From, ReplyTo, unreachable};
+use crate::action::email::{From, ReplyTo, consented, recipient_zone, unreachable};
 use crate::clock::Instant;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
 use crate::effect::Words;
+use crate::enrollment::budget::just_after;
 use crate::enrollment::{Enrollment, next_quarter, stops};
 use crate::facts::{Contact, Csm, Value};
-use crate::store::outbox::{Claimed, Rendered};
+use crate::ids;
+use crate::playbook::quiet::SPREAD;
+use crate::store::outbox::{Claimed, Rendered, Wait};
 
 /// What the gate made of a message.
 pub(super) enum Prepared {
@@ -37,12 +43,17 @@ pub(super) enum Prepared {
     Later {
         next_at: Instant,
         reason: String,
+        wait: Wait,
     },
 }
 
 impl Prepared {
     pub fn ended(state: &'static str, reason: impl Into<String>) -> Prepared {
         Prepared::Ended { state, reason: reason.into() }
+    }
+
+    fn retry(next_at: Instant, reason: String) -> Prepared {
+        Prepared::Later { next_at, reason, wait: Wait::Retry }
     }
 }
 
@@ -59,7 +70,7 @@ pub(super) async fn prepare(
         Ok(loaded) => loaded,
         Err(why) => {
             let next_at = next_quarter(now, shared.config.recheck);
-            let later = |message| (message, Prepared::Later { next_at, reason: why.clone() });
+            let later = |message| (message, Prepared::retry(next_at, why.clone()));
             return Ok(messages.into_iter().map(later).collect());
         }
     };
@@ -144,7 +155,7 @@ impl Gate<'_> {
             // Unsure is not sure: the mail waits.
             Err(error) => {
                 let next_at = next_quarter(self.now, self.shared.config.recheck);
-                return Prepared::Later { next_at, reason: format!("undecided: {error}") };
+                return Prepared::retry(next_at, format!("undecided: {error}"));
             }
         }
         let contact = self.sight.people.contacts.iter().find(|contact| contact.id == message.contact_id);
@@ -157,6 +168,12 @@ impl Gate<'_> {
         if suppressed {
             return Prepared::ended("suppressed", "suppressed");
         }
+        if message.class == "marketing" && !contact.is_some_and(consented) {
+            return Prepared::ended("skipped", "no consent");
+        }
+        if let Some(later) = self.held_back(message, contact) {
+            return later;
+        }
         let Some(to) = message.to_address.clone() else {
             return Prepared::ended("failed", "there is no address");
         };
@@ -164,6 +181,50 @@ impl Gate<'_> {
             Ok((_, rendered)) if message.shadow => Prepared::Shadow { rendered, to },
             Ok((composed, rendered)) => Prepared::Mail { composed: Box::new(composed), rendered, to },
             Err(reason) => Prepared::ended("failed", reason),
+        }
+    }
+
+    /// The undo window and quiet hours. What is held is looked at wholly again
+    /// when its time comes, and when it has expired.
+    fn held_back(&self, message: &Claimed, contact: Option<&Contact>) -> Option<Prepared> {
+        if message.shadow {
+            return None;
+        }
+        let config = &self.shared.config;
+        let latest = just_after(message.valid_until);
+        let later = |until: Instant, reason, wait| {
+            (until > self.now).then(|| Prepared::Later { next_at: until.min(latest), reason, wait })
+        };
+        let leaves_at = message.leaves_at.unwrap_or(self.now + config.mail.undo_window);
+        let told = leaves_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let undo = later(leaves_at, format!("can be cancelled until {told}"), Wait::Undo { until: leaves_at });
+        if undo.is_some() {
+            return undo;
+        }
+        let quiet = config.quiet_hours.as_ref()?;
+        let email = self.loaded.ready.action(&message.step).and_then(|action| action.email());
+        if message.class == "transactional" && email.is_some_and(|email| email.ignores_quiet) {
+            return None;
+        }
+        let zone = recipient_zone(contact, self.account_zone().as_deref(), self.loaded.ready.zone);
+        let allowed = |at| quiet.next_allowed(&self.shared.calendar, at, zone);
+        let Some(until) = allowed(self.now) else {
+            return later(latest, "quiet hours without an end".to_owned(), Wait::Quiet { until: latest });
+        };
+        // Stable for a recipient, so that several mails held for one meet again.
+        let to = message.to_address.as_deref().unwrap_or_default().to_lowercase();
+        let who = if message.contact_id.is_empty() { &to } else { &message.contact_id };
+        let spread = ids::share(&["quiet", &message.account_id, who], SPREAD.num_seconds().unsigned_abs());
+        let turn = until + chrono::Duration::seconds(spread as i64);
+        let turn = if until > self.now && allowed(turn) == Some(turn) { turn } else { until };
+        let told = until.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+        later(turn, format!("quiet hours until {told}"), Wait::Quiet { until })
+    }
+
+    fn account_zone(&self) -> Option<String> {
+        match self.sight.context.facts.column("timezone") {
+            Some(Value::Text(zone)) => Some(zone.to_string()),
+            _ => None,
         }
     }
 
@@ -227,11 +288,7 @@ impl Gate<'_> {
             zone: self.loaded.ready.zone,
             calendar: &self.shared.calendar,
         };
-        let zone = match self.sight.context.facts.column("timezone") {
-            Some(Value::Text(zone)) => Some(zone.to_string()),
-            _ => None,
-        };
-        email.words(&situation, contact, zone.as_deref()).map_err(|error| error.to_string())
+        email.words(&situation, contact, self.account_zone().as_deref()).map_err(|error| error.to_string())
     }
 }
 

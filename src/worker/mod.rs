@@ -3,9 +3,9 @@
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out over its
-//! `candidates` and releases approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `deliverer` sends what the outbox holds and
-//! `gate` lets through,
+//! `candidates` and releases approved ones, `advancer` moves waiting
+//! enrollments on, `closer` closes tasks whose problem is gone, `deliverer` sends what the outbox holds and
+//! `gate` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -26,6 +26,7 @@ use crate::store::control::Halted;
 use crate::store::playbooks::Published;
 
 pub mod advancer;
+mod attention;
 pub mod candidates;
 pub mod closer;
 pub mod compiled;

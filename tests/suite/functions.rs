@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Duration;
-use keepwell::facts::{Arg, Cell, CellPath, Layout, Schema, Subject, Type, Value};
-use keepwell::rule::functions::{FUNCTIONS, Function, Param, ParamKind, fold_facts};
-use keepwell::store::facts::{FactQuery, SubjectWindow, fetch, scan};
+use keepwell::facts::{Arg, Cell, CellPath, Facts, Layout, Schema, Subject, Type, Value};
+use keepwell::rule::functions::{FUNCTIONS, FactSource, Function, Param, ParamKind, fold_facts};
+use keepwell::store::facts::{FactQuery, Shape, SubjectWindow, fetch, scan};
 use serde_json::json;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -110,6 +110,21 @@ fn same(found: &[Value], expected: &[Value], layout: &Layout, account: &Account)
     }
 }
 
+/// All accounts by id, by a walk of that shape.
+async fn walked(pool: &PgPool, query: &FactQuery, shape: Shape) -> BTreeMap<String, Facts> {
+    let mut seen = BTreeMap::new();
+    let mut scan = query.walk().start(pool, now(), Some(shape)).await.expect("it starts");
+    loop {
+        let chunk = scan.next().await.expect("it goes on");
+        if chunk.is_empty() {
+            break;
+        }
+        seen.extend(chunk.into_iter().map(|facts| (facts.account.clone(), facts)));
+    }
+    scan.close().await.expect("it ends");
+    seen
+}
+
 #[tokio::test]
 async fn sql_and_memory_agree() {
     let database = database::fresh().await;
@@ -129,17 +144,9 @@ async fn sql_and_memory_agree() {
     let layout = layout(columns.chain(attributes).chain(calls()));
     let query = FactQuery::new(Arc::clone(&layout), &schema).expect("every cell is known");
 
-    let mut seen = BTreeMap::new();
-    let mut walk = scan(&pool, &query, now()).await.expect("it starts");
-    loop {
-        let chunk = walk.next().await.expect("it goes on");
-        if chunk.is_empty() {
-            break;
-        }
-        seen.extend(chunk.into_iter().map(|facts| (facts.account.clone(), facts)));
-    }
-    walk.close().await.expect("it ends");
-    assert_eq!(seen.len(), accounts.len());
+    let probed = walked(&pool, &query, Shape::Probes).await;
+    let passed = walked(&pool, &query, Shape::Passes).await;
+    assert_eq!((probed.len(), passed.len()), (accounts.len(), accounts.len()));
 
     let subjects: Vec<SubjectWindow> = accounts
         .iter()
@@ -159,7 +166,8 @@ async fn sql_and_memory_agree() {
                 .expect("all required columns are given")
                 .values
         };
-        same(&seen[&account.id].values, &fold(None, None), &layout, account);
+        same(&probed[&account.id].values, &fold(None, None), &layout, account);
+        same(&passed[&account.id].values, &fold(None, None), &layout, account);
         let fetched = fetched.expect("the account exists");
         same(&fetched.values, &fold(account.since_entry, account.since_step), &layout, account);
         for (cell, value) in layout.cells().iter().zip(fetched.values) {
@@ -178,6 +186,90 @@ async fn sql_and_memory_agree() {
         }
         assert!(distinct.len() >= 2, "{} is always {distinct:?}", function.name());
     }
+}
+
+/// A pass that serves one call alone has no other rows in it; that of many has.
+#[tokio::test]
+async fn a_pass_for_one_call_is_a_pass_for_many() {
+    let database = database::fresh().await;
+    let pool = pool(&database).await;
+    let mut dice = Dice(12);
+    let accounts: Vec<Account> = (0..60).map(|number| account(number, &mut dice)).collect();
+    write(&pool, &accounts).await;
+    let mut tried = 0;
+    for path in calls() {
+        let CellPath::Call { function, args } = &path else { continue };
+        let function = keepwell::rule::functions::find(function).expect("it is listed");
+        // One literal for each parameter is enough here.
+        if function.pass(args).is_none()
+            || args.iter().any(|arg| !matches!(arg, Arg::Int(30) | Arg::Text(_) | Arg::Texts(_)))
+        {
+            continue;
+        }
+        tried += 1;
+        let layout = layout([path.clone()]);
+        let schema = Schema::default_store();
+        let query = FactQuery::new(Arc::clone(&layout), &schema).expect("it is known");
+        let passed = walked(&pool, &query, Shape::Passes).await;
+        for account in &accounts {
+            let expected = fold_facts(&account.history, &account.id, &layout, &schema, now(), None, None);
+            same(&passed[&account.id].values, &expected.expect("no column is read").values, &layout, account);
+        }
+    }
+    assert!(tried > 40, "only {tried} calls have a pass");
+}
+
+/// What is not cheap to ask of each account has a pass.
+#[test]
+fn what_reads_the_customer_store_has_a_pass() {
+    let without: Vec<&str> = FUNCTIONS
+        .iter()
+        .filter(|function| function.source() == FactSource::Customers && function.pass(&[]).is_none())
+        .map(|function| function.name())
+        .collect();
+    // Each of their steps begins where the one before it ended.
+    assert_eq!(without, ["hours_between", "funnel"]);
+}
+
+/// How many are in question decides the shape, without statistics: both give
+/// the same, also just around the limit.
+#[tokio::test]
+async fn a_walk_of_many_accounts_gives_the_same() {
+    let database = database::fresh().await;
+    let pool = pool(&database).await;
+    sqlx::raw_sql(
+        "insert into customers.accounts (id, name, signed_up_at)
+         select 'a' || n, 'Account', '2025-01-01' from generate_series(1, 1500) n;
+         insert into customers.events (account_id, id, name, at)
+         select 'a' || n, 'e' || k, 'login', '2026-03-28'::timestamptz from generate_series(1, 1500) n,
+                generate_series(1, n % 3) k",
+    )
+    .execute(&pool)
+    .await
+    .expect("the store takes them");
+    let logins = CellPath::Call { function: "events", args: vec![Arg::Text("login".to_owned()), Arg::Int(30)] };
+    let layout = layout([column("name"), logins]);
+    let query = FactQuery::new(layout, &Schema::default_store()).expect("known");
+    let mut found: BTreeMap<String, i64> = BTreeMap::new();
+    let mut walk = scan(&pool, &query, now()).await.expect("it starts");
+    assert_eq!(walk.shape(), Shape::Passes);
+    loop {
+        let chunk = walk.next().await.expect("it goes on");
+        if chunk.is_empty() {
+            break;
+        }
+        for facts in chunk {
+            let Value::Int(count) = facts.values[1] else { panic!("{facts:?}") };
+            found.insert(facts.account, count);
+        }
+    }
+    walk.close().await.expect("it ends");
+    assert_eq!(found.len(), 1500);
+    assert!((1..=1500).all(|n| found[&format!("a{n}")] == n % 3), "{found:?}");
+    sqlx::query("delete from customers.accounts where substr(id, 2)::int > 1000").execute(&pool).await.expect("gone");
+    let walk = scan(&pool, &query, now()).await.expect("it starts");
+    assert_eq!(walk.shape(), Shape::Probes);
+    walk.close().await.expect("it ends");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use keepwell::facts::Schema;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
+mod attention;
 mod edges;
 mod own;
 

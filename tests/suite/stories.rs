@@ -1,11 +1,13 @@
 //! What happens to customers, told on a real Postgres from the file to the
 //! mail: the store, the workers and the language together.
 
+mod budget;
 mod crowds;
 mod edges;
 mod entering;
 mod holding;
 mod mail;
+mod quiet;
 mod relay;
 mod revisions;
 mod slots;

@@ -1,34 +1,52 @@
-//! What a look asked for: tasks opened, mails delivered, notices collected.
+//! What a look asked for: tasks opened, mails planned, notices collected.
 
-use chrono::TimeDelta;
-
-use super::{Course, OpenTask};
+use super::{Course, OpenTask, Planned};
 use crate::action::Situation;
 use crate::clock::Instant;
-use crate::effect::{Effect, EffectBody, MailDraft, MessageDraft, TaskDraft};
-use crate::enrollment::{MessageEnd, Phase, stops};
+use crate::effect::{Effect, EffectBody, MessageDraft, TaskDraft};
+use crate::enrollment::MessageEnd;
+use crate::facts::Csm;
 use crate::facts::history::TaskRecord;
-use crate::facts::{Csm, Value};
 use crate::rehearsal::deed::{Deed, What};
 use crate::rehearsal::wording;
 use crate::rule::Context;
 use crate::rule::functions::FoldError;
 
-/// The same mail address hears from one step at most once in this time.
-const SAME_ADDRESS: TimeDelta = TimeDelta::hours(24);
-
 impl Course<'_> {
     /// Does what a look asked for.
     pub(super) fn carry_out(&mut self, index: usize, effects: Vec<Effect>, now: Instant) -> Result<(), FoldError> {
-        let mut mails = 0;
-        for Effect { step, ordinal, body, .. } in effects {
+        let mails: Vec<Planned> = effects
+            .iter()
+            .filter_map(|effect| match &effect.body {
+                EffectBody::Message(MessageDraft::Mail(draft)) => Some((effect, draft)),
+                _ => None,
+            })
+            .enumerate()
+            .map(|(place, (effect, draft))| Planned {
+                trip: index,
+                place,
+                id: effect.id,
+                step: effect.step.clone(),
+                draft: draft.clone(),
+                next_at: now,
+                held_until: None,
+            })
+            .collect();
+        if !mails.is_empty() {
+            self.trips[index].messages = vec![MessageEnd(None); mails.len()];
+        }
+        let mut verdicts = self.verdicts(&mails, now)?;
+        let mut mails = mails.into_iter();
+        for Effect { id, step, ordinal, body } in effects {
             match body {
                 EffectBody::Task(draft) => {
                     self.open(index, step, ordinal, draft, now);
                 }
-                EffectBody::Message(MessageDraft::Mail(draft)) => {
-                    mails += 1;
-                    self.send(index, &step, draft, now)?;
+                // In the order of the text, tasks and notices between them.
+                EffectBody::Message(MessageDraft::Mail(_)) => {
+                    if let (Some(mail), Some(verdict)) = (mails.next(), verdicts.remove(&id)) {
+                        self.act(mail, verdict, now)?;
+                    }
                 }
                 EffectBody::Message(MessageDraft::Notice(draft)) => {
                     let text = format!("notice `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
@@ -42,13 +60,6 @@ impl Course<'_> {
                 EffectBody::Message(MessageDraft::Failed { reason }) => {
                     self.note(now, Some(&step), format!("the step `{step}` failed: {reason}"), true);
                 }
-            }
-        }
-        if mails > 0 {
-            let trip = &mut self.trips[index];
-            trip.messages = vec![MessageEnd(Some(now)); mails];
-            if trip.enrollment.phase == Phase::Sending {
-                trip.enrollment.look_at = Some(now);
             }
         }
         Ok(())
@@ -94,62 +105,7 @@ impl Course<'_> {
         self.deed(now, What::Task { step, role, draft });
     }
 
-    /// Delivers one mail, unless something stops it at the last moment.
-    fn send(&mut self, index: usize, step: &str, draft: MailDraft, now: Instant) -> Result<(), FoldError> {
-        let trip = &self.trips[index];
-        let context = self.context(trip, now)?;
-        match stops(self.playbook, &context) {
-            Ok(None) => {}
-            Ok(Some(stop)) => {
-                self.note(now, Some(step), format!("the mail `{step}` was not sent: {}", stop.reason), false);
-                return Ok(());
-            }
-            Err(error) => {
-                self.note(now, Some(step), format!("the mail `{step}` was not sent: undecided: {error}"), true);
-                return Ok(());
-            }
-        }
-        let address = draft.to.to_lowercase();
-        let recent =
-            |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
-        if self.sent.iter().any(recent) {
-            let text = format!("the mail `{step}` to {} was skipped: duplicate address", draft.to);
-            self.note(now, Some(step), text, false);
-            return Ok(());
-        }
-        let recipient =
-            self.world.people.contacts.iter().find(|contact| !draft.contact.is_empty() && contact.id == draft.contact);
-        let role = recipient.and_then(|contact| contact.role.clone());
-        let words = match (draft.words, self.playbook.action(step).and_then(|action| action.email())) {
-            (Some(words), _) => Ok(words),
-            (None, Some(email)) => {
-                let zone = match context.facts.column("timezone") {
-                    Some(Value::Text(zone)) => Some(zone.to_string()),
-                    _ => None,
-                };
-                email.words(&self.situation(&context), recipient, zone.as_deref()).map_err(|error| error.to_string())
-            }
-            (None, None) => Err("the step has no words".to_owned()),
-        };
-        match words {
-            Err(reason) => {
-                self.note(now, Some(step), format!("the mail `{step}` could not be written: {reason}"), true)
-            }
-            Ok(words) => {
-                self.sent.push((step.to_owned(), address, now));
-                if !self.trips[index].enrollment.shadow {
-                    self.world.history.mails.push(now);
-                }
-                self.trips[index].sent.insert(step.to_owned());
-                let who = role.as_deref().unwrap_or("no contact");
-                self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
-                self.deed(now, What::Mail { step: step.to_owned(), role, address: draft.to, words });
-            }
-        }
-        Ok(())
-    }
-
-    fn situation<'b>(&'b self, context: &'b Context) -> Situation<'b> {
+    pub(super) fn situation<'b>(&'b self, context: &'b Context) -> Situation<'b> {
         Situation {
             sandbox: &self.playbook.sandbox,
             context,

@@ -1,6 +1,6 @@
 //! `event_at(name)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -29,6 +29,16 @@ impl Function for Fact {
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select max(e.at) from {events} e \
           where e.account_id = {account} and e.name = {name} and e.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            account: "e.account_id",
+            rows: "e.name = {name} and e.at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "max(e.at) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -1,6 +1,6 @@
 //! `events(name, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -35,6 +35,16 @@ impl Function for Fact {
         "(select count(*) from {events} e \
           where e.account_id = {account} and e.name = {name} \
           and e.at >= {since} and e.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            account: "e.account_id",
+            rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "count(*) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -1,6 +1,6 @@
 //! `tickets(days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -30,6 +30,16 @@ impl Function for Fact {
         "(select count(*) from {tickets} t \
           where t.account_id = {account} \
           and t.opened_at >= {since} and t.opened_at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{tickets} t",
+            account: "t.account_id",
+            rows: "t.opened_at >= {since} and t.opened_at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "count(*) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

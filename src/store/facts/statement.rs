@@ -8,8 +8,9 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres, Row};
 
 use super::SubjectWindow;
+use super::hoist::{Hoisted, Reader, Shape, concerned, passes};
 use crate::clock::Instant;
-use crate::facts::{Arg, Cell, CellPath, Column, Facts, Layout, Schema, Subject, Type, Value};
+use crate::facts::{Arg, Cell, CellPath, Column, Layout, Schema, Subject, Type, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell, before, days_back};
 use crate::rule::predicate::moved;
@@ -54,6 +55,8 @@ pub(super) struct Statement {
     binds: Vec<Bind>,
     /// Position in the layout and type of every column but the first.
     outputs: Vec<(usize, Type)>,
+    /// The relations it passes over besides the accounts.
+    pub(super) passed: Vec<&'static str>,
 }
 
 /// What is bound to one parameter.
@@ -98,17 +101,20 @@ pub(super) enum Answer<'a> {
 }
 
 impl Statement {
-    /// The statement for the cells of one source, on the rows that `kept` keeps.
-    /// An error names the first cell, whatever its source, that nothing answers.
+    /// The statement for the cells of one source, on the rows that some reader
+    /// keeps. With more than one reader the last column says, for each, whether
+    /// it does. An error names the first cell, whatever its source, that nothing
+    /// answers.
     pub(super) fn build(
         layout: &Layout,
         schema: &Schema,
         target: Target,
         source: FactSource,
-        kept: &Predicate,
+        readers: &[Reader<'_>],
+        shape: Shape,
     ) -> Result<Statement, UnknownCell> {
         let mut text = Text::new(target);
-        let hoisted = text.hoist(kept, schema)?;
+        let hoisted = text.hoist(readers, schema, shape)?;
         let mut columns = vec![match target {
             Target::AllAccounts => "a.id".to_owned(),
             Target::NamedAccounts | Target::OwnState => "w.position".to_owned(),
@@ -118,24 +124,58 @@ impl Statement {
             let unknown = || UnknownCell(cell.clone());
             let answer = Answer::find(cell, schema).ok_or_else(unknown)?;
             if answer.source() == source {
-                columns.push(match hoisted.value(cell) {
-                    Some(value) => value,
-                    None => text.answer(&answer).ok_or_else(unknown)?,
+                columns.push(match (hoisted.value(cell), concerned(readers, cell)) {
+                    (Some(value), _) => value,
+                    (None, Some(concerned)) if matches!(cell.path, CellPath::Call { .. }) => {
+                        let concerned = text.predicate(&concerned, &hoisted, schema)?;
+                        format!("case when {concerned} then {} end", text.answer(&answer).ok_or_else(unknown)?)
+                    }
+                    (None, _) => text.answer(&answer).ok_or_else(unknown)?,
                 });
                 outputs.push((position, answer.ty()));
             }
         }
-        let mut sql = format!("select {} from {}{}", columns.join(", "), text.from(), hoisted.joins());
-        if *kept != Predicate::Always {
-            sql.push_str(" where ");
-            sql.push_str(&text.predicate(kept, &hoisted, schema)?);
+        if readers.len() > 1 {
+            let mut marks = Vec::new();
+            for reader in readers {
+                marks.push(format!("coalesce({}, false)", text.predicate(reader.kept, &hoisted, schema)?));
+            }
+            columns.push(format!("array[{}]", marks.join(", ")));
         }
-        Ok(Statement { sql, binds: text.binds, outputs })
+        let mut sql = format!("select {} from {}{}", columns.join(", "), text.from(), hoisted.joins());
+        let kept = Predicate::any(readers.iter().map(|reader| reader.kept.clone()));
+        if !readers.is_empty() && kept != Predicate::Always {
+            sql.push_str(" where ");
+            sql.push_str(&text.predicate(&kept, &hoisted, schema)?);
+            // Said apart, so that it is decided before any function is asked.
+            let columns_say = kept.without_calls();
+            if readers.len() > 1 && columns_say != kept {
+                sql.push_str(" and ");
+                sql.push_str(&text.predicate(&columns_say, &hoisted, schema)?);
+            }
+        }
+        Ok(Statement { sql, binds: text.binds, outputs, passed: hoisted.passed })
+    }
+
+    /// The accounts that columns do not rule out for some reader that asks for
+    /// what a pass can answer.
+    pub(super) fn asking(readers: &[Reader<'_>], schema: &Schema) -> Result<Statement, UnknownCell> {
+        let mut text = Text::new(Target::AllAccounts);
+        let asking = readers.iter().filter(|reader| !passes(&[**reader]).is_empty());
+        let asked = Predicate::any(asking.map(|reader| reader.kept.without_calls()));
+        let asked = text.predicate(&asked, &Hoisted::default(), schema)?;
+        let sql = format!("select from {} where {asked}", text.from());
+        Ok(Statement { sql, binds: text.binds, outputs: Vec::new(), passed: Vec::new() })
     }
 
     /// Whether it fetches anything but the accounts themselves.
     pub(super) fn has_cells(&self) -> bool {
         !self.outputs.is_empty()
+    }
+
+    /// The relations that it reads whole, of those that functions name in a text.
+    pub(super) fn named_in(text: &str) -> impl Iterator<Item = &'static str> {
+        RELATIONS.iter().filter(|(word, _)| text.contains(&format!("{{{word}}}"))).map(|(_, relation)| *relation)
     }
 
     pub(super) fn sql(&self) -> &str {
@@ -154,11 +194,16 @@ impl Statement {
     }
 
     /// Puts a row's cells where they belong.
-    pub(super) fn read(&self, row: &PgRow, facts: &mut Facts) -> sqlx::Result<()> {
+    pub(super) fn read(&self, row: &PgRow, values: &mut [Value]) -> sqlx::Result<()> {
         for (index, (position, ty)) in self.outputs.iter().enumerate() {
-            facts.values[*position] = read_value(row, index + 1, *ty)?;
+            values[*position] = read_value(row, index + 1, *ty)?;
         }
         Ok(())
+    }
+
+    /// Which readers keep a row, of a statement with more than one.
+    pub(super) fn marks(&self, row: &PgRow) -> sqlx::Result<Vec<bool>> {
+        row.try_get(self.outputs.len() + 1)
     }
 }
 
@@ -256,6 +301,27 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Whether it can be missing.
+    pub(super) fn nullable(&self) -> bool {
+        match self {
+            Answer::Column(column) => column.nullable,
+            Answer::Trait(_) => true,
+            Answer::Call(function, args) => function.gives(args).nullable,
+        }
+    }
+
+    /// What its expression is cast to.
+    pub(super) fn cast(&self) -> &'static str {
+        match self.ty() {
+            Type::Bool => "boolean",
+            Type::Int => "int8",
+            Type::Float => "float8",
+            Type::Text => "text",
+            Type::Time => "timestamptz",
+            Type::Json => "jsonb",
+        }
+    }
+
     fn ty(&self) -> Type {
         match self {
             Answer::Column(column) => column.ty,
@@ -311,28 +377,19 @@ impl Text {
             Answer::Trait(key) => {
                 format!("a.traits -> {}", self.parameter(Bind::Text((*key).to_owned())))
             }
-            Answer::Call(function, args) => self.call(*function, args)?,
+            Answer::Call(function, args) => self.fill(function.sql(args), &functions::pair(*function, args)?)?,
         };
-        let cast = match answer.ty() {
-            Type::Bool => "boolean",
-            Type::Int => "int8",
-            Type::Float => "float8",
-            Type::Text => "text",
-            Type::Time => "timestamptz",
-            Type::Json => "jsonb",
-        };
-        Some(format!("({expression})::{cast}"))
+        Some(format!("({expression})::{}", answer.cast()))
     }
 
-    /// A function's expression with its named parameters filled in.
-    fn call(&mut self, function: &dyn Function, args: &[Arg]) -> Option<String> {
-        let pairs = functions::pair(function, args)?;
+    /// A function's text with its named parameters filled in.
+    pub(super) fn fill(&mut self, text: &str, pairs: &[(&Param, &Arg)]) -> Option<String> {
         let mut filled = String::new();
-        let mut rest = function.sql(args);
+        let mut rest = text;
         while let Some((text, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}')?;
             filled.push_str(text);
-            filled.push_str(&self.named(name, &pairs)?);
+            filled.push_str(&self.named(name, pairs)?);
             rest = tail;
         }
         filled.push_str(rest);
@@ -436,7 +493,8 @@ mod tests {
     fn build(cells: &[Cell], target: Target, source: FactSource) -> Result<Statement, UnknownCell> {
         let mut layout = Layout::default();
         layout.merge(cells);
-        Statement::build(&layout, &Schema::default_store(), target, source, &Predicate::Always)
+        let reader = Reader { cells, kept: &Predicate::Always };
+        Statement::build(&layout, &Schema::default_store(), target, source, &[reader], Shape::Probes)
     }
 
     #[test]
