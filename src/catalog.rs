@@ -233,6 +233,7 @@ pub fn compile(
         in_wait: false,
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
+        survey_steps: &steps_by_kind.surveys,
         playbooks,
         known: &nothing,
     };
@@ -269,7 +270,9 @@ pub fn compile(
         config,
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
+        survey_steps: &steps_by_kind.surveys,
         playbooks,
+        own: &playbook.id,
         known_in_templates: &known_in_templates,
         known_in_steps: &known_in_steps,
         problems,

@@ -158,6 +158,20 @@ impl StepKind for Kind {
 }
 
 impl Email {
+    /// The mail of a survey: its question is both the subject and the text.
+    pub(super) fn question(
+        question: Option<&Node>,
+        to: Option<&Node>,
+        valid_for: Duration,
+        compiler: &mut Compiler,
+    ) -> Option<Email> {
+        let to = to.and_then(|node| Recipients::parse(node, compiler));
+        let subject = question.and_then(|node| Localized::parse(node, compiler, Escape::Plain))?;
+        let body = question.and_then(|node| Localized::parse(node, compiler, Escape::Markdown))?;
+        let (class, from, reply_to) = (MailClass::Lifecycle, From::Default, ReplyTo::Csm);
+        Some(Email { to: to?, class, subject, body, from, reply_to, ignores_quiet: false, valid_for })
+    }
+
     /// The words for one recipient, now.
     pub fn words(
         &self,

@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::effect::EffectBody;
-use crate::facts::{Cell, Contact, Csm, Schema};
+use crate::facts::{Cell, Contact, Csm, Schema, Type};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Source, Step};
@@ -22,14 +22,17 @@ use crate::rule::template::{Escape, RenderContext, Template, TemplateScope};
 use crate::rule::{self, Context, EvalError, Modules, Rule, Sandbox, Scope, Wanted};
 
 pub mod email;
+mod enroll;
 mod notify;
 pub mod recipient;
 mod run;
+pub mod survey;
 pub mod task;
 
 /// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
 /// of the playbook's own form.
-pub const KINDS: &[&dyn StepKind] = &[&email::Kind, &task::Kind, &notify::Kind, &run::Kind];
+pub const KINDS: &[&dyn StepKind] =
+    &[&email::Kind, &task::Kind, &notify::Kind, &survey::Kind, &enroll::Kind, &run::Kind];
 
 /// One kind of step.
 pub trait StepKind: Sync {
@@ -54,6 +57,11 @@ pub trait Action: Send + Sync + Debug {
 
     /// The mail it sends, for rendering at the moment of sending.
     fn email(&self) -> Option<&email::Email> {
+        None
+    }
+
+    /// The survey it asks, whose answer the next step waits for.
+    fn survey(&self) -> Option<&survey::Survey> {
         None
     }
 
@@ -158,7 +166,10 @@ pub struct Compiler<'a> {
     pub config: &'a Config,
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
+    pub survey_steps: &'a [(String, Type)],
     pub playbooks: &'a [String],
+    /// The id of the playbook itself.
+    pub own: &'a str,
     /// Values that the playbook's condition proves present, as `account.x`
     /// for templates and `entry.x` for expressions.
     pub known_in_templates: &'a HashSet<String>,
@@ -194,6 +205,7 @@ impl<'a> Compiler<'a> {
             in_wait: false,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
+            survey_steps: self.survey_steps,
             playbooks: self.playbooks,
             known: self.known_in_steps,
         }
@@ -209,6 +221,7 @@ impl<'a> Compiler<'a> {
             allow_contact: false,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
+            survey_steps: self.survey_steps,
             playbooks: self.playbooks,
             seasons: self.sandbox.seasons(),
             known: self.known_in_templates,

@@ -97,18 +97,31 @@ impl Skip {
 ///
 /// A skip uses nothing up: the next run looks again.
 pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Decision {
-    let mut turn = Turn::Stays;
-    let admission = admission(playbook, facts, history, calendar, &mut turn);
+    let context = at_entry(playbook, facts);
+    let (admission, turn) = match playbook.when.verdict(&playbook.sandbox, &context) {
+        Verdict::False => (Admission::NotCandidate, Turn::fall(history.edge)),
+        Verdict::Undecided(error) => (Admission::Skip(Skip::Undecided(error)), Turn::Stays),
+        Verdict::True => {
+            let edge = Edge::of(playbook, history, context.facts.as_of);
+            let admission = match history.overtaken {
+                true => Admission::Skip(Skip::Overtaken),
+                false => enter(playbook, &context, history, Some(edge), calendar),
+            };
+            (admission, edge.turn(playbook, history))
+        }
+    };
     Decision { admission, turn }
 }
 
-fn admission(
-    playbook: &ReadyPlaybook,
-    facts: Facts,
-    history: &History,
-    calendar: &Calendar,
-    turn: &mut Turn,
-) -> Admission {
+/// The same for a subject that was named, by a step `enroll` or by a person:
+/// the condition need not hold, and so it does not matter since when it has
+/// been true; everything else applies.
+pub fn admit_named(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Admission {
+    enter(playbook, &at_entry(playbook, facts), history, None, calendar)
+}
+
+/// What decisions at entry see: an enrollment that begins now.
+fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
     let now = facts.as_of;
     let entry: BTreeMap<String, Value> = playbook
         .entry_columns
@@ -118,49 +131,49 @@ fn admission(
     let progress = Progress {
         entered_at: now,
         step_at: now,
-        entry: entry.clone(),
+        entry,
         done: BTreeSet::new(),
         outcomes: BTreeMap::new(),
         sent: BTreeSet::new(),
+        answers: BTreeMap::new(),
     };
-    let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone };
-    match playbook.when.verdict(&playbook.sandbox, &context) {
-        Verdict::False => {
-            *turn = Turn::fall(history.edge);
-            return Admission::NotCandidate;
-        }
-        Verdict::Undecided(error) => return Admission::Skip(Skip::Undecided(error)),
-        Verdict::True => {}
-    }
-    let edge = Edge::of(playbook, history, now);
-    *turn = edge.turn(playbook, history);
-    if history.overtaken {
-        return Admission::Skip(Skip::Overtaken);
-    }
+    Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone }
+}
+
+/// Everything but the condition; `edge` is since when it has been true.
+fn enter(
+    playbook: &ReadyPlaybook,
+    context: &Context,
+    history: &History,
+    edge: Option<Edge>,
+    calendar: &Calendar,
+) -> Admission {
     if history.stopped {
         return Admission::Skip(Skip::Stopped("stopped"));
     }
     if history.active {
         return Admission::Skip(Skip::Active);
     }
-    if edge.existing {
+    if edge.is_some_and(|edge| edge.existing) {
         return Admission::Skip(Skip::Existing);
     }
-    let entry_key = match reentry_key(playbook, &context, history, edge, calendar) {
+    let entry_key = match reentry_key(playbook, context, history, edge, calendar) {
         Ok(key) => key,
         Err(skip) => return Admission::Skip(skip),
     };
-    if let Some(span) = playbook.playbook.holds_for
-        && !is_over(span, edge.since, now, playbook, calendar)
+    if let (Some(span), Some(edge)) = (playbook.playbook.holds_for, edge)
+        && !is_over(span, edge.since, context.facts.as_of, playbook, calendar)
     {
         return Admission::Skip(Skip::NotYet);
     }
-    match stops(playbook, &context) {
+    match stops(playbook, context) {
         Err(error) => return Admission::Skip(Skip::Undecided(error)),
         Ok(Some(stop)) => return Admission::Skip(Skip::Stopped(stop.name)),
         Ok(None) => {}
     }
     let facts = &context.facts;
+    let now = facts.as_of;
+    let entry = context.progress.as_ref().map(|progress| progress.entry.clone()).unwrap_or_default();
     Admission::Enroll(Box::new(Enrollment {
         id: ids::enrollment(&playbook.playbook.id, &facts.account, &facts.contact, &entry_key),
         account: facts.account.clone(),
@@ -189,7 +202,7 @@ fn reentry_key(
     playbook: &ReadyPlaybook,
     context: &Context,
     history: &History,
-    edge: Edge,
+    edge: Option<Edge>,
     calendar: &Calendar,
 ) -> Result<String, Skip> {
     let now = context.facts.as_of;
@@ -202,7 +215,7 @@ fn reentry_key(
         ReadyReentry::Never => Err(Skip::Reentry),
         ReadyReentry::OnRematch { gap } => {
             // One key for one rise: the index of keys keeps it from being used twice.
-            let key = written(edge.since);
+            let key = written(edge.map_or(now, |edge| edge.since));
             match history.keys.contains(&key) {
                 true => Err(Skip::Reentry),
                 false if gap_is_open(gap) => Err(Skip::Gap),

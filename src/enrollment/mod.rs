@@ -21,7 +21,7 @@ pub mod budget;
 mod edge;
 mod stops;
 
-pub use admit::{Admission, Decision, History, Skip, admit};
+pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
 pub use edge::{Edge, Turn};
 pub use stops::{Stop, stops};
@@ -72,6 +72,7 @@ impl Enrollment {
             done: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             sent: BTreeSet::new(),
+            answers: BTreeMap::new(),
         }
     }
 }

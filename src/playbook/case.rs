@@ -56,6 +56,8 @@ pub struct Change {
     pub done: Vec<String>,
     /// Task step id to the outcome chosen; completes the task too.
     pub outcomes: Vec<(String, String)>,
+    /// Survey step id to what somebody answers: a whole number or a text.
+    pub answers: Vec<(String, Node)>,
 }
 
 /// One thing that must happen.
@@ -79,6 +81,7 @@ pub enum ExpectedKind {
     Email(String),
     Task(String),
     Notify(String),
+    Survey(String),
     /// `completed`, `goal`, `exited`, `blocked` or the reason of an `end` step.
     Ended(String),
 }

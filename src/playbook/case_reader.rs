@@ -255,11 +255,16 @@ impl CaseReader<'_> {
                     None => inner.wrong_type(&outcome.key, &outcome.node, "text"),
                 }
             }
-            for key in ["answer", "survey"] {
-                inner.not_yet(key, "remove it from the case", |_| false);
+            let mut answers = Vec::new();
+            for answer in inner.mapping("answer").unwrap_or_default() {
+                self.check_step(&mut inner, &answer.key, "survey", answer.key_place);
+                match &answer.node.value {
+                    NodeValue::Int(_) | NodeValue::Text(_) => answers.push((answer.key.clone(), answer.node.clone())),
+                    _ => inner.wrong_type(&answer.key, &answer.node, "a whole number or text"),
+                }
             }
             inner.finish();
-            changes.push(Change { after, fixtures, done, outcomes });
+            changes.push(Change { after, fixtures, done, outcomes, answers });
         }
         changes.sort_by_key(|change| change.after);
         changes
@@ -286,12 +291,11 @@ impl CaseReader<'_> {
             fields.missing("after");
         }
         let after = fields.elapsed("after");
-        let instead = "expect an `email`, a `task`, a `notify` or `ended`";
-        let later = fields.has("webhook") || fields.has("survey");
+        let instead = "expect an `email`, a `task`, a `notify`, a `survey` or `ended`";
+        let later = fields.has("webhook");
         fields.not_yet("webhook", instead, |_| false);
-        fields.not_yet("survey", instead, |_| false);
         let mut kinds = Vec::new();
-        for key in ["email", "task", "notify", "ended"] {
+        for key in ["email", "task", "notify", "survey", "ended"] {
             let given = fields.has(key);
             let Some(text) = fields.string(key) else {
                 if given {
@@ -307,11 +311,12 @@ impl CaseReader<'_> {
                 "email" => ExpectedKind::Email(text),
                 "task" => ExpectedKind::Task(text),
                 "notify" => ExpectedKind::Notify(text),
+                "survey" => ExpectedKind::Survey(text),
                 _ => ExpectedKind::Ended(text),
             }));
         }
         if kinds.len() != 1 && !later && node.as_mapping().is_some() {
-            let message = "an expectation has exactly one of `email`, `task`, `notify` and `ended`";
+            let message = "an expectation has exactly one of `email`, `task`, `notify`, `survey` and `ended`";
             fields.error("KW0501", node.place, message);
         }
         let to = fields.string("to");
@@ -330,7 +335,7 @@ impl CaseReader<'_> {
         let message = match found {
             Some((_, known)) if *known == kind || *known == "run" => return,
             // A mail that finds nobody to write to tells the CSM so.
-            Some((_, "email")) if kind == "notify" => return,
+            Some((_, "email" | "survey")) if kind == "notify" => return,
             Some((_, known)) => {
                 format!("`{id}` is no {kind} step but a step of the kind `{known}`")
             }

@@ -25,12 +25,13 @@ use crate::enrollment::{
     stops,
 };
 use crate::facts::history::EnrollmentRecord;
-use crate::facts::{Layout, Progress, Schema};
+use crate::facts::{Layout, Progress, Schema, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
 use crate::rule::functions::{FoldError, fold_facts};
 use crate::rule::{Context, Verdict};
 
+mod answer;
 mod consequences;
 mod outbox;
 
@@ -76,6 +77,7 @@ struct Trip {
     done: BTreeSet<String>,
     outcomes: BTreeMap<String, String>,
     sent: BTreeSet<String>,
+    answers: BTreeMap<String, Value>,
     messages: Vec<MessageEnd>,
     /// Its row in the account's own history.
     record: usize,
@@ -211,6 +213,9 @@ impl<'a> Course<'a> {
         // Its mistakes were reported before the play began.
         let mut reader = Reader::new(self.playbook, self.start);
         self.world.change(&change.fixtures, self.schema, now, &mut reader);
+        for (step, node) in &change.answers {
+            self.answer(step, node, now);
+        }
         for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {
             let open = self.tasks.iter().position(|task| task.step == *step);
             let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
@@ -257,6 +262,7 @@ impl<'a> Course<'a> {
             done: trip.done.clone(),
             outcomes: trip.outcomes.clone(),
             sent: trip.sent.clone(),
+            answers: trip.answers.clone(),
         };
         Ok(Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone })
     }
@@ -348,6 +354,7 @@ impl<'a> Course<'a> {
             done: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             sent: BTreeSet::new(),
+            answers: BTreeMap::new(),
             messages: Vec::new(),
             record,
             told: None,

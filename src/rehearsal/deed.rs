@@ -53,7 +53,7 @@ impl Deed {
     /// Whether it is what an expectation names, apart from the time.
     pub fn is(&self, kind: &ExpectedKind) -> bool {
         match (&self.what, kind) {
-            (What::Mail { step, .. }, ExpectedKind::Email(id))
+            (What::Mail { step, .. }, ExpectedKind::Email(id) | ExpectedKind::Survey(id))
             | (What::Task { step, .. }, ExpectedKind::Task(id))
             | (What::Notice { step, .. }, ExpectedKind::Notify(id)) => step == id,
             (What::Ended { state, reason }, ExpectedKind::Ended(word)) => {

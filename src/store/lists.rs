@@ -22,9 +22,13 @@ const ENROLLMENTS: &str = "
     select jsonb_build_object('id', id, 'playbook', playbook, 'revision', revision, 'account', account_id,
         'contact', nullif(contact_id, ''), 'state', state, 'reason', reason, 'step', step, 'due_at', due_at,
         'started_at', started_at, 'ended_at', ended_at, 'shadow', shadow, 'entry_key', entry_key,
-        'evidence', evidence) as row,
+        'evidence', evidence,
+            'referrals', (select coalesce(jsonb_agg(jsonb_build_object('step', r.step, 'playbook', r.target,
+                'state', r.state, 'reason', r.reason, 'enrollment', r.enrolled_id) order by r.at, r.step), '[]')
+                from keepwell.referrals r
+                where r.account_id = e.account_id and r.enrollment_id = e.id)) as row,
         playbook, account_id as account, state, null::text as assignee, started_at as ordered, id::text as last
-    from keepwell.enrollments";
+    from keepwell.enrollments e";
 
 const TASKS: &str = "
     select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id, 'step', t.step,

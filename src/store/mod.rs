@@ -15,6 +15,7 @@ use sqlx::{Connection, PgConnection};
 use crate::clock::Instant;
 use crate::random;
 
+pub mod answers;
 pub mod budget;
 pub mod control;
 mod drafts;
@@ -28,6 +29,7 @@ pub mod pages;
 pub mod people;
 pub mod playbooks;
 pub mod private;
+pub mod referrals;
 mod rows;
 pub mod runs;
 pub mod sample;

@@ -434,7 +434,7 @@ impl Store {
 /// Makes the enrollment look again now that one of its messages has ended. A
 /// look that is under way may not have seen the end: the new version makes its
 /// commit stale, else it would put the enrollment back to sleep.
-async fn wake(tx: &mut PgConnection, account: &str, enrollment: Uuid, at: Instant) -> sqlx::Result<()> {
+pub(super) async fn wake(tx: &mut PgConnection, account: &str, enrollment: Uuid, at: Instant) -> sqlx::Result<()> {
     sqlx::query(
         "update keepwell.enrollments set look_at = least(look_at, $3), version = version + 1
          where account_id = $1 and id = $2 and state = 'active' and phase = 'sending'",

@@ -57,7 +57,7 @@ fn look_instant(enrollment: &Enrollment, now: Instant, recheck: Duration) -> Ins
     let look_at = enrollment.look_at.unwrap_or(now);
     match (enrollment.phase, enrollment.due_at) {
         (Phase::Begin, _) => look_at,
-        (Phase::Waiting, Some(due)) if due <= now => due,
+        (Phase::Waiting | Phase::Sending, Some(due)) if due <= now => due,
         _ => look_at.max(next_quarter(now, recheck) - recheck),
     }
 }

@@ -15,7 +15,7 @@ use crate::action::Situation;
 use crate::action::email::{From, ReplyTo, consented, recipient_zone, unreachable};
 use crate::clock::Instant;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
-use crate::effect::Words;
+use crate::effect::{Score, Words};
 use crate::enrollment::budget::just_after;
 use crate::enrollment::{Enrollment, next_quarter, stops};
 use crate::facts::{Contact, Csm, Value};
@@ -96,6 +96,13 @@ pub(super) async fn prepare(
         };
         asked.push((message, suppressed, token));
     }
+    let mut surveys = HashMap::new();
+    for (message, ..) in &asked {
+        if let Some(survey) = loaded.ready.action(&message.step).and_then(|action| action.survey()) {
+            let token = store.survey_token(message.id, survey.score).await?;
+            surveys.insert(message.id, format!("{}/s/{token}", shared.public_url));
+        }
+    }
     let (with, compiled) = (shared.clone(), loaded.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         asked
@@ -104,7 +111,8 @@ pub(super) async fn prepare(
                 let around = message.enrollment_id.and_then(|id| seen.get(&id));
                 let prepared = match around {
                     Some((enrollment, Some(sight))) => {
-                        let gate = Gate { shared: &with, loaded: &loaded, enrollment, sight, now };
+                        let survey = surveys.get(&message.id).map(String::as_str);
+                        let gate = Gate { shared: &with, loaded: &loaded, enrollment, sight, survey, now };
                         super::unless_panicking(|| gate.prepare(&message, suppressed, token))
                             .unwrap_or_else(|| Prepared::ended("failed", "a fault of Keepwell's own: see its log"))
                     }
@@ -137,6 +145,8 @@ struct Gate<'a> {
     loaded: &'a Loaded,
     enrollment: &'a Enrollment,
     sight: &'a Sight,
+    /// Where a survey is answered.
+    survey: Option<&'a str>,
     now: Instant,
 }
 
@@ -235,12 +245,16 @@ impl Gate<'_> {
         to: &str,
         token: Option<String>,
     ) -> Result<(Composed, Rendered), String> {
-        let action = self.loaded.ready.action(&message.step).and_then(|action| action.email());
-        let words = match (&message.words, action) {
+        let step = self.loaded.ready.action(&message.step);
+        let action = step.and_then(|action| action.email());
+        let mut words: Words = match (&message.words, action) {
             (Some(words), _) => serde_json::from_value(words.clone()).map_err(|error| error.to_string())?,
             (None, Some(email)) => self.words(email, contact)?,
             (None, None) => return Err(format!("its revision has no mail step {}", message.step)),
         };
+        if let (Some(survey), Some(link)) = (step.and_then(|action| action.survey()), self.survey) {
+            words.body.push_str(&answers(survey.score, link));
+        }
         let csm = self.sight.people.csm.as_ref();
         let from = sender(&self.shared.config.mail.from, action.map(|email| email.from), csm)?;
         let reply_to = match action.map(|email| &email.reply_to) {
@@ -290,6 +304,14 @@ impl Gate<'_> {
         };
         email.words(&situation, contact, self.account_zone().as_deref()).map_err(|error| error.to_string())
     }
+}
+
+/// The links of a survey, as Markdown: one for each answer, or one to write it.
+fn answers(score: Option<Score>, link: &str) -> String {
+    let Some(score) = score else { return format!("\n\n[Answer]({link})\n") };
+    let links: Vec<String> = score.values().map(|value| format!("[{value}]({link}?answer={value})")).collect();
+    let ((low, high), values) = (score.ends(), score.values());
+    format!("\n\n{}\n\n{}: {low}, {}: {high}\n", links.join(" · "), values.start(), values.end())
 }
 
 /// From: our address, under the CSM's name where the step asks for it.

@@ -4,7 +4,8 @@
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out over its
 //! `candidates` and releases approved ones, `advancer` moves waiting
-//! enrollments on, `closer` closes tasks whose problem is gone, `deliverer` sends what the outbox holds and
+//! enrollments on, `closer` closes tasks whose problem is gone, `referrer`
+//! admits subjects that a step or a person named, `deliverer` sends what the outbox holds and
 //! `gate` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
@@ -35,6 +36,7 @@ pub mod enroller;
 mod gate;
 pub mod janitor;
 pub mod publisher;
+pub mod referrer;
 pub mod scheduler;
 pub mod supervise;
 
@@ -145,6 +147,7 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += scheduler::tick(shared, now).await?;
     handled += enroller::tick(shared, now).await?;
     handled += advancer::tick(shared, now).await?;
+    handled += referrer::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

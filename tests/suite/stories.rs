@@ -1,6 +1,7 @@
 //! What happens to customers, told on a real Postgres from the file to the
 //! mail: the store, the workers and the language together.
 
+mod asking;
 mod budget;
 mod crowds;
 mod edges;
@@ -8,6 +9,7 @@ mod entering;
 mod holding;
 mod mail;
 mod quiet;
+mod referring;
 mod relay;
 mod revisions;
 mod slots;

@@ -42,6 +42,9 @@ impl Course<'_> {
                 EffectBody::Task(draft) => {
                     self.open(index, step, ordinal, draft, now);
                 }
+                EffectBody::Referral { playbook } => {
+                    self.happen(now, format!("`{step}` asked to enter the playbook {playbook}, which is not played"));
+                }
                 // In the order of the text, tasks and notices between them.
                 EffectBody::Message(MessageDraft::Mail(_)) => {
                     if let (Some(mail), Some(verdict)) = (mails.next(), verdicts.remove(&id)) {
