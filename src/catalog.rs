@@ -96,6 +96,11 @@ pub enum ReadyWaitOn {
 }
 
 impl ReadyPlaybook {
+    /// Whether a step chooses by how much each colleague has to do.
+    pub fn weighs_load(&self) -> bool {
+        self.steps.iter().any(|step| matches!(&step.deed, Deed::Act(action) if action.weighs_load()))
+    }
+
     /// The position of a step by id.
     pub fn step(&self, id: &str) -> Option<usize> {
         self.steps.iter().position(|step| step.id == id)

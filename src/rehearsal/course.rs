@@ -88,6 +88,8 @@ struct OpenTask {
     step: String,
     /// Which of the step's tasks, where a script asks for several.
     ordinal: i32,
+    /// Whose it is.
+    assignee: Option<String>,
     keep: bool,
     /// The latest enrollment that asked for it.
     trip: usize,
@@ -369,11 +371,13 @@ impl<'a> Course<'a> {
             }
             let trip = &self.trips[index];
             let context = self.context(trip, now)?;
+            let staff = self.staff();
             let transition = advance(&Look {
                 playbook: self.playbook,
                 enrollment: &trip.enrollment,
                 context: &context,
                 people: &self.world.people,
+                staff: &staff,
                 messages: &trip.messages,
                 calendar: &self.calendar,
                 alerts_to: self.alerts_to(),

@@ -5,7 +5,9 @@
 //! opens the runs of due slots, `enroller` carries a run out over its
 //! `candidates` and releases approved ones, `advancer` moves waiting
 //! enrollments on, `closer` closes tasks whose problem is gone, `referrer`
-//! admits subjects that a step or a person named, `deliverer` sends what the outbox holds and
+//! admits subjects that a step or a person named, `escalator` tells managers
+//! of what is overdue, `digester` gathers what a colleague should hear,
+//! `deliverer` sends what the outbox holds and
 //! `gate` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
@@ -32,7 +34,9 @@ pub mod candidates;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
+pub mod digester;
 pub mod enroller;
+pub mod escalator;
 mod gate;
 pub mod janitor;
 pub mod publisher;
@@ -148,6 +152,8 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += enroller::tick(shared, now).await?;
     handled += advancer::tick(shared, now).await?;
     handled += referrer::tick(shared, now).await?;
+    handled += escalator::tick(shared, now).await?;
+    handled += digester::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

@@ -4,10 +4,12 @@
 mod asking;
 mod budget;
 mod crowds;
+mod duties;
 mod edges;
 mod entering;
 mod holding;
 mod mail;
+mod people;
 mod quiet;
 mod referring;
 mod relay;
