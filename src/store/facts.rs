@@ -17,6 +17,7 @@ use crate::facts::{Facts, Layout, Schema, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 
+mod bind;
 mod hoist;
 mod predicate_sql;
 mod statement;

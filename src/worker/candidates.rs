@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::compiled::Loaded;
+use super::together::{Share, Walk};
 use crate::clock::Instant;
 use crate::enrollment::History;
 use crate::facts::Facts;
-use crate::store::facts::{self, Scan, SubjectWindow};
+use crate::store::facts::{self, SubjectWindow};
 
 /// How many accounts are fetched by name at once.
 const CHUNK: usize = 1000;
@@ -24,27 +25,40 @@ pub struct Candidates<'a> {
     loaded: &'a Loaded,
     slot: Instant,
     first_run: bool,
-    scan: Option<Scan<'a>>,
+    walk: Option<Walk<'a>>,
     /// True at the latest verdict, and not seen in the walk so far.
     open: HashSet<String>,
 }
 
 impl<'a> Candidates<'a> {
     pub async fn open(shared: &'a Arc<Shared>, loaded: &'a Loaded, slot: Instant) -> super::Result<Candidates<'a>> {
+        Candidates::open_on(shared, loaded, slot, None).await
+    }
+
+    /// The same on a share of a walk that several runs make together.
+    pub(super) async fn open_on(
+        shared: &'a Arc<Shared>,
+        loaded: &'a Loaded,
+        slot: Instant,
+        share: Option<Share>,
+    ) -> super::Result<Candidates<'a>> {
         let (store, playbook) = (&shared.store, &loaded.ready.playbook);
         let open = match loaded.ready.follows_edges() {
             true => store.open_edges(&playbook.id).await?.into_iter().collect(),
             false => HashSet::new(),
         };
         let first_run = playbook.skip_existing && store.is_first_run(&playbook.id, slot).await?;
-        let scan = Some(facts::scan(store.pool(), &loaded.entry, slot).await?);
-        Ok(Candidates { shared, loaded, slot, first_run, scan, open })
+        let walk = Some(match share {
+            Some(share) => Walk::Shared(share),
+            None => Walk::Own(facts::scan(store.pool(), &loaded.entry, slot).await?),
+        });
+        Ok(Candidates { shared, loaded, slot, first_run, walk, open })
     }
 
     /// The next subjects; empty when there are no more.
     pub async fn next(&mut self) -> super::Result<Vec<Facts>> {
-        if let Some(scan) = &mut self.scan {
-            let chunk = scan.next().await?;
+        if let Some(walk) = &mut self.walk {
+            let chunk = walk.next().await?;
             if !chunk.is_empty() {
                 chunk.iter().for_each(|facts| {
                     self.open.remove(&facts.account);
@@ -52,7 +66,7 @@ impl<'a> Candidates<'a> {
                 return Ok(chunk);
             }
         }
-        self.close_scan().await?;
+        self.close_walk().await?;
         while !self.open.is_empty() {
             let accounts: Vec<String> = self.open.iter().take(CHUNK).cloned().collect();
             accounts.iter().for_each(|account| {
@@ -85,12 +99,12 @@ impl<'a> Candidates<'a> {
 
     /// Gives the connection back.
     pub async fn close(mut self) -> super::Result<()> {
-        self.close_scan().await
+        self.close_walk().await
     }
 
-    async fn close_scan(&mut self) -> super::Result<()> {
-        match self.scan.take() {
-            Some(scan) => Ok(scan.close().await?),
+    async fn close_walk(&mut self) -> super::Result<()> {
+        match self.walk.take() {
+            Some(walk) => walk.close().await,
             None => Ok(()),
         }
     }

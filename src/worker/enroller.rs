@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::advancer;
 use super::compiled::Loaded;
+use super::together::Share;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, Turn, admit};
 use crate::facts::Facts;
@@ -42,6 +43,17 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
 
 /// Carries out a run that this process holds. Facts are as of the slot.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
+    carry_out_on(shared, run, None, now).await
+}
+
+/// The same on its share of a walk that several runs make together; without
+/// one it walks alone.
+pub(super) async fn carry_out_on(
+    shared: &Arc<Shared>,
+    run: &Run,
+    share: Option<Share>,
+    now: Instant,
+) -> super::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -62,7 +74,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         waiting: 0,
         tally: Tally::default(),
     };
-    let mut candidates = Candidates::open(shared, &loaded, run.slot).await?;
+    let mut candidates = Candidates::open_on(shared, &loaded, run.slot, share).await?;
     loop {
         let chunk = candidates.next().await?;
         if chunk.is_empty() {

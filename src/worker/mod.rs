@@ -9,7 +9,8 @@
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
 //! `gate` and `attention` let through,
-//! `janitor` settles claims of daemons that went away. [`supervise`] turns
+//! `janitor` settles claims of daemons that went away. Runs of one slot share a
+//! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
 //! The clock is read in `supervise` only; a worker gets `now`.
@@ -43,6 +44,7 @@ pub mod publisher;
 pub mod referrer;
 pub mod scheduler;
 pub mod supervise;
+pub mod together;
 
 pub use compiled::Compiled;
 

@@ -18,4 +18,5 @@ mod slots;
 mod stopping;
 mod switching;
 mod tasks;
+mod together;
 mod waiting;

@@ -5,8 +5,9 @@ use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
+use super::bind::{Bind, bound};
 use super::hoist::{Hoisted, Reader, Shape};
-use super::statement::{Answer, Bind, END, FIRST, Target, Text, bound, quoted};
+use super::statement::{Answer, END, FIRST, Target, Text, quoted};
 use crate::clock::Instant;
 use crate::facts::{CellPath, Schema, Type};
 use crate::rule::Predicate;
