@@ -215,7 +215,7 @@ impl Store {
         .fetch_all(self.pool())
         .await?;
         let history = |(account, active, last_started, keys): (String, bool, Option<Instant>, Vec<String>)| {
-            (account, History { active, last_started, keys: keys.into_iter().collect(), stopped: false })
+            (account, History { active, last_started, keys: keys.into_iter().collect(), ..History::default() })
         };
         let mut found: HashMap<String, History> = rows.into_iter().map(history).collect();
         for account in self.stopped().await?.accounts {

@@ -5,6 +5,7 @@ mod asking;
 mod budget;
 mod crowds;
 mod duties;
+mod edges;
 mod entering;
 mod holding;
 mod mail;
