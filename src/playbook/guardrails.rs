@@ -7,7 +7,7 @@ use chrono::Duration;
 
 use super::Source;
 use super::reader::{Fields, is_off, share};
-use super::yaml::Node;
+use super::yaml::{Node, NodeValue};
 use crate::diagnostic::Diagnostic;
 
 /// What a playbook or the configuration says. `None`: the next one decides,
@@ -180,7 +180,10 @@ fn switched<T>(
     if is_off(node) {
         return Some(None);
     }
-    let given = node.as_text().and_then(|text| read(text.trim()));
+    let given = match node.value {
+        NodeValue::Int(number) => read(&number.to_string()),
+        _ => node.as_text().and_then(|text| read(text.trim())),
+    };
     if given.is_none() {
         let message = format!("`{key}` cannot be {}", node.found());
         fields.error_with_help("KW0103", node.place, message, help);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Skip};
+use crate::enrollment::{Admission, Decision, Skip};
 use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
-use crate::store::facts;
 use crate::worker::Shared;
 use crate::worker::breaker;
+use crate::worker::candidates::Candidates;
 use crate::worker::compiled::Loaded;
 use crate::worker::enroller::decide;
 
@@ -45,17 +45,16 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         plan.reason = Some("paused".to_owned());
         return Ok(plan);
     }
-    let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);
+    let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
     let limit = breaker::limit(shared, &loaded, slot).await?;
-    let mut scan = facts::scan(shared.store.pool(), &loaded.entry, slot).await?;
+    let mut candidates = Candidates::open(shared, &loaded, slot).await?;
     loop {
-        let chunk = scan.next().await?;
+        let chunk = candidates.next().await?;
         if chunk.is_empty() {
             break;
         }
-        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
-        let history = shared.store.history(&id, None, &accounts).await?;
-        for (account, admission) in decide(shared, &loaded, chunk, history).await? {
+        let histories = candidates.histories(&chunk, None).await?;
+        for (account, Decision { admission, .. }) in decide(shared, &loaded, chunk, histories).await? {
             match admission {
                 Admission::NotCandidate => continue,
                 Admission::Enroll(_) if limit.room_today.is_some_and(|room| plan.enter.len() as u64 >= room) => {
@@ -72,7 +71,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
             plan.candidates += 1;
         }
     }
-    scan.close().await?;
+    candidates.close().await?;
     plan.enter.sort();
     let would_enter = plan.enter.len() as u64;
     if limit.is_exceeded_by(would_enter) {

@@ -1,6 +1,9 @@
 //! What the breaker asks of the database before a run acts.
 
+use sqlx::AssertSqlSafe;
+
 use super::Store;
+use super::relations::Relation;
 use crate::clock::Instant;
 use crate::playbook::guardrails::{Fresh, FreshSource};
 
@@ -62,18 +65,38 @@ impl Store {
         .await
     }
 
+    /// Of these accounts, those with an active enrollment in one of the
+    /// playbooks, with the first of them. Shadows do not count.
+    pub async fn active_in(
+        &self,
+        accounts: &[String],
+        playbooks: &[String],
+    ) -> sqlx::Result<std::collections::HashMap<String, String>> {
+        let found: Vec<(String, String)> = sqlx::query_as(
+            "select account_id, min(playbook) from keepwell.enrollments
+             where account_id = any($1) and playbook = any($2) and state = 'active' and not shadow
+             group by account_id",
+        )
+        .bind(accounts)
+        .bind(playbooks)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(found.into_iter().collect())
+    }
+
     /// Whether a relation of the customer store has a row of the last while
     /// before a slot.
     pub async fn is_fresh(&self, fresh: &Fresh, slot: Instant) -> sqlx::Result<bool> {
-        let sql = match fresh.source {
-            FreshSource::Events => "select exists (select 1 from customers.events where at >= $1 and at < $2)",
-            FreshSource::Scores => "select exists (select 1 from customers.scores where at >= $1 and at < $2)",
+        let (relation, happened) = match fresh.source {
+            FreshSource::Events => (Relation::Events, "at >= $1 and at < $2"),
+            FreshSource::Scores => (Relation::Scores, "at >= $1 and at < $2"),
             FreshSource::Tickets => {
-                "select exists (select 1 from customers.tickets
-                 where (opened_at >= $1 and opened_at < $2) or (closed_at >= $1 and closed_at < $2))"
+                (Relation::Tickets, "(opened_at >= $1 and opened_at < $2) or (closed_at >= $1 and closed_at < $2)")
             }
         };
-        sqlx::query_scalar(sql).bind(slot - fresh.within).bind(slot).fetch_one(self.pool()).await
+        let sql = format!("select exists (select 1 from {} r where {happened})", self.relation(relation));
+        let fresh = sqlx::query_scalar(AssertSqlSafe(sql)).bind(slot - fresh.within).bind(slot);
+        fresh.fetch_one(&mut *self.read().await?).await
     }
 
     /// Puts the rest of an approved run off until the next batch of its ramp.

@@ -1,17 +1,21 @@
 //! The breaker: what stops a run before its first action until a person has
 //! looked, and how many may enter on one day.
 //!
-//! `run` and `plan` ask it alike; nothing here writes.
+//! `run` and `plan` ask it alike; nothing here writes. The gate asks it for
+//! the playbooks that mail here yields to.
 
 use chrono::NaiveTime;
 
 use super::Shared;
 use super::compiled::Loaded;
+use super::gate::Prepared;
 use crate::clock::Instant;
+use crate::enrollment::next_quarter;
 use crate::playbook::HoldAbove;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::local;
 use crate::store::breaker::Earlier;
+use crate::store::outbox::Claimed;
 
 /// So many earlier runs tell what is usual.
 const EARLIER_RUNS: i64 = 7;
@@ -82,6 +86,30 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Re
     };
     let (most, why) = held.map_or((None, Why::Count), |(most, why)| (Some(most), why));
     Ok(Limit { most, room_today, subjects, why })
+}
+
+/// Puts customer mail off that yields to another playbook, as long as that one
+/// has an active enrollment of the account. The current revision says to whom.
+pub(super) async fn give_way(
+    shared: &Shared,
+    playbook: &str,
+    prepared: &mut [(Claimed, Prepared)],
+    now: Instant,
+) -> super::Result<()> {
+    let Some(current) = super::advancer::current(shared, playbook).await? else { return Ok(()) };
+    let limits = current.ready.playbook.guardrails.over(&shared.config.guardrails);
+    if limits.yields_to.is_empty() {
+        return Ok(());
+    }
+    let accounts: Vec<String> = prepared.iter().map(|(message, _)| message.account_id.clone()).collect();
+    let active = shared.store.active_in(&accounts, &limits.yields_to).await?;
+    for (message, outcome) in prepared {
+        if let (Prepared::Mail { .. }, Some(other)) = (&*outcome, active.get(&message.account_id)) {
+            let next_at = next_quarter(now, shared.config.recheck);
+            *outcome = Prepared::retry(next_at, format!("yields to {other}, which is active"));
+        }
+    }
+    Ok(())
 }
 
 /// Why nobody may enter without a person's word, if so.

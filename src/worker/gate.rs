@@ -54,7 +54,7 @@ impl Prepared {
         Prepared::Ended { state, reason: reason.into() }
     }
 
-    fn retry(next_at: Instant, reason: String) -> Prepared {
+    pub fn retry(next_at: Instant, reason: String) -> Prepared {
         Prepared::Later { next_at, reason, wait: Wait::Retry }
     }
 }
@@ -78,7 +78,7 @@ pub(super) async fn prepare(
     };
     let wanted: Vec<_> =
         messages.iter().filter_map(|message| Some((message.account_id.clone(), message.enrollment_id?))).collect();
-    let enrollments = store.enrollments_by_id(&wanted, &shared.schema).await?;
+    let enrollments = store.enrollments_by_id(&wanted).await?;
     let sights = sight(shared, &loaded, now, &enrollments).await?;
     let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
         enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();
@@ -125,7 +125,8 @@ pub(super) async fn prepare(
             })
             .collect::<Vec<(Claimed, Prepared)>>()
     });
-    let prepared = prepared.await?;
+    let mut prepared = prepared.await?;
+    super::breaker::give_way(shared, playbook, &mut prepared, now).await?;
     for (message, outcome) in &prepared {
         if let Prepared::Ended { state: "failed", reason } = outcome {
             super::step_failed(shared, &compiled, &message.step, &message.account_id, reason, now).await?;

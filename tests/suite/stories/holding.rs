@@ -269,3 +269,19 @@ async fn a_run_on_stale_events_is_held() {
     assert_eq!(world.run("welcome", "2026-03-02T15:00:00Z").await["state"], json!("done"));
     assert_eq!(world.mails().await.len(), 1);
 }
+
+#[tokio::test]
+async fn mail_yields_to_another_playbook_while_that_is_active() {
+    let world = World::new().await;
+    let keys = "when: account.tier == \"A\"\nguardrails: { yields_to: [rescue] }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    world.playbook(&playbook("rescue", "when: account.mrr > 0", "  - wait: 1d"));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(
+        lines(&world.mails().await, "playbook state reason"),
+        ["welcome deferred yields to rescue, which is active"]
+    );
+    world.pass_at("2026-03-03T09:15:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["welcome captured"]);
+}
