@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::budget::Budget;
 use crate::playbook::quiet::QuietHours;
-use crate::playbook::reader::{Fields, is_address, is_off, short};
+use crate::playbook::reader::{Fields, is_address, is_off, is_variable, short};
 use crate::playbook::schedule::Schedule;
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
@@ -62,9 +62,14 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Whether CSMs get their notices by e-mail.
     pub notify_csm_email: bool,
+    /// The environment variable with the URL of a Slack channel that gets the
+    /// notices to CSMs as well.
+    pub notify_csm_slack: Option<String>,
     /// When the notices of each colleague are gathered into one mail: a
     /// crontab, in the colleague's own zone.
     pub notify_csm_digest: Option<String>,
+    /// Targets of webhooks beyond public https addresses, as `host:port`.
+    pub webhooks_allow: Vec<String>,
 }
 
 /// How customer mail looks and leaves.
@@ -103,7 +108,9 @@ impl Default for Config {
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             notify_csm_email: true,
+            notify_csm_slack: None,
             notify_csm_digest: None,
+            webhooks_allow: Vec::new(),
         }
     }
 }
@@ -192,9 +199,10 @@ impl Config {
         if let Some(node) = fields.take("notify") {
             self.notify(file, node, fields.problems());
         }
-        for key in ["webhooks", "retention"] {
-            fields.not_yet(key, REMOVE, is_off);
+        if let Some(node) = fields.take("webhooks") {
+            self.webhooks_allow = webhooks::read(file, node, fields.problems());
         }
+        fields.not_yet("retention", REMOVE, is_off);
         fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
         fields.finish();
     }
@@ -206,7 +214,15 @@ impl Config {
             if let Some(email) = csm.boolean("email") {
                 self.notify_csm_email = email;
             }
-            csm.not_yet("slack", REMOVE, is_off);
+            if let Some(text) = csm.text("slack").filter(|text| &*text.text != "off") {
+                match text.text.strip_prefix("env:").filter(|name| is_variable(name)) {
+                    Some(name) => self.notify_csm_slack = Some(name.to_owned()),
+                    None => {
+                        let problem = text.error("KW0601", 1, 1, "`slack` names an environment variable with the URL");
+                        csm.problems().push(problem.help("write `slack: env:SLACK_WEBHOOK_URL`"));
+                    }
+                }
+            }
             if let Some(text) = csm.text("digest").filter(|text| &*text.text != "off") {
                 match Schedule::parse(&text.text, self.timezone) {
                     Ok(_) => self.notify_csm_digest = Some(text.text.to_string()),
@@ -419,6 +435,8 @@ fn is_default_store(node: &Node) -> bool {
         entries.iter().all(known)
     })
 }
+
+mod webhooks;
 
 #[cfg(test)]
 mod tests;

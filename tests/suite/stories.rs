@@ -9,6 +9,7 @@ mod entering;
 mod holding;
 mod mail;
 mod people;
+mod posting;
 mod quiet;
 mod referring;
 mod relay;

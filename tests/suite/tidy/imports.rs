@@ -27,6 +27,7 @@ const ORDER: [&[&str]; 15] = [
 const CRATES: [(&str, &[&str]); 8] = [
     ("sqlx", &["store"]),
     ("lettre", &["delivery"]),
+    ("hyper", &["delivery"]),
     ("axum", &["web"]),
     ("rhai", &["rule", "action"]),
     ("minijinja", &["rule", "web"]),
