@@ -21,6 +21,11 @@ use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{HoldAbove, Source, guardrails, parse};
 
+pub mod store;
+mod webhooks;
+
+pub use store::StoreMap;
+
 /// Where the configuration is looked for when nobody names a file.
 pub const DEFAULT_FILE: &str = "keepwell.yaml";
 
@@ -65,6 +70,8 @@ pub struct Config {
     /// The environment variable with the URL of a Slack channel that gets the
     /// notices to CSMs as well.
     pub notify_csm_slack: Option<String>,
+    /// Where the customers are.
+    pub store: StoreMap,
     /// When the notices of each colleague are gathered into one mail: a
     /// crontab, in the colleague's own zone.
     pub notify_csm_digest: Option<String>,
@@ -109,6 +116,7 @@ impl Default for Config {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             notify_csm_email: true,
             notify_csm_slack: None,
+            store: StoreMap::default(),
             notify_csm_digest: None,
             webhooks_allow: Vec::new(),
         }
@@ -203,7 +211,9 @@ impl Config {
             self.webhooks_allow = webhooks::read(file, node, fields.problems());
         }
         fields.not_yet("retention", REMOVE, is_off);
-        fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
+        if let Some(node) = fields.take("store") {
+            self.store = StoreMap::read(file, node, fields.problems());
+        }
         fields.finish();
     }
 
@@ -415,28 +425,6 @@ fn is_web_url(text: &str) -> bool {
         !host.is_empty() && !rest.contains(odd)
     })
 }
-
-/// The relation that is read anyway, every column under its own name.
-fn is_default_store(node: &Node) -> bool {
-    let accounts = |node: &Node| {
-        node.as_mapping().is_some_and(|entries| {
-            entries.iter().all(|entry| match entry.key.as_str() {
-                "relation" => entry.node.as_text() == Some("customers.accounts"),
-                "columns" => entry.node.as_mapping().is_some_and(|columns| {
-                    let same = |c: &yaml::Entry| c.node.as_text() == Some(c.key.as_str());
-                    columns.iter().all(same)
-                }),
-                _ => false,
-            })
-        })
-    };
-    node.as_mapping().is_some_and(|entries| {
-        let known = |entry: &yaml::Entry| entry.key == "accounts" && accounts(&entry.node);
-        entries.iter().all(known)
-    })
-}
-
-mod webhooks;
 
 #[cfg(test)]
 mod tests;

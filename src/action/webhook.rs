@@ -130,7 +130,10 @@ impl Part {
             Part::Text(template) => Json::from(at.render_internal(template)?),
             Part::List(parts) => parts.iter().map(|part| part.render(at)).collect::<Result<_, _>>()?,
             Part::Map(parts) => Json::Object(
-                parts.iter().map(|(key, part)| Ok((key.clone(), part.render(at)?))).collect::<Result<_, EvalError>>()?,
+                parts
+                    .iter()
+                    .map(|(key, part)| Ok((key.clone(), part.render(at)?)))
+                    .collect::<Result<_, EvalError>>()?,
             ),
         })
     }

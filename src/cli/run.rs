@@ -17,7 +17,6 @@ use crate::config::Config;
 use crate::delivery::http::{Http, HttpTimers};
 use crate::delivery::{Channel, Relay, RelayUrl, Timers};
 use crate::diagnostic::{Diagnostic, render_human};
-use crate::facts::Schema;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::web::{self, WebState};
@@ -55,7 +54,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     // Listened to from the start: whoever is asked to stop while starting
     // stops in good order as well.
     let stop = (!once).then(stop_signal);
-    let database = Database::open(global, CONNECTIONS).await?;
+    let database = Database::open_customers(global, CONNECTIONS).await?;
     let variables = Arc::new(|name: &str| std::env::var(name).ok());
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
@@ -103,7 +102,6 @@ pub fn shared(store: Store, config: Config, channel: Channel, variables: Variabl
     Ok(Arc::new(Shared {
         store: store.with_mail_domain(&config.mail.from),
         calendar: Calendar { holidays: config.holidays.clone() },
-        schema: Schema::default_store(),
         channel,
         http: Http::new(HttpTimers::default(), &[])?,
         variables,

@@ -98,7 +98,6 @@ fn refuses_with_a_place() {
         ("webhooks: { allow: [\"http://127.0.0.1:9000\"] }\n", "1:22 KW0601"),
         ("webhooks: { allow: [localhost] }\n", "1:21 KW0601"),
         ("notify: { csm: { digest: daily } }\n", "1:26 KW0111"),
-        ("store: { accounts: { relation: crm.companies } }\n", "1:1 KW0901"),
         ("alerts_to: nobody\n", "1:12 KW0104"),
     ] {
         assert_eq!(parsed(text).1, [expected], "{text}");

@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
-use hyper::body::Bytes;
-use hyper::{Request, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
 use hyper::client::conn::http1;
+use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};

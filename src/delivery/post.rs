@@ -145,7 +145,8 @@ mod tests {
         // The example of the Standard Webhooks libraries.
         let secrets = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw second";
         let body = r#"{"test": 2432232314}"#.to_owned();
-        let post = Post::webhook(target(), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, secrets, body).expect("a post");
+        let post =
+            Post::webhook(target(), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, secrets, body).expect("a post");
         let header = |name| post.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
         let signatures: Vec<&str> = header("webhook-signature").expect("signed").split(' ').collect();
         assert_eq!(signatures[0], "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");

@@ -91,9 +91,9 @@ pub enum Unreachable {
 
 /// Whether an entry `host:port` names a target.
 fn names(entry: &str, host: &str, port: u16) -> bool {
-    entry.rsplit_once(':').is_some_and(|(named, at)| {
-        named.trim_matches(['[', ']']).eq_ignore_ascii_case(host) && at.parse() == Ok(port)
-    })
+    entry
+        .rsplit_once(':')
+        .is_some_and(|(named, at)| named.trim_matches(['[', ']']).eq_ignore_ascii_case(host) && at.parse() == Ok(port))
 }
 
 /// Whether an address belongs to the public internet: nothing of this machine,
@@ -146,17 +146,56 @@ mod tests {
     #[test]
     fn only_addresses_of_the_public_internet_are_public() {
         for text in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1", "169.254.169.254", "172.16.0.1",
-            "172.31.255.255", "192.0.0.1", "192.0.2.1", "192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.9",
-            "224.0.0.1", "255.255.255.255", "::", "::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "::10.0.0.1",
-            "64:ff9b::a00:1", "64:ff9b:1::1", "2002:a00:1::", "2002:7f00:1::1", "2001::1", "2001:db8::1", "fc00::1",
-            "fd12:3456::1", "fe80::1", "fec0::1", "ff02::1", "100::1", "3fff::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.1",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "::10.0.0.1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "2002:a00:1::",
+            "2002:7f00:1::1",
+            "2001::1",
+            "2001:db8::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "100::1",
+            "3fff::1",
         ] {
             assert!(!is_public(text.parse().expect(text)), "{text}");
         }
         for text in [
-            "1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.1", "172.32.0.1", "192.0.1.1", "198.17.0.1",
-            "::ffff:8.8.8.8", "64:ff9b::808:808", "2606:4700::1111", "2a00:1450::1", "2002:808:808::1",
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "198.17.0.1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "2002:808:808::1",
         ] {
             assert!(is_public(text.parse().expect(text)), "{text}");
         }
@@ -170,7 +209,15 @@ mod tests {
         assert_eq!(read("http://127.0.0.1:9000/x"), Ok(("127.0.0.1".to_owned(), 9000, true)));
         assert_eq!(read("http://[::1]:9000/x"), Ok(("::1".to_owned(), 9000, true)));
         assert_eq!(read("http://hooks.internal"), Ok(("hooks.internal".to_owned(), 80, true)));
-        for url in ["http://example.com", "http://127.0.0.1:9001", "ftp://x", "x", "", "https://a:b@example.com/", "https:///x"] {
+        for url in [
+            "http://example.com",
+            "http://127.0.0.1:9001",
+            "ftp://x",
+            "x",
+            "",
+            "https://a:b@example.com/",
+            "https:///x",
+        ] {
             assert!(read(url).is_err(), "{url}");
         }
         let target = Target::parse("https://example.com/T000/secret", &allow).expect("a target");

@@ -314,7 +314,8 @@ impl CaseReader<'_> {
             }));
         }
         if kinds.len() != 1 && node.as_mapping().is_some() {
-            let message = "an expectation has exactly one of `email`, `task`, `notify`, `webhook`, `survey` and `ended`";
+            let message =
+                "an expectation has exactly one of `email`, `task`, `notify`, `webhook`, `survey` and `ended`";
             fields.error("KW0501", node.place, message);
         }
         let to = fields.string("to");

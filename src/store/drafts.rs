@@ -211,13 +211,7 @@ impl<'a> Word<'a> {
 
 impl Store {
     /// Plans the same words for a Slack channel, once for each notice.
-    pub async fn also_in_slack(
-        &self,
-        notice: &Claimed,
-        variable: &str,
-        text: &str,
-        now: Instant,
-    ) -> sqlx::Result<()> {
+    pub async fn also_in_slack(&self, notice: &Claimed, variable: &str, text: &str, now: Instant) -> sqlx::Result<()> {
         let (to, audience) = (format!("env:{variable}"), format!("slack:{variable}"));
         let subject = notice.subject.clone().unwrap_or_default();
         let text = format!("{subject}\n{text}");

@@ -16,8 +16,8 @@ use crate::action::Situation;
 use crate::action::email::{From, ReplyTo, consented, recipient_zone, unreachable};
 use crate::action::staff::Staff;
 use crate::clock::Instant;
-use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
 use crate::delivery::post::Post;
+use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
 use crate::effect::{Score, Words};
 use crate::enrollment::budget::just_after;
 use crate::enrollment::{Enrollment, next_quarter, stops};
@@ -85,7 +85,7 @@ pub(super) async fn prepare(
     };
     let wanted: Vec<_> =
         messages.iter().filter_map(|message| Some((message.account_id.clone(), message.enrollment_id?))).collect();
-    let enrollments = store.enrollments_by_id(&wanted, &shared.schema).await?;
+    let enrollments = store.enrollments_by_id(&wanted).await?;
     let sights = sight(shared, &loaded, now, &enrollments).await?;
     let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
         enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();

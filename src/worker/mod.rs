@@ -2,11 +2,12 @@
 //! says how much it did. None of them takes a message about what changed.
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
-//! opens the runs of due slots, `enroller` carries a run out and releases
-//! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `referrer` admits subjects that a step or a
-//! person named, `escalator` tells managers of what is overdue, `digester`
-//! gathers what a colleague should hear, `deliverer` sends what the outbox holds and
+//! opens the runs of due slots, `enroller` carries a run out over its
+//! `candidates` and releases approved ones, `advancer` moves waiting
+//! enrollments on, `closer` closes tasks whose problem is gone, `referrer`
+//! admits subjects that a step or a person named, `escalator` tells managers
+//! of what is overdue, `digester` gathers what a colleague should hear,
+//! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
@@ -22,7 +23,6 @@ use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::Channel;
 use crate::delivery::http::Http;
-use crate::facts::Schema;
 use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
@@ -31,6 +31,7 @@ use crate::store::playbooks::Published;
 
 pub mod advancer;
 mod attention;
+pub mod candidates;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
@@ -55,7 +56,6 @@ pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct Shared {
     pub store: Store,
     pub config: Config,
-    pub schema: Schema,
     pub calendar: Calendar,
     pub channel: Channel,
     /// Sends webhooks and Slack notices.
@@ -99,7 +99,7 @@ impl Shared {
         playbook: &str,
         revision: &str,
     ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
-        self.compiled.get(&self.store, &self.config, &self.schema, playbook, revision).await
+        self.compiled.get(&self.store, &self.config, playbook, revision).await
     }
 }
 

@@ -12,7 +12,8 @@ use crate::support::world::{World, lines, playbook};
 
 const START: &str = "2026-03-02T09:00:00Z";
 const ALL: &str = "when: account.tier == \"A\"";
-const HOOK: &str = "  - webhook: { id: hook, url: env:CRM, body: { account: \"{{ account.name }}\", plan: [1, null] } }";
+const HOOK: &str =
+    "  - webhook: { id: hook, url: env:CRM, body: { account: \"{{ account.name }}\", plan: [1, null] } }";
 const SLACK: &str = "  - notify: { id: word, channel: slack:TEAM, text: \"<{{ account.name }}> & co\" }";
 
 /// A world whose only allowed target is the server.
@@ -27,8 +28,7 @@ async fn world(server: &Server, steps: &str, config: &str) -> World {
 }
 
 fn signed_by(request: &Request, key: &[u8]) -> bool {
-    let content =
-        format!("{}.{}.{}", request.header("webhook-id"), request.header("webhook-timestamp"), request.body);
+    let content = format!("{}.{}.{}", request.header("webhook-id"), request.header("webhook-timestamp"), request.body);
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update(content.as_bytes());
     let wanted = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
@@ -118,8 +118,10 @@ async fn a_webhook_whose_sender_went_away_is_sent_again() {
     assert_eq!(lines(&world.channel("webhook").await, "state"), ["planned"]);
     assert_eq!(server.requests().len(), 0, "its channel is stopped");
     world
-        .sql("update keepwell.messages set state = 'sending', marked_at = now(), token = gen_random_uuid(),
-              attempts = 1, lease_until = now() - interval '1 minute' where channel = 'webhook'")
+        .sql(
+            "update keepwell.messages set state = 'sending', marked_at = now(), token = gen_random_uuid(),
+              attempts = 1, lease_until = now() - interval '1 minute' where channel = 'webhook'",
+        )
         .await;
     world.resume(Target::Channel("webhook".to_owned())).await;
     world.pass_at("2026-03-02T09:01:00Z").await;

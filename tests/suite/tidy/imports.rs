@@ -24,7 +24,7 @@ const ORDER: [&[&str]; 15] = [
 ];
 
 /// A crate and the only places that may name it.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("sqlx", &["store"]),
     ("lettre", &["delivery"]),
     ("hyper", &["delivery"]),
