@@ -15,6 +15,8 @@ use anyhow::{Context, bail};
 
 mod engine;
 mod evaluate;
+mod hundred;
+mod memory;
 mod pairs;
 mod store;
 mod stream;
@@ -22,7 +24,7 @@ mod stream;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 2] = ["evaluate", "stream"];
+const PARTS: [&str; 4] = ["evaluate", "stream", "hundred", "memory"];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -47,7 +49,7 @@ impl Options {
                 "--accounts" => accounts = number()?,
                 "--events" => events = Some(number()?),
                 "--rounds" => rounds = usize::try_from(number()?)?.max(1),
-                part if PARTS.contains(&part) => parts.push(word),
+                part if PARTS.contains(&part) || part == memory::CHILD => parts.push(word),
                 other => bail!("{other} is neither a part ({}) nor --accounts, --events, --rounds", PARTS.join(", ")),
             }
         }
@@ -75,10 +77,15 @@ fn main() -> ExitCode {
 
 async fn measure(options: Options) -> anyhow::Result<()> {
     let store = store::Store::open(options.scale).await?;
+    if options.parts == [memory::CHILD] {
+        return memory::child(&store).await;
+    }
     for part in &options.parts {
         println!("\n{part}: {}", options.scale);
         match part.as_str() {
             "evaluate" => evaluate::measure(&store, &options).await?,
+            "hundred" => hundred::measure(&store, &options).await?,
+            "memory" => memory::measure(&store, &options).await?,
             "stream" => stream::measure(&store, &options).await?,
             other => bail!("there is no part {other}"),
         }
