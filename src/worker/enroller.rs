@@ -7,14 +7,16 @@ use std::sync::Arc;
 use super::Shared;
 use super::advancer;
 use super::compiled::Loaded;
-use super::together::{Share, Walk};
+use super::together::Share;
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
+use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, Turn, admit};
 use crate::facts::Facts;
 use crate::playbook::HoldAbove;
 use crate::rule::EvalError;
-use crate::store::facts::{self, SubjectWindow};
+use crate::store::edges::Turned;
+use crate::store::facts;
 use crate::store::runs::{Run, Tally, run_id};
+use crate::worker::candidates::{Candidates, windows};
 
 /// How many enrollments one statement writes.
 const BATCH: usize = 500;
@@ -39,7 +41,8 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
-/// Carries out a run that this process holds. Facts are as of the slot.
+/// Carries out a run that this process holds. Facts are as of the slot. A store
+/// that has changed under it fails the run, visibly, and not this process.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
     carry_out_on(shared, run, None, now).await
 }
@@ -52,6 +55,18 @@ pub(super) async fn carry_out_on(
     share: Option<Share>,
     now: Instant,
 ) -> super::Result<()> {
+    match attempt(shared, run, share, now).await {
+        Err(error) if crate::store::is_misfit(&error) => {
+            let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
+            tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
+            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), now).await?;
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -61,7 +76,7 @@ pub(super) async fn carry_out_on(
         }
     };
     let reentry_changed = reentry_changed(shared, &loaded, run).await?;
-    let mut decision = Decision {
+    let mut decision = Deciding {
         shared,
         loaded: &loaded,
         run,
@@ -72,31 +87,36 @@ pub(super) async fn carry_out_on(
         waiting: 0,
         tally: Tally::default(),
     };
-    let mut scan = match share {
-        Some(share) => Walk::Shared(share),
-        None => Walk::Own(facts::scan(store.pool(), &loaded.entry, run.slot).await?),
-    };
+    let mut candidates = Candidates::open_on(shared, &loaded, run.slot, share).await?;
     loop {
-        let chunk = scan.next().await?;
+        let chunk = candidates.next().await?;
         if chunk.is_empty() {
             break;
         }
         if !store.renew_run(run).await? {
             decision.lost()?;
-            scan.close().await?;
+            candidates.close().await?;
             return Ok(());
         }
-        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
-        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
-        for (account, admission) in decide(shared, &loaded, chunk, history).await? {
+        let histories = candidates.histories(&chunk, Some(run.slot)).await?;
+        let mut turned = Vec::new();
+        for (account, Decision { admission, turn }) in decide(shared, &loaded, chunk, histories).await? {
             decision.take(&account, admission);
+            if turn != Turn::Stays {
+                turned.push(Turned { account, contact: String::new(), turn });
+            }
         }
+        store.keep_edges(&run.playbook, run.slot, &turned).await?;
         if !decision.flush(now).await? {
-            scan.close().await?;
+            candidates.close().await?;
             return Ok(());
         }
     }
-    scan.close().await?;
+    candidates.close().await?;
+    match loaded.ready.follows_edges() {
+        true => store.forget_fallen(&run.playbook, run.slot).await?,
+        false => store.forget_edges(&run.playbook).await?,
+    }
     decision.finish(now).await
 }
 
@@ -106,7 +126,7 @@ pub async fn decide(
     loaded: &Arc<Loaded>,
     chunk: Vec<Facts>,
     mut history: HashMap<String, History>,
-) -> super::Result<Vec<(String, Admission)>> {
+) -> super::Result<Vec<(String, Decision)>> {
     let (shared, loaded) = (shared.clone(), loaded.clone());
     let decided = tokio::task::spawn_blocking(move || {
         chunk
@@ -114,11 +134,12 @@ pub async fn decide(
             .map(|facts| {
                 let account = facts.account.clone();
                 let history = history.remove(&account).unwrap_or_default();
-                let admission = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
-                let fault =
-                    || Admission::Skip(Skip::Undecided(EvalError::new("a fault of Keepwell's own: see its log")));
-                let admission = admission.unwrap_or_else(fault);
-                (account, admission)
+                let decision = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
+                let fault = || {
+                    let error = EvalError::new("a fault of Keepwell's own: see its log");
+                    Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: Turn::Stays }
+                };
+                (account, decision.unwrap_or_else(fault))
             })
             .collect()
     });
@@ -154,7 +175,7 @@ pub fn held_because(would_enter: u64, threshold: u64) -> String {
 }
 
 /// A run being decided.
-struct Decision<'a> {
+struct Deciding<'a> {
     shared: &'a Arc<Shared>,
     loaded: &'a Arc<Loaded>,
     run: &'a Run,
@@ -170,7 +191,7 @@ struct Decision<'a> {
     tally: Tally,
 }
 
-impl Decision<'_> {
+impl Deciding<'_> {
     fn take(&mut self, account: &str, admission: Admission) {
         match admission {
             Admission::NotCandidate => return,
@@ -319,26 +340,22 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
-    let held = store.held_enrollments(&run.playbook, run.slot, &shared.schema).await?;
+    let held = store.held_enrollments(&run.playbook, run.slot).await?;
     for batch in held.chunks(BATCH) {
         if !store.renew_run(run).await? {
             return Ok(());
         }
         let accounts: Vec<String> = batch.iter().map(|held| held.account.clone()).collect();
-        let windows: Vec<SubjectWindow> = accounts
-            .iter()
-            .map(|account| SubjectWindow {
-                account: account.clone(),
-                contact: String::new(),
-                since_entry: None,
-                since_step: None,
-            })
-            .collect();
-        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows).await?;
-        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows(&accounts)).await?;
+        let mut history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        if loaded.ready.follows_edges() {
+            // As they stand: a run, and not this, decides whether one has turned.
+            store.recall_edges(&run.playbook, None, &accounts, &mut history).await?;
+        }
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
         let decided = decide(shared, &loaded, known, history).await?;
-        let mut admissions: HashMap<String, Admission> = decided.into_iter().collect();
+        let mut admissions: HashMap<String, Admission> =
+            decided.into_iter().map(|(account, decision)| (account, decision.admission)).collect();
         for held in batch {
             let reason = match admissions.remove(&held.account) {
                 Some(Admission::Enroll(admitted)) => {

@@ -2,11 +2,12 @@
 //! says how much it did. None of them takes a message about what changed.
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
-//! opens the runs of due slots, `enroller` carries a run out and releases
-//! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `referrer` admits subjects that a step or a
-//! person named, `escalator` tells managers of what is overdue, `digester`
-//! gathers what a colleague should hear, `deliverer` sends what the outbox holds and
+//! opens the runs of due slots, `enroller` carries a run out over its
+//! `candidates` and releases approved ones, `advancer` moves waiting
+//! enrollments on, `closer` closes tasks whose problem is gone, `referrer`
+//! admits subjects that a step or a person named, `escalator` tells managers
+//! of what is overdue, `digester` gathers what a colleague should hear,
+//! `deliverer` sends what the outbox holds and
 //! `gate` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
@@ -21,7 +22,6 @@ use tokio::sync::watch;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::Channel;
-use crate::facts::Schema;
 use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
@@ -30,6 +30,7 @@ use crate::store::playbooks::Published;
 
 pub mod advancer;
 mod attention;
+pub mod candidates;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
@@ -50,7 +51,6 @@ pub use compiled::Compiled;
 pub struct Shared {
     pub store: Store,
     pub config: Config,
-    pub schema: Schema,
     pub calendar: Calendar,
     pub channel: Channel,
     pub compiled: Compiled,
@@ -90,7 +90,7 @@ impl Shared {
         playbook: &str,
         revision: &str,
     ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
-        self.compiled.get(&self.store, &self.config, &self.schema, playbook, revision).await
+        self.compiled.get(&self.store, &self.config, playbook, revision).await
     }
 }
 
