@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwell::facts::{Facts, Schema};
+use keepwell::facts::Facts;
+use keepwell::store::Relations;
 use keepwell::store::facts::{FactQuery, Walk};
 use keepwell::worker::compiled::Loaded;
 
@@ -39,7 +40,7 @@ fn conditions() -> Vec<String> {
 pub async fn measure(store: &Store, options: &Options) -> anyhow::Result<()> {
     let playbooks = playbooks(&conditions())?;
     let queries: Vec<&FactQuery> = playbooks.iter().map(|playbook| &playbook.entry).collect();
-    let walk = FactQuery::together(&queries, &Schema::default_store())?;
+    let walk = FactQuery::together(&queries, &Relations::default())?;
     let shared = together(store, &playbooks, &walk).await?;
     for (at, (playbook, found)) in playbooks.iter().zip(&shared).enumerate() {
         let alone = evaluate(store, playbook).await?;
