@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::Shared;
-use super::advancer;
+use super::advancer::Entry;
 use super::compiled::Loaded;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
@@ -57,6 +59,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         reentry_changed,
         held: run.verdict.as_deref() == Some("hold"),
         buffer: Vec::new(),
+        writing: JoinSet::new(),
         waiting: 0,
         tally: Tally::default(),
     };
@@ -67,6 +70,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
             break;
         }
         if !store.renew_run(run).await? {
+            decision.written().await?;
             decision.lost()?;
             scan.close().await?;
             return Ok(());
@@ -150,6 +154,8 @@ struct Decision<'a> {
     held: bool,
     /// Admitted and not yet written.
     buffer: Vec<Enrollment>,
+    /// The batch that is being written while the next is decided; at most one.
+    writing: JoinSet<super::Result<()>>,
     /// Written as held.
     waiting: i64,
     tally: Tally,
@@ -176,15 +182,37 @@ impl Decision<'_> {
         Ok(false)
     }
 
+    /// Looks at a batch and begins to write it, after the one before it. False
+    /// when the run is lost: then it is not written.
+    async fn enter(&mut self, batch: &[Enrollment], now: Instant) -> super::Result<bool> {
+        let entry = Entry::look(self.shared, self.loaded, batch, self.run.slot, now).await?;
+        self.written().await?;
+        if !self.shared.store.renew_run(self.run).await? {
+            return self.lost();
+        }
+        let (shared, loaded) = (self.shared.clone(), self.loaded.clone());
+        self.writing.spawn(async move { entry.write(&shared, &loaded).await });
+        Ok(true)
+    }
+
+    /// Waits until everything that was begun is written.
+    async fn written(&mut self) -> super::Result<()> {
+        while let Some(done) = self.writing.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
     /// Writes what may be written already; false when the run is lost.
     async fn flush(&mut self, now: Instant) -> super::Result<bool> {
         let store = &self.shared.store;
         match self.threshold {
             None => {
-                for batch in self.buffer.chunks(BATCH) {
-                    advancer::enter(self.shared, self.loaded, batch, self.run.slot, now).await?;
+                for batch in std::mem::take(&mut self.buffer).chunks(BATCH) {
+                    if !self.enter(batch, now).await? {
+                        return Ok(false);
+                    }
                 }
-                self.buffer.clear();
             }
             // A predecessor has decided already, and may have enrolled some.
             Some(_) if self.run.verdict.as_deref() == Some("go") => {}
@@ -207,6 +235,7 @@ impl Decision<'_> {
     }
 
     async fn finish(mut self, now: Instant) -> super::Result<()> {
+        self.written().await?;
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
             self.tally.skipped.insert("held".to_owned(), self.waiting);
@@ -225,6 +254,7 @@ impl Decision<'_> {
         if self.threshold.is_some() && !self.commit_decided(now).await? {
             return Ok(());
         }
+        self.written().await?;
         self.tally.enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
         self.tell_undecided(now).await?;
         if store.end_run(run, "done", None, &self.tally, now).await? {
@@ -257,10 +287,9 @@ impl Decision<'_> {
         let rest: Vec<Enrollment> =
             self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
         for batch in rest.chunks(BATCH) {
-            if !store.renew_run(run).await? {
-                return self.lost();
+            if !self.enter(batch, now).await? {
+                return Ok(false);
             }
-            advancer::enter(self.shared, self.loaded, batch, run.slot, now).await?;
         }
         Ok(true)
     }
