@@ -24,9 +24,6 @@ mod program;
 
 use program::{Program, StepIds};
 
-/// What `account.status` can be in the customer store.
-const STATUSES: [&str; 3] = ["active", "trial", "churned"];
-
 /// A playbook whose every expression is compiled.
 #[derive(Debug)]
 pub struct ReadyPlaybook {
@@ -56,6 +53,7 @@ pub struct ReadyPlaybook {
 #[derive(Debug)]
 pub enum ReadyReentry {
     Never,
+    OnRematch { gap: Option<Duration> },
     Again { once_per: Option<Box<Rule>>, gap: Option<Duration> },
 }
 
@@ -95,6 +93,11 @@ pub enum ReadyWaitOn {
 }
 
 impl ReadyPlaybook {
+    /// Whether a step chooses by how much each colleague has to do.
+    pub fn weighs_load(&self) -> bool {
+        self.steps.iter().any(|step| matches!(&step.deed, Deed::Act(action) if action.weighs_load()))
+    }
+
     /// The position of a step by id.
     pub fn step(&self, id: &str) -> Option<usize> {
         self.steps.iter().position(|step| step.id == id)
@@ -106,6 +109,14 @@ impl ReadyPlaybook {
             Deed::Act(action) => Some(action.as_ref()),
             _ => None,
         }
+    }
+
+    /// Whether deciding who enters needs to know since when the condition has
+    /// been true.
+    pub fn follows_edges(&self) -> bool {
+        matches!(self.reentry, ReadyReentry::OnRematch { .. })
+            || self.playbook.holds_for.is_some()
+            || self.playbook.skip_existing
     }
 
     /// Roles its mails go to, for test cases.
@@ -206,13 +217,20 @@ pub fn compile(
             None
         }
     };
-    for status in playbook.statuses.iter().filter(|status| !STATUSES.contains(&status.as_str())) {
+    let statuses = || schema.statuses.iter().map(String::as_str);
+    let unheard = |status: &&String| !schema.statuses.is_empty() && !schema.statuses.contains(status);
+    for status in playbook.statuses.iter().filter(unheard) {
         let message = format!("no account has the status `{status}`");
-        let help = nearest(status, STATUSES).map_or_else(
-            || format!("the statuses are {}", STATUSES.join(", ")),
+        let help = nearest(status, statuses()).map_or_else(
+            || format!("the statuses are {}", schema.statuses.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
         problems.push(Diagnostic::warning("KW0104", &playbook.file, playbook.place, message).help(help));
+    }
+    if playbook.stages.is_some() && schema.lacks("accounts", "stage") {
+        let message = "`stages` needs `accounts.stage`, which the customer store does not have";
+        let help = "name the column in the configuration: `store: { accounts: { columns: { stage: … } } }`";
+        problems.push(Diagnostic::error("KW0214", &playbook.file, playbook.place, message).help(help));
     }
     let mut steps_by_kind = StepIds::default();
     steps_by_kind.collect(&playbook.steps);
@@ -245,6 +263,7 @@ pub fn compile(
     let all_suppress = verdict(&config.suppress);
     let reentry = match &playbook.reentry {
         Reentry::Never => Some(ReadyReentry::Never),
+        Reentry::OnRematch { gap } => Some(ReadyReentry::OnRematch { gap: *gap }),
         Reentry::Again { once_per: None, gap } => Some(ReadyReentry::Again { once_per: None, gap: *gap }),
         Reentry::Again { once_per: Some(source), gap } => {
             let scope = Scope { known: &proven, ..at_entry.clone() };

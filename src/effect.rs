@@ -37,13 +37,38 @@ pub struct TaskDraft {
     pub description: Option<String>,
     /// A CSM's id or an address; `None` is unassigned.
     pub assignee: Option<String>,
+    /// Why it is theirs, where that is not plain: for whom they cover.
+    pub reason: Option<String>,
+    /// The pool that the assignee was chosen from.
+    pub pool: Option<String>,
     pub due_at: Option<Instant>,
+    /// When the manager hears that it is still open; `None` never.
+    pub escalate_at: Option<Instant>,
     pub priority: Priority,
     pub checklist: Vec<String>,
     /// The outcomes a person may choose from.
     pub outcomes: Vec<String>,
     /// Whether it stays open when the enrollment is stopped.
     pub keep: bool,
+}
+
+impl TaskDraft {
+    /// A task for nobody yet.
+    pub fn new(title: String, priority: Priority) -> TaskDraft {
+        TaskDraft {
+            title,
+            description: None,
+            assignee: None,
+            reason: None,
+            pool: None,
+            due_at: None,
+            escalate_at: None,
+            priority,
+            checklist: Vec::new(),
+            outcomes: Vec::new(),
+            keep: false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

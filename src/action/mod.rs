@@ -26,8 +26,11 @@ mod enroll;
 mod notify;
 pub mod recipient;
 mod run;
+pub mod staff;
 pub mod survey;
 pub mod task;
+
+use staff::{Staff, Taker};
 
 /// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
 /// of the playbook's own form.
@@ -75,6 +78,11 @@ pub trait Action: Send + Sync + Debug {
         false
     }
 
+    /// Whether it chooses by how much each colleague has to do.
+    fn weighs_load(&self) -> bool {
+        false
+    }
+
     /// Roles it writes to, which a test case provides.
     fn roles(&self) -> Vec<String> {
         Vec::new()
@@ -108,6 +116,8 @@ pub struct Situation<'a> {
     pub sandbox: &'a Sandbox,
     pub context: &'a Context,
     pub people: &'a People,
+    /// Who covers for whom, and how much each has to do.
+    pub staff: &'a Staff,
     pub playbook: &'a str,
     /// Who hears of trouble; may be nobody.
     pub alerts_to: Option<&'a str>,
@@ -148,6 +158,11 @@ impl Situation<'_> {
             playbook_zone: self.zone,
             locale,
         }
+    }
+
+    /// The colleague, or whoever covers for them.
+    pub fn taker<'b>(&'b self, csm: &'b Csm) -> Taker<'b> {
+        self.staff.taker(csm, self.context.facts.as_of, self.zone)
     }
 
     /// A colleague's own zone, else the playbook's.

@@ -5,6 +5,7 @@
 //! without waiting.
 
 use super::{Enrollment, Phase, State, stops};
+use crate::action::staff::Staff;
 use crate::action::survey::Survey;
 use crate::action::{Action, People, Situation};
 use crate::catalog::{Deed, ReadyPlaybook, ReadyWait, ReadyWaitOn};
@@ -23,6 +24,7 @@ pub struct Look<'a> {
     /// Facts and progress; `facts.as_of` is now.
     pub context: &'a Context,
     pub people: &'a People,
+    pub staff: &'a Staff,
     /// The messages of the current step, where it is sending.
     pub messages: &'a [MessageEnd],
     pub calendar: &'a Calendar,
@@ -203,6 +205,7 @@ impl Way<'_> {
             sandbox: &look.playbook.sandbox,
             context: look.context,
             people: look.people,
+            staff: look.staff,
             playbook: &look.playbook.playbook.id,
             alerts_to: look.alerts_to,
             zone: look.playbook.zone,

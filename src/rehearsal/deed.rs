@@ -25,8 +25,8 @@ pub(super) enum What {
     },
     Task {
         step: String,
-        /// `csm` or `manager`, if it is for one of these.
-        role: Option<&'static str>,
+        /// `csm`, `manager` or `pool:NAME`, if it is for one of these.
+        role: Option<String>,
         draft: TaskDraft,
     },
     Notice {
@@ -96,7 +96,7 @@ impl Deed {
         match &self.what {
             What::Mail { role: Some(role), address, .. } => format!("{role} ({address})"),
             What::Mail { address, .. } => address.clone(),
-            What::Task { role: Some(role), .. } => (*role).to_owned(),
+            What::Task { role: Some(role), .. } => role.clone(),
             What::Task { draft, .. } => draft.assignee.clone().unwrap_or_else(|| "nobody".to_owned()),
             What::Notice { draft, .. } => match &draft.to {
                 Some(to) => format!("{} ({to})", draft.audience),
@@ -111,7 +111,7 @@ impl Deed {
         match &self.what {
             What::Mail { role, address, .. } => role.as_deref() == Some(to) || address.eq_ignore_ascii_case(to),
             What::Task { role, draft, .. } => {
-                *role == Some(to) || draft.assignee.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(to))
+                role.as_deref() == Some(to) || draft.assignee.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(to))
             }
             What::Notice { draft, .. } => {
                 draft.audience == to || draft.to.as_deref().is_some_and(|address| address.eq_ignore_ascii_case(to))

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Skip};
+use crate::enrollment::{Admission, Decision, Skip};
 use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
-use crate::store::facts;
 use crate::worker::Shared;
+use crate::worker::candidates::Candidates;
 use crate::worker::compiled::Loaded;
 use crate::worker::enroller::{decide, held_because, threshold};
 
@@ -44,16 +44,15 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         plan.reason = Some("paused".to_owned());
         return Ok(plan);
     }
-    let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);
-    let mut scan = facts::scan(shared.store.pool(), &loaded.entry, slot).await?;
+    let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
+    let mut candidates = Candidates::open(shared, &loaded, slot).await?;
     loop {
-        let chunk = scan.next().await?;
+        let chunk = candidates.next().await?;
         if chunk.is_empty() {
             break;
         }
-        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
-        let history = shared.store.history(&id, None, &accounts).await?;
-        for (account, admission) in decide(shared, &loaded, chunk, history).await? {
+        let histories = candidates.histories(&chunk, None).await?;
+        for (account, Decision { admission, .. }) in decide(shared, &loaded, chunk, histories).await? {
             match admission {
                 Admission::NotCandidate => continue,
                 Admission::Enroll(_) => plan.enter.push(account),
@@ -67,7 +66,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
             plan.candidates += 1;
         }
     }
-    scan.close().await?;
+    candidates.close().await?;
     plan.enter.sort();
     if let Some(most) = threshold(shared, &loaded).await?
         && plan.enter.len() as u64 > most

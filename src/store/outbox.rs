@@ -28,6 +28,8 @@ pub struct Claimed {
     pub channel: String,
     /// `lifecycle`, `marketing`, `transactional` or `internal`.
     pub class: String,
+    /// `csm`, `manager` or `alerts_to`, of a notice.
+    pub audience: Option<String>,
     pub to_address: Option<String>,
     pub subject: Option<String>,
     pub words: Option<serde_json::Value>,
@@ -115,7 +117,7 @@ impl Store {
                    order by priority desc, valid_until, account_id, id limit $3) due
              where m.account_id = due.account_id and m.id = due.id and m.state in ('planned', 'deferred')
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
-                 m.class, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
+                 m.class, m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
                  m.token, m.message_id, m.shadow, m.leaves_at, m.held_until",
         )
         .bind(now)

@@ -26,6 +26,7 @@ use chrono_tz::Tz;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 
 mod fact;
@@ -52,6 +53,8 @@ pub struct WebState {
     pub clock: Clock,
     /// The zone of every time on the pages, and of playbooks that name none.
     pub zone: Tz,
+    /// Business days.
+    pub calendar: Calendar,
     /// The company as its customers know it.
     pub sender: String,
     /// The host of `mail.public_url`, in lower case and without a port;
@@ -66,6 +69,7 @@ impl WebState {
             store,
             clock,
             zone: config.timezone,
+            calendar: Calendar { holidays: config.holidays.clone() },
             sender: sender(&config.mail.from),
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
         }
@@ -80,6 +84,7 @@ pub fn router(state: WebState) -> Router {
         .route("/tasks/{id}", get(task::show))
         .route("/tasks/{id}/done", post(task::complete))
         .route("/tasks/{id}/dismiss", post(task::dismiss))
+        .route("/tasks/{id}/snooze", post(task::snooze))
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{id}", get(playbooks::show))
         .route("/messages", get(messages::list))

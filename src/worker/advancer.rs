@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::Shared;
 use super::compiled::Loaded;
 use crate::action::People;
+use crate::action::staff::Staff;
 use crate::clock::Instant;
-use crate::effect::{EffectBody, MessageDraft};
+use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
 use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
@@ -27,7 +28,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
 
 async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> super::Result<usize> {
     let Some(halted) = shared.halted().await? else { return Ok(0) };
-    let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks, &shared.schema).await?;
+    let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks).await?;
     let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
     for enrollment in due {
         let at = look_instant(&enrollment, now, shared.config.recheck);
@@ -112,6 +113,7 @@ impl Looked {
         let shadow = playbook.mode == Mode::Shadow;
         let alerts_to = playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
         let priority = i32::from(playbook.mail_priority);
+        let mut staff = shared.store.staff(loaded.ready.weighs_load(), now).await?;
         let (with, loaded) = (shared.clone(), loaded.clone());
         let transitions = tokio::task::spawn_blocking(move || {
             enrollments
@@ -119,12 +121,16 @@ impl Looked {
                 .zip(sights)
                 .map(|(enrollment, seen)| {
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                    let decided = super::unless_panicking(|| {
-                        decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at)
+                    let decided = super::unless_panicking(|| match &seen {
+                        Some(seen) => decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref()),
+                        None => gone(&enrollment, at),
                     });
                     let Some(mut transition) = decided else {
                         return failed(enrollment, "a fault of Keepwell's own: see its log".to_owned(), at);
                     };
+                    for taker in transition.effects.iter().filter_map(taker) {
+                        staff.took(taker);
+                    }
                     let next = &mut transition.enrollment;
                     next.shadow |= shadow;
                     // Nothing came of a look into the past: the next one is not
@@ -224,6 +230,14 @@ async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32
     Ok(())
 }
 
+/// Who gets a task by this effect.
+fn taker(effect: &Effect) -> Option<&str> {
+    match &effect.body {
+        EffectBody::Task(draft) => draft.assignee.as_deref(),
+        EffectBody::Message(_) | EffectBody::Referral { .. } => None,
+    }
+}
+
 /// Whether a look left an enrollment where it was.
 fn stands(before: &Enrollment, after: &Enrollment) -> bool {
     let place = |one: &Enrollment| (one.state, one.phase, one.step_at, one.due_at);
@@ -245,32 +259,35 @@ fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
     Transition { enrollment, effects: Vec::new(), stopped: true }
 }
 
+/// An enrollment whose account is not there any more.
+fn gone(enrollment: &Enrollment, at: Instant) -> Transition {
+    let gone = Enrollment {
+        state: State::Exited,
+        reason: Some("the account is gone".to_owned()),
+        step: None,
+        due_at: None,
+        look_at: None,
+        ended_at: Some(at),
+        ..enrollment.clone()
+    };
+    Transition { enrollment: gone, effects: Vec::new(), stopped: true }
+}
+
 fn decide(
     shared: &Shared,
     loaded: &Loaded,
     enrollment: &Enrollment,
-    seen: Option<Sight>,
+    seen: &Sight,
+    staff: &Staff,
     messages: &[MessageEnd],
     alerts_to: Option<&str>,
-    at: Instant,
 ) -> Transition {
-    let Some(seen) = seen else {
-        let gone = Enrollment {
-            state: State::Exited,
-            reason: Some("the account is gone".to_owned()),
-            step: None,
-            due_at: None,
-            look_at: None,
-            ended_at: Some(at),
-            ..enrollment.clone()
-        };
-        return Transition { enrollment: gone, effects: Vec::new(), stopped: true };
-    };
     advance(&Look {
         playbook: &loaded.ready,
         enrollment,
         context: &seen.context,
         people: &seen.people,
+        staff,
         messages,
         calendar: &shared.calendar,
         alerts_to,

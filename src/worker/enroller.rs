@@ -9,13 +9,16 @@ use tokio::task::JoinSet;
 use super::Shared;
 use super::advancer::Entry;
 use super::compiled::Loaded;
+use super::together::Share;
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
+use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, Turn, admit};
 use crate::facts::Facts;
 use crate::playbook::HoldAbove;
 use crate::rule::EvalError;
-use crate::store::facts::{self, SubjectWindow};
+use crate::store::edges::Turned;
+use crate::store::facts;
 use crate::store::runs::{Run, Tally, run_id};
+use crate::worker::candidates::{Candidates, windows};
 
 /// How many enrollments one statement writes.
 const BATCH: usize = 500;
@@ -40,8 +43,32 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
-/// Carries out a run that this process holds. Facts are as of the slot.
+/// Carries out a run that this process holds. Facts are as of the slot. A store
+/// that has changed under it fails the run, visibly, and not this process.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
+    carry_out_on(shared, run, None, now).await
+}
+
+/// The same on its share of a walk that several runs make together; without
+/// one it walks alone.
+pub(super) async fn carry_out_on(
+    shared: &Arc<Shared>,
+    run: &Run,
+    share: Option<Share>,
+    now: Instant,
+) -> super::Result<()> {
+    match attempt(shared, run, share, now).await {
+        Err(error) if crate::store::is_misfit(&error) => {
+            let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
+            tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
+            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), now).await?;
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -51,7 +78,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         }
     };
     let reentry_changed = reentry_changed(shared, &loaded, run).await?;
-    let mut decision = Decision {
+    let mut decision = Deciding {
         shared,
         loaded: &loaded,
         run,
@@ -63,29 +90,37 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         waiting: 0,
         tally: Tally::default(),
     };
-    let mut scan = facts::scan(store.pool(), &loaded.entry, run.slot).await?;
+    let mut candidates = Candidates::open_on(shared, &loaded, run.slot, share).await?;
     loop {
-        let chunk = scan.next().await?;
+        let chunk = candidates.next().await?;
         if chunk.is_empty() {
             break;
         }
         if !store.renew_run(run).await? {
             decision.written().await?;
             decision.lost()?;
-            scan.close().await?;
+            candidates.close().await?;
             return Ok(());
         }
-        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
-        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
-        for (account, admission) in decide(shared, &loaded, chunk, history).await? {
+        let histories = candidates.histories(&chunk, Some(run.slot)).await?;
+        let mut turned = Vec::new();
+        for (account, Decision { admission, turn }) in decide(shared, &loaded, chunk, histories).await? {
             decision.take(&account, admission);
+            if turn != Turn::Stays {
+                turned.push(Turned { account, contact: String::new(), turn });
+            }
         }
+        store.keep_edges(&run.playbook, run.slot, &turned).await?;
         if !decision.flush(now).await? {
-            scan.close().await?;
+            candidates.close().await?;
             return Ok(());
         }
     }
-    scan.close().await?;
+    candidates.close().await?;
+    match loaded.ready.follows_edges() {
+        true => store.forget_fallen(&run.playbook, run.slot).await?,
+        false => store.forget_edges(&run.playbook).await?,
+    }
     decision.finish(now).await
 }
 
@@ -95,7 +130,7 @@ pub async fn decide(
     loaded: &Arc<Loaded>,
     chunk: Vec<Facts>,
     mut history: HashMap<String, History>,
-) -> super::Result<Vec<(String, Admission)>> {
+) -> super::Result<Vec<(String, Decision)>> {
     let (shared, loaded) = (shared.clone(), loaded.clone());
     let decided = tokio::task::spawn_blocking(move || {
         chunk
@@ -103,11 +138,12 @@ pub async fn decide(
             .map(|facts| {
                 let account = facts.account.clone();
                 let history = history.remove(&account).unwrap_or_default();
-                let admission = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
-                let fault =
-                    || Admission::Skip(Skip::Undecided(EvalError::new("a fault of Keepwell's own: see its log")));
-                let admission = admission.unwrap_or_else(fault);
-                (account, admission)
+                let decision = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
+                let fault = || {
+                    let error = EvalError::new("a fault of Keepwell's own: see its log");
+                    Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: Turn::Stays }
+                };
+                (account, decision.unwrap_or_else(fault))
             })
             .collect()
     });
@@ -143,7 +179,7 @@ pub fn held_because(would_enter: u64, threshold: u64) -> String {
 }
 
 /// A run being decided.
-struct Decision<'a> {
+struct Deciding<'a> {
     shared: &'a Arc<Shared>,
     loaded: &'a Arc<Loaded>,
     run: &'a Run,
@@ -161,7 +197,7 @@ struct Decision<'a> {
     tally: Tally,
 }
 
-impl Decision<'_> {
+impl Deciding<'_> {
     fn take(&mut self, account: &str, admission: Admission) {
         match admission {
             Admission::NotCandidate => return,
@@ -333,26 +369,22 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
-    let held = store.held_enrollments(&run.playbook, run.slot, &shared.schema).await?;
+    let held = store.held_enrollments(&run.playbook, run.slot).await?;
     for batch in held.chunks(BATCH) {
         if !store.renew_run(run).await? {
             return Ok(());
         }
         let accounts: Vec<String> = batch.iter().map(|held| held.account.clone()).collect();
-        let windows: Vec<SubjectWindow> = accounts
-            .iter()
-            .map(|account| SubjectWindow {
-                account: account.clone(),
-                contact: String::new(),
-                since_entry: None,
-                since_step: None,
-            })
-            .collect();
-        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows).await?;
-        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows(&accounts)).await?;
+        let mut history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        if loaded.ready.follows_edges() {
+            // As they stand: a run, and not this, decides whether one has turned.
+            store.recall_edges(&run.playbook, None, &accounts, &mut history).await?;
+        }
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
         let decided = decide(shared, &loaded, known, history).await?;
-        let mut admissions: HashMap<String, Admission> = decided.into_iter().collect();
+        let mut admissions: HashMap<String, Admission> =
+            decided.into_iter().map(|(account, decision)| (account, decision.admission)).collect();
         for held in batch {
             let reason = match admissions.remove(&held.account) {
                 Some(Admission::Enroll(admitted)) => {

@@ -11,8 +11,10 @@ use chrono::SecondsFormat;
 use super::Shared;
 use super::advancer::{Sight, sight};
 use super::compiled::Loaded;
+use super::digester;
 use crate::action::Situation;
 use crate::action::email::{From, ReplyTo, consented, recipient_zone, unreachable};
+use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
 use crate::effect::{Score, Words};
@@ -76,7 +78,7 @@ pub(super) async fn prepare(
     };
     let wanted: Vec<_> =
         messages.iter().filter_map(|message| Some((message.account_id.clone(), message.enrollment_id?))).collect();
-    let enrollments = store.enrollments_by_id(&wanted, &shared.schema).await?;
+    let enrollments = store.enrollments_by_id(&wanted).await?;
     let sights = sight(shared, &loaded, now, &enrollments).await?;
     let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
         enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();
@@ -293,10 +295,13 @@ impl Gate<'_> {
 
     fn words(&self, email: &crate::action::email::Email, contact: Option<&Contact>) -> Result<Words, String> {
         let alerts_to = self.loaded.ready.playbook.alerts_to.as_deref();
+        // The words are of the account's own CSM, whoever covers.
+        let staff = Staff::default();
         let situation = Situation {
             sandbox: &self.loaded.ready.sandbox,
             context: &self.sight.context,
             people: &self.sight.people,
+            staff: &staff,
             playbook: &self.loaded.ready.playbook.id,
             alerts_to: alerts_to.or(self.shared.config.alerts_to.as_deref()),
             zone: self.loaded.ready.zone,
@@ -334,8 +339,26 @@ pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     let text = shared.store.notice_text(message).await?;
     let subject = message.subject.clone().unwrap_or_default();
     let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new() };
-    if message.shadow || !shared.config.notify_csm_email {
+    if message.shadow {
         return Ok(Prepared::Shadow { rendered, to });
+    }
+    // The owners always get their mail; it is the colleagues who may have chosen.
+    let quiet = !shared.config.notify_csm_email || shared.config.notify_csm_digest.is_some();
+    let personal = matches!(message.audience.as_deref(), Some("csm" | "manager"));
+    if quiet
+        && personal
+        && message.step != digester::STEP
+        && let Some(colleague) = shared.store.colleague_at(&to).await?
+    {
+        return Ok(match digester::next(shared, &colleague, now) {
+            // Taken by the digest before; should there be none any more, it goes alone.
+            Some(slot) if shared.config.notify_csm_email => Prepared::Later {
+                next_at: slot + chrono::Duration::minutes(15),
+                reason: "waits for the next digest".to_owned(),
+                wait: Wait::Retry,
+            },
+            _ => Prepared::Shadow { rendered, to },
+        });
     }
     let from = match sender(&shared.config.mail.from, None, None) {
         Ok(from) => from,

@@ -2,12 +2,15 @@
 //! says how much it did. None of them takes a message about what changed.
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
-//! opens the runs of due slots, `enroller` carries a run out and releases
-//! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `referrer` admits subjects that a step or a
-//! person named, `deliverer` sends what the outbox holds and
+//! opens the runs of due slots, `enroller` carries a run out over its
+//! `candidates` and releases approved ones, `advancer` moves waiting
+//! enrollments on, `closer` closes tasks whose problem is gone, `referrer`
+//! admits subjects that a step or a person named, `escalator` tells managers
+//! of what is overdue, `digester` gathers what a colleague should hear,
+//! `deliverer` sends what the outbox holds and
 //! `gate` and `attention` let through,
-//! `janitor` settles claims of daemons that went away. [`supervise`] turns
+//! `janitor` settles claims of daemons that went away. Runs of one slot share a
+//! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
 //! The clock is read in `supervise` only; a worker gets `now`.
@@ -19,7 +22,6 @@ use tokio::sync::watch;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::Channel;
-use crate::facts::Schema;
 use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
@@ -28,16 +30,20 @@ use crate::store::playbooks::Published;
 
 pub mod advancer;
 mod attention;
+pub mod candidates;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
+pub mod digester;
 pub mod enroller;
+pub mod escalator;
 mod gate;
 pub mod janitor;
 pub mod publisher;
 pub mod referrer;
 pub mod scheduler;
 pub mod supervise;
+pub mod together;
 
 pub use compiled::Compiled;
 
@@ -45,7 +51,6 @@ pub use compiled::Compiled;
 pub struct Shared {
     pub store: Store,
     pub config: Config,
-    pub schema: Schema,
     pub calendar: Calendar,
     pub channel: Channel,
     pub compiled: Compiled,
@@ -85,7 +90,7 @@ impl Shared {
         playbook: &str,
         revision: &str,
     ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
-        self.compiled.get(&self.store, &self.config, &self.schema, playbook, revision).await
+        self.compiled.get(&self.store, &self.config, playbook, revision).await
     }
 }
 
@@ -147,6 +152,8 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += enroller::tick(shared, now).await?;
     handled += advancer::tick(shared, now).await?;
     handled += referrer::tick(shared, now).await?;
+    handled += escalator::tick(shared, now).await?;
+    handled += digester::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

@@ -8,7 +8,9 @@ use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
 mod attention;
+mod edges;
 mod own;
+mod people;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {

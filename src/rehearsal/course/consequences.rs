@@ -1,7 +1,10 @@
 //! What a look asked for: tasks opened, mails planned, notices collected.
 
+use std::collections::HashMap;
+
 use super::{Course, OpenTask, Planned};
 use crate::action::Situation;
+use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft, TaskDraft};
 use crate::enrollment::MessageEnd;
@@ -90,29 +93,49 @@ impl Course<'_> {
         if record.is_some() {
             self.world.history.tasks.push(TaskRecord { created_at: now, ended_at: None, done: false });
         }
-        self.tasks.push(OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index, record });
+        self.tasks.push(OpenTask {
+            step: step.clone(),
+            ordinal,
+            assignee: draft.assignee.clone(),
+            keep: draft.keep,
+            trip: index,
+            record,
+        });
         let people = &self.world.people;
         let (csm, manager) = (people.csm.as_ref(), people.manager.as_ref());
         let is = |person: Option<&Csm>| person.is_some_and(|person| Some(&person.id) == draft.assignee.as_ref());
-        let role = if is(csm) {
-            Some("csm")
+        let role = if let Some(pool) = &draft.pool {
+            Some(format!("pool:{pool}"))
+        } else if is(csm) {
+            Some("csm".to_owned())
         } else if is(manager) {
-            Some("manager")
+            Some("manager".to_owned())
         } else {
             None
         };
-        let to = role.or(draft.assignee.as_deref()).unwrap_or("nobody");
+        let to = role.as_deref().or(draft.assignee.as_deref()).unwrap_or("nobody");
+        let covers = draft.reason.as_ref().map_or(String::new(), |reason| format!(" (who {reason})"));
         let due =
             draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
-        self.happen(now, format!("task `{step}` for {to}{due}: {}", draft.title));
+        self.happen(now, format!("task `{step}` for {to}{covers}{due}: {}", draft.title));
         self.deed(now, What::Task { step, role, draft });
     }
 
-    pub(super) fn situation<'b>(&'b self, context: &'b Context) -> Situation<'b> {
+    /// The colleagues of the case with what the case gave them to do.
+    pub(super) fn staff(&self) -> Staff {
+        let mut staff = Staff::new(self.world.colleagues(&self.config.pools, self.playbook.zone), HashMap::new());
+        for assignee in self.tasks.iter().filter_map(|task| task.assignee.as_deref()) {
+            staff.took(assignee);
+        }
+        staff
+    }
+
+    pub(super) fn situation<'b>(&'b self, context: &'b Context, staff: &'b Staff) -> Situation<'b> {
         Situation {
             sandbox: &self.playbook.sandbox,
             context,
             people: &self.world.people,
+            staff,
             playbook: &self.playbook.playbook.id,
             alerts_to: self.alerts_to(),
             zone: self.playbook.zone,

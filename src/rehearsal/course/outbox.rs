@@ -220,7 +220,7 @@ impl Course<'_> {
         let words = match (&draft.words, self.playbook.action(step).and_then(|action| action.email())) {
             (Some(words), _) => Ok(words.clone()),
             (None, Some(email)) => email
-                .words(&self.situation(&context), recipient, account_zone(&context).as_deref())
+                .words(&self.situation(&context, &self.staff()), recipient, account_zone(&context).as_deref())
                 .map_err(|error| error.to_string()),
             (None, None) => Err("the step has no words".to_owned()),
         };
