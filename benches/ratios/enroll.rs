@@ -10,7 +10,6 @@ use anyhow::Context;
 use keepwell::clock::Instant;
 use keepwell::config::Config;
 use keepwell::delivery::Channel;
-use keepwell::facts::Schema;
 use keepwell::playbook::calendar::Calendar;
 use keepwell::store::Store;
 use keepwell::store::private::{Durability, PrivatePostgres};
@@ -153,7 +152,6 @@ async fn shared(store: Store, directory: &std::path::Path) -> anyhow::Result<Arc
     let config = Config::default();
     let shared = Arc::new(Shared {
         calendar: Calendar { holidays: config.holidays.clone() },
-        schema: Schema::default_store(),
         channel: Channel::Captured,
         compiled: Compiled::default(),
         public_url: "http://keepwell.example".into(),

@@ -221,6 +221,10 @@ impl Deciding<'_> {
     /// Looks at a batch and begins to write it, after the one before it. False
     /// when the run is lost: then it is not written.
     async fn enter(&mut self, batch: &[Enrollment], now: Instant) -> super::Result<bool> {
+        if self.loaded.ready.weighs_load() {
+            // The tasks of the batch before count.
+            self.written().await?;
+        }
         let entry = Entry::look(self.shared, self.loaded, batch, self.run.slot, now).await?;
         self.written().await?;
         if !self.shared.store.renew_run(self.run).await? {
