@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::clock::Instant;
 
+pub mod file;
 pub mod history;
 pub mod people;
 pub mod progress;

@@ -9,13 +9,15 @@
 use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{PgConnection, PgPool, Row};
 
 use self::statement::{Statement, Target};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Schema, Value};
+use crate::facts::{Facts, Layout, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
+use crate::store::Relations;
+use crate::store::reader::begin;
 
 mod bind;
 mod hoist;
@@ -26,9 +28,6 @@ mod walk;
 pub use hoist::Shape;
 pub use predicate_sql::Clauses;
 pub use walk::{Scan, Walk};
-
-/// One view of both schemas' rows for the statements of a read, and no writes.
-const BEGIN: &str = "begin transaction isolation level repeatable read, read only";
 
 /// The statements that fetch the cells of one layout. Built once, used often.
 #[derive(Clone, Debug)]
@@ -55,17 +54,17 @@ pub struct SubjectWindow {
 
 impl FactQuery {
     /// The query for a layout. An error names the first cell that neither the
-    /// schema nor a function answers; cells of contacts are among these.
-    pub fn new(layout: Arc<Layout>, schema: &Schema) -> Result<FactQuery, UnknownCell> {
-        FactQuery::keeping(layout, schema, &Predicate::Always)
+    /// store nor a function answers; cells of contacts are among these.
+    pub fn new(layout: Arc<Layout>, relations: &Relations) -> Result<FactQuery, UnknownCell> {
+        FactQuery::keeping(layout, relations, &Predicate::Always)
     }
 
     /// The same, whose walk over all accounts passes by those on which the
     /// predicate is not true. Accounts that are fetched by name are all there.
-    pub fn keeping(layout: Arc<Layout>, schema: &Schema, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
-        let walk = Walk::new(&[(&layout, kept)], schema)?;
+    pub fn keeping(layout: Arc<Layout>, relations: &Relations, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
+        let walk = Walk::new(&[(&layout, kept)], relations)?;
         let fetch =
-            Statement::build(&layout, schema, Target::NamedAccounts, FactSource::Customers, &[], Shape::Probes)?;
+            Statement::build(&layout, relations, Target::NamedAccounts, FactSource::Customers, &[], Shape::Probes)?;
         Ok(FactQuery { walk, kept: kept.clone(), fetch, layout })
     }
 
@@ -76,9 +75,9 @@ impl FactQuery {
 
     /// One walk for several queries: each gets the cells it fetches of the
     /// accounts it keeps, as if it walked alone.
-    pub fn together(queries: &[&FactQuery], schema: &Schema) -> Result<Walk, UnknownCell> {
+    pub fn together(queries: &[&FactQuery], relations: &Relations) -> Result<Walk, UnknownCell> {
         let wanted: Vec<_> = queries.iter().map(|query| (&query.layout, &query.kept)).collect();
-        Walk::new(&wanted, schema)
+        Walk::new(&wanted, relations)
     }
 
     /// The cells it fetches.
@@ -114,7 +113,7 @@ pub async fn fetch(
     if subjects.is_empty() {
         return Ok(found);
     }
-    let mut transaction = begin(pool).await?;
+    let mut transaction = begin(pool, query.walk.as_reader).await?;
     for row in rows_of(&mut transaction, &query.fetch, as_of, subjects).await? {
         let at = ordinal(&row)?;
         if let (Some(subject), Some(place)) = (subjects.get(at), found.get_mut(at)) {
@@ -132,17 +131,6 @@ pub async fn fetch(
     }
     transaction.rollback().await?;
     Ok(found)
-}
-
-/// A read-only transaction, set up for statements with many small subqueries
-/// whose rows are all read: compiling them costs far more than it saves, and
-/// the plan is for every row and not for the first few.
-async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let mut transaction = pool.begin_with(BEGIN).await?;
-    sqlx::query("select set_config('jit', 'off', true), set_config('cursor_tuple_fraction', '1', true)")
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction)
 }
 
 /// The rows of a statement over named accounts; each begins with the 1-based

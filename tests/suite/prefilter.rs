@@ -16,12 +16,14 @@ use keepwell::facts::{Cell, Facts, Layout, Schema};
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::predicate::Predicate;
 use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
+use keepwell::store::Relations;
 use keepwell::store::facts::{Clauses, FactQuery, Shape};
 use sqlx::{PgPool, Row};
 
 use self::conditions::{SCRIPT, Writer};
 use crate::functions::histories::{Dice, now};
 use crate::support::database;
+use crate::support::mapped::{Customers, relations};
 
 const ACCOUNTS: usize = 400;
 /// Conditions of one test, and how many of them share a statement.
@@ -90,6 +92,7 @@ impl Language {
 struct World {
     language: Language,
     pool: PgPool,
+    relations: Relations,
     contexts: Vec<Context>,
     /// For each cell, a number for each account's value: equal for equal ones.
     values: HashMap<Cell, Vec<usize>>,
@@ -100,14 +103,15 @@ struct World {
 }
 
 impl World {
-    async fn new(seed: u64, rules: &[(String, Rule)], language: Language) -> World {
+    async fn new(seed: u64, rules: &[(String, Rule)], language: Language, customers: Customers) -> World {
         let database = database::fresh().await;
         let pool = database.pool().await;
         let plain: HashSet<String> = accounts::write(&pool, ACCOUNTS, &mut Dice(seed ^ 1)).await.into_iter().collect();
         let mut layout = Layout::default();
         rules.iter().for_each(|(_, rule)| layout.merge(rule.cells()));
         let layout = Arc::new(layout);
-        let query = FactQuery::new(layout.clone(), &language.schema).expect("every cell is known");
+        let relations = relations(&pool, customers).await;
+        let query = FactQuery::new(layout.clone(), &relations).expect("every cell is known");
         let facts = all(&pool, &query, Shape::Probes).await;
         let mut values = HashMap::new();
         for (at, cell) in layout.cells().iter().enumerate() {
@@ -127,7 +131,7 @@ impl World {
             .into_iter()
             .map(|facts| Context { facts: Arc::new(facts), progress: None, zone: chrono_tz::UTC })
             .collect();
-        World { language, pool, contexts, values, plain, index }
+        World { language, pool, relations, contexts, values, plain, index }
     }
 
     /// For each predicate and account, whether Postgres keeps it. `edit` changes
@@ -136,7 +140,7 @@ impl World {
         let mut kept = Vec::new();
         for batch in predicates.chunks(BATCH) {
             let batch: Vec<&Predicate> = batch.iter().collect();
-            let clauses = Clauses::new(&batch, &self.language.schema, shape).expect("every cell is known");
+            let clauses = Clauses::new(&batch, &self.relations, shape).expect("every cell is known");
             let columns: Vec<String> =
                 clauses.expressions.iter().map(|expression| format!("coalesce({}, false)", edit(expression))).collect();
             let sql = format!("select a.id, array[{}] from {}", columns.join(", "), clauses.relations);
@@ -215,10 +219,10 @@ struct Decided {
 }
 
 /// Decides random conditions both ways.
-async fn decide(seed: u64) -> Decided {
+async fn decide(seed: u64, conditions: usize, customers: Customers) -> Decided {
     let language = Language::new();
-    let rules = language.conditions(CONDITIONS, &mut Dice(seed));
-    let world = World::new(seed, &rules, language).await;
+    let rules = language.conditions(conditions, &mut Dice(seed));
+    let world = World::new(seed, &rules, language, customers).await;
     let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
     let kept = world.kept(&predicates, Shape::Probes, str::to_owned).await;
     let passed = world.kept(&predicates, Shape::Passes, str::to_owned).await;
@@ -238,10 +242,10 @@ async fn decide(seed: u64) -> Decided {
         pruned += kept.iter().filter(|kept| !**kept).count();
         whole += usize::from(*predicate == Predicate::Always);
     }
-    println!("seed {seed}: {pruned} of {} pruned, {whole} of {CONDITIONS} never", CONDITIONS * ACCOUNTS);
+    println!("seed {seed}: {pruned} of {} pruned, {whole} of {conditions} never", conditions * ACCOUNTS);
     // It must be of use, too.
-    assert!(pruned > CONDITIONS * ACCOUNTS / 4, "seed {seed}: only {pruned} are pruned");
-    assert!(whole < CONDITIONS / 3, "seed {seed}: {whole} give up wholly");
+    assert!(pruned > conditions * ACCOUNTS / 4, "seed {seed}: only {pruned} are pruned");
+    assert!(whole < conditions / 3, "seed {seed}: {whole} give up wholly");
     Decided { world, rules, kept }
 }
 
@@ -261,7 +265,7 @@ fn careless(predicate: Predicate) -> Predicate {
 
 #[tokio::test]
 async fn nothing_is_lost_and_mistakes_are_caught() {
-    let Decided { world, rules, kept: right } = decide(2026).await;
+    let Decided { world, rules, kept: right } = decide(2026, CONDITIONS, Customers::Default).await;
     let rules = &rules[..CONDITIONS / 4];
     let whole: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
     let without: Vec<Predicate> = whole.iter().cloned().map(careless).collect();
@@ -303,7 +307,13 @@ async fn nothing_is_lost_with_the_seeds_that_lost() {
 async fn nothing_is_lost_with_any_seed() {
     let seed = RandomState::new().build_hasher().finish() >> 16;
     println!("seed {seed}");
-    decide(seed).await;
+    decide(seed, CONDITIONS, Customers::Default).await;
+}
+
+/// Tables of theirs are read through subselects, which lose nothing either.
+#[tokio::test]
+async fn nothing_is_lost_in_their_own_tables() {
+    decide(7, CONDITIONS / 4, Customers::Theirs).await;
 }
 
 /// The walk of a query is what Postgres makes of its predicate.
@@ -318,12 +328,12 @@ async fn a_walk_passes_by_what_is_not_kept() {
     ];
     let rules: Vec<(String, Rule)> =
         texts.iter().map(|text| ((*text).to_owned(), language.compile(text).expect("it checks"))).collect();
-    let world = World::new(3, &rules, language).await;
+    let world = World::new(3, &rules, language, Customers::Default).await;
     for (text, rule) in &rules {
         let mut layout = Layout::default();
         layout.merge(rule.cells());
         let layout = Arc::new(layout);
-        let query = FactQuery::keeping(layout, &world.language.schema, &predicate(rule)).expect("every cell is known");
+        let query = FactQuery::keeping(layout, &world.relations, &predicate(rule)).expect("every cell is known");
         let kept = &world.kept(&[predicate(rule)], Shape::Probes, str::to_owned).await[0];
         for shape in SHAPES {
             let found = all(&world.pool, &query, shape).await;
@@ -342,18 +352,18 @@ async fn a_walk_for_several_is_a_walk_for_each() {
     {
         rules.push((text.to_owned(), language.compile(text).expect("it checks")));
     }
-    let world = World::new(5, &rules, language).await;
+    let world = World::new(5, &rules, language, Customers::Default).await;
     let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
     let kept = world.kept(&predicates, Shape::Probes, str::to_owned).await;
     let mut queries = Vec::new();
     for ((_, rule), predicate) in rules.iter().zip(&predicates) {
         let mut layout = Layout::default();
         layout.merge(rule.cells());
-        queries.push(FactQuery::keeping(Arc::new(layout), &world.language.schema, predicate).expect("all are known"));
+        queries.push(FactQuery::keeping(Arc::new(layout), &world.relations, predicate).expect("all are known"));
     }
     for some in [&(0..queries.len()).collect::<Vec<_>>()[..], &[41, 43], &[7, 43, 12]] {
         let chosen: Vec<&FactQuery> = some.iter().map(|at| &queries[*at]).collect();
-        let walk = FactQuery::together(&chosen, &world.language.schema).expect("all are known");
+        let walk = FactQuery::together(&chosen, &world.relations).expect("all are known");
         for shape in SHAPES {
             let mut found = vec![Vec::new(); some.len()];
             let mut scan = walk.start(&world.pool, now(), Some(shape)).await.expect("it starts");

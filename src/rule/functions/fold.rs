@@ -54,7 +54,7 @@ pub fn fold_facts(
 }
 
 fn column(history: &History, cell: &Cell, name: &str, schema: &Schema) -> Result<Value, FoldError> {
-    let column = schema.column(Subject::Account, name).ok_or_else(|| UnknownCell(cell.clone()))?;
+    let column = schema.stored(Subject::Account, name).ok_or_else(|| UnknownCell(cell.clone()))?;
     match history.account.get(name) {
         None | Some(Value::Null) if column.nullable => Ok(Value::Null),
         None | Some(Value::Null) => Err(FoldError::MissingColumn(name.to_owned())),

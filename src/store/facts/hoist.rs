@@ -1,7 +1,7 @@
 //! Fact functions beside the accounts: asked for one account at a time, or
 //! computed for all accounts in one pass over each relation.
 
-use super::statement::{Answer, Statement, Text};
+use super::statement::{Answer, Text};
 use crate::facts::{Arg, Cell, CellPath, Schema};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, Function, Pass, PassFold, UnknownCell, pair};
@@ -32,8 +32,8 @@ pub(super) struct Hoisted {
     /// Cells and the expressions of their values.
     values: Vec<(Cell, String)>,
     joins: Vec<String>,
-    /// The relations that are passed over.
-    pub(super) passed: Vec<&'static str>,
+    /// The tables that are passed over.
+    pub(super) passed: Vec<String>,
 }
 
 /// One pass over a relation, for the calls that share it.
@@ -98,7 +98,7 @@ fn pass(cell: &Cell) -> Option<(&'static dyn Function, &[Arg], Pass)> {
     Some((function, args, function.pass(args)?))
 }
 
-impl Text {
+impl Text<'_> {
     /// The fact functions that the readers' predicates call and, in passes, all
     /// others they read, too.
     pub(super) fn hoist(
@@ -111,12 +111,11 @@ impl Text {
         let mut walks: Vec<Walk> = Vec::new();
         if shape == Shape::Passes {
             for cell in passes(readers) {
-                let relations = pass(&cell).into_iter().flat_map(|(_, _, pass)| Statement::named_in(pass.relation));
-                relations.for_each(|relation| {
-                    if !hoisted.passed.contains(&relation) {
-                        hoisted.passed.push(relation);
+                for table in pass(&cell).iter().flat_map(|(_, _, pass)| self.relations.tables_in(pass.relation)) {
+                    if !hoisted.passed.contains(table) {
+                        hoisted.passed.push(table.clone());
                     }
-                });
+                }
                 self.walk(&cell, &mut walks).ok_or_else(|| UnknownCell(cell.clone()))?;
             }
         }
@@ -144,10 +143,11 @@ impl Text {
     fn walk(&mut self, cell: &Cell, walks: &mut Vec<Walk>) -> Option<()> {
         let (function, args, pass) = pass(cell)?;
         let pairs = pair(function, args)?;
-        let relation = self.fill(pass.relation, &pairs)?;
-        let rows = self.fill(pass.rows, &pairs)?;
+        let relation = self.fill(pass.relation, function.source(), &pairs)?;
+        let rows = self.fill(pass.rows, function.source(), &pairs)?;
         // `{rows}` is put in when all calls of the walk are known.
-        let parts: Option<Vec<String>> = pass.value.split("{rows}").map(|part| self.fill(part, &pairs)).collect();
+        let parts: Option<Vec<String>> =
+            pass.value.split("{rows}").map(|part| self.fill(part, function.source(), &pairs)).collect();
         let value = parts?.join("{rows}");
         let shares = |walk: &&mut Walk| {
             let first = matches!(pass.fold, PassFold::First { .. });

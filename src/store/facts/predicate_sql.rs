@@ -13,6 +13,7 @@ use crate::facts::{CellPath, Schema, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::UnknownCell;
 use crate::rule::predicate::{Comparison, LARGEST_READABLE, Operand, Term};
+use crate::store::Relations;
 
 /// Several predicates over the accounts, which share parameters: each is one
 /// expression that is true for an account, or not.
@@ -27,8 +28,8 @@ pub struct Clauses {
 
 impl Clauses {
     /// An error names the first cell that nothing answers.
-    pub fn new(predicates: &[&Predicate], schema: &Schema, shape: Shape) -> Result<Clauses, UnknownCell> {
-        let mut text = Text::new(Target::AllAccounts);
+    pub fn new(predicates: &[&Predicate], store: &Relations, shape: Shape) -> Result<Clauses, UnknownCell> {
+        let (mut text, schema) = (Text::new(Target::AllAccounts, store), &store.schema);
         let all = Predicate::All(predicates.iter().map(|&predicate| predicate.clone()).collect());
         let hoisted = text.hoist(&[Reader { cells: &[], kept: &all }], schema, shape)?;
         let relations = format!("{}{}", text.from(), hoisted.joins());
@@ -46,7 +47,7 @@ impl Clauses {
     }
 }
 
-impl Text {
+impl Text<'_> {
     /// An expression that is true where the predicate is; elsewhere it is false
     /// or null.
     pub(super) fn predicate(
@@ -55,7 +56,7 @@ impl Text {
         hoisted: &Hoisted,
         schema: &Schema,
     ) -> Result<String, UnknownCell> {
-        let joined = |text: &mut Text, parts: &[Predicate], word: &str| {
+        let joined = |text: &mut Text<'_>, parts: &[Predicate], word: &str| {
             let parts: Result<Vec<String>, UnknownCell> =
                 parts.iter().map(|part| text.predicate(part, hoisted, schema)).collect();
             Ok(format!("({})", parts?.join(word)))

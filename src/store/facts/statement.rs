@@ -13,26 +13,16 @@ use crate::clock::Instant;
 use crate::facts::{Arg, Cell, CellPath, Column, Layout, Schema, Subject, Type, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell};
-
-/// The relation of accounts.
-const ACCOUNTS: &str = "customers.accounts";
+use crate::store::{Relation, Relations};
 
 /// The instants that can be read lie from here …
 pub(super) const FIRST: &str = "'0001-01-01 00:00:00+00'";
 /// … to before here.
 pub(super) const END: &str = "'10000-01-01 00:00:00+00'";
 
-/// What the relations that functions name are called in the database.
-const RELATIONS: [(&str, &str); 8] = [
-    ("events", "customers.events"),
-    ("scores", "customers.scores"),
-    ("tickets", "customers.tickets"),
-    ("contacts", "customers.contacts"),
-    ("changes", "customers.account_changes"),
-    ("enrollments", "keepwell.enrollments"),
-    ("tasks", "keepwell.tasks"),
-    ("messages", "keepwell.messages"),
-];
+/// What the relations of our own state are called in the database.
+const OWN: [(&str, &str); 3] =
+    [("enrollments", "keepwell.enrollments"), ("tasks", "keepwell.tasks"), ("messages", "keepwell.messages")];
 
 /// Which rows a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +45,7 @@ pub(super) struct Statement {
     /// Position in the layout and type of every column but the first.
     outputs: Vec<(usize, Type)>,
     /// The relations it passes over besides the accounts.
-    pub(super) passed: Vec<&'static str>,
+    pub(super) passed: Vec<String>,
 }
 
 /// What answers a cell.
@@ -72,16 +62,17 @@ impl Statement {
     /// answers.
     pub(super) fn build(
         layout: &Layout,
-        schema: &Schema,
+        relations: &Relations,
         target: Target,
         source: FactSource,
         readers: &[Reader<'_>],
         shape: Shape,
     ) -> Result<Statement, UnknownCell> {
-        let mut text = Text::new(target);
+        let schema = &relations.schema;
+        let mut text = Text::new(target, relations);
         let hoisted = text.hoist(readers, schema, shape)?;
         let mut columns = vec![match target {
-            Target::AllAccounts => "a.id".to_owned(),
+            Target::AllAccounts => relations.key().to_text("a.id"),
             Target::NamedAccounts | Target::OwnState => "w.position".to_owned(),
         }];
         let mut outputs = Vec::new();
@@ -124,8 +115,8 @@ impl Statement {
 
     /// The accounts that columns do not rule out for some reader that asks for
     /// what a pass can answer.
-    pub(super) fn asking(readers: &[Reader<'_>], schema: &Schema) -> Result<Statement, UnknownCell> {
-        let mut text = Text::new(Target::AllAccounts);
+    pub(super) fn asking(readers: &[Reader<'_>], relations: &Relations) -> Result<Statement, UnknownCell> {
+        let (mut text, schema) = (Text::new(Target::AllAccounts, relations), &relations.schema);
         let asking = readers.iter().filter(|reader| !passes(&[**reader]).is_empty());
         let asked = Predicate::any(asking.map(|reader| reader.kept.without_calls()));
         let asked = text.predicate(&asked, &Hoisted::default(), schema)?;
@@ -136,11 +127,6 @@ impl Statement {
     /// Whether it fetches anything but the accounts themselves.
     pub(super) fn has_cells(&self) -> bool {
         !self.outputs.is_empty()
-    }
-
-    /// The relations that it reads whole, of those that functions name in a text.
-    pub(super) fn named_in(text: &str) -> impl Iterator<Item = &'static str> {
-        RELATIONS.iter().filter(|(word, _)| text.contains(&format!("{{{word}}}"))).map(|(_, relation)| *relation)
     }
 
     pub(super) fn sql(&self) -> &str {
@@ -196,7 +182,7 @@ impl<'a> Answer<'a> {
             return None;
         }
         match &cell.path {
-            CellPath::Column(name) => schema.column(Subject::Account, name).map(Answer::Column),
+            CellPath::Column(name) => schema.stored(Subject::Account, name).map(Answer::Column),
             CellPath::Trait(key) => Some(Answer::Trait(key)),
             CellPath::Call { function, args } => functions::find(function).map(|function| Answer::Call(function, args)),
         }
@@ -240,20 +226,21 @@ impl<'a> Answer<'a> {
 }
 
 /// A statement's text while it grows.
-pub(super) struct Text {
+pub(super) struct Text<'r> {
     target: Target,
+    pub(super) relations: &'r Relations,
     pub(super) binds: Vec<Bind>,
 }
 
-impl Text {
-    pub(super) fn new(target: Target) -> Text {
-        Text { target, binds: Vec::new() }
+impl<'r> Text<'r> {
+    pub(super) fn new(target: Target, relations: &'r Relations) -> Text<'r> {
+        Text { target, relations, binds: Vec::new() }
     }
 
     /// The relations it reads, at most one row for each account or subject.
     pub(super) fn from(&mut self) -> String {
         if self.target == Target::AllAccounts {
-            return format!("{ACCOUNTS} as a");
+            return format!("{} as a", self.relations.of(Relation::Accounts));
         }
         let mut arrays = vec![self.parameter(Bind::Accounts)];
         let mut columns = vec!["account_id"];
@@ -264,7 +251,8 @@ impl Text {
         let subjects = format!("unnest({}) with ordinality as w ({}, position)", arrays.join(", "), columns.join(", "));
         match self.target {
             Target::NamedAccounts => {
-                format!("{subjects} join {ACCOUNTS} as a on a.id = w.account_id")
+                let (accounts, key) = (self.relations.of(Relation::Accounts), self.relations.key());
+                format!("{subjects} join {accounts} as a on a.id = {}", key.of_text("w.account_id"))
             }
             Target::AllAccounts | Target::OwnState => subjects,
         }
@@ -285,19 +273,21 @@ impl Text {
             Answer::Trait(key) => {
                 format!("a.traits -> {}", self.parameter(Bind::Text((*key).to_owned())))
             }
-            Answer::Call(function, args) => self.fill(function.sql(args), &functions::pair(*function, args)?)?,
+            Answer::Call(function, args) => {
+                self.fill(function.sql(args), function.source(), &functions::pair(*function, args)?)?
+            }
         };
         Some(format!("({expression})::{}", answer.cast()))
     }
 
     /// A function's text with its named parameters filled in.
-    pub(super) fn fill(&mut self, text: &str, pairs: &[(&Param, &Arg)]) -> Option<String> {
+    pub(super) fn fill(&mut self, text: &str, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((text, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}')?;
             filled.push_str(text);
-            filled.push_str(&self.named(name, pairs)?);
+            filled.push_str(&self.named(name, source, pairs)?);
             rest = tail;
         }
         filled.push_str(rest);
@@ -305,14 +295,19 @@ impl Text {
     }
 
     /// What stands for a named parameter of a call.
-    fn named(&mut self, name: &str, pairs: &[(&Param, &Arg)]) -> Option<String> {
-        if let Some((_, relation)) = RELATIONS.iter().find(|(word, _)| *word == name) {
+    fn named(&mut self, name: &str, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
+        if let Some(relation) = Relation::named(name) {
+            return Some(self.relations.of(relation).to_owned());
+        }
+        if let Some((_, relation)) = OWN.iter().find(|(word, _)| *word == name) {
             return Some((*relation).to_owned());
         }
         match name {
-            "account" => Some(match self.target {
-                Target::AllAccounts | Target::NamedAccounts => "a.id".to_owned(),
-                Target::OwnState => "w.account_id".to_owned(),
+            "account" => Some(match (self.target, source) {
+                (Target::OwnState, _) => "w.account_id".to_owned(),
+                // Our own tables know an account by its text.
+                (_, FactSource::Own) => self.relations.key().to_text("a.id"),
+                (_, FactSource::Customers) => "a.id".to_owned(),
             }),
             "as_of" => Some(self.parameter(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
@@ -402,7 +397,7 @@ mod tests {
         let mut layout = Layout::default();
         layout.merge(cells);
         let reader = Reader { cells, kept: &Predicate::Always };
-        Statement::build(&layout, &Schema::default_store(), target, source, &[reader], Shape::Probes)
+        Statement::build(&layout, &Relations::default(), target, source, &[reader], Shape::Probes)
     }
 
     #[test]

@@ -14,9 +14,10 @@ use super::hoist::{Reader, Shape, passes};
 use super::statement::{Statement, Target};
 use super::{SubjectWindow, begin, ordinal, rows_of};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Schema, Value};
+use crate::facts::{Facts, Layout, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
+use crate::store::Relations;
 
 /// How many accounts a chunk of a scan has at most.
 const CHUNK: usize = 1000;
@@ -36,6 +37,8 @@ pub struct Walk {
     passes: Option<Passes>,
     /// Our own state about the accounts of a chunk.
     pub(super) own: Option<Statement>,
+    /// Whether it is asked as the role that cannot write.
+    pub(super) as_reader: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ struct Passes {
 impl Walk {
     /// A walk for some readers: the layout each wants of the accounts that its
     /// predicate keeps. An error names the first cell that nothing answers.
-    pub(super) fn new(wanted: &[(&Arc<Layout>, &Predicate)], schema: &Schema) -> Result<Walk, UnknownCell> {
+    pub(super) fn new(wanted: &[(&Arc<Layout>, &Predicate)], relations: &Relations) -> Result<Walk, UnknownCell> {
         let layout = match wanted {
             [(layout, _)] => Arc::clone(layout),
             several => {
@@ -59,12 +62,12 @@ impl Walk {
         };
         let readers: Vec<Reader<'_>> =
             wanted.iter().map(|(layout, kept)| Reader { cells: layout.cells(), kept }).collect();
-        let own = Statement::build(&layout, schema, Target::OwnState, FactSource::Own, &[], Shape::Probes)?;
+        let own = Statement::build(&layout, relations, Target::OwnState, FactSource::Own, &[], Shape::Probes)?;
         let build =
-            |shape| Statement::build(&layout, schema, Target::AllAccounts, FactSource::Customers, &readers, shape);
+            |shape| Statement::build(&layout, relations, Target::AllAccounts, FactSource::Customers, &readers, shape);
         let passes = match passes(&readers).is_empty() {
             true => None,
-            false => Some(Passes { statement: build(Shape::Passes)?, asking: Statement::asking(&readers, schema)? }),
+            false => Some(Passes { statement: build(Shape::Passes)?, asking: Statement::asking(&readers, relations)? }),
         };
         let places = |cells: &Layout| cells.cells().iter().filter_map(|cell| layout.position(cell)).collect();
         Ok(Walk {
@@ -72,6 +75,7 @@ impl Walk {
             passes,
             own: own.has_cells().then_some(own),
             readers: wanted.iter().map(|(cells, _)| (Arc::clone(cells), places(cells))).collect(),
+            as_reader: relations.as_reader(),
             layout,
         })
     }
@@ -82,7 +86,7 @@ impl Walk {
     /// that suits how many accounts are in question.
     pub async fn start(&self, pool: &PgPool, as_of: Instant, shape: Option<Shape>) -> sqlx::Result<Scan<'_>> {
         let as_of = as_of.trunc_subsecs(6);
-        let mut transaction = begin(pool).await?;
+        let mut transaction = begin(pool, self.as_reader).await?;
         let (statement, shape) = match (&self.passes, shape) {
             (Some(passes), Some(Shape::Passes)) => (&passes.statement, Shape::Passes),
             (Some(passes), None) if passes.suit(&mut transaction, as_of).await? => (&passes.statement, Shape::Passes),
