@@ -80,7 +80,7 @@ impl Current {
         if operations > OPERATIONS {
             return Some("it does too much work");
         }
-        if operations % BETWEEN_LOOKS != 0 {
+        if !operations.is_multiple_of(BETWEEN_LOOKS) {
             return None;
         }
         match self.allowance.get() {
