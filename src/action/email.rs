@@ -110,7 +110,12 @@ impl StepKind for Kind {
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let mut problems = Vec::new();
         let mut fields = Fields::new(&compiler.file, body, "the step `email`", &mut problems).at(step.place);
-        let to = fields.required("to");
+        // In a contact playbook a mail goes to the contact, unless it says otherwise.
+        let to = match compiler.subject {
+            Subject::Account => fields.required("to"),
+            Subject::Contact => fields.take("to"),
+        };
+        let by_default = (compiler.subject == Subject::Contact && to.is_none()).then_some(Recipients::Contact);
         let class = fields.one_of("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
         let subject = fields.required("subject");
         let text = fields.required("body");
@@ -134,7 +139,7 @@ impl StepKind for Kind {
                 None
             }
         };
-        let to = to.and_then(|node| Recipients::parse(node, compiler));
+        let to = to.and_then(|node| Recipients::parse(node, compiler)).or(by_default);
         let subject = subject.and_then(|node| Localized::parse(node, compiler, Escape::Plain));
         let body = text.and_then(|node| Localized::parse(node, compiler, Escape::Markdown));
         if !fine {

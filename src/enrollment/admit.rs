@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::stops::has_left;
 use super::{Enrollment, Phase, State, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
@@ -71,10 +72,14 @@ impl Skip {
 /// A skip uses nothing up: the next run looks again.
 pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Admission {
     let now = facts.as_of;
+    // A contact who has left is no subject, whatever the condition says.
+    if has_left(&facts).is_some() {
+        return Admission::NotCandidate;
+    }
     let entry: BTreeMap<String, Value> = playbook
         .entry_columns
         .iter()
-        .filter_map(|column| facts.column(column).map(|value| (column.clone(), value.clone())))
+        .filter_map(|(name, cell)| facts.get(cell).map(|value| (name.clone(), value.clone())))
         .collect();
     let progress = Progress {
         entered_at: now,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::facts::Value;
+use crate::facts::{SubjectId, Value};
 
 mod admit;
 mod advance;
@@ -48,7 +48,7 @@ pub struct Enrollment {
     pub look_at: Option<Instant>,
     pub started_at: Instant,
     pub ended_at: Option<Instant>,
-    /// Account columns as they were at enrollment.
+    /// Columns as they were at enrollment, by the name behind `entry.`.
     pub entry: BTreeMap<String, Value>,
     /// What the condition read, by the text of each fact.
     pub evidence: serde_json::Map<String, serde_json::Value>,
@@ -56,6 +56,13 @@ pub struct Enrollment {
     pub shadow: bool,
     /// Counts commits; a commit names the version it saw.
     pub version: i64,
+}
+
+impl Enrollment {
+    /// Whose it is.
+    pub fn subject(&self) -> SubjectId {
+        SubjectId { account: self.account.clone(), contact: self.contact.clone() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -67,7 +74,7 @@ pub enum State {
     Completed,
     /// The playbook's goal holds.
     Goal,
-    /// The exit condition holds, or the account no longer fits.
+    /// The exit condition holds, or the subject no longer fits.
     Exited,
     /// A suppress condition holds.
     Blocked,

@@ -194,6 +194,7 @@ impl CaseReader<'_> {
         }
         Fixtures {
             account: columns(fields, "account").unwrap_or_default(),
+            contact: columns(fields, "contact"),
             contacts: self.contacts(fields),
             csm: columns(fields, "csm"),
             events: columns(fields, "events").unwrap_or_default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Skip};
+use crate::facts::SubjectId;
 use crate::rule::prefilter::Clause;
 use crate::store::facts;
 use crate::worker::Shared;
@@ -16,16 +17,16 @@ use crate::worker::enroller::{decide, held_because, threshold};
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub playbook: String,
-    /// Accounts that would enter, complete also when the run would be held.
-    pub enter: Vec<String>,
+    /// Subjects that would enter, complete also when the run would be held.
+    pub enter: Vec<SubjectId>,
     /// Why the run would be held, if it would.
     pub hold: Option<String>,
     /// Why nothing would happen at all, if so: stopped.
     pub reason: Option<String>,
     pub candidates: usize,
     pub skipped: BTreeMap<String, usize>,
-    /// Accounts that cannot be decided, with why.
-    pub undecided: Vec<(String, String)>,
+    /// Subjects that cannot be decided, with why.
+    pub undecided: Vec<(SubjectId, String)>,
     /// The clauses of its condition, and where each is decided.
     pub clauses: Vec<Clause>,
 }
@@ -48,14 +49,14 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         }
         let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
         let history = shared.store.history(&id, None, &accounts).await?;
-        for (account, admission) in decide(shared, &loaded, chunk, history).await? {
+        for (subject, admission) in decide(shared, &loaded, chunk, history).await? {
             match admission {
                 Admission::NotCandidate => continue,
-                Admission::Enroll(_) => plan.enter.push(account),
+                Admission::Enroll(_) => plan.enter.push(subject),
                 Admission::Skip(skip) => {
                     *plan.skipped.entry(skip.name().to_owned()).or_default() += 1;
                     if let Skip::Undecided(error) = skip {
-                        plan.undecided.push((account, error.to_string()));
+                        plan.undecided.push((subject, error.to_string()));
                     }
                 }
             }
@@ -64,7 +65,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
     }
     scan.close().await?;
     plan.enter.sort();
-    if let Some(most) = threshold(shared, &loaded).await?
+    if let Some(most) = threshold(shared, &loaded, slot).await?
         && plan.enter.len() as u64 > most
     {
         plan.hold = Some(held_because(plan.enter.len() as u64, most));

@@ -42,6 +42,7 @@ pub(super) async fn insert_effect(
             message.words = mail.words.as_ref();
         }
         MessageDraft::Notice(notice) => {
+            message.contact = &enrollment.contact;
             message.channel = "notice";
             message.class = "internal";
             message.audience = Some(&notice.audience);

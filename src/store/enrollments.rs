@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Store;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State, Transition};
-use crate::facts::{Progress, Schema, Subject, Value};
+use crate::facts::{Progress, Schema, Subject, SubjectId, Value};
 
 /// What became of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +44,13 @@ pub(super) struct EnrollmentRow {
 impl EnrollmentRow {
     /// Entry columns are typed by the schema; what no longer fits is missing.
     pub(super) fn into_enrollment(self, schema: &Schema) -> Enrollment {
+        let subject = if self.contact_id.is_empty() { Subject::Account } else { Subject::Contact };
         let entry = match self.entry {
             serde_json::Value::Object(map) => map
                 .into_iter()
                 .map(|(name, value)| {
-                    let value = match schema.column(Subject::Account, &name) {
-                        Some(column) => Value::from_json(&value, column.ty),
+                    let value = match schema.entry_column(subject, &name) {
+                        Some((_, column)) => Value::from_json(&value, column.ty),
                         None => Value::from_attribute(&value),
                     };
                     (name, value)
@@ -141,7 +142,8 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// What earlier runs left behind about these accounts in a playbook. Rows
+    /// What earlier runs left behind in a playbook about these accounts, or
+    /// about their contacts. Rows
     /// of the run at `slot` itself do not count, so that a takeover decides as
     /// its predecessor did; held rows
     /// count only where their run is approved.
@@ -150,9 +152,9 @@ impl Store {
         playbook: &str,
         slot: Option<Instant>,
         accounts: &[String],
-    ) -> sqlx::Result<HashMap<String, History>> {
-        let rows: Vec<(String, String, String, Instant)> = sqlx::query_as(
-            "select e.account_id, e.entry_key, e.state, e.started_at
+    ) -> sqlx::Result<HashMap<SubjectId, History>> {
+        let rows: Vec<(String, String, String, String, Instant)> = sqlx::query_as(
+            "select e.account_id, e.contact_id, e.entry_key, e.state, e.started_at
              from keepwell.enrollments e
              where e.playbook = $1 and e.account_id = any($2) and e.run_slot is distinct from $3
                and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
@@ -163,9 +165,9 @@ impl Store {
         .bind(slot)
         .fetch_all(self.pool())
         .await?;
-        let mut found: HashMap<String, History> = HashMap::new();
-        for (account, key, state, started_at) in rows {
-            let history = found.entry(account).or_default();
+        let mut found: HashMap<SubjectId, History> = HashMap::new();
+        for (account, contact, key, state, started_at) in rows {
+            let history = found.entry(SubjectId { account, contact }).or_default();
             history.active |= matches!(State::parse(&state), Some(State::Active | State::Held));
             history.last_started = history.last_started.max(Some(started_at));
             history.keys.insert(key);

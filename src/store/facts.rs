@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use self::statement::{Statement, Target};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Schema, Value};
+use crate::facts::{Facts, Layout, Schema, Subject, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 
@@ -23,7 +23,7 @@ mod statement;
 
 pub use predicate_sql::Clauses;
 
-/// How many accounts a chunk of a scan has at most.
+/// How many subjects a chunk of a scan has at most.
 const CHUNK: usize = 1000;
 
 /// One view of both schemas' rows for the statements of a read, and no writes.
@@ -33,19 +33,19 @@ const BEGIN: &str = "begin transaction isolation level repeatable read, read onl
 #[derive(Clone, Debug)]
 pub struct FactQuery {
     layout: Arc<Layout>,
-    /// Every account that is kept.
+    /// Every subject that is kept.
     scan: Statement,
-    /// Named accounts, each with its windows.
+    /// Named subjects, each with its windows.
     fetch: Statement,
-    /// Our own state about named accounts; `None` when no cell asks for it.
+    /// Our own state about named subjects; `None` when no cell asks for it.
     own: Option<Statement>,
 }
 
-/// An account to fetch facts of, and where its windows start.
+/// A subject to fetch facts of, and where its windows start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectWindow {
     pub account: String,
-    /// Empty for accounts; carried into [`Facts::contact`].
+    /// Empty for accounts.
     pub contact: String,
     /// What `since_entry` means; without it such a window is empty.
     pub since_entry: Option<Instant>,
@@ -53,21 +53,29 @@ pub struct SubjectWindow {
     pub since_step: Option<Instant>,
 }
 
+impl From<SubjectId> for SubjectWindow {
+    /// Without an enrollment: both windows are empty.
+    fn from(SubjectId { account, contact }: SubjectId) -> SubjectWindow {
+        SubjectWindow { account, contact, since_entry: None, since_step: None }
+    }
+}
+
 impl FactQuery {
     /// The query for a layout. An error names the first cell that neither the
-    /// schema nor a function answers; cells of contacts are among these.
+    /// schema nor a function answers; in a layout for accounts, cells of
+    /// contacts are among these.
     pub fn new(layout: Arc<Layout>, schema: &Schema) -> Result<FactQuery, UnknownCell> {
         FactQuery::keeping(layout, schema, &Predicate::Always)
     }
 
-    /// The same, whose walk over all accounts passes by those on which the
-    /// predicate is not true. Accounts that are fetched by name are all there.
+    /// The same, whose walk over all subjects passes by those on which the
+    /// predicate is not true. Subjects that are fetched by name are all there.
     pub fn keeping(layout: Arc<Layout>, schema: &Schema, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
         let build = |target, source| Statement::build(&layout, schema, target, source, &Predicate::Always);
         let own = build(Target::OwnState, FactSource::Own)?;
         Ok(FactQuery {
-            scan: Statement::build(&layout, schema, Target::AllAccounts, FactSource::Customers, kept)?,
-            fetch: build(Target::NamedAccounts, FactSource::Customers)?,
+            scan: Statement::build(&layout, schema, Target::All, FactSource::Customers, kept)?,
+            fetch: build(Target::Named, FactSource::Customers)?,
             own: own.has_cells().then_some(own),
             layout,
         })
@@ -89,7 +97,7 @@ impl FactQuery {
     }
 }
 
-/// A walk over the accounts that a query keeps, in no particular order and in flat memory.
+/// A walk over the subjects that a query keeps, in no particular order and in flat memory.
 ///
 /// It holds one connection and one read-only snapshot until it is closed or
 /// dropped.
@@ -100,7 +108,7 @@ pub struct Scan<'q> {
     transaction: Transaction<'static, Postgres>,
 }
 
-/// Starts a walk over the accounts that the query keeps, with their facts as of
+/// Starts a walk over the subjects that the query keeps, with their facts as of
 /// an instant, which is taken to the microsecond, as the store keeps time.
 /// `since_entry` and `since_step` have no meaning there: such windows are empty.
 pub async fn scan<'q>(pool: &PgPool, query: &'q FactQuery, as_of: Instant) -> sqlx::Result<Scan<'q>> {
@@ -112,7 +120,7 @@ pub async fn scan<'q>(pool: &PgPool, query: &'q FactQuery, as_of: Instant) -> sq
 }
 
 impl Scan<'_> {
-    /// The next accounts, up to 1,000; empty when there are no more.
+    /// The next subjects, up to 1,000; empty when there are no more.
     pub async fn next(&mut self) -> sqlx::Result<Vec<Facts>> {
         // Not kept as a prepared statement: the columns of this text differ
         // from one scan to the next.
@@ -121,8 +129,11 @@ impl Scan<'_> {
         let mut subjects = Vec::with_capacity(rows.len());
         let mut chunk = Vec::with_capacity(rows.len());
         for row in &rows {
-            let subject =
-                SubjectWindow { account: row.try_get(0)?, contact: String::new(), since_entry: None, since_step: None };
+            let contact = match self.query.layout.subject() {
+                Subject::Account => String::new(),
+                Subject::Contact => row.try_get(1)?,
+            };
+            let subject = SubjectWindow { account: row.try_get(0)?, contact, since_entry: None, since_step: None };
             let mut facts = self.query.facts(&subject, self.as_of);
             self.query.scan.read(row, &mut facts)?;
             subjects.push(subject);
@@ -144,8 +155,8 @@ impl Scan<'_> {
     }
 }
 
-/// The facts of the named subjects, in the same order; `None` for an account
-/// that does not exist.
+/// The facts of the named subjects, in the same order; `None` for one that does
+/// not exist.
 pub async fn fetch(
     pool: &PgPool,
     query: &FactQuery,

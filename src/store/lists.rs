@@ -27,7 +27,8 @@ const ENROLLMENTS: &str = "
     from keepwell.enrollments";
 
 const TASKS: &str = "
-    select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id, 'step', t.step,
+    select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id,
+        'contact', nullif(t.contact_id, ''), 'step', t.step,
         'title', t.title, 'description', t.description, 'assignee', t.assignee, 'due_at', t.due_at,
         'priority', t.priority, 'state', t.state, 'snoozed_until', t.snoozed_until, 'reason', t.reason,
         'outcome', t.outcome, 'outcomes', t.outcomes, 'checklist', t.checklist, 'evidence', t.evidence,

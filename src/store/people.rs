@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::Store;
 use crate::action::People;
 use crate::clock::Instant;
-use crate::facts::{Contact, Csm, Value};
+use crate::facts::{Contact, Csm, Subject, Value};
 
 #[derive(FromRow)]
 struct ContactRow {
@@ -88,12 +88,20 @@ impl Store {
         Ok(people)
     }
 
-    /// How many accounts have one of these statuses.
-    pub async fn accounts_with_status(&self, statuses: &[String]) -> sqlx::Result<i64> {
-        sqlx::query_scalar("select count(*) from customers.accounts where status = any($1)")
-            .bind(statuses)
-            .fetch_one(self.pool())
-            .await
+    /// How many accounts have one of these statuses; for contacts, how many
+    /// people there are at such accounts at that instant.
+    pub async fn subjects_with_status(&self, subject: Subject, statuses: &[String], at: Instant) -> sqlx::Result<i64> {
+        match subject {
+            Subject::Account => {
+                let count = "select count(*) from customers.accounts where status = any($1)";
+                sqlx::query_scalar(count).bind(statuses).fetch_one(self.pool()).await
+            }
+            Subject::Contact => {
+                let count = "select count(*) from customers.contacts c join customers.accounts a on a.id = c.account_id
+                     where a.status = any($1) and (c.left_at is null or c.left_at > $2)";
+                sqlx::query_scalar(count).bind(statuses).bind(at).fetch_one(self.pool()).await
+            }
+        }
     }
 
     /// How many accounts there are.

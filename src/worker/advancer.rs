@@ -170,7 +170,7 @@ fn decide(
     let Some(seen) = seen else {
         let gone = Enrollment {
             state: State::Exited,
-            reason: Some("the account is gone".to_owned()),
+            reason: Some(gone(enrollment).to_owned()),
             step: None,
             due_at: None,
             look_at: None,
@@ -191,6 +191,11 @@ fn decide(
     })
 }
 
+/// Why nothing can be seen of an enrollment's subject.
+pub(super) fn gone(enrollment: &Enrollment) -> &'static str {
+    if enrollment.contact.is_empty() { "the account is gone" } else { "the contact is gone" }
+}
+
 /// The current revision, some keys of which hold for running enrollments too.
 /// `None` when this version cannot use it.
 pub(super) async fn current(shared: &Shared, playbook: &str) -> super::Result<Option<Arc<Loaded>>> {
@@ -209,7 +214,7 @@ pub(super) struct Sight {
 }
 
 /// Looks at many enrollments of one revision with a fixed number of
-/// statements; `None` where the account is gone.
+/// statements; `None` where the subject is gone.
 pub(super) async fn sight(
     shared: &Shared,
     loaded: &Loaded,

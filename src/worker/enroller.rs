@@ -8,7 +8,7 @@ use super::Shared;
 use super::compiled::Loaded;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
-use crate::facts::Facts;
+use crate::facts::{Facts, Subject, SubjectId};
 use crate::playbook::HoldAbove;
 use crate::rule::EvalError;
 use crate::store::facts::{self, SubjectWindow};
@@ -52,7 +52,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         shared,
         loaded: &loaded,
         run,
-        threshold: if reentry_changed { Some(0) } else { threshold(shared, &loaded).await? },
+        threshold: if reentry_changed { Some(0) } else { threshold(shared, &loaded, run.slot).await? },
         reentry_changed,
         held: run.verdict.as_deref() == Some("hold"),
         buffer: Vec::new(),
@@ -72,8 +72,8 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         }
         let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
         let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
-        for (account, admission) in decide(shared, &loaded, chunk, history).await? {
-            decision.take(&account, admission);
+        for (subject, admission) in decide(shared, &loaded, chunk, history).await? {
+            decision.take(&subject, admission);
         }
         if !decision.flush().await? {
             scan.close().await?;
@@ -89,20 +89,20 @@ pub async fn decide(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
     chunk: Vec<Facts>,
-    mut history: HashMap<String, History>,
-) -> super::Result<Vec<(String, Admission)>> {
+    mut history: HashMap<SubjectId, History>,
+) -> super::Result<Vec<(SubjectId, Admission)>> {
     let (shared, loaded) = (shared.clone(), loaded.clone());
     let decided = tokio::task::spawn_blocking(move || {
         chunk
             .into_iter()
             .map(|facts| {
-                let account = facts.account.clone();
-                let history = history.remove(&account).unwrap_or_default();
+                let subject = facts.subject();
+                let history = history.remove(&subject).unwrap_or_default();
                 let admission = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
                 let fault =
                     || Admission::Skip(Skip::Undecided(EvalError::new("a fault of Keepwell's own: see its log")));
                 let admission = admission.unwrap_or_else(fault);
-                (account, admission)
+                (subject, admission)
             })
             .collect()
     });
@@ -120,14 +120,16 @@ async fn reentry_changed(shared: &Shared, loaded: &Loaded, run: &Run) -> super::
     Ok(before.is_ok_and(|before| before.ready.playbook.reentry.written() != now))
 }
 
-/// How many a run may enroll without a person's word; `None` is any number.
-pub async fn threshold(shared: &Shared, loaded: &Loaded) -> super::Result<Option<u64>> {
+/// How many a run at a slot may enroll without a person's word; `None` is any
+/// number.
+pub async fn threshold(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Result<Option<u64>> {
     let playbook = &loaded.ready.playbook;
     Ok(match playbook.guardrails.hold_above.unwrap_or(shared.config.hold_above) {
         HoldAbove::Off => None,
         HoldAbove::Above { count, share } => {
-            let accounts = shared.store.accounts_with_status(&playbook.statuses).await?;
-            Some(count.max((share * accounts as f64).floor() as u64))
+            let subject = Subject::from(playbook.subject);
+            let subjects = shared.store.subjects_with_status(subject, &playbook.statuses, slot).await?;
+            Some(count.max((share * subjects as f64).floor() as u64))
         }
     })
 }
@@ -155,14 +157,14 @@ struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    fn take(&mut self, account: &str, admission: Admission) {
+    fn take(&mut self, subject: &SubjectId, admission: Admission) {
         match admission {
             Admission::NotCandidate => return,
             Admission::Enroll(enrollment) => self.buffer.push(*enrollment),
             Admission::Skip(skip) => {
                 self.tally.skip(skip.name());
                 if let Skip::Undecided(error) = &skip {
-                    self.tally.detail(account, skip.name(), &error.to_string());
+                    self.tally.detail(subject, skip.name(), &error.to_string());
                 }
             }
         }
@@ -268,12 +270,14 @@ impl Decision<'_> {
     async fn tell_undecided(&self, now: Instant) -> super::Result<()> {
         let Some(first) = self.tally.details.first() else { return Ok(()) };
         let (playbook, revision) = (&self.run.playbook, &self.run.revision);
+        let text = |key: &str| first[key].as_str().unwrap_or_default().to_owned();
         let text = format!(
-            "The playbook {playbook} could not decide about {} accounts, and leaves them alone. \
+            "The playbook {playbook} could not decide about {} {}s, and leaves them alone. \
              The first is {}: {}.\n\nThis is said once. To see them all: keepwell runs --playbook {playbook} --format json",
             self.tally.skipped.get("undecided").copied().unwrap_or(0),
-            first["account"].as_str().unwrap_or_default(),
-            first["message"].as_str().unwrap_or_default(),
+            Subject::from(self.loaded.ready.playbook.subject).name(),
+            SubjectId { account: text("account"), contact: text("contact") },
+            text("message"),
         );
         let subject = format!("Undecided: {playbook}");
         super::alert(self.shared, self.loaded, &["undecided", playbook, revision], &subject, &text, now).await
@@ -309,29 +313,22 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
             return Ok(());
         }
         let accounts: Vec<String> = batch.iter().map(|held| held.account.clone()).collect();
-        let windows: Vec<SubjectWindow> = accounts
-            .iter()
-            .map(|account| SubjectWindow {
-                account: account.clone(),
-                contact: String::new(),
-                since_entry: None,
-                since_step: None,
-            })
-            .collect();
+        let windows: Vec<SubjectWindow> = batch.iter().map(|held| held.subject().into()).collect();
         let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows).await?;
         let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
         let decided = decide(shared, &loaded, known, history).await?;
-        let mut admissions: HashMap<String, Admission> = decided.into_iter().collect();
+        let mut admissions: HashMap<SubjectId, Admission> = decided.into_iter().collect();
         for held in batch {
-            let reason = match admissions.remove(&held.account) {
+            let reason = match admissions.remove(&held.subject()) {
                 Some(Admission::Enroll(admitted)) => {
                     store.release(held, &admitted, run.slot).await?;
                     continue;
                 }
                 Some(Admission::Skip(skip)) => skip.name(),
                 Some(Admission::NotCandidate) => "no longer matches",
-                None => "account gone",
+                None if held.contact.is_empty() => "account gone",
+                None => "contact gone",
             };
             store.drop_held(held).await?;
             *dropped.entry(reason.to_owned()).or_default() += 1;

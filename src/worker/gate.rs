@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Shared;
-use super::advancer::{Sight, sight};
+use super::advancer::{Sight, gone, sight};
 use super::compiled::Loaded;
 use crate::action::Situation;
 use crate::action::email::{From, ReplyTo, unreachable};
@@ -97,7 +97,7 @@ pub(super) async fn prepare(
                         super::unless_panicking(|| gate.prepare(&message, suppressed, token))
                             .unwrap_or_else(|| Prepared::ended("failed", "a fault of Keepwell's own: see its log"))
                     }
-                    Some((_, None)) => Prepared::ended("cancelled", "the account is gone"),
+                    Some((enrollment, None)) => Prepared::ended("cancelled", gone(enrollment)),
                     None => Prepared::ended("cancelled", "its enrollment is gone"),
                 };
                 (message, prepared)

@@ -1,4 +1,4 @@
-//! The prefilter never loses an account on which its condition is true.
+//! The prefilter never loses an account or contact on which its condition is true.
 //!
 //! Random conditions are decided by the engine on every account, and their
 //! predicates by a real Postgres on the same accounts, which crowd around every
@@ -12,14 +12,14 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
-use keepwell::facts::{Cell, Facts, Layout, Schema};
+use keepwell::facts::{Cell, Facts, Layout, Schema, Subject, SubjectId};
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::predicate::Predicate;
 use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
 use keepwell::store::facts::{Clauses, FactQuery, scan};
 use sqlx::{PgPool, Row};
 
-use self::conditions::{SCRIPT, Writer};
+use self::conditions::{SCRIPT, Writer, of_contact};
 use crate::functions::histories::{Dice, now};
 use crate::support::database;
 
@@ -30,17 +30,19 @@ const BATCH: usize = 100;
 
 /// What conditions are compiled with.
 struct Language {
+    subject: Subject,
     modules: Modules,
     sandbox: Sandbox,
     schema: Schema,
 }
 
 impl Language {
-    fn new() -> Language {
+    fn new(subject: Subject) -> Language {
         let mut problems = Vec::new();
         let modules = Modules::compile([("lib", "scripts/lib.rhai", SCRIPT)], &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
         Language {
+            subject,
             sandbox: modules.sandbox(&keepwell::playbook::season::Seasons::default()),
             modules,
             schema: Schema::default_store(),
@@ -56,7 +58,7 @@ impl Language {
         let playbooks = ["rescue".to_owned()];
         let scope = Scope {
             schema: &self.schema,
-            contact: false,
+            contact: self.subject == Subject::Contact,
             in_enrollment: false,
             in_wait: false,
             task_steps: &none,
@@ -74,7 +76,10 @@ impl Language {
         let mut refused = Vec::new();
         while found.len() < count {
             let depth = dice.roll(5);
-            let text = Writer(dice).condition(depth);
+            let text = match self.subject {
+                Subject::Account => Writer(dice).condition(depth),
+                Subject::Contact => of_contact(Writer(dice).condition(depth), dice),
+            };
             match self.compile(&text) {
                 Ok(rule) => found.push((text, rule)),
                 Err(why) => refused.push(why),
@@ -85,7 +90,7 @@ impl Language {
     }
 }
 
-/// The accounts with all facts that any condition reads.
+/// The accounts or contacts with all facts that any condition reads.
 struct World {
     language: Language,
     pool: PgPool,
@@ -94,8 +99,8 @@ struct World {
     values: HashMap<Cell, Vec<usize>>,
     /// Whether everything about an account can be read.
     plain: Vec<bool>,
-    /// Where an account stands.
-    index: HashMap<String, usize>,
+    /// Where a subject stands.
+    index: HashMap<SubjectId, usize>,
 }
 
 impl World {
@@ -103,7 +108,7 @@ impl World {
         let database = database::fresh().await;
         let pool = database.pool().await;
         let plain: HashSet<String> = accounts::write(&pool, ACCOUNTS, &mut Dice(seed ^ 1)).await.into_iter().collect();
-        let mut layout = Layout::default();
+        let mut layout = Layout::of(language.subject);
         rules.iter().for_each(|(_, rule)| layout.merge(rule.cells()));
         let layout = Arc::new(layout);
         let query = FactQuery::new(layout.clone(), &language.schema).expect("every cell is known");
@@ -120,7 +125,7 @@ impl World {
             });
             values.insert(cell.clone(), numbers.collect());
         }
-        let index = facts.iter().enumerate().map(|(at, facts)| (facts.account.clone(), at)).collect();
+        let index = facts.iter().enumerate().map(|(at, facts)| (facts.subject(), at)).collect();
         let plain = facts.iter().map(|facts| plain.contains(&facts.account)).collect();
         let contexts = facts
             .into_iter()
@@ -135,16 +140,23 @@ impl World {
         let mut kept = Vec::new();
         for batch in predicates.chunks(BATCH) {
             let batch: Vec<&Predicate> = batch.iter().collect();
-            let clauses = Clauses::new(&batch, &self.language.schema).expect("every cell is known");
+            let clauses =
+                Clauses::new(self.language.subject, &batch, &self.language.schema).expect("every cell is known");
             let columns: Vec<String> =
                 clauses.expressions.iter().map(|expression| format!("coalesce({}, false)", edit(expression))).collect();
-            let sql = format!("select a.id, array[{}] from {}", columns.join(", "), clauses.relations);
+            let contact = match self.language.subject {
+                Subject::Account => "''",
+                Subject::Contact => "who.id",
+            };
+            let sql = format!("select a.id, {contact}, array[{}] from {}", columns.join(", "), clauses.relations);
             let rows = clauses.query(sql, now()).fetch_all(&self.pool).await.unwrap_or_else(|error| panic!("{error}"));
             let mut columns = vec![vec![false; self.contexts.len()]; batch.len()];
             for row in rows {
-                let at = self.index[&row.get::<String, _>(0)];
-                for (column, value) in columns.iter_mut().zip(row.get::<Vec<bool>, _>(1)) {
-                    column[at] = value;
+                let subject = SubjectId { account: row.get(0), contact: row.get(1) };
+                // Who has left is no subject.
+                let Some(at) = self.index.get(&subject) else { continue };
+                for (column, value) in columns.iter_mut().zip(row.get::<Vec<bool>, _>(2)) {
+                    column[*at] = value;
                 }
             }
             kept.extend(columns);
@@ -202,8 +214,8 @@ struct Decided {
 }
 
 /// Decides random conditions both ways.
-async fn decide(seed: u64) -> Decided {
-    let language = Language::new();
+async fn decide(seed: u64, subject: Subject) -> Decided {
+    let language = Language::new(subject);
     let rules = language.conditions(CONDITIONS, &mut Dice(seed));
     let world = World::new(seed, &rules, language).await;
     let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
@@ -221,9 +233,11 @@ async fn decide(seed: u64) -> Decided {
         pruned += kept.iter().filter(|kept| !**kept).count();
         whole += usize::from(*predicate == Predicate::Always);
     }
-    println!("seed {seed}: {pruned} of {} pruned, {whole} of {CONDITIONS} never", CONDITIONS * ACCOUNTS);
+    let decisions = CONDITIONS * world.contexts.len();
+    assert!(world.contexts.len() >= ACCOUNTS, "there are only {}", world.contexts.len());
+    println!("{subject:?}, seed {seed}: {pruned} of {decisions} pruned, {whole} of {CONDITIONS} never");
     // It must be of use, too.
-    assert!(pruned > CONDITIONS * ACCOUNTS / 4, "seed {seed}: only {pruned} are pruned");
+    assert!(pruned > decisions / 4, "seed {seed}: only {pruned} are pruned");
     assert!(whole < CONDITIONS / 3, "seed {seed}: {whole} give up wholly");
     Decided { world, rules, kept }
 }
@@ -244,7 +258,7 @@ fn careless(predicate: Predicate) -> Predicate {
 
 #[tokio::test]
 async fn nothing_is_lost_and_mistakes_are_caught() {
-    let Decided { world, rules, kept: right } = decide(2026).await;
+    let Decided { world, rules, kept: right } = decide(2026, Subject::Account).await;
     let rules = &rules[..CONDITIONS / 4];
     let whole: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
     let without: Vec<Predicate> = whole.iter().cloned().map(careless).collect();
@@ -278,13 +292,25 @@ async fn nothing_is_lost_and_mistakes_are_caught() {
 async fn nothing_is_lost_with_any_seed() {
     let seed = RandomState::new().build_hasher().finish() >> 16;
     println!("seed {seed}");
-    decide(seed).await;
+    decide(seed, Subject::Account).await;
+}
+
+#[tokio::test]
+async fn no_contact_is_lost() {
+    decide(2026, Subject::Contact).await;
+}
+
+#[tokio::test]
+async fn no_contact_is_lost_with_any_seed() {
+    let seed = RandomState::new().build_hasher().finish() >> 16;
+    println!("seed {seed}");
+    decide(seed, Subject::Contact).await;
 }
 
 /// The walk of a query is what Postgres makes of its predicate.
 #[tokio::test]
 async fn a_walk_passes_by_what_is_not_kept() {
-    let language = Language::new();
+    let language = Language::new(Subject::Account);
     let texts = [
         "account.activated_at == none && days_since(account.signed_up_at) >= 7 && account.events(\"login\", 30) < 2",
         "account.score(\"nps\") != none && account.score(\"nps\") <= 3 && account.tier != \"A\"",
@@ -303,7 +329,7 @@ async fn a_walk_passes_by_what_is_not_kept() {
         let kept = &world.kept(&[predicate(rule)], str::to_owned).await[0];
         assert_eq!(found.len(), kept.iter().filter(|kept| **kept).count(), "{text}");
         for facts in found {
-            let whole = &world.contexts[world.index[&facts.account]].facts;
+            let whole = &world.contexts[world.index[&facts.subject()]].facts;
             for (cell, value) in facts.layout.cells().iter().zip(&facts.values) {
                 assert_eq!(Some(value), whole.get(cell), "{text}: {cell}");
             }

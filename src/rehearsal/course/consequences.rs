@@ -7,7 +7,7 @@ use crate::action::Situation;
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MailDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{MessageEnd, Phase, stops};
-use crate::facts::history::TaskRecord;
+use crate::facts::history::{MailRecord, TaskRecord};
 use crate::facts::{Csm, Value};
 use crate::rehearsal::deed::{Deed, What};
 use crate::rehearsal::wording;
@@ -74,7 +74,8 @@ impl Course<'_> {
         }
         let record = (!self.trips[index].enrollment.shadow).then_some(self.world.history.tasks.len());
         if record.is_some() {
-            self.world.history.tasks.push(TaskRecord { created_at: now, ended_at: None, done: false });
+            let contact = self.world.enrolled();
+            self.world.history.tasks.push(TaskRecord { contact, created_at: now, ended_at: None, done: false });
         }
         self.tasks.push(OpenTask { step: step.clone(), ordinal, keep: draft.keep, trip: index, record });
         let people = &self.world.people;
@@ -120,6 +121,7 @@ impl Course<'_> {
         let recipient =
             self.world.people.contacts.iter().find(|contact| !draft.contact.is_empty() && contact.id == draft.contact);
         let role = recipient.and_then(|contact| contact.role.clone());
+        let enrolled = recipient.is_some_and(|contact| contact.id == self.world.subject.contact);
         let words = match (draft.words, self.playbook.action(step).and_then(|action| action.email())) {
             (Some(words), _) => Ok(words),
             (None, Some(email)) => {
@@ -138,12 +140,13 @@ impl Course<'_> {
             Ok(words) => {
                 self.sent.push((step.to_owned(), address, now));
                 if !self.trips[index].enrollment.shadow {
-                    self.world.history.mails.push(now);
+                    let contact = Some(draft.contact.clone()).filter(|contact| !contact.is_empty());
+                    self.world.history.mails.push(MailRecord { contact, sent_at: now });
                 }
                 self.trips[index].sent.insert(step.to_owned());
-                let who = role.as_deref().unwrap_or("no contact");
+                let who = role.as_deref().unwrap_or(if enrolled { "the contact" } else { "no contact" });
                 self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
-                self.deed(now, What::Mail { step: step.to_owned(), role, address: draft.to, words });
+                self.deed(now, What::Mail { step: step.to_owned(), role, enrolled, address: draft.to, words });
             }
         }
         Ok(())

@@ -14,6 +14,10 @@ impl Function for Fact {
         "When the last event of that name happened; none if never."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("When the contact's last event of that name happened; none if never.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("name", ParamKind::Text)] }
     }
@@ -28,7 +32,7 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select max(e.at) from {events} e \
-          where e.account_id = {account} and e.name = {name} and e.at < {as_of})"
+          where {whose e} and e.name = {name} and e.at < {as_of})"
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

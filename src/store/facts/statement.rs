@@ -14,8 +14,9 @@ use crate::rule::Predicate;
 use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell, before, days_back};
 use crate::rule::predicate::moved;
 
-/// The relation of accounts.
+/// The relations of subjects.
 const ACCOUNTS: &str = "customers.accounts";
+const CONTACTS: &str = "customers.contacts";
 
 /// The instants that can be read lie from here …
 pub(super) const FIRST: &str = "'0001-01-01 00:00:00+00'";
@@ -37,12 +38,13 @@ const RELATIONS: [(&str, &str); 8] = [
 /// Which rows a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// One for every account that is kept; the first column is its id.
-    AllAccounts,
-    /// One for each bound account that exists; the first column is the 1-based
+    /// One for every subject that is kept: the account's id comes first, then
+    /// for contacts the contact's. Contacts who have left are no subjects.
+    All,
+    /// One for each bound subject that exists; the first column is the 1-based
     /// position among the bound ones.
-    NamedAccounts,
-    /// One for each bound account, without looking into the customer store;
+    Named,
+    /// One for each bound subject, without looking into the customer store;
     /// the first column as above.
     OwnState,
 }
@@ -52,7 +54,9 @@ pub(super) enum Target {
 pub(super) struct Statement {
     sql: String,
     binds: Vec<Bind>,
-    /// Position in the layout and type of every column but the first.
+    /// How many columns name the subject.
+    lead: usize,
+    /// Position in the layout and type of every column after these.
     outputs: Vec<(usize, Type)>,
 }
 
@@ -77,6 +81,8 @@ pub(super) enum Bind {
     Span(i64),
     /// The subjects' accounts.
     Accounts,
+    /// The subjects' contacts.
+    Contacts,
     /// One window start for each subject.
     Starts(Start),
 }
@@ -91,7 +97,12 @@ pub(super) enum Start {
 }
 
 /// What answers a cell.
-pub(super) enum Answer<'a> {
+pub(super) struct Answer<'a> {
+    subject: Subject,
+    by: By<'a>,
+}
+
+enum By<'a> {
     Column(&'a Column),
     Trait(&'a str),
     Call(&'static dyn Function, &'a [Arg]),
@@ -107,16 +118,18 @@ impl Statement {
         source: FactSource,
         kept: &Predicate,
     ) -> Result<Statement, UnknownCell> {
-        let mut text = Text::new(target);
+        let mut text = Text::new(target, layout.subject());
         let hoisted = text.hoist(kept, schema)?;
-        let mut columns = vec![match target {
-            Target::AllAccounts => "a.id".to_owned(),
-            Target::NamedAccounts | Target::OwnState => "w.position".to_owned(),
-        }];
+        let mut columns: Vec<String> = match (target, layout.subject()) {
+            (Target::All, Subject::Account) => vec!["a.id".to_owned()],
+            (Target::All, Subject::Contact) => vec!["a.id".to_owned(), "who.id".to_owned()],
+            (Target::Named | Target::OwnState, _) => vec!["w.position".to_owned()],
+        };
+        let lead = columns.len();
         let mut outputs = Vec::new();
         for (position, cell) in layout.cells().iter().enumerate() {
             let unknown = || UnknownCell(cell.clone());
-            let answer = Answer::find(cell, schema).ok_or_else(unknown)?;
+            let answer = Answer::find(cell, layout.subject(), schema).ok_or_else(unknown)?;
             if answer.source() == source {
                 columns.push(match hoisted.value(cell) {
                     Some(value) => value,
@@ -126,11 +139,15 @@ impl Statement {
             }
         }
         let mut sql = format!("select {} from {}{}", columns.join(", "), text.from(), hoisted.joins());
+        let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
         if *kept != Predicate::Always {
-            sql.push_str(" where ");
-            sql.push_str(&text.predicate(kept, &hoisted, schema)?);
+            clauses.push(text.predicate(kept, &hoisted, schema)?);
         }
-        Ok(Statement { sql, binds: text.binds, outputs })
+        if !clauses.is_empty() {
+            sql.push_str(" where ");
+            sql.push_str(&clauses.join(" and "));
+        }
+        Ok(Statement { sql, binds: text.binds, lead, outputs })
     }
 
     /// Whether it fetches anything but the accounts themselves.
@@ -156,7 +173,7 @@ impl Statement {
     /// Puts a row's cells where they belong.
     pub(super) fn read(&self, row: &PgRow, facts: &mut Facts) -> sqlx::Result<()> {
         for (index, (position, ty)) in self.outputs.iter().enumerate() {
-            facts.values[*position] = read_value(row, index + 1, *ty)?;
+            facts.values[*position] = read_value(row, self.lead + index, *ty)?;
         }
         Ok(())
     }
@@ -185,6 +202,7 @@ pub(super) fn bound(
             Bind::FromNow(by) => query.bind(moved(as_of, *by)),
             Bind::Span(microseconds) => query.bind(PgInterval { months: 0, days: 0, microseconds: *microseconds }),
             Bind::Accounts => query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>()),
+            Bind::Contacts => query.bind(subjects.iter().map(|subject| subject.contact.clone()).collect::<Vec<_>>()),
             Bind::Starts(start) => {
                 query.bind(subjects.iter().map(|subject| start.of(subject, as_of)).collect::<Vec<_>>())
             }
@@ -238,29 +256,38 @@ impl Start {
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn find(cell: &'a Cell, schema: &'a Schema) -> Option<Answer<'a>> {
-        if cell.subject != Subject::Account {
+    /// For rows of such subjects; `None` when nothing answers.
+    pub(super) fn find(cell: &'a Cell, rows: Subject, schema: &'a Schema) -> Option<Answer<'a>> {
+        let subject = cell.subject;
+        if rows == Subject::Account && subject == Subject::Contact {
             return None;
         }
-        match &cell.path {
-            CellPath::Column(name) => schema.column(Subject::Account, name).map(Answer::Column),
-            CellPath::Trait(key) => Some(Answer::Trait(key)),
-            CellPath::Call { function, args } => functions::find(function).map(|function| Answer::Call(function, args)),
-        }
+        let by = match &cell.path {
+            CellPath::Column(name) => By::Column(schema.column(subject, name)?),
+            CellPath::Trait(key) => By::Trait(key),
+            CellPath::Call { function, args } => {
+                let function = functions::find(function)?;
+                if subject == Subject::Contact {
+                    function.of_contact()?;
+                }
+                By::Call(function, args)
+            }
+        };
+        Some(Answer { subject, by })
     }
 
     fn source(&self) -> FactSource {
-        match self {
-            Answer::Column(_) | Answer::Trait(_) => FactSource::Customers,
-            Answer::Call(function, _) => function.source(),
+        match self.by {
+            By::Column(_) | By::Trait(_) => FactSource::Customers,
+            By::Call(function, _) => function.source(),
         }
     }
 
     fn ty(&self) -> Type {
-        match self {
-            Answer::Column(column) => column.ty,
-            Answer::Trait(_) => Type::Json,
-            Answer::Call(function, args) => function.gives(args).ty,
+        match self.by {
+            By::Column(column) => column.ty,
+            By::Trait(_) => Type::Json,
+            By::Call(function, args) => function.gives(args).ty,
         }
     }
 }
@@ -268,50 +295,74 @@ impl<'a> Answer<'a> {
 /// A statement's text while it grows.
 pub(super) struct Text {
     target: Target,
+    /// Whose rows they are.
+    pub(super) subject: Subject,
     pub(super) binds: Vec<Bind>,
 }
 
 impl Text {
-    pub(super) fn new(target: Target) -> Text {
-        Text { target, binds: Vec::new() }
+    pub(super) fn new(target: Target, subject: Subject) -> Text {
+        Text { target, subject, binds: Vec::new() }
     }
 
-    /// The relations it reads, at most one row for each account or subject.
+    /// The relations it reads, at most one row for each subject: its account
+    /// is `a`, its contact `who`.
     pub(super) fn from(&mut self) -> String {
-        if self.target == Target::AllAccounts {
-            return format!("{ACCOUNTS} as a");
+        let (account, contact) = (format!("{ACCOUNTS} as a"), format!("{CONTACTS} as who"));
+        if self.target == Target::All {
+            return match self.subject {
+                Subject::Account => account,
+                Subject::Contact => format!("{contact} join {account} on a.id = who.account_id"),
+            };
         }
         let mut arrays = vec![self.parameter(Bind::Accounts)];
         let mut columns = vec!["account_id"];
+        if self.subject == Subject::Contact {
+            arrays.push(self.parameter(Bind::Contacts));
+            columns.push("contact_id");
+        }
         for start in Start::ALL {
             arrays.push(self.parameter(Bind::Starts(start)));
             columns.push(start.column());
         }
         let subjects = format!("unnest({}) with ordinality as w ({}, position)", arrays.join(", "), columns.join(", "));
-        match self.target {
-            Target::NamedAccounts => {
-                format!("{subjects} join {ACCOUNTS} as a on a.id = w.account_id")
-            }
-            Target::AllAccounts | Target::OwnState => subjects,
+        match (self.target, self.subject) {
+            (Target::Named, Subject::Account) => format!("{subjects} join {account} on a.id = w.account_id"),
+            (Target::Named, Subject::Contact) => format!(
+                "{subjects} join {account} on a.id = w.account_id \
+                 join {contact} on who.account_id = w.account_id and who.id = w.contact_id"
+            ),
+            (Target::All | Target::OwnState, _) => subjects,
         }
+    }
+
+    /// What is true of subjects that are still there, in a walk over all;
+    /// `None` where that goes without saying.
+    fn is_there(&mut self, schema: &Schema) -> Option<String> {
+        if self.target != Target::All || self.subject != Subject::Contact {
+            return None;
+        }
+        let left = quoted(Subject::Contact, &schema.column(Subject::Contact, "left_at")?.name);
+        Some(format!("({left} is null or {left} > {})", self.parameter(Bind::AsOf)))
     }
 
     /// A cell's expression, cast to the type that is read; `None` when the
     /// arguments do not fit the function.
     pub(super) fn answer(&mut self, answer: &Answer<'_>) -> Option<String> {
-        let expression = match answer {
-            Answer::Column(column) => {
-                let name = quoted(&column.name);
+        let expression = match &answer.by {
+            By::Column(column) => {
+                let name = quoted(answer.subject, &column.name);
                 match column.ty {
                     // Infinity and years beyond four digits cannot be read; they are missing.
                     Type::Time => format!("case when {name} >= {FIRST} and {name} < {END} then {name} end"),
                     _ => name,
                 }
             }
-            Answer::Trait(key) => {
-                format!("a.traits -> {}", self.parameter(Bind::Text((*key).to_owned())))
+            By::Trait(key) => {
+                let key = self.parameter(Bind::Text((*key).to_owned()));
+                format!("{}.traits -> {key}", alias(answer.subject))
             }
-            Answer::Call(function, args) => self.call(*function, args)?,
+            By::Call(function, args) => self.call(answer.subject, *function, args)?,
         };
         let cast = match answer.ty() {
             Type::Bool => "boolean",
@@ -325,14 +376,14 @@ impl Text {
     }
 
     /// A function's expression with its named parameters filled in.
-    fn call(&mut self, function: &dyn Function, args: &[Arg]) -> Option<String> {
+    fn call(&mut self, subject: Subject, function: &dyn Function, args: &[Arg]) -> Option<String> {
         let pairs = functions::pair(function, args)?;
         let mut filled = String::new();
         let mut rest = function.sql(args);
         while let Some((text, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}')?;
             filled.push_str(text);
-            filled.push_str(&self.named(name, &pairs)?);
+            filled.push_str(&self.named(name, subject, &pairs)?);
             rest = tail;
         }
         filled.push_str(rest);
@@ -340,15 +391,23 @@ impl Text {
     }
 
     /// What stands for a named parameter of a call.
-    fn named(&mut self, name: &str, pairs: &[(&Param, &Arg)]) -> Option<String> {
+    fn named(&mut self, name: &str, subject: Subject, pairs: &[(&Param, &Arg)]) -> Option<String> {
+        let (account, contact) = match self.target {
+            Target::All | Target::Named => ("a.id", "who.id"),
+            Target::OwnState => ("w.account_id", "w.contact_id"),
+        };
+        if let Some(relation) = name.strip_prefix("whose ") {
+            let of_account = format!("{relation}.account_id = {account}");
+            return Some(match subject {
+                Subject::Account => of_account,
+                Subject::Contact => format!("{of_account} and {relation}.contact_id = {contact}"),
+            });
+        }
         if let Some((_, relation)) = RELATIONS.iter().find(|(word, _)| *word == name) {
             return Some((*relation).to_owned());
         }
         match name {
-            "account" => Some(match self.target {
-                Target::AllAccounts | Target::NamedAccounts => "a.id".to_owned(),
-                Target::OwnState => "w.account_id".to_owned(),
-            }),
+            "account" if subject == Subject::Account => Some(account.to_owned()),
             "as_of" => Some(self.parameter(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
             _ => pairs.iter().find_map(|(param, arg)| match arg {
@@ -372,8 +431,8 @@ impl Text {
         };
         Some(match self.target {
             // No enrollment, so the window is empty.
-            Target::AllAccounts => self.parameter(Bind::AsOf),
-            Target::NamedAccounts | Target::OwnState => format!("w.{}", start.column()),
+            Target::All => self.parameter(Bind::AsOf),
+            Target::Named | Target::OwnState => format!("w.{}", start.column()),
         })
     }
 
@@ -387,7 +446,7 @@ impl Text {
             Bind::Json(_) => "jsonb",
             Bind::Span(_) => "interval",
             Bind::Text(_) => "text",
-            Bind::Texts(_) | Bind::Accounts => "text[]",
+            Bind::Texts(_) | Bind::Accounts | Bind::Contacts => "text[]",
             Bind::Starts(_) => "timestamptz[]",
         };
         let index = match self.binds.iter().position(|known| *known == bind) {
@@ -401,9 +460,17 @@ impl Text {
     }
 }
 
-/// A column of an account.
-pub(super) fn quoted(column: &str) -> String {
-    format!("a.\"{}\"", column.replace('"', "\"\""))
+/// What the rows of a subject are called in a statement.
+pub(super) fn alias(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Account => "a",
+        Subject::Contact => "who",
+    }
+}
+
+/// A column of a subject.
+pub(super) fn quoted(subject: Subject, column: &str) -> String {
+    format!("{}.\"{}\"", alias(subject), column.replace('"', "\"\""))
 }
 
 #[cfg(test)]
@@ -441,7 +508,7 @@ mod tests {
 
     #[test]
     fn every_named_parameter_is_filled() {
-        for target in [Target::AllAccounts, Target::NamedAccounts, Target::OwnState] {
+        for target in [Target::All, Target::Named, Target::OwnState] {
             for source in [FactSource::Customers, FactSource::Own] {
                 let statement = build(&calls(), target, source).expect("every form is known");
                 assert!(statement.has_cells());
@@ -456,8 +523,7 @@ mod tests {
             subject: Subject::Account,
             path: CellPath::Call { function: "events", args: vec![Arg::Text("login".to_owned()), Arg::Int(days)] },
         };
-        let statement =
-            build(&[call(7), call(30)], Target::AllAccounts, FactSource::Customers).expect("both are known");
+        let statement = build(&[call(7), call(30)], Target::All, FactSource::Customers).expect("both are known");
         assert_eq!(statement.binds, [Bind::Text("login".to_owned()), Bind::Since(7), Bind::AsOf, Bind::Since(30)]);
     }
 
@@ -471,7 +537,7 @@ mod tests {
             (cell(Subject::Contact, column("role")), "contact.role"),
             (cell(Subject::Account, short), "account.events()"),
         ] {
-            let error = build(&[cell], Target::AllAccounts, FactSource::Customers)
+            let error = build(&[cell], Target::All, FactSource::Customers)
                 .map(|statement| statement.sql)
                 .map_err(|error| error.to_string());
             assert_eq!(error, Err(format!("there is no fact {name}")));
