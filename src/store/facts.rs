@@ -18,6 +18,7 @@ use crate::facts::{Facts, Layout, Schema, Subject, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 
+mod bind;
 mod predicate_sql;
 mod statement;
 

@@ -5,7 +5,8 @@ use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
-use super::statement::{Answer, Bind, END, FIRST, Target, Text, alias, bound, quoted};
+use super::bind::{Bind, bound};
+use super::statement::{Answer, END, FIRST, Target, Text, alias, quoted};
 use crate::clock::Instant;
 use crate::facts::{Cell, CellPath, Schema, Subject, Type};
 use crate::rule::Predicate;
