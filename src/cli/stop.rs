@@ -2,73 +2,104 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::database::Database;
 use super::{Global, somebody};
-use crate::clock::Clock;
-use crate::store::control::Target;
+use crate::clock::{Clock, Instant};
+use crate::store::control::{Stopped, Target, Waiting};
 
 #[derive(Debug, Args)]
 pub struct Options {
     /// Everything; this is the default.
     #[arg(long, conflicts_with_all = ["playbook", "channel", "account"])]
     all: bool,
-    /// One playbook.
-    #[arg(long)]
+    /// One playbook: its runs, its steps and its mail.
+    #[arg(long, conflicts_with_all = ["channel", "account"])]
     playbook: Option<String>,
-    /// One channel; not yet supported.
-    #[arg(long)]
-    channel: Option<String>,
-    /// One account; not yet supported.
+    /// One channel: what would leave through it waits.
+    #[arg(long, value_enum, conflicts_with = "account")]
+    channel: Option<Channel>,
+    /// One account, in all playbooks.
     #[arg(long)]
     account: Option<String>,
 }
 
+/// A way out of the building.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Channel {
+    /// Mail to customers.
+    Email,
+    /// Notices to colleagues.
+    Notice,
+}
+
 impl Options {
-    fn target(&self) -> anyhow::Result<Target> {
-        if self.channel.is_some() || self.account.is_some() {
-            anyhow::bail!("--channel and --account are not yet supported: use --all or --playbook");
+    fn target(&self) -> Target {
+        let channel = |channel: &Channel| channel.to_possible_value().map(|value| value.get_name().to_owned());
+        match (&self.playbook, self.channel.as_ref().and_then(channel), &self.account) {
+            (Some(id), _, _) => Target::Playbook(id.clone()),
+            (_, Some(name), _) => Target::Channel(name),
+            (_, _, Some(id)) => Target::Account(id.clone()),
+            _ => Target::All,
         }
-        Ok(self.playbook.clone().map_or(Target::All, Target::Playbook))
     }
 }
 
 pub async fn stop(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let target = options.target()?;
+    let target = options.target();
     let database = Database::open(global, 2).await?;
     known(&database, &target).await?;
     database.store.stop(&target, &somebody(), Clock::System.now()).await?;
     database.close().await;
-    say!("stopped: {}", name(&target));
+    say!("stopped: {target}");
     Ok(ExitCode::SUCCESS)
 }
 
 pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let target = options.target()?;
+    let target = options.target();
+    let now: Instant = Clock::System.now();
     let database = Database::open(global, 2).await?;
     let lifted = database.store.resume(&target).await?;
     let left = database.store.stopped().await?;
+    let waiting = database.store.waiting(now).await?;
     database.close().await;
-    say!("{}: {}", if lifted { "resumed" } else { "was not stopped" }, name(&target));
-    if !left.playbooks.is_empty() {
-        say!("still stopped: {}", left.playbooks.join(", "));
+    say!("{}: {target}", if lifted { "resumed" } else { "was not stopped" });
+    for line in waiting.iter().filter(|waiting| goes(waiting, &left)).flat_map(told) {
+        say!("{line}");
+    }
+    let left = left.targets();
+    if !left.is_empty() {
+        say!("still stopped: {}", left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn known(database: &Database, target: &Target) -> anyhow::Result<()> {
-    if let Target::Playbook(id) = target
-        && !database.store.published().await?.iter().any(|known| &known.id == id)
-    {
-        anyhow::bail!("there is no playbook `{id}`");
-    }
-    Ok(())
+/// Whether nothing that is still stopped keeps these messages. Stops of single
+/// accounts are not looked at here: they keep a few of many.
+fn goes(waiting: &Waiting, left: &Stopped) -> bool {
+    !left.covers(&waiting.playbook) && !left.channels.contains(&waiting.channel)
 }
 
-fn name(target: &Target) -> &str {
+/// What becomes of waiting messages, in words.
+fn told(waiting: &Waiting) -> Vec<String> {
+    let of = if waiting.playbook.is_empty() { String::new() } else { format!(" of {}", waiting.playbook) };
+    let mut lines = Vec::new();
+    if waiting.due > 0 {
+        lines.push(format!("  {} {}{of}: may leave now, each after one more look", waiting.due, waiting.channel));
+    }
+    if waiting.expired > 0 {
+        lines.push(format!("  {} {}{of}: too late now, will not be sent", waiting.expired, waiting.channel));
+    }
+    lines
+}
+
+async fn known(database: &Database, target: &Target) -> anyhow::Result<()> {
     match target {
-        Target::All => "everything",
-        Target::Playbook(id) => id,
+        Target::Playbook(id) if !database.store.published().await?.iter().any(|known| &known.id == id) => {
+            anyhow::bail!("there is no playbook `{id}`")
+        }
+        Target::Account(id) if !database.store.has_account(id).await? => anyhow::bail!("there is no account `{id}`"),
+        _ => Ok(()),
     }
 }

@@ -24,6 +24,8 @@ pub struct History {
     pub active: bool,
     /// Entry keys used so far.
     pub keys: BTreeSet<String>,
+    /// Whether a person stopped everything for the account.
+    pub stopped: bool,
     /// When the latest one started.
     pub last_started: Option<Instant>,
 }
@@ -49,7 +51,7 @@ pub enum Skip {
     Gap,
     /// The value of `once_per` is missing.
     NoKey,
-    /// `blocked`, `goal`, `exit`, `status` or `stage`.
+    /// `blocked`, `goal`, `exit`, `status` or `stage`; `stopped` by a person.
     Stopped(&'static str),
 }
 
@@ -94,6 +96,9 @@ pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar
         Verdict::False => return Admission::NotCandidate,
         Verdict::Undecided(error) => return Admission::Skip(Skip::Undecided(error)),
         Verdict::True => {}
+    }
+    if history.stopped {
+        return Admission::Skip(Skip::Stopped("stopped"));
     }
     if history.active {
         return Admission::Skip(Skip::Active);

@@ -74,6 +74,8 @@ pub enum Mode {
     Live,
     /// It decides and records, and nothing leaves.
     Shadow,
+    /// Nothing of it happens: no run, no step, no mail.
+    Paused,
 }
 
 /// What a playbook enrolls.

@@ -166,14 +166,8 @@ fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
 }
 
 fn mode(fields: &mut Fields<'_, '_>) -> Mode {
-    let words = [("live", Some(Mode::Live)), ("shadow", Some(Mode::Shadow)), ("paused", None)];
-    let mode = fields.one_of("mode", &words);
-    if mode == Some(None) {
-        let at = fields.value_place("mode");
-        let help = "write `shadow`, which sends nothing, or move the file away";
-        fields.error_with_help("KW0901", at, "`mode: paused` is not yet supported", help);
-    }
-    mode.flatten().unwrap_or(Mode::Live)
+    let words = [("live", Mode::Live), ("shadow", Mode::Shadow), ("paused", Mode::Paused)];
+    fields.one_of("mode", &words).unwrap_or(Mode::Live)
 }
 
 fn subject(fields: &mut Fields<'_, '_>) -> SubjectKind {

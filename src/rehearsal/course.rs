@@ -257,6 +257,7 @@ impl<'a> Course<'a> {
         let history = History {
             active: self.case.fixtures.in_playbook.contains(own),
             keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
+            stopped: false,
             last_started: earlier.map(|enrollment| enrollment.started_at).max(),
         };
         let outside = match admit(self.playbook, facts.clone(), &history, &self.calendar) {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Skip};
-use crate::facts::SubjectId;
+use crate::facts::{Facts, SubjectId};
+use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
 use crate::store::facts;
 use crate::worker::Shared;
@@ -21,7 +22,7 @@ pub struct Plan {
     pub enter: Vec<SubjectId>,
     /// Why the run would be held, if it would.
     pub hold: Option<String>,
-    /// Why nothing would happen at all, if so: stopped.
+    /// Why nothing would happen at all, if so: stopped or paused.
     pub reason: Option<String>,
     pub candidates: usize,
     pub skipped: BTreeMap<String, usize>,
@@ -40,6 +41,10 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         plan.reason = Some("stopped".to_owned());
         return Ok(plan);
     }
+    if ready.playbook.mode == Mode::Paused {
+        plan.reason = Some("paused".to_owned());
+        return Ok(plan);
+    }
     let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);
     let mut scan = facts::scan(shared.store.pool(), &loaded.entry, slot).await?;
     loop {
@@ -47,8 +52,8 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         if chunk.is_empty() {
             break;
         }
-        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
-        let history = shared.store.history(&id, None, &accounts).await?;
+        let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
+        let history = shared.store.history(&id, None, &subjects).await?;
         for (subject, admission) in decide(shared, &loaded, chunk, history).await? {
             match admission {
                 Admission::NotCandidate => continue,

@@ -6,6 +6,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::control::Halted;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State, Transition};
 use crate::facts::{Progress, Schema, Subject, SubjectId, Value};
@@ -142,17 +143,17 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// What earlier runs left behind in a playbook about these accounts, or
-    /// about their contacts. Rows
-    /// of the run at `slot` itself do not count, so that a takeover decides as
-    /// its predecessor did; held rows
-    /// count only where their run is approved.
+    /// What earlier runs left behind in a playbook about these subjects, and
+    /// whether a person stopped everything for their account. Rows of the run at
+    /// `slot` itself do not count, so that a takeover decides as its predecessor
+    /// did; held rows count only where their run is approved.
     pub async fn history(
         &self,
         playbook: &str,
         slot: Option<Instant>,
-        accounts: &[String],
+        subjects: &[SubjectId],
     ) -> sqlx::Result<HashMap<SubjectId, History>> {
+        let accounts: Vec<&str> = subjects.iter().map(|subject| subject.account.as_str()).collect();
         let rows: Vec<(String, String, String, String, Instant)> = sqlx::query_as(
             "select e.account_id, e.contact_id, e.entry_key, e.state, e.started_at
              from keepwell.enrollments e
@@ -172,30 +173,35 @@ impl Store {
             history.last_started = history.last_started.max(Some(started_at));
             history.keys.insert(key);
         }
+        let stopped = self.stopped().await?.accounts;
+        for subject in subjects.iter().filter(|subject| stopped.contains(&subject.account)) {
+            found.entry(subject.clone()).or_default().stopped = true;
+        }
         Ok(found)
     }
 
-    /// Active enrollments whose look is due, earliest first, of playbooks that
-    /// are not in `paused`; without `rechecks` only those whose step is due.
+    /// Active enrollments whose look is due, earliest first, where
+    /// nothing is halted; without `rechecks` only those whose step is due.
     pub async fn due_enrollments(
         &self,
         now: Instant,
-        paused: &[String],
+        halted: &Halted,
         limit: i64,
         rechecks: bool,
         schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
-             where state = 'active' and look_at <= $1 and playbook <> all($2)
+             where state = 'active' and look_at <= $1 and playbook <> all($2) and account_id <> all($5)
                and ($4 or phase = 'begin' or due_at <= $1)
              order by look_at, account_id, id
              limit $3"
         ))
         .bind(now)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .bind(limit)
         .bind(rechecks)
+        .bind(&halted.accounts)
         .fetch_all(self.pool())
         .await?;
         Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())

@@ -8,6 +8,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::control::Halted;
 use super::{LEASE, Store};
 use crate::clock::Instant;
 use crate::random;
@@ -62,14 +63,15 @@ pub struct Rendered {
 }
 
 impl Store {
-    /// Claims due messages of playbooks that are not in `paused`.
-    pub async fn claim_messages(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<Claimed>> {
+    /// Claims due messages of what is not halted.
+    pub async fn claim_messages(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<Claimed>> {
         let lease = self.lease_clock().await? + LEASE;
         let claimed = sqlx::query_as(
             "update keepwell.messages m
              set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1
              from (select account_id, id from keepwell.messages
                    where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+                     and account_id <> all($6) and channel <> all($7)
                    order by priority desc, next_at, account_id, id limit $3) due
              where m.account_id = due.account_id and m.id = due.id and m.state in ('planned', 'deferred')
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
@@ -77,10 +79,12 @@ impl Store {
                  m.token, m.message_id, m.shadow",
         )
         .bind(now)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .bind(limit)
         .bind(random::token())
         .bind(lease)
+        .bind(&halted.accounts)
+        .bind(&halted.channels)
         .fetch_all(self.pool())
         .await;
         match claimed {
@@ -162,9 +166,14 @@ impl Store {
         let hash = self.address_hash(to).await?;
         let mut tx = self.pool().begin().await?;
         let lease_now: Instant = sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?;
+        let scopes = [
+            format!("playbook:{}", message.playbook),
+            format!("channel:{}", message.channel),
+            format!("account:{}", message.account_id),
+        ];
         let stopped: bool =
-            sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = $1)")
-                .bind(format!("playbook:{}", message.playbook))
+            sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = any($1))")
+                .bind(scopes)
                 .fetch_one(&mut *tx)
                 .await?;
         if stopped {
@@ -349,18 +358,6 @@ impl Store {
         .execute(self.pool())
         .await?;
         Ok(rows.rows_affected() > 0)
-    }
-
-    /// Whether anything is due to be sent.
-    pub async fn has_due_messages(&self, now: Instant, paused: &[String]) -> sqlx::Result<bool> {
-        sqlx::query_scalar(
-            "select exists (select 1 from keepwell.messages
-             where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2))",
-        )
-        .bind(now)
-        .bind(paused)
-        .fetch_one(self.pool())
-        .await
     }
 }
 

@@ -104,6 +104,14 @@ impl Store {
         }
     }
 
+    /// Whether there is an account of that id.
+    pub async fn has_account(&self, id: &str) -> sqlx::Result<bool> {
+        sqlx::query_scalar("select exists (select 1 from customers.accounts where id = $1)")
+            .bind(id)
+            .fetch_one(self.pool())
+            .await
+    }
+
     /// How many accounts there are.
     pub async fn account_count(&self) -> sqlx::Result<i64> {
         sqlx::query_scalar("select count(*) from customers.accounts").fetch_one(self.pool()).await

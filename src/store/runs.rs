@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::control::Halted;
 use super::{LEASE, Store};
 use crate::clock::Instant;
 use crate::facts::SubjectId;
@@ -127,9 +128,9 @@ impl Store {
         Ok(opened)
     }
 
-    /// Takes over runs whose holder went away, of playbooks that are not in
-    /// `paused`.
-    pub async fn take_over_runs(&self, paused: &[String]) -> sqlx::Result<Vec<Run>> {
+    /// Takes over runs whose holder went away, of playbooks that are not
+    /// halted.
+    pub async fn take_over_runs(&self, halted: &Halted) -> sqlx::Result<Vec<Run>> {
         let lease_now = self.lease_clock().await?;
         sqlx::query_as(
             "update keepwell.runs set token = $2, lease_until = $3
@@ -139,7 +140,7 @@ impl Store {
         .bind(lease_now)
         .bind(random::token())
         .bind(lease_now + LEASE)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .fetch_all(self.pool())
         .await
     }
@@ -324,7 +325,7 @@ impl Store {
     }
 
     /// Claims approved runs whose enrollments are to be released.
-    pub async fn claim_approved_runs(&self, paused: &[String]) -> sqlx::Result<Vec<Run>> {
+    pub async fn claim_approved_runs(&self, halted: &Halted) -> sqlx::Result<Vec<Run>> {
         let lease_now = self.lease_clock().await?;
         sqlx::query_as(
             "update keepwell.runs set token = $2, lease_until = $3
@@ -335,7 +336,7 @@ impl Store {
         .bind(lease_now)
         .bind(random::token())
         .bind(lease_now + LEASE)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .fetch_all(self.pool())
         .await
     }

@@ -4,6 +4,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::control::Halted;
 use crate::clock::Instant;
 use crate::effect::{Effect, TaskDraft};
 use crate::enrollment::Enrollment;
@@ -79,17 +80,18 @@ pub(super) async fn insert(
 }
 
 impl Store {
-    /// Open tasks whose look is due, of playbooks that are not in `paused`.
-    pub async fn due_tasks(&self, now: Instant, paused: &[String], limit: i64) -> sqlx::Result<Vec<OpenTask>> {
+    /// Open tasks whose look is due, where nothing is halted.
+    pub async fn due_tasks(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<OpenTask>> {
         sqlx::query_as(
             "select account_id, contact_id, id, enrollment_id, playbook, revision, step, refreshed_at
              from keepwell.tasks
-             where state = 'open' and look_at <= $1 and playbook <> all($2)
+             where state = 'open' and look_at <= $1 and playbook <> all($2) and account_id <> all($4)
              order by look_at, account_id, id limit $3",
         )
         .bind(now)
-        .bind(paused)
+        .bind(&halted.playbooks)
         .bind(limit)
+        .bind(&halted.accounts)
         .fetch_all(self.pool())
         .await
     }

@@ -91,7 +91,7 @@ impl Notice {
 #[derive(Debug, Serialize)]
 pub(super) struct Frame {
     page: &'static str,
-    banner: Option<&'static str>,
+    banner: Option<String>,
     notice: Option<Notice>,
     zone: &'static str,
 }
@@ -100,9 +100,17 @@ impl Frame {
     /// The frame of a page under this heading of the navigation.
     pub async fn new(web: &WebState, page: &'static str, notice: Option<Notice>) -> Result<Frame, Trouble> {
         let stopped = web.store.stopped().await?;
-        let banner = stopped.all.then_some(
-            "Everything is stopped: nobody is enrolled and no mail leaves until somebody runs “keepwell resume”.",
-        );
+        let banner = match stopped.targets() {
+            _ if stopped.all => Some(
+                "Everything is stopped: nobody is enrolled and no mail leaves until somebody runs “keepwell resume”."
+                    .to_owned(),
+            ),
+            targets if targets.is_empty() => None,
+            targets => {
+                let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+                Some(format!("Stopped by a person: {}.", names.join(", ")))
+            }
+        };
         Ok(Frame { page, banner, notice, zone: web.zone.name() })
     }
 

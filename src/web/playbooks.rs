@@ -198,9 +198,11 @@ fn summary(
         Some(playbook) => Some(match playbook.mode {
             Mode::Live => "live",
             Mode::Shadow => "shadow",
+            Mode::Paused => "paused",
         }),
         None => None,
     };
+    let runs = runs && mode != Some("paused");
     let next = written.as_ref().filter(|_| runs).and_then(|playbook| {
         let zone = playbook.timezone.unwrap_or(web.zone);
         Schedule::parse(&playbook.schedule.text, zone).ok()?.next_after(now)

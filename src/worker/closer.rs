@@ -17,12 +17,12 @@ const BATCH: i64 = 500;
 
 /// Looks at every open task whose look is due, as of the latest quarter hour.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
     let next = next_quarter(now, shared.config.recheck);
     let at = next - shared.config.recheck;
     let mut groups: BTreeMap<(String, String), Vec<OpenTask>> = BTreeMap::new();
     let mut handled = 0;
-    for task in shared.store.due_tasks(now, &paused, BATCH).await? {
+    for task in shared.store.due_tasks(now, &halted, BATCH).await? {
         handled += 1;
         if task.refreshed_at >= at {
             // Its first quarter hour is still to come.

@@ -48,8 +48,8 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     if *stop.borrow() {
         return Ok(0);
     }
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
-    let claimed = shared.store.claim_messages(now, &paused, BATCH).await?;
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    let claimed = shared.store.claim_messages(now, &halted, BATCH).await?;
     if claimed.is_empty() {
         return Ok(0);
     }

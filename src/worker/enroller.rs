@@ -20,15 +20,15 @@ const BATCH: usize = 500;
 /// Finishes runs of daemons that went away, and releases approved ones.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     let mut handled = 0;
-    let Some(paused) = shared.paused().await? else { return Ok(0) };
-    for run in shared.store.take_over_runs(&paused).await? {
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    for run in shared.store.take_over_runs(&halted).await? {
         tracing::warn!(playbook = %run.playbook, slot = %run.slot, "taking over a run");
         handled += 1;
         if let Err(error) = carry_out(shared, &run, now).await {
             tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
         }
     }
-    for run in shared.store.claim_approved_runs(&paused).await? {
+    for run in shared.store.claim_approved_runs(&halted).await? {
         handled += 1;
         if let Err(error) = release(shared, &run, now).await {
             tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
@@ -70,8 +70,8 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
             scan.close().await?;
             return Ok(());
         }
-        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
-        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
+        let history = store.history(&run.playbook, Some(run.slot), &subjects).await?;
         for (subject, admission) in decide(shared, &loaded, chunk, history).await? {
             decision.take(&subject, admission);
         }
@@ -312,10 +312,10 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         if !store.renew_run(run).await? {
             return Ok(());
         }
-        let accounts: Vec<String> = batch.iter().map(|held| held.account.clone()).collect();
-        let windows: Vec<SubjectWindow> = batch.iter().map(|held| held.subject().into()).collect();
+        let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
+        let windows: Vec<SubjectWindow> = subjects.iter().cloned().map(SubjectWindow::from).collect();
         let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows).await?;
-        let history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        let history = store.history(&run.playbook, Some(run.slot), &subjects).await?;
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
         let decided = decide(shared, &loaded, known, history).await?;
         let mut admissions: HashMap<SubjectId, Admission> = decided.into_iter().collect();

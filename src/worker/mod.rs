@@ -19,8 +19,11 @@ use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::Channel;
 use crate::facts::Schema;
+use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
+use crate::store::control::Halted;
+use crate::store::playbooks::Published;
 
 pub mod advancer;
 pub mod closer;
@@ -51,17 +54,26 @@ pub struct Shared {
 pub type Result<T> = anyhow::Result<T>;
 
 impl Shared {
-    /// Playbooks that must not act now: stopped, or their file is gone.
-    /// `None` when everything is stopped.
-    pub async fn paused(&self) -> Result<Option<Vec<String>>> {
+    /// What must not act now; `None` when everything is stopped.
+    pub async fn halted(&self) -> Result<Option<Halted>> {
         let stopped = self.store.stopped().await?;
         if stopped.all {
             return Ok(None);
         }
-        let mut paused = stopped.playbooks;
-        let published = self.store.published().await?;
-        paused.extend(published.into_iter().filter(|known| !known.present).map(|known| known.id));
-        Ok(Some(paused))
+        let mut halted =
+            Halted { playbooks: stopped.playbooks, accounts: stopped.accounts, channels: stopped.channels };
+        for known in self.store.published().await? {
+            if !known.present || self.is_paused(&known).await? {
+                halted.playbooks.push(known.id);
+            }
+        }
+        Ok(Some(halted))
+    }
+
+    /// Whether the current revision says `mode: paused`.
+    pub async fn is_paused(&self, published: &Published) -> Result<bool> {
+        let current = self.loaded(&published.id, &published.revision).await?;
+        Ok(current.is_ok_and(|current| current.ready.playbook.mode == Mode::Paused))
     }
 
     /// A compiled revision; see [`Compiled::get`].

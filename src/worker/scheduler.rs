@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Shared, advancer, closer, enroller};
 use crate::clock::Instant;
+use crate::playbook::Mode;
 use crate::store::playbooks::Published;
 
 /// More missed slots than this are not written down one by one.
@@ -42,15 +43,21 @@ async fn due(shared: &Arc<Shared>, playbook: &Published, now: Instant, stopped: 
     let mut missed = schedule.slots_between(playbook.slots_after, latest, MOST_MISSED);
     missed.retain(|slot| *slot < latest);
     let too_late = now - latest > shared.config.catch_up;
-    let reason = if stopped { "stopped" } else { "missed" };
-    if stopped || too_late {
+    let paused = loaded.ready.playbook.mode == Mode::Paused;
+    let reason = match (stopped, paused) {
+        (true, _) => "stopped",
+        (_, true) => "paused",
+        _ => "missed",
+    };
+    let skipped = stopped || paused || too_late;
+    if skipped {
         missed.push(latest);
     }
     if !missed.is_empty() {
         store.skip_slots(&playbook.id, &playbook.revision, &missed, "scheduled", reason, now).await?;
     }
     let mut handled = missed.len();
-    if !stopped && !too_late {
+    if !skipped {
         advancer::until(shared, latest).await?;
         let opened = store.open_run(&playbook.id, &playbook.revision, latest, "scheduled", now).await?;
         if let Some(run) = opened {
@@ -77,11 +84,15 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> super::Result<usize>
         if !playbook.present {
             continue;
         }
-        if stopped.covers(&playbook.id) {
+        let reason = match stopped.covers(&playbook.id) {
+            true => Some("stopped"),
+            false => shared.is_paused(&playbook).await?.then_some("paused"),
+        };
+        if let Some(reason) = reason {
             // Not opened at all: a held run that waits must not be superseded
             // by one that decides nothing.
             handled +=
-                store.skip_slots(&playbook.id, &playbook.revision, &[slot], "manual", "stopped", slot).await? as usize;
+                store.skip_slots(&playbook.id, &playbook.revision, &[slot], "manual", reason, slot).await? as usize;
             continue;
         }
         let opened = store.open_run(&playbook.id, &playbook.revision, slot, "manual", slot).await?;

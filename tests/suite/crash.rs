@@ -8,6 +8,7 @@ use std::time::Duration;
 use keepwell::enrollment::Transition;
 use keepwell::facts::Schema;
 use keepwell::store::Store;
+use keepwell::store::control::Halted;
 use keepwell::store::enrollments::Commit;
 use keepwell::store::outbox::Settled;
 use sqlx::{Executor, PgPool};
@@ -359,10 +360,10 @@ async fn the_end_of_a_message_during_a_look_is_not_slept_through() {
     let store = Store::connect(database.options.clone(), 2);
     let schema = Schema::default_store();
     let now = "2026-03-02T09:15:00Z".parse().unwrap();
-    let due = async || store.due_enrollments(now, &[], 10, true, &schema).await.unwrap();
+    let due = async || store.due_enrollments(now, &Halted::default(), 10, true, &schema).await.unwrap();
 
     let mut seen = due().await.remove(0);
-    let message = store.claim_messages(now, &[], 10).await.unwrap().remove(0);
+    let message = store.claim_messages(now, &Halted::default(), 10).await.unwrap().remove(0);
     let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };
     assert!(store.settle(&message, &sent, None, now, now).await.unwrap());
     // What the look has seen is no longer so.

@@ -1,5 +1,6 @@
 //! Playbooks for contacts: one person's way, beside those of their colleagues.
 
+use keepwell::store::control::Target;
 use serde_json::json;
 
 use crate::support::world::{World, lines, playbook};
@@ -156,6 +157,20 @@ async fn an_account_is_in_a_contact_playbook_if_any_of_its_contacts_is() {
             "survey a1 bob goal",
         ]
     );
+}
+
+/// A word that stops an account stops each of its contacts.
+#[tokio::test]
+async fn a_stopped_account_keeps_its_contacts_out() {
+    let world = World::new().await;
+    world.playbook(&playbook("quiet-user", QUIET, HELLO));
+    people(&world).await;
+    world.stop(Target::Account("a1".to_owned()), "2026-03-02T08:00:00Z").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(world.run("quiet-user", "2026-03-02T09:00:00Z").await["skipped"], json!({ "stopped": 2 }));
+    world.resume(Target::Account("a1".to_owned())).await;
+    world.run_at("2026-03-02T10:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "contact"), ["bob", "cleo"]);
 }
 
 /// Above its share of the contacts a run is held; approval decides each again.

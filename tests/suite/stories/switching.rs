@@ -124,3 +124,87 @@ async fn a_playbook_that_turns_to_shadow_sends_nothing_more() {
     assert_eq!(lines(&world.tasks().await, "step state"), ["call shadow"]);
     assert!(world.accepted().is_empty());
 }
+
+#[tokio::test]
+async fn a_stopped_account_neither_enters_nor_moves_nor_gets_mail() {
+    let world = World::new().await;
+    world.playbook(&scheduled("welcome", "0 9 * * *", "when: account.mrr > 0", STEPS));
+    world.customer("a1").await;
+    world.pass_at("2026-03-02T08:00:00Z").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    for id in ["a2", "a3"] {
+        world.customer(id).await;
+    }
+    for id in ["a1", "a2"] {
+        world.stop(Target::Account(id.to_owned()), "2026-03-02T10:00:00Z").await;
+    }
+    world.pass_at("2026-03-03T09:00:00Z").await;
+    world.pass_at("2026-03-06T10:00:00Z").await;
+    assert_eq!(
+        lines(&world.mails().await, "account step state"),
+        ["a1 hello captured", "a3 hello captured", "a3 later captured"]
+    );
+    assert_eq!(world.runs().await[1]["skipped"], json!({ "stopped": 2 }));
+    for id in ["a1", "a2"] {
+        world.resume(Target::Account(id.to_owned())).await;
+    }
+    world.pass_at("2026-03-07T09:00:00Z").await;
+    assert_eq!(
+        lines(&world.mails().await, "account step state"),
+        ["a1 hello captured", "a1 later captured", "a2 hello captured", "a3 hello captured", "a3 later captured"]
+    );
+}
+
+#[tokio::test]
+async fn a_stopped_channel_keeps_its_mail_until_it_is_resumed_or_too_late() {
+    let world = World::new().await;
+    world.playbook(&playbook("welcome", "when: account.mrr > 0", STEPS));
+    world.customer("a1").await;
+    world.stop(Target::Channel("email".to_owned()), "2026-03-02T08:00:00Z").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.messages().await, "channel step state"), ["email hello planned"]);
+    world.resume(Target::Channel("email".to_owned())).await;
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    assert_eq!(
+        lines(&world.messages().await, "channel step state"),
+        ["email hello captured", "notice notify-1 captured"]
+    );
+    world.stop(Target::Channel("email".to_owned()), "2026-03-03T00:00:00Z").await;
+    world.pass_at("2026-03-05T10:00:00Z").await;
+    let waiting = world.store().waiting("2026-03-09T00:00:00Z".parse().unwrap()).await.unwrap();
+    assert_eq!(waiting.iter().map(|one| (one.due, one.expired)).collect::<Vec<_>>(), [(0, 1)]);
+    world.resume(Target::Channel("email".to_owned())).await;
+    world.pass_at("2026-03-09T00:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "step state"), ["hello captured", "later expired"]);
+}
+
+#[tokio::test]
+async fn a_paused_playbook_rests_and_does_not_make_up_for_its_slots() {
+    let world = World::new().await;
+    let keys = "when: account.mrr > 0";
+    world.playbook(&scheduled("welcome", "0 9 * * *", keys, STEPS));
+    world.customer("a1").await;
+    world.pass_at("2026-03-02T08:00:00Z").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    world.playbook(&scheduled("welcome", "0 9 * * *", &format!("{keys}\nmode: paused"), STEPS));
+    world.customer("a2").await;
+    world.pass_at("2026-03-03T09:00:00Z").await;
+    world.run_at("2026-03-05T10:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "account step state"), ["a1 hello captured"]);
+    let reasons = lines(&world.runs().await, "slot kind state reason");
+    assert_eq!(
+        reasons,
+        [
+            "03-02T09:00 scheduled done -",
+            "03-03T09:00 scheduled skipped paused",
+            "03-04T09:00 scheduled skipped paused",
+            "03-05T09:00 scheduled skipped paused",
+            "03-05T10:00 manual skipped paused",
+        ]
+    );
+    // Live again: the wait that ended during the pause goes on, the slots stay skipped.
+    world.playbook(&scheduled("welcome", "0 9 * * *", keys, STEPS));
+    world.pass_at("2026-03-05T11:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "account step state"), ["a1 hello captured", "a1 later captured"]);
+    assert_eq!(lines(&world.enrollments().await, "account"), ["a1"]);
+}
