@@ -6,13 +6,13 @@
 //! before a mail leaves. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::facts::{SubjectId, Value};
+use crate::facts::{Progress, SubjectId, Value};
 
 mod admit;
 mod advance;
@@ -62,6 +62,18 @@ impl Enrollment {
     /// Whose it is.
     pub fn subject(&self) -> SubjectId {
         SubjectId { account: self.account.clone(), contact: self.contact.clone() }
+    }
+
+    /// What it knows of itself before its first step.
+    pub fn at_entry(&self) -> Progress {
+        Progress {
+            entered_at: self.started_at,
+            step_at: self.step_at,
+            entry: self.entry.clone(),
+            done: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
+            sent: BTreeSet::new(),
+        }
     }
 }
 

@@ -144,6 +144,35 @@ impl Predicate {
         }
     }
 
+    /// What of it can be decided without a fact function: it keeps at least the
+    /// same accounts.
+    pub fn without_calls(&self) -> Predicate {
+        match self {
+            Predicate::All(parts) => Predicate::all(parts.iter().map(Predicate::without_calls)),
+            Predicate::Any(parts) => Predicate::any(parts.iter().map(Predicate::without_calls)),
+            leaf => {
+                let mut calls = false;
+                leaf.each_term(&mut |term| calls |= matches!(term.cell.path, CellPath::Call { .. }));
+                if calls { Predicate::Always } else { leaf.clone() }
+            }
+        }
+    }
+
+    /// Every term in it, in the order of its clauses.
+    pub fn each_term(&self, see: &mut impl FnMut(&Term)) {
+        match self {
+            Predicate::Always | Predicate::Never => {}
+            Predicate::Missing(term) | Predicate::Present(term) | Predicate::NotANumber(term) => see(term),
+            Predicate::Compare { left, right, .. } => {
+                see(left);
+                if let Operand::Cell(other, _) = right {
+                    see(other);
+                }
+            }
+            Predicate::All(parts) | Predicate::Any(parts) => parts.iter().for_each(|part| part.each_term(see)),
+        }
+    }
+
     /// Whether an account with these facts is kept. A cell that was not fetched
     /// is missing.
     pub fn matches(&self, facts: &Facts) -> bool {

@@ -4,23 +4,25 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Store;
+use super::rows::Rows;
+use super::transitions::Asked;
 use crate::clock::Instant;
-use crate::effect::{Effect, EffectBody, MessageDraft, Words};
-use crate::enrollment::Enrollment;
+use crate::effect::{MessageDraft, Words};
 
-/// Writes one effect of a transition, inside its transaction.
-pub(super) async fn insert_effect(
+/// Writes messages inside the transaction of their transitions.
+pub(super) async fn insert(
     tx: &mut PgConnection,
-    enrollment: &Enrollment,
-    effect: &Effect,
+    messages: &[Asked<'_, MessageDraft>],
     priority: i32,
     mail_domain: &str,
     now: Instant,
 ) -> sqlx::Result<()> {
-    let row = match &effect.body {
-        EffectBody::Task(draft) => return super::tasks::insert(tx, enrollment, effect, draft, now).await,
-        EffectBody::Message(draft) => draft,
-    };
+    let messages: Vec<NewMessage> = messages.iter().map(|asked| message(asked, priority, mail_domain, now)).collect();
+    insert_all(tx, &messages).await
+}
+
+fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, mail_domain: &'a str, now: Instant) -> NewMessage<'a> {
+    let (enrollment, effect) = (asked.enrollment, asked.effect);
     let mut message = NewMessage {
         account: &enrollment.account,
         id: effect.id,
@@ -33,7 +35,7 @@ pub(super) async fn insert_effect(
         mail_domain,
         ..NewMessage::at(now)
     };
-    match row {
+    match asked.draft {
         MessageDraft::Mail(mail) => {
             message.contact = &mail.contact;
             message.class = mail.class.name();
@@ -67,7 +69,7 @@ pub(super) async fn insert_effect(
             message.reason = Some(reason);
         }
     }
-    message.insert(tx).await
+    message
 }
 
 /// A message row before it is written.
@@ -121,44 +123,41 @@ impl<'a> NewMessage<'a> {
             now,
         }
     }
+}
 
-    async fn insert(&self, tx: &mut PgConnection) -> sqlx::Result<()> {
-        let ended = matches!(self.state, "skipped" | "failed").then_some(self.now);
-        sqlx::query(
-            "insert into keepwell.messages
-                 (account_id, contact_id, id, enrollment_id, playbook, revision, step, channel, class, audience,
-                  to_address, subject, body_text, words, state, reason, priority, valid_until, next_at, message_id,
-                  shadow, created_at, ended_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                     $19, $22)
-             on conflict (account_id, id) do nothing",
-        )
-        .bind(self.account)
-        .bind(self.contact)
-        .bind(self.id)
-        .bind(self.enrollment)
-        .bind(self.playbook)
-        .bind(self.revision)
-        .bind(self.step)
-        .bind(self.channel)
-        .bind(self.class)
-        .bind(self.audience)
-        .bind(self.to)
-        .bind(self.subject)
-        .bind(self.text)
-        .bind(self.words.map(|words| serde_json::json!(words)))
-        .bind(self.state)
-        .bind(self.reason)
-        .bind(self.priority)
-        .bind(self.valid_until)
-        .bind(self.now)
-        .bind(format!("<{}@{}>", self.id, self.mail_domain))
-        .bind(self.shadow)
-        .bind(ended)
-        .execute(tx)
-        .await?;
-        Ok(())
+/// Writes messages; those that exist already stay.
+async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>]) -> sqlx::Result<()> {
+    if messages.is_empty() {
+        return Ok(());
     }
+    let each = || messages.iter();
+    let ended = |one: &NewMessage| matches!(one.state, "skipped" | "failed").then_some(one.now);
+    let rows = Rows::default()
+        .column("account_id", each().map(|one| one.account))
+        .column("contact_id", each().map(|one| one.contact))
+        .column("id", each().map(|one| one.id))
+        .column("enrollment_id", each().map(|one| one.enrollment))
+        .column("playbook", each().map(|one| one.playbook))
+        .column("revision", each().map(|one| one.revision))
+        .column("step", each().map(|one| one.step))
+        .column("channel", each().map(|one| one.channel))
+        .column("class", each().map(|one| one.class))
+        .column("audience", each().map(|one| one.audience))
+        .column("to_address", each().map(|one| one.to))
+        .column("subject", each().map(|one| one.subject))
+        .column("body_text", each().map(|one| one.text))
+        .column("words", each().map(|one| one.words.map(|words| serde_json::json!(words))))
+        .column("state", each().map(|one| one.state))
+        .column("reason", each().map(|one| one.reason))
+        .column("priority", each().map(|one| one.priority))
+        .column("valid_until", each().map(|one| one.valid_until))
+        .column("next_at", each().map(|one| one.now))
+        .column("message_id", each().map(|one| format!("<{}@{}>", one.id, one.mail_domain)))
+        .column("shadow", each().map(|one| one.shadow))
+        .column("created_at", each().map(|one| one.now))
+        .column("ended_at", each().map(ended));
+    rows.insert("keepwell.messages", "on conflict (account_id, id) do nothing")?.execute(tx).await?;
+    Ok(())
 }
 
 impl Store {
@@ -173,7 +172,7 @@ impl Store {
         now: Instant,
     ) -> sqlx::Result<()> {
         let mut connection = self.pool().acquire().await?;
-        NewMessage {
+        let notice = NewMessage {
             id,
             playbook,
             step: "alert",
@@ -187,8 +186,7 @@ impl Store {
             valid_until: now + chrono::Duration::days(30),
             mail_domain: &self.mail_domain,
             ..NewMessage::at(now)
-        }
-        .insert(&mut connection)
-        .await
+        };
+        insert_all(&mut connection, &[notice]).await
     }
 }

@@ -1,23 +1,21 @@
-//! Enrollments: written in batches at a run, moved one by one afterwards.
+//! Enrollments, read and written by the keys of their accounts.
+//!
+//! What is asked about many accounts is planned for the tables as they are at
+//! that moment (`persistent(false)`) and has no choice but to probe the keys of
+//! each account: right after a large run neither a plan that was kept nor the
+//! statistics know how large the tables have become.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Store;
 use super::control::Halted;
+use super::rows::Rows;
 use crate::clock::Instant;
-use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State, Transition};
+use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State};
 use crate::facts::{Progress, Schema, Subject, SubjectId, Value};
-
-/// What became of a transition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Commit {
-    Committed,
-    /// Somebody else moved the enrollment meanwhile.
-    Stale,
-}
 
 #[derive(FromRow)]
 pub(super) struct EnrollmentRow {
@@ -86,42 +84,34 @@ impl EnrollmentRow {
     }
 }
 
-fn as_row(enrollment: &Enrollment, state: State, slot: Instant) -> serde_json::Value {
-    let entry: serde_json::Map<String, serde_json::Value> =
-        enrollment.entry.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
-    serde_json::json!({
-        "account_id": enrollment.account,
-        "contact_id": enrollment.contact,
-        "id": enrollment.id,
-        "playbook": enrollment.playbook,
-        "revision": enrollment.revision,
-        "entry_key": enrollment.entry_key,
-        "state": state.name(),
-        "reason": enrollment.reason,
-        "step": enrollment.step,
-        "phase": enrollment.phase.name(),
-        "step_at": enrollment.step_at,
-        "due_at": enrollment.due_at,
-        "look_at": (state == State::Active).then_some(enrollment.look_at).flatten(),
-        "started_at": enrollment.started_at,
-        "entry": entry,
-        "evidence": enrollment.evidence,
-        "shadow": enrollment.shadow,
-        "run_slot": slot,
-    })
+/// New enrollments of a run, as they are written.
+pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone, slot: Instant) -> Rows {
+    let each = || enrollments.clone();
+    let entry = |one: &Enrollment| {
+        let columns = one.entry.iter().map(|(name, value)| (name.clone(), value.to_json()));
+        serde_json::Value::Object(columns.collect())
+    };
+    Rows::default()
+        .column("account_id", each().map(|one| one.account.as_str()))
+        .column("contact_id", each().map(|one| one.contact.as_str()))
+        .column("id", each().map(|one| one.id))
+        .column("playbook", each().map(|one| one.playbook.as_str()))
+        .column("revision", each().map(|one| one.revision.as_str()))
+        .column("entry_key", each().map(|one| one.entry_key.as_str()))
+        .column("state", each().map(|one| one.state.name()))
+        .column("reason", each().map(|one| one.reason.as_deref()))
+        .column("step", each().map(|one| one.step.as_deref()))
+        .column("phase", each().map(|one| one.phase.name()))
+        .column("step_at", each().map(|one| one.step_at))
+        .column("due_at", each().map(|one| one.due_at))
+        .column("look_at", each().map(|one| one.look_at))
+        .column("started_at", each().map(|one| one.started_at))
+        .column("ended_at", each().map(|one| one.ended_at))
+        .column("entry", each().map(entry))
+        .column("evidence", each().map(|one| serde_json::Value::Object(one.evidence.clone())))
+        .column("shadow", each().map(|one| one.shadow))
+        .column("run_slot", each().map(|_| slot))
 }
-
-/// Writes rows as [`as_row`] makes them; those that exist already stay.
-const INSERT: &str = "insert into keepwell.enrollments
-         (account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-          due_at, look_at, started_at, entry, evidence, shadow, run_slot)
-     select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-            due_at, look_at, started_at, entry, evidence, shadow, run_slot
-     from jsonb_to_recordset($1) as r(account_id text, contact_id text, id uuid, playbook text, revision text,
-          entry_key text, state text, reason text, step text, phase text, step_at timestamptz,
-          due_at timestamptz, look_at timestamptz, started_at timestamptz, entry jsonb, evidence jsonb,
-          shadow boolean, run_slot timestamptz)
-     on conflict do nothing";
 
 /// A query for whole [`EnrollmentRow`]s.
 macro_rules! select {
@@ -138,8 +128,9 @@ impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
     /// are. Returns how many are new.
     pub async fn enroll(&self, batch: &[Enrollment], state: State, slot: Instant) -> sqlx::Result<u64> {
-        let rows: Vec<serde_json::Value> = batch.iter().map(|enrollment| as_row(enrollment, state, slot)).collect();
-        let done = sqlx::query(INSERT).bind(serde_json::Value::Array(rows)).execute(self.pool()).await?;
+        let batch: Vec<Enrollment> = batch.iter().map(|enrollment| placed(enrollment, state)).collect();
+        let insert = rows(batch.iter(), slot).insert("keepwell.enrollments", "on conflict do nothing")?;
+        let done = insert.execute(self.pool()).await?;
         Ok(done.rows_affected())
     }
 
@@ -153,25 +144,35 @@ impl Store {
         slot: Option<Instant>,
         subjects: &[SubjectId],
     ) -> sqlx::Result<HashMap<SubjectId, History>> {
-        let accounts: Vec<&str> = subjects.iter().map(|subject| subject.account.as_str()).collect();
-        let rows: Vec<(String, String, String, String, Instant)> = sqlx::query_as(
-            "select e.account_id, e.contact_id, e.entry_key, e.state, e.started_at
-             from keepwell.enrollments e
-             where e.playbook = $1 and e.account_id = any($2) and e.run_slot is distinct from $3
-               and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
-                    and r.slot = e.run_slot and r.approved_at is not null))",
+        let (accounts, contacts): (Vec<&str>, Vec<&str>) =
+            subjects.iter().map(|subject| (subject.account.as_str(), subject.contact.as_str())).unzip();
+        // The inner query is for one account, whatever the planner believes of
+        // the table. `is true` keeps it off the index by playbook: a playbook
+        // that the statistics do not know looks as if it had no rows there.
+        let rows: Vec<(String, String, bool, Option<Instant>, Vec<String>)> = sqlx::query_as(
+            "select w.account_id, w.contact_id, h.active, h.last_started, h.keys
+             from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
+             cross join lateral (
+                 select bool_or(e.state in ('active', 'held')) as active, max(e.started_at) as last_started,
+                        array_agg(e.entry_key) as keys
+                 from keepwell.enrollments e
+                 where e.account_id = w.account_id and e.contact_id = w.contact_id
+                   and (e.playbook = $1) is true and e.run_slot is distinct from $3
+                   and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
+                        and r.slot = e.run_slot and r.approved_at is not null))
+                 having count(*) > 0) h",
         )
+        .persistent(false)
         .bind(playbook)
         .bind(accounts)
         .bind(slot)
+        .bind(contacts)
         .fetch_all(self.pool())
         .await?;
         let mut found: HashMap<SubjectId, History> = HashMap::new();
-        for (account, contact, key, state, started_at) in rows {
-            let history = found.entry(SubjectId { account, contact }).or_default();
-            history.active |= matches!(State::parse(&state), Some(State::Active | State::Held));
-            history.last_started = history.last_started.max(Some(started_at));
-            history.keys.insert(key);
+        for (account, contact, active, last_started, keys) in rows {
+            let history = History { active, last_started, keys: keys.into_iter().collect(), stopped: false };
+            found.insert(SubjectId { account, contact }, history);
         }
         let stopped = self.stopped().await?.accounts;
         for subject in subjects.iter().filter(|subject| stopped.contains(&subject.account)) {
@@ -207,19 +208,19 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
     }
 
-    /// Enrollments by id, in any state.
-    pub async fn enrollments_by_id(
-        &self,
-        accounts: &[String],
-        ids: &[Uuid],
-        schema: &Schema,
-    ) -> sqlx::Result<Vec<Enrollment>> {
-        let rows: Vec<EnrollmentRow> =
-            sqlx::query_as(select!("from keepwell.enrollments where account_id = any($1) and id = any($2)"))
-                .bind(accounts)
-                .bind(ids)
-                .fetch_all(self.pool())
-                .await?;
+    /// Enrollments by account and id, in any state and in no order.
+    pub async fn enrollments_by_id(&self, wanted: &[(String, Uuid)], schema: &Schema) -> sqlx::Result<Vec<Enrollment>> {
+        let (accounts, ids): (Vec<&str>, Vec<Uuid>) =
+            wanted.iter().map(|(account, id)| (account.as_str(), *id)).unzip();
+        let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
+            "from (select distinct * from unnest($1::text[], $2::uuid[]) as u (of_account, of_id)) as w
+             join keepwell.enrollments on account_id = of_account and id = of_id"
+        ))
+        .persistent(false)
+        .bind(accounts)
+        .bind(ids)
+        .fetch_all(self.pool())
+        .await?;
         Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
     }
 
@@ -249,8 +250,8 @@ impl Store {
             .bind(held.id)
             .execute(&mut *tx)
             .await?;
-        let row = serde_json::Value::Array(vec![as_row(admitted, State::Active, slot)]);
-        let done = sqlx::query(INSERT).bind(row).execute(&mut *tx).await?;
+        let insert = rows(std::iter::once(admitted), slot).insert("keepwell.enrollments", "on conflict do nothing")?;
+        let done = insert.execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(done.rows_affected() > 0)
     }
@@ -265,61 +266,27 @@ impl Store {
         Ok(())
     }
 
-    /// Commits a transition with all its effects, or nothing.
-    pub async fn commit(&self, transition: &Transition, priority: i32, now: Instant) -> sqlx::Result<Commit> {
-        let next = &transition.enrollment;
-        let mut tx = self.pool().begin().await?;
-        let moved = sqlx::query(
-            "update keepwell.enrollments
-             set state = $4, reason = $5, step = $6, phase = $7, step_at = $8, due_at = $9, look_at = $10,
-                 ended_at = $11, version = $3 + 1
-             where account_id = $1 and id = $2 and version = $3 and state = 'active'",
-        )
-        .bind(&next.account)
-        .bind(next.id)
-        .bind(next.version)
-        .bind(next.state.name())
-        .bind(&next.reason)
-        .bind(&next.step)
-        .bind(next.phase.name())
-        .bind(next.step_at)
-        .bind(next.due_at)
-        .bind(next.look_at)
-        .bind(next.ended_at)
-        .execute(&mut *tx)
-        .await?;
-        if moved.rows_affected() == 0 {
-            tx.rollback().await?;
-            return Ok(Commit::Stale);
-        }
-        for effect in &transition.effects {
-            super::drafts::insert_effect(&mut tx, next, effect, priority, &self.mail_domain, now).await?;
-        }
-        if transition.stopped {
-            let reason = next.reason.clone().unwrap_or_else(|| next.state.name().to_owned());
-            close_open_work(&mut tx, next, &reason, now).await?;
-        }
-        tx.commit().await?;
-        Ok(Commit::Committed)
-    }
-
     /// What each enrollment knows of itself, in the order given.
     pub async fn progress(&self, enrollments: &[Enrollment]) -> sqlx::Result<Vec<Progress>> {
         let accounts: Vec<&str> = enrollments.iter().map(|enrollment| enrollment.account.as_str()).collect();
         let ids: Vec<Uuid> = enrollments.iter().map(|enrollment| enrollment.id).collect();
         let tasks: Vec<(Uuid, String, Option<String>)> = sqlx::query_as(
-            "select enrollment_id, step, outcome from keepwell.tasks
-             where account_id = any($1) and enrollment_id = any($2) and state = 'done'",
+            "select t.enrollment_id, t.step, t.outcome
+             from unnest($1::text[], $2::uuid[]) as w (account_id, id)
+             join keepwell.tasks t on t.account_id = w.account_id and t.enrollment_id = w.id and t.state = 'done'",
         )
+        .persistent(false)
         .bind(&accounts)
         .bind(&ids)
         .fetch_all(self.pool())
         .await?;
         let sent: Vec<(Uuid, String)> = sqlx::query_as(
-            "select enrollment_id, step from keepwell.messages
-             where account_id = any($1) and enrollment_id = any($2) and channel = 'email'
-               and state in ('accepted', 'captured', 'shadow', 'bounced', 'complained')",
+            "select m.enrollment_id, m.step
+             from unnest($1::text[], $2::uuid[]) as w (account_id, id)
+             join keepwell.messages m on m.account_id = w.account_id and m.enrollment_id = w.id
+             where m.channel = 'email' and m.state in ('accepted', 'captured', 'shadow', 'bounced', 'complained')",
         )
+        .persistent(false)
         .bind(&accounts)
         .bind(&ids)
         .fetch_all(self.pool())
@@ -359,9 +326,12 @@ impl Store {
         let steps: HashMap<Uuid, &Option<String>> =
             enrollments.iter().map(|enrollment| (enrollment.id, &enrollment.step)).collect();
         let rows: Vec<(Uuid, String, Option<Instant>)> = sqlx::query_as(
-            "select enrollment_id, step, ended_at from keepwell.messages
-             where account_id = any($1) and enrollment_id = any($2) and channel = 'email'",
+            "select m.enrollment_id, m.step, m.ended_at
+             from unnest($1::text[], $2::uuid[]) as w (account_id, id)
+             join keepwell.messages m on m.account_id = w.account_id and m.enrollment_id = w.id
+             where m.channel = 'email'",
         )
+        .persistent(false)
         .bind(&accounts)
         .bind(&ids)
         .fetch_all(self.pool())
@@ -376,33 +346,8 @@ impl Store {
     }
 }
 
-/// Closes what a stopped enrollment leaves open: its tasks unless they are
-/// kept, and mail that has not left. Mail under way is left to its own gate.
-async fn close_open_work(
-    tx: &mut PgConnection,
-    enrollment: &Enrollment,
-    reason: &str,
-    now: Instant,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "update keepwell.tasks set state = 'closed', reason = $3, ended_at = $4, look_at = null
-         where account_id = $1 and enrollment_id = $2 and state = 'open' and not keep",
-    )
-    .bind(&enrollment.account)
-    .bind(enrollment.id)
-    .bind(reason)
-    .bind(now)
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query(
-        "update keepwell.messages set state = 'cancelled', reason = $3, ended_at = $4
-         where account_id = $1 and enrollment_id = $2 and state in ('planned', 'deferred') and channel = 'email'",
-    )
-    .bind(&enrollment.account)
-    .bind(enrollment.id)
-    .bind(reason)
-    .bind(now)
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
+/// An enrollment in the state it is written in; one that is held is not looked at.
+fn placed(enrollment: &Enrollment, state: State) -> Enrollment {
+    let look_at = enrollment.look_at.filter(|_| state == State::Active);
+    Enrollment { state, look_at, ..enrollment.clone() }
 }

@@ -1,31 +1,32 @@
 //! Facts from the customer store: one statement fetches exactly the cells that
 //! are asked for.
 //!
-//! Cells of Keepwell's own state come by a second statement over the accounts
+//! Cells of Keepwell's own state come by a second statement over the subjects
 //! of a chunk, so that the customer store may lie elsewhere and rehearsal can
 //! put its own answers there. Literals and instants are bind parameters;
 //! window starts are computed here and not by the database.
 
 use std::sync::Arc;
 
-use chrono::SubsecRound;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
 
 use self::statement::{Statement, Target};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Schema, Subject, SubjectId, Value};
+use crate::facts::{Facts, Layout, Schema, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 
+mod answer;
 mod bind;
+mod hoist;
 mod predicate_sql;
 mod statement;
+mod walk;
 
+pub use hoist::Shape;
 pub use predicate_sql::Clauses;
-
-/// How many subjects a chunk of a scan has at most.
-const CHUNK: usize = 1000;
+pub use walk::{Scan, Walk};
 
 /// One view of both schemas' rows for the statements of a read, and no writes.
 const BEGIN: &str = "begin transaction isolation level repeatable read, read only";
@@ -35,11 +36,10 @@ const BEGIN: &str = "begin transaction isolation level repeatable read, read onl
 pub struct FactQuery {
     layout: Arc<Layout>,
     /// Every subject that is kept.
-    scan: Statement,
+    walk: Walk,
+    kept: Predicate,
     /// Named subjects, each with its windows.
     fetch: Statement,
-    /// Our own state about named subjects; `None` when no cell asks for it.
-    own: Option<Statement>,
 }
 
 /// A subject to fetch facts of, and where its windows start.
@@ -72,14 +72,21 @@ impl FactQuery {
     /// The same, whose walk over all subjects passes by those on which the
     /// predicate is not true. Subjects that are fetched by name are all there.
     pub fn keeping(layout: Arc<Layout>, schema: &Schema, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
-        let build = |target, source| Statement::build(&layout, schema, target, source, &Predicate::Always);
-        let own = build(Target::OwnState, FactSource::Own)?;
-        Ok(FactQuery {
-            scan: Statement::build(&layout, schema, Target::All, FactSource::Customers, kept)?,
-            fetch: build(Target::Named, FactSource::Customers)?,
-            own: own.has_cells().then_some(own),
-            layout,
-        })
+        let walk = Walk::new(&[(&layout, kept)], schema)?;
+        let fetch = Statement::build(&layout, schema, Target::Named, FactSource::Customers, &[], Shape::Probes)?;
+        Ok(FactQuery { walk, kept: kept.clone(), fetch, layout })
+    }
+
+    /// Its walk over all subjects.
+    pub fn walk(&self) -> &Walk {
+        &self.walk
+    }
+
+    /// One walk for several queries about the same kind of subject: each gets
+    /// the cells it fetches of the subjects it keeps, as if it walked alone.
+    pub fn together(queries: &[&FactQuery], schema: &Schema) -> Result<Walk, UnknownCell> {
+        let wanted: Vec<_> = queries.iter().map(|query| (&query.layout, &query.kept)).collect();
+        Walk::new(&wanted, schema)
     }
 
     /// The cells it fetches.
@@ -98,62 +105,9 @@ impl FactQuery {
     }
 }
 
-/// A walk over the subjects that a query keeps, in no particular order and in flat memory.
-///
-/// It holds one connection and one read-only snapshot until it is closed or
-/// dropped.
-#[derive(Debug)]
-pub struct Scan<'q> {
-    query: &'q FactQuery,
-    as_of: Instant,
-    transaction: Transaction<'static, Postgres>,
-}
-
-/// Starts a walk over the subjects that the query keeps, with their facts as of
-/// an instant, which is taken to the microsecond, as the store keeps time.
-/// `since_entry` and `since_step` have no meaning there: such windows are empty.
+/// Starts a walk over the subjects that the query keeps; see [`Walk::start`].
 pub async fn scan<'q>(pool: &PgPool, query: &'q FactQuery, as_of: Instant) -> sqlx::Result<Scan<'q>> {
-    let as_of = as_of.trunc_subsecs(6);
-    let mut transaction = begin(pool).await?;
-    let declare = format!("declare facts no scroll cursor for {}", query.scan.sql());
-    query.scan.query(declare, as_of, &[]).execute(&mut *transaction).await?;
-    Ok(Scan { query, as_of, transaction })
-}
-
-impl Scan<'_> {
-    /// The next subjects, up to 1,000; empty when there are no more.
-    pub async fn next(&mut self) -> sqlx::Result<Vec<Facts>> {
-        // Not kept as a prepared statement: the columns of this text differ
-        // from one scan to the next.
-        let fetch = format!("fetch {CHUNK} from facts");
-        let rows = sqlx::query(AssertSqlSafe(fetch)).persistent(false).fetch_all(&mut *self.transaction).await?;
-        let mut subjects = Vec::with_capacity(rows.len());
-        let mut chunk = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let contact = match self.query.layout.subject() {
-                Subject::Account => String::new(),
-                Subject::Contact => row.try_get(1)?,
-            };
-            let subject = SubjectWindow { account: row.try_get(0)?, contact, since_entry: None, since_step: None };
-            let mut facts = self.query.facts(&subject, self.as_of);
-            self.query.scan.read(row, &mut facts)?;
-            subjects.push(subject);
-            chunk.push(facts);
-        }
-        if let (Some(own), false) = (&self.query.own, chunk.is_empty()) {
-            for row in rows_of(&mut self.transaction, own, self.as_of, &subjects).await? {
-                if let Some(facts) = chunk.get_mut(ordinal(&row)?) {
-                    own.read(&row, facts)?;
-                }
-            }
-        }
-        Ok(chunk)
-    }
-
-    /// Gives the connection back.
-    pub async fn close(self) -> sqlx::Result<()> {
-        self.transaction.rollback().await
-    }
+    query.walk.start(pool, as_of, None).await
 }
 
 /// The facts of the named subjects, in the same order; `None` for one that does
@@ -173,14 +127,14 @@ pub async fn fetch(
         let at = ordinal(&row)?;
         if let (Some(subject), Some(place)) = (subjects.get(at), found.get_mut(at)) {
             let mut facts = query.facts(subject, as_of);
-            query.fetch.read(&row, &mut facts)?;
+            query.fetch.read(&row, &mut facts.values)?;
             *place = Some(facts);
         }
     }
-    if let Some(own) = &query.own {
+    if let Some(own) = &query.walk.own {
         for row in rows_of(&mut transaction, own, as_of, subjects).await? {
             if let Some(Some(facts)) = found.get_mut(ordinal(&row)?) {
-                own.read(&row, facts)?;
+                own.read(&row, &mut facts.values)?;
             }
         }
     }
@@ -199,7 +153,7 @@ async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
     Ok(transaction)
 }
 
-/// The rows of a statement over named accounts; each begins with the 1-based
+/// The rows of a statement over named subjects; each begins with the 1-based
 /// position of its subject.
 async fn rows_of(
     connection: &mut PgConnection,
@@ -207,7 +161,9 @@ async fn rows_of(
     as_of: Instant,
     subjects: &[SubjectWindow],
 ) -> sqlx::Result<Vec<PgRow>> {
-    statement.query(statement.sql().to_owned(), as_of, subjects).fetch_all(connection).await
+    // Planned each time: a plan kept from when the tables were small would read
+    // all of them for each chunk.
+    statement.query(statement.sql().to_owned(), as_of, subjects).persistent(false).fetch_all(connection).await
 }
 
 /// The 0-based position of a row's subject.

@@ -26,10 +26,12 @@ pub mod pages;
 pub mod people;
 pub mod playbooks;
 pub mod private;
+mod rows;
 pub mod runs;
 pub mod sample;
 pub mod suppressions;
 pub mod tasks;
+pub mod transitions;
 
 /// Whether the database refused the values themselves: the same statement
 /// would fail again, and another one may well succeed.
@@ -40,6 +42,17 @@ pub fn is_refusal(error: &sqlx::Error) -> bool {
         .as_database_error()
         .and_then(|error| error.code())
         .is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
+}
+
+/// Whether the database refused a statement and not the connection: of many
+/// rows one may be at fault, or in somebody else's way, and the others not.
+pub fn is_about_a_row(error: &sqlx::Error) -> bool {
+    // The server is going away, is out of something, or may not be used.
+    let elsewhere = ["08", "53", "57P", "58", "28", "25"];
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| !elsewhere.iter().any(|class| code.starts_with(class)))
 }
 
 /// How long a claim holds unless it is renewed.

@@ -5,9 +5,10 @@ use uuid::Uuid;
 
 use super::Store;
 use super::control::Halted;
+use super::rows::Rows;
+use super::transitions::Asked;
 use crate::clock::Instant;
-use crate::effect::{Effect, TaskDraft};
-use crate::enrollment::Enrollment;
+use crate::effect::TaskDraft;
 
 /// A task that may close by itself.
 #[derive(Clone, Debug, FromRow)]
@@ -33,49 +34,43 @@ pub enum TaskChange {
     NoSuchOutcome,
 }
 
-/// Writes a task inside the transition's transaction. Where the same step's
-/// task is open for the same subject, that one is refreshed instead.
-pub(super) async fn insert(
-    tx: &mut PgConnection,
-    enrollment: &Enrollment,
-    effect: &Effect,
-    draft: &TaskDraft,
-    now: Instant,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "insert into keepwell.tasks
-             (account_id, contact_id, id, enrollment_id, playbook, revision, step, ordinal, title, description, assignee, due_at,
-              priority, checklist, outcomes, keep, state, evidence, look_at, created_at, refreshed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)
-         on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
+/// Writes tasks inside the transaction of their transitions. Where the same
+/// step's task is open for the same subject, that one is refreshed instead.
+pub(super) async fn insert(tx: &mut PgConnection, tasks: &[Asked<'_, TaskDraft>], now: Instant) -> sqlx::Result<()> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let each = || tasks.iter();
+    let state = |one: &Asked<TaskDraft>| if one.enrollment.shadow { "shadow" } else { "open" };
+    let rows = Rows::default()
+        .column("account_id", each().map(|one| one.enrollment.account.as_str()))
+        .column("contact_id", each().map(|one| one.enrollment.contact.as_str()))
+        .column("id", each().map(|one| one.effect.id))
+        .column("enrollment_id", each().map(|one| one.enrollment.id))
+        .column("playbook", each().map(|one| one.enrollment.playbook.as_str()))
+        .column("revision", each().map(|one| one.enrollment.revision.as_str()))
+        .column("step", each().map(|one| one.effect.step.as_str()))
+        .column("ordinal", each().map(|one| one.effect.ordinal))
+        .column("title", each().map(|one| one.draft.title.as_str()))
+        .column("description", each().map(|one| one.draft.description.as_deref()))
+        .column("assignee", each().map(|one| one.draft.assignee.as_deref()))
+        .column("due_at", each().map(|one| one.draft.due_at))
+        .column("priority", each().map(|one| one.draft.priority.name()))
+        .column("checklist", each().map(|one| serde_json::json!(one.draft.checklist)))
+        .column("outcomes", each().map(|one| serde_json::json!(one.draft.outcomes)))
+        .column("keep", each().map(|one| one.draft.keep))
+        .column("state", each().map(state))
+        .column("evidence", each().map(|one| serde_json::json!(one.enrollment.evidence)))
+        .column("look_at", each().map(|_| now))
+        .column("created_at", each().map(|_| now))
+        .column("refreshed_at", each().map(|_| now));
+    let refresh = "on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
          do update set enrollment_id = excluded.enrollment_id, revision = excluded.revision, title = excluded.title,
              description = excluded.description, assignee = excluded.assignee, due_at = excluded.due_at,
              priority = excluded.priority, checklist = excluded.checklist, outcomes = excluded.outcomes,
              keep = excluded.keep, evidence = excluded.evidence, look_at = excluded.look_at,
-             refreshed_at = excluded.refreshed_at",
-    )
-    .bind(&enrollment.account)
-    .bind(&enrollment.contact)
-    .bind(effect.id)
-    .bind(enrollment.id)
-    .bind(&enrollment.playbook)
-    .bind(&enrollment.revision)
-    .bind(&effect.step)
-    .bind(effect.ordinal)
-    .bind(&draft.title)
-    .bind(&draft.description)
-    .bind(&draft.assignee)
-    .bind(draft.due_at)
-    .bind(draft.priority.name())
-    .bind(serde_json::json!(draft.checklist))
-    .bind(serde_json::json!(draft.outcomes))
-    .bind(draft.keep)
-    .bind(if enrollment.shadow { "shadow" } else { "open" })
-    .bind(serde_json::json!(enrollment.evidence))
-    .bind(now)
-    .bind(now)
-    .execute(tx)
-    .await?;
+             refreshed_at = excluded.refreshed_at";
+    rows.insert("keepwell.tasks", refresh)?.execute(tx).await?;
     Ok(())
 }
 
@@ -96,14 +91,21 @@ impl Store {
         .await
     }
 
-    /// Moves the next look of a task; `None` never looks again.
-    pub async fn look_at_task_again(&self, task: &OpenTask, look_at: Option<Instant>) -> sqlx::Result<()> {
-        sqlx::query("update keepwell.tasks set look_at = $3 where account_id = $1 and id = $2 and state = 'open'")
-            .bind(&task.account_id)
-            .bind(task.id)
-            .bind(look_at)
-            .execute(self.pool())
-            .await?;
+    /// Moves the next look of tasks; `None` never looks again.
+    pub async fn look_at_tasks_again(&self, tasks: &[&OpenTask], look_at: Option<Instant>) -> sqlx::Result<()> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let rows = Rows::default()
+            .column("account_id", tasks.iter().map(|task| task.account_id.as_str()))
+            .column("id", tasks.iter().map(|task| task.id))
+            .column("look_at", tasks.iter().map(|_| look_at));
+        let update = format!(
+            "update keepwell.tasks t set look_at = n.look_at from {}
+             where t.account_id = n.account_id and t.id = n.id and t.state = 'open'",
+            rows.relation("n")
+        );
+        rows.query(update)?.execute(self.pool()).await?;
         Ok(())
     }
 

@@ -1,9 +1,10 @@
 //! Waiting enrollments, looked at when they are due and on the quarter hours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::Duration;
+use uuid::Uuid;
 
 use super::Shared;
 use super::compiled::Loaded;
@@ -15,7 +16,7 @@ use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
 use crate::rule::Context;
 use crate::store::facts::{self, SubjectWindow};
-use crate::store::is_refusal;
+use crate::store::{is_about_a_row, is_refusal};
 
 const BATCH: i64 = 500;
 
@@ -73,65 +74,141 @@ async fn look(
     let loaded = match shared.loaded(playbook, revision).await? {
         Ok(loaded) => loaded,
         Err(why) => {
-            for mut enrollment in enrollments {
-                enrollment.reason = Some(format!("waits: {why}"));
-                enrollment.look_at = Some(next_quarter(now, shared.config.recheck));
-                let held = Transition { enrollment, effects: Vec::new(), stopped: false };
-                store.commit(&held, 0, at).await?;
-            }
-            return Ok(());
+            let look_at = Some(next_quarter(now, shared.config.recheck));
+            let waits = |one: Enrollment| {
+                let enrollment = Enrollment { reason: Some(format!("waits: {why}")), look_at, ..one };
+                Transition { enrollment, effects: Vec::new(), stopped: false }
+            };
+            return commit_all(shared, enrollments.into_iter().map(waits).collect(), 0, at).await;
         }
     };
-    // Mode, alerts and priority are those of the current revision.
-    let current = current(shared, playbook).await?.unwrap_or_else(|| loaded.clone());
-    let shadow = current.ready.playbook.mode == Mode::Shadow;
-    let alerts_to = current.ready.playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
     let sights = sight(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
-    let priority = i32::from(current.ready.playbook.mail_priority);
-    let (with, compiled) = (shared.clone(), loaded.clone());
-    let decided = tokio::task::spawn_blocking(move || {
-        enrollments
-            .into_iter()
-            .zip(sights)
-            .map(|(enrollment, seen)| {
-                let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                let before = enrollment.clone();
-                let decided = super::unless_panicking(|| {
-                    decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at)
-                });
-                let Some(mut transition) = decided else {
-                    return failed(before, "a fault of Keepwell's own: see its log".to_owned(), at);
-                };
-                let next = &mut transition.enrollment;
-                // Nothing came of a look into the past: the next one is not
-                // at the same instant again, or it would never end.
-                if stands(&enrollment, next) && next.look_at.is_some_and(|look_at| look_at <= now) {
-                    next.look_at = Some(next_quarter(now, with.config.recheck));
+    let looked = Looked::at(shared, &loaded, enrollments, sights, ends, at, now).await?;
+    commit_all(shared, looked.transitions.clone(), looked.priority, at).await?;
+    looked.tell_failures(shared, &loaded, at).await
+}
+
+/// What looks at enrollments of one revision decided.
+struct Looked {
+    transitions: Vec<Transition>,
+    priority: i32,
+}
+
+impl Looked {
+    /// Looks at each, off the async threads.
+    async fn at(
+        shared: &Arc<Shared>,
+        loaded: &Arc<Loaded>,
+        enrollments: Vec<Enrollment>,
+        sights: Vec<Option<Sight>>,
+        ends: HashMap<Uuid, Vec<MessageEnd>>,
+        at: Instant,
+        now: Instant,
+    ) -> super::Result<Looked> {
+        // Mode, alerts and priority are those of the current revision.
+        let current = current(shared, &loaded.ready.playbook.id).await?.unwrap_or_else(|| loaded.clone());
+        let playbook = &current.ready.playbook;
+        let shadow = playbook.mode == Mode::Shadow;
+        let alerts_to = playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
+        let priority = i32::from(playbook.mail_priority);
+        let (with, loaded) = (shared.clone(), loaded.clone());
+        let transitions = tokio::task::spawn_blocking(move || {
+            enrollments
+                .into_iter()
+                .zip(sights)
+                .map(|(enrollment, seen)| {
+                    let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
+                    let decided = super::unless_panicking(|| {
+                        decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at)
+                    });
+                    let Some(mut transition) = decided else {
+                        return failed(enrollment, "a fault of Keepwell's own: see its log".to_owned(), at);
+                    };
+                    let next = &mut transition.enrollment;
+                    next.shadow |= shadow;
+                    // Nothing came of a look into the past: the next one is not
+                    // at the same instant again, or it would never end.
+                    if stands(&enrollment, next) && next.look_at.is_some_and(|look_at| look_at <= now) {
+                        next.look_at = Some(next_quarter(now, with.config.recheck));
+                    }
+                    transition
+                })
+                .collect()
+        });
+        Ok(Looked { transitions: transitions.await?, priority })
+    }
+
+    /// Tells the owners of steps that failed.
+    async fn tell_failures(&self, shared: &Shared, loaded: &Loaded, at: Instant) -> super::Result<()> {
+        for transition in &self.transitions {
+            for effect in &transition.effects {
+                if let EffectBody::Message(MessageDraft::Failed { reason }) = &effect.body {
+                    let account = &transition.enrollment.account;
+                    super::step_failed(shared, loaded, &effect.step, account, reason, at).await?;
                 }
-                transition
-            })
-            .collect::<Vec<Transition>>()
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes newly admitted enrollments of a run with their first look, at the
+/// slot: a first step that does not wait leaves its effects with the entry.
+///
+/// Where the playbook or one of them was stopped meanwhile they only enter. So they do when
+/// the database refuses what one of them asks for: their look then comes with
+/// the others that are due, which finds out whose fault it is.
+pub(super) async fn enter(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    batch: &[Enrollment],
+    slot: Instant,
+    now: Instant,
+) -> super::Result<()> {
+    let store = &shared.store;
+    let may_act = shared.halted().await?.is_some_and(|halted| {
+        !halted.playbooks.contains(&loaded.ready.playbook.id)
+            && !batch.iter().any(|one| halted.accounts.contains(&one.account))
     });
-    for mut transition in decided.await? {
-        transition.enrollment.shadow |= shadow;
-        match store.commit(&transition, priority, at).await {
-            // Its own values are the trouble, and waiting does not mend them.
-            Err(error) if is_refusal(&error) => {
-                let enrollment = transition.enrollment.clone();
-                tracing::error!(playbook, account = %enrollment.account, "an enrollment failed: {error}");
+    if !may_act {
+        store.enroll(batch, State::Active, slot).await?;
+        return Ok(());
+    }
+    let sights = first_sight(shared, loaded, slot, batch).await?;
+    let looked = Looked::at(shared, loaded, batch.to_vec(), sights, HashMap::new(), slot, now).await?;
+    match store.enter(&looked.transitions, looked.priority, slot, slot).await {
+        Ok(_) => looked.tell_failures(shared, loaded, slot).await,
+        Err(error) if is_about_a_row(&error) => {
+            store.enroll(batch, State::Active, slot).await?;
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Commits transitions together. What the database refuses as a whole is
+/// halved until the one at fault stands alone, which ends as failed: its own
+/// values are the trouble, and waiting does not mend them.
+async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32, at: Instant) -> super::Result<()> {
+    let store = &shared.store;
+    let mut parts = vec![transitions.as_slice()];
+    while let Some(part) = parts.pop() {
+        match (store.commit_all(part, priority, at).await, part) {
+            (Ok(_), _) => {}
+            (Err(error), [alone]) if is_refusal(&error) => {
+                let enrollment = alone.enrollment.clone();
+                tracing::error!(
+                    playbook = %enrollment.playbook, account = %enrollment.account, "an enrollment failed: {error}"
+                );
                 let failed = failed(enrollment, format!("its next step cannot be written: {error}"), at);
                 store.commit(&failed, priority, at).await?;
             }
-            done => {
-                done?;
+            (Err(error), several) if several.len() > 1 && is_about_a_row(&error) => {
+                let (first, second) = several.split_at(several.len() / 2);
+                parts.extend([second, first]);
             }
-        }
-        for effect in &transition.effects {
-            if let EffectBody::Message(MessageDraft::Failed { reason }) = &effect.body {
-                let account = &transition.enrollment.account;
-                super::step_failed(shared, &compiled, &effect.step, account, reason, at).await?;
-            }
+            (Err(error), _) => return Err(error.into()),
         }
     }
     Ok(())
@@ -221,6 +298,28 @@ pub(super) async fn sight(
     at: Instant,
     enrollments: &[Enrollment],
 ) -> super::Result<Vec<Option<Sight>>> {
+    let progress = shared.store.progress(enrollments).await?;
+    sight_with(shared, loaded, at, enrollments, progress).await
+}
+
+/// The same of enrollments that are just beginning.
+async fn first_sight(
+    shared: &Shared,
+    loaded: &Loaded,
+    at: Instant,
+    enrollments: &[Enrollment],
+) -> super::Result<Vec<Option<Sight>>> {
+    let progress = enrollments.iter().map(Enrollment::at_entry).collect();
+    sight_with(shared, loaded, at, enrollments, progress).await
+}
+
+async fn sight_with(
+    shared: &Shared,
+    loaded: &Loaded,
+    at: Instant,
+    enrollments: &[Enrollment],
+    progress: Vec<Progress>,
+) -> super::Result<Vec<Option<Sight>>> {
     let store = &shared.store;
     let windows: Vec<SubjectWindow> = enrollments
         .iter()
@@ -232,7 +331,6 @@ pub(super) async fn sight(
         })
         .collect();
     let facts: Vec<Option<Facts>> = facts::fetch(store.pool(), &loaded.steps, at, &windows).await?;
-    let progress: Vec<Progress> = store.progress(enrollments).await?;
     let accounts: Vec<String> = enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
     let people = store.people(&accounts).await?;
     Ok(facts

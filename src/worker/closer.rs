@@ -21,24 +21,18 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     let next = next_quarter(now, shared.config.recheck);
     let at = next - shared.config.recheck;
     let mut groups: BTreeMap<(String, String), Vec<OpenTask>> = BTreeMap::new();
-    let mut handled = 0;
-    for task in shared.store.due_tasks(now, &halted, BATCH).await? {
-        handled += 1;
-        if task.refreshed_at >= at {
-            // Its first quarter hour is still to come.
-            shared.store.look_at_task_again(&task, Some(next)).await?;
-            continue;
-        }
+    let due = shared.store.due_tasks(now, &halted, BATCH).await?;
+    let handled = due.len();
+    // The first quarter hour of a new one is still to come.
+    let (new, due): (Vec<OpenTask>, Vec<OpenTask>) = due.into_iter().partition(|task| task.refreshed_at >= at);
+    shared.store.look_at_tasks_again(&new.iter().collect::<Vec<_>>(), Some(next)).await?;
+    for task in due {
         groups.entry((task.playbook.clone(), task.revision.clone())).or_default().push(task);
     }
     for ((playbook, revision), tasks) in groups {
         match shared.loaded(&playbook, &revision).await? {
             Ok(loaded) => look(shared, &loaded, at, next, &tasks).await?,
-            Err(_) => {
-                for task in &tasks {
-                    shared.store.look_at_task_again(task, Some(next)).await?;
-                }
-            }
+            Err(_) => shared.store.look_at_tasks_again(&tasks.iter().collect::<Vec<_>>(), Some(next)).await?,
         }
     }
     Ok(handled)
@@ -52,13 +46,13 @@ async fn look(
     tasks: &[OpenTask],
 ) -> super::Result<()> {
     let store = &shared.store;
-    let accounts: Vec<String> = tasks.iter().map(|task| task.account_id.clone()).collect();
-    let ids: Vec<uuid::Uuid> = tasks.iter().map(|task| task.enrollment_id).collect();
-    let enrollments = store.enrollments_by_id(&accounts, &ids, &shared.schema).await?;
+    let wanted: Vec<_> = tasks.iter().map(|task| (task.account_id.clone(), task.enrollment_id)).collect();
+    let enrollments = store.enrollments_by_id(&wanted, &shared.schema).await?;
     let sights = sight(shared, loaded, at, &enrollments).await?;
+    let (mut again, mut never) = (Vec::new(), Vec::new());
     for task in tasks {
         let Some((word, rule)) = closing_rule(loaded, &task.step) else {
-            store.look_at_task_again(task, None).await?;
+            never.push(task);
             continue;
         };
         let position = enrollments.iter().position(|one| one.id == task.enrollment_id);
@@ -77,9 +71,11 @@ async fn look(
             };
             store.close_task(task, &reason, at).await?;
         } else {
-            store.look_at_task_again(task, Some(next)).await?;
+            again.push(task);
         }
     }
+    store.look_at_tasks_again(&again, Some(next)).await?;
+    store.look_at_tasks_again(&never, None).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Shared;
+use super::advancer;
 use super::compiled::Loaded;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
@@ -75,7 +76,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         for (subject, admission) in decide(shared, &loaded, chunk, history).await? {
             decision.take(&subject, admission);
         }
-        if !decision.flush().await? {
+        if !decision.flush(now).await? {
             scan.close().await?;
             return Ok(());
         }
@@ -142,7 +143,7 @@ pub fn held_because(would_enter: u64, threshold: u64) -> String {
 /// A run being decided.
 struct Decision<'a> {
     shared: &'a Arc<Shared>,
-    loaded: &'a Loaded,
+    loaded: &'a Arc<Loaded>,
     run: &'a Run,
     threshold: Option<u64>,
     /// Then nobody enters without a person's word: the past may look new.
@@ -178,12 +179,12 @@ impl Decision<'_> {
     }
 
     /// Writes what may be written already; false when the run is lost.
-    async fn flush(&mut self) -> super::Result<bool> {
+    async fn flush(&mut self, now: Instant) -> super::Result<bool> {
         let store = &self.shared.store;
         match self.threshold {
             None => {
                 for batch in self.buffer.chunks(BATCH) {
-                    store.enroll(batch, State::Active, self.run.slot).await?;
+                    advancer::enter(self.shared, self.loaded, batch, self.run.slot, now).await?;
                 }
                 self.buffer.clear();
             }
@@ -223,7 +224,7 @@ impl Decision<'_> {
             }
             return Ok(());
         }
-        if self.threshold.is_some() && !self.commit_decided().await? {
+        if self.threshold.is_some() && !self.commit_decided(now).await? {
             return Ok(());
         }
         self.tally.enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
@@ -240,7 +241,7 @@ impl Decision<'_> {
     /// Stores the verdict and the number, then commits up to it. A takeover
     /// finds both and may only finish up to that number. False when the run is
     /// lost: then the number is somebody else's.
-    async fn commit_decided(&mut self) -> super::Result<bool> {
+    async fn commit_decided(&mut self, now: Instant) -> super::Result<bool> {
         let (store, run) = (&self.shared.store, self.run);
         let ceiling = match (run.verdict.as_deref(), run.ceiling) {
             (Some("go"), Some(ceiling)) => ceiling,
@@ -261,7 +262,7 @@ impl Decision<'_> {
             if !store.renew_run(run).await? {
                 return self.lost();
             }
-            store.enroll(batch, State::Active, run.slot).await?;
+            advancer::enter(self.shared, self.loaded, batch, run.slot, now).await?;
         }
         Ok(true)
     }

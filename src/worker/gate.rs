@@ -63,9 +63,9 @@ pub(super) async fn prepare(
             return Ok(messages.into_iter().map(later).collect());
         }
     };
-    let accounts: Vec<String> = messages.iter().map(|message| message.account_id.clone()).collect();
-    let ids: Vec<uuid::Uuid> = messages.iter().filter_map(|message| message.enrollment_id).collect();
-    let enrollments = store.enrollments_by_id(&accounts, &ids, &shared.schema).await?;
+    let wanted: Vec<_> =
+        messages.iter().filter_map(|message| Some((message.account_id.clone(), message.enrollment_id?))).collect();
+    let enrollments = store.enrollments_by_id(&wanted, &shared.schema).await?;
     let sights = sight(shared, &loaded, now, &enrollments).await?;
     let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
         enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();

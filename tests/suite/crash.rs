@@ -9,8 +9,8 @@ use keepwell::enrollment::Transition;
 use keepwell::facts::Schema;
 use keepwell::store::Store;
 use keepwell::store::control::Halted;
-use keepwell::store::enrollments::Commit;
 use keepwell::store::outbox::Settled;
+use keepwell::store::transitions::Commit;
 use sqlx::{Executor, PgPool};
 
 use crate::support::database;

@@ -16,7 +16,7 @@ use keepwell::facts::{Cell, Facts, Layout, Schema, Subject, SubjectId};
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::predicate::Predicate;
 use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
-use keepwell::store::facts::{Clauses, FactQuery, scan};
+use keepwell::store::facts::{Clauses, FactQuery, Shape};
 use sqlx::{PgPool, Row};
 
 use self::conditions::{SCRIPT, Writer, of_contact};
@@ -112,7 +112,7 @@ impl World {
         rules.iter().for_each(|(_, rule)| layout.merge(rule.cells()));
         let layout = Arc::new(layout);
         let query = FactQuery::new(layout.clone(), &language.schema).expect("every cell is known");
-        let facts = all(&pool, &query).await;
+        let facts = all(&pool, &query, Shape::Probes).await;
         let mut values = HashMap::new();
         for (at, cell) in layout.cells().iter().enumerate() {
             let mut known: Vec<&keepwell::facts::Value> = Vec::new();
@@ -136,12 +136,12 @@ impl World {
 
     /// For each predicate and account, whether Postgres keeps it. `edit` changes
     /// each expression.
-    async fn kept(&self, predicates: &[Predicate], edit: impl Fn(&str) -> String) -> Vec<Vec<bool>> {
+    async fn kept(&self, predicates: &[Predicate], shape: Shape, edit: impl Fn(&str) -> String) -> Vec<Vec<bool>> {
         let mut kept = Vec::new();
         for batch in predicates.chunks(BATCH) {
             let batch: Vec<&Predicate> = batch.iter().collect();
-            let clauses =
-                Clauses::new(self.language.subject, &batch, &self.language.schema).expect("every cell is known");
+            let (subject, schema) = (self.language.subject, &self.language.schema);
+            let clauses = Clauses::new(subject, &batch, schema, shape).expect("every cell is known");
             let columns: Vec<String> =
                 clauses.expressions.iter().map(|expression| format!("coalesce({}, false)", edit(expression))).collect();
             let contact = match self.language.subject {
@@ -162,6 +162,18 @@ impl World {
             kept.extend(columns);
         }
         kept
+    }
+
+    /// Checks that a walk gave the accounts that are kept, with their facts.
+    fn are_those(&self, text: &str, found: Vec<Facts>, kept: &[bool]) {
+        assert_eq!(found.len(), kept.iter().filter(|kept| **kept).count(), "{text}");
+        for facts in found {
+            let at = self.index[&facts.subject()];
+            assert!(kept[at], "{text} does not keep {}", facts.subject());
+            for (cell, value) in facts.layout.cells().iter().zip(&facts.values) {
+                assert_eq!(Some(value), self.contexts[at].facts.get(cell), "{text}: {cell} of {}", facts.subject());
+            }
+        }
     }
 
     fn verdict(&self, rule: &Rule, account: usize) -> Verdict {
@@ -187,8 +199,8 @@ impl World {
     }
 }
 
-async fn all(pool: &PgPool, query: &FactQuery) -> Vec<Facts> {
-    let mut walk = scan(pool, query, now()).await.expect("it starts");
+async fn all(pool: &PgPool, query: &FactQuery, shape: Shape) -> Vec<Facts> {
+    let mut walk = query.walk().start(pool, now(), Some(shape)).await.expect("it starts");
     let mut facts = Vec::new();
     loop {
         let chunk = walk.next().await.expect("it goes on");
@@ -219,7 +231,11 @@ async fn decide(seed: u64, subject: Subject) -> Decided {
     let rules = language.conditions(CONDITIONS, &mut Dice(seed));
     let world = World::new(seed, &rules, language).await;
     let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
-    let kept = world.kept(&predicates, str::to_owned).await;
+    let kept = world.kept(&predicates, Shape::Probes, str::to_owned).await;
+    let passed = world.kept(&predicates, Shape::Passes, str::to_owned).await;
+    for (((text, _), kept), passed) in rules.iter().zip(&kept).zip(&passed) {
+        assert_eq!(kept, passed, "seed {seed}: `{text}` keeps others in passes");
+    }
     let (mut pruned, mut whole) = (0, 0);
     for (((text, rule), predicate), kept) in rules.iter().zip(&predicates).zip(&kept) {
         let lost = world.lost(rule, kept);
@@ -276,7 +292,7 @@ async fn nothing_is_lost_and_mistakes_are_caught() {
         ("nothing is missing", &without, &str::to_owned),
     ];
     for (mistake, predicates, edit) in edits {
-        let kept = world.kept(predicates, edit).await;
+        let kept = world.kept(predicates, Shape::Probes, edit).await;
         let loses = |(at, (_, rule)): &(usize, &(String, Rule))| {
             let (right, wrong) = (&right[*at], &kept[*at]);
             let dropped = (0..wrong.len()).filter(|account| right[*account] && !wrong[*account]);
@@ -325,14 +341,57 @@ async fn a_walk_passes_by_what_is_not_kept() {
         layout.merge(rule.cells());
         let layout = Arc::new(layout);
         let query = FactQuery::keeping(layout, &world.language.schema, &predicate(rule)).expect("every cell is known");
-        let found = all(&world.pool, &query).await;
-        let kept = &world.kept(&[predicate(rule)], str::to_owned).await[0];
-        assert_eq!(found.len(), kept.iter().filter(|kept| **kept).count(), "{text}");
-        for facts in found {
-            let whole = &world.contexts[world.index[&facts.subject()]].facts;
-            for (cell, value) in facts.layout.cells().iter().zip(&facts.values) {
-                assert_eq!(Some(value), whole.get(cell), "{text}: {cell}");
+        let kept = &world.kept(&[predicate(rule)], Shape::Probes, str::to_owned).await[0];
+        for shape in SHAPES {
+            let found = all(&world.pool, &query, shape).await;
+            world.are_those(text, found, kept);
+        }
+    }
+}
+
+/// A walk for several queries gives each what it would have got alone.
+#[tokio::test]
+async fn a_walk_for_several_is_a_walk_for_each() {
+    walk_for_several(Subject::Account).await;
+    walk_for_several(Subject::Contact).await;
+}
+
+async fn walk_for_several(subject: Subject) {
+    let language = Language::new(subject);
+    let mut rules = language.conditions(40, &mut Dice(77));
+    // Some that ask nothing of functions, and the same question twice.
+    for text in ["account.tier == \"A\"", "account.mrr > 100", "account.mrr > 100", "account.events(\"login\", 30) < 2"]
+    {
+        rules.push((text.to_owned(), language.compile(text).expect("it checks")));
+    }
+    let world = World::new(5, &rules, language).await;
+    let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
+    let kept = world.kept(&predicates, Shape::Probes, str::to_owned).await;
+    let mut queries = Vec::new();
+    for ((_, rule), predicate) in rules.iter().zip(&predicates) {
+        let mut layout = Layout::of(subject);
+        layout.merge(rule.cells());
+        queries.push(FactQuery::keeping(Arc::new(layout), &world.language.schema, predicate).expect("all are known"));
+    }
+    for some in [&(0..queries.len()).collect::<Vec<_>>()[..], &[41, 43], &[7, 43, 12]] {
+        let chosen: Vec<&FactQuery> = some.iter().map(|at| &queries[*at]).collect();
+        let walk = FactQuery::together(&chosen, &world.language.schema).expect("all are known");
+        for shape in SHAPES {
+            let mut found = vec![Vec::new(); some.len()];
+            let mut scan = walk.start(&world.pool, now(), Some(shape)).await.expect("it starts");
+            loop {
+                let dealt = scan.next_of_each().await.expect("it goes on");
+                if dealt.is_empty() {
+                    break;
+                }
+                found.iter_mut().zip(dealt).for_each(|(found, dealt)| found.extend(dealt));
+            }
+            scan.close().await.expect("it ends");
+            for (at, found) in some.iter().zip(found) {
+                world.are_those(&rules[*at].0, found, &kept[*at]);
             }
         }
     }
 }
+
+const SHAPES: [Shape; 2] = [Shape::Probes, Shape::Passes];

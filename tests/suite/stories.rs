@@ -2,6 +2,7 @@
 //! mail: the store, the workers and the language together.
 
 mod contacts;
+mod crowds;
 mod entering;
 mod holding;
 mod mail;

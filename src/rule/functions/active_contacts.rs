@@ -1,6 +1,6 @@
 //! `active_contacts(days)`, `active_contacts(name, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 use std::collections::BTreeSet;
 
@@ -42,6 +42,20 @@ impl Function for Fact {
           where e.account_id = {account} and e.name = {name} \
           and e.at >= {since} and e.at < {as_of})"
         }
+    }
+
+    fn pass(&self, args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            alias: "e",
+            rows: if args.len() == 1 {
+                "e.at >= {since} and e.at < {as_of}"
+            } else {
+                "e.name = {name} and e.at >= {since} and e.at < {as_of}"
+            },
+            fold: PassFold::Sorted,
+            value: "count(distinct e.contact_id) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

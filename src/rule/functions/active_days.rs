@@ -1,6 +1,6 @@
 //! `active_days(name, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 use std::collections::BTreeSet;
 
@@ -40,6 +40,16 @@ impl Function for Fact {
         "(select count(distinct (e.at at time zone 'UTC')::date) from {events} e \
           where {whose e} and e.name = {name} \
           and e.at >= {since} and e.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            alias: "e",
+            rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
+            fold: PassFold::Sorted,
+            value: "count(distinct (e.at at time zone 'UTC')::date) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

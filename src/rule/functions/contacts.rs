@@ -1,6 +1,6 @@
 //! `contacts(role)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -31,6 +31,17 @@ impl Function for Fact {
           where c.account_id = {account} and c.role = {role} \
           and c.email ~ '[^[:space:]]' \
           and c.created_at < {as_of} and (c.left_at is null or c.left_at > {as_of}))"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{contacts} c",
+            alias: "c",
+            rows: "c.role = {role} and c.email ~ '[^[:space:]]' \
+                and c.created_at < {as_of} and (c.left_at is null or c.left_at > {as_of})",
+            fold: PassFold::Hashed,
+            value: "count(*) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

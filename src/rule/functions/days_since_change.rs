@@ -1,6 +1,6 @@
 //! `days_since_change(column)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::time::days_since;
 use crate::facts::{Arg, History, Type, Value};
 
@@ -32,6 +32,16 @@ impl Function for Fact {
           from {changes} h \
           where h.account_id = {account} and h.became is not null and h.was ? {column} \
           and isfinite(h.at) and h.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{changes} h",
+            alias: "h",
+            rows: "h.became is not null and h.was ? {column} and isfinite(h.at) and h.at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "floor(extract(epoch from {as_of} - max(h.at) filter (where {rows})) / 86400)",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

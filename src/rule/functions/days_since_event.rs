@@ -1,6 +1,6 @@
 //! `days_since_event(name)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::time::days_since;
 use crate::facts::{Arg, History, Type, Value};
 
@@ -35,6 +35,16 @@ impl Function for Fact {
         "(select floor(extract(epoch from {as_of} - max(e.at)) / 86400) \
           from {events} e \
           where {whose e} and e.name = {name} and e.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            alias: "e",
+            rows: "e.name = {name} and e.at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "floor(extract(epoch from {as_of} - max(e.at) filter (where {rows})) / 86400)",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -1,6 +1,6 @@
 //! `days_since_score(name)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, LATEST_SCORE, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::time::days_since;
 use crate::facts::{Arg, History, Type, Value};
 
@@ -35,6 +35,16 @@ impl Function for Fact {
         "(select floor(extract(epoch from {as_of} - s.at) / 86400) from {scores} s \
           where {whose s} and s.name = {name} and s.at < {as_of} \
           order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1)"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{scores} s",
+            alias: "s",
+            rows: "s.name = {name} and s.at < {as_of}",
+            fold: PassFold::First { order: LATEST_SCORE },
+            value: "floor(extract(epoch from {as_of} - s.at) / 86400)",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -1,6 +1,6 @@
 //! `event_at(name)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -33,6 +33,16 @@ impl Function for Fact {
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select max(e.at) from {events} e \
           where {whose e} and e.name = {name} and e.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            alias: "e",
+            rows: "e.name = {name} and e.at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "max(e.at) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

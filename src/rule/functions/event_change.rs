@@ -1,6 +1,6 @@
 //! `event_change(name, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::clock::Instant;
 use crate::facts::{Arg, History, Type, Value};
 
@@ -42,6 +42,17 @@ impl Function for Fact {
           from {events} e \
           where {whose e} and e.name = {name} \
           and e.at >= {before} and e.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            alias: "e",
+            rows: "e.name = {name} and e.at >= {before} and e.at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "(count(*) filter (where {rows} and e.at >= {since}) - count(*) filter (where {rows} and e.at < {since}))::float8 \
+                * 100 / nullif(count(*) filter (where {rows} and e.at < {since}), 0)",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

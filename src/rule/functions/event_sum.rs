@@ -1,6 +1,6 @@
 //! `event_sum(name, property, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -43,6 +43,18 @@ impl Function for Fact {
           from {events} e \
           where {whose e} and e.name = {name} \
           and e.at >= {since} and e.at < {as_of}) p)"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            alias: "e",
+            rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "coalesce(sum(case when jsonb_typeof(e.properties -> {property}) = 'number' then \
+                case when (e.properties ->> {property})::numeric between -1e15 and 1e15 \
+                then round((e.properties ->> {property})::numeric, 6) end end) filter (where {rows}), 0)",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -1,6 +1,6 @@
 //! `events(name, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -39,6 +39,16 @@ impl Function for Fact {
         "(select count(*) from {events} e \
           where {whose e} and e.name = {name} \
           and e.at >= {since} and e.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            alias: "e",
+            rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "count(*) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -1,6 +1,6 @@
 //! `left(role, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -35,6 +35,16 @@ impl Function for Fact {
         "(select count(*) from {contacts} c \
           where c.account_id = {account} and c.role = {role} \
           and c.left_at >= {since} and c.left_at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{contacts} c",
+            alias: "c",
+            rows: "c.role = {role} and c.left_at >= {since} and c.left_at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "count(*) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

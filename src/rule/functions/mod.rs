@@ -2,8 +2,9 @@
 //! `account.events("login", 30)`.
 //!
 //! One file each, holding its name, parameters and type, its meaning as a SQL
-//! expression and the same meaning in memory. The list below is the only other
-//! place that knows it. A test runs both meanings over the same histories.
+//! expression for one account, mostly also for all accounts in one pass, and the
+//! same meaning in memory. The list below is the only other
+//! place that knows it. A test runs all meanings over the same histories.
 //!
 //! All of them see what happened strictly before `as_of`; a window of days
 //! starts exactly that many times 24 hours before and includes its start.
@@ -11,9 +12,12 @@
 use crate::facts::{Arg, Cell, History, Type, Value};
 
 mod fold;
+mod pass;
 mod window;
 
 pub use fold::{FoldError, fold_facts};
+use pass::LATEST_SCORE;
+pub use pass::{Pass, PassFold};
 pub use window::{Window, before, days_back};
 
 /// Declares the files of this folder that hold a function, and lists them.
@@ -87,6 +91,12 @@ pub trait Function: Sync {
     /// `{enrollments}`, `{tasks}` and `{messages}` are relations. Each table is bound to the account, and nothing in the
     /// text can raise an error whatever the data.
     fn sql(&self, args: &[Arg]) -> &'static str;
+
+    /// The same meaning for all accounts in one pass; `None` when it can only be
+    /// asked for one account at a time. See [`Pass`].
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        None
+    }
 
     /// The same meaning in memory.
     fn fold(&self, history: &History, call: &Window<'_>) -> Value;

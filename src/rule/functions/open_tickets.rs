@@ -1,6 +1,6 @@
 //! `open_tickets()`, `open_tickets(severity)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -40,6 +40,21 @@ impl Function for Fact {
           where {whose t} and t.severity = {severity} \
           and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of}))"
         }
+    }
+
+    fn pass(&self, args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{tickets} t",
+            alias: "t",
+            rows: if args.is_empty() {
+                "t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of})"
+            } else {
+                "t.severity = {severity} \
+                and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of})"
+            },
+            fold: PassFold::Hashed,
+            value: "count(*) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

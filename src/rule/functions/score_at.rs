@@ -1,6 +1,6 @@
 //! `score_at(name)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, LATEST_SCORE, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -34,6 +34,16 @@ impl Function for Fact {
         "(select s.at from {scores} s \
           where {whose s} and s.name = {name} and s.at < {as_of} \
           order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1)"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{scores} s",
+            alias: "s",
+            rows: "s.name = {name} and s.at < {as_of}",
+            fold: PassFold::First { order: LATEST_SCORE },
+            value: "s.at",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

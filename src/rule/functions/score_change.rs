@@ -1,6 +1,6 @@
 //! `score_change(name)`, `score_change(name, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, LATEST_SCORE, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -51,6 +51,31 @@ impl Function for Fact {
           where {whose s} and s.name = {name} and s.at < {since} \
           order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1))"
         }
+    }
+
+    fn pass(&self, args: &[Arg]) -> Option<Pass> {
+        Some(if args.len() == 1 {
+            Pass {
+                relation: "(select s.account_id, s.contact_id, s.at, s.id, s.value - lag(s.value) \
+                    over (partition by s.account_id, s.contact_id order by s.at, s.id collate \"C\") as change \
+                    from {scores} s where s.name = {name} and s.at < {as_of}) s",
+                alias: "s",
+                rows: "true",
+                fold: PassFold::First { order: LATEST_SCORE },
+                value: "s.change",
+            }
+        } else {
+            Pass {
+                relation: "{scores} s",
+                alias: "s",
+                rows: "s.name = {name} and s.at < {as_of}",
+                fold: PassFold::Sorted,
+                value: "(array_agg(s.value order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc) \
+                    filter (where {rows}))[1] \
+                    - (array_agg(s.value order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc) \
+                    filter (where {rows} and s.at < {since}))[1]",
+            }
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -1,6 +1,6 @@
 //! `tickets(days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -34,6 +34,16 @@ impl Function for Fact {
         "(select count(*) from {tickets} t \
           where {whose t} \
           and t.opened_at >= {since} and t.opened_at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{tickets} t",
+            alias: "t",
+            rows: "t.opened_at >= {since} and t.opened_at < {as_of}",
+            fold: PassFold::Hashed,
+            value: "count(*) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;
@@ -36,6 +36,16 @@ impl Function for Fact {
         "(select count(distinct e.name) from {events} e \
           where {whose e} and e.name = any({names}) \
           and e.at >= {since} and e.at < {as_of})"
+    }
+
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
+        Some(Pass {
+            relation: "{events} e",
+            alias: "e",
+            rows: "e.name = any({names}) and e.at >= {since} and e.at < {as_of}",
+            fold: PassFold::Sorted,
+            value: "count(distinct e.name) filter (where {rows})",
+        })
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -5,38 +5,15 @@ use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
+use super::answer::Answer;
 use super::bind::{Bind, bound};
-use super::statement::{Answer, END, FIRST, Target, Text, alias, quoted};
+use super::hoist::{Hoisted, Reader, Shape};
+use super::statement::{END, FIRST, Target, Text, alias, quoted};
 use crate::clock::Instant;
-use crate::facts::{Cell, CellPath, Schema, Subject, Type};
+use crate::facts::{CellPath, Schema, Subject, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::UnknownCell;
 use crate::rule::predicate::{Comparison, LARGEST_READABLE, Operand, Term};
-
-/// The fact functions of a predicate, each calculated once for a row.
-///
-/// Postgres would calculate a function again wherever its text stands. Beside
-/// the accounts, behind a fence, it is calculated once, after the clauses about
-/// columns, and only for accounts that passed the functions before it.
-#[derive(Default)]
-pub(super) struct Hoisted {
-    cells: Vec<Cell>,
-    expressions: Vec<String>,
-}
-
-impl Hoisted {
-    /// The value of a cell that stands here.
-    pub(super) fn value(&self, cell: &Cell) -> Option<String> {
-        self.cells.iter().position(|known| known == cell).map(|at| format!("f{at}.value"))
-    }
-
-    /// What is joined to the accounts.
-    pub(super) fn joins(&self) -> String {
-        let join =
-            |(at, text): (usize, &String)| format!(" cross join lateral (select {text} as value offset 0) as f{at}");
-        self.expressions.iter().enumerate().map(join).collect()
-    }
-}
 
 /// Several predicates over accounts or contacts, which share parameters: each
 /// is one expression that is true for a subject, or not.
@@ -52,10 +29,15 @@ pub struct Clauses {
 
 impl Clauses {
     /// An error names the first cell that nothing answers.
-    pub fn new(subject: Subject, predicates: &[&Predicate], schema: &Schema) -> Result<Clauses, UnknownCell> {
+    pub fn new(
+        subject: Subject,
+        predicates: &[&Predicate],
+        schema: &Schema,
+        shape: Shape,
+    ) -> Result<Clauses, UnknownCell> {
         let mut text = Text::new(Target::All, subject);
         let all = Predicate::All(predicates.iter().map(|&predicate| predicate.clone()).collect());
-        let hoisted = text.hoist(&all, schema)?;
+        let hoisted = text.hoist(&[Reader { cells: &[], kept: &all }], schema, shape)?;
         let relations = format!("{}{}", text.from(), hoisted.joins());
         let expressions = predicates
             .iter()
@@ -72,18 +54,6 @@ impl Clauses {
 }
 
 impl Text {
-    /// The fact functions that a predicate calls.
-    pub(super) fn hoist(&mut self, predicate: &Predicate, schema: &Schema) -> Result<Hoisted, UnknownCell> {
-        let mut hoisted = Hoisted::default();
-        collect(predicate, &mut hoisted.cells);
-        for cell in &hoisted.cells {
-            let unknown = || UnknownCell(cell.clone());
-            let answer = Answer::find(cell, self.subject, schema).ok_or_else(unknown)?;
-            hoisted.expressions.push(self.answer(&answer).ok_or_else(unknown)?);
-        }
-        Ok(hoisted)
-    }
-
     /// An expression that is true where the predicate is; elsewhere it is false
     /// or null.
     pub(super) fn predicate(
@@ -250,25 +220,5 @@ fn operator(comparison: Comparison) -> &'static str {
         Comparison::AtMost => "<=",
         Comparison::Greater => ">",
         Comparison::AtLeast => ">=",
-    }
-}
-
-/// The calls in a predicate, each once, in the order of its clauses.
-fn collect(predicate: &Predicate, cells: &mut Vec<Cell>) {
-    let mut add = |term: &Term| {
-        if matches!(term.cell.path, CellPath::Call { .. }) && !cells.contains(&term.cell) {
-            cells.push(term.cell.clone());
-        }
-    };
-    match predicate {
-        Predicate::Always | Predicate::Never => {}
-        Predicate::Missing(term) | Predicate::Present(term) | Predicate::NotANumber(term) => add(term),
-        Predicate::Compare { left, right, .. } => {
-            add(left);
-            if let Operand::Cell(other, _) = right {
-                add(other);
-            }
-        }
-        Predicate::All(parts) | Predicate::Any(parts) => parts.iter().for_each(|part| collect(part, cells)),
     }
 }

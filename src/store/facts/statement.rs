@@ -7,11 +7,13 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 
 use super::SubjectWindow;
+use super::answer::{Answer, By};
 use super::bind::{Bind, Start, bound};
+use super::hoist::{Hoisted, Reader, Shape, concerned, passes};
 use crate::clock::Instant;
-use crate::facts::{Arg, Cell, CellPath, Column, Facts, Layout, Schema, Subject, Type, Value};
+use crate::facts::{Arg, CellPath, Layout, Schema, Subject, Type, Value};
 use crate::rule::Predicate;
-use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell};
+use crate::rule::functions::{self, FactSource, Param, UnknownCell};
 
 /// The relations of subjects.
 const ACCOUNTS: &str = "customers.accounts";
@@ -57,32 +59,25 @@ pub(super) struct Statement {
     lead: usize,
     /// Position in the layout and type of every column after these.
     outputs: Vec<(usize, Type)>,
-}
-
-/// What answers a cell.
-pub(super) struct Answer<'a> {
-    subject: Subject,
-    by: By<'a>,
-}
-
-enum By<'a> {
-    Column(&'a Column),
-    Trait(&'a str),
-    Call(&'static dyn Function, &'a [Arg]),
+    /// The relations it passes over besides the subjects.
+    pub(super) passed: Vec<&'static str>,
 }
 
 impl Statement {
-    /// The statement for the cells of one source, on the rows that `kept` keeps.
-    /// An error names the first cell, whatever its source, that nothing answers.
+    /// The statement for the cells of one source, on the rows that some reader
+    /// keeps. With more than one reader the last column says, for each, whether
+    /// it does. An error names the first cell, whatever its source, that nothing
+    /// answers.
     pub(super) fn build(
         layout: &Layout,
         schema: &Schema,
         target: Target,
         source: FactSource,
-        kept: &Predicate,
+        readers: &[Reader<'_>],
+        shape: Shape,
     ) -> Result<Statement, UnknownCell> {
         let mut text = Text::new(target, layout.subject());
-        let hoisted = text.hoist(kept, schema)?;
+        let hoisted = text.hoist(readers, schema, shape)?;
         let mut columns: Vec<String> = match (target, layout.subject()) {
             (Target::All, Subject::Account) => vec!["a.id".to_owned()],
             (Target::All, Subject::Contact) => vec!["a.id".to_owned(), "who.id".to_owned()],
@@ -94,28 +89,62 @@ impl Statement {
             let unknown = || UnknownCell(cell.clone());
             let answer = Answer::find(cell, layout.subject(), schema).ok_or_else(unknown)?;
             if answer.source() == source {
-                columns.push(match hoisted.value(cell) {
-                    Some(value) => value,
-                    None => text.answer(&answer).ok_or_else(unknown)?,
+                columns.push(match (hoisted.value(cell), concerned(readers, cell)) {
+                    (Some(value), _) => value,
+                    (None, Some(concerned)) if matches!(cell.path, CellPath::Call { .. }) => {
+                        let concerned = text.predicate(&concerned, &hoisted, schema)?;
+                        format!("case when {concerned} then {} end", text.answer(&answer).ok_or_else(unknown)?)
+                    }
+                    (None, _) => text.answer(&answer).ok_or_else(unknown)?,
                 });
                 outputs.push((position, answer.ty()));
             }
         }
+        if readers.len() > 1 {
+            let mut marks = Vec::new();
+            for reader in readers {
+                marks.push(format!("coalesce({}, false)", text.predicate(reader.kept, &hoisted, schema)?));
+            }
+            columns.push(format!("array[{}]", marks.join(", ")));
+        }
         let mut sql = format!("select {} from {}{}", columns.join(", "), text.from(), hoisted.joins());
         let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
-        if *kept != Predicate::Always {
-            clauses.push(text.predicate(kept, &hoisted, schema)?);
+        let kept = Predicate::any(readers.iter().map(|reader| reader.kept.clone()));
+        if !readers.is_empty() && kept != Predicate::Always {
+            clauses.push(text.predicate(&kept, &hoisted, schema)?);
+            // Said apart, so that it is decided before any function is asked.
+            let columns_say = kept.without_calls();
+            if readers.len() > 1 && columns_say != kept {
+                clauses.push(text.predicate(&columns_say, &hoisted, schema)?);
+            }
         }
         if !clauses.is_empty() {
             sql.push_str(" where ");
             sql.push_str(&clauses.join(" and "));
         }
-        Ok(Statement { sql, binds: text.binds, lead, outputs })
+        Ok(Statement { sql, binds: text.binds, lead, outputs, passed: hoisted.passed })
+    }
+
+    /// The subjects that columns do not rule out for some reader that asks for
+    /// what a pass can answer.
+    pub(super) fn asking(subject: Subject, readers: &[Reader<'_>], schema: &Schema) -> Result<Statement, UnknownCell> {
+        let mut text = Text::new(Target::All, subject);
+        let asking = readers.iter().filter(|reader| !passes(&[**reader]).is_empty());
+        let asked = Predicate::any(asking.map(|reader| reader.kept.without_calls()));
+        let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
+        clauses.push(text.predicate(&asked, &Hoisted::default(), schema)?);
+        let sql = format!("select from {} where {}", text.from(), clauses.join(" and "));
+        Ok(Statement { sql, binds: text.binds, lead: 0, outputs: Vec::new(), passed: Vec::new() })
     }
 
     /// Whether it fetches anything but the accounts themselves.
     pub(super) fn has_cells(&self) -> bool {
         !self.outputs.is_empty()
+    }
+
+    /// The relations that it reads whole, of those that functions name in a text.
+    pub(super) fn named_in(text: &str) -> impl Iterator<Item = &'static str> {
+        RELATIONS.iter().filter(|(word, _)| text.contains(&format!("{{{word}}}"))).map(|(_, relation)| *relation)
     }
 
     pub(super) fn sql(&self) -> &str {
@@ -134,11 +163,16 @@ impl Statement {
     }
 
     /// Puts a row's cells where they belong.
-    pub(super) fn read(&self, row: &PgRow, facts: &mut Facts) -> sqlx::Result<()> {
+    pub(super) fn read(&self, row: &PgRow, values: &mut [Value]) -> sqlx::Result<()> {
         for (index, (position, ty)) in self.outputs.iter().enumerate() {
-            facts.values[*position] = read_value(row, self.lead + index, *ty)?;
+            values[*position] = read_value(row, self.lead + index, *ty)?;
         }
         Ok(())
+    }
+
+    /// Which readers keep a row, of a statement with more than one.
+    pub(super) fn marks(&self, row: &PgRow) -> sqlx::Result<Vec<bool>> {
+        row.try_get(self.lead + self.outputs.len())
     }
 }
 
@@ -158,43 +192,6 @@ fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
             .map(|json| Value::Json(Arc::new(json))),
     };
     Ok(value.unwrap_or(Value::Null))
-}
-
-impl<'a> Answer<'a> {
-    /// For rows of such subjects; `None` when nothing answers.
-    pub(super) fn find(cell: &'a Cell, rows: Subject, schema: &'a Schema) -> Option<Answer<'a>> {
-        let subject = cell.subject;
-        if rows == Subject::Account && subject == Subject::Contact {
-            return None;
-        }
-        let by = match &cell.path {
-            CellPath::Column(name) => By::Column(schema.column(subject, name)?),
-            CellPath::Trait(key) => By::Trait(key),
-            CellPath::Call { function, args } => {
-                let function = functions::find(function)?;
-                if subject == Subject::Contact {
-                    function.of_contact()?;
-                }
-                By::Call(function, args)
-            }
-        };
-        Some(Answer { subject, by })
-    }
-
-    fn source(&self) -> FactSource {
-        match self.by {
-            By::Column(_) | By::Trait(_) => FactSource::Customers,
-            By::Call(function, _) => function.source(),
-        }
-    }
-
-    fn ty(&self) -> Type {
-        match self.by {
-            By::Column(column) => column.ty,
-            By::Trait(_) => Type::Json,
-            By::Call(function, args) => function.gives(args).ty,
-        }
-    }
 }
 
 /// A statement's text while it grows.
@@ -267,28 +264,23 @@ impl Text {
                 let key = self.parameter(Bind::Text((*key).to_owned()));
                 format!("{}.traits -> {key}", alias(answer.subject))
             }
-            By::Call(function, args) => self.call(answer.subject, *function, args)?,
+            By::Call(function, args) => {
+                let pairs = functions::pair(*function, args)?;
+                self.fill(answer.subject, function.sql(args), &pairs)?
+            }
         };
-        let cast = match answer.ty() {
-            Type::Bool => "boolean",
-            Type::Int => "int8",
-            Type::Float => "float8",
-            Type::Text => "text",
-            Type::Time => "timestamptz",
-            Type::Json => "jsonb",
-        };
-        Some(format!("({expression})::{cast}"))
+        Some(format!("({expression})::{}", answer.cast()))
     }
 
-    /// A function's expression with its named parameters filled in.
-    fn call(&mut self, subject: Subject, function: &dyn Function, args: &[Arg]) -> Option<String> {
-        let pairs = functions::pair(function, args)?;
+    /// A function's text, asked of such a subject, with its named parameters
+    /// filled in.
+    pub(super) fn fill(&mut self, subject: Subject, text: &str, pairs: &[(&Param, &Arg)]) -> Option<String> {
         let mut filled = String::new();
-        let mut rest = function.sql(args);
+        let mut rest = text;
         while let Some((text, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}')?;
             filled.push_str(text);
-            filled.push_str(&self.named(name, subject, &pairs)?);
+            filled.push_str(&self.named(name, subject, pairs)?);
             rest = tail;
         }
         filled.push_str(rest);
@@ -381,6 +373,7 @@ pub(super) fn quoted(subject: Subject, column: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Cell;
     use crate::rule::functions::{FUNCTIONS, ParamKind};
 
     /// Every form of every function, with arguments that fit.
@@ -408,7 +401,8 @@ mod tests {
     fn build(cells: &[Cell], target: Target, source: FactSource) -> Result<Statement, UnknownCell> {
         let mut layout = Layout::default();
         layout.merge(cells);
-        Statement::build(&layout, &Schema::default_store(), target, source, &Predicate::Always)
+        let reader = Reader { cells, kept: &Predicate::Always };
+        Statement::build(&layout, &Schema::default_store(), target, source, &[reader], Shape::Probes)
     }
 
     #[test]

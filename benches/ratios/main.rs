@@ -1,0 +1,90 @@
+//! How fast Keepwell is, as ratios of pairs that run in turns on one Postgres:
+//! Keepwell's own code on one side, what it should be compared with on the other.
+//!
+//! ```text
+//! cargo bench                                   every part, 1,000,000 accounts, 20,000,000 events
+//! cargo bench -- evaluate --accounts 100000     one part, on a smaller store
+//! ```
+//!
+//! The store is built once for each scale and kept below `target/`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+mod engine;
+mod evaluate;
+mod pairs;
+mod store;
+mod stream;
+
+use store::Scale;
+
+/// What is measured, in the order in which it runs.
+const PARTS: [&str; 2] = ["evaluate", "stream"];
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub parts: Vec<String>,
+    pub scale: Scale,
+    /// How many rounds of two runs of each side.
+    pub rounds: usize,
+}
+
+impl Options {
+    fn parse(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
+        let (mut accounts, mut events, mut rounds, mut parts) = (1_000_000, None, 5, Vec::new());
+        while let Some(word) = words.next() {
+            let mut number = || -> anyhow::Result<i64> {
+                let value = words.next().with_context(|| format!("{word} needs a number"))?;
+                value.replace(['_', ','], "").parse().with_context(|| format!("{word} {value} is no number"))
+            };
+            match word.as_str() {
+                // Cargo's own.
+                "--bench" => {}
+                "--accounts" => accounts = number()?,
+                "--events" => events = Some(number()?),
+                "--rounds" => rounds = usize::try_from(number()?)?.max(1),
+                part if PARTS.contains(&part) => parts.push(word),
+                other => bail!("{other} is neither a part ({}) nor --accounts, --events, --rounds", PARTS.join(", ")),
+            }
+        }
+        if parts.is_empty() {
+            parts = PARTS.map(str::to_owned).into();
+        }
+        let events = events.unwrap_or(accounts * 20);
+        Ok(Options { parts, scale: Scale { accounts, events }, rounds })
+    }
+}
+
+fn main() -> ExitCode {
+    let run = || {
+        let options = Options::parse(std::env::args().skip(1))?;
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(options))
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(options: Options) -> anyhow::Result<()> {
+    let store = store::Store::open(options.scale).await?;
+    for part in &options.parts {
+        println!("\n{part}: {}", options.scale);
+        match part.as_str() {
+            "evaluate" => evaluate::measure(&store, &options).await?,
+            "stream" => stream::measure(&store, &options).await?,
+            other => bail!("there is no part {other}"),
+        }
+    }
+    store.close().await;
+    // Let the server write its last words before this process ends it.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    Ok(())
+}
