@@ -95,6 +95,11 @@ pub enum ReadyWaitOn {
 }
 
 impl ReadyPlaybook {
+    /// Whether a step chooses by how much each colleague has to do.
+    pub fn weighs_load(&self) -> bool {
+        self.steps.iter().any(|step| matches!(&step.deed, Deed::Act(action) if action.weighs_load()))
+    }
+
     /// The position of a step by id.
     pub fn step(&self, id: &str) -> Option<usize> {
         self.steps.iter().position(|step| step.id == id)
@@ -225,6 +230,7 @@ pub fn compile(
         in_wait: false,
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
+        survey_steps: &steps_by_kind.surveys,
         playbooks,
         known: &nothing,
     };
@@ -266,7 +272,9 @@ pub fn compile(
         config,
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
+        survey_steps: &steps_by_kind.surveys,
         playbooks,
+        own: &playbook.id,
         known_in_templates: &known_in_templates,
         known_in_steps: &known_in_steps,
         problems,

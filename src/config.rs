@@ -3,6 +3,7 @@
 //! Read with the same reader as playbooks, so that its mistakes have the same
 //! codes and places. Secrets are not here: they come from the environment.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,10 @@ use chrono::{Duration, NaiveDate};
 use chrono_tz::Tz;
 
 use crate::diagnostic::Diagnostic;
+use crate::playbook::budget::Budget;
+use crate::playbook::quiet::QuietHours;
 use crate::playbook::reader::{Fields, is_address, is_off, short};
+use crate::playbook::schedule::Schedule;
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
@@ -21,6 +25,9 @@ use crate::playbook::{HoldAbove, Source, guardrails, parse};
 pub const DEFAULT_FILE: &str = "keepwell.yaml";
 
 const REMOVE: &str = "remove the key, or write `off`";
+
+/// Ids of CSMs by the name of their pool.
+pub type Pools = BTreeMap<String, Arc<[String]>>;
 
 /// What an installation sets for all playbooks.
 #[derive(Clone, Debug)]
@@ -37,8 +44,16 @@ pub struct Config {
     pub recheck: Duration,
     /// A condition that keeps an account out of every playbook.
     pub suppress: Option<Source>,
+    /// Who shares the tasks of `to: pool:NAME`.
+    pub pools: Pools,
+    /// Events of these names are touches like a completed task.
+    pub touch_events: Vec<String>,
     /// How customer mail looks and leaves.
     pub mail: Mail,
+    /// What all playbooks together may ask of a contact and of an account.
+    pub budget: Budget,
+    /// When no customer mail leaves; `None` is `off`.
+    pub quiet_hours: Option<QuietHours>,
     /// For playbooks that do not say.
     pub hold_above: HoldAbove,
     /// Hears of holds and failures of playbooks that name nobody.
@@ -47,6 +62,9 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Whether CSMs get their notices by e-mail.
     pub notify_csm_email: bool,
+    /// When the notices of each colleague are gathered into one mail: a
+    /// crontab, in the colleague's own zone.
+    pub notify_csm_digest: Option<String>,
 }
 
 /// How customer mail looks and leaves.
@@ -60,6 +78,9 @@ pub struct Mail {
     pub public_url: Option<String>,
     /// Every customer mail goes to this address instead.
     pub redirect_to: Option<String>,
+    /// Customer mail waits this long before it leaves, so that it can still be
+    /// cancelled; zero is not at all.
+    pub undo_window: Duration,
     /// Connections to the relay at the same time, 1 to 64.
     pub connections: usize,
 }
@@ -73,11 +94,16 @@ impl Default for Config {
             catch_up: Duration::hours(1),
             recheck: Duration::minutes(15),
             suppress: None,
+            pools: Pools::new(),
+            touch_events: Vec::new(),
             mail: Mail::default(),
+            budget: Budget::default(),
+            quiet_hours: None,
             hold_above: HoldAbove::default(),
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             notify_csm_email: true,
+            notify_csm_digest: None,
         }
     }
 }
@@ -89,12 +115,18 @@ impl Default for Mail {
             postal_address: None,
             public_url: None,
             redirect_to: None,
+            undo_window: Duration::zero(),
             connections: 8,
         }
     }
 }
 
 impl Config {
+    /// Where colleagues find the pages, without a slash at the end.
+    pub fn pages_url(&self) -> Option<String> {
+        self.listen.map(|listen| format!("http://{listen}"))
+    }
+
     /// Reads the named file, or [`DEFAULT_FILE`] if nobody named one and it is
     /// there, or else gives the defaults. A value that is wrong is reported
     /// and has its default.
@@ -138,6 +170,14 @@ impl Config {
             self.recheck = recheck;
         }
         self.suppress = fields.expression("suppress");
+        self.pools = pools(&mut fields);
+        self.touch_events = fields.texts("touch_events").iter().map(|name| name.text.trim().to_owned()).collect();
+        if let Some(node) = fields.take("budget") {
+            self.budget = Budget::read(file, node, Budget::default(), fields.problems());
+        }
+        if let Some(node) = fields.take("quiet_hours") {
+            self.quiet_hours = QuietHours::read(file, node, fields.problems());
+        }
         if let Some(node) = fields.take("mail") {
             self.mail.fill(file, node, fields.problems());
         }
@@ -152,11 +192,8 @@ impl Config {
         if let Some(node) = fields.take("notify") {
             self.notify(file, node, fields.problems());
         }
-        for key in ["budget", "quiet_hours", "webhooks", "retention"] {
+        for key in ["webhooks", "retention"] {
             fields.not_yet(key, REMOVE, is_off);
-        }
-        for key in ["touch_events", "pools"] {
-            fields.not_yet(key, "remove the key", is_empty);
         }
         fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
         fields.finish();
@@ -170,7 +207,16 @@ impl Config {
                 self.notify_csm_email = email;
             }
             csm.not_yet("slack", REMOVE, is_off);
-            csm.not_yet("digest", REMOVE, is_off);
+            if let Some(text) = csm.text("digest").filter(|text| &*text.text != "off") {
+                match Schedule::parse(&text.text, self.timezone) {
+                    Ok(_) => self.notify_csm_digest = Some(text.text.to_string()),
+                    Err(error) => {
+                        let mut problem = text.error("KW0111", 1, error.column as u32, error.message);
+                        problem.help = error.help.or(Some("write `\"0 8 * * mon-fri\"`".to_owned()));
+                        csm.problems().push(problem);
+                    }
+                }
+            }
             csm.finish();
         }
         fields.finish();
@@ -207,13 +253,59 @@ impl Mail {
                 refuse(&mut fields, "redirect_to", message, "write an address, or `off`");
             }
         }
-        fields.not_yet("undo_window", "write `0s`, or remove the key", |node| {
-            is_off(node) || node.as_text() == Some("0s")
-        });
+        if let Some(node) = fields.take("undo_window").filter(|node| !is_off(node)) {
+            match parse_undo(node) {
+                Some(window) => self.undo_window = window,
+                None => {
+                    let help = "write a span of elapsed time up to a day, such as `5m`, or `0s`";
+                    refuse(&mut fields, "undo_window", "`undo_window` is not a time to wait", help);
+                }
+            }
+        }
         if let Some(connections) = fields.int_within("connections", 1, 64) {
             self.connections = usize::try_from(connections).unwrap_or(self.connections);
         }
         fields.finish();
+    }
+}
+
+/// Pools as `{ onboarding: [csm-1, csm-2] }`.
+fn pools(fields: &mut Fields<'_, '_>) -> Pools {
+    let (file, mut pools) = (fields.file(), Pools::new());
+    for entry in fields.mapping("pools").into_iter().flatten() {
+        let named = entry.key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        if !named || entry.key.is_empty() {
+            let message = format!("`{}` is not a name for a pool", short(&entry.key));
+            fields.error_with_help("KW0601", entry.key_place, message, "write letters, digits, `-` and `_`");
+            continue;
+        }
+        let ids: Option<Vec<String>> = match &entry.node.value {
+            NodeValue::Sequence(items) if !items.is_empty() => {
+                items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
+            }
+            _ => None,
+        };
+        match ids {
+            Some(ids) => drop(pools.insert(entry.key.clone(), ids.into())),
+            None => {
+                let message = format!("the pool `{}` needs the ids of its members", short(&entry.key));
+                let help = format!("write `{}: [csm-1, csm-2]`", short(&entry.key));
+                fields.problems().push(Diagnostic::error("KW0601", &file, entry.node.place, message).help(help));
+            }
+        }
+    }
+    pools
+}
+
+/// A span of up to a day; nothing at all as well.
+fn parse_undo(node: &Node) -> Option<Duration> {
+    match node.as_text()? {
+        "0s" => Some(Duration::zero()),
+        text => match crate::playbook::Duration::parse(text)? {
+            crate::playbook::Duration::Seconds(seconds) => Some(Duration::seconds(seconds)),
+            crate::playbook::Duration::BusinessDays(_) => None,
+        }
+        .filter(|window| *window <= Duration::days(1)),
     }
 }
 
@@ -308,11 +400,6 @@ fn is_web_url(text: &str) -> bool {
     })
 }
 
-/// Nothing in it, so nothing is asked for.
-fn is_empty(node: &Node) -> bool {
-    is_off(node) || node.as_sequence().is_some_and(<[Node]>::is_empty) || node.as_mapping().is_some_and(<[_]>::is_empty)
-}
-
 /// The relation that is read anyway, every column under its own name.
 fn is_default_store(node: &Node) -> bool {
     let accounts = |node: &Node| {
@@ -334,79 +421,4 @@ fn is_default_store(node: &Node) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> (Config, Vec<String>) {
-        let (path, text) = ("keepwell.yaml".into(), text.into());
-        let (config, problems) = Config::parse(&SourceFile { path, text });
-        let told = |d: &Diagnostic| format!("{}:{} {}", d.line, d.column, d.code);
-        (config, problems.iter().map(told).collect())
-    }
-
-    #[test]
-    fn reads_every_key_of_this_release() {
-        let (config, problems) = parsed(concat!(
-            "timezone: Europe/Berlin\nholidays: [2026-12-25, 2027-02-05..2027-02-12]\ncatch_up: 2h\n",
-            "seasons: { summer: [07-15..08-31], holidays: 12-20..01-06 }\n",
-            "recheck: 30m\nsuppress: account.traits.internal == true\ntouch_events: []\n",
-            "mail:\n  from: Acme Success <success@acme.example>\n  postal_address: Acme, 1 Main Street\n",
-            "  public_url: https://success.acme.example/\n  redirect_to: off\n  undo_window: 0s\n  connections: 4\n",
-            "budget: off\nquiet_hours: off\nguardrails: { hold_above: off, ramp: off }\n",
-            "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\" }\nnotify: { csm: { email: false } }\n",
-            "store:\n  accounts: { relation: customers.accounts, columns: { id: id, name: name } }\n",
-        ));
-        assert!(problems.is_empty(), "{problems:?}");
-        assert_eq!(config.timezone, Tz::Europe__Berlin);
-        assert_eq!(config.holidays.len(), 2);
-        assert_eq!(config.seasons.names().collect::<Vec<_>>(), ["holidays", "summer"]);
-        assert_eq!(config.catch_up, Duration::hours(2));
-        assert_eq!(config.recheck, Duration::minutes(30));
-        assert!(config.suppress.is_some() && !config.notify_csm_email);
-        assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
-        assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
-        assert_eq!(config.hold_above, HoldAbove::Off);
-        assert_eq!(config.listen, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
-    }
-
-    #[test]
-    fn an_empty_file_is_the_defaults_and_web_can_be_off() {
-        let (config, problems) = parsed("# nothing yet\n");
-        assert!(problems.is_empty());
-        assert_eq!(config.listen, Config::default().listen);
-        assert_eq!(parsed("web: off\n").0.listen, None);
-    }
-
-    #[test]
-    fn refuses_with_a_place() {
-        for (text, expected) in [
-            ("timezon: UTC\n", "1:1 KW0101"),
-            ("timezone: Mars\n", "1:11 KW0112"),
-            ("timezone: 5\n", "1:11 KW0103"),
-            ("holidays: [2026-13-01]\n", "1:12 KW0116"),
-            ("holidays: [2026-12-02..2026-12-01]\n", "1:12 KW0116"),
-            ("recheck: 7m\n", "1:10 KW0601"),
-            ("recheck: 1s\n", "1:10 KW0601"),
-            ("catch_up: 2 business days\n", "1:11 KW0110"),
-            ("mail: { from: nobody }\n", "1:15 KW0601"),
-            ("mail: { public_url: ftp://x }\n", "1:21 KW0601"),
-            ("mail: { redirect_to: me }\n", "1:22 KW0601"),
-            ("mail: { connections: 0 }\n", "1:22 KW0104"),
-            ("mail: { undo_window: 5m }\n", "1:9 KW0901"),
-            ("web: { listen: \"0.0.0.0:80\" }\n", "1:16 KW0601"),
-            ("web: { listen: here }\n", "1:16 KW0601"),
-            ("budget: { contact: [1 per 1d] }\n", "1:1 KW0901"),
-            ("quiet_hours: { from: \"20:00\" }\n", "1:1 KW0901"),
-            ("guardrails: { ramp: { first: 10 } }\n", "1:15 KW0901"),
-            ("pools: { onboarding: [a] }\n", "1:1 KW0901"),
-            ("seasons: { summer: [07-15..08-32] }\n", "1:21 KW0116"),
-            ("seasons: { summer: 5 }\n", "1:20 KW0103"),
-            ("seasons: summer\n", "1:10 KW0103"),
-            ("notify: { csm: { slack: env:X } }\n", "1:18 KW0901"),
-            ("store: { accounts: { relation: crm.companies } }\n", "1:1 KW0901"),
-            ("alerts_to: nobody\n", "1:12 KW0104"),
-        ] {
-            assert_eq!(parsed(text).1, [expected], "{text}");
-        }
-    }
-}
+mod tests;

@@ -24,6 +24,10 @@ pub struct Effect {
 pub enum EffectBody {
     Task(TaskDraft),
     Message(MessageDraft),
+    /// The subject shall enter that playbook.
+    Referral {
+        playbook: String,
+    },
 }
 
 /// A task for a colleague.
@@ -33,13 +37,38 @@ pub struct TaskDraft {
     pub description: Option<String>,
     /// A CSM's id or an address; `None` is unassigned.
     pub assignee: Option<String>,
+    /// Why it is theirs, where that is not plain: for whom they cover.
+    pub reason: Option<String>,
+    /// The pool that the assignee was chosen from.
+    pub pool: Option<String>,
     pub due_at: Option<Instant>,
+    /// When the manager hears that it is still open; `None` never.
+    pub escalate_at: Option<Instant>,
     pub priority: Priority,
     pub checklist: Vec<String>,
     /// The outcomes a person may choose from.
     pub outcomes: Vec<String>,
     /// Whether it stays open when the enrollment is stopped.
     pub keep: bool,
+}
+
+impl TaskDraft {
+    /// A task for nobody yet.
+    pub fn new(title: String, priority: Priority) -> TaskDraft {
+        TaskDraft {
+            title,
+            description: None,
+            assignee: None,
+            reason: None,
+            pool: None,
+            due_at: None,
+            escalate_at: None,
+            priority,
+            checklist: Vec::new(),
+            outcomes: Vec::new(),
+            keep: false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +116,53 @@ impl MailClass {
             MailClass::Lifecycle => "lifecycle",
             MailClass::Marketing => "marketing",
             MailClass::Transactional => "transactional",
+        }
+    }
+}
+
+/// What a survey asks for on a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Score {
+    /// How likely somebody is to recommend us, 0 to 10.
+    Nps,
+    /// How satisfied somebody is, 1 to 5.
+    Csat,
+    /// How easy something was, 1 to 7.
+    Ces,
+}
+
+impl Score {
+    pub const ALL: [(&'static str, Score); 3] = [("nps", Score::Nps), ("csat", Score::Csat), ("ces", Score::Ces)];
+
+    /// The word authors use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Score::Nps => "nps",
+            Score::Csat => "csat",
+            Score::Ces => "ces",
+        }
+    }
+
+    /// The score of that exact name.
+    pub fn parse(name: &str) -> Option<Score> {
+        Score::ALL.iter().find(|(word, _)| *word == name).map(|(_, score)| *score)
+    }
+
+    /// What can be answered.
+    pub fn values(self) -> std::ops::RangeInclusive<i32> {
+        match self {
+            Score::Nps => 0..=10,
+            Score::Csat => 1..=5,
+            Score::Ces => 1..=7,
+        }
+    }
+
+    /// What the lowest and the highest answer mean, for customers.
+    pub fn ends(self) -> (&'static str, &'static str) {
+        match self {
+            Score::Nps => ("not at all likely", "very likely"),
+            Score::Csat => ("very dissatisfied", "very satisfied"),
+            Score::Ces => ("very difficult", "very easy"),
         }
     }
 }

@@ -29,6 +29,16 @@ pub fn notice(parts: &[&str]) -> Uuid {
     derive(&all)
 }
 
+/// A number below `below`, always the same for the same parts and spread
+/// evenly over others; 0 when `below` is 0.
+pub fn share(parts: &[&str], below: u64) -> u64 {
+    let mut all = vec!["share"];
+    all.extend_from_slice(parts);
+    let (number, _) = derive(&all).as_u64_pair();
+    // The low bits of the first half hold the version.
+    (number >> 16).checked_rem(below).unwrap_or(0)
+}
+
 fn derive(parts: &[&str]) -> Uuid {
     // Length prefixes keep ("a", "bc") and ("ab", "c") apart.
     let mut name = String::new();
@@ -43,6 +53,16 @@ fn derive(parts: &[&str]) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_spread_evenly() {
+        let mut seen = [0; 10];
+        for account in 0..1_000 {
+            seen[share(&[&account.to_string()], 10) as usize] += 1;
+        }
+        assert!(seen.iter().all(|count| (60..140).contains(count)), "{seen:?}");
+        assert_eq!(share(&["a"], 0), 0);
+    }
 
     #[test]
     fn parts_do_not_run_together() {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
+
 use super::recipient::{Recipient, Recipients, is_address};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, Words};
@@ -26,6 +28,8 @@ pub struct Email {
     body: Localized,
     pub from: From,
     pub reply_to: ReplyTo,
+    /// Whether it leaves in quiet hours too; only transactional mail may.
+    pub ignores_quiet: bool,
     valid_for: Duration,
 }
 
@@ -110,19 +114,14 @@ impl StepKind for Kind {
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let mut problems = Vec::new();
         let mut fields = Fields::new(&compiler.file, body, "the step `email`", &mut problems).at(step.place);
-        // In a contact playbook a mail goes to the contact, unless it says otherwise.
-        let to = match compiler.subject {
-            Subject::Account => fields.required("to"),
-            Subject::Contact => fields.take("to"),
-        };
-        let by_default = (compiler.subject == Subject::Contact && to.is_none()).then_some(Recipients::Contact);
+        let to = recipients(&mut fields, compiler.subject);
         let class = fields.one_of("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
         let subject = fields.required("subject");
         let text = fields.required("body");
         let from = fields.one_of("from", &[("csm", From::Csm), ("default", From::Default)]).unwrap_or(From::Default);
         let reply_to = fields.text("reply_to");
-        let quiet = fields.one_of("quiet", &[("hold", false), ("ignore", true)]).unwrap_or(false);
-        if quiet && class != MailClass::Transactional {
+        let ignores_quiet = fields.one_of("quiet", &[("hold", false), ("ignore", true)]).unwrap_or(false);
+        if ignores_quiet && class != MailClass::Transactional {
             let at = fields.key_place("quiet").unwrap_or(step.place);
             let help = "only `class: transactional` may ignore quiet hours";
             fields.error_with_help("KW0104", at, "`quiet: ignore` is for transactional mail", help);
@@ -139,17 +138,57 @@ impl StepKind for Kind {
                 None
             }
         };
-        let to = to.and_then(|node| Recipients::parse(node, compiler)).or(by_default);
+        let to = addressees(to, compiler);
         let subject = subject.and_then(|node| Localized::parse(node, compiler, Escape::Plain));
         let body = text.and_then(|node| Localized::parse(node, compiler, Escape::Markdown));
         if !fine {
             return None;
         }
-        Some(Arc::new(Email { to: to?, class, subject: subject?, body: body?, from, reply_to: reply_to?, valid_for }))
+        Some(Arc::new(Email {
+            to: to?,
+            class,
+            subject: subject?,
+            body: body?,
+            from,
+            reply_to: reply_to?,
+            ignores_quiet,
+            valid_for,
+        }))
+    }
+}
+
+/// The field `to`, which a playbook for contacts may leave out.
+pub(super) fn recipients<'n>(fields: &mut Fields<'n, '_>, enrolled: Subject) -> Option<&'n Node> {
+    match enrolled {
+        Subject::Account => fields.required("to"),
+        Subject::Contact => fields.take("to"),
+    }
+}
+
+/// Whom `to` names; in a playbook for contacts nobody but the enrolled one,
+/// unless it says otherwise.
+fn addressees(to: Option<&Node>, compiler: &mut Compiler) -> Option<Recipients> {
+    match to {
+        Some(node) => Recipients::parse(node, compiler),
+        None => (compiler.subject == Subject::Contact).then_some(Recipients::Contact),
     }
 }
 
 impl Email {
+    /// The mail of a survey: its question is both the subject and the text.
+    pub(super) fn question(
+        question: Option<&Node>,
+        to: Option<&Node>,
+        valid_for: Duration,
+        compiler: &mut Compiler,
+    ) -> Option<Email> {
+        let to = addressees(to, compiler);
+        let subject = question.and_then(|node| Localized::parse(node, compiler, Escape::Plain))?;
+        let body = question.and_then(|node| Localized::parse(node, compiler, Escape::Markdown))?;
+        let (class, from, reply_to) = (MailClass::Lifecycle, From::Default, ReplyTo::Csm);
+        Some(Email { to: to?, class, subject, body, from, reply_to, ignores_quiet: false, valid_for })
+    }
+
     /// The words for one recipient, now.
     pub fn words(
         &self,
@@ -157,11 +196,7 @@ impl Email {
         recipient: Option<&Contact>,
         account_zone: Option<&str>,
     ) -> Result<Words, EvalError> {
-        let zone = recipient
-            .and_then(|contact| contact.timezone.as_deref())
-            .or(account_zone)
-            .and_then(|zone| zone.parse().ok())
-            .unwrap_or(at.zone);
+        let zone = recipient_zone(recipient, account_zone, at.zone);
         let account_locale = match at.context.facts.column("locale") {
             Some(Value::Text(locale)) => locale.to_string(),
             _ => "en".to_owned(),
@@ -255,11 +290,19 @@ pub(super) fn addressed(
 
 /// Marketing needs `contact.traits.consent`; an address without contact has none.
 fn consents(at: &Situation, contact: &str) -> bool {
-    at.people
-        .contacts
-        .iter()
-        .find(|known| !contact.is_empty() && known.id == contact)
-        .is_some_and(|known| known.traits.get("consent") == Some(&serde_json::Value::Bool(true)))
+    at.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact).is_some_and(consented)
+}
+
+/// Whether a contact agreed to marketing mail.
+pub fn consented(contact: &Contact) -> bool {
+    contact.traits.get("consent") == Some(&serde_json::Value::Bool(true))
+}
+
+/// The zone in which a recipient's clock runs: their own, else the account's,
+/// else `otherwise`. A name that is no zone is as good as none.
+pub fn recipient_zone(recipient: Option<&Contact>, account_zone: Option<&str>, otherwise: Tz) -> Tz {
+    let own = recipient.and_then(|contact| contact.timezone.as_deref());
+    [own, account_zone].into_iter().flatten().find_map(|zone| zone.trim().parse().ok()).unwrap_or(otherwise)
 }
 
 /// Why no mail to this recipient can be made any more, if so: the contact left

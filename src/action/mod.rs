@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::effect::EffectBody;
-use crate::facts::{Cell, Contact, Csm, Schema, Subject};
+use crate::facts::{Cell, Contact, Csm, Schema, Subject, Type};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Source, Step};
@@ -22,14 +22,20 @@ use crate::rule::template::{Escape, RenderContext, Template, TemplateScope};
 use crate::rule::{self, Context, EvalError, Modules, Rule, Sandbox, Scope, Wanted};
 
 pub mod email;
+mod enroll;
 mod notify;
 pub mod recipient;
 mod run;
+pub mod staff;
+pub mod survey;
 pub mod task;
+
+use staff::{Staff, Taker};
 
 /// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
 /// of the playbook's own form.
-pub const KINDS: &[&dyn StepKind] = &[&email::Kind, &task::Kind, &notify::Kind, &run::Kind];
+pub const KINDS: &[&dyn StepKind] =
+    &[&email::Kind, &task::Kind, &notify::Kind, &survey::Kind, &enroll::Kind, &run::Kind];
 
 /// One kind of step.
 pub trait StepKind: Sync {
@@ -57,6 +63,11 @@ pub trait Action: Send + Sync + Debug {
         None
     }
 
+    /// The survey it asks, whose answer the next step waits for.
+    fn survey(&self) -> Option<&survey::Survey> {
+        None
+    }
+
     /// The task it creates, for closing it again.
     fn task(&self) -> Option<&task::Task> {
         None
@@ -64,6 +75,11 @@ pub trait Action: Send + Sync + Debug {
 
     /// Whether the next step waits until its messages have ended.
     fn awaits_messages(&self) -> bool {
+        false
+    }
+
+    /// Whether it chooses by how much each colleague has to do.
+    fn weighs_load(&self) -> bool {
         false
     }
 
@@ -100,6 +116,8 @@ pub struct Situation<'a> {
     pub sandbox: &'a Sandbox,
     pub context: &'a Context,
     pub people: &'a People,
+    /// Who covers for whom, and how much each has to do.
+    pub staff: &'a Staff,
     pub playbook: &'a str,
     /// Who hears of trouble; may be nobody.
     pub alerts_to: Option<&'a str>,
@@ -149,6 +167,11 @@ impl Situation<'_> {
         self.people.contacts.iter().find(is).filter(|contact| contact.is_reachable(facts.as_of))
     }
 
+    /// The colleague, or whoever covers for them.
+    pub fn taker<'b>(&'b self, csm: &'b Csm) -> Taker<'b> {
+        self.staff.taker(csm, self.context.facts.as_of, self.zone)
+    }
+
     /// A colleague's own zone, else the playbook's.
     pub fn assignee_zone(&self, colleague: Option<&Csm>) -> Tz {
         colleague.and_then(|csm| csm.timezone.as_deref()).and_then(|zone| zone.parse().ok()).unwrap_or(self.zone)
@@ -167,7 +190,10 @@ pub struct Compiler<'a> {
     pub config: &'a Config,
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
+    pub survey_steps: &'a [(String, Type)],
     pub playbooks: &'a [String],
+    /// The id of the playbook itself.
+    pub own: &'a str,
     /// Values that the playbook's condition proves present, as `account.x`
     /// for templates and `entry.x` for expressions.
     pub known_in_templates: &'a HashSet<String>,
@@ -203,6 +229,7 @@ impl<'a> Compiler<'a> {
             in_wait: false,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
+            survey_steps: self.survey_steps,
             playbooks: self.playbooks,
             known: self.known_in_steps,
         }
@@ -218,6 +245,7 @@ impl<'a> Compiler<'a> {
             allow_contact: self.subject == Subject::Contact,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
+            survey_steps: self.survey_steps,
             playbooks: self.playbooks,
             seasons: self.sandbox.seasons(),
             known: self.known_in_templates,

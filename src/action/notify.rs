@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Action, Compiler, Reads, Situation, StepKind};
-use crate::clock::Instant;
 use crate::effect::{EffectBody, MessageDraft, NoticeDraft};
 use crate::facts::{Cell, CellPath, Subject, Value};
 use crate::playbook::Step;
@@ -100,39 +99,41 @@ impl Action for Notify {
 /// A notice about the account in view.
 pub(super) fn notice(at: &Situation, audience: Audience, text: String) -> NoticeDraft {
     let subject = format!("{}: {}", at.playbook, account_name(at));
-    NoticeDraft {
-        audience: audience.name().to_owned(),
-        to: address(at, audience),
-        subject,
-        text,
-        valid_until: validity(at),
-    }
+    addressed(at, audience, subject, text)
 }
 
 /// A notice to the CSM, or to the owners where the account has none.
 pub(super) fn to_csm(at: &Situation, subject: String, text: String) -> NoticeDraft {
-    let valid_until = validity(at);
-    NoticeDraft { audience: "csm".to_owned(), to: address(at, Audience::Csm), subject, text, valid_until }
+    addressed(at, Audience::Csm, subject, text)
 }
 
-/// A word to a colleague is late rather than lost.
-fn validity(at: &Situation) -> Instant {
-    at.context.facts.as_of + chrono::Duration::days(30)
+/// To the person, or while they are away to whoever covers for them; to the
+/// owners where nobody is found.
+fn addressed(at: &Situation, audience: Audience, subject: String, text: String) -> NoticeDraft {
+    let csm = at.people.csm.as_ref();
+    let person = match audience {
+        Audience::Csm => csm,
+        Audience::Manager => at.people.manager.as_ref().or(csm),
+        Audience::AlertsTo => None,
+    };
+    let taker = person.map(|person| at.taker(person));
+    let text = match taker.and_then(|taker| taker.covers) {
+        Some(cover) => format!("{}\n\nYou cover for {cover}.", text.trim_end()),
+        None => text,
+    };
+    NoticeDraft {
+        audience: audience.name().to_owned(),
+        to: taker.map(|taker| taker.csm.email.clone()).or(at.alerts_to.map(str::to_owned)),
+        subject,
+        text,
+        // A word to a colleague is late rather than lost.
+        valid_until: at.context.facts.as_of + chrono::Duration::days(30),
+    }
 }
 
 pub(super) fn account_name(at: &Situation) -> String {
     match at.context.facts.column("name") {
         Some(Value::Text(name)) => name.to_string(),
         _ => at.context.facts.account.clone(),
-    }
-}
-
-fn address(at: &Situation, audience: Audience) -> Option<String> {
-    let owners = at.alerts_to.map(str::to_owned);
-    let csm = at.people.csm.as_ref().map(|csm| csm.email.clone());
-    match audience {
-        Audience::Csm => csm.or(owners),
-        Audience::Manager => at.people.manager.as_ref().map(|manager| manager.email.clone()).or(csm).or(owners),
-        Audience::AlertsTo => owners,
     }
 }

@@ -6,9 +6,11 @@ use rhai::{Dynamic, Map};
 
 use super::notify::Audience;
 use super::recipient::{Recipient, is_address};
-use super::task::{Assignee, described};
+use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::config::Pools;
 use crate::effect::{EffectBody, MailClass, MessageDraft, Priority, TaskDraft, Words};
+use crate::facts::Csm;
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Step};
 use crate::rule::{Described, EvalError, Rule, texts};
@@ -22,6 +24,7 @@ const ENROLLED: &str = "contact";
 #[derive(Debug)]
 struct Run {
     script: Rule,
+    pools: Pools,
 }
 
 impl StepKind for Kind {
@@ -43,7 +46,8 @@ impl StepKind for Kind {
             );
             return None;
         };
-        compiler.script(source).map(|script| Arc::new(Run { script }) as Arc<dyn Action>)
+        let pools = compiler.config.pools.clone();
+        compiler.script(source).map(|script| Arc::new(Run { script, pools }) as Arc<dyn Action>)
     }
 }
 
@@ -61,7 +65,7 @@ impl Action for Run {
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         let mut effects = Vec::new();
         for action in self.script.describe(at.sandbox, at.context)? {
-            effects.extend(effect(&action, at)?);
+            effects.extend(effect(&action, at, &self.pools)?);
         }
         Ok(effects)
     }
@@ -70,16 +74,20 @@ impl Action for Run {
         true
     }
 
+    fn weighs_load(&self) -> bool {
+        !self.pools.is_empty()
+    }
+
     fn roles(&self) -> Vec<String> {
         self.script.addressees().into_iter().filter(|to| !is_address(to) && to != ENROLLED).collect()
     }
 }
 
-fn effect(action: &Described, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+fn effect(action: &Described, at: &Situation, pools: &Pools) -> Result<Vec<EffectBody>, EvalError> {
     let mut fields = Fields { kind: action.kind, map: action.fields.clone() };
     let effects = match action.kind {
         "email" => email(&mut fields, at)?,
-        "task" => vec![task(&mut fields, at)?],
+        "task" => vec![task(&mut fields, at, pools)?],
         _ => vec![notify(&mut fields, at)?],
     };
     fields.finish()?;
@@ -120,26 +128,20 @@ fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalErr
     Ok(super::email::addressed(at, &recipients, class, valid_for, Some(&words)))
 }
 
-fn task(fields: &mut Fields, at: &Situation) -> Result<EffectBody, EvalError> {
+fn task(fields: &mut Fields, at: &Situation, pools: &Pools) -> Result<EffectBody, EvalError> {
     let title = fields.text("title")?;
     let description = fields.optional_text("description")?;
     let to = fields.optional_text("to")?.unwrap_or_else(|| "csm".to_owned());
-    let assignee = Assignee::parse(&to).ok_or_else(|| fields.wrong("to", "csm, manager or an address"))?;
+    let assignee = Assignee::parse(&to, pools)
+        .ok_or_else(|| fields.wrong("to", "csm, manager, a pool of the configuration or an address"))?;
     let due = fields.duration("due")?;
     let priority = fields.word("priority", &Priority::ALL)?.unwrap_or(Priority::Normal);
     let list = |value: Option<Dynamic>| value.and_then(|value| texts(&value)).unwrap_or_default();
     let (checklist, outcomes) = (list(fields.take("checklist")), list(fields.take("outcomes")));
     let keep = fields.take("keep").and_then(|value| value.as_bool().ok()).unwrap_or(false);
-    Ok(described(at, &assignee, due, |assignee, due_at| TaskDraft {
-        title,
-        description,
-        assignee,
-        due_at,
-        priority,
-        checklist,
-        outcomes,
-        keep,
-    }))
+    let draft = TaskDraft { description, checklist, outcomes, keep, ..TaskDraft::new(title, priority) };
+    let due = |person: Option<&Csm>| Ok(due.map(|span| due_after(at, span, person)));
+    Ok(EffectBody::Task(assignee.give(at, due, draft)?))
 }
 
 fn notify(fields: &mut Fields, at: &Situation) -> Result<EffectBody, EvalError> {

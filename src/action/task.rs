@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use chrono::{NaiveDate, NaiveTime};
+use chrono_tz::Tz;
+
 use super::recipient::is_address;
+use super::staff::Taker;
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::clock::Instant;
-use crate::diagnostic::Diagnostic;
+use crate::config::Pools;
+use crate::diagnostic::nearest;
 use crate::effect::{EffectBody, Priority, TaskDraft};
 use crate::facts::{Cell, CellPath, Csm, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::Node;
-use crate::playbook::{Duration, Source, Step};
+use crate::playbook::{Duration, Source, Step, local};
 use crate::rule::template::{Escape, Template};
 use crate::rule::{EvalError, Rule, Wanted};
 
@@ -46,8 +51,13 @@ pub enum CloseWhen {
 pub(super) enum Assignee {
     Csm,
     Manager,
+    Pool { name: String, members: Arc<[String]> },
     Address(String),
 }
+
+/// How long after its due instant the manager hears of an open task, in the
+/// calendar of whoever has it.
+pub const ESCALATED_AFTER: Duration = Duration::BusinessDays(2);
 
 #[derive(Debug)]
 enum Due {
@@ -56,25 +66,65 @@ enum Due {
 }
 
 impl Assignee {
-    /// Reads `to:` of a task.
-    pub fn parse(word: &str) -> Option<Assignee> {
+    /// Reads `to:` of a task; `None` is not something a task can go to.
+    pub fn parse(word: &str, pools: &Pools) -> Option<Assignee> {
         match word {
             "csm" => Some(Assignee::Csm),
             "manager" => Some(Assignee::Manager),
             address if is_address(address) => Some(Assignee::Address(address.to_owned())),
-            _ => None,
+            word => {
+                let name = word.strip_prefix("pool:")?.trim();
+                pools.get(name).map(|members| Assignee::Pool { name: name.to_owned(), members: members.clone() })
+            }
         }
     }
 
-    /// The person's id or address, and the colleague behind it. A manager that
-    /// does not exist is the CSM; an account without CSM leaves it unassigned.
-    fn find<'a>(&self, at: &'a Situation) -> (Option<String>, Option<&'a Csm>) {
+    /// The colleague who takes it; nobody where it goes to an address. A manager
+    /// that does not exist is the CSM, and so is a pool without a colleague;
+    /// while somebody is away, their backup.
+    fn taker<'a>(&self, at: &'a Situation) -> Option<Taker<'a>> {
+        let csm = at.people.csm.as_ref();
         let person = match self {
-            Assignee::Csm => at.people.csm.as_ref(),
-            Assignee::Manager => at.people.manager.as_ref().or(at.people.csm.as_ref()),
-            Assignee::Address(address) => return (Some(address.clone()), None),
+            Assignee::Address(_) => return None,
+            Assignee::Csm => csm,
+            Assignee::Manager => at.people.manager.as_ref().or(csm),
+            Assignee::Pool { members, .. } => {
+                let member = at.staff.of_pool(members, at.context.facts.as_of, at.zone);
+                if member.is_some() {
+                    return member;
+                }
+                csm
+            }
         };
-        (person.map(|csm| csm.id.clone()), person)
+        person.map(|csm| at.taker(csm))
+    }
+
+    /// The task for whoever takes it, due in their calendar. Without a CSM it is
+    /// unassigned.
+    pub(super) fn give(
+        &self,
+        at: &Situation,
+        due: impl FnOnce(Option<&Csm>) -> Result<Option<Instant>, EvalError>,
+        draft: TaskDraft,
+    ) -> Result<TaskDraft, EvalError> {
+        let taker = self.taker(at);
+        let person = taker.map(|taker| taker.csm);
+        let due_at = due(person)?;
+        let zone = at.assignee_zone(person);
+        Ok(TaskDraft {
+            assignee: match self {
+                Assignee::Address(address) => Some(address.clone()),
+                _ => person.map(|csm| csm.id.clone()),
+            },
+            reason: taker.and_then(|taker| taker.covers).map(|cover| format!("covers for {cover}")),
+            pool: match self {
+                Assignee::Pool { name, .. } => Some(name.clone()),
+                _ => None,
+            },
+            due_at,
+            escalate_at: due_at.map(|due| Calendar::add(at.calendar, due, ESCALATED_AFTER, zone)),
+            ..draft
+        })
     }
 }
 
@@ -146,16 +196,25 @@ impl StepKind for Kind {
 
 fn assignee(source: &Source, compiler: &mut Compiler) -> Option<Assignee> {
     let word = source.text.trim();
-    let found = Assignee::parse(word);
+    let pools = &compiler.config.pools;
+    let found = Assignee::parse(word, pools);
     if found.is_none() {
-        let problem: Diagnostic = if let Some(pool) = word.strip_prefix("pool:") {
-            source
-                .error("KW0901", 1, 1, format!("pools such as `{pool}` are not yet supported"))
-                .help("write `to: csm`")
-        } else {
-            source
-                .error("KW0115", 1, 1, format!("a task cannot go to `{word}`"))
-                .help("write csm, manager or an address")
+        let problem = match word.strip_prefix("pool:").map(str::trim) {
+            Some(pool) => {
+                let help = match nearest(pool, pools.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `pool:{near}`?"),
+                    None if pools.is_empty() => format!("add `pools: {{ {pool}: [csm-1, csm-2] }}` to keepwell.yaml"),
+                    None => {
+                        let known: Vec<String> = pools.keys().map(|name| format!("`{name}`")).collect();
+                        format!("the configuration has the pools {}", known.join(", "))
+                    }
+                };
+                source.error("KW0109", 1, 1, format!("there is no pool `{pool}`")).help(help)
+            }
+            None => {
+                let help = "write csm, manager, pool:NAME or an address";
+                source.error("KW0115", 1, 1, format!("a task cannot go to `{word}`")).help(help)
+            }
         };
         compiler.problems.push(problem);
     }
@@ -187,7 +246,6 @@ impl Action for Task {
     }
 
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
-        let (assignee, person) = self.to.find(at);
         let title = match at.render_internal(&self.title) {
             Ok(title) => title,
             // A task must not be lost to a template: the CSM sees the account and the fault.
@@ -202,20 +260,22 @@ impl Action for Task {
                 .unwrap_or_else(|error| format!("(The description could not be written: {error})"))
         });
         let checklist = self.checklist.iter().filter_map(|template| at.render_internal(template).ok()).collect();
-        Ok(vec![EffectBody::Task(TaskDraft {
-            title: title.trim().to_owned(),
+        let draft = TaskDraft {
             description,
-            assignee,
-            due_at: self.due_at(at, person)?,
-            priority: self.priority,
             checklist,
             outcomes: self.outcomes.clone(),
             keep: self.keep,
-        })])
+            ..TaskDraft::new(title.trim().to_owned(), self.priority)
+        };
+        Ok(vec![EffectBody::Task(self.to.give(at, |person| self.due_at(at, person), draft)?)])
     }
 
     fn task(&self) -> Option<&Task> {
         Some(self)
+    }
+
+    fn weighs_load(&self) -> bool {
+        matches!(self.to, Assignee::Pool { .. })
     }
 }
 
@@ -237,13 +297,26 @@ pub(super) fn due_after(at: &Situation, span: Duration, person: Option<&Csm>) ->
     Calendar::add(at.calendar, at.context.facts.as_of, span, at.assignee_zone(person))
 }
 
-/// A task from fields that a script gave.
-pub(super) fn described(
-    at: &Situation,
-    assignee: &Assignee,
-    due: Option<Duration>,
-    fill: impl FnOnce(Option<String>, Option<Instant>) -> TaskDraft,
-) -> EffectBody {
-    let (id, person) = assignee.find(at);
-    EffectBody::Task(fill(id, due.map(|span| due_after(at, span, person))))
+/// A task put off by a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snooze {
+    pub until: Instant,
+    /// The manager hears of it at the earliest then.
+    pub escalate_at: Instant,
+}
+
+impl Snooze {
+    /// Reads an instant (RFC 3339), a date (its first moment in `zone`) or a
+    /// duration from `now`, in the calendar of whoever has the task. `None` when
+    /// it is none of these, or not after `now`.
+    pub fn read(text: &str, now: Instant, calendar: &Calendar, zone: Tz) -> Option<Snooze> {
+        let text = text.trim();
+        let instant = chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
+        let date = || text.parse().ok().map(|date: NaiveDate| local::instant(zone, date.and_time(NaiveTime::MIN)));
+        let after = || Duration::parse(text).map(|span| calendar.add(now, span, zone));
+        let until = instant.or_else(date).or_else(after).filter(|until| *until > now)?;
+        // Postgres knows no later instants than a few hundred thousand years.
+        let sane = until - now < chrono::Duration::days(36_500);
+        sane.then(|| Snooze { until, escalate_at: calendar.add(until, ESCALATED_AFTER, zone) })
+    }
 }

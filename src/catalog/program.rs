@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Deed, ReadyStep, ReadyWait, ReadyWaitOn};
 use crate::action::{Compiler, KINDS};
+use crate::facts::Type;
 use crate::playbook::{Goto, Step, StepBody, WaitOn};
 use crate::rule::Wanted;
 
@@ -13,6 +14,8 @@ use crate::rule::Wanted;
 pub(super) struct StepIds {
     pub tasks: Vec<String>,
     pub emails: Vec<String>,
+    /// With what an answer is: a whole number, or a text without `score`.
+    pub surveys: Vec<(String, Type)>,
 }
 
 impl StepIds {
@@ -22,6 +25,12 @@ impl StepIds {
                 (_, StepBody::Branch(arms)) => arms.iter().for_each(|arm| self.collect(&arm.steps)),
                 ("task", _) => self.tasks.push(step.id.clone()),
                 ("email", _) => self.emails.push(step.id.clone()),
+                ("survey", body) => {
+                    let scored = matches!(body, StepBody::Action(node)
+                        if node.as_mapping().is_some_and(|keys| keys.iter().any(|entry| entry.key == "score")));
+                    self.surveys.push((step.id.clone(), if scored { Type::Int } else { Type::Text }));
+                    self.emails.push(step.id.clone());
+                }
                 ("run", _) => {
                     self.tasks.push(step.id.clone());
                     self.emails.push(step.id.clone());

@@ -16,10 +16,6 @@ pub enum Command {
     #[command(hide = true)]
     Explain(Anything),
     #[command(hide = true)]
-    Enroll(Anything),
-    #[command(hide = true)]
-    Cancel(Anything),
-    #[command(hide = true)]
     Schema(Anything),
     #[command(hide = true)]
     Doctor(Anything),

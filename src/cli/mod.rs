@@ -24,6 +24,7 @@ mod approve;
 mod check;
 mod database;
 mod demo;
+mod enroll;
 mod facts;
 mod import;
 mod later;
@@ -105,6 +106,10 @@ enum Command {
     Messages(lists::Options),
     /// List runs.
     Runs(lists::Options),
+    /// Put an account into a playbook by hand.
+    Enroll(enroll::Options),
+    /// End an enrollment by hand.
+    Cancel(enroll::CancelOptions),
     /// Complete or dismiss a task.
     #[command(subcommand)]
     Task(task::Word),
@@ -170,6 +175,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Tasks(options) => lists::run(global, lists::What::Tasks, &options).await,
         Command::Messages(options) => lists::run(global, lists::What::Messages, &options).await,
         Command::Runs(options) => lists::run(global, lists::What::Runs, &options).await,
+        Command::Enroll(options) => enroll::enroll(global, &options).await,
+        Command::Cancel(options) => enroll::cancel(global, &options).await,
         Command::Task(word) => task::run(global, &word).await,
         Command::Approve(options) => approve::approve(global, &options).await,
         Command::Discard(options) => approve::discard(global, &options).await,

@@ -1,4 +1,4 @@
-//! `keepwell task done` and `task dismiss`.
+//! `keepwell task done`, `task dismiss` and `task snooze`.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,12 @@ use uuid::Uuid;
 
 use super::Global;
 use super::database::Database;
+use crate::action::task::Snooze;
 use crate::clock::Clock;
+use crate::clock::Instant;
+use crate::config::Config;
+use crate::playbook::calendar::Calendar;
+use crate::store::Store;
 use crate::store::tasks::TaskChange;
 
 /// A person's word on a task.
@@ -27,6 +32,13 @@ pub enum Word {
         #[arg(long, value_name = "REASON")]
         because: String,
     },
+    /// Not now: it comes back by itself.
+    Snooze {
+        id: Uuid,
+        /// An instant, a date, or a duration such as `3d` or `2 business days`.
+        #[arg(long, value_name = "INSTANT|DURATION")]
+        until: String,
+    },
 }
 
 pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
@@ -38,15 +50,39 @@ pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
             anyhow::bail!("--because needs a reason");
         }
         Word::Dismiss { id, because } => (id, database.store.dismiss_task(*id, because, now).await?),
+        Word::Snooze { id, until } => (id, snooze(global, &database.store, *id, until, now).await?),
     };
     database.close().await;
     match change {
         TaskChange::Changed => {
-            say!("task {id}: {}", if matches!(word, Word::Done { .. }) { "done" } else { "dismissed" })
+            let what = match word {
+                Word::Done { .. } => "done",
+                Word::Dismiss { .. } => "dismissed",
+                Word::Snooze { .. } => "put off",
+            };
+            say!("task {id}: {what}")
         }
         TaskChange::NotOpen => anyhow::bail!("task {id} is not open any more"),
         TaskChange::Unknown => anyhow::bail!("there is no task {id}"),
         TaskChange::NoSuchOutcome => anyhow::bail!("task {id} does not offer this outcome"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Puts a task off in the calendar of whoever has it.
+async fn snooze(global: &Global, store: &Store, id: Uuid, until: &str, now: Instant) -> anyhow::Result<TaskChange> {
+    let (config, problems) = Config::read(global.config.as_deref());
+    anyhow::ensure!(
+        !problems.iter().any(|problem| problem.is_error()),
+        "the configuration has errors: see `keepwell check`"
+    );
+    let Some(zone) = store.task_zone(id).await? else { return Ok(TaskChange::Unknown) };
+    let zone = zone.and_then(|name| name.parse().ok()).unwrap_or(config.timezone);
+    let calendar = Calendar { holidays: config.holidays };
+    match Snooze::read(until, now, &calendar, zone) {
+        Some(snooze) => Ok(store.snooze_task(id, snooze).await?),
+        None => anyhow::bail!(
+            "--until needs a later instant, a date or a duration: 2027-03-01T09:00:00Z, 2027-03-01, 3d, 2 business days"
+        ),
+    }
 }

@@ -73,11 +73,27 @@ impl Skip {
 ///
 /// A skip uses nothing up: the next run looks again.
 pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Admission {
-    let now = facts.as_of;
     // A contact who has left is no subject, whatever the condition says.
     if has_left(&facts).is_some() {
         return Admission::NotCandidate;
     }
+    let context = at_entry(playbook, facts);
+    match playbook.when.verdict(&playbook.sandbox, &context) {
+        Verdict::False => Admission::NotCandidate,
+        Verdict::Undecided(error) => Admission::Skip(Skip::Undecided(error)),
+        Verdict::True => enter(playbook, &context, history, calendar),
+    }
+}
+
+/// The same for a subject that was named, by a step `enroll` or by a person:
+/// the condition need not hold, and everything else applies.
+pub fn admit_named(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Admission {
+    enter(playbook, &at_entry(playbook, facts), history, calendar)
+}
+
+/// What decisions at entry see: an enrollment that begins now.
+fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
+    let now = facts.as_of;
     let entry: BTreeMap<String, Value> = playbook
         .entry_columns
         .iter()
@@ -86,33 +102,35 @@ pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar
     let progress = Progress {
         entered_at: now,
         step_at: now,
-        entry: entry.clone(),
+        entry,
         done: BTreeSet::new(),
         outcomes: BTreeMap::new(),
         sent: BTreeSet::new(),
+        answers: BTreeMap::new(),
     };
-    let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone };
-    match playbook.when.verdict(&playbook.sandbox, &context) {
-        Verdict::False => return Admission::NotCandidate,
-        Verdict::Undecided(error) => return Admission::Skip(Skip::Undecided(error)),
-        Verdict::True => {}
-    }
+    Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone }
+}
+
+/// Everything but the condition.
+fn enter(playbook: &ReadyPlaybook, context: &Context, history: &History, calendar: &Calendar) -> Admission {
     if history.stopped {
         return Admission::Skip(Skip::Stopped("stopped"));
     }
     if history.active {
         return Admission::Skip(Skip::Active);
     }
-    let entry_key = match reentry_key(playbook, &context, history, calendar) {
+    let entry_key = match reentry_key(playbook, context, history, calendar) {
         Ok(key) => key,
         Err(skip) => return Admission::Skip(skip),
     };
-    match stops(playbook, &context) {
+    match stops(playbook, context) {
         Err(error) => return Admission::Skip(Skip::Undecided(error)),
         Ok(Some(stop)) => return Admission::Skip(Skip::Stopped(stop.name)),
         Ok(None) => {}
     }
     let facts = &context.facts;
+    let now = facts.as_of;
+    let entry = context.progress.as_ref().map(|progress| progress.entry.clone()).unwrap_or_default();
     Admission::Enroll(Box::new(Enrollment {
         id: ids::enrollment(&playbook.playbook.id, &facts.account, &facts.contact, &entry_key),
         account: facts.account.clone(),

@@ -5,6 +5,8 @@
 //! without waiting.
 
 use super::{Enrollment, Phase, State, stops};
+use crate::action::staff::Staff;
+use crate::action::survey::Survey;
 use crate::action::{Action, People, Situation};
 use crate::catalog::{Deed, ReadyPlaybook, ReadyWait, ReadyWaitOn};
 use crate::clock::Instant;
@@ -22,6 +24,7 @@ pub struct Look<'a> {
     /// Facts and progress; `facts.as_of` is now.
     pub context: &'a Context,
     pub people: &'a People,
+    pub staff: &'a Staff,
     /// The messages of the current step, where it is sending.
     pub messages: &'a [MessageEnd],
     pub calendar: &'a Calendar,
@@ -186,7 +189,8 @@ impl Way<'_> {
             Deed::Act(action) => {
                 let messages = self.act(&step.id, action.as_ref());
                 if action.awaits_messages() && messages {
-                    Onward::Stay(Phase::Sending, None)
+                    let until = action.survey().map(|survey| self.answer_until(survey));
+                    Onward::Stay(Phase::Sending, until)
                 } else {
                     Onward::To(step.next, began)
                 }
@@ -201,6 +205,7 @@ impl Way<'_> {
             sandbox: &look.playbook.sandbox,
             context: look.context,
             people: look.people,
+            staff: look.staff,
             playbook: &look.playbook.playbook.id,
             alerts_to: look.alerts_to,
             zone: look.playbook.zone,
@@ -271,8 +276,39 @@ impl Way<'_> {
         self.look.calendar.next_local_time(due, time, zone)
     }
 
+    /// How long an answer is awaited.
+    fn answer_until(&self, survey: &Survey) -> Instant {
+        self.look.calendar.add(self.next.step_at, survey.valid_for, self.look.playbook.zone)
+    }
+
     fn sending(&mut self, position: usize) -> Onward {
         let step = &self.look.playbook.steps[position];
+        if let Deed::Act(action) = &step.deed
+            && let Some(survey) = action.survey()
+        {
+            return self.answered(&step.id, step.next, self.answer_until(survey));
+        }
+        self.all_ended(step.next)
+    }
+
+    /// A survey ends with the first answer, when its time is over, or when
+    /// nobody was asked after all.
+    fn answered(&self, step: &str, next: usize, until: Instant) -> Onward {
+        let progress = self.look.context.progress.as_deref();
+        if progress.is_some_and(|progress| progress.answers.contains_key(step)) {
+            return Onward::To(next, self.now().min(until).max(self.next.step_at));
+        }
+        if until <= self.now() {
+            return Onward::To(next, until);
+        }
+        let asked = progress.is_some_and(|progress| progress.sent.contains(step));
+        match self.all_ended(next) {
+            Onward::To(next, at) if !asked => Onward::To(next, at),
+            _ => Onward::Stay(Phase::Sending, Some(until)),
+        }
+    }
+
+    fn all_ended(&self, next: usize) -> Onward {
         let mut latest = self.next.step_at;
         for MessageEnd(ended) in self.look.messages {
             match ended {
@@ -280,7 +316,7 @@ impl Way<'_> {
                 Some(at) => latest = latest.max(*at),
             }
         }
-        Onward::To(step.next, latest)
+        Onward::To(next, latest)
     }
 
     /// Whether the condition of a step or of an arm holds. One that cannot be

@@ -3,7 +3,8 @@
 //! `admit` answers a candidate with an enrollment or a named skip; `advance`
 //! takes a waiting enrollment to its next state with the effects on the way;
 //! `stops` is what ends an enrollment, looked at in both and once more right
-//! before a mail leaves. Nothing here does IO, knows SQL or reads the clock:
+//! before a mail leaves; `budget` says who of several may have a customer's
+//! attention. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +17,10 @@ use crate::facts::{Progress, SubjectId, Value};
 
 mod admit;
 mod advance;
+pub mod budget;
 mod stops;
 
-pub use admit::{Admission, History, Skip, admit};
+pub use admit::{Admission, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
 pub use stops::{Stop, stops};
 
@@ -73,6 +75,7 @@ impl Enrollment {
             done: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             sent: BTreeSet::new(),
+            answers: BTreeMap::new(),
         }
     }
 }

@@ -14,7 +14,7 @@ pub struct Stop {
     /// `Blocked`, `Goal` or `Exited`.
     pub state: State,
     /// The skip's name at entry: `blocked`, `goal`, `exit`, `status`, `stage`;
-    /// `left` is a contact who is gone, and never a skip.
+    /// `left` is a contact who is gone, and a skip only of who was named.
     pub name: &'static str,
     /// In words, with the values read.
     pub reason: String,

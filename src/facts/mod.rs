@@ -20,7 +20,7 @@ pub mod time;
 mod value;
 
 pub use history::History;
-pub use people::{Contact, Csm};
+pub use people::{Colleague, Contact, Csm};
 pub use progress::Progress;
 pub use schema::{Column, Schema};
 pub use value::{Type, Value};

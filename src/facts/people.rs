@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
 use super::Value;
 use crate::clock::Instant;
+use crate::playbook::calendar::local_date;
 
 /// A person at a customer.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,4 +45,30 @@ pub struct Csm {
     pub manager_id: Option<String>,
     /// IANA name.
     pub timezone: Option<String>,
+}
+
+/// A CSM as work is given out: how much they can carry, and who covers for
+/// them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Colleague {
+    pub csm: Csm,
+    /// How many open tasks they can carry.
+    pub capacity: Option<i32>,
+    pub backup_id: Option<String>,
+    /// First day away, in their own zone; `None` with an end is "since ever".
+    pub away_from: Option<NaiveDate>,
+    /// Last day away; `None` with a beginning is "until further notice".
+    pub away_until: Option<NaiveDate>,
+}
+
+impl Colleague {
+    /// Whether they are away at `now`: both days count whole, in their own
+    /// zone, else in `zone`. Neither day given is being there.
+    pub fn is_away(&self, now: Instant, zone: Tz) -> bool {
+        let own = self.csm.timezone.as_deref().and_then(|name| name.parse().ok());
+        let today = local_date(now, own.unwrap_or(zone));
+        (self.away_from.is_some() || self.away_until.is_some())
+            && self.away_from.is_none_or(|first| first <= today)
+            && self.away_until.is_none_or(|last| today <= last)
+    }
 }

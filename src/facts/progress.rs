@@ -1,5 +1,5 @@
 //! What an enrollment knows of itself: what expressions read as `entry.…`,
-//! `done("…")`, `outcome("…")` and `sent("…")`.
+//! `done("…")`, `outcome("…")`, `sent("…")` and `answer("…")`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,4 +20,6 @@ pub struct Progress {
     pub outcomes: BTreeMap<String, String>,
     /// Email steps with a message that the mail server accepted.
     pub sent: BTreeSet<String>,
+    /// The answer to a survey step: a whole number for a score, else a text.
+    pub answers: BTreeMap<String, Value>,
 }

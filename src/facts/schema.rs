@@ -66,6 +66,10 @@ impl Schema {
                 ("email", Text, false),
                 ("manager_id", Text, true),
                 ("timezone", Text, true),
+                ("capacity", Int, true),
+                ("backup_id", Text, true),
+                ("away_from", Time, true),
+                ("away_until", Time, true),
             ]),
         }
     }

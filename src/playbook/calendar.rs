@@ -16,7 +16,17 @@ pub struct Calendar {
 impl Calendar {
     /// Whether `date` is a Monday to Friday outside every holiday.
     pub fn is_business_day(&self, date: NaiveDate) -> bool {
-        !matches!(date.weekday(), Weekday::Sat | Weekday::Sun) && self.holiday(date).is_none()
+        !self.is_weekend(date) && !self.is_holiday(date)
+    }
+
+    /// Whether `date` is a Saturday or a Sunday.
+    pub fn is_weekend(&self, date: NaiveDate) -> bool {
+        matches!(date.weekday(), Weekday::Sat | Weekday::Sun)
+    }
+
+    /// Whether `date` lies in a holiday.
+    pub fn is_holiday(&self, date: NaiveDate) -> bool {
+        self.holiday(date).is_some()
     }
 
     /// The instant `span` after `from`.

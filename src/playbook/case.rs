@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, FixedOffset};
 
+use super::budget::Budget;
+use super::quiet::QuietHours;
 use super::yaml::Node;
 use crate::diagnostic::Position;
 
@@ -17,6 +19,10 @@ pub struct Case {
     /// The frozen clock at the first run; itself a slot.
     pub at: DateTime<FixedOffset>,
     pub fixtures: Fixtures,
+    /// What the case says of the attention budget; without it there is none.
+    pub budget: Budget,
+    /// What it says of quiet hours.
+    pub quiet_hours: Option<QuietHours>,
     /// Changes in force just before `at` plus their offset, in order of it.
     pub then: Vec<Change>,
     /// Complete and in order up to its last entry.
@@ -53,6 +59,8 @@ pub struct Change {
     pub done: Vec<String>,
     /// Task step id to the outcome chosen; completes the task too.
     pub outcomes: Vec<(String, String)>,
+    /// Survey step id to what somebody answers: a whole number or a text.
+    pub answers: Vec<(String, Node)>,
 }
 
 /// One thing that must happen.
@@ -76,6 +84,7 @@ pub enum ExpectedKind {
     Email(String),
     Task(String),
     Notify(String),
+    Survey(String),
     /// `completed`, `goal`, `exited`, `blocked` or the reason of an `end` step.
     Ended(String),
 }

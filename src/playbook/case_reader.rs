@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, FixedOffset};
 
 use super::Duration;
+use super::budget::Budget;
 use super::case::{Case, Change, Expectation, ExpectedKind, Fixtures};
+use super::quiet::QuietHours;
 use super::reader::{Fields, advice, inline, is_off, short};
 use super::steps::nearest_step;
 use super::yaml::{Entry, Node, NodeValue};
@@ -169,6 +171,12 @@ impl CaseReader<'_> {
         }
         let at = instant(&mut fields);
         let fixtures = self.fixtures(&mut fields);
+        let budget = match fields.take("budget") {
+            Some(node) => Budget::read(self.file, node, Budget::OFF, fields.problems()),
+            None => Budget::OFF,
+        };
+        let quiet_hours =
+            fields.take("quiet_hours").and_then(|node| QuietHours::read(self.file, node, fields.problems()));
         let then = self.then(&mut fields);
         if !fields.has("expect") {
             fields.missing("expect");
@@ -178,7 +186,7 @@ impl CaseReader<'_> {
         if !ok {
             return None;
         }
-        Some(Case { name: raw.name.clone(), place: raw.place, at: at?, fixtures, then, expect })
+        Some(Case { name: raw.name.clone(), place: raw.place, at: at?, fixtures, budget, quiet_hours, then, expect })
     }
 
     fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
@@ -189,9 +197,7 @@ impl CaseReader<'_> {
             })
         };
         let instead = "remove it from the case";
-        for key in ["tasks", "budget", "quiet_hours"] {
-            fields.not_yet(key, instead, is_off);
-        }
+        fields.not_yet("tasks", instead, is_off);
         Fixtures {
             account: columns(fields, "account").unwrap_or_default(),
             contact: columns(fields, "contact"),
@@ -250,11 +256,16 @@ impl CaseReader<'_> {
                     None => inner.wrong_type(&outcome.key, &outcome.node, "text"),
                 }
             }
-            for key in ["answer", "survey"] {
-                inner.not_yet(key, "remove it from the case", |_| false);
+            let mut answers = Vec::new();
+            for answer in inner.mapping("answer").unwrap_or_default() {
+                self.check_step(&mut inner, &answer.key, "survey", answer.key_place);
+                match &answer.node.value {
+                    NodeValue::Int(_) | NodeValue::Text(_) => answers.push((answer.key.clone(), answer.node.clone())),
+                    _ => inner.wrong_type(&answer.key, &answer.node, "a whole number or text"),
+                }
             }
             inner.finish();
-            changes.push(Change { after, fixtures, done, outcomes });
+            changes.push(Change { after, fixtures, done, outcomes, answers });
         }
         changes.sort_by_key(|change| change.after);
         changes
@@ -281,12 +292,11 @@ impl CaseReader<'_> {
             fields.missing("after");
         }
         let after = fields.elapsed("after");
-        let instead = "expect an `email`, a `task`, a `notify` or `ended`";
-        let later = fields.has("webhook") || fields.has("survey");
+        let instead = "expect an `email`, a `task`, a `notify`, a `survey` or `ended`";
+        let later = fields.has("webhook");
         fields.not_yet("webhook", instead, |_| false);
-        fields.not_yet("survey", instead, |_| false);
         let mut kinds = Vec::new();
-        for key in ["email", "task", "notify", "ended"] {
+        for key in ["email", "task", "notify", "survey", "ended"] {
             let given = fields.has(key);
             let Some(text) = fields.string(key) else {
                 if given {
@@ -302,11 +312,12 @@ impl CaseReader<'_> {
                 "email" => ExpectedKind::Email(text),
                 "task" => ExpectedKind::Task(text),
                 "notify" => ExpectedKind::Notify(text),
+                "survey" => ExpectedKind::Survey(text),
                 _ => ExpectedKind::Ended(text),
             }));
         }
         if kinds.len() != 1 && !later && node.as_mapping().is_some() {
-            let message = "an expectation has exactly one of `email`, `task`, `notify` and `ended`";
+            let message = "an expectation has exactly one of `email`, `task`, `notify`, `survey` and `ended`";
             fields.error("KW0501", node.place, message);
         }
         let to = fields.string("to");
@@ -325,7 +336,7 @@ impl CaseReader<'_> {
         let message = match found {
             Some((_, known)) if *known == kind || *known == "run" => return,
             // A mail that finds nobody to write to tells the CSM so.
-            Some((_, "email")) if kind == "notify" => return,
+            Some((_, "email" | "survey")) if kind == "notify" => return,
             Some((_, known)) => {
                 format!("`{id}` is no {kind} step but a step of the kind `{known}`")
             }

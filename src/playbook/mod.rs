@@ -13,6 +13,7 @@ use chrono_tz::Tz;
 
 use crate::diagnostic::{Diagnostic, Position};
 
+pub mod budget;
 pub mod calendar;
 pub mod case;
 mod case_reader;
@@ -20,6 +21,7 @@ pub mod duration;
 pub mod guardrails;
 pub mod local;
 pub mod parse;
+pub mod quiet;
 pub mod reader;
 pub mod schedule;
 pub mod season;

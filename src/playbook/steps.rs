@@ -14,14 +14,10 @@ use super::{Arm, Goto, Source, Step, StepBody, Wait, WaitOn};
 use crate::diagnostic::{Diagnostic, Position, nearest};
 
 /// The step kinds of this release.
-pub const KINDS: &[&str] = &["email", "wait", "branch", "task", "notify", "run", "end"];
+pub const KINDS: &[&str] = &["email", "wait", "branch", "task", "notify", "survey", "enroll", "run", "end"];
 /// Kinds of the language that this release does not have yet.
-const LATER: &[(&str, &str)] = &[
-    ("webhook", "a `notify` or a `task` step tells a person"),
-    ("set", "a `task` step leaves a record"),
-    ("survey", "an `email` step can ask and link to a survey"),
-    ("enroll", "let the other playbook's `when` find the account"),
-];
+const LATER: &[(&str, &str)] =
+    &[("webhook", "a `notify` or a `task` step tells a person"), ("set", "a `task` step leaves a record")];
 
 /// Reads the steps of one playbook, nested ones included.
 pub(super) struct StepReader<'p> {

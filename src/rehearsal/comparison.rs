@@ -139,6 +139,7 @@ fn wanted(expectation: &Expectation) -> String {
         ExpectedKind::Email(step) => format!("the mail `{step}` {after}"),
         ExpectedKind::Task(step) => format!("the task `{step}` {after}"),
         ExpectedKind::Notify(step) => format!("the notice `{step}` {after}"),
+        ExpectedKind::Survey(step) => format!("the survey `{step}` {after}"),
         ExpectedKind::Ended(word) => format!("the end as `{word}` {after}"),
     }
 }
@@ -156,7 +157,10 @@ fn elsewhere(expectation: &Expectation, deed: &Deed) -> String {
 fn missing(expectation: &Expectation, outcome: &Outcome, explained: &mut Vec<usize>) -> String {
     let wanted = wanted(expectation);
     let step = match &expectation.kind {
-        ExpectedKind::Email(step) | ExpectedKind::Task(step) | ExpectedKind::Notify(step) => Some(step),
+        ExpectedKind::Email(step)
+        | ExpectedKind::Task(step)
+        | ExpectedKind::Notify(step)
+        | ExpectedKind::Survey(step) => Some(step),
         ExpectedKind::Ended(_) => None,
     };
     let of_step = |(_, note): &(usize, &Note)| step.is_some() && note.step.as_ref() == step;

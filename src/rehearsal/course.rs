@@ -3,8 +3,8 @@
 //!
 //! At one instant the changes come first, then tasks whose problem is gone are
 //! closed, then the run, then everything that is due, until nothing is due any
-//! more. A mail is delivered at the instant
-//! at which it was decided, after the last look at what may stop it.
+//! more. A mail is delivered at the instant at which it was decided, after the
+//! last look at what may stop it, unless the case gives a budget or quiet hours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,17 +19,22 @@ use crate::action::task::CloseWhen;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
+use crate::enrollment::budget::Use;
 use crate::enrollment::{
     Admission, Enrollment, History, Look, MessageEnd, Skip, State, admit, advance, next_quarter, stops,
 };
 use crate::facts::history::EnrollmentRecord;
-use crate::facts::{Layout, Progress, Schema, Subject};
+use crate::facts::{Layout, Progress, Schema, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
 use crate::rule::functions::{FoldError, fold_facts};
 use crate::rule::{Context, Verdict};
 
+mod answer;
 mod consequences;
+mod outbox;
+
+use outbox::Planned;
 
 /// Instants with something to do, at most; a playbook that runs every minute
 /// for 30 days has 43,200.
@@ -48,6 +53,10 @@ pub(super) struct Course<'a> {
     world: World,
     trips: Vec<Trip>,
     tasks: Vec<OpenTask>,
+    /// Mails that have not left yet.
+    planned: Vec<Planned>,
+    /// What used the attention budget.
+    uses: Vec<Use>,
     /// Step, address in lower case and instant of each mail that left.
     sent: Vec<(String, String, Instant)>,
     /// What the case may expect, in order.
@@ -66,6 +75,7 @@ struct Trip {
     done: BTreeSet<String>,
     outcomes: BTreeMap<String, String>,
     sent: BTreeSet<String>,
+    answers: BTreeMap<String, Value>,
     messages: Vec<MessageEnd>,
     /// Its row in the account's own history.
     record: usize,
@@ -76,6 +86,8 @@ struct OpenTask {
     step: String,
     /// Which of the step's tasks, where a script asks for several.
     ordinal: i32,
+    /// Whose it is.
+    assignee: Option<String>,
     keep: bool,
     /// The latest enrollment that asked for it.
     trip: usize,
@@ -101,6 +113,8 @@ impl<'a> Course<'a> {
             world,
             trips: Vec::new(),
             tasks: Vec::new(),
+            planned: Vec::new(),
+            uses: Vec::new(),
             sent: Vec::new(),
             deeds: Vec::new(),
             happened: Vec::new(),
@@ -146,7 +160,8 @@ impl<'a> Course<'a> {
             let change = changes.peek().map(|change| self.instant_of(change));
             let closing = (!self.tasks.is_empty()).then(|| next_quarter(now, self.config.recheck));
             let look = self.current().and_then(|trip| self.trips[trip].enrollment.look_at);
-            let Some(next) = [slot, change, closing, look].into_iter().flatten().min() else { return Ok(()) };
+            let mail = self.planned.iter().map(|mail| mail.next_at).min();
+            let Some(next) = [slot, change, closing, look, mail].into_iter().flatten().min() else { return Ok(()) };
             if next > until {
                 return Ok(());
             }
@@ -162,6 +177,9 @@ impl<'a> Course<'a> {
                 slot = self.playbook.schedule.next_after(now);
             }
             self.look(now)?;
+            while self.deliver(now)? {
+                self.look(now)?;
+            }
         }
         let message = format!(
             "the case is too long: it was played {} and stopped there; expect less, or test a rarer schedule",
@@ -200,6 +218,9 @@ impl<'a> Course<'a> {
         // Its mistakes were reported before the play began.
         let mut reader = Reader::new(self.playbook, self.case);
         self.world.change(&change.fixtures, self.schema, now, &mut reader);
+        for (step, node) in &change.answers {
+            self.answer(step, node, now);
+        }
         for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {
             let open = self.tasks.iter().position(|task| task.step == *step);
             let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
@@ -207,7 +228,12 @@ impl<'a> Course<'a> {
                 Some(open) => {
                     let OpenTask { trip, record, .. } = self.tasks.remove(open);
                     // Just before this instant, as all of the change.
-                    self.end_record(record, now - TimeDelta::microseconds(1), true);
+                    let before = now - TimeDelta::microseconds(1);
+                    self.end_record(record, before, true);
+                    if record.is_some() {
+                        let what = format!("the task {}/{step}", self.playbook.playbook.id);
+                        self.uses.push(Use { contact: self.trips[trip].enrollment.contact.clone(), at: before, what });
+                    }
                     self.trips[trip].done.insert(step.clone());
                     self.happen(now, format!("the task `{step}` was completed"));
                     if let Some(outcome) = outcome {
@@ -241,6 +267,7 @@ impl<'a> Course<'a> {
             done: trip.done.clone(),
             outcomes: trip.outcomes.clone(),
             sent: trip.sent.clone(),
+            answers: trip.answers.clone(),
         };
         Ok(Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone })
     }
@@ -313,6 +340,7 @@ impl<'a> Course<'a> {
             done: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             sent: BTreeSet::new(),
+            answers: BTreeMap::new(),
             messages: Vec::new(),
             record,
             told: None,
@@ -327,11 +355,13 @@ impl<'a> Course<'a> {
             }
             let trip = &self.trips[index];
             let context = self.context(trip, now)?;
+            let staff = self.staff();
             let transition = advance(&Look {
                 playbook: self.playbook,
                 enrollment: &trip.enrollment,
                 context: &context,
                 people: &self.world.people,
+                staff: &staff,
                 messages: &trip.messages,
                 calendar: &self.calendar,
                 alerts_to: self.alerts_to(),
@@ -344,6 +374,7 @@ impl<'a> Course<'a> {
                     std::mem::take(&mut self.tasks).into_iter().partition(|task| task.trip != index || task.keep);
                 self.tasks = kept;
                 closed.iter().for_each(|task| self.end_record(task.record, now, false));
+                self.cancel(index, now);
             }
             self.tell(index, now);
         }

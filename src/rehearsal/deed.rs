@@ -27,8 +27,8 @@ pub(super) enum What {
     },
     Task {
         step: String,
-        /// `csm` or `manager`, if it is for one of these.
-        role: Option<&'static str>,
+        /// `csm`, `manager` or `pool:NAME`, if it is for one of these.
+        role: Option<String>,
         draft: TaskDraft,
     },
     Notice {
@@ -55,7 +55,7 @@ impl Deed {
     /// Whether it is what an expectation names, apart from the time.
     pub fn is(&self, kind: &ExpectedKind) -> bool {
         match (&self.what, kind) {
-            (What::Mail { step, .. }, ExpectedKind::Email(id))
+            (What::Mail { step, .. }, ExpectedKind::Email(id) | ExpectedKind::Survey(id))
             | (What::Task { step, .. }, ExpectedKind::Task(id))
             | (What::Notice { step, .. }, ExpectedKind::Notify(id)) => step == id,
             (What::Ended { state, reason }, ExpectedKind::Ended(word)) => {
@@ -99,7 +99,7 @@ impl Deed {
             What::Mail { role: Some(role), address, .. } => format!("{role} ({address})"),
             What::Mail { enrolled: true, address, .. } => format!("contact ({address})"),
             What::Mail { address, .. } => address.clone(),
-            What::Task { role: Some(role), .. } => (*role).to_owned(),
+            What::Task { role: Some(role), .. } => role.clone(),
             What::Task { draft, .. } => draft.assignee.clone().unwrap_or_else(|| "nobody".to_owned()),
             What::Notice { draft, .. } => match &draft.to {
                 Some(to) => format!("{} ({to})", draft.audience),
@@ -116,7 +116,7 @@ impl Deed {
                 role.as_deref() == Some(to) || (*enrolled && to == "contact") || address.eq_ignore_ascii_case(to)
             }
             What::Task { role, draft, .. } => {
-                *role == Some(to) || draft.assignee.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(to))
+                role.as_deref() == Some(to) || draft.assignee.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(to))
             }
             What::Notice { draft, .. } => {
                 draft.audience == to || draft.to.as_deref().is_some_and(|address| address.eq_ignore_ascii_case(to))

@@ -151,7 +151,8 @@ pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Sch
         return report(vec![Failure { place, message }], Vec::new());
     }
     let mut course = Course::new(playbook, case, config, schema, world);
-    course.play(case.at.to_utc() + TimeDelta::seconds(until));
+    // What expires does so just after the instant until which it was valid.
+    course.play(case.at.to_utc() + TimeDelta::seconds(until) + TimeDelta::milliseconds(1));
     let mut failures = std::mem::take(&mut course.failures);
     // Broken off, it cannot be compared.
     if failures.is_empty() {

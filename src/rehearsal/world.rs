@@ -9,13 +9,16 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 
 use super::fixture::{Reader, mapping};
 use crate::action::People;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
+use crate::config::Pools;
 use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
-use crate::facts::{Contact, Csm, History, Schema, SubjectId, Value};
+use crate::facts::{Colleague, Contact, Csm, History, Schema, SubjectId, Value};
+use crate::playbook::calendar::local_date;
 use crate::playbook::case::{Case, Fixtures};
 use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
@@ -364,6 +367,48 @@ impl World {
             reader.error("KW0501", node.place, message, "add it under `contacts:`");
         }
         found.map(|contact| contact.id.clone())
+    }
+
+    /// The CSM with their absence, the manager, and whoever is named as backup
+    /// or in a pool; nobody but the CSM is ever away.
+    /// Dates of the case are those of `zone`.
+    pub fn colleagues(&self, pools: &Pools, zone: Tz) -> Vec<Colleague> {
+        let plain = |csm: Csm| Colleague { csm, capacity: None, backup_id: None, away_from: None, away_until: None };
+        let mut all: BTreeMap<String, Colleague> = BTreeMap::new();
+        let text = |name: &str| match self.csm.get(name) {
+            Some(Value::Text(text)) => Some(text.to_string()),
+            _ => None,
+        };
+        let day = |name: &str| match self.csm.get(name) {
+            Some(Value::Time(time)) => Some(local_date(*time, zone)),
+            _ => None,
+        };
+        let named = |id: &str| Csm {
+            id: id.to_owned(),
+            name: capitalised(id),
+            email: format!("{}@keepwell.example", id.replace(|c: char| !c.is_alphanumeric() && c != '_', "-")),
+            manager_id: None,
+            timezone: None,
+        };
+        for id in pools.values().flat_map(|members| members.iter()) {
+            all.insert(id.clone(), plain(named(id)));
+        }
+        if let Some(backup) = text("backup_id") {
+            all.insert(backup.clone(), plain(named(&backup)));
+        }
+        if let Some(manager) = &self.people.manager {
+            all.insert(manager.id.clone(), plain(manager.clone()));
+        }
+        if let Some(csm) = &self.people.csm {
+            let capacity = match self.csm.get("capacity") {
+                Some(Value::Int(capacity)) => i32::try_from(*capacity).ok(),
+                _ => None,
+            };
+            let (away_from, away_until) = (day("away_from"), day("away_until"));
+            let own = Colleague { csm: csm.clone(), capacity, backup_id: text("backup_id"), away_from, away_until };
+            all.insert(csm.id.clone(), own);
+        }
+        all.into_values().collect()
     }
 
     /// The people as actions see them.

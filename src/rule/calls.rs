@@ -10,9 +10,6 @@ use crate::diagnostic::nearest;
 use crate::facts::Type;
 use crate::playbook::season::Seasons;
 
-/// What the language has and this release does not.
-const LATER: [&str; 1] = ["answer"];
-
 impl Checker<'_> {
     pub(super) fn operator(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         let name = call.name.as_str();
@@ -268,7 +265,7 @@ impl Checker<'_> {
                 self.season_argument(season);
                 gives(Kind::Bool, false)
             }
-            ("done" | "outcome" | "sent", [step]) => {
+            ("done" | "outcome" | "sent" | "answer", [step]) => {
                 if !self.scope.in_enrollment {
                     self.problem(
                         "KW0212",
@@ -280,11 +277,11 @@ impl Checker<'_> {
                     self.step_argument(name, step);
                 }
                 let known = self.known.contains(&text);
-                if name == "outcome" { gives(Kind::Text, !known) } else { gives(Kind::Bool, false) }
-            }
-            _ if LATER.contains(&name) => {
-                self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
-                self.unknown(text, position)
+                match name {
+                    "outcome" => gives(Kind::Text, !known),
+                    "answer" => gives(self.answer_kind(step), !known),
+                    _ => gives(Kind::Bool, false),
+                }
             }
             _ if free::find(name).is_some() => {
                 self.problem("KW0205", position, format!("`{name}` takes one argument"), None);
@@ -314,14 +311,23 @@ impl Checker<'_> {
         }
     }
 
+    /// What an answer to a survey step is.
+    fn answer_kind(&self, step: &Typed) -> Kind {
+        let id = step.text.trim_matches('"');
+        self.scope.survey_steps.iter().find(|(known, _)| known == id).map_or(Kind::Unknown, |(_, ty)| Kind::of(*ty))
+    }
+
     fn step_argument(&mut self, name: &str, step: &Typed) {
         let id = step.text.trim_matches('"').to_owned();
-        let (steps, what) =
-            if name == "sent" { (self.scope.email_steps, "email") } else { (self.scope.task_steps, "task") };
+        let (steps, what): (Vec<&str>, _) = match name {
+            "sent" => (self.scope.email_steps.iter().map(String::as_str).collect(), "email"),
+            "answer" => (self.scope.survey_steps.iter().map(|(id, _)| id.as_str()).collect(), "survey"),
+            _ => (self.scope.task_steps.iter().map(String::as_str).collect(), "task"),
+        };
         if step.kind != Kind::Text || !step.text.starts_with('"') {
             self.problem("KW0205", step.position, format!("`{name}` takes the id of a step in quotes"), None);
-        } else if !steps.contains(&id) {
-            let help = nearest(&id, steps.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
+        } else if !steps.contains(&id.as_str()) {
+            let help = nearest(&id, steps.iter().copied()).map(|near| format!("did you mean \"{near}\"?"));
             self.problem("KW0107", step.position, format!("there is no {what} step \"{id}\""), help);
         }
     }

@@ -82,6 +82,9 @@ functions! {
     sent "(step)" after_entry true gives Some(Type::Bool), nullable false,
         "Whether the mail server accepted a mail of that step.",
         "sent(\"nudge\")": "The nudge is on its way.";
+    answer "(step)" after_entry true gives Some(Type::Int), nullable true,
+        "The latest answer to that survey: its score as a whole number, or its text; none until then.",
+        "(answer(\"why\") ?? 10) <= 6": "They are not likely to recommend us.";
 }
 
 /// The function of that exact name.

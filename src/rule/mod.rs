@@ -59,6 +59,8 @@ pub struct Scope<'a> {
     pub in_wait: bool,
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
+    /// Survey steps with what an answer is: a whole number or a text.
+    pub survey_steps: &'a [(String, Type)],
     pub playbooks: &'a [String],
     /// Canonical texts of values that are proven present here.
     pub known: &'a HashSet<String>,

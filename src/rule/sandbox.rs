@@ -344,6 +344,9 @@ fn register_progress(engine: &mut Engine) {
     engine.register_fn("sent", |step: ImmutableString| {
         asked(|current| Ok(Dynamic::from(current.progress()?.sent.contains(step.as_str()))))
     });
+    engine.register_fn("answer", |step: ImmutableString| {
+        asked(|current| Ok(current.progress()?.answers.get(step.as_str()).map_or(Dynamic::UNIT, to_dynamic)))
+    });
     engine.register_fn("outcome", |step: ImmutableString| {
         asked(|current| {
             let outcome = current.progress()?.outcomes.get(step.as_str());

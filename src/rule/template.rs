@@ -53,6 +53,8 @@ pub struct TemplateScope<'a> {
     pub task_steps: &'a [String],
     /// Ids that `sent("…")` may name.
     pub email_steps: &'a [String],
+    /// Ids that `answer("…")` may name, with what an answer is.
+    pub survey_steps: &'a [(String, Type)],
     /// Ids that `account.in_playbook("…")` and its kin may name.
     pub playbooks: &'a [String],
     /// The seasons that `in_season("…")` may name.

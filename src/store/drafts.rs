@@ -160,6 +160,47 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>]) -> sqlx:
     Ok(())
 }
 
+/// A notice that no step asked for.
+#[derive(Clone, Debug)]
+pub struct Word<'a> {
+    pub id: Uuid,
+    /// Empty where it belongs to no account.
+    pub account: &'a str,
+    pub playbook: &'a str,
+    pub step: &'a str,
+    /// `csm`, `manager` or `alerts_to`.
+    pub audience: &'a str,
+    /// `None` keeps it as a row that nobody could be told.
+    pub to: Option<&'a str>,
+    pub subject: &'a str,
+    pub text: &'a str,
+}
+
+impl<'a> Word<'a> {
+    /// Writes it, once per id.
+    pub(super) async fn insert(&self, tx: &mut PgConnection, mail_domain: &'a str, now: Instant) -> sqlx::Result<()> {
+        let message = NewMessage {
+            account: self.account,
+            id: self.id,
+            playbook: self.playbook,
+            step: self.step,
+            channel: "notice",
+            class: "internal",
+            audience: Some(self.audience),
+            to: self.to,
+            subject: Some(self.subject),
+            text: Some(self.text),
+            state: if self.to.is_none() { "skipped" } else { "planned" },
+            reason: self.to.is_none().then_some("nobody to tell"),
+            priority: 100,
+            valid_until: now + chrono::Duration::days(30),
+            mail_domain,
+            ..NewMessage::at(now)
+        };
+        insert_all(tx, &[message]).await
+    }
+}
+
 impl Store {
     /// Writes a notice that belongs to no account, once per `id`.
     pub async fn notice(
@@ -172,21 +213,8 @@ impl Store {
         now: Instant,
     ) -> sqlx::Result<()> {
         let mut connection = self.pool().acquire().await?;
-        let notice = NewMessage {
-            id,
-            playbook,
-            step: "alert",
-            channel: "notice",
-            class: "internal",
-            audience: Some("alerts_to"),
-            to: Some(to),
-            subject: Some(subject),
-            text: Some(text),
-            priority: 100,
-            valid_until: now + chrono::Duration::days(30),
-            mail_domain: &self.mail_domain,
-            ..NewMessage::at(now)
-        };
-        insert_all(&mut connection, &[notice]).await
+        let word =
+            Word { id, account: "", playbook, step: "alert", audience: "alerts_to", to: Some(to), subject, text };
+        word.insert(&mut connection, &self.mail_domain, now).await
     }
 }

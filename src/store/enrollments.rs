@@ -7,15 +7,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Store;
 use super::control::Halted;
 use super::rows::Rows;
+use super::transitions::close_open_work;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State};
 use crate::facts::{Progress, Schema, Subject, SubjectId, Value};
+
+/// What became of a person's wish to end an enrollment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    Done,
+    /// It is not active; its state.
+    NotActive(String),
+    Unknown,
+}
 
 #[derive(FromRow)]
 pub(super) struct EnrollmentRow {
@@ -84,8 +94,9 @@ impl EnrollmentRow {
     }
 }
 
-/// New enrollments of a run, as they are written.
-pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone, slot: Instant) -> Rows {
+/// New enrollments, as they are written; `slot` is that of their run, `None`
+/// for those that no run brought about.
+pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone, slot: Option<Instant>) -> Rows {
     let each = || enrollments.clone();
     let entry = |one: &Enrollment| {
         let columns = one.entry.iter().map(|(name, value)| (name.clone(), value.to_json()));
@@ -129,9 +140,47 @@ impl Store {
     /// are. Returns how many are new.
     pub async fn enroll(&self, batch: &[Enrollment], state: State, slot: Instant) -> sqlx::Result<u64> {
         let batch: Vec<Enrollment> = batch.iter().map(|enrollment| placed(enrollment, state)).collect();
-        let insert = rows(batch.iter(), slot).insert("keepwell.enrollments", "on conflict do nothing")?;
+        let insert = rows(batch.iter(), Some(slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
         let done = insert.execute(self.pool()).await?;
         Ok(done.rows_affected())
+    }
+
+    /// Writes the enrollment of somebody who was named; false when it exists
+    /// already, or another one is active.
+    pub async fn enroll_named(&self, enrollment: &Enrollment) -> sqlx::Result<bool> {
+        let mut connection = self.pool().acquire().await?;
+        insert_one(&mut connection, enrollment).await
+    }
+
+    /// Ends an active enrollment by a person's word.
+    pub async fn cancel_enrollment(&self, id: Uuid, by: &str, now: Instant) -> sqlx::Result<Cancelled> {
+        let mut tx = self.pool().begin().await?;
+        let reason = format!("cancelled by {by}");
+        let found: Option<(String, String)> =
+            sqlx::query_as("select account_id, state from keepwell.enrollments where id = $1")
+                .bind(id)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some((account, state)) = found else { return Ok(Cancelled::Unknown) };
+        let ended = sqlx::query(
+            "update keepwell.enrollments
+             set state = 'cancelled', reason = $3, ended_at = $4, step = null, phase = 'begin', due_at = null,
+                 look_at = null, version = version + 1
+             where account_id = $1 and id = $2 and state = 'active'",
+        )
+        .bind(&account)
+        .bind(id)
+        .bind(&reason)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        if ended.rows_affected() == 0 {
+            tx.rollback().await?;
+            return Ok(Cancelled::NotActive(state));
+        }
+        close_open_work(&mut tx, &[(&account, id, &reason)], now).await?;
+        tx.commit().await?;
+        Ok(Cancelled::Done)
     }
 
     /// What earlier runs left behind in a playbook about these subjects, and
@@ -157,7 +206,8 @@ impl Store {
                         array_agg(e.entry_key) as keys
                  from keepwell.enrollments e
                  where e.account_id = w.account_id and e.contact_id = w.contact_id
-                   and (e.playbook = $1) is true and e.run_slot is distinct from $3
+                   and (e.playbook = $1) is true
+                   and ($3::timestamptz is null or e.run_slot is distinct from $3)
                    and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
                         and r.slot = e.run_slot and r.approved_at is not null))
                  having count(*) > 0) h",
@@ -250,7 +300,8 @@ impl Store {
             .bind(held.id)
             .execute(&mut *tx)
             .await?;
-        let insert = rows(std::iter::once(admitted), slot).insert("keepwell.enrollments", "on conflict do nothing")?;
+        let insert =
+            rows(std::iter::once(admitted), Some(slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
         let done = insert.execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(done.rows_affected() > 0)
@@ -303,6 +354,7 @@ impl Store {
         for (id, step) in sent {
             mailed.entry(id).or_default().insert(step);
         }
+        let mut answers = self.answers(enrollments).await?;
         Ok(enrollments
             .iter()
             .map(|enrollment| {
@@ -314,6 +366,7 @@ impl Store {
                     done,
                     outcomes,
                     sent: mailed.remove(&enrollment.id).unwrap_or_default(),
+                    answers: answers.remove(&enrollment.id).unwrap_or_default(),
                 }
             })
             .collect())
@@ -350,4 +403,11 @@ impl Store {
 fn placed(enrollment: &Enrollment, state: State) -> Enrollment {
     let look_at = enrollment.look_at.filter(|_| state == State::Active);
     Enrollment { state, look_at, ..enrollment.clone() }
+}
+
+/// Writes one enrollment that no run brought about; false when it is there
+/// already, or another one is active.
+pub(super) async fn insert_one(tx: &mut PgConnection, enrollment: &Enrollment) -> sqlx::Result<bool> {
+    let insert = rows(std::iter::once(enrollment), None).insert("keepwell.enrollments", "on conflict do nothing")?;
+    Ok(insert.execute(tx).await?.rows_affected() > 0)
 }

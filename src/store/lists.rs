@@ -22,15 +22,19 @@ const ENROLLMENTS: &str = "
     select jsonb_build_object('id', id, 'playbook', playbook, 'revision', revision, 'account', account_id,
         'contact', nullif(contact_id, ''), 'state', state, 'reason', reason, 'step', step, 'due_at', due_at,
         'started_at', started_at, 'ended_at', ended_at, 'shadow', shadow, 'entry_key', entry_key,
-        'evidence', evidence) as row,
+        'evidence', evidence,
+            'referrals', (select coalesce(jsonb_agg(jsonb_build_object('step', r.step, 'playbook', r.target,
+                'state', r.state, 'reason', r.reason, 'enrollment', r.enrolled_id) order by r.at, r.step), '[]')
+                from keepwell.referrals r
+                where r.account_id = e.account_id and r.enrollment_id = e.id)) as row,
         playbook, account_id as account, state, null::text as assignee, started_at as ordered, id::text as last
-    from keepwell.enrollments";
+    from keepwell.enrollments e";
 
 const TASKS: &str = "
     select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id,
         'contact', nullif(t.contact_id, ''), 'step', t.step,
         'title', t.title, 'description', t.description, 'assignee', t.assignee, 'due_at', t.due_at,
-        'priority', t.priority, 'state', t.state, 'snoozed_until', t.snoozed_until, 'reason', t.reason,
+        'priority', t.priority, 'state', t.state, 'snoozed_until', t.snoozed_until, 'reason', t.reason, 'pool', t.pool, 'escalated_at', t.escalated_at,
         'outcome', t.outcome, 'outcomes', t.outcomes, 'checklist', t.checklist, 'evidence', t.evidence,
         'account_name', a.name, 'enrollment', t.enrollment_id, 'created_at', t.created_at,
         'ended_at', t.ended_at) as row,

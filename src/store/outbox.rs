@@ -8,6 +8,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::budget::UnderWay;
 use super::control::Halted;
 use super::{LEASE, Store};
 use crate::clock::Instant;
@@ -27,6 +28,8 @@ pub struct Claimed {
     pub channel: String,
     /// `lifecycle`, `marketing`, `transactional` or `internal`.
     pub class: String,
+    /// `csm`, `manager` or `alerts_to`, of a notice.
+    pub audience: Option<String>,
     pub to_address: Option<String>,
     pub subject: Option<String>,
     pub words: Option<serde_json::Value>,
@@ -35,6 +38,23 @@ pub struct Claimed {
     pub token: Option<Uuid>,
     pub message_id: String,
     pub shadow: bool,
+    /// Not before this; `None` as long as no undo window has begun.
+    pub leaves_at: Option<Instant>,
+    /// The end of the quiet hours that held it last.
+    pub held_until: Option<Instant>,
+}
+
+/// What a claimed mail waits for when it is put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Another try.
+    Retry,
+    /// The end of its undo window.
+    Undo { until: Instant },
+    /// The end of quiet hours, which may come some minutes before its turn.
+    Quiet { until: Instant },
+    /// A place in the attention budget.
+    Budget,
 }
 
 /// The answer of the marker.
@@ -50,8 +70,19 @@ pub enum Marked {
 pub enum Settled<'a> {
     /// Ended in this state.
     Ended { state: &'static str, reason: Option<&'a str>, outcome: Option<&'static str> },
-    /// Tried again at this instant; a known failure, so the marker is lifted.
-    Deferred { next_at: Instant, reason: &'a str, counts: bool },
+    /// Looked at again at this instant; a known failure if anything was tried,
+    /// so the marker is lifted.
+    Deferred { next_at: Instant, reason: &'a str, counts: bool, wait: Wait },
+}
+
+impl Settled<'_> {
+    /// Whether a place in the budget, if it had one, is free again.
+    fn gives_back(&self) -> bool {
+        match self {
+            Settled::Ended { state, .. } => !matches!(*state, "accepted" | "captured" | "unknown"),
+            Settled::Deferred { wait, .. } => *wait == Wait::Retry,
+        }
+    }
 }
 
 /// What was rendered, for the preview and the record.
@@ -63,20 +94,31 @@ pub struct Rendered {
 }
 
 impl Store {
-    /// Claims due messages of what is not halted.
-    pub async fn claim_messages(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<Claimed>> {
+    /// Claims due messages of what is not halted, those that
+    /// may have a customer's attention first in the order of their rank. Mail
+    /// for which runs that are `under_way` may bring something better waits.
+    pub async fn claim_messages(
+        &self,
+        now: Instant,
+        halted: &Halted,
+        under_way: &UnderWay,
+        limit: i64,
+    ) -> sqlx::Result<Vec<Claimed>> {
         let lease = self.lease_clock().await? + LEASE;
         let claimed = sqlx::query_as(
             "update keepwell.messages m
-             set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1
+             set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1,
+                 reserved_at = null
              from (select account_id, id from keepwell.messages
                    where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
                      and account_id <> all($6) and channel <> all($7)
-                   order by priority desc, next_at, account_id, id limit $3) due
+                     and (class not in ('lifecycle', 'marketing')
+                          or created_at < coalesce(case when playbook = $8 then $10 else $9 end, 'infinity'))
+                   order by priority desc, valid_until, account_id, id limit $3) due
              where m.account_id = due.account_id and m.id = due.id and m.state in ('planned', 'deferred')
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
-                 m.class, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
-                 m.token, m.message_id, m.shadow",
+                 m.class, m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
+                 m.token, m.message_id, m.shadow, m.leaves_at, m.held_until",
         )
         .bind(now)
         .bind(&halted.playbooks)
@@ -85,6 +127,9 @@ impl Store {
         .bind(lease)
         .bind(&halted.accounts)
         .bind(&halted.channels)
+        .bind(under_way.first.as_ref().map(|(playbook, _)| playbook))
+        .bind(under_way.first.as_ref().map(|(_, slot)| *slot))
+        .bind(under_way.others)
         .fetch_all(self.pool())
         .await;
         match claimed {
@@ -92,6 +137,21 @@ impl Store {
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40P01") => Ok(Vec::new()),
             claimed => claimed,
         }
+    }
+
+    /// Whether anything that is not halted is due to be sent.
+    pub async fn has_due_messages(&self, now: Instant, halted: &Halted) -> sqlx::Result<bool> {
+        sqlx::query_scalar(
+            "select exists (select 1 from keepwell.messages
+             where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+               and account_id <> all($3) and channel <> all($4))",
+        )
+        .bind(now)
+        .bind(&halted.playbooks)
+        .bind(&halted.accounts)
+        .bind(&halted.channels)
+        .fetch_one(self.pool())
+        .await
     }
 
     /// Keeps claims alive while a batch is worked through.
@@ -247,11 +307,17 @@ impl Store {
                 .rows_affected();
                 (*state, changed)
             }
-            Settled::Deferred { next_at, reason, counts } => {
+            Settled::Deferred { next_at, reason, counts, wait } => {
+                let (leaves_at, held_until) = match wait {
+                    Wait::Undo { until } => (Some(*until), None),
+                    Wait::Quiet { until } => (None, Some(*until)),
+                    Wait::Retry | Wait::Budget => (None, None),
+                };
                 let changed = sqlx::query(
                     "update keepwell.messages
                      set state = 'deferred', reason = $5, next_at = $4, lease_until = null, token = null,
-                         marked_at = null, outcome = null, attempts = attempts - $6
+                         marked_at = null, outcome = null, attempts = attempts - $6,
+                         leaves_at = coalesce($7, leaves_at), held_until = coalesce($8, held_until), over_budget = $9
                      where account_id = $1 and id = $2 and token = $3 and state = 'sending'",
                 )
                 .bind(&message.account_id)
@@ -260,6 +326,9 @@ impl Store {
                 .bind(next_at)
                 .bind(reason)
                 .bind(i32::from(!counts))
+                .bind(leaves_at)
+                .bind(held_until)
+                .bind(*wait == Wait::Budget)
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
@@ -292,6 +361,9 @@ impl Store {
             wake(&mut tx, &message.account_id, enrollment, now).await?;
         }
         tx.commit().await?;
+        if changed > 0 && matches!(message.class.as_str(), "lifecycle" | "marketing") && settled.gives_back() {
+            self.give_back(&message.account_id, now).await?;
+        }
         Ok(changed > 0)
     }
 
@@ -364,7 +436,7 @@ impl Store {
 /// Makes the enrollment look again now that one of its messages has ended. A
 /// look that is under way may not have seen the end: the new version makes its
 /// commit stale, else it would put the enrollment back to sleep.
-async fn wake(tx: &mut PgConnection, account: &str, enrollment: Uuid, at: Instant) -> sqlx::Result<()> {
+pub(super) async fn wake(tx: &mut PgConnection, account: &str, enrollment: Uuid, at: Instant) -> sqlx::Result<()> {
     sqlx::query(
         "update keepwell.enrollments set look_at = least(look_at, $3), version = version + 1
          where account_id = $1 and id = $2 and state = 'active' and phase = 'sending'",

@@ -35,14 +35,37 @@ pub struct TaskRow {
     /// A list of texts; empty when any outcome will do.
     pub outcomes: Json,
     pub state: String,
+    /// While it is open, why it is theirs; at the end, why it ended.
     pub reason: Option<String>,
     pub outcome: Option<String>,
+    pub snoozed_until: Option<Instant>,
+    /// When the manager was told that it is overdue.
+    pub escalated_at: Option<Instant>,
     /// Canonical text of a fact to its value at enrollment.
     pub evidence: Json,
     /// When these facts were read; `None` when the enrollment is gone.
     pub enrolled_at: Option<Instant>,
     pub created_at: Instant,
     pub ended_at: Option<Instant>,
+}
+
+/// How people judged a playbook's tasks.
+#[derive(Clone, Debug)]
+pub struct Usefulness {
+    pub done: i64,
+    pub dismissed: i64,
+    /// Closed by themselves: nobody judged them.
+    pub closed: i64,
+    /// The most frequent reasons of dismissals with their counts.
+    pub reasons: Vec<(String, i64)>,
+}
+
+impl Usefulness {
+    /// The share of the judged ones that were done, in percent.
+    pub fn percent(&self) -> Option<i64> {
+        let judged = self.done + self.dismissed;
+        (judged > 0).then(|| (self.done * 100 + judged / 2) / judged)
+    }
 }
 
 /// Whose open tasks.
@@ -132,6 +155,8 @@ pub struct MessageWhole {
     pub reason: Option<String>,
     pub message_id: String,
     pub created_at: Instant,
+    /// When it is looked at next, if it has not ended.
+    pub next_at: Instant,
     pub sent_at: Option<Instant>,
     pub ended_at: Option<Instant>,
 }
@@ -148,7 +173,7 @@ pub struct AttemptRow {
 const TASK: &str = "
     select t.id, t.account_id, a.name as account_name, k.name as contact_name, t.enrollment_id, t.playbook,
         t.revision, t.step, t.title, t.description, t.assignee, c.name as assignee_name, t.due_at, t.priority,
-        t.checklist, t.outcomes, t.state, t.reason, t.outcome, t.evidence, e.started_at as enrolled_at,
+        t.checklist, t.outcomes, t.state, t.reason, t.outcome, t.snoozed_until, t.escalated_at, t.evidence, e.started_at as enrolled_at,
         t.created_at, t.ended_at
     from keepwell.tasks t
     left join customers.accounts a on a.id = t.account_id
@@ -164,8 +189,9 @@ impl Store {
         sqlx::query("select 1").execute(self.pool()).await.map(|_| ())
     }
 
-    /// Open tasks, those due first at the top, then by priority; at most `limit`.
-    pub async fn open_tasks(&self, inbox: &Inbox, limit: i64) -> sqlx::Result<Vec<TaskRow>> {
+    /// Open tasks, those due first at the top, then by priority, those put off
+    /// at the end; at most `limit`.
+    pub async fn open_tasks(&self, inbox: &Inbox, now: Instant, limit: i64) -> sqlx::Result<Vec<TaskRow>> {
         let (of, who) = match inbox {
             Inbox::Everybody => ("$1::text is null", None),
             Inbox::Unassigned => ("t.assignee is null and $1::text is null", None),
@@ -174,22 +200,50 @@ impl Store {
         // Only our own constants are put together here; values are bound.
         let sql = format!(
             "{TASK} where t.state = 'open' and {of}
-             order by t.due_at nulls last, array_position(array['urgent', 'high', 'normal', 'low'], t.priority),
+             order by case when t.snoozed_until > $3 then t.snoozed_until end nulls first,
+                 t.due_at nulls last, array_position(array['urgent', 'high', 'normal', 'low'], t.priority),
                  t.created_at, t.id
              limit $2"
         );
-        sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).fetch_all(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).bind(now).fetch_all(self.pool()).await
     }
 
-    /// Every CSM, and everybody else who has open tasks; by name, addresses
+    /// What became of a playbook's tasks that ended after `since`.
+    pub async fn usefulness(&self, playbook: &str, since: Instant) -> sqlx::Result<Usefulness> {
+        let counts: Vec<(String, i64)> = sqlx::query_as(
+            "select state, count(*) from keepwell.tasks
+             where playbook = $1 and state in ('done', 'dismissed', 'closed') and ended_at > $2 group by state",
+        )
+        .bind(playbook)
+        .bind(since)
+        .fetch_all(self.pool())
+        .await?;
+        let reasons = sqlx::query_as(
+            "select reason, count(*) as count from (
+                 -- What stands behind the colon is about one account.
+                 select split_part(coalesce(reason, ''), ':', 1) as reason from keepwell.tasks
+                 where playbook = $1 and state = 'dismissed' and ended_at > $2) dismissed
+             group by reason order by 2 desc, 1 limit 5",
+        )
+        .bind(playbook)
+        .bind(since)
+        .fetch_all(self.pool())
+        .await?;
+        let count = |state: &str| counts.iter().find(|(of, _)| of == state).map_or(0, |(_, count)| *count);
+        Ok(Usefulness { done: count("done"), dismissed: count("dismissed"), closed: count("closed"), reasons })
+    }
+
+    /// Every CSM, and everybody else who has open tasks that are not put off; by name, addresses
     /// after the CSMs, and unassigned, if there is any, at the end.
-    pub async fn open_counts(&self) -> sqlx::Result<Vec<OpenCount>> {
+    pub async fn open_counts(&self, now: Instant) -> sqlx::Result<Vec<OpenCount>> {
         sqlx::query_as(
             "select coalesce(t.assignee, c.id) as assignee, c.name, coalesce(t.open, 0) as open
-             from (select assignee, count(*) as open from keepwell.tasks where state = 'open' group by assignee) t
+             from (select assignee, count(*) as open from keepwell.tasks
+                   where state = 'open' and (snoozed_until is null or snoozed_until <= $1) group by assignee) t
              full join customers.csms c on c.id = t.assignee
              order by c.name nulls last, 1 nulls last",
         )
+        .bind(now)
         .fetch_all(self.pool())
         .await
     }
@@ -282,8 +336,8 @@ impl Store {
     pub async fn message_whole(&self, id: Uuid) -> sqlx::Result<Option<MessageWhole>> {
         sqlx::query_as(
             "select m.id, m.account_id, a.name as account_name, m.playbook, m.step, m.channel, m.class, m.to_address,
-                 m.subject, m.body_text, m.body_html, m.state, m.reason, m.message_id, m.created_at, m.sent_at,
-                 m.ended_at
+                 m.subject, m.body_text, m.body_html, m.state, m.reason, m.message_id, m.created_at, m.next_at,
+                 m.sent_at, m.ended_at
              from keepwell.messages m left join customers.accounts a on a.id = m.account_id
              where m.id = $1",
         )

@@ -46,6 +46,8 @@ pub struct Publication<'a> {
     pub file: &'a str,
     pub text: &'a str,
     pub scripts: &'a BTreeMap<String, String>,
+    /// Of this revision, whichever its waiting mail came from.
+    pub mail_priority: u8,
 }
 
 impl Store {
@@ -98,6 +100,17 @@ impl Store {
             .bind(now)
             .execute(&mut *tx)
             .await?;
+            if known.is_some_and(|known| known.revision != playbook.revision) {
+                sqlx::query(
+                    "update keepwell.messages set priority = $2
+                     where playbook = $1 and state in ('planned', 'deferred', 'sending') and channel = 'email'
+                       and priority <> $2",
+                )
+                .bind(playbook.id)
+                .bind(i32::from(playbook.mail_priority))
+                .execute(&mut *tx)
+                .await?;
+            }
             if resumes {
                 sqlx::query("update keepwell.playbooks set slots_after = $2 where id = $1 and slots_after < $2")
                     .bind(playbook.id)

@@ -7,6 +7,7 @@ use super::Store;
 use super::control::Halted;
 use super::rows::Rows;
 use super::transitions::Asked;
+use crate::action::task::Snooze;
 use crate::clock::Instant;
 use crate::effect::TaskDraft;
 
@@ -63,10 +64,20 @@ pub(super) async fn insert(tx: &mut PgConnection, tasks: &[Asked<'_, TaskDraft>]
         .column("evidence", each().map(|one| serde_json::json!(one.enrollment.evidence)))
         .column("look_at", each().map(|_| now))
         .column("created_at", each().map(|_| now))
-        .column("refreshed_at", each().map(|_| now));
+        .column("refreshed_at", each().map(|_| now))
+        .column("reason", each().map(|one| one.draft.reason.as_deref()))
+        .column("pool", each().map(|one| one.draft.pool.as_deref()))
+        .column("escalate_at", each().map(|one| one.draft.escalate_at));
     let refresh = "on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
          do update set enrollment_id = excluded.enrollment_id, revision = excluded.revision, title = excluded.title,
-             description = excluded.description, assignee = excluded.assignee, due_at = excluded.due_at,
+             description = excluded.description, due_at = excluded.due_at,
+             -- Whoever has it from a pool keeps it.
+             assignee = case when tasks.pool = excluded.pool then tasks.assignee else excluded.assignee end,
+             reason = case when tasks.pool = excluded.pool then tasks.reason else excluded.reason end,
+             pool = excluded.pool,
+             escalate_at = case when tasks.escalated_at is not null then null
+                 when tasks.snoozed_until > excluded.refreshed_at then greatest(tasks.escalate_at, excluded.escalate_at)
+                 else excluded.escalate_at end,
              priority = excluded.priority, checklist = excluded.checklist, outcomes = excluded.outcomes,
              keep = excluded.keep, evidence = excluded.evidence, look_at = excluded.look_at,
              refreshed_at = excluded.refreshed_at";
@@ -144,6 +155,39 @@ impl Store {
     /// A person dismissed a task, with a reason.
     pub async fn dismiss_task(&self, id: Uuid, because: &str, now: Instant) -> sqlx::Result<TaskChange> {
         self.end_task(id, "dismissed", Some(because), None, now).await
+    }
+
+    /// The zone of the colleague who has a task: nothing where there is no such
+    /// task, and nothing inside where nobody's zone is known.
+    pub async fn task_zone(&self, id: Uuid) -> sqlx::Result<Option<Option<String>>> {
+        sqlx::query_scalar(
+            "select c.timezone from keepwell.tasks t left join customers.csms c on c.id = t.assignee where t.id = $1",
+        )
+        .bind(id)
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// A person puts a task off. It stays open, so that its playbook makes no
+    /// second one; nobody is reminded of it before.
+    pub async fn snooze_task(&self, id: Uuid, snooze: Snooze) -> sqlx::Result<TaskChange> {
+        let account: Option<String> = sqlx::query_scalar("select account_id from keepwell.tasks where id = $1")
+            .bind(id)
+            .fetch_optional(self.pool())
+            .await?;
+        let Some(account) = account else { return Ok(TaskChange::Unknown) };
+        let changed = sqlx::query(
+            "update keepwell.tasks set snoozed_until = $3, escalate_at =
+                 case when escalated_at is null and due_at is not null then greatest(escalate_at, $4) end
+             where account_id = $1 and id = $2 and state = 'open'",
+        )
+        .bind(account)
+        .bind(id)
+        .bind(snooze.until)
+        .bind(snooze.escalate_at)
+        .execute(self.pool())
+        .await?;
+        Ok(if changed.rows_affected() > 0 { TaskChange::Changed } else { TaskChange::NotOpen })
     }
 
     async fn end_task(

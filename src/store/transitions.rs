@@ -97,7 +97,7 @@ impl Store {
             return Ok(0);
         }
         let mut tx = self.pool().begin().await?;
-        let rows = super::enrollments::rows(transitions.iter().map(|transition| &transition.enrollment), slot);
+        let rows = super::enrollments::rows(transitions.iter().map(|transition| &transition.enrollment), Some(slot));
         let insert = rows.insert("keepwell.enrollments", "on conflict do nothing returning id")?;
         let new = ids(insert.fetch_all(&mut *tx).await?)?;
         self.follow(&mut tx, transitions, &new, priority, now).await?;
@@ -114,21 +114,26 @@ impl Store {
         priority: i32,
         now: Instant,
     ) -> sqlx::Result<()> {
-        let (mut tasks, mut messages, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut tasks, mut messages, mut referrals, mut stopped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for transition in transitions.iter().filter(|transition| moved.contains(&transition.enrollment.id)) {
             let enrollment = &transition.enrollment;
             for effect in &transition.effects {
                 match &effect.body {
                     EffectBody::Task(draft) => tasks.push(Asked::<TaskDraft> { enrollment, effect, draft }),
+                    EffectBody::Referral { playbook } => {
+                        referrals.push(Asked::<String> { enrollment, effect, draft: playbook });
+                    }
                     EffectBody::Message(draft) => messages.push(Asked::<MessageDraft> { enrollment, effect, draft }),
                 }
             }
             if transition.stopped {
-                stopped.push(enrollment);
+                let reason = enrollment.reason.as_deref().unwrap_or(enrollment.state.name());
+                stopped.push((enrollment.account.as_str(), enrollment.id, reason));
             }
         }
         super::tasks::insert(tx, &tasks, now).await?;
         super::drafts::insert(tx, &messages, priority, &self.mail_domain, now).await?;
+        super::referrals::insert(tx, &referrals, now).await?;
         close_open_work(tx, &stopped, now).await
     }
 }
@@ -139,15 +144,20 @@ fn ids(rows: Vec<sqlx::postgres::PgRow>) -> sqlx::Result<HashSet<Uuid>> {
 
 /// Closes what stopped enrollments leave open: their tasks unless they are
 /// kept, and mail that has not left. Mail under way is left to its own gate.
-async fn close_open_work(tx: &mut PgConnection, stopped: &[&Enrollment], now: Instant) -> sqlx::Result<()> {
+/// Each is an account, an enrollment and the reason.
+pub(super) async fn close_open_work(
+    tx: &mut PgConnection,
+    stopped: &[(&str, Uuid, &str)],
+    now: Instant,
+) -> sqlx::Result<()> {
     if stopped.is_empty() {
         return Ok(());
     }
     let rows = || {
         Rows::default()
-            .column("account_id", stopped.iter().map(|one| one.account.as_str()))
-            .column("enrollment_id", stopped.iter().map(|one| one.id))
-            .column("reason", stopped.iter().map(|one| one.reason.as_deref().unwrap_or(one.state.name())))
+            .column("account_id", stopped.iter().map(|(account, ..)| *account))
+            .column("enrollment_id", stopped.iter().map(|(_, id, _)| *id))
+            .column("reason", stopped.iter().map(|(.., reason)| *reason))
             .column("ended_at", stopped.iter().map(|_| now))
     };
     for update in [

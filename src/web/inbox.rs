@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::WebState;
-use super::page::{Frame, Notice, Trouble, Web, href};
+use super::page::{Frame, Notice, Trouble, Web, href, moment};
 use super::task::{Given, TaskView, views};
 use crate::store::pages::{Inbox, OpenCount};
 
@@ -36,6 +36,7 @@ struct InboxPage {
     people: Vec<Person>,
     open: i64,
     tasks: Vec<TaskView>,
+    snoozed: Vec<TaskView>,
     more: i64,
     given: Given,
 }
@@ -50,7 +51,8 @@ struct Person {
 
 /// The inbox of the chosen colleague, else of the first who has something to do.
 pub(super) async fn show(State(web): Web, Query(asked): Query<Asked>) -> Result<Response, Trouble> {
-    let counts = web.store.open_counts().await?;
+    let now = web.clock.now();
+    let counts = web.store.open_counts(now).await?;
     let chosen = asked.csm.filter(|csm| !csm.is_empty());
     let inbox = match chosen {
         None => first(&counts),
@@ -68,8 +70,11 @@ pub(super) async fn show(State(web): Web, Query(asked): Query<Asked>) -> Result<
             _ => return Err(Trouble::NotFound("There is no such colleague.")),
         },
     };
-    let rows = web.store.open_tasks(&inbox, AT_MOST).await?;
-    let tasks = views(&web, rows, web.clock.now()).await?;
+    let rows = web.store.open_tasks(&inbox, now, AT_MOST).await?;
+    let (snoozed, rows): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.snoozed_until.is_some_and(|until| until > now));
+    let tasks = views(&web, rows, now).await?;
+    let snoozed = views(&web, snoozed, now).await?;
     let page = InboxPage {
         name,
         everybody: inbox == Inbox::Everybody,
@@ -78,6 +83,7 @@ pub(super) async fn show(State(web): Web, Query(asked): Query<Asked>) -> Result<
         open,
         more: (open - tasks.len() as i64).max(0),
         tasks,
+        snoozed,
         given: Given::default(),
     };
     let notice = notice(&web, asked.ended.as_deref()).await?;
@@ -125,6 +131,9 @@ async fn notice(web: &WebState, ended: Option<&str>) -> Result<Option<Notice>, T
     Ok(web.store.task_row(id).await?.and_then(|task| match task.state.as_str() {
         "done" => Some(Notice::done(format!("Completed: {}", task.title))),
         "dismissed" => Some(Notice::done(format!("Dismissed: {}", task.title))),
+        "open" => task
+            .snoozed_until
+            .map(|until| Notice::done(format!("Put off until {}: {}", moment(until, web.zone), task.title))),
         _ => None,
     }))
 }

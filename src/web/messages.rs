@@ -113,6 +113,7 @@ struct Whole {
     playbook_href: String,
     step: String,
     when: String,
+    next_at: Option<String>,
     sent_at: Option<String>,
     message_id: String,
     attempts: Vec<Attempt>,
@@ -140,6 +141,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         (None, Some(_)) => "No words were written.",
         (Some(_), _) => "The body is no longer kept.",
     };
+    let waits = matches!(row.state.as_str(), "planned" | "deferred");
     let message = Whole {
         subject,
         state: row.state,
@@ -153,6 +155,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         playbook: row.playbook,
         step: row.step,
         when: moment(row.created_at, web.zone),
+        next_at: waits.then(|| moment(row.next_at, web.zone)),
         sent_at: row.sent_at.map(|at| moment(at, web.zone)),
         message_id: row.message_id,
         attempts: attempts

@@ -4,7 +4,7 @@
 //! Everything is rendered on the server and works without JavaScript; the
 //! pages of colleagues are for this machine only. One resource per file:
 //! `inbox` and `task` are a CSM's day, `playbooks` and `messages` show what
-//! was decided and written, `unsubscribe` is for customers, `health` for
+//! was decided and written, `unsubscribe` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
@@ -26,6 +26,7 @@ use chrono_tz::Tz;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 
 mod fact;
@@ -35,6 +36,7 @@ mod inbox;
 mod messages;
 mod page;
 mod playbooks;
+mod survey;
 mod task;
 mod unsubscribe;
 
@@ -51,6 +53,8 @@ pub struct WebState {
     pub clock: Clock,
     /// The zone of every time on the pages, and of playbooks that name none.
     pub zone: Tz,
+    /// Business days.
+    pub calendar: Calendar,
     /// The company as its customers know it.
     pub sender: String,
     /// The host of `mail.public_url`, in lower case and without a port;
@@ -65,6 +69,7 @@ impl WebState {
             store,
             clock,
             zone: config.timezone,
+            calendar: Calendar { holidays: config.holidays.clone() },
             sender: sender(&config.mail.from),
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
         }
@@ -79,11 +84,13 @@ pub fn router(state: WebState) -> Router {
         .route("/tasks/{id}", get(task::show))
         .route("/tasks/{id}/done", post(task::complete))
         .route("/tasks/{id}/dismiss", post(task::dismiss))
+        .route("/tasks/{id}/snooze", post(task::snooze))
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{id}", get(playbooks::show))
         .route("/messages", get(messages::list))
         .route("/messages/{id}", get(messages::show))
         .route("/u/{token}", get(unsubscribe::ask).post(unsubscribe::take))
+        .route("/s/{token}", get(survey::ask).post(survey::take))
         .route("/health", get(health::show))
         .route("/style.css", get(page::style))
         .fallback(page::nothing_here)

@@ -34,6 +34,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "playbook.html",
     "playbooks.html",
     "run.html",
+    "survey.html",
     "task.html",
     "task_forms.html",
     "trouble.html",

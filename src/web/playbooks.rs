@@ -18,13 +18,16 @@ use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Mode, Playbook, SubjectKind, parse};
 use crate::store::control::Stopped;
-use crate::store::pages::{EnrollmentRow, RunRow};
+use crate::store::pages::{EnrollmentRow, RunRow, Usefulness};
 use crate::store::playbooks::{Published, RevisionText};
 use crate::store::runs::run_id;
 
 /// How many runs and enrollments the page of one playbook shows.
 const RUNS: i64 = 10;
 const ENROLLMENTS: i64 = 50;
+
+/// How far back the judgements on tasks are counted.
+const JUDGED: chrono::Duration = chrono::Duration::days(90);
 
 /// How many undecided subjects of a run are named.
 const DETAILS: usize = 20;
@@ -96,7 +99,19 @@ struct Single {
     counts: Vec<Count>,
     runs: Vec<RunView>,
     enrollments: Vec<EnrollmentView>,
+    tasks: Option<Judged>,
     more: i64,
+}
+
+/// How useful its tasks were, as people judged them.
+#[derive(Serialize)]
+struct Judged {
+    percent: Option<i64>,
+    done: i64,
+    dismissed: i64,
+    closed: i64,
+    poor: bool,
+    reasons: Vec<Skipped>,
 }
 
 #[derive(Serialize)]
@@ -162,9 +177,12 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         .map(|(_, state, count)| Count { state, count })
         .collect();
     let rows = web.store.enrollments_of(&id, ENROLLMENTS).await?;
+    let now = web.clock.now();
+    let judged = web.store.usefulness(&id, now - JUDGED).await?;
     let all: i64 = counts.iter().map(|one| one.count).sum();
     let page = Single {
-        playbook: summary(&web, published, &mut texts, &stopped, web.clock.now()),
+        playbook: summary(&web, published, &mut texts, &stopped, now),
+        tasks: tasks(judged),
         messages_href: href("/messages", &[("playbook", &id)]),
         more: (all - rows.len() as i64).max(0),
         counts,
@@ -172,6 +190,20 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         enrollments: rows.into_iter().map(|row| enrollment_view(row, web.zone)).collect(),
     };
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbook.html", page)
+}
+
+/// `None` when no task ended.
+fn tasks(judged: Usefulness) -> Option<Judged> {
+    let judged_at_all = judged.done + judged.dismissed;
+    (judged_at_all + judged.closed > 0).then(|| Judged {
+        percent: judged.percent(),
+        // Too few judgements condemn nobody.
+        poor: judged_at_all >= 5 && judged.dismissed * 10 > judged_at_all * 6,
+        done: judged.done,
+        dismissed: judged.dismissed,
+        closed: judged.closed,
+        reasons: judged.reasons.into_iter().map(|(reason, count)| Skipped { reason, count }).collect(),
+    })
 }
 
 async fn texts(web: &WebState, published: &[Published]) -> Result<BTreeMap<String, RevisionText>, Trouble> {

@@ -1,4 +1,4 @@
-//! One task, and the two ways in which a person ends it.
+//! One task, the two ways in which a person ends it, and putting it off.
 
 use std::collections::HashMap;
 
@@ -15,6 +15,7 @@ use super::WebState;
 use super::fact::{self, Fact};
 use super::inbox::UNASSIGNED;
 use super::page::{Frame, Notice, Trouble, Web, below, date, href, moment};
+use crate::action::task::Snooze;
 use crate::clock::Instant;
 use crate::playbook::parse;
 use crate::playbook::source::SourceFile;
@@ -49,6 +50,12 @@ pub(super) struct TaskView {
     state: String,
     ended: Option<String>,
     outcome: Option<String>,
+    /// Until when it is put off.
+    snoozed: Option<String>,
+    /// For whom the assignee covers.
+    covers: Option<String>,
+    /// When the manager was told.
+    escalated: Option<String>,
     created: String,
     playbook: String,
     playbook_href: String,
@@ -101,6 +108,12 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
         outcomes: texts(&row.outcomes),
         inbox: row.assignee.clone().unwrap_or_else(|| UNASSIGNED.to_owned()),
         assignee: row.assignee_name.or(row.assignee),
+        snoozed: row
+            .snoozed_until
+            .filter(|until| row.state == "open" && *until > now)
+            .map(|until| moment(until, web.zone)),
+        escalated: row.escalated_at.map(|at| moment(at, web.zone)),
+        covers: row.reason.clone().filter(|_| row.state == "open"),
         state: row.state,
         ended,
         outcome: row.outcome.or(row.reason),
@@ -116,14 +129,26 @@ fn texts(list: &Json) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
-/// What a form about a task carries. Both forms are read with it, so that a
+/// Reasons for a dismissal that `task_forms.html` offers, besides `other`.
+const REASONS: [&str; 3] = ["not relevant", "already known", "wrong data"];
+
+/// What a form about a task carries. All forms are read with it, so that a
 /// page shown again can repeat what was typed.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Given {
     #[serde(default)]
     pub outcome: String,
+    /// One of [`REASONS`], or `other`.
+    #[serde(default)]
+    pub why: String,
     #[serde(default)]
     pub because: String,
+    /// A duration.
+    #[serde(default)]
+    pub span: String,
+    /// A date, which comes before the span.
+    #[serde(default)]
+    pub until: String,
     /// The inbox it was sent from, to which it goes back.
     #[serde(default)]
     pub inbox: String,
@@ -164,15 +189,39 @@ pub(super) async fn dismiss(
     form: Result<Form<Given>, FormRejection>,
 ) -> Result<Response, Trouble> {
     let (id, given) = sent(&id, form)?;
-    let because = given.because.trim();
+    let words = given.because.trim();
+    let because = match given.why.as_str() {
+        why if REASONS.contains(&why) && words.is_empty() => why.to_owned(),
+        why if REASONS.contains(&why) => format!("{why}: {words}"),
+        _ => words.to_owned(),
+    };
     if because.is_empty() {
         return again(&web, id, "Please say why the task is not needed. It is still open.", given).await;
     }
     if because.chars().count() > LONGEST {
         return again(&web, id, "The reason is too long: 200 characters are the limit.", given).await;
     }
-    let change = web.store.dismiss_task(id, because, web.clock.now()).await?;
+    let change = web.store.dismiss_task(id, &because, web.clock.now()).await?;
     answer(&web, id, change, given).await
+}
+
+/// A person puts it off.
+pub(super) async fn snooze(
+    State(web): Web,
+    Path(id): Path<String>,
+    form: Result<Form<Given>, FormRejection>,
+) -> Result<Response, Trouble> {
+    let (id, given) = sent(&id, form)?;
+    let until = if given.until.trim().is_empty() { &given.span } else { &given.until };
+    let zone = web.store.task_zone(id).await?.ok_or(UNKNOWN)?;
+    let zone = zone.and_then(|name| name.parse().ok()).unwrap_or(web.zone);
+    match Snooze::read(until, web.clock.now(), &web.calendar, zone) {
+        Some(snooze) => {
+            let change = web.store.snooze_task(id, snooze).await?;
+            answer(&web, id, change, given).await
+        }
+        None => again(&web, id, "Please choose a later day. The task is as it was.", given).await,
+    }
 }
 
 fn sent(id: &str, form: Result<Form<Given>, FormRejection>) -> Result<(Uuid, Given), Trouble> {

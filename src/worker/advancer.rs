@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::Shared;
 use super::compiled::Loaded;
 use crate::action::People;
+use crate::action::staff::Staff;
 use crate::clock::Instant;
-use crate::effect::{EffectBody, MessageDraft};
+use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
 use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
@@ -57,7 +58,7 @@ fn look_instant(enrollment: &Enrollment, now: Instant, recheck: Duration) -> Ins
     let look_at = enrollment.look_at.unwrap_or(now);
     match (enrollment.phase, enrollment.due_at) {
         (Phase::Begin, _) => look_at,
-        (Phase::Waiting, Some(due)) if due <= now => due,
+        (Phase::Waiting | Phase::Sending, Some(due)) if due <= now => due,
         _ => look_at.max(next_quarter(now, recheck) - recheck),
     }
 }
@@ -112,6 +113,7 @@ impl Looked {
         let shadow = playbook.mode == Mode::Shadow;
         let alerts_to = playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
         let priority = i32::from(playbook.mail_priority);
+        let mut staff = shared.store.staff(loaded.ready.weighs_load(), now).await?;
         let (with, loaded) = (shared.clone(), loaded.clone());
         let transitions = tokio::task::spawn_blocking(move || {
             enrollments
@@ -119,12 +121,16 @@ impl Looked {
                 .zip(sights)
                 .map(|(enrollment, seen)| {
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                    let decided = super::unless_panicking(|| {
-                        decide(&with, &loaded, &enrollment, seen, messages, alerts_to.as_deref(), at)
+                    let decided = super::unless_panicking(|| match &seen {
+                        Some(seen) => decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref()),
+                        None => ended_gone(&enrollment, at),
                     });
                     let Some(mut transition) = decided else {
                         return failed(enrollment, "a fault of Keepwell's own: see its log".to_owned(), at);
                     };
+                    for taker in transition.effects.iter().filter_map(taker) {
+                        staff.took(taker);
+                    }
                     let next = &mut transition.enrollment;
                     next.shadow |= shadow;
                     // Nothing came of a look into the past: the next one is not
@@ -214,6 +220,14 @@ async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32
     Ok(())
 }
 
+/// Who gets a task by this effect.
+fn taker(effect: &Effect) -> Option<&str> {
+    match &effect.body {
+        EffectBody::Task(draft) => draft.assignee.as_deref(),
+        EffectBody::Message(_) | EffectBody::Referral { .. } => None,
+    }
+}
+
 /// Whether a look left an enrollment where it was.
 fn stands(before: &Enrollment, after: &Enrollment) -> bool {
     let place = |one: &Enrollment| (one.state, one.phase, one.step_at, one.due_at);
@@ -235,42 +249,45 @@ fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
     Transition { enrollment, effects: Vec::new(), stopped: true }
 }
 
+/// Why nothing can be seen of an enrollment's subject.
+pub(super) fn gone(enrollment: &Enrollment) -> &'static str {
+    if enrollment.contact.is_empty() { "the account is gone" } else { "the contact is gone" }
+}
+
+/// An enrollment whose subject is not there any more.
+fn ended_gone(enrollment: &Enrollment, at: Instant) -> Transition {
+    let gone = Enrollment {
+        state: State::Exited,
+        reason: Some(gone(enrollment).to_owned()),
+        step: None,
+        due_at: None,
+        look_at: None,
+        ended_at: Some(at),
+        ..enrollment.clone()
+    };
+    Transition { enrollment: gone, effects: Vec::new(), stopped: true }
+}
+
 fn decide(
     shared: &Shared,
     loaded: &Loaded,
     enrollment: &Enrollment,
-    seen: Option<Sight>,
+    seen: &Sight,
+    staff: &Staff,
     messages: &[MessageEnd],
     alerts_to: Option<&str>,
-    at: Instant,
 ) -> Transition {
-    let Some(seen) = seen else {
-        let gone = Enrollment {
-            state: State::Exited,
-            reason: Some(gone(enrollment).to_owned()),
-            step: None,
-            due_at: None,
-            look_at: None,
-            ended_at: Some(at),
-            ..enrollment.clone()
-        };
-        return Transition { enrollment: gone, effects: Vec::new(), stopped: true };
-    };
     advance(&Look {
         playbook: &loaded.ready,
         enrollment,
         context: &seen.context,
         people: &seen.people,
+        staff,
         messages,
         calendar: &shared.calendar,
         alerts_to,
         recheck: shared.config.recheck,
     })
-}
-
-/// Why nothing can be seen of an enrollment's subject.
-pub(super) fn gone(enrollment: &Enrollment) -> &'static str {
-    if enrollment.contact.is_empty() { "the account is gone" } else { "the contact is gone" }
 }
 
 /// The current revision, some keys of which hold for running enrollments too.

@@ -12,15 +12,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Shared;
 use super::advancer::current;
 use super::gate::{Prepared, notice, prepare};
+use super::{Shared, attention};
 use crate::clock::{Deadline, Instant};
 use crate::delivery::{Mark, Outcome, retry_after};
 use crate::playbook::Mode;
 use crate::random;
 use crate::store::is_refusal;
-use crate::store::outbox::{Claimed, Marked, Rendered, Settled};
+use crate::store::outbox::{Claimed, Marked, Rendered, Settled, Wait};
 
 /// How old a gate's verdict may be when the body begins.
 const GATE_HOLDS: Duration = Duration::from_secs(50);
@@ -49,7 +49,11 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
         return Ok(0);
     }
     let Some(halted) = shared.halted().await? else { return Ok(0) };
-    let claimed = shared.store.claim_messages(now, &halted, BATCH).await?;
+    if !shared.store.has_due_messages(now, &halted).await? {
+        return Ok(0);
+    }
+    let under_way = attention::under_way(shared, &halted.playbooks, now).await?;
+    let claimed = shared.store.claim_messages(now, &halted, &under_way, BATCH).await?;
     if claimed.is_empty() {
         return Ok(0);
     }
@@ -57,7 +61,7 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     let token = claimed.first().and_then(|message| message.token);
     let heartbeat = Heartbeat::start(shared, token);
     let gate = Deadline::after(GATE_HOLDS);
-    let result = deliver_batch(shared, claimed, gate, now, stop).await;
+    let result = deliver_batch(shared, claimed, &halted.playbooks, gate, now, stop).await;
     heartbeat.stop().await;
     let stopped = *stop.borrow();
     if let (true, Some(token)) = (stopped, token) {
@@ -127,6 +131,7 @@ impl Heartbeat {
 async fn deliver_batch(
     shared: &Arc<Shared>,
     claimed: Vec<Claimed>,
+    paused: &[String],
     gate: Deadline,
     now: Instant,
     stop: &watch::Receiver<bool>,
@@ -149,6 +154,7 @@ async fn deliver_batch(
     for ((playbook, revision), messages) in groups {
         ready.extend(prepare(shared, &playbook, &revision, messages, now).await?);
     }
+    attention::reserve(shared, &mut ready, paused, now).await?;
     let under_way = UnderWay::default();
     let mut ready = ready.into_iter();
     let mut sending = JoinSet::new();
@@ -242,8 +248,8 @@ impl Attempt {
                 store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
                 return Ok(());
             }
-            Prepared::Later { next_at, reason } => {
-                let later = Settled::Deferred { next_at, reason: &reason, counts: false };
+            Prepared::Later { next_at, reason, wait } => {
+                let later = Settled::Deferred { next_at, reason: &reason, counts: false, wait };
                 store.settle(&message, &later, None, now, now).await?;
                 return Ok(());
             }
@@ -344,19 +350,21 @@ async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now:
             if next_at > message.valid_until {
                 (ended("expired", Some(reply.as_str()), Some("deferred")), Some(reply.as_str()))
             } else {
-                (Settled::Deferred { next_at, reason: reply, counts: true }, Some(reply.as_str()))
+                (Settled::Deferred { next_at, reason: reply, counts: true, wait: Wait::Retry }, Some(reply.as_str()))
             }
         }
         Outcome::NotMarked(reason) if reason == "suppressed" => (ended("suppressed", Some("suppressed"), None), None),
         // Somebody else has it, and says what becomes of it.
         Outcome::NotMarked(reason) if reason == "no longer ours" => return Ok(()),
-        Outcome::NotMarked(reason) => (Settled::Deferred { next_at: now, reason, counts: false }, None),
+        Outcome::NotMarked(reason) => {
+            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
+        }
         // The lease decides: marked is unknown, unmarked is free again.
         Outcome::MarkUnclear => return Ok(()),
         Outcome::ChannelDown { why } => {
             tracing::error!("the mail relay cannot be used: {why}");
             let next_at = now + chrono::Duration::minutes(5);
-            (Settled::Deferred { next_at, reason: why, counts: false }, Some(why.as_str()))
+            (Settled::Deferred { next_at, reason: why, counts: false, wait: Wait::Retry }, Some(why.as_str()))
         }
     };
     store.settle(message, &settled, reply, now, now).await?;

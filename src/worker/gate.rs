@@ -1,21 +1,29 @@
 //! Right before a mail leaves: is its reason still true, is the contact still
-//! there, may this address be written to, is the mail still valid. What passes
-//! is rendered and composed.
+//! there, may this address be written to, is the mail still valid, is it a time
+//! to write. What passes is rendered and composed; `attention` then says who of
+//! several may have the customer's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::SecondsFormat;
+
 use super::Shared;
 use super::advancer::{Sight, gone, sight};
 use super::compiled::Loaded;
+use super::digester;
 use crate::action::Situation;
-use crate::action::email::{From, ReplyTo, unreachable};
+use crate::action::email::{From, ReplyTo, consented, recipient_zone, unreachable};
+use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
-use crate::effect::Words;
+use crate::effect::{Score, Words};
+use crate::enrollment::budget::just_after;
 use crate::enrollment::{Enrollment, next_quarter, stops};
 use crate::facts::{Contact, Csm, Value};
-use crate::store::outbox::{Claimed, Rendered};
+use crate::ids;
+use crate::playbook::quiet::SPREAD;
+use crate::store::outbox::{Claimed, Rendered, Wait};
 
 /// What the gate made of a message.
 pub(super) enum Prepared {
@@ -37,12 +45,17 @@ pub(super) enum Prepared {
     Later {
         next_at: Instant,
         reason: String,
+        wait: Wait,
     },
 }
 
 impl Prepared {
     pub fn ended(state: &'static str, reason: impl Into<String>) -> Prepared {
         Prepared::Ended { state, reason: reason.into() }
+    }
+
+    fn retry(next_at: Instant, reason: String) -> Prepared {
+        Prepared::Later { next_at, reason, wait: Wait::Retry }
     }
 }
 
@@ -59,7 +72,7 @@ pub(super) async fn prepare(
         Ok(loaded) => loaded,
         Err(why) => {
             let next_at = next_quarter(now, shared.config.recheck);
-            let later = |message| (message, Prepared::Later { next_at, reason: why.clone() });
+            let later = |message| (message, Prepared::retry(next_at, why.clone()));
             return Ok(messages.into_iter().map(later).collect());
         }
     };
@@ -85,6 +98,13 @@ pub(super) async fn prepare(
         };
         asked.push((message, suppressed, token));
     }
+    let mut surveys = HashMap::new();
+    for (message, ..) in &asked {
+        if let Some(survey) = loaded.ready.action(&message.step).and_then(|action| action.survey()) {
+            let token = store.survey_token(message.id, survey.score).await?;
+            surveys.insert(message.id, format!("{}/s/{token}", shared.public_url));
+        }
+    }
     let (with, compiled) = (shared.clone(), loaded.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         asked
@@ -93,7 +113,8 @@ pub(super) async fn prepare(
                 let around = message.enrollment_id.and_then(|id| seen.get(&id));
                 let prepared = match around {
                     Some((enrollment, Some(sight))) => {
-                        let gate = Gate { shared: &with, loaded: &loaded, enrollment, sight, now };
+                        let survey = surveys.get(&message.id).map(String::as_str);
+                        let gate = Gate { shared: &with, loaded: &loaded, enrollment, sight, survey, now };
                         super::unless_panicking(|| gate.prepare(&message, suppressed, token))
                             .unwrap_or_else(|| Prepared::ended("failed", "a fault of Keepwell's own: see its log"))
                     }
@@ -126,6 +147,8 @@ struct Gate<'a> {
     loaded: &'a Loaded,
     enrollment: &'a Enrollment,
     sight: &'a Sight,
+    /// Where a survey is answered.
+    survey: Option<&'a str>,
     now: Instant,
 }
 
@@ -144,7 +167,7 @@ impl Gate<'_> {
             // Unsure is not sure: the mail waits.
             Err(error) => {
                 let next_at = next_quarter(self.now, self.shared.config.recheck);
-                return Prepared::Later { next_at, reason: format!("undecided: {error}") };
+                return Prepared::retry(next_at, format!("undecided: {error}"));
             }
         }
         let contact = self.sight.people.contacts.iter().find(|contact| contact.id == message.contact_id);
@@ -157,6 +180,12 @@ impl Gate<'_> {
         if suppressed {
             return Prepared::ended("suppressed", "suppressed");
         }
+        if message.class == "marketing" && !contact.is_some_and(consented) {
+            return Prepared::ended("skipped", "no consent");
+        }
+        if let Some(later) = self.held_back(message, contact) {
+            return later;
+        }
         let Some(to) = message.to_address.clone() else {
             return Prepared::ended("failed", "there is no address");
         };
@@ -167,6 +196,50 @@ impl Gate<'_> {
         }
     }
 
+    /// The undo window and quiet hours. What is held is looked at wholly again
+    /// when its time comes, and when it has expired.
+    fn held_back(&self, message: &Claimed, contact: Option<&Contact>) -> Option<Prepared> {
+        if message.shadow {
+            return None;
+        }
+        let config = &self.shared.config;
+        let latest = just_after(message.valid_until);
+        let later = |until: Instant, reason, wait| {
+            (until > self.now).then(|| Prepared::Later { next_at: until.min(latest), reason, wait })
+        };
+        let leaves_at = message.leaves_at.unwrap_or(self.now + config.mail.undo_window);
+        let told = leaves_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let undo = later(leaves_at, format!("can be cancelled until {told}"), Wait::Undo { until: leaves_at });
+        if undo.is_some() {
+            return undo;
+        }
+        let quiet = config.quiet_hours.as_ref()?;
+        let email = self.loaded.ready.action(&message.step).and_then(|action| action.email());
+        if message.class == "transactional" && email.is_some_and(|email| email.ignores_quiet) {
+            return None;
+        }
+        let zone = recipient_zone(contact, self.account_zone().as_deref(), self.loaded.ready.zone);
+        let allowed = |at| quiet.next_allowed(&self.shared.calendar, at, zone);
+        let Some(until) = allowed(self.now) else {
+            return later(latest, "quiet hours without an end".to_owned(), Wait::Quiet { until: latest });
+        };
+        // Stable for a recipient, so that several mails held for one meet again.
+        let to = message.to_address.as_deref().unwrap_or_default().to_lowercase();
+        let who = if message.contact_id.is_empty() { &to } else { &message.contact_id };
+        let spread = ids::share(&["quiet", &message.account_id, who], SPREAD.num_seconds().unsigned_abs());
+        let turn = until + chrono::Duration::seconds(spread as i64);
+        let turn = if until > self.now && allowed(turn) == Some(turn) { turn } else { until };
+        let told = until.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+        later(turn, format!("quiet hours until {told}"), Wait::Quiet { until })
+    }
+
+    fn account_zone(&self) -> Option<String> {
+        match self.sight.context.facts.column("timezone") {
+            Some(Value::Text(zone)) => Some(zone.to_string()),
+            _ => None,
+        }
+    }
+
     fn compose(
         &self,
         message: &Claimed,
@@ -174,12 +247,16 @@ impl Gate<'_> {
         to: &str,
         token: Option<String>,
     ) -> Result<(Composed, Rendered), String> {
-        let action = self.loaded.ready.action(&message.step).and_then(|action| action.email());
-        let words = match (&message.words, action) {
+        let step = self.loaded.ready.action(&message.step);
+        let action = step.and_then(|action| action.email());
+        let mut words: Words = match (&message.words, action) {
             (Some(words), _) => serde_json::from_value(words.clone()).map_err(|error| error.to_string())?,
             (None, Some(email)) => self.words(email, contact)?,
             (None, None) => return Err(format!("its revision has no mail step {}", message.step)),
         };
+        if let (Some(survey), Some(link)) = (step.and_then(|action| action.survey()), self.survey) {
+            words.body.push_str(&answers(survey.score, link));
+        }
         let csm = self.sight.people.csm.as_ref();
         let from = sender(&self.shared.config.mail.from, action.map(|email| email.from), csm)?;
         let reply_to = match action.map(|email| &email.reply_to) {
@@ -218,21 +295,28 @@ impl Gate<'_> {
 
     fn words(&self, email: &crate::action::email::Email, contact: Option<&Contact>) -> Result<Words, String> {
         let alerts_to = self.loaded.ready.playbook.alerts_to.as_deref();
+        // The words are of the account's own CSM, whoever covers.
+        let staff = Staff::default();
         let situation = Situation {
             sandbox: &self.loaded.ready.sandbox,
             context: &self.sight.context,
             people: &self.sight.people,
+            staff: &staff,
             playbook: &self.loaded.ready.playbook.id,
             alerts_to: alerts_to.or(self.shared.config.alerts_to.as_deref()),
             zone: self.loaded.ready.zone,
             calendar: &self.shared.calendar,
         };
-        let zone = match self.sight.context.facts.column("timezone") {
-            Some(Value::Text(zone)) => Some(zone.to_string()),
-            _ => None,
-        };
-        email.words(&situation, contact, zone.as_deref()).map_err(|error| error.to_string())
+        email.words(&situation, contact, self.account_zone().as_deref()).map_err(|error| error.to_string())
     }
+}
+
+/// The links of a survey, as Markdown: one for each answer, or one to write it.
+fn answers(score: Option<Score>, link: &str) -> String {
+    let Some(score) = score else { return format!("\n\n[Answer]({link})\n") };
+    let links: Vec<String> = score.values().map(|value| format!("[{value}]({link}?answer={value})")).collect();
+    let ((low, high), values) = (score.ends(), score.values());
+    format!("\n\n{}\n\n{}: {low}, {}: {high}\n", links.join(" · "), values.start(), values.end())
 }
 
 /// From: our address, under the CSM's name where the step asks for it.
@@ -255,8 +339,26 @@ pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     let text = shared.store.notice_text(message).await?;
     let subject = message.subject.clone().unwrap_or_default();
     let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new() };
-    if message.shadow || !shared.config.notify_csm_email {
+    if message.shadow {
         return Ok(Prepared::Shadow { rendered, to });
+    }
+    // The owners always get their mail; it is the colleagues who may have chosen.
+    let quiet = !shared.config.notify_csm_email || shared.config.notify_csm_digest.is_some();
+    let personal = matches!(message.audience.as_deref(), Some("csm" | "manager"));
+    if quiet
+        && personal
+        && message.step != digester::STEP
+        && let Some(colleague) = shared.store.colleague_at(&to).await?
+    {
+        return Ok(match digester::next(shared, &colleague, now) {
+            // Taken by the digest before; should there be none any more, it goes alone.
+            Some(slot) if shared.config.notify_csm_email => Prepared::Later {
+                next_at: slot + chrono::Duration::minutes(15),
+                reason: "waits for the next digest".to_owned(),
+                wait: Wait::Retry,
+            },
+            _ => Prepared::Shadow { rendered, to },
+        });
     }
     let from = match sender(&shared.config.mail.from, None, None) {
         Ok(from) => from,

@@ -4,8 +4,10 @@
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out and releases
 //! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `deliverer` sends what the outbox holds and
-//! `gate` lets through,
+//! tasks whose problem is gone, `referrer` admits subjects that a step or a
+//! person named, `escalator` tells managers of what is overdue, `digester`
+//! gathers what a colleague should hear, `deliverer` sends what the outbox holds and
+//! `gate` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -26,13 +28,17 @@ use crate::store::control::Halted;
 use crate::store::playbooks::Published;
 
 pub mod advancer;
+mod attention;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
+pub mod digester;
 pub mod enroller;
+pub mod escalator;
 mod gate;
 pub mod janitor;
 pub mod publisher;
+pub mod referrer;
 pub mod scheduler;
 pub mod supervise;
 
@@ -143,6 +149,9 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += scheduler::tick(shared, now).await?;
     handled += enroller::tick(shared, now).await?;
     handled += advancer::tick(shared, now).await?;
+    handled += referrer::tick(shared, now).await?;
+    handled += escalator::tick(shared, now).await?;
+    handled += digester::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

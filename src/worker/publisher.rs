@@ -58,6 +58,7 @@ pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Res
             file: &ready.playbook.file,
             text: &ready.playbook.text,
             scripts: &ready.scripts,
+            mail_priority: ready.playbook.mail_priority,
         })
         .collect();
     let changed = shared.store.publish(&publications, &broken, now).await?;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::publisher::{self, Files, Fingerprint};
-use super::{Shared, advancer, closer, deliverer, enroller, janitor, scheduler};
+use super::{Shared, advancer, closer, deliverer, digester, enroller, escalator, janitor, referrer, scheduler};
 use crate::clock::{Clock, Instant};
 
 /// Mail has several lanes: one whose relay is silent, for as long as ten
@@ -67,7 +67,11 @@ pub async fn supervise(
         let shared = shared.clone();
         move |now| {
             let shared = shared.clone();
-            async move { Ok(advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?) }
+            async move {
+                let moved = advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?;
+                let moved = moved + referrer::tick(&shared, now).await?;
+                Ok(moved + escalator::tick(&shared, now).await? + digester::tick(&shared, now).await?)
+            }
         }
     });
     let mut lanes = vec![runs, enrollments];

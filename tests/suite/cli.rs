@@ -298,6 +298,36 @@ fn files_are_checked_and_played_without_a_database() {
     assert_eq!(home.run(&["slots", "--from", "tomorrow"]).code, 1);
 }
 
+#[tokio::test]
+async fn a_person_enrolls_an_account_and_cancels_it_again() {
+    let (home, _) = company("named").await;
+    home.done(&["run", "--once", "--at", AT]);
+    let skipped = home.run(&["enroll", "call", "a1", "--format", "json"]);
+    assert!(skipped.code == 1 && skipped.stderr.contains("a1 was not enrolled in call: active"), "{skipped:?}");
+    assert_eq!(one(&skipped.rows("enrollments"), "state", "skipped")["reason"], "active");
+    // a3 is of no tier, so that no run would enroll it.
+    let enrolled = home.run(&["enroll", "call", "a3", "--at", LATER, "--format", "json"]);
+    assert_eq!(enrolled.code, 0, "{enrolled:?}");
+    let row = one(&enrolled.rows("enrollments"), "account", "a3").clone();
+    assert_eq!((&row["state"], &row["started_at"]), (&json!("active"), &json!("2026-03-02T10:00:00+00:00")));
+    home.done(&["run", "--once", "--at", MUCH_LATER]);
+    assert_eq!(home.rows(&["tasks", "--account", "a3", "--state", "open"]).len(), 2);
+    let id = row["id"].as_str().unwrap();
+    let cancelled = home.run(&["cancel", id, "--format", "json"]);
+    assert_eq!((cancelled.code, &one(&cancelled.rows("enrollments"), "id", id)["state"]), (0, &json!("cancelled")));
+    assert!(home.rows(&["tasks", "--account", "a3", "--state", "open"]).is_empty());
+    for (words, why) in [
+        (vec!["cancel", id], "has ended already: cancelled"),
+        (vec!["cancel", "00000000-0000-0000-0000-000000000000"], "there is no enrollment"),
+        (vec!["enroll", "call", "a3"], "not enrolled in call: reentry"),
+        (vec!["enroll", "call", "nobody"], "not enrolled in call: no such account"),
+        (vec!["enroll", "nothing", "a1"], "there is no published playbook `nothing`"),
+    ] {
+        let answer = home.run(&words);
+        assert!(answer.code == 1 && answer.stderr.contains(why), "{words:?}: {answer:?}");
+    }
+}
+
 #[test]
 fn what_is_not_there_yet_says_so() {
     let home = Home::new("later");
@@ -306,8 +336,6 @@ fn what_is_not_there_yet_says_so() {
         "diff --against main",
         "backtest call --from a --to b",
         "explain call a1 --at now",
-        "enroll call a1",
-        "cancel x",
         "schema",
         "doctor",
         "export a1",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use keepwell::enrollment::Transition;
 use keepwell::facts::Schema;
 use keepwell::store::Store;
+use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
 use keepwell::store::outbox::Settled;
 use keepwell::store::transitions::Commit;
@@ -363,7 +364,7 @@ async fn the_end_of_a_message_during_a_look_is_not_slept_through() {
     let due = async || store.due_enrollments(now, &Halted::default(), 10, true, &schema).await.unwrap();
 
     let mut seen = due().await.remove(0);
-    let message = store.claim_messages(now, &Halted::default(), 10).await.unwrap().remove(0);
+    let message = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 10).await.unwrap().remove(0);
     let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };
     assert!(store.settle(&message, &sent, None, now, now).await.unwrap());
     // What the look has seen is no longer so.

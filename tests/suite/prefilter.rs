@@ -63,6 +63,7 @@ impl Language {
             in_wait: false,
             task_steps: &none,
             email_steps: &none,
+            survey_steps: &[],
             playbooks: &playbooks,
             known: &known,
         };

@@ -7,7 +7,9 @@ use keepwell::facts::Schema;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
+mod attention;
 mod own;
+mod people;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {
@@ -565,6 +567,48 @@ tests:
       - { after: 1d, ended: looked }
 "#,
     ));
+}
+
+#[test]
+fn surveys_are_asked_and_answered() {
+    let text = playbook(
+        r#"
+when: account.mrr > 0
+steps:
+  - survey: { id: why, score: nps, question: "How likely, {{ account.name }}?", to: champion, valid_for: 5d }
+  - branch:
+      - if: answer("why") == none
+        steps: [ { end: silent } ]
+      - if: answer("why") != none && answer("why") <= 6
+        steps: [ { task: { id: call, title: "They gave {{ answer('why') | default('nothing') }}" } } ]
+tests:
+  - name: a detractor is called at once
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    then: { 50h: { answer: { why: 3 } } }
+    expect:
+      - { after: 0d, survey: why, to: champion, contains: "How likely, Example Company?" }
+      - { after: 50h, task: call, contains: They gave 3 }
+  - name: a promoter is left alone
+    like: a detractor is called at once
+    then: { 50h: { answer: { why: 9 } } }
+    expect: [ { after: 0d, survey: why }, { after: 50h, ended: completed } ]
+  - name: silence ends it when the time is over
+    like: a detractor is called at once
+    then: { 50h: { account: { mrr: 6 } } }
+    expect: [ { after: 0d, survey: why }, { after: 5d, ended: silent } ]
+"#,
+    );
+    passes(&text);
+    // Changed so that they must fail.
+    let failures = |from: &str, to: &str| {
+        let cases = play(&text.replacen(from, to, 1));
+        cases[0].failures.iter().map(|failure| failure.message.clone()).collect::<Vec<_>>().join("; ")
+    };
+    assert!(failures("why: 3", "why: 11").contains("an answer to `why` is a number from 0 to 10"));
+    assert!(failures("why: 3", "why: bad").contains("an answer to `why` is a number from 0 to 10"));
+    assert!(!failures("50h, task", "49h, task").is_empty());
+    assert!(!failures("valid_for: 5d", "valid_for: 2d").is_empty(), "too late to be heard");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use keepwell::diagnostic::{Diagnostic, Position};
 use keepwell::facts::history::{EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
-use keepwell::facts::{Facts, History, Layout, Progress, Schema, SubjectId, Value};
+use keepwell::facts::{Facts, History, Layout, Progress, Schema, SubjectId, Type, Value};
 use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold_facts;
@@ -82,6 +82,7 @@ fn progress() -> Progress {
         done: BTreeSet::from(["call".to_owned()]),
         outcomes: BTreeMap::from([("call".to_owned(), "reached".to_owned())]),
         sent: BTreeSet::from(["nudge".to_owned()]),
+        answers: BTreeMap::from([("why".to_owned(), Value::Int(9))]),
     }
 }
 
@@ -153,6 +154,7 @@ impl World {
 
     fn scoped<R>(&self, work: impl FnOnce(&Scope) -> R) -> R {
         let (known, tasks, emails) = (HashSet::new(), ["call".to_owned()], ["nudge".to_owned()]);
+        let surveys = [("why".to_owned(), Type::Int), ("words".to_owned(), Type::Text)];
         work(&Scope {
             schema: &self.schema,
             contact: false,
@@ -160,6 +162,7 @@ impl World {
             in_wait: self.place == Place::Wait,
             task_steps: &tasks,
             email_steps: &emails,
+            survey_steps: &surveys,
             playbooks: &self.playbooks,
             known: &known,
         })

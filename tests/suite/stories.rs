@@ -1,11 +1,17 @@
 //! What happens to customers, told on a real Postgres from the file to the
 //! mail: the store, the workers and the language together.
 
+mod asking;
+mod budget;
 mod contacts;
 mod crowds;
+mod duties;
 mod entering;
 mod holding;
 mod mail;
+mod people;
+mod quiet;
+mod referring;
 mod relay;
 mod revisions;
 mod slots;

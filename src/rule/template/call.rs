@@ -13,9 +13,6 @@ use crate::rule::calls::no_season;
 use crate::rule::functions::{self, ParamKind};
 use crate::rule::{free, how_many};
 
-/// Functions of the language that templates do not have yet.
-const LATER: &[&str] = &["answer"];
-
 const FILTERS: &[&str] = &["default", "date", "number", "percent", "upper", "lower"];
 
 /// Gives percent already, so that the filter `percent` must not multiply.
@@ -123,10 +120,6 @@ impl Lowering<'_> {
 
     fn function(&mut self, name: &str, args: &[ast::CallArg], at: Spot) -> Option<Expr> {
         if free::find(name).is_none() {
-            if LATER.contains(&name) {
-                let message = format!("`{name}` is not yet supported in templates");
-                return self.refuse("KW0901", at, message, None);
-            }
             let help = if self.scope.function_names.contains(&name) {
                 Some(format!("it is a method: `account.{name}(…)`"))
             } else if FILTERS.contains(&name) {
@@ -173,6 +166,14 @@ impl Lowering<'_> {
                 return self.refuse("KW0203", spot(arg), format!("no season `{text}`"), Some(help));
             };
             return Some(self.made(Kind::InSeason(season.clone()), Some(Type::Bool), at));
+        }
+        if name == "answer" {
+            let steps = self.scope.survey_steps;
+            let Some((_, ty)) = steps.iter().find(|(id, _)| id == text) else {
+                let help = suggestion(text, steps.iter().map(|(id, _)| id.as_str()));
+                return self.refuse("KW0107", spot(arg), format!("no survey step `{text}`"), help);
+            };
+            return Some(self.name(Name::Answer(text.to_owned()), Some(*ty), true, at));
         }
         let (kind, steps) = match name {
             "sent" => ("email", self.scope.email_steps),

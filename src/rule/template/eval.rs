@@ -196,6 +196,9 @@ impl Rendering<'_> {
             Name::Now => Value::Time(context.facts.as_of),
             Name::Done(step) => Value::Bool(context.progress.is_some_and(|progress| progress.done.contains(step))),
             Name::Sent(step) => Value::Bool(context.progress.is_some_and(|progress| progress.sent.contains(step))),
+            Name::Answer(step) => {
+                context.progress.and_then(|progress| progress.answers.get(step)).map_or(Value::Null, Value::clone)
+            }
             Name::Outcome(step) => context
                 .progress
                 .and_then(|progress| progress.outcomes.get(step))

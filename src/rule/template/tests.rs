@@ -114,6 +114,7 @@ fn progress() -> Progress {
         done: BTreeSet::from(["call".to_owned()]),
         outcomes: BTreeMap::from([("call".to_owned(), "no answer".to_owned())]),
         sent: BTreeSet::from(["nudge".to_owned()]),
+        answers: BTreeMap::from([("why".to_owned(), Value::Int(9))]),
     }
 }
 
@@ -156,6 +157,7 @@ fn compile_with(source: &Source, escape: Escape, known: &[&str], mail: bool) -> 
         allow_contact: false,
         task_steps: &steps(&["call", "escalate"]),
         email_steps: &steps(&["nudge"]),
+        survey_steps: &[("why".to_owned(), Type::Int)],
         playbooks: &steps(&["rescue", "renewal-plan"]),
         seasons: &Seasons::default().with("summer", &["07-15..08-31"]).expect("a range of days"),
         known: &known,

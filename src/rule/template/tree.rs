@@ -89,6 +89,7 @@ pub(super) enum Name {
     Done(String),
     Outcome(String),
     Sent(String),
+    Answer(String),
 }
 
 impl fmt::Display for Name {
@@ -107,6 +108,7 @@ impl fmt::Display for Name {
             Name::Done(step) => write!(f, "done({step:?})"),
             Name::Outcome(step) => write!(f, "outcome({step:?})"),
             Name::Sent(step) => write!(f, "sent({step:?})"),
+            Name::Answer(step) => write!(f, "answer({step:?})"),
         }
     }
 }

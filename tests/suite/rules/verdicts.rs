@@ -228,6 +228,12 @@ fn the_enrollment_is_seen_in_its_steps() {
         &[
             (r#"done("call") && sent("nudge")"#, "true"),
             (r#"outcome("call") == "reached""#, "true"),
+            (r#"answer("why") != none && answer("why") >= 9"#, "true"),
+            (r#"(answer("why") ?? 0) + 1 == 10"#, "true"),
+            (r#"answer("words") == none"#, "true"),
+            (r#"answer("words") == 3"#, "refused: KW0206 …"),
+            (r#"answer("why") > 3"#, "refused: KW0207 …"),
+            (r#"answer("wy") == none"#, "refused: KW0107 there is no survey step \"wy\"…"),
             (r#"outcome("call") != none && outcome("call") in ["no answer"]"#, "false"),
             (r#"entry.tier == "B" && account.tier == "A""#, "true"),
             ("entry.renewal_at == none", "true"),

@@ -173,6 +173,40 @@ async fn a_stopped_account_keeps_its_contacts_out() {
     assert_eq!(lines(&world.enrollments().await, "contact"), ["bob", "cleo"]);
 }
 
+/// Who is named goes as a run's subjects go; a contact brings their account
+/// where accounts are enrolled, and an account brings nobody.
+#[tokio::test]
+async fn a_contact_is_taken_along() {
+    let world = World::new().await;
+    let when = "for: contact\nwhen: contact.id == \"bob\"";
+    world.playbook(&playbook("first", when, "  - enroll: second\n  - enroll: third\n  - wait: 1d"));
+    world.playbook(&playbook("second", "for: contact\nwhen: contact.id == \"nobody\"", "  - wait: 1d"));
+    world.playbook(&playbook("third", "when: account.mrr < 0", "  - enroll: second\n  - wait: 1d"));
+    people(&world).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(
+        lines(&world.enrollments().await, "playbook account contact"),
+        ["first a1 bob", "second a1 bob", "third a1 -"]
+    );
+    let reasons: Vec<(String, Option<String>)> =
+        sqlx::query_as("select contact_id, reason from keepwell.referrals where state = 'skipped'")
+            .fetch_all(world.store().pool())
+            .await
+            .unwrap();
+    assert_eq!(reasons, [(String::new(), Some("the playbook enrolls contacts".to_owned()))]);
+}
+
+/// A survey asks the contact.
+#[tokio::test]
+async fn a_survey_asks_the_contact() {
+    let world = World::new().await;
+    let steps = "  - survey: { id: why, score: nps, question: \"How likely, {{ contact.name }}?\" }";
+    world.playbook(&playbook("asking", "for: contact\nwhen: contact.id == \"bob\"", steps));
+    people(&world).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "contact subject"), ["bob How likely, bob?"]);
+}
+
 /// Above its share of the contacts a run is held; approval decides each again.
 #[tokio::test]
 async fn the_threshold_counts_contacts() {

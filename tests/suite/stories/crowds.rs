@@ -45,16 +45,7 @@ impl World {
 
 /// An enrollment that ends with a task.
 fn ends_with_a_task(one: Enrollment, now: Instant) -> Transition {
-    let draft = TaskDraft {
-        title: format!("Call {}", one.account),
-        description: None,
-        assignee: None,
-        due_at: None,
-        priority: Priority::Normal,
-        checklist: Vec::new(),
-        outcomes: Vec::new(),
-        keep: false,
-    };
+    let draft = TaskDraft::new(format!("Call {}", one.account), Priority::Normal);
     let id = ids::effect(one.id, "call", 0, 0);
     let effects = vec![Effect { id, step: "call".to_owned(), ordinal: 0, body: EffectBody::Task(draft) }];
     let enrollment = Enrollment { state: State::Completed, look_at: None, ended_at: Some(now), ..one };

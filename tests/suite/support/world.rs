@@ -67,7 +67,9 @@ impl World {
     }
 
     async fn build(config: &str, server: Option<Server>) -> World {
-        let text = format!("alerts_to: ops@acme.example\n{config}");
+        // Stories are about one thing each: those about the budget give one.
+        let budget = if config.contains("budget:") { "" } else { "budget: off\n" };
+        let text = format!("alerts_to: ops@acme.example\n{budget}{config}");
         let file = SourceFile { path: "keepwell.yaml".into(), text: text.as_str().into() };
         let (config, problems) = Config::parse(&file);
         assert!(problems.is_empty(), "{problems:#?}");

@@ -46,7 +46,7 @@ fn unknown_names_are_found_where_they_stand() {
         ("{{ account.name.upper() }}", "17 KW0201 there is no method `upper` here | `upper` is a filter: `… | upper`"),
         ("{{ day_since(now) }}", "4 KW0201 unknown function `day_since` | did you mean `days_since`?"),
         ("{{ events(\"login\", 30) }}", "4 KW0201 unknown function `events` | it is a method: `account.events(…)`"),
-        ("{{ answer(\"why\") }}", "4 KW0901 `answer` is not yet supported in templates"),
+        ("{{ answer(\"wy\") | default(0) }}", "11 KW0107 no survey step `wy` | did you mean `why`?"),
         ("{{ in_season(\"sumer\") }}", "14 KW0203 no season `sumer` | did you mean \"summer\"?"),
         ("{{ how_many(account.mrr) }}", "13 KW0205 `how_many` takes a list of conditions"),
         ("{{ how_many([account.mrr]) }}", "14 KW0206 `how_many` needs true or false in its list"),

@@ -41,6 +41,7 @@ fn values_read_as_in_a_sentence() {
         ("{{ now + days(account.seats) }}", "10 March 2026"),
         ("{{ done(\"call\") }} {{ done(\"escalate\") }} {{ sent(\"nudge\") }}", "yes no yes"),
         ("{{ outcome(\"call\") }}", "no answer"),
+        ("{{ answer(\"why\") | default(10) }}", "9"),
         ("{{ \"a\" ~ account.seats ~ \"b\" }}", "a8b"),
         ("{{ \"yes!\" if account.seats > 5 else \"no!\" }}", "yes!"),
         ("a{# a remark #}b", "ab"),

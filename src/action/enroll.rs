@@ -1,0 +1,73 @@
+//! `enroll`: the same subject enters another playbook.
+
+use std::sync::Arc;
+
+use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::diagnostic::nearest;
+use crate::effect::EffectBody;
+use crate::playbook::reader::Fields;
+use crate::playbook::yaml::{Node, NodeValue};
+use crate::playbook::{Source, Step};
+use crate::rule::EvalError;
+
+/// The kind `enroll`.
+pub struct Kind;
+
+#[derive(Debug)]
+struct Enroll {
+    playbook: String,
+}
+
+impl StepKind for Kind {
+    fn name(&self) -> &'static str {
+        "enroll"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Enrolls the same subject in another playbook, whose `when` need not be true."
+    }
+
+    fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
+        let source = match &body.value {
+            NodeValue::Text(source) => source.clone(),
+            _ => {
+                let mut problems = Vec::new();
+                let mut fields = Fields::new(&compiler.file, body, "the step `enroll`", &mut problems).at(step.place);
+                let playbook = fields.required_text("playbook");
+                let fine = fields.finish();
+                compiler.problems.extend(problems);
+                playbook.filter(|_| fine)?
+            }
+        };
+        let problem = wrong(&source, compiler);
+        if let Some(problem) = problem {
+            compiler.problems.push(problem);
+            return None;
+        }
+        Some(Arc::new(Enroll { playbook: source.text.trim().to_owned() }))
+    }
+}
+
+/// What is wrong with the playbook that is named.
+fn wrong(source: &Source, compiler: &Compiler) -> Option<crate::diagnostic::Diagnostic> {
+    let id = source.text.trim();
+    if id == compiler.own {
+        let problem = source.error("KW0108", 1, 1, "a playbook cannot enroll in itself");
+        return Some(problem.help("it is in it already; `reentry` says when it may come again"));
+    }
+    if compiler.playbooks.iter().any(|known| known == id) {
+        return None;
+    }
+    let mut problem = source.error("KW0108", 1, 1, format!("there is no playbook \"{id}\""));
+    let near = nearest(id, compiler.playbooks.iter().map(String::as_str));
+    problem.help = near.map(|near| format!("did you mean \"{near}\"?"));
+    Some(problem)
+}
+
+impl Action for Enroll {
+    fn reads(&self, _reads: &mut Reads) {}
+
+    fn effects(&self, _at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+        Ok(vec![EffectBody::Referral { playbook: self.playbook.clone() }])
+    }
+}

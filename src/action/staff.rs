@@ -1,0 +1,209 @@
+//! Who takes a task or a notice: cover for those who are away, and pools by
+//! load against capacity.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use crate::clock::Instant;
+use crate::facts::{Colleague, Csm};
+
+/// Open tasks that somebody without a `capacity` can carry.
+pub const USUAL_CAPACITY: i32 = 20;
+
+/// All colleagues, and how much each has to do.
+#[derive(Clone, Debug, Default)]
+pub struct Staff {
+    colleagues: BTreeMap<String, Colleague>,
+    open: HashMap<String, i64>,
+}
+
+/// The colleague who takes something.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Taker<'a> {
+    pub csm: &'a Csm,
+    /// Whom they cover for.
+    pub covers: Option<Cover<'a>>,
+}
+
+/// Somebody who is away.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cover<'a> {
+    pub name: &'a str,
+    /// The last day away, if it is known.
+    pub until: Option<NaiveDate>,
+}
+
+impl std::fmt::Display for Cover<'_> {
+    /// `Kim until 5 March 2026`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.until {
+            Some(until) => write!(f, "{} until {}", self.name, until.format("%-d %B %Y")),
+            None => write!(f, "{}", self.name),
+        }
+    }
+}
+
+impl Staff {
+    /// `open` counts the open tasks by CSM id; it is only needed for pools.
+    pub fn new(colleagues: impl IntoIterator<Item = Colleague>, open: HashMap<String, i64>) -> Staff {
+        let by_id = |colleague: Colleague| (colleague.csm.id.clone(), colleague);
+        Staff { colleagues: colleagues.into_iter().map(by_id).collect(), open }
+    }
+
+    /// The colleague with this id.
+    pub fn find(&self, id: &str) -> Option<&Colleague> {
+        self.colleagues.get(id)
+    }
+
+    /// One more open task: those that are decided together see each other.
+    pub fn took(&mut self, id: &str) {
+        *self.open.entry(id.to_owned()).or_default() += 1;
+    }
+
+    /// The CSM, or while they are away the first along the chain of backups who
+    /// is there; nobody there is the CSM after all. One who is not among the
+    /// staff is taken to be there.
+    pub fn taker<'a>(&'a self, csm: &'a Csm, now: Instant, zone: Tz) -> Taker<'a> {
+        let alone = Taker { csm, covers: None };
+        let Some(absent) = self.find(&csm.id).filter(|one| one.is_away(now, zone)) else { return alone };
+        let mut seen = vec![csm.id.as_str()];
+        let mut next = absent.backup_id.as_deref();
+        while let Some(backup) = next.filter(|id| !seen.contains(id)).and_then(|id| self.find(id)) {
+            if !backup.is_away(now, zone) {
+                let cover = Cover { name: &absent.csm.name, until: absent.away_until };
+                return Taker { csm: &backup.csm, covers: Some(cover) };
+            }
+            seen.push(&backup.csm.id);
+            next = backup.backup_id.as_deref();
+        }
+        alone
+    }
+
+    /// The least loaded member of a pool who is there: open tasks against
+    /// capacity, then the smallest id. When all are away, whoever covers for the
+    /// least loaded. `None` when no member is a colleague.
+    pub fn of_pool<'a>(&'a self, members: &[String], now: Instant, zone: Tz) -> Option<Taker<'a>> {
+        let known = || members.iter().filter_map(|id| self.find(id));
+        let least = |one: &&Colleague, other: &&Colleague| {
+            let (a, b) = (self.load(one), self.load(other));
+            (a.0 * b.1).cmp(&(b.0 * a.1)).then_with(|| one.csm.id.cmp(&other.csm.id))
+        };
+        match known().filter(|one| !one.is_away(now, zone)).min_by(least) {
+            Some(free) => Some(Taker { csm: &free.csm, covers: None }),
+            None => known().min_by(least).map(|absent| self.taker(&absent.csm, now, zone)),
+        }
+    }
+
+    /// Open tasks and capacity, as a fraction. Somebody who can carry nothing
+    /// comes after everybody who can.
+    fn load(&self, one: &Colleague) -> (i128, i128) {
+        let open = i128::from(self.open.get(&one.csm.id).copied().unwrap_or(0));
+        match one.capacity.unwrap_or(USUAL_CAPACITY) {
+            capacity if capacity > 0 => (open, capacity.into()),
+            _ => (i128::from(u32::MAX) + open, 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::UTC;
+
+    fn one(id: &str, backup: Option<&str>, away: Option<&str>) -> Colleague {
+        let day = |text: &str| text.parse().expect("a date");
+        let (from, until) = away.and_then(|away| away.split_once("..")).unwrap_or_default();
+        let csm = Csm {
+            id: id.to_owned(),
+            name: id.to_uppercase(),
+            email: format!("{id}@acme.example"),
+            manager_id: None,
+            timezone: None,
+        };
+        Colleague {
+            csm,
+            capacity: None,
+            backup_id: backup.map(str::to_owned),
+            away_from: Some(from).filter(|text| !text.is_empty()).map(day),
+            away_until: Some(until).filter(|text| !text.is_empty()).map(day),
+        }
+    }
+
+    fn now() -> Instant {
+        "2026-03-04T09:00:00Z".parse().expect("an instant")
+    }
+
+    fn told(taker: Taker) -> String {
+        taker.covers.map_or(taker.csm.id.clone(), |cover| format!("{} for {cover}", taker.csm.id))
+    }
+
+    fn covered(staff: &Staff, id: &str) -> String {
+        told(staff.taker(&staff.find(id).expect("a colleague").csm, now(), UTC))
+    }
+
+    #[test]
+    fn who_is_away_is_covered_for_by_the_first_who_is_there() {
+        let staff = Staff::new(
+            [
+                one("a", Some("b"), Some("2026-03-01..2026-03-05")),
+                one("b", Some("c"), Some("..2026-03-04")),
+                one("c", None, None),
+                one("d", Some("e"), Some("2026-03-04..")),
+                one("e", Some("d"), Some("2026-03-04..")),
+                one("f", Some("nobody"), Some("2026-03-04..2026-03-04")),
+                one("g", Some("c"), Some("2026-03-05..")),
+                one("h", Some("h"), Some("..2026-03-31")),
+            ],
+            HashMap::new(),
+        );
+        for (id, taker) in [
+            ("a", "c for A until 5 March 2026"),
+            ("b", "c for B until 4 March 2026"),
+            ("c", "c"),
+            // A circle of people who are away, a backup unknown, oneself.
+            ("d", "d"),
+            ("f", "f"),
+            ("h", "h"),
+            // Not yet.
+            ("g", "g"),
+        ] {
+            assert_eq!(covered(&staff, id), taker, "{id}");
+        }
+    }
+
+    #[test]
+    fn days_away_are_those_of_ones_own_zone() {
+        let mut kim = one("kim", None, Some("2026-03-04..2026-03-04"));
+        let at = |text: &str| text.parse::<Instant>().expect("an instant");
+        assert!(kim.is_away(at("2026-03-04T23:59:00Z"), UTC) && !kim.is_away(at("2026-03-05T00:00:00Z"), UTC));
+        kim.csm.timezone = Some("Asia/Tokyo".to_owned());
+        assert!(!kim.is_away(at("2026-03-04T15:00:00Z"), UTC) && kim.is_away(at("2026-03-03T15:00:00Z"), UTC));
+    }
+
+    #[test]
+    fn a_pool_gives_to_the_least_loaded_who_is_there() {
+        let sized = |id: &str, capacity, away| Colleague { capacity, ..one(id, Some("z"), away) };
+        let pool = ["d", "c", "b", "a", "unknown"].map(str::to_owned);
+        let pick = |colleagues: Vec<Colleague>, open: &[(&str, i64)]| {
+            let open = open.iter().map(|(id, open)| ((*id).to_owned(), *open)).collect();
+            Staff::new(colleagues, open).of_pool(&pool, now(), UTC).map(told).unwrap_or_default()
+        };
+        let both = |a, b| vec![sized("a", a, None), sized("b", b, None)];
+        assert_eq!(pick(both(None, None), &[]), "a");
+        assert_eq!(pick(both(None, None), &[("a", 1)]), "b");
+        // 3 of 4 against 5 of 10.
+        assert_eq!(pick(both(Some(4), Some(10)), &[("a", 3), ("b", 5)]), "b");
+        assert_eq!(pick(both(Some(20), None), &[("a", 3), ("b", 3)]), "a");
+        // No capacity at all is only for when there is nobody else.
+        assert_eq!(pick(both(Some(0), Some(1)), &[("b", 90)]), "b");
+        assert_eq!(pick(vec![sized("a", Some(0), None)], &[]), "a");
+        let away = Some("2026-03-01..2026-03-31");
+        assert_eq!(pick(vec![sized("a", None, away), sized("b", None, None)], &[("b", 9)]), "b");
+        let all_away = vec![sized("a", None, away), sized("b", None, away), one("z", None, None)];
+        assert_eq!(pick(all_away, &[("a", 1)]), "z for B until 31 March 2026");
+        assert_eq!(pick(vec![sized("a", None, away), sized("b", None, away)], &[]), "a");
+        assert_eq!(pick(vec![one("z", None, None)], &[]), "");
+    }
+}

@@ -1,0 +1,78 @@
+//! `survey`: a question by mail, answered on our page.
+
+use std::sync::Arc;
+
+use super::email::Email;
+use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::effect::EffectBody;
+use crate::playbook::reader::Fields;
+use crate::playbook::yaml::Node;
+use crate::playbook::{Duration, Step};
+use crate::rule::EvalError;
+
+pub use crate::effect::Score;
+
+/// The kind `survey`.
+pub struct Kind;
+
+/// A survey step. Its mail holds the question; the gate adds the links.
+#[derive(Debug)]
+pub struct Survey {
+    email: Email,
+    /// What is asked for; `None` is a text.
+    pub score: Option<Score>,
+    /// How long an answer is awaited, from the beginning of the step.
+    pub valid_for: Duration,
+}
+
+impl StepKind for Kind {
+    fn name(&self) -> &'static str {
+        "survey"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Asks people at the customer a question by mail and waits for the first answer."
+    }
+
+    fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(&compiler.file, body, "the step `survey`", &mut problems).at(step.place);
+        let score = fields.one_of("score", &Score::ALL);
+        let question = fields.required("question");
+        let to = super::email::recipients(&mut fields, compiler.subject);
+        let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(7 * 86_400));
+        let fine = fields.finish();
+        compiler.problems.extend(problems);
+        let email = Email::question(question, to, valid_for, compiler);
+        if !fine {
+            return None;
+        }
+        Some(Arc::new(Survey { email: email?, score, valid_for }))
+    }
+}
+
+impl Action for Survey {
+    fn reads(&self, reads: &mut Reads) {
+        self.email.reads(reads);
+    }
+
+    fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+        self.email.effects(at)
+    }
+
+    fn email(&self) -> Option<&Email> {
+        Some(&self.email)
+    }
+
+    fn survey(&self) -> Option<&Survey> {
+        Some(self)
+    }
+
+    fn awaits_messages(&self) -> bool {
+        true
+    }
+
+    fn roles(&self) -> Vec<String> {
+        self.email.roles()
+    }
+}

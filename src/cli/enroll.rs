@@ -1,0 +1,121 @@
+//! `keepwell enroll` and `cancel`: a person's word on one subject.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::database::Database;
+use super::run::{files, shared};
+use super::{Format, Global, output, somebody};
+use crate::clock::{Clock, Instant};
+use crate::config::Config;
+use crate::delivery::Channel;
+use crate::facts::SubjectId;
+use crate::store::enrollments::Cancelled;
+use crate::store::lists::Filter;
+use crate::worker::{publisher, referrer};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    playbook: String,
+    /// An account's id; `account/contact` in a playbook for contacts.
+    subject: String,
+    /// The instant it starts at; now when absent.
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
+    at: Option<Instant>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Enrolls one subject through the same admission as a run, but for the
+/// condition, which need not hold.
+pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let (config, problems) = Config::read(global.config.as_deref());
+    anyhow::ensure!(!problems.iter().any(|problem| problem.is_error()), "the configuration has errors");
+    let now = options.at.unwrap_or_else(|| Clock::System.now());
+    let playbook = &options.playbook;
+    let (account, contact) = options.subject.split_once('/').unwrap_or((&options.subject, ""));
+    let database = Database::open(global, 4).await?;
+    let shared = shared(database.store.clone(), config, Channel::Captured);
+    let store = &shared.store;
+    // What is published is in force; the files count only where nothing is.
+    if store.published().await?.is_empty() {
+        publisher::publish(&shared, &files(global), now).await?;
+    }
+    if !store.published().await?.iter().any(|known| known.id == *playbook) {
+        database.close().await;
+        anyhow::bail!("there is no published playbook `{playbook}`; `keepwell run` publishes the files");
+    }
+    let subject = SubjectId { account: account.to_owned(), contact: contact.to_owned() };
+    let decided = referrer::decide(&shared, playbook, now, std::slice::from_ref(&subject)).await?;
+    let mut skipped = None;
+    let mut rows = Vec::new();
+    match decided.into_iter().next().context("nothing was decided")? {
+        Err(reason) => skipped = Some(reason),
+        Ok(mut enrollment) => {
+            referrer::named_by(&mut enrollment, &somebody());
+            if store.enroll_named(&enrollment).await? {
+                let filter = Filter {
+                    playbook: Some(playbook.clone()),
+                    account: Some(subject.account.clone()),
+                    ..Filter::default()
+                };
+                rows = store.list_enrollments(&filter).await?;
+                rows.retain(|row| row["id"] == json!(enrollment.id));
+            } else {
+                skipped = Some("active".to_owned());
+            }
+        }
+    }
+    database.close().await;
+    if let Some(reason) = &skipped {
+        rows.push(
+            json!({ "id": null, "playbook": playbook, "account": subject.account, "state": "skipped", "reason": reason,
+            "contact": Some(&subject.contact).filter(|contact| !contact.is_empty()) }),
+        );
+    }
+    match options.format {
+        Format::Json => output::json(&json!({ "enrollments": rows })),
+        _ if skipped.is_none() => output::table(&rows, &["id", "playbook", "account", "state", "step", "due_at"]),
+        _ => {}
+    }
+    match skipped {
+        None => Ok(ExitCode::SUCCESS),
+        Some(reason) => anyhow::bail!("{} was not enrolled in {playbook}: {reason}", options.subject),
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct CancelOptions {
+    /// Its id, as `keepwell enrollments` shows it.
+    enrollment: Uuid,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Ends one enrollment: its open tasks close, and mail that has not left is
+/// cancelled.
+pub async fn cancel(global: &Global, options: &CancelOptions) -> anyhow::Result<ExitCode> {
+    let id = options.enrollment;
+    let database = Database::open(global, 2).await?;
+    let cancelled = database.store.cancel_enrollment(id, &somebody(), Clock::System.now()).await?;
+    let mut rows = database.store.list_enrollments(&Filter::default()).await?;
+    database.close().await;
+    rows.retain(|row| row["id"] == json!(id));
+    match cancelled {
+        Cancelled::Done => {}
+        Cancelled::Unknown => anyhow::bail!("there is no enrollment {id}"),
+        Cancelled::NotActive(state) if state == "held" => {
+            anyhow::bail!("enrollment {id} waits for approval with its run: `keepwell discard RUN` drops that")
+        }
+        Cancelled::NotActive(state) => anyhow::bail!("enrollment {id} has ended already: {state}"),
+    }
+    match options.format {
+        Format::Json => output::json(&json!({ "enrollments": rows })),
+        _ => say!("enrollment {id}: cancelled"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

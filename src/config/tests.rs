@@ -1,0 +1,104 @@
+//! The configuration as it is written, and its mistakes.
+
+use super::*;
+
+fn parsed(text: &str) -> (Config, Vec<String>) {
+    let (path, text) = ("keepwell.yaml".into(), text.into());
+    let (config, problems) = Config::parse(&SourceFile { path, text });
+    let told = |d: &Diagnostic| format!("{}:{} {}", d.line, d.column, d.code);
+    (config, problems.iter().map(told).collect())
+}
+
+#[test]
+fn reads_every_key_of_this_release() {
+    let (config, problems) = parsed(concat!(
+        "timezone: Europe/Berlin\nholidays: [2026-12-25, 2027-02-05..2027-02-12]\ncatch_up: 2h\n",
+        "seasons: { summer: [07-15..08-31], holidays: 12-20..01-06 }\n",
+        "recheck: 30m\npools: { onboarding: [csm-1, csm-2] }\nsuppress: account.traits.internal == true\ntouch_events: [meeting_held]\n",
+        "mail:\n  from: Acme Success <success@acme.example>\n  postal_address: Acme, 1 Main Street\n",
+        "  public_url: https://success.acme.example/\n  redirect_to: off\n  undo_window: 5m\n  connections: 4\n",
+        "budget: { contact: [2 per 7d] }\nquiet_hours: { from: \"20:00\", to: \"08:00\", weekends: true }\nguardrails: { hold_above: off, ramp: off }\n",
+        "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\" }\nnotify: { csm: { email: false, digest: \"0 8 * * mon-fri\" } }\n",
+        "store:\n  accounts: { relation: customers.accounts, columns: { id: id, name: name } }\n",
+    ));
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(config.timezone, Tz::Europe__Berlin);
+    assert_eq!(config.holidays.len(), 2);
+    assert_eq!(*config.pools["onboarding"], ["csm-1", "csm-2"]);
+    assert_eq!(config.seasons.names().collect::<Vec<_>>(), ["holidays", "summer"]);
+    assert_eq!(config.catch_up, Duration::hours(2));
+    assert_eq!(config.recheck, Duration::minutes(30));
+    assert!(config.suppress.is_some() && !config.notify_csm_email);
+    assert_eq!(config.notify_csm_digest.as_deref(), Some("0 8 * * mon-fri"));
+    assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
+    assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
+    assert_eq!(config.hold_above, HoldAbove::Off);
+    assert_eq!((config.touch_events, config.mail.undo_window), (vec!["meeting_held".to_owned()], Duration::minutes(5)));
+    let limits = config.budget.contact.iter().chain(&config.budget.account).map(ToString::to_string);
+    assert_eq!(limits.collect::<Vec<_>>(), ["2 per 7d", "6 per 7d"]);
+    let quiet = config.quiet_hours.expect("quiet hours");
+    assert!(quiet.hours.is_some() && quiet.weekends && !quiet.holidays);
+    assert_eq!(config.listen, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
+}
+
+#[test]
+fn budgets_are_there_unless_they_are_off() {
+    assert_eq!(parsed("alerts_to: a@acme.example\n").0.budget, Budget::default());
+    assert_eq!(parsed("budget: off\n").0.budget, Budget::OFF);
+    let (config, problems) = parsed("budget: { contact: off, account: 2 per 1d }\nquiet_hours: off\n");
+    assert!(problems.is_empty(), "{problems:?}");
+    assert!(config.budget.contact.is_empty() && config.budget.account.len() == 1);
+    assert_eq!(config.quiet_hours, None);
+}
+
+#[test]
+fn an_empty_file_is_the_defaults_and_web_can_be_off() {
+    let (config, problems) = parsed("# nothing yet\n");
+    assert!(problems.is_empty());
+    assert_eq!(config.listen, Config::default().listen);
+    assert_eq!(parsed("web: off\n").0.listen, None);
+}
+
+#[test]
+fn refuses_with_a_place() {
+    for (text, expected) in [
+        ("timezon: UTC\n", "1:1 KW0101"),
+        ("timezone: Mars\n", "1:11 KW0112"),
+        ("timezone: 5\n", "1:11 KW0103"),
+        ("holidays: [2026-13-01]\n", "1:12 KW0116"),
+        ("holidays: [2026-12-02..2026-12-01]\n", "1:12 KW0116"),
+        ("recheck: 7m\n", "1:10 KW0601"),
+        ("recheck: 1s\n", "1:10 KW0601"),
+        ("catch_up: 2 business days\n", "1:11 KW0110"),
+        ("mail: { from: nobody }\n", "1:15 KW0601"),
+        ("mail: { public_url: ftp://x }\n", "1:21 KW0601"),
+        ("mail: { redirect_to: me }\n", "1:22 KW0601"),
+        ("mail: { connections: 0 }\n", "1:22 KW0104"),
+        ("mail: { undo_window: 2d }\n", "1:22 KW0601"),
+        ("mail: { undo_window: 1 business day }\n", "1:22 KW0601"),
+        ("touch_events: meeting_held\n", "1:15 KW0103"),
+        ("web: { listen: \"0.0.0.0:80\" }\n", "1:16 KW0601"),
+        ("web: { listen: here }\n", "1:16 KW0601"),
+        ("budget: { contact: [1 a day] }\n", "1:21 KW0104"),
+        ("budget: { contact: [1 per 1 business day] }\n", "1:21 KW0104"),
+        ("budget: { account: 5 }\n", "1:20 KW0103"),
+        ("budget: { contacts: off }\n", "1:11 KW0101"),
+        ("quiet_hours: { from: \"20:00\" }\n", "1:14 KW0102"),
+        ("quiet_hours: { from: \"20:00\", to: 8am }\n", "1:35 KW0104"),
+        ("quiet_hours: { from: \"20:00\", to: \"20:00\" }\n", "1:35 KW0104"),
+        ("quiet_hours: night\n", "1:14 KW0103"),
+        ("guardrails: { ramp: { first: 10 } }\n", "1:15 KW0901"),
+        ("pools: { onboarding: [] }\n", "1:22 KW0601"),
+        ("pools: { on boarding: [a] }\n", "1:10 KW0601"),
+        ("pools: [a]\n", "1:8 KW0103"),
+        ("seasons: { summer: [07-15..08-32] }\n", "1:21 KW0116"),
+        ("seasons: { summer: 5 }\n", "1:20 KW0103"),
+        ("seasons: summer\n", "1:10 KW0103"),
+        ("notify: { csm: { slack: env:X } }\n", "1:18 KW0901"),
+        ("notify: { csm: { digest: daily } }\n", "1:26 KW0111"),
+        ("store: { accounts: { relation: crm.companies } }\n", "1:1 KW0901"),
+        ("alerts_to: nobody\n", "1:12 KW0104"),
+    ] {
+        assert_eq!(parsed(text).1, [expected], "{text}");
+    }
+}

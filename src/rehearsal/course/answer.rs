@@ -1,0 +1,42 @@
+//! What people answer to surveys while a case is played.
+
+use super::Course;
+use crate::clock::Instant;
+use crate::enrollment::{Phase, State};
+use crate::facts::Value;
+use crate::playbook::yaml::{Node, NodeValue};
+use crate::rehearsal::Failure;
+
+impl Course<'_> {
+    /// Keeps an answer to a survey that was asked, and wakes who waits for it.
+    pub(super) fn answer(&mut self, step: &str, node: &Node, now: Instant) {
+        let survey = self.playbook.action(step).and_then(|action| action.survey());
+        let score = survey.and_then(|survey| survey.score);
+        let value = match (&node.value, score) {
+            (NodeValue::Int(value), Some(score)) if score.values().any(|known| i64::from(known) == *value) => {
+                Value::Int(*value)
+            }
+            (NodeValue::Text(text), None) => Value::text(&text.text),
+            (_, Some(score)) => {
+                let values = score.values();
+                let message = format!("an answer to `{step}` is a number from {} to {}", values.start(), values.end());
+                return self.failures.push(Failure { place: node.place, message });
+            }
+            (_, None) => {
+                let message = format!("an answer to `{step}`, which has no `score`, is a text");
+                return self.failures.push(Failure { place: node.place, message });
+            }
+        };
+        let Some(trip) = self.trips.last_mut().filter(|trip| trip.sent.contains(step)) else {
+            return self.happen(now, format!("nobody could answer the survey `{step}`: it was not asked"));
+        };
+        trip.answers.insert(step.to_owned(), value);
+        let waits = trip.enrollment.state == State::Active
+            && trip.enrollment.phase == Phase::Sending
+            && trip.enrollment.step.as_deref() == Some(step);
+        if waits {
+            trip.enrollment.look_at = Some(now);
+        }
+        self.happen(now, format!("the survey `{step}` was answered"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Pools and cover, as cases play them.
+
+use keepwell::config::Config;
+use keepwell::playbook::source::SourceFile;
+
+use super::{play_with, playbook};
+
+fn config() -> Config {
+    let text = "pools: { onboarding: [lee, kim] }\n";
+    Config::parse(&SourceFile { path: "keepwell.yaml".into(), text: text.into() }).0
+}
+
+#[track_caller]
+fn all_pass(cases: &str) {
+    let steps = concat!(
+        "when: account.mrr > 5\nsteps:\n",
+        "  - task: { id: first, title: First, to: pool:onboarding }\n",
+        "  - task: { id: second, title: Second, to: pool:onboarding, close_when: off }\n",
+        "  - task: { id: own, title: Own, to: csm, due: 1 business day }\n",
+        "  - notify: { id: word, channel: csm, text: Look }\n",
+    );
+    for case in play_with(&playbook(&format!("{steps}tests:\n{cases}")), &config()) {
+        assert!(case.passed, "{}: {:#?}", case.name, case.failures);
+    }
+}
+
+#[test]
+fn a_task_of_a_case_goes_to_a_pool() {
+    all_pass(concat!(
+        "  - name: by id\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n    expect:\n",
+        "      - { after: 0d, task: first, to: kim }\n      - { after: 0d, task: second, to: kim }\n",
+        "      - { after: 0d, task: own, to: csm }\n      - { after: 0d, notify: word, to: csm }\n",
+        "  - name: by name\n    like: by id\n    expect:\n",
+        "      - { after: 0d, task: first, to: pool:onboarding }\n      - { after: 0d, task: second, to: pool:onboarding }\n",
+        "      - { after: 0d, task: own }\n      - { after: 0d, notify: word }\n",
+    ));
+}
+
+#[test]
+fn a_csm_of_a_case_may_be_away() {
+    all_pass(concat!(
+        "  - name: covered\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n",
+        "    csm: { away_until: 2026-03-02, backup_id: max }\n    expect:\n",
+        "      - { after: 0d, task: first }\n      - { after: 0d, task: second }\n",
+        "      - { after: 0d, task: own, to: max }\n",
+        "      - { after: 0d, notify: word, to: max@keepwell.example, contains: You cover for Casey Morgan until 2 March 2026 }\n",
+        "  - name: back\n    like: covered\n    csm: { away_until: 2026-03-01, backup_id: max }\n    expect:\n",
+        "      - { after: 0d, task: first }\n      - { after: 0d, task: second }\n",
+        "      - { after: 0d, task: own, to: csm }\n      - { after: 0d, notify: word, to: csm }\n",
+    ));
+}

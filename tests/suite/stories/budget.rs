@@ -1,0 +1,251 @@
+//! One attention budget for all playbooks and human touches.
+
+use keepwell::clock::Instant;
+use keepwell::enrollment::budget::Answer;
+use keepwell::playbook::budget::{Budget, Limit};
+use keepwell::store::Store;
+use keepwell::store::budget::{Asking, Rules, UnderWay};
+use keepwell::store::control::Halted;
+use keepwell::store::outbox::{Settled, Wait};
+use serde_json::json;
+
+use crate::support::smtp::{At, Do, Script};
+use crate::support::world::{World, at, lines, playbook};
+
+const ONE_A_DAY: &str = "budget: { contact: [1 per 1d], account: off }\n";
+
+fn mails(id: &str, priority: u8, keys: &str) -> String {
+    let steps = format!("  - email: {{ id: hello, to: champion, subject: Hi, body: Hello{keys} }}");
+    playbook(id, &format!("when: account.mrr > 0\nmail_priority: {priority}"), &steps)
+}
+
+/// A customer for whom `tips` and `renewal` both have something to say.
+async fn two(config: &str, script: Option<Script>) -> World {
+    let world = match script {
+        Some(script) => World::over_smtp(config, script).await,
+        None => World::with(config).await,
+    };
+    world.playbook(&mails("atips", 10, "")).playbook(&mails("renewal", 90, ""));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world
+}
+
+#[tokio::test]
+async fn the_higher_priority_wins_and_the_other_goes_exactly_when_the_window_frees() {
+    let world = two(ONE_A_DAY, None).await;
+    assert_eq!(
+        lines(&world.mails().await, "playbook state next_at reason"),
+        [
+            "atips deferred 03-03T09:00 budget: 1 per 1d of ann@a1.example used by renewal/hello at 2026-03-02T09:00:00Z",
+            "renewal captured 03-02T09:00 -",
+        ]
+    );
+    world.pass_at("2026-03-03T08:59:59Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["atips deferred", "renewal captured"]);
+    world.pass_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(
+        lines(&world.mails().await, "playbook state sent_at attempts"),
+        ["atips captured 03-03T09:00 1", "renewal captured 03-02T09:00 1"]
+    );
+}
+
+#[tokio::test]
+async fn mail_of_a_slot_waits_for_another_run_of_it_five_minutes_at_most() {
+    let world = World::with(ONE_A_DAY).await;
+    world.playbook(&mails("tips", 10, "")).playbook(&mails("receipt", 10, ", class: transactional"));
+    world.customer("a1").await;
+    world
+        .sql(
+            "insert into keepwell.runs (playbook, slot, kind, revision, state, started_at, lease_until)
+             values ('renewal', '2026-03-02T09:00:00Z', 'scheduled', 'r', 'running', '2026-03-02T09:00:00Z',
+                     clock_timestamp() + interval '1 hour')",
+        )
+        .await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["receipt captured", "tips planned"]);
+    world.pass_at("2026-03-02T09:04:59Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["receipt captured", "tips planned"]);
+    world.pass_at("2026-03-02T09:05:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["receipt captured", "tips captured"]);
+}
+
+#[tokio::test]
+async fn what_cannot_go_while_it_is_valid_expires() {
+    let world = World::with("budget: { contact: [1 per 7d], account: off }\n").await;
+    world.playbook(&mails("renewal", 90, "")).playbook(&mails("tips", 10, ", valid_for: 2d"));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.pass_at("2026-03-04T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["renewal captured", "tips deferred"]);
+    world.pass_at("2026-03-04T09:00:01Z").await;
+    assert_eq!(
+        lines(&world.mails().await, "playbook state reason"),
+        ["renewal captured -", "tips expired not sent while it was valid"]
+    );
+    assert_eq!(lines(&world.enrollments().await, "playbook state"), ["renewal completed", "tips completed"]);
+}
+
+#[tokio::test]
+async fn a_completed_call_and_a_touch_event_count() {
+    let world =
+        World::with("budget: { contact: [1 per 1d], account: [1 per 2d] }\ntouch_events: [meeting_held]\n").await;
+    world.playbook(&playbook("call", "when: account.mrr > 0", "  - task: { id: call, title: call, to: csm }"));
+    for id in ["a1", "a2"] {
+        world.customer(id).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.sql("update keepwell.tasks set state = 'closed' where account_id = 'a2'").await;
+    world.done("call", None, "2026-03-02T10:00:00Z").await;
+    world
+        .sql(
+            "insert into customers.events (account_id, id, contact_id, name, at) values
+             ('a2', 'e1', 'ann', 'meeting_held', '2026-03-02T10:30:00Z'),
+             ('a2', 'e2', 'ann', 'login', '2026-03-02T10:40:00Z'),
+             ('a2', 'e3', 'ann', 'meeting_held', '2026-03-09T10:30:00Z')",
+        )
+        .await;
+    world.playbook(&mails("welcome", 50, ""));
+    world.run_at("2026-03-02T11:00:00Z").await;
+    assert_eq!(
+        lines(&world.mails().await, "account state next_at reason"),
+        [
+            "a1 deferred 03-04T10:00 budget: 1 per 2d of the account a1 used by the task call/call at 2026-03-02T10:00:00Z",
+            "a2 deferred 03-04T10:30 budget: 1 per 2d of the account a2 used by the event meeting_held at 2026-03-02T10:30:00Z",
+        ]
+    );
+    world.pass_at("2026-03-04T10:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 deferred"]);
+}
+
+#[tokio::test]
+async fn transactional_mail_is_exempt_and_does_not_count() {
+    let world = World::with("budget: { contact: [1 per 1d], account: [1 per 1d] }\n").await;
+    world.playbook(&mails("receipt", 90, ", class: transactional")).playbook(&mails(
+        "bill",
+        90,
+        ", class: transactional",
+    ));
+    world.playbook(&mails("tips", 10, ""));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["bill captured", "receipt captured", "tips captured"]);
+}
+
+#[tokio::test]
+async fn an_address_of_no_contact_counts_for_the_account_only() {
+    let world = World::with("budget: { contact: [1 per 1d], account: [2 per 1d] }\n").await;
+    for (id, priority) in [("one", 90), ("two", 80), ("three", 70)] {
+        let steps = "  - email: { id: hello, to: books@partner.example, subject: Hi, body: Hello }";
+        world.playbook(&playbook(id, &format!("when: account.mrr > 0\nmail_priority: {priority}"), steps));
+    }
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["one captured", "three deferred", "two captured"]);
+}
+
+#[tokio::test]
+async fn a_rejected_mail_gives_its_place_back_and_an_unknown_one_does_not() {
+    let refused = Script::at(At::Recipient, Do::Reply("550 5.1.1 no such user".to_owned()));
+    let world = two(ONE_A_DAY, Some(refused)).await;
+    // The second was tried at once, because the first had used nothing.
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["atips rejected", "renewal rejected"]);
+    let world = two(ONE_A_DAY, Some(Script::at(At::Dot, Do::Cut))).await;
+    assert_eq!(
+        lines(&world.mails().await, "playbook state next_at"),
+        ["atips deferred 03-03T09:00", "renewal unknown 03-02T09:00"]
+    );
+}
+
+#[tokio::test]
+async fn the_priority_is_that_of_the_current_revision() {
+    let world = two(ONE_A_DAY, None).await;
+    world.playbook(&mails("other", 50, ""));
+    world.run_at("2026-03-02T10:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["atips deferred", "other deferred", "renewal captured"]);
+    world.playbook(&mails("atips", 60, ""));
+    world.pass_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["atips captured", "other deferred", "renewal captured"]);
+}
+
+#[tokio::test]
+async fn without_a_budget_everything_goes() {
+    let world = two("budget: off\n", None).await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["atips captured", "renewal captured"]);
+}
+
+const CONTACTS: usize = 3;
+const EACH: usize = 8;
+
+/// Claims, asks and settles until nothing is due, as a daemon would.
+async fn drain(store: Store, budget: Budget, now: Instant) {
+    let rules = Rules { budget: &budget, touch_events: &[], paused: &[] };
+    loop {
+        let claimed = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 7).await.unwrap();
+        if claimed.is_empty() {
+            let due = store.has_due_messages(now, &Halted::default()).await.unwrap();
+            if due {
+                continue;
+            }
+            return;
+        }
+        let asking: Vec<Asking<'_>> =
+            claimed.iter().map(|one| Asking { account: &one.account_id, id: one.id }).collect();
+        let answers = store.reserve(&asking, claimed[0].token, rules, now).await.unwrap();
+        for (at, message) in claimed.iter().enumerate() {
+            let settled = match &answers[&message.id] {
+                // Every fifth is refused by its server, and gives its place back.
+                Answer::Go if at % 5 == 4 => {
+                    Settled::Ended { state: "rejected", reason: Some("no"), outcome: Some("rejected") }
+                }
+                Answer::Go => Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") },
+                Answer::Later { at, reason } => {
+                    Settled::Deferred { next_at: *at, reason, counts: false, wait: Wait::Budget }
+                }
+                Answer::StepBack { .. } | Answer::Outranked { .. } => panic!("nothing was held"),
+            };
+            assert!(store.settle(message, &settled, None, now, now).await.unwrap());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixteen_connections_never_go_over_the_limit() {
+    let world = World::new().await;
+    for account in 0..12 {
+        for contact in 0..CONTACTS {
+            for message in 0..EACH {
+                world
+                    .sql(&format!(
+                        "insert into keepwell.messages (account_id, contact_id, id, playbook, step, channel, class,
+                             to_address, state, priority, valid_until, next_at, message_id, shadow, created_at)
+                         values ('a{account}', 'c{contact}', gen_random_uuid(), 'p{message}', 'mail', 'email',
+                             'lifecycle', 'c{contact}@a{account}.example', 'planned', {message},
+                             '2026-03-09T09:00:00Z', '2026-03-02T09:00:00Z', gen_random_uuid()::text, false,
+                             '2026-03-02T09:00:00Z')"
+                    ))
+                    .await;
+            }
+        }
+    }
+    let limit = |text| vec![Limit::parse(text).expect("a limit")];
+    let budget = Budget { contact: limit("2 per 1d"), account: limit("4 per 7d") };
+    let now = at("2026-03-02T09:00:00Z");
+    let mut racing = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let store = Store::connect((*world.store().pool().connect_options()).clone(), 1);
+        racing.spawn(drain(store, budget.clone(), now));
+    }
+    racing.join_all().await;
+    // Whoever stepped back behind a better one looks again.
+    drain(world.store().clone(), budget, at("2026-03-02T09:00:10Z")).await;
+    let sent: Vec<_> = world.mails().await.into_iter().filter(|mail| mail["state"] == "captured").collect();
+    for account in 0..12 {
+        let of = |mail: &&serde_json::Value| mail["account"] == json!(format!("a{account}"));
+        assert_eq!(sent.iter().filter(of).count(), 4, "account a{account} has all of its budget and no more");
+        for contact in 0..CONTACTS {
+            let one = sent.iter().filter(of).filter(|mail| mail["contact"] == json!(format!("c{contact}")));
+            assert!(one.count() <= 2, "contact c{contact} of a{account}");
+        }
+    }
+}
