@@ -56,6 +56,7 @@ pub struct ReadyPlaybook {
 #[derive(Debug)]
 pub enum ReadyReentry {
     Never,
+    OnRematch { gap: Option<Duration> },
     Again { once_per: Option<Box<Rule>>, gap: Option<Duration> },
 }
 
@@ -111,6 +112,14 @@ impl ReadyPlaybook {
             Deed::Act(action) => Some(action.as_ref()),
             _ => None,
         }
+    }
+
+    /// Whether deciding who enters needs to know since when the condition has
+    /// been true.
+    pub fn follows_edges(&self) -> bool {
+        matches!(self.reentry, ReadyReentry::OnRematch { .. })
+            || self.playbook.holds_for.is_some()
+            || self.playbook.skip_existing
     }
 
     /// Roles its mails go to, for test cases.
@@ -256,6 +265,7 @@ pub fn compile(
     let all_suppress = verdict(&config.suppress);
     let reentry = match &playbook.reentry {
         Reentry::Never => Some(ReadyReentry::Never),
+        Reentry::OnRematch { gap } => Some(ReadyReentry::OnRematch { gap: *gap }),
         Reentry::Again { once_per: None, gap } => Some(ReadyReentry::Again { once_per: None, gap: *gap }),
         Reentry::Again { once_per: Some(source), gap } => {
             let scope = Scope { known: &proven, ..at_entry.clone() };

@@ -8,7 +8,7 @@ use chrono::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::stops::has_left;
-use super::{Enrollment, Phase, State, stops};
+use super::{Edge, Enrollment, Phase, State, Turn, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
 use crate::facts::{Facts, Progress, Value};
@@ -28,6 +28,22 @@ pub struct History {
     pub stopped: bool,
     /// When the latest one started.
     pub last_started: Option<Instant>,
+    /// Its state before this slot; `None` where its condition was last seen
+    /// false or never seen, and where the playbook does not follow it.
+    pub edge: Option<Edge>,
+    /// Whether a run of a later slot has decided it already.
+    pub overtaken: bool,
+    /// Whether this is the playbook's very first run.
+    pub first_run: bool,
+}
+
+/// What became of a subject at a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    pub admission: Admission,
+    /// How its condition has turned. It stands whatever becomes of the
+    /// admission: a skip uses up neither the chance nor the edge.
+    pub turn: Turn,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +65,12 @@ pub enum Skip {
     Reentry,
     /// The gap since the previous one is too short.
     Gap,
+    /// It matched at the playbook's very first run, and ever since.
+    Existing,
+    /// The condition has not been true for long enough.
+    NotYet,
+    /// A run of a later slot has decided it already.
+    Overtaken,
     /// The value of `once_per` is missing.
     NoKey,
     /// `blocked`, `goal`, `exit`, `status` or `stage`; `stopped` by a person.
@@ -63,6 +85,9 @@ impl Skip {
             Skip::Active => "active",
             Skip::Reentry => "reentry",
             Skip::Gap => "gap",
+            Skip::Existing => "existing",
+            Skip::NotYet => "not yet",
+            Skip::Overtaken => "superseded",
             Skip::NoKey => "no key",
             Skip::Stopped(name) => name,
         }
@@ -72,23 +97,33 @@ impl Skip {
 /// Decides one subject at a slot, which is the instant of its facts.
 ///
 /// A skip uses nothing up: the next run looks again.
-pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Admission {
-    // A contact who has left is no subject, whatever the condition says.
+pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Decision {
+    // A contact who has left is no subject, whatever the condition says: it
+    // is not asked, and so nothing turns.
     if has_left(&facts).is_some() {
-        return Admission::NotCandidate;
+        return Decision { admission: Admission::NotCandidate, turn: Turn::Stays };
     }
     let context = at_entry(playbook, facts);
-    match playbook.when.verdict(&playbook.sandbox, &context) {
-        Verdict::False => Admission::NotCandidate,
-        Verdict::Undecided(error) => Admission::Skip(Skip::Undecided(error)),
-        Verdict::True => enter(playbook, &context, history, calendar),
-    }
+    let (admission, turn) = match playbook.when.verdict(&playbook.sandbox, &context) {
+        Verdict::False => (Admission::NotCandidate, Turn::fall(history.edge)),
+        Verdict::Undecided(error) => (Admission::Skip(Skip::Undecided(error)), Turn::Stays),
+        Verdict::True => {
+            let edge = Edge::of(playbook, history, context.facts.as_of);
+            let admission = match history.overtaken {
+                true => Admission::Skip(Skip::Overtaken),
+                false => enter(playbook, &context, history, Some(edge), calendar),
+            };
+            (admission, edge.turn(playbook, history))
+        }
+    };
+    Decision { admission, turn }
 }
 
 /// The same for a subject that was named, by a step `enroll` or by a person:
-/// the condition need not hold, and everything else applies.
+/// the condition need not hold, and so it does not matter since when it has
+/// been true; everything else applies.
 pub fn admit_named(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Admission {
-    enter(playbook, &at_entry(playbook, facts), history, calendar)
+    enter(playbook, &at_entry(playbook, facts), history, None, calendar)
 }
 
 /// What decisions at entry see: an enrollment that begins now.
@@ -111,18 +146,32 @@ fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
     Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone }
 }
 
-/// Everything but the condition.
-fn enter(playbook: &ReadyPlaybook, context: &Context, history: &History, calendar: &Calendar) -> Admission {
+/// Everything but the condition; `edge` is since when it has been true.
+fn enter(
+    playbook: &ReadyPlaybook,
+    context: &Context,
+    history: &History,
+    edge: Option<Edge>,
+    calendar: &Calendar,
+) -> Admission {
     if history.stopped {
         return Admission::Skip(Skip::Stopped("stopped"));
     }
     if history.active {
         return Admission::Skip(Skip::Active);
     }
-    let entry_key = match reentry_key(playbook, context, history, calendar) {
+    if edge.is_some_and(|edge| edge.existing) {
+        return Admission::Skip(Skip::Existing);
+    }
+    let entry_key = match reentry_key(playbook, context, history, edge, calendar) {
         Ok(key) => key,
         Err(skip) => return Admission::Skip(skip),
     };
+    if let (Some(span), Some(edge)) = (playbook.playbook.holds_for, edge)
+        && !is_over(span, edge.since, context.facts.as_of, playbook, calendar)
+    {
+        return Admission::Skip(Skip::NotYet);
+    }
     match stops(playbook, context) {
         Err(error) => return Admission::Skip(Skip::Undecided(error)),
         Ok(Some(stop)) => return Admission::Skip(Skip::Stopped(stop.name)),
@@ -159,21 +208,31 @@ fn reentry_key(
     playbook: &ReadyPlaybook,
     context: &Context,
     history: &History,
+    edge: Option<Edge>,
     calendar: &Calendar,
 ) -> Result<String, Skip> {
     let now = context.facts.as_of;
+    let gap_is_open = |gap: &Option<Duration>| match (gap, history.last_started) {
+        (Some(gap), Some(last)) => !is_over(*gap, last, now, playbook, calendar),
+        _ => false,
+    };
     match &playbook.reentry {
         ReadyReentry::Never if history.keys.is_empty() => Ok(String::new()),
         ReadyReentry::Never => Err(Skip::Reentry),
+        ReadyReentry::OnRematch { gap } => {
+            // One key for one rise: the index of keys keeps it from being used twice.
+            let key = written(edge.map_or(now, |edge| edge.since));
+            match history.keys.contains(&key) {
+                true => Err(Skip::Reentry),
+                false if gap_is_open(gap) => Err(Skip::Gap),
+                false => Ok(key),
+            }
+        }
         ReadyReentry::Again { once_per, gap } => {
-            if let (Some(gap), Some(last)) = (gap, history.last_started)
-                && !gap_is_over(*gap, last, now, playbook, calendar)
-            {
+            if gap_is_open(gap) {
                 return Err(Skip::Gap);
             }
-            let Some(rule) = once_per else {
-                return Ok(now.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
-            };
+            let Some(rule) = once_per else { return Ok(written(now)) };
             let value = rule.value(&playbook.sandbox, context).map_err(Skip::Undecided)?;
             let key = short(canonical(&value, playbook).ok_or(Skip::NoKey)?);
             if history.keys.contains(&key) { Err(Skip::Reentry) } else { Ok(key) }
@@ -181,8 +240,12 @@ fn reentry_key(
     }
 }
 
-fn gap_is_over(gap: Duration, last: Instant, now: Instant, playbook: &ReadyPlaybook, calendar: &Calendar) -> bool {
-    calendar.add(last, gap, playbook.zone) <= now
+fn is_over(span: Duration, from: Instant, now: Instant, playbook: &ReadyPlaybook, calendar: &Calendar) -> bool {
+    calendar.add(from, span, playbook.zone) <= now
+}
+
+fn written(instant: Instant) -> String {
+    instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 
 /// A key that an index can hold: a long one is its hash.

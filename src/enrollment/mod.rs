@@ -18,10 +18,12 @@ use crate::facts::{Progress, SubjectId, Value};
 mod admit;
 mod advance;
 pub mod budget;
+mod edge;
 mod stops;
 
-pub use admit::{Admission, History, Skip, admit, admit_named};
+pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
+pub use edge::{Edge, Turn};
 pub use stops::{Stop, stops};
 
 /// One subject's way through one playbook.

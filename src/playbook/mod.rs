@@ -56,6 +56,10 @@ pub struct Playbook {
     pub timezone: Option<Tz>,
     /// The trigger.
     pub when: Source,
+    /// How long `when` must have stayed true before a subject enters.
+    pub holds_for: Option<Duration>,
+    /// Whether subjects that match at the very first run stay outside.
+    pub skip_existing: bool,
     pub reentry: Reentry,
     /// 0..=100, higher wins a shared budget.
     pub mail_priority: u8,
@@ -92,6 +96,9 @@ pub enum SubjectKind {
 pub enum Reentry {
     /// One enrollment per subject, ever.
     Never,
+    /// One for each time that the condition turns true, and at least `gap`
+    /// after the previous one started.
+    OnRematch { gap: Option<Duration> },
     /// One per distinct value of `once_per`, and at least `gap` after the
     /// previous one started; at least one of the two is given.
     Again { once_per: Option<Source>, gap: Option<Duration> },
@@ -100,11 +107,13 @@ pub enum Reentry {
 impl Reentry {
     /// What it says, in one canonical text: two that are equal mean the same.
     pub fn written(&self) -> String {
+        let told = |gap: &Option<Duration>| gap.map_or("-".to_owned(), |gap| gap.to_string());
         match self {
             Reentry::Never => "never".to_owned(),
+            Reentry::OnRematch { gap } => format!("on rematch, gap {}", told(gap)),
             Reentry::Again { once_per, gap } => {
                 let key = once_per.as_ref().map_or("-", |source| source.text.trim());
-                format!("once per {key}, gap {}", gap.map_or("-".to_owned(), |gap| gap.to_string()))
+                format!("once per {key}, gap {}", told(gap))
             }
         }
     }

@@ -78,9 +78,8 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     let schedule = fields.required_text("schedule");
     let timezone = timezone(&mut fields, "timezone");
     let when = fields.required_expression("when");
-    let instead = "put the days into the condition, as in `days_since(…) >= 2`";
-    fields.not_yet("holds_for", instead, |_| false);
-    existing(&mut fields);
+    let holds_for = fields.elapsed("holds_for").map(Duration::Seconds);
+    let skip_existing = fields.one_of("existing", &[("include", false), ("skip", true)]).unwrap_or(false);
     let reentry = reentry(path, &mut fields);
     let mail_priority = fields.int_within("mail_priority", 0, 100);
     let goal = fields.expression("goal");
@@ -117,6 +116,8 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
         schedule: schedule.unwrap_or_else(|| stand_in("0 0 * * *")),
         timezone,
         when: when.unwrap_or_else(|| stand_in("account.id != \"\"")),
+        holds_for,
+        skip_existing,
         reentry,
         mail_priority: mail_priority.and_then(|p| u8::try_from(p).ok()).unwrap_or(50),
         goal,
@@ -175,15 +176,6 @@ fn subject(fields: &mut Fields<'_, '_>) -> SubjectKind {
     fields.one_of("for", &words).unwrap_or(SubjectKind::Account)
 }
 
-fn existing(fields: &mut Fields<'_, '_>) {
-    let skip = fields.one_of("existing", &[("include", false), ("skip", true)]);
-    if skip == Some(true) {
-        let at = fields.value_place("existing");
-        let help = "exclude them in `when`, for example by the date of sign-up";
-        fields.error_with_help("KW0901", at, "`existing: skip` is not yet supported", help);
-    }
-}
-
 fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {
     let Some(node) = fields.take("reentry") else {
         return Reentry::Never;
@@ -192,20 +184,23 @@ fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {
         let mut inner = Fields::new(file, node, "reentry", fields.problems());
         let once_per = inner.expression("once_per");
         let gap = inner.elapsed("gap").map(Duration::Seconds);
-        if !inner.has("once_per") && !inner.has("gap") {
-            let message = "`reentry` needs `once_per`, `gap` or both";
+        let on_rematch = inner.boolean("on_rematch").unwrap_or(false);
+        if on_rematch && inner.has("once_per") {
+            let at = inner.key_place("once_per").unwrap_or(node.place);
+            let message = "`on_rematch` and `once_per` cannot stand together";
+            let help = "either a new rise of the condition or a new value lets a subject in again: choose one";
+            inner.error_with_help("KW0104", at, message, help);
+        } else if !on_rematch && !inner.has("once_per") && !inner.has("gap") {
+            let message = "`reentry` needs `once_per`, `on_rematch` or `gap`";
             inner.error("KW0102", node.place, message);
         }
         inner.finish();
-        return Reentry::Again { once_per, gap };
+        return if on_rematch { Reentry::OnRematch { gap } } else { Reentry::Again { once_per, gap } };
     }
-    const HELP: &str = "write `never`, or a mapping with `once_per`, `gap` or both";
+    const HELP: &str = "write `never`, `on_rematch`, or a mapping with `once_per` or `on_rematch`, `gap` or both";
     match node.as_text() {
         Some("never") => {}
-        Some("on_rematch") => {
-            let message = "`reentry: on_rematch` is not yet supported";
-            fields.error_with_help("KW0901", node.place, message, HELP);
-        }
+        Some("on_rematch") => return Reentry::OnRematch { gap: None },
         Some(text) => {
             let message = format!("`reentry` cannot be `{}`", super::reader::short(text));
             fields.error_with_help("KW0104", node.place, message, HELP);

@@ -21,7 +21,8 @@ use crate::clock::Instant;
 use crate::config::Config;
 use crate::enrollment::budget::Use;
 use crate::enrollment::{
-    Admission, Enrollment, History, Look, MessageEnd, Skip, State, admit, advance, next_quarter, stops,
+    Admission, Decision, Edge, Enrollment, History, Look, MessageEnd, Skip, State, Turn, admit, advance, next_quarter,
+    stops,
 };
 use crate::facts::history::EnrollmentRecord;
 use crate::facts::{Layout, Progress, Schema, Subject, Value};
@@ -53,6 +54,7 @@ pub(super) struct Course<'a> {
     world: World,
     trips: Vec<Trip>,
     tasks: Vec<OpenTask>,
+    edge: Option<Edge>,
     /// Mails that have not left yet.
     planned: Vec<Planned>,
     /// What used the attention budget.
@@ -113,6 +115,7 @@ impl<'a> Course<'a> {
             world,
             trips: Vec::new(),
             tasks: Vec::new(),
+            edge: None,
             planned: Vec::new(),
             uses: Vec::new(),
             sent: Vec::new(),
@@ -275,19 +278,32 @@ impl<'a> Course<'a> {
     /// The run of one slot.
     fn run(&mut self, now: Instant) -> Result<(), FoldError> {
         // Whatever the condition says, an account that is on its way stays so.
-        if self.current().is_some() {
+        let inside = self.current().is_some();
+        if inside && !self.playbook.follows_edges() {
             return Ok(());
         }
         let facts = self.facts(&self.playbook.entry_layout, None, now)?;
         let own = &self.playbook.playbook.id;
         let earlier = self.trips.iter().map(|trip| &trip.enrollment);
         let history = History {
-            active: self.case.fixtures.in_playbook.contains(own),
+            active: inside || self.case.fixtures.in_playbook.contains(own),
             keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
             stopped: false,
             last_started: earlier.map(|enrollment| enrollment.started_at).max(),
+            edge: self.edge,
+            overtaken: false,
+            first_run: now == self.start,
         };
-        let outside = match admit(self.playbook, facts.clone(), &history, &self.calendar) {
+        let Decision { admission, turn } = admit(self.playbook, facts.clone(), &history, &self.calendar);
+        match turn {
+            Turn::Stays => {}
+            Turn::Rose(edge) => self.edge = Some(edge),
+            Turn::Fell => self.edge = None,
+        }
+        if inside {
+            return Ok(());
+        }
+        let outside = match admission {
             Admission::Enroll(enrollment) => {
                 self.enroll(*enrollment, now, &facts);
                 return Ok(());
@@ -310,6 +326,11 @@ impl<'a> Course<'a> {
             Skip::Undecided(error) => format!("it could not be decided: {error}"),
             Skip::Active => "it is in this playbook already".to_owned(),
             Skip::Reentry => "`reentry` does not allow another enrollment".to_owned(),
+            Skip::Existing => "it matched at the playbook's first run, which is the case's `at`, and has matched ever \
+                 since (`existing: skip`); let it match later with `then:`"
+                .to_owned(),
+            Skip::NotYet => "the condition has not been true for as long as `holds_for` says".to_owned(),
+            Skip::Overtaken => "a later run has decided it already".to_owned(),
             Skip::Gap => "the `gap` since the previous enrollment is too short".to_owned(),
             Skip::NoKey => "no key: the value of `once_per` is missing".to_owned(),
             Skip::Stopped(name) => {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Skip};
-use crate::facts::{Facts, SubjectId};
+use crate::enrollment::{Admission, Decision, Skip};
+use crate::facts::SubjectId;
 use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
-use crate::store::facts;
 use crate::worker::Shared;
+use crate::worker::candidates::Candidates;
 use crate::worker::compiled::Loaded;
 use crate::worker::enroller::{decide, held_because, threshold};
 
@@ -46,15 +46,14 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         return Ok(plan);
     }
     let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);
-    let mut scan = facts::scan(shared.store.pool(), &loaded.entry, slot).await?;
+    let mut candidates = Candidates::open(shared, &loaded, slot).await?;
     loop {
-        let chunk = scan.next().await?;
+        let chunk = candidates.next().await?;
         if chunk.is_empty() {
             break;
         }
-        let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
-        let history = shared.store.history(&id, None, &subjects).await?;
-        for (subject, admission) in decide(shared, &loaded, chunk, history).await? {
+        let histories = candidates.histories(&chunk, None).await?;
+        for (subject, Decision { admission, .. }) in decide(shared, &loaded, chunk, histories).await? {
             match admission {
                 Admission::NotCandidate => continue,
                 Admission::Enroll(_) => plan.enter.push(subject),
@@ -68,7 +67,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
             plan.candidates += 1;
         }
     }
-    scan.close().await?;
+    candidates.close().await?;
     plan.enter.sort();
     if let Some(most) = threshold(shared, &loaded, slot).await?
         && plan.enter.len() as u64 > most

@@ -221,7 +221,7 @@ impl Store {
         .await?;
         let mut found: HashMap<SubjectId, History> = HashMap::new();
         for (account, contact, active, last_started, keys) in rows {
-            let history = History { active, last_started, keys: keys.into_iter().collect(), stopped: false };
+            let history = History { active, last_started, keys: keys.into_iter().collect(), ..History::default() };
             found.insert(SubjectId { account, contact }, history);
         }
         let stopped = self.stopped().await?.accounts;

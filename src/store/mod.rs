@@ -20,6 +20,7 @@ pub mod budget;
 pub mod control;
 pub mod digests;
 pub mod drafts;
+pub mod edges;
 pub mod enrollments;
 pub mod escalations;
 pub mod facts;

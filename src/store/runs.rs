@@ -159,6 +159,23 @@ impl Store {
         Ok(renewed.rows_affected() > 0)
     }
 
+    /// Keeps several runs ours, as far as they still are.
+    pub async fn renew_runs(&self, runs: &[Run]) -> sqlx::Result<()> {
+        let lease = self.lease_clock().await? + LEASE;
+        sqlx::query(
+            "update keepwell.runs r set lease_until = $4
+             from unnest($1::text[], $2::timestamptz[], $3::uuid[]) as held (playbook, slot, token)
+             where r.playbook = held.playbook and r.slot = held.slot and r.token = held.token",
+        )
+        .bind(runs.iter().map(|run| run.playbook.clone()).collect::<Vec<_>>())
+        .bind(runs.iter().map(|run| run.slot).collect::<Vec<_>>())
+        .bind(runs.iter().map(|run| run.token).collect::<Vec<_>>())
+        .bind(lease)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
     /// Stores the verdict before anything is committed: how many may enter.
     pub async fn decide_run(&self, run: &Run, verdict: &str, ceiling: i64) -> sqlx::Result<bool> {
         let decided = sqlx::query(

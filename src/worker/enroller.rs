@@ -7,13 +7,16 @@ use std::sync::Arc;
 use super::Shared;
 use super::advancer;
 use super::compiled::Loaded;
+use super::together::Share;
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Enrollment, History, Skip, State, admit};
+use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, Turn, admit};
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::playbook::HoldAbove;
 use crate::rule::EvalError;
-use crate::store::facts::{self, SubjectWindow};
+use crate::store::edges::Turned;
+use crate::store::facts;
 use crate::store::runs::{Run, Tally, run_id};
+use crate::worker::candidates::{Candidates, windows};
 
 /// How many enrollments one statement writes.
 const BATCH: usize = 500;
@@ -40,6 +43,17 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
 
 /// Carries out a run that this process holds. Facts are as of the slot.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
+    carry_out_on(shared, run, None, now).await
+}
+
+/// The same on its share of a walk that several runs make together; without
+/// one it walks alone.
+pub(super) async fn carry_out_on(
+    shared: &Arc<Shared>,
+    run: &Run,
+    share: Option<Share>,
+    now: Instant,
+) -> super::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -49,7 +63,7 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         }
     };
     let reentry_changed = reentry_changed(shared, &loaded, run).await?;
-    let mut decision = Decision {
+    let mut decision = Deciding {
         shared,
         loaded: &loaded,
         run,
@@ -60,28 +74,36 @@ pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::
         waiting: 0,
         tally: Tally::default(),
     };
-    let mut scan = facts::scan(store.pool(), &loaded.entry, run.slot).await?;
+    let mut candidates = Candidates::open_on(shared, &loaded, run.slot, share).await?;
     loop {
-        let chunk = scan.next().await?;
+        let chunk = candidates.next().await?;
         if chunk.is_empty() {
             break;
         }
         if !store.renew_run(run).await? {
             decision.lost()?;
-            scan.close().await?;
+            candidates.close().await?;
             return Ok(());
         }
-        let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
-        let history = store.history(&run.playbook, Some(run.slot), &subjects).await?;
-        for (subject, admission) in decide(shared, &loaded, chunk, history).await? {
+        let histories = candidates.histories(&chunk, Some(run.slot)).await?;
+        let mut turned = Vec::new();
+        for (subject, Decision { admission, turn }) in decide(shared, &loaded, chunk, histories).await? {
             decision.take(&subject, admission);
+            if turn != Turn::Stays {
+                turned.push(Turned { subject, turn });
+            }
         }
+        store.keep_edges(&run.playbook, run.slot, &turned).await?;
         if !decision.flush(now).await? {
-            scan.close().await?;
+            candidates.close().await?;
             return Ok(());
         }
     }
-    scan.close().await?;
+    candidates.close().await?;
+    match loaded.ready.follows_edges() {
+        true => store.forget_fallen(&run.playbook, run.slot).await?,
+        false => store.forget_edges(&run.playbook).await?,
+    }
     decision.finish(now).await
 }
 
@@ -91,7 +113,7 @@ pub async fn decide(
     loaded: &Arc<Loaded>,
     chunk: Vec<Facts>,
     mut history: HashMap<SubjectId, History>,
-) -> super::Result<Vec<(SubjectId, Admission)>> {
+) -> super::Result<Vec<(SubjectId, Decision)>> {
     let (shared, loaded) = (shared.clone(), loaded.clone());
     let decided = tokio::task::spawn_blocking(move || {
         chunk
@@ -99,11 +121,12 @@ pub async fn decide(
             .map(|facts| {
                 let subject = facts.subject();
                 let history = history.remove(&subject).unwrap_or_default();
-                let admission = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
-                let fault =
-                    || Admission::Skip(Skip::Undecided(EvalError::new("a fault of Keepwell's own: see its log")));
-                let admission = admission.unwrap_or_else(fault);
-                (subject, admission)
+                let decision = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
+                let fault = || {
+                    let error = EvalError::new("a fault of Keepwell's own: see its log");
+                    Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: Turn::Stays }
+                };
+                (subject, decision.unwrap_or_else(fault))
             })
             .collect()
     });
@@ -141,7 +164,7 @@ pub fn held_because(would_enter: u64, threshold: u64) -> String {
 }
 
 /// A run being decided.
-struct Decision<'a> {
+struct Deciding<'a> {
     shared: &'a Arc<Shared>,
     loaded: &'a Arc<Loaded>,
     run: &'a Run,
@@ -157,7 +180,7 @@ struct Decision<'a> {
     tally: Tally,
 }
 
-impl Decision<'_> {
+impl Deciding<'_> {
     fn take(&mut self, subject: &SubjectId, admission: Admission) {
         match admission {
             Admission::NotCandidate => return,
@@ -314,12 +337,16 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
             return Ok(());
         }
         let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
-        let windows: Vec<SubjectWindow> = subjects.iter().cloned().map(SubjectWindow::from).collect();
-        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows).await?;
-        let history = store.history(&run.playbook, Some(run.slot), &subjects).await?;
+        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows(&subjects)).await?;
+        let mut history = store.history(&run.playbook, Some(run.slot), &subjects).await?;
+        if loaded.ready.follows_edges() {
+            // As they stand: a run, and not this, decides whether one has turned.
+            store.recall_edges(&run.playbook, None, &subjects, &mut history).await?;
+        }
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
         let decided = decide(shared, &loaded, known, history).await?;
-        let mut admissions: HashMap<SubjectId, Admission> = decided.into_iter().collect();
+        let mut admissions: HashMap<SubjectId, Admission> =
+            decided.into_iter().map(|(subject, decision)| (subject, decision.admission)).collect();
         for held in batch {
             let reason = match admissions.remove(&held.subject()) {
                 Some(Admission::Enroll(admitted)) => {

@@ -2,13 +2,15 @@
 //! says how much it did. None of them takes a message about what changed.
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
-//! opens the runs of due slots, `enroller` carries a run out and releases
-//! approved ones, `advancer` moves waiting enrollments on, `closer` closes
-//! tasks whose problem is gone, `referrer` admits subjects that a step or a
-//! person named, `escalator` tells managers of what is overdue, `digester`
-//! gathers what a colleague should hear, `deliverer` sends what the outbox holds and
+//! opens the runs of due slots, `enroller` carries a run out over its
+//! `candidates` and releases approved ones, `advancer` moves waiting
+//! enrollments on, `closer` closes tasks whose problem is gone, `referrer`
+//! admits subjects that a step or a person named, `escalator` tells managers
+//! of what is overdue, `digester` gathers what a colleague should hear,
+//! `deliverer` sends what the outbox holds and
 //! `gate` and `attention` let through,
-//! `janitor` settles claims of daemons that went away. [`supervise`] turns
+//! `janitor` settles claims of daemons that went away. Runs of one slot share a
+//! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
 //! The clock is read in `supervise` only; a worker gets `now`.
@@ -29,6 +31,7 @@ use crate::store::playbooks::Published;
 
 pub mod advancer;
 mod attention;
+pub mod candidates;
 pub mod closer;
 pub mod compiled;
 pub mod deliverer;
@@ -41,6 +44,7 @@ pub mod publisher;
 pub mod referrer;
 pub mod scheduler;
 pub mod supervise;
+pub mod together;
 
 pub use compiled::Compiled;
 

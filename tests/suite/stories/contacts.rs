@@ -196,6 +196,31 @@ async fn a_contact_is_taken_along() {
     assert_eq!(reasons, [(String::new(), Some("the playbook enrolls contacts".to_owned()))]);
 }
 
+/// Since when a condition is true is remembered of each contact.
+#[tokio::test]
+async fn each_contact_has_rises_of_their_own() {
+    let world = World::new().await;
+    let keys = format!("{QUIET}\nreentry: on_rematch");
+    world.playbook(&playbook("quiet-user", &keys, "  - end: seen"));
+    // It is due at the same slots, over accounts.
+    world.playbook(&playbook("all", "when: account.mrr > 0\nreentry: on_rematch", "  - end: seen"));
+    people(&world).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.event_of("a1", "bob", "login", "2026-03-02T10:00:00Z").await;
+    world.run_at("2026-03-03T09:00:00Z").await;
+    world.run_at("2026-04-03T09:00:00Z").await;
+    assert_eq!(
+        lines(&world.enrollments().await, "playbook contact started_at"),
+        [
+            "all - 03-02T09:00",
+            "quiet-user bob 03-02T09:00",
+            "quiet-user bob 04-03T09:00",
+            "quiet-user cleo 03-02T09:00",
+            "quiet-user dan 04-03T09:00",
+        ]
+    );
+}
+
 /// A survey asks the contact.
 #[tokio::test]
 async fn a_survey_asks_the_contact() {

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use keepwell::catalog;
 use keepwell::clock::Instant;
 use keepwell::config::Config;
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
 use keepwell::facts::Schema;
 use keepwell::playbook::calendar::Calendar;
-use keepwell::playbook::source::SourceFile;
+use keepwell::playbook::source::{SourceFile, SourceSet};
+use keepwell::rehearsal::plan::{self, Plan};
 use keepwell::store::Store;
 use keepwell::store::control::Target;
 use keepwell::store::lists::Filter;
@@ -199,6 +201,16 @@ impl World {
         scheduler::manual(&self.shared, at(when)).await.unwrap();
         self.pass_until_done(at(when)).await;
         self
+    }
+
+    /// What `plan` says about a playbook's file as it stands.
+    pub async fn plan(&self, id: &str, slot: Instant) -> Plan {
+        let text = std::fs::read_to_string(self.file(id)).unwrap();
+        let file = SourceFile { path: "plan.yaml".into(), text: text.into() };
+        let sources = SourceSet { playbooks: vec![file], ..SourceSet::default() };
+        let (mut ready, _) = catalog::load(&sources, &[], &self.shared.config, &self.shared.schema);
+        let ready = Arc::into_inner(ready.remove(0)).expect("it is ours alone");
+        plan::plan(&self.shared, ready, slot).await.unwrap()
     }
 
     /// What `run --once` does when the clock shows this instant.
