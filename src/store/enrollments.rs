@@ -28,6 +28,15 @@ pub enum Cancelled {
 }
 
 #[derive(FromRow)]
+struct HistoryRow {
+    account_id: String,
+    contact_id: String,
+    active: bool,
+    last_started: Option<Instant>,
+    keys: Vec<String>,
+}
+
+#[derive(FromRow)]
 pub(super) struct EnrollmentRow {
     account_id: String,
     contact_id: String,
@@ -198,7 +207,7 @@ impl Store {
         // The inner query is for one account, whatever the planner believes of
         // the table. `is true` keeps it off the index by playbook: a playbook
         // that the statistics do not know looks as if it had no rows there.
-        let rows: Vec<(String, String, bool, Option<Instant>, Vec<String>)> = sqlx::query_as(
+        let rows: Vec<HistoryRow> = sqlx::query_as(
             "select w.account_id, w.contact_id, h.active, h.last_started, h.keys
              from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
              cross join lateral (
@@ -220,9 +229,10 @@ impl Store {
         .fetch_all(self.pool())
         .await?;
         let mut found: HashMap<SubjectId, History> = HashMap::new();
-        for (account, contact, active, last_started, keys) in rows {
-            let history = History { active, last_started, keys: keys.into_iter().collect(), ..History::default() };
-            found.insert(SubjectId { account, contact }, history);
+        for row in rows {
+            let keys = row.keys.into_iter().collect();
+            let history = History { active: row.active, last_started: row.last_started, keys, ..History::default() };
+            found.insert(SubjectId { account: row.account_id, contact: row.contact_id }, history);
         }
         let stopped = self.stopped().await?.accounts;
         for subject in subjects.iter().filter(|subject| stopped.contains(&subject.account)) {
