@@ -49,6 +49,9 @@ impl Checker<'_> {
                 self.check_names(function, &literal, &args);
                 let cell = Cell { subject, path: CellPath::Call { function: function.name(), args: literal } };
                 let text = cell.to_string();
+                if let Some((code, message, help)) = super::lacking::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                }
                 self.learnt.cells.insert(cell);
                 let nullable = gives.nullable && !self.known.contains(&text);
                 Typed { kind: Kind::of(gives.ty), nullable, text, position }

@@ -372,7 +372,11 @@ impl Checker<'_> {
                 typed(kind, nullable && !self.known.contains(&text))
             }
             Kind::Traits(subject) => {
-                self.learnt.cells.insert(Cell { subject: *subject, path: CellPath::Trait(name.to_owned()) });
+                let cell = Cell { subject: *subject, path: CellPath::Trait(name.to_owned()) };
+                if let Some((code, message, help)) = super::lacking::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                }
+                self.learnt.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(*subject, name.to_owned()), nullable)
             }

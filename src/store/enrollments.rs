@@ -249,7 +249,6 @@ impl Store {
         halted: &Halted,
         limit: i64,
         rechecks: bool,
-        schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
@@ -265,11 +264,11 @@ impl Store {
         .bind(&halted.accounts)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Enrollments by account and id, in any state and in no order.
-    pub async fn enrollments_by_id(&self, wanted: &[(String, Uuid)], schema: &Schema) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn enrollments_by_id(&self, wanted: &[(String, Uuid)]) -> sqlx::Result<Vec<Enrollment>> {
         let (accounts, ids): (Vec<&str>, Vec<Uuid>) =
             wanted.iter().map(|(account, id)| (account.as_str(), *id)).unzip();
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
@@ -281,16 +280,11 @@ impl Store {
         .bind(ids)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Held enrollments of a run.
-    pub async fn held_enrollments(
-        &self,
-        playbook: &str,
-        slot: Instant,
-        schema: &Schema,
-    ) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn held_enrollments(&self, playbook: &str, slot: Instant) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
              where playbook = $1 and run_slot = $2 and state = 'held' order by account_id, id"
@@ -299,7 +293,7 @@ impl Store {
         .bind(slot)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Releases a held enrollment: it starts now, as `admitted` says.

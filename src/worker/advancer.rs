@@ -28,7 +28,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
 
 async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> super::Result<usize> {
     let Some(halted) = shared.halted().await? else { return Ok(0) };
-    let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks, &shared.schema).await?;
+    let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks).await?;
     let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
     for enrollment in due {
         let at = look_instant(&enrollment, now, shared.config.recheck);

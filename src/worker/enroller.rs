@@ -41,7 +41,8 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
-/// Carries out a run that this process holds. Facts are as of the slot.
+/// Carries out a run that this process holds. Facts are as of the slot. A store
+/// that has changed under it fails the run, visibly, and not this process.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
     carry_out_on(shared, run, None, now).await
 }
@@ -54,6 +55,18 @@ pub(super) async fn carry_out_on(
     share: Option<Share>,
     now: Instant,
 ) -> super::Result<()> {
+    match attempt(shared, run, share, now).await {
+        Err(error) if crate::store::is_misfit(&error) => {
+            let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
+            tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
+            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), now).await?;
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -331,7 +344,7 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
-    let held = store.held_enrollments(&run.playbook, run.slot, &shared.schema).await?;
+    let held = store.held_enrollments(&run.playbook, run.slot).await?;
     for batch in held.chunks(BATCH) {
         if !store.renew_run(run).await? {
             return Ok(());

@@ -73,7 +73,7 @@ impl Whose<'_> {
         if name == "id" {
             return Ok(Value::text(self.id));
         }
-        let column = schema.column(cell.subject, name).ok_or_else(|| FoldError::from(UnknownCell(cell.clone())))?;
+        let column = schema.stored(cell.subject, name).ok_or_else(|| FoldError::from(UnknownCell(cell.clone())))?;
         match self.contact.map_or(&self.history.account, |contact| &contact.columns).get(name) {
             None | Some(Value::Null) if column.nullable => Ok(Value::Null),
             None | Some(Value::Null) => Err(FoldError::MissingColumn { subject: cell.subject, name: name.to_owned() }),

@@ -6,6 +6,7 @@ use super::lower::{Lowering, Spot, spot, spot_of_name};
 use super::tree::{Expr, Kind, Name};
 use crate::diagnostic::nearest;
 use crate::facts::{Cell, CellPath, Column, Subject, Type, Value};
+use crate::rule::lacking::lacking;
 
 /// Every name that stands alone.
 pub(super) const ROOTS: &[&str] = &["account", "entry", "recipient", "csm", "playbook", "now", "none", "true", "false"];
@@ -138,6 +139,9 @@ impl Lowering<'_> {
             _ => return self.unknown_variable(root, at),
         };
         let cell = Cell { subject, path: CellPath::Trait(key.to_owned()) };
+        if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+            return self.refuse(code, at, message, Some(help));
+        }
         Some(self.cell(cell, Some(Type::Json), true, at))
     }
 

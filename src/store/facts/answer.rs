@@ -23,7 +23,7 @@ impl<'a> Answer<'a> {
             return None;
         }
         let by = match &cell.path {
-            CellPath::Column(name) => By::Column(schema.column(subject, name)?),
+            CellPath::Column(name) => By::Column(schema.stored(subject, name)?),
             CellPath::Trait(key) => By::Trait(key),
             CellPath::Call { function, args } => {
                 let function = functions::find(function)?;
