@@ -128,10 +128,9 @@ impl Store {
 
     /// Whether there is an account of that id.
     pub async fn has_account(&self, id: &str) -> sqlx::Result<bool> {
-        sqlx::query_scalar("select exists (select 1 from customers.accounts where id = $1)")
-            .bind(id)
-            .fetch_one(self.pool())
-            .await
+        let key = self.key().of_text("$1::text");
+        let sql = format!("select exists (select 1 from {} a where a.id = {key})", self.relation(Relation::Accounts));
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_one(self.pool()).await
     }
 
     /// How many accounts there are.
