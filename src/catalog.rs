@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::action::{Action, Compiler, Reads};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::facts::{Cell, CellPath, Layout, Schema, Subject};
+use crate::facts::{Cell, Layout, Schema, Subject};
 use crate::playbook::parse;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceSet;
@@ -46,8 +46,8 @@ pub struct ReadyPlaybook {
     pub entry_layout: Arc<Layout>,
     /// Cells for every later decision.
     pub step_layout: Arc<Layout>,
-    /// Account columns kept at enrollment.
-    pub entry_columns: Vec<String>,
+    /// What is kept at enrollment, by the name behind `entry.`.
+    pub entry_columns: BTreeMap<String, Cell>,
 }
 
 #[derive(Debug)]
@@ -242,12 +242,13 @@ pub fn compile(
             problems.push(problem);
         }
     }
+    let subject = Subject::from(playbook.subject);
     let mut steps_by_kind = StepIds::default();
     steps_by_kind.collect(&playbook.steps);
     let nothing = HashSet::new();
     let at_entry = Scope {
         schema,
-        contact: false,
+        contact: subject == Subject::Contact,
         in_enrollment: false,
         in_wait: false,
         task_steps: &steps_by_kind.tasks,
@@ -259,8 +260,13 @@ pub fn compile(
     let when = rule::compile(&playbook.when, Wanted::Verdict, &at_entry, modules, sandbox, problems);
     let after_when = problems.len();
     let proven = when.as_ref().map(|when| when.proven().clone()).unwrap_or_default();
-    let known_in_steps: HashSet<String> =
-        proven.iter().filter_map(|text| text.strip_prefix("account.")).map(|name| format!("entry.{name}")).collect();
+    // What `entry` means was read when the condition was.
+    let known_in_steps: HashSet<String> = proven
+        .iter()
+        .filter_map(|text| text.split_once('.'))
+        .filter(|(root, name)| schema.entry_column(subject, name).is_some_and(|(of, _)| of.name() == *root))
+        .map(|(_, name)| format!("entry.{name}"))
+        .collect();
     let known_in_templates = &proven | &known_in_steps;
     let later = Scope { in_enrollment: true, known: &known_in_steps, ..at_entry.clone() };
     let mut verdict = |source: &Option<Source>| match source {
@@ -283,6 +289,7 @@ pub fn compile(
     };
     let mut compiler = Compiler {
         file: playbook.file.clone(),
+        subject,
         schema,
         modules,
         sandbox,
@@ -318,12 +325,17 @@ pub fn compile(
 
     let mut stops = Reads::default();
     goal.iter().chain(&exit).chain(&suppress).for_each(|rule| stops.rule(rule));
-    for column in ["status", "stage"] {
-        stops.cells.insert(account_column(column));
+    let kept = |cells: &mut BTreeSet<Cell>, of: Subject, columns: &[&str]| {
+        cells.extend(columns.iter().map(|column| Cell::column(of, column)));
+    };
+    kept(&mut stops.cells, Subject::Account, &["status", "stage"]);
+    if subject == Subject::Contact {
+        kept(&mut stops.cells, subject, &["name", "left_at"]);
     }
     let mut later = stops.clone();
-    for column in ["id", "name", "timezone", "locale"] {
-        later.cells.insert(account_column(column));
+    kept(&mut later.cells, Subject::Account, &["id", "name", "timezone", "locale"]);
+    if subject == Subject::Contact {
+        kept(&mut later.cells, subject, &["id", "timezone"]);
     }
     for step in &steps {
         step.condition.iter().for_each(|rule| later.rule(rule));
@@ -343,9 +355,13 @@ pub fn compile(
         entry.rule(rule);
     }
     entry.entry_columns.extend(later.entry_columns.iter().cloned());
-    let entry_columns: Vec<String> = entry.entry_columns.iter().cloned().collect();
-    entry.cells.extend(entry_columns.iter().map(|column| account_column(column)));
-    entry.cells.insert(account_column("name"));
+    let entry_columns: BTreeMap<String, Cell> = entry
+        .entry_columns
+        .iter()
+        .filter_map(|name| schema.entry_column(subject, name).map(|(of, _)| (name.clone(), Cell::column(of, name))))
+        .collect();
+    entry.cells.extend(entry_columns.values().cloned());
+    kept(&mut entry.cells, Subject::Account, &["name"]);
     let reached = &entry.modules | &later.modules;
     let scripts: BTreeMap<String, String> = reached
         .iter()
@@ -363,8 +379,8 @@ pub fn compile(
         reentry,
         steps,
         sandbox: sandbox.clone(),
-        entry_layout: layout(&entry.cells),
-        step_layout: layout(&later.cells),
+        entry_layout: layout(subject, &entry.cells),
+        step_layout: layout(subject, &later.cells),
         entry_columns,
         playbook,
     })
@@ -392,12 +408,8 @@ pub fn revision(text: &str, scripts: &BTreeMap<String, String>) -> String {
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn account_column(name: &str) -> Cell {
-    Cell { subject: Subject::Account, path: CellPath::Column(name.to_owned()) }
-}
-
-fn layout(cells: &BTreeSet<Cell>) -> Arc<Layout> {
-    let mut layout = Layout::default();
+fn layout(subject: Subject, cells: &BTreeSet<Cell>) -> Arc<Layout> {
+    let mut layout = Layout::of(subject);
     cells.iter().for_each(|cell| {
         layout.add(cell.clone());
     });

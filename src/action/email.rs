@@ -114,7 +114,7 @@ impl StepKind for Kind {
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let mut problems = Vec::new();
         let mut fields = Fields::new(&compiler.file, body, "the step `email`", &mut problems).at(step.place);
-        let to = fields.required("to");
+        let to = recipients(&mut fields, compiler.subject);
         let class = fields.one_of("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
         let subject = fields.required("subject");
         let text = fields.required("body");
@@ -138,7 +138,7 @@ impl StepKind for Kind {
                 None
             }
         };
-        let to = to.and_then(|node| Recipients::parse(node, compiler));
+        let to = addressees(to, compiler);
         let subject = subject.and_then(|node| Localized::parse(node, compiler, Escape::Plain));
         let body = text.and_then(|node| Localized::parse(node, compiler, Escape::Markdown));
         if !fine {
@@ -157,6 +157,23 @@ impl StepKind for Kind {
     }
 }
 
+/// The field `to`, which a playbook for contacts may leave out.
+pub(super) fn recipients<'n>(fields: &mut Fields<'n, '_>, enrolled: Subject) -> Option<&'n Node> {
+    match enrolled {
+        Subject::Account => fields.required("to"),
+        Subject::Contact => fields.take("to"),
+    }
+}
+
+/// Whom `to` names; in a playbook for contacts nobody but the enrolled one,
+/// unless it says otherwise.
+fn addressees(to: Option<&Node>, compiler: &mut Compiler) -> Option<Recipients> {
+    match to {
+        Some(node) => Recipients::parse(node, compiler),
+        None => (compiler.subject == Subject::Contact).then_some(Recipients::Contact),
+    }
+}
+
 impl Email {
     /// The mail of a survey: its question is both the subject and the text.
     pub(super) fn question(
@@ -165,7 +182,7 @@ impl Email {
         valid_for: Duration,
         compiler: &mut Compiler,
     ) -> Option<Email> {
-        let to = to.and_then(|node| Recipients::parse(node, compiler));
+        let to = addressees(to, compiler);
         let subject = question.and_then(|node| Localized::parse(node, compiler, Escape::Plain))?;
         let body = question.and_then(|node| Localized::parse(node, compiler, Escape::Markdown))?;
         let (class, from, reply_to) = (MailClass::Lifecycle, From::Default, ReplyTo::Csm);

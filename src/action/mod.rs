@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::effect::EffectBody;
-use crate::facts::{Cell, Contact, Csm, Schema, Type};
+use crate::facts::{Cell, Contact, Csm, Schema, Subject, Type};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Source, Step};
@@ -161,6 +161,13 @@ impl Situation<'_> {
         }
     }
 
+    /// The enrolled contact, if it can be reached; never one in an account playbook.
+    pub fn enrolled(&self) -> Option<&Contact> {
+        let facts = &self.context.facts;
+        let is = |contact: &&Contact| !facts.contact.is_empty() && contact.id == facts.contact;
+        self.people.contacts.iter().find(is).filter(|contact| contact.is_reachable(facts.as_of))
+    }
+
     /// The colleague, or whoever covers for them.
     pub fn taker<'b>(&'b self, csm: &'b Csm) -> Taker<'b> {
         self.staff.taker(csm, self.context.facts.as_of, self.zone)
@@ -176,6 +183,8 @@ impl Situation<'_> {
 pub struct Compiler<'a> {
     /// The playbook's file, for messages.
     pub file: Arc<str>,
+    /// What the playbook enrolls.
+    pub subject: Subject,
     pub schema: &'a Schema,
     pub modules: &'a Modules,
     pub sandbox: &'a Sandbox,
@@ -216,7 +225,7 @@ impl<'a> Compiler<'a> {
     fn scope(&self) -> Scope<'a> {
         Scope {
             schema: self.schema,
-            contact: false,
+            contact: self.subject == Subject::Contact,
             in_enrollment: true,
             in_wait: false,
             task_steps: self.task_steps,
@@ -234,7 +243,7 @@ impl<'a> Compiler<'a> {
         let scope = TemplateScope {
             schema: self.schema,
             allow_recipient: recipient,
-            allow_contact: false,
+            allow_contact: self.subject == Subject::Contact,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
             survey_steps: self.survey_steps,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Compiler, Reads, Situation};
 use crate::diagnostic::Diagnostic;
-use crate::facts::{Contact, Value};
+use crate::facts::{Contact, Subject, Value};
 use crate::playbook::Source;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::{Node, NodeValue};
@@ -14,6 +14,8 @@ use crate::rule::{EvalError, Rule, Wanted};
 /// What an author wrote in `to:`.
 #[derive(Clone, Debug)]
 pub enum Recipients {
+    /// The enrolled contact of a contact playbook.
+    Contact,
     /// The earliest contact with this role.
     Role(String),
     /// Every reachable contact.
@@ -91,6 +93,7 @@ impl Recipients {
         let text = source.text.trim();
         match text {
             "all" => Some(Recipients::All),
+            "contact" if compiler.subject == Subject::Contact => Some(Recipients::Contact),
             "contact" => {
                 let problem = source.error(
                     "KW0115",
@@ -125,7 +128,7 @@ impl Recipients {
             Recipients::Role(role) => vec![role.clone()],
             Recipients::Each(list) | Recipients::FirstOf(list) => list.iter().flat_map(Recipients::roles).collect(),
             Recipients::All => vec!["champion".to_owned()],
-            Recipients::Address(_) | Recipients::Expression(_) => Vec::new(),
+            Recipients::Contact | Recipients::Address(_) | Recipients::Expression(_) => Vec::new(),
         }
     }
 
@@ -133,7 +136,7 @@ impl Recipients {
         match self {
             Recipients::Expression(rule) => reads.rule(rule),
             Recipients::Each(list) | Recipients::FirstOf(list) => list.iter().for_each(|one| one.reads(reads)),
-            Recipients::Role(_) | Recipients::All | Recipients::Address(_) => {}
+            Recipients::Contact | Recipients::Role(_) | Recipients::All | Recipients::Address(_) => {}
         }
     }
 
@@ -152,6 +155,7 @@ impl Recipients {
         let now = at.context.facts.as_of;
         let mut reachable = at.people.contacts.iter().filter(|contact| contact.is_reachable(now));
         Ok(match self {
+            Recipients::Contact => at.enrolled().map(of).into_iter().collect(),
             Recipients::Role(role) => {
                 reachable.find(|contact| contact.role.as_deref() == Some(role)).map(of).into_iter().collect()
             }
@@ -182,7 +186,7 @@ impl Recipients {
     }
 }
 
-fn of(contact: &Contact) -> Recipient {
+pub(super) fn of(contact: &Contact) -> Recipient {
     Recipient { contact: contact.id.clone(), address: contact.email.clone().unwrap_or_default().trim().to_owned() }
 }
 

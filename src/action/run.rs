@@ -18,6 +18,9 @@ use crate::rule::{Described, EvalError, Rule, texts};
 /// The kind `run`.
 pub struct Kind;
 
+/// The recipient that means the enrolled contact, in contact playbooks.
+const ENROLLED: &str = "contact";
+
 #[derive(Debug)]
 struct Run {
     script: Rule,
@@ -76,7 +79,7 @@ impl Action for Run {
     }
 
     fn roles(&self) -> Vec<String> {
-        self.script.addressees().into_iter().filter(|to| !is_address(to)).collect()
+        self.script.addressees().into_iter().filter(|to| !is_address(to) && to != ENROLLED).collect()
     }
 }
 
@@ -92,10 +95,12 @@ fn effect(action: &Described, at: &Situation, pools: &Pools) -> Result<Vec<Effec
 }
 
 fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
-    let to = fields
-        .take("to")
-        .and_then(|value| texts(&value))
-        .ok_or_else(|| fields.wrong("to", "a role, an address or a list"))?;
+    let by_default = (!at.context.facts.contact.is_empty()).then(|| vec![ENROLLED.to_owned()]);
+    let to = match fields.take("to") {
+        Some(value) => texts(&value),
+        None => by_default,
+    };
+    let to = to.ok_or_else(|| fields.wrong("to", "a role, an address or a list"))?;
     let class = fields.word("class", &MailClass::ALL)?.unwrap_or(MailClass::Lifecycle);
     let words = Words { subject: fields.text("subject")?, body: fields.text("body")? };
     let valid_for = fields.duration("valid_for")?.unwrap_or(Duration::Seconds(3 * 86_400));
@@ -103,7 +108,9 @@ fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalErr
     let mut recipients: Vec<Recipient> = Vec::new();
     for word in to {
         let mut reachable = at.people.contacts.iter().filter(|contact| contact.is_reachable(now));
-        let found = if is_address(&word) {
+        let found = if word == ENROLLED && !at.context.facts.contact.is_empty() {
+            at.enrolled().map(super::recipient::of)
+        } else if is_address(&word) {
             let known = reachable
                 .find(|contact| contact.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&word)));
             Some(Recipient {

@@ -39,7 +39,7 @@ impl StepKind for Kind {
         let mut fields = Fields::new(&compiler.file, body, "the step `survey`", &mut problems).at(step.place);
         let score = fields.one_of("score", &Score::ALL);
         let question = fields.required("question");
-        let to = fields.required("to");
+        let to = super::email::recipients(&mut fields, compiler.subject);
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(7 * 86_400));
         let fine = fields.finish();
         compiler.problems.extend(problems);

@@ -13,6 +13,7 @@ use super::{Format, Global, output, somebody};
 use crate::clock::{Clock, Instant};
 use crate::config::Config;
 use crate::delivery::Channel;
+use crate::facts::SubjectId;
 use crate::store::enrollments::Cancelled;
 use crate::store::lists::Filter;
 use crate::worker::{publisher, referrer};
@@ -48,7 +49,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         database.close().await;
         anyhow::bail!("there is no published playbook `{playbook}`; `keepwell run` publishes the files");
     }
-    let subject = (account.to_owned(), contact.to_owned());
+    let subject = SubjectId { account: account.to_owned(), contact: contact.to_owned() };
     let decided = referrer::decide(&shared, playbook, now, std::slice::from_ref(&subject)).await?;
     let mut skipped = None;
     let mut rows = Vec::new();
@@ -57,8 +58,11 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         Ok(mut enrollment) => {
             referrer::named_by(&mut enrollment, &somebody());
             if store.enroll_named(&enrollment).await? {
-                let filter =
-                    Filter { playbook: Some(playbook.clone()), account: Some(subject.0.clone()), ..Filter::default() };
+                let filter = Filter {
+                    playbook: Some(playbook.clone()),
+                    account: Some(subject.account.clone()),
+                    ..Filter::default()
+                };
                 rows = store.list_enrollments(&filter).await?;
                 rows.retain(|row| row["id"] == json!(enrollment.id));
             } else {
@@ -69,8 +73,8 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     database.close().await;
     if let Some(reason) = &skipped {
         rows.push(
-            json!({ "id": null, "playbook": playbook, "account": subject.0, "state": "skipped", "reason": reason,
-            "contact": Some(&subject.1).filter(|contact| !contact.is_empty()) }),
+            json!({ "id": null, "playbook": playbook, "account": subject.account, "state": "skipped", "reason": reason,
+            "contact": Some(&subject.contact).filter(|contact| !contact.is_empty()) }),
         );
     }
     match options.format {

@@ -12,9 +12,9 @@ use super::database::{Database, look, store_map};
 use super::{Format, Global, output};
 use crate::config::StoreMap;
 use crate::facts::file::TYPES;
-use crate::facts::{Schema, Type};
+use crate::facts::{Schema, Subject, Type};
 use crate::rule::free::FREE;
-use crate::rule::functions::{Example, FUNCTIONS};
+use crate::rule::functions::{Example, FUNCTIONS, Function};
 use crate::rule::signature::forms;
 use crate::store::mapping::RelationReport;
 
@@ -103,26 +103,37 @@ fn print_store(report: &[RelationReport], schema: &Schema) {
 }
 
 fn entries(schema: &Schema) -> Vec<Entry> {
-    let roots = [("account", &schema.account), ("recipient", &schema.contact), ("csm", &schema.csm)];
-    let columns = roots.into_iter().flat_map(|(root, columns)| {
+    let roots = [
+        ("account", &schema.account, ""),
+        ("contact", &schema.contact, "In playbooks with `for: contact`."),
+        ("recipient", &schema.contact, "In templates."),
+        ("csm", &schema.csm, "In templates."),
+    ];
+    let columns = roots.into_iter().flat_map(|(root, columns, summary)| {
         columns.iter().map(move |column| Entry {
             kind: "column",
             name: format!("{root}.{}", column.name),
             calls: Vec::new(),
             ty: Some(column.ty),
             nullable: column.nullable,
-            summary: if root == "account" { "" } else { "In templates." },
+            summary,
             examples: Vec::new(),
         })
     });
-    let methods = FUNCTIONS.iter().map(|function| Entry {
+    let method = |subject: Subject, function: &dyn Function, summary, examples| Entry {
         kind: "method",
-        name: format!("account.{}", function.name()),
-        calls: forms(*function),
+        name: format!("{}.{}", subject.name(), function.name()),
+        calls: forms(subject, function),
         ty: Some(function.gives(&[]).ty),
         nullable: function.gives(&[]).nullable,
-        summary: function.summary(),
-        examples: function.examples().to_vec(),
+        summary,
+        examples,
+    };
+    let of_accounts = FUNCTIONS
+        .iter()
+        .map(|function| method(Subject::Account, *function, function.summary(), function.examples().to_vec()));
+    let of_contacts = FUNCTIONS.iter().filter_map(|function| {
+        function.of_contact().map(|summary| method(Subject::Contact, *function, summary, Vec::new()))
     });
     let free = FREE.iter().map(|function| Entry {
         kind: "function",
@@ -133,7 +144,7 @@ fn entries(schema: &Schema) -> Vec<Entry> {
         summary: function.summary,
         examples: vec![function.example],
     });
-    columns.chain(methods).chain(free).collect()
+    columns.chain(of_accounts).chain(of_contacts).chain(free).collect()
 }
 
 impl Entry {
@@ -167,13 +178,20 @@ impl Entry {
 fn print(entries: &[Entry]) {
     let of = |kind: &'static str| entries.iter().filter(move |entry| entry.kind == kind);
     let width = of("column").map(|entry| entry.name.len()).max().unwrap_or(0);
-    say!("COLUMNS (`recipient` and `csm` in templates; attributes are `account.traits.NAME`)\n");
+    say!(
+        "COLUMNS (`contact` with `for: contact`, `recipient` and `csm` in templates; attributes are `account.traits.NAME`)\n"
+    );
     for column in of("column") {
         say!("  {:<width$}  {}", column.name, column.gives());
     }
-    for (title, kind) in [("METHODS of an account", "method"), ("FUNCTIONS", "function")] {
+    let parts = [
+        ("METHODS of an account", "method", "account."),
+        ("METHODS of a contact, with `for: contact`", "method", "contact."),
+        ("FUNCTIONS", "function", ""),
+    ];
+    for (title, kind, root) in parts {
         say!("\n{title}");
-        for entry in of(kind) {
+        for entry in of(kind).filter(|entry| entry.name.starts_with(root)) {
             say!("\n  {}: {}", entry.calls.join(", "), entry.gives());
             say!("      {}", entry.summary);
             for example in &entry.examples {

@@ -13,6 +13,7 @@ use super::run::{no_variables, shared};
 use super::{Format, Global, output};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
+use crate::facts::SubjectId;
 use crate::rehearsal::plan::{Plan, plan};
 use crate::rule::prefilter::Clause;
 
@@ -72,14 +73,19 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
     json!({
         "playbook": plan.playbook,
         "slot": slot,
-        "enter": plan.enter,
+        "enter": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "hold": plan.hold,
         "reason": plan.reason,
         "candidates": plan.candidates,
         "clauses": plan.clauses.iter().map(clause_as_json).collect::<Vec<_>>(),
         "skipped": plan.skipped,
-        "undecided": plan.undecided.iter().map(|(account, why)| json!({ "account": account, "message": why })).collect::<Vec<_>>(),
+        "undecided": plan.undecided.iter().map(undecided_as_json).collect::<Vec<_>>(),
     })
+}
+
+fn undecided_as_json((subject, why): &(SubjectId, String)) -> serde_json::Value {
+    let contact = Some(&subject.contact).filter(|contact| !contact.is_empty());
+    json!({ "account": subject.account, "contact": contact, "message": why })
 }
 
 fn clause_as_json(clause: &Clause) -> serde_json::Value {
@@ -106,15 +112,15 @@ fn print(plan: &Plan) {
         let skipped: Vec<String> = plan.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         say!("  skipped: {}", skipped.join(", "));
     }
-    for (account, why) in plan.undecided.iter().take(10) {
-        say!("  undecided: {account}: {why}");
+    for (subject, why) in plan.undecided.iter().take(10) {
+        say!("  undecided: {subject}: {why}");
     }
     if let Some(hold) = &plan.hold {
         say!("  would be held: {hold}");
     }
     const SHOWN: usize = 20;
-    for account in plan.enter.iter().take(SHOWN) {
-        say!("  + {account}");
+    for subject in plan.enter.iter().take(SHOWN) {
+        say!("  + {subject}");
     }
     if plan.enter.len() > SHOWN {
         say!("  … and {} more", plan.enter.len() - SHOWN);

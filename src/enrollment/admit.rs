@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::stops::has_left;
 use super::{Edge, Enrollment, Phase, State, Turn, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
@@ -100,6 +101,11 @@ impl Skip {
 ///
 /// A skip uses nothing up: the next run looks again.
 pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar: &Calendar) -> Decision {
+    // A contact who has left is no subject, whatever the condition says: it
+    // is not asked, and so nothing turns.
+    if has_left(&facts).is_some() {
+        return Decision { admission: Admission::NotCandidate, turn: Turn::Stays };
+    }
     let context = at_entry(playbook, facts);
     let (admission, turn) = match playbook.when.verdict(&playbook.sandbox, &context) {
         Verdict::False => (Admission::NotCandidate, Turn::fall(history.edge)),
@@ -129,7 +135,7 @@ fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
     let entry: BTreeMap<String, Value> = playbook
         .entry_columns
         .iter()
-        .filter_map(|column| facts.column(column).map(|value| (column.clone(), value.clone())))
+        .filter_map(|(name, cell)| facts.get(cell).map(|value| (name.clone(), value.clone())))
         .collect();
     let progress = Progress {
         entered_at: now,

@@ -268,13 +268,11 @@ impl Way<'_> {
         }
     }
 
-    /// The next such local time of the account, where the wait names one.
+    /// The next such local time of the contact, else the account, else the
+    /// playbook, where the wait names one.
     fn local(&self, wait: &ReadyWait, due: Instant) -> Instant {
         let Some(time) = wait.at else { return due };
-        let zone = match self.look.context.facts.column("timezone") {
-            Some(Value::Text(name)) => name.parse().unwrap_or(self.look.playbook.zone),
-            _ => self.look.playbook.zone,
-        };
+        let zone = self.look.context.facts.zone().unwrap_or(self.look.playbook.zone);
         self.look.calendar.next_local_time(due, time, zone)
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::facts::{Progress, Value};
+use crate::facts::{Progress, SubjectId, Value};
 
 mod admit;
 mod advance;
@@ -52,7 +52,7 @@ pub struct Enrollment {
     pub look_at: Option<Instant>,
     pub started_at: Instant,
     pub ended_at: Option<Instant>,
-    /// Account columns as they were at enrollment.
+    /// Columns as they were at enrollment, by the name behind `entry.`.
     pub entry: BTreeMap<String, Value>,
     /// What the condition read, by the text of each fact.
     pub evidence: serde_json::Map<String, serde_json::Value>,
@@ -63,6 +63,11 @@ pub struct Enrollment {
 }
 
 impl Enrollment {
+    /// Whose it is.
+    pub fn subject(&self) -> SubjectId {
+        SubjectId { account: self.account.clone(), contact: self.contact.clone() }
+    }
+
     /// What it knows of itself before its first step.
     pub fn at_entry(&self) -> Progress {
         Progress {
@@ -86,7 +91,7 @@ pub enum State {
     Completed,
     /// The playbook's goal holds.
     Goal,
-    /// The exit condition holds, or the account no longer fits.
+    /// The exit condition holds, or the subject no longer fits.
     Exited,
     /// A suppress condition holds.
     Blocked,

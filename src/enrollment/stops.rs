@@ -1,8 +1,11 @@
 //! What ends an enrollment or keeps a subject from entering.
 
+use chrono::TimeZone;
+
 use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
 use crate::enrollment::State;
-use crate::facts::Value;
+use crate::facts::{Facts, Value};
 use crate::rule::{Context, EvalError, Rule, Verdict};
 
 /// A reason to stop, with what was read.
@@ -10,13 +13,15 @@ use crate::rule::{Context, EvalError, Rule, Verdict};
 pub struct Stop {
     /// `Blocked`, `Goal` or `Exited`.
     pub state: State,
-    /// The skip's name at entry: `blocked`, `goal`, `exit`, `status`, `stage`.
+    /// The skip's name at entry: `blocked`, `goal`, `exit`, `status`, `stage`;
+    /// `left` is a contact who is gone, and a skip only of who was named.
     pub name: &'static str,
     /// In words, with the values read.
     pub reason: String,
 }
 
-/// Looks at suppress, goal, exit, status and stage, in this order of precedence.
+/// Looks at suppress, goal, exit, whether the contact left, status and stage,
+/// in this order of precedence.
 ///
 /// # Errors
 /// When one of them that is reached cannot be decided: then nothing may leave
@@ -36,6 +41,10 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<Stop>
         && holds(playbook, rule, context, "exit")?
     {
         return Ok(Some(Stop { state: State::Exited, name: "exit", reason: told("exit", rule, context) }));
+    }
+    if let Some(left) = has_left(&context.facts) {
+        let reason = format!("the contact left on {}", playbook.zone.from_utc_datetime(&left.naive_utc()).date_naive());
+        return Ok(Some(Stop { state: State::Exited, name: "left", reason }));
     }
     let text = |column| match context.facts.column(column) {
         Some(Value::Text(text)) => Some(text.to_string()),
@@ -57,6 +66,14 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<Stop>
         }
     }
     Ok(None)
+}
+
+/// When the enrolled contact left, if that has been; never for accounts.
+pub(super) fn has_left(facts: &Facts) -> Option<Instant> {
+    match facts.contact_column("left_at") {
+        Some(Value::Time(left)) if *left <= facts.as_of => Some(*left),
+        _ => None,
+    }
 }
 
 fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, what: &str) -> Result<bool, EvalError> {

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use super::Value;
 use crate::clock::Instant;
 
-/// Everything the customer store and our own state know of one account.
+/// Everything the customer store and our own state know of one account, its
+/// contacts included.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Columns of the account by name; an absent one was not given.
@@ -22,8 +23,8 @@ pub struct History {
     pub enrollments: Vec<EnrollmentRecord>,
     /// Tasks of colleagues about the account, without those of shadow mode.
     pub tasks: Vec<TaskRecord>,
-    /// When customer mails left, without those of shadow mode.
-    pub mails: Vec<Instant>,
+    /// Customer mails that left, without those of shadow mode.
+    pub mails: Vec<MailRecord>,
     /// Changes of the account's columns after it was created.
     pub changes: Vec<ChangeRecord>,
 }
@@ -75,6 +76,8 @@ pub struct ScoreRecord {
 
 #[derive(Clone, Debug)]
 pub struct TicketRecord {
+    /// Who asked; `None` when that is not known.
+    pub contact: Option<String>,
     pub opened_at: Instant,
     pub closed_at: Option<Instant>,
     pub severity: Option<String>,
@@ -84,6 +87,8 @@ pub struct TicketRecord {
 #[derive(Clone, Debug)]
 pub struct EnrollmentRecord {
     pub playbook: String,
+    /// The enrolled contact; `None` in an account playbook.
+    pub contact: Option<String>,
     pub started_at: Instant,
     /// `None` while it is active.
     pub ended_at: Option<Instant>,
@@ -94,11 +99,21 @@ pub struct EnrollmentRecord {
 /// A task of a colleague.
 #[derive(Clone, Debug)]
 pub struct TaskRecord {
+    /// The enrolled contact; `None` in an account playbook.
+    pub contact: Option<String>,
     pub created_at: Instant,
     /// `None` while it is open.
     pub ended_at: Option<Instant>,
     /// Whether it ended because a person completed it.
     pub done: bool,
+}
+
+/// A mail to somebody at the customer.
+#[derive(Clone, Debug)]
+pub struct MailRecord {
+    /// Whom it went to; `None` for an address that belongs to no contact.
+    pub contact: Option<String>,
+    pub sent_at: Instant,
 }
 
 /// Columns that changed at one instant.

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::clock::Instant;
+use crate::playbook::SubjectKind;
 
 pub mod file;
 pub mod history;
@@ -39,6 +40,31 @@ impl Subject {
             Subject::Account => "account",
             Subject::Contact => "contact",
         }
+    }
+}
+
+impl From<SubjectKind> for Subject {
+    fn from(kind: SubjectKind) -> Subject {
+        match kind {
+            SubjectKind::Account => Subject::Account,
+            SubjectKind::Contact => Subject::Contact,
+        }
+    }
+}
+
+/// Which account, or which contact of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubjectId {
+    pub account: String,
+    /// Empty for the account itself.
+    pub contact: String,
+}
+
+impl fmt::Display for SubjectId {
+    /// `account`, or `account/contact`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.account)?;
+        if self.contact.is_empty() { Ok(()) } else { write!(f, "/{}", self.contact) }
     }
 }
 
@@ -72,6 +98,13 @@ pub enum Arg {
     SinceStep,
 }
 
+impl Cell {
+    /// A column of a subject.
+    pub fn column(subject: Subject, name: &str) -> Cell {
+        Cell { subject, path: CellPath::Column(name.to_owned()) }
+    }
+}
+
 impl fmt::Display for Cell {
     /// As an author would write it: `account.events("login", 30)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,13 +133,34 @@ impl fmt::Display for Cell {
 }
 
 /// Which cells a set of expressions reads, and where each stands in a row.
-#[derive(Clone, Debug, Default)]
+///
+/// One for accounts holds cells of accounts; one for contacts holds those of a
+/// contact and of its account.
+#[derive(Clone, Debug)]
 pub struct Layout {
+    subject: Subject,
     cells: Vec<Cell>,
     index: HashMap<Cell, usize>,
 }
 
+impl Default for Layout {
+    /// No cells, for accounts.
+    fn default() -> Layout {
+        Layout::of(Subject::Account)
+    }
+}
+
 impl Layout {
+    /// No cells, for such subjects.
+    pub fn of(subject: Subject) -> Layout {
+        Layout { subject, cells: Vec::new(), index: HashMap::new() }
+    }
+
+    /// Whose rows they are.
+    pub fn subject(&self) -> Subject {
+        self.subject
+    }
+
     /// Adds a cell once and returns its position.
     pub fn add(&mut self, cell: Cell) -> usize {
         if let Some(at) = self.index.get(&cell) {
@@ -153,8 +207,29 @@ impl Facts {
         self.layout.position(cell).map(|at| &self.values[at])
     }
 
+    /// Whose facts they are.
+    pub fn subject(&self) -> SubjectId {
+        SubjectId { account: self.account.clone(), contact: self.contact.clone() }
+    }
+
     /// A column of the account by name; `None` when it was not asked for.
     pub fn column(&self, name: &str) -> Option<&Value> {
-        self.get(&Cell { subject: Subject::Account, path: CellPath::Column(name.to_owned()) })
+        self.get(&Cell::column(Subject::Account, name))
+    }
+
+    /// A column of the enrolled contact by name; `None` when it was not asked
+    /// for, and in facts of an account.
+    pub fn contact_column(&self, name: &str) -> Option<&Value> {
+        self.get(&Cell::column(Subject::Contact, name))
+    }
+
+    /// The enrolled contact's zone, else the account's; `None` where neither
+    /// names one.
+    pub fn zone(&self) -> Option<chrono_tz::Tz> {
+        let zone = |value: Option<&Value>| match value {
+            Some(Value::Text(name)) => name.parse().ok(),
+            _ => None,
+        };
+        zone(self.contact_column("timezone")).or_else(|| zone(self.column("timezone")))
     }
 }

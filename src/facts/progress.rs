@@ -12,7 +12,7 @@ pub struct Progress {
     pub entered_at: Instant,
     /// When the current step began; `since_step`.
     pub step_at: Instant,
-    /// Account columns as they were at enrollment, by name.
+    /// Columns as they were at enrollment, by name.
     pub entry: BTreeMap<String, Value>,
     /// Task steps that a person completed.
     pub done: BTreeSet<String>,

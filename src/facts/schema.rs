@@ -104,6 +104,14 @@ impl Schema {
         }
     }
 
+    /// What `entry.NAME` means in a playbook for such subjects: in contact
+    /// playbooks the contact's column, where there is none of that name the
+    /// account's.
+    pub fn entry_column(&self, subject: Subject, name: &str) -> Option<(Subject, &Column)> {
+        let of = |subject| self.column(subject, name).map(|column| (subject, column));
+        of(subject).or_else(|| of(Subject::Account))
+    }
+
     /// A column by its exact name.
     pub fn column(&self, subject: Subject, name: &str) -> Option<&Column> {
         self.columns(subject).iter().find(|column| column.name == name)

@@ -34,6 +34,9 @@ pub struct Case {
 pub struct Fixtures {
     /// Column name to value (a value may be a time relative to `at`).
     pub account: Vec<(String, Node)>,
+    /// The enrolled contact of a contact playbook. Without it, the first of
+    /// `contacts`, or one of whom nothing is said.
+    pub contact: Option<Vec<(String, Node)>>,
     /// `None`: one reachable contact for each role the playbook mails.
     pub contacts: Option<Vec<Vec<(String, Node)>>>,
     /// `None`: a CSM with a manager.

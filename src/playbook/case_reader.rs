@@ -200,6 +200,7 @@ impl CaseReader<'_> {
         fields.not_yet("tasks", instead, is_off);
         Fixtures {
             account: columns(fields, "account").unwrap_or_default(),
+            contact: columns(fields, "contact"),
             contacts: self.contacts(fields),
             csm: columns(fields, "csm"),
             events: columns(fields, "events").unwrap_or_default(),

@@ -173,13 +173,7 @@ fn mode(fields: &mut Fields<'_, '_>) -> Mode {
 
 fn subject(fields: &mut Fields<'_, '_>) -> SubjectKind {
     let words = [("account", SubjectKind::Account), ("contact", SubjectKind::Contact)];
-    let subject = fields.one_of("for", &words).unwrap_or(SubjectKind::Account);
-    if subject == SubjectKind::Contact {
-        let at = fields.value_place("for");
-        let help = "write it for accounts; an email step can go to `all` its contacts";
-        fields.error_with_help("KW0901", at, "`for: contact` is not yet supported", help);
-    }
-    subject
+    fields.one_of("for", &words).unwrap_or(SubjectKind::Account)
 }
 
 fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {

@@ -9,7 +9,9 @@ use crate::playbook::case::{Expectation, ExpectedKind};
 pub(super) struct Outcome<'a> {
     pub deeds: &'a [Deed],
     pub notes: &'a [Note],
-    /// Why the account stood outside, when it did at the end.
+    /// What the playbook enrolls, in words.
+    pub subject: &'static str,
+    /// Why the subject stood outside, when it did at the end.
     pub outside: Option<&'a str>,
     pub entered: bool,
     /// How far it was played, in seconds.
@@ -176,7 +178,7 @@ fn missing(expectation: &Expectation, outcome: &Outcome, explained: &mut Vec<usi
     let undecided = outcome.notes.iter().find(|note| note.step.is_none());
     if !outcome.entered {
         if let Some(outside) = outcome.outside {
-            message.push_str(&format!(". The account did not enter: {outside}"));
+            message.push_str(&format!(". The {} did not enter: {outside}", outcome.subject));
         }
     } else if let Some(end) = end {
         message.push_str(&format!(": {} {}", end.told(), wording::after(end.after)));

@@ -25,7 +25,7 @@ use crate::enrollment::{
     stops,
 };
 use crate::facts::history::EnrollmentRecord;
-use crate::facts::{Layout, Progress, Schema, Value};
+use crate::facts::{Layout, Progress, Schema, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
 use crate::rule::functions::{FoldError, fold_facts};
@@ -67,7 +67,7 @@ pub(super) struct Course<'a> {
     /// Why something did not happen.
     pub notes: Vec<Note>,
     pub failures: Vec<Failure>,
-    /// Why the account did not enter at the last slot.
+    /// Why the subject did not enter at the last slot.
     pub outside: Option<String>,
 }
 
@@ -127,7 +127,12 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Whether the account ever entered.
+    /// What the playbook enrolls, in words.
+    pub fn noun(&self) -> &'static str {
+        Subject::from(self.playbook.playbook.subject).name()
+    }
+
+    /// Whether the subject ever entered.
     pub fn entered(&self) -> bool {
         !self.trips.is_empty()
     }
@@ -136,9 +141,10 @@ impl<'a> Course<'a> {
     pub fn play(&mut self, until: Instant) {
         if let Err(error) = self.instants(until) {
             let message = match error {
-                FoldError::MissingColumn(column) => format!(
-                    "the playbook reads the column `{column}`, which every account has and this case does not give: \
-                     add `account: {{ {column}: … }}`"
+                FoldError::MissingColumn { subject, name } => format!(
+                    "the playbook reads the column `{name}`, which every {whose} has and this case does not give: \
+                     add `{whose}: {{ {name}: … }}`",
+                    whose = subject.name()
                 ),
                 FoldError::Unknown(error) => error.to_string(),
             };
@@ -213,7 +219,7 @@ impl<'a> Course<'a> {
 
     fn change(&mut self, change: &Change, now: Instant) {
         // Its mistakes were reported before the play began.
-        let mut reader = Reader::new(self.playbook, self.start);
+        let mut reader = Reader::new(self.playbook, self.case);
         self.world.change(&change.fixtures, self.schema, now, &mut reader);
         for (step, node) in &change.answers {
             self.answer(step, node, now);
@@ -251,7 +257,7 @@ impl<'a> Course<'a> {
     fn facts(&self, layout: &Arc<Layout>, trip: Option<&Trip>, now: Instant) -> Result<crate::facts::Facts, FoldError> {
         let entered = trip.map(|trip| trip.enrollment.started_at);
         let step_at = trip.map(|trip| trip.enrollment.step_at);
-        fold_facts(&self.world.history, &self.world.account, layout, self.schema, now, entered, step_at)
+        fold_facts(&self.world.history, &self.world.subject, layout, self.schema, now, entered, step_at)
     }
 
     /// What decisions about an enrollment see now.
@@ -308,7 +314,7 @@ impl<'a> Course<'a> {
             Admission::Skip(skip) => self.told(&skip, facts),
         };
         if self.outside.as_ref() != Some(&outside) {
-            self.happen(now, format!("the account did not enter: {outside}"));
+            self.happen(now, format!("the {} did not enter: {outside}", self.noun()));
             self.outside = Some(outside);
         }
         Ok(())
@@ -339,13 +345,12 @@ impl<'a> Course<'a> {
 
     fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &crate::facts::Facts) {
         self.outside = None;
-        let read = self.playbook.when.told(facts);
-        self.happen(
-            now,
-            if read.is_empty() { "the account entered".to_owned() } else { format!("the account entered ({read})") },
-        );
+        let (read, noun) = (self.playbook.when.told(facts), self.noun());
+        let read = if read.is_empty() { read } else { format!(" ({read})") };
+        self.happen(now, format!("the {noun} entered{read}"));
         self.world.history.enrollments.push(EnrollmentRecord {
             playbook: enrollment.playbook.clone(),
+            contact: self.world.enrolled(),
             started_at: enrollment.started_at,
             ended_at: None,
             goal: false,

@@ -20,6 +20,8 @@ pub(super) enum What {
         step: String,
         /// The recipient's role, if it is a contact with one.
         role: Option<String>,
+        /// Whether it is the enrolled contact.
+        enrolled: bool,
         address: String,
         words: Words,
     },
@@ -101,6 +103,7 @@ impl Deed {
     pub fn addressee(&self) -> String {
         match &self.what {
             What::Mail { role: Some(role), address, .. } => format!("{role} ({address})"),
+            What::Mail { enrolled: true, address, .. } => format!("contact ({address})"),
             What::Mail { address, .. } => address.clone(),
             What::Task { role: Some(role), .. } => role.clone(),
             What::Task { draft, .. } => draft.assignee.clone().unwrap_or_else(|| "nobody".to_owned()),
@@ -116,7 +119,9 @@ impl Deed {
     /// Whether it went to this role, colleague, channel or address.
     pub fn went_to(&self, to: &str) -> bool {
         match &self.what {
-            What::Mail { role, address, .. } => role.as_deref() == Some(to) || address.eq_ignore_ascii_case(to),
+            What::Mail { role, enrolled, address, .. } => {
+                role.as_deref() == Some(to) || (*enrolled && to == "contact") || address.eq_ignore_ascii_case(to)
+            }
             What::Task { role, draft, .. } => {
                 role.as_deref() == Some(to) || draft.assignee.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(to))
             }

@@ -10,6 +10,7 @@ use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Column, Type, Value};
+use crate::playbook::case::Case;
 use crate::playbook::reader::{advice, short};
 use crate::playbook::yaml::{Entry, Node, NodeValue};
 use crate::playbook::{Duration, local};
@@ -20,6 +21,8 @@ const TIME_HELP: &str =
 /// Reads the values of one case, and keeps what is wrong with them.
 pub(super) struct Reader<'a> {
     pub file: &'a Arc<str>,
+    /// Where the case stands.
+    pub place: Position,
     /// What relative times count from.
     pub at: Instant,
     /// The zone of bare dates.
@@ -28,9 +31,15 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader for the cases of a playbook that begin at `at`.
-    pub fn new(playbook: &'a ReadyPlaybook, at: Instant) -> Reader<'a> {
-        Reader { file: &playbook.playbook.file, at, zone: playbook.zone, problems: Vec::new() }
+    /// A reader for a case of a playbook.
+    pub fn new(playbook: &'a ReadyPlaybook, case: &Case) -> Reader<'a> {
+        Reader {
+            file: &playbook.playbook.file,
+            place: case.place,
+            at: case.at.to_utc(),
+            zone: playbook.zone,
+            problems: Vec::new(),
+        }
     }
 
     pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: impl Into<String>) {

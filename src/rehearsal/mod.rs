@@ -161,6 +161,7 @@ pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Sch
             notes: &course.notes,
             outside: course.outside.as_deref(),
             entered: course.entered(),
+            subject: course.noun(),
             until,
             place: case.place,
         };
@@ -173,7 +174,7 @@ pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Sch
 /// later ones included.
 fn build(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> Result<World, Vec<Diagnostic>> {
     let start = case.at.to_utc();
-    let mut reader = Reader::new(playbook, start);
+    let mut reader = Reader::new(playbook, case);
     let world = World::new(playbook, case, schema, &mut reader);
     let mut later = world.clone();
     for change in &case.then {

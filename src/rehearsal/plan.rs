@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Decision, Skip};
+use crate::facts::SubjectId;
 use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
 use crate::worker::Shared;
@@ -18,16 +19,16 @@ use crate::worker::enroller::decide;
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub playbook: String,
-    /// Accounts that would enter, complete also when the run would be held.
-    pub enter: Vec<String>,
+    /// Subjects that would enter, complete also when the run would be held.
+    pub enter: Vec<SubjectId>,
     /// Why the run would be held, if it would.
     pub hold: Option<String>,
     /// Why nothing would happen at all, if so: stopped or paused.
     pub reason: Option<String>,
     pub candidates: usize,
     pub skipped: BTreeMap<String, usize>,
-    /// Accounts that cannot be decided, with why.
-    pub undecided: Vec<(String, String)>,
+    /// Subjects that cannot be decided, with why.
+    pub undecided: Vec<(SubjectId, String)>,
     /// The clauses of its condition, and where each is decided.
     pub clauses: Vec<Clause>,
 }
@@ -54,17 +55,17 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
             break;
         }
         let histories = candidates.histories(&chunk, None).await?;
-        for (account, Decision { admission, .. }) in decide(shared, &loaded, chunk, histories).await? {
+        for (subject, Decision { admission, .. }) in decide(shared, &loaded, chunk, histories).await? {
             match admission {
                 Admission::NotCandidate => continue,
                 Admission::Enroll(_) if limit.room_today.is_some_and(|room| plan.enter.len() as u64 >= room) => {
                     *plan.skipped.entry(Skip::DAY_CAP.to_owned()).or_default() += 1;
                 }
-                Admission::Enroll(_) => plan.enter.push(account),
+                Admission::Enroll(_) => plan.enter.push(subject),
                 Admission::Skip(skip) => {
                     *plan.skipped.entry(skip.name().to_owned()).or_default() += 1;
                     if let Skip::Undecided(error) = skip {
-                        plan.undecided.push((account, error.to_string()));
+                        plan.undecided.push((subject, error.to_string()));
                     }
                 }
             }

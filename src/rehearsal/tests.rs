@@ -13,7 +13,10 @@ fn mail(after: i64, step: &str, role: &str) -> Deed {
     let words =
         Words { subject: "Hello".to_owned(), body: "A **bold** [link](https://example.com)\nand 1\\*2".to_owned() };
     let address = format!("{role}@customer.example");
-    Deed { after, what: What::Mail { step: step.to_owned(), role: Some(role.to_owned()), address, words } }
+    Deed {
+        after,
+        what: What::Mail { step: step.to_owned(), role: Some(role.to_owned()), enrolled: false, address, words },
+    }
 }
 
 fn ended(after: i64, state: State, reason: Option<&str>) -> Deed {
@@ -33,8 +36,15 @@ fn end(word: &str) -> ExpectedKind {
 }
 
 fn differences(expected: &[Expectation], deeds: &[Deed], notes: &[Note]) -> Vec<(u32, String)> {
-    let outcome =
-        Outcome { deeds, notes, outside: None, entered: true, until: 100, place: Position { line: 99, column: 1 } };
+    let outcome = Outcome {
+        deeds,
+        notes,
+        outside: None,
+        entered: true,
+        subject: "account",
+        until: 100,
+        place: Position { line: 99, column: 1 },
+    };
     compare(expected, &outcome).into_iter().map(|failure| (failure.place.line, failure.message)).collect()
 }
 

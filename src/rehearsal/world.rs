@@ -1,4 +1,6 @@
-//! The world of a case: one account, its people and its past, in memory.
+//! The world of a case: one account, its people and its past, in memory. In a
+//! contact playbook one of the people is the subject, and what a case does not
+//! say of whom is theirs.
 //!
 //! What a case does not say is filled in so that it is an ordinary account: a
 //! nullable column is missing, others have the store's default, there is a CSM
@@ -15,12 +17,12 @@ use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Pools;
 use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
-use crate::facts::{Colleague, Contact, Csm, History, Schema, Value};
-use crate::playbook::Duration;
+use crate::facts::{Colleague, Contact, Csm, History, Schema, SubjectId, Value};
 use crate::playbook::calendar::local_date;
 use crate::playbook::case::{Case, Fixtures};
 use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
+use crate::playbook::{Duration, SubjectKind};
 
 /// The most events that `N over SPAN` makes.
 const MAX_EVENTS: i64 = 10_000;
@@ -28,8 +30,8 @@ const MAX_EVENTS: i64 = 10_000;
 /// One account with everything around it.
 #[derive(Clone, Debug)]
 pub(super) struct World {
-    /// The account's id.
-    pub account: String,
+    /// Who may enter: the account, or a contact of it.
+    pub subject: SubjectId,
     pub history: History,
     pub people: People,
     /// The CSM's columns by name, whether or not the account has one now.
@@ -40,7 +42,7 @@ impl World {
     /// The world of a case just before its first run.
     pub fn new(playbook: &ReadyPlaybook, case: &Case, schema: &Schema, reader: &mut Reader) -> World {
         let mut world = World {
-            account: "account-1".to_owned(),
+            subject: SubjectId { account: "account-1".to_owned(), contact: String::new() },
             history: History::default(),
             people: People::default(),
             csm: BTreeMap::new(),
@@ -65,8 +67,17 @@ impl World {
         ] {
             world.csm.insert(name.to_owned(), Value::text(value));
         }
+        if playbook.playbook.subject == SubjectKind::Contact {
+            let listed = || case.fixtures.contacts.as_ref().and_then(|contacts| contacts.first());
+            match case.fixtures.contact.as_ref().or_else(listed) {
+                Some(columns) => world.apply_contact(columns, true, schema, reader),
+                None => world.apply_contact(&[], true, schema, reader),
+            }
+            world.subject.contact =
+                world.history.contacts.first().map(|contact| contact.id.clone()).unwrap_or_default();
+        }
         if case.fixtures.contacts.is_none() {
-            for role in playbook.roles() {
+            for role in playbook.roles().into_iter().filter(|role| !world.has_role(role)).collect::<Vec<_>>() {
                 let person = capitalised(&role);
                 let mut contact = ContactRecord { id: format!("contact-{role}"), ..ContactRecord::default() };
                 contact.columns.insert("first_name".to_owned(), Value::text(&person));
@@ -93,7 +104,10 @@ impl World {
             self.history.changes.push(ChangeRecord { at, was: changed });
         }
         self.apply_csm(given, schema, reader);
-        for columns in given.contacts.iter().flatten() {
+        self.apply_subject(given, initial, schema, reader);
+        // The first one listed is the subject where nobody else is, and is there.
+        let is_there = initial && !self.subject.contact.is_empty() && given.contact.is_none();
+        for columns in given.contacts.iter().flatten().skip(usize::from(is_there)) {
             self.apply_contact(columns, initial, schema, reader);
         }
         for (name, node) in &given.events {
@@ -108,6 +122,7 @@ impl World {
         for playbook in &given.in_playbook {
             self.history.enrollments.push(EnrollmentRecord {
                 playbook: playbook.clone(),
+                contact: self.enrolled(),
                 started_at: moment - TimeDelta::hours(1),
                 ended_at: None,
                 goal: false,
@@ -128,7 +143,7 @@ impl World {
             let Some(column) = reader.column("the account", &schema.account, key, node.place) else { continue };
             let Some(value) = reader.value(column, node) else { continue };
             match (key.as_str(), &value) {
-                ("id", Value::Text(id)) => self.account = id.to_string(),
+                ("id", Value::Text(id)) => self.subject.account = id.to_string(),
                 // Somebody else looks after the account.
                 ("csm_id", Value::Text(_)) => {
                     self.csm.insert("id".to_owned(), value.clone());
@@ -155,19 +170,30 @@ impl World {
         }
     }
 
-    fn apply_contact(&mut self, given: &[(String, Node)], initial: bool, schema: &Schema, reader: &mut Reader) {
-        let mut contact = ContactRecord::default();
-        for (key, node) in given {
-            if key == "traits" {
-                contact.traits = reader.attributes("contacts.traits", node);
-                continue;
-            }
-            let Some(column) = reader.column("a contact", &schema.contact, key, node.place) else { continue };
-            if let Some(value) = reader.value(column, node) {
-                contact.columns.insert(key.clone(), value);
+    /// The enrolled contact's id; `None` in an account playbook.
+    pub fn enrolled(&self) -> Option<String> {
+        Some(self.subject.contact.clone()).filter(|contact| !contact.is_empty())
+    }
+
+    /// What a case says of the subject, after the beginning.
+    fn apply_subject(&mut self, given: &Fixtures, initial: bool, schema: &Schema, reader: &mut Reader) {
+        let Some(columns) = &given.contact else { return };
+        if self.subject.contact.is_empty() {
+            let at = columns.first().map_or(reader.place, |(_, node)| node.place);
+            let message = "`contact` is the enrolled contact, and this playbook enrolls accounts";
+            reader.error("KW0501", at, message, "list people under `contacts:`");
+        } else if !initial {
+            let changed = read_contact(columns, schema, reader);
+            let known = self.history.contacts.iter_mut().find(|known| known.id == self.subject.contact);
+            if let Some(known) = known {
+                known.columns.extend(changed.columns.into_iter().filter(|(column, _)| column != "id"));
+                known.traits.extend(changed.traits);
             }
         }
-        contact.id = contact.text("id").unwrap_or_default().to_owned();
+    }
+
+    fn apply_contact(&mut self, given: &[(String, Node)], initial: bool, schema: &Schema, reader: &mut Reader) {
+        let mut contact = read_contact(given, schema, reader);
         let known = self.history.contacts.iter_mut().find(|known| {
             if contact.id.is_empty() {
                 contact.text("role").is_some() && known.text("role") == contact.text("role")
@@ -202,7 +228,7 @@ impl World {
         // Long ago, in the order of the list.
         let created = at - TimeDelta::days(3_650) + TimeDelta::seconds(order);
         for (column, value) in [
-            ("account_id", Value::text(&self.account)),
+            ("account_id", Value::text(&self.subject.account)),
             ("id", Value::text(&contact.id)),
             ("name", Value::text(&name)),
             ("email", Value::text(&email)),
@@ -235,7 +261,7 @@ impl World {
                 let before = i128::from(2 * index + 1) * i128::from(span) * 1_000 / i128::from(2 * count);
                 let at = i64::try_from(before).ok().and_then(TimeDelta::try_milliseconds);
                 if let Some(at) = at.and_then(|before| moment.checked_sub_signed(before)) {
-                    add(self, at, None, serde_json::Map::new());
+                    add(self, at, self.enrolled(), serde_json::Map::new());
                 }
             }
             return;
@@ -248,7 +274,7 @@ impl World {
         for item in items {
             if item.as_mapping().is_none() {
                 if let Some(at) = reader.time(name, item) {
-                    add(self, at, None, serde_json::Map::new());
+                    add(self, at, self.enrolled(), serde_json::Map::new());
                 }
                 continue;
             }
@@ -258,7 +284,7 @@ impl World {
             fields.finish();
             reader.problems.append(&mut problems);
             let properties = properties.map(|node| reader.attributes("properties", node)).unwrap_or_default();
-            let contact = contact.and_then(|node| self.contact(node, reader));
+            let contact = self.whose(contact, reader);
             if let Some(at) = at.and_then(|node| reader.time("at", node)) {
                 add(self, at, contact, properties);
             }
@@ -282,7 +308,7 @@ impl World {
                 None
             }
         });
-        let contact = contact.and_then(|node| self.contact(node, reader));
+        let contact = self.whose(contact, reader);
         let at = at.and_then(|node| reader.time("at", node));
         if let (Some(name), Some(value), Some(at)) = (name, value, at) {
             let id = format!("score-{:06}", self.history.scores.len());
@@ -294,17 +320,20 @@ impl World {
         let mut problems = Vec::new();
         let mut fields = Fields::new(reader.file, row, "a ticket", &mut problems);
         let (opened, closed) = (fields.required("opened_at"), fields.take("closed_at"));
+        let contact = fields.take("contact");
         let severity = fields.string("severity");
         fields.finish();
         reader.problems.append(&mut problems);
         let closed_at = closed
             .filter(|node| !matches!(node.value, NodeValue::Null))
             .and_then(|node| reader.time("closed_at", node));
+        let contact = self.whose(contact, reader);
         let Some(opened_at) = opened.and_then(|node| reader.time("opened_at", node)) else { return };
-        let ticket = TicketRecord { opened_at, closed_at, severity };
+        let ticket = TicketRecord { contact, opened_at, closed_at, severity };
         // The same ticket again is how a case closes it later.
         let same = |known: &&mut TicketRecord| {
             known.opened_at == opened_at
+                && known.contact == ticket.contact
                 && known.severity == ticket.severity
                 && known.closed_at.is_none()
                 && closed_at.is_some()
@@ -315,9 +344,22 @@ impl World {
         }
     }
 
-    /// The id of the contact with that role or id.
+    /// Whose something is: the subject's, unless a case says otherwise; `none`
+    /// is nobody's.
+    fn whose(&self, named: Option<&Node>, reader: &mut Reader) -> Option<String> {
+        match named {
+            None => self.enrolled(),
+            Some(node) if matches!(node.value, NodeValue::Null) || node.as_text() == Some("none") => None,
+            Some(node) => self.contact(node, reader),
+        }
+    }
+
+    /// The id of the contact with that role or id; `contact` is the subject.
     fn contact(&self, node: &Node, reader: &mut Reader) -> Option<String> {
         let word = node.as_text().unwrap_or_default();
+        if word == "contact" && !self.subject.contact.is_empty() {
+            return self.enrolled();
+        }
         let mut contacts = self.history.contacts.iter();
         let found = contacts.find(|contact| contact.text("role") == Some(word) || contact.id == word);
         if found.is_none() {
@@ -394,6 +436,23 @@ impl World {
         });
         self.people = People { contacts, csm, manager };
     }
+}
+
+/// The columns of a contact that a case gives.
+fn read_contact(given: &[(String, Node)], schema: &Schema, reader: &mut Reader) -> ContactRecord {
+    let mut contact = ContactRecord::default();
+    for (key, node) in given {
+        if key == "traits" {
+            contact.traits = reader.attributes("contacts.traits", node);
+            continue;
+        }
+        let Some(column) = reader.column("a contact", &schema.contact, key, node.place) else { continue };
+        if let Some(value) = reader.value(column, node) {
+            contact.columns.insert(key.clone(), value);
+        }
+    }
+    contact.id = contact.text("id").unwrap_or_default().to_owned();
+    contact
 }
 
 fn person(record: &ContactRecord) -> Option<Contact> {

@@ -45,7 +45,10 @@ impl Checker<'_> {
             _ => "<=",
         };
         for (count, number, operator) in [(a, b, operator), (b, a, mirrored)] {
-            let counted = COUNTS.iter().any(|name| count.text.starts_with(&format!("account.{name}")));
+            let counted = COUNTS.iter().any(|name| {
+                let called = count.text.strip_prefix("account.").or_else(|| count.text.strip_prefix("contact."));
+                called.is_some_and(|call| call.starts_with(name))
+            });
             let truth = match operator {
                 "<" => false,
                 ">=" => true,

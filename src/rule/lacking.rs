@@ -32,10 +32,21 @@ pub(super) fn lacking(cell: &Cell, schema: &Schema) -> Option<Lacking> {
         }
         CellPath::Call { function, args } => {
             let sql = functions::find(function)?.sql(args);
+            // A contact's own rows are found by this column alone.
+            let owned = ["events", "scores", "tickets"].into_iter().find(|relation| {
+                cell.subject == Subject::Contact && reads(sql, relation) && schema.lacks(relation, "contact_id")
+            });
+            if let Some(relation) = owned {
+                return Some(told(cell, &format!("{relation}.contact_id")));
+            }
             let needed = MEANINGFUL.iter().find(|needed| schema.absent.contains(**needed) && reads(sql, needed));
             needed.map(|needed| (*needed).to_owned())
         }
     }?;
+    Some(told(cell, &absent))
+}
+
+fn told(cell: &Cell, absent: &str) -> Lacking {
     let message = format!("`{cell}` needs `{absent}`, which the customer store does not have");
     let help = match absent.split_once('.') {
         Some((relation, column)) => {
@@ -43,7 +54,7 @@ pub(super) fn lacking(cell: &Cell, schema: &Schema) -> Option<Lacking> {
         }
         None => format!("name the relation in the configuration: `store: {{ {absent}: {{ relation: … }} }}`"),
     };
-    Some(("KW0214", message, help))
+    ("KW0214", message, help)
 }
 
 /// Whether the text of a function reads a relation, or a column of it.
@@ -62,9 +73,13 @@ mod tests {
     use crate::facts::Arg;
 
     fn told(absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
+        told_of(Subject::Account, absent, function, args)
+    }
+
+    fn told_of(subject: Subject, absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
         let mut schema = Schema::default_store();
         schema.absent.insert(absent.to_owned());
-        let cell = Cell { subject: Subject::Account, path: CellPath::Call { function, args } };
+        let cell = Cell { subject, path: CellPath::Call { function, args } };
         lacking(&cell, &schema).map(|(_, message, _)| message)
     }
 
@@ -78,6 +93,14 @@ mod tests {
         assert!(told("events.contact_id", "events", vec![text("login"), Arg::Int(30)]).is_none());
         assert!(told("events.properties", "event_sum", vec![text("pay"), text("sum"), Arg::Int(30)]).is_some());
         assert!(told("contacts.role", "contacts", vec![text("champion")]).is_some());
+        assert!(told("scores.contact_id", "score", vec![text("nps")]).is_none());
+        for (absent, function, args) in [
+            ("scores.contact_id", "score", vec![text("nps")]),
+            ("events.contact_id", "events", vec![text("login"), Arg::Int(30)]),
+            ("tickets", "open_tickets", vec![]),
+        ] {
+            assert!(told_of(Subject::Contact, absent, function, args).is_some(), "{absent}");
+        }
         assert_eq!(
             told("changes", "days_since_change", vec![text("tier")]).as_deref(),
             Some("`account.days_since_change(\"tier\")` needs `changes`, which the customer store does not have")

@@ -44,7 +44,7 @@ impl Checker<'_> {
                 }
             }
         }
-        match super::signature::signature(name, &literal) {
+        match super::signature::signature(subject, name, &literal) {
             Ok((function, gives)) => {
                 self.check_names(function, &literal, &args);
                 let cell = Cell { subject, path: CellPath::Call { function: function.name(), args: literal } };

@@ -68,6 +68,13 @@ pub struct Scope<'a> {
     pub known: &'a HashSet<String>,
 }
 
+impl Scope<'_> {
+    /// What the playbook enrolls.
+    pub fn subject(&self) -> Subject {
+        if self.contact { Subject::Contact } else { Subject::Account }
+    }
+}
+
 const TOO_MUCH: &str = "the expression is too long to be understood";
 
 /// What an expression must give.

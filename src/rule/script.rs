@@ -110,7 +110,10 @@ impl Checker<'_> {
             return;
         }
         if let Some((_, known, required)) = ACTIONS.iter().find(|(kind, ..)| *kind == call.name.as_str()) {
-            return self.described(call, position, known, &known[..*required]);
+            let required = known[..*required].iter().copied();
+            // The enrolled contact is whom a mail goes to otherwise.
+            let required = required.filter(|name| *name != "to" || !self.scope.contact).collect::<Vec<_>>();
+            return self.described(call, position, known, &required);
         }
         if !call.namespace.is_empty() {
             let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());

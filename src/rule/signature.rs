@@ -3,18 +3,25 @@
 use super::functions::{FUNCTIONS, Function, Gives, ParamKind, find, pair};
 use super::template::FunctionInfo;
 use crate::diagnostic::nearest;
-use crate::facts::Arg;
+use crate::facts::{Arg, Subject};
 
 /// What is wrong with a call: the code, the message and the advice.
 pub type Misfit = (&'static str, String, Option<String>);
 
-/// The function of that name and what it gives for these arguments.
-pub fn signature(name: &str, args: &[Arg]) -> Result<(&'static dyn Function, Gives), Misfit> {
+/// The function of that name, asked of such a subject, and what it gives for
+/// these arguments.
+pub fn signature(subject: Subject, name: &str, args: &[Arg]) -> Result<(&'static dyn Function, Gives), Misfit> {
+    let of_contact = subject == Subject::Contact;
     let Some(function) = find(name) else {
-        let help = nearest(name, FUNCTIONS.iter().map(|function| function.name()))
-            .map(|near| format!("did you mean `{near}`?"));
+        let of_subject = FUNCTIONS.iter().filter(|function| !of_contact || function.of_contact().is_some());
+        let help =
+            nearest(name, of_subject.map(|function| function.name())).map(|near| format!("did you mean `{near}`?"));
         return Err(("KW0201", format!("unknown function `{name}`"), help));
     };
+    if of_contact && function.of_contact().is_none() {
+        let help = format!("ask the account: `account.{name}(…)`");
+        return Err(("KW0201", format!("`{name}` is a function of accounts, and a contact has none"), Some(help)));
+    }
     if pair(function, args).is_some() {
         return Ok((function, function.gives(args)));
     }
@@ -52,14 +59,14 @@ fn takes(function: &dyn Function) -> String {
 }
 
 /// The calls of a function as authors write them, the shorter first.
-pub fn forms(function: &dyn Function) -> Vec<String> {
+pub fn forms(subject: Subject, function: &dyn Function) -> Vec<String> {
     let form = |complete: bool| {
         let params = function.params().iter().filter(|param| complete || !param.optional);
         let names = params.map(|param| match param.kind {
             ParamKind::Texts => format!("[{}]", param.name),
             _ => param.name.to_owned(),
         });
-        format!("account.{}({})", function.name(), names.collect::<Vec<_>>().join(", "))
+        format!("{}.{}({})", subject.name(), function.name(), names.collect::<Vec<_>>().join(", "))
     };
     let mut forms = vec![form(false), form(true)];
     forms.dedup();
@@ -67,10 +74,10 @@ pub fn forms(function: &dyn Function) -> Vec<String> {
 }
 
 /// The same for templates, whose messages stand on their own.
-pub fn for_templates(name: &str, args: &[Arg]) -> Result<FunctionInfo, String> {
-    match signature(name, args) {
+pub fn for_templates(subject: Subject, name: &str, args: &[Arg]) -> Result<FunctionInfo, (&'static str, String)> {
+    match signature(subject, name, args) {
         Ok((function, gives)) => Ok(FunctionInfo { function: function.name(), ty: gives.ty, nullable: gives.nullable }),
-        Err((_, message, Some(help))) => Err(format!("{message}; {help}")),
-        Err((_, message, None)) => Err(message),
+        Err((code, message, Some(help))) => Err((code, format!("{message}; {help}"))),
+        Err((code, message, None)) => Err((code, message)),
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use crate::diagnostic::{Diagnostic, Position};
-use crate::facts::{Arg, Cell, Contact, Csm, Facts, Progress, Schema, Type};
+use crate::facts::{Arg, Cell, Contact, Csm, Facts, Progress, Schema, Subject, Type};
 use crate::playbook::Source;
 use crate::playbook::season::Seasons;
 
@@ -60,7 +60,7 @@ pub struct TemplateScope<'a> {
     /// The seasons that `in_season("…")` may name.
     pub seasons: &'a Seasons,
     /// Canonical texts of cells that the playbook's condition has proven not
-    /// to be missing. One about `account.X` holds for `entry.X` too.
+    /// to be missing, and of what it proves about `entry`.
     pub known: &'a HashSet<String>,
     /// The type of a fact function called with these arguments, or what is
     /// wrong with the call, in words for the author.
@@ -69,9 +69,9 @@ pub struct TemplateScope<'a> {
     pub function_names: &'a [&'static str],
 }
 
-/// Answers what a fact function with these arguments gives, or what is wrong
-/// with the call.
-pub type Signature<'a> = dyn Fn(&str, &[Arg]) -> Result<FunctionInfo, String> + 'a;
+/// Answers what a fact function of such a subject gives with these arguments,
+/// or what is wrong with the call: its code and words.
+pub type Signature<'a> = dyn Fn(Subject, &str, &[Arg]) -> Result<FunctionInfo, (&'static str, String)> + 'a;
 
 /// What a call of a fact function gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -189,7 +189,8 @@ impl Checker<'_> {
             "since_entry" if self.scope.in_enrollment => typed(Kind::Since("since_entry"), false),
             "since_step" if self.scope.in_wait => typed(Kind::Since("since_step"), false),
             "contact" => {
-                self.problem("KW0212", position, "`contact` is only there in contact playbooks", None);
+                let help = "write `for: contact`, or ask the account: `account.contacts(\"champion\")`".to_owned();
+                self.problem("KW0212", position, "`contact` is only there in contact playbooks", Some(help));
                 self.unknown(name.to_owned(), position)
             }
             "entry" | "since_entry" => {
@@ -386,8 +387,9 @@ impl Checker<'_> {
                     self.problem("KW0202", position, "attributes are not kept at enrollment", Some(help.to_owned()));
                     return self.unknown(text, position);
                 }
-                let Some(column) = self.scope.schema.column(Subject::Account, name) else {
-                    self.unknown_column(Subject::Account, "entry", name, position);
+                let enrolled = self.scope.subject();
+                let Some((_, column)) = self.scope.schema.entry_column(enrolled, name) else {
+                    self.unknown_column(enrolled, "entry", name, position);
                     return self.unknown(text, position);
                 };
                 let (kind, nullable) = (Kind::of(column.ty), column.nullable);

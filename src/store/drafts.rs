@@ -45,6 +45,7 @@ fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, mail_domain: &'a 
             message.words = mail.words.as_ref();
         }
         MessageDraft::Notice(notice) => {
+            message.contact = &enrollment.contact;
             message.channel = if notice.audience.starts_with("slack:") { "slack" } else { "notice" };
             message.class = "internal";
             message.audience = Some(&notice.audience);

@@ -6,52 +6,60 @@ use std::collections::HashMap;
 use super::Store;
 use crate::clock::Instant;
 use crate::enrollment::{Edge, History, Turn};
+use crate::facts::{Subject, SubjectId};
 
 /// A subject of a playbook whose condition has turned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Turned {
-    pub account: String,
-    /// Empty for accounts.
-    pub contact: String,
+    pub subject: SubjectId,
     pub turn: Turn,
 }
 
 impl Store {
-    /// Adds the edges of these accounts to what is known of them: as they were
+    /// Adds the edges of these subjects to what is known of them: as they were
     /// before the run at `slot`, or without a slot as they stand.
     pub async fn recall_edges(
         &self,
         playbook: &str,
         slot: Option<Instant>,
-        accounts: &[String],
-        histories: &mut HashMap<String, History>,
+        subjects: &[SubjectId],
+        histories: &mut HashMap<SubjectId, History>,
     ) -> sqlx::Result<()> {
-        let rows: Vec<(String, Option<Instant>, bool, bool)> = sqlx::query_as(
-            "select account_id,
+        let (accounts, contacts): (Vec<&str>, Vec<&str>) =
+            subjects.iter().map(|subject| (subject.account.as_str(), subject.contact.as_str())).unzip();
+        let rows: Vec<(String, String, Option<Instant>, bool, bool)> = sqlx::query_as(
+            "select account_id, contact_id,
                     case when last_slot = $3 then was_since else true_since end,
                     case when last_slot = $3 then was_existing else existing end,
                     coalesce(last_slot > $3, false)
-             from keepwell.edges where playbook = $1 and account_id = any($2)",
+             from keepwell.edges
+             where playbook = $1 and (account_id, contact_id) in (select * from unnest($2::text[], $4::text[]))",
         )
         .bind(playbook)
         .bind(accounts)
         .bind(slot)
+        .bind(contacts)
         .fetch_all(self.pool())
         .await?;
-        for (account, since, existing, overtaken) in rows {
-            let history = histories.entry(account).or_default();
+        for (account, contact, since, existing, overtaken) in rows {
+            let history = histories.entry(SubjectId { account, contact }).or_default();
             history.edge = since.map(|since| Edge { since, existing });
             history.overtaken = overtaken;
         }
         Ok(())
     }
 
-    /// Accounts whose condition was true at its latest verdict.
-    pub async fn open_edges(&self, playbook: &str) -> sqlx::Result<Vec<String>> {
-        sqlx::query_scalar("select account_id from keepwell.edges where playbook = $1 and true_since is not null")
-            .bind(playbook)
-            .fetch_all(self.pool())
-            .await
+    /// Subjects of that kind whose condition was true at its latest verdict.
+    pub async fn open_edges(&self, playbook: &str, kind: Subject) -> sqlx::Result<Vec<SubjectId>> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "select account_id, contact_id from keepwell.edges
+             where playbook = $1 and true_since is not null and (contact_id = '') = $2",
+        )
+        .bind(playbook)
+        .bind(kind == Subject::Account)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows.into_iter().map(|(account, contact)| SubjectId { account, contact }).collect())
     }
 
     /// Writes what has turned at a slot. Rows that this slot or a later one has
@@ -64,8 +72,8 @@ impl Store {
                 Turn::Fell => None,
             };
             Some(serde_json::json!({
-                "account_id": turned.account,
-                "contact_id": turned.contact,
+                "account_id": turned.subject.account,
+                "contact_id": turned.subject.contact,
                 "true_since": edge.map(|edge| edge.since),
                 "existing": edge.is_some_and(|edge| edge.existing),
             }))

@@ -16,7 +16,7 @@ use super::rows::Rows;
 use super::transitions::close_open_work;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State};
-use crate::facts::{Progress, Schema, Subject, Value};
+use crate::facts::{Progress, Schema, Subject, SubjectId, Value};
 
 /// What became of a person's wish to end an enrollment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,15 @@ pub enum Cancelled {
     /// It is not active; its state.
     NotActive(String),
     Unknown,
+}
+
+#[derive(FromRow)]
+struct HistoryRow {
+    account_id: String,
+    contact_id: String,
+    active: bool,
+    last_started: Option<Instant>,
+    keys: Vec<String>,
 }
 
 #[derive(FromRow)]
@@ -53,12 +62,13 @@ pub(super) struct EnrollmentRow {
 impl EnrollmentRow {
     /// Entry columns are typed by the schema; what no longer fits is missing.
     pub(super) fn into_enrollment(self, schema: &Schema) -> Enrollment {
+        let subject = if self.contact_id.is_empty() { Subject::Account } else { Subject::Contact };
         let entry = match self.entry {
             serde_json::Value::Object(map) => map
                 .into_iter()
                 .map(|(name, value)| {
-                    let value = match schema.column(Subject::Account, &name) {
-                        Some(column) => Value::from_json(&value, column.ty),
+                    let value = match schema.entry_column(subject, &name) {
+                        Some((_, column)) => Value::from_json(&value, column.ty),
                         None => Value::from_attribute(&value),
                     };
                     (name, value)
@@ -182,28 +192,31 @@ impl Store {
         Ok(Cancelled::Done)
     }
 
-    /// What earlier runs left behind about these accounts in a playbook. Rows
-    /// of the run at `slot` itself do not count, so that a takeover decides as
-    /// its predecessor did; held rows
-    /// count only where their run is approved.
+    /// What earlier runs left behind in a playbook about these subjects, and
+    /// whether a person stopped everything for their account. Rows of the run at
+    /// `slot` itself do not count, so that a takeover decides as its predecessor
+    /// did; held rows count only where their run is approved.
     pub async fn history(
         &self,
         playbook: &str,
         slot: Option<Instant>,
-        accounts: &[String],
-    ) -> sqlx::Result<HashMap<String, History>> {
+        subjects: &[SubjectId],
+    ) -> sqlx::Result<HashMap<SubjectId, History>> {
+        let (accounts, contacts): (Vec<&str>, Vec<&str>) =
+            subjects.iter().map(|subject| (subject.account.as_str(), subject.contact.as_str())).unzip();
         // The inner query is for one account, whatever the planner believes of
         // the table. `is true` keeps it off the index by playbook: a playbook
         // that the statistics do not know looks as if it had no rows there.
-        let rows: Vec<(String, bool, Option<Instant>, Vec<String>)> = sqlx::query_as(
-            "select w.account_id, h.active, h.last_started, h.keys
-             from unnest($2::text[]) as w (account_id)
+        let rows: Vec<HistoryRow> = sqlx::query_as(
+            "select w.account_id, w.contact_id, h.active, h.last_started, h.keys
+             from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
              cross join lateral (
                  select bool_or(e.state in ('active', 'held')) as active, max(e.started_at) as last_started,
                         array_agg(e.entry_key) as keys
                  from keepwell.enrollments e
-                 where e.account_id = w.account_id and (e.playbook = $1) is true
-                    and ($3::timestamptz is null or e.run_slot is distinct from $3)
+                 where e.account_id = w.account_id and e.contact_id = w.contact_id
+                   and (e.playbook = $1) is true
+                   and ($3::timestamptz is null or e.run_slot is distinct from $3)
                    and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
                         and r.slot = e.run_slot and r.approved_at is not null))
                  having count(*) > 0) h",
@@ -212,16 +225,18 @@ impl Store {
         .bind(playbook)
         .bind(accounts)
         .bind(slot)
+        .bind(contacts)
         .fetch_all(self.pool())
         .await?;
-        let history = |(account, active, last_started, keys): (String, bool, Option<Instant>, Vec<String>)| {
-            (account, History { active, last_started, keys: keys.into_iter().collect(), ..History::default() })
-        };
-        let mut found: HashMap<String, History> = rows.into_iter().map(history).collect();
-        for account in self.stopped().await?.accounts {
-            if accounts.contains(&account) {
-                found.entry(account).or_default().stopped = true;
-            }
+        let mut found: HashMap<SubjectId, History> = HashMap::new();
+        for row in rows {
+            let keys = row.keys.into_iter().collect();
+            let history = History { active: row.active, last_started: row.last_started, keys, ..History::default() };
+            found.insert(SubjectId { account: row.account_id, contact: row.contact_id }, history);
+        }
+        let stopped = self.stopped().await?.accounts;
+        for subject in subjects.iter().filter(|subject| stopped.contains(&subject.account)) {
+            found.entry(subject.clone()).or_default().stopped = true;
         }
         Ok(found)
     }

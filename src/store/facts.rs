@@ -1,7 +1,7 @@
 //! Facts from the customer store: one statement fetches exactly the cells that
 //! are asked for.
 //!
-//! Cells of Keepwell's own state come by a second statement over the accounts
+//! Cells of Keepwell's own state come by a second statement over the subjects
 //! of a chunk, so that the customer store may lie elsewhere and rehearsal can
 //! put its own answers there. Literals and instants are bind parameters;
 //! window starts are computed here and not by the database.
@@ -13,12 +13,13 @@ use sqlx::{PgConnection, PgPool, Row};
 
 use self::statement::{Statement, Target};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Value};
+use crate::facts::{Facts, Layout, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 use crate::store::Relations;
 use crate::store::reader::begin;
 
+mod answer;
 mod bind;
 mod hoist;
 mod predicate_sql;
@@ -33,18 +34,18 @@ pub use walk::{Scan, Walk};
 #[derive(Clone, Debug)]
 pub struct FactQuery {
     layout: Arc<Layout>,
-    /// Every account that is kept.
+    /// Every subject that is kept.
     walk: Walk,
     kept: Predicate,
-    /// Named accounts, each with its windows.
+    /// Named subjects, each with its windows.
     fetch: Statement,
 }
 
-/// An account to fetch facts of, and where its windows start.
+/// A subject to fetch facts of, and where its windows start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectWindow {
     pub account: String,
-    /// Empty for accounts; carried into [`Facts::contact`].
+    /// Empty for accounts.
     pub contact: String,
     /// What `since_entry` means; without it such a window is empty.
     pub since_entry: Option<Instant>,
@@ -52,29 +53,36 @@ pub struct SubjectWindow {
     pub since_step: Option<Instant>,
 }
 
+impl From<SubjectId> for SubjectWindow {
+    /// Without an enrollment: both windows are empty.
+    fn from(SubjectId { account, contact }: SubjectId) -> SubjectWindow {
+        SubjectWindow { account, contact, since_entry: None, since_step: None }
+    }
+}
+
 impl FactQuery {
     /// The query for a layout. An error names the first cell that neither the
-    /// store nor a function answers; cells of contacts are among these.
+    /// store nor a function answers; in a layout for accounts, cells of
+    /// contacts are among these.
     pub fn new(layout: Arc<Layout>, relations: &Relations) -> Result<FactQuery, UnknownCell> {
         FactQuery::keeping(layout, relations, &Predicate::Always)
     }
 
-    /// The same, whose walk over all accounts passes by those on which the
-    /// predicate is not true. Accounts that are fetched by name are all there.
+    /// The same, whose walk over all subjects passes by those on which the
+    /// predicate is not true. Subjects that are fetched by name are all there.
     pub fn keeping(layout: Arc<Layout>, relations: &Relations, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
         let walk = Walk::new(&[(&layout, kept)], relations)?;
-        let fetch =
-            Statement::build(&layout, relations, Target::NamedAccounts, FactSource::Customers, &[], Shape::Probes)?;
+        let fetch = Statement::build(&layout, relations, Target::Named, FactSource::Customers, &[], Shape::Probes)?;
         Ok(FactQuery { walk, kept: kept.clone(), fetch, layout })
     }
 
-    /// Its walk over all accounts.
+    /// Its walk over all subjects.
     pub fn walk(&self) -> &Walk {
         &self.walk
     }
 
-    /// One walk for several queries: each gets the cells it fetches of the
-    /// accounts it keeps, as if it walked alone.
+    /// One walk for several queries about the same kind of subject: each gets
+    /// the cells it fetches of the subjects it keeps, as if it walked alone.
     pub fn together(queries: &[&FactQuery], relations: &Relations) -> Result<Walk, UnknownCell> {
         let wanted: Vec<_> = queries.iter().map(|query| (&query.layout, &query.kept)).collect();
         Walk::new(&wanted, relations)
@@ -96,13 +104,13 @@ impl FactQuery {
     }
 }
 
-/// Starts a walk over the accounts that the query keeps; see [`Walk::start`].
+/// Starts a walk over the subjects that the query keeps; see [`Walk::start`].
 pub async fn scan<'q>(pool: &PgPool, query: &'q FactQuery, as_of: Instant) -> sqlx::Result<Scan<'q>> {
     query.walk.start(pool, as_of, None).await
 }
 
-/// The facts of the named subjects, in the same order; `None` for an account
-/// that does not exist.
+/// The facts of the named subjects, in the same order; `None` for one that does
+/// not exist.
 pub async fn fetch(
     pool: &PgPool,
     query: &FactQuery,
@@ -133,7 +141,7 @@ pub async fn fetch(
     Ok(found)
 }
 
-/// The rows of a statement over named accounts; each begins with the 1-based
+/// The rows of a statement over named subjects; each begins with the 1-based
 /// position of its subject.
 async fn rows_of(
     connection: &mut PgConnection,

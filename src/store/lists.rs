@@ -34,7 +34,8 @@ fn tasks(store: &Store) -> String {
     let (accounts, key) = (store.relation(Relation::Accounts), store.key());
     format!(
         "
-    select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id, 'step', t.step,
+    select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id,
+        'contact', nullif(t.contact_id, ''), 'step', t.step,
         'title', t.title, 'description', t.description, 'assignee', t.assignee, 'due_at', t.due_at,
         'priority', t.priority, 'state', t.state, 'snoozed_until', t.snoozed_until, 'reason', t.reason, 'pool', t.pool, 'escalated_at', t.escalated_at,
         'outcome', t.outcome, 'outcomes', t.outcomes, 'checklist', t.checklist, 'evidence', t.evidence,

@@ -8,7 +8,7 @@ use super::{Relation, Store};
 use crate::action::People;
 use crate::clock::Instant;
 use crate::config::store::CONTRACT;
-use crate::facts::{Contact, Csm, Schema, Value};
+use crate::facts::{Contact, Csm, Schema, Subject, Value};
 
 #[derive(FromRow)]
 struct ContactRow {
@@ -109,10 +109,21 @@ impl Store {
         }
     }
 
-    /// How many accounts have one of these statuses.
-    pub async fn accounts_with_status(&self, statuses: &[String]) -> sqlx::Result<i64> {
-        let sql = format!("select count(*) from {} a where status = any($1)", self.relation(Relation::Accounts));
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(statuses).fetch_one(&mut *self.read().await?).await
+    /// How many accounts have one of these statuses; for contacts, how many
+    /// people there are at such accounts at that instant.
+    pub async fn subjects_with_status(&self, subject: Subject, statuses: &[String], at: Instant) -> sqlx::Result<i64> {
+        let accounts = self.relation(Relation::Accounts);
+        let sql = match subject {
+            Subject::Account => format!("select count(*) from {accounts} a where status = any($1)"),
+            Subject::Contact => format!(
+                "select count(*) from {} k join {accounts} a on a.id = k.account_id
+                 where a.status = any($1) and (k.left_at is null or k.left_at > $2)",
+                self.relation(Relation::Contacts)
+            ),
+        };
+        let count = sqlx::query_scalar(AssertSqlSafe(sql)).bind(statuses);
+        let count = if subject == Subject::Contact { count.bind(at) } else { count };
+        count.fetch_one(&mut *self.read().await?).await
     }
 
     /// Whether there is an account of that id.

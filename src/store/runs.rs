@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::control::Halted;
 use super::{LEASE, Store};
 use crate::clock::Instant;
+use crate::facts::SubjectId;
 use crate::random;
 
 /// A run that this process may work on.
@@ -50,9 +51,13 @@ impl Tally {
     }
 
     /// Keeps why a subject could not be decided.
-    pub fn detail(&mut self, account: &str, reason: &str, message: &str) {
+    pub fn detail(&mut self, subject: &SubjectId, reason: &str, message: &str) {
         if self.details.len() < Tally::DETAILS {
-            self.details.push(serde_json::json!({ "account": account, "reason": reason, "message": message }));
+            let mut detail = serde_json::json!({ "account": subject.account, "reason": reason, "message": message });
+            if !subject.contact.is_empty() {
+                detail["contact"] = subject.contact.as_str().into();
+            }
+            self.details.push(detail);
         }
     }
 }

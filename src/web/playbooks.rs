@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use super::WebState;
 use super::page::{Frame, Trouble, Web, below, href, moment};
 use crate::clock::Instant;
+use crate::facts::SubjectId;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Mode, Playbook, SubjectKind, parse};
@@ -275,7 +276,8 @@ fn run_view(run: RunRow, zone: Tz) -> RunView {
         .flatten()
         .map(|detail| {
             let text = |key: &str| detail.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
-            Detail { account: text("account"), message: text("message") }
+            let subject = SubjectId { account: text("account"), contact: text("contact") };
+            Detail { account: subject.to_string(), message: text("message") }
         })
         .collect();
     RunView {

@@ -123,7 +123,7 @@ impl Looked {
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
                     let decided = super::unless_panicking(|| match &seen {
                         Some(seen) => decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref()),
-                        None => gone(&enrollment, at),
+                        None => ended_gone(&enrollment, at),
                     });
                     let Some(mut transition) = decided else {
                         return failed(enrollment, "a fault of Keepwell's own: see its log".to_owned(), at);
@@ -259,11 +259,16 @@ fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
     Transition { enrollment, effects: Vec::new(), stopped: true }
 }
 
-/// An enrollment whose account is not there any more.
-fn gone(enrollment: &Enrollment, at: Instant) -> Transition {
+/// Why nothing can be seen of an enrollment's subject.
+pub(super) fn gone(enrollment: &Enrollment) -> &'static str {
+    if enrollment.contact.is_empty() { "the account is gone" } else { "the contact is gone" }
+}
+
+/// An enrollment whose subject is not there any more.
+fn ended_gone(enrollment: &Enrollment, at: Instant) -> Transition {
     let gone = Enrollment {
         state: State::Exited,
-        reason: Some("the account is gone".to_owned()),
+        reason: Some(gone(enrollment).to_owned()),
         step: None,
         due_at: None,
         look_at: None,
@@ -313,7 +318,7 @@ pub(super) struct Sight {
 }
 
 /// Looks at many enrollments of one revision with a fixed number of
-/// statements; `None` where the account is gone.
+/// statements; `None` where the subject is gone.
 pub(super) async fn sight(
     shared: &Shared,
     loaded: &Loaded,

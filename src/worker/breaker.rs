@@ -11,6 +11,7 @@ use super::compiled::Loaded;
 use super::gate::Prepared;
 use crate::clock::Instant;
 use crate::enrollment::next_quarter;
+use crate::facts::Subject;
 use crate::playbook::HoldAbove;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::local;
@@ -69,7 +70,8 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Re
     let store = &shared.store;
     let playbook = &loaded.ready.playbook;
     let limits = playbook.guardrails.over(&shared.config.guardrails);
-    let subjects = store.accounts_with_status(&playbook.statuses).await?;
+    let subject = Subject::from(playbook.subject);
+    let subjects = store.subjects_with_status(subject, &playbook.statuses, slot).await?;
     let earlier = store.earlier_run(&playbook.id, slot).await?;
     let room_today = match limits.max_per_day {
         None => None,

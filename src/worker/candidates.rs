@@ -1,9 +1,9 @@
-//! Who is decided at a slot: the accounts that the prefilter keeps, and those
+//! Who is decided at a slot: the subjects that the prefilter keeps, and those
 //! whose condition was true at its latest verdict.
 //!
 //! The latter are looked at although the prefilter passes them by, so that
 //! every fall is decided by the condition itself and never follows from
-//! absence. An account that is gone from the store keeps its state.
+//! absence. A subject that is gone from the store keeps its state.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::compiled::Loaded;
 use super::together::{Share, Walk};
 use crate::clock::Instant;
 use crate::enrollment::History;
-use crate::facts::Facts;
+use crate::facts::{Facts, Subject, SubjectId};
 use crate::store::facts::{self, SubjectWindow};
 
-/// How many accounts are fetched by name at once.
+/// How many subjects are fetched by name at once.
 const CHUNK: usize = 1000;
 
 /// A walk over the subjects of one run, each once.
@@ -27,7 +27,7 @@ pub struct Candidates<'a> {
     first_run: bool,
     walk: Option<Walk<'a>>,
     /// True at the latest verdict, and not seen in the walk so far.
-    open: HashSet<String>,
+    open: HashSet<SubjectId>,
 }
 
 impl<'a> Candidates<'a> {
@@ -44,7 +44,7 @@ impl<'a> Candidates<'a> {
     ) -> super::Result<Candidates<'a>> {
         let (store, playbook) = (&shared.store, &loaded.ready.playbook);
         let open = match loaded.ready.follows_edges() {
-            true => store.open_edges(&playbook.id).await?.into_iter().collect(),
+            true => store.open_edges(&playbook.id, Subject::from(playbook.subject)).await?.into_iter().collect(),
             false => HashSet::new(),
         };
         let first_run = playbook.skip_existing && store.is_first_run(&playbook.id, slot).await?;
@@ -61,19 +61,19 @@ impl<'a> Candidates<'a> {
             let chunk = walk.next().await?;
             if !chunk.is_empty() {
                 chunk.iter().for_each(|facts| {
-                    self.open.remove(&facts.account);
+                    self.open.remove(&facts.subject());
                 });
                 return Ok(chunk);
             }
         }
         self.close_walk().await?;
         while !self.open.is_empty() {
-            let accounts: Vec<String> = self.open.iter().take(CHUNK).cloned().collect();
-            accounts.iter().for_each(|account| {
-                self.open.remove(account);
+            let subjects: Vec<SubjectId> = self.open.iter().take(CHUNK).cloned().collect();
+            subjects.iter().for_each(|subject| {
+                self.open.remove(subject);
             });
             let pool = self.shared.store.pool();
-            let found = facts::fetch(pool, &self.loaded.entry, self.slot, &windows(&accounts)).await?;
+            let found = facts::fetch(pool, &self.loaded.entry, self.slot, &windows(&subjects)).await?;
             let chunk: Vec<Facts> = found.into_iter().flatten().collect();
             if !chunk.is_empty() {
                 return Ok(chunk);
@@ -84,15 +84,19 @@ impl<'a> Candidates<'a> {
 
     /// What is known of a chunk's subjects, as it was before the run at
     /// `slot`; without one, as it stands.
-    pub async fn histories(&self, chunk: &[Facts], slot: Option<Instant>) -> super::Result<HashMap<String, History>> {
+    pub async fn histories(
+        &self,
+        chunk: &[Facts],
+        slot: Option<Instant>,
+    ) -> super::Result<HashMap<SubjectId, History>> {
         let (store, ready) = (&self.shared.store, &self.loaded.ready);
-        let accounts: Vec<String> = chunk.iter().map(|facts| facts.account.clone()).collect();
-        let mut histories = store.history(&ready.playbook.id, slot, &accounts).await?;
+        let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
+        let mut histories = store.history(&ready.playbook.id, slot, &subjects).await?;
         if ready.follows_edges() {
-            store.recall_edges(&ready.playbook.id, slot, &accounts, &mut histories).await?;
+            store.recall_edges(&ready.playbook.id, slot, &subjects, &mut histories).await?;
         }
         if self.first_run {
-            accounts.into_iter().for_each(|account| histories.entry(account).or_default().first_run = true);
+            subjects.into_iter().for_each(|subject| histories.entry(subject).or_default().first_run = true);
         }
         Ok(histories)
     }
@@ -110,13 +114,7 @@ impl<'a> Candidates<'a> {
     }
 }
 
-/// Accounts by name, outside any enrollment.
-pub fn windows(accounts: &[String]) -> Vec<SubjectWindow> {
-    let window = |account: &String| SubjectWindow {
-        account: account.clone(),
-        contact: String::new(),
-        since_entry: None,
-        since_step: None,
-    };
-    accounts.iter().map(window).collect()
+/// Subjects by name, outside any enrollment.
+pub fn windows(subjects: &[SubjectId]) -> Vec<SubjectWindow> {
+    subjects.iter().cloned().map(SubjectWindow::from).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shared;
-use super::advancer::sight;
+use super::advancer::{gone, sight};
 use super::compiled::Loaded;
 use crate::action::task::CloseWhen;
 use crate::clock::Instant;
@@ -57,7 +57,8 @@ async fn look(
         };
         let position = enrollments.iter().position(|one| one.id == task.enrollment_id);
         let Some(seen) = position.and_then(|position| sights[position].as_ref()) else {
-            store.close_task(task, "the account is gone", at).await?;
+            let why = position.map_or("the account is gone", |position| gone(&enrollments[position]));
+            store.close_task(task, why, at).await?;
             continue;
         };
         if rule.verdict(&loaded.ready.sandbox, &seen.context) == Verdict::True {

@@ -13,7 +13,7 @@ use super::compiled::Loaded;
 use super::together::Share;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, Turn, admit};
-use crate::facts::Facts;
+use crate::facts::{Facts, Subject, SubjectId};
 use crate::rule::EvalError;
 use crate::store::edges::Turned;
 use crate::store::facts;
@@ -108,10 +108,10 @@ async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Ins
         }
         let histories = candidates.histories(&chunk, Some(run.slot)).await?;
         let mut turned = Vec::new();
-        for (account, Decision { admission, turn }) in decide(shared, &loaded, chunk, histories).await? {
-            decision.take(&account, admission);
+        for (subject, Decision { admission, turn }) in decide(shared, &loaded, chunk, histories).await? {
+            decision.take(&subject, admission);
             if turn != Turn::Stays {
-                turned.push(Turned { account, contact: String::new(), turn });
+                turned.push(Turned { subject, turn });
             }
         }
         store.keep_edges(&run.playbook, run.slot, &turned).await?;
@@ -133,21 +133,21 @@ pub async fn decide(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
     chunk: Vec<Facts>,
-    mut history: HashMap<String, History>,
-) -> super::Result<Vec<(String, Decision)>> {
+    mut history: HashMap<SubjectId, History>,
+) -> super::Result<Vec<(SubjectId, Decision)>> {
     let (shared, loaded) = (shared.clone(), loaded.clone());
     let decided = tokio::task::spawn_blocking(move || {
         chunk
             .into_iter()
             .map(|facts| {
-                let account = facts.account.clone();
-                let history = history.remove(&account).unwrap_or_default();
+                let subject = facts.subject();
+                let history = history.remove(&subject).unwrap_or_default();
                 let decision = super::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
                 let fault = || {
                     let error = EvalError::new("a fault of Keepwell's own: see its log");
                     Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: Turn::Stays }
                 };
-                (account, decision.unwrap_or_else(fault))
+                (subject, decision.unwrap_or_else(fault))
             })
             .collect()
     });
@@ -173,7 +173,7 @@ struct Deciding<'a> {
 }
 
 impl Deciding<'_> {
-    fn take(&mut self, account: &str, admission: Admission) {
+    fn take(&mut self, subject: &SubjectId, admission: Admission) {
         match admission {
             Admission::NotCandidate => return,
             Admission::Enroll(_) if self.limit.room_today.is_some_and(|room| self.admitted >= room) => {
@@ -186,7 +186,7 @@ impl Deciding<'_> {
             Admission::Skip(skip) => {
                 self.tally.skip(skip.name());
                 if let Skip::Undecided(error) = &skip {
-                    self.tally.detail(account, skip.name(), &error.to_string());
+                    self.tally.detail(subject, skip.name(), &error.to_string());
                 }
             }
         }
@@ -315,12 +315,14 @@ impl Deciding<'_> {
     async fn tell_undecided(&self, now: Instant) -> super::Result<()> {
         let Some(first) = self.tally.details.first() else { return Ok(()) };
         let (playbook, revision) = (&self.run.playbook, &self.run.revision);
+        let text = |key: &str| first[key].as_str().unwrap_or_default().to_owned();
         let text = format!(
-            "The playbook {playbook} could not decide about {} accounts, and leaves them alone. \
+            "The playbook {playbook} could not decide about {} {}s, and leaves them alone. \
              The first is {}: {}.\n\nThis is said once. To see them all: keepwell runs --playbook {playbook} --format json",
             self.tally.skipped.get("undecided").copied().unwrap_or(0),
-            first["account"].as_str().unwrap_or_default(),
-            first["message"].as_str().unwrap_or_default(),
+            Subject::from(self.loaded.ready.playbook.subject).name(),
+            SubjectId { account: text("account"), contact: text("contact") },
+            text("message"),
         );
         let subject = format!("Undecided: {playbook}");
         super::alert(self.shared, self.loaded, &["undecided", playbook, revision], &subject, &text, now).await
@@ -367,23 +369,23 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         if !store.renew_run(run).await? {
             return Ok(());
         }
-        let accounts: Vec<String> = batch.iter().map(|held| held.account.clone()).collect();
-        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows(&accounts)).await?;
-        let mut history = store.history(&run.playbook, Some(run.slot), &accounts).await?;
+        let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
+        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows(&subjects)).await?;
+        let mut history = store.history(&run.playbook, Some(run.slot), &subjects).await?;
         if loaded.ready.follows_edges() {
             // As they stand: a run, and not this, decides whether one has turned.
-            store.recall_edges(&run.playbook, None, &accounts, &mut history).await?;
+            store.recall_edges(&run.playbook, None, &subjects, &mut history).await?;
         }
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
         let decided = decide(shared, &loaded, known, history).await?;
-        let mut admissions: HashMap<String, Admission> =
-            decided.into_iter().map(|(account, decision)| (account, decision.admission)).collect();
+        let mut admissions: HashMap<SubjectId, Admission> =
+            decided.into_iter().map(|(subject, decision)| (subject, decision.admission)).collect();
         for held in batch {
             if room == 0 {
                 break;
             }
             left -= 1;
-            let reason = match admissions.remove(&held.account) {
+            let reason = match admissions.remove(&held.subject()) {
                 Some(Admission::Enroll(admitted)) => {
                     store.release(held, &admitted, run.slot).await?;
                     room -= 1;
@@ -391,7 +393,8 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
                 }
                 Some(Admission::Skip(skip)) => skip.name(),
                 Some(Admission::NotCandidate) => "no longer matches",
-                None => "account gone",
+                None if held.contact.is_empty() => "account gone",
+                None => "contact gone",
             };
             store.drop_held(held).await?;
             *dropped.entry(reason.to_owned()).or_default() += 1;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::SecondsFormat;
 
 use super::Shared;
-use super::advancer::{Sight, sight};
+use super::advancer::{Sight, gone, sight};
 use super::compiled::Loaded;
 use super::digester;
 use crate::action::Situation;
@@ -125,7 +125,7 @@ pub(super) async fn prepare(
                         super::unless_panicking(|| gate.prepare(&message, suppressed, token))
                             .unwrap_or_else(|| Prepared::ended("failed", "a fault of Keepwell's own: see its log"))
                     }
-                    Some((_, None)) => Prepared::ended("cancelled", "the account is gone"),
+                    Some((enrollment, None)) => Prepared::ended("cancelled", gone(enrollment)),
                     None => Prepared::ended("cancelled", "its enrollment is gone"),
                 };
                 (message, prepared)

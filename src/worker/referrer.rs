@@ -7,14 +7,11 @@ use std::sync::Arc;
 use super::Shared;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, admit_named};
-use crate::facts::Facts;
+use crate::facts::{Facts, Subject, SubjectId};
 use crate::store::facts::{self, SubjectWindow};
 use crate::store::referrals::Referral;
 
 const BATCH: i64 = 500;
-
-/// An account's id and a contact's, which is empty where the subject is the account.
-pub type Subject = (String, String);
 
 /// Decides what steps have asked for.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
@@ -26,8 +23,12 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
         groups.entry((referral.target.clone(), referral.at)).or_default().push(referral);
     }
     for ((target, at), referrals) in groups {
-        let subjects: Vec<Subject> =
-            referrals.iter().map(|one| (one.account_id.clone(), one.contact_id.clone())).collect();
+        let subject = |one: &Referral| SubjectId { account: one.account_id.clone(), contact: one.contact_id.clone() };
+        let mut subjects: Vec<SubjectId> = referrals.iter().map(subject).collect();
+        // Where accounts are enrolled, a contact brings theirs.
+        if enrolls(shared, &target).await? == Some(Subject::Account) {
+            subjects.iter_mut().for_each(|subject| subject.contact.clear());
+        }
         let decided = decide(shared, &target, at, &subjects).await?;
         for (referral, mut decided) in referrals.iter().zip(decided) {
             if let Ok(enrollment) = &mut decided {
@@ -48,13 +49,20 @@ pub fn named_by(enrollment: &mut Enrollment, who: &str) {
     enrollment.evidence.insert("enrolled by".to_owned(), who.into());
 }
 
+/// What the current revision of a playbook enrolls; `None` when there is none
+/// that can be used.
+async fn enrolls(shared: &Arc<Shared>, playbook: &str) -> super::Result<Option<Subject>> {
+    let current = super::advancer::current(shared, playbook).await?;
+    Ok(current.map(|current| Subject::from(current.ready.playbook.subject)))
+}
+
 /// Decides subjects at an instant, each with an enrollment that is not written
 /// yet or the name of what keeps it out.
 pub async fn decide(
     shared: &Arc<Shared>,
     playbook: &str,
     at: Instant,
-    subjects: &[Subject],
+    subjects: &[SubjectId],
 ) -> super::Result<Vec<Result<Enrollment, String>>> {
     let nobody = |reason: &str| Ok(subjects.iter().map(|_| Err(reason.to_owned())).collect());
     let store = &shared.store;
@@ -72,25 +80,24 @@ pub async fn decide(
         Ok(loaded) => loaded,
         Err(why) => return nobody(&why),
     };
-    let windows: Vec<SubjectWindow> = subjects
-        .iter()
-        .map(|(account, contact)| SubjectWindow {
-            account: account.clone(),
-            contact: contact.clone(),
-            since_entry: None,
-            since_step: None,
-        })
-        .collect();
-    let accounts: Vec<String> = subjects.iter().map(|(account, _)| account.clone()).collect();
+    // Each is decided alone; a subject of the other kind is nobody here.
+    let kind = Subject::from(loaded.ready.playbook.subject);
+    let fits = move |subject: &SubjectId| subject.contact.is_empty() == (kind == Subject::Account);
+    let windows: Vec<SubjectWindow> =
+        subjects.iter().filter(|subject| fits(subject)).cloned().map(SubjectWindow::from).collect();
     let facts: Vec<Option<Facts>> = facts::fetch(store.pool(), &loaded.entry, at, &windows).await?;
-    let history = store.history(playbook, None, &accounts).await?;
-    let with = shared.clone();
+    let history = store.history(playbook, None, subjects).await?;
+    let (with, subjects) = (shared.clone(), subjects.to_vec());
     let decided = tokio::task::spawn_blocking(move || {
-        facts
-            .into_iter()
-            .map(|facts| {
-                let Some(facts) = facts else { return Err("no such account".to_owned()) };
-                let history = history.get(&facts.account).cloned().unwrap_or_default();
+        let mut facts = facts.into_iter();
+        subjects
+            .iter()
+            .map(|subject| {
+                if !fits(subject) {
+                    return Err(format!("the playbook enrolls {}s", kind.name()));
+                }
+                let Some(facts) = facts.next().flatten() else { return Err(format!("no such {}", kind.name())) };
+                let history = history.get(subject).cloned().unwrap_or_default();
                 match super::unless_panicking(|| admit_named(&loaded.ready, facts, &history, &with.calendar)) {
                     Some(Admission::Enroll(enrollment)) => Ok(*enrollment),
                     Some(Admission::Skip(skip)) => Err(skip.name().to_owned()),

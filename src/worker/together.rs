@@ -1,4 +1,4 @@
-//! Runs of one slot share one walk over the accounts.
+//! Runs of one slot share one walk over the accounts, and one over the contacts.
 //!
 //! The walk is dealt out: each run gets the accounts that its own prefilter
 //! keeps, with the facts it asks for, and is carried out as if it walked alone,
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::compiled::Loaded;
 use super::{Shared, enroller};
 use crate::clock::Instant;
-use crate::facts::Facts;
+use crate::facts::{Facts, Subject};
 use crate::store::LEASE;
 use crate::store::facts::{self, FactQuery, Scan};
 use crate::store::runs::Run;
@@ -66,7 +66,13 @@ pub async fn carry_out(shared: &Arc<Shared>, runs: Vec<Run>, now: Instant) -> Ve
         }
     }
     let mut ended = Vec::new();
-    if usable.len() > 1 {
+    let (accounts, contacts): (Vec<_>, Vec<_>) =
+        usable.into_iter().partition(|(_, loaded)| loaded.entry.layout().subject() == Subject::Account);
+    for mut usable in [accounts, contacts] {
+        if usable.len() < 2 {
+            alone.extend(usable.into_iter().map(|(run, _)| run));
+            continue;
+        }
         let queries: Vec<&FactQuery> = usable.iter().map(|(_, loaded)| &loaded.entry).collect();
         let walk = FactQuery::together(&queries, shared.store.relations());
         let slot = usable[0].0.slot;
@@ -75,11 +81,12 @@ pub async fn carry_out(shared: &Arc<Shared>, runs: Vec<Run>, now: Instant) -> Ve
             Err(unknown) => Err(anyhow::anyhow!("{unknown}")),
         };
         match started {
-            Ok(scan) => ended = share_out(shared, std::mem::take(&mut usable), scan, now).await,
+            Ok(scan) => ended.extend(share_out(shared, std::mem::take(&mut usable), scan, now).await),
             Err(error) => tracing::warn!(%slot, "no shared walk: {error:#}"),
         }
+        alone.extend(usable.into_iter().map(|(run, _)| run));
     }
-    for run in alone.into_iter().chain(usable.into_iter().map(|(run, _)| run)) {
+    for run in alone {
         let result = enroller::carry_out(shared, &run, now).await;
         ended.push((run, result));
     }

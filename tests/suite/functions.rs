@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Duration;
-use keepwell::facts::{Arg, Cell, CellPath, Facts, Layout, Schema, Subject, Type, Value};
-use keepwell::rule::functions::{FUNCTIONS, FactSource, Function, Param, ParamKind, fold_facts};
+use keepwell::facts::{Arg, Cell, CellPath, Facts, Layout, Schema, Subject, SubjectId, Type, Value};
+use keepwell::rule::functions::{FUNCTIONS, FactSource, Function, Param, ParamKind, find, fold_facts};
 use keepwell::store::Relations;
 use keepwell::store::facts::{FactQuery, Shape, SubjectWindow, fetch, scan};
 use serde_json::json;
@@ -86,12 +86,49 @@ fn calls() -> Vec<CellPath> {
     paths
 }
 
+/// A call of a function with the first arguments that fit.
+fn one_call(name: &str) -> CellPath {
+    let of = |path: &CellPath| matches!(path, CellPath::Call { function, .. } if *function == name);
+    calls().into_iter().find(of).expect("it is listed")
+}
+
 fn layout(paths: impl IntoIterator<Item = CellPath>) -> Arc<Layout> {
     let mut layout = Layout::default();
     for path in paths {
         layout.add(Cell { subject: Subject::Account, path });
     }
     Arc::new(layout)
+}
+
+/// Every cell of a subject: columns, attributes and calls.
+fn every_cell(subject: Subject, schema: &Schema) -> Vec<Cell> {
+    let columns = schema.columns(subject).iter().map(|known| column(&known.name));
+    let attributes = ["plan", "it's", "nothing", "list", "absent"].map(attribute);
+    let has = |path: &CellPath| match path {
+        CellPath::Call { function, .. } => {
+            subject == Subject::Account || find(function).is_some_and(|function| function.of_contact().is_some())
+        }
+        _ => true,
+    };
+    let paths = columns.chain(attributes).chain(calls()).filter(has);
+    paths.map(|path| Cell { subject, path }).collect()
+}
+
+/// All subjects by their names, by a walk of that shape.
+async fn walked(pool: &PgPool, query: &FactQuery, shape: Shape) -> BTreeMap<SubjectId, Facts> {
+    let mut seen = BTreeMap::new();
+    let mut scan = query.walk().start(pool, now(), Some(shape)).await.expect("it starts");
+    loop {
+        let chunk = scan.next().await.expect("it goes on");
+        if chunk.is_empty() {
+            break;
+        }
+        for facts in chunk {
+            assert!(seen.insert(facts.subject(), facts).is_none(), "each comes once");
+        }
+    }
+    scan.close().await.expect("it ends");
+    seen
 }
 
 fn column(name: &str) -> CellPath {
@@ -112,21 +149,6 @@ fn same(found: &[Value], expected: &[Value], layout: &Layout, account: &Account)
     }
 }
 
-/// All accounts by id, by a walk of that shape.
-async fn walked(pool: &PgPool, query: &FactQuery, shape: Shape) -> BTreeMap<String, Facts> {
-    let mut seen = BTreeMap::new();
-    let mut scan = query.walk().start(pool, now(), Some(shape)).await.expect("it starts");
-    loop {
-        let chunk = scan.next().await.expect("it goes on");
-        if chunk.is_empty() {
-            break;
-        }
-        seen.extend(chunk.into_iter().map(|facts| (facts.account.clone(), facts)));
-    }
-    scan.close().await.expect("it ends");
-    seen
-}
-
 on_both_stores!(sql_and_memory_agree);
 
 async fn sql_and_memory_agree(customers: Customers) {
@@ -142,53 +164,83 @@ async fn sql_and_memory_agree(customers: Customers) {
     write(&pool, &accounts).await;
     let relations = relations(&pool, customers).await;
 
-    let schema = Schema::default_store();
-    let columns = schema.account.iter().map(|known| column(&known.name));
-    let attributes = ["plan", "it's", "nothing", "list", "absent"].map(attribute);
-    let layout = layout(columns.chain(attributes).chain(calls()));
-    let query = FactQuery::new(Arc::clone(&layout), &relations).expect("every cell is known");
+    for subject in [Subject::Account, Subject::Contact] {
+        agree(&pool, &accounts, subject, &relations).await;
+    }
+}
 
-    let probed = walked(&pool, &query, Shape::Probes).await;
-    let passed = walked(&pool, &query, Shape::Passes).await;
-    assert_eq!((probed.len(), passed.len()), (accounts.len(), accounts.len()));
+/// Walks, fetches and folds all subjects of a kind, and compares.
+async fn agree(pool: &PgPool, accounts: &[Account], subject: Subject, relations: &Relations) {
+    let schema = &Schema::default_store();
+    let mut layout = Layout::of(subject);
+    layout.merge(&every_cell(subject, schema));
+    // A contact's facts stand beside those of its account.
+    layout.add(Cell::column(Subject::Account, "tier"));
+    layout.add(Cell { subject: Subject::Account, path: one_call("score") });
+    layout.add(Cell { subject: Subject::Account, path: one_call("in_playbook") });
+    let layout = Arc::new(layout);
+    let query = FactQuery::new(Arc::clone(&layout), relations).expect("every cell is known");
+    let probed = walked(pool, &query, Shape::Probes).await;
+    let passed = walked(pool, &query, Shape::Passes).await;
 
-    let subjects: Vec<SubjectWindow> = accounts
+    let subjects: Vec<(&Account, SubjectId)> = accounts
         .iter()
-        .map(|account| SubjectWindow {
-            account: account.id.clone(),
-            contact: String::new(),
-            since_entry: account.since_entry,
-            since_step: account.since_step,
+        .flat_map(|account| {
+            let contacts = match subject {
+                Subject::Account => vec![String::new()],
+                Subject::Contact => account.history.contacts.iter().map(|contact| contact.id.clone()).collect(),
+            };
+            contacts.into_iter().map(move |contact| (account, SubjectId { account: account.id.clone(), contact }))
         })
         .collect();
-    let fetched = fetch(&pool, &query, now(), &subjects).await.expect("it reads");
+    let windows: Vec<SubjectWindow> = subjects
+        .iter()
+        .map(|(account, subject)| SubjectWindow {
+            since_entry: account.since_entry,
+            since_step: account.since_step,
+            ..subject.clone().into()
+        })
+        .collect();
+    let fetched = fetch(pool, &query, now(), &windows).await.expect("it reads");
 
     let mut answers: BTreeMap<&Cell, Vec<Value>> = BTreeMap::new();
-    for (account, fetched) in accounts.iter().zip(fetched) {
+    for ((account, subject), fetched) in subjects.iter().zip(fetched) {
         let fold = |entry, step| {
-            fold_facts(&account.history, &account.id, &layout, &schema, now(), entry, step)
+            fold_facts(&account.history, subject, &layout, schema, now(), entry, step)
                 .expect("all required columns are given")
                 .values
         };
-        same(&probed[&account.id].values, &fold(None, None), &layout, account);
-        same(&passed[&account.id].values, &fold(None, None), &layout, account);
-        let fetched = fetched.expect("the account exists");
+        let here = account.history.contacts.iter().find(|contact| contact.id == subject.contact);
+        let has_left = here.and_then(|contact| contact.time("left_at")).is_some_and(|left| left <= now());
+        for seen in [&probed, &passed] {
+            // Who has left is fetched by name, and passed by in a walk.
+            assert_eq!(seen.contains_key(subject), !has_left, "{subject}");
+            if let Some(seen) = seen.get(subject) {
+                same(&seen.values, &fold(None, None), &layout, account);
+            }
+        }
+        let fetched = fetched.expect("the subject exists");
+        assert_eq!(fetched.subject(), *subject);
         same(&fetched.values, &fold(account.since_entry, account.since_step), &layout, account);
         for (cell, value) in layout.cells().iter().zip(fetched.values) {
             answers.entry(cell).or_default().push(value);
         }
     }
+    assert!(subjects.iter().any(|(_, subject)| passed.contains_key(subject)));
 
     // The histories are rich enough to tell right from wrong.
-    for function in FUNCTIONS {
+    for function in FUNCTIONS.iter().filter(|one| subject == Subject::Account || one.of_contact().is_some()) {
         let mut distinct: Vec<&Value> = Vec::new();
-        let own = |cell: &Cell| matches!(&cell.path, CellPath::Call { function: name, .. } if *name == function.name());
+        let of = |cell: &Cell| cell.subject == subject;
+        let own = |cell: &Cell| {
+            of(cell) && matches!(&cell.path, CellPath::Call { function: name, .. } if *name == function.name())
+        };
         for value in answers.iter().filter(|(cell, _)| own(cell)).flat_map(|(_, values)| values) {
             if !distinct.contains(&value) {
                 distinct.push(value);
             }
         }
-        assert!(distinct.len() >= 2, "{} is always {distinct:?}", function.name());
+        assert!(distinct.len() >= 2, "{}.{} is always {distinct:?}", subject.name(), function.name());
     }
 }
 
@@ -216,8 +268,9 @@ async fn a_pass_for_one_call_is_a_pass_for_many() {
         let query = FactQuery::new(Arc::clone(&layout), &Relations::default()).expect("it is known");
         let passed = walked(&pool, &query, Shape::Passes).await;
         for account in &accounts {
-            let expected = fold_facts(&account.history, &account.id, &layout, &schema, now(), None, None);
-            same(&passed[&account.id].values, &expected.expect("no column is read").values, &layout, account);
+            let subject = SubjectId { account: account.id.clone(), contact: String::new() };
+            let expected = fold_facts(&account.history, &subject, &layout, &schema, now(), None, None);
+            same(&passed[&subject].values, &expected.expect("no column is read").values, &layout, account);
         }
     }
     assert!(tried > 40, "only {tried} calls have a pass");
@@ -283,10 +336,13 @@ async fn declared_types_and_nullability_hold() {
     let mut dice = Dice(7);
     let accounts: Vec<Account> = (0..40).map(|number| account(number, &mut dice)).collect();
     write(&pool, &accounts).await;
-    let layout = layout(calls());
+    let schema = Schema::default_store();
+    let mut layout = Layout::of(Subject::Contact);
+    layout.merge(&every_cell(Subject::Account, &schema));
+    layout.merge(&every_cell(Subject::Contact, &schema));
+    let layout = Arc::new(layout);
     let query = FactQuery::new(Arc::clone(&layout), &Relations::default()).expect("all known");
-    let mut walk = scan(&pool, &query, now()).await.expect("it starts");
-    for facts in walk.next().await.expect("it goes on") {
+    for facts in walked(&pool, &query, Shape::Probes).await.into_values() {
         for (cell, value) in layout.cells().iter().zip(&facts.values) {
             let CellPath::Call { function, args } = &cell.path else {
                 continue;

@@ -1,4 +1,4 @@
-//! The prefilter never loses an account on which its condition is true.
+//! The prefilter never loses an account or contact on which its condition is true.
 //!
 //! Random conditions are decided by the engine on every account, and their
 //! predicates by a real Postgres on the same accounts, which crowd around every
@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
-use keepwell::facts::{Cell, Facts, Layout, Schema};
+use keepwell::facts::{Cell, Facts, Layout, Schema, Subject, SubjectId};
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::predicate::Predicate;
 use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
@@ -20,7 +20,7 @@ use keepwell::store::Relations;
 use keepwell::store::facts::{Clauses, FactQuery, Shape};
 use sqlx::{PgPool, Row};
 
-use self::conditions::{SCRIPT, Writer};
+use self::conditions::{SCRIPT, Writer, of_contact};
 use crate::functions::histories::{Dice, now};
 use crate::support::database;
 use crate::support::mapped::{Customers, relations};
@@ -32,17 +32,19 @@ const BATCH: usize = 100;
 
 /// What conditions are compiled with.
 struct Language {
+    subject: Subject,
     modules: Modules,
     sandbox: Sandbox,
     schema: Schema,
 }
 
 impl Language {
-    fn new() -> Language {
+    fn new(subject: Subject) -> Language {
         let mut problems = Vec::new();
         let modules = Modules::compile([("lib", "scripts/lib.rhai", SCRIPT)], &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
         Language {
+            subject,
             sandbox: modules.sandbox(&keepwell::playbook::season::Seasons::default()),
             modules,
             schema: Schema::default_store(),
@@ -58,7 +60,7 @@ impl Language {
         let playbooks = ["rescue".to_owned()];
         let scope = Scope {
             schema: &self.schema,
-            contact: false,
+            contact: self.subject == Subject::Contact,
             in_enrollment: false,
             in_wait: false,
             task_steps: &none,
@@ -77,7 +79,10 @@ impl Language {
         let mut refused = Vec::new();
         while found.len() < count {
             let depth = dice.roll(5);
-            let text = Writer(dice).condition(depth);
+            let text = match self.subject {
+                Subject::Account => Writer(dice).condition(depth),
+                Subject::Contact => of_contact(Writer(dice).condition(depth), dice),
+            };
             match self.compile(&text) {
                 Ok(rule) => found.push((text, rule)),
                 Err(why) => refused.push(why),
@@ -88,7 +93,7 @@ impl Language {
     }
 }
 
-/// The accounts with all facts that any condition reads.
+/// The accounts or contacts with all facts that any condition reads.
 struct World {
     language: Language,
     pool: PgPool,
@@ -98,8 +103,8 @@ struct World {
     values: HashMap<Cell, Vec<usize>>,
     /// Whether everything about an account can be read.
     plain: Vec<bool>,
-    /// Where an account stands.
-    index: HashMap<String, usize>,
+    /// Where a subject stands.
+    index: HashMap<SubjectId, usize>,
 }
 
 impl World {
@@ -107,7 +112,7 @@ impl World {
         let database = database::fresh().await;
         let pool = database.pool().await;
         let plain: HashSet<String> = accounts::write(&pool, ACCOUNTS, &mut Dice(seed ^ 1)).await.into_iter().collect();
-        let mut layout = Layout::default();
+        let mut layout = Layout::of(language.subject);
         rules.iter().for_each(|(_, rule)| layout.merge(rule.cells()));
         let layout = Arc::new(layout);
         let relations = relations(&pool, customers).await;
@@ -125,7 +130,7 @@ impl World {
             });
             values.insert(cell.clone(), numbers.collect());
         }
-        let index = facts.iter().enumerate().map(|(at, facts)| (facts.account.clone(), at)).collect();
+        let index = facts.iter().enumerate().map(|(at, facts)| (facts.subject(), at)).collect();
         let plain = facts.iter().map(|facts| plain.contains(&facts.account)).collect();
         let contexts = facts
             .into_iter()
@@ -140,16 +145,23 @@ impl World {
         let mut kept = Vec::new();
         for batch in predicates.chunks(BATCH) {
             let batch: Vec<&Predicate> = batch.iter().collect();
-            let clauses = Clauses::new(&batch, &self.relations, shape).expect("every cell is known");
+            let clauses =
+                Clauses::new(self.language.subject, &batch, &self.relations, shape).expect("every cell is known");
             let columns: Vec<String> =
                 clauses.expressions.iter().map(|expression| format!("coalesce({}, false)", edit(expression))).collect();
-            let sql = format!("select a.id, array[{}] from {}", columns.join(", "), clauses.relations);
+            let contact = match self.language.subject {
+                Subject::Account => "''",
+                Subject::Contact => "who.id",
+            };
+            let sql = format!("select a.id, {contact}, array[{}] from {}", columns.join(", "), clauses.relations);
             let rows = clauses.query(sql, now()).fetch_all(&self.pool).await.unwrap_or_else(|error| panic!("{error}"));
             let mut columns = vec![vec![false; self.contexts.len()]; batch.len()];
             for row in rows {
-                let at = self.index[&row.get::<String, _>(0)];
-                for (column, value) in columns.iter_mut().zip(row.get::<Vec<bool>, _>(1)) {
-                    column[at] = value;
+                let subject = SubjectId { account: row.get(0), contact: row.get(1) };
+                // Who has left is no subject.
+                let Some(at) = self.index.get(&subject) else { continue };
+                for (column, value) in columns.iter_mut().zip(row.get::<Vec<bool>, _>(2)) {
+                    column[*at] = value;
                 }
             }
             kept.extend(columns);
@@ -161,10 +173,10 @@ impl World {
     fn are_those(&self, text: &str, found: Vec<Facts>, kept: &[bool]) {
         assert_eq!(found.len(), kept.iter().filter(|kept| **kept).count(), "{text}");
         for facts in found {
-            let at = self.index[&facts.account];
-            assert!(kept[at], "{text} does not keep {}", facts.account);
+            let at = self.index[&facts.subject()];
+            assert!(kept[at], "{text} does not keep {}", facts.subject());
             for (cell, value) in facts.layout.cells().iter().zip(&facts.values) {
-                assert_eq!(Some(value), self.contexts[at].facts.get(cell), "{text}: {cell} of {}", facts.account);
+                assert_eq!(Some(value), self.contexts[at].facts.get(cell), "{text}: {cell} of {}", facts.subject());
             }
         }
     }
@@ -219,8 +231,8 @@ struct Decided {
 }
 
 /// Decides random conditions both ways.
-async fn decide(seed: u64, conditions: usize, customers: Customers) -> Decided {
-    let language = Language::new();
+async fn decide(seed: u64, subject: Subject, conditions: usize, customers: Customers) -> Decided {
+    let language = Language::new(subject);
     let rules = language.conditions(conditions, &mut Dice(seed));
     let world = World::new(seed, &rules, language, customers).await;
     let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
@@ -242,9 +254,11 @@ async fn decide(seed: u64, conditions: usize, customers: Customers) -> Decided {
         pruned += kept.iter().filter(|kept| !**kept).count();
         whole += usize::from(*predicate == Predicate::Always);
     }
-    println!("seed {seed}: {pruned} of {} pruned, {whole} of {conditions} never", conditions * ACCOUNTS);
+    let decisions = conditions * world.contexts.len();
+    assert!(world.contexts.len() >= ACCOUNTS, "there are only {}", world.contexts.len());
+    println!("{subject:?}, seed {seed}: {pruned} of {decisions} pruned, {whole} of {conditions} never");
     // It must be of use, too.
-    assert!(pruned > conditions * ACCOUNTS / 4, "seed {seed}: only {pruned} are pruned");
+    assert!(pruned > decisions / 4, "seed {seed}: only {pruned} are pruned");
     assert!(whole < conditions / 3, "seed {seed}: {whole} give up wholly");
     Decided { world, rules, kept }
 }
@@ -265,7 +279,7 @@ fn careless(predicate: Predicate) -> Predicate {
 
 #[tokio::test]
 async fn nothing_is_lost_and_mistakes_are_caught() {
-    let Decided { world, rules, kept: right } = decide(2026, CONDITIONS, Customers::Default).await;
+    let Decided { world, rules, kept: right } = decide(2026, Subject::Account, CONDITIONS, Customers::Default).await;
     let rules = &rules[..CONDITIONS / 4];
     let whole: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
     let without: Vec<Predicate> = whole.iter().cloned().map(careless).collect();
@@ -299,7 +313,7 @@ async fn nothing_is_lost_and_mistakes_are_caught() {
 #[tokio::test]
 async fn nothing_is_lost_with_the_seeds_that_lost() {
     for seed in [59_751_013_961_240] {
-        decide(seed, CONDITIONS, Customers::Default).await;
+        decide(seed, Subject::Account, CONDITIONS, Customers::Default).await;
     }
 }
 
@@ -307,19 +321,32 @@ async fn nothing_is_lost_with_the_seeds_that_lost() {
 async fn nothing_is_lost_with_any_seed() {
     let seed = RandomState::new().build_hasher().finish() >> 16;
     println!("seed {seed}");
-    decide(seed, CONDITIONS, Customers::Default).await;
+    decide(seed, Subject::Account, CONDITIONS, Customers::Default).await;
+}
+
+#[tokio::test]
+async fn no_contact_is_lost() {
+    decide(2026, Subject::Contact, CONDITIONS, Customers::Default).await;
+}
+
+#[tokio::test]
+async fn no_contact_is_lost_with_any_seed() {
+    let seed = RandomState::new().build_hasher().finish() >> 16;
+    println!("seed {seed}");
+    decide(seed, Subject::Contact, CONDITIONS, Customers::Default).await;
 }
 
 /// Tables of theirs are read through subselects, which lose nothing either.
 #[tokio::test]
 async fn nothing_is_lost_in_their_own_tables() {
-    decide(7, CONDITIONS / 4, Customers::Theirs).await;
+    decide(7, Subject::Account, CONDITIONS / 4, Customers::Theirs).await;
+    decide(7, Subject::Contact, CONDITIONS / 4, Customers::Theirs).await;
 }
 
 /// The walk of a query is what Postgres makes of its predicate.
 #[tokio::test]
 async fn a_walk_passes_by_what_is_not_kept() {
-    let language = Language::new();
+    let language = Language::new(Subject::Account);
     let texts = [
         "account.activated_at == none && days_since(account.signed_up_at) >= 7 && account.events(\"login\", 30) < 2",
         "account.score(\"nps\") != none && account.score(\"nps\") <= 3 && account.tier != \"A\"",
@@ -345,7 +372,12 @@ async fn a_walk_passes_by_what_is_not_kept() {
 /// A walk for several queries gives each what it would have got alone.
 #[tokio::test]
 async fn a_walk_for_several_is_a_walk_for_each() {
-    let language = Language::new();
+    walk_for_several(Subject::Account).await;
+    walk_for_several(Subject::Contact).await;
+}
+
+async fn walk_for_several(subject: Subject) {
+    let language = Language::new(subject);
     let mut rules = language.conditions(40, &mut Dice(77));
     // Some that ask nothing of functions, and the same question twice.
     for text in ["account.tier == \"A\"", "account.mrr > 100", "account.mrr > 100", "account.events(\"login\", 30) < 2"]
@@ -357,7 +389,7 @@ async fn a_walk_for_several_is_a_walk_for_each() {
     let kept = world.kept(&predicates, Shape::Probes, str::to_owned).await;
     let mut queries = Vec::new();
     for ((_, rule), predicate) in rules.iter().zip(&predicates) {
-        let mut layout = Layout::default();
+        let mut layout = Layout::of(subject);
         layout.merge(rule.cells());
         queries.push(FactQuery::keeping(Arc::new(layout), &world.relations, predicate).expect("all are known"));
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use keepwell::diagnostic::{Diagnostic, Position};
 use keepwell::facts::history::{EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
-use keepwell::facts::{Facts, History, Layout, Progress, Schema, Type, Value};
+use keepwell::facts::{Facts, History, Layout, Progress, Schema, SubjectId, Type, Value};
 use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold_facts;
@@ -58,9 +58,15 @@ fn history() -> History {
     history.events = vec![event("login", days_ago(3)), event("login", days_ago(1)), event("login", days_ago(40))];
     history.scores =
         vec![ScoreRecord { id: "s".into(), name: "nps".into(), value: 3.0, at: days_ago(2), contact: None }];
-    history.tickets = vec![TicketRecord { opened_at: days_ago(1), closed_at: None, severity: Some("urgent".into()) }];
-    history.enrollments =
-        vec![EnrollmentRecord { playbook: "rescue".into(), started_at: days_ago(10), ended_at: None, goal: false }];
+    history.tickets =
+        vec![TicketRecord { contact: None, opened_at: days_ago(1), closed_at: None, severity: Some("urgent".into()) }];
+    history.enrollments = vec![EnrollmentRecord {
+        playbook: "rescue".into(),
+        contact: None,
+        started_at: days_ago(10),
+        ended_at: None,
+        goal: false,
+    }];
     history
 }
 
@@ -187,7 +193,8 @@ impl World {
         let inside = (self.place != Place::When).then(progress);
         let entry = inside.as_ref().map(|progress| progress.entered_at);
         let step = inside.as_ref().map(|progress| progress.step_at);
-        let facts: Facts = fold_facts(history, "a-1", &Arc::new(layout), &self.schema, now(), entry, step)
+        let subject = SubjectId { account: "a-1".to_owned(), contact: String::new() };
+        let facts: Facts = fold_facts(history, &subject, &Arc::new(layout), &self.schema, now(), entry, step)
             .expect("the history has every column");
         Context { facts: Arc::new(facts), progress: inside.map(Arc::new), zone: self.zone }
     }

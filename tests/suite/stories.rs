@@ -3,6 +3,7 @@
 
 mod asking;
 mod budget;
+mod contacts;
 mod crowds;
 mod duties;
 mod edges;

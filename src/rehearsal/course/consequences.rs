@@ -96,7 +96,8 @@ impl Course<'_> {
         }
         let record = (!self.trips[index].enrollment.shadow).then_some(self.world.history.tasks.len());
         if record.is_some() {
-            self.world.history.tasks.push(TaskRecord { created_at: now, ended_at: None, done: false });
+            let contact = self.world.enrolled();
+            self.world.history.tasks.push(TaskRecord { contact, created_at: now, ended_at: None, done: false });
         }
         self.tasks.push(OpenTask {
             step: step.clone(),

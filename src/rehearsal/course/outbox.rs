@@ -14,6 +14,7 @@ use crate::clock::Instant;
 use crate::effect::{MailClass, MailDraft};
 use crate::enrollment::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
 use crate::enrollment::{MessageEnd, Phase, stops};
+use crate::facts::history::MailRecord;
 use crate::facts::{Contact, Value};
 use crate::rehearsal::deed::What;
 use crate::rehearsal::wording;
@@ -178,7 +179,7 @@ impl Course<'_> {
             })
             .collect();
         uses.extend(self.uses.iter().cloned());
-        free.chain(allot(&self.case.budget, &self.world.account, &uses, &contenders, now)).collect()
+        free.chain(allot(&self.case.budget, &self.world.subject.account, &uses, &contenders, now)).collect()
     }
 
     /// A mail that will not be sent.
@@ -217,6 +218,7 @@ impl Course<'_> {
         let context = self.context(&self.trips[mail.trip], now)?;
         let recipient = self.recipient(mail);
         let role = recipient.and_then(|contact| contact.role.clone());
+        let enrolled = recipient.is_some_and(|contact| contact.id == self.world.subject.contact);
         let words = match (&draft.words, self.playbook.action(step).and_then(|action| action.email())) {
             (Some(words), _) => Ok(words.clone()),
             (None, Some(email)) => email
@@ -233,16 +235,17 @@ impl Course<'_> {
         };
         self.sent.push((step.clone(), address, now));
         if !self.trips[mail.trip].enrollment.shadow {
-            self.world.history.mails.push(now);
+            let contact = Some(draft.contact.clone()).filter(|contact| !contact.is_empty());
+            self.world.history.mails.push(MailRecord { contact, sent_at: now });
             if draft.class != MailClass::Transactional {
                 let what = format!("{}/{step}", self.playbook.playbook.id);
                 self.uses.push(Use { contact: draft.contact.clone(), at: now, what });
             }
         }
         self.trips[mail.trip].sent.insert(step.clone());
-        let who = role.as_deref().unwrap_or("no contact");
+        let who = role.as_deref().unwrap_or(if enrolled { "the contact" } else { "no contact" });
         self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
-        self.deed(now, What::Mail { step: step.clone(), role, address: draft.to.clone(), words });
+        self.deed(now, What::Mail { step: step.clone(), role, enrolled, address: draft.to.clone(), words });
         self.ended(mail, now);
         Ok(())
     }

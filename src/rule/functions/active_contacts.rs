@@ -47,7 +47,7 @@ impl Function for Fact {
     fn pass(&self, args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
-            account: "e.account_id",
+            alias: "e",
             rows: if args.len() == 1 {
                 "e.at >= {since} and e.at < {as_of}"
             } else {

@@ -15,6 +15,10 @@ impl Function for Fact {
         "On how many distinct UTC days of the window an event of that name happened."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("On how many distinct UTC days of the window the contact made an event of that name.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const {
             &[
@@ -34,14 +38,14 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select count(distinct (e.at at time zone 'UTC')::date) from {events} e \
-          where e.account_id = {account} and e.name = {name} \
+          where {whose e} and e.name = {name} \
           and e.at >= {since} and e.at < {as_of})"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
-            account: "e.account_id",
+            alias: "e",
             rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
             fold: PassFold::Sorted,
             value: "count(distinct (e.at at time zone 'UTC')::date) filter (where {rows})",

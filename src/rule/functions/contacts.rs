@@ -36,7 +36,7 @@ impl Function for Fact {
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{contacts} c",
-            account: "c.account_id",
+            alias: "c",
             rows: "c.role = {role} and c.email ~ '[^[:space:]]' \
                 and c.created_at < {as_of} and (c.left_at is null or c.left_at > {as_of})",
             fold: PassFold::Hashed,

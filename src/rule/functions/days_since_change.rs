@@ -37,7 +37,7 @@ impl Function for Fact {
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{changes} h",
-            account: "h.account_id",
+            alias: "h",
             rows: "h.became is not null and h.was ? {column} and isfinite(h.at) and h.at < {as_of}",
             fold: PassFold::Hashed,
             value: "floor(extract(epoch from {as_of} - max(h.at) filter (where {rows})) / 86400)",

@@ -15,6 +15,10 @@ impl Function for Fact {
         "Whole days since the last event of that name; none if it never happened."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("Whole days since the contact's last event of that name; none if there was never one.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("name", ParamKind::Text)] }
     }
@@ -30,13 +34,13 @@ impl Function for Fact {
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select floor(extract(epoch from {as_of} - max(e.at)) / 86400) \
           from {events} e \
-          where e.account_id = {account} and e.name = {name} and e.at < {as_of})"
+          where {whose e} and e.name = {name} and e.at < {as_of})"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
-            account: "e.account_id",
+            alias: "e",
             rows: "e.name = {name} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "floor(extract(epoch from {as_of} - max(e.at) filter (where {rows})) / 86400)",

@@ -12,7 +12,11 @@ impl Function for Fact {
     }
 
     fn summary(&self) -> &'static str {
-        "Whole days since the account last entered that playbook; none if it never did."
+        "Whole days since the account, or any of its contacts, last entered that playbook; none if it never did."
+    }
+
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("Whole days since the contact itself last entered that contact playbook; none if it never did.")
     }
 
     fn params(&self) -> &'static [Param] {
@@ -30,7 +34,7 @@ impl Function for Fact {
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select floor(extract(epoch from {as_of} - max(n.started_at)) / 86400) \
           from {enrollments} n \
-          where n.account_id = {account} and n.playbook = {id} \
+          where {whose n} and n.playbook = {id} \
           and not n.shadow and n.state not in ('held', 'ghost') \
           and n.started_at < {as_of})"
     }

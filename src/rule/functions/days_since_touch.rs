@@ -15,6 +15,10 @@ impl Function for Fact {
         "Whole days since the last customer mail was delivered or the last task was completed; none without either."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("Whole days since the last mail to the contact was delivered or the last task about the contact was completed; none without either.")
+    }
+
     fn params(&self) -> &'static [Param] {
         &[]
     }
@@ -30,16 +34,16 @@ impl Function for Fact {
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select floor(extract(epoch from {as_of} - max(t.at)) / 86400) \
           from (select m.sent_at as at from {messages} m \
-          where m.account_id = {account} and m.channel = 'email' and not m.shadow \
+          where {whose m} and m.channel = 'email' and not m.shadow \
           and m.state in ('accepted', 'captured') and m.sent_at < {as_of} \
           union all \
           select k.ended_at from {tasks} k \
-          where k.account_id = {account} and k.state = 'done' and k.ended_at < {as_of}) t)"
+          where {whose k} and k.state = 'done' and k.ended_at < {as_of}) t)"
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
-        let completed = history.tasks.iter().filter(|task| task.done).filter_map(|task| task.ended_at);
-        let touches = history.mails.iter().copied().chain(completed);
+        let completed = call.tasks(history).filter(|task| task.done).filter_map(|task| task.ended_at);
+        let touches = call.mails(history).map(|mail| mail.sent_at).chain(completed);
         match touches.filter(|at| *at < call.as_of).max() {
             Some(at) => Value::Int(days_since(call.as_of, at)),
             None => Value::Null,

@@ -14,6 +14,10 @@ impl Function for Fact {
         "When the last event of that name happened; none if never."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("When the contact's last event of that name happened; none if never.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("name", ParamKind::Text)] }
     }
@@ -28,13 +32,13 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select max(e.at) from {events} e \
-          where e.account_id = {account} and e.name = {name} and e.at < {as_of})"
+          where {whose e} and e.name = {name} and e.at < {as_of})"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
-            account: "e.account_id",
+            alias: "e",
             rows: "e.name = {name} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "max(e.at) filter (where {rows})",

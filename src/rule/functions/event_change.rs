@@ -15,6 +15,10 @@ impl Function for Fact {
         "By how many percent the number of events changed against the equally long window before; none when that one was empty."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("By how many percent the number of the contact's events changed against the equally long window before; none when that one was empty.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const {
             &[
@@ -36,14 +40,14 @@ impl Function for Fact {
         "(select (count(*) filter (where e.at >= {since}) - count(*) filter (where e.at < {since}))::float8 \
           * 100 / nullif(count(*) filter (where e.at < {since}), 0) \
           from {events} e \
-          where e.account_id = {account} and e.name = {name} \
+          where {whose e} and e.name = {name} \
           and e.at >= {before} and e.at < {as_of})"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
-            account: "e.account_id",
+            alias: "e",
             rows: "e.name = {name} and e.at >= {before} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "(count(*) filter (where {rows} and e.at >= {since}) - count(*) filter (where {rows} and e.at < {since}))::float8 \
@@ -56,9 +60,7 @@ impl Function for Fact {
             return Value::Null;
         };
         let count = |from: Instant, to: Instant| {
-            history
-                .events
-                .iter()
+            call.every_event(history)
                 .filter(|event| Some(&*event.name) == call.text("name"))
                 .filter(|event| from <= event.at && event.at < to)
                 .count() as i64

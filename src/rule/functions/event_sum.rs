@@ -14,6 +14,10 @@ impl Function for Fact {
         "The sum of a numeric property over the events of the last days; 0 without events."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("The sum of a numeric property over the contact's events of the last days; 0 without events.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const {
             &[
@@ -37,14 +41,14 @@ impl Function for Fact {
           from (select case when jsonb_typeof(e.properties -> {property}) = 'number' \
           then (e.properties ->> {property})::numeric end as value \
           from {events} e \
-          where e.account_id = {account} and e.name = {name} \
+          where {whose e} and e.name = {name} \
           and e.at >= {since} and e.at < {as_of}) p)"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
-            account: "e.account_id",
+            alias: "e",
             rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "coalesce(sum(case when jsonb_typeof(e.properties -> {property}) = 'number' then \

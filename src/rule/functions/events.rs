@@ -14,6 +14,10 @@ impl Function for Fact {
         "How many events of that name happened in the last days."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("How many events of that name the contact made in the last days.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const {
             &[
@@ -33,14 +37,14 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select count(*) from {events} e \
-          where e.account_id = {account} and e.name = {name} \
+          where {whose e} and e.name = {name} \
           and e.at >= {since} and e.at < {as_of})"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
-            account: "e.account_id",
+            alias: "e",
             rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "count(*) filter (where {rows})",

@@ -2,65 +2,99 @@
 
 use std::sync::Arc;
 
-use super::{UnknownCell, Window, find};
+use super::{Function, UnknownCell, Window, find};
 use crate::clock::Instant;
-use crate::facts::{Cell, CellPath, Facts, History, Layout, Schema, Subject, Type, Value};
+use crate::facts::history::ContactRecord;
+use crate::facts::{Cell, CellPath, Facts, History, Layout, Schema, Subject, SubjectId, Type, Value};
 
 /// Why a history has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
-    /// A column that every account has was not given.
-    #[error("the column `{0}` is read but was not given a value")]
-    MissingColumn(String),
+    /// A column that every account, or every contact, has was not given.
+    #[error("the column `{}.{name}` is read but was not given a value", .subject.name())]
+    MissingColumn { subject: Subject, name: String },
     #[error(transparent)]
     Unknown(#[from] UnknownCell),
 }
 
-/// The cells of a layout for one account at one instant, exactly as the store
-/// would give them.
+/// The cells of a layout for one subject at one instant, exactly as the store
+/// would give them. The history is that of its account.
 ///
 /// A nullable column that was not given is missing; a required one is an
 /// error. `since_entry` and `since_step` start the windows that name them;
-/// without one such a window is empty. Cells of contacts are unknown here.
+/// without one such a window is empty. Cells of a contact are unknown where the
+/// subject is an account, or a contact that the history does not have.
 pub fn fold_facts(
     history: &History,
-    account: &str,
+    subject: &SubjectId,
     layout: &Arc<Layout>,
     schema: &Schema,
     as_of: Instant,
     since_entry: Option<Instant>,
     since_step: Option<Instant>,
 ) -> Result<Facts, FoldError> {
+    let contact = history.contacts.iter().find(|contact| !subject.contact.is_empty() && contact.id == subject.contact);
     let values = layout
         .cells()
         .iter()
-        .map(|cell| match &cell.path {
-            _ if cell.subject != Subject::Account => Err(UnknownCell(cell.clone()).into()),
-            CellPath::Column(name) if name == "id" => Ok(Value::text(account)),
-            CellPath::Column(name) => column(history, cell, name, schema),
-            CellPath::Trait(key) => Ok(match history.traits.get(key) {
-                None | Some(serde_json::Value::Null) => Value::Null,
-                Some(json) => Value::Json(Arc::new(json.clone())),
-            }),
-            CellPath::Call { function, args } => find(function)
-                .and_then(|function| {
-                    let call = Window::new(function, args, as_of, since_entry, since_step)?;
-                    Some(function.fold(history, &call))
-                })
-                .ok_or_else(|| UnknownCell(cell.clone()).into()),
+        .map(|cell| {
+            let unknown = || FoldError::from(UnknownCell(cell.clone()));
+            let whose = match cell.subject {
+                Subject::Account => Whose { id: &subject.account, contact: None, history },
+                Subject::Contact => {
+                    Whose { id: &subject.contact, contact: Some(contact.ok_or_else(unknown)?), history }
+                }
+            };
+            match &cell.path {
+                CellPath::Column(name) => whose.column(cell, name, schema),
+                CellPath::Trait(key) => Ok(whose.attribute(key)),
+                CellPath::Call { function, args } => find(function)
+                    .and_then(|function| {
+                        let call = Window::new(function, args, as_of, since_entry, since_step)?;
+                        whose.call(function, call)
+                    })
+                    .ok_or_else(unknown),
+            }
         })
         .collect::<Result<_, FoldError>>()?;
-    Ok(Facts { account: account.to_owned(), contact: String::new(), as_of, layout: Arc::clone(layout), values })
+    let SubjectId { account, contact } = subject.clone();
+    Ok(Facts { account, contact, as_of, layout: Arc::clone(layout), values })
 }
 
-fn column(history: &History, cell: &Cell, name: &str, schema: &Schema) -> Result<Value, FoldError> {
-    let column = schema.stored(Subject::Account, name).ok_or_else(|| UnknownCell(cell.clone()))?;
-    match history.account.get(name) {
-        None | Some(Value::Null) if column.nullable => Ok(Value::Null),
-        None | Some(Value::Null) => Err(FoldError::MissingColumn(name.to_owned())),
-        // The store gives a column's own type; an author may write 9000 for 9000.0.
-        Some(Value::Int(whole)) if column.ty == Type::Float => Ok(Value::Float(*whole as f64)),
-        Some(value) => Ok(value.clone()),
+/// An account, or one contact of it.
+struct Whose<'a> {
+    id: &'a str,
+    contact: Option<&'a ContactRecord>,
+    history: &'a History,
+}
+
+impl Whose<'_> {
+    fn column(&self, cell: &Cell, name: &str, schema: &Schema) -> Result<Value, FoldError> {
+        if name == "id" {
+            return Ok(Value::text(self.id));
+        }
+        let column = schema.stored(cell.subject, name).ok_or_else(|| FoldError::from(UnknownCell(cell.clone())))?;
+        match self.contact.map_or(&self.history.account, |contact| &contact.columns).get(name) {
+            None | Some(Value::Null) if column.nullable => Ok(Value::Null),
+            None | Some(Value::Null) => Err(FoldError::MissingColumn { subject: cell.subject, name: name.to_owned() }),
+            // The store gives a column's own type; an author may write 9000 for 9000.0.
+            Some(Value::Int(whole)) if column.ty == Type::Float => Ok(Value::Float(*whole as f64)),
+            Some(value) => Ok(value.clone()),
+        }
+    }
+
+    fn attribute(&self, key: &str) -> Value {
+        match self.contact.map_or(&self.history.traits, |contact| &contact.traits).get(key) {
+            None | Some(serde_json::Value::Null) => Value::Null,
+            Some(json) => Value::Json(Arc::new(json.clone())),
+        }
+    }
+
+    /// `None` when a contact has no such fact.
+    fn call(&self, function: &dyn Function, call: Window<'_>) -> Option<Value> {
+        let Some(contact) = self.contact else { return Some(function.fold(self.history, &call)) };
+        function.of_contact()?;
+        Some(function.fold(self.history, &call.of(&contact.id)))
     }
 }
 
@@ -75,7 +109,8 @@ mod tests {
         layout.add(Cell { subject: Subject::Account, path });
         let schema = Schema::default_store();
         let now = DateTime::UNIX_EPOCH;
-        fold_facts(history, "a", &Arc::new(layout), &schema, now, None, None).map(|facts| facts.values[0].clone())
+        let subject = SubjectId { account: "a".to_owned(), contact: String::new() };
+        fold_facts(history, &subject, &Arc::new(layout), &schema, now, None, None).map(|facts| facts.values[0].clone())
     }
 
     #[test]
@@ -84,7 +119,10 @@ mod tests {
         let column = |name: &str| CellPath::Column(name.to_owned());
         assert_eq!(fold(&history, column("tier")), Ok(Value::Null));
         assert_eq!(fold(&history, column("id")), Ok(Value::text("a")));
-        assert_eq!(fold(&history, column("mrr")), Err(FoldError::MissingColumn("mrr".to_owned())));
+        assert_eq!(
+            fold(&history, column("mrr")),
+            Err(FoldError::MissingColumn { subject: Subject::Account, name: "mrr".to_owned() })
+        );
         history.account.insert("mrr".to_owned(), Value::Int(9000));
         assert_eq!(fold(&history, column("mrr")), Ok(Value::Float(9000.0)));
         let unknown = fold(&history, column("mmr")).map_err(|error| error.to_string());

@@ -14,6 +14,10 @@ impl Function for Fact {
         "How many of these events were reached, in order: the first one, then the next one after it, and so on."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("How many of these events the contact reached, in order: the first one, then the next one after it, and so on.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("steps", ParamKind::Texts)] }
     }
@@ -31,7 +35,7 @@ impl Function for Fact {
           select 0, '-infinity'::timestamptz \
           union all \
           select r.steps + 1, (select min(e.at) from {events} e \
-          where e.account_id = {account} and e.name = ({steps})[r.steps + 1] \
+          where {whose e} and e.name = ({steps})[r.steps + 1] \
           and e.at > r.at and e.at < {as_of}) \
           from reached r where r.at is not null and r.steps < cardinality({steps})) \
           select max(r.steps) from reached r where r.at is not null)"

@@ -16,6 +16,10 @@ impl Function for Fact {
         "Whole hours from the first event `first` to the first event `then` after it, such as the time to first value; none until both have happened."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("Whole hours from the contact's first event `first` to the first event `then` after it; none until both have happened.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("first", ParamKind::Text), Param::required("then", ParamKind::Text)] }
     }
@@ -30,9 +34,9 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select floor(extract(epoch from (select min(t.at) from {events} t \
-          where t.account_id = {account} and t.name = {then} and t.at > f.at and t.at < {as_of}) - f.at) / 3600) \
+          where {whose t} and t.name = {then} and t.at > f.at and t.at < {as_of}) - f.at) / 3600) \
           from (select min(e.at) as at from {events} e \
-          where e.account_id = {account} and e.name = {first} and e.at < {as_of}) f)"
+          where {whose e} and e.name = {first} and e.at < {as_of}) f)"
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {

@@ -14,6 +14,10 @@ impl Function for Fact {
         "Whether the account, or any of its contacts, is in that playbook."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("Whether the contact itself is in that contact playbook.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("id", ParamKind::PlaybookId)] }
     }
@@ -28,7 +32,7 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(exists (select from {enrollments} n \
-          where n.account_id = {account} and n.playbook = {id} \
+          where {whose n} and n.playbook = {id} \
           and not n.shadow and n.state not in ('held', 'ghost') \
           and n.started_at < {as_of} and (n.ended_at is null or n.ended_at >= {as_of})))"
     }

@@ -40,7 +40,7 @@ impl Function for Fact {
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{contacts} c",
-            account: "c.account_id",
+            alias: "c",
             rows: "c.role = {role} and c.left_at >= {since} and c.left_at < {as_of}",
             fold: PassFold::Hashed,
             value: "count(*) filter (where {rows})",

@@ -65,6 +65,11 @@ pub trait Function: Sync {
     /// One sentence for authors.
     fn summary(&self) -> &'static str;
 
+    /// The same for a contact; `None` when a contact has no such fact.
+    fn of_contact(&self) -> Option<&'static str> {
+        None
+    }
+
     fn params(&self) -> &'static [Param];
 
     /// The type of its value, and whether it can be missing.
@@ -73,9 +78,12 @@ pub trait Function: Sync {
     /// Whose tables it reads.
     fn source(&self) -> FactSource;
 
-    /// One SQL expression with one value for one account, in parentheses.
+    /// One SQL expression with one value for one subject, in parentheses.
     ///
-    /// Named parameters stand in braces: `{account}` is the account's id,
+    /// Named parameters stand in braces: `{whose e}` is true on rows of the
+    /// relation `e` that belong to the subject: to the account, or to that one
+    /// contact of it. `{account}` is the account's id, for functions that
+    /// contacts do not have;
     /// `{as_of}` now, `{since}` and `{before}` the start of the window and of
     /// the equally long one before it; a text parameter goes by its own name,
     /// a list of texts too, as an array;

@@ -14,6 +14,10 @@ impl Function for Fact {
         "How many tasks of colleagues about the account are open, of whatever playbook."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("How many tasks about the contact are open: those of contact playbooks.")
+    }
+
     fn params(&self) -> &'static [Param] {
         &[]
     }
@@ -28,12 +32,12 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select count(*) from {tasks} k \
-          where k.account_id = {account} and k.state <> 'shadow' \
+          where {whose k} and k.state <> 'shadow' \
           and k.created_at < {as_of} and (k.ended_at is null or k.ended_at >= {as_of}))"
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
-        let open = history.tasks.iter().filter(|task| {
+        let open = call.tasks(history).filter(|task| {
             task.created_at < call.as_of && task.ended_at.is_none_or(|ended| ended >= call.as_of)
         });
         Value::Int(open.count() as i64)

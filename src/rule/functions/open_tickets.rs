@@ -14,6 +14,10 @@ impl Function for Fact {
         "How many tickets are open, of that severity if one is given."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("How many tickets of the contact are open, of that severity if one is given.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::optional("severity", ParamKind::Text)] }
     }
@@ -29,11 +33,11 @@ impl Function for Fact {
     fn sql(&self, args: &[Arg]) -> &'static str {
         if args.is_empty() {
             "(select count(*) from {tickets} t \
-          where t.account_id = {account} \
+          where {whose t} \
           and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of}))"
         } else {
             "(select count(*) from {tickets} t \
-          where t.account_id = {account} and t.severity = {severity} \
+          where {whose t} and t.severity = {severity} \
           and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of}))"
         }
     }
@@ -41,7 +45,7 @@ impl Function for Fact {
     fn pass(&self, args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{tickets} t",
-            account: "t.account_id",
+            alias: "t",
             rows: if args.is_empty() {
                 "t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of})"
             } else {
@@ -54,7 +58,7 @@ impl Function for Fact {
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
-        let open = history.tickets.iter().filter(|ticket| {
+        let open = call.tickets(history).filter(|ticket| {
             ticket.opened_at < call.as_of
                 && ticket.closed_at.is_none_or(|closed| closed >= call.as_of)
                 && call

@@ -11,7 +11,11 @@ impl Function for Fact {
     }
 
     fn summary(&self) -> &'static str {
-        "Whether the account has reached the goal of that playbook, within the last days if they are given."
+        "Whether the account, or any of its contacts, has reached the goal of that playbook, within the last days if they are given."
+    }
+
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("Whether the contact itself has reached the goal of that contact playbook, within the last days if they are given.")
     }
 
     fn params(&self) -> &'static [Param] {
@@ -34,12 +38,12 @@ impl Function for Fact {
     fn sql(&self, args: &[Arg]) -> &'static str {
         if args.len() == 1 {
             "(exists (select from {enrollments} n \
-          where n.account_id = {account} and n.playbook = {id} \
+          where {whose n} and n.playbook = {id} \
           and not n.shadow and n.state = 'goal' \
           and n.ended_at < {as_of}))"
         } else {
             "(exists (select from {enrollments} n \
-          where n.account_id = {account} and n.playbook = {id} \
+          where {whose n} and n.playbook = {id} \
           and not n.shadow and n.state = 'goal' \
           and n.ended_at >= {since} and n.ended_at < {as_of}))"
         }

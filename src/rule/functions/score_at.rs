@@ -14,6 +14,10 @@ impl Function for Fact {
         "When the score that `score(name)` gives was made; none without one."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("When the score that `score(name)` gives was made; none without one.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("name", ParamKind::Text)] }
     }
@@ -28,14 +32,14 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select s.at from {scores} s \
-          where s.account_id = {account} and s.name = {name} and s.at < {as_of} \
+          where {whose s} and s.name = {name} and s.at < {as_of} \
           order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1)"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{scores} s",
-            account: "s.account_id",
+            alias: "s",
             rows: "s.name = {name} and s.at < {as_of}",
             fold: PassFold::First { order: LATEST_SCORE },
             value: "s.at",

@@ -14,6 +14,10 @@ impl Function for Fact {
         "The latest score minus the previous one of the same contact (or of the account), or minus the score as of that many days ago; none without both."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("The contact's latest score minus the one before, or minus the score as of that many days ago; none without both.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const {
             &[
@@ -37,14 +41,14 @@ impl Function for Fact {
           from (select s.contact_id, s.at, s.id, s.value \
           - lag(s.value) over (partition by s.contact_id order by s.at, s.id collate \"C\") as change \
           from {scores} s \
-          where s.account_id = {account} and s.name = {name} and s.at < {as_of}) c \
+          where {whose s} and s.name = {name} and s.at < {as_of}) c \
           order by (c.contact_id is null) desc, c.at desc, c.id collate \"C\" desc limit 1)"
         } else {
             "((select s.value from {scores} s \
-          where s.account_id = {account} and s.name = {name} and s.at < {as_of} \
+          where {whose s} and s.name = {name} and s.at < {as_of} \
           order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1) \
           - (select s.value from {scores} s \
-          where s.account_id = {account} and s.name = {name} and s.at < {since} \
+          where {whose s} and s.name = {name} and s.at < {since} \
           order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1))"
         }
     }
@@ -55,7 +59,7 @@ impl Function for Fact {
                 relation: "(select s.account_id, s.contact_id, s.at, s.id, s.value - lag(s.value) \
                     over (partition by s.account_id, s.contact_id order by s.at, s.id collate \"C\") as change \
                     from {scores} s where s.name = {name} and s.at < {as_of}) s",
-                account: "s.account_id",
+                alias: "s",
                 rows: "true",
                 fold: PassFold::First { order: LATEST_SCORE },
                 value: "s.change",
@@ -63,7 +67,7 @@ impl Function for Fact {
         } else {
             Pass {
                 relation: "{scores} s",
-                account: "s.account_id",
+                alias: "s",
                 rows: "s.name = {name} and s.at < {as_of}",
                 fold: PassFold::Sorted,
                 value: "(array_agg(s.value order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc) \

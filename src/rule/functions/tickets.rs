@@ -14,6 +14,10 @@ impl Function for Fact {
         "How many tickets were opened in the last days."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("How many tickets the contact opened in the last days.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("days", ParamKind::Days)] }
     }
@@ -28,14 +32,14 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select count(*) from {tickets} t \
-          where t.account_id = {account} \
+          where {whose t} \
           and t.opened_at >= {since} and t.opened_at < {as_of})"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{tickets} t",
-            account: "t.account_id",
+            alias: "t",
             rows: "t.opened_at >= {since} and t.opened_at < {as_of}",
             fold: PassFold::Hashed,
             value: "count(*) filter (where {rows})",
@@ -43,9 +47,8 @@ impl Function for Fact {
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
-        let opened = history
-            .tickets
-            .iter()
+        let opened = call
+            .tickets(history)
             .filter(|ticket| call.contains(ticket.opened_at));
         Value::Int(opened.count() as i64)
     }

@@ -16,6 +16,10 @@ impl Function for Fact {
         "How many of these events happened at all in the last days."
     }
 
+    fn of_contact(&self) -> Option<&'static str> {
+        Some("How many of these events the contact made at all in the last days.")
+    }
+
     fn params(&self) -> &'static [Param] {
         const { &[Param::required("names", ParamKind::Texts), Param::required("days", ParamKind::Days)] }
     }
@@ -30,14 +34,14 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select count(distinct e.name) from {events} e \
-          where e.account_id = {account} and e.name = any({names}) \
+          where {whose e} and e.name = any({names}) \
           and e.at >= {since} and e.at < {as_of})"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
-            account: "e.account_id",
+            alias: "e",
             rows: "e.name = any({names}) and e.at >= {since} and e.at < {as_of}",
             fold: PassFold::Sorted,
             value: "count(distinct e.name) filter (where {rows})",

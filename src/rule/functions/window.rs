@@ -5,11 +5,18 @@ use chrono::{DateTime, Duration};
 use super::{Function, pair};
 use crate::clock::Instant;
 use crate::facts::Arg;
-use crate::facts::history::{EnrollmentRecord, EventRecord, History, ScoreRecord};
+use crate::facts::history::{
+    EnrollmentRecord, EventRecord, History, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
+};
 
 /// The view of one call on a history.
+///
+/// Functions reach a history only through it, so that whose facts they are is
+/// decided here alone.
 #[derive(Clone, Debug)]
 pub struct Window<'a> {
+    /// The contact that is asked about; `None` is the account with everyone there.
+    contact: Option<&'a str>,
     /// Now; nothing at or after it has happened yet.
     pub as_of: Instant,
     /// Where the window starts, itself included; only with a `days` parameter.
@@ -52,7 +59,7 @@ impl<'a> Window<'a> {
         since_entry: Option<Instant>,
         since_step: Option<Instant>,
     ) -> Option<Window<'a>> {
-        let mut window = Window { as_of, since: None, before: None, texts: Vec::new(), list: &[] };
+        let mut window = Window { contact: None, as_of, since: None, before: None, texts: Vec::new(), list: &[] };
         for (param, arg) in pair(function, args)? {
             let since = match arg {
                 Arg::Text(text) => {
@@ -73,6 +80,16 @@ impl<'a> Window<'a> {
         Some(window)
     }
 
+    /// The same call, asked about one contact.
+    pub fn of(self, contact: &'a str) -> Window<'a> {
+        Window { contact: Some(contact), ..self }
+    }
+
+    /// Whether what this contact did is asked about.
+    fn is_whose(&self, contact: Option<&str>) -> bool {
+        self.contact.is_none_or(|wanted| contact == Some(wanted))
+    }
+
     /// A text argument by its parameter's name; `None` when it was left out.
     pub fn text(&self, param: &str) -> Option<&'a str> {
         self.texts.iter().find(|(name, _)| *name == param).map(|(_, text)| *text)
@@ -86,36 +103,55 @@ impl<'a> Window<'a> {
 
     /// The events in the window with the argument `name`, if that was given.
     pub fn events<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EventRecord> {
-        history
-            .events
-            .iter()
+        self.every_event(history)
             .filter(|event| self.contains(event.at) && self.text("name").is_none_or(|name| event.name == name))
+    }
+
+    /// The events of whatever name and time.
+    pub fn every_event<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EventRecord> {
+        history.events.iter().filter(|event| self.is_whose(event.contact.as_deref()))
+    }
+
+    pub fn tickets<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h TicketRecord> {
+        history.tickets.iter().filter(|ticket| self.is_whose(ticket.contact.as_deref()))
+    }
+
+    pub fn tasks<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h TaskRecord> {
+        history.tasks.iter().filter(|task| self.is_whose(task.contact.as_deref()))
+    }
+
+    pub fn mails<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h MailRecord> {
+        history.mails.iter().filter(|mail| self.is_whose(mail.contact.as_deref()))
     }
 
     /// The first event of that name strictly after an instant, or the first at
     /// all, that had happened by now.
     pub fn after(&self, history: &History, name: &str, instant: Option<Instant>) -> Option<Instant> {
         let happened = |at: &Instant| *at < self.as_of && instant.is_none_or(|instant| *at > instant);
-        history.events.iter().filter(|event| event.name == name).map(|event| event.at).filter(happened).min()
+        self.every_event(history).filter(|event| event.name == name).map(|event| event.at).filter(happened).min()
     }
 
     /// The score of the argument `name` as of an instant: the latest of the
-    /// account itself, else the latest of any contact.
+    /// account itself, else the latest of any contact; the contact's own where
+    /// one is asked about.
     pub fn score<'h>(&self, history: &'h History, as_of: Instant) -> Option<&'h ScoreRecord> {
         self.scores(history, as_of).max_by_key(|score| (score.contact.is_none(), score.at, &score.id))
     }
 
     /// All scores of the argument `name` before an instant.
     pub fn scores<'h>(&self, history: &'h History, as_of: Instant) -> impl Iterator<Item = &'h ScoreRecord> {
-        history.scores.iter().filter(move |score| score.at < as_of && Some(&*score.name) == self.text("name"))
+        history.scores.iter().filter(move |score| {
+            self.is_whose(score.contact.as_deref()) && score.at < as_of && Some(&*score.name) == self.text("name")
+        })
     }
 
     /// The enrollments in the playbook of the argument `id` that had started.
     pub fn enrollments<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EnrollmentRecord> {
-        history
-            .enrollments
-            .iter()
-            .filter(|enrollment| enrollment.started_at < self.as_of && Some(&*enrollment.playbook) == self.text("id"))
+        history.enrollments.iter().filter(|enrollment| {
+            self.is_whose(enrollment.contact.as_deref())
+                && enrollment.started_at < self.as_of
+                && Some(&*enrollment.playbook) == self.text("id")
+        })
     }
 }
 

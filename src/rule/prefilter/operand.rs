@@ -80,37 +80,39 @@ impl Translation<'_> {
             },
             Expr::Coalesce(parts, _) => Part::First(parts.iter().map(|part| self.part(part, names)).collect()),
             Expr::Dot(chain, _, _) => match self.subject(&chain.lhs, names) {
-                true => self.member(&chain.rhs, names),
-                false => Part::Unknown,
+                Some(subject) => self.member(subject, &chain.rhs, names),
+                None => Part::Unknown,
             },
             Expr::FnCall(call, at) => self.call_part(call, *at, names),
             _ => Part::Unknown,
         }
     }
 
-    /// Whether an expression is the account itself.
-    fn subject(&mut self, expr: &Expr, names: Names) -> bool {
-        let Expr::Variable(variable, _, _) = expr else { return false };
+    /// The subject, if an expression is the account or the contact itself.
+    fn subject(&mut self, expr: &Expr, names: Names) -> Option<Subject> {
+        let Expr::Variable(variable, _, _) = expr else { return None };
         match names.argument(&variable.1) {
             Some((argument, outer)) => self.subject(argument, outer),
-            None => matches!(names, Names::Condition) && variable.1.as_str() == "account",
+            None if matches!(names, Names::Condition) => {
+                [Subject::Account, Subject::Contact].into_iter().find(|subject| subject.name() == variable.1.as_str())
+            }
+            None => None,
         }
     }
 
-    /// What stands behind `account.`.
-    fn member(&mut self, rhs: &Expr, names: Names) -> Part {
-        let cell =
-            |path, ty| Part::Cell { term: Term { cell: Cell { subject: Subject::Account, path }, ty }, moved: 0 };
+    /// What stands behind `account.` or `contact.`.
+    fn member(&mut self, subject: Subject, rhs: &Expr, names: Names) -> Part {
+        let cell = |path, ty| Part::Cell { term: Term { cell: Cell { subject, path }, ty }, moved: 0 };
         match rhs {
             Expr::Property(property, _) => {
                 let name = property.2.as_str();
-                let column = self.schema.column(Subject::Account, name);
+                let column = self.schema.column(subject, name);
                 column.map_or(Part::Unknown, |column| cell(CellPath::Column(name.to_owned()), column.ty))
             }
             Expr::Dot(chain, _, _) => match (&chain.lhs, &chain.rhs) {
                 (Expr::Property(traits, _), Expr::Property(key, _)) if traits.2.as_str() == "traits" => {
                     let key = key.2.to_string();
-                    let ty = self.attributes.get(&(Subject::Account, key.clone())).copied().unwrap_or(Type::Json);
+                    let ty = self.attributes.get(&(subject, key.clone())).copied().unwrap_or(Type::Json);
                     cell(CellPath::Trait(key), ty)
                 }
                 _ => Part::Unknown,

@@ -61,9 +61,9 @@ impl Lowering<'_> {
         }
         let args: Option<Vec<Arg>> = args.iter().map(|arg| self.literal_argument(name, arg, name_at)).collect();
         let args = args?;
-        let info = match (self.scope.signature)(name, &args) {
+        let info = match (self.scope.signature)(subject, name, &args) {
             Ok(info) => info,
-            Err(message) => return self.refuse("KW0205", name_at, message, None),
+            Err((code, message)) => return self.refuse(code, name_at, message, None),
         };
         if let Some((code, message, help)) = self.unknown_argument(info.function, &args) {
             return self.refuse(code, name_at, message, help);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::tree::{Comparison, Expr, Kind, Name};
-use crate::facts::{Cell, CellPath, Subject, Value};
+use crate::facts::Value;
 
 /// The names proven present here: by the playbook's condition, and by the
 /// `{% if %}`s and `and`s around.
@@ -28,12 +28,8 @@ impl<'a> Known<'a> {
     fn has(&self, name: &Name, nullable: bool) -> bool {
         let guarded = self.guards.contains(name);
         match name {
-            Name::Cell(_) => guarded || self.condition.contains(&name.to_string()),
             // The condition was read when the enrollment began.
-            Name::Entry(column) => {
-                let cell = Cell { subject: Subject::Account, path: CellPath::Column(column.clone()) };
-                guarded || self.condition.contains(&cell.to_string()) || self.condition.contains(&name.to_string())
-            }
+            Name::Cell(_) | Name::Entry(_) => guarded || self.condition.contains(&name.to_string()),
             // Any column of the CSM proves that there is one.
             Name::CsmColumn(_) => {
                 guarded

@@ -52,7 +52,8 @@ impl Lowering<'_> {
         } else if has(&schema.account) {
             Some(format!("did you mean `account.{id}`?"))
         } else {
-            suggestion(id, ROOTS.iter().copied())
+            let contact = self.scope.allow_contact.then_some("contact");
+            suggestion(id, ROOTS.iter().copied().chain(contact))
         };
         self.refuse("KW0302", at, format!("unknown name `{id}`"), help)
     }
@@ -89,7 +90,11 @@ impl Lowering<'_> {
             "contact" => self.no_contact(at),
             "entry" if name == "at" => Some(self.name(Name::EntryAt, Some(Type::Time), false, at)),
             "entry" => {
-                let column = self.find(root, name, &schema.account, &["at"], name_at)?;
+                let enrolled = if self.scope.allow_contact { Subject::Contact } else { Subject::Account };
+                let column = match schema.entry_column(enrolled, name) {
+                    Some((_, column)) => column,
+                    None => self.find(root, name, schema.columns(enrolled), &["at"], name_at)?,
+                };
                 self.entry_column(name);
                 Some(self.name(Name::Entry(name.to_owned()), Some(column.ty), column.nullable, at))
             }
@@ -153,7 +158,7 @@ impl Lowering<'_> {
         }
         let help = if name == "traits" && others.contains(&"traits") {
             Some(format!("name one of them: `{root}.traits.plan`"))
-        } else if root == "account" && self.scope.function_names.contains(&name) {
+        } else if ["account", "contact"].contains(&root) && self.scope.function_names.contains(&name) {
             Some(format!("`{name}` is a method: `{root}.{name}(…)`"))
         } else {
             let names = columns.iter().map(|column| column.name.as_str());

@@ -32,15 +32,15 @@ fn source(text: &str) -> Source {
 }
 
 /// The methods that the tests call.
-fn signature(name: &str, args: &[Arg]) -> Result<FunctionInfo, String> {
+fn signature(_: Subject, name: &str, args: &[Arg]) -> Result<FunctionInfo, (&'static str, String)> {
     let of = |function, ty, nullable| Ok(FunctionInfo { function, ty, nullable });
     match (name, args) {
         ("events", [Arg::Text(_), Arg::Int(_) | Arg::SinceEntry]) => of("events", Type::Int, false),
-        ("events", _) => Err("`events` takes a name and days".to_owned()),
+        ("events", _) => Err(("KW0205", "`events` takes a name and days".to_owned())),
         ("score", [Arg::Text(_)]) => of("score", Type::Float, true),
         ("event_change", [Arg::Text(_), Arg::Int(_)]) => of("event_change", Type::Float, true),
         ("in_playbook", [Arg::Text(_)]) => of("in_playbook", Type::Bool, false),
-        _ => Err("wrong arguments".to_owned()),
+        _ => Err(("KW0205", "wrong arguments".to_owned())),
     }
 }
 

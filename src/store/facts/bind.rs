@@ -31,6 +31,8 @@ pub(super) enum Bind {
     Span(i64),
     /// The subjects' accounts.
     Accounts,
+    /// The subjects' contacts.
+    Contacts,
     /// One window start for each subject.
     Starts(Start),
 }
@@ -42,6 +44,38 @@ pub(super) enum Start {
     EntryBefore,
     StepSince,
     StepBefore,
+}
+
+/// A query with its parameters.
+pub(super) fn bound(
+    sql: String,
+    binds: &[Bind],
+    as_of: Instant,
+    subjects: &[SubjectWindow],
+) -> Query<'static, Postgres, PgArguments> {
+    // Safe: our own text and quoted column names; literals are bound.
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for bind in binds {
+        query = match bind {
+            Bind::AsOf => query.bind(as_of),
+            Bind::Since(days) => query.bind(days_back(as_of, *days)),
+            Bind::Before(days) => query.bind(before(as_of, days_back(as_of, *days))),
+            Bind::Text(text) => query.bind(text.clone()),
+            Bind::Texts(texts) => query.bind(texts.clone()),
+            Bind::Bool(value) => query.bind(*value),
+            Bind::Int(number) => query.bind(*number),
+            Bind::Float(number) => query.bind(*number),
+            Bind::Json(number) => query.bind(serde_json::Value::from(*number)),
+            Bind::FromNow(by) => query.bind(moved(as_of, *by)),
+            Bind::Span(microseconds) => query.bind(PgInterval { months: 0, days: 0, microseconds: *microseconds }),
+            Bind::Accounts => query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>()),
+            Bind::Contacts => query.bind(subjects.iter().map(|subject| subject.contact.clone()).collect::<Vec<_>>()),
+            Bind::Starts(start) => {
+                query.bind(subjects.iter().map(|subject| start.of(subject, as_of)).collect::<Vec<_>>())
+            }
+        };
+    }
+    query
 }
 
 impl Start {
@@ -68,35 +102,4 @@ impl Start {
             Start::EntryBefore | Start::StepBefore => before(as_of, since),
         }
     }
-}
-
-/// A query with its parameters.
-pub(super) fn bound(
-    sql: String,
-    binds: &[Bind],
-    as_of: Instant,
-    subjects: &[SubjectWindow],
-) -> Query<'static, Postgres, PgArguments> {
-    // Safe: our own text and quoted column names; literals are bound.
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for bind in binds {
-        query = match bind {
-            Bind::AsOf => query.bind(as_of),
-            Bind::Since(days) => query.bind(days_back(as_of, *days)),
-            Bind::Before(days) => query.bind(before(as_of, days_back(as_of, *days))),
-            Bind::Text(text) => query.bind(text.clone()),
-            Bind::Texts(texts) => query.bind(texts.clone()),
-            Bind::Bool(value) => query.bind(*value),
-            Bind::Int(number) => query.bind(*number),
-            Bind::Float(number) => query.bind(*number),
-            Bind::Json(number) => query.bind(serde_json::Value::from(*number)),
-            Bind::FromNow(by) => query.bind(moved(as_of, *by)),
-            Bind::Span(microseconds) => query.bind(PgInterval { months: 0, days: 0, microseconds: *microseconds }),
-            Bind::Accounts => query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>()),
-            Bind::Starts(start) => {
-                query.bind(subjects.iter().map(|subject| start.of(subject, as_of)).collect::<Vec<_>>())
-            }
-        };
-    }
-    query
 }

@@ -1,22 +1,23 @@
-//! Fact functions beside the accounts: asked for one account at a time, or
-//! computed for all accounts in one pass over each relation.
+//! Fact functions beside the subjects: asked for one subject at a time, or
+//! computed for all of them in one pass over each relation.
 
-use super::statement::{Answer, Text};
-use crate::facts::{Arg, Cell, CellPath, Schema, Type};
+use super::answer::Answer;
+use super::statement::Text;
+use crate::facts::{Arg, Cell, CellPath, Schema, Subject, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, Function, Pass, PassFold, UnknownCell, pair};
 use crate::rule::predicate::Term;
 
-/// How a walk over the accounts asks for fact functions.
+/// How a walk over the subjects asks for fact functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// Each account that is still in question is looked up: best when few are.
+    /// Each subject that is still in question is looked up: best when few are.
     Probes,
-    /// One pass over each relation, for all accounts: best when many are.
+    /// One pass over each relation, for all subjects: best when many are.
     Passes,
 }
 
-/// One reader of a walk: the cells it wants, of the accounts it keeps.
+/// One reader of a walk: the cells it wants, of the subjects it keeps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     pub cells: &'a [Cell],
@@ -26,8 +27,8 @@ pub(super) struct Reader<'a> {
 /// The fact functions of a statement, each calculated once for a row.
 ///
 /// Postgres would calculate a function again wherever its text stands. Beside
-/// the accounts, behind a fence, it is calculated once, after the clauses about
-/// columns, and only for accounts that passed the functions before it.
+/// the subjects, behind a fence, it is calculated once, after the clauses about
+/// columns, and only for subjects that passed the functions before it.
 #[derive(Default)]
 pub(super) struct Hoisted {
     /// Cells and the expressions of their values.
@@ -40,7 +41,9 @@ pub(super) struct Hoisted {
 /// One pass over a relation, for the calls that share it.
 struct Walk {
     relation: String,
-    account: &'static str,
+    alias: &'static str,
+    /// Whose rows are told apart.
+    subject: Subject,
     fold: PassFold,
     /// The rows that some call counts.
     rows: Vec<String>,
@@ -54,7 +57,7 @@ impl Hoisted {
         self.values.iter().find(|(known, _)| known == cell).map(|(_, value)| value.clone())
     }
 
-    /// What is joined to the accounts.
+    /// What is joined to the subjects.
     pub(super) fn joins(&self) -> String {
         self.joins.concat()
     }
@@ -68,7 +71,7 @@ impl Reader<'_> {
     }
 }
 
-/// Accounts on which the cell matters to some reader, as columns tell; `None`
+/// Subjects on which the cell matters to some reader, as columns tell; `None`
 /// when that is all of them.
 pub(super) fn concerned(readers: &[Reader<'_>], cell: &Cell) -> Option<Predicate> {
     let reading = readers.iter().filter(|reader| reader.reads(cell));
@@ -121,7 +124,7 @@ impl Text<'_> {
             }
         }
         for (at, walk) in walks.iter().enumerate() {
-            hoisted.join(at, walk, schema)?;
+            hoisted.join(at, walk, self.subject, schema)?;
         }
         if readers.len() > 1 {
             self.convert(readers, schema, &mut hoisted)?;
@@ -131,7 +134,7 @@ impl Text<'_> {
         called.retain(|cell| hoisted.value(cell).is_none());
         for (at, cell) in called.into_iter().enumerate() {
             let unknown = || UnknownCell(cell.clone());
-            let answer = Answer::find(&cell, schema).ok_or_else(unknown)?;
+            let answer = Answer::find(&cell, self.subject, schema).ok_or_else(unknown)?;
             let mut text = self.answer(&answer).ok_or_else(unknown)?;
             if let Some(concerned) = concerned(readers, &cell) {
                 let concerned = self.predicate(&concerned, &Hoisted::default(), schema)?;
@@ -157,7 +160,7 @@ impl Text<'_> {
         let mut converted = Vec::new();
         for (at, cell) in columns.into_iter().enumerate() {
             let unknown = || UnknownCell(cell.clone());
-            let answer = Answer::find(&cell, schema).ok_or_else(unknown)?;
+            let answer = Answer::find(&cell, self.subject, schema).ok_or_else(unknown)?;
             converted.push(format!("{} as c{at}", self.answer(&answer).ok_or_else(unknown)?));
             hoisted.values.push((cell, format!("c.c{at}")));
         }
@@ -171,21 +174,23 @@ impl Text<'_> {
     fn walk(&mut self, cell: &Cell, walks: &mut Vec<Walk>) -> Option<()> {
         let (function, args, pass) = pass(cell)?;
         let pairs = pair(function, args)?;
-        let relation = self.fill(pass.relation, function.source(), &pairs)?;
-        let rows = self.fill(pass.rows, function.source(), &pairs)?;
+        let mut fill = |text: &str| self.fill(cell.subject, text, function.source(), &pairs);
+        let (relation, rows) = (fill(pass.relation)?, fill(pass.rows)?);
         // `{rows}` is put in when all calls of the walk are known.
-        let parts: Option<Vec<String>> =
-            pass.value.split("{rows}").map(|part| self.fill(part, function.source(), &pairs)).collect();
+        let parts: Option<Vec<String>> = pass.value.split("{rows}").map(fill).collect();
         let value = parts?.join("{rows}");
         let shares = |walk: &&mut Walk| {
             let first = matches!(pass.fold, PassFold::First { .. });
-            walk.relation == relation && walk.fold == pass.fold && (!first || walk.rows == [rows.as_str()])
+            walk.relation == relation
+                && walk.subject == cell.subject
+                && walk.fold == pass.fold
+                && (!first || walk.rows == [rows.as_str()])
         };
         let walk = match walks.iter_mut().find(shares) {
             Some(walk) => walk,
             None => {
-                let (account, fold) = (pass.account, pass.fold);
-                walks.push(Walk { relation, account, fold, rows: Vec::new(), calls: Vec::new() });
+                let (alias, subject, fold) = (pass.alias, cell.subject, pass.fold);
+                walks.push(Walk { relation, alias, subject, fold, rows: Vec::new(), calls: Vec::new() });
                 walks.last_mut()?
             }
         };
@@ -202,9 +207,9 @@ impl Text<'_> {
 }
 
 impl Hoisted {
-    /// Joins a pass to the accounts. An account without rows has none in it.
-    fn join(&mut self, number: usize, walk: &Walk, schema: &Schema) -> Result<(), UnknownCell> {
-        let Walk { relation, account, .. } = walk;
+    /// Joins a pass to rows of such subjects. One without rows has none in it.
+    fn join(&mut self, number: usize, walk: &Walk, to: Subject, schema: &Schema) -> Result<(), UnknownCell> {
+        let Walk { relation, alias, .. } = walk;
         let rows = |at: usize| match walk.rows.len() {
             1 => "true".to_owned(),
             _ => format!("({})", walk.rows[at]),
@@ -212,7 +217,7 @@ impl Hoisted {
         let mut columns = String::new();
         for (index, (cell, at, value)) in walk.calls.iter().enumerate() {
             columns.push_str(&format!(", {} as v{index}", value.replace("{rows}", &rows(*at))));
-            let answer = Answer::find(cell, schema).ok_or_else(|| UnknownCell(cell.clone()))?;
+            let answer = Answer::find(cell, to, schema).ok_or_else(|| UnknownCell(cell.clone()))?;
             let value = match answer.nullable() {
                 true => format!("g{number}.v{index}"),
                 false => format!("coalesce(g{number}.v{index}, 0)"),
@@ -221,16 +226,23 @@ impl Hoisted {
         }
         let of_some: Vec<String> = walk.rows.iter().map(|rows| format!("({rows})")).collect();
         let of_some = of_some.join(" or ");
+        let (keys, mut on) = (format!("{alias}.account_id"), format!("g{number}.account_id = a.id"));
+        let keys = match walk.subject {
+            Subject::Account => keys,
+            Subject::Contact => {
+                on.push_str(&format!(" and g{number}.contact_id = who.id"));
+                format!("{keys}, {alias}.contact_id")
+            }
+        };
         let rows = match walk.fold {
             PassFold::Hashed | PassFold::Sorted => {
-                format!("select {account} as account{columns} from {relation} where {of_some} group by {account}")
+                format!("select {keys}{columns} from {relation} where {of_some} group by {keys}")
             }
             PassFold::First { order } => format!(
-                "select distinct on ({account}) {account} as account{columns} from {relation} where {of_some} \
-                 order by {account}, {order}"
+                "select distinct on ({keys}) {keys}{columns} from {relation} where {of_some} order by {keys}, {order}"
             ),
         };
-        self.joins.push(format!(" left join ({rows}) as g{number} on g{number}.account = a.id"));
+        self.joins.push(format!(" left join ({rows}) as g{number} on {on}"));
         Ok(())
     }
 }

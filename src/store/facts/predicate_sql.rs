@@ -5,31 +5,38 @@ use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
+use super::answer::Answer;
 use super::bind::{Bind, bound};
 use super::hoist::{Hoisted, Reader, Shape};
-use super::statement::{Answer, END, FIRST, Target, Text, quoted};
+use super::statement::{END, FIRST, Target, Text, alias, quoted};
 use crate::clock::Instant;
-use crate::facts::{CellPath, Schema, Type};
+use crate::facts::{CellPath, Schema, Subject, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::UnknownCell;
 use crate::rule::predicate::{Comparison, LARGEST_READABLE, Operand, Term};
 use crate::store::Relations;
 
-/// Several predicates over the accounts, which share parameters: each is one
-/// expression that is true for an account, or not.
+/// Several predicates over accounts or contacts, which share parameters: each
+/// is one expression that is true for a subject, or not.
 #[derive(Debug)]
 pub struct Clauses {
     /// One expression for each predicate.
     pub expressions: Vec<String>,
-    /// What follows `from`: accounts `a`, and what the expressions need.
+    /// What follows `from`: accounts `a`, contacts `who`, and what the
+    /// expressions need.
     pub relations: String,
     binds: Vec<Bind>,
 }
 
 impl Clauses {
     /// An error names the first cell that nothing answers.
-    pub fn new(predicates: &[&Predicate], store: &Relations, shape: Shape) -> Result<Clauses, UnknownCell> {
-        let (mut text, schema) = (Text::new(Target::AllAccounts, store), &store.schema);
+    pub fn new(
+        subject: Subject,
+        predicates: &[&Predicate],
+        store: &Relations,
+        shape: Shape,
+    ) -> Result<Clauses, UnknownCell> {
+        let (mut text, schema) = (Text::new(Target::All, subject, store), &store.schema);
         let all = Predicate::All(predicates.iter().map(|&predicate| predicate.clone()).collect());
         let hoisted = text.hoist(&[Reader { cells: &[], kept: &all }], schema, shape)?;
         let relations = format!("{}{}", text.from(), hoisted.joins());
@@ -85,13 +92,13 @@ impl Text<'_> {
     ) -> Result<String, UnknownCell> {
         let operator = operator(comparison);
         if let (CellPath::Trait(key), Operand::Float(number)) = (&left.cell.path, right) {
-            let attribute = self.attribute(key);
+            let attribute = self.attribute(left.cell.subject, key);
             let number = self.parameter(Bind::Json(*number));
             return Ok(format!("(jsonb_typeof({attribute}) = 'number' and {attribute} {operator} {number})"));
         }
         // A bare column with two bounds, so that an index of it can be used.
         if let (CellPath::Column(name), Operand::FromNow(by)) = (&left.cell.path, right) {
-            let (name, by) = (quoted(name), self.parameter(Bind::FromNow(*by)));
+            let (name, by) = (quoted(left.cell.subject, name), self.parameter(Bind::FromNow(*by)));
             match comparison {
                 Comparison::Less | Comparison::AtMost => {
                     return Ok(format!("({name} >= {FIRST} and {name} {operator} {by})"));
@@ -129,14 +136,14 @@ impl Text<'_> {
     ) -> Result<String, UnknownCell> {
         Ok(match (&term.cell.path, term.ty) {
             (CellPath::Column(name), Type::Time) => {
-                let name = quoted(name);
+                let name = quoted(term.cell.subject, name);
                 match present {
                     true => format!("({name} >= {FIRST} and {name} < {END})"),
                     false => format!("({name} is null or {name} < {FIRST} or {name} >= {END})"),
                 }
             }
             (CellPath::Trait(key), ty) => {
-                let attribute = self.attribute(key);
+                let attribute = self.attribute(term.cell.subject, key);
                 let kind = match ty {
                     Type::Bool => "boolean",
                     Type::Text => "string",
@@ -172,8 +179,8 @@ impl Text<'_> {
         format!("({attribute} > {above} or {attribute} < {below})")
     }
 
-    fn attribute(&mut self, key: &str) -> String {
-        format!("(a.traits -> {})", self.parameter(Bind::Text(key.to_owned())))
+    fn attribute(&mut self, subject: Subject, key: &str) -> String {
+        format!("({}.traits -> {})", alias(subject), self.parameter(Bind::Text(key.to_owned())))
     }
 
     /// A term's value: the same that is fetched for its cell, or for an
@@ -183,7 +190,7 @@ impl Text<'_> {
             return Ok(value);
         }
         if let CellPath::Trait(key) = &term.cell.path {
-            let attribute = self.attribute(key);
+            let attribute = self.attribute(term.cell.subject, key);
             match term.ty {
                 Type::Bool => {
                     return Ok(format!(
@@ -192,13 +199,16 @@ impl Text<'_> {
                 }
                 Type::Text => {
                     let key = self.parameter(Bind::Text(key.clone()));
-                    return Ok(format!("(case when jsonb_typeof({attribute}) = 'string' then a.traits ->> {key} end)"));
+                    let of = alias(term.cell.subject);
+                    return Ok(format!(
+                        "(case when jsonb_typeof({attribute}) = 'string' then {of}.traits ->> {key} end)"
+                    ));
                 }
                 _ => {}
             }
         }
         let unknown = || UnknownCell(term.cell.clone());
-        let answer = Answer::find(&term.cell, schema).ok_or_else(unknown)?;
+        let answer = Answer::find(&term.cell, self.subject, schema).ok_or_else(unknown)?;
         self.answer(&answer).ok_or_else(unknown)
     }
 }

@@ -7,12 +7,13 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 
 use super::SubjectWindow;
+use super::answer::{Answer, By};
 use super::bind::{Bind, Start, bound};
 use super::hoist::{Hoisted, Reader, Shape, concerned, passes};
 use crate::clock::Instant;
-use crate::facts::{Arg, Cell, CellPath, Column, Layout, Schema, Subject, Type, Value};
+use crate::facts::{Arg, CellPath, Layout, Schema, Subject, Type, Value};
 use crate::rule::Predicate;
-use crate::rule::functions::{self, FactSource, Function, Param, UnknownCell};
+use crate::rule::functions::{self, FactSource, Param, UnknownCell};
 use crate::store::{Relation, Relations};
 
 /// The instants that can be read lie from here …
@@ -27,12 +28,13 @@ const OWN: [(&str, &str); 3] =
 /// Which rows a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// One for every account that is kept; the first column is its id.
-    AllAccounts,
-    /// One for each bound account that exists; the first column is the 1-based
+    /// One for every subject that is kept: the account's id comes first, then
+    /// for contacts the contact's. Contacts who have left are no subjects.
+    All,
+    /// One for each bound subject that exists; the first column is the 1-based
     /// position among the bound ones.
-    NamedAccounts,
-    /// One for each bound account, without looking into the customer store;
+    Named,
+    /// One for each bound subject, without looking into the customer store;
     /// the first column as above.
     OwnState,
 }
@@ -42,17 +44,12 @@ pub(super) enum Target {
 pub(super) struct Statement {
     sql: String,
     binds: Vec<Bind>,
-    /// Position in the layout and type of every column but the first.
+    /// How many columns name the subject.
+    lead: usize,
+    /// Position in the layout and type of every column after these.
     outputs: Vec<(usize, Type)>,
-    /// The relations it passes over besides the accounts.
+    /// The relations it passes over besides the subjects.
     pub(super) passed: Vec<String>,
-}
-
-/// What answers a cell.
-pub(super) enum Answer<'a> {
-    Column(&'a Column),
-    Trait(&'a str),
-    Call(&'static dyn Function, &'a [Arg]),
 }
 
 impl Statement {
@@ -69,16 +66,18 @@ impl Statement {
         shape: Shape,
     ) -> Result<Statement, UnknownCell> {
         let schema = &relations.schema;
-        let mut text = Text::new(target, relations);
+        let mut text = Text::new(target, layout.subject(), relations);
         let hoisted = text.hoist(readers, schema, shape)?;
-        let mut columns = vec![match target {
-            Target::AllAccounts => relations.key().to_text("a.id"),
-            Target::NamedAccounts | Target::OwnState => "w.position".to_owned(),
-        }];
+        let mut columns: Vec<String> = match (target, layout.subject()) {
+            (Target::All, Subject::Account) => vec![relations.key().to_text("a.id")],
+            (Target::All, Subject::Contact) => vec![relations.key().to_text("a.id"), "who.id".to_owned()],
+            (Target::Named | Target::OwnState, _) => vec!["w.position".to_owned()],
+        };
+        let lead = columns.len();
         let mut outputs = Vec::new();
         for (position, cell) in layout.cells().iter().enumerate() {
             let unknown = || UnknownCell(cell.clone());
-            let answer = Answer::find(cell, schema).ok_or_else(unknown)?;
+            let answer = Answer::find(cell, layout.subject(), schema).ok_or_else(unknown)?;
             if answer.source() == source {
                 columns.push(match (hoisted.value(cell), concerned(readers, cell)) {
                     (Some(value), _) => value,
@@ -99,29 +98,37 @@ impl Statement {
             columns.push(format!("array[{}]", marks.join(", ")));
         }
         let mut sql = format!("select {} from {}{}", columns.join(", "), text.from(), hoisted.joins());
+        let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
         let kept = Predicate::any(readers.iter().map(|reader| reader.kept.clone()));
         if !readers.is_empty() && kept != Predicate::Always {
-            sql.push_str(" where ");
-            sql.push_str(&text.predicate(&kept, &hoisted, schema)?);
+            clauses.push(text.predicate(&kept, &hoisted, schema)?);
             // Said apart, so that it is decided before any function is asked.
             let columns_say = kept.without_calls();
             if readers.len() > 1 && columns_say != kept {
-                sql.push_str(" and ");
-                sql.push_str(&text.predicate(&columns_say, &hoisted, schema)?);
+                clauses.push(text.predicate(&columns_say, &hoisted, schema)?);
             }
         }
-        Ok(Statement { sql, binds: text.binds, outputs, passed: hoisted.passed })
+        if !clauses.is_empty() {
+            sql.push_str(" where ");
+            sql.push_str(&clauses.join(" and "));
+        }
+        Ok(Statement { sql, binds: text.binds, lead, outputs, passed: hoisted.passed })
     }
 
-    /// The accounts that columns do not rule out for some reader that asks for
+    /// The subjects that columns do not rule out for some reader that asks for
     /// what a pass can answer.
-    pub(super) fn asking(readers: &[Reader<'_>], relations: &Relations) -> Result<Statement, UnknownCell> {
-        let (mut text, schema) = (Text::new(Target::AllAccounts, relations), &relations.schema);
+    pub(super) fn asking(
+        subject: Subject,
+        readers: &[Reader<'_>],
+        relations: &Relations,
+    ) -> Result<Statement, UnknownCell> {
+        let (mut text, schema) = (Text::new(Target::All, subject, relations), &relations.schema);
         let asking = readers.iter().filter(|reader| !passes(&[**reader]).is_empty());
         let asked = Predicate::any(asking.map(|reader| reader.kept.without_calls()));
-        let asked = text.predicate(&asked, &Hoisted::default(), schema)?;
-        let sql = format!("select from {} where {asked}", text.from());
-        Ok(Statement { sql, binds: text.binds, outputs: Vec::new(), passed: Vec::new() })
+        let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
+        clauses.push(text.predicate(&asked, &Hoisted::default(), schema)?);
+        let sql = format!("select from {} where {}", text.from(), clauses.join(" and "));
+        Ok(Statement { sql, binds: text.binds, lead: 0, outputs: Vec::new(), passed: Vec::new() })
     }
 
     /// Whether it fetches anything but the accounts themselves.
@@ -147,14 +154,14 @@ impl Statement {
     /// Puts a row's cells where they belong.
     pub(super) fn read(&self, row: &PgRow, values: &mut [Value]) -> sqlx::Result<()> {
         for (index, (position, ty)) in self.outputs.iter().enumerate() {
-            values[*position] = read_value(row, index + 1, *ty)?;
+            values[*position] = read_value(row, self.lead + index, *ty)?;
         }
         Ok(())
     }
 
     /// Which readers keep a row, of a statement with more than one.
     pub(super) fn marks(&self, row: &PgRow) -> sqlx::Result<Vec<bool>> {
-        row.try_get(self.outputs.len() + 1)
+        row.try_get(self.lead + self.outputs.len())
     }
 }
 
@@ -176,118 +183,106 @@ fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
     Ok(value.unwrap_or(Value::Null))
 }
 
-impl<'a> Answer<'a> {
-    pub(super) fn find(cell: &'a Cell, schema: &'a Schema) -> Option<Answer<'a>> {
-        if cell.subject != Subject::Account {
-            return None;
-        }
-        match &cell.path {
-            CellPath::Column(name) => schema.stored(Subject::Account, name).map(Answer::Column),
-            CellPath::Trait(key) => Some(Answer::Trait(key)),
-            CellPath::Call { function, args } => functions::find(function).map(|function| Answer::Call(function, args)),
-        }
-    }
-
-    fn source(&self) -> FactSource {
-        match self {
-            Answer::Column(_) | Answer::Trait(_) => FactSource::Customers,
-            Answer::Call(function, _) => function.source(),
-        }
-    }
-
-    /// Whether it can be missing.
-    pub(super) fn nullable(&self) -> bool {
-        match self {
-            Answer::Column(column) => column.nullable,
-            Answer::Trait(_) => true,
-            Answer::Call(function, args) => function.gives(args).nullable,
-        }
-    }
-
-    /// What its expression is cast to.
-    pub(super) fn cast(&self) -> &'static str {
-        match self.ty() {
-            Type::Bool => "boolean",
-            Type::Int => "int8",
-            Type::Float => "float8",
-            Type::Text => "text",
-            Type::Time => "timestamptz",
-            Type::Json => "jsonb",
-        }
-    }
-
-    fn ty(&self) -> Type {
-        match self {
-            Answer::Column(column) => column.ty,
-            Answer::Trait(_) => Type::Json,
-            Answer::Call(function, args) => function.gives(args).ty,
-        }
-    }
-}
-
 /// A statement's text while it grows.
 pub(super) struct Text<'r> {
     target: Target,
+    /// Whose rows they are.
+    pub(super) subject: Subject,
     pub(super) relations: &'r Relations,
     pub(super) binds: Vec<Bind>,
 }
 
 impl<'r> Text<'r> {
-    pub(super) fn new(target: Target, relations: &'r Relations) -> Text<'r> {
-        Text { target, relations, binds: Vec::new() }
+    pub(super) fn new(target: Target, subject: Subject, relations: &'r Relations) -> Text<'r> {
+        Text { target, subject, relations, binds: Vec::new() }
     }
 
-    /// The relations it reads, at most one row for each account or subject.
+    /// The relations it reads, at most one row for each subject: its account
+    /// is `a`, its contact `who`.
     pub(super) fn from(&mut self) -> String {
-        if self.target == Target::AllAccounts {
-            return format!("{} as a", self.relations.of(Relation::Accounts));
+        let account = format!("{} as a", self.relations.of(Relation::Accounts));
+        let contact = format!("{} as who", self.relations.of(Relation::Contacts));
+        if self.target == Target::All {
+            return match self.subject {
+                Subject::Account => account,
+                Subject::Contact => format!("{contact} join {account} on a.id = who.account_id"),
+            };
         }
         let mut arrays = vec![self.parameter(Bind::Accounts)];
         let mut columns = vec!["account_id"];
+        if self.subject == Subject::Contact {
+            arrays.push(self.parameter(Bind::Contacts));
+            columns.push("contact_id");
+        }
         for start in Start::ALL {
             arrays.push(self.parameter(Bind::Starts(start)));
             columns.push(start.column());
         }
         let subjects = format!("unnest({}) with ordinality as w ({}, position)", arrays.join(", "), columns.join(", "));
-        match self.target {
-            Target::NamedAccounts => {
-                let (accounts, key) = (self.relations.of(Relation::Accounts), self.relations.key());
-                format!("{subjects} join {accounts} as a on a.id = {}", key.of_text("w.account_id"))
+        match (self.target, self.subject) {
+            (Target::Named, subject) => {
+                let key = self.relations.key().of_text("w.account_id");
+                let joined = format!("{subjects} join {account} on a.id = {key}");
+                match subject {
+                    Subject::Account => joined,
+                    Subject::Contact => {
+                        format!("{joined} join {contact} on who.account_id = a.id and who.id = w.contact_id")
+                    }
+                }
             }
-            Target::AllAccounts | Target::OwnState => subjects,
+            (Target::All | Target::OwnState, _) => subjects,
         }
+    }
+
+    /// What is true of subjects that are still there, in a walk over all;
+    /// `None` where that goes without saying.
+    fn is_there(&mut self, schema: &Schema) -> Option<String> {
+        if self.target != Target::All || self.subject != Subject::Contact {
+            return None;
+        }
+        let left = quoted(Subject::Contact, &schema.stored(Subject::Contact, "left_at")?.name);
+        Some(format!("({left} is null or {left} > {})", self.parameter(Bind::AsOf)))
     }
 
     /// A cell's expression, cast to the type that is read; `None` when the
     /// arguments do not fit the function.
     pub(super) fn answer(&mut self, answer: &Answer<'_>) -> Option<String> {
-        let expression = match answer {
-            Answer::Column(column) => {
-                let name = quoted(&column.name);
+        let expression = match &answer.by {
+            By::Column(column) => {
+                let name = quoted(answer.subject, &column.name);
                 match column.ty {
                     // Infinity and years beyond four digits cannot be read; they are missing.
                     Type::Time => format!("case when {name} >= {FIRST} and {name} < {END} then {name} end"),
                     _ => name,
                 }
             }
-            Answer::Trait(key) => {
-                format!("a.traits -> {}", self.parameter(Bind::Text((*key).to_owned())))
+            By::Trait(key) => {
+                let key = self.parameter(Bind::Text((*key).to_owned()));
+                format!("{}.traits -> {key}", alias(answer.subject))
             }
-            Answer::Call(function, args) => {
-                self.fill(function.sql(args), function.source(), &functions::pair(*function, args)?)?
+            By::Call(function, args) => {
+                let pairs = functions::pair(*function, args)?;
+                self.fill(answer.subject, function.sql(args), function.source(), &pairs)?
             }
         };
         Some(format!("({expression})::{}", answer.cast()))
     }
 
-    /// A function's text with its named parameters filled in.
-    pub(super) fn fill(&mut self, text: &str, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
+    /// A function's text, asked of such a subject, with its named parameters
+    /// filled in.
+    pub(super) fn fill(
+        &mut self,
+        subject: Subject,
+        text: &str,
+        source: FactSource,
+        pairs: &[(&Param, &Arg)],
+    ) -> Option<String> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((text, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}')?;
             filled.push_str(text);
-            filled.push_str(&self.named(name, source, pairs)?);
+            filled.push_str(&self.named(name, subject, source, pairs)?);
             rest = tail;
         }
         filled.push_str(rest);
@@ -295,7 +290,20 @@ impl<'r> Text<'r> {
     }
 
     /// What stands for a named parameter of a call.
-    fn named(&mut self, name: &str, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
+    fn named(&mut self, name: &str, subject: Subject, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
+        let (account, contact) = match (self.target, source) {
+            (Target::OwnState, _) => ("w.account_id".to_owned(), "w.contact_id"),
+            // Our own tables know an account by its text.
+            (_, FactSource::Own) => (self.relations.key().to_text("a.id"), "who.id"),
+            (_, FactSource::Customers) => ("a.id".to_owned(), "who.id"),
+        };
+        if let Some(relation) = name.strip_prefix("whose ") {
+            let of_account = format!("{relation}.account_id = {account}");
+            return Some(match subject {
+                Subject::Account => of_account,
+                Subject::Contact => format!("{of_account} and {relation}.contact_id = {contact}"),
+            });
+        }
         if let Some(relation) = Relation::named(name) {
             return Some(self.relations.of(relation).to_owned());
         }
@@ -303,12 +311,7 @@ impl<'r> Text<'r> {
             return Some((*relation).to_owned());
         }
         match name {
-            "account" => Some(match (self.target, source) {
-                (Target::OwnState, _) => "w.account_id".to_owned(),
-                // Our own tables know an account by its text.
-                (_, FactSource::Own) => self.relations.key().to_text("a.id"),
-                (_, FactSource::Customers) => "a.id".to_owned(),
-            }),
+            "account" if subject == Subject::Account => Some(account),
             "as_of" => Some(self.parameter(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
             _ => pairs.iter().find_map(|(param, arg)| match arg {
@@ -332,8 +335,8 @@ impl<'r> Text<'r> {
         };
         Some(match self.target {
             // No enrollment, so the window is empty.
-            Target::AllAccounts => self.parameter(Bind::AsOf),
-            Target::NamedAccounts | Target::OwnState => format!("w.{}", start.column()),
+            Target::All => self.parameter(Bind::AsOf),
+            Target::Named | Target::OwnState => format!("w.{}", start.column()),
         })
     }
 
@@ -347,7 +350,7 @@ impl<'r> Text<'r> {
             Bind::Json(_) => "jsonb",
             Bind::Span(_) => "interval",
             Bind::Text(_) => "text",
-            Bind::Texts(_) | Bind::Accounts => "text[]",
+            Bind::Texts(_) | Bind::Accounts | Bind::Contacts => "text[]",
             Bind::Starts(_) => "timestamptz[]",
         };
         let index = match self.binds.iter().position(|known| *known == bind) {
@@ -361,14 +364,23 @@ impl<'r> Text<'r> {
     }
 }
 
-/// A column of an account.
-pub(super) fn quoted(column: &str) -> String {
-    format!("a.\"{}\"", column.replace('"', "\"\""))
+/// What the rows of a subject are called in a statement.
+pub(super) fn alias(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Account => "a",
+        Subject::Contact => "who",
+    }
+}
+
+/// A column of a subject.
+pub(super) fn quoted(subject: Subject, column: &str) -> String {
+    format!("{}.\"{}\"", alias(subject), column.replace('"', "\"\""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Cell;
     use crate::rule::functions::{FUNCTIONS, ParamKind};
 
     /// Every form of every function, with arguments that fit.
@@ -402,7 +414,7 @@ mod tests {
 
     #[test]
     fn every_named_parameter_is_filled() {
-        for target in [Target::AllAccounts, Target::NamedAccounts, Target::OwnState] {
+        for target in [Target::All, Target::Named, Target::OwnState] {
             for source in [FactSource::Customers, FactSource::Own] {
                 let statement = build(&calls(), target, source).expect("every form is known");
                 assert!(statement.has_cells());
@@ -417,8 +429,7 @@ mod tests {
             subject: Subject::Account,
             path: CellPath::Call { function: "events", args: vec![Arg::Text("login".to_owned()), Arg::Int(days)] },
         };
-        let statement =
-            build(&[call(7), call(30)], Target::AllAccounts, FactSource::Customers).expect("both are known");
+        let statement = build(&[call(7), call(30)], Target::All, FactSource::Customers).expect("both are known");
         assert_eq!(statement.binds, [Bind::Text("login".to_owned()), Bind::Since(7), Bind::AsOf, Bind::Since(30)]);
     }
 
@@ -432,7 +443,7 @@ mod tests {
             (cell(Subject::Contact, column("role")), "contact.role"),
             (cell(Subject::Account, short), "account.events()"),
         ] {
-            let error = build(&[cell], Target::AllAccounts, FactSource::Customers)
+            let error = build(&[cell], Target::All, FactSource::Customers)
                 .map(|statement| statement.sql)
                 .map_err(|error| error.to_string());
             assert_eq!(error, Err(format!("there is no fact {name}")));

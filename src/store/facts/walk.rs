@@ -1,6 +1,6 @@
-//! The walk over all accounts, for one query or for several at once.
+//! The walk over all subjects, for one query or for several at once.
 //!
-//! Its statement has two shapes. How many accounts are still in question after
+//! Its statement has two shapes. How many subjects are still in question after
 //! the clauses about columns is counted, up to a limit, before the walk begins;
 //! the sizes of the relations on disk set the limit. Neither depends on the
 //! server's statistics.
@@ -14,19 +14,19 @@ use super::hoist::{Reader, Shape, passes};
 use super::statement::{Statement, Target};
 use super::{SubjectWindow, begin, ordinal, rows_of};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Value};
+use crate::facts::{Facts, Layout, Subject, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 use crate::store::Relations;
 
-/// How many accounts a chunk of a scan has at most.
+/// How many subjects a chunk of a scan has at most.
 const CHUNK: usize = 1000;
-/// Up to so many accounts are always looked up one by one …
+/// Up to so many subjects are always looked up one by one …
 const ALWAYS_PROBED: i64 = 1_000;
 /// … and more than so many never.
 const NEVER_PROBED: i64 = 100_000;
 
-/// The statements of a walk over all accounts. Built once, used often.
+/// The statements of a walk over all subjects. Built once, used often.
 #[derive(Clone, Debug)]
 pub struct Walk {
     layout: Arc<Layout>,
@@ -35,7 +35,7 @@ pub struct Walk {
     probes: Statement,
     /// `None` when no pass could answer anything.
     passes: Option<Passes>,
-    /// Our own state about the accounts of a chunk.
+    /// Our own state about the subjects of a chunk.
     pub(super) own: Option<Statement>,
     /// Whether it is asked as the role that cannot write.
     pub(super) as_reader: bool,
@@ -44,18 +44,20 @@ pub struct Walk {
 #[derive(Clone, Debug)]
 struct Passes {
     statement: Statement,
-    /// The accounts that would have to be looked up.
+    /// The subjects that would have to be looked up.
     asking: Statement,
 }
 
 impl Walk {
-    /// A walk for some readers: the layout each wants of the accounts that its
-    /// predicate keeps. An error names the first cell that nothing answers.
+    /// A walk for some readers: the layout each wants of the subjects that its
+    /// predicate keeps. All are for the same kind of subject. An error names the first cell that nothing answers.
     pub(super) fn new(wanted: &[(&Arc<Layout>, &Predicate)], relations: &Relations) -> Result<Walk, UnknownCell> {
         let layout = match wanted {
             [(layout, _)] => Arc::clone(layout),
             several => {
-                let mut layout = Layout::default();
+                let subject = several.first().map_or(Subject::Account, |(layout, _)| layout.subject());
+                debug_assert!(several.iter().all(|(layout, _)| layout.subject() == subject));
+                let mut layout = Layout::of(subject);
                 several.iter().for_each(|(one, _)| layout.merge(one.cells()));
                 Arc::new(layout)
             }
@@ -63,19 +65,21 @@ impl Walk {
         let readers: Vec<Reader<'_>> =
             wanted.iter().map(|(layout, kept)| Reader { cells: layout.cells(), kept }).collect();
         let own = Statement::build(&layout, relations, Target::OwnState, FactSource::Own, &[], Shape::Probes)?;
-        let build =
-            |shape| Statement::build(&layout, relations, Target::AllAccounts, FactSource::Customers, &readers, shape);
+        let build = |shape| Statement::build(&layout, relations, Target::All, FactSource::Customers, &readers, shape);
         let passes = match passes(&readers).is_empty() {
             true => None,
-            false => Some(Passes { statement: build(Shape::Passes)?, asking: Statement::asking(&readers, relations)? }),
+            false => Some(Passes {
+                statement: build(Shape::Passes)?,
+                asking: Statement::asking(layout.subject(), &readers, relations)?,
+            }),
         };
         let places = |cells: &Layout| cells.cells().iter().filter_map(|cell| layout.position(cell)).collect();
         Ok(Walk {
             probes: build(Shape::Probes)?,
             passes,
             own: own.has_cells().then_some(own),
-            readers: wanted.iter().map(|(cells, _)| (Arc::clone(cells), places(cells))).collect(),
             as_reader: relations.as_reader(),
+            readers: wanted.iter().map(|(cells, _)| (Arc::clone(cells), places(cells))).collect(),
             layout,
         })
     }
@@ -83,7 +87,7 @@ impl Walk {
     /// Starts it, with facts as of an instant, which is taken to the
     /// microsecond, as the store keeps time. `since_entry` and `since_step` have
     /// no meaning here: such windows are empty. Without a shape, it is the one
-    /// that suits how many accounts are in question.
+    /// that suits how many subjects are in question.
     pub async fn start(&self, pool: &PgPool, as_of: Instant, shape: Option<Shape>) -> sqlx::Result<Scan<'_>> {
         let as_of = as_of.trunc_subsecs(6);
         let mut transaction = begin(pool, self.as_reader).await?;
@@ -99,7 +103,7 @@ impl Walk {
 }
 
 impl Passes {
-    /// Whether more accounts are in question than should be looked up.
+    /// Whether more subjects are in question than should be looked up.
     async fn suit(&self, transaction: &mut Transaction<'static, Postgres>, as_of: Instant) -> sqlx::Result<bool> {
         // A partitioned relation is as large as its parts.
         let pages: i64 = sqlx::query_scalar(
@@ -111,7 +115,7 @@ impl Passes {
         .bind(self.statement.passed.clone())
         .fetch_one(&mut **transaction)
         .await?;
-        // Looking up an account costs about as much as reading one page in a row.
+        // Looking up a subject costs about as much as reading one page in a row.
         let limit = pages.clamp(ALWAYS_PROBED, NEVER_PROBED);
         let count = format!("select count(*) from ({} limit {}) as asking", self.asking.sql(), limit + 1);
         let asking: i64 = self.asking.query(count, as_of, &[]).fetch_one(&mut **transaction).await?.try_get(0)?;
@@ -138,14 +142,14 @@ impl Scan<'_> {
         self.shape
     }
 
-    /// The next accounts of a walk for one query, up to 1,000; empty when there
+    /// The next subjects of a walk for one query, up to 1,000; empty when there
     /// are no more.
     pub async fn next(&mut self) -> sqlx::Result<Vec<Facts>> {
         Ok(self.next_of_each().await?.into_iter().next().unwrap_or_default())
     }
 
     /// The same for each query of the walk; no list at all when there are no
-    /// more accounts.
+    /// more subjects.
     pub async fn next_of_each(&mut self) -> sqlx::Result<Vec<Vec<Facts>>> {
         // Not kept as a prepared statement: the columns of this text differ
         // from one scan to the next.
@@ -157,8 +161,11 @@ impl Scan<'_> {
         let mut values = vec![vec![Value::Null; self.walk.layout.cells().len()]; rows.len()];
         let mut subjects = Vec::with_capacity(rows.len());
         for (row, values) in rows.iter().zip(&mut values) {
-            let account = row.try_get(0)?;
-            subjects.push(SubjectWindow { account, contact: String::new(), since_entry: None, since_step: None });
+            let contact = match self.walk.layout.subject() {
+                Subject::Account => String::new(),
+                Subject::Contact => row.try_get(1)?,
+            };
+            subjects.push(SubjectWindow::from(SubjectId { account: row.try_get(0)?, contact }));
             self.statement.read(row, values)?;
         }
         if let Some(own) = &self.walk.own {
@@ -170,7 +177,7 @@ impl Scan<'_> {
         }
         let facts = |layout: &Arc<Layout>, subject: &SubjectWindow, values| Facts {
             account: subject.account.clone(),
-            contact: String::new(),
+            contact: subject.contact.clone(),
             as_of: self.as_of,
             layout: Arc::clone(layout),
             values,

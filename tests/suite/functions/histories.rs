@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, SecondsFormat};
 use keepwell::clock::Instant;
 use keepwell::facts::history::{
-    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TaskRecord, TicketRecord,
+    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
 };
 use keepwell::facts::{History, Schema, Value};
 use serde_json::{Value as Json, json};
@@ -90,13 +90,19 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
     let contact = |dice: &mut Dice| dice.maybe(|dice| format!("c{}", dice.roll(3)));
     for id in 0..dice.roll(6) {
         let columns = BTreeMap::from([
+            ("account_id".to_owned(), Value::text(&format!("account-{number}"))),
             ("name".to_owned(), Value::text("Someone")),
             ("role".to_owned(), text(dice.maybe(|dice| *dice.pick(&["champion", "owner"])))),
             ("email".to_owned(), text(*dice.pick(&[None, Some(" "), Some(""), Some("a@b.example")]))),
             ("created_at".to_owned(), Value::Time(dice.instant(marks))),
             ("left_at".to_owned(), time(dice.maybe(|dice| dice.instant(marks)))),
+            ("timezone".to_owned(), text(dice.maybe(|dice| *dice.pick(&["Europe/Berlin", "Asia/Tokyo"])))),
         ]);
-        history.contacts.push(ContactRecord { id: format!("c{id}"), columns, ..Default::default() });
+        let traits = match json!({ "plan": dice.pick(&["pro", "free"]), "nothing": null }) {
+            Json::Object(traits) => traits,
+            _ => serde_json::Map::new(),
+        };
+        history.contacts.push(ContactRecord { id: format!("c{id}"), columns, traits });
     }
     for _ in 0..dice.roll(60) {
         let rows = match dice.roll(9) {
@@ -132,6 +138,7 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
     }
     for _ in 0..dice.roll(10) {
         history.tickets.push(TicketRecord {
+            contact: contact(dice),
             opened_at: dice.instant(marks),
             closed_at: dice.maybe(|dice| dice.instant(marks)),
             severity: dice.maybe(|dice| (*dice.pick(&["urgent", "low"])).to_owned()),
@@ -142,6 +149,7 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
         let ended_at = dice.maybe(|dice| dice.instant(marks).max(started_at));
         history.enrollments.push(EnrollmentRecord {
             playbook: (*dice.pick(&["renewal", "rescue"])).to_owned(),
+            contact: contact(dice),
             started_at,
             ended_at,
             goal: ended_at.is_some() && dice.roll(2) == 0,
@@ -150,10 +158,11 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
     for _ in 0..dice.roll(6) {
         let created_at = dice.instant(marks);
         let ended_at = dice.maybe(|dice| dice.instant(marks).max(created_at));
-        history.tasks.push(TaskRecord { created_at, ended_at, done: ended_at.is_some() && dice.roll(2) == 0 });
+        let contact = contact(dice);
+        history.tasks.push(TaskRecord { contact, created_at, ended_at, done: ended_at.is_some() && dice.roll(2) == 0 });
     }
     for _ in 0..dice.roll(4) {
-        history.mails.push(dice.instant(marks));
+        history.mails.push(MailRecord { contact: contact(dice), sent_at: dice.instant(marks) });
     }
     for _ in 0..dice.roll(6) {
         let sets: [&[&str]; 3] = [&["tier"], &["mrr", "seats"], &["tier", "renewal_at"]];
@@ -187,13 +196,13 @@ pub async fn insert(pool: &PgPool, relation: &str, rows: Vec<Json>) {
 /// Tasks, mails and changes of an account, and beside them those that do not
 /// count: of shadow mode, not delivered, insertions and deletions.
 fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl FnMut(&'static str, Json)) {
-    let mut task = |state: &str, from: Instant, to: Option<Instant>| {
+    let mut task = |state: &str, contact: Option<&str>, from: Instant, to: Option<Instant>| {
         *count += 1;
         let id = uuid(*count);
         add(
             "keepwell.tasks",
             json!({
-                "account_id": account, "contact_id": "", "id": id, "enrollment_id": id, "playbook": "rescue",
+                "account_id": account, "contact_id": contact.unwrap_or(""), "id": id, "enrollment_id": id, "playbook": "rescue",
                 "revision": "r", "step": id, "ordinal": 0, "title": "Call", "priority": "normal", "checklist": [],
                 "outcomes": [], "keep": false, "state": state, "evidence": {}, "created_at": stamp(from),
                 "refreshed_at": stamp(from), "ended_at": to.map(stamp),
@@ -207,29 +216,30 @@ fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl F
             (Some(_), true) => "done",
             (Some(_), false) => ended,
         };
-        task(state, record.created_at, record.ended_at);
+        task(state, record.contact.as_deref(), record.created_at, record.ended_at);
     }
     let lately = now() - Duration::hours(1);
-    task("shadow", lately, None);
-    let mut mail = |channel: &str, state: &str, shadow: bool, sent: Option<Instant>| {
+    task("shadow", Some("c0"), lately, None);
+    let mut mail = |channel: &str, state: &str, shadow: bool, contact: Option<&str>, sent: Option<Instant>| {
         *count += 1;
         let id = uuid(*count);
         add(
             "keepwell.messages",
             json!({
-                "account_id": account, "contact_id": "", "id": id, "playbook": "rescue", "step": "nudge",
+                "account_id": account, "contact_id": contact.unwrap_or(""), "id": id, "playbook": "rescue", "step": "nudge",
                 "channel": channel, "class": if channel == "email" { "lifecycle" } else { "internal" },
                 "state": state, "attempts": 1, "priority": 50, "valid_until": stamp(now()), "next_at": stamp(now()),
                 "message_id": id, "shadow": shadow, "created_at": stamp(lately), "sent_at": sent.map(stamp),
             }),
         );
     };
-    for (index, sent) in history.mails.iter().enumerate() {
-        mail("email", ["accepted", "captured"][index % 2], false, Some(*sent));
+    for (index, record) in history.mails.iter().enumerate() {
+        let state = ["accepted", "captured"][index % 2];
+        mail("email", state, false, record.contact.as_deref(), Some(record.sent_at));
     }
-    mail("notice", "accepted", false, Some(lately));
-    mail("email", "accepted", true, Some(lately));
-    mail("email", "planned", false, None);
+    mail("notice", "accepted", false, Some("c0"), Some(lately));
+    mail("email", "accepted", true, Some("c0"), Some(lately));
+    mail("email", "planned", false, Some("c0"), None);
     let mut change = |at: Instant, was: Json, became: Json| {
         add(
             "customers.account_changes",
@@ -252,6 +262,9 @@ fn uuid(number: u32) -> String {
 /// Writes accounts with their histories to the store, and beside each
 /// enrollment those that do not count: held, shadow and holdout.
 pub async fn write(pool: &PgPool, accounts: &[Account]) {
+    // More active ones of a contact than can be, so that those that do not
+    // count stand beside those that do.
+    sqlx::raw_sql("drop index keepwell.enrollments_one_active").execute(pool).await.expect("it is there");
     let mut rows: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
     let mut add = |relation, row| rows.entry(relation).or_default().push(row);
     let mut count = 0;
@@ -294,39 +307,41 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                 "customers.tickets",
                 json!({
                     "account_id": id, "id": format!("t{index}"), "opened_at": stamp(ticket.opened_at),
-                    "closed_at": ticket.closed_at.map(stamp), "severity": ticket.severity,
+                    "closed_at": ticket.closed_at.map(stamp), "severity": ticket.severity, "contact_id": ticket.contact,
                 }),
             );
         }
         write_own(id, history, &mut count, &mut add);
-        let mut enroll = |playbook: &str, state: &str, shadow: bool, from: Instant, to: Option<Instant>| {
-            count += 1;
-            let key = format!("test-{count}");
-            add(
-                "keepwell.enrollments",
-                json!({
-                    "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
-                    "contact_id": format!("c{count}"), "playbook": playbook, "state": state,
-                    "revision": "r", "entry_key": "", "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
-                    "step_at": stamp(from), "run_slot": stamp(from),
-                    "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
-                }),
-            );
-        };
+        let mut enroll =
+            |playbook: &str, contact: Option<&str>, state: &str, shadow: bool, from: Instant, to: Option<Instant>| {
+                count += 1;
+                let key = format!("test-{count}");
+                add(
+                    "keepwell.enrollments",
+                    json!({
+                        "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
+                        "contact_id": contact.unwrap_or(""), "playbook": playbook, "state": state,
+                        "revision": "r", "entry_key": key, "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
+                        "step_at": stamp(from), "run_slot": stamp(from),
+                        "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
+                    }),
+                );
+            };
         for enrollment in &history.enrollments {
             let state = match (enrollment.ended_at, enrollment.goal) {
                 (None, _) => "active",
                 (Some(_), true) => "goal",
                 (Some(_), false) => "exited",
             };
-            enroll(&enrollment.playbook, state, false, enrollment.started_at, enrollment.ended_at);
+            let contact = enrollment.contact.as_deref();
+            enroll(&enrollment.playbook, contact, state, false, enrollment.started_at, enrollment.ended_at);
         }
         let (long_ago, lately) = (now() - Duration::days(2), now() - Duration::hours(1));
         for playbook in ["renewal", "rescue"] {
-            enroll(playbook, "held", false, long_ago, None);
-            enroll(playbook, "ghost", false, long_ago, None);
-            enroll(playbook, "active", true, long_ago, None);
-            enroll(playbook, "goal", true, long_ago, Some(lately));
+            enroll(playbook, Some("c0"), "held", false, long_ago, None);
+            enroll(playbook, Some("c0"), "ghost", false, long_ago, None);
+            enroll(playbook, Some("c0"), "active", true, long_ago, None);
+            enroll(playbook, Some("c0"), "goal", true, long_ago, Some(lately));
         }
     }
     for (relation, rows) in rows {

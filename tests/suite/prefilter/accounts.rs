@@ -40,11 +40,14 @@ fn attributes(dice: &mut Dice) -> Json {
     all
 }
 
-/// Writes that many accounts with what belongs to them; every fortieth has
-/// values that cannot be read. Returns the ids of the others.
+/// Writes that many accounts with what belongs to them, contacts included;
+/// every fortieth has values that cannot be read. Returns the ids of the others.
 pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> {
-    let (mut accounts, mut events, mut scores, mut tickets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut accounts, mut contacts) = (Vec::new(), Vec::new());
+    let (mut events, mut scores, mut tickets) = (Vec::new(), Vec::new(), Vec::new());
     let mut plain = Vec::new();
+    // Of their own, so that a seed gives the same accounts as without contacts.
+    let people = &mut Dice(dice.0 ^ 0x5EED);
     for number in 0..count {
         let id = format!("a{number:04}");
         let number_or = |dice: &mut Dice, value: i64| maybe(dice, json!(value));
@@ -64,31 +67,48 @@ pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> 
             "churned_at": maybe_time(dice),
             "traits": attributes(dice),
         }));
+        for contact in 0..people.roll(6) {
+            let (role, first) = (json!(people.pick(&["A", "B", "É", ""])), json!(people.pick(&["A", "pro", "a"])));
+            contacts.push(json!({
+                "account_id": id, "id": format!("c{contact}"), "name": people.pick(&["A", "Ab", "a", "É"]),
+                "email": maybe(people, json!("A")), "first_name": maybe(people, first), "role": maybe(people, role),
+                "locale": maybe(people, json!("É")), "created_at": stamp(time(people)), "left_at": maybe_time(people),
+                "traits": attributes(people),
+            }));
+        }
+        // Some of nobody, some of somebody who is not known.
+        let whose = |people: &mut Dice| match people.roll(6) {
+            0 => Json::Null,
+            other => json!(format!("c{}", other - 1)),
+        };
         for event in 0..dice.roll(7) {
             let name = dice.pick(&["login", "login", "import"]);
             let rows = dice.pick(&[json!(0.1), json!(0.2), json!(5), json!(-3), json!("5")]).clone();
             events.push(json!({
                 "account_id": id, "id": format!("e{event}"), "name": name,
-                "at": stamp(time(dice)), "properties": { "rows": rows },
+                "at": stamp(time(dice)), "properties": { "rows": rows }, "contact_id": whose(people),
             }));
         }
         for score in 0..dice.roll(4) {
             scores.push(json!({
                 "account_id": id, "id": format!("s{score}"), "name": "nps", "at": stamp(time(dice)),
+                "contact_id": whose(people),
                 "value": dice.pick(&[0.0, 1.0, 2.0, 3.0, 4.5, 5.0, 0.1, 0.3]),
             }));
         }
         for ticket in 0..dice.roll(3) {
             tickets.push(json!({
                 "account_id": id, "id": format!("t{ticket}"), "opened_at": stamp(time(dice)),
-                "closed_at": maybe_time(dice),
+                "closed_at": maybe_time(dice), "contact_id": whose(people),
             }));
         }
         if number % 40 != 0 {
             plain.push(id);
         }
     }
-    for (relation, rows) in [("accounts", accounts), ("events", events), ("scores", scores), ("tickets", tickets)] {
+    for (relation, rows) in
+        [("accounts", accounts), ("contacts", contacts), ("events", events), ("scores", scores), ("tickets", tickets)]
+    {
         insert(pool, &format!("customers.{relation}"), rows).await;
     }
     sqlx::raw_sql(
@@ -98,7 +118,11 @@ pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> 
                   traits = case when right(id, 2) in ('00', '80')
                            then '{"score": 1e400, "extra": 1e400, "plan": {"a": 1e400}, "vip": [1e400]}'::jsonb
                            else '[1, 2]' end
-            where right(id, 2) in ('00', '20', '40', '60', '80') and substr(id, 2)::int % 40 = 0"#,
+            where right(id, 2) in ('00', '20', '40', '60', '80') and substr(id, 2)::int % 40 = 0;
+           update customers.contacts
+              set created_at = '-infinity', left_at = case id when 'c0' then 'infinity'::timestamptz end,
+                  traits = case id when 'c1' then '{"score": 1e400, "vip": [1e400]}'::jsonb else '[1]' end
+            where substr(account_id, 2)::int % 40 = 0"#,
     )
     .execute(pool)
     .await

@@ -2,13 +2,13 @@
 
 use keepwell::catalog;
 use keepwell::config::Config;
-use keepwell::facts::Schema;
+use keepwell::facts::{Schema, Subject};
 use keepwell::playbook::source::SourceSet;
 
 use super::Language;
 
 fn told(text: &str) -> Vec<String> {
-    let rule = Language::new().compile(text).expect("it checks");
+    let rule = Language::new(Subject::Account).compile(text).expect("it checks");
     rule.prefilter().expect("a condition has one").clauses.iter().map(ToString::to_string).collect()
 }
 

@@ -48,6 +48,38 @@ const TIMES: [&str; 5] = [
 const COUNTED: [&str; 4] = ["days_since", "days_until", "hours_since", "hours_until"];
 const ORDERS: [&str; 4] = ["<", "<=", ">", ">="];
 
+/// What stands for facts of the account where a contact is asked about; the
+/// rest is asked of the account there, too.
+const OF_CONTACTS: [(&str, &str); 16] = [
+    ("account.tier", "contact.role"),
+    ("account.stage", "contact.first_name"),
+    ("account.locale", "contact.locale"),
+    ("account.name", "contact.name"),
+    ("account.activated_at", "contact.left_at"),
+    ("account.signed_up_at", "contact.created_at"),
+    ("account.traits.", "contact.traits."),
+    ("account.score(", "contact.score("),
+    ("account.score_change(", "contact.score_change("),
+    ("account.score_at(", "contact.score_at("),
+    ("account.days_since_score(", "contact.days_since_score("),
+    ("account.events(", "contact.events("),
+    ("account.event", "contact.event"),
+    ("account.days_since_event(", "contact.days_since_event("),
+    ("account.active_days(", "contact.active_days("),
+    ("account.open_tickets(", "contact.open_tickets("),
+];
+
+/// A condition of an account, as one of a contact; some facts stay the account's.
+pub fn of_contact(condition: String, dice: &mut Dice) -> String {
+    let mut text = condition;
+    for (account, contact) in OF_CONTACTS {
+        if dice.roll(5) > 0 {
+            text = text.replace(account, contact);
+        }
+    }
+    text
+}
+
 pub struct Writer<'d>(pub &'d mut Dice);
 
 impl Writer<'_> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use keepwell::clock::Instant;
 use keepwell::effect::{Effect, EffectBody, Priority, TaskDraft};
 use keepwell::enrollment::{Enrollment, State, Transition};
+use keepwell::facts::SubjectId;
 use keepwell::ids;
 use keepwell::store::Store;
 use keepwell::store::control::{Halted, Target};
@@ -234,10 +235,11 @@ async fn a_second_run_probes_keys_also_where_statistics_are_missing() {
                    where schemaname = 'keepwell' and relname = 'enrollments'";
         sqlx::query_as::<_, (i64, i64)>(sql).fetch_one(store.pool()).await.unwrap()
     };
-    let accounts: Vec<String> = (1..=3000).map(|n| format!("a{n}")).collect();
+    let subject = |n| SubjectId { account: format!("a{n}"), contact: String::new() };
+    let subjects: Vec<SubjectId> = (1..=3000).map(subject).collect();
     for statistics in ["none", "of an empty table"] {
         let before = read().await;
-        for chunk in accounts.chunks(1000) {
+        for chunk in subjects.chunks(1000) {
             let history = store.history("round", None, chunk).await.unwrap();
             assert!(history.len() == 1000 && history.values().all(|one| one.active), "{statistics}");
         }

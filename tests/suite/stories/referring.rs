@@ -1,5 +1,6 @@
 //! One playbook puts a customer into another one, and so does a person.
 
+use keepwell::facts::SubjectId;
 use keepwell::store::enrollments::Cancelled;
 use keepwell::worker::referrer;
 use serde_json::{Value as Json, json};
@@ -119,7 +120,7 @@ async fn a_person_enrolls_and_cancels_through_the_same_door() {
     ));
     world.customer("a1").await;
     world.publish_at(MONDAY).await;
-    let named = [("a1".to_owned(), String::new()), ("nobody".to_owned(), String::new())];
+    let named = ["a1", "nobody"].map(|id| SubjectId { account: id.to_owned(), contact: String::new() });
     let decided = referrer::decide(&world.shared, "second", at(MONDAY), &named).await.unwrap();
     assert_eq!(decided[1], Err("no such account".to_owned()));
     let enrollment = decided[0].clone().unwrap();

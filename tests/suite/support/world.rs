@@ -198,6 +198,13 @@ impl World {
         self
     }
 
+    /// An event of a contact.
+    pub async fn event_of(&self, account: &str, contact: &str, name: &str, when: &str) -> &World {
+        let usual = json!({ "account_id": account, "id": serial(), "name": name, "at": when, "properties": {} });
+        self.insert("events", usual, json!({ "contact_id": contact })).await;
+        self
+    }
+
     pub async fn score(&self, account: &str, name: &str, value: f64, when: &str) -> &World {
         let usual = json!({ "account_id": account, "id": serial(), "name": name, "value": value, "at": when });
         self.insert("scores", usual, json!({})).await;

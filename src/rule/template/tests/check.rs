@@ -195,7 +195,7 @@ fn guards_are_understood() {
     ] {
         expect(template, &[]);
     }
-    let known = ["account.renewal_at", "account.score(\"nps\")"];
+    let known = ["account.renewal_at", "entry.renewal_at", "account.score(\"nps\")"];
     let template = "{{ account.renewal_at }} {{ account.score(\"nps\") }} {{ entry.renewal_at }}";
     assert_eq!(findings(template, &known, false), Vec::<String>::new());
 }

@@ -1,0 +1,74 @@
+//! What answers a cell: a column, an attribute or a function.
+
+use crate::facts::{Arg, Cell, CellPath, Column, Schema, Subject, Type};
+use crate::rule::functions::{self, FactSource, Function};
+
+/// What answers a cell.
+pub(super) struct Answer<'a> {
+    pub(super) subject: Subject,
+    pub(super) by: By<'a>,
+}
+
+pub(super) enum By<'a> {
+    Column(&'a Column),
+    Trait(&'a str),
+    Call(&'static dyn Function, &'a [Arg]),
+}
+
+impl<'a> Answer<'a> {
+    /// For rows of such subjects; `None` when nothing answers.
+    pub(super) fn find(cell: &'a Cell, rows: Subject, schema: &'a Schema) -> Option<Answer<'a>> {
+        let subject = cell.subject;
+        if rows == Subject::Account && subject == Subject::Contact {
+            return None;
+        }
+        let by = match &cell.path {
+            CellPath::Column(name) => By::Column(schema.stored(subject, name)?),
+            CellPath::Trait(key) => By::Trait(key),
+            CellPath::Call { function, args } => {
+                let function = functions::find(function)?;
+                if subject == Subject::Contact {
+                    function.of_contact()?;
+                }
+                By::Call(function, args)
+            }
+        };
+        Some(Answer { subject, by })
+    }
+
+    pub(super) fn source(&self) -> FactSource {
+        match self.by {
+            By::Column(_) | By::Trait(_) => FactSource::Customers,
+            By::Call(function, _) => function.source(),
+        }
+    }
+
+    /// Whether it can be missing.
+    pub(super) fn nullable(&self) -> bool {
+        match self.by {
+            By::Column(column) => column.nullable,
+            By::Trait(_) => true,
+            By::Call(function, args) => function.gives(args).nullable,
+        }
+    }
+
+    /// What its expression is cast to.
+    pub(super) fn cast(&self) -> &'static str {
+        match self.ty() {
+            Type::Bool => "boolean",
+            Type::Int => "int8",
+            Type::Float => "float8",
+            Type::Text => "text",
+            Type::Time => "timestamptz",
+            Type::Json => "jsonb",
+        }
+    }
+
+    pub(super) fn ty(&self) -> Type {
+        match self.by {
+            By::Column(column) => column.ty,
+            By::Trait(_) => Type::Json,
+            By::Call(function, args) => function.gives(args).ty,
+        }
+    }
+}
