@@ -68,7 +68,8 @@ impl Checker<'_> {
         }
         self.settle(a, b);
         let whole = |kind: &Kind| {
-            matches!(kind, Kind::List(_) | Kind::Subject(_) | Kind::Traits(_) | Kind::Entry | Kind::Since(_))
+            matches!(kind, Kind::List(_) | Kind::Entry | Kind::Since(_))
+                || matches!(kind, Kind::Subject(_) | Kind::Traits(_) | Kind::Earlier(..) | Kind::EarlierTraits(..))
         };
         if !self.comparable(a, b) || whole(&a.kind) || whole(&b.kind) {
             self.mismatch(operator, a, b, position);

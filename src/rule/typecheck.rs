@@ -376,6 +376,13 @@ impl Checker<'_> {
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(*subject, name.to_owned()), nullable)
             }
+            Kind::Earlier(subject, days) => self.earlier_property(*subject, *days, name, text, position),
+            Kind::EarlierTraits(subject, days) => {
+                let path = CellPath::Trait(name.to_owned()).ago(Some(*days));
+                self.learnt.cells.insert(Cell { subject: *subject, path });
+                let nullable = !self.known.contains(&text);
+                typed(Kind::Attribute(*subject, name.to_owned()), nullable)
+            }
             Kind::Entry if name == "at" => typed(Kind::Time, false),
             Kind::Entry => {
                 if name == "traits" {
@@ -400,7 +407,7 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_column(&mut self, subject: Subject, root: &str, name: &str, position: Position) {
+    pub(super) fn unknown_column(&mut self, subject: Subject, root: &str, name: &str, position: Position) {
         let columns: Vec<&str> = self.scope.schema.columns(subject).iter().map(|column| column.name.as_str()).collect();
         let help = if let Some(function) = super::functions::find(name) {
             let sample = function
