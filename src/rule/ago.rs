@@ -15,9 +15,6 @@ use crate::facts::{Arg, Cell, CellPath, Subject};
 /// The name authors call.
 pub const NAME: &str = "ago";
 
-/// The ways to call it, for lists of what there is.
-pub const SUMMARY: &str = "The same that many days earlier: functions over the customer store as of then, and columns of the account as they were; none without a record from before then.";
-
 /// What is wrong with a call: the code, the message and the help.
 pub(super) type Refusal = (&'static str, String, String);
 
@@ -91,20 +88,21 @@ impl Checker<'_> {
         text: String,
         position: Position,
     ) -> Typed {
-        let Some(column) = self.scope.schema.column(subject, name).cloned().filter(|_| name != "traits") else {
-            if name == "traits" && subject == Subject::Account {
-                return Typed { kind: Kind::EarlierTraits(subject, days), nullable: false, text, position };
-            }
+        let column = self.scope.schema.column(subject, name).map(|column| column.ty);
+        if column.is_none() && name != "traits" {
             self.unknown_column(subject, subject.name(), name, position);
             return self.unknown(text, position);
-        };
+        }
         if let Some((code, message, help)) = no_columns(subject, name) {
             self.problem(code, position, message, Some(help));
             return self.unknown(text, position);
         }
+        let Some(ty) = column.filter(|_| name != "traits") else {
+            return Typed { kind: Kind::EarlierTraits(subject, days), nullable: false, text, position };
+        };
         let path = CellPath::Column(name.to_owned()).ago(Some(days));
         self.learnt.cells.insert(Cell { subject, path });
         let nullable = !self.known.contains(&text);
-        Typed { kind: Kind::of(column.ty), nullable, text, position }
+        Typed { kind: Kind::of(ty), nullable, text, position }
     }
 }
