@@ -24,9 +24,6 @@ mod program;
 
 use program::{Program, StepIds};
 
-/// What `account.status` can be in the customer store.
-const STATUSES: [&str; 3] = ["active", "trial", "churned"];
-
 /// A playbook whose every expression is compiled.
 #[derive(Debug)]
 pub struct ReadyPlaybook {
@@ -220,13 +217,20 @@ pub fn compile(
             None
         }
     };
-    for status in playbook.statuses.iter().filter(|status| !STATUSES.contains(&status.as_str())) {
+    let statuses = || schema.statuses.iter().map(String::as_str);
+    let unheard = |status: &&String| !schema.statuses.is_empty() && !schema.statuses.contains(status);
+    for status in playbook.statuses.iter().filter(unheard) {
         let message = format!("no account has the status `{status}`");
-        let help = nearest(status, STATUSES).map_or_else(
-            || format!("the statuses are {}", STATUSES.join(", ")),
+        let help = nearest(status, statuses()).map_or_else(
+            || format!("the statuses are {}", schema.statuses.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
         problems.push(Diagnostic::warning("KW0104", &playbook.file, playbook.place, message).help(help));
+    }
+    if playbook.stages.is_some() && schema.lacks("accounts", "stage") {
+        let message = "`stages` needs `accounts.stage`, which the customer store does not have";
+        let help = "name the column in the configuration: `store: { accounts: { columns: { stage: … } } }`";
+        problems.push(Diagnostic::error("KW0214", &playbook.file, playbook.place, message).help(help));
     }
     let subject = Subject::from(playbook.subject);
     let mut steps_by_kind = StepIds::default();
@@ -312,8 +316,7 @@ pub fn compile(
     let mut stops = Reads::default();
     goal.iter().chain(&exit).chain(&suppress).for_each(|rule| stops.rule(rule));
     let kept = |cells: &mut BTreeSet<Cell>, of: Subject, columns: &[&str]| {
-        let known = columns.iter().filter(|column| schema.column(of, column).is_some());
-        cells.extend(known.map(|column| Cell::column(of, column)));
+        cells.extend(columns.iter().map(|column| Cell::column(of, column)));
     };
     kept(&mut stops.cells, Subject::Account, &["status", "stage"]);
     if subject == Subject::Contact {

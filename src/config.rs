@@ -21,6 +21,10 @@ use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{HoldAbove, Source, guardrails, parse};
 
+pub mod store;
+
+pub use store::StoreMap;
+
 /// Where the configuration is looked for when nobody names a file.
 pub const DEFAULT_FILE: &str = "keepwell.yaml";
 
@@ -62,6 +66,8 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Whether CSMs get their notices by e-mail.
     pub notify_csm_email: bool,
+    /// Where the customers are.
+    pub store: StoreMap,
     /// When the notices of each colleague are gathered into one mail: a
     /// crontab, in the colleague's own zone.
     pub notify_csm_digest: Option<String>,
@@ -103,6 +109,7 @@ impl Default for Config {
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             notify_csm_email: true,
+            store: StoreMap::default(),
             notify_csm_digest: None,
         }
     }
@@ -195,7 +202,9 @@ impl Config {
         for key in ["webhooks", "retention"] {
             fields.not_yet(key, REMOVE, is_off);
         }
-        fields.not_yet("store", "use the relation `customers.accounts` with its own column names", is_default_store);
+        if let Some(node) = fields.take("store") {
+            self.store = StoreMap::read(file, node, fields.problems());
+        }
         fields.finish();
     }
 
@@ -397,26 +406,6 @@ fn is_web_url(text: &str) -> bool {
         let host = rest.split(['/', ':']).next().unwrap_or("");
         let odd = |c: char| c.is_whitespace() || c.is_control() || "<>\"'`?#@\\".contains(c);
         !host.is_empty() && !rest.contains(odd)
-    })
-}
-
-/// The relation that is read anyway, every column under its own name.
-fn is_default_store(node: &Node) -> bool {
-    let accounts = |node: &Node| {
-        node.as_mapping().is_some_and(|entries| {
-            entries.iter().all(|entry| match entry.key.as_str() {
-                "relation" => entry.node.as_text() == Some("customers.accounts"),
-                "columns" => entry.node.as_mapping().is_some_and(|columns| {
-                    let same = |c: &yaml::Entry| c.node.as_text() == Some(c.key.as_str());
-                    columns.iter().all(same)
-                }),
-                _ => false,
-            })
-        })
-    };
-    node.as_mapping().is_some_and(|entries| {
-        let known = |entry: &yaml::Entry| entry.key == "accounts" && accounts(&entry.node);
-        entries.iter().all(known)
     })
 }
 

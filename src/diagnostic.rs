@@ -74,6 +74,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0211", "an exact day count is easily missed"),
     ("KW0212", "not available here"),
     ("KW0213", "only a single expression is allowed here"),
+    ("KW0214", "the customer store lacks what is asked for"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),
@@ -82,6 +83,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0501", "a test case cannot be read"),
     ("KW0502", "no such test case"),
     ("KW0601", "a configuration value cannot be used"),
+    ("KW0602", "the customer store is not as it is mapped"),
+    ("KW0603", "a facts file cannot be used"),
     ("KW0901", "not yet supported"),
 ];
 

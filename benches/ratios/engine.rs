@@ -9,6 +9,7 @@ use keepwell::config::Config;
 use keepwell::facts::Schema;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rule::{Context, Verdict};
+use keepwell::store::Relations;
 use keepwell::store::facts;
 use keepwell::worker::compiled::Loaded;
 
@@ -36,7 +37,11 @@ pub fn playbooks(conditions: &[String]) -> anyhow::Result<Vec<Arc<Loaded>>> {
     let (ready, problems) = catalog::load(&sources, &[], &Config::default(), &schema);
     anyhow::ensure!(ready.len() == conditions.len(), "{problems:#?}");
     let own = |ready| Arc::into_inner(ready).expect("nobody else has it");
-    ready.into_iter().map(own).map(|ready: ReadyPlaybook| Ok(Arc::new(Loaded::new(ready, &schema)?))).collect()
+    ready
+        .into_iter()
+        .map(own)
+        .map(|ready: ReadyPlaybook| Ok(Arc::new(Loaded::new(ready, &Relations::default())?)))
+        .collect()
 }
 
 /// On how many accounts a playbook's condition is true: the walk of a run, and

@@ -4,9 +4,10 @@
 //! ```text
 //! cargo bench                                   every part, 1,000,000 accounts, 20,000,000 events
 //! cargo bench -- evaluate --accounts 100000     one part, on a smaller store
+//! cargo bench -- enroll --entering 20000        a run that enrolls so many, 100,000 by default
 //! ```
 //!
-//! The store is built once for each scale and kept below `target/`.
+//! The store is built once for each scale and kept below `target/`; `enroll` has one of its own.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 mod engine;
+mod enroll;
 mod evaluate;
 mod pairs;
 mod store;
@@ -22,20 +24,23 @@ mod stream;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 2] = ["evaluate", "stream"];
+const PARTS: [&str; 3] = ["evaluate", "stream", "enroll"];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub parts: Vec<String>,
     pub scale: Scale,
+    /// How many accounts a run enrolls.
+    pub entering: i64,
     /// How many rounds of two runs of each side.
     pub rounds: usize,
 }
 
 impl Options {
     fn parse(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
-        let (mut accounts, mut events, mut rounds, mut parts) = (1_000_000, None, 5, Vec::new());
+        let (mut accounts, mut events, mut entering) = (1_000_000, None, 100_000);
+        let (mut rounds, mut parts) = (5, Vec::new());
         while let Some(word) = words.next() {
             let mut number = || -> anyhow::Result<i64> {
                 let value = words.next().with_context(|| format!("{word} needs a number"))?;
@@ -46,16 +51,20 @@ impl Options {
                 "--bench" => {}
                 "--accounts" => accounts = number()?,
                 "--events" => events = Some(number()?),
+                "--entering" => entering = number()?,
                 "--rounds" => rounds = usize::try_from(number()?)?.max(1),
                 part if PARTS.contains(&part) => parts.push(word),
-                other => bail!("{other} is neither a part ({}) nor --accounts, --events, --rounds", PARTS.join(", ")),
+                other => bail!(
+                    "{other} is neither a part ({}) nor --accounts, --events, --entering, --rounds",
+                    PARTS.join(", ")
+                ),
             }
         }
         if parts.is_empty() {
             parts = PARTS.map(str::to_owned).into();
         }
         let events = events.unwrap_or(accounts * 20);
-        Ok(Options { parts, scale: Scale { accounts, events }, rounds })
+        Ok(Options { parts, scale: Scale { accounts, events }, entering, rounds })
     }
 }
 
@@ -74,17 +83,24 @@ fn main() -> ExitCode {
 }
 
 async fn measure(options: Options) -> anyhow::Result<()> {
-    let store = store::Store::open(options.scale).await?;
-    for part in &options.parts {
-        println!("\n{part}: {}", options.scale);
-        match part.as_str() {
-            "evaluate" => evaluate::measure(&store, &options).await?,
-            "stream" => stream::measure(&store, &options).await?,
-            other => bail!("there is no part {other}"),
+    let (enroll, others): (Vec<&String>, Vec<&String>) = options.parts.iter().partition(|part| *part == "enroll");
+    if !others.is_empty() {
+        let store = store::Store::open(options.scale).await?;
+        for part in others {
+            println!("\n{part}: {}", options.scale);
+            match part.as_str() {
+                "evaluate" => evaluate::measure(&store, &options).await?,
+                "stream" => stream::measure(&store, &options).await?,
+                other => bail!("there is no part {other}"),
+            }
         }
+        store.close().await;
     }
-    store.close().await;
-    // Let the server write its last words before this process ends it.
+    if !enroll.is_empty() {
+        println!("\nenroll: {} accounts", options.entering);
+        enroll::measure(&options).await?;
+    }
+    // Let the servers write their last words before this process ends them.
     tokio::time::sleep(Duration::from_millis(50)).await;
     Ok(())
 }

@@ -27,19 +27,44 @@ pub struct Outcome {
 pub async fn in_turns(
     name: &str,
     rounds: usize,
+    ours: impl AsyncFnMut() -> anyhow::Result<u64>,
+    theirs: impl AsyncFnMut() -> anyhow::Result<u64>,
+) -> anyhow::Result<Outcome> {
+    prepared_in_turns(name, rounds, async |_| Ok(()), ours, theirs).await
+}
+
+/// Who runs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Ours,
+    Theirs,
+}
+
+/// The same, where something is set up before each run. That is not measured.
+pub async fn prepared_in_turns(
+    name: &str,
+    rounds: usize,
+    mut prepare: impl AsyncFnMut(Side) -> anyhow::Result<()>,
     mut ours: impl AsyncFnMut() -> anyhow::Result<u64>,
     mut theirs: impl AsyncFnMut() -> anyhow::Result<u64>,
 ) -> anyhow::Result<Outcome> {
-    let found = (ours().await?, theirs().await?);
+    prepare(Side::Ours).await?;
+    let a = ours().await?;
+    prepare(Side::Theirs).await?;
+    let found = (a, theirs().await?);
     anyhow::ensure!(found.0 == found.1, "{name}: ours finds {}, the other {}", found.0, found.1);
     let (mut ours_took, mut theirs_took, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let (a, b);
         if round % 2 == 0 {
+            prepare(Side::Ours).await?;
             a = timed(&mut ours).await?;
+            prepare(Side::Theirs).await?;
             b = timed(&mut theirs).await?;
         } else {
+            prepare(Side::Theirs).await?;
             b = timed(&mut theirs).await?;
+            prepare(Side::Ours).await?;
             a = timed(&mut ours).await?;
         }
         ratios.push(a.as_secs_f64() / b.as_secs_f64());

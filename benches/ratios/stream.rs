@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use keepwell::clock::Instant;
 use keepwell::facts::history::{EventRecord, History, ScoreRecord};
-use keepwell::facts::{CellPath, Schema, Value};
+use keepwell::facts::{CellPath, Schema, SubjectId, Value};
 use keepwell::rule::functions::fold_facts;
 use keepwell::rule::{Context, Verdict};
 use keepwell::worker::compiled::Loaded;
@@ -100,7 +100,8 @@ async fn stream(connection: &mut PgConnection, loaded: &Arc<Loaded>) -> anyhow::
             }
         }
         for (account, history) in histories {
-            let facts = fold_facts(&history, &account, &loaded.ready.entry_layout, &schema, now(), None, None)?;
+            let subject = SubjectId { account, contact: String::new() };
+            let facts = fold_facts(&history, &subject, &loaded.ready.entry_layout, &schema, now(), None, None)?;
             let context = Context { facts: Arc::new(facts), progress: None, zone: loaded.ready.zone };
             found += u64::from(loaded.ready.when.verdict(&loaded.ready.sandbox, &context) == Verdict::True);
         }

@@ -1,6 +1,6 @@
 //! `keepwell check`: every mistake of every file, without a database.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{Format, Global};
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic, render_human, render_json, render_lines};
-use crate::facts::Schema;
+use crate::facts::{self, Schema};
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::SourceSet;
 use crate::rehearsal::check_cases;
@@ -35,6 +35,8 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     pub sources: SourceSet,
     pub config: Config,
+    /// What the playbooks were checked against.
+    pub schema: Schema,
 }
 
 impl Checked {
@@ -70,7 +72,20 @@ impl Checked {
 }
 
 /// Reads and checks files, folders, scripts and the configuration.
-pub fn check(global: &Global, paths: &[PathBuf]) -> Checked {
+pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checked {
+    let Some(facts) = facts else { return check_against(global, paths, Schema::default_store()) };
+    let (schema, mut found) = facts::file::read(facts);
+    // Against other facts nothing that follows would be true.
+    if found.iter().any(Diagnostic::is_error) {
+        let (config, problems) = Config::read(global.config.as_deref());
+        found.extend(problems);
+        return Checked { playbooks: Vec::new(), diagnostics: found, sources: SourceSet::default(), config, schema };
+    }
+    check_against(global, paths, schema)
+}
+
+/// The same against the columns of a store.
+pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
     let (config, mut diagnostics) = Config::read(global.config.as_deref());
     let paths = if paths.is_empty() { vec![global.playbooks.clone()] } else { paths.to_vec() };
     let sources = SourceSet::read(&paths, &global.scripts);
@@ -80,27 +95,24 @@ pub fn check(global: &Global, paths: &[PathBuf]) -> Checked {
     } else {
         Vec::new()
     };
-    let (playbooks, found) = catalog::load(&sources, &elsewhere, &config, &Schema::default_store());
+    let (playbooks, found) = catalog::load(&sources, &elsewhere, &config, &schema);
     diagnostics.extend(found);
     let known: Vec<String> = catalog::claimed_ids(&sources).into_iter().chain(elsewhere).collect();
     for playbook in &playbooks {
-        diagnostics.extend(check_cases(playbook, &Schema::default_store(), &known));
+        diagnostics.extend(check_cases(playbook, &schema, &known));
     }
     if config.alerts_to.is_some() {
         forgive_alerts_to(&mut diagnostics);
     }
     diagnostic::arrange(&mut diagnostics);
-    Checked { playbooks, diagnostics, sources, config }
+    Checked { playbooks, diagnostics, sources, config, schema }
 }
 
 pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    if options.facts.is_some() {
-        anyhow::bail!("--facts is not yet supported: playbooks are checked against the default store");
-    }
     if options.clauses && options.format != Format::Human {
         anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
     }
-    let checked = check(global, &options.path);
+    let checked = check(global, &options.path, options.facts.as_deref());
     checked.print(options.format, false);
     if options.clauses {
         checked.print_clauses();

@@ -8,8 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::Global;
+use crate::config::{Config, StoreMap};
+use crate::diagnostic::{Diagnostic, render_human};
 use crate::store::Store;
+use crate::store::mapping::{self, CustomerStore};
 use crate::store::private::{Durability, PrivatePostgres};
+use crate::store::reader::READER;
 
 const UNREACHABLE: &str = "the database of DATABASE_URL cannot be reached";
 
@@ -42,6 +46,31 @@ impl Database {
             }
             _ => Database::private(&global.data, connections).await,
         }
+    }
+
+    /// The same, and looks at where the customers are: `store:` of the
+    /// configuration, or Keepwell's own schema for the demo.
+    pub async fn open_customers(global: &Global, connections: u32) -> anyhow::Result<Database> {
+        let map = if global.demo { StoreMap::default() } else { store_map(global)? };
+        Database::open(global, connections).await?.with_customers(&map).await
+    }
+
+    /// The same for a database that is open.
+    pub async fn with_customers(mut self, map: &StoreMap) -> anyhow::Result<Database> {
+        let looked = match look(&self.store, map).await {
+            Ok(looked) => looked,
+            Err(error) => {
+                self.close().await;
+                return Err(error);
+            }
+        };
+        if !looked.relations.as_reader() {
+            tracing::warn!(
+                "customers are read in read-only transactions, but not as the role {READER}: run `keepwell migrate` as a user who may create roles"
+            );
+        }
+        self.store = self.store.reading(looked.relations);
+        Ok(self)
     }
 
     /// The same, and creates or upgrades the schemas.
@@ -99,4 +128,29 @@ impl Database {
             .await;
         }
     }
+}
+
+/// The `store:` of the configuration, whose mistakes are printed.
+pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
+    let (config, problems) = Config::read(global.config.as_deref());
+    if problems.iter().any(Diagnostic::is_error) {
+        eprint!("{}", render_human(&problems, &text_of, false));
+        anyhow::bail!("the configuration has errors");
+    }
+    Ok(config.store)
+}
+
+/// Looks at the customer store; what is wrong with its mapping is printed.
+pub async fn look(store: &Store, map: &StoreMap) -> anyhow::Result<CustomerStore> {
+    let looked = mapping::open(store.pool(), map).await.context("the customer store could not be looked at")?;
+    if looked.problems.iter().any(Diagnostic::is_error) {
+        eprint!("{}", render_human(&looked.problems, &text_of, false));
+        anyhow::bail!("the customer store is not as `store:` says");
+    }
+    Ok(looked)
+}
+
+/// The configuration's text, to show the place of a mistake.
+fn text_of(file: &str) -> Option<std::sync::Arc<str>> {
+    std::fs::read_to_string(file).ok().map(Into::into)
 }

@@ -14,7 +14,7 @@ use super::Global;
 use super::database::Database;
 use super::run::{files, report, serve_page, shared, stop_signal, until_done};
 use crate::clock::{Clock, Instant};
-use crate::config::Config;
+use crate::config::{Config, StoreMap};
 use crate::delivery::Channel;
 use crate::store::Store;
 use crate::store::lists::Filter;
@@ -37,7 +37,10 @@ pub struct Options {
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     eprintln!("Starting a private Postgres in {} …", global.data.join("demo").display());
-    let database = Database::private(&global.data.join("demo"), super::run::CONNECTIONS).await?;
+    let database = Database::private(&global.data.join("demo"), super::run::CONNECTIONS)
+        .await?
+        .with_customers(&StoreMap::default())
+        .await?;
     let anchor = sample(&database.store).await?;
     let config = Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() };
     let shared = shared(database.store.clone(), config, Channel::Captured);

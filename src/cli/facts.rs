@@ -1,21 +1,35 @@
 //! `keepwell facts`: everything that playbooks can ask, from the same list that
 //! `check` reads.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use super::{Format, output};
+use super::database::{Database, look, store_map};
+use super::{Format, Global, output};
+use crate::config::StoreMap;
+use crate::facts::file::TYPES;
 use crate::facts::{Schema, Subject, Type};
 use crate::rule::free::FREE;
 use crate::rule::functions::{Example, FUNCTIONS, Function};
 use crate::rule::signature::forms;
+use crate::store::mapping::RelationReport;
 
 #[derive(Debug, Args)]
 pub struct Options {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Of the customer store in the database, with its own columns, instead of
+    /// the default store's.
+    #[arg(long)]
+    store: bool,
+    /// Write the facts file there that `check --facts` reads, of the customer
+    /// store in the database.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// One thing that can be asked.
@@ -32,13 +46,60 @@ struct Entry {
     examples: Vec<Example>,
 }
 
-pub fn run(options: &Options) -> ExitCode {
-    let entries = entries(&Schema::default_store());
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let mut schema = Schema::default_store();
+    let mut report = Vec::new();
+    if options.store || options.out.is_some() {
+        let map = if global.demo { StoreMap::default() } else { store_map(global)? };
+        let database = Database::open(global, 2).await?;
+        let looked = look(&database.store, &map).await;
+        database.close().await;
+        let looked = looked?;
+        (schema, report) = (looked.relations.schema, looked.report);
+    }
+    let entries = entries(&schema);
+    let facts = json!({
+        "facts": entries.iter().map(Entry::to_json).collect::<Vec<_>>(),
+        "absent": schema.absent,
+        "statuses": schema.statuses,
+    });
+    if let Some(path) = &options.out {
+        let text = serde_json::to_string_pretty(&facts)?;
+        std::fs::write(path, text + "\n").with_context(|| format!("{} cannot be written", path.display()))?;
+        say!("Wrote {}.", path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     match options.format {
-        Format::Json => output::json(&json!({ "facts": entries.iter().map(Entry::to_json).collect::<Vec<_>>() })),
+        Format::Json => output::json(&facts),
+        Format::Human | Format::Line if options.store => print_store(&report, &schema),
         Format::Human | Format::Line => print(&entries),
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What of each relation is used, and what is not and why.
+fn print_store(report: &[RelationReport], schema: &Schema) {
+    for relation in report {
+        say!("{} from {}", relation.ours, relation.theirs);
+        let width = relation.used.iter().map(|used| used.ours.len()).max().unwrap_or(0);
+        for used in &relation.used {
+            let ours = &used.ours;
+            let theirs = if *ours == used.theirs { String::new() } else { format!("; it is `{}`", used.theirs) };
+            let missing = if used.nullable { "; can be missing" } else { "" };
+            let note = used.note.map_or(String::new(), |note| format!("; {note}"));
+            say!("  {ours:<width$}  {}{missing}{theirs}{note}", used.ty.name());
+        }
+        for column in &relation.absent {
+            say!("  there is no `{column}`");
+        }
+        for (column, reason) in &relation.ignored {
+            say!("  `{column}` is not used: {reason}");
+        }
+        say!();
+    }
+    if schema.absent.contains("changes") {
+        say!("There is no history of account columns: `days_since_change` is not available.");
+    }
 }
 
 fn entries(schema: &Schema) -> Vec<Entry> {
@@ -98,12 +159,7 @@ impl Entry {
             "name": self.name,
             "calls": self.calls,
             "type": match self.ty {
-                Some(Type::Bool) => "bool",
-                Some(Type::Int) => "int",
-                Some(Type::Float) => "float",
-                Some(Type::Text) => "text",
-                Some(Type::Time) => "time",
-                Some(Type::Json) => "json",
+                Some(ty) => TYPES.iter().find(|(_, known)| *known == ty).map_or("json", |(word, _)| *word),
                 None => "span",
             },
             "nullable": self.nullable,

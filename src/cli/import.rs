@@ -99,13 +99,19 @@ impl Summary {
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let relation = Relation::named(&options.relation).context("there is no such relation")?;
+    if !global.demo && super::database::store_map(global)?.relations.contains_key(relation.name) {
+        anyhow::bail!(
+            "`{0}` is read from the company's own relation (`store.{0}` of the configuration): write there",
+            relation.name
+        );
+    }
     let mapping = Mapping::new(relation, &options.map, options.ignore_unknown).map_err(anyhow::Error::msg)?;
     // All of them before the first row is written.
     let mut sources = Vec::new();
     for path in &options.files {
         sources.push((path, format(path, options)?, open(path)?));
     }
-    let database = Database::open(global, 2).await?;
+    let database = Database::open_customers(global, 2).await?;
     let stop = stop_signal();
     let mut summaries = Vec::new();
     for (path, format, (input, length)) in sources {

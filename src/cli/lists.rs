@@ -44,7 +44,11 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         assignee: None,
         limit: options.limit,
     };
-    let database = Database::open(global, 2).await?;
+    let database = match what {
+        // With the names of accounts.
+        What::Tasks => Database::open_customers(global, 2).await?,
+        _ => Database::open(global, 2).await?,
+    };
     let store = &database.store;
     let (noun, columns, rows): (&str, &[&str], _) = match what {
         What::Enrollments => (

@@ -3,11 +3,34 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::database::Database;
+use super::database::{Database, look, store_map};
+use crate::config::StoreMap;
+use crate::store::reader::READER;
 
 pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
+    let map = if global.demo { StoreMap::default() } else { store_map(global)? };
     let database = Database::open_and_migrate(global).await?;
     say!("The schemas `customers` and `keepwell` are up to date.");
+    let looked = look(&database.store, &map).await?;
+    if looked.relations.as_reader() {
+        let theirs: Vec<(String, String)> = map
+            .relations
+            .values()
+            .flatten()
+            .map(|mapped| mapped.parts())
+            .map(|(schema, table)| (schema.to_owned(), table.to_owned()))
+            .collect();
+        for relation in database.store.let_reader_read(&theirs).await? {
+            say!(
+                "The role {READER} cannot read {relation}: let its owner `grant select on {relation} to {READER}`, and `usage` on its schema."
+            );
+        }
+        say!("Customers are read as the role {READER}, which can write nothing.");
+    } else {
+        say!(
+            "Customers are read in read-only transactions, but not as a role that cannot write: this user may not create the role {READER}."
+        );
+    }
     database.close().await;
     Ok(ExitCode::SUCCESS)
 }

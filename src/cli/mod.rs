@@ -168,7 +168,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate::run(global).await,
         Command::Check(options) => check::run(global, &options),
         Command::Test(options) => test::run(global, &options),
-        Command::Facts(options) => Ok(facts::run(&options)),
+        Command::Facts(options) => facts::run(global, &options).await,
         Command::Slots(options) => slots::run(global, &options),
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Enrollments(options) => lists::run(global, lists::What::Enrollments, &options).await,

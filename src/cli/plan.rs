@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::check::check;
+use super::check::check_against;
 use super::database::Database;
 use super::run::shared;
 use super::{Format, Global, output};
@@ -36,13 +36,14 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     if options.out.is_some() {
         anyhow::bail!("--out and `keepwell apply` are not yet supported");
     }
-    let checked = check(global, &[]);
+    let database = Database::open_customers(global, 4).await?;
+    let checked = check_against(global, &[], database.store.schema().clone());
     if checked.has_errors() {
         checked.print(Format::Human, true);
+        database.close().await;
         anyhow::bail!("the playbooks have errors");
     }
     let slot = options.at.unwrap_or_else(|| Clock::System.now());
-    let database = Database::open(global, 4).await?;
     let shared = shared(database.store.clone(), checked.config, Channel::Captured);
     let mut plans = Vec::new();
     for ready in checked.playbooks {

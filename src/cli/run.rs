@@ -16,7 +16,6 @@ use crate::clock::{Clock, Instant};
 use crate::config::Config;
 use crate::delivery::{Channel, Relay, RelayUrl, Timers};
 use crate::diagnostic::{Diagnostic, render_human};
-use crate::facts::Schema;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::web::{self, WebState};
@@ -54,7 +53,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     // Listened to from the start: whoever is asked to stop while starting
     // stops in good order as well.
     let stop = (!once).then(stop_signal);
-    let database = Database::open(global, CONNECTIONS).await?;
+    let database = Database::open_customers(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel);
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
     let files = files(global);
@@ -96,7 +95,6 @@ pub fn shared(store: Store, config: Config, channel: Channel) -> Arc<Shared> {
     Arc::new(Shared {
         store: store.with_mail_domain(&config.mail.from),
         calendar: Calendar { holidays: config.holidays.clone() },
-        schema: Schema::default_store(),
         channel,
         compiled: Compiled::default(),
         public_url: public_url.trim_end_matches('/').to_owned(),

@@ -24,7 +24,7 @@ pub struct Options {
 }
 
 pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let checked = check(global, &[]);
+    let checked = check(global, &[], None);
     let from = options.from.unwrap_or_else(|| Clock::System.now());
     let mut rows = Vec::new();
     let mut found = false;

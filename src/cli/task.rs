@@ -43,7 +43,7 @@ pub enum Word {
 
 pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
-    let database = Database::open(global, 2).await?;
+    let database = Database::open_customers(global, 2).await?;
     let (id, change) = match word {
         Word::Done { id, outcome } => (id, database.store.complete_task(*id, outcome.as_deref(), now).await?),
         Word::Dismiss { because, .. } if because.trim().is_empty() => {

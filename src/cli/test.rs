@@ -8,23 +8,25 @@ use serde_json::json;
 
 use super::check::check;
 use super::{Format, Global, output};
-use crate::facts::Schema;
 use crate::rehearsal::play_all;
 
 #[derive(Debug, Args)]
 pub struct Options {
     /// Files or folders; the playbooks' folder when none is given.
     path: Vec<PathBuf>,
+    /// A facts file instead of the default store's catalogue.
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let checked = check(global, &options.path);
+    let checked = check(global, &options.path, options.facts.as_deref());
     if checked.has_errors() {
         checked.print(Format::Human, true);
     }
-    let reports = play_all(&checked.playbooks, &checked.config, &Schema::default_store());
+    let reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
     let mut failed = 0;
     let mut rows = Vec::new();
     for report in &reports {

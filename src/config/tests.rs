@@ -96,7 +96,6 @@ fn refuses_with_a_place() {
         ("seasons: summer\n", "1:10 KW0103"),
         ("notify: { csm: { slack: env:X } }\n", "1:18 KW0901"),
         ("notify: { csm: { digest: daily } }\n", "1:26 KW0111"),
-        ("store: { accounts: { relation: crm.companies } }\n", "1:1 KW0901"),
         ("alerts_to: nobody\n", "1:12 KW0104"),
     ] {
         assert_eq!(parsed(text).1, [expected], "{text}");

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::clock::Instant;
 use crate::playbook::SubjectKind;
 
+pub mod file;
 pub mod history;
 pub mod people;
 pub mod progress;

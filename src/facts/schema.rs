@@ -1,6 +1,9 @@
 //! Which columns accounts and contacts have: name, type, and whether they can
 //! be missing.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use super::{Subject, Type};
 
 /// One column an author can name.
@@ -18,6 +21,11 @@ pub struct Schema {
     pub contact: Vec<Column>,
     /// Columns of the account's CSM, for templates.
     pub csm: Vec<Column>,
+    /// What the store does not have of what Keepwell knows, as `tickets.severity`
+    /// or, for a whole relation, `changes`.
+    pub absent: BTreeSet<String>,
+    /// The words of `account.status`; empty when they are not known.
+    pub statuses: Vec<String>,
 }
 
 impl Schema {
@@ -71,7 +79,21 @@ impl Schema {
                 ("away_from", Time, true),
                 ("away_until", Time, true),
             ]),
+            absent: BTreeSet::new(),
+            statuses: ["active", "trial", "churned"].map(str::to_owned).to_vec(),
         }
+    }
+
+    /// Whether the store lacks a column of a relation, or the relation.
+    pub fn lacks(&self, relation: &str, column: &str) -> bool {
+        self.absent.contains(relation) || self.absent.contains(&format!("{relation}.{column}"))
+    }
+
+    /// A column as statements find it: one that authors can name, or one that
+    /// Keepwell reads by itself and that stands for what the store does not have.
+    pub fn stored(&self, subject: Subject, name: &str) -> Option<&Column> {
+        static STANDARD: LazyLock<Schema> = LazyLock::new(Schema::default_store);
+        self.column(subject, name).or_else(|| STANDARD.column(subject, name))
     }
 
     /// The columns of a subject.

@@ -45,7 +45,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         plan.reason = Some("paused".to_owned());
         return Ok(plan);
     }
-    let loaded = Arc::new(Loaded::new(ready, &shared.schema)?);
+    let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
     let mut candidates = Candidates::open(shared, &loaded, slot).await?;
     loop {
         let chunk = candidates.next().await?;

@@ -9,6 +9,7 @@ use rhai::Position;
 
 use super::functions::{FactSource, Function};
 use super::kind::{Kind, Typed};
+use super::lacking::lacking;
 use super::typecheck::Checker;
 use crate::facts::{Arg, Cell, CellPath, Subject};
 
@@ -100,8 +101,12 @@ impl Checker<'_> {
         let Some(ty) = column.filter(|_| name != "traits") else {
             return Typed { kind: Kind::EarlierTraits(subject, days), nullable: false, text, position };
         };
-        let path = CellPath::Column(name.to_owned()).ago(Some(days));
-        self.learnt.cells.insert(Cell { subject, path });
+        let cell = Cell { subject, path: CellPath::Column(name.to_owned()).ago(Some(days)) };
+        if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+            self.problem(code, position, message, Some(help));
+            return self.unknown(text, position);
+        }
+        self.learnt.cells.insert(cell);
         let nullable = !self.known.contains(&text);
         Typed { kind: Kind::of(ty), nullable, text, position }
     }

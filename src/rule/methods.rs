@@ -59,6 +59,9 @@ impl Checker<'_> {
                 let path = CellPath::Call { function: function.name(), args: literal };
                 let cell = Cell { subject, path: path.ago(ago) };
                 let text = cell.to_string();
+                if let Some((code, message, help)) = super::lacking::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                }
                 self.learnt.cells.insert(cell);
                 let nullable = gives.nullable && !self.known.contains(&text);
                 Typed { kind: Kind::of(gives.ty), nullable, text, position }

@@ -25,6 +25,7 @@ pub mod functions;
 mod guards;
 mod how_many;
 mod kind;
+mod lacking;
 mod methods;
 mod modules;
 mod operators;

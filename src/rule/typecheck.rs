@@ -372,14 +372,22 @@ impl Checker<'_> {
                 typed(kind, nullable && !self.known.contains(&text))
             }
             Kind::Traits(subject) => {
-                self.learnt.cells.insert(Cell { subject: *subject, path: CellPath::Trait(name.to_owned()) });
+                let cell = Cell { subject: *subject, path: CellPath::Trait(name.to_owned()) };
+                if let Some((code, message, help)) = super::lacking::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                }
+                self.learnt.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(*subject, name.to_owned()), nullable)
             }
             Kind::Earlier(subject, days) => self.earlier_property(*subject, *days, name, text, position),
             Kind::EarlierTraits(subject, days) => {
-                let path = CellPath::Trait(name.to_owned()).ago(Some(*days));
-                self.learnt.cells.insert(Cell { subject: *subject, path });
+                let cell = Cell { subject: *subject, path: CellPath::Trait(name.to_owned()).ago(Some(*days)) };
+                if let Some((code, message, help)) = super::lacking::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                    return self.unknown(text, position);
+                }
+                self.learnt.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(*subject, name.to_owned()), nullable)
             }

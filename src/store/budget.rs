@@ -7,7 +7,7 @@ use chrono::Duration;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::Store;
+use super::{Relation, Store};
 use crate::clock::Instant;
 use crate::enrollment::budget::{Answer, Contender, Rank, Standing, Use, allot};
 use crate::playbook::budget::Budget;
@@ -112,7 +112,7 @@ impl Store {
             .await?;
         let mut uses: BTreeMap<String, Vec<Use>> = BTreeMap::new();
         if let Some(longest) = rules.budget.longest() {
-            for row in used(&mut tx, &accounts, rules.touch_events, now, longest).await? {
+            for row in used(self, &mut tx, &accounts, rules.touch_events, now, longest).await? {
                 let used = Use { contact: row.contact_id, at: row.at, what: row.what };
                 uses.entry(row.account_id).or_default().push(used);
             }
@@ -197,6 +197,7 @@ impl ContenderRow {
 
 /// What used the budgets of these accounts and still counts.
 async fn used(
+    store: &Store,
     tx: &mut PgConnection,
     accounts: &[&str],
     touch_events: &[String],
@@ -215,9 +216,12 @@ async fn used(
          from keepwell.tasks t
          where t.account_id = any($1) and t.state = 'done' and t.ended_at > $2 and t.ended_at < $3
          union all
-         select e.account_id, coalesce(e.contact_id, ''), e.at, 'the event ' || e.name
-         from customers.events e
-         where e.account_id = any($1) and e.name = any($5) and e.at > $2 and e.at <= $4"
+         select {}, coalesce(e.contact_id, ''), e.at, 'the event ' || e.name
+         from {} e
+         where {} and e.name = any($5) and e.at > $2 and e.at <= $4",
+        store.key().to_text("e.account_id"),
+        store.relation(Relation::Events),
+        store.key().among("e.account_id", "$1")
     );
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(accounts)

@@ -1,11 +1,11 @@
 //! Digests: what a colleague should hear, gathered into one mail.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
-use super::Store;
 use super::control::Halted;
 use super::drafts::Word;
+use super::{Relation, Store};
 use crate::clock::Instant;
 use crate::facts::Colleague;
 
@@ -110,22 +110,24 @@ impl Store {
         if ours.rows_affected() == 0 {
             return tx.rollback().await;
         }
-        let tasks: Vec<GatheredTask> = sqlx::query_as(
+        let (accounts, account) = (self.relation(Relation::Accounts), self.key().of_text("t.account_id"));
+        let sql = format!(
             "select t.id, t.title, coalesce(a.name, t.account_id) as account, t.due_at, t.priority,
                  t.told_at is null as new
-             from keepwell.tasks t left join customers.accounts a on a.id = t.account_id
+             from keepwell.tasks t left join {accounts} a on a.id = {account}
              where t.state = 'open' and t.assignee = any($1) and (t.told_at is null or t.due_at < $2)
                and (t.snoozed_until is null or t.snoozed_until <= $2) and t.playbook <> all($3)
                and t.account_id <> all($5)
-             order by t.due_at nulls last, t.created_at, t.id limit $4",
-        )
-        .bind([&recipient.id, &recipient.address].as_slice())
-        .bind(now)
-        .bind(&halted.playbooks)
-        .bind(AT_MOST)
-        .bind(&halted.accounts)
-        .fetch_all(&mut *tx)
-        .await?;
+             order by t.due_at nulls last, t.created_at, t.id limit $4"
+        );
+        let tasks: Vec<GatheredTask> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind([&recipient.id, &recipient.address].as_slice())
+            .bind(now)
+            .bind(&halted.playbooks)
+            .bind(AT_MOST)
+            .bind(&halted.accounts)
+            .fetch_all(&mut *tx)
+            .await?;
         let notices: Vec<GatheredNotice> = sqlx::query_as(
             "with taken as (
                  update keepwell.messages set state = 'captured', ended_at = $2, reason = $3

@@ -28,6 +28,15 @@ pub enum Cancelled {
 }
 
 #[derive(FromRow)]
+struct HistoryRow {
+    account_id: String,
+    contact_id: String,
+    active: bool,
+    last_started: Option<Instant>,
+    keys: Vec<String>,
+}
+
+#[derive(FromRow)]
 pub(super) struct EnrollmentRow {
     account_id: String,
     contact_id: String,
@@ -198,7 +207,7 @@ impl Store {
         // The inner query is for one account, whatever the planner believes of
         // the table. `is true` keeps it off the index by playbook: a playbook
         // that the statistics do not know looks as if it had no rows there.
-        let rows: Vec<(String, String, bool, Option<Instant>, Vec<String>)> = sqlx::query_as(
+        let rows: Vec<HistoryRow> = sqlx::query_as(
             "select w.account_id, w.contact_id, h.active, h.last_started, h.keys
              from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
              cross join lateral (
@@ -220,9 +229,10 @@ impl Store {
         .fetch_all(self.pool())
         .await?;
         let mut found: HashMap<SubjectId, History> = HashMap::new();
-        for (account, contact, active, last_started, keys) in rows {
-            let history = History { active, last_started, keys: keys.into_iter().collect(), ..History::default() };
-            found.insert(SubjectId { account, contact }, history);
+        for row in rows {
+            let keys = row.keys.into_iter().collect();
+            let history = History { active: row.active, last_started: row.last_started, keys, ..History::default() };
+            found.insert(SubjectId { account: row.account_id, contact: row.contact_id }, history);
         }
         let stopped = self.stopped().await?.accounts;
         for subject in subjects.iter().filter(|subject| stopped.contains(&subject.account)) {
@@ -239,7 +249,6 @@ impl Store {
         halted: &Halted,
         limit: i64,
         rechecks: bool,
-        schema: &Schema,
     ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
@@ -255,11 +264,11 @@ impl Store {
         .bind(&halted.accounts)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Enrollments by account and id, in any state and in no order.
-    pub async fn enrollments_by_id(&self, wanted: &[(String, Uuid)], schema: &Schema) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn enrollments_by_id(&self, wanted: &[(String, Uuid)]) -> sqlx::Result<Vec<Enrollment>> {
         let (accounts, ids): (Vec<&str>, Vec<Uuid>) =
             wanted.iter().map(|(account, id)| (account.as_str(), *id)).unzip();
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
@@ -271,16 +280,11 @@ impl Store {
         .bind(ids)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Held enrollments of a run.
-    pub async fn held_enrollments(
-        &self,
-        playbook: &str,
-        slot: Instant,
-        schema: &Schema,
-    ) -> sqlx::Result<Vec<Enrollment>> {
+    pub async fn held_enrollments(&self, playbook: &str, slot: Instant) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
              where playbook = $1 and run_slot = $2 and state = 'held' order by account_id, id"
@@ -289,7 +293,7 @@ impl Store {
         .bind(slot)
         .fetch_all(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|row| row.into_enrollment(schema)).collect())
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
     /// Releases a held enrollment: it starts now, as `admitted` says.

@@ -1,11 +1,11 @@
 //! Tasks that are overdue for so long that a manager should hear of it.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
-use super::Store;
 use super::control::Halted;
 use super::drafts::Word;
+use super::{Relation, Store};
 use crate::clock::Instant;
 
 /// An open task nobody has done in time.
@@ -29,19 +29,21 @@ impl Store {
     /// Open tasks whose manager should hear of them by `now`, not put off, where
     /// nothing is halted.
     pub async fn overdue_tasks(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<Overdue>> {
-        sqlx::query_as(
+        let (accounts, account) = (self.relation(Relation::Accounts), self.key().of_text("t.account_id"));
+        let sql = format!(
             "select t.account_id, t.id, t.playbook, t.step, t.title, a.name as account_name, a.csm_id, t.assignee, t.due_at
-             from keepwell.tasks t left join customers.accounts a on a.id = t.account_id
+             from keepwell.tasks t left join {accounts} a on a.id = {account}
              where t.state = 'open' and t.escalate_at <= $1 and t.playbook <> all($2) and t.account_id <> all($4)
                and (t.snoozed_until is null or t.snoozed_until <= $1)
-             order by t.escalate_at, t.account_id, t.id limit $3",
-        )
-        .bind(now)
-        .bind(&halted.playbooks)
-        .bind(limit)
-        .bind(&halted.accounts)
-        .fetch_all(self.pool())
-        .await
+             order by t.escalate_at, t.account_id, t.id limit $3"
+        );
+        sqlx::query_as(AssertSqlSafe(sql))
+            .bind(now)
+            .bind(&halted.playbooks)
+            .bind(limit)
+            .bind(&halted.accounts)
+            .fetch_all(self.pool())
+            .await
     }
 
     /// Writes the word to the manager and that it was said, together and once.

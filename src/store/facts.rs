@@ -9,13 +9,15 @@
 use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{PgConnection, PgPool, Row};
 
 use self::statement::{Statement, Target};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Schema, SubjectId, Value};
+use crate::facts::{Facts, Layout, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
+use crate::store::Relations;
+use crate::store::reader::begin;
 
 mod answer;
 mod bind;
@@ -27,9 +29,6 @@ mod walk;
 pub use hoist::Shape;
 pub use predicate_sql::Clauses;
 pub use walk::{Scan, Walk};
-
-/// One view of both schemas' rows for the statements of a read, and no writes.
-const BEGIN: &str = "begin transaction isolation level repeatable read, read only";
 
 /// The statements that fetch the cells of one layout. Built once, used often.
 #[derive(Clone, Debug)]
@@ -63,17 +62,17 @@ impl From<SubjectId> for SubjectWindow {
 
 impl FactQuery {
     /// The query for a layout. An error names the first cell that neither the
-    /// schema nor a function answers; in a layout for accounts, cells of
+    /// store nor a function answers; in a layout for accounts, cells of
     /// contacts are among these.
-    pub fn new(layout: Arc<Layout>, schema: &Schema) -> Result<FactQuery, UnknownCell> {
-        FactQuery::keeping(layout, schema, &Predicate::Always)
+    pub fn new(layout: Arc<Layout>, relations: &Relations) -> Result<FactQuery, UnknownCell> {
+        FactQuery::keeping(layout, relations, &Predicate::Always)
     }
 
     /// The same, whose walk over all subjects passes by those on which the
     /// predicate is not true. Subjects that are fetched by name are all there.
-    pub fn keeping(layout: Arc<Layout>, schema: &Schema, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
-        let walk = Walk::new(&[(&layout, kept)], schema)?;
-        let fetch = Statement::build(&layout, schema, Target::Named, FactSource::Customers, &[], Shape::Probes)?;
+    pub fn keeping(layout: Arc<Layout>, relations: &Relations, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
+        let walk = Walk::new(&[(&layout, kept)], relations)?;
+        let fetch = Statement::build(&layout, relations, Target::Named, FactSource::Customers, &[], Shape::Probes)?;
         Ok(FactQuery { walk, kept: kept.clone(), fetch, layout })
     }
 
@@ -84,9 +83,9 @@ impl FactQuery {
 
     /// One walk for several queries about the same kind of subject: each gets
     /// the cells it fetches of the subjects it keeps, as if it walked alone.
-    pub fn together(queries: &[&FactQuery], schema: &Schema) -> Result<Walk, UnknownCell> {
+    pub fn together(queries: &[&FactQuery], relations: &Relations) -> Result<Walk, UnknownCell> {
         let wanted: Vec<_> = queries.iter().map(|query| (&query.layout, &query.kept)).collect();
-        Walk::new(&wanted, schema)
+        Walk::new(&wanted, relations)
     }
 
     /// The cells it fetches.
@@ -122,7 +121,7 @@ pub async fn fetch(
     if subjects.is_empty() {
         return Ok(found);
     }
-    let mut transaction = begin(pool).await?;
+    let mut transaction = begin(pool, query.walk.as_reader).await?;
     for row in rows_of(&mut transaction, &query.fetch, as_of, subjects).await? {
         let at = ordinal(&row)?;
         if let (Some(subject), Some(place)) = (subjects.get(at), found.get_mut(at)) {
@@ -140,17 +139,6 @@ pub async fn fetch(
     }
     transaction.rollback().await?;
     Ok(found)
-}
-
-/// A read-only transaction, set up for statements with many small subqueries
-/// whose rows are all read: compiling them costs far more than it saves, and
-/// the plan is for every row and not for the first few.
-async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let mut transaction = pool.begin_with(BEGIN).await?;
-    sqlx::query("select set_config('jit', 'off', true), set_config('cursor_tuple_fraction', '1', true)")
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction)
 }
 
 /// The rows of a statement over named subjects; each begins with the 1-based

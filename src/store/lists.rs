@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::Store;
+use super::{Relation, Store};
 
 /// Which rows to list; every given part must fit.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,10 @@ const ENROLLMENTS: &str = "
         playbook, account_id as account, state, null::text as assignee, started_at as ordered, id::text as last
     from keepwell.enrollments e";
 
-const TASKS: &str = "
+fn tasks(store: &Store) -> String {
+    let (accounts, key) = (store.relation(Relation::Accounts), store.key());
+    format!(
+        "
     select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id,
         'contact', nullif(t.contact_id, ''), 'step', t.step,
         'title', t.title, 'description', t.description, 'assignee', t.assignee, 'due_at', t.due_at,
@@ -40,7 +43,10 @@ const TASKS: &str = "
         'ended_at', t.ended_at) as row,
         t.playbook, t.account_id as account, t.state, t.assignee,
         coalesce(t.due_at, t.created_at) as ordered, t.id::text as last
-    from keepwell.tasks t left join customers.accounts a on a.id = t.account_id";
+    from keepwell.tasks t left join {accounts} a on a.id = {}",
+        key.of_text("t.account_id")
+    )
+}
 
 const MESSAGES: &str = "
     select jsonb_build_object('id', id, 'playbook', playbook, 'account', nullif(account_id, ''),
@@ -69,7 +75,7 @@ impl Store {
 
     /// Tasks in order of their due date.
     pub async fn list_tasks(&self, filter: &Filter) -> sqlx::Result<Vec<Json>> {
-        self.list(TASKS, filter).await
+        self.list(&tasks(self), filter).await
     }
 
     /// Messages in order of their making.
@@ -82,7 +88,7 @@ impl Store {
         self.list(RUNS, filter).await
     }
 
-    async fn list(&self, what: &'static str, filter: &Filter) -> sqlx::Result<Vec<Json>> {
+    async fn list(&self, what: &str, filter: &Filter) -> sqlx::Result<Vec<Json>> {
         // Only our own constants are put together here; values are bound.
         let sql = format!(
             "select row from ({what}) listed
@@ -118,20 +124,20 @@ impl Store {
 
     /// One task.
     pub async fn task(&self, id: uuid::Uuid) -> sqlx::Result<Option<Json>> {
-        let sql = format!("select row from ({TASKS}) listed where last = $1");
+        let sql = format!("select row from ({}) listed where last = $1", tasks(self));
         let row = sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(self.pool()).await?;
         row.map(|row| row.try_get::<Json, _>("row")).transpose()
     }
 
     /// Open tasks per assignee, with names: `{id, name, open}`.
     pub async fn inboxes(&self) -> sqlx::Result<Vec<Json>> {
-        sqlx::query_scalar(
+        let csms = self.relation(Relation::Csms);
+        let sql = format!(
             "select jsonb_build_object('id', c.id, 'name', c.name, 'open', count(t.id))
-             from customers.csms c left join keepwell.tasks t on t.assignee = c.id and t.state = 'open'
+             from {csms} c left join keepwell.tasks t on t.assignee = c.id and t.state = 'open'
              group by c.id, c.name order by c.name, c.id",
-        )
-        .fetch_all(self.pool())
-        .await
+        );
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(self.pool()).await
     }
 
     /// Enrollments per playbook and state.

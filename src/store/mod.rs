@@ -13,7 +13,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection};
 
 use crate::clock::Instant;
+use crate::facts::Schema;
 use crate::random;
+
+pub use relations::{Key, Relation, Relations};
 
 pub mod answers;
 pub mod budget;
@@ -26,12 +29,15 @@ pub mod escalations;
 pub mod facts;
 pub mod import;
 pub mod lists;
+pub mod mapping;
 pub mod outbox;
 pub mod pages;
 pub mod people;
 pub mod playbooks;
 pub mod private;
+pub mod reader;
 pub mod referrals;
+pub mod relations;
 mod rows;
 pub mod runs;
 pub mod sample;
@@ -49,6 +55,13 @@ pub fn is_refusal(error: &sqlx::Error) -> bool {
         .as_database_error()
         .and_then(|error| error.code())
         .is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
+}
+
+/// Whether a statement names what is not there, or what may not be read:
+/// somebody changed the customers' relations.
+pub fn is_misfit(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    error.and_then(|error| error.code()).is_some_and(|code| code.starts_with("42"))
 }
 
 /// Whether the database refused a statement and not the connection: of many
@@ -74,6 +87,7 @@ pub struct Store {
     secret: Arc<std::sync::OnceLock<Vec<u8>>>,
     /// What stands behind the @ of a Message-ID.
     mail_domain: Arc<str>,
+    relations: Arc<Relations>,
 }
 
 impl Store {
@@ -86,6 +100,9 @@ impl Store {
             ("timezone", "UTC"),
             // A user named like a schema would otherwise see other tables.
             ("search_path", "public"),
+            // Compiling a statement about a thousand accounts takes a hundred
+            // times as long as answering it by the keys.
+            ("jit", "off"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
@@ -100,7 +117,7 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Store { pool, secret: Arc::default(), mail_domain: "keepwell.invalid".into() }
+        Store { pool, secret: Arc::default(), mail_domain: "keepwell.invalid".into(), relations: Arc::default() }
     }
 
     /// The domain of new Message-IDs: that of the sender's address.
@@ -110,6 +127,32 @@ impl Store {
             self.mail_domain = domain.into();
         }
         self
+    }
+
+    /// The same, with the customers in these relations.
+    pub fn reading(mut self, relations: Relations) -> Store {
+        self.relations = Arc::new(relations);
+        self
+    }
+
+    /// Where the customers are.
+    pub fn relations(&self) -> &Relations {
+        &self.relations
+    }
+
+    /// What authors can name.
+    pub fn schema(&self) -> &Schema {
+        &self.relations.schema
+    }
+
+    /// What an account's id is in the customer store.
+    pub(crate) fn key(&self) -> Key {
+        self.relations.key()
+    }
+
+    /// What stands for a relation of the customer store in a statement.
+    pub(crate) fn relation(&self, relation: Relation) -> &str {
+        self.relations.of(relation)
     }
 
     /// The same for a URL, which must be one of Postgres.
@@ -134,6 +177,10 @@ impl Store {
             .bind(random::bytes::<32>().as_slice())
             .execute(&self.pool)
             .await?;
+        // Without the right to make roles, reading is by read-only transactions alone.
+        if let Err(error) = reader::prepare(&self.pool).await {
+            tracing::warn!("the role {} could not be prepared: {error}", reader::READER);
+        }
         Ok(())
     }
 

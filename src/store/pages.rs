@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
-use super::Store;
 use super::playbooks::RevisionText;
+use super::{Relation, Store};
 use crate::clock::Instant;
 
 /// A task with the names around it.
@@ -170,16 +170,24 @@ pub struct AttemptRow {
     pub reply: Option<String>,
 }
 
-const TASK: &str = "
+/// Tasks with the names around them.
+fn task(store: &Store) -> String {
+    let [accounts, contacts, csms] =
+        [Relation::Accounts, Relation::Contacts, Relation::Csms].map(|relation| store.relation(relation));
+    let account = store.key().of_text("t.account_id");
+    format!(
+        "
     select t.id, t.account_id, a.name as account_name, k.name as contact_name, t.enrollment_id, t.playbook,
         t.revision, t.step, t.title, t.description, t.assignee, c.name as assignee_name, t.due_at, t.priority,
         t.checklist, t.outcomes, t.state, t.reason, t.outcome, t.snoozed_until, t.escalated_at, t.evidence, e.started_at as enrolled_at,
         t.created_at, t.ended_at
     from keepwell.tasks t
-    left join customers.accounts a on a.id = t.account_id
-    left join customers.contacts k on k.account_id = t.account_id and k.id = t.contact_id
-    left join customers.csms c on c.id = t.assignee
-    left join keepwell.enrollments e on e.account_id = t.account_id and e.id = t.enrollment_id";
+    left join {accounts} a on a.id = {account}
+    left join {contacts} k on k.account_id = {account} and k.id = t.contact_id
+    left join {csms} c on c.id = t.assignee
+    left join keepwell.enrollments e on e.account_id = t.account_id and e.id = t.enrollment_id"
+    )
+}
 
 const RUN: &str = "playbook, slot, kind, state, reason, ceiling, candidates, enrolled, skipped, details, approved_by";
 
@@ -199,11 +207,12 @@ impl Store {
         };
         // Only our own constants are put together here; values are bound.
         let sql = format!(
-            "{TASK} where t.state = 'open' and {of}
+            "{} where t.state = 'open' and {of}
              order by case when t.snoozed_until > $3 then t.snoozed_until end nulls first,
                  t.due_at nulls last, array_position(array['urgent', 'high', 'normal', 'low'], t.priority),
                  t.created_at, t.id
-             limit $2"
+             limit $2",
+            task(self)
         );
         sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).bind(now).fetch_all(self.pool()).await
     }
@@ -236,21 +245,20 @@ impl Store {
     /// Every CSM, and everybody else who has open tasks that are not put off; by name, addresses
     /// after the CSMs, and unassigned, if there is any, at the end.
     pub async fn open_counts(&self, now: Instant) -> sqlx::Result<Vec<OpenCount>> {
-        sqlx::query_as(
+        let csms = self.relation(Relation::Csms);
+        let sql = format!(
             "select coalesce(t.assignee, c.id) as assignee, c.name, coalesce(t.open, 0) as open
              from (select assignee, count(*) as open from keepwell.tasks
                    where state = 'open' and (snoozed_until is null or snoozed_until <= $1) group by assignee) t
-             full join customers.csms c on c.id = t.assignee
-             order by c.name nulls last, 1 nulls last",
-        )
-        .bind(now)
-        .fetch_all(self.pool())
-        .await
+             full join {csms} c on c.id = t.assignee
+             order by c.name nulls last, 1 nulls last"
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(now).fetch_all(self.pool()).await
     }
 
     /// One task, whatever its state.
     pub async fn task_row(&self, id: Uuid) -> sqlx::Result<Option<TaskRow>> {
-        let sql = format!("{TASK} where t.id = $1");
+        let sql = format!("{} where t.id = $1", task(self));
         sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(self.pool()).await
     }
 
@@ -287,18 +295,17 @@ impl Store {
 
     /// The latest enrollments of a playbook, newest first.
     pub async fn enrollments_of(&self, playbook: &str, limit: i64) -> sqlx::Result<Vec<EnrollmentRow>> {
-        sqlx::query_as(
+        let (accounts, contacts) = (self.relation(Relation::Accounts), self.relation(Relation::Contacts));
+        let account = self.key().of_text("e.account_id");
+        let sql = format!(
             "select e.account_id, a.name as account_name, k.name as contact_name, e.state, e.reason, e.step,
                  e.due_at, e.started_at, e.shadow
              from keepwell.enrollments e
-             left join customers.accounts a on a.id = e.account_id
-             left join customers.contacts k on k.account_id = e.account_id and k.id = e.contact_id
-             where e.playbook = $1 order by e.started_at desc, e.account_id, e.id limit $2",
-        )
-        .bind(playbook)
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await
+             left join {accounts} a on a.id = {account}
+             left join {contacts} k on k.account_id = {account} and k.id = e.contact_id
+             where e.playbook = $1 order by e.started_at desc, e.account_id, e.id limit $2"
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(limit).fetch_all(self.pool()).await
     }
 
     /// Messages, newest first, of a playbook and in a state if these are given.
@@ -334,16 +341,16 @@ impl Store {
 
     /// One message with its body.
     pub async fn message_whole(&self, id: Uuid) -> sqlx::Result<Option<MessageWhole>> {
-        sqlx::query_as(
+        let accounts = self.relation(Relation::Accounts);
+        let account = self.key().of_text("m.account_id");
+        let sql = format!(
             "select m.id, m.account_id, a.name as account_name, m.playbook, m.step, m.channel, m.class, m.to_address,
                  m.subject, m.body_text, m.body_html, m.state, m.reason, m.message_id, m.created_at, m.next_at,
                  m.sent_at, m.ended_at
-             from keepwell.messages m left join customers.accounts a on a.id = m.account_id
-             where m.id = $1",
-        )
-        .bind(id)
-        .fetch_optional(self.pool())
-        .await
+             from keepwell.messages m left join {accounts} a on a.id = {account}
+             where m.id = $1"
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(self.pool()).await
     }
 
     /// The tries at sending a message, in order.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
-use super::Store;
+use super::{Relation, Store};
 use crate::action::People;
 use crate::clock::Instant;
-use crate::facts::{Contact, Csm, Subject, Value};
+use crate::config::store::CONTRACT;
+use crate::facts::{Contact, Csm, Schema, Subject, Value};
 
 #[derive(FromRow)]
 struct ContactRow {
@@ -22,6 +23,8 @@ struct ContactRow {
     created_at: Instant,
     left_at: Option<Instant>,
     traits: serde_json::Value,
+    /// Their further columns.
+    further: serde_json::Value,
 }
 
 #[derive(FromRow)]
@@ -42,29 +45,36 @@ impl Store {
     /// The people around each of these accounts; three statements whatever
     /// their number. Contacts come in order of creation, then id.
     pub async fn people(&self, accounts: &[String]) -> sqlx::Result<HashMap<String, People>> {
-        let contacts: Vec<ContactRow> = sqlx::query_as(
-            "select account_id, id, email, name, first_name, role, timezone, locale, created_at, left_at, traits
-             from customers.contacts where account_id = any($1) order by account_id, created_at, id",
-        )
-        .bind(accounts)
-        .fetch_all(self.pool())
-        .await?;
-        let csms: Vec<CsmRow> = sqlx::query_as(
-            "select a.id as account_id, c.id, c.name, c.email, c.manager_id, c.timezone,
+        let key = self.key();
+        let mut reading = self.read().await?;
+        let sql = format!(
+            "select {} as account_id, id, email, name, first_name, role, timezone, locale, created_at, left_at, traits, {} as further
+             from {} k where {} order by k.account_id, created_at, id",
+            key.to_text("k.account_id"),
+            self.further_columns(),
+            self.relation(Relation::Contacts),
+            key.among("k.account_id", "$1")
+        );
+        let contacts: Vec<ContactRow> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(accounts).fetch_all(&mut *reading).await?;
+        let csms = self.relation(Relation::Csms);
+        let sql = format!(
+            "select {} as account_id, c.id, c.name, c.email, c.manager_id, c.timezone,
                     m.id as manager, m.name as manager_name, m.email as manager_email, m.timezone as manager_timezone
-             from customers.accounts a
-             join customers.csms c on c.id = a.csm_id
-             left join customers.csms m on m.id = c.manager_id
-             where a.id = any($1)",
-        )
-        .bind(accounts)
-        .fetch_all(self.pool())
-        .await?;
+             from {} a
+             join {csms} c on c.id = a.csm_id
+             left join {csms} m on m.id = c.manager_id
+             where {}",
+            key.to_text("a.id"),
+            self.relation(Relation::Accounts),
+            key.among("a.id", "$1")
+        );
+        let csms: Vec<CsmRow> = sqlx::query_as(AssertSqlSafe(sql)).bind(accounts).fetch_all(&mut *reading).await?;
         let mut people: HashMap<String, People> =
             accounts.iter().map(|account| (account.clone(), People::default())).collect();
         for row in contacts {
             if let Some(around) = people.get_mut(&row.account_id) {
-                around.contacts.push(row.into_contact());
+                around.contacts.push(row.into_contact(self.schema()));
             }
         }
         for row in csms {
@@ -88,40 +98,52 @@ impl Store {
         Ok(people)
     }
 
+    /// The columns of contacts that Keepwell does not know by name, as JSON.
+    fn further_columns(&self) -> String {
+        let known = CONTRACT.iter().find(|(name, _)| *name == "contacts").map_or(&[][..], |(_, columns)| columns);
+        let further = self.schema().contact.iter().filter(|column| !known.contains(&column.name.as_str()));
+        let listed: Vec<String> = further.map(|column| format!("k.\"{}\"", column.name)).collect();
+        match listed.is_empty() {
+            true => "'{}'::jsonb".to_owned(),
+            false => format!("(select to_jsonb(f) from (select {}) as f)", listed.join(", ")),
+        }
+    }
+
     /// How many accounts have one of these statuses; for contacts, how many
     /// people there are at such accounts at that instant.
     pub async fn subjects_with_status(&self, subject: Subject, statuses: &[String], at: Instant) -> sqlx::Result<i64> {
-        match subject {
-            Subject::Account => {
-                let count = "select count(*) from customers.accounts where status = any($1)";
-                sqlx::query_scalar(count).bind(statuses).fetch_one(self.pool()).await
-            }
-            Subject::Contact => {
-                let count = "select count(*) from customers.contacts c join customers.accounts a on a.id = c.account_id
-                     where a.status = any($1) and (c.left_at is null or c.left_at > $2)";
-                sqlx::query_scalar(count).bind(statuses).bind(at).fetch_one(self.pool()).await
-            }
-        }
+        let accounts = self.relation(Relation::Accounts);
+        let sql = match subject {
+            Subject::Account => format!("select count(*) from {accounts} a where status = any($1)"),
+            Subject::Contact => format!(
+                "select count(*) from {} k join {accounts} a on a.id = k.account_id
+                 where a.status = any($1) and (k.left_at is null or k.left_at > $2)",
+                self.relation(Relation::Contacts)
+            ),
+        };
+        let count = sqlx::query_scalar(AssertSqlSafe(sql)).bind(statuses);
+        let count = if subject == Subject::Contact { count.bind(at) } else { count };
+        count.fetch_one(&mut *self.read().await?).await
     }
 
     /// Whether there is an account of that id.
     pub async fn has_account(&self, id: &str) -> sqlx::Result<bool> {
-        sqlx::query_scalar("select exists (select 1 from customers.accounts where id = $1)")
-            .bind(id)
-            .fetch_one(self.pool())
-            .await
+        let key = self.key().of_text("$1::text");
+        let sql = format!("select exists (select 1 from {} a where a.id = {key})", self.relation(Relation::Accounts));
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_one(self.pool()).await
     }
 
     /// How many accounts there are.
     pub async fn account_count(&self) -> sqlx::Result<i64> {
-        sqlx::query_scalar("select count(*) from customers.accounts").fetch_one(self.pool()).await
+        let sql = format!("select count(*) from {} a", self.relation(Relation::Accounts));
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *self.read().await?).await
     }
 }
 
 impl ContactRow {
-    fn into_contact(self) -> Contact {
+    fn into_contact(self, schema: &Schema) -> Contact {
         let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::text);
-        let columns = BTreeMap::from([
+        let mut columns = BTreeMap::from([
             ("account_id".to_owned(), Value::text(&self.account_id)),
             ("id".to_owned(), Value::text(&self.id)),
             ("email".to_owned(), text(&self.email)),
@@ -133,6 +155,11 @@ impl ContactRow {
             ("created_at".to_owned(), Value::Time(self.created_at)),
             ("left_at".to_owned(), self.left_at.map_or(Value::Null, Value::Time)),
         ]);
+        for column in &schema.contact {
+            if let Some(value) = self.further.get(&column.name) {
+                columns.insert(column.name.clone(), Value::from_json(value, column.ty));
+            }
+        }
         Contact {
             id: self.id,
             email: self.email,

@@ -1,5 +1,6 @@
 //! Many rows in one statement: each column is one bound array, so the text
-//! does not depend on their number, and nothing is parsed row by row.
+//! does not depend on their number, and nothing is parsed row by row. A column
+//! in which all rows agree is one bound value.
 
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgHasArrayType};
@@ -10,21 +11,37 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Type, TypeInfo};
 #[derive(Default)]
 pub(super) struct Rows {
     names: Vec<&'static str>,
-    /// `$1::TEXT[]` and so on.
-    arrays: Vec<String>,
+    /// The columns whose values differ, each with its `$1::TEXT[]`.
+    arrays: Vec<(&'static str, String)>,
+    /// Those in which all rows agree, as `$2::TEXT as name`.
+    shared: Vec<String>,
     arguments: PgArguments,
     problem: Option<BoxDynError>,
 }
 
 impl Rows {
-    /// Adds a column. All columns must have the same number of values.
+    /// Adds a column. All columns must have the same number of values; the
+    /// first says how many rows there are.
     pub fn column<'v, T>(mut self, name: &'static str, values: impl Iterator<Item = T>) -> Rows
     where
-        T: Encode<'v, Postgres> + Type<Postgres> + PgHasArrayType + 'v,
+        T: Encode<'v, Postgres> + Type<Postgres> + PgHasArrayType + PartialEq + 'v,
     {
+        let mut values: Vec<T> = values.collect();
+        let place = self.names.len() + 1;
+        let agree = !self.names.is_empty() && values.windows(2).all(|pair| pair[0] == pair[1]);
         self.names.push(name);
-        self.arrays.push(format!("${}::{}", self.arrays.len() + 1, T::array_type_info().name()));
-        if let Err(problem) = self.arguments.add(values.collect::<Vec<T>>()) {
+        let added = match (agree, values.pop()) {
+            (true, Some(value)) => {
+                self.shared.push(format!("${place}::{} as {name}", T::type_info().name()));
+                self.arguments.add(value)
+            }
+            (_, last) => {
+                values.extend(last);
+                self.arrays.push((name, format!("${place}::{}", T::array_type_info().name())));
+                self.arguments.add(values)
+            }
+        };
+        if let Err(problem) = added {
             self.problem.get_or_insert(problem);
         }
         self
@@ -32,7 +49,10 @@ impl Rows {
 
     /// The rows as a relation of that name, to stand behind `from`.
     pub fn relation(&self, name: &str) -> String {
-        format!("unnest({}) as {name} ({})", self.arrays.join(", "), self.names.join(", "))
+        let (names, arrays): (Vec<&str>, Vec<&str>) = self.arrays.iter().map(|(name, array)| (*name, &**array)).unzip();
+        let differ = format!("unnest({}) as differ ({})", arrays.join(", "), names.join(", "));
+        let columns = std::iter::once("differ.*").chain(self.shared.iter().map(String::as_str));
+        format!("(select {} from {differ}) as {name}", columns.collect::<Vec<_>>().join(", "))
     }
 
     /// Inserts the rows; `then` is what follows: the conflicts and what is returned.

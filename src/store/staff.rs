@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
-use super::Store;
+use super::{Relation, Store};
 use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::facts::{Colleague, Csm};
@@ -26,14 +26,14 @@ struct Row {
 impl Store {
     /// Every colleague, in order of their ids.
     pub async fn colleagues(&self) -> sqlx::Result<Vec<Colleague>> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let sql = format!(
             "select id, name, email, manager_id, timezone, capacity, backup_id,
                  case when isfinite(away_from) then away_from end as away_from,
                  case when isfinite(away_until) then away_until end as away_until
-             from customers.csms order by id",
-        )
-        .fetch_all(self.pool())
-        .await?;
+             from {} c order by id",
+            self.relation(Relation::Csms)
+        );
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.read().await?).await?;
         Ok(rows.into_iter().map(Row::into_colleague).collect())
     }
 

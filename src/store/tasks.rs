@@ -1,12 +1,12 @@
 //! Tasks of colleagues.
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::Store;
 use super::control::Halted;
 use super::rows::Rows;
 use super::transitions::Asked;
+use super::{Relation, Store};
 use crate::action::task::Snooze;
 use crate::clock::Instant;
 use crate::effect::TaskDraft;
@@ -160,12 +160,10 @@ impl Store {
     /// The zone of the colleague who has a task: nothing where there is no such
     /// task, and nothing inside where nobody's zone is known.
     pub async fn task_zone(&self, id: Uuid) -> sqlx::Result<Option<Option<String>>> {
-        sqlx::query_scalar(
-            "select c.timezone from keepwell.tasks t left join customers.csms c on c.id = t.assignee where t.id = $1",
-        )
-        .bind(id)
-        .fetch_optional(self.pool())
-        .await
+        let csms = self.relation(Relation::Csms);
+        let sql =
+            format!("select c.timezone from keepwell.tasks t left join {csms} c on c.id = t.assignee where t.id = $1");
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(self.pool()).await
     }
 
     /// A person puts a task off. It stays open, so that its playbook makes no

@@ -28,7 +28,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
 
 async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> super::Result<usize> {
     let Some(halted) = shared.halted().await? else { return Ok(0) };
-    let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks, &shared.schema).await?;
+    let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks).await?;
     let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
     for enrollment in due {
         let at = look_instant(&enrollment, now, shared.config.recheck);
@@ -159,37 +159,47 @@ impl Looked {
     }
 }
 
-/// Writes newly admitted enrollments of a run with their first look, at the
-/// slot: a first step that does not wait leaves its effects with the entry.
-///
-/// Where the playbook or one of them was stopped meanwhile they only enter. So they do when
-/// the database refuses what one of them asks for: their look then comes with
-/// the others that are due, which finds out whose fault it is.
-pub(super) async fn enter(
-    shared: &Arc<Shared>,
-    loaded: &Arc<Loaded>,
-    batch: &[Enrollment],
+/// Newly admitted enrollments of a run, looked at and not yet written.
+pub(super) struct Entry {
+    batch: Vec<Enrollment>,
+    looked: Looked,
     slot: Instant,
-    now: Instant,
-) -> super::Result<()> {
-    let store = &shared.store;
-    let may_act = shared.halted().await?.is_some_and(|halted| {
-        !halted.playbooks.contains(&loaded.ready.playbook.id)
-            && !batch.iter().any(|one| halted.accounts.contains(&one.account))
-    });
-    if !may_act {
-        store.enroll(batch, State::Active, slot).await?;
-        return Ok(());
+}
+
+impl Entry {
+    /// Takes the first look of a batch, at the slot: a first step that does not
+    /// wait leaves its effects with the entry.
+    pub async fn look(
+        shared: &Arc<Shared>,
+        loaded: &Arc<Loaded>,
+        batch: &[Enrollment],
+        slot: Instant,
+        now: Instant,
+    ) -> super::Result<Entry> {
+        let sights = first_sight(shared, loaded, slot, batch).await?;
+        let looked = Looked::at(shared, loaded, batch.to_vec(), sights, HashMap::new(), slot, now).await?;
+        Ok(Entry { batch: batch.to_vec(), looked, slot })
     }
-    let sights = first_sight(shared, loaded, slot, batch).await?;
-    let looked = Looked::at(shared, loaded, batch.to_vec(), sights, HashMap::new(), slot, now).await?;
-    match store.enter(&looked.transitions, looked.priority, slot, slot).await {
-        Ok(_) => looked.tell_failures(shared, loaded, slot).await,
-        Err(error) if is_about_a_row(&error) => {
-            store.enroll(batch, State::Active, slot).await?;
-            Ok(())
+
+    /// Writes them. Where the playbook or one of them was stopped meanwhile
+    /// they only enter. So they do when the database refuses what one of them
+    /// asks for: their look then comes with the others that are due, which
+    /// finds out whose fault it is.
+    pub async fn write(self, shared: &Shared, loaded: &Loaded) -> super::Result<()> {
+        let (store, slot) = (&shared.store, self.slot);
+        let may_act = shared.halted().await?.is_some_and(|halted| {
+            !halted.playbooks.contains(&loaded.ready.playbook.id)
+                && !self.batch.iter().any(|one| halted.accounts.contains(&one.account))
+        });
+        if may_act {
+            match store.enter(&self.looked.transitions, self.looked.priority, slot, slot).await {
+                Ok(_) => return self.looked.tell_failures(shared, loaded, slot).await,
+                Err(error) if is_about_a_row(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        Err(error) => Err(error.into()),
+        store.enroll(&self.batch, State::Active, slot).await?;
+        Ok(())
     }
 }
 

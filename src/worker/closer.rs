@@ -47,7 +47,7 @@ async fn look(
 ) -> super::Result<()> {
     let store = &shared.store;
     let wanted: Vec<_> = tasks.iter().map(|task| (task.account_id.clone(), task.enrollment_id)).collect();
-    let enrollments = store.enrollments_by_id(&wanted, &shared.schema).await?;
+    let enrollments = store.enrollments_by_id(&wanted).await?;
     let sights = sight(shared, loaded, at, &enrollments).await?;
     let (mut again, mut never) = (Vec::new(), Vec::new());
     for task in tasks {

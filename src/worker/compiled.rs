@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
-use crate::facts::Schema;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::rule::Predicate;
 use crate::rule::functions::UnknownCell;
-use crate::store::Store;
 use crate::store::facts::FactQuery;
+use crate::store::{Relations, Store};
 
 /// A revision with its two queries.
 #[derive(Debug)]
@@ -25,10 +24,10 @@ pub struct Loaded {
 
 impl Loaded {
     /// Builds the queries. An error names a cell that nothing answers.
-    pub fn new(ready: ReadyPlaybook, schema: &Schema) -> Result<Loaded, UnknownCell> {
+    pub fn new(ready: ReadyPlaybook, relations: &Relations) -> Result<Loaded, UnknownCell> {
         let kept = ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
-        let entry = FactQuery::keeping(ready.entry_layout.clone(), schema, kept)?;
-        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), schema)?, ready })
+        let entry = FactQuery::keeping(ready.entry_layout.clone(), relations, kept)?;
+        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, ready })
     }
 }
 
@@ -45,14 +44,7 @@ pub struct Compiled {
 impl Compiled {
     /// A revision, compiled from its stored text. The inner error says why
     /// this version cannot use it; its enrollments are held, visibly.
-    pub async fn get(
-        &self,
-        store: &Store,
-        config: &Config,
-        schema: &Schema,
-        playbook: &str,
-        revision: &str,
-    ) -> anyhow::Result<Slot> {
+    pub async fn get(&self, store: &Store, config: &Config, playbook: &str, revision: &str) -> anyhow::Result<Slot> {
         let key = (playbook.to_owned(), revision.to_owned());
         if let Some(slot) = self.lock().get(&key) {
             return Ok(slot.clone());
@@ -63,8 +55,8 @@ impl Compiled {
         let others: Vec<String> = store.published().await?.into_iter().map(|known| known.id).collect();
         let scripts = text.modules();
         let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
-        let (config, schema) = (config.clone(), schema.clone());
-        let compiled = tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &schema, &others)).await;
+        let (config, relations) = (config.clone(), store.relations().clone());
+        let compiled = tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations, &others)).await;
         let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
         self.lock().insert(key, slot.clone());
         Ok(slot)
@@ -80,7 +72,7 @@ fn compile(
     file: &SourceFile,
     scripts: BTreeMap<String, String>,
     config: &Config,
-    schema: &Schema,
+    relations: &Relations,
     others: &[String],
 ) -> Result<Loaded, String> {
     let mut problems = Vec::new();
@@ -94,11 +86,12 @@ fn compile(
     };
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
-    let ready = crate::playbook::parse::parse(file, &mut problems)
-        .and_then(|playbook| catalog::compile(playbook, &modules, &sandbox, config, schema, others, &mut problems));
+    let ready = crate::playbook::parse::parse(file, &mut problems).and_then(|playbook| {
+        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, others, &mut problems)
+    });
     let Some(ready) = ready else {
         let first = problems.iter().find(|problem| problem.is_error());
         return Err(first.map_or("it cannot be read".to_owned(), |problem| problem.message.clone()));
     };
-    Loaded::new(ready, schema).map_err(|unknown| unknown.to_string())
+    Loaded::new(ready, relations).map_err(|unknown| unknown.to_string())
 }

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::Shared;
-use super::advancer;
+use super::advancer::Entry;
 use super::compiled::Loaded;
 use super::together::Share;
 use crate::clock::Instant;
@@ -41,7 +43,8 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     Ok(handled)
 }
 
-/// Carries out a run that this process holds. Facts are as of the slot.
+/// Carries out a run that this process holds. Facts are as of the slot. A store
+/// that has changed under it fails the run, visibly, and not this process.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
     carry_out_on(shared, run, None, now).await
 }
@@ -54,6 +57,18 @@ pub(super) async fn carry_out_on(
     share: Option<Share>,
     now: Instant,
 ) -> super::Result<()> {
+    match attempt(shared, run, share, now).await {
+        Err(error) if crate::store::is_misfit(&error) => {
+            let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
+            tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
+            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), now).await?;
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -71,6 +86,7 @@ pub(super) async fn carry_out_on(
         reentry_changed,
         held: run.verdict.as_deref() == Some("hold"),
         buffer: Vec::new(),
+        writing: JoinSet::new(),
         waiting: 0,
         tally: Tally::default(),
     };
@@ -81,6 +97,7 @@ pub(super) async fn carry_out_on(
             break;
         }
         if !store.renew_run(run).await? {
+            decision.written().await?;
             decision.lost()?;
             candidates.close().await?;
             return Ok(());
@@ -175,6 +192,8 @@ struct Deciding<'a> {
     held: bool,
     /// Admitted and not yet written.
     buffer: Vec<Enrollment>,
+    /// The batch that is being written while the next is decided; at most one.
+    writing: JoinSet<super::Result<()>>,
     /// Written as held.
     waiting: i64,
     tally: Tally,
@@ -201,15 +220,41 @@ impl Deciding<'_> {
         Ok(false)
     }
 
+    /// Looks at a batch and begins to write it, after the one before it. False
+    /// when the run is lost: then it is not written.
+    async fn enter(&mut self, batch: &[Enrollment], now: Instant) -> super::Result<bool> {
+        if self.loaded.ready.weighs_load() {
+            // The tasks of the batch before count.
+            self.written().await?;
+        }
+        let entry = Entry::look(self.shared, self.loaded, batch, self.run.slot, now).await?;
+        self.written().await?;
+        if !self.shared.store.renew_run(self.run).await? {
+            return self.lost();
+        }
+        let (shared, loaded) = (self.shared.clone(), self.loaded.clone());
+        self.writing.spawn(async move { entry.write(&shared, &loaded).await });
+        Ok(true)
+    }
+
+    /// Waits until everything that was begun is written.
+    async fn written(&mut self) -> super::Result<()> {
+        while let Some(done) = self.writing.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
     /// Writes what may be written already; false when the run is lost.
     async fn flush(&mut self, now: Instant) -> super::Result<bool> {
         let store = &self.shared.store;
         match self.threshold {
             None => {
-                for batch in self.buffer.chunks(BATCH) {
-                    advancer::enter(self.shared, self.loaded, batch, self.run.slot, now).await?;
+                for batch in std::mem::take(&mut self.buffer).chunks(BATCH) {
+                    if !self.enter(batch, now).await? {
+                        return Ok(false);
+                    }
                 }
-                self.buffer.clear();
             }
             // A predecessor has decided already, and may have enrolled some.
             Some(_) if self.run.verdict.as_deref() == Some("go") => {}
@@ -232,6 +277,7 @@ impl Deciding<'_> {
     }
 
     async fn finish(mut self, now: Instant) -> super::Result<()> {
+        self.written().await?;
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
             self.tally.skipped.insert("held".to_owned(), self.waiting);
@@ -250,6 +296,7 @@ impl Deciding<'_> {
         if self.threshold.is_some() && !self.commit_decided(now).await? {
             return Ok(());
         }
+        self.written().await?;
         self.tally.enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
         self.tell_undecided(now).await?;
         if store.end_run(run, "done", None, &self.tally, now).await? {
@@ -282,10 +329,9 @@ impl Deciding<'_> {
         let rest: Vec<Enrollment> =
             self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
         for batch in rest.chunks(BATCH) {
-            if !store.renew_run(run).await? {
-                return self.lost();
+            if !self.enter(batch, now).await? {
+                return Ok(false);
             }
-            advancer::enter(self.shared, self.loaded, batch, run.slot, now).await?;
         }
         Ok(true)
     }
@@ -331,7 +377,7 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
-    let held = store.held_enrollments(&run.playbook, run.slot, &shared.schema).await?;
+    let held = store.held_enrollments(&run.playbook, run.slot).await?;
     for batch in held.chunks(BATCH) {
         if !store.renew_run(run).await? {
             return Ok(());

@@ -78,7 +78,7 @@ pub(super) async fn prepare(
     };
     let wanted: Vec<_> =
         messages.iter().filter_map(|message| Some((message.account_id.clone(), message.enrollment_id?))).collect();
-    let enrollments = store.enrollments_by_id(&wanted, &shared.schema).await?;
+    let enrollments = store.enrollments_by_id(&wanted).await?;
     let sights = sight(shared, &loaded, now, &enrollments).await?;
     let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
         enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();

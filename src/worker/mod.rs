@@ -22,7 +22,6 @@ use tokio::sync::watch;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::Channel;
-use crate::facts::Schema;
 use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
@@ -52,7 +51,6 @@ pub use compiled::Compiled;
 pub struct Shared {
     pub store: Store,
     pub config: Config,
-    pub schema: Schema,
     pub calendar: Calendar,
     pub channel: Channel,
     pub compiled: Compiled,
@@ -92,7 +90,7 @@ impl Shared {
         playbook: &str,
         revision: &str,
     ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
-        self.compiled.get(&self.store, &self.config, &self.schema, playbook, revision).await
+        self.compiled.get(&self.store, &self.config, playbook, revision).await
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Report {
 /// Reads, checks and publishes all files. A broken file keeps the revision it
 /// had, with its problems shown; the others are published.
 pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Result<Report> {
-    let (files, config, schema) = (files.clone(), shared.config.clone(), shared.schema.clone());
+    let (files, config, schema) = (files.clone(), shared.config.clone(), shared.store.schema().clone());
     let (sources, ready, diagnostics) = tokio::task::spawn_blocking(move || {
         let sources = SourceSet::read(&[files.playbooks], &files.scripts);
         let (ready, mut diagnostics) = catalog::load(&sources, &[], &config, &schema);

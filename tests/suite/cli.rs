@@ -342,7 +342,6 @@ fn what_is_not_there_yet_says_so() {
         "erase a1 --yes",
         "user",
         "token",
-        "check --facts facts.yaml",
         "plan --out plan.json",
     ] {
         let words: Vec<&str> = words.split(' ').collect();

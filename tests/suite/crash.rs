@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use keepwell::enrollment::Transition;
-use keepwell::facts::Schema;
 use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
@@ -359,9 +358,8 @@ async fn the_end_of_a_message_during_a_look_is_not_slept_through() {
     .await
     .unwrap();
     let store = Store::connect(database.options.clone(), 2);
-    let schema = Schema::default_store();
     let now = "2026-03-02T09:15:00Z".parse().unwrap();
-    let due = async || store.due_enrollments(now, &Halted::default(), 10, true, &schema).await.unwrap();
+    let due = async || store.due_enrollments(now, &Halted::default(), 10, true).await.unwrap();
 
     let mut seen = due().await.remove(0);
     let message = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 10).await.unwrap().remove(0);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use keepwell::facts::{Arg, Cell, CellPath, Facts, Layout, Schema, Subject, SubjectId, Type, Value};
 use keepwell::rule::functions::{FUNCTIONS, FactSource, Function, Param, ParamKind, find, fold_facts};
+use keepwell::store::Relations;
 use keepwell::store::facts::{FactQuery, Shape, SubjectWindow, fetch, scan};
 use serde_json::json;
 use sqlx::PgPool;
@@ -18,6 +19,7 @@ use sqlx::postgres::PgPoolOptions;
 
 use self::histories::{Account, Dice, account, insert, now, stamp, write};
 use crate::support::database;
+use crate::support::mapped::{Customers, on_both_stores, relations};
 
 /// One connection: what a scan needs besides would wait for ever.
 async fn pool(database: &database::TestDatabase) -> PgPool {
@@ -167,8 +169,9 @@ fn same(found: &[Value], expected: &[Value], layout: &Layout, account: &Account)
     }
 }
 
-#[tokio::test]
-async fn sql_and_memory_agree() {
+on_both_stores!(sql_and_memory_agree);
+
+async fn sql_and_memory_agree(customers: Customers) {
     let database = database::fresh().await;
     let pool = pool(&database).await;
     let mut dice = Dice(2026);
@@ -179,15 +182,16 @@ async fn sql_and_memory_agree() {
         .await
         .expect("the collation is there");
     write(&pool, &accounts).await;
+    let relations = relations(&pool, customers).await;
 
-    let schema = Schema::default_store();
     for subject in [Subject::Account, Subject::Contact] {
-        agree(&pool, &accounts, subject, &schema).await;
+        agree(&pool, &accounts, subject, &relations).await;
     }
 }
 
 /// Walks, fetches and folds all subjects of a kind, and compares.
-async fn agree(pool: &PgPool, accounts: &[Account], subject: Subject, schema: &Schema) {
+async fn agree(pool: &PgPool, accounts: &[Account], subject: Subject, relations: &Relations) {
+    let schema = &Schema::default_store();
     let mut layout = Layout::of(subject);
     layout.merge(&every_cell(subject, schema));
     // A contact's facts stand beside those of its account.
@@ -195,7 +199,7 @@ async fn agree(pool: &PgPool, accounts: &[Account], subject: Subject, schema: &S
     layout.add(Cell { subject: Subject::Account, path: one_call("score") });
     layout.add(Cell { subject: Subject::Account, path: one_call("in_playbook") });
     let layout = Arc::new(layout);
-    let query = FactQuery::new(Arc::clone(&layout), schema).expect("every cell is known");
+    let query = FactQuery::new(Arc::clone(&layout), relations).expect("every cell is known");
     let probed = walked(pool, &query, Shape::Probes).await;
     let passed = walked(pool, &query, Shape::Passes).await;
 
@@ -285,7 +289,7 @@ async fn a_pass_for_one_call_is_a_pass_for_many() {
         tried += 1;
         let layout = layout([path.clone()]);
         let schema = Schema::default_store();
-        let query = FactQuery::new(Arc::clone(&layout), &schema).expect("it is known");
+        let query = FactQuery::new(Arc::clone(&layout), &Relations::default()).expect("it is known");
         let passed = walked(&pool, &query, Shape::Passes).await;
         for account in &accounts {
             let subject = SubjectId { account: account.id.clone(), contact: String::new() };
@@ -326,7 +330,7 @@ async fn a_walk_of_many_accounts_gives_the_same() {
     .expect("the store takes them");
     let logins = CellPath::Call { function: "events", args: vec![Arg::Text("login".to_owned()), Arg::Int(30)] };
     let layout = layout([column("name"), logins]);
-    let query = FactQuery::new(layout, &Schema::default_store()).expect("known");
+    let query = FactQuery::new(layout, &Relations::default()).expect("known");
     let mut found: BTreeMap<String, i64> = BTreeMap::new();
     let mut walk = scan(&pool, &query, now()).await.expect("it starts");
     assert_eq!(walk.shape(), Shape::Passes);
@@ -361,7 +365,7 @@ async fn declared_types_and_nullability_hold() {
     layout.merge(&every_cell(Subject::Account, &schema));
     layout.merge(&every_cell(Subject::Contact, &schema));
     let layout = Arc::new(layout);
-    let query = FactQuery::new(Arc::clone(&layout), &schema).expect("all known");
+    let query = FactQuery::new(Arc::clone(&layout), &Relations::default()).expect("all known");
     for facts in walked(&pool, &query, Shape::Probes).await.into_values() {
         for (cell, value) in layout.cells().iter().zip(&facts.values) {
             let CellPath::Call { function, args } = &cell.path else {
@@ -408,7 +412,7 @@ async fn a_window_includes_its_start_and_not_its_end() {
         call("days_since_event", &[]),
         call("event_at", &[]),
     ]);
-    let query = FactQuery::new(layout, &Schema::default_store()).expect("every cell is known");
+    let query = FactQuery::new(layout, &Relations::default()).expect("every cell is known");
     let subject =
         SubjectWindow { account: "a".to_owned(), contact: String::new(), since_entry: None, since_step: None };
     let facts = fetch(&pool, &query, now(), &[subject]).await.expect("it reads");
@@ -448,7 +452,7 @@ async fn unreadable_values_are_missing() {
         attribute("plan"),
         sum,
     ]);
-    let query = FactQuery::new(layout, &Schema::default_store()).expect("every cell is known");
+    let query = FactQuery::new(layout, &Relations::default()).expect("every cell is known");
     let subjects = ["plain", "gone", "odd", "list", "odd"].map(|account| SubjectWindow {
         account: account.to_owned(),
         contact: String::new(),
@@ -490,7 +494,7 @@ async fn a_scan_visits_every_account_once() {
     let inside = CellPath::Call { function: "in_playbook", args: vec![Arg::Text("rescue".to_owned())] };
     for paths in [vec![inside.clone(), column("name")], vec![column("signed_up_at"), inside]] {
         let at = paths.iter().position(|path| matches!(path, CellPath::Call { .. })).expect("one call");
-        let query = FactQuery::new(layout(paths), &Schema::default_store()).expect("known");
+        let query = FactQuery::new(layout(paths), &Relations::default()).expect("known");
         let mut walk = scan(&pool, &query, now()).await.expect("it starts");
         let (mut seen, mut enrolled) = (Vec::new(), Vec::new());
         loop {

@@ -13,6 +13,7 @@ mod distribution;
 mod documents;
 mod functions;
 mod import;
+mod own_tables;
 mod poison;
 mod prefilter;
 mod private_postgres;

@@ -11,6 +11,7 @@ mod edges;
 mod entering;
 mod holding;
 mod mail;
+mod mapped;
 mod people;
 mod quiet;
 mod referring;

@@ -76,7 +76,7 @@ impl Whose<'_> {
         if name == "id" {
             return Ok(Value::text(self.id));
         }
-        let column = schema.column(cell.subject, name).ok_or_else(|| FoldError::from(UnknownCell(cell.clone())))?;
+        let column = schema.stored(cell.subject, name).ok_or_else(|| FoldError::from(UnknownCell(cell.clone())))?;
         match self.contact.map_or(&self.history.account, |contact| &contact.columns).get(name) {
             None | Some(Value::Null) if column.nullable => Ok(Value::Null),
             None | Some(Value::Null) => Err(FoldError::MissingColumn { subject: cell.subject, name: name.to_owned() }),
@@ -106,7 +106,7 @@ impl Whose<'_> {
             }
             _ if self.contact.is_some() => None,
             CellPath::Column(name) => {
-                let column = schema.column(Subject::Account, name)?;
+                let column = schema.stored(Subject::Account, name)?;
                 Some(match self.history.as_it_was(name, then) {
                     Some(_) if name == "id" => Value::text(self.id),
                     Some(Value::Int(whole)) if column.ty == Type::Float => Value::Float(whole as f64),

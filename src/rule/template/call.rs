@@ -11,6 +11,7 @@ use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
 use crate::rule::calls::no_season;
 use crate::rule::functions::{self, ParamKind};
+use crate::rule::lacking::lacking;
 use crate::rule::{ago, free, how_many};
 
 const FILTERS: &[&str] = &["default", "date", "number", "percent", "upper", "lower"];
@@ -111,6 +112,9 @@ impl Lowering<'_> {
             return self.refuse(code, name_at, message, Some(help));
         }
         let cell = Cell { subject, path: CellPath::Call { function: info.function, args }.ago(ago) };
+        if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+            return self.refuse(code, name_at, message, Some(help));
+        }
         Some(self.cell(cell, Some(info.ty), info.nullable, at))
     }
 

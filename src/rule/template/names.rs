@@ -8,6 +8,7 @@ use super::tree::{Expr, Kind, Name};
 use crate::diagnostic::nearest;
 use crate::facts::{Cell, CellPath, Column, Subject, Type, Value};
 use crate::rule::ago;
+use crate::rule::lacking::lacking;
 
 /// Every name that stands alone.
 pub(super) const ROOTS: &[&str] = &["account", "entry", "recipient", "csm", "playbook", "now", "none", "true", "false"];
@@ -87,6 +88,9 @@ impl Lowering<'_> {
                         return self.refuse(code, at, message, Some(help));
                     }
                     let cell = Cell { subject, path: CellPath::Trait(name.to_owned()).ago(Some(days)) };
+                    if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+                        return self.refuse(code, at, message, Some(help));
+                    }
                     Some(self.cell(cell, Some(Type::Json), true, at))
                 }
                 _ => self.no_parts(name, name_at),
@@ -143,6 +147,9 @@ impl Lowering<'_> {
             return self.refuse(code, name_at, message, Some(help));
         }
         let cell = Cell { subject, path: CellPath::Column(name.to_owned()).ago(Some(days)) };
+        if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+            return self.refuse(code, name_at, message, Some(help));
+        }
         Some(self.cell(cell, Some(column.ty), true, at))
     }
 
@@ -163,6 +170,9 @@ impl Lowering<'_> {
             _ => return self.unknown_variable(root, at),
         };
         let cell = Cell { subject, path: CellPath::Trait(key.to_owned()) };
+        if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+            return self.refuse(code, at, message, Some(help));
+        }
         Some(self.cell(cell, Some(Type::Json), true, at))
     }
 

@@ -33,7 +33,7 @@ impl<'a> Answer<'a> {
         };
         let by = match cell.path.whenever() {
             CellPath::Ago { .. } => return None,
-            CellPath::Column(name) => By::Column(schema.column(subject, name)?),
+            CellPath::Column(name) => By::Column(schema.stored(subject, name)?),
             CellPath::Trait(key) => By::Trait(key),
             CellPath::Call { function, args } => {
                 let function = functions::find(function)?;

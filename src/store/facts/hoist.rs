@@ -2,7 +2,7 @@
 //! computed for all of them in one pass over each relation.
 
 use super::answer::Answer;
-use super::statement::{Statement, Text};
+use super::statement::Text;
 use crate::facts::{Arg, Cell, CellPath, Schema, Subject};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, Function, Pass, PassFold, UnknownCell, pair};
@@ -33,8 +33,8 @@ pub(super) struct Hoisted {
     /// Cells and the expressions of their values.
     values: Vec<(Cell, String)>,
     joins: Vec<String>,
-    /// The relations that are passed over.
-    pub(super) passed: Vec<&'static str>,
+    /// The tables that are passed over.
+    pub(super) passed: Vec<String>,
 }
 
 /// One pass over a relation, for the calls that share it.
@@ -101,7 +101,7 @@ fn pass(cell: &Cell) -> Option<(&'static dyn Function, &[Arg], Pass)> {
     Some((function, args, function.pass(args)?))
 }
 
-impl Text {
+impl Text<'_> {
     /// The fact functions that the readers' predicates call and, in passes, all
     /// others they read, too.
     pub(super) fn hoist(
@@ -114,12 +114,11 @@ impl Text {
         let mut walks: Vec<Walk> = Vec::new();
         if shape == Shape::Passes {
             for cell in passes(readers) {
-                let relations = pass(&cell).into_iter().flat_map(|(_, _, pass)| Statement::named_in(pass.relation));
-                relations.for_each(|relation| {
-                    if !hoisted.passed.contains(&relation) {
-                        hoisted.passed.push(relation);
+                for table in pass(&cell).iter().flat_map(|(_, _, pass)| self.relations.tables_in(pass.relation)) {
+                    if !hoisted.passed.contains(table) {
+                        hoisted.passed.push(table.clone());
                     }
-                });
+                }
                 self.walk(&cell, &mut walks).ok_or_else(|| UnknownCell(cell.clone()))?;
             }
         }
@@ -147,11 +146,10 @@ impl Text {
     fn walk(&mut self, cell: &Cell, walks: &mut Vec<Walk>) -> Option<()> {
         let (function, args, pass) = pass(cell)?;
         let pairs = pair(function, args)?;
-        let relation = self.fill(cell.subject, pass.relation, &pairs)?;
-        let rows = self.fill(cell.subject, pass.rows, &pairs)?;
+        let mut fill = |text: &str| self.fill(cell.subject, text, function.source(), &pairs);
+        let (relation, rows) = (fill(pass.relation)?, fill(pass.rows)?);
         // `{rows}` is put in when all calls of the walk are known.
-        let parts: Option<Vec<String>> =
-            pass.value.split("{rows}").map(|part| self.fill(cell.subject, part, &pairs)).collect();
+        let parts: Option<Vec<String>> = pass.value.split("{rows}").map(fill).collect();
         let value = parts?.join("{rows}");
         let shares = |walk: &&mut Walk| {
             let first = matches!(pass.fold, PassFold::First { .. });

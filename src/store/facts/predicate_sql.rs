@@ -14,6 +14,7 @@ use crate::facts::{CellPath, Schema, Subject, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::UnknownCell;
 use crate::rule::predicate::{Comparison, LARGEST_READABLE, Operand, Term};
+use crate::store::Relations;
 
 /// Several predicates over accounts or contacts, which share parameters: each
 /// is one expression that is true for a subject, or not.
@@ -32,10 +33,10 @@ impl Clauses {
     pub fn new(
         subject: Subject,
         predicates: &[&Predicate],
-        schema: &Schema,
+        store: &Relations,
         shape: Shape,
     ) -> Result<Clauses, UnknownCell> {
-        let mut text = Text::new(Target::All, subject);
+        let (mut text, schema) = (Text::new(Target::All, subject, store), &store.schema);
         let all = Predicate::All(predicates.iter().map(|&predicate| predicate.clone()).collect());
         let hoisted = text.hoist(&[Reader { cells: &[], kept: &all }], schema, shape)?;
         let relations = format!("{}{}", text.from(), hoisted.joins());
@@ -53,7 +54,7 @@ impl Clauses {
     }
 }
 
-impl Text {
+impl Text<'_> {
     /// An expression that is true where the predicate is; elsewhere it is false
     /// or null.
     pub(super) fn predicate(
@@ -62,7 +63,7 @@ impl Text {
         hoisted: &Hoisted,
         schema: &Schema,
     ) -> Result<String, UnknownCell> {
-        let joined = |text: &mut Text, parts: &[Predicate], word: &str| {
+        let joined = |text: &mut Text<'_>, parts: &[Predicate], word: &str| {
             let parts: Result<Vec<String>, UnknownCell> =
                 parts.iter().map(|part| text.predicate(part, hoisted, schema)).collect();
             Ok(format!("({})", parts?.join(word)))

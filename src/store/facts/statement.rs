@@ -14,27 +14,16 @@ use crate::clock::Instant;
 use crate::facts::{Arg, CellPath, Layout, Schema, Subject, Type, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{self, FactSource, Param, UnknownCell};
-
-/// The relations of subjects.
-const ACCOUNTS: &str = "customers.accounts";
-const CONTACTS: &str = "customers.contacts";
+use crate::store::{Relation, Relations};
 
 /// The instants that can be read lie from here …
 pub(super) const FIRST: &str = "'0001-01-01 00:00:00+00'";
 /// … to before here.
 pub(super) const END: &str = "'10000-01-01 00:00:00+00'";
 
-/// What the relations that functions name are called in the database.
-const RELATIONS: [(&str, &str); 8] = [
-    ("events", "customers.events"),
-    ("scores", "customers.scores"),
-    ("tickets", "customers.tickets"),
-    ("contacts", "customers.contacts"),
-    ("changes", "customers.account_changes"),
-    ("enrollments", "keepwell.enrollments"),
-    ("tasks", "keepwell.tasks"),
-    ("messages", "keepwell.messages"),
-];
+/// What the relations of our own state are called in the database.
+const OWN: [(&str, &str); 3] =
+    [("enrollments", "keepwell.enrollments"), ("tasks", "keepwell.tasks"), ("messages", "keepwell.messages")];
 
 /// Which rows a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +50,7 @@ pub(super) struct Statement {
     /// whether that is to be read from JSON.
     outputs: Vec<(usize, Type, bool)>,
     /// The relations it passes over besides the subjects.
-    pub(super) passed: Vec<&'static str>,
+    pub(super) passed: Vec<String>,
 }
 
 impl Statement {
@@ -71,17 +60,18 @@ impl Statement {
     /// answers.
     pub(super) fn build(
         layout: &Layout,
-        schema: &Schema,
+        relations: &Relations,
         target: Target,
         source: FactSource,
         readers: &[Reader<'_>],
         shape: Shape,
     ) -> Result<Statement, UnknownCell> {
-        let mut text = Text::new(target, layout.subject());
+        let schema = &relations.schema;
+        let mut text = Text::new(target, layout.subject(), relations);
         let hoisted = text.hoist(readers, schema, shape)?;
         let mut columns: Vec<String> = match (target, layout.subject()) {
-            (Target::All, Subject::Account) => vec!["a.id".to_owned()],
-            (Target::All, Subject::Contact) => vec!["a.id".to_owned(), "who.id".to_owned()],
+            (Target::All, Subject::Account) => vec![relations.key().to_text("a.id")],
+            (Target::All, Subject::Contact) => vec![relations.key().to_text("a.id"), "who.id".to_owned()],
             (Target::Named | Target::OwnState, _) => vec!["w.position".to_owned()],
         };
         let lead = columns.len();
@@ -128,8 +118,12 @@ impl Statement {
 
     /// The subjects that columns do not rule out for some reader that asks for
     /// what a pass can answer.
-    pub(super) fn asking(subject: Subject, readers: &[Reader<'_>], schema: &Schema) -> Result<Statement, UnknownCell> {
-        let mut text = Text::new(Target::All, subject);
+    pub(super) fn asking(
+        subject: Subject,
+        readers: &[Reader<'_>],
+        relations: &Relations,
+    ) -> Result<Statement, UnknownCell> {
+        let (mut text, schema) = (Text::new(Target::All, subject, relations), &relations.schema);
         let asking = readers.iter().filter(|reader| !passes(&[**reader]).is_empty());
         let asked = Predicate::any(asking.map(|reader| reader.kept.without_calls()));
         let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
@@ -141,11 +135,6 @@ impl Statement {
     /// Whether it fetches anything but the accounts themselves.
     pub(super) fn has_cells(&self) -> bool {
         !self.outputs.is_empty()
-    }
-
-    /// The relations that it reads whole, of those that functions name in a text.
-    pub(super) fn named_in(text: &str) -> impl Iterator<Item = &'static str> {
-        RELATIONS.iter().filter(|(word, _)| text.contains(&format!("{{{word}}}"))).map(|(_, relation)| *relation)
     }
 
     pub(super) fn sql(&self) -> &str {
@@ -203,10 +192,11 @@ fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
 }
 
 /// A statement's text while it grows.
-pub(super) struct Text {
+pub(super) struct Text<'r> {
     target: Target,
     /// Whose rows they are.
     pub(super) subject: Subject,
+    pub(super) relations: &'r Relations,
     pub(super) binds: Vec<Bind>,
     /// How many days earlier the call is asked that is being filled in.
     ago: Option<i64>,
@@ -217,15 +207,16 @@ pub(super) struct Text {
 const AS_IT_WAS: &str = "(select h.became {value} from {changes} h \
     where h.account_id = {account} and h.at < {as_of} order by h.at desc, h.id desc limit 1)";
 
-impl Text {
-    pub(super) fn new(target: Target, subject: Subject) -> Text {
-        Text { target, subject, binds: Vec::new(), ago: None }
+impl<'r> Text<'r> {
+    pub(super) fn new(target: Target, subject: Subject, relations: &'r Relations) -> Text<'r> {
+        Text { target, subject, relations, binds: Vec::new(), ago: None }
     }
 
     /// The relations it reads, at most one row for each subject: its account
     /// is `a`, its contact `who`.
     pub(super) fn from(&mut self) -> String {
-        let (account, contact) = (format!("{ACCOUNTS} as a"), format!("{CONTACTS} as who"));
+        let account = format!("{} as a", self.relations.of(Relation::Accounts));
+        let contact = format!("{} as who", self.relations.of(Relation::Contacts));
         if self.target == Target::All {
             return match self.subject {
                 Subject::Account => account,
@@ -244,11 +235,16 @@ impl Text {
         }
         let subjects = format!("unnest({}) with ordinality as w ({}, position)", arrays.join(", "), columns.join(", "));
         match (self.target, self.subject) {
-            (Target::Named, Subject::Account) => format!("{subjects} join {account} on a.id = w.account_id"),
-            (Target::Named, Subject::Contact) => format!(
-                "{subjects} join {account} on a.id = w.account_id \
-                 join {contact} on who.account_id = w.account_id and who.id = w.contact_id"
-            ),
+            (Target::Named, subject) => {
+                let key = self.relations.key().of_text("w.account_id");
+                let joined = format!("{subjects} join {account} on a.id = {key}");
+                match subject {
+                    Subject::Account => joined,
+                    Subject::Contact => {
+                        format!("{joined} join {contact} on who.account_id = a.id and who.id = w.contact_id")
+                    }
+                }
+            }
             (Target::All | Target::OwnState, _) => subjects,
         }
     }
@@ -259,7 +255,7 @@ impl Text {
         if self.target != Target::All || self.subject != Subject::Contact {
             return None;
         }
-        let left = quoted(Subject::Contact, &schema.column(Subject::Contact, "left_at")?.name);
+        let left = quoted(Subject::Contact, &schema.stored(Subject::Contact, "left_at")?.name);
         Some(format!("({left} is null or {left} > {})", self.parameter(Bind::AsOf)))
     }
 
@@ -276,11 +272,21 @@ impl Text {
         Some(match &answer.by {
             By::Column(column) if answer.is_recorded() => {
                 let name = self.parameter(Bind::Text(column.name.clone()));
-                self.fill(answer.subject, &AS_IT_WAS.replace("{value}", &format!("-> {name}")), &[])?
+                self.fill(
+                    answer.subject,
+                    &AS_IT_WAS.replace("{value}", &format!("-> {name}")),
+                    FactSource::Customers,
+                    &[],
+                )?
             }
             By::Trait(key) if answer.is_recorded() => {
                 let key = self.parameter(Bind::Text((*key).to_owned()));
-                self.fill(answer.subject, &AS_IT_WAS.replace("{value}", &format!("-> 'traits' -> {key}")), &[])?
+                self.fill(
+                    answer.subject,
+                    &AS_IT_WAS.replace("{value}", &format!("-> 'traits' -> {key}")),
+                    FactSource::Customers,
+                    &[],
+                )?
             }
             By::Column(column) => {
                 let name = quoted(answer.subject, &column.name);
@@ -296,20 +302,26 @@ impl Text {
             }
             By::Call(function, args) => {
                 let pairs = functions::pair(*function, args)?;
-                self.fill(answer.subject, function.sql(args), &pairs)?
+                self.fill(answer.subject, function.sql(args), function.source(), &pairs)?
             }
         })
     }
 
     /// A function's text, asked of such a subject, with its named parameters
     /// filled in.
-    pub(super) fn fill(&mut self, subject: Subject, text: &str, pairs: &[(&Param, &Arg)]) -> Option<String> {
+    pub(super) fn fill(
+        &mut self,
+        subject: Subject,
+        text: &str,
+        source: FactSource,
+        pairs: &[(&Param, &Arg)],
+    ) -> Option<String> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((text, tail)) = rest.split_once('{') {
             let (name, tail) = tail.split_once('}')?;
             filled.push_str(text);
-            filled.push_str(&self.named(name, subject, pairs)?);
+            filled.push_str(&self.named(name, subject, source, pairs)?);
             rest = tail;
         }
         filled.push_str(rest);
@@ -317,10 +329,12 @@ impl Text {
     }
 
     /// What stands for a named parameter of a call.
-    fn named(&mut self, name: &str, subject: Subject, pairs: &[(&Param, &Arg)]) -> Option<String> {
-        let (account, contact) = match self.target {
-            Target::All | Target::Named => ("a.id", "who.id"),
-            Target::OwnState => ("w.account_id", "w.contact_id"),
+    fn named(&mut self, name: &str, subject: Subject, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
+        let (account, contact) = match (self.target, source) {
+            (Target::OwnState, _) => ("w.account_id".to_owned(), "w.contact_id"),
+            // Our own tables know an account by its text.
+            (_, FactSource::Own) => (self.relations.key().to_text("a.id"), "who.id"),
+            (_, FactSource::Customers) => ("a.id".to_owned(), "who.id"),
         };
         if let Some(relation) = name.strip_prefix("whose ") {
             let of_account = format!("{relation}.account_id = {account}");
@@ -329,11 +343,14 @@ impl Text {
                 Subject::Contact => format!("{of_account} and {relation}.contact_id = {contact}"),
             });
         }
-        if let Some((_, relation)) = RELATIONS.iter().find(|(word, _)| *word == name) {
+        if let Some(relation) = Relation::named(name) {
+            return Some(self.relations.of(relation).to_owned());
+        }
+        if let Some((_, relation)) = OWN.iter().find(|(word, _)| *word == name) {
             return Some((*relation).to_owned());
         }
         match name {
-            "account" if subject == Subject::Account => Some(account.to_owned()),
+            "account" if subject == Subject::Account => Some(account),
             "as_of" => Some(self.instant(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
             _ => pairs.iter().find_map(|(param, arg)| match arg {
@@ -441,7 +458,7 @@ mod tests {
         let mut layout = Layout::default();
         layout.merge(cells);
         let reader = Reader { cells, kept: &Predicate::Always };
-        Statement::build(&layout, &Schema::default_store(), target, source, &[reader], Shape::Probes)
+        Statement::build(&layout, &Relations::default(), target, source, &[reader], Shape::Probes)
     }
 
     #[test]

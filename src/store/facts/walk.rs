@@ -14,9 +14,10 @@ use super::hoist::{Reader, Shape, passes};
 use super::statement::{Statement, Target};
 use super::{SubjectWindow, begin, ordinal, rows_of};
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Schema, Subject, SubjectId, Value};
+use crate::facts::{Facts, Layout, Subject, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
+use crate::store::Relations;
 
 /// How many subjects a chunk of a scan has at most.
 const CHUNK: usize = 1000;
@@ -36,6 +37,8 @@ pub struct Walk {
     passes: Option<Passes>,
     /// Our own state about the subjects of a chunk.
     pub(super) own: Option<Statement>,
+    /// Whether it is asked as the role that cannot write.
+    pub(super) as_reader: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ struct Passes {
 impl Walk {
     /// A walk for some readers: the layout each wants of the subjects that its
     /// predicate keeps. All are for the same kind of subject. An error names the first cell that nothing answers.
-    pub(super) fn new(wanted: &[(&Arc<Layout>, &Predicate)], schema: &Schema) -> Result<Walk, UnknownCell> {
+    pub(super) fn new(wanted: &[(&Arc<Layout>, &Predicate)], relations: &Relations) -> Result<Walk, UnknownCell> {
         let layout = match wanted {
             [(layout, _)] => Arc::clone(layout),
             several => {
@@ -61,13 +64,13 @@ impl Walk {
         };
         let readers: Vec<Reader<'_>> =
             wanted.iter().map(|(layout, kept)| Reader { cells: layout.cells(), kept }).collect();
-        let own = Statement::build(&layout, schema, Target::OwnState, FactSource::Own, &[], Shape::Probes)?;
-        let build = |shape| Statement::build(&layout, schema, Target::All, FactSource::Customers, &readers, shape);
+        let own = Statement::build(&layout, relations, Target::OwnState, FactSource::Own, &[], Shape::Probes)?;
+        let build = |shape| Statement::build(&layout, relations, Target::All, FactSource::Customers, &readers, shape);
         let passes = match passes(&readers).is_empty() {
             true => None,
             false => Some(Passes {
                 statement: build(Shape::Passes)?,
-                asking: Statement::asking(layout.subject(), &readers, schema)?,
+                asking: Statement::asking(layout.subject(), &readers, relations)?,
             }),
         };
         let places = |cells: &Layout| cells.cells().iter().filter_map(|cell| layout.position(cell)).collect();
@@ -75,6 +78,7 @@ impl Walk {
             probes: build(Shape::Probes)?,
             passes,
             own: own.has_cells().then_some(own),
+            as_reader: relations.as_reader(),
             readers: wanted.iter().map(|(cells, _)| (Arc::clone(cells), places(cells))).collect(),
             layout,
         })
@@ -86,7 +90,7 @@ impl Walk {
     /// that suits how many subjects are in question.
     pub async fn start(&self, pool: &PgPool, as_of: Instant, shape: Option<Shape>) -> sqlx::Result<Scan<'_>> {
         let as_of = as_of.trunc_subsecs(6);
-        let mut transaction = begin(pool).await?;
+        let mut transaction = begin(pool, self.as_reader).await?;
         let (statement, shape) = match (&self.passes, shape) {
             (Some(passes), Some(Shape::Passes)) => (&passes.statement, Shape::Passes),
             (Some(passes), None) if passes.suit(&mut transaction, as_of).await? => (&passes.statement, Shape::Passes),

@@ -39,7 +39,7 @@ impl World {
     }
 
     async fn due(&self, now: Instant) -> Vec<Enrollment> {
-        self.store().due_enrollments(now, &Halted::default(), 1000, true, &self.shared.schema).await.unwrap()
+        self.store().due_enrollments(now, &Halted::default(), 1000, true).await.unwrap()
     }
 }
 

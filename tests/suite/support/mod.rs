@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod mail;
+pub mod mapped;
 pub mod mime;
 pub mod program;
 pub mod smtp;

@@ -9,7 +9,6 @@ use keepwell::catalog;
 use keepwell::clock::Instant;
 use keepwell::config::Config;
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
-use keepwell::facts::Schema;
 use keepwell::playbook::calendar::Calendar;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::plan::{self, Plan};
@@ -23,6 +22,7 @@ use serde_json::{Value as Json, json};
 use sqlx::AssertSqlSafe;
 
 use super::database;
+use super::mapped::{self, Customers};
 use super::smtp::{Accepted, Script, Server};
 
 /// More passes than this at one instant means that something never ends.
@@ -49,6 +49,7 @@ pub struct World {
     files: Files,
     /// Whether this story is about a file with mistakes.
     broken: AtomicBool,
+    customers: Customers,
 }
 
 impl World {
@@ -68,10 +69,21 @@ impl World {
         World::build(config, Some(Server::start(script))).await
     }
 
+    /// The same with the customers where a test wants them; in tables of
+    /// theirs an account's id is a number.
+    pub async fn on(customers: Customers) -> World {
+        World::placed("", None, customers).await
+    }
+
     async fn build(config: &str, server: Option<Server>) -> World {
+        World::placed(config, server, Customers::Default).await
+    }
+
+    async fn placed(config: &str, server: Option<Server>, customers: Customers) -> World {
         // Stories are about one thing each: those about the budget give one.
         let budget = if config.contains("budget:") { "" } else { "budget: off\n" };
-        let text = format!("alerts_to: ops@acme.example\n{budget}{config}");
+        let store = if customers == Customers::Theirs { mapped::STORE } else { "" };
+        let text = format!("alerts_to: ops@acme.example\n{budget}{config}{store}");
         let file = SourceFile { path: "keepwell.yaml".into(), text: text.as_str().into() };
         let (config, problems) = Config::parse(&file);
         assert!(problems.is_empty(), "{problems:#?}");
@@ -88,10 +100,14 @@ impl World {
             store.close().await;
         })
         .await;
+        let store = Store::connect(database.options.clone(), 5);
+        if customers == Customers::Theirs {
+            mapped::create(store.pool(), "bigint").await;
+        }
+        let relations = mapped::opened(store.pool(), &config.store).await;
         let world = World {
             shared: Arc::new(Shared {
-                store: Store::connect(database.options.clone(), 5),
-                schema: Schema::default_store(),
+                store: store.reading(relations),
                 calendar: Calendar { holidays: config.holidays.clone() },
                 channel,
                 compiled: Compiled::default(),
@@ -101,6 +117,7 @@ impl World {
             server,
             files: folders(),
             broken: AtomicBool::new(false),
+            customers,
         };
         world.csm("mia", json!({})).await;
         world.csm("sam", json!({ "manager_id": "mia" })).await;
@@ -179,8 +196,11 @@ impl World {
         if let (Some(row), Json::Object(columns)) = (row.as_object_mut(), columns) {
             row.extend(columns);
         }
-        let sql =
-            format!("insert into customers.{table} select * from jsonb_populate_record(null::customers.{table}, $1)");
+        let (table, row) = match self.customers {
+            Customers::Default => (format!("customers.{table}"), row),
+            Customers::Theirs => mapped::row(table, &row),
+        };
+        let sql = format!("insert into {table} select * from jsonb_populate_record(null::{table}, $1)");
         let done = sqlx::query(AssertSqlSafe(sql)).bind(&row).execute(self.store().pool()).await;
         done.unwrap_or_else(|error| panic!("{table} {row}: {error}"));
     }
@@ -208,7 +228,7 @@ impl World {
         let text = std::fs::read_to_string(self.file(id)).unwrap();
         let file = SourceFile { path: "plan.yaml".into(), text: text.into() };
         let sources = SourceSet { playbooks: vec![file], ..SourceSet::default() };
-        let (mut ready, _) = catalog::load(&sources, &[], &self.shared.config, &self.shared.schema);
+        let (mut ready, _) = catalog::load(&sources, &[], &self.shared.config, self.shared.store.schema());
         let ready = Arc::into_inner(ready.remove(0)).expect("it is ours alone");
         plan::plan(&self.shared, ready, slot).await.unwrap()
     }

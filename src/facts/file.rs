@@ -1,0 +1,154 @@
+//! A facts file: what `keepwell facts --format json` writes of a customer
+//! store, so that playbooks are checked without its database.
+//!
+//! ```yaml
+//! facts:
+//!   - { name: account.id, type: text, nullable: false }
+//!   - { name: account.industry, type: text, nullable: true }
+//! absent: [changes, tickets.severity]   # what the store does not have
+//! statuses: [customer, lead]            # the words of account.status
+//! ```
+//!
+//! JSON is YAML, so one reader reads both.
+
+use std::path::Path;
+
+use super::{Column, Schema, Type};
+use crate::diagnostic::Diagnostic;
+use crate::playbook::reader::Fields;
+use crate::playbook::source::{SourceFile, read_file};
+use crate::playbook::yaml::{self, Node};
+
+/// The words for types.
+pub const TYPES: [(&str, Type); 6] = [
+    ("bool", Type::Bool),
+    ("int", Type::Int),
+    ("float", Type::Float),
+    ("text", Type::Text),
+    ("time", Type::Time),
+    ("json", Type::Json),
+];
+
+/// Reads a facts file. With an error in it the default store's columns are given.
+pub fn read(path: &Path) -> (Schema, Vec<Diagnostic>) {
+    match read_file(path) {
+        Ok(file) => parse(&file),
+        Err(problem) => (Schema::default_store(), vec![*problem]),
+    }
+}
+
+/// The same of a text that was read already.
+pub fn parse(file: &SourceFile) -> (Schema, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let mut schema = Schema { account: Vec::new(), contact: Vec::new(), csm: Vec::new(), ..Schema::default_store() };
+    if let Some(node) = yaml::read(&file.path, &file.text, &mut problems) {
+        let mut fields = Fields::new(&file.path, &node, "a facts file", &mut problems);
+        if !fields.has("facts") {
+            fields.missing("facts");
+        }
+        for item in fields.list("facts").unwrap_or_default() {
+            fact(file, item, &mut schema, fields.problems());
+        }
+        schema.absent = fields.texts("absent").into_iter().map(|source| source.text.to_string()).collect();
+        if fields.has("statuses") {
+            schema.statuses = fields.texts("statuses").into_iter().map(|source| source.text.to_string()).collect();
+        }
+        fields.finish();
+    }
+    if problems.iter().any(Diagnostic::is_error) {
+        return (Schema::default_store(), problems);
+    }
+    (schema, problems)
+}
+
+fn fact(file: &SourceFile, node: &Node, schema: &mut Schema, problems: &mut Vec<Diagnostic>) {
+    let mut fields = Fields::new(&file.path, node, "a fact", problems).at(node.place);
+    let kinds = [("column", true), ("method", false), ("function", false)];
+    let is_column = fields.one_of("kind", &kinds).unwrap_or(true);
+    let name = fields.required_text("name");
+    // Written for people and other tools.
+    for key in ["calls", "summary", "examples"] {
+        fields.take(key);
+    }
+    if !is_column {
+        fields.take("type");
+        fields.take("nullable");
+        fields.finish();
+        return;
+    }
+    if !fields.has("type") {
+        fields.missing("type");
+    }
+    let ty = fields.one_of("type", &TYPES);
+    let nullable = fields.boolean("nullable").unwrap_or(true);
+    let (Some(name), Some(ty), true) = (name, ty, fields.finish()) else { return };
+    let columns = match name.text.split_once('.') {
+        Some(("account", _)) => &mut schema.account,
+        Some(("recipient" | "contact", _)) => &mut schema.contact,
+        Some(("csm", _)) => &mut schema.csm,
+        _ => {
+            let message = format!("`{}` is no column of an account, a recipient or a CSM", name.text);
+            let help = "write `account.NAME`, `recipient.NAME` or `csm.NAME`";
+            problems.push(name.error("KW0603", 1, 1, message).help(help));
+            return;
+        }
+    };
+    let column = name.text.split_once('.').map_or("", |(_, column)| column);
+    if columns.iter().any(|known| known.name == column) {
+        // A contact's columns are listed for templates and for conditions.
+        if !name.text.starts_with("contact.") && !name.text.starts_with("recipient.") {
+            problems.push(name.error("KW0603", 1, 1, format!("`{}` is listed twice", name.text)));
+        }
+        return;
+    }
+    columns.push(Column { name: column.to_owned(), ty, nullable });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Subject;
+
+    fn read(text: &str) -> (Schema, Vec<String>) {
+        let (schema, problems) = parse(&SourceFile { path: "facts.yaml".into(), text: text.into() });
+        let told = |d: &Diagnostic| format!("{}:{} {} {}", d.line, d.column, d.code, d.message);
+        (schema, problems.iter().map(told).collect())
+    }
+
+    #[test]
+    fn yaml_and_json_are_read() {
+        for text in [
+            "facts:\n  - { name: account.id, type: text, nullable: false }\n  - { name: account.industry, type: text }\nabsent: [changes]\n",
+            r#"{"facts": [{"kind": "column", "name": "account.id", "type": "text", "nullable": false, "calls": [], "summary": "", "examples": []},
+                {"kind": "column", "name": "account.industry", "type": "text", "nullable": true},
+                {"kind": "method", "name": "account.events", "type": "int", "nullable": false, "calls": ["events(name, days)"]}],
+                "absent": ["changes"]}"#,
+        ] {
+            let (schema, problems) = read(text);
+            assert!(problems.is_empty(), "{problems:?}");
+            assert_eq!(schema.account.len(), 2);
+            assert!(schema.column(Subject::Account, "industry").is_some_and(|column| column.nullable));
+            assert!(schema.lacks("changes", "at") && schema.column(Subject::Account, "mrr").is_none());
+        }
+    }
+
+    #[test]
+    fn mistakes_have_their_places() {
+        for (text, expected) in [
+            ("fact: []\n", "1:1 KW0101 a facts file has no key `fact`"),
+            ("facts: [{ name: account.x, type: texd }]\n", "1:34 KW0104 `type` cannot be `texd`"),
+            ("facts: [{ name: account.x }]\n", "1:9 KW0102 a fact needs the key `type`"),
+            (
+                "facts: [{ name: order.x, type: text }]\n",
+                "1:17 KW0603 `order.x` is no column of an account, a recipient or a CSM",
+            ),
+            (
+                "facts: [{ name: csm.x, type: text }, { name: csm.x, type: text }]\n",
+                "1:46 KW0603 `csm.x` is listed twice",
+            ),
+        ] {
+            let told = read(text).1;
+            assert!(told.contains(&expected.to_owned()), "{text}: {told:?}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The commands around a company's own tables, from outside.
+
+use crate::support::database;
+use crate::support::mapped;
+use crate::support::program::Home;
+
+const PLAYBOOK: &str = "playbook: steel\nabout: A.\nalerts_to: a@b.example\nschedule: '0 9 1 1 *'\n\
+    when: account.industry == \"steel\"\nsteps:\n  - task: { title: Call, to: csm }\ntests:\n  - name: steel enters\n    \
+    at: 2026-03-02T09:00:00Z\n    account: { industry: steel, name: Acme }\n    expect: [ { after: 0d, task: task-1 } ]\n";
+
+#[tokio::test]
+async fn they_are_read_listed_and_never_written() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    mapped::create(&pool, "bigint").await;
+    sqlx::raw_sql(
+        "insert into crm.companies (company_id, title, lifecycle, industry) values (7, 'Seven', 'active', 'steel')",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let mut home = Home::new("own-tables");
+    home.set("DATABASE_URL", &database.url);
+    home.write("playbooks/steel.yaml", PLAYBOOK);
+    home.write("keepwell.yaml", mapped::STORE.trim_start());
+
+    let migrated = home.done(&["migrate"]);
+    assert!(migrated.stdout.contains("as the role keepwell_reader"), "{migrated:?}");
+    // Without a database the industry is unknown; with the facts file it is not.
+    let unknown = home.run(&["check"]);
+    assert!(unknown.code == 1 && unknown.stdout.contains("industry"), "{unknown:?}");
+    home.done(&["facts", "--out", "facts.json"]);
+    home.done(&["check", "--facts", "facts.json"]);
+    home.done(&["test", "--facts", "facts.json"]);
+    let listed = home.done(&["facts", "--store"]).stdout;
+    for line in ["accounts from crm.companies", "`tags` is not used: arrays cannot be compared", "it is `company_id`"] {
+        assert!(listed.contains(line), "{line}: {listed}");
+    }
+
+    let plan = home.run(&["plan", "--format", "json"]);
+    assert!(plan.code == 2 && plan.stdout.contains("\"7\""), "{plan:?}");
+    home.done(&["run", "--once", "--at", "2026-03-02T09:00:00Z"]);
+    let tasks = home.rows(&["tasks"]);
+    assert_eq!((tasks.len(), &tasks[0]["account"], &tasks[0]["account_name"]), (1, &"7".into(), &"Seven".into()));
+
+    home.write("a.csv", "id,name\n9,Nine\n");
+    let refused = home.run(&["import", "accounts", "a.csv"]);
+    assert!(refused.code == 1 && refused.stderr.contains("`store.accounts`"), "{refused:?}");
+
+    home.write("keepwell.yaml", "store:\n  accounts: { relation: crm.companis }\n");
+    let wrong = home.run(&["run", "--once"]);
+    assert!(
+        wrong.code == 1 && wrong.stderr.contains("KW0602") && wrong.stderr.contains("keepwell.yaml:2:25"),
+        "{wrong:?}"
+    );
+    // The switch for emergencies does not depend on it.
+    home.done(&["stop"]);
+
+    home.write("facts.json", "{ \"facts\": [ { \"name\": \"account.id\", \"type\": \"txt\" } ] }");
+    home.write("keepwell.yaml", "{}\n");
+    let misread = home.run(&["check", "--facts", "facts.json", "--format", "line"]);
+    assert!(misread.code == 1 && misread.stdout.starts_with("facts.json:1:46: error[KW0104]"), "{misread:?}");
+}
