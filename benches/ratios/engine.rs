@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keepwell::catalog::{self, ReadyPlaybook};
 use keepwell::clock::Instant;
 use keepwell::config::Config;
-use keepwell::facts::Schema;
+use keepwell::facts::{Facts, Schema};
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rule::{Context, Verdict};
 use keepwell::store::Relations;
@@ -55,15 +55,18 @@ pub async fn evaluate(store: &Store, loaded: &Arc<Loaded>) -> anyhow::Result<u64
             break;
         }
         let loaded = Arc::clone(loaded);
-        found += tokio::task::spawn_blocking(move || {
-            let holds = |facts| {
-                let context = Context { facts: Arc::new(facts), progress: None, zone: loaded.ready.zone };
-                loaded.ready.when.verdict(&loaded.ready.sandbox, &context) == Verdict::True
-            };
-            chunk.into_iter().filter(|facts| holds(facts.clone())).count() as u64
-        })
-        .await?;
+        found += tokio::task::spawn_blocking(move || holding(&loaded, chunk)).await?;
     }
     scan.close().await?;
     Ok(found)
+}
+
+/// On how many of these accounts a playbook's condition is true.
+pub fn holding(loaded: &Loaded, chunk: Vec<Facts>) -> u64 {
+    let ready = &loaded.ready;
+    let holds = |facts| {
+        let context = Context { facts: Arc::new(facts), progress: None, zone: ready.zone };
+        ready.when.verdict(&ready.sandbox, &context) == Verdict::True
+    };
+    chunk.into_iter().map(|facts| u64::from(holds(facts))).sum()
 }

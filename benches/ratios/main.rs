@@ -17,6 +17,8 @@ use anyhow::{Context, bail};
 mod engine;
 mod enroll;
 mod evaluate;
+mod hundred;
+mod memory;
 mod pairs;
 mod store;
 mod stream;
@@ -24,7 +26,7 @@ mod stream;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 3] = ["evaluate", "stream", "enroll"];
+const PARTS: [&str; 5] = ["evaluate", "stream", "hundred", "memory", "enroll"];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ impl Options {
                 "--events" => events = Some(number()?),
                 "--entering" => entering = number()?,
                 "--rounds" => rounds = usize::try_from(number()?)?.max(1),
-                part if PARTS.contains(&part) => parts.push(word),
+                part if PARTS.contains(&part) || part == memory::CHILD => parts.push(word),
                 other => bail!(
                     "{other} is neither a part ({}) nor --accounts, --events, --entering, --rounds",
                     PARTS.join(", ")
@@ -86,10 +88,15 @@ async fn measure(options: Options) -> anyhow::Result<()> {
     let (enroll, others): (Vec<&String>, Vec<&String>) = options.parts.iter().partition(|part| *part == "enroll");
     if !others.is_empty() {
         let store = store::Store::open(options.scale).await?;
+        if options.parts == [memory::CHILD] {
+            return memory::child(&store).await;
+        }
         for part in others {
             println!("\n{part}: {}", options.scale);
             match part.as_str() {
                 "evaluate" => evaluate::measure(&store, &options).await?,
+                "hundred" => hundred::measure(&store, &options).await?,
+                "memory" => memory::measure(&store, &options).await?,
                 "stream" => stream::measure(&store, &options).await?,
                 other => bail!("there is no part {other}"),
             }

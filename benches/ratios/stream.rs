@@ -52,25 +52,19 @@ async fn stream(connection: &mut PgConnection, loaded: &Arc<Loaded>) -> anyhow::
     let schema = Schema::default_store();
     let (mut found, mut last) = (0, String::new());
     loop {
-        let accounts: Vec<(String, Instant, Option<Instant>, Option<Instant>)> = sqlx::query_as(
-            "select id, signed_up_at, activated_at, renewal_at from customers.accounts where id > $1 order by id limit $2",
+        let accounts: Vec<Account> = sqlx::query_as(
+            "select id, name, status, mrr::float8 as mrr, signed_up_at, activated_at, renewal_at
+             from customers.accounts where id > $1 order by id limit $2",
         )
         .bind(&last)
         .bind(BATCH)
         .fetch_all(&mut *connection)
         .await?;
-        let Some((end, ..)) = accounts.last() else { return Ok(found) };
-        let first = accounts[0].0.clone();
-        last.clone_from(end);
-        let time = |at: Option<Instant>| at.map_or(Value::Null, Value::Time);
-        let mut histories: HashMap<String, History> = accounts
-            .into_iter()
-            .map(|(id, signed_up, activated, renewal)| {
-                let columns = [("signed_up_at", Some(signed_up)), ("activated_at", activated), ("renewal_at", renewal)];
-                let account = columns.into_iter().map(|(name, at)| (name.to_owned(), time(at))).collect();
-                (id, History { account, ..History::default() })
-            })
-            .collect();
+        let (Some(first), Some(end)) = (accounts.first(), accounts.last()) else { return Ok(found) };
+        let first = first.id.clone();
+        last.clone_from(&end.id);
+        let mut histories: HashMap<String, History> =
+            accounts.into_iter().map(|account| (account.id.clone(), account.history())).collect();
         if scores {
             let rows: Vec<(String, String, Option<String>, String, f64, Instant)> = sqlx::query_as(
                 "select account_id, id, contact_id, name, value, at from customers.scores where account_id between $1 and $2",
@@ -105,5 +99,33 @@ async fn stream(connection: &mut PgConnection, loaded: &Arc<Loaded>) -> anyhow::
             let context = Context { facts: Arc::new(facts), progress: None, zone: loaded.ready.zone };
             found += u64::from(loaded.ready.when.verdict(&loaded.ready.sandbox, &context) == Verdict::True);
         }
+    }
+}
+
+/// The columns that these conditions may read.
+#[derive(sqlx::FromRow)]
+struct Account {
+    id: String,
+    name: String,
+    status: String,
+    mrr: f64,
+    signed_up_at: Instant,
+    activated_at: Option<Instant>,
+    renewal_at: Option<Instant>,
+}
+
+impl Account {
+    fn history(self) -> History {
+        let time = |at: Option<Instant>| at.map_or(Value::Null, Value::Time);
+        let columns = [
+            ("name", Value::text(&self.name)),
+            ("status", Value::text(&self.status)),
+            ("mrr", Value::Float(self.mrr)),
+            ("signed_up_at", Value::Time(self.signed_up_at)),
+            ("activated_at", time(self.activated_at)),
+            ("renewal_at", time(self.renewal_at)),
+        ];
+        let account = columns.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        History { account, ..History::default() }
     }
 }

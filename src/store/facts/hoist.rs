@@ -3,9 +3,10 @@
 
 use super::answer::Answer;
 use super::statement::Text;
-use crate::facts::{Arg, Cell, CellPath, Schema, Subject};
+use crate::facts::{Arg, Cell, CellPath, Schema, Subject, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, Function, Pass, PassFold, UnknownCell, pair};
+use crate::rule::predicate::Term;
 
 /// How a walk over the subjects asks for fact functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +126,9 @@ impl Text<'_> {
         for (at, walk) in walks.iter().enumerate() {
             hoisted.join(at, walk, self.subject, schema)?;
         }
+        if readers.len() > 1 {
+            self.convert(readers, schema, &mut hoisted)?;
+        }
         let mut called = Vec::new();
         readers.iter().for_each(|reader| calls(reader.kept, &mut called));
         called.retain(|cell| hoisted.value(cell).is_none());
@@ -140,6 +144,30 @@ impl Text<'_> {
             hoisted.values.push((cell, format!("f{at}.value")));
         }
         Ok(hoisted)
+    }
+
+    /// The columns that are compared as floats, each converted once for a row:
+    /// from a decimal number that costs more than all the rest of a comparison.
+    fn convert(&mut self, readers: &[Reader<'_>], schema: &Schema, hoisted: &mut Hoisted) -> Result<(), UnknownCell> {
+        let mut columns: Vec<Cell> = Vec::new();
+        let mut add = |term: &Term| {
+            let column = matches!(term.cell.path, CellPath::Column(_)) && term.ty == Type::Float;
+            if column && !columns.contains(&term.cell) {
+                columns.push(term.cell.clone());
+            }
+        };
+        readers.iter().for_each(|reader| reader.kept.each_term(&mut add));
+        let mut converted = Vec::new();
+        for (at, cell) in columns.into_iter().enumerate() {
+            let unknown = || UnknownCell(cell.clone());
+            let answer = Answer::find(&cell, self.subject, schema).ok_or_else(unknown)?;
+            converted.push(format!("{} as c{at}", self.answer(&answer).ok_or_else(unknown)?));
+            hoisted.values.push((cell, format!("c.c{at}")));
+        }
+        if !converted.is_empty() {
+            hoisted.joins.push(format!(" cross join lateral (select {} offset 0) as c", converted.join(", ")));
+        }
+        Ok(())
     }
 
     /// Adds a call to the walk over its relation.
