@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::budget::Budget;
 use crate::playbook::quiet::QuietHours;
-use crate::playbook::reader::{Fields, is_address, is_off, short};
+use crate::playbook::reader::{Fields, is_address, is_off, is_variable, short};
 use crate::playbook::schedule::Schedule;
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
@@ -22,6 +22,7 @@ use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{HoldAbove, Source, guardrails, parse};
 
 pub mod store;
+mod webhooks;
 
 pub use store::StoreMap;
 
@@ -66,11 +67,16 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Whether CSMs get their notices by e-mail.
     pub notify_csm_email: bool,
+    /// The environment variable with the URL of a Slack channel that gets the
+    /// notices to CSMs as well.
+    pub notify_csm_slack: Option<String>,
     /// Where the customers are.
     pub store: StoreMap,
     /// When the notices of each colleague are gathered into one mail: a
     /// crontab, in the colleague's own zone.
     pub notify_csm_digest: Option<String>,
+    /// Targets of webhooks beyond public https addresses, as `host:port`.
+    pub webhooks_allow: Vec<String>,
 }
 
 /// How customer mail looks and leaves.
@@ -109,8 +115,10 @@ impl Default for Config {
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             notify_csm_email: true,
+            notify_csm_slack: None,
             store: StoreMap::default(),
             notify_csm_digest: None,
+            webhooks_allow: Vec::new(),
         }
     }
 }
@@ -199,9 +207,10 @@ impl Config {
         if let Some(node) = fields.take("notify") {
             self.notify(file, node, fields.problems());
         }
-        for key in ["webhooks", "retention"] {
-            fields.not_yet(key, REMOVE, is_off);
+        if let Some(node) = fields.take("webhooks") {
+            self.webhooks_allow = webhooks::read(file, node, fields.problems());
         }
+        fields.not_yet("retention", REMOVE, is_off);
         if let Some(node) = fields.take("store") {
             self.store = StoreMap::read(file, node, fields.problems());
         }
@@ -215,7 +224,15 @@ impl Config {
             if let Some(email) = csm.boolean("email") {
                 self.notify_csm_email = email;
             }
-            csm.not_yet("slack", REMOVE, is_off);
+            if let Some(text) = csm.text("slack").filter(|text| &*text.text != "off") {
+                match text.text.strip_prefix("env:").filter(|name| is_variable(name)) {
+                    Some(name) => self.notify_csm_slack = Some(name.to_owned()),
+                    None => {
+                        let problem = text.error("KW0601", 1, 1, "`slack` names an environment variable with the URL");
+                        csm.problems().push(problem.help("write `slack: env:SLACK_WEBHOOK_URL`"));
+                    }
+                }
+            }
             if let Some(text) = csm.text("digest").filter(|text| &*text.text != "off") {
                 match Schedule::parse(&text.text, self.timezone) {
                     Ok(_) => self.notify_csm_digest = Some(text.text.to_string()),

@@ -174,6 +174,8 @@ pub enum MessageDraft {
     Mail(MailDraft),
     /// Mail to a colleague, with its words.
     Notice(NoticeDraft),
+    /// A body for another system, final.
+    Webhook(WebhookDraft),
     /// A customer mail that will not be sent, kept as a row with its reason.
     Skipped { contact: String, to: Option<String>, class: MailClass, reason: &'static str },
     /// A customer mail that could not be made, kept as a row with its reason.
@@ -201,11 +203,22 @@ pub struct Words {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoticeDraft {
-    /// `csm`, `manager` or `alerts_to`: whom the author meant.
+    /// `csm`, `manager`, `alerts_to` or `slack:NAME`: whom the author meant.
     pub audience: String,
-    /// The address; `None` when nobody could be found.
+    /// The address, or `env:NAME` of a Slack channel; `None` when nobody could
+    /// be found.
     pub to: Option<String>,
     pub subject: String,
     pub text: String,
+    pub valid_until: Instant,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookDraft {
+    /// `env:NAME`: the environment variable that holds the URL.
+    pub variable: String,
+    /// For people who look at it; not sent.
+    pub subject: String,
+    pub body: String,
     pub valid_until: Instant,
 }

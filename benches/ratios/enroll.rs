@@ -10,6 +10,7 @@ use anyhow::Context;
 use keepwell::clock::Instant;
 use keepwell::config::Config;
 use keepwell::delivery::Channel;
+use keepwell::delivery::http::{Http, HttpTimers};
 use keepwell::playbook::calendar::Calendar;
 use keepwell::store::Store;
 use keepwell::store::private::{Durability, PrivatePostgres};
@@ -153,6 +154,8 @@ async fn shared(store: Store, directory: &std::path::Path) -> anyhow::Result<Arc
     let shared = Arc::new(Shared {
         calendar: Calendar { holidays: config.holidays.clone() },
         channel: Channel::Captured,
+        http: Http::new(HttpTimers::default(), &[])?,
+        variables: Arc::new(|_: &str| None),
         compiled: Compiled::default(),
         public_url: "http://keepwell.example".into(),
         store,

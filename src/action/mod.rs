@@ -29,13 +29,14 @@ mod run;
 pub mod staff;
 pub mod survey;
 pub mod task;
+mod webhook;
 
 use staff::{Staff, Taker};
 
 /// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
 /// of the playbook's own form.
 pub const KINDS: &[&dyn StepKind] =
-    &[&email::Kind, &task::Kind, &notify::Kind, &survey::Kind, &enroll::Kind, &run::Kind];
+    &[&email::Kind, &task::Kind, &notify::Kind, &webhook::Kind, &survey::Kind, &enroll::Kind, &run::Kind];
 
 /// One kind of step.
 pub trait StepKind: Sync {

@@ -6,7 +6,7 @@ use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MessageDraft, NoticeDraft};
 use crate::facts::{Cell, CellPath, Subject, Value};
 use crate::playbook::Step;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, is_variable};
 use crate::playbook::yaml::Node;
 use crate::rule::EvalError;
 use crate::rule::template::{Escape, Template};
@@ -41,9 +41,17 @@ impl Audience {
     }
 }
 
+/// A person, or a channel.
+#[derive(Debug)]
+enum To {
+    Person(Audience),
+    /// The environment variable that holds the URL of Slack's incoming webhook.
+    Slack(String),
+}
+
 #[derive(Debug)]
 struct Notify {
-    audience: Audience,
+    to: To,
     text: Template,
 }
 
@@ -53,7 +61,7 @@ impl StepKind for Kind {
     }
 
     fn summary(&self) -> &'static str {
-        "Tells the CSM, the manager or the playbook's owners, by mail."
+        "Tells the CSM, the manager or the playbook's owners by mail, or a Slack channel."
     }
 
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
@@ -63,24 +71,20 @@ impl StepKind for Kind {
         let text = fields.required_text("text");
         let fine = fields.finish();
         compiler.problems.extend(problems);
-        let audience = channel.and_then(|source| match Audience::parse(&source.text) {
-            Some(audience) => Some(audience),
-            None if source.text.starts_with("slack:") => {
-                let problem = source.error("KW0901", 1, 1, "Slack is not yet supported");
-                compiler.problems.push(problem.help("write `channel: csm`, which sends mail"));
-                None
-            }
-            None => {
+        let to = channel.and_then(|source| {
+            let to = Audience::parse(&source.text).map(To::Person).or_else(|| slack(&source.text).map(To::Slack));
+            if to.is_none() {
                 let problem = source.error("KW0104", 1, 1, format!("`channel` cannot be `{}`", source.text));
-                compiler.problems.push(problem.help("write csm, manager or alerts_to"));
-                None
+                let help = "write csm, manager, alerts_to or slack:NAME, NAME being an environment variable";
+                compiler.problems.push(problem.help(help));
             }
+            to
         });
         let text = text.and_then(|source| compiler.template(&source, Escape::Plain, false));
         if !fine {
             return None;
         }
-        Some(Arc::new(Notify { audience: audience?, text: text? }))
+        Some(Arc::new(Notify { to: to?, text: text? }))
     }
 }
 
@@ -92,7 +96,27 @@ impl Action for Notify {
 
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         let text = at.render_internal(&self.text)?;
-        Ok(vec![EffectBody::Message(MessageDraft::Notice(notice(at, self.audience, text)))])
+        Ok(vec![EffectBody::Message(MessageDraft::Notice(match &self.to {
+            To::Person(audience) => notice(at, *audience, text),
+            To::Slack(variable) => in_slack(at, variable, text),
+        }))])
+    }
+}
+
+/// The variable behind `slack:`.
+pub(super) fn slack(channel: &str) -> Option<String> {
+    channel.strip_prefix("slack:").filter(|name| is_variable(name)).map(str::to_owned)
+}
+
+/// A notice about the account in view for a Slack channel.
+pub(super) fn in_slack(at: &Situation, variable: &str, text: String) -> NoticeDraft {
+    NoticeDraft {
+        audience: format!("slack:{variable}"),
+        to: Some(format!("env:{variable}")),
+        subject: format!("{}: {}", at.playbook, account_name(at)),
+        text,
+        // Old news in a channel helps nobody.
+        valid_until: at.context.facts.as_of + chrono::Duration::days(3),
     }
 }
 

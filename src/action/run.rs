@@ -146,9 +146,13 @@ fn task(fields: &mut Fields, at: &Situation, pools: &Pools) -> Result<EffectBody
 
 fn notify(fields: &mut Fields, at: &Situation) -> Result<EffectBody, EvalError> {
     let channel = fields.text("channel")?;
-    let audience = Audience::parse(&channel).ok_or_else(|| fields.wrong("channel", "csm, manager or alerts_to"))?;
     let text = fields.text("text")?;
-    Ok(EffectBody::Message(MessageDraft::Notice(super::notify::notice(at, audience, text))))
+    let notice = match (Audience::parse(&channel), super::notify::slack(&channel)) {
+        (Some(audience), _) => super::notify::notice(at, audience, text),
+        (None, Some(variable)) => super::notify::in_slack(at, &variable, text),
+        (None, None) => return Err(fields.wrong("channel", "csm, manager, alerts_to or slack:NAME")),
+    };
+    Ok(EffectBody::Message(MessageDraft::Notice(notice)))
 }
 
 /// The fields of one described action; what is left over is a mistake.

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::Global;
 use super::database::Database;
-use super::run::{files, report, serve_page, shared, stop_signal, until_done};
+use super::run::{files, no_variables, report, serve_page, shared, stop_signal, until_done};
 use crate::clock::{Clock, Instant};
 use crate::config::{Config, StoreMap};
 use crate::delivery::Channel;
@@ -43,7 +43,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         .await?;
     let anchor = sample(&database.store).await?;
     let config = Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() };
-    let shared = shared(database.store.clone(), config, Channel::Captured);
+    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let files = files(global);
     let found = publisher::fingerprint(&files);
     let published = publisher::publish(&shared, &files, anchor).await?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::database::Database;
-use super::run::{files, shared};
+use super::run::{files, no_variables, shared};
 use super::{Format, Global, output, somebody};
 use crate::clock::{Clock, Instant};
 use crate::config::Config;
@@ -39,7 +39,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let playbook = &options.playbook;
     let (account, contact) = options.subject.split_once('/').unwrap_or((&options.subject, ""));
     let database = Database::open(global, 4).await?;
-    let shared = shared(database.store.clone(), config, Channel::Captured);
+    let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let store = &shared.store;
     // What is published is in force; the files count only where nothing is.
     if store.published().await?.is_empty() {

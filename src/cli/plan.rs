@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::check::check_against;
 use super::database::Database;
-use super::run::shared;
+use super::run::{no_variables, shared};
 use super::{Format, Global, output};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
@@ -44,7 +44,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         anyhow::bail!("the playbooks have errors");
     }
     let slot = options.at.unwrap_or_else(|| Clock::System.now());
-    let shared = shared(database.store.clone(), checked.config, Channel::Captured);
+    let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables())?;
     let mut plans = Vec::new();
     for ready in checked.playbooks {
         if options.playbook.as_ref().is_some_and(|wanted| *wanted != ready.playbook.id) {

@@ -14,6 +14,7 @@ use super::Global;
 use super::database::Database;
 use crate::clock::{Clock, Instant};
 use crate::config::Config;
+use crate::delivery::http::{Http, HttpTimers};
 use crate::delivery::{Channel, Relay, RelayUrl, Timers};
 use crate::diagnostic::{Diagnostic, render_human};
 use crate::playbook::calendar::Calendar;
@@ -21,7 +22,7 @@ use crate::store::Store;
 use crate::web::{self, WebState};
 use crate::worker::publisher::{self, Files, Report};
 use crate::worker::supervise::supervise;
-use crate::worker::{Compiled, Shared, pass, scheduler};
+use crate::worker::{Compiled, Shared, Variables, pass, scheduler};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -54,7 +55,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     // stops in good order as well.
     let stop = (!once).then(stop_signal);
     let database = Database::open_customers(global, CONNECTIONS).await?;
-    let shared = shared(database.store.clone(), config, channel);
+    let variables = Arc::new(|name: &str| std::env::var(name).ok());
+    let shared = shared(database.store.clone(), config, channel, variables)?;
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
     let files = files(global);
     let found = publisher::fingerprint(&files);
@@ -88,18 +90,25 @@ pub fn files(global: &Global) -> Files {
     Files { playbooks: global.playbooks.clone(), scripts: global.scripts.clone() }
 }
 
+/// No variable at all: no webhook leaves.
+pub fn no_variables() -> Variables {
+    Arc::new(|_: &str| None)
+}
+
 /// What the workers share.
-pub fn shared(store: Store, config: Config, channel: Channel) -> Arc<Shared> {
+pub fn shared(store: Store, config: Config, channel: Channel, variables: Variables) -> anyhow::Result<Arc<Shared>> {
     let listen = config.listen.map_or_else(|| "127.0.0.1:7717".to_owned(), |listen| listen.to_string());
     let public_url = config.mail.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
-    Arc::new(Shared {
+    Ok(Arc::new(Shared {
         store: store.with_mail_domain(&config.mail.from),
         calendar: Calendar { holidays: config.holidays.clone() },
         channel,
+        http: Http::new(HttpTimers::default(), &[])?,
+        variables,
         compiled: Compiled::default(),
         public_url: public_url.trim_end_matches('/').to_owned(),
         config,
-    })
+    }))
 }
 
 /// The relay of KEEPWELL_SMTP_URL; without one mail is captured.

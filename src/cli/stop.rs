@@ -32,6 +32,10 @@ enum Channel {
     Email,
     /// Notices to colleagues.
     Notice,
+    /// Bodies for other systems.
+    Webhook,
+    /// Notices in Slack channels.
+    Slack,
 }
 
 impl Options {

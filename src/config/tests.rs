@@ -94,7 +94,9 @@ fn refuses_with_a_place() {
         ("seasons: { summer: [07-15..08-32] }\n", "1:21 KW0116"),
         ("seasons: { summer: 5 }\n", "1:20 KW0103"),
         ("seasons: summer\n", "1:10 KW0103"),
-        ("notify: { csm: { slack: env:X } }\n", "1:18 KW0901"),
+        ("notify: { csm: { slack: \"https://hooks.slack.com/x\" } }\n", "1:26 KW0601"),
+        ("webhooks: { allow: [\"http://127.0.0.1:9000\"] }\n", "1:22 KW0601"),
+        ("webhooks: { allow: [localhost] }\n", "1:21 KW0601"),
         ("notify: { csm: { digest: daily } }\n", "1:26 KW0111"),
         ("alerts_to: nobody\n", "1:12 KW0104"),
     ] {

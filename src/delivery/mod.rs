@@ -12,17 +12,23 @@
 //! sent, after a reply everything is clear, and only between the two an
 //! outcome is `Unknown`.
 //!
-//! This is the only place that uses the mail library. It knows no database.
+//! A webhook or a Slack notice ([`post`]) goes over [`http`] to a [`target`] that
+//! it may go to.
+//!
+//! This is the only place that uses the mail library and the HTTP client. It knows no database.
 
 pub mod address;
 pub mod compose;
 mod connection;
+pub mod http;
 pub mod layout;
 pub mod markdown;
 pub mod phase;
 mod plain;
+pub mod post;
 pub mod relay;
 pub mod smtp;
+pub mod target;
 mod wire;
 
 use std::future::Future;
@@ -63,6 +69,10 @@ pub enum Outcome {
     Captured,
     /// Not sent; another attempt may succeed.
     Deferred { reply: String },
+    /// Not taken: the receiver asked to be left alone for these seconds.
+    AskedToWait { reply: String, seconds: u64 },
+    /// Not taken, and no further attempt is made.
+    Failed { reply: String },
     /// Not sent; another attempt would fail as well.
     Rejected { reply: String },
     /// Nobody knows. Never sent again by the machine.

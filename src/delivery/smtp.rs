@@ -65,7 +65,7 @@ impl Relay {
     /// certificates of a company's own authority, which may be empty. Connects
     /// to nothing yet.
     pub fn new(url: RelayUrl, sessions: usize, timers: Timers, roots: &[u8]) -> Result<Relay, RelayError> {
-        let tls = Tls { starttls: starttls(&url, roots)?, implicit: implicit(roots)? };
+        let tls = Tls { starttls: starttls(&url, roots)?, implicit: trusting(roots)? };
         Ok(Relay {
             url,
             tls,
@@ -226,7 +226,8 @@ fn starttls(url: &RelayUrl, roots: &[u8]) -> Result<TlsParameters, RelayError> {
     builder.build().map_err(|e| RelayError::Tls(e.to_string()))
 }
 
-fn implicit(roots: &[u8]) -> Result<TlsConnector, RelayError> {
+/// TLS from the first byte, trusting the public web roots and `roots`.
+pub(super) fn trusting(roots: &[u8]) -> Result<TlsConnector, RelayError> {
     let mut trusted = rustls::RootCertStore::empty();
     trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     for certificate in CertificateDer::pem_slice_iter(roots) {

@@ -84,6 +84,7 @@ pub enum ExpectedKind {
     Email(String),
     Task(String),
     Notify(String),
+    Webhook(String),
     Survey(String),
     /// `completed`, `goal`, `exited`, `blocked` or the reason of an `end` step.
     Ended(String),

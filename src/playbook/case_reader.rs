@@ -292,11 +292,8 @@ impl CaseReader<'_> {
             fields.missing("after");
         }
         let after = fields.elapsed("after");
-        let instead = "expect an `email`, a `task`, a `notify`, a `survey` or `ended`";
-        let later = fields.has("webhook");
-        fields.not_yet("webhook", instead, |_| false);
         let mut kinds = Vec::new();
-        for key in ["email", "task", "notify", "survey", "ended"] {
+        for key in ["email", "task", "notify", "webhook", "survey", "ended"] {
             let given = fields.has(key);
             let Some(text) = fields.string(key) else {
                 if given {
@@ -312,12 +309,14 @@ impl CaseReader<'_> {
                 "email" => ExpectedKind::Email(text),
                 "task" => ExpectedKind::Task(text),
                 "notify" => ExpectedKind::Notify(text),
+                "webhook" => ExpectedKind::Webhook(text),
                 "survey" => ExpectedKind::Survey(text),
                 _ => ExpectedKind::Ended(text),
             }));
         }
-        if kinds.len() != 1 && !later && node.as_mapping().is_some() {
-            let message = "an expectation has exactly one of `email`, `task`, `notify`, `survey` and `ended`";
+        if kinds.len() != 1 && node.as_mapping().is_some() {
+            let message =
+                "an expectation has exactly one of `email`, `task`, `notify`, `webhook`, `survey` and `ended`";
             fields.error("KW0501", node.place, message);
         }
         let to = fields.string("to");

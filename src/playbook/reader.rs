@@ -360,6 +360,13 @@ impl<'n, 'p> Fields<'n, 'p> {
     }
 }
 
+/// Whether it can be the name of an environment variable.
+pub fn is_variable(name: &str) -> bool {
+    let first = name.chars().next();
+    first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,10 +14,9 @@ use super::{Arm, Goto, Source, Step, StepBody, Wait, WaitOn};
 use crate::diagnostic::{Diagnostic, Position, nearest};
 
 /// The step kinds of this release.
-pub const KINDS: &[&str] = &["email", "wait", "branch", "task", "notify", "survey", "enroll", "run", "end"];
+pub const KINDS: &[&str] = &["email", "wait", "branch", "task", "notify", "webhook", "survey", "enroll", "run", "end"];
 /// Kinds of the language that this release does not have yet.
-const LATER: &[(&str, &str)] =
-    &[("webhook", "a `notify` or a `task` step tells a person"), ("set", "a `task` step leaves a record")];
+const LATER: &[(&str, &str)] = &[("set", "a `task` step leaves a record")];
 
 /// Reads the steps of one playbook, nested ones included.
 pub(super) struct StepReader<'p> {

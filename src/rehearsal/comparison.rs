@@ -139,6 +139,7 @@ fn wanted(expectation: &Expectation) -> String {
         ExpectedKind::Email(step) => format!("the mail `{step}` {after}"),
         ExpectedKind::Task(step) => format!("the task `{step}` {after}"),
         ExpectedKind::Notify(step) => format!("the notice `{step}` {after}"),
+        ExpectedKind::Webhook(step) => format!("the webhook `{step}` {after}"),
         ExpectedKind::Survey(step) => format!("the survey `{step}` {after}"),
         ExpectedKind::Ended(word) => format!("the end as `{word}` {after}"),
     }
@@ -160,6 +161,7 @@ fn missing(expectation: &Expectation, outcome: &Outcome, explained: &mut Vec<usi
         ExpectedKind::Email(step)
         | ExpectedKind::Task(step)
         | ExpectedKind::Notify(step)
+        | ExpectedKind::Webhook(step)
         | ExpectedKind::Survey(step) => Some(step),
         ExpectedKind::Ended(_) => None,
     };

@@ -2,7 +2,7 @@
 //! that authors give them.
 
 use super::wording;
-use crate::effect::{NoticeDraft, TaskDraft, Words};
+use crate::effect::{NoticeDraft, TaskDraft, WebhookDraft, Words};
 use crate::enrollment::State;
 use crate::playbook::case::ExpectedKind;
 
@@ -35,6 +35,10 @@ pub(super) enum What {
         step: String,
         draft: NoticeDraft,
     },
+    Webhook {
+        step: String,
+        draft: WebhookDraft,
+    },
     Ended {
         state: State,
         reason: Option<String>,
@@ -57,7 +61,8 @@ impl Deed {
         match (&self.what, kind) {
             (What::Mail { step, .. }, ExpectedKind::Email(id) | ExpectedKind::Survey(id))
             | (What::Task { step, .. }, ExpectedKind::Task(id))
-            | (What::Notice { step, .. }, ExpectedKind::Notify(id)) => step == id,
+            | (What::Notice { step, .. }, ExpectedKind::Notify(id))
+            | (What::Webhook { step, .. }, ExpectedKind::Webhook(id)) => step == id,
             (What::Ended { state, reason }, ExpectedKind::Ended(word)) => {
                 state.name() == word || (*state == State::Completed && reason.as_ref() == Some(word))
             }
@@ -76,6 +81,7 @@ impl Deed {
             What::Mail { step, .. } => format!("the mail `{step}`"),
             What::Task { step, .. } => format!("the task `{step}`"),
             What::Notice { step, .. } => format!("the notice `{step}`"),
+            What::Webhook { step, .. } => format!("the webhook `{step}`"),
             What::Ended { .. } => "the end".to_owned(),
         }
     }
@@ -85,7 +91,7 @@ impl Deed {
         match &self.what {
             What::Mail { .. } => format!("{} was sent to {}", self.name(), self.addressee()),
             What::Task { .. } => format!("{} was created for {}", self.name(), self.addressee()),
-            What::Notice { .. } => format!("{} was sent to {}", self.name(), self.addressee()),
+            What::Notice { .. } | What::Webhook { .. } => format!("{} was sent to {}", self.name(), self.addressee()),
             What::Ended { state, reason } => {
                 let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
                 format!("it ended as `{}`{why}", state.name())
@@ -105,6 +111,7 @@ impl Deed {
                 Some(to) => format!("{} ({to})", draft.audience),
                 None => draft.audience.clone(),
             },
+            What::Webhook { draft, .. } => draft.variable.clone(),
             What::Ended { .. } => "nobody".to_owned(),
         }
     }
@@ -121,6 +128,7 @@ impl Deed {
             What::Notice { draft, .. } => {
                 draft.audience == to || draft.to.as_deref().is_some_and(|address| address.eq_ignore_ascii_case(to))
             }
+            What::Webhook { draft, .. } => draft.variable == to,
             What::Ended { .. } => false,
         }
     }
@@ -131,7 +139,7 @@ impl Deed {
             What::Mail { words, .. } => Some(&words.subject),
             What::Task { draft, .. } => Some(&draft.title),
             What::Notice { draft, .. } => Some(&draft.subject),
-            What::Ended { .. } => None,
+            What::Webhook { .. } | What::Ended { .. } => None,
         }
     }
 
@@ -144,6 +152,7 @@ impl Deed {
                 parts.chain(draft.checklist.iter().map(String::as_str)).collect::<Vec<_>>().join("\n")
             }
             What::Notice { draft, .. } => format!("{}\n{}", draft.subject, draft.text),
+            What::Webhook { draft, .. } => draft.body.clone(),
             What::Ended { reason, .. } => reason.clone().unwrap_or_default(),
         }
     }

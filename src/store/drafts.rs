@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Store;
+use super::outbox::Claimed;
 use super::rows::Rows;
 use super::transitions::Asked;
 use crate::clock::Instant;
@@ -45,7 +46,7 @@ fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, mail_domain: &'a 
         }
         MessageDraft::Notice(notice) => {
             message.contact = &enrollment.contact;
-            message.channel = "notice";
+            message.channel = if notice.audience.starts_with("slack:") { "slack" } else { "notice" };
             message.class = "internal";
             message.audience = Some(&notice.audience);
             message.to = notice.to.as_deref();
@@ -56,6 +57,14 @@ fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, mail_domain: &'a 
                 message.state = "skipped";
                 message.reason = Some("nobody to tell");
             }
+        }
+        MessageDraft::Webhook(webhook) => {
+            message.channel = "webhook";
+            message.class = "internal";
+            message.to = Some(webhook.variable.as_str());
+            message.subject = Some(&webhook.subject);
+            message.text = Some(&webhook.body);
+            message.valid_until = webhook.valid_until;
         }
         MessageDraft::Skipped { contact, to, class, reason } => {
             message.contact = contact;
@@ -202,6 +211,31 @@ impl<'a> Word<'a> {
 }
 
 impl Store {
+    /// Plans the same words for a Slack channel, once for each notice.
+    pub async fn also_in_slack(&self, notice: &Claimed, variable: &str, text: &str, now: Instant) -> sqlx::Result<()> {
+        let (to, audience) = (format!("env:{variable}"), format!("slack:{variable}"));
+        let subject = notice.subject.clone().unwrap_or_default();
+        let text = format!("{subject}\n{text}");
+        let copy = NewMessage {
+            account: &notice.account_id,
+            id: crate::ids::notice(&["slack", &notice.id.to_string()]),
+            enrollment: notice.enrollment_id,
+            playbook: &notice.playbook,
+            revision: notice.revision.as_deref(),
+            step: &notice.step,
+            channel: "slack",
+            class: "internal",
+            audience: Some(&audience),
+            to: Some(&to),
+            subject: Some(&subject),
+            text: Some(&text),
+            valid_until: notice.valid_until.min(now + chrono::Duration::days(3)),
+            mail_domain: &self.mail_domain,
+            ..NewMessage::at(now)
+        };
+        insert_all(&mut *self.pool().acquire().await?, &[copy]).await
+    }
+
     /// Writes a notice that belongs to no account, once per `id`.
     pub async fn notice(
         &self,

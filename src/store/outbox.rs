@@ -24,11 +24,11 @@ pub struct Claimed {
     pub playbook: String,
     pub revision: Option<String>,
     pub step: String,
-    /// `email` or `notice`.
+    /// `email`, `notice`, `webhook` or `slack`.
     pub channel: String,
     /// `lifecycle`, `marketing`, `transactional` or `internal`.
     pub class: String,
-    /// `csm`, `manager` or `alerts_to`, of a notice.
+    /// `csm`, `manager`, `alerts_to` or `slack:NAME`, of a notice.
     pub audience: Option<String>,
     pub to_address: Option<String>,
     pub subject: Option<String>,
@@ -339,7 +339,7 @@ impl Store {
             Settled::Ended { outcome, .. } => outcome.is_some(),
             Settled::Deferred { counts, .. } => *counts,
         };
-        if changed > 0 && message.channel == "email" && tried {
+        if changed > 0 && message.channel != "notice" && tried {
             sqlx::query(
                 "insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)
                  values ($1, $2, $3, $4, $5, $6, $7) on conflict (account_id, message, n) do nothing",
@@ -368,13 +368,16 @@ impl Store {
     }
 
     /// Ends claims whose lease ran out: before the marker they are free again,
-    /// behind it nobody knows. Returns how many of each.
+    /// behind it nobody knows, but a webhook may go twice and so is free as
+    /// well. Returns how many of each.
     pub async fn settle_expired(&self, now: Instant) -> sqlx::Result<(u64, u64)> {
         let lease_now = self.lease_clock().await?;
         let freed = sqlx::query(
             "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $2,
-                 reason = 'its sender went away before the mail left'
-             where state = 'sending' and lease_until < $1 and marked_at is null",
+                 reason = case when marked_at is null then 'its sender went away before the mail left'
+                               else 'its sender went away before the server answered' end,
+                 marked_at = null
+             where state = 'sending' and lease_until < $1 and (marked_at is null or channel = 'webhook')",
         )
         .bind(lease_now)
         .bind(now)

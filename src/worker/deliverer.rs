@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 
 use super::advancer::current;
 use super::gate::{Prepared, notice, prepare};
-use super::{Shared, attention};
+use super::{Shared, attention, posting};
 use crate::clock::{Deadline, Instant};
-use crate::delivery::{Mark, Outcome, retry_after};
+use crate::delivery::post::{Post, webhook_retry_after};
+use crate::delivery::{Composed, Mark, Outcome, retry_after};
 use crate::playbook::Mode;
 use crate::random;
 use crate::store::is_refusal;
@@ -145,6 +146,10 @@ async fn deliver_batch(
             (Some(revision), "email") => {
                 groups.entry((message.playbook.clone(), revision.clone())).or_default().push(message);
             }
+            (_, "webhook" | "slack") => {
+                let prepared = posting::prepare(shared, &message, now).await?;
+                ready.push((message, prepared));
+            }
             _ => {
                 let prepared = notice(shared, &message, now).await?;
                 ready.push((message, prepared));
@@ -230,6 +235,12 @@ fn finish(done: Result<super::Result<()>, tokio::task::JoinError>) -> Option<any
     }
 }
 
+/// What is sent.
+enum Parcel {
+    Mail(Box<Composed>),
+    Post(Box<Post>),
+}
+
 /// What the attempts of one batch share.
 struct Attempt {
     shared: Arc<Shared>,
@@ -243,7 +254,7 @@ impl Attempt {
     async fn one(&self, message: Claimed, prepared: Prepared) -> super::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
         let end = |state, reason| Settled::Ended { state, reason, outcome: None };
-        let (composed, rendered, to) = match prepared {
+        let (parcel, rendered, to) = match prepared {
             Prepared::Ended { state, reason } => {
                 store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
                 return Ok(());
@@ -259,7 +270,8 @@ impl Attempt {
                 }
                 return Ok(());
             }
-            Prepared::Mail { composed, rendered, to } => (composed, rendered, to),
+            Prepared::Mail { composed, rendered, to } => (Parcel::Mail(composed), rendered, to),
+            Prepared::Post { post, rendered, to } => (Parcel::Post(post), rendered, to),
         };
         if message.channel == "email" && !store.reserve_address(&message, &to, now).await? {
             store.settle(&message, &end("skipped", Some("duplicate address")), None, now, now).await?;
@@ -268,18 +280,20 @@ impl Attempt {
         if !self.keep(&message, &to, &rendered).await? {
             return Ok(());
         }
-        store.know_address(&to).await?;
         let body = OnceLock::new();
-        let outcome = self
-            .shared
-            .channel
-            .deliver(&composed, || async {
-                // Counted before the stop is looked at, so that a stop either
-                // is seen here or sees this body.
-                body.get_or_init(|| self.under_way.begin());
-                self.mark(&message, &to).await
-            })
-            .await;
+        let mark = || async {
+            // Counted before the stop is looked at, so that a stop either
+            // is seen here or sees this body.
+            body.get_or_init(|| self.under_way.begin());
+            self.mark(&message, &to).await
+        };
+        let outcome = match parcel {
+            Parcel::Mail(composed) => {
+                store.know_address(&to).await?;
+                self.shared.channel.deliver(&composed, mark).await
+            }
+            Parcel::Post(post) => self.shared.http.deliver(&post, mark).await,
+        };
         settle(&self.shared, &message, &outcome, now).await
     }
 
@@ -334,6 +348,26 @@ async fn settle(shared: &Shared, message: &Claimed, outcome: &Outcome, now: Inst
     }
 }
 
+/// How long to wait after an attempt that failed: as long as its channel does,
+/// and no less than was asked for.
+fn until_next(message: &Claimed, outcome: &Outcome) -> chrono::Duration {
+    let (attempt, jitter) = (message.attempts.max(1) as u32, random::jitter(0.2));
+    let usual = match message.channel.as_str() {
+        "webhook" => webhook_retry_after(attempt, jitter),
+        _ => retry_after(attempt, jitter),
+    };
+    match outcome {
+        // A month is longer than anything stays valid.
+        Outcome::AskedToWait { seconds, .. } if message.channel == "slack" => seconds_at_most_a_month(*seconds),
+        Outcome::AskedToWait { seconds, .. } => usual.max(seconds_at_most_a_month(*seconds)),
+        _ => usual,
+    }
+}
+
+fn seconds_at_most_a_month(seconds: u64) -> chrono::Duration {
+    chrono::Duration::seconds(seconds.min(30 * 86_400) as i64)
+}
+
 async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now: Instant) -> super::Result<()> {
     let store = &shared.store;
     let ended = |state, reason, outcome| Settled::Ended { state, reason, outcome };
@@ -344,9 +378,12 @@ async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now:
             (ended("rejected", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
         }
         Outcome::Unknown { what } => (ended("unknown", Some(what.as_str()), Some("unknown")), Some(what.as_str())),
-        Outcome::Deferred { reply } => {
-            let wait = retry_after(message.attempts.max(1) as u32, random::jitter(0.2));
-            let next_at = now + wait;
+        Outcome::Failed { reply } => {
+            posting::failed(shared, message, reply, now).await?;
+            (ended("failed", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
+        }
+        Outcome::Deferred { reply } | Outcome::AskedToWait { reply, .. } => {
+            let next_at = now + until_next(message, outcome);
             if next_at > message.valid_until {
                 (ended("expired", Some(reply.as_str()), Some("deferred")), Some(reply.as_str()))
             } else {

@@ -16,6 +16,7 @@ use crate::action::Situation;
 use crate::action::email::{From, ReplyTo, consented, recipient_zone, unreachable};
 use crate::action::staff::Staff;
 use crate::clock::Instant;
+use crate::delivery::post::Post;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
 use crate::effect::{Score, Words};
 use crate::enrollment::budget::just_after;
@@ -30,6 +31,12 @@ pub(super) enum Prepared {
     /// Bytes for the wire, to this address.
     Mail {
         composed: Box<Composed>,
+        rendered: Rendered,
+        to: String,
+    },
+    /// A body for a webhook or a Slack channel.
+    Post {
+        post: Box<Post>,
         rendered: Rendered,
         to: String,
     },
@@ -357,9 +364,13 @@ pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
                 reason: "waits for the next digest".to_owned(),
                 wait: Wait::Retry,
             },
-            _ => Prepared::Shadow { rendered, to },
+            _ => {
+                also_in_slack(shared, message, &text, now).await?;
+                Prepared::Shadow { rendered, to }
+            }
         });
     }
+    also_in_slack(shared, message, &text, now).await?;
     let from = match sender(&shared.config.mail.from, None, None) {
         Ok(from) => from,
         Err(reason) => return Ok(Prepared::ended("failed", reason)),
@@ -387,6 +398,16 @@ pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         Ok(composed) => Prepared::Mail { composed: Box::new(composed), rendered, to },
         Err(error) => Prepared::ended("failed", error.to_string()),
     })
+}
+
+/// A CSM's notice goes to the Slack channel of the configuration as well.
+async fn also_in_slack(shared: &Shared, message: &Claimed, text: &str, now: Instant) -> super::Result<()> {
+    if let Some(variable) = &shared.config.notify_csm_slack
+        && message.audience.as_deref() == Some("csm")
+    {
+        shared.store.also_in_slack(message, variable, text, now).await?;
+    }
+    Ok(())
 }
 
 /// A notice's text as Markdown that prints it literally, line by line.

@@ -8,7 +8,7 @@
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
-//! `gate` and `attention` let through,
+//! `gate`, `posting` and `attention` let through,
 //! `janitor` settles claims of daemons that went away. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::Channel;
+use crate::delivery::http::Http;
 use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
@@ -39,6 +40,7 @@ pub mod enroller;
 pub mod escalator;
 mod gate;
 pub mod janitor;
+mod posting;
 pub mod publisher;
 pub mod referrer;
 pub mod scheduler;
@@ -47,12 +49,19 @@ pub mod together;
 
 pub use compiled::Compiled;
 
+/// Looks up an environment variable; `None` when it is not set.
+pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What all workers of a process share.
 pub struct Shared {
     pub store: Store,
     pub config: Config,
     pub calendar: Calendar,
     pub channel: Channel,
+    /// Sends webhooks and Slack notices.
+    pub http: Http,
+    /// Where the URLs and secrets of webhooks come from.
+    pub variables: Variables,
     pub compiled: Compiled,
     /// Where links in mail lead, without a slash at the end.
     pub public_url: String,

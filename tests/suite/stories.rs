@@ -13,6 +13,7 @@ mod holding;
 mod mail;
 mod mapped;
 mod people;
+mod posting;
 mod quiet;
 mod referring;
 mod relay;

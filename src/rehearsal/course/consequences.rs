@@ -59,6 +59,11 @@ impl Course<'_> {
                     self.happen(now, text);
                     self.deed(now, What::Notice { step, draft });
                 }
+                EffectBody::Message(MessageDraft::Webhook(draft)) => {
+                    let text = format!("webhook `{step}` to {}: {}", draft.variable, wording::beginning(&draft.body));
+                    self.happen(now, text);
+                    self.deed(now, What::Webhook { step, draft });
+                }
                 EffectBody::Message(MessageDraft::Skipped { to, reason, .. }) => {
                     let to = to.map_or(String::new(), |to| format!(" to {to}"));
                     self.note(now, Some(&step), format!("the mail `{step}`{to} was skipped: {reason}"), false);

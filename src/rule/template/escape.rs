@@ -7,6 +7,8 @@ pub enum Escape {
     Plain,
     /// Markdown: printed values are shown literally.
     Markdown,
+    /// JSON: printed values stay inside their quotes.
+    Json,
 }
 
 impl Escape {
@@ -24,6 +26,9 @@ impl Escape {
                 if c.is_ascii_punctuation() {
                     out.push('\\');
                 }
+            }
+            if self == Escape::Json && matches!(c, '"' | '\\') {
+                out.push('\\');
             }
             out.push(c);
         }

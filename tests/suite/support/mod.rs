@@ -1,6 +1,7 @@
 //! What several test modules need.
 
 pub mod database;
+pub mod http;
 pub mod mail;
 pub mod mapped;
 pub mod mime;

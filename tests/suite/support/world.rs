@@ -1,13 +1,15 @@
 //! A small customer base on a real Postgres, a folder of playbooks, and a
 //! clock that stands where the story wants it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use keepwell::catalog;
 use keepwell::clock::Instant;
 use keepwell::config::Config;
+use keepwell::delivery::http::{Http, HttpTimers};
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
 use keepwell::playbook::calendar::Calendar;
 use keepwell::playbook::source::{SourceFile, SourceSet};
@@ -43,10 +45,14 @@ pub fn scheduled(id: &str, schedule: &str, keys: &str, steps: &str) -> String {
     format!("playbook: {id}\nabout: A story.\nschedule: \"{schedule}\"\n{keys}\nsteps:\n{steps}\n")
 }
 
+/// Environment variables of a story.
+type Variables = Arc<Mutex<HashMap<String, String>>>;
+
 pub struct World {
     pub shared: Arc<Shared>,
     pub server: Option<Server>,
     files: Files,
+    variables: Variables,
     /// Whether this story is about a file with mistakes.
     broken: AtomicBool,
     customers: Customers,
@@ -100,16 +106,23 @@ impl World {
             store.close().await;
         })
         .await;
+        let variables: Variables = Arc::default();
         let store = Store::connect(database.options.clone(), 5);
         if customers == Customers::Theirs {
             mapped::create(store.pool(), "bigint").await;
         }
         let relations = mapped::opened(store.pool(), &config.store).await;
         let world = World {
+            variables: variables.clone(),
             shared: Arc::new(Shared {
                 store: store.reading(relations),
                 calendar: Calendar { holidays: config.holidays.clone() },
                 channel,
+                http: Http::new(HttpTimers::default(), &[]).unwrap(),
+                variables: {
+                    let variables = variables.clone();
+                    Arc::new(move |name: &str| variables.lock().unwrap().get(name).cloned())
+                },
                 compiled: Compiled::default(),
                 public_url: "https://success.acme.example".to_owned(),
                 config,
@@ -122,6 +135,12 @@ impl World {
         world.csm("mia", json!({})).await;
         world.csm("sam", json!({ "manager_id": "mia" })).await;
         world
+    }
+
+    /// Sets an environment variable, as far as the workers see it.
+    pub fn variable(&self, name: &str, value: &str) -> &World {
+        self.variables.lock().unwrap().insert(name.to_owned(), value.to_owned());
+        self
     }
 
     /// Puts a playbook's file in its folder, or changes it; it is published by
@@ -323,6 +342,11 @@ impl World {
     /// Words to colleagues.
     pub async fn notices(&self) -> Vec<Json> {
         self.messages().await.into_iter().filter(|message| message["channel"] == "notice").collect()
+    }
+
+    /// Messages of one channel.
+    pub async fn channel(&self, channel: &str) -> Vec<Json> {
+        self.messages().await.into_iter().filter(|message| message["channel"] == channel).collect()
     }
 
     pub async fn runs(&self) -> Vec<Json> {

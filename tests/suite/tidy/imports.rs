@@ -24,9 +24,10 @@ const ORDER: [&[&str]; 15] = [
 ];
 
 /// A crate and the only places that may name it.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("sqlx", &["store"]),
     ("lettre", &["delivery"]),
+    ("hyper", &["delivery"]),
     ("axum", &["web"]),
     ("rhai", &["rule", "action"]),
     ("minijinja", &["rule", "web"]),
