@@ -44,3 +44,30 @@ impl Deadline {
         std::time::Instant::now() >= self.0
     }
 }
+
+/// A limit on how long the current thread works; it says nothing about dates.
+/// What it waits for a processor does not count, so that a busy machine changes
+/// no decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance(std::time::Duration);
+
+impl Allowance {
+    /// So much from now on.
+    pub fn of(span: std::time::Duration) -> Allowance {
+        Allowance(worked() + span)
+    }
+
+    /// Asked on the thread that began to work.
+    pub fn is_spent(self) -> bool {
+        worked() >= self.0
+    }
+}
+
+/// How long the current thread has been on a processor.
+fn worked() -> std::time::Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the one argument that is written to is a valid `timespec`.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) } != 0;
+    // It fails for no thread of its own; if it did, nothing would be spent.
+    if failed { std::time::Duration::ZERO } else { std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32) }
+}

@@ -5,13 +5,14 @@
 //! Invariant: it is set for exactly the length of one evaluation, which is
 //! synchronous.
 
-use std::cell::RefCell;
+use std::cell::{Cell as Slot, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use crate::clock::{Deadline, Instant};
+use crate::clock::{Allowance, Instant};
 use crate::facts::{Cell, CellPath, Facts, Progress, Subject, Type, Value};
 
 /// The world of one evaluation.
@@ -29,8 +30,18 @@ pub(super) struct Current {
     pub context: Context,
     /// The kind each JSON attribute is read as in this expression.
     pub traits: Arc<HashMap<(Subject, String), Type>>,
-    pub deadline: Deadline,
+    /// The operations that were done so far, those of scripts among them.
+    operations: Slot<u64>,
+    /// Set at the first look at the time, which few conditions live to see.
+    allowance: Slot<Option<Allowance>>,
 }
+
+/// The operations that one evaluation may do.
+const OPERATIONS: u64 = 50_000;
+/// The time that one evaluation may work. A condition needs microseconds.
+const TIME_LIMIT: Duration = Duration::from_millis(200);
+/// The operations between two looks at the time.
+const BETWEEN_LOOKS: u64 = 64;
 
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
@@ -58,6 +69,29 @@ pub(super) fn read<R>(question: impl FnOnce(&Current) -> Result<R, String>) -> R
 }
 
 impl Current {
+    pub fn new(context: Context, traits: Arc<HashMap<(Subject, String), Type>>) -> Current {
+        Current { context, traits, operations: Slot::new(0), allowance: Slot::new(None) }
+    }
+
+    /// Counts one operation; why no other may follow it.
+    pub fn work(&self) -> Option<&'static str> {
+        let operations = self.operations.get() + 1;
+        self.operations.set(operations);
+        if operations > OPERATIONS {
+            return Some("it does too much work");
+        }
+        if !operations.is_multiple_of(BETWEEN_LOOKS) {
+            return None;
+        }
+        match self.allowance.get() {
+            Some(allowance) => allowance.is_spent().then_some("it took too long"),
+            None => {
+                self.allowance.set(Some(Allowance::of(TIME_LIMIT)));
+                None
+            }
+        }
+    }
+
     pub fn now(&self) -> Instant {
         self.context.facts.as_of
     }

@@ -54,14 +54,7 @@ fn count(context: &mut EvalContext, conditions: &[Expression]) -> Result<Dynamic
         match context.eval_expression_tree(condition) {
             Ok(value) => count += i64::from(value.as_bool() == Ok(true)),
             // There is no more work or time for the rest of the whole expression either.
-            Err(error)
-                if matches!(
-                    root(&error),
-                    EvalAltResult::ErrorTooManyOperations(_) | EvalAltResult::ErrorTerminated(..)
-                ) =>
-            {
-                return Err(error);
-            }
+            Err(error) if matches!(root(&error), EvalAltResult::ErrorTerminated(..)) => return Err(error),
             Err(_) => {}
         }
     }

@@ -26,6 +26,7 @@ mod guards;
 mod how_many;
 mod kind;
 mod lacking;
+mod library;
 mod methods;
 mod modules;
 mod operators;

@@ -1,12 +1,11 @@
 //! The Rhai engine that authors' text runs in, and nothing more.
 //!
 //! A raw engine: no package, no operator of Rhai's own, no `eval`, `import`,
-//! `print`, `sleep`. Every limit is set and a deadline on elapsed time holds,
-//! because counted operations are not time. Only values are in scope.
+//! `print`, `sleep`. Every limit is set and a limit on time holds, because
+//! counted operations are not time. Only values are in scope.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rhai::{
     AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope,
@@ -14,20 +13,18 @@ use rhai::{
 
 use super::context::{self, Context, Current};
 use super::functions::{FUNCTIONS, Param};
+use super::library;
 use super::operators::{self, Span};
-use crate::clock::{Deadline, Instant};
+use crate::clock::Instant;
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value, time};
 use crate::playbook::season::Seasons;
 
-/// Elapsed time one evaluation may take. A condition needs microseconds; this
-/// is room for a machine that is busy otherwise.
-const TIME_LIMIT: Duration = Duration::from_millis(200);
 // Rhai evaluates by recursion and does not look at the stack. The deepest text
 // that these three let through fits a thread's 2 MiB in an unoptimized build.
 const EXPRESSION_DEPTH: usize = 32;
 const FUNCTION_DEPTH: usize = 24;
-const CALL_DEPTH: usize = 4;
-const OPERATIONS: u64 = 50_000;
+// A call into a script counts three times; four of its functions may call each other.
+const CALL_DEPTH: usize = 6;
 /// The longest text that an expression or script may make, in bytes.
 pub(super) const LONGEST_TEXT: usize = 16 * 1024;
 
@@ -87,8 +84,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Builds the engines, for an installation with these seasons. `modules` are compiled scripts by module name; one
-    /// that cannot be evaluated is left out (the checker has reported it).
+    /// Builds the engines, for an installation with these seasons. `modules` are compiled scripts by module name.
     pub fn new(modules: &[(String, AST)], seasons: &Seasons) -> Sandbox {
         let seasons = Arc::new(seasons.clone());
         let mut expressions = base();
@@ -106,13 +102,10 @@ impl Sandbox {
         for kind in ["email", "task", "notify"] {
             scripts.register_fn(kind, move |fields: Map| describe_action(kind, fields));
         }
-        let library = base();
         for (name, ast) in modules {
-            if let Ok(module) = rhai::Module::eval_ast_as_new(Scope::new(), ast, &library) {
-                let module: rhai::Shared<rhai::Module> = module.into();
-                expressions.register_static_module(name, module.clone());
-                scripts.register_static_module(name, module);
-            }
+            let module: rhai::Shared<rhai::Module> = library::module(ast).into();
+            expressions.register_static_module(name, module.clone());
+            scripts.register_static_module(name, module);
         }
         Sandbox { expressions, scripts, seasons }
     }
@@ -153,7 +146,7 @@ impl Sandbox {
         context: &Context,
         traits: &Arc<HashMap<(Subject, String), Type>>,
     ) -> Result<Dynamic, EvalError> {
-        self.run_on(&self.expressions, ast, context, traits, TIME_LIMIT)
+        self.run_on(&self.expressions, ast, context, traits)
     }
 
     /// Runs a `run` script and returns what it described, in order.
@@ -164,7 +157,7 @@ impl Sandbox {
         traits: &Arc<HashMap<(Subject, String), Type>>,
     ) -> Result<Vec<Described>, EvalError> {
         DESCRIBED.with(|list| list.borrow_mut().clear());
-        let result = self.run_on(&self.scripts, ast, context, traits, TIME_LIMIT);
+        let result = self.run_on(&self.scripts, ast, context, traits);
         let described = DESCRIBED.with(|list| std::mem::take(&mut *list.borrow_mut()));
         result.map(|_| described)
     }
@@ -175,9 +168,8 @@ impl Sandbox {
         ast: &AST,
         context: &Context,
         traits: &Arc<HashMap<(Subject, String), Type>>,
-        limit: Duration,
     ) -> Result<Dynamic, EvalError> {
-        let current = Current { context: context.clone(), traits: traits.clone(), deadline: Deadline::after(limit) };
+        let current = Current::new(context.clone(), traits.clone());
         context::with(current, || {
             let mut scope = names();
             let now = context.facts.as_of;
@@ -225,7 +217,6 @@ fn base() -> Engine {
         .set_fast_operators(false)
         .set_strict_variables(true)
         .set_allow_anonymous_fn(false)
-        .set_max_operations(OPERATIONS)
         .set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH)
         .set_max_call_levels(CALL_DEPTH)
         .set_max_string_size(LONGEST_TEXT)
@@ -236,10 +227,8 @@ fn base() -> Engine {
     for symbol in ["eval", "import", "export", "print", "debug"] {
         engine.disable_symbol(symbol);
     }
-    engine.on_progress(|operations| {
-        let late = operations % 64 == 0 && context::read(|current| Ok(current.deadline.has_passed())).unwrap_or(false);
-        late.then(|| Dynamic::from("it took too long"))
-    });
+    // Rhai loses count of what a function of a script does: the count is ours.
+    engine.on_progress(|_| context::read(|current| Ok(current.work())).unwrap_or(None).map(Dynamic::from));
     // Scripts go through lists; conditions have no loops.
     engine.register_iterator::<rhai::Array>();
     engine.register_iterator::<std::ops::Range<i64>>();
@@ -463,10 +452,8 @@ pub fn texts(value: &Dynamic) -> Option<Vec<String>> {
 fn explain(error: &EvalAltResult) -> EvalError {
     let position = innermost(error);
     let message = match root(error) {
-        EvalAltResult::ErrorTooManyOperations(_) => "it does too much work".to_owned(),
         EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
-        EvalAltResult::ErrorTerminated(_, _) => "it took too long".to_owned(),
-        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorTerminated(value, _) | EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
             format!("true or false is needed here, not {}", if found == "()" { "a missing value" } else { found })
         }

@@ -309,6 +309,14 @@ async fn nothing_is_lost_and_mistakes_are_caught() {
     }
 }
 
+/// Seeds that once lost an account.
+#[tokio::test]
+async fn nothing_is_lost_with_the_seeds_that_lost() {
+    for seed in [59_751_013_961_240] {
+        decide(seed, CONDITIONS, Customers::Default).await;
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_lost_with_any_seed() {
     let seed = RandomState::new().build_hasher().finish() >> 16;

@@ -1,5 +1,8 @@
 //! Functions of `scripts/` inside expressions, and scripts of `run` steps.
 
+use keepwell::playbook::season::Seasons;
+use keepwell::rule::Modules;
+
 use super::{Place, World, history, table};
 
 #[test]
@@ -26,6 +29,66 @@ fn functions_of_scripts() {
             ("health::half(account.score(\"nps\") ?? 4) < 2", "true"),
         ],
     );
+}
+
+/// What a name means in one place says nothing of what it means in the next,
+/// however often each was called.
+#[test]
+fn a_script_keeps_its_names_to_itself() {
+    let first = r#"
+fn helper(n) { 1 }
+fn asked(n) { helper(n) + helper(n) }
+fn contains(list, item) { item != "B" }
+fn odd(account) { account.tier in ["A", "B"] }
+fn strange(word) { word in [1] || word in [1] }
+fn days_since(time) { 31 }
+fn late(account) { days_since(account.signed_up_at) == 31 && days_since(account.signed_up_at) == 31 }
+"#;
+    let second = r#"
+fn helper(n) { 2 }
+fn asked(n) { helper(n) + helper(n) }
+fn usual(word) { word in ["A"] || word in ["A"] }
+"#;
+    let mut problems = Vec::new();
+    let scripts = [("first", "scripts/first.rhai", first), ("second", "scripts/second.rhai", second)];
+    let modules = Modules::compile(scripts, &mut problems);
+    assert!(problems.is_empty(), "{problems:?}");
+    let world = World { sandbox: modules.sandbox(&Seasons::default()), modules, ..World::new(Place::When) };
+    let plain = |text: &str| world.verdict(text, &history());
+    // Each side alone.
+    let since = "days_since(account.signed_up_at) == 31";
+    let sides = [
+        ("first::asked(1) == 2", "true"),
+        ("second::asked(1) == 4", "true"),
+        (r#"first::strange("C")"#, "true"),
+        (r#"second::usual("C")"#, "false"),
+        (r#""C" in ["A"]"#, "false"),
+        ("first::late(account)", "true"),
+        (since, "false"),
+    ];
+    for (text, verdict) in sides {
+        assert_eq!(plain(text), verdict, "{text}");
+    }
+    // Each after each other, thrice: what is resolved a second time is remembered.
+    for (one, is) in sides {
+        for (other, is_too) in sides {
+            let text = vec![format!("({one}) == {is} && ({other}) == {is_too}"); 3].join(" && ");
+            assert_eq!(plain(&text), "true", "{text}");
+        }
+    }
+}
+
+/// There is one limit for a condition and all that it calls.
+#[test]
+fn work_in_scripts_counts() {
+    let mut problems = Vec::new();
+    let text = "fn busy(n) { let i = 0; while i < n { i += 1; } i }";
+    let modules = Modules::compile([("lib", "scripts/lib.rhai", text)], &mut problems);
+    assert!(problems.is_empty(), "{problems:?}");
+    let world = World { sandbox: modules.sandbox(&Seasons::default()), modules, ..World::new(Place::When) };
+    let times = |count: usize| vec!["lib::busy(2000) == 2000"; count].join(" && ");
+    assert_eq!(world.verdict(&times(1), &history()), "true");
+    assert_eq!(world.verdict(&times(12), &history()), "undecided: it does too much work");
 }
 
 #[test]
