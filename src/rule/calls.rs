@@ -361,7 +361,7 @@ impl Checker<'_> {
             self.problem("KW0201", position, format!("`{module}` has no function `{name}` {count}"), help);
             return self.unknown(text, position);
         };
-        if !args.iter().any(|arg| matches!(arg.kind, Kind::Subject(_))) {
+        if !args.iter().any(|arg| matches!(arg.kind, Kind::Subject(_) | Kind::Earlier(..))) {
             for arg in &args {
                 self.want_present(arg);
             }

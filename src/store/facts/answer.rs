@@ -3,6 +3,11 @@
 use crate::facts::{Arg, Cell, CellPath, Column, Schema, Subject, Type};
 use crate::rule::functions::{self, FactSource, Function};
 
+/// A column of the account, by its name and the way into it, as the latest
+/// change before an instant left it.
+pub(super) const AS_IT_WAS: &str = "(select h.became {value} from {changes} h \
+    where h.account_id = {account} and h.at < {as_of} order by h.at desc, h.id desc limit 1)";
+
 /// What answers a cell.
 pub(super) struct Answer<'a> {
     pub(super) subject: Subject,

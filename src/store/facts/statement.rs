@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 
 use super::SubjectWindow;
-use super::answer::{Answer, By};
+use super::answer::{AS_IT_WAS, Answer, By};
 use super::bind::{Bind, Start, bound};
 use super::hoist::{Hoisted, Reader, Shape, concerned, passes};
 use crate::clock::Instant;
@@ -201,11 +201,6 @@ pub(super) struct Text<'r> {
     /// How many days earlier the call is asked that is being filled in.
     ago: Option<i64>,
 }
-
-/// A column of the account, by its name and the way into it, as the latest
-/// change before an instant left it.
-const AS_IT_WAS: &str = "(select h.became {value} from {changes} h \
-    where h.account_id = {account} and h.at < {as_of} order by h.at desc, h.id desc limit 1)";
 
 impl<'r> Text<'r> {
     pub(super) fn new(target: Target, subject: Subject, relations: &'r Relations) -> Text<'r> {

@@ -5,7 +5,10 @@ use serde_json::json;
 use crate::support::world::{World, lines, playbook};
 
 const SHRINKING: &str = "when: account.ago(30).mrr != none && account.mrr < account.ago(30).mrr && account.events(\"login\", 7) < account.ago(7).events(\"login\", 7)";
-const TASK: &str = r#"  - task: { id: call, title: "{{ account.name }}: {{ account.ago(30).mrr | number(0) }} to {{ account.mrr | number(0) }}, {{ account.ago(30).traits.plan | default("no plan") }}, {{ account.ago(7).events("login", 7) }} logins", to: csm }"#;
+const TASK: &str = r#"  - task:
+      id: call
+      to: csm
+      title: '{{ account.name }}: {{ account.ago(30).mrr | number(0) }} to {{ account.mrr | number(0) }}, {{ account.ago(30).traits.plan | default("no plan") }}, {{ account.ago(7).events("login", 7) }} logins'"#;
 
 #[tokio::test]
 async fn a_run_compares_today_with_a_month_and_a_week_ago() {
