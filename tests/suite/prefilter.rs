@@ -313,7 +313,7 @@ async fn nothing_is_lost_and_mistakes_are_caught() {
 #[tokio::test]
 async fn nothing_is_lost_with_the_seeds_that_lost() {
     for seed in [59_751_013_961_240] {
-        decide(seed, CONDITIONS, Customers::Default).await;
+        decide(seed, Subject::Account, CONDITIONS, Customers::Default).await;
     }
 }
 

@@ -46,6 +46,8 @@ pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> 
     let (mut accounts, mut contacts) = (Vec::new(), Vec::new());
     let (mut events, mut scores, mut tickets) = (Vec::new(), Vec::new(), Vec::new());
     let mut plain = Vec::new();
+    // Of their own, so that a seed gives the same accounts as without contacts.
+    let people = &mut Dice(dice.0 ^ 0x5EED);
     for number in 0..count {
         let id = format!("a{number:04}");
         let number_or = |dice: &mut Dice, value: i64| maybe(dice, json!(value));
@@ -65,17 +67,17 @@ pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> 
             "churned_at": maybe_time(dice),
             "traits": attributes(dice),
         }));
-        for contact in 0..dice.roll(6) {
-            let (role, first) = (json!(dice.pick(&["A", "B", "É", ""])), json!(dice.pick(&["A", "pro", "a"])));
+        for contact in 0..people.roll(6) {
+            let (role, first) = (json!(people.pick(&["A", "B", "É", ""])), json!(people.pick(&["A", "pro", "a"])));
             contacts.push(json!({
-                "account_id": id, "id": format!("c{contact}"), "name": dice.pick(&["A", "Ab", "a", "É"]),
-                "email": maybe(dice, json!("A")), "first_name": maybe(dice, first), "role": maybe(dice, role),
-                "locale": maybe(dice, json!("É")), "created_at": stamp(time(dice)), "left_at": maybe_time(dice),
-                "traits": attributes(dice),
+                "account_id": id, "id": format!("c{contact}"), "name": people.pick(&["A", "Ab", "a", "É"]),
+                "email": maybe(people, json!("A")), "first_name": maybe(people, first), "role": maybe(people, role),
+                "locale": maybe(people, json!("É")), "created_at": stamp(time(people)), "left_at": maybe_time(people),
+                "traits": attributes(people),
             }));
         }
         // Some of nobody, some of somebody who is not known.
-        let whose = |dice: &mut Dice| match dice.roll(6) {
+        let whose = |people: &mut Dice| match people.roll(6) {
             0 => Json::Null,
             other => json!(format!("c{}", other - 1)),
         };
@@ -84,20 +86,20 @@ pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> 
             let rows = dice.pick(&[json!(0.1), json!(0.2), json!(5), json!(-3), json!("5")]).clone();
             events.push(json!({
                 "account_id": id, "id": format!("e{event}"), "name": name,
-                "at": stamp(time(dice)), "properties": { "rows": rows }, "contact_id": whose(dice),
+                "at": stamp(time(dice)), "properties": { "rows": rows }, "contact_id": whose(people),
             }));
         }
         for score in 0..dice.roll(4) {
             scores.push(json!({
                 "account_id": id, "id": format!("s{score}"), "name": "nps", "at": stamp(time(dice)),
-                "contact_id": whose(dice),
+                "contact_id": whose(people),
                 "value": dice.pick(&[0.0, 1.0, 2.0, 3.0, 4.5, 5.0, 0.1, 0.3]),
             }));
         }
         for ticket in 0..dice.roll(3) {
             tickets.push(json!({
                 "account_id": id, "id": format!("t{ticket}"), "opened_at": stamp(time(dice)),
-                "closed_at": maybe_time(dice), "contact_id": whose(dice),
+                "closed_at": maybe_time(dice), "contact_id": whose(people),
             }));
         }
         if number % 40 != 0 {
