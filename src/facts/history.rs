@@ -5,6 +5,7 @@
 //! asked for, exactly as the SQL does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Value;
 use crate::clock::Instant;
@@ -27,6 +28,8 @@ pub struct History {
     pub mails: Vec<MailRecord>,
     /// Changes of the account's columns after it was created.
     pub changes: Vec<ChangeRecord>,
+    /// When its creation was recorded; `None` when that is not on record.
+    pub recorded_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -35,6 +38,22 @@ pub struct ContactRecord {
     /// Columns by name.
     pub columns: BTreeMap<String, Value>,
     pub traits: serde_json::Map<String, serde_json::Value>,
+}
+
+impl History {
+    /// A column of the account as the latest change before an instant left it,
+    /// `traits` as JSON; `None` without a record from before then.
+    pub fn as_it_was(&self, column: &str, then: Instant) -> Option<Value> {
+        let recorded = self.changes.iter().map(|change| change.at).chain(self.recorded_at).any(|at| at < then);
+        recorded.then_some(())?;
+        // Of those at one instant, the first that is listed came first.
+        let later = self.changes.iter().filter(|change| change.at >= then && change.was.contains_key(column));
+        match later.min_by_key(|change| change.at).and_then(|change| change.was.get(column)) {
+            Some(before) => Some(before.clone()),
+            None if column == "traits" => Some(Value::Json(Arc::new(self.traits.clone().into()))),
+            None => Some(self.account.get(column).cloned().unwrap_or(Value::Null)),
+        }
+    }
 }
 
 impl ContactRecord {
@@ -120,6 +139,6 @@ pub struct MailRecord {
 #[derive(Clone, Debug)]
 pub struct ChangeRecord {
     pub at: Instant,
-    /// Their values before, by column.
+    /// Their values before, by column; `traits` as JSON.
     pub was: BTreeMap<String, Value>,
 }

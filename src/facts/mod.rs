@@ -83,6 +83,26 @@ pub enum CellPath {
     Trait(String),
     /// A fact function with its arguments.
     Call { function: &'static str, args: Vec<Arg> },
+    /// The same so many times 24 hours earlier. It is not nested.
+    Ago { days: i64, path: Box<CellPath> },
+}
+
+impl CellPath {
+    /// What is asked for, whatever the day.
+    pub fn whenever(&self) -> &CellPath {
+        match self {
+            CellPath::Ago { path, .. } => path,
+            path => path,
+        }
+    }
+
+    /// The same that many days earlier; itself without days.
+    pub fn ago(self, days: Option<i64>) -> CellPath {
+        match days {
+            Some(days) => CellPath::Ago { days, path: Box::new(self) },
+            None => self,
+        }
+    }
 }
 
 /// An argument of a fact function: a literal, or where its window starts.
@@ -109,7 +129,11 @@ impl fmt::Display for Cell {
     /// As an author would write it: `account.events("login", 30)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.", self.subject.name())?;
-        match &self.path {
+        if let CellPath::Ago { days, .. } = &self.path {
+            write!(f, "ago({days}).")?;
+        }
+        match self.path.whenever() {
+            CellPath::Ago { .. } => Ok(()),
             CellPath::Column(name) => write!(f, "{name}"),
             CellPath::Trait(key) => write!(f, "traits.{key}"),
             CellPath::Call { function, args } => {

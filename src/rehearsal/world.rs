@@ -7,6 +7,7 @@
 //! with a manager and one reachable contact for each role the playbook mails.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -86,6 +87,7 @@ impl World {
             }
         }
         world.apply(&case.fixtures, true, schema, reader.at, reader);
+        world.history.recorded_at = Some(just_before(reader.at));
         world
     }
 
@@ -100,8 +102,7 @@ impl World {
     fn apply(&mut self, given: &Fixtures, initial: bool, schema: &Schema, moment: Instant, reader: &mut Reader) {
         let changed = self.apply_account(given, schema, reader);
         if !initial && !changed.is_empty() {
-            let at = moment - TimeDelta::microseconds(1);
-            self.history.changes.push(ChangeRecord { at, was: changed });
+            self.history.changes.push(ChangeRecord { at: just_before(moment), was: changed });
         }
         self.apply_csm(given, schema, reader);
         self.apply_subject(given, initial, schema, reader);
@@ -137,7 +138,11 @@ impl World {
         for (key, node) in &given.account {
             if key == "traits" {
                 let attributes = reader.attributes("account.traits", node);
+                let before = self.history.traits.clone();
                 self.history.traits.extend(attributes);
+                if before != self.history.traits {
+                    changed.insert(key.clone(), Value::Json(Arc::new(before.into())));
+                }
                 continue;
             }
             let Some(column) = reader.column("the account", &schema.account, key, node.place) else { continue };
@@ -469,6 +474,11 @@ fn person(record: &ContactRecord) -> Option<Contact> {
         columns: record.columns.clone(),
         traits: record.traits.clone(),
     })
+}
+
+/// What is in force at an instant happened before it.
+fn just_before(moment: Instant) -> Instant {
+    moment - TimeDelta::microseconds(1)
 }
 
 fn capitalised(word: &str) -> String {

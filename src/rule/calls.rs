@@ -68,7 +68,8 @@ impl Checker<'_> {
         }
         self.settle(a, b);
         let whole = |kind: &Kind| {
-            matches!(kind, Kind::List(_) | Kind::Subject(_) | Kind::Traits(_) | Kind::Entry | Kind::Since(_))
+            matches!(kind, Kind::List(_) | Kind::Entry | Kind::Since(_))
+                || matches!(kind, Kind::Subject(_) | Kind::Traits(_) | Kind::Earlier(..) | Kind::EarlierTraits(..))
         };
         if !self.comparable(a, b) || whole(&a.kind) || whole(&b.kind) {
             self.mismatch(operator, a, b, position);
@@ -360,7 +361,7 @@ impl Checker<'_> {
             self.problem("KW0201", position, format!("`{module}` has no function `{name}` {count}"), help);
             return self.unknown(text, position);
         };
-        if !args.iter().any(|arg| matches!(arg.kind, Kind::Subject(_))) {
+        if !args.iter().any(|arg| matches!(arg.kind, Kind::Subject(_) | Kind::Earlier(..))) {
             for arg in &args {
                 self.want_present(arg);
             }

@@ -99,7 +99,7 @@ impl Current {
     /// The value of a cell as this expression reads it.
     pub fn cell(&self, cell: &Cell) -> Result<Value, String> {
         let value = self.context.facts.get(cell).ok_or_else(|| format!("`{cell}` was not fetched"))?;
-        Ok(match (&cell.path, value) {
+        Ok(match (cell.path.whenever(), value) {
             (CellPath::Trait(key), Value::Json(raw)) => match self.traits.get(&(cell.subject, key.clone())) {
                 Some(ty) => attribute_as(raw, *ty),
                 None => Value::from_attribute(raw),

@@ -22,6 +22,10 @@ pub(super) enum Kind {
     List(Vec<Typed>),
     Subject(Subject),
     Traits(Subject),
+    /// A subject that many days earlier.
+    Earlier(Subject, i64),
+    /// All the attributes of that.
+    EarlierTraits(Subject, i64),
     Entry,
     Since(&'static str),
 }
@@ -65,8 +69,8 @@ impl Kind {
             Kind::Span => "a span of time",
             Kind::Attribute(..) => "an attribute",
             Kind::List(_) => "a list",
-            Kind::Subject(_) => "a whole account or contact",
-            Kind::Traits(_) => "all the attributes",
+            Kind::Subject(_) | Kind::Earlier(..) => "a whole account or contact",
+            Kind::Traits(_) | Kind::EarlierTraits(..) => "all the attributes",
             Kind::Entry => "the whole enrollment",
             Kind::Since(_) => "the start of a window",
         }

@@ -23,6 +23,13 @@ const MEANINGFUL: [&str; 7] = [
 pub(super) fn lacking(cell: &Cell, schema: &Schema) -> Option<Lacking> {
     let absent = match &cell.path {
         CellPath::Column(_) => return None,
+        CellPath::Ago { path, .. } => match &**path {
+            CellPath::Call { .. } => return lacking(&Cell { subject: cell.subject, path: (**path).clone() }, schema),
+            _ => match schema.absent.contains("changes") {
+                true => Some("changes".to_owned()),
+                false => schema.lacks("changes", "became").then(|| "changes.became".to_owned()),
+            },
+        },
         CellPath::Trait(_) => {
             let relation = match cell.subject {
                 Subject::Account => "accounts",
@@ -77,9 +84,13 @@ mod tests {
     }
 
     fn told_of(subject: Subject, absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
+        needs(subject, absent, CellPath::Call { function, args })
+    }
+
+    fn needs(subject: Subject, absent: &str, path: CellPath) -> Option<String> {
         let mut schema = Schema::default_store();
         schema.absent.insert(absent.to_owned());
-        let cell = Cell { subject, path: CellPath::Call { function, args } };
+        let cell = Cell { subject, path };
         lacking(&cell, &schema).map(|(_, message, _)| message)
     }
 
@@ -105,5 +116,20 @@ mod tests {
             told("changes", "days_since_change", vec![text("tier")]).as_deref(),
             Some("`account.days_since_change(\"tier\")` needs `changes`, which the customer store does not have")
         );
+    }
+
+    #[test]
+    fn what_was_some_days_ago_needs_the_changes() {
+        let told = |absent: &str, path: &CellPath, ago| needs(Subject::Account, absent, path.clone().ago(ago));
+        let column = CellPath::Column("mrr".to_owned());
+        assert!(told("changes", &column, None).is_none());
+        assert!(told("changes.became", &column, Some(30)).is_some_and(|told| told.contains("`changes.became`")));
+        assert_eq!(
+            told("changes", &column, Some(30)).as_deref(),
+            Some("`account.ago(30).mrr` needs `changes`, which the customer store does not have")
+        );
+        let call = CellPath::Call { function: "open_tickets", args: vec![] };
+        assert!(told("changes", &call, Some(30)).is_none());
+        assert!(told("tickets.closed_at", &call, Some(30)).is_some());
     }
 }

@@ -2,6 +2,7 @@
 
 use rhai::{FnCallExpr, Position};
 
+use super::ago;
 use super::functions::{self, ParamKind};
 use super::kind::{Kind, Typed};
 use super::typecheck::Checker;
@@ -9,7 +10,7 @@ use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject};
 
 /// What the language has and this release does not.
-const LATER: [&str; 2] = ["ago", "label"];
+const LATER: [&str; 1] = ["label"];
 
 impl Checker<'_> {
     pub(super) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
@@ -19,8 +20,12 @@ impl Checker<'_> {
         let complained = self.learnt.problems.len() > before;
         let text =
             format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
-        let subject = match &base.kind {
-            Kind::Subject(subject) => *subject,
+        let (subject, ago) = match &base.kind {
+            Kind::Subject(subject) if name == ago::NAME => {
+                return self.ago(*subject, &args, text, position, complained);
+            }
+            Kind::Subject(subject) => (*subject, None),
+            Kind::Earlier(subject, days) => (*subject, Some(*days)),
             Kind::Unknown => return self.unknown(text, position),
             other => {
                 let message = format!("`{}` is {} and has no functions", base.text, other.name());
@@ -46,8 +51,13 @@ impl Checker<'_> {
         }
         match super::signature::signature(subject, name, &literal) {
             Ok((function, gives)) => {
+                if let (Some(_), Some((code, message, help))) = (ago, ago::refused(subject, function, &literal)) {
+                    self.problem(code, position, message, Some(help));
+                    return self.unknown(text, position);
+                }
                 self.check_names(function, &literal, &args);
-                let cell = Cell { subject, path: CellPath::Call { function: function.name(), args: literal } };
+                let path = CellPath::Call { function: function.name(), args: literal };
+                let cell = Cell { subject, path: path.ago(ago) };
                 let text = cell.to_string();
                 if let Some((code, message, help)) = super::lacking::lacking(&cell, self.scope.schema) {
                     self.problem(code, position, message, Some(help));
@@ -63,7 +73,7 @@ impl Checker<'_> {
         }
     }
 
-    fn literal(&self, arg: &Typed) -> Option<Arg> {
+    pub(super) fn literal(&self, arg: &Typed) -> Option<Arg> {
         match &arg.kind {
             Kind::Int => arg.text.parse().ok().map(Arg::Int),
             Kind::Text => serde_json::from_str::<String>(&arg.text).ok().map(Arg::Text),

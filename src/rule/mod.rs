@@ -16,6 +16,7 @@ use crate::diagnostic::Diagnostic;
 use crate::facts::{Cell, CellPath, Facts, Schema, Subject, Type, Value};
 use crate::playbook::Source;
 
+pub mod ago;
 mod always;
 mod calls;
 mod context;

@@ -30,11 +30,15 @@ pub(super) const LONGEST_TEXT: usize = 16 * 1024;
 
 /// `account` or `contact` as a value in Rhai.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SubjectRef(pub Subject);
+pub(super) struct SubjectRef {
+    subject: Subject,
+    /// How many days earlier.
+    ago: Option<i64>,
+}
 
 /// `account.traits`.
 #[derive(Clone, Copy, Debug)]
-struct TraitsRef(Subject);
+struct TraitsRef(SubjectRef);
 
 /// `entry`.
 #[derive(Clone, Copy, Debug)]
@@ -196,8 +200,8 @@ fn describe_action(kind: &'static str, fields: Map) -> Result<(), Box<EvalAltRes
 /// The names in scope, with placeholder values; `now` is set at evaluation.
 fn names() -> Scope<'static> {
     let mut scope = Scope::new();
-    scope.push("account", SubjectRef(Subject::Account));
-    scope.push("contact", SubjectRef(Subject::Contact));
+    scope.push("account", SubjectRef { subject: Subject::Account, ago: None });
+    scope.push("contact", SubjectRef { subject: Subject::Contact, ago: None });
     scope.push("entry", EntryRef);
     scope.push("since_entry", Dynamic::from(Since::Entry));
     scope.push("since_step", Dynamic::from(Since::Step));
@@ -247,12 +251,16 @@ fn register_names(engine: &mut Engine) {
     engine.register_type_with_name::<Instant>("time");
     engine.register_indexer_get(|subject: &mut SubjectRef, name: ImmutableString| {
         if name == "traits" {
-            return Ok::<_, Box<EvalAltResult>>(Dynamic::from(TraitsRef(subject.0)));
+            return Ok::<_, Box<EvalAltResult>>(Dynamic::from(TraitsRef(*subject)));
         }
-        cell(Cell { subject: subject.0, path: CellPath::Column(name.to_string()) })
+        cell(*subject, CellPath::Column(name.to_string()))
+    });
+    engine.register_fn(super::ago::NAME, |subject: &mut SubjectRef, days: i64| SubjectRef {
+        ago: Some(days),
+        ..*subject
     });
     engine.register_indexer_get(|traits: &mut TraitsRef, key: ImmutableString| {
-        cell(Cell { subject: traits.0, path: CellPath::Trait(key.to_string()) })
+        cell(traits.0, CellPath::Trait(key.to_string()))
     });
     engine.register_indexer_get(|_: &mut EntryRef, name: ImmutableString| {
         asked(|current| {
@@ -388,10 +396,11 @@ fn call(subject: SubjectRef, function: &'static str, args: &[Dynamic]) -> Result
             }
         })
         .collect::<Result<Vec<Arg>, _>>()?;
-    cell(Cell { subject: subject.0, path: CellPath::Call { function, args } })
+    cell(subject, CellPath::Call { function, args })
 }
 
-fn cell(cell: Cell) -> Result<Dynamic, Box<EvalAltResult>> {
+fn cell(whose: SubjectRef, path: CellPath) -> Result<Dynamic, Box<EvalAltResult>> {
+    let cell = Cell { subject: whose.subject, path: path.ago(whose.ago) };
     asked(|current| current.cell(&cell).map(|value| to_dynamic(&value)))
 }
 

@@ -380,6 +380,17 @@ impl Checker<'_> {
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(*subject, name.to_owned()), nullable)
             }
+            Kind::Earlier(subject, days) => self.earlier_property(*subject, *days, name, text, position),
+            Kind::EarlierTraits(subject, days) => {
+                let cell = Cell { subject: *subject, path: CellPath::Trait(name.to_owned()).ago(Some(*days)) };
+                if let Some((code, message, help)) = super::lacking::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                    return self.unknown(text, position);
+                }
+                self.learnt.cells.insert(cell);
+                let nullable = !self.known.contains(&text);
+                typed(Kind::Attribute(*subject, name.to_owned()), nullable)
+            }
             Kind::Entry if name == "at" => typed(Kind::Time, false),
             Kind::Entry => {
                 if name == "traits" {
@@ -404,7 +415,7 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_column(&mut self, subject: Subject, root: &str, name: &str, position: Position) {
+    pub(super) fn unknown_column(&mut self, subject: Subject, root: &str, name: &str, position: Position) {
         let columns: Vec<&str> = self.scope.schema.columns(subject).iter().map(|column| column.name.as_str()).collect();
         let help = if let Some(function) = super::functions::find(name) {
             let sample = function

@@ -110,8 +110,28 @@ fn every_cell(subject: Subject, schema: &Schema) -> Vec<Cell> {
         }
         _ => true,
     };
-    let paths = columns.chain(attributes).chain(calls()).filter(has);
+    let now = columns.chain(attributes).chain(calls()).filter(has);
+    let paths = now.collect::<Vec<_>>().into_iter().flat_map(|path| {
+        let days: &[i64] = if has_past(subject, &path) { &[1, 7] } else { &[] };
+        let earlier: Vec<CellPath> = days.iter().map(|days| path.clone().ago(Some(*days))).collect();
+        std::iter::once(path).chain(earlier)
+    });
     paths.map(|path| Cell { subject, path }).collect()
+}
+
+/// Whether it can be asked about an earlier day; of calls, a few of each function.
+fn has_past(subject: Subject, path: &CellPath) -> bool {
+    match path {
+        CellPath::Call { function, args } => {
+            let unlikely = |arg: &Arg| match arg {
+                Arg::Int(days) => ![7, 30].contains(days),
+                Arg::SinceEntry | Arg::SinceStep => true,
+                Arg::Text(_) | Arg::Texts(_) => false,
+            };
+            find(function).is_some_and(|one| one.source() == FactSource::Customers) && !args.iter().any(unlikely)
+        }
+        _ => subject == Subject::Account,
+    }
 }
 
 /// All subjects by their names, by a walk of that shape.
@@ -229,6 +249,10 @@ async fn agree(pool: &PgPool, accounts: &[Account], subject: Subject, relations:
     assert!(subjects.iter().any(|(_, subject)| passed.contains_key(subject)));
 
     // The histories are rich enough to tell right from wrong.
+    for path in ["tier", "mrr", "seats", "renewal_at", "name"].map(column).into_iter().chain([attribute("plan")]) {
+        let Some(values) = answers.get(&Cell { subject, path: path.ago(Some(7)) }) else { continue };
+        assert!(values.contains(&Value::Null) && values.iter().any(|value| !value.is_null()), "{values:?}");
+    }
     for function in FUNCTIONS.iter().filter(|one| subject == Subject::Account || one.of_contact().is_some()) {
         let mut distinct: Vec<&Value> = Vec::new();
         let of = |cell: &Cell| cell.subject == subject;

@@ -8,6 +8,7 @@ use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
 mod attention;
+mod earlier;
 mod edges;
 mod own;
 mod people;

@@ -6,6 +6,7 @@ mod budget;
 mod contacts;
 mod crowds;
 mod duties;
+mod earlier;
 mod edges;
 mod entering;
 mod holding;

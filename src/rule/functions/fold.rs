@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Function, UnknownCell, Window, find};
+use super::{FactSource, Function, UnknownCell, Window, days_back, find};
 use crate::clock::Instant;
 use crate::facts::history::ContactRecord;
-use crate::facts::{Cell, CellPath, Facts, History, Layout, Schema, Subject, SubjectId, Type, Value};
+use crate::facts::{Arg, Cell, CellPath, Facts, History, Layout, Schema, Subject, SubjectId, Type, Value};
 
 /// Why a history has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +48,9 @@ pub fn fold_facts(
             match &cell.path {
                 CellPath::Column(name) => whose.column(cell, name, schema),
                 CellPath::Trait(key) => Ok(whose.attribute(key)),
+                CellPath::Ago { days, path } => {
+                    whose.earlier(path, days_back(as_of, *days), schema).ok_or_else(unknown)
+                }
                 CellPath::Call { function, args } => find(function)
                     .and_then(|function| {
                         let call = Window::new(function, args, as_of, since_entry, since_step)?;
@@ -87,6 +90,36 @@ impl Whose<'_> {
         match self.contact.map_or(&self.history.traits, |contact| &contact.traits).get(key) {
             None | Some(serde_json::Value::Null) => Value::Null,
             Some(json) => Value::Json(Arc::new(json.clone())),
+        }
+    }
+
+    /// As of an earlier instant; `None` when nothing says what it was then.
+    fn earlier(&self, path: &CellPath, then: Instant, schema: &Schema) -> Option<Value> {
+        match path {
+            CellPath::Ago { .. } => None,
+            CellPath::Call { function, args } => {
+                let function = find(function).filter(|function| function.source() == FactSource::Customers)?;
+                if args.iter().any(|arg| matches!(arg, Arg::SinceEntry | Arg::SinceStep)) {
+                    return None;
+                }
+                self.call(function, Window::new(function, args, then, None, None)?)
+            }
+            _ if self.contact.is_some() => None,
+            CellPath::Column(name) => {
+                let column = schema.stored(Subject::Account, name)?;
+                Some(match self.history.as_it_was(name, then) {
+                    Some(_) if name == "id" => Value::text(self.id),
+                    Some(Value::Int(whole)) if column.ty == Type::Float => Value::Float(whole as f64),
+                    value => value.unwrap_or(Value::Null),
+                })
+            }
+            CellPath::Trait(key) => Some(match self.history.as_it_was("traits", then) {
+                Some(Value::Json(traits)) => match traits.get(key) {
+                    None | Some(serde_json::Value::Null) => Value::Null,
+                    Some(json) => Value::Json(Arc::new(json.clone())),
+                },
+                _ => Value::Null,
+            }),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
 use crate::rule::calls::no_season;
 use crate::rule::functions::{self, ParamKind};
 use crate::rule::lacking::lacking;
-use crate::rule::{free, how_many};
+use crate::rule::{ago, free, how_many};
 
 const FILTERS: &[&str] = &["default", "date", "number", "percent", "upper", "lower"];
 
@@ -29,12 +29,16 @@ impl Lowering<'_> {
                 let name_at = spot_of_name(method.span(), method.name);
                 match &method.expr {
                     ast::Expr::Var(root) if root.id == "account" => {
-                        self.method(Subject::Account, method.name, &call.args, at, name_at)
+                        self.method(Subject::Account, None, method.name, &call.args, at, name_at)
                     }
                     ast::Expr::Var(root) if root.id == "contact" && self.scope.allow_contact => {
-                        self.method(Subject::Contact, method.name, &call.args, at, name_at)
+                        self.method(Subject::Contact, None, method.name, &call.args, at, name_at)
                     }
                     ast::Expr::Var(root) if root.id == "contact" => self.no_contact(at),
+                    ast::Expr::Call(inner) if ago_of(inner).is_some() => {
+                        let (subject, days) = self.earlier(inner)?;
+                        self.method(subject, Some(days), method.name, &call.args, at, name_at)
+                    }
                     _ => {
                         let help = FILTERS
                             .contains(&method.name)
@@ -48,7 +52,42 @@ impl Lowering<'_> {
         }
     }
 
-    fn method(&mut self, subject: Subject, name: &str, args: &[ast::CallArg], at: Spot, name_at: Spot) -> Option<Expr> {
+    /// `account.ago(30)`: whose facts, and how many days earlier.
+    pub(super) fn earlier(&mut self, call: &ast::Call) -> Option<(Subject, i64)> {
+        let (root, name_at) = ago_of(call)?;
+        let subject = match root {
+            "contact" if !self.scope.allow_contact => {
+                self.no_contact(name_at);
+                return None;
+            }
+            "contact" => Subject::Contact,
+            _ => Subject::Account,
+        };
+        let args: Option<Vec<Arg>> =
+            call.args.iter().map(|arg| self.literal_argument(ago::NAME, arg, name_at)).collect();
+        match ago::days(&args?) {
+            Some(days) => Some((subject, days)),
+            None => {
+                let (code, message, help) = ago::not_days();
+                self.refuse(code, name_at, message, Some(help));
+                None
+            }
+        }
+    }
+
+    fn method(
+        &mut self,
+        subject: Subject,
+        ago: Option<i64>,
+        name: &str,
+        args: &[ast::CallArg],
+        at: Spot,
+        name_at: Spot,
+    ) -> Option<Expr> {
+        if name == ago::NAME {
+            let message = format!("`{}.{name}(…)` as a whole has no text", subject.name());
+            return self.refuse("KW0302", at, message, Some(format!("`{}.{name}(30).mrr`", subject.name())));
+        }
         if !self.scope.function_names.contains(&name) {
             let column = self.scope.schema.column(subject, name).is_some();
             let help = if column {
@@ -68,7 +107,11 @@ impl Lowering<'_> {
         if let Some((code, message, help)) = self.unknown_argument(info.function, &args) {
             return self.refuse(code, name_at, message, help);
         }
-        let cell = Cell { subject, path: CellPath::Call { function: info.function, args } };
+        let earlier = ago.and(functions::find(info.function));
+        if let Some((code, message, help)) = earlier.and_then(|function| ago::refused(subject, function, &args)) {
+            return self.refuse(code, name_at, message, Some(help));
+        }
+        let cell = Cell { subject, path: CellPath::Call { function: info.function, args }.ago(ago) };
         if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
             return self.refuse(code, name_at, message, Some(help));
         }
@@ -336,10 +379,23 @@ impl Lowering<'_> {
     }
 }
 
+/// Whose earlier days a call asks for, and where it says so, if it does.
+pub(super) fn ago_of<'a>(call: &ast::Call<'a>) -> Option<(&'a str, Spot)> {
+    match &call.expr {
+        ast::Expr::GetAttr(method) if method.name == ago::NAME => match &method.expr {
+            ast::Expr::Var(root) if ["account", "contact"].contains(&root.id) => {
+                Some((root.id, spot_of_name(method.span(), method.name)))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn in_percent(value: &Expr) -> bool {
     match &value.kind {
         Kind::Name { name: Name::Cell(cell), .. } => {
-            matches!(&cell.path, CellPath::Call { function, .. } if *function == IN_PERCENT)
+            matches!(cell.path.whenever(), CellPath::Call { function, .. } if *function == IN_PERCENT)
         }
         Kind::Default(inner, _) | Kind::Negate(inner) => in_percent(inner),
         _ => false,

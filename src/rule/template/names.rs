@@ -2,10 +2,12 @@
 
 use minijinja::machinery::ast;
 
+use super::call::ago_of;
 use super::lower::{Lowering, Spot, spot, spot_of_name};
 use super::tree::{Expr, Kind, Name};
 use crate::diagnostic::nearest;
 use crate::facts::{Cell, CellPath, Column, Subject, Type, Value};
+use crate::rule::ago;
 use crate::rule::lacking::lacking;
 
 /// Every name that stands alone.
@@ -74,8 +76,23 @@ impl Lowering<'_> {
         };
         match base {
             ast::Expr::Var(root) => self.column_of(root.id, name, at, name_at),
+            ast::Expr::Call(call) if ago_of(call).is_some() => {
+                let (subject, days) = self.earlier(call)?;
+                self.earlier_column(subject, days, name, at, name_at)
+            }
             ast::Expr::GetAttr(inner) if inner.name == "traits" => match &inner.expr {
                 ast::Expr::Var(root) => self.trait_of(root.id, name, at),
+                ast::Expr::Call(call) if ago_of(call).is_some() => {
+                    let (subject, days) = self.earlier(call)?;
+                    if let Some((code, message, help)) = ago::no_columns(subject, "traits") {
+                        return self.refuse(code, at, message, Some(help));
+                    }
+                    let cell = Cell { subject, path: CellPath::Trait(name.to_owned()).ago(Some(days)) };
+                    if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+                        return self.refuse(code, at, message, Some(help));
+                    }
+                    Some(self.cell(cell, Some(Type::Json), true, at))
+                }
                 _ => self.no_parts(name, name_at),
             },
             _ => self.no_parts(name, name_at),
@@ -120,6 +137,20 @@ impl Lowering<'_> {
         let column = self.find(subject.name(), name, columns, &["traits"], name_at)?;
         let cell = Cell { subject, path: CellPath::Column(name.to_owned()) };
         Some(self.cell(cell, Some(column.ty), column.nullable, at))
+    }
+
+    /// A column as it was that many days earlier.
+    fn earlier_column(&mut self, subject: Subject, days: i64, name: &str, at: Spot, name_at: Spot) -> Option<Expr> {
+        let columns = self.scope.schema.columns(subject);
+        let column = self.find(subject.name(), name, columns, &["traits"], name_at)?;
+        if let Some((code, message, help)) = ago::no_columns(subject, name) {
+            return self.refuse(code, name_at, message, Some(help));
+        }
+        let cell = Cell { subject, path: CellPath::Column(name.to_owned()).ago(Some(days)) };
+        if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+            return self.refuse(code, name_at, message, Some(help));
+        }
+        Some(self.cell(cell, Some(column.ty), true, at))
     }
 
     fn trait_of(&mut self, root: &str, key: &str, at: Spot) -> Option<Expr> {

@@ -3,9 +3,16 @@
 use crate::facts::{Arg, Cell, CellPath, Column, Schema, Subject, Type};
 use crate::rule::functions::{self, FactSource, Function};
 
+/// A column of the account, by its name and the way into it, as the latest
+/// change before an instant left it.
+pub(super) const AS_IT_WAS: &str = "(select h.became {value} from {changes} h \
+    where h.account_id = {account} and h.at < {as_of} order by h.at desc, h.id desc limit 1)";
+
 /// What answers a cell.
 pub(super) struct Answer<'a> {
     pub(super) subject: Subject,
+    /// How many days earlier.
+    pub(super) ago: Option<i64>,
     pub(super) by: By<'a>,
 }
 
@@ -22,7 +29,15 @@ impl<'a> Answer<'a> {
         if rows == Subject::Account && subject == Subject::Contact {
             return None;
         }
-        let by = match &cell.path {
+        let ago = match &cell.path {
+            CellPath::Ago { days, path } => {
+                let of_contact = subject == Subject::Contact && !matches!(**path, CellPath::Call { .. });
+                (!of_contact).then_some(Some(*days))?
+            }
+            _ => None,
+        };
+        let by = match cell.path.whenever() {
+            CellPath::Ago { .. } => return None,
             CellPath::Column(name) => By::Column(schema.stored(subject, name)?),
             CellPath::Trait(key) => By::Trait(key),
             CellPath::Call { function, args } => {
@@ -30,10 +45,13 @@ impl<'a> Answer<'a> {
                 if subject == Subject::Contact {
                     function.of_contact()?;
                 }
+                if ago.is_some() && function.source() != FactSource::Customers {
+                    return None;
+                }
                 By::Call(function, args)
             }
         };
-        Some(Answer { subject, by })
+        Some(Answer { subject, ago, by })
     }
 
     pub(super) fn source(&self) -> FactSource {
@@ -46,14 +64,23 @@ impl<'a> Answer<'a> {
     /// Whether it can be missing.
     pub(super) fn nullable(&self) -> bool {
         match self.by {
-            By::Column(column) => column.nullable,
+            By::Column(column) => column.nullable || self.ago.is_some(),
             By::Trait(_) => true,
             By::Call(function, args) => function.gives(args).nullable,
         }
     }
 
+    /// Whether it is read as JSON from the history of the account, which may
+    /// hold what the column cannot hold today.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.ago.is_some() && !matches!(self.by, By::Call(..))
+    }
+
     /// What its expression is cast to.
     pub(super) fn cast(&self) -> &'static str {
+        if self.is_recorded() {
+            return "jsonb";
+        }
         match self.ty() {
             Type::Bool => "boolean",
             Type::Int => "int8",

@@ -14,6 +14,8 @@ use crate::rule::predicate::moved;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Bind {
     AsOf,
+    /// What the other one is that many days earlier.
+    Ago(i64, Box<Bind>),
     /// The start of a window of that many days.
     Since(i64),
     /// The start of the window before it.
@@ -56,8 +58,13 @@ pub(super) fn bound(
     // Safe: our own text and quoted column names; literals are bound.
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for bind in binds {
+        let (as_of, bind) = match bind {
+            Bind::Ago(days, bind) => (days_back(as_of, *days), &**bind),
+            bind => (as_of, bind),
+        };
         query = match bind {
-            Bind::AsOf => query.bind(as_of),
+            // Only what depends on the instant is asked of another day.
+            Bind::AsOf | Bind::Ago(..) => query.bind(as_of),
             Bind::Since(days) => query.bind(days_back(as_of, *days)),
             Bind::Before(days) => query.bind(before(as_of, days_back(as_of, *days))),
             Bind::Text(text) => query.bind(text.clone()),

@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 
 use super::SubjectWindow;
-use super::answer::{Answer, By};
+use super::answer::{AS_IT_WAS, Answer, By};
 use super::bind::{Bind, Start, bound};
 use super::hoist::{Hoisted, Reader, Shape, concerned, passes};
 use crate::clock::Instant;
@@ -46,8 +46,9 @@ pub(super) struct Statement {
     binds: Vec<Bind>,
     /// How many columns name the subject.
     lead: usize,
-    /// Position in the layout and type of every column after these.
-    outputs: Vec<(usize, Type)>,
+    /// Of every column after these: its position in the layout, its type and
+    /// whether that is to be read from JSON.
+    outputs: Vec<(usize, Type, bool)>,
     /// The relations it passes over besides the subjects.
     pub(super) passed: Vec<String>,
 }
@@ -81,13 +82,13 @@ impl Statement {
             if answer.source() == source {
                 columns.push(match (hoisted.value(cell), concerned(readers, cell)) {
                     (Some(value), _) => value,
-                    (None, Some(concerned)) if matches!(cell.path, CellPath::Call { .. }) => {
+                    (None, Some(concerned)) if matches!(cell.path, CellPath::Call { .. } | CellPath::Ago { .. }) => {
                         let concerned = text.predicate(&concerned, &hoisted, schema)?;
                         format!("case when {concerned} then {} end", text.answer(&answer).ok_or_else(unknown)?)
                     }
                     (None, _) => text.answer(&answer).ok_or_else(unknown)?,
                 });
-                outputs.push((position, answer.ty()));
+                outputs.push((position, answer.ty(), answer.is_recorded()));
             }
         }
         if readers.len() > 1 {
@@ -153,8 +154,15 @@ impl Statement {
 
     /// Puts a row's cells where they belong.
     pub(super) fn read(&self, row: &PgRow, values: &mut [Value]) -> sqlx::Result<()> {
-        for (index, (position, ty)) in self.outputs.iter().enumerate() {
-            values[*position] = read_value(row, self.lead + index, *ty)?;
+        for (index, (position, ty, recorded)) in self.outputs.iter().enumerate() {
+            let at = self.lead + index;
+            values[*position] = match recorded {
+                false => read_value(row, at, *ty)?,
+                true => match read_value(row, at, Type::Json)? {
+                    Value::Json(json) => Value::from_json(&json, *ty),
+                    value => value,
+                },
+            };
         }
         Ok(())
     }
@@ -190,11 +198,13 @@ pub(super) struct Text<'r> {
     pub(super) subject: Subject,
     pub(super) relations: &'r Relations,
     pub(super) binds: Vec<Bind>,
+    /// How many days earlier the call is asked that is being filled in.
+    ago: Option<i64>,
 }
 
 impl<'r> Text<'r> {
     pub(super) fn new(target: Target, subject: Subject, relations: &'r Relations) -> Text<'r> {
-        Text { target, subject, relations, binds: Vec::new() }
+        Text { target, subject, relations, binds: Vec::new(), ago: None }
     }
 
     /// The relations it reads, at most one row for each subject: its account
@@ -247,7 +257,32 @@ impl<'r> Text<'r> {
     /// A cell's expression, cast to the type that is read; `None` when the
     /// arguments do not fit the function.
     pub(super) fn answer(&mut self, answer: &Answer<'_>) -> Option<String> {
-        let expression = match &answer.by {
+        self.ago = answer.ago;
+        let expression = self.expression(answer);
+        self.ago = None;
+        Some(format!("({})::{}", expression?, answer.cast()))
+    }
+
+    fn expression(&mut self, answer: &Answer<'_>) -> Option<String> {
+        Some(match &answer.by {
+            By::Column(column) if answer.is_recorded() => {
+                let name = self.parameter(Bind::Text(column.name.clone()));
+                self.fill(
+                    answer.subject,
+                    &AS_IT_WAS.replace("{value}", &format!("-> {name}")),
+                    FactSource::Customers,
+                    &[],
+                )?
+            }
+            By::Trait(key) if answer.is_recorded() => {
+                let key = self.parameter(Bind::Text((*key).to_owned()));
+                self.fill(
+                    answer.subject,
+                    &AS_IT_WAS.replace("{value}", &format!("-> 'traits' -> {key}")),
+                    FactSource::Customers,
+                    &[],
+                )?
+            }
             By::Column(column) => {
                 let name = quoted(answer.subject, &column.name);
                 match column.ty {
@@ -264,8 +299,7 @@ impl<'r> Text<'r> {
                 let pairs = functions::pair(*function, args)?;
                 self.fill(answer.subject, function.sql(args), function.source(), &pairs)?
             }
-        };
-        Some(format!("({expression})::{}", answer.cast()))
+        })
     }
 
     /// A function's text, asked of such a subject, with its named parameters
@@ -312,7 +346,7 @@ impl<'r> Text<'r> {
         }
         match name {
             "account" if subject == Subject::Account => Some(account),
-            "as_of" => Some(self.parameter(Bind::AsOf)),
+            "as_of" => Some(self.instant(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
             _ => pairs.iter().find_map(|(param, arg)| match arg {
                 Arg::Text(text) if param.name == name => Some(self.parameter(Bind::Text(text.clone()))),
@@ -326,8 +360,10 @@ impl<'r> Text<'r> {
     fn window(&mut self, since: bool, arg: &Arg) -> Option<String> {
         let start = match (arg, since) {
             (Arg::Text(_) | Arg::Texts(_), _) => return None,
-            (Arg::Int(days), true) => return Some(self.parameter(Bind::Since(*days))),
-            (Arg::Int(days), false) => return Some(self.parameter(Bind::Before(*days))),
+            (Arg::Int(days), true) => return Some(self.instant(Bind::Since(*days))),
+            (Arg::Int(days), false) => return Some(self.instant(Bind::Before(*days))),
+            // The check refuses it: an enrollment's windows end now.
+            (Arg::SinceEntry | Arg::SinceStep, _) if self.ago.is_some() => return None,
             (Arg::SinceEntry, true) => Start::EntrySince,
             (Arg::SinceEntry, false) => Start::EntryBefore,
             (Arg::SinceStep, true) => Start::StepSince,
@@ -340,10 +376,18 @@ impl<'r> Text<'r> {
         })
     }
 
+    /// An instant, of the day that the call is asked about.
+    fn instant(&mut self, bind: Bind) -> String {
+        self.parameter(match self.ago {
+            Some(days) => Bind::Ago(days, Box::new(bind)),
+            None => bind,
+        })
+    }
+
     /// A typed parameter; equal ones are bound once.
     pub(super) fn parameter(&mut self, bind: Bind) -> String {
         let ty = match bind {
-            Bind::AsOf | Bind::Since(_) | Bind::Before(_) | Bind::FromNow(_) => "timestamptz",
+            Bind::AsOf | Bind::Ago(..) | Bind::Since(_) | Bind::Before(_) | Bind::FromNow(_) => "timestamptz",
             Bind::Bool(_) => "boolean",
             Bind::Int(_) => "int8",
             Bind::Float(_) => "float8",

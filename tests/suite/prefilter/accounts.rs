@@ -127,5 +127,15 @@ pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> 
     .execute(pool)
     .await
     .expect("the store takes them");
+    // What some of them were a month ago.
+    sqlx::query(
+        "insert into customers.account_changes (account_id, at, became)
+         select id, $1, to_jsonb(a) || case when seats > 2 then '{\"tier\": \"B\", \"mrr\": 5}' else '{}' end::jsonb
+           from customers.accounts a where right(id, 1) < '7'",
+    )
+    .bind(super::now() - chrono::Duration::days(30))
+    .execute(pool)
+    .await
+    .expect("the store takes them");
     plain
 }

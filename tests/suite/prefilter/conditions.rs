@@ -16,7 +16,9 @@ fn word(n) { let w = "low"; if n > 100 { w = "high"; } w }
 "#;
 
 /// Cells that are numbers; those that can be missing come first.
-const NULLABLE: [&str; 8] = [
+const NULLABLE: [&str; 10] = [
+    "account.ago(7).mrr",
+    "account.ago(30).score(\"nps\")",
     "account.seats",
     "account.seats_used",
     "account.traits.score",
@@ -26,7 +28,8 @@ const NULLABLE: [&str; 8] = [
     "account.event_change(\"login\", 30)",
     "account.days_since_score(\"nps\")",
 ];
-const COUNTS: [&str; 6] = [
+const COUNTS: [&str; 7] = [
+    "account.ago(7).events(\"login\", 30)",
     "account.mrr",
     "account.events(\"login\", 30)",
     "account.open_tickets()",
@@ -36,7 +39,8 @@ const COUNTS: [&str; 6] = [
 ];
 const NUMBERS: [&str; 16] =
     ["0", "1", "2", "3", "5", "5.0", "4.5", "-3", "0.1", "0.3", "99.99", "100", "100.01", "-100.0", "1000000", "30"];
-const TEXTS: [&str; 4] = ["account.tier", "account.stage", "account.traits.plan", "account.locale"];
+const TEXTS: [&str; 5] =
+    ["account.ago(7).tier", "account.tier", "account.stage", "account.traits.plan", "account.locale"];
 const WORDS: [&str; 7] = ["\"A\"", "\"B\"", "\"a\"", "\"\"", "\"É\"", "\"pro\"", "\"none\""];
 const TIMES: [&str; 5] = [
     "account.activated_at",

@@ -3,7 +3,12 @@
 use keepwell::rule::free::FREE;
 use keepwell::rule::functions::FUNCTIONS;
 
-use super::{Place, World, history, table};
+use std::sync::Arc;
+
+use keepwell::facts::Value;
+use keepwell::facts::history::ChangeRecord;
+
+use super::{Place, World, days_ago, history, table};
 
 #[test]
 fn every_example_compiles_without_a_word_and_decides() {
@@ -54,8 +59,47 @@ fn lists_of_names_are_literals() {
             (r#"account.open_tasks() == 0 && account.days_since_touch() == none"#, "true"),
             (r#"(account.days_since_change("tier") ?? 9) < 7"#, "false"),
             (r#"(account.days_since_change("teir") ?? 9) < 7"#, "refused: KW0202 there is no column \"teir\""),
-            (r#"account.ago(30).mrr > 5"#, "refused: KW0901 `ago` is not yet supported"),
         ],
+    );
+}
+
+#[test]
+fn what_was_some_days_ago_can_be_asked() {
+    let mut history = history();
+    let was = |column: &str, value| ChangeRecord { at: days_ago(10), was: [(column.to_owned(), value)].into() };
+    history.changes = vec![was("mrr", Value::Float(4000.0)), was("stage", Value::text("trial"))];
+    history.changes.push(was("traits", Value::Json(Arc::new(serde_json::json!({ "plan": "free" })))));
+    history.recorded_at = Some(days_ago(20));
+    table(
+        Place::When,
+        &history,
+        &[
+            (r#"account.events("login", 30) == 2"#, "true"),
+            (r#"account.ago(2).events("login", 30) == 1"#, "true"),
+            // What happened exactly then had not happened.
+            (r#"account.ago(3).events("login", 30) == 0"#, "true"),
+            (r#"account.ago(1).score("nps") == 3 && account.ago(2).score("nps") == none"#, "true"),
+            ("account.ago(10).mrr == 4000 && account.ago(9).mrr == 5000.5", "true"),
+            ("account.ago(10).mrr != none && account.mrr > account.ago(10).mrr", "true"),
+            (r#"account.ago(15).stage == "trial" && account.stage == none"#, "true"),
+            (r#"account.ago(15).traits.plan == "free" && account.traits.plan == "pro""#, "true"),
+            ("account.ago(20).mrr == none && account.ago(19).mrr != none", "true"),
+            (r#"(days_since(account.ago(15).signed_up_at) ?? 0) >= 46"#, "true"),
+            (r#"health::busy(account.ago(2), 1) && !health::busy(account.ago(3), 1)"#, "true"),
+            ("account.ago(30).mrr > 5", "refused: KW0207 `account.ago(30).mrr` can be missing…"),
+            ("account.ago(0).mrr == 5", "refused: KW0205 `ago` takes a number of days from 1"),
+            ("account.ago(account.seats).mrr == 5", "refused: KW0205 `ago` takes a number of days from 1"),
+            ("account.ago(3).ago(4).mrr == 5", "refused: KW0201 …"),
+            ("account.ago(3).mmr == 5", "refused: KW0202 …"),
+            (r#"account.ago(3).in_playbook("rescue")"#, "refused: KW0212 …"),
+            ("account.ago(3).open_tasks() > 0", "refused: KW0212 …"),
+            ("account.ago(3) == none", "…"),
+        ],
+    );
+    table(
+        Place::Step,
+        &history,
+        &[(r#"account.ago(3).events("login", since_entry) > 0"#, "refused: KW0212 `since_entry` is not available…")],
     );
 }
 
