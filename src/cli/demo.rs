@@ -141,7 +141,9 @@ async fn print_summary(global: &Global, shared: &Arc<Shared>, slot: Instant) -> 
         }
         if state == "held" {
             say!("  held: {}", run["reason"].as_str().unwrap_or_default());
-            say!("        keepwell{place} --demo approve {}", run["id"].as_str().unwrap_or_default());
+            if run["approved_at"].is_null() {
+                say!("        keepwell{place} --demo approve {}", run["id"].as_str().unwrap_or_default());
+            }
         }
         let count = |channel: &str| {
             mails
