@@ -13,7 +13,7 @@ use super::advancer::{Sight, gone, sight};
 use super::compiled::Loaded;
 use super::digester;
 use crate::action::Situation;
-use crate::action::email::{From, ReplyTo, consented, recipient_zone, unreachable};
+use crate::action::email::{From, ReplyTo, recipient_zone, refused};
 use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::delivery::post::Post;
@@ -179,17 +179,11 @@ impl Gate<'_> {
             }
         }
         let contact = self.sight.people.contacts.iter().find(|contact| contact.id == message.contact_id);
-        if let Some(reason) = contact.and_then(|contact| unreachable(contact, self.now)) {
+        if let Some(reason) = refused(&message.contact_id, contact, &message.class, self.now) {
             return Prepared::ended("skipped", reason);
-        }
-        if !message.contact_id.is_empty() && contact.is_none() {
-            return Prepared::ended("skipped", "contact gone");
         }
         if suppressed {
             return Prepared::ended("suppressed", "suppressed");
-        }
-        if message.class == "marketing" && !contact.is_some_and(consented) {
-            return Prepared::ended("skipped", "no consent");
         }
         if let Some(later) = self.held_back(message, contact) {
             return later;
