@@ -9,7 +9,8 @@
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through,
-//! `janitor` settles claims of daemons that went away. Runs of one slot share a
+//! `janitor` settles claims of daemons that went away, `epoch` notices a
+//! database that was set back. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -38,6 +39,7 @@ pub mod compiled;
 pub mod deliverer;
 pub mod digester;
 pub mod enroller;
+pub mod epoch;
 pub mod escalator;
 mod gate;
 pub mod janitor;
