@@ -61,6 +61,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0115", "not a recipient"),
     ("KW0116", "not an instant or a date"),
     ("KW0117", "a step can never be reached"),
+    ("KW0118", "a holdout that does not go with the rest"),
     ("KW0201", "unknown function"),
     ("KW0202", "unknown fact"),
     ("KW0203", "unknown name"),

@@ -1,12 +1,14 @@
 //! `keepwell enrollments`, `tasks`, `messages` and `runs`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::database::Database;
 use super::{Format, Global, output};
+use crate::store::holdout::Compared;
 use crate::store::lists::Filter;
 
 #[derive(Debug, Args)]
@@ -72,10 +74,33 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
             store.list_runs(&filter).await?,
         ),
     };
+    let compared = match what {
+        What::Runs => store.compared(options.playbook.as_deref()).await?,
+        _ => BTreeMap::new(),
+    };
     match options.format {
-        Format::Json => output::json(&json!({ noun: rows })),
-        _ => output::table(&rows, columns),
+        Format::Json => {
+            let mut document = json!({ noun: rows });
+            if let What::Runs = what {
+                document["holdouts"] = compared.iter().map(holdout).collect();
+            }
+            output::json(&document);
+        }
+        _ => {
+            output::table(&rows, columns);
+            for (playbook, one) in &compared {
+                say!("{playbook}: {}", one.comparison.told());
+            }
+        }
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How a playbook's two arms fare.
+fn holdout((playbook, one): (&String, &Compared)) -> Json {
+    let Compared { comparison, counted } = one;
+    let points = comparison.difference().map(|(least, most)| json!({ "least": least, "most": most }));
+    json!({ "playbook": playbook, "treated": comparison.treated, "ghosts": comparison.ghosts,
+        "points": points, "counted": counted, "told": comparison.told() })
 }

@@ -28,6 +28,7 @@ pub mod edges;
 pub mod enrollments;
 pub mod escalations;
 pub mod facts;
+pub mod holdout;
 pub mod import;
 pub mod lists;
 pub mod mapping;
