@@ -229,7 +229,7 @@ pub fn compile(
     }
     if playbook.holdout.is_some() && playbook.goal.is_none() {
         let message = "a `holdout` compares who reaches the goal, and there is no `goal`";
-        let problem = Diagnostic::warning("KW0118", &playbook.file, playbook.place, message);
+        let problem = Diagnostic::warning("KW0217", &playbook.file, playbook.place, message);
         problems.push(problem.help("say with `goal:` what counts as success"));
     }
     if playbook.stages.is_some() && schema.lacks("accounts", "stage") {

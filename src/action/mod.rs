@@ -228,7 +228,7 @@ impl<'a> Compiler<'a> {
     pub fn no_transactional_mail(&mut self, at: Position) {
         if self.holdout {
             let help = "a customer must get it: remove `holdout`, or move this mail to a playbook without one";
-            self.error("KW0118", at, "a playbook with transactional mail may have no `holdout`", Some(help));
+            self.error("KW0217", at, "a playbook with transactional mail may have no `holdout`", Some(help));
         }
     }
 

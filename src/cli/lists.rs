@@ -52,7 +52,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         _ => Database::open(global, 2).await?,
     };
     let store = &database.store;
-    let (noun, columns, rows): (&str, &[&str], _) = match what {
+    let (noun, columns, mut rows): (&str, &[&str], _) = match what {
         What::Enrollments => (
             "enrollments",
             &["playbook", "account", "state", "step", "due_at", "started_at", "reason"],
@@ -78,14 +78,13 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         What::Runs => store.compared(options.playbook.as_deref()).await?,
         _ => BTreeMap::new(),
     };
-    match options.format {
-        Format::Json => {
-            let mut document = json!({ noun: rows });
-            if let What::Runs = what {
-                document["holdouts"] = compared.iter().map(holdout).collect();
-            }
-            output::json(&document);
+    for row in &mut rows {
+        if let Some(one) = row["playbook"].as_str().and_then(|playbook| compared.get(playbook)) {
+            row["holdout"] = holdout(one);
         }
+    }
+    match options.format {
+        Format::Json => output::json(&json!({ noun: rows })),
         _ => {
             output::table(&rows, columns);
             for (playbook, one) in &compared {
@@ -98,9 +97,8 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
 }
 
 /// How a playbook's two arms fare.
-fn holdout((playbook, one): (&String, &Compared)) -> Json {
-    let Compared { comparison, counted } = one;
+fn holdout(Compared { comparison, counted }: &Compared) -> Json {
     let points = comparison.difference().map(|(least, most)| json!({ "least": least, "most": most }));
-    json!({ "playbook": playbook, "treated": comparison.treated, "ghosts": comparison.ghosts,
-        "points": points, "counted": counted, "told": comparison.told() })
+    json!({ "treated": comparison.treated, "ghosts": comparison.ghosts, "points": points, "counted": counted,
+        "told": comparison.told() })
 }

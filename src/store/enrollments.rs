@@ -59,7 +59,7 @@ pub(super) struct EnrollmentRow {
     shadow: bool,
     arm: Option<String>,
     outcome: Option<String>,
-    counted: sqlx::types::Json<BTreeMap<String, BTreeMap<String, u64>>>,
+    counted: Option<sqlx::types::Json<BTreeMap<String, BTreeMap<String, u64>>>>,
     version: i64,
 }
 
@@ -109,7 +109,7 @@ impl EnrollmentRow {
             },
             shadow: self.shadow,
             arm,
-            counted: self.counted.0,
+            counted: self.counted.map(|counted| counted.0).unwrap_or_default(),
             version: self.version,
         }
     }
@@ -133,7 +133,7 @@ pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone
         .column("state", each().map(Enrollment::state_name))
         .column("outcome", each().map(Enrollment::outcome_name))
         .column("arm", each().map(|one| one.arm.map(Arm::name)))
-        .column("counted", each().map(|one| serde_json::json!(one.counted)))
+        .column("counted", each().map(counted))
         .column("reason", each().map(|one| one.reason.as_deref()))
         .column("step", each().map(|one| one.step.as_deref()))
         .column("phase", each().map(|one| one.phase.name()))
@@ -146,6 +146,11 @@ pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone
         .column("evidence", each().map(|one| serde_json::Value::Object(one.evidence.clone())))
         .column("shadow", each().map(|one| one.shadow))
         .column("run_slot", each().map(|_| slot))
+}
+
+/// What a ghost did without; null for all others.
+pub(super) fn counted(enrollment: &Enrollment) -> Option<serde_json::Value> {
+    enrollment.is_ghost().then(|| serde_json::json!(enrollment.counted))
 }
 
 /// A query for whole [`EnrollmentRow`]s.

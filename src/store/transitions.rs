@@ -55,7 +55,7 @@ impl Store {
             .column("version", next().map(|one| one.version))
             .column("state", next().map(Enrollment::state_name))
             .column("outcome", next().map(Enrollment::outcome_name))
-            .column("counted", next().map(|one| serde_json::json!(one.counted)))
+            .column("counted", next().map(super::enrollments::counted))
             .column("reason", next().map(|one| one.reason.as_deref()))
             .column("step", next().map(|one| one.step.as_deref()))
             .column("phase", next().map(|one| one.phase.name()))

@@ -429,7 +429,7 @@ async fn a_playbook_with_a_holdout_says_how_both_sides_fare() {
              phase, step_at, started_at, entry, evidence, shadow)
          select 'h-' || n, gen_random_uuid(), 'rescue', 'r1', '', case when n % 3 = 0 then 'ghost' else 'goal' end,
              case when n % 3 = 0 then 'goal' end, case when n % 3 = 0 then 'ghost' else 'treated' end,
-             case when n % 3 = 0 then '{\"email\": {\"hello\": 1, \"again\": 1}}' else '{}' end::jsonb,
+             case when n % 3 = 0 then '{\"email\": {\"hello\": 1, \"again\": 1}}' end::jsonb,
              'begin', now(), now(), '{}', '{}', false
          from generate_series(1, 9) n",
     )

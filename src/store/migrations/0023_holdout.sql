@@ -8,7 +8,7 @@ alter table keepwell.enrollments
     -- What the state of a ghost would be; null on its way.
     add column outcome  text,
     -- What a ghost did without: kind to step to number.
-    add column counted  jsonb not null default '{}';
+    add column counted  jsonb;
 alter table keepwell.enrollments add constraint enrollments_ghosts
     check ((state = 'ghost') = (arm is not distinct from 'ghost'));
 
