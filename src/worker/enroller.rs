@@ -360,7 +360,7 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
     let ramp = loaded.ready.playbook.guardrails.over(&shared.config.guardrails).ramp;
     let ramp = ramp.filter(|_| run.ceiling.unwrap_or(0) > 0);
     // Somebody may have begun this batch and gone away.
-    let before = store.enrolled_by(&run.playbook, run.slot).await?.unsigned_abs();
+    let before = store.enrolled_by(&run.playbook, run.slot).await?.all.unsigned_abs();
     let mut room = ramp.map_or(u64::MAX, |ramp| ramp.so_far(run.ramp_batch.unsigned_abs()).saturating_sub(before));
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
     let held = store.held_enrollments(&run.playbook, run.slot).await?;
