@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::Store;
 use super::control::Halted;
 use super::rows::Rows;
-use super::runs::Run;
 use super::transitions::close_open_work;
 use crate::clock::Instant;
 use crate::enrollment::holdout::{Arm, Drawn};
@@ -27,16 +26,6 @@ pub enum Cancelled {
     /// It is not active; its state.
     NotActive(String),
     Unknown,
-}
-
-/// What became of a held enrollment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Released {
-    Entered,
-    /// It is gone: it does not enter, or has entered already.
-    Dropped,
-    /// Somebody else has the run.
-    Lost,
 }
 
 #[derive(FromRow)]
@@ -367,38 +356,6 @@ impl Store {
         .fetch_all(self.pool())
         .await?;
         Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
-    }
-
-    /// Releases a held enrollment as long as its run is ours: it starts now, as
-    /// `admitted` says; without that it no longer enters, is deleted and has
-    /// used up nothing.
-    pub async fn release(&self, run: &Run, held: &Enrollment, admitted: Option<&Enrollment>) -> sqlx::Result<Released> {
-        let mut tx = self.pool().begin().await?;
-        // Whoever takes the run over waits for this, and then counts it.
-        let ours =
-            sqlx::query("select 1 from keepwell.runs where playbook = $1 and slot = $2 and token = $3 for share")
-                .bind(&run.playbook)
-                .bind(run.slot)
-                .bind(run.token)
-                .fetch_optional(&mut *tx)
-                .await?;
-        if ours.is_none() {
-            tx.rollback().await?;
-            return Ok(Released::Lost);
-        }
-        sqlx::query("delete from keepwell.enrollments where account_id = $1 and id = $2 and state = 'held'")
-            .bind(&held.account)
-            .bind(held.id)
-            .execute(&mut *tx)
-            .await?;
-        let mut entered = 0;
-        if let Some(admitted) = admitted {
-            let insert = rows(std::iter::once(admitted), Some(run.slot));
-            let insert = insert.insert("keepwell.enrollments", "on conflict do nothing")?;
-            entered = insert.execute(&mut *tx).await?.rows_affected();
-        }
-        tx.commit().await?;
-        Ok(if entered > 0 { Released::Entered } else { Released::Dropped })
     }
 
     /// What each enrollment knows of itself, in the order given.

@@ -16,8 +16,8 @@ use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, T
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::rule::EvalError;
 use crate::store::edges::Turned;
-use crate::store::enrollments::Released;
 use crate::store::facts;
+use crate::store::releases::Released;
 use crate::store::runs::{Run, Tally, run_id};
 use crate::worker::candidates::{self, Candidates, windows};
 
