@@ -30,6 +30,7 @@ pub mod enrollments;
 pub mod epoch;
 pub mod escalations;
 pub mod facts;
+pub mod holdout;
 pub mod import;
 pub mod lists;
 pub mod mapping;
