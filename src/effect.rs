@@ -28,6 +28,15 @@ pub enum EffectBody {
     Referral {
         playbook: String,
     },
+    Label(LabelDraft),
+}
+
+/// A label of the subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelDraft {
+    pub name: String,
+    /// `None` removes it.
+    pub value: Option<String>,
 }
 
 /// A task for a colleague.

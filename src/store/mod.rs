@@ -29,6 +29,7 @@ pub mod enrollments;
 pub mod escalations;
 pub mod facts;
 pub mod import;
+mod labels;
 pub mod lists;
 pub mod mapping;
 pub mod outbox;

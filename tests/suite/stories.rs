@@ -10,6 +10,7 @@ mod earlier;
 mod edges;
 mod entering;
 mod holding;
+mod labelling;
 mod mail;
 mod mapped;
 mod people;
