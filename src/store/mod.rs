@@ -6,7 +6,7 @@
 //! that lost a race is an answer and not an error; database calls are never
 //! cancelled.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -19,6 +19,7 @@ use crate::random;
 pub use relations::{Key, Relation, Relations};
 
 pub mod answers;
+pub mod bounces;
 pub mod breaker;
 pub mod budget;
 pub mod control;
@@ -26,12 +27,14 @@ pub mod digests;
 pub mod drafts;
 pub mod edges;
 pub mod enrollments;
+pub mod epoch;
 pub mod escalations;
 pub mod facts;
 pub mod import;
 mod labels;
 pub mod lists;
 pub mod mapping;
+mod naming;
 pub mod outbox;
 pub mod pages;
 pub mod people;
@@ -90,6 +93,8 @@ pub struct Store {
     /// What stands behind the @ of a Message-ID.
     mail_domain: Arc<str>,
     relations: Arc<Relations>,
+    /// The last marker this process has committed.
+    last_mark: Arc<Mutex<epoch::Mark>>,
 }
 
 impl Store {
@@ -119,7 +124,13 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Store { pool, secret: Arc::default(), mail_domain: "keepwell.invalid".into(), relations: Arc::default() }
+        Store {
+            pool,
+            secret: Arc::default(),
+            mail_domain: "keepwell.invalid".into(),
+            relations: Arc::default(),
+            last_mark: Arc::default(),
+        }
     }
 
     /// The domain of new Message-IDs: that of the sender's address.
@@ -174,7 +185,7 @@ impl Store {
     /// Creates or upgrades both schemas. Two processes may do it at once.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         MIGRATIONS.run(&self.pool).await?;
-        sqlx::query("insert into keepwell.installation (id, secret) values ($1, $2) on conflict do nothing")
+        sqlx::query("insert into keepwell.installation (id, secret, cluster) values ($1, $2, keepwell.cluster()) on conflict do nothing")
             .bind(random::token())
             .bind(random::bytes::<32>().as_slice())
             .execute(&self.pool)

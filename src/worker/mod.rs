@@ -8,8 +8,9 @@
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
-//! `gate`, `posting` and `attention` let through,
-//! `janitor` settles claims of daemons that went away. Runs of one slot share a
+//! `gate`, `posting` and `attention` let through, `collector` takes what came
+//! back, `janitor` settles claims of daemons that went away, `epoch` notices a
+//! database that was set back. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -34,10 +35,12 @@ mod attention;
 pub mod breaker;
 pub mod candidates;
 pub mod closer;
+pub mod collector;
 pub mod compiled;
 pub mod deliverer;
 pub mod digester;
 pub mod enroller;
+pub mod epoch;
 pub mod escalator;
 mod gate;
 pub mod janitor;
@@ -75,11 +78,10 @@ impl Shared {
     /// What must not act now; `None` when everything is stopped.
     pub async fn halted(&self) -> Result<Option<Halted>> {
         let stopped = self.store.stopped().await?;
-        if stopped.all {
+        if stopped.all() {
             return Ok(None);
         }
-        let mut halted =
-            Halted { playbooks: stopped.playbooks, accounts: stopped.accounts, channels: stopped.channels };
+        let mut halted = stopped.halted();
         for known in self.store.published().await? {
             if !known.present || self.is_paused(&known).await? {
                 halted.playbooks.push(known.id);
@@ -165,5 +167,6 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
+    handled += collector::tick(shared, now).await?;
     Ok(handled)
 }
