@@ -133,7 +133,7 @@ fn what_a_script_cannot_mean_is_reported() {
         ("account.mrr += 1;", "1:8 KW0212"),
         ("tsk(#{ title: \"x\" });", "1:1 KW0201"),
         ("task(\"x\", \"y\");", "1:1 KW0205"),
-        ("set(#{ plan: [\"x\"] });", "1:13 KW0206"),
+        ("set(#{ plan: [\"x\"] });", "1:14 KW0206"),
         ("set(\"plan\", \"x\");", "1:1 KW0205"),
         ("fn f() { 1 }\nlet x = f();", "1:8 KW0402"),
         ("health::hlaf(1);", "1:9 KW0201"),
