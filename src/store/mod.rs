@@ -30,6 +30,7 @@ pub mod enrollments;
 pub mod epoch;
 pub mod escalations;
 pub mod facts;
+pub mod holdout;
 pub mod import;
 mod labels;
 pub mod lists;

@@ -131,6 +131,21 @@ async fn a_shadow_writes_only_for_the_record_and_a_stop_leaves_what_was_written(
 }
 
 #[tokio::test]
+async fn nothing_is_written_of_who_is_held_out() {
+    let world = World::new().await;
+    let keys = "when: account.mrr > 0\nholdout: 40%\nguardrails: { hold_above: off }";
+    world.playbook(&playbook("writer", keys, "  - set: { risk: high }\n  - wait: 9d"));
+    for number in 1..=20 {
+        world.account(&format!("a{number}"), json!({})).await;
+    }
+    world.run_at(MONDAY).await;
+    let enrollments = world.enrollments().await;
+    let (ghosts, others): (Vec<Json>, Vec<Json>) = enrollments.into_iter().partition(|row| row["state"] == "ghost");
+    assert!(!ghosts.is_empty() && !others.is_empty());
+    assert_eq!((written(&ghosts, "writer").len(), written(&others, "writer").len()), (0, others.len()));
+}
+
+#[tokio::test]
 async fn a_contact_has_labels_of_its_own_that_its_account_falls_back_to() {
     let world = World::new().await;
     world
