@@ -153,7 +153,8 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             contact: contact(dice),
             started_at,
             ended_at,
-            goal: ended_at.is_some() && dice.roll(2) == 0,
+            // After the end as well, where it still counted.
+            goal_at: ended_at.filter(|_| dice.roll(2) == 0).map(|ended| dice.instant(marks).max(ended)),
         });
     }
     for _ in 0..dice.roll(6) {
@@ -358,7 +359,7 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                 );
             };
         for enrollment in &history.enrollments {
-            let state = match (enrollment.ended_at, enrollment.goal) {
+            let state = match (enrollment.ended_at, enrollment.goal_at.is_some()) {
                 (None, _) => "active",
                 (Some(_), true) => "goal",
                 (Some(_), false) => "exited",
