@@ -24,6 +24,7 @@ mod approve;
 mod check;
 mod database;
 mod demo;
+mod doctor;
 mod enroll;
 mod facts;
 mod import;
@@ -123,6 +124,8 @@ enum Command {
     Resume(stop::Options),
     /// No more mail to an address.
     Suppress(suppress::Options),
+    /// Is this installation sound: database, mail, domain, bounces.
+    Doctor(doctor::Options),
     /// Bring CSV or JSON Lines into the customer store.
     Import(import::Options),
     #[command(flatten)]
@@ -183,6 +186,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stop(options) => stop::stop(global, &options).await,
         Command::Resume(options) => stop::resume(global, &options).await,
         Command::Suppress(options) => suppress::run(global, &options).await,
+        Command::Doctor(options) => doctor::run(global, &options).await,
         Command::Import(options) => import::run(global, &options).await,
         Command::Later(command) => later::refuse(&command),
     }
