@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::budget::UnderWay;
 use super::control::Halted;
+use super::epoch::Mark;
 use super::{LEASE, Store};
 use crate::clock::Instant;
 use crate::random;
@@ -225,14 +226,19 @@ impl Store {
     pub async fn mark(&self, message: &Claimed, to: &str) -> sqlx::Result<Marked> {
         let hash = self.address_hash(to).await?;
         let mut tx = self.pool().begin().await?;
-        let lease_now: Instant = sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?;
+        let (lease_now, epoch, number): (Instant, i64, i64) = sqlx::query_as(
+            "select clock_timestamp(), (extract(epoch from epoch) * 1000000)::bigint, nextval('keepwell.marks')
+             from keepwell.installation",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         let scopes = [
             format!("playbook:{}", message.playbook),
             format!("channel:{}", message.channel),
             format!("account:{}", message.account_id),
         ];
         let stopped: bool =
-            sqlx::query_scalar("select exists (select 1 from keepwell.control where scope = 'all' or scope = any($1))")
+            sqlx::query_scalar("select exists (select 1 from keepwell.stops where scope = 'all' or scope = any($1))")
                 .bind(scopes)
                 .fetch_one(&mut *tx)
                 .await?;
@@ -267,6 +273,7 @@ impl Store {
             return Ok(Marked::No("no longer ours"));
         }
         tx.commit().await?;
+        self.remember(Mark { epoch, number });
         Ok(Marked::Go)
     }
 

@@ -12,6 +12,7 @@ mod delivery;
 mod distribution;
 mod doctor;
 mod documents;
+mod epoch;
 mod functions;
 mod import;
 mod own_tables;
