@@ -54,6 +54,8 @@ pub(super) struct EnrollmentRow {
     look_at: Option<Instant>,
     started_at: Instant,
     ended_at: Option<Instant>,
+    goal_at: Option<Instant>,
+    goal_until: Option<Instant>,
     entry: serde_json::Value,
     evidence: serde_json::Value,
     shadow: bool,
@@ -102,6 +104,8 @@ impl EnrollmentRow {
             look_at: self.look_at,
             started_at: self.started_at,
             ended_at: self.ended_at,
+            goal_at: self.goal_at,
+            goal_until: self.goal_until,
             entry,
             evidence: match self.evidence {
                 serde_json::Value::Object(map) => map,
@@ -142,6 +146,8 @@ pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone
         .column("look_at", each().map(|one| one.look_at))
         .column("started_at", each().map(|one| one.started_at))
         .column("ended_at", each().map(|one| one.ended_at))
+        .column("goal_at", each().map(|one| one.goal_at))
+        .column("goal_until", each().map(|one| one.goal_until))
         .column("entry", each().map(entry))
         .column("evidence", each().map(|one| serde_json::Value::Object(one.evidence.clone())))
         .column("shadow", each().map(|one| one.shadow))
@@ -158,7 +164,7 @@ macro_rules! select {
     ($from:literal) => {
         concat!(
             "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                 due_at, look_at, started_at, ended_at, entry, evidence, shadow, arm, outcome, counted, version ",
+                 due_at, look_at, started_at, ended_at, goal_at, goal_until, entry, evidence, shadow, arm, outcome, counted, version ",
             $from
         )
     };
@@ -356,31 +362,6 @@ impl Store {
         .fetch_all(self.pool())
         .await?;
         Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
-    }
-
-    /// Releases a held enrollment: it starts now, as `admitted` says.
-    pub async fn release(&self, held: &Enrollment, admitted: &Enrollment, slot: Instant) -> sqlx::Result<bool> {
-        let mut tx = self.pool().begin().await?;
-        sqlx::query("delete from keepwell.enrollments where account_id = $1 and id = $2 and state = 'held'")
-            .bind(&held.account)
-            .bind(held.id)
-            .execute(&mut *tx)
-            .await?;
-        let insert =
-            rows(std::iter::once(admitted), Some(slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
-        let done = insert.execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(done.rows_affected() > 0)
-    }
-
-    /// Deletes a held enrollment that no longer enters; it used up nothing.
-    pub async fn drop_held(&self, held: &Enrollment) -> sqlx::Result<()> {
-        sqlx::query("delete from keepwell.enrollments where account_id = $1 and id = $2 and state = 'held'")
-            .bind(&held.account)
-            .bind(held.id)
-            .execute(self.pool())
-            .await?;
-        Ok(())
     }
 
     /// What each enrollment knows of itself, in the order given.
