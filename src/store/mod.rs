@@ -31,7 +31,9 @@ pub mod facts;
 pub mod import;
 pub mod lists;
 pub mod mapping;
+pub mod marks;
 pub mod outbox;
+pub mod outcomes;
 pub mod pages;
 pub mod people;
 pub mod playbooks;
@@ -98,6 +100,9 @@ impl Store {
             ("statement_timeout", "120s"),
             ("idle_in_transaction_session_timeout", "120s"),
             ("lock_timeout", "10s"),
+            // A marker that a crash of the server takes back would let a mail
+            // leave twice.
+            ("synchronous_commit", "on"),
             ("timezone", "UTC"),
             // A user named like a schema would otherwise see other tables.
             ("search_path", "public"),

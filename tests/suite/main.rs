@@ -13,6 +13,7 @@ mod distribution;
 mod documents;
 mod functions;
 mod import;
+mod outcomes;
 mod own_tables;
 mod poison;
 mod prefilter;
