@@ -122,7 +122,7 @@ enum Command {
     /// Drop a held run.
     Discard(approve::Options),
     /// Stop everything, or one playbook.
-    Stop(stop::Options),
+    Stop(stop::StopOptions),
     /// Take a stop back.
     Resume(stop::Options),
     /// No more mail to an address.

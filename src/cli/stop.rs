@@ -25,6 +25,15 @@ pub struct Options {
     account: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub struct StopOptions {
+    #[command(flatten)]
+    what: Options,
+    /// Why, for whoever wonders.
+    #[arg(long)]
+    because: Option<String>,
+}
+
 /// A way out of the building.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Channel {
@@ -50,11 +59,11 @@ impl Options {
     }
 }
 
-pub async fn stop(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let target = options.target();
+pub async fn stop(global: &Global, options: &StopOptions) -> anyhow::Result<ExitCode> {
+    let target = options.what.target();
     let database = Database::open(global, 2).await?;
     known(&database, &target).await?;
-    database.store.stop(&target, &somebody(), Clock::System.now()).await?;
+    database.store.stop(&target, &somebody(), options.because.as_deref(), Clock::System.now()).await?;
     database.close().await;
     say!("stopped: {target}");
     Ok(ExitCode::SUCCESS)
@@ -72,9 +81,8 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     for line in waiting.iter().filter(|waiting| goes(waiting, &left)).flat_map(told) {
         say!("{line}");
     }
-    let left = left.targets();
-    if !left.is_empty() {
-        say!("still stopped: {}", left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    for stop in left.stops {
+        say!("still stopped: {stop}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -82,7 +90,7 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
 /// Whether nothing that is still stopped keeps these messages. Stops of single
 /// accounts are not looked at here: they keep a few of many.
 fn goes(waiting: &Waiting, left: &Stopped) -> bool {
-    !left.covers(&waiting.playbook) && !left.channels.contains(&waiting.channel)
+    !left.covers(&waiting.playbook) && !left.is(&Target::Channel(waiting.channel.clone()))
 }
 
 /// What becomes of waiting messages, in words.

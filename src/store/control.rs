@@ -26,6 +26,17 @@ impl Target {
             Target::Account(id) => format!("account:{id}"),
         }
     }
+
+    /// `None` for a scope of another version.
+    fn of(scope: &str) -> Option<Target> {
+        match scope.split_once(':') {
+            None => (scope == "all").then_some(Target::All),
+            Some(("channel", name)) => Some(Target::Channel(name.to_owned())),
+            Some(("playbook", id)) => Some(Target::Playbook(id.to_owned())),
+            Some(("account", id)) => Some(Target::Account(id.to_owned())),
+            Some(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -39,28 +50,63 @@ impl fmt::Display for Target {
     }
 }
 
+/// One stop, which lasts until somebody takes it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    pub target: Target,
+    pub at: Instant,
+    /// A person, or `keepwell` when it stopped by itself.
+    pub by: String,
+    pub reason: Option<String>,
+}
+
+/// `by` of a stop that no person asked for.
+pub const ITSELF: &str = "keepwell";
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (by {}", self.target, self.by)?;
+        match &self.reason {
+            Some(reason) => write!(f, ": {reason})"),
+            None => write!(f, ")"),
+        }
+    }
+}
+
 /// Everything that is stopped now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
-    pub all: bool,
-    pub channels: Vec<String>,
-    pub playbooks: Vec<String>,
-    pub accounts: Vec<String>,
+    pub stops: Vec<Stop>,
 }
 
 impl Stopped {
-    /// Whether a playbook's runs are stopped.
-    pub fn covers(&self, playbook: &str) -> bool {
-        self.all || self.playbooks.iter().any(|stopped| stopped == playbook)
+    /// Whether everything is.
+    pub fn all(&self) -> bool {
+        self.is(&Target::All)
     }
 
-    /// Each stop.
-    pub fn targets(&self) -> Vec<Target> {
-        let all = self.all.then_some(Target::All);
-        let channels = self.channels.iter().cloned().map(Target::Channel);
-        let playbooks = self.playbooks.iter().cloned().map(Target::Playbook);
-        let accounts = self.accounts.iter().cloned().map(Target::Account);
-        all.into_iter().chain(channels).chain(playbooks).chain(accounts).collect()
+    /// Whether a playbook's runs are.
+    pub fn covers(&self, playbook: &str) -> bool {
+        self.all() || self.is(&Target::Playbook(playbook.to_owned()))
+    }
+
+    /// Whether exactly this is.
+    pub fn is(&self, target: &Target) -> bool {
+        self.stops.iter().any(|stop| &stop.target == target)
+    }
+
+    /// What is stopped by name.
+    pub fn halted(self) -> Halted {
+        let mut halted = Halted::default();
+        for stop in self.stops {
+            match stop.target {
+                Target::All => {}
+                Target::Channel(name) => halted.channels.push(name),
+                Target::Playbook(id) => halted.playbooks.push(id),
+                Target::Account(id) => halted.accounts.push(id),
+            }
+        }
+        halted
     }
 }
 
@@ -86,15 +132,19 @@ pub struct Waiting {
 }
 
 impl Store {
-    /// Stops a target; stopping it twice is the same.
-    pub async fn stop(&self, target: &Target, by: &str, now: Instant) -> sqlx::Result<()> {
-        sqlx::query("insert into keepwell.control (scope, at, by) values ($1, $2, $3) on conflict (scope) do nothing")
-            .bind(target.scope())
-            .bind(now)
-            .bind(by)
-            .execute(self.pool())
-            .await?;
-        Ok(())
+    /// Stops a target. Stopping it twice is the same; returns whether this was
+    /// the first time.
+    pub async fn stop(&self, target: &Target, by: &str, reason: Option<&str>, now: Instant) -> sqlx::Result<bool> {
+        let stopped = sqlx::query(
+            "insert into keepwell.control (scope, at, by, reason) values ($1, $2, $3, $4) on conflict (scope) do nothing",
+        )
+        .bind(target.scope())
+        .bind(now)
+        .bind(by)
+        .bind(reason)
+        .execute(self.pool())
+        .await?;
+        Ok(stopped.rows_affected() > 0)
     }
 
     /// Takes a stop back; returns whether there was one. Resuming everything
@@ -109,15 +159,14 @@ impl Store {
 
     /// What is stopped.
     pub async fn stopped(&self) -> sqlx::Result<Stopped> {
-        let scopes: Vec<String> =
-            sqlx::query_scalar("select scope from keepwell.control order by scope").fetch_all(self.pool()).await?;
-        let of = |kind: &str| scopes.iter().filter_map(|scope| scope.strip_prefix(kind)).map(str::to_owned).collect();
-        Ok(Stopped {
-            all: scopes.iter().any(|scope| scope == "all"),
-            channels: of("channel:"),
-            playbooks: of("playbook:"),
-            accounts: of("account:"),
-        })
+        let rows: Vec<(String, Instant, String, Option<String>)> =
+            sqlx::query_as("select scope, at, by, reason from keepwell.control order by scope")
+                .fetch_all(self.pool())
+                .await?;
+        let stop = |(scope, at, by, reason): (String, _, _, _)| {
+            Target::of(&scope).map(|target| Stop { target, at, by, reason })
+        };
+        Ok(Stopped { stops: rows.into_iter().filter_map(stop).collect() })
     }
 
     /// What waits in the outbox at `now`, by playbook and channel.

@@ -234,7 +234,7 @@ impl Store {
             let history = History { active: row.active, last_started: row.last_started, keys, ..History::default() };
             found.insert(SubjectId { account: row.account_id, contact: row.contact_id }, history);
         }
-        let stopped = self.stopped().await?.accounts;
+        let stopped = self.stopped().await?.halted().accounts;
         for subject in subjects.iter().filter(|subject| stopped.contains(&subject.account)) {
             found.entry(subject.clone()).or_default().stopped = true;
         }

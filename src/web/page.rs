@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::WebState;
 use crate::clock::Instant;
+use crate::store::control::Target;
 
 /// What an extractor needs for the state.
 pub(super) type Web = State<Arc<WebState>>;
@@ -101,16 +102,16 @@ impl Frame {
     /// The frame of a page under this heading of the navigation.
     pub async fn new(web: &WebState, page: &'static str, notice: Option<Notice>) -> Result<Frame, Trouble> {
         let stopped = web.store.stopped().await?;
-        let banner = match stopped.targets() {
-            _ if stopped.all => Some(
-                "Everything is stopped: nobody is enrolled and no mail leaves until somebody runs “keepwell resume”."
-                    .to_owned(),
-            ),
-            targets if targets.is_empty() => None,
-            targets => {
-                let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
-                Some(format!("Stopped by a person: {}.", names.join(", ")))
+        let everything = stopped.stops.iter().find(|stop| stop.target == Target::All);
+        let banner = match (everything, stopped.stops.as_slice()) {
+            (None, []) => None,
+            (None, some) => {
+                let stops: Vec<String> = some.iter().map(ToString::to_string).collect();
+                Some(format!("Stopped: {}.", stops.join(", ")))
             }
+            (Some(all), _) => Some(format!(
+                "Stopped: {all}. Nobody is enrolled and no mail leaves until somebody runs “keepwell resume”."
+            )),
         };
         Ok(Frame { page, banner, notice, zone: web.zone.name() })
     }

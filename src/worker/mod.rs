@@ -75,11 +75,10 @@ impl Shared {
     /// What must not act now; `None` when everything is stopped.
     pub async fn halted(&self) -> Result<Option<Halted>> {
         let stopped = self.store.stopped().await?;
-        if stopped.all {
+        if stopped.all() {
             return Ok(None);
         }
-        let mut halted =
-            Halted { playbooks: stopped.playbooks, accounts: stopped.accounts, channels: stopped.channels };
+        let mut halted = stopped.halted();
         for known in self.store.published().await? {
             if !known.present || self.is_paused(&known).await? {
                 halted.playbooks.push(known.id);

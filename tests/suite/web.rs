@@ -375,12 +375,14 @@ async fn playbooks_show_what_waits_and_why() {
     }
     site.get("/playbooks/rescue").await.shows("division by zero");
     assert_eq!(site.get("/playbooks/none").await.status, StatusCode::NOT_FOUND);
-    sqlx::raw_sql("insert into keepwell.control values ('all', now(), 'a person')")
-        .execute(&site.pool)
-        .await
-        .expect("the row fits");
+    sqlx::raw_sql(
+        "insert into keepwell.control (scope, at, by, reason) values ('all', now(), 'a person', 'a wrong list')",
+    )
+    .execute(&site.pool)
+    .await
+    .expect("the row fits");
     let page = site.get("/playbooks").await;
-    page.shows("Everything is stopped");
+    page.shows("Stopped: everything (by a person: a wrong list)");
     page.shows("No next run");
 }
 

@@ -295,7 +295,7 @@ impl World {
     }
 
     pub async fn stop(&self, target: Target, when: &str) {
-        self.store().stop(&target, "a test", at(when)).await.unwrap();
+        self.store().stop(&target, "a test", None, at(when)).await.unwrap();
     }
 
     pub async fn resume(&self, target: Target) {
