@@ -62,8 +62,12 @@ impl Store {
         .bind(&scopes)
         .fetch_one(&mut *tx)
         .await?;
-        let mut customers: Vec<&String> =
-            asked.iter().zip(&hashes).filter(|(one, _)| one.message.class != "internal").map(|(_, hash)| hash).collect();
+        let mut customers: Vec<&String> = asked
+            .iter()
+            .zip(&hashes)
+            .filter(|(one, _)| one.message.class != "internal")
+            .map(|(_, hash)| hash)
+            .collect();
         customers.sort_unstable();
         customers.dedup();
         let suppressed: HashMap<String, serde_json::Value> = match customers.is_empty() {

@@ -6,9 +6,7 @@ alter table keepwell.messages add constraint messages_channel_check
     check (channel in ('email', 'notice', 'webhook', 'slack', 'none'));
 
 -- A claim takes the first of all that are due: read from here, it does not
--- sort the others. Replaces the index on next_at alone.
+-- sort the others.
 create index messages_in_turn on keepwell.messages (priority desc, valid_until, account_id, id, next_at)
     where state in ('planned', 'deferred');
 
-alter table keepwell.control add column reason text;
-comment on column keepwell.control.reason is 'why, of a stop that Keepwell put there itself; null for a person''s';
