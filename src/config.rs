@@ -14,16 +14,18 @@ use chrono_tz::Tz;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::budget::Budget;
 use crate::playbook::quiet::QuietHours;
-use crate::playbook::reader::{Fields, is_address, is_off, is_variable, short};
+use crate::playbook::reader::{Fields, is_off, is_variable, short};
 use crate::playbook::schedule::Schedule;
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, parse};
 
+pub mod mail;
 pub mod store;
 mod webhooks;
 
+pub use mail::Mail;
 pub use store::StoreMap;
 
 /// Where the configuration is looked for when nobody names a file.
@@ -79,24 +81,6 @@ pub struct Config {
     pub webhooks_allow: Vec<String>,
 }
 
-/// How customer mail looks and leaves.
-#[derive(Clone, Debug)]
-pub struct Mail {
-    /// The sender: `Name <address>` or an address.
-    pub from: String,
-    /// Stands below marketing mail.
-    pub postal_address: Option<String>,
-    /// The start of links in mail, without a slash at its end.
-    pub public_url: Option<String>,
-    /// Every customer mail goes to this address instead.
-    pub redirect_to: Option<String>,
-    /// Customer mail waits this long before it leaves, so that it can still be
-    /// cancelled; zero is not at all.
-    pub undo_window: Duration,
-    /// Connections to the relay at the same time, 1 to 64.
-    pub connections: usize,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -119,19 +103,6 @@ impl Default for Config {
             store: StoreMap::default(),
             notify_csm_digest: None,
             webhooks_allow: Vec::new(),
-        }
-    }
-}
-
-impl Default for Mail {
-    fn default() -> Self {
-        Mail {
-            from: "Keepwell <keepwell@localhost>".to_owned(),
-            postal_address: None,
-            public_url: None,
-            redirect_to: None,
-            undo_window: Duration::zero(),
-            connections: 8,
         }
     }
 }
@@ -248,52 +219,6 @@ impl Config {
     }
 }
 
-impl Mail {
-    fn fill(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
-        let mut fields = Fields::new(file, node, "mail", problems);
-        if let Some(from) = fields.string("from") {
-            if is_mailbox(&from) {
-                self.from = from;
-            } else {
-                let message = format!("`{}` is not a sender", short(&from));
-                let help = "write `Acme Success <success@acme.example>` or only the address";
-                refuse(&mut fields, "from", message, help);
-            }
-        }
-        self.postal_address = fields.string("postal_address");
-        if let Some(url) = fields.string("public_url") {
-            if is_web_url(&url) {
-                self.public_url = Some(url.trim_end_matches('/').to_owned());
-            } else {
-                let message = format!("`{}` is not a web address", short(&url));
-                let help = "write `https://success.acme.example`";
-                refuse(&mut fields, "public_url", message, help);
-            }
-        }
-        if let Some(to) = fields.string("redirect_to").filter(|to| to != "off") {
-            if is_address(&to) {
-                self.redirect_to = Some(to);
-            } else {
-                let message = format!("`{}` is not an e-mail address", short(&to));
-                refuse(&mut fields, "redirect_to", message, "write an address, or `off`");
-            }
-        }
-        if let Some(node) = fields.take("undo_window").filter(|node| !is_off(node)) {
-            match parse_undo(node) {
-                Some(window) => self.undo_window = window,
-                None => {
-                    let help = "write a span of elapsed time up to a day, such as `5m`, or `0s`";
-                    refuse(&mut fields, "undo_window", "`undo_window` is not a time to wait", help);
-                }
-            }
-        }
-        if let Some(connections) = fields.int_within("connections", 1, 64) {
-            self.connections = usize::try_from(connections).unwrap_or(self.connections);
-        }
-        fields.finish();
-    }
-}
-
 /// Pools as `{ onboarding: [csm-1, csm-2] }`.
 fn pools(fields: &mut Fields<'_, '_>) -> Pools {
     let (file, mut pools) = (fields.file(), Pools::new());
@@ -320,18 +245,6 @@ fn pools(fields: &mut Fields<'_, '_>) -> Pools {
         }
     }
     pools
-}
-
-/// A span of up to a day; nothing at all as well.
-fn parse_undo(node: &Node) -> Option<Duration> {
-    match node.as_text()? {
-        "0s" => Some(Duration::zero()),
-        text => match crate::playbook::Duration::parse(text)? {
-            crate::playbook::Duration::Seconds(seconds) => Some(Duration::seconds(seconds)),
-            crate::playbook::Duration::BusinessDays(_) => None,
-        }
-        .filter(|window| *window <= Duration::days(1)),
-    }
 }
 
 /// Reports a value of the right type that cannot be used.
@@ -403,26 +316,6 @@ fn listen(
     }
     fields.finish();
     address
-}
-
-/// `address` or `Name <address>`, on one line.
-fn is_mailbox(text: &str) -> bool {
-    if text.chars().any(char::is_control) {
-        return false;
-    }
-    match text.strip_suffix('>').and_then(|rest| rest.split_once('<')) {
-        Some((name, address)) => is_address(address) && !name.contains(['>', ',', ';', '@']),
-        None => is_address(text),
-    }
-}
-
-fn is_web_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        let host = rest.split(['/', ':']).next().unwrap_or("");
-        let odd = |c: char| c.is_whitespace() || c.is_control() || "<>\"'`?#@\\".contains(c);
-        !host.is_empty() && !rest.contains(odd)
-    })
 }
 
 #[cfg(test)]

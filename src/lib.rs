@@ -40,6 +40,7 @@
 //! no retry of an unknown outcome, no way for a playbook to reach the network,
 //! the file system or the clock.
 
+pub mod address;
 pub mod clock;
 pub mod diagnostic;
 pub mod ids;

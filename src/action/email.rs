@@ -138,6 +138,11 @@ impl StepKind for Kind {
                 None
             }
         };
+        if class == MailClass::Marketing && compiler.schema.lacks("contacts", "traits") {
+            let message = "marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`";
+            let help = "name the column in the configuration: `store: { contacts: { columns: { traits: … } } }`";
+            compiler.error("KW0214", step.place, message, Some(help));
+        }
         let to = addressees(to, compiler);
         let subject = subject.and_then(|node| Localized::parse(node, compiler, Escape::Plain));
         let body = text.and_then(|node| Localized::parse(node, compiler, Escape::Markdown));
@@ -297,8 +302,8 @@ fn consents(at: &Situation, contact: &str) -> bool {
     at.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact).is_some_and(consented)
 }
 
-/// Whether a contact agreed to marketing mail.
-pub fn consented(contact: &Contact) -> bool {
+/// Whether a contact agreed to marketing mail: `true` and nothing else is yes.
+fn consented(contact: &Contact) -> bool {
     contact.traits.get("consent") == Some(&serde_json::Value::Bool(true))
 }
 
@@ -309,8 +314,21 @@ pub fn recipient_zone(recipient: Option<&Contact>, account_zone: Option<&str>, o
     [own, account_zone].into_iter().flatten().find_map(|zone| zone.trim().parse().ok()).unwrap_or(otherwise)
 }
 
-/// Why no mail to this recipient can be made any more, if so: the contact left
-/// or lost the address since.
-pub fn unreachable(contact: &Contact, now: crate::clock::Instant) -> Option<&'static str> {
-    (!contact.is_reachable(now)).then_some("contact left")
+/// Why mail of this class cannot go to whom it was planned for, as things are
+/// by `now`: the contact left, lost the address or is gone, or marketing has no
+/// consent. `planned_for` is the contact's id, empty for an address that
+/// belongs to none.
+pub fn refused(
+    planned_for: &str,
+    contact: Option<&Contact>,
+    class: &str,
+    now: crate::clock::Instant,
+) -> Option<&'static str> {
+    let marketing = class == MailClass::Marketing.name();
+    match contact {
+        Some(contact) if !contact.is_reachable(now) => Some("contact left"),
+        None if !planned_for.is_empty() => Some("contact gone"),
+        contact if marketing && !contact.is_some_and(consented) => Some("no consent"),
+        _ => None,
+    }
 }

@@ -18,6 +18,7 @@ fn reads_every_key_of_this_release() {
         "recheck: 30m\npools: { onboarding: [csm-1, csm-2] }\nsuppress: account.traits.internal == true\ntouch_events: [meeting_held]\n",
         "mail:\n  from: Acme Success <success@acme.example>\n  postal_address: Acme, 1 Main Street\n",
         "  public_url: https://success.acme.example/\n  redirect_to: off\n  undo_window: 5m\n  connections: 4\n",
+        "  bounces: { address: bounces@acme.example, maildir: /var/mail/bounces }\n",
         "budget: { contact: [2 per 7d] }\nquiet_hours: { from: \"20:00\", to: \"08:00\", weekends: true }\nguardrails: { hold_above: off, ramp: off }\n",
         "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\" }\nnotify: { csm: { email: false, digest: \"0 8 * * mon-fri\" } }\n",
         "store:\n  accounts: { relation: customers.accounts, columns: { id: id, name: name } }\n",
@@ -33,6 +34,10 @@ fn reads_every_key_of_this_release() {
     assert_eq!(config.notify_csm_digest.as_deref(), Some("0 8 * * mon-fri"));
     assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
     assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
+    let bounces = config.mail.bounces.expect("bounces");
+    let from = bounces.envelope_from(&format!("<{}@acme.example>", "ab".repeat(24)));
+    assert_eq!(from, format!("bounces+{}@acme.example", "ab".repeat(24)));
+    assert_eq!(bounces.maildir, std::path::Path::new("/var/mail/bounces"));
     assert_eq!(config.guardrails.hold_above, Some(HoldAbove::Off));
     assert_eq!((config.touch_events, config.mail.undo_window), (vec!["meeting_held".to_owned()], Duration::minutes(5)));
     let limits = config.budget.contact.iter().chain(&config.budget.account).map(ToString::to_string);
@@ -105,4 +110,15 @@ fn refuses_with_a_place() {
     ] {
         assert_eq!(parsed(text).1, [expected], "{text}");
     }
+}
+
+#[test]
+fn bounces_need_an_address_with_room_and_a_maildir() {
+    let mistakes = |bounces: &str| parsed(&format!("mail:\n  bounces: {bounces}\n")).1;
+    assert_eq!(mistakes("off"), Vec::<String>::new());
+    assert_eq!(mistakes("{ address: nobody, maildir: /m }"), ["2:23 KW0104"]);
+    assert_eq!(mistakes("{ address: a-name-that-is-long@acme.example, maildir: /m }"), ["2:23 KW0601"]);
+    assert_eq!(mistakes("{ address: b+x@acme.example, maildir: /m }"), ["2:23 KW0601"]);
+    assert_eq!(mistakes("{ address: b@acme.example }"), ["2:12 KW0102"]);
+    assert_eq!(mistakes("{ maildir: /m }"), ["2:12 KW0102"]);
 }

@@ -12,8 +12,8 @@ use lettre::message::{Mailbox as WireMailbox, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::address::{AddressError, Mailbox, parse_address};
 use super::layout::{self, Footer};
+use crate::address::{AddressError, Mailbox, parse_address};
 use crate::clock::Instant;
 
 /// Longest subject, in characters; the rest is cut off.
@@ -22,6 +22,10 @@ const SUBJECT_MAX: usize = 250;
 const NAME_MAX: usize = 100;
 /// Longest identifier or URL in a header, in bytes: it must fit on one line.
 const TOKEN_MAX: usize = 900;
+
+/// What Exchange need not send back: absences, receipts, automatic answers. Not
+/// `All`, which would also keep it from telling that a mail did not arrive.
+const NO_ANSWERS: &str = "OOF, AutoReply, DR, RN, NRN";
 
 /// A message to one recipient, before it becomes bytes.
 #[derive(Clone, Debug)]
@@ -41,9 +45,12 @@ pub struct OutgoingMail {
     pub html: String,
     /// For the headers that mail clients turn into a button.
     pub unsubscribe: Option<Unsubscribe>,
-    /// Names the kind of mail, for example `onboarding.acme.example`.
+    /// Names the kind of mail, for example `lifecycle.acme.example`.
     pub list_id: Option<String>,
-    /// Machine-written mail: out-of-office replies are not wanted.
+    /// Tells mailbox providers which mail people complain about: up to three
+    /// words and the sender's, separated by colons.
+    pub feedback_id: Option<String>,
+    /// Mail in nobody's name: out-of-office replies are not wanted.
     pub auto_submitted: bool,
     /// The `Date` header, in whole seconds.
     pub date: Instant,
@@ -127,10 +134,13 @@ pub fn compose(mail: &OutgoingMail) -> Result<Composed, ComposeError> {
         let list_id = token("list_id", list_id.trim_matches(['<', '>']))?;
         message = message.raw_header(verbatim("List-Id", format!("<{list_id}>")));
     }
+    if let Some(feedback_id) = &mail.feedback_id {
+        message = message.raw_header(verbatim("Feedback-ID", token("feedback_id", feedback_id)?));
+    }
     if mail.auto_submitted {
         message = message
             .raw_header(verbatim("Auto-Submitted", "auto-generated".to_owned()))
-            .raw_header(verbatim("X-Auto-Response-Suppress", "All".to_owned()));
+            .raw_header(verbatim("X-Auto-Response-Suppress", NO_ANSWERS.to_owned()));
     }
 
     let text = layout::text(&body(&mail.text), &mail.footer);

@@ -2,7 +2,7 @@
 //!
 //! A mail begins as Markdown with its values put in ([`markdown`]), gets its
 //! page and footer ([`layout`]), becomes bytes that no value can break out of
-//! ([`compose`], [`address`]) and goes to the relay ([`smtp`], [`relay`],
+//! ([`compose`]) and goes to the relay ([`smtp`], [`relay`],
 //! [`phase`]). The relay's reply, or the exact place where it failed to come,
 //! is the [`Outcome`].
 //!
@@ -15,9 +15,10 @@
 //! A webhook or a Slack notice ([`post`]) goes over [`http`] to a [`target`] that
 //! it may go to.
 //!
+//! What relays and readers send back is read by [`report`].
+//!
 //! This is the only place that uses the mail library and the HTTP client. It knows no database.
 
-pub mod address;
 pub mod compose;
 mod connection;
 pub mod http;
@@ -27,13 +28,14 @@ pub mod phase;
 mod plain;
 pub mod post;
 pub mod relay;
+pub mod report;
 pub mod smtp;
 pub mod target;
 mod wire;
 
 use std::future::Future;
 
-pub use address::{AddressError, Mailbox, parse_address, parse_mailbox};
+pub use crate::address::{AddressError, Mailbox, parse_address, parse_mailbox};
 pub use compose::{ComposeError, Composed, OutgoingMail, Unsubscribe, compose};
 pub use layout::Footer;
 pub use markdown::{Rendered, escape, render};

@@ -100,6 +100,7 @@ impl Store {
         now: Instant,
         compose: impl FnOnce(&Gathered) -> (String, String),
     ) -> sqlx::Result<()> {
+        let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         let ours = sqlx::query("update keepwell.digests set told_until = $3 where recipient = $1 and told_until = $2")
             .bind(&recipient.id)
@@ -168,7 +169,7 @@ impl Store {
                 subject: &subject,
                 text: &text,
             };
-            word.insert(&mut tx, &self.mail_domain, now).await?;
+            word.insert(&mut tx, naming, now).await?;
         }
         tx.commit().await
     }

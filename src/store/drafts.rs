@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Store;
+use super::naming::Naming;
 use super::outbox::Claimed;
 use super::rows::Rows;
 use super::transitions::Asked;
@@ -15,14 +16,14 @@ pub(super) async fn insert(
     tx: &mut PgConnection,
     messages: &[Asked<'_, MessageDraft>],
     priority: i32,
-    mail_domain: &str,
+    naming: Naming<'_>,
     now: Instant,
 ) -> sqlx::Result<()> {
-    let messages: Vec<NewMessage> = messages.iter().map(|asked| message(asked, priority, mail_domain, now)).collect();
-    insert_all(tx, &messages).await
+    let messages: Vec<NewMessage> = messages.iter().map(|asked| message(asked, priority, now)).collect();
+    insert_all(tx, &messages, naming).await
 }
 
-fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, mail_domain: &'a str, now: Instant) -> NewMessage<'a> {
+fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, now: Instant) -> NewMessage<'a> {
     let (enrollment, effect) = (asked.enrollment, asked.effect);
     let mut message = NewMessage {
         account: &enrollment.account,
@@ -33,7 +34,6 @@ fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, mail_domain: &'a 
         step: &effect.step,
         shadow: enrollment.shadow,
         priority,
-        mail_domain,
         ..NewMessage::at(now)
     };
     match asked.draft {
@@ -104,7 +104,6 @@ struct NewMessage<'a> {
     priority: i32,
     valid_until: Instant,
     shadow: bool,
-    mail_domain: &'a str,
     now: Instant,
 }
 
@@ -130,14 +129,13 @@ impl<'a> NewMessage<'a> {
             priority: 50,
             valid_until: now,
             shadow: false,
-            mail_domain: "keepwell.invalid",
             now,
         }
     }
 }
 
 /// Writes messages; those that exist already stay.
-async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>]) -> sqlx::Result<()> {
+async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: Naming<'_>) -> sqlx::Result<()> {
     if messages.is_empty() {
         return Ok(());
     }
@@ -163,7 +161,7 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>]) -> sqlx:
         .column("priority", each().map(|one| one.priority))
         .column("valid_until", each().map(|one| one.valid_until))
         .column("next_at", each().map(|one| one.now))
-        .column("message_id", each().map(|one| format!("<{}@{}>", one.id, one.mail_domain)))
+        .column("message_id", each().map(|one| naming.message_id(one.id)))
         .column("shadow", each().map(|one| one.shadow))
         .column("created_at", each().map(|one| one.now))
         .column("ended_at", each().map(ended));
@@ -189,7 +187,7 @@ pub struct Word<'a> {
 
 impl<'a> Word<'a> {
     /// Writes it, once per id.
-    pub(super) async fn insert(&self, tx: &mut PgConnection, mail_domain: &'a str, now: Instant) -> sqlx::Result<()> {
+    pub(super) async fn insert(&self, tx: &mut PgConnection, naming: Naming<'_>, now: Instant) -> sqlx::Result<()> {
         let message = NewMessage {
             account: self.account,
             id: self.id,
@@ -205,10 +203,9 @@ impl<'a> Word<'a> {
             reason: self.to.is_none().then_some("nobody to tell"),
             priority: 100,
             valid_until: now + chrono::Duration::days(30),
-            mail_domain,
             ..NewMessage::at(now)
         };
-        insert_all(tx, &[message]).await
+        insert_all(tx, &[message], naming).await
     }
 }
 
@@ -232,10 +229,10 @@ impl Store {
             subject: Some(&subject),
             text: Some(&text),
             valid_until: notice.valid_until.min(now + chrono::Duration::days(3)),
-            mail_domain: &self.mail_domain,
             ..NewMessage::at(now)
         };
-        insert_all(&mut *self.pool().acquire().await?, &[copy]).await
+        let naming = self.naming().await?;
+        insert_all(&mut *self.pool().acquire().await?, &[copy], naming).await
     }
 
     /// Writes a notice that belongs to no account, once per `id`.
@@ -248,9 +245,10 @@ impl Store {
         text: &str,
         now: Instant,
     ) -> sqlx::Result<()> {
+        let naming = self.naming().await?;
         let mut connection = self.pool().acquire().await?;
         let word =
             Word { id, account: "", playbook, step: "alert", audience: "alerts_to", to: Some(to), subject, text };
-        word.insert(&mut connection, &self.mail_domain, now).await
+        word.insert(&mut connection, naming, now).await
     }
 }

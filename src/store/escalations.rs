@@ -48,6 +48,7 @@ impl Store {
 
     /// Writes the word to the manager and that it was said, together and once.
     pub async fn escalate_task(&self, task: &Overdue, word: &Word<'_>, now: Instant) -> sqlx::Result<bool> {
+        let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         let said = sqlx::query(
             "update keepwell.tasks set escalated_at = $3, escalate_at = null
@@ -63,7 +64,7 @@ impl Store {
             tx.rollback().await?;
             return Ok(false);
         }
-        word.insert(&mut tx, &self.mail_domain, now).await?;
+        word.insert(&mut tx, naming, now).await?;
         tx.commit().await?;
         Ok(true)
     }

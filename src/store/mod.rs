@@ -19,6 +19,7 @@ use crate::random;
 pub use relations::{Key, Relation, Relations};
 
 pub mod answers;
+pub mod bounces;
 pub mod breaker;
 pub mod budget;
 pub mod control;
@@ -32,6 +33,7 @@ pub mod import;
 pub mod lists;
 pub mod mapping;
 pub mod marks;
+mod naming;
 pub mod outbox;
 pub mod outcomes;
 pub mod pages;

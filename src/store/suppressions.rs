@@ -2,8 +2,10 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use sqlx::PgConnection;
 
 use super::Store;
+use crate::address::parse_address;
 use crate::clock::Instant;
 
 /// The classes a suppression can name; `all` includes transactional mail.
@@ -16,9 +18,11 @@ pub(super) fn covers(suppressed: &serde_json::Value, class: &str) -> bool {
 }
 
 impl Store {
-    /// The keyed hash an address goes by: case and outer blanks do not matter.
+    /// The keyed hash an address goes by: case and outer blanks do not matter,
+    /// nor whether an international domain is in its ASCII form.
     pub async fn address_hash(&self, address: &str) -> sqlx::Result<String> {
-        Ok(keyed(self.secret().await?, "address", &address.trim().to_lowercase()))
+        let address = parse_address(address).unwrap_or_else(|_| address.trim().to_owned());
+        Ok(keyed(self.secret().await?, "address", &address.to_lowercase()))
     }
 
     /// The unguessable part of an unsubscribe link: reusable, and it tells nothing.
@@ -32,7 +36,9 @@ impl Store {
     /// returns, no body to it will be begun: markers in flight held the row.
     pub async fn suppress(&self, address: &str, class: &str, source: &str, now: Instant) -> sqlx::Result<()> {
         let hash = self.address_hash(address).await?;
-        self.suppress_hash(&hash, class, source, now).await
+        let mut tx = self.pool().begin().await?;
+        suppress_hash(&mut tx, &hash, class, source, now).await?;
+        tx.commit().await
     }
 
     /// The same for a token of a link; false when the token is not ours.
@@ -45,24 +51,10 @@ impl Store {
         if !is_keyed(self.secret().await?, "unsubscribe", &said, signature) || !CLASSES.contains(&class) {
             return Ok(false);
         }
-        self.suppress_hash(hash, class, "unsubscribe", now).await?;
-        Ok(true)
-    }
-
-    async fn suppress_hash(&self, hash: &str, class: &str, source: &str, now: Instant) -> sqlx::Result<()> {
-        let entry = serde_json::json!({ class: { "at": now, "source": source } });
         let mut tx = self.pool().begin().await?;
-        sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
-            .bind(hash)
-            .execute(&mut *tx)
-            .await?;
-        // The first word stays: it says since when.
-        sqlx::query("update keepwell.recipients set suppressed = $2 || suppressed where address_hash = $1")
-            .bind(hash)
-            .bind(entry)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await
+        suppress_hash(&mut tx, hash, class, "unsubscribe", now).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Whether mail of this class to the address is suppressed.
@@ -85,6 +77,27 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+/// Suppresses a class of mail to an address; once committed, no body is begun.
+pub(super) async fn suppress_hash(
+    tx: &mut PgConnection,
+    hash: &str,
+    class: &str,
+    source: &str,
+    now: Instant,
+) -> sqlx::Result<()> {
+    sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
+        .bind(hash)
+        .execute(&mut *tx)
+        .await?;
+    // The first word stays: it says since when.
+    sqlx::query("update keepwell.recipients set suppressed = $2 || suppressed where address_hash = $1")
+        .bind(hash)
+        .bind(serde_json::json!({ class: { "at": now, "source": source } }))
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// A keyed hash as hexadecimal text; each purpose has hashes of its own.

@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::Store;
+use super::naming::Naming;
 use super::rows::Rows;
 use crate::clock::Instant;
 use crate::effect::Effect;
@@ -70,13 +71,14 @@ impl Store {
              returning e.id",
             rows.relation("n")
         );
+        let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         let moved = ids(rows.query(update)?.fetch_all(&mut *tx).await?)?;
         if moved.is_empty() {
             tx.rollback().await?;
             return Ok(vec![Commit::Stale; transitions.len()]);
         }
-        self.follow(&mut tx, transitions, &moved, priority, now).await?;
+        Store::follow(&mut tx, transitions, &moved, priority, naming, now).await?;
         tx.commit().await?;
         let became = |one: &Enrollment| if moved.contains(&one.id) { Commit::Committed } else { Commit::Stale };
         Ok(next().map(became).collect())
@@ -96,22 +98,23 @@ impl Store {
         if transitions.is_empty() {
             return Ok(0);
         }
+        let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         let rows = super::enrollments::rows(transitions.iter().map(|transition| &transition.enrollment), Some(slot));
         let insert = rows.insert("keepwell.enrollments", "on conflict do nothing returning id")?;
         let new = ids(insert.fetch_all(&mut *tx).await?)?;
-        self.follow(&mut tx, transitions, &new, priority, now).await?;
+        Store::follow(&mut tx, transitions, &new, priority, naming, now).await?;
         tx.commit().await?;
         Ok(new.len())
     }
 
     /// Writes what follows from those of the transitions that were `moved`.
     async fn follow(
-        &self,
         tx: &mut PgConnection,
         transitions: &[Transition],
         moved: &HashSet<Uuid>,
         priority: i32,
+        naming: Naming<'_>,
         now: Instant,
     ) -> sqlx::Result<()> {
         let (mut tasks, mut messages, mut referrals, mut stopped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -132,7 +135,7 @@ impl Store {
             }
         }
         super::tasks::insert(tx, &tasks, now).await?;
-        super::drafts::insert(tx, &messages, priority, &self.mail_domain, now).await?;
+        super::drafts::insert(tx, &messages, priority, naming, now).await?;
         super::referrals::insert(tx, &referrals, now).await?;
         close_open_work(tx, &stopped, now).await
     }

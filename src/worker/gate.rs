@@ -7,15 +7,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
+use sha2::{Digest, Sha256};
 
 use super::Shared;
 use super::advancer::{Sight, gone, sight};
 use super::compiled::Loaded;
 use super::digester;
 use crate::action::Situation;
-use crate::action::email::{From, ReplyTo, consented, recipient_zone, unreachable};
+use crate::action::email::{From, ReplyTo, recipient_zone, refused};
 use crate::action::staff::Staff;
 use crate::clock::Instant;
+use crate::config::Config;
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
 use crate::effect::{Score, Words};
@@ -179,17 +181,11 @@ impl Gate<'_> {
             }
         }
         let contact = self.sight.people.contacts.iter().find(|contact| contact.id == message.contact_id);
-        if let Some(reason) = contact.and_then(|contact| unreachable(contact, self.now)) {
+        if let Some(reason) = refused(&message.contact_id, contact, &message.class, self.now) {
             return Prepared::ended("skipped", reason);
-        }
-        if !message.contact_id.is_empty() && contact.is_none() {
-            return Prepared::ended("skipped", "contact gone");
         }
         if suppressed {
             return Prepared::ended("suppressed", "suppressed");
-        }
-        if message.class == "marketing" && !contact.is_some_and(consented) {
-            return Prepared::ended("skipped", "no consent");
         }
         if let Some(later) = self.held_back(message, contact) {
             return later;
@@ -282,9 +278,12 @@ impl Gate<'_> {
             text: layout::text(&body.text, &footer),
             html: layout::page(&body.html, &footer),
         };
+        let config = &self.shared.config.mail;
+        let domain = from.address.rsplit('@').next().unwrap_or_default().to_owned();
         let mail = OutgoingMail {
             message_id: message.message_id.clone(),
-            envelope_from: None,
+            // Of redirected mail the colleague's mailbox would bounce.
+            envelope_from: bounces_to(&self.shared.config, message).filter(|_| config.redirect_to.is_none()),
             from,
             reply_to,
             to_name: contact.map(|contact| contact.name.clone()),
@@ -293,8 +292,10 @@ impl Gate<'_> {
             text: body.text,
             html: body.html,
             unsubscribe: link.map(|https_url| Unsubscribe { one_click: https_url.starts_with("https://"), https_url }),
-            list_id: None,
-            auto_submitted: true,
+            list_id: (message.class != "transactional").then(|| format!("{}.{domain}", message.class)),
+            feedback_id: Some(feedback_id(message, &domain)),
+            // A mail in a person's name wants answers; that the reader is away is one.
+            auto_submitted: action.is_none_or(|email| email.from == From::Default),
             date: self.now,
             footer,
         };
@@ -334,6 +335,19 @@ fn sender(configured: &str, from: Option<From>, csm: Option<&Csm>) -> Result<Mai
         (Some(From::Csm), Some(csm)) => Mailbox { name: Some(csm.name.clone()), address: ours.address },
         _ => ours,
     })
+}
+
+/// The envelope's sender, where bounces are read.
+fn bounces_to(config: &Config, message: &Claimed) -> Option<String> {
+    config.mail.bounces.as_ref().map(|bounces| bounces.envelope_from(&message.message_id))
+}
+
+/// The playbook, the class and the sender as mailbox providers count
+/// complaints. The playbook goes by a hash: its name is not for customers.
+fn feedback_id(message: &Claimed, domain: &str) -> String {
+    let short =
+        |text: &str| -> String { Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect() };
+    format!("{}:{}:kw{}", short(&message.playbook), message.class, short(domain))
 }
 
 /// A notice to a colleague: its words are final.
@@ -381,7 +395,7 @@ pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     let rendered = Rendered { html: layout::page(&body.html, &footer), ..rendered };
     let mail = OutgoingMail {
         message_id: message.message_id.clone(),
-        envelope_from: None,
+        envelope_from: bounces_to(&shared.config, message),
         from,
         reply_to: None,
         to_name: None,
@@ -391,6 +405,7 @@ pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         html: body.html,
         unsubscribe: None,
         list_id: None,
+        feedback_id: None,
         auto_submitted: true,
         date: now,
         footer,

@@ -8,7 +8,7 @@
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
-//! `gate`, `posting` and `attention` let through,
+//! `gate`, `posting` and `attention` let through, `collector` takes what came back,
 //! `janitor` settles claims of daemons that went away. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
@@ -34,6 +34,7 @@ mod attention;
 pub mod breaker;
 pub mod candidates;
 pub mod closer;
+pub mod collector;
 pub mod compiled;
 pub mod deliverer;
 pub mod digester;
@@ -164,5 +165,6 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
+    handled += collector::tick(shared, now).await?;
     Ok(handled)
 }

@@ -1,7 +1,7 @@
 //! The daemon: runs the workers until it is told to stop.
 //!
 //! Lanes, so that a slow relay does not hold up an evaluation: one for files and
-//! runs, one for enrollments and tasks, some for mail. Each looks again at once while there is
+//! runs, one for enrollments and tasks, some for mail, one for what comes back. Each looks again at once while there is
 //! work, else after a pause. An error or a panic in a lane is logged and backs
 //! off; it never ends the process. Stopping lets what is under way finish.
 
@@ -13,7 +13,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::publisher::{self, Files, Fingerprint};
-use super::{Shared, advancer, closer, deliverer, digester, enroller, escalator, janitor, referrer, scheduler};
+use super::{
+    Shared, advancer, closer, collector, deliverer, digester, enroller, escalator, janitor, referrer, scheduler,
+};
 use crate::clock::{Clock, Instant};
 
 /// Mail has several lanes: one whose relay is silent, for as long as ten
@@ -74,7 +76,15 @@ pub async fn supervise(
             }
         }
     });
-    let mut lanes = vec![runs, enrollments];
+    // Of its own: a mailbox that cannot be read holds up nothing else.
+    let returns = lane("returns", clock, mend.clone(), stop.clone(), {
+        let shared = shared.clone();
+        move |now| {
+            let shared = shared.clone();
+            async move { collector::tick(&shared, now).await }
+        }
+    });
+    let mut lanes = vec![runs, enrollments, returns];
     for _ in 0..MAIL_LANES {
         lanes.push(lane("mail", clock, mend.clone(), stop.clone(), {
             let (shared, stop) = (shared.clone(), stop.clone());

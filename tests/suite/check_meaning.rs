@@ -114,9 +114,12 @@ fn good_playbooks_are_ready_without_a_word() {
 fn what_the_store_lacks_cannot_be_asked() {
     let text = "playbook: p\nabout: A.\nalerts_to: a@b.example\nschedule: '@daily'\nstages: [onboarding]\n\
         when: account.days_since_change(\"tier\") != none && account.open_tickets(\"urgent\") > 0 && account.open_tickets() > 0\n\
-        steps:\n  - task: { title: \"{{ account.traits.plan | default('-') }} {{ account.tickets(30) }}\", to: csm }\n";
+        steps:\n  - task: { title: \"{{ account.traits.plan | default('-') }} {{ account.tickets(30) }}\", to: csm }\n  \
+        - email: { to: all, class: marketing, subject: a, body: b }\n";
     let mut schema = Schema::default_store();
-    schema.absent = ["changes", "tickets.severity", "accounts.stage", "accounts.traits"].map(str::to_owned).into();
+    schema.absent = ["changes", "tickets.severity", "accounts.stage", "accounts.traits", "contacts.traits"]
+        .map(str::to_owned)
+        .into();
     let file = SourceFile { path: "p.yaml".into(), text: text.into() };
     let set = SourceSet { playbooks: vec![file], ..SourceSet::default() };
     let problems = catalog::load(&set, &[], &Config::default(), &schema).1;
@@ -132,6 +135,7 @@ fn what_the_store_lacks_cannot_be_asked() {
             format!("6:15 KW0214 `account.days_since_change(\"tier\")` needs `changes`, {lacks}"),
             format!("6:60 KW0214 `account.open_tickets(\"urgent\")` needs `tickets.severity`, {lacks}"),
             format!("8:24 KW0214 `account.traits.plan` needs `accounts.traits`, {lacks}"),
+            "9:5 KW0214 marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`".to_owned(),
         ]
     );
 }

@@ -89,7 +89,7 @@ proptest! {
         let mut names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         prop_assert_eq!(names, [
-            "Auto-Submitted", "Content-Type", "Date", "From", "List-Id", "List-Unsubscribe",
+            "Auto-Submitted", "Content-Type", "Date", "Feedback-ID", "From", "List-Id", "List-Unsubscribe",
             "List-Unsubscribe-Post", "MIME-Version", "Message-ID", "Reply-To", "Subject", "To",
             "X-Auto-Response-Suppress",
         ]);

@@ -68,12 +68,13 @@ async fn an_accepted_mail_arrives_as_it_was_meant() {
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ("List-Id", "<onboarding.acme.example>"),
         ("Auto-Submitted", "auto-generated"),
-        ("X-Auto-Response-Suppress", "All"),
+        ("Feedback-ID", "0badcafe:lifecycle:kw0badcafe"),
+        ("X-Auto-Response-Suppress", "OOF, AutoReply, DR, RN, NRN"),
         ("MIME-Version", "1.0"),
     ] {
         assert_eq!(mime::header(&headers, name), Some(value), "{name}");
     }
-    assert_eq!(headers.len(), 13, "{headers:?}");
+    assert_eq!(headers.len(), 14, "{headers:?}");
     let parts = mime::parts(&headers, &body);
     assert_eq!(parts.len(), 2);
     assert_eq!(parts[0].0, "text/plain; charset=utf-8");

@@ -8,6 +8,7 @@ use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
 mod attention;
+mod consent;
 mod earlier;
 mod edges;
 mod own;

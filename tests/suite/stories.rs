@@ -2,6 +2,7 @@
 //! mail: the store, the workers and the language together.
 
 mod asking;
+mod bouncing;
 mod budget;
 mod contacts;
 mod crowds;
@@ -9,6 +10,7 @@ mod duties;
 mod earlier;
 mod edges;
 mod entering;
+mod headers;
 mod holding;
 mod mail;
 mod mapped;

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::Course;
-use crate::action::email::recipient_zone;
+use crate::action::email::{recipient_zone, refused};
 use crate::clock::Instant;
 use crate::effect::{MailClass, MailDraft};
 use crate::enrollment::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
@@ -128,6 +128,10 @@ impl Course<'_> {
             Err(error) => {
                 return Ok(Verdict::Ended { reason: format!("was not sent: undecided: {error}"), failed: true });
             }
+        }
+        let draft = &mail.draft;
+        if let Some(reason) = refused(&draft.contact, self.recipient(mail), draft.class.name(), now) {
+            return Ok(Verdict::Ended { reason: format!("to {} was skipped: {reason}", draft.to), failed: false });
         }
         let Some(quiet) = self.case.quiet_hours.as_ref().filter(|_| !self.trips[mail.trip].enrollment.shadow) else {
             return Ok(Verdict::Go);

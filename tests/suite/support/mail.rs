@@ -17,6 +17,7 @@ pub fn mail() -> OutgoingMail {
         html: rendered.html,
         unsubscribe: Some(Unsubscribe { https_url: "https://acme.example/u/1".to_owned(), one_click: true }),
         list_id: Some("onboarding.acme.example".to_owned()),
+        feedback_id: Some("0badcafe:lifecycle:kw0badcafe".to_owned()),
         auto_submitted: true,
         date: Utc.with_ymd_and_hms(2026, 3, 2, 8, 30, 0).unwrap(),
         footer: Footer {

@@ -6,7 +6,7 @@ use super::{Finding, Source};
 /// Nothing imports from a later place. `config` reads playbook types and stands
 /// after them.
 const ORDER: [&[&str]; 15] = [
-    &["clock", "ids", "random", "diagnostic", "telemetry"],
+    &["address", "clock", "ids", "random", "diagnostic", "telemetry"],
     &["playbook"],
     &["config"],
     &["facts"],

@@ -2,7 +2,8 @@
 //!
 //! Narrower than the standard on purpose. Quoted local parts, address literals
 //! and non-ASCII local parts are refused with a reason, so that a strange
-//! address stops one message and never a whole batch.
+//! address stops one message and never a whole batch. International domains
+//! are written in their ASCII form.
 
 use std::fmt;
 
@@ -35,8 +36,6 @@ pub enum AddressError {
     NoAt(String),
     #[error("`{0}`: letters other than ASCII before the `@` are not supported by every mail relay")]
     NonAsciiLocal(String),
-    #[error("`{0}`: write the international domain in its ASCII form (`xn--…`)")]
-    NonAsciiDomain(String),
     #[error("`{0}`: the part before the `@` is not valid")]
     Local(String),
     #[error("`{0}`: the domain is not valid")]
@@ -46,7 +45,7 @@ pub enum AddressError {
 }
 
 /// Checks `name@domain` and gives it back without surrounding space, the
-/// domain in lower case.
+/// domain in lower case and an international one as A-labels (`xn--…`).
 pub fn parse_address(text: &str) -> Result<String, AddressError> {
     let text = text.trim();
     if text.is_empty() {
@@ -66,9 +65,11 @@ pub fn parse_address(text: &str) -> Result<String, AddressError> {
     if local.len() > 64 || !local.split('.').all(atoms) {
         return Err(AddressError::Local(shown(text)));
     }
-    if !domain.is_ascii() {
-        return Err(AddressError::NonAsciiDomain(shown(text)));
-    }
+    let domain = if domain.is_ascii() {
+        domain.to_ascii_lowercase()
+    } else {
+        idna::domain_to_ascii_strict(domain).map_err(|_| AddressError::Domain(shown(text)))?
+    };
     let labels = |label: &str| {
         (1..=63).contains(&label.len())
             && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -80,7 +81,7 @@ pub fn parse_address(text: &str) -> Result<String, AddressError> {
     if domain.len() > 253 || !domain.split('.').all(labels) || domain.rsplit('.').next().is_some_and(numeric) {
         return Err(AddressError::Domain(shown(text)));
     }
-    Ok(format!("{local}@{}", domain.to_ascii_lowercase()))
+    Ok(format!("{local}@{domain}"))
 }
 
 /// Parses `Acme Success <success@acme.example>`, `"Acme, Inc." <a@b.example>`
@@ -134,12 +135,15 @@ mod tests {
     fn addresses_are_checked() {
         assert_eq!(parse_address(" Ann.O'Hara+x@Acme.Example ").unwrap(), "Ann.O'Hara+x@acme.example");
         assert_eq!(parse_address("a@localhost").unwrap(), "a@localhost");
+        assert_eq!(parse_address("a@BÜCHER.example").unwrap(), "a@xn--bcher-kva.example");
+        assert_eq!(parse_address("a@例え.テスト").unwrap(), "a@xn--r8jz45g.xn--zckzah");
         assert_eq!(parse_address(""), Err(AddressError::Empty));
         for (text, wanted) in [
             ("ann", AddressError::NoAt as fn(String) -> AddressError),
             ("@acme.example", AddressError::NoAt),
             ("zoë@acme.example", AddressError::NonAsciiLocal),
-            ("a@bücher.example", AddressError::NonAsciiDomain),
+            ("a@bü cher.example", AddressError::Domain),
+            ("a@bü..example", AddressError::Domain),
             ("a b@acme.example", AddressError::Local),
             ("a..b@acme.example", AddressError::Local),
             ("a\r\nb@acme.example", AddressError::Local),
