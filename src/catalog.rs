@@ -227,6 +227,11 @@ pub fn compile(
         );
         problems.push(Diagnostic::warning("KW0104", &playbook.file, playbook.place, message).help(help));
     }
+    if playbook.holdout.is_some() && playbook.goal.is_none() {
+        let message = "a `holdout` compares who reaches the goal, and there is no `goal`";
+        let problem = Diagnostic::warning("KW0217", &playbook.file, playbook.place, message);
+        problems.push(problem.help("say with `goal:` what counts as success"));
+    }
     if playbook.stages.is_some() && schema.lacks("accounts", "stage") {
         let message = "`stages` needs `accounts.stage`, which the customer store does not have";
         let help = "name the column in the configuration: `store: { accounts: { columns: { stage: … } } }`";
@@ -299,6 +304,7 @@ pub fn compile(
         survey_steps: &steps_by_kind.surveys,
         playbooks,
         own: &playbook.id,
+        holdout: playbook.holdout.is_some(),
         known_in_templates: &known_in_templates,
         known_in_steps: &known_in_steps,
         problems,

@@ -30,6 +30,21 @@ pub enum EffectBody {
     },
 }
 
+impl EffectBody {
+    /// The kind of step that it is the deed of; `None` for what only tells why
+    /// there is none.
+    pub fn kind(&self) -> Option<&'static str> {
+        Some(match self {
+            EffectBody::Task(_) => "task",
+            EffectBody::Message(MessageDraft::Mail(_)) => "email",
+            EffectBody::Message(MessageDraft::Notice(_)) => "notify",
+            EffectBody::Message(MessageDraft::Webhook(_)) => "webhook",
+            EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. }) => return None,
+            EffectBody::Referral { .. } => "enroll",
+        })
+    }
+}
+
 /// A task for a colleague.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskDraft {

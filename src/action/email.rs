@@ -116,6 +116,7 @@ impl StepKind for Kind {
         let mut fields = Fields::new(&compiler.file, body, "the step `email`", &mut problems).at(step.place);
         let to = recipients(&mut fields, compiler.subject);
         let class = fields.one_of("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
+        let class_place = fields.value_place("class");
         let subject = fields.required("subject");
         let text = fields.required("body");
         let from = fields.one_of("from", &[("csm", From::Csm), ("default", From::Default)]).unwrap_or(From::Default);
@@ -129,6 +130,9 @@ impl StepKind for Kind {
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
         let fine = fields.finish();
         compiler.problems.extend(problems);
+        if class == MailClass::Transactional {
+            compiler.no_transactional_mail(class_place);
+        }
         let reply_to = match &reply_to {
             None => Some(ReplyTo::Csm),
             Some(source) if &*source.text == "csm" => Some(ReplyTo::Csm),

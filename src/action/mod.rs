@@ -201,6 +201,8 @@ pub struct Compiler<'a> {
     pub playbooks: &'a [String],
     /// The id of the playbook itself.
     pub own: &'a str,
+    /// Whether some accounts are held out.
+    pub holdout: bool,
     /// Values that the playbook's condition proves present, as `account.x`
     /// for templates and `entry.x` for expressions.
     pub known_in_templates: &'a HashSet<String>,
@@ -226,6 +228,14 @@ impl<'a> Compiler<'a> {
         let mut problem = Diagnostic::error(code, &self.file, at, message);
         problem.help = help.map(str::to_owned);
         self.problems.push(problem);
+    }
+
+    /// Reports transactional mail where some accounts would not get it.
+    pub fn no_transactional_mail(&mut self, at: Position) {
+        if self.holdout {
+            let help = "a customer must get it: remove `holdout`, or move this mail to a playbook without one";
+            self.error("KW0217", at, "a playbook with transactional mail may have no `holdout`", Some(help));
+        }
     }
 
     fn scope(&self) -> Scope<'a> {

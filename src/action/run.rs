@@ -47,7 +47,11 @@ impl StepKind for Kind {
             return None;
         };
         let pools = compiler.config.pools.clone();
-        compiler.script(source).map(|script| Arc::new(Run { script, pools }) as Arc<dyn Action>)
+        let script = compiler.script(source)?;
+        if script.may_be_transactional() {
+            compiler.no_transactional_mail(body.place);
+        }
+        Some(Arc::new(Run { script, pools }))
     }
 }
 

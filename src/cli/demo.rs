@@ -19,6 +19,7 @@ use crate::delivery::Channel;
 use crate::store::Store;
 use crate::store::lists::Filter;
 use crate::store::sample::SampleCompany;
+use crate::worker::epoch::Watch;
 use crate::worker::supervise::supervise;
 use crate::worker::{Shared, publisher, scheduler};
 
@@ -74,7 +75,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     if let Some((address, _)) = &page {
         say!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
-    supervise(shared.clone(), Clock::System, files, found, database.mend(), stop).await;
+    let watch = Arc::new(Watch::new(&global.data.join("demo")));
+    supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
     if let Some((_, page)) = page {
         let _ = tokio::time::timeout(super::run::PARTING, page).await;
     }

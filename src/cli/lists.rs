@@ -1,12 +1,14 @@
 //! `keepwell enrollments`, `tasks`, `messages` and `runs`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::database::Database;
 use super::{Format, Global, output};
+use crate::store::holdout::Compared;
 use crate::store::lists::Filter;
 
 #[derive(Debug, Args)]
@@ -50,7 +52,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         _ => Database::open(global, 2).await?,
     };
     let store = &database.store;
-    let (noun, columns, rows): (&str, &[&str], _) = match what {
+    let (noun, columns, mut rows): (&str, &[&str], _) = match what {
         What::Enrollments => (
             "enrollments",
             &["playbook", "account", "state", "step", "due_at", "started_at", "reason"],
@@ -72,10 +74,31 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
             store.list_runs(&filter).await?,
         ),
     };
+    let compared = match what {
+        What::Runs => store.compared(options.playbook.as_deref()).await?,
+        _ => BTreeMap::new(),
+    };
+    for row in &mut rows {
+        if let Some(one) = row["playbook"].as_str().and_then(|playbook| compared.get(playbook)) {
+            row["holdout"] = holdout(one);
+        }
+    }
     match options.format {
         Format::Json => output::json(&json!({ noun: rows })),
-        _ => output::table(&rows, columns),
+        _ => {
+            output::table(&rows, columns);
+            for (playbook, one) in &compared {
+                say!("{playbook}: {}", one.comparison.told());
+            }
+        }
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How a playbook's two arms fare.
+fn holdout(Compared { comparison, counted }: &Compared) -> Json {
+    let points = comparison.difference().map(|(least, most)| json!({ "least": least, "most": most }));
+    json!({ "treated": comparison.treated, "ghosts": comparison.ghosts, "points": points, "counted": counted,
+        "told": comparison.told() })
 }

@@ -22,6 +22,7 @@ macro_rules! say {
 
 mod approve;
 mod check;
+mod confirm;
 mod database;
 mod demo;
 mod enroll;
@@ -125,6 +126,8 @@ enum Command {
     Stop(stop::StopOptions),
     /// Take a stop back.
     Resume(stop::Options),
+    /// Allows sending from a database that was restored, copied or promoted.
+    ConfirmEpoch(confirm::Options),
     /// No more mail to an address.
     Suppress(suppress::Options),
     /// Bring CSV or JSON Lines into the customer store.
@@ -187,6 +190,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Discard(options) => approve::discard(global, &options).await,
         Command::Stop(options) => stop::stop(global, &options).await,
         Command::Resume(options) => stop::resume(global, &options).await,
+        Command::ConfirmEpoch(options) => confirm::confirm(global, &options).await,
         Command::Suppress(options) => suppress::run(global, &options).await,
         Command::Import(options) => import::run(global, &options).await,
         Command::Later(command) => later::refuse(&command),

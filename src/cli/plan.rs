@@ -74,6 +74,7 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
         "playbook": plan.playbook,
         "slot": slot,
         "enter": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "ghosts": plan.ghosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "hold": plan.hold,
         "reason": plan.reason,
         "candidates": plan.candidates,
@@ -107,7 +108,11 @@ fn print(plan: &Plan) {
         say!("  {reason}");
         return;
     }
-    say!("  candidates {}, would enter {}", plan.candidates, plan.enter.len());
+    let held_out = match plan.ghosts.len() {
+        0 => String::new(),
+        ghosts => format!(", {ghosts} of them held out"),
+    };
+    say!("  candidates {}, would enter {}{held_out}", plan.candidates, plan.enter.len());
     if !plan.skipped.is_empty() {
         let skipped: Vec<String> = plan.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         say!("  skipped: {}", skipped.join(", "));
@@ -120,7 +125,8 @@ fn print(plan: &Plan) {
     }
     const SHOWN: usize = 20;
     for subject in plan.enter.iter().take(SHOWN) {
-        say!("  + {subject}");
+        let held_out = if plan.ghosts.contains(subject) { " (held out)" } else { "" };
+        say!("  + {subject}{held_out}");
     }
     if plan.enter.len() > SHOWN {
         say!("  … and {} more", plan.enter.len() - SHOWN);

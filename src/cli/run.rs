@@ -20,6 +20,7 @@ use crate::diagnostic::{Diagnostic, render_human};
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::web::{self, WebState};
+use crate::worker::epoch::Watch;
 use crate::worker::publisher::{self, Files, Report};
 use crate::worker::supervise::supervise;
 use crate::worker::{Compiled, Shared, Variables, pass, scheduler};
@@ -58,6 +59,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let variables = Arc::new(|name: &str| std::env::var(name).ok());
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
+    let watch = Arc::new(Watch::new(&global.data));
+    watch.look(&shared.store, clock.now()).await?;
     let files = files(global);
     let found = publisher::fingerprint(&files);
     let published = publisher::publish(&shared, &files, clock.now()).await?;
@@ -67,12 +70,13 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             scheduler::manual(&shared, slot).await?;
         }
         until_done(&shared, clock).await?;
+        watch.look(&shared.store, clock.now()).await?;
         database.close().await;
         return Ok(ExitCode::SUCCESS);
     };
     let page = serve_page(&shared, options.port, stop.clone()).await?;
     tracing::info!(playbooks = published.playbooks, "running");
-    supervise(shared.clone(), Clock::System, files, found, database.mend(), stop).await;
+    supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
     // A reader or a relay that dawdles does not keep the process.
     if let Some((_, page)) = page {
         let _ = tokio::time::timeout(PARTING, page).await;

@@ -94,7 +94,7 @@ fn goes(waiting: &Waiting, left: &Stopped) -> bool {
 }
 
 /// What becomes of waiting messages, in words.
-fn told(waiting: &Waiting) -> Vec<String> {
+pub fn told(waiting: &Waiting) -> Vec<String> {
     let of = if waiting.playbook.is_empty() { String::new() } else { format!(" of {}", waiting.playbook) };
     let mut lines = Vec::new();
     if waiting.due > 0 {

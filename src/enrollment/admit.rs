@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::holdout::{self, Drawn};
 use super::stops::has_left;
 use super::{Edge, Enrollment, Phase, State, Turn, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
@@ -35,6 +36,8 @@ pub struct History {
     pub overtaken: bool,
     /// Whether this is the playbook's very first run.
     pub first_run: bool,
+    /// What the account's enrollments here say about its side of the comparison.
+    pub drawn: Drawn,
 }
 
 /// What became of a subject at a slot.
@@ -202,6 +205,8 @@ fn enter(
         entry,
         evidence: playbook.when.evidence(facts),
         shadow: playbook.playbook.mode == Mode::Shadow,
+        arm: holdout::draw(playbook.playbook.holdout, &playbook.playbook.id, &facts.account, history.drawn),
+        counted: BTreeMap::new(),
         version: 0,
     }))
 }

@@ -58,6 +58,9 @@ pub fn next_quarter(after: Instant, recheck: chrono::Duration) -> Instant {
 pub fn advance(look: &Look) -> Transition {
     let mut way = Way { look, next: look.enrollment.clone(), effects: Vec::new(), stopped: false };
     way.go();
+    if way.next.is_ghost() {
+        way.count_only();
+    }
     Transition { enrollment: way.next, effects: way.effects, stopped: way.stopped }
 }
 
@@ -188,8 +191,11 @@ impl Way<'_> {
             Deed::Wait(_) => self.wait_on(position),
             Deed::Act(action) => {
                 let messages = self.act(&step.id, action.as_ref());
-                if action.awaits_messages() && messages {
-                    let until = action.survey().map(|survey| self.answer_until(survey));
+                let until = action.survey().map(|survey| self.answer_until(survey));
+                // A ghost's mail ends when it would have begun; its surveys
+                // wait for an answer as all do.
+                let leaves = messages && (until.is_some() || !self.next.is_ghost());
+                if action.awaits_messages() && leaves {
                     Onward::Stay(Phase::Sending, until)
                 } else {
                     Onward::To(step.next, began)
@@ -348,6 +354,19 @@ impl Way<'_> {
                 self.next.reason = Some(format!("undecided: {message}"));
                 false
             }
+        }
+    }
+
+    /// Nothing comes of what a ghost asks for, but that it is counted; and an
+    /// end always says which it is.
+    fn count_only(&mut self) {
+        for effect in std::mem::take(&mut self.effects) {
+            if let Some(kind) = effect.body.kind() {
+                *self.next.counted.entry(kind.to_owned()).or_default().entry(effect.step).or_default() += 1;
+            }
+        }
+        if self.next.state != State::Active {
+            self.next.reason.get_or_insert_with(|| self.next.state.name().to_owned());
         }
     }
 

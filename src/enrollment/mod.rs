@@ -4,7 +4,7 @@
 //! takes a waiting enrollment to its next state with the effects on the way;
 //! `stops` is what ends an enrollment, looked at in both and once more right
 //! before a mail leaves; `budget` says who of several may have a customer's
-//! attention. Nothing here does IO, knows SQL or reads the clock:
+//! attention, `holdout` who gets nothing. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +14,13 @@ use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::facts::{Progress, SubjectId, Value};
+use holdout::Arm;
 
 mod admit;
 mod advance;
 pub mod budget;
 mod edge;
+pub mod holdout;
 mod stops;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
@@ -58,6 +60,10 @@ pub struct Enrollment {
     pub evidence: serde_json::Map<String, serde_json::Value>,
     /// Whether its effects are recorded only.
     pub shadow: bool,
+    /// Its side of the comparison, where the playbook has a holdout.
+    pub arm: Option<Arm>,
+    /// What a ghost did without: kind to step to number. Empty for others.
+    pub counted: BTreeMap<String, BTreeMap<String, u64>>,
     /// Counts commits; a commit names the version it saw.
     pub version: i64,
 }
@@ -66,6 +72,26 @@ impl Enrollment {
     /// Whose it is.
     pub fn subject(&self) -> SubjectId {
         SubjectId { account: self.account.clone(), contact: self.contact.clone() }
+    }
+
+    /// Whether it is held out: it goes its way and nothing comes of it.
+    pub fn is_ghost(&self) -> bool {
+        self.arm == Some(Arm::Ghost)
+    }
+
+    /// The word for its state in the database and in lists.
+    pub fn state_name(&self) -> &'static str {
+        if self.is_ghost() { State::GHOST } else { self.state.name() }
+    }
+
+    /// What its state would be, of a ghost that has ended.
+    pub fn outcome_name(&self) -> Option<&'static str> {
+        (self.is_ghost() && self.state != State::Active).then(|| self.state.name())
+    }
+
+    /// Steps whose mail a ghost counted, which stands for having sent it.
+    pub fn mails_counted(&self) -> impl Iterator<Item = &String> {
+        self.counted.get("email").into_iter().flat_map(BTreeMap::keys)
     }
 
     /// What it knows of itself before its first step.
@@ -104,6 +130,9 @@ pub enum State {
 }
 
 impl State {
+    /// The word for every state of a ghost.
+    pub const GHOST: &str = "ghost";
+
     pub const ALL: [State; 8] = [
         State::Active,
         State::Completed,

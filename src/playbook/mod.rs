@@ -69,6 +69,8 @@ pub struct Playbook {
     pub goal_window: Duration,
     pub exit: Option<Source>,
     pub suppress: Option<Source>,
+    /// The share of accounts (0..1) that gets nothing, for comparison.
+    pub holdout: Option<f64>,
     pub guardrails: Guardrails,
     pub steps: Vec<Step>,
     pub tests: Vec<case::Case>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-use super::reader::{Fields, inline, is_off};
+use super::reader::{Fields, inline, is_off, share};
 use super::source::SourceFile;
 use super::steps::StepReader;
 use super::yaml::{self, Node};
@@ -86,7 +86,7 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     let goal_window = goal_window(&mut fields);
     let exit = fields.expression("exit");
     let suppress = fields.expression("suppress");
-    fields.not_yet("holdout", "write `off`, or remove the key", |node| is_off(node) || node.as_text() == Some("0%"));
+    let holdout = holdout(&mut fields);
     let guardrails =
         fields.take("guardrails").map(|node| guardrails::read(path, node, fields.problems())).unwrap_or_default();
     let steps_node = fields.required("steps");
@@ -124,6 +124,7 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
         goal_window,
         exit,
         suppress,
+        holdout,
         guardrails,
         steps: steps.unwrap_or_default(),
         tests,
@@ -224,6 +225,25 @@ fn goal_window(fields: &mut Fields<'_, '_>) -> Duration {
         fields.error_with_help("KW0901", at, "`goal_window` is not yet supported", help);
     }
     Duration::Seconds(seconds)
+}
+
+/// The share of accounts that is held out; `0%` is nobody.
+fn holdout(fields: &mut Fields<'_, '_>) -> Option<f64> {
+    const HELP: &str = "write `10%`, or `off`";
+    let node = fields.take("holdout").filter(|node| !is_off(node))?;
+    match node.as_text().and_then(share) {
+        Some(share) if share < 1.0 => Some(share).filter(|share| *share > 0.0),
+        Some(_) => {
+            let message = "`holdout: 100%` leaves nobody to compare with";
+            fields.error_with_help("KW0104", node.place, message, "write less, or `mode: shadow` to only watch");
+            None
+        }
+        None => {
+            let message = format!("`holdout` cannot be {}", node.found());
+            fields.error_with_help("KW0103", node.place, message, HELP);
+            None
+        }
+    }
 }
 
 /// A list of distinct words with at least one.

@@ -20,6 +20,7 @@ use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::enrollment::budget::Use;
+use crate::enrollment::holdout::Drawn;
 use crate::enrollment::{
     Admission, Decision, Edge, Enrollment, History, Look, MessageEnd, Skip, State, Turn, admit, advance, next_quarter,
     stops,
@@ -293,6 +294,8 @@ impl<'a> Course<'a> {
             edge: self.edge,
             overtaken: false,
             first_run: now == self.start,
+            // No case is held out.
+            drawn: Drawn::Outside,
         };
         let Decision { admission, turn } = admit(self.playbook, facts.clone(), &history, &self.calendar);
         match turn {

@@ -21,6 +21,8 @@ pub struct Plan {
     pub playbook: String,
     /// Subjects that would enter, complete also when the run would be held.
     pub enter: Vec<SubjectId>,
+    /// Of these, those that would be held out.
+    pub ghosts: Vec<SubjectId>,
     /// Why the run would be held, if it would.
     pub hold: Option<String>,
     /// Why nothing would happen at all, if so: stopped or paused.
@@ -61,7 +63,12 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
                 Admission::Enroll(_) if limit.room_today.is_some_and(|room| plan.enter.len() as u64 >= room) => {
                     *plan.skipped.entry(Skip::DAY_CAP.to_owned()).or_default() += 1;
                 }
-                Admission::Enroll(_) => plan.enter.push(subject),
+                Admission::Enroll(enrollment) => {
+                    if enrollment.is_ghost() {
+                        plan.ghosts.push(subject.clone());
+                    }
+                    plan.enter.push(subject);
+                }
                 Admission::Skip(skip) => {
                     *plan.skipped.entry(skip.name().to_owned()).or_default() += 1;
                     if let Skip::Undecided(error) = skip {
@@ -74,6 +81,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
     }
     candidates.close().await?;
     plan.enter.sort();
+    plan.ghosts.sort();
     let would_enter = plan.enter.len() as u64;
     if limit.is_exceeded_by(would_enter) {
         plan.hold = Some(limit.reason(would_enter));

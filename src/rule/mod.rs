@@ -172,6 +172,40 @@ impl Rule {
     /// Roles and addresses that stand as text in `to` of a script's mails.
     pub fn addressees(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
+        self.each_mail(|fields| {
+            let to = fields.and_then(|fields| fields.iter().find(|(key, _)| key.as_str() == "to"));
+            let list = match to {
+                Some((_, rhai::Expr::Array(items, _))) => items.as_slice(),
+                Some((_, one)) => std::slice::from_ref(one),
+                None => &[],
+            };
+            found.extend(list.iter().filter_map(|item| match item {
+                rhai::Expr::StringConstant(text, _) => Some(text.to_string()),
+                _ => None,
+            }));
+        });
+        found
+    }
+
+    /// Whether a script's mail is transactional, or cannot be seen not to be.
+    pub fn may_be_transactional(&self) -> bool {
+        let mut may = false;
+        self.each_mail(|fields| {
+            let class = fields.map(|fields| fields.iter().find(|(key, _)| key.as_str() == "class"));
+            may |= match class {
+                // All fields, or this one, are calculated.
+                None => true,
+                Some(None) => false,
+                Some(Some((_, rhai::Expr::StringConstant(class, _)))) => class.as_str() == "transactional",
+                Some(Some(_)) => true,
+            };
+        });
+        may
+    }
+
+    /// The fields of each `email(#{…})` of a script; `None` where they are not
+    /// written out.
+    fn each_mail(&self, mut look: impl FnMut(Option<&[(rhai::Ident, rhai::Expr)]>)) {
         self.ast.walk(&mut |path| {
             let call = match path.last() {
                 Some(rhai::ASTNode::Expr(rhai::Expr::FnCall(call, _)) | rhai::ASTNode::Stmt(Stmt::FnCall(call, _))) => {
@@ -179,21 +213,13 @@ impl Rule {
                 }
                 _ => return true,
             };
-            if let ("email", [rhai::Expr::Map(fields, _)]) = (call.name.as_str(), call.args.as_slice())
-                && let Some((_, to)) = fields.0.iter().find(|(key, _)| key.as_str() == "to")
-            {
-                let list = match to {
-                    rhai::Expr::Array(items, _) => items.as_slice(),
-                    one => std::slice::from_ref(one),
-                };
-                found.extend(list.iter().filter_map(|item| match item {
-                    rhai::Expr::StringConstant(text, _) => Some(text.to_string()),
-                    _ => None,
-                }));
+            match (call.name.as_str(), call.args.as_slice()) {
+                ("email", [rhai::Expr::Map(fields, _)]) => look(Some(&fields.0)),
+                ("email", _) => look(None),
+                _ => {}
             }
             true
         });
-        found
     }
 
     /// Runs a `run` script.

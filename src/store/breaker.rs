@@ -104,13 +104,13 @@ impl Store {
         &self,
         run: &super::runs::Run,
         reason: &str,
-        enrolled: i64,
+        entered: super::runs::Entered,
         waiting: i64,
         dropped: &std::collections::BTreeMap<String, i64>,
         at: Instant,
     ) -> sqlx::Result<bool> {
         let kept = sqlx::query(
-            "update keepwell.runs set reason = $4, enrolled = $5, ramp_batch = ramp_batch + 1, ramp_at = $6,
+            "update keepwell.runs set reason = $4, enrolled = $5, ghosts = $9, ramp_batch = ramp_batch + 1, ramp_at = $6,
                  skipped = (select coalesce(jsonb_object_agg(key, total), '{}')
                             from (select key, sum(value::bigint) as total
                                   from (select * from jsonb_each_text(skipped - 'held')
@@ -123,10 +123,11 @@ impl Store {
         .bind(run.slot)
         .bind(run.token)
         .bind(reason)
-        .bind(enrolled)
+        .bind(entered.all)
         .bind(at)
         .bind(serde_json::json!(dropped))
         .bind(waiting.to_string())
+        .bind(entered.ghosts)
         .execute(self.pool())
         .await?;
         Ok(kept.rows_affected() > 0)

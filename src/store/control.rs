@@ -54,7 +54,6 @@ impl fmt::Display for Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
     pub target: Target,
-    pub at: Instant,
     /// A person, or `keepwell` when it stopped by itself.
     pub by: String,
     pub reason: Option<String>,
@@ -159,13 +158,11 @@ impl Store {
 
     /// What is stopped.
     pub async fn stopped(&self) -> sqlx::Result<Stopped> {
-        let rows: Vec<(String, Instant, String, Option<String>)> =
-            sqlx::query_as("select scope, at, by, reason from keepwell.control order by scope")
+        let rows: Vec<(String, String, Option<String>)> =
+            sqlx::query_as("select scope, by, reason from keepwell.stops order by scope")
                 .fetch_all(self.pool())
                 .await?;
-        let stop = |(scope, at, by, reason): (String, _, _, _)| {
-            Target::of(&scope).map(|target| Stop { target, at, by, reason })
-        };
+        let stop = |(scope, by, reason): (String, _, _)| Target::of(&scope).map(|target| Stop { target, by, reason });
         Ok(Stopped { stops: rows.into_iter().filter_map(stop).collect() })
     }
 

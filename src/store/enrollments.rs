@@ -15,6 +15,7 @@ use super::control::Halted;
 use super::rows::Rows;
 use super::transitions::close_open_work;
 use crate::clock::Instant;
+use crate::enrollment::holdout::{Arm, Drawn};
 use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State};
 use crate::facts::{Progress, Schema, Subject, SubjectId, Value};
 
@@ -56,12 +57,21 @@ pub(super) struct EnrollmentRow {
     entry: serde_json::Value,
     evidence: serde_json::Value,
     shadow: bool,
+    arm: Option<String>,
+    outcome: Option<String>,
+    counted: Option<sqlx::types::Json<BTreeMap<String, BTreeMap<String, u64>>>>,
     version: i64,
 }
 
 impl EnrollmentRow {
     /// Entry columns are typed by the schema; what no longer fits is missing.
     pub(super) fn into_enrollment(self, schema: &Schema) -> Enrollment {
+        let arm = self.arm.as_deref().and_then(Arm::parse);
+        let state = match (arm, &self.outcome) {
+            (Some(Arm::Ghost), None) => Some(State::Active),
+            (Some(Arm::Ghost), Some(outcome)) => State::parse(outcome),
+            _ => State::parse(&self.state),
+        };
         let subject = if self.contact_id.is_empty() { Subject::Account } else { Subject::Contact };
         let entry = match self.entry {
             serde_json::Value::Object(map) => map
@@ -83,7 +93,7 @@ impl EnrollmentRow {
             playbook: self.playbook,
             revision: self.revision,
             entry_key: self.entry_key,
-            state: State::parse(&self.state).unwrap_or(State::Failed),
+            state: state.unwrap_or(State::Failed),
             reason: self.reason,
             step: self.step,
             phase: Phase::parse(&self.phase).unwrap_or(Phase::Begin),
@@ -98,6 +108,8 @@ impl EnrollmentRow {
                 _ => serde_json::Map::new(),
             },
             shadow: self.shadow,
+            arm,
+            counted: self.counted.map(|counted| counted.0).unwrap_or_default(),
             version: self.version,
         }
     }
@@ -118,7 +130,10 @@ pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone
         .column("playbook", each().map(|one| one.playbook.as_str()))
         .column("revision", each().map(|one| one.revision.as_str()))
         .column("entry_key", each().map(|one| one.entry_key.as_str()))
-        .column("state", each().map(|one| one.state.name()))
+        .column("state", each().map(Enrollment::state_name))
+        .column("outcome", each().map(Enrollment::outcome_name))
+        .column("arm", each().map(|one| one.arm.map(Arm::name)))
+        .column("counted", each().map(counted))
         .column("reason", each().map(|one| one.reason.as_deref()))
         .column("step", each().map(|one| one.step.as_deref()))
         .column("phase", each().map(|one| one.phase.name()))
@@ -133,12 +148,17 @@ pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone
         .column("run_slot", each().map(|_| slot))
 }
 
+/// What a ghost did without; null for all others.
+pub(super) fn counted(enrollment: &Enrollment) -> Option<serde_json::Value> {
+    enrollment.is_ghost().then(|| serde_json::json!(enrollment.counted))
+}
+
 /// A query for whole [`EnrollmentRow`]s.
 macro_rules! select {
     ($from:literal) => {
         concat!(
             "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                 due_at, look_at, started_at, ended_at, entry, evidence, shadow, version ",
+                 due_at, look_at, started_at, ended_at, entry, evidence, shadow, arm, outcome, counted, version ",
             $from
         )
     };
@@ -173,9 +193,11 @@ impl Store {
         let Some((account, state)) = found else { return Ok(Cancelled::Unknown) };
         let ended = sqlx::query(
             "update keepwell.enrollments
-             set state = 'cancelled', reason = $3, ended_at = $4, step = null, phase = 'begin', due_at = null,
+             set state = case when state = 'ghost' then state else 'cancelled' end,
+                 outcome = case when state = 'ghost' then 'cancelled' end,
+                 reason = $3, ended_at = $4, step = null, phase = 'begin', due_at = null,
                  look_at = null, version = version + 1
-             where account_id = $1 and id = $2 and state = 'active'",
+             where account_id = $1 and id = $2 and (state = 'active' or state = 'ghost' and ended_at is null)",
         )
         .bind(&account)
         .bind(id)
@@ -211,7 +233,8 @@ impl Store {
             "select w.account_id, w.contact_id, h.active, h.last_started, h.keys
              from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
              cross join lateral (
-                 select bool_or(e.state in ('active', 'held')) as active, max(e.started_at) as last_started,
+                 select bool_or(e.state in ('active', 'held') or e.state = 'ghost' and e.ended_at is null) as active,
+                        max(e.started_at) as last_started,
                         array_agg(e.entry_key) as keys
                  from keepwell.enrollments e
                  where e.account_id = w.account_id and e.contact_id = w.contact_id
@@ -241,6 +264,45 @@ impl Store {
         Ok(found)
     }
 
+    /// Says of each subject on which side of the comparison its account is in a
+    /// playbook. What was only watched in shadow, or waits, has drawn nobody.
+    pub async fn recall_arms(
+        &self,
+        playbook: &str,
+        subjects: &[SubjectId],
+        known: &mut HashMap<SubjectId, History>,
+    ) -> sqlx::Result<()> {
+        let accounts: BTreeSet<&str> = subjects.iter().map(|subject| subject.account.as_str()).collect();
+        let rows: Vec<(String, bool, Option<String>)> = sqlx::query_as(
+            "select w.account_id, d.outside, d.arm
+             from unnest($2::text[]) as w (account_id)
+             cross join lateral (
+                 select bool_or(e.arm is null) as outside, min(e.arm) as arm
+                 from keepwell.enrollments e
+                 where e.account_id = w.account_id and (e.playbook = $1) is true
+                   and e.state <> 'held' and not e.shadow
+                 having count(*) > 0) d",
+        )
+        .persistent(false)
+        .bind(playbook)
+        .bind(accounts.into_iter().collect::<Vec<_>>())
+        .fetch_all(self.pool())
+        .await?;
+        let drawn: HashMap<String, Drawn> = rows
+            .into_iter()
+            .map(|(account, outside, arm)| match arm.as_deref().and_then(Arm::parse) {
+                Some(arm) if !outside => (account, Drawn::In(arm)),
+                _ => (account, Drawn::Outside),
+            })
+            .collect();
+        for subject in subjects {
+            if let Some(drawn) = drawn.get(&subject.account) {
+                known.entry(subject.clone()).or_default().drawn = *drawn;
+            }
+        }
+        Ok(())
+    }
+
     /// Active enrollments whose look is due, earliest first, where
     /// nothing is halted; without `rechecks` only those whose step is due.
     pub async fn due_enrollments(
@@ -252,7 +314,7 @@ impl Store {
     ) -> sqlx::Result<Vec<Enrollment>> {
         let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
             "from keepwell.enrollments
-             where state = 'active' and look_at <= $1 and playbook <> all($2) and account_id <> all($5)
+             where state in ('active', 'ghost') and look_at <= $1 and playbook <> all($2) and account_id <> all($5)
                and ($4 or phase = 'begin' or due_at <= $1)
              order by look_at, account_id, id
              limit $3"
@@ -369,7 +431,10 @@ impl Store {
                     entry: enrollment.entry.clone(),
                     done,
                     outcomes,
-                    sent: mailed.remove(&enrollment.id).unwrap_or_default(),
+                    sent: {
+                        let sent = mailed.remove(&enrollment.id).unwrap_or_default();
+                        sent.into_iter().chain(enrollment.mails_counted().cloned()).collect()
+                    },
                     answers: answers.remove(&enrollment.id).unwrap_or_default(),
                 }
             })
@@ -405,8 +470,11 @@ impl Store {
 
 /// An enrollment in the state it is written in; one that is held is not looked at.
 fn placed(enrollment: &Enrollment, state: State) -> Enrollment {
-    let look_at = enrollment.look_at.filter(|_| state == State::Active);
-    Enrollment { state, look_at, ..enrollment.clone() }
+    let waits = state == State::Held;
+    let look_at = enrollment.look_at.filter(|_| !waits);
+    // Nobody is drawn before a person has let them in.
+    let arm = enrollment.arm.filter(|_| !waits);
+    Enrollment { state, look_at, arm, ..enrollment.clone() }
 }
 
 /// Writes one enrollment that no run brought about; false when it is there

@@ -22,6 +22,7 @@ const ENROLLMENTS: &str = "
     select jsonb_build_object('id', id, 'playbook', playbook, 'revision', revision, 'account', account_id,
         'contact', nullif(contact_id, ''), 'state', state, 'reason', reason, 'step', step, 'due_at', due_at,
         'started_at', started_at, 'ended_at', ended_at, 'shadow', shadow, 'entry_key', entry_key,
+        'outcome', outcome, 'counted', counted,
         'evidence', evidence,
             'referrals', (select coalesce(jsonb_agg(jsonb_build_object('step', r.step, 'playbook', r.target,
                 'state', r.state, 'reason', r.reason, 'enrollment', r.enrolled_id) order by r.at, r.step), '[]')
@@ -61,7 +62,7 @@ const RUNS: &str = "
     select jsonb_build_object('id', playbook || '@' || to_char(slot, 'YYYY-MM-DD\"T\"HH24:MI:SS') ||
             case when extract(microseconds from slot)::int % 1000000 = 0 then '' else to_char(slot, '.US') end || 'Z',
         'playbook', playbook, 'revision', revision, 'slot', slot, 'kind', kind, 'state', state, 'reason', reason,
-        'candidates', candidates, 'enrolled', enrolled, 'held', case when state = 'held' then ceiling end,
+        'candidates', candidates, 'enrolled', enrolled, 'ghosts', ghosts, 'held', case when state = 'held' then ceiling end,
         'skipped', skipped, 'details', details, 'approved_by', approved_by, 'approved_at', approved_at,
         'started_at', started_at, 'ended_at', ended_at) as row,
         playbook, ''::text as account, state, null::text as assignee, slot as ordered, playbook as last

@@ -11,6 +11,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::Store;
+use super::epoch::Mark;
 use super::outbox::Claimed;
 use super::rows::Rows;
 use super::suppressions::covers;
@@ -55,9 +56,10 @@ impl Store {
         }
         let mut tx = self.pool().begin().await?;
         let scopes: Vec<String> = asked.iter().flat_map(|one| scopes(one.message)).collect();
-        let (lease_now, stopped): (Instant, Vec<String>) = sqlx::query_as(
-            "select clock_timestamp(),
-                    array(select scope from keepwell.control where scope = 'all' or scope = any($1))",
+        let (lease_now, epoch, number, stopped): (Instant, i64, i64, Vec<String>) = sqlx::query_as(
+            "select clock_timestamp(), (extract(epoch from epoch) * 1000000)::bigint, nextval('keepwell.marks'),
+                    array(select scope from keepwell.stops where scope = 'all' or scope = any($1))
+             from keepwell.installation",
         )
         .bind(&scopes)
         .fetch_one(&mut *tx)
@@ -113,9 +115,11 @@ impl Store {
                 marked.insert(row.try_get::<Uuid, _>(0)?);
             }
         }
-        match marked.is_empty() {
-            true => tx.rollback().await?,
-            false => tx.commit().await?,
+        if marked.is_empty() {
+            tx.rollback().await?;
+        } else {
+            tx.commit().await?;
+            self.remember(Mark { epoch, number });
         }
         let answer = |(one, refusal): (&Asking<'_>, Option<Marked>)| match refusal {
             Some(refusal) => refusal,

@@ -6,7 +6,7 @@
 //! that lost a race is an answer and not an error; database calls are never
 //! cancelled.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -27,8 +27,10 @@ pub mod digests;
 pub mod drafts;
 pub mod edges;
 pub mod enrollments;
+pub mod epoch;
 pub mod escalations;
 pub mod facts;
+pub mod holdout;
 pub mod import;
 pub mod lists;
 pub mod mapping;
@@ -93,6 +95,8 @@ pub struct Store {
     /// What stands behind the @ of a Message-ID.
     mail_domain: Arc<str>,
     relations: Arc<Relations>,
+    /// The last marker this process has committed.
+    last_mark: Arc<Mutex<epoch::Mark>>,
 }
 
 impl Store {
@@ -125,7 +129,13 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Store { pool, secret: Arc::default(), mail_domain: "keepwell.invalid".into(), relations: Arc::default() }
+        Store {
+            pool,
+            secret: Arc::default(),
+            mail_domain: "keepwell.invalid".into(),
+            relations: Arc::default(),
+            last_mark: Arc::default(),
+        }
     }
 
     /// The domain of new Message-IDs: that of the sender's address.
@@ -180,7 +190,7 @@ impl Store {
     /// Creates or upgrades both schemas. Two processes may do it at once.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         MIGRATIONS.run(&self.pool).await?;
-        sqlx::query("insert into keepwell.installation (id, secret) values ($1, $2) on conflict do nothing")
+        sqlx::query("insert into keepwell.installation (id, secret, cluster) values ($1, $2, keepwell.cluster()) on conflict do nothing")
             .bind(random::token())
             .bind(random::bytes::<32>().as_slice())
             .execute(&self.pool)

@@ -100,6 +100,8 @@ pub struct RunRow {
     pub ceiling: Option<i64>,
     pub candidates: i64,
     pub enrolled: i64,
+    /// Of these, those that are held out.
+    pub ghosts: i64,
     /// Reason to count.
     pub skipped: Json,
     /// A list of `{account, reason, message}`.
@@ -191,7 +193,8 @@ fn task(store: &Store) -> String {
     )
 }
 
-const RUN: &str = "playbook, slot, kind, state, reason, ceiling, candidates, enrolled, skipped, details, approved_by";
+const RUN: &str =
+    "playbook, slot, kind, state, reason, ceiling, candidates, enrolled, ghosts, skipped, details, approved_by";
 
 impl Store {
     /// Whether the database answers.

@@ -78,7 +78,7 @@ impl Store {
         let mut tx = self.pool().begin().await?;
         let (state, reason, enrolled) = match decided {
             Ok(enrollment) if super::enrollments::insert_one(&mut tx, enrollment).await? => {
-                ("enrolled", None, Some(enrollment.id))
+                ("enrolled", enrollment.is_ghost().then_some("held out"), Some(enrollment.id))
             }
             Ok(_) => ("skipped", Some("active"), None),
             Err(reason) => ("skipped", Some(reason), None),

@@ -31,11 +31,19 @@ pub struct Run {
     pub ramp_batch: i32,
 }
 
+/// How many enrollments a run has committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct Entered {
+    pub all: i64,
+    /// Of these, those that are held out.
+    pub ghosts: i64,
+}
+
 /// What a run counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     pub candidates: i64,
-    pub enrolled: i64,
+    pub entered: Entered,
     /// Reason to count.
     pub skipped: BTreeMap<String, i64>,
     /// Subjects that could not be decided, with why; at most [`Tally::DETAILS`].
@@ -207,7 +215,7 @@ impl Store {
         let ended = sqlx::query(
             "update keepwell.runs
              set state = $4, reason = $5, candidates = $6, enrolled = $7, skipped = $8, details = $9, ended_at = $10,
-                 lease_until = null, token = null
+                 ghosts = $11, lease_until = null, token = null
              where playbook = $1 and slot = $2 and token = $3",
         )
         .bind(&run.playbook)
@@ -216,19 +224,21 @@ impl Store {
         .bind(state)
         .bind(reason)
         .bind(tally.candidates)
-        .bind(tally.enrolled)
+        .bind(tally.entered.all)
         .bind(serde_json::json!(tally.skipped))
         .bind(serde_json::json!(tally.details))
         .bind((state != "held").then_some(now))
+        .bind(tally.entered.ghosts)
         .execute(self.pool())
         .await?;
         Ok(ended.rows_affected() > 0)
     }
 
     /// How many enrollments a run has committed so far.
-    pub async fn enrolled_by(&self, playbook: &str, slot: Instant) -> sqlx::Result<i64> {
-        sqlx::query_scalar(
-            "select count(*) from keepwell.enrollments where playbook = $1 and run_slot = $2 and state <> 'held'",
+    pub async fn enrolled_by(&self, playbook: &str, slot: Instant) -> sqlx::Result<Entered> {
+        sqlx::query_as(
+            "select count(*) as all, count(*) filter (where state = 'ghost') as ghosts
+             from keepwell.enrollments where playbook = $1 and run_slot = $2 and state <> 'held'",
         )
         .bind(playbook)
         .bind(slot)
@@ -355,12 +365,12 @@ impl Store {
     pub async fn end_released(
         &self,
         run: &Run,
-        enrolled: i64,
+        entered: Entered,
         dropped: &BTreeMap<String, i64>,
         now: Instant,
     ) -> sqlx::Result<bool> {
         let ended = sqlx::query(
-            "update keepwell.runs set state = 'done', reason = null, enrolled = $4,
+            "update keepwell.runs set state = 'done', reason = null, enrolled = $4, ghosts = $7,
                  skipped = (select coalesce(jsonb_object_agg(key, total), '{}')
                             from (select key, sum(value::bigint) as total
                                   from (select * from jsonb_each_text(skipped - 'held')
@@ -371,9 +381,10 @@ impl Store {
         .bind(&run.playbook)
         .bind(run.slot)
         .bind(run.token)
-        .bind(enrolled)
+        .bind(entered.all)
         .bind(serde_json::json!(dropped))
         .bind(now)
+        .bind(entered.ghosts)
         .execute(self.pool())
         .await?;
         Ok(ended.rows_affected() > 0)

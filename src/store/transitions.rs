@@ -54,7 +54,9 @@ impl Store {
             .column("account_id", next().map(|one| one.account.as_str()))
             .column("id", next().map(|one| one.id))
             .column("version", next().map(|one| one.version))
-            .column("state", next().map(|one| one.state.name()))
+            .column("state", next().map(Enrollment::state_name))
+            .column("outcome", next().map(Enrollment::outcome_name))
+            .column("counted", next().map(super::enrollments::counted))
             .column("reason", next().map(|one| one.reason.as_deref()))
             .column("step", next().map(|one| one.step.as_deref()))
             .column("phase", next().map(|one| one.phase.name()))
@@ -64,10 +66,11 @@ impl Store {
             .column("ended_at", next().map(|one| one.ended_at));
         let update = format!(
             "update keepwell.enrollments e
-             set state = n.state, reason = n.reason, step = n.step, phase = n.phase, step_at = n.step_at,
+             set state = n.state, outcome = n.outcome, counted = n.counted, reason = n.reason, step = n.step, phase = n.phase, step_at = n.step_at,
                  due_at = n.due_at, look_at = n.look_at, ended_at = n.ended_at, version = n.version + 1
              from {}
-             where e.account_id = n.account_id and e.id = n.id and e.version = n.version and e.state = 'active'
+             where e.account_id = n.account_id and e.id = n.id and e.version = n.version
+               and (e.state = 'active' or e.state = 'ghost' and e.ended_at is null)
              returning e.id",
             rows.relation("n")
         );

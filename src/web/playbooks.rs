@@ -18,6 +18,7 @@ use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Mode, Playbook, SubjectKind, parse};
 use crate::store::control::Stopped;
+use crate::store::holdout::Compared;
 use crate::store::pages::{EnrollmentRow, RunRow, Usefulness};
 use crate::store::playbooks::{Published, RevisionText};
 use crate::store::runs::run_id;
@@ -73,6 +74,7 @@ struct RunView {
     reason: Option<String>,
     candidates: i64,
     enrolled: i64,
+    ghosts: i64,
     waiting: Option<i64>,
     approved_by: Option<String>,
     skipped: Vec<Skipped>,
@@ -100,7 +102,16 @@ struct Single {
     runs: Vec<RunView>,
     enrollments: Vec<EnrollmentView>,
     tasks: Option<Judged>,
+    holdout: Option<HoldoutView>,
     more: i64,
+}
+
+/// How the accounts that are held out fare.
+#[derive(Serialize)]
+struct HoldoutView {
+    told: String,
+    /// What the ghosts did without, the kind as the reason.
+    counted: Vec<Skipped>,
 }
 
 /// How useful its tasks were, as people judged them.
@@ -179,10 +190,12 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let rows = web.store.enrollments_of(&id, ENROLLMENTS).await?;
     let now = web.clock.now();
     let judged = web.store.usefulness(&id, now - JUDGED).await?;
+    let compared = web.store.compared(Some(&id)).await?.remove(&id);
     let all: i64 = counts.iter().map(|one| one.count).sum();
     let page = Single {
         playbook: summary(&web, published, &mut texts, &stopped, now),
         tasks: tasks(judged),
+        holdout: compared.map(holdout),
         messages_href: href("/messages", &[("playbook", &id)]),
         more: (all - rows.len() as i64).max(0),
         counts,
@@ -190,6 +203,17 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         enrollments: rows.into_iter().map(|row| enrollment_view(row, web.zone)).collect(),
     };
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbook.html", page)
+}
+
+fn holdout(compared: Compared) -> HoldoutView {
+    let counted = compared.counted.into_iter().map(|(reason, count)| Skipped { reason, count });
+    HoldoutView { told: sentence(&compared.comparison.told()), counted: counted.collect() }
+}
+
+fn sentence(told: &str) -> String {
+    let mut chars = told.chars();
+    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(chars).chain(['.']).collect()
 }
 
 /// `None` when no task ended.
@@ -289,6 +313,7 @@ fn run_view(run: RunRow, zone: Tz) -> RunView {
         reason: run.reason,
         candidates: run.candidates,
         enrolled: run.enrolled,
+        ghosts: run.ghosts,
         approved_by: run.approved_by,
         skipped,
         more_details: details.len().saturating_sub(DETAILS),

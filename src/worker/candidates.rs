@@ -89,12 +89,8 @@ impl<'a> Candidates<'a> {
         chunk: &[Facts],
         slot: Option<Instant>,
     ) -> super::Result<HashMap<SubjectId, History>> {
-        let (store, ready) = (&self.shared.store, &self.loaded.ready);
         let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
-        let mut histories = store.history(&ready.playbook.id, slot, &subjects).await?;
-        if ready.follows_edges() {
-            store.recall_edges(&ready.playbook.id, slot, &subjects, &mut histories).await?;
-        }
+        let mut histories = recall(self.shared, self.loaded, &subjects, slot, slot).await?;
         if self.first_run {
             subjects.into_iter().for_each(|subject| histories.entry(subject).or_default().first_run = true);
         }
@@ -112,6 +108,28 @@ impl<'a> Candidates<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// What is known of subjects in a playbook, leaving out what the run at a slot
+/// has written itself; their edges as they were before `edges_at`, or as they
+/// stand.
+pub(super) async fn recall(
+    shared: &Shared,
+    loaded: &Loaded,
+    subjects: &[SubjectId],
+    slot: Option<Instant>,
+    edges_at: Option<Instant>,
+) -> super::Result<HashMap<SubjectId, History>> {
+    let (store, ready) = (&shared.store, &loaded.ready);
+    let id = &ready.playbook.id;
+    let mut histories = store.history(id, slot, subjects).await?;
+    if ready.follows_edges() {
+        store.recall_edges(id, edges_at, subjects, &mut histories).await?;
+    }
+    if ready.playbook.holdout.is_some() {
+        store.recall_arms(id, subjects, &mut histories).await?;
+    }
+    Ok(histories)
 }
 
 /// Subjects by name, outside any enrollment.

@@ -18,7 +18,7 @@ use crate::rule::EvalError;
 use crate::store::edges::Turned;
 use crate::store::facts;
 use crate::store::runs::{Run, Tally, run_id};
-use crate::worker::candidates::{Candidates, windows};
+use crate::worker::candidates::{self, Candidates, windows};
 
 /// How many enrollments one statement writes.
 const BATCH: usize = 500;
@@ -272,12 +272,12 @@ impl Deciding<'_> {
             return Ok(());
         }
         self.written().await?;
-        self.tally.enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
+        self.tally.entered = store.enrolled_by(&run.playbook, run.slot).await?;
         self.tell_undecided(now).await?;
         if store.end_run(run, "done", None, &self.tally, now).await? {
             tracing::info!(
                 playbook = %run.playbook, slot = %run.slot, candidates = self.tally.candidates,
-                enrolled = self.tally.enrolled, skipped = ?self.tally.skipped, "run done"
+                enrolled = self.tally.entered.all, skipped = ?self.tally.skipped, "run done"
             );
         }
         Ok(())
@@ -371,11 +371,8 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         }
         let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
         let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows(&subjects)).await?;
-        let mut history = store.history(&run.playbook, Some(run.slot), &subjects).await?;
-        if loaded.ready.follows_edges() {
-            // As they stand: a run, and not this, decides whether one has turned.
-            store.recall_edges(&run.playbook, None, &subjects, &mut history).await?;
-        }
+        // Edges as they stand: a run, and not this, decides whether one has turned.
+        let history = candidates::recall(shared, &loaded, &subjects, Some(run.slot), None).await?;
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
         let decided = decide(shared, &loaded, known, history).await?;
         let mut admissions: HashMap<SubjectId, Admission> =
@@ -400,7 +397,8 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
             *dropped.entry(reason.to_owned()).or_default() += 1;
         }
     }
-    let enrolled = store.enrolled_by(&run.playbook, run.slot).await?;
+    let entered = store.enrolled_by(&run.playbook, run.slot).await?;
+    let enrolled = entered.all;
     if let (Some(ramp), true) = (ramp, left > 0) {
         let at = now + ramp.every;
         let next = ramp.batch(run.ramp_batch.unsigned_abs() + 1).min(left as u64);
@@ -408,11 +406,11 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
             "approved: {enrolled} have entered, {left} wait; the next {next} at {}",
             at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         );
-        store.ramp_run(run, &reason, enrolled, left as i64, &dropped, at).await?;
+        store.ramp_run(run, &reason, entered, left as i64, &dropped, at).await?;
         tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, left, "released a batch");
         return Ok(());
     }
-    store.end_released(run, enrolled, &dropped, now).await?;
+    store.end_released(run, entered, &dropped, now).await?;
     tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, ?dropped, "released");
     Ok(())
 }

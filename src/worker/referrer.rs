@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Shared;
+use super::{Shared, candidates};
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, admit_named};
 use crate::facts::{Facts, Subject, SubjectId};
@@ -86,7 +86,7 @@ pub async fn decide(
     let windows: Vec<SubjectWindow> =
         subjects.iter().filter(|subject| fits(subject)).cloned().map(SubjectWindow::from).collect();
     let facts: Vec<Option<Facts>> = facts::fetch(store.pool(), &loaded.entry, at, &windows).await?;
-    let history = store.history(playbook, None, subjects).await?;
+    let history = candidates::recall(shared, &loaded, subjects, None, None).await?;
     let (with, subjects) = (shared.clone(), subjects.to_vec());
     let decided = tokio::task::spawn_blocking(move || {
         let mut facts = facts.into_iter();

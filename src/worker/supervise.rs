@@ -1,7 +1,8 @@
 //! The daemon: runs the workers until it is told to stop.
 //!
 //! Lanes, so that a slow relay does not hold up an evaluation: one for files and
-//! runs, one for enrollments and tasks, some for mail, one for what comes back. Each looks again at once while there is
+//! runs, one for enrollments and tasks, some for mail, one for what comes back,
+//! one that watches the database's epoch. Each looks again at once while there is
 //! work, else after a pause. An error or a panic in a lane is logged and backs
 //! off; it never ends the process. Stopping lets what is under way finish.
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::epoch::Watch;
 use super::publisher::{self, Files, Fingerprint};
 use super::{
     Shared, advancer, closer, collector, deliverer, digester, enroller, escalator, janitor, referrer, scheduler,
@@ -46,6 +48,7 @@ pub async fn supervise(
     files: Files,
     published: Fingerprint,
     mend: Mend,
+    watch: Arc<Watch>,
     stop: watch::Receiver<bool>,
 ) {
     let published = Arc::new(Mutex::new(published));
@@ -76,6 +79,13 @@ pub async fn supervise(
             }
         }
     });
+    let epoch = lane("epoch", clock, mend.clone(), stop.clone(), {
+        let shared = shared.clone();
+        move |now| {
+            let (shared, watch) = (shared.clone(), watch.clone());
+            async move { watch.look(&shared.store, now).await.map(|()| 0) }
+        }
+    });
     // Of its own: a mailbox that cannot be read holds up nothing else.
     let returns = lane("returns", clock, mend.clone(), stop.clone(), {
         let shared = shared.clone();
@@ -84,7 +94,7 @@ pub async fn supervise(
             async move { collector::tick(&shared, now).await }
         }
     });
-    let mut lanes = vec![runs, enrollments, returns];
+    let mut lanes = vec![runs, enrollments, epoch, returns];
     for _ in 0..MAIL_LANES {
         lanes.push(lane("mail", clock, mend.clone(), stop.clone(), {
             let (shared, stop) = (shared.clone(), stop.clone());

@@ -11,6 +11,7 @@ mod daemon;
 mod delivery;
 mod distribution;
 mod documents;
+mod epoch;
 mod functions;
 mod import;
 mod outcomes;

@@ -12,6 +12,7 @@ mod edges;
 mod entering;
 mod headers;
 mod holding;
+mod holdout;
 mod mail;
 mod mapped;
 mod people;

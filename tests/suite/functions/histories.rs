@@ -353,6 +353,7 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                         "revision": "r", "entry_key": key, "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
                         "step_at": stamp(from), "run_slot": stamp(from),
                         "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
+                        "arm": (state == "ghost").then_some("ghost"),
                     }),
                 );
             };

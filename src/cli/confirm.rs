@@ -1,0 +1,61 @@
+//! `keepwell confirm-epoch`: a person's word that a database which was
+//! restored, copied or promoted may send.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::Global;
+use super::database::Database;
+use super::stop::told;
+use crate::clock::Clock;
+use crate::store::Store;
+use crate::store::control::{ITSELF, Target};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Confirm; without it, only say what would happen.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub async fn confirm(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let database = Database::open(global, 2).await?;
+    let done = confirmed(&database.store, options.yes).await;
+    database.close().await;
+    done
+}
+
+async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
+    let now = Clock::System.now();
+    let stopped = store.stopped().await?;
+    let Some(stop) = stopped.stops.iter().find(|stop| stop.target == Target::All && stop.by == ITSELF) else {
+        say!("this database may send: nothing to confirm");
+        return Ok(ExitCode::SUCCESS);
+    };
+    if let Some(reason) = &stop.reason {
+        say!("{reason}");
+    }
+    match store.last_sent().await? {
+        Some(at) => say!(
+            "the last mail it knows of was accepted at {}; mail sent after that it would send again",
+            at.format("%Y-%m-%d %H:%M:%S UTC")
+        ),
+        None => say!("it knows of no mail that was ever accepted"),
+    }
+    let waiting = store.waiting(now).await?;
+    say!("{}", if waiting.is_empty() { "nothing is waiting to leave" } else { "waiting to leave:" });
+    for line in waiting.iter().flat_map(told) {
+        say!("{line}");
+    }
+    if !yes {
+        say!(
+            "if that is right: keepwell confirm-epoch --yes   (cancel what must not go out first: keepwell cancel ENROLLMENT)"
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    store.confirm_epoch(now).await?;
+    store.resume(&Target::All).await?;
+    say!("confirmed: this database may send");
+    Ok(ExitCode::SUCCESS)
+}

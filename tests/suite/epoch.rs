@@ -1,0 +1,182 @@
+//! A database that may have forgotten what was sent sends nothing until a
+//! person says so.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use keepwell::store::Store;
+use keepwell::store::private::{Durability, PrivatePostgres};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
+
+use crate::support::database;
+use crate::support::program::{Answer, Home, until};
+use crate::support::smtp::{Script, Server};
+use crate::support::world::{World, lines, playbook};
+
+const FIRST: &str = "2026-03-02T09:00:00Z";
+
+/// A folder with a playbook that writes to every customer, and a relay.
+fn home(name: &str, url: &str) -> (Home, Server) {
+    let (mut home, server) = (Home::new(name), Server::start(Script::default()));
+    home.write("playbooks/hello.yaml", &playbook("hello", "when: account.mrr > 0", STEPS));
+    home.set("DATABASE_URL", url);
+    home.set("KEEPWELL_SMTP_URL", &server.url());
+    (home, server)
+}
+
+const STEPS: &str = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
+
+async fn execute(options: &PgConnectOptions, statements: &[&str]) {
+    let mut connection: PgConnection = options.connect().await.unwrap();
+    for statement in statements {
+        connection.execute(AssertSqlSafe(*statement)).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+/// One customer more.
+async fn customer(options: &PgConnectOptions, id: &str) {
+    let account = format!(
+        "insert into customers.accounts (id, name, mrr, signed_up_at) values ('{id}', '{id}', 10, '2026-01-01')"
+    );
+    let contact = format!(
+        "insert into customers.contacts (account_id, id, name, email, role)
+         values ('{id}', 'c', 'Jo', 'jo@{id}.example', 'champion')"
+    );
+    execute(options, &[&account, &contact]).await;
+}
+
+/// The states of the mails, in the order of their accounts.
+fn mails(home: &Home) -> Vec<String> {
+    let mut lines = lines(&home.rows(&["messages", "--playbook", "hello"]), "account state");
+    lines.sort();
+    lines
+}
+
+fn said(answer: &Answer, words: &str) {
+    assert!(answer.stdout.contains(words), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_recovered_backup_sends_nothing_until_it_is_confirmed() {
+    let folder = Scratch::new();
+    let mut postgres = PrivatePostgres::ensure(&folder.0, Durability::Durable).unwrap();
+    let options = postgres.options("keepwell");
+    let store = Store::connect(options.clone(), 2);
+    store.migrate().await.unwrap();
+    store.close().await;
+    let (home, server) = home("recovered", &postgres.url("keepwell"));
+    customer(&options, "a1").await;
+    home.done(&["stop", "--channel", "email"]);
+    home.done(&["run", "--at", FIRST]);
+    home.done(&["resume", "--channel", "email"]);
+    assert_eq!(mails(&home), ["a1 planned"]);
+    // What a recovery leaves: the same system, another timeline.
+    postgres.stop();
+    let data = folder.0.join("data");
+    let mut settings = std::fs::File::options().append(true).open(data.join("postgresql.auto.conf")).unwrap();
+    writeln!(settings, "restore_command = 'false'").unwrap();
+    Command::new("touch").arg(data.join("recovery.signal")).status().unwrap();
+    postgres = PrivatePostgres::ensure(&folder.0, Durability::Durable).unwrap();
+    until("the recovery is over", async || {
+        let mut connection: PgConnection = options.connect().await.unwrap();
+        !sqlx::query_scalar::<_, bool>("select pg_is_in_recovery()").fetch_one(&mut connection).await.unwrap()
+    })
+    .await;
+
+    customer(&options, "a2").await;
+    home.done(&["run", "--at", "2026-03-02T10:00:00Z"]);
+    let resumed = home.done(&["resume"]);
+    said(&resumed, "still stopped: everything (by keepwell: this database was restored, copied or promoted");
+    home.done(&["run", "--once"]);
+    assert_eq!(mails(&home), ["a1 planned"], "and nobody is enrolled");
+    assert_eq!(server.accepted().len(), 0);
+
+    let shown = home.run(&["confirm-epoch"]);
+    assert_eq!(shown.code, 1);
+    said(&shown, "it knows of no mail that was ever accepted");
+    said(&shown, "1 email of hello");
+    home.done(&["run", "--at", "2026-03-02T11:00:00Z"]);
+    assert_eq!(mails(&home), ["a1 planned"], "showing is not confirming");
+
+    said(&home.done(&["confirm-epoch", "--yes"]), "confirmed");
+    home.done(&["run", "--at", "2026-03-02T12:00:00Z"]);
+    assert_eq!(mails(&home), ["a1 accepted", "a2 accepted"]);
+    said(&home.done(&["confirm-epoch"]), "nothing to confirm");
+    drop(postgres);
+}
+
+#[tokio::test]
+async fn a_database_that_was_set_back_does_not_send_the_same_again() {
+    let database = database::fresh().await;
+    let (home, server) = home("set-back", &database.url);
+    let elsewhere = database.options.clone().database("postgres");
+    let (name, kept) = (&database.name, format!("{}_kept", database.name));
+    customer(&database.options, "a1").await;
+    home.done(&["run", "--at", FIRST]);
+    execute(&elsewhere, &[&format!("create database {kept} template {name}")]).await;
+    // After the backup one more mail leaves.
+    customer(&database.options, "a2").await;
+    home.done(&["run", "--at", "2026-03-02T10:00:00Z"]);
+    assert_eq!(server.accepted().len(), 2);
+    let back = [format!("drop database {name}"), format!("alter database {kept} rename to {name}")];
+    execute(&elsewhere, &[&back[0], &back[1]]).await;
+
+    customer(&database.options, "a2").await;
+    home.done(&["run", "--at", "2026-03-02T11:00:00Z"]);
+    assert_eq!(mails(&home), ["a1 accepted"]);
+    assert_eq!(server.accepted().len(), 2, "a2 has had its mail");
+    let shown = home.run(&["confirm-epoch"]);
+    assert_eq!(shown.code, 1);
+    said(&shown, "this database was set back");
+    said(&shown, "the last mail it knows of was accepted at");
+
+    // The person knows better, and takes a1's word for it.
+    home.done(&["confirm-epoch", "--yes"]);
+    home.done(&["run", "--at", "2026-03-02T12:00:00Z"]);
+    home.done(&["run", "--at", "2026-03-02T13:00:00Z"]);
+    assert_eq!(mails(&home), ["a1 accepted", "a2 accepted"], "confirmed once and for all");
+}
+
+#[tokio::test]
+async fn a_standby_that_takes_over_in_the_middle_of_a_mail_gets_no_body() {
+    let world = World::over_smtp("", Script::default()).await;
+    world.playbook(&playbook("hello", "when: account.mrr > 0", STEPS));
+    world.customer("a1").await;
+    // Between the claim and the marker, as the marker sees it when its
+    // connection reaches another server.
+    world
+        .sql(
+            "create function public.promote() returns trigger language plpgsql as
+             $$ begin update keepwell.installation set cluster = 'another'; return null; end $$;
+             create trigger promote after update on keepwell.messages for each row
+             when (new.state = 'sending') execute function public.promote()",
+        )
+        .await;
+    world.run_at(FIRST).await;
+    assert_eq!(world.accepted().len(), 0);
+    assert_eq!(lines(&world.mails().await, "state reason"), ["deferred stopped"]);
+    world.store().confirm_epoch(FIRST.parse().unwrap()).await.unwrap();
+    world.sql("drop trigger promote on keepwell.messages").await;
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["accepted"]);
+}
+
+/// A directory that goes with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Scratch {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("epoch");
+        let _ = std::fs::remove_dir_all(&path);
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
