@@ -10,12 +10,10 @@ use anyhow::Context;
 use super::Global;
 use crate::config::{Config, StoreMap};
 use crate::diagnostic::{Diagnostic, render_human};
-use crate::store::Store;
 use crate::store::mapping::{self, CustomerStore};
 use crate::store::private::{Durability, PrivatePostgres};
 use crate::store::reader::READER;
-
-const UNREACHABLE: &str = "the database of DATABASE_URL cannot be reached";
+use crate::store::{self, Store};
 
 /// An open database.
 pub struct Database {
@@ -38,8 +36,8 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => {
                 let store = Store::connect_url(&url, connections).context("DATABASE_URL cannot be used")?;
-                store.reach().await.context(UNREACHABLE)?;
-                if !store.is_migrated().await.context(UNREACHABLE)? {
+                store.reach().await.map_err(store::unreachable)?;
+                if !store.is_migrated().await.map_err(store::unreachable)? {
                     anyhow::bail!("the database has no (or older) schemas of Keepwell: run `keepwell migrate` first");
                 }
                 Ok(Database { store, private: None })
@@ -78,7 +76,7 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() && !global.demo => {
                 let store = Store::connect_url(&url, 2).context("DATABASE_URL cannot be used")?;
-                store.reach().await.context(UNREACHABLE)?;
+                store.reach().await.map_err(store::unreachable)?;
                 store.migrate().await.context("the schemas could not be created")?;
                 Ok(Database { store, private: None })
             }

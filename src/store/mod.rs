@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::clock::Instant;
 use crate::facts::Schema;
@@ -82,8 +82,31 @@ pub fn is_about_a_row(error: &sqlx::Error) -> bool {
         .is_some_and(|code| !elsewhere.iter().any(|class| code.starts_with(class)))
 }
 
+/// An error of the first words with the database of DATABASE_URL, explained.
+pub fn unreachable(error: sqlx::Error) -> anyhow::Error {
+    // What a prepared statement meets on somebody else's connection.
+    let code = error.as_database_error().and_then(|error| error.code());
+    let pooled = matches!(code.as_deref(), Some("42P05" | "26000"));
+    anyhow::Error::new(error).context(match pooled {
+        true => {
+            "DATABASE_URL leads to a pooler in transaction mode, which Keepwell cannot use: \
+             connect to Postgres directly, or to a pool in session mode"
+        }
+        false => "the database of DATABASE_URL cannot be reached",
+    })
+}
+
 /// How long a claim holds unless it is renewed.
 pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
+
+/// Of every connection, set by statements: a pooler in between may ignore what
+/// a connection asks for when it starts. A user named like a schema would
+/// without the path see other tables; compiling a statement about a thousand
+/// accounts takes a hundred times as long as answering it by the keys; a marker
+/// that a crash of the server takes back would let a mail leave twice.
+const SETTINGS: &str = "set statement_timeout = '120s'; set idle_in_transaction_session_timeout = '30s';
+    set lock_timeout = '10s'; set timezone = 'UTC'; set search_path = public; set jit = off;
+    set synchronous_commit = 'on'";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 
@@ -102,31 +125,16 @@ pub struct Store {
 impl Store {
     /// Connects lazily with at most `connections` connections.
     pub fn connect(options: PgConnectOptions, connections: u32) -> Store {
-        let options = options.application_name("keepwell").options([
-            ("statement_timeout", "120s"),
-            ("idle_in_transaction_session_timeout", "120s"),
-            ("lock_timeout", "10s"),
-            // A marker that a crash of the server takes back would let a mail
-            // leave twice.
-            ("synchronous_commit", "on"),
-            ("timezone", "UTC"),
-            // A user named like a schema would otherwise see other tables.
-            ("search_path", "public"),
-            // Compiling a statement about a thousand accounts takes a hundred
-            // times as long as answering it by the keys.
-            ("jit", "off"),
-        ]);
+        let options = options.application_name("keepwell");
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(30))
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(drop) }))
             // A transaction begun by a call that was cut off must never be
             // handed to the next borrower. The `begin` keeps the server from
             // warning, at every call, that there is none.
             .after_release(|connection, _| {
-                Box::pin(async move {
-                    use sqlx::Executor;
-                    connection.execute("begin; rollback").await.map(|_| true).or(Ok(false))
-                })
+                Box::pin(async move { connection.execute("begin; rollback").await.map(|_| true).or(Ok(false)) })
             })
             .connect_lazy_with(options);
         Store {

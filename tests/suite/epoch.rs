@@ -1,5 +1,5 @@
-//! A database that may have forgotten what was sent sends nothing until a
-//! person says so.
+//! The database itself: one that may have forgotten what was sent sends nothing
+//! until a person says so, and no connection depends on what a pooler passed on.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -162,6 +162,20 @@ async fn a_standby_that_takes_over_in_the_middle_of_a_mail_gets_no_body() {
     world.sql("drop trigger promote on keepwell.messages").await;
     world.pass_at("2026-03-02T10:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "state"), ["accepted"]);
+}
+
+#[tokio::test]
+async fn a_connection_does_not_depend_on_what_its_start_asked_for() {
+    let database = database::fresh().await;
+    let store = Store::connect(database.options.clone(), 1);
+    for (setting, wanted) in
+        [("search_path", "public"), ("jit", "off"), ("statement_timeout", "2min"), ("timezone", "UTC")]
+    {
+        let found: String =
+            sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(store.pool()).await.unwrap();
+        assert_eq!(found, wanted, "{setting}");
+    }
+    store.close().await;
 }
 
 /// A directory that goes with the test.
