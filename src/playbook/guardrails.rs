@@ -69,6 +69,11 @@ impl Ramp {
         // Saturates; more than anybody has.
         (size.floor() as u64).max(1)
     }
+
+    /// How many the batches up to and with that number let go together.
+    pub fn so_far(&self, number: u32) -> u64 {
+        (0..=number).fold(0, |sum: u64, number| sum.saturating_add(self.batch(number)))
+    }
 }
 
 /// How old the latest row of a relation may be.
@@ -272,7 +277,8 @@ mod tests {
     fn a_ramp_grows_batch_by_batch() {
         let ramp = Ramp::default();
         assert_eq!([0, 1, 2].map(|number| ramp.batch(number)), [10, 100, 1000]);
-        assert_eq!(ramp.batch(400), u64::MAX);
+        assert_eq!([0, 1, 2].map(|number| ramp.so_far(number)), [10, 110, 1110]);
+        assert_eq!((ramp.batch(400), ramp.so_far(400)), (u64::MAX, u64::MAX));
         assert_eq!(Ramp { grow: 1.0, ..ramp }.batch(9), 10);
     }
 

@@ -358,31 +358,6 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
-    /// Releases a held enrollment: it starts now, as `admitted` says.
-    pub async fn release(&self, held: &Enrollment, admitted: &Enrollment, slot: Instant) -> sqlx::Result<bool> {
-        let mut tx = self.pool().begin().await?;
-        sqlx::query("delete from keepwell.enrollments where account_id = $1 and id = $2 and state = 'held'")
-            .bind(&held.account)
-            .bind(held.id)
-            .execute(&mut *tx)
-            .await?;
-        let insert =
-            rows(std::iter::once(admitted), Some(slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
-        let done = insert.execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(done.rows_affected() > 0)
-    }
-
-    /// Deletes a held enrollment that no longer enters; it used up nothing.
-    pub async fn drop_held(&self, held: &Enrollment) -> sqlx::Result<()> {
-        sqlx::query("delete from keepwell.enrollments where account_id = $1 and id = $2 and state = 'held'")
-            .bind(&held.account)
-            .bind(held.id)
-            .execute(self.pool())
-            .await?;
-        Ok(())
-    }
-
     /// What each enrollment knows of itself, in the order given.
     pub async fn progress(&self, enrollments: &[Enrollment]) -> sqlx::Result<Vec<Progress>> {
         let accounts: Vec<&str> = enrollments.iter().map(|enrollment| enrollment.account.as_str()).collect();

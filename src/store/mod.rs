@@ -45,6 +45,7 @@ pub mod private;
 pub mod reader;
 pub mod referrals;
 pub mod relations;
+pub mod releases;
 mod rows;
 pub mod runs;
 pub mod sample;

@@ -127,11 +127,16 @@ impl Store {
     pub async fn settle_expired(&self, now: Instant) -> sqlx::Result<(u64, u64)> {
         let lease_now = self.lease_clock().await?;
         let freed = sqlx::query(
-            "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $2,
+            // Several daemons notice at the same time; what one has locked the
+            // others leave to it.
+            "update keepwell.messages m set state = 'deferred', token = null, lease_until = null, next_at = $2,
                  reason = case when marked_at is null then 'its sender went away before it left'
                                else 'its sender went away before an answer came' end,
                  marked_at = null
-             where state = 'sending' and lease_until < $1 and (marked_at is null or channel = 'webhook')",
+             from (select account_id, id from keepwell.messages
+                   where state = 'sending' and lease_until < $1 and (marked_at is null or channel = 'webhook')
+                   for update skip locked) over
+             where m.account_id = over.account_id and m.id = over.id",
         )
         .bind(lease_now)
         .bind(now)

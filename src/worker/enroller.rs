@@ -17,6 +17,7 @@ use crate::facts::{Facts, Subject, SubjectId};
 use crate::rule::EvalError;
 use crate::store::edges::Turned;
 use crate::store::facts;
+use crate::store::releases::Released;
 use crate::store::runs::{Run, Tally, run_id};
 use crate::worker::candidates::{self, Candidates, windows};
 
@@ -358,7 +359,9 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
     }
     let ramp = loaded.ready.playbook.guardrails.over(&shared.config.guardrails).ramp;
     let ramp = ramp.filter(|_| run.ceiling.unwrap_or(0) > 0);
-    let mut room = ramp.map_or(u64::MAX, |ramp| ramp.batch(run.ramp_batch.unsigned_abs()));
+    // Somebody may have begun this batch and gone away.
+    let before = store.enrolled_by(&run.playbook, run.slot).await?.all.unsigned_abs();
+    let mut room = ramp.map_or(u64::MAX, |ramp| ramp.so_far(run.ramp_batch.unsigned_abs()).saturating_sub(before));
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
     let held = store.held_enrollments(&run.playbook, run.slot).await?;
     let mut left = held.len();
@@ -382,19 +385,28 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
                 break;
             }
             left -= 1;
-            let reason = match admissions.remove(&held.subject()) {
-                Some(Admission::Enroll(admitted)) => {
-                    store.release(held, &admitted, run.slot).await?;
-                    room -= 1;
-                    continue;
-                }
-                Some(Admission::Skip(skip)) => skip.name(),
-                Some(Admission::NotCandidate) => "no longer matches",
-                None if held.contact.is_empty() => "account gone",
-                None => "contact gone",
+            let admission = admissions.remove(&held.subject());
+            let admitted = match &admission {
+                Some(Admission::Enroll(admitted)) => Some(&**admitted),
+                _ => None,
             };
-            store.drop_held(held).await?;
-            *dropped.entry(reason.to_owned()).or_default() += 1;
+            match store.release(run, held, admitted).await? {
+                Released::Lost => {
+                    tracing::warn!(playbook = %run.playbook, slot = %run.slot, "somebody else has the run");
+                    return Ok(());
+                }
+                Released::Entered => room -= 1,
+                Released::Dropped => {
+                    let reason = match &admission {
+                        Some(Admission::Enroll(_)) => "active",
+                        Some(Admission::Skip(skip)) => skip.name(),
+                        Some(Admission::NotCandidate) => "no longer matches",
+                        None if held.contact.is_empty() => "account gone",
+                        None => "contact gone",
+                    };
+                    *dropped.entry(reason.to_owned()).or_default() += 1;
+                }
+            }
         }
     }
     let entered = store.enrolled_by(&run.playbook, run.slot).await?;

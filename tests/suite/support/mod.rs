@@ -6,5 +6,7 @@ pub mod mail;
 pub mod mapped;
 pub mod mime;
 pub mod program;
+pub mod proxy;
 pub mod smtp;
+pub mod wire;
 pub mod world;

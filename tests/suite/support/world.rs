@@ -137,6 +137,22 @@ impl World {
         world
     }
 
+    /// The same installation for another worker, on a store of its own; mail is
+    /// captured.
+    pub fn beside(&self, store: Store) -> Shared {
+        let shared = &self.shared;
+        Shared {
+            store: store.reading(shared.store.relations().clone()),
+            config: shared.config.clone(),
+            calendar: Calendar { holidays: shared.config.holidays.clone() },
+            channel: Channel::Captured,
+            http: Http::new(HttpTimers::default(), &[]).unwrap(),
+            variables: shared.variables.clone(),
+            compiled: Compiled::default(),
+            public_url: shared.public_url.clone(),
+        }
+    }
+
     /// Sets an environment variable, as far as the workers see it.
     pub fn variable(&self, name: &str, value: &str) -> &World {
         self.variables.lock().unwrap().insert(name.to_owned(), value.to_owned());
