@@ -25,6 +25,7 @@ mod check;
 mod confirm;
 mod database;
 mod demo;
+mod doctor;
 mod enroll;
 mod facts;
 mod import;
@@ -130,6 +131,8 @@ enum Command {
     ConfirmEpoch(confirm::Options),
     /// No more mail to an address.
     Suppress(suppress::Options),
+    /// Is this installation sound: database, mail, domain, bounces.
+    Doctor(doctor::Options),
     /// Bring CSV or JSON Lines into the customer store.
     Import(import::Options),
     #[command(flatten)]
@@ -192,6 +195,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Resume(options) => stop::resume(global, &options).await,
         Command::ConfirmEpoch(options) => confirm::confirm(global, &options).await,
         Command::Suppress(options) => suppress::run(global, &options).await,
+        Command::Doctor(options) => doctor::run(global, &options).await,
         Command::Import(options) => import::run(global, &options).await,
         Command::Later(command) => later::refuse(&command),
     }

@@ -229,7 +229,12 @@ impl Store {
         &self.pool
     }
 
-    /// The database's clock, for leases alone.
+    /// The server's version, in its own words.
+    pub async fn server_version(&self) -> sqlx::Result<String> {
+        sqlx::query_scalar("select current_setting('server_version')").fetch_one(&self.pool).await
+    }
+
+    /// The database's clock, for leases and for whoever compares clocks.
     pub(crate) async fn lease_clock(&self) -> sqlx::Result<Instant> {
         sqlx::query_scalar("select clock_timestamp()").fetch_one(&self.pool).await
     }

@@ -10,6 +10,7 @@ mod customers;
 mod daemon;
 mod delivery;
 mod distribution;
+mod doctor;
 mod documents;
 mod epoch;
 mod functions;

@@ -13,6 +13,8 @@ use tower::ServiceExt;
 
 use crate::support::database;
 
+mod preferences;
+
 const TASK: &str = "00000000-0000-0000-0000-000000000001";
 const CLOSED: &str = "00000000-0000-0000-0000-000000000002";
 const MAIL: &str = "00000000-0000-0000-0000-000000000011";
@@ -316,7 +318,9 @@ async fn unsubscribing_takes_a_post() {
         [format!("0{}.{signature}", &rest[1..]), format!("{}.all.{signature}", &rest[..64]), "nonsense".to_owned()];
     for forged in forged.iter().filter(|forged| **forged != token) {
         let answer = site.post(&format!("/u/{forged}"), "List-Unsubscribe=One-Click").await;
-        assert_eq!((answer.status, &answer.body), (once.status, &once.body));
+        // But for its own token, which it must have.
+        let (said, wanted) = (answer.body.replace(forged.as_str(), ""), once.body.replace(&token, ""));
+        assert_eq!((answer.status, said), (once.status, wanted));
     }
     assert_eq!(site.recipients().await, stored);
 }
