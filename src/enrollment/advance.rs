@@ -4,6 +4,7 @@
 //! A step that is due at that instant is done, and so are all that follow it
 //! without waiting.
 
+use super::hindsight::open_until;
 use super::{Enrollment, Phase, State, stops};
 use crate::action::staff::Staff;
 use crate::action::survey::Survey;
@@ -381,6 +382,8 @@ impl Way<'_> {
         self.next.state = state;
         self.next.reason = reason;
         self.next.ended_at = Some(at);
+        self.next.goal_at = (state == State::Goal).then_some(at);
+        self.next.goal_until = open_until(self.look.playbook, state, at);
         self.next.step = None;
         self.next.phase = Phase::Begin;
         self.next.due_at = None;

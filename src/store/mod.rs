@@ -30,6 +30,7 @@ pub mod enrollments;
 pub mod epoch;
 pub mod escalations;
 pub mod facts;
+pub mod hindsight;
 pub mod holdout;
 pub mod import;
 pub mod lists;

@@ -11,6 +11,7 @@ mod earlier;
 mod edges;
 mod entering;
 mod headers;
+mod hindsight;
 mod holding;
 mod holdout;
 mod mail;
