@@ -28,6 +28,15 @@ pub enum EffectBody {
     Referral {
         playbook: String,
     },
+    Label(LabelDraft),
+}
+
+/// A label of the subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelDraft {
+    pub name: String,
+    /// `None` removes it.
+    pub value: Option<String>,
 }
 
 impl EffectBody {
@@ -41,6 +50,7 @@ impl EffectBody {
             EffectBody::Message(MessageDraft::Webhook(_)) => "webhook",
             EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. }) => return None,
             EffectBody::Referral { .. } => "enroll",
+            EffectBody::Label(_) => "set",
         })
     }
 }
@@ -193,8 +203,9 @@ pub enum MessageDraft {
     Webhook(WebhookDraft),
     /// A customer mail that will not be sent, kept as a row with its reason.
     Skipped { contact: String, to: Option<String>, class: MailClass, reason: &'static str },
-    /// A customer mail that could not be made, kept as a row with its reason.
-    Failed { reason: String },
+    /// What a step could not do, kept as a row with its reason. `channel` is
+    /// what it would have left by; `none` when nothing would have left.
+    Failed { channel: &'static str, reason: String },
 }
 
 #[derive(Clone, Debug, PartialEq)]

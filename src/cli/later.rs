@@ -18,8 +18,6 @@ pub enum Command {
     #[command(hide = true)]
     Schema(Anything),
     #[command(hide = true)]
-    Doctor(Anything),
-    #[command(hide = true)]
     Export(Anything),
     #[command(hide = true)]
     Erase(Anything),

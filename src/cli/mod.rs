@@ -25,11 +25,13 @@ mod check;
 mod confirm;
 mod database;
 mod demo;
+mod doctor;
 mod enroll;
 mod facts;
 mod import;
 mod later;
 mod lists;
+mod message;
 mod migrate;
 mod output;
 mod plan;
@@ -114,6 +116,9 @@ enum Command {
     /// Complete or dismiss a task.
     #[command(subcommand)]
     Task(task::Word),
+    /// Say what became of a message whose outcome nobody knew.
+    #[command(subcommand)]
+    Message(message::Word),
     /// Let a held run go on.
     Approve(approve::Options),
     /// Drop a held run.
@@ -126,6 +131,8 @@ enum Command {
     ConfirmEpoch(confirm::Options),
     /// No more mail to an address.
     Suppress(suppress::Options),
+    /// Is this installation sound: database, mail, domain, bounces.
+    Doctor(doctor::Options),
     /// Bring CSV or JSON Lines into the customer store.
     Import(import::Options),
     #[command(flatten)]
@@ -181,12 +188,14 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Enroll(options) => enroll::enroll(global, &options).await,
         Command::Cancel(options) => enroll::cancel(global, &options).await,
         Command::Task(word) => task::run(global, &word).await,
+        Command::Message(word) => message::run(global, &word).await,
         Command::Approve(options) => approve::approve(global, &options).await,
         Command::Discard(options) => approve::discard(global, &options).await,
         Command::Stop(options) => stop::stop(global, &options).await,
         Command::Resume(options) => stop::resume(global, &options).await,
         Command::ConfirmEpoch(options) => confirm::confirm(global, &options).await,
         Command::Suppress(options) => suppress::run(global, &options).await,
+        Command::Doctor(options) => doctor::run(global, &options).await,
         Command::Import(options) => import::run(global, &options).await,
         Command::Later(command) => later::refuse(&command),
     }

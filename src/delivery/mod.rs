@@ -15,18 +15,22 @@
 //! A webhook or a Slack notice ([`post`]) goes over [`http`] to a [`target`] that
 //! it may go to.
 //!
-//! What relays and readers send back is read by [`report`].
+//! What relays and readers send back is read by [`report`]. What a mail became on
+//! its way ([`received`]) and what domains publish ([`dns`]) is for `doctor` alone.
 //!
 //! This is the only place that uses the mail library and the HTTP client. It knows no database.
 
 pub mod compose;
 mod connection;
+pub mod dns;
+mod headers;
 pub mod http;
 pub mod layout;
 pub mod markdown;
 pub mod phase;
 mod plain;
 pub mod post;
+pub mod received;
 pub mod relay;
 pub mod report;
 pub mod smtp;

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 use super::compose::Composed;
 use super::connection::{Connection, Finish, Tls};
 use super::phase::{Cause, Fault, Phase, Timers};
-use super::relay::RelayUrl;
+use super::relay::{RelayUrl, Security};
 use super::{Mark, Outcome};
 
 /// An idle connection is not used again after this.
@@ -79,6 +79,20 @@ impl Relay {
     /// The relay's URL; shows no password.
     pub fn url(&self) -> &RelayUrl {
         &self.url
+    }
+
+    /// Greets the relay, encrypts and logs in as its URL asks, and leaves again
+    /// without a message. Says how that went.
+    pub async fn look(&self) -> Result<&'static str, String> {
+        let opened = Connection::open(&self.url, &self.tls, &self.hello, &self.timers).await;
+        let connection = opened.map_err(|fault| fault.cause_text())?;
+        connection.quit().await;
+        Ok(match (self.url.security, self.url.login.is_some()) {
+            (Security::None, false) => "without TLS and login",
+            (Security::None, true) => "without TLS, and takes the login",
+            (_, false) => "with TLS, without a login",
+            (_, true) => "with TLS, and takes the login",
+        })
     }
 
     /// Sends one message. `mark` is called once the server is ready for the

@@ -4,6 +4,7 @@
 //! A step that is due at that instant is done, and so are all that follow it
 //! without waiting.
 
+use super::hindsight::open_until;
 use super::{Enrollment, Phase, State, stops};
 use crate::action::staff::Staff;
 use crate::action::survey::Survey;
@@ -219,13 +220,20 @@ impl Way<'_> {
         };
         let bodies = match action.effects(&situation) {
             Ok(bodies) => bodies,
-            Err(error) => vec![EffectBody::Message(MessageDraft::Failed { reason: error.to_string() })],
+            Err(error) => {
+                let (channel, reason) = (action.channel(), error.to_string());
+                vec![EffectBody::Message(MessageDraft::Failed { channel, reason })]
+            }
         };
-        let (mut on_its_way, mut tasks, mut messages) = (false, 0, 0);
+        let (mut on_its_way, mut tasks, mut labels, mut messages) = (false, 0, 0, 0);
         for (ordinal, body) in bodies.into_iter().enumerate() {
             on_its_way |= matches!(body, EffectBody::Message(MessageDraft::Mail(_)));
             let id = ids::effect(self.next.id, step, 0, ordinal);
-            let count = if matches!(body, EffectBody::Task(_)) { &mut tasks } else { &mut messages };
+            let count = match body {
+                EffectBody::Task(_) => &mut tasks,
+                EffectBody::Label(_) => &mut labels,
+                EffectBody::Message(_) | EffectBody::Referral { .. } => &mut messages,
+            };
             self.effects.push(Effect { id, step: step.to_owned(), ordinal: *count, body });
             *count += 1;
         }
@@ -334,7 +342,8 @@ impl Way<'_> {
             Verdict::Undecided(error) => {
                 let ordinal = CONDITIONS + arm;
                 let id = ids::effect(self.next.id, step, 0, ordinal);
-                let body = EffectBody::Message(MessageDraft::Failed { reason: format!("undecided: {error}") });
+                let failed = MessageDraft::Failed { channel: "none", reason: format!("undecided: {error}") };
+                let body = EffectBody::Message(failed);
                 self.effects.push(Effect { id, step: step.to_owned(), ordinal: ordinal as i32, body });
                 false
             }
@@ -377,6 +386,8 @@ impl Way<'_> {
         self.next.state = state;
         self.next.reason = reason;
         self.next.ended_at = Some(at);
+        self.next.goal_at = (state == State::Goal).then_some(at);
+        self.next.goal_until = open_until(self.look.playbook, state, at);
         self.next.step = None;
         self.next.phase = Phase::Begin;
         self.next.due_at = None;

@@ -11,6 +11,15 @@ use crate::clock::Instant;
 /// The classes a suppression can name; `all` includes transactional mail.
 pub const CLASSES: [&str; 4] = ["all", "lifecycle", "marketing", "transactional"];
 
+/// Which mail an address gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preferences {
+    pub lifecycle: bool,
+    pub marketing: bool,
+    /// Not even what is wanted: the address was suppressed as a whole.
+    pub nothing: bool,
+}
+
 /// Whether suppressed classes, as stored, stop mail of this class.
 pub(super) fn covers(suppressed: &serde_json::Value, class: &str) -> bool {
     let has = |name: &str| suppressed.get(name).is_some();
@@ -41,16 +50,61 @@ impl Store {
         tx.commit().await
     }
 
-    /// The same for a token of a link; false when the token is not ours.
-    pub async fn suppress_by_token(&self, token: &str, now: Instant) -> sqlx::Result<bool> {
+    /// The hash and class that a token of a link stands for; `None` when it is
+    /// not ours.
+    async fn opened<'a>(&self, token: &'a str) -> sqlx::Result<Option<(&'a str, &'a str)>> {
         let mut parts = token.splitn(3, '.');
         let (Some(hash), Some(class), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
-            return Ok(false);
+            return Ok(None);
         };
         let said = format!("{hash}.{class}");
-        if !is_keyed(self.secret().await?, "unsubscribe", &said, signature) || !CLASSES.contains(&class) {
-            return Ok(false);
+        let ours = is_keyed(self.secret().await?, "unsubscribe", &said, signature) && CLASSES.contains(&class);
+        Ok(ours.then_some((hash, class)))
+    }
+
+    /// What the address of a link gets; `None` when its token is not ours.
+    pub async fn preferences(&self, token: &str) -> sqlx::Result<Option<Preferences>> {
+        let Some((hash, _)) = self.opened(token).await? else { return Ok(None) };
+        let suppressed: Option<serde_json::Value> =
+            sqlx::query_scalar("select suppressed from keepwell.recipients where address_hash = $1")
+                .bind(hash)
+                .fetch_optional(self.pool())
+                .await?;
+        let has = |class: &str| suppressed.as_ref().is_some_and(|classes| classes.get(class).is_some());
+        let (lifecycle, marketing) = (!has("lifecycle"), !has("marketing"));
+        Ok(Some(Preferences { lifecycle, marketing, nothing: has("all") }))
+    }
+
+    /// Keeps what the person behind a link wants, at once as [`Store::suppress`]
+    /// does, and gives it back. What is suppressed for every class stays so.
+    pub async fn prefer(
+        &self,
+        token: &str,
+        lifecycle: bool,
+        marketing: bool,
+        now: Instant,
+    ) -> sqlx::Result<Option<Preferences>> {
+        let Some((hash, _)) = self.opened(token).await? else { return Ok(None) };
+        let mut tx = self.pool().begin().await?;
+        for (class, wanted) in [("lifecycle", lifecycle), ("marketing", marketing)] {
+            if wanted {
+                sqlx::query("update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1")
+                    .bind(hash)
+                    .bind(class)
+                    .execute(&mut *tx)
+                    .await?;
+            } else {
+                suppress_hash(&mut tx, hash, class, "preferences", now).await?;
+            }
         }
+        tx.commit().await?;
+        self.preferences(token).await
+    }
+
+    /// The same as [`Store::suppress`] for a token of a link; false when the
+    /// token is not ours.
+    pub async fn suppress_by_token(&self, token: &str, now: Instant) -> sqlx::Result<bool> {
+        let Some((hash, class)) = self.opened(token).await? else { return Ok(false) };
         let mut tx = self.pool().begin().await?;
         suppress_hash(&mut tx, hash, class, "unsubscribe", now).await?;
         tx.commit().await?;

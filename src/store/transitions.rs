@@ -12,7 +12,7 @@ use super::naming::Naming;
 use super::rows::Rows;
 use crate::clock::Instant;
 use crate::effect::Effect;
-use crate::effect::{EffectBody, MessageDraft, TaskDraft};
+use crate::effect::{EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{Enrollment, Transition};
 
 /// What became of a transition.
@@ -63,11 +63,14 @@ impl Store {
             .column("step_at", next().map(|one| one.step_at))
             .column("due_at", next().map(|one| one.due_at))
             .column("look_at", next().map(|one| one.look_at))
-            .column("ended_at", next().map(|one| one.ended_at));
+            .column("ended_at", next().map(|one| one.ended_at))
+            .column("goal_at", next().map(|one| one.goal_at))
+            .column("goal_until", next().map(|one| one.goal_until));
         let update = format!(
             "update keepwell.enrollments e
              set state = n.state, outcome = n.outcome, counted = n.counted, reason = n.reason, step = n.step, phase = n.phase, step_at = n.step_at,
-                 due_at = n.due_at, look_at = n.look_at, ended_at = n.ended_at, version = n.version + 1
+                 due_at = n.due_at, look_at = n.look_at, ended_at = n.ended_at, goal_at = n.goal_at,
+                 goal_until = n.goal_until, version = n.version + 1
              from {}
              where e.account_id = n.account_id and e.id = n.id and e.version = n.version
                and (e.state = 'active' or e.state = 'ghost' and e.ended_at is null)
@@ -120,7 +123,8 @@ impl Store {
         naming: Naming<'_>,
         now: Instant,
     ) -> sqlx::Result<()> {
-        let (mut tasks, mut messages, mut referrals, mut stopped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut tasks, mut messages, mut referrals) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut labels, mut stopped) = (Vec::new(), Vec::new());
         for transition in transitions.iter().filter(|transition| moved.contains(&transition.enrollment.id)) {
             let enrollment = &transition.enrollment;
             for effect in &transition.effects {
@@ -129,6 +133,7 @@ impl Store {
                     EffectBody::Referral { playbook } => {
                         referrals.push(Asked::<String> { enrollment, effect, draft: playbook });
                     }
+                    EffectBody::Label(draft) => labels.push(Asked::<LabelDraft> { enrollment, effect, draft }),
                     EffectBody::Message(draft) => messages.push(Asked::<MessageDraft> { enrollment, effect, draft }),
                 }
             }
@@ -140,6 +145,7 @@ impl Store {
         super::tasks::insert(tx, &tasks, now).await?;
         super::drafts::insert(tx, &messages, priority, naming, now).await?;
         super::referrals::insert(tx, &referrals, now).await?;
+        super::labels::insert(tx, &labels, now).await?;
         close_open_work(tx, &stopped, now).await
     }
 }

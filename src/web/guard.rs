@@ -45,7 +45,7 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
     };
     // The token in such a link is all that counts: it is a mail program's to
     // send, from wherever that runs, and no cookie stands behind it.
-    let for_customers = ["/u/", "/s/"].iter().any(|path| request.uri().path().starts_with(path));
+    let for_customers = ["/u/", "/p/", "/s/"].iter().any(|path| request.uri().path().starts_with(path));
     let name = host.host().to_ascii_lowercase();
     let public = state.public_host.as_ref() == Some(&name);
     if !is_this_machine(&name) {

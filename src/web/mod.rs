@@ -4,7 +4,7 @@
 //! Everything is rendered on the server and works without JavaScript; the
 //! pages of colleagues are for this machine only. One resource per file:
 //! `inbox` and `task` are a CSM's day, `playbooks` and `messages` show what
-//! was decided and written, `unsubscribe` and `survey` are for customers, `health` for
+//! was decided and written, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
@@ -36,6 +36,7 @@ mod inbox;
 mod messages;
 mod page;
 mod playbooks;
+mod preferences;
 mod survey;
 mod task;
 mod unsubscribe;
@@ -89,7 +90,9 @@ pub fn router(state: WebState) -> Router {
         .route("/playbooks/{id}", get(playbooks::show))
         .route("/messages", get(messages::list))
         .route("/messages/{id}", get(messages::show))
+        .route("/messages/{id}/settle", post(messages::settle))
         .route("/u/{token}", get(unsubscribe::ask).post(unsubscribe::take))
+        .route("/p/{token}", get(preferences::ask).post(preferences::take))
         .route("/s/{token}", get(survey::ask).post(survey::take))
         .route("/health", get(health::show))
         .route("/style.css", get(page::style))

@@ -28,12 +28,14 @@ macro_rules! templates {
 
 const TEMPLATES: &[(&str, &str)] = templates![
     "base.html",
+    "customer.html",
     "finding.html",
     "inbox.html",
     "message.html",
     "messages.html",
     "playbook.html",
     "playbooks.html",
+    "preferences.html",
     "run.html",
     "survey.html",
     "task.html",

@@ -20,6 +20,7 @@ struct Unsubscribe<'a> {
     sender: &'a str,
     done: bool,
     action: String,
+    choices: String,
 }
 
 /// Asks whether it is meant.
@@ -36,6 +37,7 @@ pub(super) async fn take(State(web): Web, Path(token): Path<String>) -> Result<R
 }
 
 fn page(web: &WebState, token: &str, done: bool) -> Result<Response, Trouble> {
-    let values = Unsubscribe { sender: &web.sender, done, action: below("/u", token) };
+    let (action, choices) = (below("/u", token), below("/p", token));
+    let values = Unsubscribe { sender: &web.sender, done, action, choices };
     Ok((StatusCode::OK, Html(render("unsubscribe.html", Serde(values).into())?)).into_response())
 }

@@ -149,7 +149,7 @@ impl Looked {
     async fn tell_failures(&self, shared: &Shared, loaded: &Loaded, at: Instant) -> super::Result<()> {
         for transition in &self.transitions {
             for effect in &transition.effects {
-                if let EffectBody::Message(MessageDraft::Failed { reason }) = &effect.body {
+                if let EffectBody::Message(MessageDraft::Failed { reason, .. }) = &effect.body {
                     let account = &transition.enrollment.account;
                     super::step_failed(shared, loaded, &effect.step, account, reason, at).await?;
                 }
@@ -234,7 +234,7 @@ async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32
 fn taker(effect: &Effect) -> Option<&str> {
     match &effect.body {
         EffectBody::Task(draft) => draft.assignee.as_deref(),
-        EffectBody::Message(_) | EffectBody::Referral { .. } => None,
+        EffectBody::Message(_) | EffectBody::Referral { .. } | EffectBody::Label(_) => None,
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
-use crate::rule::Predicate;
 use crate::rule::functions::UnknownCell;
+use crate::rule::{Neighbours, Predicate};
 use crate::store::facts::FactQuery;
 use crate::store::{Relations, Store};
 
-/// A revision with its two queries.
+/// A revision with its queries.
 #[derive(Debug)]
 pub struct Loaded {
     pub ready: ReadyPlaybook,
@@ -20,6 +20,9 @@ pub struct Loaded {
     pub entry: FactQuery,
     /// Fetches what every later decision needs.
     pub steps: FactQuery,
+    /// Fetches what the goal reads, of those among the named on which it may
+    /// hold; `None` without a goal.
+    pub hindsight: Option<FactQuery>,
 }
 
 impl Loaded {
@@ -27,7 +30,14 @@ impl Loaded {
     pub fn new(ready: ReadyPlaybook, relations: &Relations) -> Result<Loaded, UnknownCell> {
         let kept = ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
         let entry = FactQuery::keeping(ready.entry_layout.clone(), relations, kept)?;
-        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, ready })
+        let hindsight = match &ready.goal {
+            None => None,
+            Some(goal) => {
+                let kept = goal.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
+                Some(FactQuery::among(ready.goal_layout.clone(), relations, kept)?)
+            }
+        };
+        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, hindsight, ready })
     }
 }
 
@@ -52,11 +62,13 @@ impl Compiled {
         let Some(text) = store.revision_text(playbook, revision).await? else {
             return Ok(Err(format!("revision {revision} of {playbook} was never published")));
         };
-        let others: Vec<String> = store.published().await?.into_iter().map(|known| known.id).collect();
+        let playbooks = store.published().await?.into_iter().map(|known| known.id).collect();
+        let neighbours = Neighbours { playbooks, labels: None };
         let scripts = text.modules();
         let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
         let (config, relations) = (config.clone(), store.relations().clone());
-        let compiled = tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations, &others)).await;
+        let compiled =
+            tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations, &neighbours)).await;
         let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
         self.lock().insert(key, slot.clone());
         Ok(slot)
@@ -73,7 +85,7 @@ fn compile(
     scripts: BTreeMap<String, String>,
     config: &Config,
     relations: &Relations,
-    others: &[String],
+    neighbours: &Neighbours,
 ) -> Result<Loaded, String> {
     let mut problems = Vec::new();
     let sources = SourceSet {
@@ -87,7 +99,7 @@ fn compile(
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     let ready = crate::playbook::parse::parse(file, &mut problems).and_then(|playbook| {
-        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, others, &mut problems)
+        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, neighbours, &mut problems)
     });
     let Some(ready) = ready else {
         let first = problems.iter().find(|problem| problem.is_error());

@@ -4,7 +4,7 @@ use rhai::{Dynamic, Expr, FnCallExpr, Position, Stmt};
 
 use super::{Names, Translation};
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
-use crate::rule::functions::{self, FactSource};
+use crate::rule::functions;
 use crate::rule::predicate::Term;
 use crate::rule::sandbox::from_dynamic;
 
@@ -123,6 +123,7 @@ impl Translation<'_> {
                     .args
                     .iter()
                     .map(|arg| match self.part(arg, names) {
+                        Part::Unknown if is_since_entry(arg, names) => Some(Arg::SinceEntry),
                         Part::Literal(Value::Int(number)) => Some(Arg::Int(number)),
                         Part::Literal(Value::Text(text)) => Some(Arg::Text(text.to_string())),
                         _ => None,
@@ -131,10 +132,6 @@ impl Translation<'_> {
                 let Some(args) = args.filter(|args| functions::pair(function, args).is_some()) else {
                     return Part::Unknown;
                 };
-                // Our own state is not in reach of the statement over accounts.
-                if function.source() == FactSource::Own {
-                    return Part::Unknown;
-                }
                 let ty = function.gives(&args).ty;
                 cell(CellPath::Call { function: function.name(), args }, ty)
             }
@@ -173,6 +170,11 @@ impl Translation<'_> {
             _ => Part::Unknown,
         }
     }
+}
+
+/// Whether an argument is the beginning of the enrollment.
+fn is_since_entry(arg: &Expr, names: Names) -> bool {
+    matches!((arg, names), (Expr::Variable(variable, ..), Names::Condition) if variable.1.as_str() == "since_entry")
 }
 
 fn span(count: i64, unit: i64) -> Part {

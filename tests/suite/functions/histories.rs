@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, SecondsFormat};
 use keepwell::clock::Instant;
 use keepwell::facts::history::{
-    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
+    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, LabelRecord, MailRecord, ScoreRecord, TaskRecord,
+    TicketRecord,
 };
 use keepwell::facts::{History, Schema, Value};
 use serde_json::{Value as Json, json};
@@ -153,7 +154,8 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             contact: contact(dice),
             started_at,
             ended_at,
-            goal: ended_at.is_some() && dice.roll(2) == 0,
+            // After the end as well, where it still counted.
+            goal_at: ended_at.filter(|_| dice.roll(2) == 0).map(|ended| dice.instant(marks).max(ended)),
         });
     }
     for _ in 0..dice.roll(6) {
@@ -164,6 +166,16 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
     }
     for _ in 0..dice.roll(4) {
         history.mails.push(MailRecord { contact: contact(dice), sent_at: dice.instant(marks) });
+    }
+    // Of their own, so that the rest is as it is without them.
+    let words = &mut Dice(dice.0 ^ 0x1ABE1);
+    for _ in 0..words.roll(9) {
+        history.labels.push(LabelRecord {
+            contact: contact(words),
+            name: (*words.pick(&["risk", "it's"])).to_owned(),
+            value: words.maybe(|words| (*words.pick(&["high", "low", "it's"])).to_owned()),
+            at: words.instant(marks),
+        });
     }
     for _ in 0..dice.roll(6) {
         let sets: [&[&str]; 4] = [&["tier"], &["mrr", "seats"], &["tier", "renewal_at"], &["seats", "traits"]];
@@ -232,6 +244,21 @@ fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl F
     }
     let lately = now() - Duration::hours(1);
     task("shadow", Some("c0"), lately, None);
+    let label = |name: &str, contact: Option<&str>, value: Option<&str>, at: Instant, shadow: bool| {
+        let id = uuid(0);
+        json!({
+            "account_id": account, "contact_id": contact.unwrap_or(""), "name": name, "value": value, "at": stamp(at),
+            "shadow": shadow, "enrollment_id": id, "playbook": "rescue", "step": "set-1",
+        })
+    };
+    // Of those at one instant the last remains.
+    let mut labels = BTreeMap::new();
+    for LabelRecord { contact, name, value, at } in &history.labels {
+        let row = label(name, contact.as_deref(), value.as_deref(), *at, false);
+        labels.insert((contact, name, at), row);
+    }
+    let rows = labels.into_values().chain([label("risk", Some("c0"), Some("shadow"), lately, true)]);
+    rows.for_each(|row| add("keepwell.labels", row));
     let mut mail = |channel: &str, state: &str, shadow: bool, contact: Option<&str>, sent: Option<Instant>| {
         *count += 1;
         let id = uuid(*count);
@@ -341,37 +368,43 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
             );
         }
         write_own(id, history, &mut count, &mut add);
-        let mut enroll =
-            |playbook: &str, contact: Option<&str>, state: &str, shadow: bool, from: Instant, to: Option<Instant>| {
-                count += 1;
-                let key = format!("test-{count}");
-                add(
-                    "keepwell.enrollments",
-                    json!({
-                        "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
-                        "contact_id": contact.unwrap_or(""), "playbook": playbook, "state": state,
-                        "revision": "r", "entry_key": key, "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
-                        "step_at": stamp(from), "run_slot": stamp(from),
-                        "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
-                        "arm": (state == "ghost").then_some("ghost"),
-                    }),
-                );
-            };
+        let mut enroll = |playbook: &str,
+                          contact: Option<&str>,
+                          state: &str,
+                          shadow: bool,
+                          from: Instant,
+                          to: (Option<Instant>, Option<Instant>)| {
+            count += 1;
+            let key = format!("test-{count}");
+            add(
+                "keepwell.enrollments",
+                json!({
+                    "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
+                    "contact_id": contact.unwrap_or(""), "playbook": playbook, "state": state,
+                    "revision": "r", "entry_key": key, "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
+                    "step_at": stamp(from), "run_slot": stamp(from),
+                    "shadow": shadow, "started_at": stamp(from), "ended_at": to.0.map(stamp),
+                    "goal_at": to.1.map(stamp),
+                    "arm": (state == "ghost").then_some("ghost"),
+                }),
+            );
+        };
         for enrollment in &history.enrollments {
-            let state = match (enrollment.ended_at, enrollment.goal) {
+            let state = match (enrollment.ended_at, enrollment.goal_at.is_some()) {
                 (None, _) => "active",
                 (Some(_), true) => "goal",
                 (Some(_), false) => "exited",
             };
             let contact = enrollment.contact.as_deref();
-            enroll(&enrollment.playbook, contact, state, false, enrollment.started_at, enrollment.ended_at);
+            let to = (enrollment.ended_at, enrollment.goal_at);
+            enroll(&enrollment.playbook, contact, state, false, enrollment.started_at, to);
         }
         let (long_ago, lately) = (now() - Duration::days(2), now() - Duration::hours(1));
         for playbook in ["renewal", "rescue"] {
-            enroll(playbook, Some("c0"), "held", false, long_ago, None);
-            enroll(playbook, Some("c0"), "ghost", false, long_ago, None);
-            enroll(playbook, Some("c0"), "active", true, long_ago, None);
-            enroll(playbook, Some("c0"), "goal", true, long_ago, Some(lately));
+            enroll(playbook, Some("c0"), "held", false, long_ago, (None, None));
+            enroll(playbook, Some("c0"), "ghost", false, long_ago, (None, None));
+            enroll(playbook, Some("c0"), "active", true, long_ago, (None, None));
+            enroll(playbook, Some("c0"), "goal", true, long_ago, (Some(lately), Some(lately)));
         }
     }
     for (relation, rows) in rows {

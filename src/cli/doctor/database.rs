@@ -1,0 +1,108 @@
+//! The database: reachable, complete, with the same clock, and what stands
+//! still in it.
+
+use crate::cli::Global;
+use crate::cli::database::{Database, store_map};
+use crate::clock::Clock;
+use crate::config::StoreMap;
+use crate::store::lists::Filter;
+use crate::store::{Store, mapping};
+
+use super::Findings;
+
+/// So many seconds between two clocks are worth a word, and so many too much.
+const APART: (f64, f64) = (2.0, 60.0);
+
+/// Looks at it, and leaves it open when it can be used.
+pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Database> {
+    let named = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty() && !global.demo);
+    let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
+    if named.is_none() && !data.is_dir() {
+        let help = "set DATABASE_URL; without it `keepwell run` starts a private one";
+        findings.warn("database", format!("there is none yet, neither DATABASE_URL nor `{}`", data.display()), help);
+        return None;
+    }
+    let database = match Database::open(global, 2).await {
+        Ok(database) => database,
+        Err(error) => {
+            findings.bad("database", format!("{error:#}"), "see that it runs, and what DATABASE_URL says");
+            return None;
+        }
+    };
+    let kind = if named.is_some() { "of DATABASE_URL" } else { "private" };
+    match database.store.server_version().await {
+        Ok(version) => findings.ok("database", format!("Postgres {version}, {kind}, schemas up to date")),
+        Err(error) => {
+            findings.bad("database", error.to_string(), "see the server's log");
+            database.close().await;
+            return None;
+        }
+    }
+    clocks(&database.store, findings).await;
+    customers(global, &database.store, findings).await;
+    standing_still(&database.store, findings).await;
+    Some(database)
+}
+
+async fn clocks(store: &Store, findings: &mut Findings) {
+    let before = Clock::System.now();
+    let Ok(theirs) = store.lease_clock().await else { return };
+    let ours = Clock::System.now();
+    // Whatever the answer took is nobody's fault.
+    let apart = if theirs < before { before - theirs } else { theirs - ours };
+    let apart = (apart.num_milliseconds().max(0) as f64) / 1000.0;
+    let message = format!("{apart:.1} seconds between this machine and the database");
+    let help = "run a time service (NTP) on both";
+    match apart {
+        apart if apart >= APART.1 => findings.bad("clock", message, help),
+        apart if apart >= APART.0 => findings.warn("clock", message, help),
+        _ => findings.ok("clock", message),
+    }
+}
+
+async fn customers(global: &Global, store: &Store, findings: &mut Findings) {
+    let map = if global.demo { Ok(StoreMap::default()) } else { store_map(global) };
+    let Ok(map) = map else { return };
+    match mapping::open(store.pool(), &map).await {
+        Err(error) => findings.bad("customers", format!("{error:#}"), "`keepwell facts --store` shows what is used"),
+        Ok(looked) => match looked.problems.iter().find(|problem| problem.is_error()) {
+            Some(first) => {
+                let message = format!("{}:{} {}", first.file, first.line, first.message);
+                findings.bad("customers", message, "`keepwell facts --store` shows what is used");
+            }
+            None if looked.relations.as_reader() => {
+                findings.ok("customers", "read as a role that can write nothing");
+            }
+            None => {
+                let help = "run `keepwell migrate` as a user who may create roles";
+                findings.warn("customers", "read in read-only transactions, but not as a role of its own", help);
+            }
+        },
+    }
+}
+
+/// What waits for a person.
+async fn standing_still(store: &Store, findings: &mut Findings) {
+    match store.stopped().await {
+        Ok(stopped) if !stopped.stops.is_empty() => {
+            let named: Vec<String> = stopped.stops.iter().map(|stop| stop.target.to_string()).collect();
+            findings.warn(
+                "stops",
+                format!("stopped by a person: {}", named.join(", ")),
+                "`keepwell resume` lifts a stop",
+            );
+        }
+        _ => {}
+    }
+    let filter = Filter { state: Some("unknown".to_owned()), limit: Some(1_000), ..Filter::default() };
+    if let Ok(unknown) = store.list_messages(&filter).await
+        && !unknown.is_empty()
+    {
+        let message = format!("{} messages whose outcome nobody knows", unknown.len());
+        findings.warn(
+            "messages",
+            message,
+            "`keepwell messages --state unknown` lists them; look them up in the relay's log",
+        );
+    }
+}

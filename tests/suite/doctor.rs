@@ -1,0 +1,182 @@
+//! `keepwell doctor`, as people run it: on a real database, a real mail server
+//! and a resolver that answers from a list.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+
+use serde_json::Value as Json;
+
+use crate::support::database;
+use crate::support::program::{Answer, Home};
+use crate::support::smtp::{Script, Server};
+
+const PLAYBOOK: &str = "playbook: call\nabout: A.\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: account.mrr > 0\n\
+    steps:\n  - task: { title: Call, to: csm }\n";
+
+const CONFIG: &str = "web: off\nmail:\n  from: Acme <success@mail.acme.example>\n  postal_address: Acme, 1 Main Street\n  \
+    public_url: https://success.acme.example\n  bounces: { address: bounces@acme.example, maildir: returns }\n";
+
+/// A resolver that knows these TXT records and no other name; it ends with the
+/// process.
+fn resolver(records: &[(&str, &str)]) -> SocketAddr {
+    let records: HashMap<String, String> =
+        records.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let question = &buffer[..length];
+            let (mut at, mut labels) = (12, Vec::new());
+            while question[at] != 0 {
+                let end = at + 1 + usize::from(question[at]);
+                labels.push(String::from_utf8_lossy(&question[at + 1..end]).into_owned());
+                at = end;
+            }
+            let found = records.get(&labels.join("."));
+            let mut answer = question[..2].to_vec();
+            for word in [if found.is_some() { 0x8180 } else { 0x8183 }, 1, u16::from(found.is_some()), 0, 0] {
+                answer.extend_from_slice(&word.to_be_bytes());
+            }
+            answer.extend_from_slice(&question[12..at + 5]);
+            if let Some(text) = found {
+                answer.extend_from_slice(&[0xc0, 12]);
+                for word in [16, 1, 0, 60, text.len() as u16 + 1] {
+                    answer.extend_from_slice(&word.to_be_bytes());
+                }
+                answer.push(text.len() as u8);
+                answer.extend_from_slice(text.as_bytes());
+            }
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    address
+}
+
+fn good() -> SocketAddr {
+    resolver(&[
+        ("acme.example", "v=spf1 include:relay.example -all"),
+        ("_dmarc.acme.example", "v=DMARC1; p=none"),
+        ("s1._domainkey.mail.acme.example", "v=DKIM1; k=rsa; p=MIIB"),
+    ])
+}
+
+fn home(name: &str, database: &str) -> Home {
+    let mut home = Home::new(name);
+    home.set("DATABASE_URL", database);
+    home.write("keepwell.yaml", CONFIG);
+    home.write("playbooks/call.yaml", PLAYBOOK);
+    for part in ["new", "cur"] {
+        std::fs::create_dir_all(home.path.join("returns").join(part)).unwrap();
+    }
+    home
+}
+
+/// What is not fine, as `state about`.
+fn wrong(answer: &Answer) -> Vec<String> {
+    let document = answer.json();
+    let checks = document["checks"].as_array().unwrap();
+    let told = |check: &Json| format!("{} {}", check["state"].as_str().unwrap(), check["about"].as_str().unwrap());
+    for check in checks.iter().filter(|check| check["state"] != "ok") {
+        assert!(check["help"].is_string(), "{check}");
+    }
+    checks.iter().filter(|check| check["state"] != "ok").map(told).collect()
+}
+
+#[tokio::test]
+async fn a_sound_installation_has_nothing_to_mend() {
+    let database = database::fresh().await;
+    let mut home = home("doctor-sound", &database.url);
+    let server = Server::start(Script { login: Some(("ann".to_owned(), "hunter2".to_owned())), ..Script::default() });
+    home.set("KEEPWELL_SMTP_URL", &format!("smtp://ann:hunter2@{}?tls=none", server.address));
+    home.done(&["migrate"]);
+    let resolver = good().to_string();
+    let answer = home.run(&["doctor", "--resolver", &resolver, "--format", "json"]);
+    assert_eq!(wrong(&answer), Vec::<String>::new(), "{answer:?}");
+    assert_eq!(answer.code, 0);
+    assert!(server.accepted().is_empty(), "it sends nothing");
+    let plain = home.done(&["doctor", "--resolver", &resolver]);
+    assert!(plain.stdout.contains("ok    relay: smtp://ann:***@127.0.0.1:"), "{plain:?}");
+    assert!(!format!("{plain:?}{answer:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_with_what_to_do() {
+    let database = database::fresh().await;
+    let mut home = home("doctor-wrong", &database.url);
+    home.done(&["migrate"]);
+    home.done(&["stop", "--channel", "email"]);
+    home.write("playbooks/call.yaml", &PLAYBOOK.replace("account.mrr", "account.mr"));
+    home.write("keepwell.yaml", "web: off\nmail:\n  from: success@acme.example\n  redirect_to: tester@acme.example\n");
+    home.set("KEEPWELL_SMTP_URL", "smtp://127.0.0.1:1?tls=none");
+    let resolver = resolver(&[("acme.example", "v=spf1 +all")]).to_string();
+    let answer = home.run(&["doctor", "--resolver", &resolver, "--format", "json"]);
+    assert_eq!(
+        wrong(&answer),
+        [
+            "bad playbooks",
+            "warn stops",
+            "bad relay",
+            "bad mail.public_url",
+            "warn mail.postal_address",
+            "warn mail.redirect_to",
+            "warn mail.bounces",
+            "bad spf",
+            "bad dmarc",
+            "warn dkim",
+        ]
+    );
+    assert_eq!(answer.code, 1);
+
+    // A database that is not there, and a relay that does not take the login.
+    let server = Server::start(Script { login: Some(("ann".to_owned(), "right".to_owned())), ..Script::default() });
+    home.set("KEEPWELL_SMTP_URL", &format!("smtp://ann:wrong@{}?tls=none", server.address));
+    home.set("DATABASE_URL", "postgres://127.0.0.1:1/nothing");
+    home.write("keepwell.yaml", &CONFIG.replace("returns", "nowhere"));
+    let answer = home.run(&["doctor", "--resolver", &good().to_string(), "--format", "json"]);
+    assert_eq!(wrong(&answer), ["bad playbooks", "bad database", "bad relay", "bad mail.bounces"], "{answer:?}");
+    assert!(!answer.stdout.contains("wrong"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_started_to_be_looked_at() {
+    let home = Home::new("doctor-empty");
+    let answer = home.run(&["doctor", "--resolver", "127.0.0.1:1"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(answer.stdout.contains("warn  database: there is none yet"), "{answer:?}");
+    assert!(!home.path.join(".keepwell").exists());
+}
+
+#[tokio::test]
+async fn a_received_mail_shows_whether_its_signature_is_of_use() {
+    let database = database::fresh().await;
+    let home = home("doctor-mail", &database.url);
+    home.done(&["migrate"]);
+    let resolver = good().to_string();
+    let mail = |signed: &str| {
+        format!(
+            "Authentication-Results: mx.example; dkim=pass; spf=pass; dmarc=pass\r\n\
+             DKIM-Signature: v=1; d=mail.acme.example; s=s1; h={signed}; b=x\r\n\
+             From: Acme <success@mail.acme.example>\r\nList-Unsubscribe: <https://a>\r\n\
+             List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n\r\nHello\r\n"
+        )
+    };
+    let both = "From:To:List-Unsubscribe:List-Unsubscribe-Post";
+    for (text, wanted) in [
+        (mail(both), &[][..]),
+        (mail("From:To:Subject"), &["bad mail"][..]),
+        (mail(both).replace("s=s1", "s=other"), &["bad mail"]),
+        (mail(both).replace("d=mail.acme.example", "d=relay.example"), &["bad mail"]),
+        (mail(both).replace("dmarc=pass", "dmarc=fail (p=none)"), &["bad mail"]),
+        (mail(both).replace("List-Unsubscribe-Post: ", "X: "), &["bad mail"]),
+        (mail(both).replace("DKIM-Signature", "X"), &["bad mail"]),
+        ("nothing of the kind".to_owned(), &["bad mail"]),
+    ] {
+        home.write("mail.eml", &text);
+        let answer = home.run(&["doctor", "--mail", "mail.eml", "--resolver", &resolver, "--format", "json"]);
+        let found = wrong(&answer);
+        let about: Vec<&String> = found.iter().filter(|found| found.ends_with(" mail")).collect();
+        assert_eq!(about, wanted, "{text}\n{answer:?}");
+        assert_eq!(answer.code, i32::from(!wanted.is_empty()));
+    }
+}
