@@ -7,6 +7,13 @@
 //! cargo bench -- enroll --entering 20000        a run that enrolls so many, 100,000 by default
 //! ```
 //!
+//! Two parts measure no time and run only when they are named:
+//!
+//! ```text
+//! cargo bench -- faults --kills 500 --messages 10000 --rounds 50      what is left when everything fails
+//! cargo bench -- mutants --accounts 10000                             what one mistake in a rule may do
+//! ```
+//!
 //! The store is built once for each scale and kept below `target/`; `enroll` has one of its own.
 
 use std::process::ExitCode;
@@ -17,16 +24,25 @@ use anyhow::{Context, bail};
 mod engine;
 mod enroll;
 mod evaluate;
+#[allow(clippy::unwrap_used)]
+mod faults;
 mod hundred;
 mod memory;
+mod mutants;
 mod pairs;
 mod store;
 mod stream;
+#[path = "../../tests/suite/support/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros, clippy::unwrap_used)]
+mod support;
 
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
 const PARTS: [&str; 5] = ["evaluate", "stream", "hundred", "memory", "enroll"];
+
+/// What runs only when it is named.
+const NAMED: [&str; 2] = ["faults", "mutants"];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -37,12 +53,15 @@ pub struct Options {
     pub entering: i64,
     /// How many rounds of two runs of each side.
     pub rounds: usize,
+    /// How much of the faults.
+    pub faults: faults::Size,
 }
 
 impl Options {
     fn parse(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
-        let (mut accounts, mut events, mut entering) = (1_000_000, None, 100_000);
-        let (mut rounds, mut parts) = (5, Vec::new());
+        let (mut accounts, mut events, mut entering) = (None, None, 100_000);
+        let (mut rounds, mut parts) = (None, Vec::new());
+        let (mut kills, mut messages) = (500, 10_000);
         while let Some(word) = words.next() {
             let mut number = || -> anyhow::Result<i64> {
                 let value = words.next().with_context(|| format!("{word} needs a number"))?;
@@ -51,22 +70,29 @@ impl Options {
             match word.as_str() {
                 // Cargo's own.
                 "--bench" => {}
-                "--accounts" => accounts = number()?,
+                "--accounts" => accounts = Some(number()?),
                 "--events" => events = Some(number()?),
                 "--entering" => entering = number()?,
-                "--rounds" => rounds = usize::try_from(number()?)?.max(1),
-                part if PARTS.contains(&part) || part == memory::CHILD => parts.push(word),
+                "--rounds" => rounds = Some(usize::try_from(number()?)?.max(1)),
+                "--kills" => kills = usize::try_from(number()?)?,
+                "--messages" => messages = number()?.max(1),
+                part if PARTS.contains(&part) || NAMED.contains(&part) || part == memory::CHILD => parts.push(word),
                 other => bail!(
-                    "{other} is neither a part ({}) nor --accounts, --events, --entering, --rounds",
-                    PARTS.join(", ")
+                    "{other} is neither a part ({}, {}) nor \
+                     --accounts, --events, --entering, --rounds, --kills, --messages",
+                    PARTS.join(", "),
+                    NAMED.join(", ")
                 ),
             }
         }
         if parts.is_empty() {
             parts = PARTS.map(str::to_owned).into();
         }
+        let few = if parts.iter().any(|part| part == "mutants") { 10_000 } else { 1_000_000 };
+        let accounts = accounts.unwrap_or(few);
         let events = events.unwrap_or(accounts * 20);
-        Ok(Options { parts, scale: Scale { accounts, events }, entering, rounds })
+        let faults = faults::Size { kills, messages, rounds: rounds.unwrap_or(50) };
+        Ok(Options { parts, scale: Scale { accounts, events }, entering, rounds: rounds.unwrap_or(5), faults })
     }
 }
 
@@ -85,7 +111,15 @@ fn main() -> ExitCode {
 }
 
 async fn measure(options: Options) -> anyhow::Result<()> {
-    let (enroll, others): (Vec<&String>, Vec<&String>) = options.parts.iter().partition(|part| *part == "enroll");
+    for part in &options.parts {
+        match part.as_str() {
+            "faults" => faults::measure(options.faults).await?,
+            "mutants" => mutants::measure(options.scale.accounts).await?,
+            _ => {}
+        }
+    }
+    let timed = options.parts.iter().filter(|part| !NAMED.contains(&part.as_str()));
+    let (enroll, others): (Vec<&String>, Vec<&String>) = timed.partition(|part| *part == "enroll");
     if !others.is_empty() {
         let store = store::Store::open(options.scale).await?;
         if options.parts == [memory::CHILD] {

@@ -134,12 +134,17 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        // SAFETY: it is our child and not yet waited for, so the number is its own.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
     /// Asks it to stop and waits for that; returns how long it took.
     pub fn stop(mut self) -> (ExitStatus, Duration) {
         let asked = Instant::now();
-        let pid = i32::try_from(self.child.id()).unwrap();
-        // SAFETY: it is our child and not yet waited for, so the number is its own.
-        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        self.signal(libc::SIGTERM);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status, asked.elapsed());
