@@ -27,4 +27,5 @@ mod stopping;
 mod switching;
 mod tasks;
 mod together;
+mod tripping;
 mod waiting;
