@@ -176,6 +176,9 @@ impl Store {
             .bind(target.scope())
             .execute(self.pool())
             .await?;
+        if let Target::Playbook(id) = target {
+            self.count_anew(id).await?;
+        }
         Ok(lifted.rows_affected() > 0)
     }
 

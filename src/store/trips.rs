@@ -39,8 +39,8 @@ impl Store {
         Ok(taken.rows_affected() > 0)
     }
 
-    /// What came of the customer mail of these playbooks, or of all, up to an
-    /// instant. Mail of before a playbook's last trip does not count.
+    /// What came of the customer mail of these playbooks, or of all, as seen at
+    /// an instant. Mail of before a playbook's last trip does not count.
     pub async fn signals(&self, of: Option<&[String]>, now: Instant) -> sqlx::Result<BTreeMap<String, Signals>> {
         let rows: Vec<Row> = sqlx::query_as(
             "with since as (
@@ -60,7 +60,6 @@ impl Store {
                  count(*) filter (where coalesce(m.sent_at, m.ended_at) > s.fast and m.state = 'failed') as failed
              from since s
              join keepwell.messages m on m.playbook = s.playbook and coalesce(m.sent_at, m.ended_at) > s.slow
-                 and coalesce(m.sent_at, m.ended_at) <= $4
              where m.channel = 'email' and m.class <> 'internal' and not m.shadow and m.ended_at is not null
              group by s.playbook",
         )
@@ -68,7 +67,6 @@ impl Store {
         .bind(of)
         .bind(now - SLOW)
         .bind(now - FAST)
-        .bind(now)
         .fetch_all(self.pool())
         .await?;
         // Whoever unsubscribes does so of what came last.
@@ -79,11 +77,11 @@ impl Store {
                  where $1::text[] is null or p.id = any($1) group by p.id)
              select s.playbook, count(distinct g.address_hash)
              from since s
-             join keepwell.address_guard g on g.playbook = s.playbook and g.at > s.slow and g.at <= $3
+             join keepwell.address_guard g on g.playbook = s.playbook and g.at > s.slow
              join keepwell.recipients r on r.address_hash = g.address_hash
              cross join lateral jsonb_each(r.suppressed) as said (class, word)
              where said.word ->> 'source' in ('unsubscribe', 'preferences')
-               and (said.word ->> 'at')::timestamptz between g.at and $3
+               and (said.word ->> 'at')::timestamptz >= g.at
                and not exists (select from keepwell.address_guard later
                    where later.address_hash = g.address_hash and later.playbook <> g.playbook
                      and later.at > g.at and later.at <= (said.word ->> 'at')::timestamptz)
@@ -92,7 +90,6 @@ impl Store {
         .persistent(false)
         .bind(of)
         .bind(now - SLOW)
-        .bind(now)
         .fetch_all(self.pool())
         .await?;
         let mut unsubscribed: BTreeMap<String, i64> = unsubscribed.into_iter().collect();
@@ -132,5 +129,21 @@ impl Store {
             .await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// What is known of a playbook's mail when a person lets it go on does not
+    /// stop it again: what was under way at its trip has come in since.
+    pub(super) async fn count_anew(&self, playbook: &str) -> sqlx::Result<()> {
+        sqlx::query(
+            "update keepwell.trips t
+             set at = greatest(t.at, (select max(coalesce(m.sent_at, m.ended_at)) from keepwell.messages m
+                 where m.playbook = t.playbook and m.channel = 'email' and m.class <> 'internal' and not m.shadow
+                   and m.ended_at is not null))
+             where t.playbook = $1 and t.at = (select max(at) from keepwell.trips where playbook = $1)",
+        )
+        .bind(playbook)
+        .execute(self.pool())
+        .await?;
+        Ok(())
     }
 }
