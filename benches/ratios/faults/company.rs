@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use keepwell::store::private::{Durability, PrivatePostgres};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
-use crate::support::program::{Daemon, Home};
+use crate::support::program::{Daemon, Home, until};
 use crate::support::smtp::{At, Hook, Moment, Script, Server};
 
 pub struct Company {
@@ -129,8 +130,17 @@ steps:
         self.sql(&due).await
     }
 
-    pub fn daemon(&self, log: &str) -> Daemon {
-        self.home.start(&["run"], log)
+    /// Starts a daemon, with a log of its own.
+    pub fn daemon(&self) -> Daemon {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        self.home.start(&["run"], &format!("log-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Waits until they run: one that finds no database at its start ends.
+    pub async fn ready(&self, daemons: &[Daemon]) {
+        for daemon in daemons {
+            until("it runs", async || daemon.log().contains("running")).await;
+        }
     }
 
     /// Claims of those who are gone run out at once, and not in a minute.

@@ -109,14 +109,14 @@ async fn kills(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
     let (mut left, mut at_work, mut spans) = (size.kills, 0, Vec::new());
     for wave in 0..waves {
         company.wave(size.messages / waves).await?;
-        let mut daemons: Vec<Daemon> = (0..3).map(|_| company.daemon("log")).collect();
+        let mut daemons: Vec<Daemon> = (0..3).map(|_| company.daemon()).collect();
         let mut share = left / (waves - wave) as usize;
         while share > 0 && !company.is_done().await? {
             tokio::time::sleep(chance.millis(20, 250)).await;
             let victim = chance.below(3) as usize;
             daemons.swap_remove(victim).kill();
             at_work += usize::from(!company.is_done().await?);
-            daemons.push(company.daemon("log"));
+            daemons.push(company.daemon());
             if chance.below(2) == 0 {
                 company.let_a_minute_pass().await?;
             }
@@ -144,14 +144,14 @@ async fn stops(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
     let mut left = 0;
     for _ in 0..size.rounds {
         company.wave(60).await?;
-        let daemon = company.daemon("log");
+        let daemon = company.daemon();
         tokio::time::sleep(chance.millis(50, 600)).await;
         let (status, took) = daemon.stop();
         anyhow::ensure!(status.success(), "it ended with {status}");
         spans.push(took);
         left += company.number("select count(*) from keepwell.messages where state = 'sending'").await?;
     }
-    let daemon = company.daemon("log");
+    let daemon = company.daemon();
     company.let_a_minute_pass().await?;
     company.finish().await?;
     daemon.stop_well();
@@ -166,10 +166,10 @@ async fn freezes(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
     let mut spans = Vec::new();
     for _ in 0..size.rounds {
         company.wave(60).await?;
-        let frozen = company.daemon("log");
+        let frozen = company.daemon();
         tokio::time::sleep(chance.millis(50, 500)).await;
         frozen.signal(libc::SIGSTOP);
-        let other = company.daemon("other");
+        let other = company.daemon();
         company.let_a_minute_pass().await?;
         tokio::time::sleep(Duration::from_millis(700)).await;
         company.let_a_minute_pass().await?;
@@ -188,8 +188,9 @@ async fn crashes(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
     let mut spans = Vec::new();
     for _ in 0..size.rounds {
         company.wave(60).await?;
-        let daemons = [company.daemon("log"), company.daemon("log")];
-        tokio::time::sleep(chance.millis(50, 600)).await;
+        let daemons = [company.daemon(), company.daemon()];
+        company.ready(&daemons).await;
+        tokio::time::sleep(chance.millis(0, 600)).await;
         let process = std::fs::read_to_string(company.directory.join("data/postmaster.pid"))?;
         let process: i32 = process.lines().next().unwrap_or_default().trim().parse()?;
         // SAFETY: the server that we started; it is in our hands alone.
@@ -226,7 +227,7 @@ async fn partitions(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
     for round in 0..size.rounds {
         company.wave(80).await?;
         company.home.set("DATABASE_URL", &through);
-        let cut_off = company.daemon("log");
+        let cut_off = company.daemon();
         company.home.set("DATABASE_URL", &direct);
         let before = company.server.accepted().len();
         let since = Instant::now();
@@ -238,7 +239,7 @@ async fn partitions(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
         let at = Instant::now();
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         most = most.max(company.taken.lock().unwrap().iter().filter(|time| **time > at).count());
-        let other = company.daemon("other");
+        let other = company.daemon();
         company.let_a_minute_pass().await?;
         tokio::time::sleep(chance.millis(200, 1_500)).await;
         proxy.set(Fault::None);
@@ -256,7 +257,8 @@ async fn storms(size: Size, _: &mut Chance) -> anyhow::Result<Row> {
     let mut company = Company::open("storms", "").await?;
     let mut terminated = 0;
     company.wave(60 * size.rounds as i64).await?;
-    let daemons = [company.daemon("log"), company.daemon("log"), company.daemon("log")];
+    let daemons = [company.daemon(), company.daemon(), company.daemon()];
+    company.ready(&daemons).await;
     for _ in 0..size.rounds * 3 {
         tokio::time::sleep(Duration::from_millis(200)).await;
         terminated += company
@@ -291,7 +293,7 @@ async fn downtimes() -> anyhow::Result<Row> {
             ))
             .await?;
         let before = company.number("select count(*) from keepwell.runs where state = 'skipped'").await?;
-        let daemons = [company.daemon("log"), company.daemon("log"), company.daemon("log")];
+        let daemons = [company.daemon(), company.daemon(), company.daemon()];
         company.finish().await?;
         daemons.into_iter().for_each(Daemon::stop_well);
         let skipped = company.number("select count(*) from keepwell.runs where state = 'skipped'").await? - before;
@@ -310,7 +312,7 @@ async fn switches(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
     let mut company = Company::open("switches", "").await?;
     let (mut spans, mut bodies, mut trials) = (Vec::new(), 0, 0);
     company.wave(size.messages).await?;
-    let daemons = [company.daemon("log"), company.daemon("log"), company.daemon("log")];
+    let daemons = [company.daemon(), company.daemon(), company.daemon()];
     let store = Store::connect(company.options.clone(), 1);
     while !company.is_done().await? {
         tokio::time::sleep(chance.millis(50, 300)).await;
@@ -337,7 +339,7 @@ async fn suppressions(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
     let mut company = Company::open("suppressions", "").await?;
     let (count, mut acknowledged) = (40 * size.rounds as i64, Vec::new());
     company.wave(count).await?;
-    let daemons = [company.daemon("log"), company.daemon("log")];
+    let daemons = [company.daemon(), company.daemon()];
     let store = Store::connect(company.options.clone(), 2);
     for number in 1..=count {
         if chance.below(2) == 0 {
@@ -375,7 +377,7 @@ async fn budgets(size: Size) -> anyhow::Result<Row> {
     let mut company = Company::open("budgets", "budget: { contact: [1 per 1d], account: off }\n").await?;
     company.wave(size.messages).await?;
     company.playbook("other", 1).await?;
-    let daemons = [company.daemon("log"), company.daemon("log"), company.daemon("log")];
+    let daemons = [company.daemon(), company.daemon(), company.daemon()];
     let since = Instant::now();
     while company.number("select count(*) from keepwell.messages where state = 'accepted'").await? < size.messages {
         anyhow::ensure!(since.elapsed() < Duration::from_secs(900), "it does not end");
