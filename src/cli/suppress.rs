@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Global;
 use super::database::Database;
+use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::delivery::parse_address;
 use crate::store::suppressions::CLASSES;
@@ -22,7 +22,7 @@ pub struct Options {
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let address = parse_address(&options.address)?;
     let database = Database::open(global, 2).await?;
-    database.store.suppress(&address, &options.class, "command line", Clock::System.now()).await?;
+    database.store.suppress_by_hand(&address, &options.class, &somebody(), Clock::System.now()).await?;
     database.close().await;
     match options.class.as_str() {
         "all" => say!("no more mail to {address}"),

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde_json::{Value as Json, json};
 use sqlx::FromRow;
 
 use super::Store;
+use super::audit::record;
 use crate::clock::Instant;
 
 /// What a stop or resume is about.
@@ -35,6 +37,18 @@ impl Target {
             Some(("playbook", id)) => Some(Target::Playbook(id.to_owned())),
             Some(("account", id)) => Some(Target::Account(id.to_owned())),
             Some(_) => None,
+        }
+    }
+}
+
+impl Target {
+    /// The target as the audit names it.
+    fn about(&self) -> Json {
+        match self {
+            Target::All => json!({ "all": true }),
+            Target::Channel(name) => json!({ "channel": name }),
+            Target::Playbook(id) => json!({ "playbook": id }),
+            Target::Account(id) => json!({ "account": id }),
         }
     }
 }
@@ -134,6 +148,7 @@ impl Store {
     /// Stops a target. Stopping it twice is the same; returns whether this was
     /// the first time.
     pub async fn stop(&self, target: &Target, by: &str, reason: Option<&str>, now: Instant) -> sqlx::Result<bool> {
+        let mut tx = self.pool().begin().await?;
         let stopped = sqlx::query(
             "insert into keepwell.control (scope, at, by, reason) values ($1, $2, $3, $4) on conflict (scope) do nothing",
         )
@@ -141,18 +156,25 @@ impl Store {
         .bind(now)
         .bind(by)
         .bind(reason)
-        .execute(self.pool())
+        .execute(&mut *tx)
         .await?;
+        if stopped.rows_affected() > 0 && by != ITSELF {
+            record(&mut tx, "stop", by, &target.about(), now).await?;
+        }
+        tx.commit().await?;
         Ok(stopped.rows_affected() > 0)
     }
 
     /// Takes a stop back; returns whether there was one. Resuming everything
     /// lifts the stop of everything and leaves those of single playbooks.
-    pub async fn resume(&self, target: &Target) -> sqlx::Result<bool> {
-        let lifted = sqlx::query("delete from keepwell.control where scope = $1")
-            .bind(target.scope())
-            .execute(self.pool())
-            .await?;
+    pub async fn resume(&self, target: &Target, by: &str, now: Instant) -> sqlx::Result<bool> {
+        let mut tx = self.pool().begin().await?;
+        let lifted =
+            sqlx::query("delete from keepwell.control where scope = $1").bind(target.scope()).execute(&mut *tx).await?;
+        if lifted.rows_affected() > 0 {
+            record(&mut tx, "resume", by, &target.about(), now).await?;
+        }
+        tx.commit().await?;
         Ok(lifted.rows_affected() > 0)
     }
 

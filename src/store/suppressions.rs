@@ -5,6 +5,7 @@ use sha2::Sha256;
 use sqlx::PgConnection;
 
 use super::Store;
+use super::audit::record;
 use crate::address::parse_address;
 use crate::clock::Instant;
 
@@ -47,6 +48,15 @@ impl Store {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
         suppress_hash(&mut tx, &hash, class, source, now).await?;
+        tx.commit().await
+    }
+
+    /// The same by a person's word, which is written down.
+    pub async fn suppress_by_hand(&self, address: &str, class: &str, by: &str, now: Instant) -> sqlx::Result<()> {
+        let hash = self.address_hash(address).await?;
+        let mut tx = self.pool().begin().await?;
+        suppress_hash(&mut tx, &hash, class, "command line", now).await?;
+        record(&mut tx, "suppress", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
         tx.commit().await
     }
 
