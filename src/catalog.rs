@@ -46,6 +46,8 @@ pub struct ReadyPlaybook {
     pub entry_layout: Arc<Layout>,
     /// Cells for every later decision.
     pub step_layout: Arc<Layout>,
+    /// Cells for deciding the goal alone.
+    pub goal_layout: Arc<Layout>,
     /// What is kept at enrollment, by the name behind `entry.`.
     pub entry_columns: BTreeMap<String, Cell>,
 }
@@ -329,6 +331,8 @@ pub fn compile(
     suppress.extend(all_suppress?);
     let (when, goal, exit, reentry, schedule) = (when?, goal?, exit?, reentry?, schedule?);
 
+    let mut wins = Reads::default();
+    goal.iter().for_each(|rule| wins.rule(rule));
     let mut stops = Reads::default();
     goal.iter().chain(&exit).chain(&suppress).for_each(|rule| stops.rule(rule));
     let kept = |cells: &mut BTreeSet<Cell>, of: Subject, columns: &[&str]| {
@@ -387,6 +391,7 @@ pub fn compile(
         sandbox: sandbox.clone(),
         entry_layout: layout(subject, &entry.cells),
         step_layout: layout(subject, &later.cells),
+        goal_layout: layout(subject, &wins.cells),
         entry_columns,
         playbook,
     })

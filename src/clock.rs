@@ -45,6 +45,22 @@ impl Deadline {
     }
 }
 
+/// How long something took, by the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    pub fn start() -> Stopwatch {
+        Stopwatch(std::time::Instant::now())
+    }
+
+    /// In whole seconds: what is done at once is done at the instant at which
+    /// it began, also where a person named that instant.
+    pub fn whole_seconds(self) -> chrono::Duration {
+        chrono::Duration::seconds(self.0.elapsed().as_secs() as i64)
+    }
+}
+
 /// A limit on how long the current thread works; it says nothing about dates.
 /// What it waits for a processor does not count, so that a busy machine changes
 /// no decision.

@@ -193,8 +193,9 @@ pub enum MessageDraft {
     Webhook(WebhookDraft),
     /// A customer mail that will not be sent, kept as a row with its reason.
     Skipped { contact: String, to: Option<String>, class: MailClass, reason: &'static str },
-    /// A customer mail that could not be made, kept as a row with its reason.
-    Failed { reason: String },
+    /// What a step could not do, kept as a row with its reason. `channel` is
+    /// what it would have left by; `none` when nothing would have left.
+    Failed { channel: &'static str, reason: String },
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -228,6 +228,10 @@ impl Action for Email {
         }
     }
 
+    fn channel(&self) -> &'static str {
+        "email"
+    }
+
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         let recipients = self.to.resolve(at)?;
         Ok(addressed(at, &recipients, self.class, self.valid_for, None))

@@ -59,6 +59,12 @@ pub trait Action: Send + Sync + Debug {
     /// When an expression of it cannot be evaluated or a template not filled.
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError>;
 
+    /// What its messages leave by; `none` when nothing of it leaves, or
+    /// anything may.
+    fn channel(&self) -> &'static str {
+        "none"
+    }
+
     /// The mail it sends, for rendering at the moment of sending.
     fn email(&self) -> Option<&email::Email> {
         None

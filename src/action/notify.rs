@@ -94,6 +94,13 @@ impl Action for Notify {
         reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column("name".to_owned()) });
     }
 
+    fn channel(&self) -> &'static str {
+        match self.to {
+            To::Person(_) => "notice",
+            To::Slack(_) => "slack",
+        }
+    }
+
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         let text = at.render_internal(&self.text)?;
         Ok(vec![EffectBody::Message(MessageDraft::Notice(match &self.to {

@@ -56,6 +56,10 @@ impl Action for Survey {
         self.email.reads(reads);
     }
 
+    fn channel(&self) -> &'static str {
+        "email"
+    }
+
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         self.email.effects(at)
     }

@@ -148,6 +148,10 @@ impl Action for Webhook {
         reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column("name".to_owned()) });
     }
 
+    fn channel(&self) -> &'static str {
+        "webhook"
+    }
+
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         let body = match &self.body {
             Body::Text { template, .. } => at.render_internal(template)?,

@@ -65,7 +65,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         ),
         What::Messages => (
             "messages",
-            &["playbook", "account", "step", "to", "subject", "state", "reason", "attempts", "sent_at"],
+            &["id", "playbook", "account", "step", "to", "subject", "state", "reason", "attempts", "sent_at"],
             store.list_messages(&filter).await?,
         ),
         What::Runs => (

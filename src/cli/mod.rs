@@ -32,6 +32,7 @@ mod facts;
 mod import;
 mod later;
 mod lists;
+mod message;
 mod migrate;
 mod output;
 mod person;
@@ -117,6 +118,9 @@ enum Command {
     /// Complete or dismiss a task.
     #[command(subcommand)]
     Task(task::Word),
+    /// Say what became of a message whose outcome nobody knew.
+    #[command(subcommand)]
+    Message(message::Word),
     /// Let a held run go on.
     Approve(approve::Options),
     /// Drop a held run.
@@ -192,6 +196,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Enroll(options) => enroll::enroll(global, &options).await,
         Command::Cancel(options) => enroll::cancel(global, &options).await,
         Command::Task(word) => task::run(global, &word).await,
+        Command::Message(word) => message::run(global, &word).await,
         Command::Approve(options) => approve::approve(global, &options).await,
         Command::Discard(options) => approve::discard(global, &options).await,
         Command::Stop(options) => stop::stop(global, &options).await,

@@ -7,10 +7,11 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDateTime;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::{Request, header};
+use hyper::{HeaderMap, Request, header};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -159,8 +160,7 @@ impl Http {
         let posted = match timeout(self.timers.answer, sender.send_request(request)).await {
             Ok(Ok(answer)) => {
                 let status = answer.status().as_u16();
-                let after = answer.headers().get(header::RETRY_AFTER);
-                let retry_after = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+                let retry_after = retry_after(answer.headers());
                 // Read, so that the other side sees its answer taken; not
                 // kept. The status stands whatever becomes of it.
                 let rest = Limited::new(answer.into_body(), LONGEST_ANSWER).collect();
@@ -172,5 +172,53 @@ impl Http {
         };
         working.abort();
         posted
+    }
+}
+
+/// For how many seconds an answer asks to be left alone. A date counts from the
+/// date of the answer itself, so that nobody's clock has to agree with ours;
+/// without one it says nothing.
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let asked = text(header::RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(seconds);
+    }
+    let wait = http_date(asked)? - http_date(text(header::DATE)?)?;
+    Some(u64::try_from(wait.num_seconds()).unwrap_or(0))
+}
+
+/// The three forms of a date that HTTP knows, all in GMT.
+fn http_date(text: &str) -> Option<NaiveDateTime> {
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_asks_for_seconds_or_until_a_date() {
+        let asked = |after: &'static str, date: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(after));
+            if let Some(date) = date {
+                headers.insert(header::DATE, HeaderValue::from_static(date));
+            }
+            retry_after(&headers)
+        };
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(asked("120", None), Some(120));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:51:37 GMT", date), Some(120));
+        assert_eq!(asked("Sunday, 06-Nov-94 08:51:37 GMT", date), Some(120));
+        assert_eq!(asked("Sun Nov  6 08:51:37 1994", date), Some(120));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:40:00 GMT", date), Some(0), "that is over");
+        assert_eq!(asked("Sun, 06 Nov 1994 08:51:37 GMT", None), None);
+        assert_eq!(asked("soon", date), None);
+        assert_eq!(asked("-5", date), None);
     }
 }

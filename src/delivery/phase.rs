@@ -105,3 +105,16 @@ impl fmt::Display for Fault {
 pub(super) fn clip(text: &str) -> String {
     text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_final_reply_is_given_all_the_time_that_the_standard_gives_it() {
+        let timers = Timers::default();
+        assert!(timers.reply >= Duration::from_secs(600));
+        let before = [timers.connect, timers.greeting, timers.command, timers.data, timers.write];
+        assert!(before.iter().all(|timer| *timer <= Duration::from_secs(120)), "what is safe to repeat waits less");
+    }
+}

@@ -202,6 +202,8 @@ fn enter(
         look_at: Some(now),
         started_at: now,
         ended_at: None,
+        goal_at: None,
+        goal_until: None,
         entry,
         evidence: playbook.when.evidence(facts),
         shadow: playbook.playbook.mode == Mode::Shadow,

@@ -4,6 +4,7 @@
 //! A step that is due at that instant is done, and so are all that follow it
 //! without waiting.
 
+use super::hindsight::open_until;
 use super::{Enrollment, Phase, State, stops};
 use crate::action::staff::Staff;
 use crate::action::survey::Survey;
@@ -219,7 +220,10 @@ impl Way<'_> {
         };
         let bodies = match action.effects(&situation) {
             Ok(bodies) => bodies,
-            Err(error) => vec![EffectBody::Message(MessageDraft::Failed { reason: error.to_string() })],
+            Err(error) => {
+                let (channel, reason) = (action.channel(), error.to_string());
+                vec![EffectBody::Message(MessageDraft::Failed { channel, reason })]
+            }
         };
         let (mut on_its_way, mut tasks, mut messages) = (false, 0, 0);
         for (ordinal, body) in bodies.into_iter().enumerate() {
@@ -334,7 +338,8 @@ impl Way<'_> {
             Verdict::Undecided(error) => {
                 let ordinal = CONDITIONS + arm;
                 let id = ids::effect(self.next.id, step, 0, ordinal);
-                let body = EffectBody::Message(MessageDraft::Failed { reason: format!("undecided: {error}") });
+                let failed = MessageDraft::Failed { channel: "none", reason: format!("undecided: {error}") };
+                let body = EffectBody::Message(failed);
                 self.effects.push(Effect { id, step: step.to_owned(), ordinal: ordinal as i32, body });
                 false
             }
@@ -377,6 +382,8 @@ impl Way<'_> {
         self.next.state = state;
         self.next.reason = reason;
         self.next.ended_at = Some(at);
+        self.next.goal_at = (state == State::Goal).then_some(at);
+        self.next.goal_until = open_until(self.look.playbook, state, at);
         self.next.step = None;
         self.next.phase = Phase::Begin;
         self.next.due_at = None;

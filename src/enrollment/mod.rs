@@ -4,7 +4,8 @@
 //! takes a waiting enrollment to its next state with the effects on the way;
 //! `stops` is what ends an enrollment, looked at in both and once more right
 //! before a mail leaves; `budget` says who of several may have a customer's
-//! attention, `holdout` who gets nothing. Nothing here does IO, knows SQL or reads the clock:
+//! attention, `holdout` who gets nothing, `hindsight` what counts after the
+//! end. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,12 +21,14 @@ mod admit;
 mod advance;
 pub mod budget;
 mod edge;
+mod hindsight;
 pub mod holdout;
 mod stops;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
 pub use edge::{Edge, Turn};
+pub use hindsight::hindsight;
 pub use stops::{Stop, stops};
 
 /// One subject's way through one playbook.
@@ -54,6 +57,10 @@ pub struct Enrollment {
     pub look_at: Option<Instant>,
     pub started_at: Instant,
     pub ended_at: Option<Instant>,
+    /// When its goal was seen to hold.
+    pub goal_at: Option<Instant>,
+    /// Until when its goal still counts, once it has ended without it.
+    pub goal_until: Option<Instant>,
     /// Columns as they were at enrollment, by the name behind `entry.`.
     pub entry: BTreeMap<String, Value>,
     /// What the condition read, by the text of each fact.

@@ -85,7 +85,7 @@ fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, what: &str) -
 }
 
 /// `goal: account.activated_at = 2026-03-05T…`.
-fn told(what: &str, rule: &Rule, context: &Context) -> String {
+pub(super) fn told(what: &str, rule: &Rule, context: &Context) -> String {
     let read = rule.told(&context.facts);
     if read.is_empty() { what.to_owned() } else { format!("{what}: {read}") }
 }

@@ -111,8 +111,8 @@ pub struct EnrollmentRecord {
     pub started_at: Instant,
     /// `None` while it is active.
     pub ended_at: Option<Instant>,
-    /// Whether it ended by reaching its goal.
-    pub goal: bool,
+    /// When it reached its goal, on its way or after its end.
+    pub goal_at: Option<Instant>,
 }
 
 /// A task of a colleague.

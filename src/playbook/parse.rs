@@ -219,10 +219,6 @@ fn goal_window(fields: &mut Fields<'_, '_>) -> Duration {
     if seconds > MOST_GOAL_WINDOW {
         let at = fields.value_place("goal_window");
         fields.error("KW0104", at, "`goal_window` is at most `90d`");
-    } else if seconds != 30 * 86_400 {
-        let at = fields.key_place("goal_window").unwrap_or_else(|| fields.place());
-        let help = "remove the key; a goal counts until the enrollment has ended";
-        fields.error_with_help("KW0901", at, "`goal_window` is not yet supported", help);
     }
     Duration::Seconds(seconds)
 }

@@ -22,11 +22,11 @@ use crate::config::Config;
 use crate::enrollment::budget::Use;
 use crate::enrollment::holdout::Drawn;
 use crate::enrollment::{
-    Admission, Decision, Edge, Enrollment, History, Look, MessageEnd, Skip, State, Turn, admit, advance, next_quarter,
-    stops,
+    Admission, Decision, Edge, Enrollment, History, Look, MessageEnd, Skip, State, Turn, admit, advance, hindsight,
+    next_quarter, stops,
 };
 use crate::facts::history::EnrollmentRecord;
-use crate::facts::{Layout, Progress, Schema, Subject, Value};
+use crate::facts::{Facts, Layout, Progress, Schema, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
 use crate::rule::functions::{FoldError, fold_facts};
@@ -162,10 +162,15 @@ impl<'a> Course<'a> {
                 break;
             }
             let change = changes.peek().map(|change| self.instant_of(change));
-            let closing = (!self.tasks.is_empty()).then(|| next_quarter(now, self.config.recheck));
+            let quarter = next_quarter(now, self.config.recheck);
+            let closing = (!self.tasks.is_empty()).then_some(quarter);
+            let hindsight =
+                self.trips.iter().any(|trip| trip.enrollment.goal_until >= Some(quarter)).then_some(quarter);
             let look = self.current().and_then(|trip| self.trips[trip].enrollment.look_at);
             let mail = self.planned.iter().map(|mail| mail.next_at).min();
-            let Some(next) = [slot, change, closing, look, mail].into_iter().flatten().min() else { return Ok(()) };
+            let Some(next) = [slot, change, closing, look, mail, hindsight].into_iter().flatten().min() else {
+                return Ok(());
+            };
             if next > until {
                 return Ok(());
             }
@@ -183,6 +188,9 @@ impl<'a> Course<'a> {
             self.look(now)?;
             while self.deliver(now)? {
                 self.look(now)?;
+            }
+            if hindsight == Some(now) {
+                self.look_back(now)?;
             }
         }
         let message = format!(
@@ -255,7 +263,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn facts(&self, layout: &Arc<Layout>, trip: Option<&Trip>, now: Instant) -> Result<crate::facts::Facts, FoldError> {
+    fn facts(&self, layout: &Arc<Layout>, trip: Option<&Trip>, now: Instant) -> Result<Facts, FoldError> {
         let entered = trip.map(|trip| trip.enrollment.started_at);
         let step_at = trip.map(|trip| trip.enrollment.step_at);
         fold_facts(&self.world.history, &self.world.subject, layout, self.schema, now, entered, step_at)
@@ -264,6 +272,10 @@ impl<'a> Course<'a> {
     /// What decisions about an enrollment see now.
     fn context(&self, trip: &Trip, now: Instant) -> Result<Context, FoldError> {
         let facts = self.facts(&self.playbook.step_layout, Some(trip), now)?;
+        Ok(self.context_of(trip, facts))
+    }
+
+    fn context_of(&self, trip: &Trip, facts: Facts) -> Context {
         let progress = Progress {
             entered_at: trip.enrollment.started_at,
             step_at: trip.enrollment.step_at,
@@ -273,7 +285,7 @@ impl<'a> Course<'a> {
             sent: trip.sent.clone(),
             answers: trip.answers.clone(),
         };
-        Ok(Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone })
+        Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone }
     }
 
     /// The run of one slot.
@@ -324,7 +336,7 @@ impl<'a> Course<'a> {
     }
 
     /// A skip in words.
-    fn told(&self, skip: &Skip, facts: crate::facts::Facts) -> String {
+    fn told(&self, skip: &Skip, facts: Facts) -> String {
         match skip {
             Skip::Undecided(error) => format!("it could not be decided: {error}"),
             Skip::Active => "it is in this playbook already".to_owned(),
@@ -346,7 +358,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &crate::facts::Facts) {
+    fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &Facts) {
         self.outside = None;
         let (read, noun) = (self.playbook.when.told(facts), self.noun());
         let read = if read.is_empty() { read } else { format!(" ({read})") };
@@ -356,7 +368,7 @@ impl<'a> Course<'a> {
             contact: self.world.enrolled(),
             started_at: enrollment.started_at,
             ended_at: None,
-            goal: false,
+            goal_at: None,
         });
         let record = self.world.history.enrollments.len() - 1;
         self.trips.push(Trip {
@@ -405,6 +417,29 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
+    /// Looks whether a goal came true that still counts.
+    fn look_back(&mut self, now: Instant) -> Result<(), FoldError> {
+        for index in 0..self.trips.len() {
+            let trip = &self.trips[index];
+            if trip.enrollment.goal_until.is_none_or(|until| until < now) {
+                continue;
+            }
+            let facts = self.facts(&self.playbook.goal_layout, Some(trip), now)?;
+            let context = self.context_of(trip, facts);
+            if let Some(reached) = hindsight(self.playbook, &trip.enrollment, &context) {
+                let Enrollment { state, reason, .. } = reached.clone();
+                self.trips[index].enrollment = reached;
+                if let Some(record) = self.world.history.enrollments.get_mut(self.trips[index].record) {
+                    record.goal_at = Some(now);
+                }
+                let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+                self.happen(now, format!("the goal was reached after the end{why}"));
+                self.deed(now, What::Ended { state, reason });
+            }
+        }
+        Ok(())
+    }
+
     fn alerts_to(&self) -> Option<&'a str> {
         self.playbook.playbook.alerts_to.as_deref().or(self.config.alerts_to.as_deref())
     }
@@ -425,7 +460,7 @@ impl<'a> Course<'a> {
         let ended = trip.enrollment.ended_at.unwrap_or(now);
         if let Some(record) = self.world.history.enrollments.get_mut(trip.record) {
             record.ended_at = Some(ended);
-            record.goal = state == State::Goal;
+            record.goal_at = trip.enrollment.goal_at;
         }
         let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
         self.happen(ended, format!("ended as {}{why}", state.name()));

@@ -126,7 +126,7 @@ impl World {
                 contact: self.enrolled(),
                 started_at: moment - TimeDelta::hours(1),
                 ended_at: None,
-                goal: false,
+                goal_at: None,
             });
         }
         self.gather_people();

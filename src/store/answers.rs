@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Store;
-use super::outbox::wake;
+use super::outcomes::wake;
 use super::suppressions::{is_keyed, keyed};
 use crate::clock::Instant;
 use crate::effect::Score;

@@ -73,7 +73,9 @@ fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, now: Instant) -> 
             message.state = "skipped";
             message.reason = Some(reason);
         }
-        MessageDraft::Failed { reason } => {
+        MessageDraft::Failed { channel, reason } => {
+            message.channel = channel;
+            message.class = if *channel == "email" { message.class } else { "internal" };
             message.state = "failed";
             message.reason = Some(reason);
         }

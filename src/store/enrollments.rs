@@ -56,6 +56,8 @@ pub(super) struct EnrollmentRow {
     look_at: Option<Instant>,
     started_at: Instant,
     ended_at: Option<Instant>,
+    goal_at: Option<Instant>,
+    goal_until: Option<Instant>,
     entry: serde_json::Value,
     evidence: serde_json::Value,
     shadow: bool,
@@ -104,6 +106,8 @@ impl EnrollmentRow {
             look_at: self.look_at,
             started_at: self.started_at,
             ended_at: self.ended_at,
+            goal_at: self.goal_at,
+            goal_until: self.goal_until,
             entry,
             evidence: match self.evidence {
                 serde_json::Value::Object(map) => map,
@@ -144,6 +148,8 @@ pub(super) fn rows<'a>(enrollments: impl Iterator<Item = &'a Enrollment> + Clone
         .column("look_at", each().map(|one| one.look_at))
         .column("started_at", each().map(|one| one.started_at))
         .column("ended_at", each().map(|one| one.ended_at))
+        .column("goal_at", each().map(|one| one.goal_at))
+        .column("goal_until", each().map(|one| one.goal_until))
         .column("entry", each().map(entry))
         .column("evidence", each().map(|one| serde_json::Value::Object(one.evidence.clone())))
         .column("shadow", each().map(|one| one.shadow))
@@ -160,7 +166,7 @@ macro_rules! select {
     ($from:literal) => {
         concat!(
             "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                 due_at, look_at, started_at, ended_at, entry, evidence, shadow, arm, outcome, counted, version ",
+                 due_at, look_at, started_at, ended_at, goal_at, goal_until, entry, evidence, shadow, arm, outcome, counted, version ",
             $from
         )
     };

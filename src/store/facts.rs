@@ -11,6 +11,7 @@ use std::sync::Arc;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 
+use self::hoist::Reader;
 use self::statement::{Statement, Target};
 use crate::clock::Instant;
 use crate::facts::{Facts, Layout, SubjectId, Value};
@@ -74,6 +75,16 @@ impl FactQuery {
         let walk = Walk::new(&[(&layout, kept)], relations)?;
         let fetch = Statement::build(&layout, relations, Target::Named, FactSource::Customers, &[], Shape::Probes)?;
         Ok(FactQuery { walk, kept: kept.clone(), fetch, layout })
+    }
+
+    /// The same, fetching of the named subjects only those on which the
+    /// predicate may be true.
+    pub fn among(layout: Arc<Layout>, relations: &Relations, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
+        let mut query = FactQuery::new(layout, relations)?;
+        let readers = [Reader { cells: query.layout.cells(), kept }];
+        let (target, source) = (Target::Named, FactSource::Customers);
+        query.fetch = Statement::build(&query.layout, relations, target, source, &readers, Shape::Probes)?;
+        Ok(query)
     }
 
     /// Its walk over all subjects.

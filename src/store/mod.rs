@@ -33,12 +33,15 @@ pub mod erasure;
 pub mod escalations;
 pub mod export;
 pub mod facts;
+pub mod hindsight;
 pub mod holdout;
 pub mod import;
 pub mod lists;
 pub mod mapping;
+pub mod marks;
 mod naming;
 pub mod outbox;
+pub mod outcomes;
 pub mod pages;
 pub mod people;
 pub mod person;
@@ -106,9 +109,11 @@ pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
 /// Of every connection, set by statements: a pooler in between may ignore what
 /// a connection asks for when it starts. A user named like a schema would
 /// without the path see other tables; compiling a statement about a thousand
-/// accounts takes a hundred times as long as answering it by the keys.
+/// accounts takes a hundred times as long as answering it by the keys; a marker
+/// that a crash of the server takes back would let a mail leave twice.
 const SETTINGS: &str = "set statement_timeout = '120s'; set idle_in_transaction_session_timeout = '30s';
-    set lock_timeout = '10s'; set timezone = 'UTC'; set search_path = public; set jit = off";
+    set lock_timeout = '10s'; set timezone = 'UTC'; set search_path = public; set jit = off;
+    set synchronous_commit = 'on'";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 

@@ -154,6 +154,8 @@ pub struct MessageWhole {
     pub body_text: Option<String>,
     pub body_html: Option<String>,
     pub state: String,
+    /// `unknown` also when a person has said what became of it.
+    pub outcome: Option<String>,
     pub reason: Option<String>,
     pub message_id: String,
     pub created_at: Instant,
@@ -348,7 +350,7 @@ impl Store {
         let account = self.key().of_text("m.account_id");
         let sql = format!(
             "select m.id, m.account_id, a.name as account_name, m.playbook, m.step, m.channel, m.class, m.to_address,
-                 m.subject, m.body_text, m.body_html, m.state, m.reason, m.message_id, m.created_at, m.next_at,
+                 m.subject, m.body_text, m.body_html, m.state, m.outcome, m.reason, m.message_id, m.created_at, m.next_at,
                  m.sent_at, m.ended_at
              from keepwell.messages m left join {accounts} a on a.id = {account}
              where m.id = $1"

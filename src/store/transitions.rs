@@ -63,11 +63,14 @@ impl Store {
             .column("step_at", next().map(|one| one.step_at))
             .column("due_at", next().map(|one| one.due_at))
             .column("look_at", next().map(|one| one.look_at))
-            .column("ended_at", next().map(|one| one.ended_at));
+            .column("ended_at", next().map(|one| one.ended_at))
+            .column("goal_at", next().map(|one| one.goal_at))
+            .column("goal_until", next().map(|one| one.goal_until));
         let update = format!(
             "update keepwell.enrollments e
              set state = n.state, outcome = n.outcome, counted = n.counted, reason = n.reason, step = n.step, phase = n.phase, step_at = n.step_at,
-                 due_at = n.due_at, look_at = n.look_at, ended_at = n.ended_at, version = n.version + 1
+                 due_at = n.due_at, look_at = n.look_at, ended_at = n.ended_at, goal_at = n.goal_at,
+                 goal_until = n.goal_until, version = n.version + 1
              from {}
              where e.account_id = n.account_id and e.id = n.id and e.version = n.version
                and (e.state = 'active' or e.state = 'ghost' and e.ended_at is null)

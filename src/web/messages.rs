@@ -1,13 +1,17 @@
 //! What was written to customers and colleagues, and what became of it.
 
+use axum::Form;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::WebState;
 use super::guard::PREVIEW_POLICY;
-use super::page::{Frame, Trouble, Web, below, href, moment};
+use super::page::{Frame, Notice, Trouble, Web, below, href, moment};
+use crate::store::outcomes::{Verdict, Word};
 use crate::store::pages::MessageRow;
 
 /// How many messages one page shows.
@@ -101,6 +105,7 @@ struct MessagePage {
 
 #[derive(Serialize)]
 struct Whole {
+    id: Uuid,
     subject: String,
     state: String,
     reason: Option<String>,
@@ -116,6 +121,8 @@ struct Whole {
     next_at: Option<String>,
     sent_at: Option<String>,
     message_id: String,
+    /// Whether a person can say what became of it.
+    asked: bool,
     attempts: Vec<Attempt>,
     html: Option<String>,
     text: Option<String>,
@@ -129,10 +136,44 @@ struct Attempt {
     detail: Option<String>,
 }
 
+const UNKNOWN: Trouble = Trouble::NotFound("There is no such message.");
+
 /// One message with its body in a frame that can do nothing.
 pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
-    const UNKNOWN: Trouble = Trouble::NotFound("There is no such message.");
+    page(&web, id.parse().map_err(|_| UNKNOWN)?, StatusCode::OK, None).await
+}
+
+/// What a person says of a message whose outcome nobody knew.
+#[derive(Debug, Deserialize)]
+pub(super) struct Said {
+    verdict: String,
+}
+
+/// A person has looked it up.
+pub(super) async fn settle(
+    State(web): Web,
+    Path(id): Path<String>,
+    form: Result<Form<Said>, FormRejection>,
+) -> Result<Response, Trouble> {
     let id: Uuid = id.parse().map_err(|_| UNKNOWN)?;
+    let unread = |status| Trouble::refused(status, "The form could not be read. The message is as it was.");
+    let Form(said) = form.map_err(|rejected| unread(rejected.status()))?;
+    let verdict = match said.verdict.as_str() {
+        "accepted" => Verdict::Accepted,
+        "failed" => Verdict::Failed,
+        _ => return Err(unread(StatusCode::UNPROCESSABLE_ENTITY)),
+    };
+    match web.store.settle_unknown(id, verdict, "a colleague", web.clock.now()).await? {
+        Word::Taken => Ok(Redirect::to(&below("/messages", &id.to_string())).into_response()),
+        Word::Known => {
+            let notice = Notice::error("What became of it is known, so nothing has changed.".to_owned());
+            page(&web, id, StatusCode::CONFLICT, Some(notice)).await
+        }
+        Word::NoMessage => Err(UNKNOWN),
+    }
+}
+
+async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notice>) -> Result<Response, Trouble> {
     let row = web.store.message_whole(id).await?.ok_or(UNKNOWN)?;
     let attempts = web.store.attempts_of(&row.account_id, row.id).await?;
     let subject = row.subject.filter(|subject| !subject.is_empty()).unwrap_or_else(|| format!("Step {}", row.step));
@@ -143,6 +184,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     };
     let waits = matches!(row.state.as_str(), "planned" | "deferred");
     let message = Whole {
+        id: row.id,
         subject,
         state: row.state,
         reason: row.reason,
@@ -158,6 +200,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         next_at: waits.then(|| moment(row.next_at, web.zone)),
         sent_at: row.sent_at.map(|at| moment(at, web.zone)),
         message_id: row.message_id,
+        asked: row.outcome.as_deref() == Some("unknown"),
         attempts: attempts
             .into_iter()
             .map(|one| Attempt { when: moment(one.started_at, web.zone), outcome: one.outcome, detail: one.reply })
@@ -166,8 +209,8 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         text: row.body_text.filter(|text| !text.is_empty()),
         no_body,
     };
-    let frame = Frame::new(&web, "messages", None).await?;
-    let mut response = frame.page(StatusCode::OK, "message.html", MessagePage { message })?;
+    let frame = Frame::new(web, "messages", notice).await?;
+    let mut response = frame.page(status, "message.html", MessagePage { message })?;
     // The frame inherits what its page may load.
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PREVIEW_POLICY));
     Ok(response)

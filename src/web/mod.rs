@@ -90,6 +90,7 @@ pub fn router(state: WebState) -> Router {
         .route("/playbooks/{id}", get(playbooks::show))
         .route("/messages", get(messages::list))
         .route("/messages/{id}", get(messages::show))
+        .route("/messages/{id}/settle", post(messages::settle))
         .route("/u/{token}", get(unsubscribe::ask).post(unsubscribe::take))
         .route("/p/{token}", get(preferences::ask).post(preferences::take))
         .route("/s/{token}", get(survey::ask).post(survey::take))

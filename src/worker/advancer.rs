@@ -149,7 +149,7 @@ impl Looked {
     async fn tell_failures(&self, shared: &Shared, loaded: &Loaded, at: Instant) -> super::Result<()> {
         for transition in &self.transitions {
             for effect in &transition.effects {
-                if let EffectBody::Message(MessageDraft::Failed { reason }) = &effect.body {
+                if let EffectBody::Message(MessageDraft::Failed { reason, .. }) = &effect.body {
                     let account = &transition.enrollment.account;
                     super::step_failed(shared, loaded, &effect.step, account, reason, at).await?;
                 }

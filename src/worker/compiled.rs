@@ -11,7 +11,7 @@ use crate::rule::functions::UnknownCell;
 use crate::store::facts::FactQuery;
 use crate::store::{Relations, Store};
 
-/// A revision with its two queries.
+/// A revision with its queries.
 #[derive(Debug)]
 pub struct Loaded {
     pub ready: ReadyPlaybook,
@@ -20,6 +20,9 @@ pub struct Loaded {
     pub entry: FactQuery,
     /// Fetches what every later decision needs.
     pub steps: FactQuery,
+    /// Fetches what the goal reads, of those among the named on which it may
+    /// hold; `None` without a goal.
+    pub hindsight: Option<FactQuery>,
 }
 
 impl Loaded {
@@ -27,7 +30,14 @@ impl Loaded {
     pub fn new(ready: ReadyPlaybook, relations: &Relations) -> Result<Loaded, UnknownCell> {
         let kept = ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
         let entry = FactQuery::keeping(ready.entry_layout.clone(), relations, kept)?;
-        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, ready })
+        let hindsight = match &ready.goal {
+            None => None,
+            Some(goal) => {
+                let kept = goal.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
+                Some(FactQuery::among(ready.goal_layout.clone(), relations, kept)?)
+            }
+        };
+        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, hindsight, ready })
     }
 }
 

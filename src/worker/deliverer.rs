@@ -15,13 +15,15 @@ use tokio::task::JoinSet;
 use super::advancer::current;
 use super::gate::{Prepared, notice, prepare};
 use super::{Shared, attention, posting};
-use crate::clock::{Deadline, Instant};
+use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::{Post, webhook_retry_after};
 use crate::delivery::{Composed, Mark, Outcome, retry_after};
 use crate::playbook::Mode;
 use crate::random;
 use crate::store::is_refusal;
-use crate::store::outbox::{Claimed, Marked, Rendered, Settled, Wait};
+use crate::store::marks::Marked;
+use crate::store::outbox::{Claimed, Rendered, Wait};
+use crate::store::outcomes::Settled;
 
 /// How old a gate's verdict may be when the body begins.
 const GATE_HOLDS: Duration = Duration::from_secs(50);
@@ -280,6 +282,7 @@ impl Attempt {
         if !self.keep(&message, &to, &rendered).await? {
             return Ok(());
         }
+        let watch = Stopwatch::start();
         let body = OnceLock::new();
         let mark = || async {
             // Counted before the stop is looked at, so that a stop either
@@ -294,7 +297,7 @@ impl Attempt {
             }
             Parcel::Post(post) => self.shared.http.deliver(&post, mark).await,
         };
-        settle(&self.shared, &message, &outcome, now).await
+        settle(&self.shared, &message, &outcome, now, now + watch.whole_seconds()).await
     }
 
     async fn mark(&self, message: &Claimed, to: &str) -> Mark {
@@ -304,7 +307,7 @@ impl Attempt {
         if self.gate.has_passed() {
             return Mark::No("looked at too long ago".to_owned());
         }
-        match self.shared.store.mark(message, to).await {
+        match self.shared.store.mark(message, to, self.now).await {
             Ok(Marked::Go) => Mark::Go,
             Ok(Marked::No(reason)) => Mark::No(reason.to_owned()),
             Err(error) => {
@@ -332,19 +335,24 @@ impl Attempt {
 }
 
 /// Writes what came of an attempt, again and again until it is written: the
-/// server's answer must not be lost to a database that is away for a moment.
-async fn settle(shared: &Shared, message: &Claimed, outcome: &Outcome, now: Instant) -> super::Result<()> {
-    let mut patience = 40;
+/// server's answer must not be lost to a database that is away, for however
+/// long. Only what the database refuses for its own sake is given up.
+async fn settle(
+    shared: &Shared,
+    message: &Claimed,
+    outcome: &Outcome,
+    started: Instant,
+    ended: Instant,
+) -> super::Result<()> {
+    let mut pause = Duration::from_millis(200);
     loop {
-        match settle_once(shared, message, outcome, now).await {
-            Ok(()) => return Ok(()),
-            Err(error) if patience == 0 => return Err(error),
-            Err(error) => {
-                tracing::warn!(message = %message.id, "the outcome could not be written yet: {error:#}");
-                patience -= 1;
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
+        let Err(error) = settle_once(shared, message, outcome, started, ended).await else { return Ok(()) };
+        if error.downcast_ref().is_some_and(is_refusal) {
+            return Err(error);
         }
+        tracing::warn!(message = %message.id, "the outcome could not be written yet: {error:#}");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
     }
 }
 
@@ -368,7 +376,13 @@ fn seconds_at_most_a_month(seconds: u64) -> chrono::Duration {
     chrono::Duration::seconds(seconds.min(30 * 86_400) as i64)
 }
 
-async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now: Instant) -> super::Result<()> {
+async fn settle_once(
+    shared: &Shared,
+    message: &Claimed,
+    outcome: &Outcome,
+    started: Instant,
+    now: Instant,
+) -> super::Result<()> {
     let store = &shared.store;
     let ended = |state, reason, outcome| Settled::Ended { state, reason, outcome };
     let (settled, reply) = match outcome {
@@ -396,15 +410,18 @@ async fn settle_once(shared: &Shared, message: &Claimed, outcome: &Outcome, now:
         Outcome::NotMarked(reason) => {
             (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
         }
-        // The lease decides: marked is unknown, unmarked is free again.
-        Outcome::MarkUnclear => return Ok(()),
+        // Marked or not, nothing has left: it may go again.
+        Outcome::MarkUnclear => {
+            let reason = "the database did not answer before it left";
+            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
+        }
         Outcome::ChannelDown { why } => {
             tracing::error!("the mail relay cannot be used: {why}");
             let next_at = now + chrono::Duration::minutes(5);
             (Settled::Deferred { next_at, reason: why, counts: false, wait: Wait::Retry }, Some(why.as_str()))
         }
     };
-    store.settle(message, &settled, reply, now, now).await?;
+    store.settle(message, &settled, reply, started, now).await?;
     if let Outcome::Unknown { what } = outcome {
         tracing::error!(message = %message.id, "nobody knows whether it arrived: {what}");
     }

@@ -229,7 +229,7 @@ impl Deciding<'_> {
     async fn flush(&mut self, now: Instant) -> super::Result<bool> {
         let store = &self.shared.store;
         match self.limit.most {
-            None => {
+            None if !self.held => {
                 for batch in std::mem::take(&mut self.buffer).chunks(BATCH) {
                     if !self.enter(batch, now).await? {
                         return Ok(false);
@@ -238,7 +238,7 @@ impl Deciding<'_> {
             }
             // A predecessor has decided already, and may have enrolled some.
             Some(_) if self.run.verdict.as_deref() == Some("go") => {}
-            Some(most) if self.held || self.buffer.len() as u64 > most => {
+            most if self.held || most.is_some_and(|most| self.buffer.len() as u64 > most) => {
                 if !self.held {
                     if !store.decide_run(self.run, "hold", 0).await? {
                         return self.lost();
@@ -251,7 +251,7 @@ impl Deciding<'_> {
                 }
                 self.buffer.clear();
             }
-            Some(_) => {}
+            _ => {}
         }
         Ok(true)
     }
@@ -261,7 +261,12 @@ impl Deciding<'_> {
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
             self.tally.skipped.insert("held".to_owned(), self.waiting);
-            let reason = self.limit.reason(self.waiting as u64);
+            let waiting = self.waiting as u64;
+            let reason = match self.limit.is_exceeded_by(waiting) {
+                true => self.limit.reason(waiting),
+                // It was decided by a predecessor, with what held then.
+                false => format!("{waiting} would enter, and were held by a daemon that went away"),
+            };
             store.decide_run(run, "hold", self.waiting).await?;
             if store.end_run(run, "held", Some(&reason), &self.tally, now).await? {
                 tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");

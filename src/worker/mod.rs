@@ -4,7 +4,7 @@
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out over its
 //! `candidates` and releases approved ones, `advancer` moves waiting
-//! enrollments on, `closer` closes tasks whose problem is gone, `referrer`
+//! enrollments on, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `referrer`
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
@@ -43,6 +43,7 @@ pub mod enroller;
 pub mod epoch;
 pub mod escalator;
 mod gate;
+pub mod hindsight;
 pub mod janitor;
 mod posting;
 pub mod publisher;
@@ -163,6 +164,7 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += scheduler::tick(shared, now).await?;
     handled += enroller::tick(shared, now).await?;
     handled += advancer::tick(shared, now).await?;
+    handled += hindsight::tick(shared, now).await?;
     handled += referrer::tick(shared, now).await?;
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;

@@ -9,7 +9,7 @@ use keepwell::enrollment::Transition;
 use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
-use keepwell::store::outbox::Settled;
+use keepwell::store::outcomes::Settled;
 use keepwell::store::transitions::Commit;
 use sqlx::{Executor, PgPool};
 

@@ -16,6 +16,7 @@ mod epoch;
 mod functions;
 mod histories;
 mod import;
+mod outcomes;
 mod own_tables;
 mod poison;
 mod prefilter;

@@ -10,7 +10,8 @@ use keepwell::clock::Instant;
 use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
-use keepwell::store::outbox::{Marked, Settled};
+use keepwell::store::marks::Marked;
+use keepwell::store::outcomes::Settled;
 use keepwell::store::runs::Run;
 use keepwell::worker::{Shared, enroller, scheduler};
 use tokio::sync::Barrier;
@@ -196,7 +197,7 @@ async fn a_message_gets_one_marker_from_sixteen_senders() {
                     }
                     let to = message.to_address.clone().unwrap();
                     store.know_address(&to).await.unwrap();
-                    if store.mark(&message, &to).await.unwrap() == Marked::Go {
+                    if store.mark(&message, &to, now).await.unwrap() == Marked::Go {
                         *bodies.lock().unwrap().entry(message.account_id.clone()).or_default() += 1;
                         let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };
                         store.settle(&message, &sent, None, now, now).await.unwrap();

@@ -11,6 +11,7 @@ mod attention;
 mod consent;
 mod earlier;
 mod edges;
+mod hindsight;
 mod own;
 mod people;
 

@@ -65,7 +65,7 @@ fn history() -> History {
         contact: None,
         started_at: days_ago(10),
         ended_at: None,
-        goal: false,
+        goal_at: None,
     }];
     history
 }

@@ -13,6 +13,7 @@ mod edges;
 mod entering;
 mod erasing;
 mod headers;
+mod hindsight;
 mod holding;
 mod holdout;
 mod mail;

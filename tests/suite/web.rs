@@ -343,6 +343,28 @@ async fn a_message_is_framed_so_that_it_can_do_nothing() {
 }
 
 #[tokio::test]
+async fn a_person_says_what_became_of_a_message_that_nobody_knows_of() {
+    let site = Site::filled().await;
+    let (page, settle) = (format!("/messages/{MAIL}"), format!("/messages/{MAIL}/settle"));
+    assert!(!site.get(&page).await.body.contains("What became of it?"));
+    assert_eq!(site.post(&settle, "verdict=failed").await.status, StatusCode::CONFLICT);
+    sqlx::raw_sql("update keepwell.messages set state = 'unknown', outcome = 'unknown' where state = 'captured'")
+        .execute(&site.pool)
+        .await
+        .expect("the row is there");
+    site.get(&page).await.shows("What became of it?");
+    assert_eq!(site.post(&settle, "verdict=maybe").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(site.post("/messages/1/settle", "verdict=failed").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(site.post(&settle, "verdict=failed").await.status, StatusCode::SEE_OTHER);
+    let said = site.get(&page).await;
+    said.shows("Failed");
+    said.shows("not accepted, says a colleague");
+    // It can be corrected.
+    assert_eq!(site.post(&settle, "verdict=accepted").await.status, StatusCode::SEE_OTHER);
+    site.get(&page).await.shows("accepted, says a colleague");
+}
+
+#[tokio::test]
 async fn playbooks_show_what_waits_and_why() {
     let site = Site::filled().await;
     for path in ["/playbooks", "/playbooks/rescue"] {

@@ -68,7 +68,7 @@ impl Course<'_> {
                     let to = to.map_or(String::new(), |to| format!(" to {to}"));
                     self.note(now, Some(&step), format!("the mail `{step}`{to} was skipped: {reason}"), false);
                 }
-                EffectBody::Message(MessageDraft::Failed { reason }) => {
+                EffectBody::Message(MessageDraft::Failed { reason, .. }) => {
                     self.note(now, Some(&step), format!("the step `{step}` failed: {reason}"), true);
                 }
             }

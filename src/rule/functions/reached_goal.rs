@@ -40,21 +40,20 @@ impl Function for Fact {
             "(exists (select from {enrollments} n \
           where {whose n} and n.playbook = {id} \
           and not n.shadow and n.state = 'goal' \
-          and n.ended_at < {as_of}))"
+          and coalesce(n.goal_at, n.ended_at) < {as_of}))"
         } else {
             "(exists (select from {enrollments} n \
           where {whose n} and n.playbook = {id} \
           and not n.shadow and n.state = 'goal' \
-          and n.ended_at >= {since} and n.ended_at < {as_of}))"
+          and coalesce(n.goal_at, n.ended_at) >= {since} and coalesce(n.goal_at, n.ended_at) < {as_of}))"
         }
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         Value::Bool(call.enrollments(history).any(|enrollment| {
-            enrollment.goal
-                && enrollment
-                    .ended_at
-                    .is_some_and(|ended| call.contains(ended))
+            enrollment
+                .goal_at
+                .is_some_and(|reached| call.contains(reached))
         }))
     }
 

@@ -123,6 +123,7 @@ impl Translation<'_> {
                     .args
                     .iter()
                     .map(|arg| match self.part(arg, names) {
+                        Part::Unknown if is_since_entry(arg, names) => Some(Arg::SinceEntry),
                         Part::Literal(Value::Int(number)) => Some(Arg::Int(number)),
                         Part::Literal(Value::Text(text)) => Some(Arg::Text(text.to_string())),
                         _ => None,
@@ -173,6 +174,11 @@ impl Translation<'_> {
             _ => Part::Unknown,
         }
     }
+}
+
+/// Whether an argument is the beginning of the enrollment.
+fn is_since_entry(arg: &Expr, names: Names) -> bool {
+    matches!((arg, names), (Expr::Variable(variable, ..), Names::Condition) if variable.1.as_str() == "since_entry")
 }
 
 fn span(count: i64, unit: i64) -> Part {

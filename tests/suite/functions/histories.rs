@@ -153,7 +153,8 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             contact: contact(dice),
             started_at,
             ended_at,
-            goal: ended_at.is_some() && dice.roll(2) == 0,
+            // After the end as well, where it still counted.
+            goal_at: ended_at.filter(|_| dice.roll(2) == 0).map(|ended| dice.instant(marks).max(ended)),
         });
     }
     for _ in 0..dice.roll(6) {
@@ -341,37 +342,43 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
             );
         }
         write_own(id, history, &mut count, &mut add);
-        let mut enroll =
-            |playbook: &str, contact: Option<&str>, state: &str, shadow: bool, from: Instant, to: Option<Instant>| {
-                count += 1;
-                let key = format!("test-{count}");
-                add(
-                    "keepwell.enrollments",
-                    json!({
-                        "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
-                        "contact_id": contact.unwrap_or(""), "playbook": playbook, "state": state,
-                        "revision": "r", "entry_key": key, "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
-                        "step_at": stamp(from), "run_slot": stamp(from),
-                        "shadow": shadow, "started_at": stamp(from), "ended_at": to.map(stamp),
-                        "arm": (state == "ghost").then_some("ghost"),
-                    }),
-                );
-            };
+        let mut enroll = |playbook: &str,
+                          contact: Option<&str>,
+                          state: &str,
+                          shadow: bool,
+                          from: Instant,
+                          to: (Option<Instant>, Option<Instant>)| {
+            count += 1;
+            let key = format!("test-{count}");
+            add(
+                "keepwell.enrollments",
+                json!({
+                    "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
+                    "contact_id": contact.unwrap_or(""), "playbook": playbook, "state": state,
+                    "revision": "r", "entry_key": key, "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
+                    "step_at": stamp(from), "run_slot": stamp(from),
+                    "shadow": shadow, "started_at": stamp(from), "ended_at": to.0.map(stamp),
+                    "goal_at": to.1.map(stamp),
+                    "arm": (state == "ghost").then_some("ghost"),
+                }),
+            );
+        };
         for enrollment in &history.enrollments {
-            let state = match (enrollment.ended_at, enrollment.goal) {
+            let state = match (enrollment.ended_at, enrollment.goal_at.is_some()) {
                 (None, _) => "active",
                 (Some(_), true) => "goal",
                 (Some(_), false) => "exited",
             };
             let contact = enrollment.contact.as_deref();
-            enroll(&enrollment.playbook, contact, state, false, enrollment.started_at, enrollment.ended_at);
+            let to = (enrollment.ended_at, enrollment.goal_at);
+            enroll(&enrollment.playbook, contact, state, false, enrollment.started_at, to);
         }
         let (long_ago, lately) = (now() - Duration::days(2), now() - Duration::hours(1));
         for playbook in ["renewal", "rescue"] {
-            enroll(playbook, Some("c0"), "held", false, long_ago, None);
-            enroll(playbook, Some("c0"), "ghost", false, long_ago, None);
-            enroll(playbook, Some("c0"), "active", true, long_ago, None);
-            enroll(playbook, Some("c0"), "goal", true, long_ago, Some(lately));
+            enroll(playbook, Some("c0"), "held", false, long_ago, (None, None));
+            enroll(playbook, Some("c0"), "ghost", false, long_ago, (None, None));
+            enroll(playbook, Some("c0"), "active", true, long_ago, (None, None));
+            enroll(playbook, Some("c0"), "goal", true, long_ago, (Some(lately), Some(lately)));
         }
     }
     for (relation, rows) in rows {

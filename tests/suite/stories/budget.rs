@@ -6,7 +6,8 @@ use keepwell::playbook::budget::{Budget, Limit};
 use keepwell::store::Store;
 use keepwell::store::budget::{Asking, Rules, UnderWay};
 use keepwell::store::control::Halted;
-use keepwell::store::outbox::{Settled, Wait};
+use keepwell::store::outbox::Wait;
+use keepwell::store::outcomes::Settled;
 use serde_json::json;
 
 use crate::support::smtp::{At, Do, Script};

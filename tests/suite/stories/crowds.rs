@@ -33,7 +33,7 @@ impl World {
         .await
     }
 
-    async fn count(&self, of: &str) -> i64 {
+    pub async fn count(&self, of: &str) -> i64 {
         let sql = format!("select count(*) from keepwell.{of}");
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(self.store().pool()).await.unwrap()
     }

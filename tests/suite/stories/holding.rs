@@ -135,6 +135,29 @@ async fn a_run_that_is_stopped_does_not_replace_a_held_one() {
 }
 
 #[tokio::test]
+async fn whoever_takes_over_a_held_run_lets_nobody_in() {
+    let world = World::new().await;
+    world.playbook(&playbook("welcome", &KEYS.replace("{ count: 2, share: 0% }", "off"), STEPS));
+    world.customer("a1").await;
+    world.publish_at("2026-03-02T08:00:00Z").await;
+    // A daemon went away after it had decided to hold, for what does not hold any more.
+    world
+        .sql(
+            "insert into keepwell.runs (playbook, slot, kind, revision, state, verdict, ceiling, started_at, token,
+                 lease_until)
+             select id, '2026-03-02T09:00:00Z', 'manual', revision, 'running', 'hold', 0, '2026-03-02T09:00:00Z',
+                 '00000000-0000-0000-0000-000000000001', '2020-01-01' from keepwell.playbooks",
+        )
+        .await;
+    world.pass_at("2026-03-02T09:05:00Z").await;
+    let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
+    let reason = "1 would enter, and were held by a daemon that went away";
+    assert_eq!((&run["state"], &run["reason"]), (&json!("held"), &json!(reason)));
+    assert_eq!(lines(&world.enrollments().await, "account state"), ["a1 held"]);
+    assert!(world.mails().await.is_empty());
+}
+
+#[tokio::test]
 async fn an_approved_run_goes_out_in_growing_batches() {
     let world = World::new().await;
     let ramp = "when: account.tier == \"A\"\nguardrails: { hold_above: { count: 2, share: 0% }, ramp: { first: 2, every: 15m, grow: 2x } }";

@@ -278,3 +278,21 @@ async fn the_owners_hear_once_of_a_step_that_fails_and_of_accounts_that_cannot_b
     told.sort();
     assert_eq!(told, ["Failed: rescue", "Undecided: rescue"]);
 }
+
+#[tokio::test]
+async fn a_step_that_fails_is_kept_by_what_it_would_have_left_by() {
+    let world = World::new().await;
+    let steps = [
+        "  - email: { id: mail, to: account.traits.x, subject: Hi, body: Hello }",
+        "  - notify: { id: note, channel: csm, text: \"{{ account.traits.x }}\" }",
+        "  - webhook: { id: hook, url: env:CRM, body: \"{{ account.traits.x }}\" }",
+        "  - task: { id: if, if: 1 / (account.seats ?? 0) > 0, title: Call, to: csm }",
+    ];
+    world.playbook(&playbook("rescue", ALL, &steps.join("\n")));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let failed: Vec<_> = world.messages().await.into_iter().filter(|one| one["state"] == "failed").collect();
+    let mut failed = lines(&failed, "step channel");
+    failed.sort();
+    assert_eq!(failed, ["hook webhook", "if none", "note notice"]);
+}

@@ -1,0 +1,48 @@
+//! `keepwell message settle`.
+
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use super::database::Database;
+use super::{Global, somebody};
+use crate::clock::Clock;
+use crate::store::outcomes::{self, Verdict};
+
+/// A person's word on a message.
+#[derive(Debug, Subcommand)]
+pub enum Word {
+    /// What became of a message in the state `unknown`; it is not sent again.
+    Settle {
+        id: Uuid,
+        #[arg(long = "as", value_enum, value_name = "OUTCOME")]
+        outcome: Outcome,
+    },
+}
+
+/// What the relay's log says.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Outcome {
+    /// The relay has taken it.
+    Accepted,
+    /// It has not.
+    Failed,
+}
+
+pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
+    let Word::Settle { id, outcome } = word;
+    let (verdict, told) = match outcome {
+        Outcome::Accepted => (Verdict::Accepted, "accepted"),
+        Outcome::Failed => (Verdict::Failed, "failed"),
+    };
+    let database = Database::open(global, 2).await?;
+    let word = database.store.settle_unknown(*id, verdict, &somebody(), Clock::System.now()).await?;
+    database.close().await;
+    match word {
+        outcomes::Word::Taken => say!("message {id}: {told}"),
+        outcomes::Word::Known => anyhow::bail!("what became of message {id} is known: see `keepwell messages`"),
+        outcomes::Word::NoMessage => anyhow::bail!("there is no message {id}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,313 @@
+//! What the database says of attempts: who may send, and which facts are taken
+//! from whom.
+
+use std::time::Duration;
+
+use keepwell::clock::Instant;
+use keepwell::store::Store;
+use keepwell::store::budget::UnderWay;
+use keepwell::store::control::Halted;
+use keepwell::store::marks::{Asking, Marked};
+use keepwell::store::outbox::{Claimed, Wait};
+use keepwell::store::outcomes::{Ending, Settled, Verdict, Word};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
+use uuid::Uuid;
+
+use crate::support::database;
+use crate::support::smtp::Script;
+use crate::support::world::{World, at, lines, playbook};
+
+const TO: &str = "zoe@customer.example";
+
+struct Outbox {
+    store: Store,
+    pool: PgPool,
+    now: Instant,
+}
+
+impl Outbox {
+    /// With so many mails that are due, and one webhook.
+    async fn of(mails: i32) -> Outbox {
+        let database = database::fresh().await;
+        let pool = database.pool().await;
+        let insert = "insert into keepwell.messages (account_id, id, playbook, step, channel, class, to_address, state,
+                 priority, valid_until, next_at, message_id, shadow, created_at)
+             select 'a' || n, ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'round', 'mail',
+                 case n when 0 then 'webhook' else 'email' end, case n when 0 then 'internal' else 'lifecycle' end,
+                 'zoe@customer.example', 'planned', 50, '2026-03-05T09:00:00Z', '2026-03-02T09:00:00Z',
+                 '<' || n || '@x>', false, '2026-03-02T09:00:00Z'
+             from generate_series(0, $1) n";
+        sqlx::query(insert).bind(mails).execute(&pool).await.unwrap();
+        Outbox { store: Store::connect(database.options.clone(), 4), pool, now: at("2026-03-02T09:00:00Z") }
+    }
+
+    async fn claim(&self) -> Vec<Claimed> {
+        let (halted, under_way) = (Halted::default(), UnderWay::default());
+        self.store.claim_messages(self.now, &halted, &under_way, 100).await.unwrap()
+    }
+
+    /// Claims and marks all.
+    async fn marked(&self) -> Vec<Claimed> {
+        let claimed = self.claim().await;
+        let asked: Vec<Asking<'_>> = claimed.iter().map(|message| Asking { message, to: TO }).collect();
+        let answers = self.store.mark_all(&asked, self.now).await.unwrap();
+        assert!(answers.iter().all(|answer| *answer == Marked::Go), "{answers:?}");
+        claimed
+    }
+
+    /// Their leases run out, and somebody notices.
+    async fn lose_the_claims(&self) -> (u64, u64) {
+        self.sql("update keepwell.messages set lease_until = clock_timestamp() - interval '1 second'").await;
+        self.store.settle_expired(self.now).await.unwrap()
+    }
+
+    async fn sql(&self, sql: &str) {
+        self.pool.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    }
+
+    async fn settle(&self, message: &Claimed, settled: Settled<'_>) -> bool {
+        self.store.settle(message, &settled, Some("what it said"), self.now, self.now).await.unwrap()
+    }
+
+    async fn is(&self, message: &Claimed) -> (String, Option<String>, i32) {
+        sqlx::query_as("select state, outcome, attempts from keepwell.messages where id = $1")
+            .bind(message.id)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+}
+
+fn is(state: &str, outcome: Option<&str>) -> (String, Option<String>, i32) {
+    (state.to_owned(), outcome.map(str::to_owned), 1)
+}
+
+fn ended(state: &'static str) -> Settled<'static> {
+    let outcome = if state == "accepted" { "accepted" } else { "rejected" };
+    Settled::Ended { state, reason: None, outcome: Some(outcome) }
+}
+
+fn deferred(at: Instant) -> Settled<'static> {
+    Settled::Deferred { next_at: at, reason: "450 later", counts: true, wait: Wait::Retry }
+}
+
+fn email(claimed: &[Claimed]) -> &Claimed {
+    claimed.iter().find(|message| message.channel == "email").unwrap()
+}
+
+#[tokio::test]
+async fn the_marker_wants_half_a_minute_of_lease_and_a_mail_that_is_still_valid() {
+    let outbox = Outbox::of(2).await;
+    let claimed = outbox.claim().await;
+    let mark = async |message: &Claimed, now| outbox.store.mark(message, TO, now).await.unwrap();
+    let lost = Marked::No("no longer ours");
+    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '29 seconds'").await;
+    assert_eq!(mark(&claimed[0], outbox.now).await, lost);
+    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '35 seconds'").await;
+    assert_eq!(mark(&claimed[0], at("2026-03-05T09:00:01Z")).await, lost);
+    assert_eq!(mark(&claimed[0], at("2026-03-05T09:00:00Z")).await, Marked::Go);
+    assert_eq!(mark(&claimed[0], outbox.now).await, lost, "once");
+    // A heartbeat gives the others their time back.
+    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '5 seconds'").await;
+    outbox.store.renew_claims(claimed[1].token.unwrap()).await.unwrap();
+    assert_eq!(mark(&claimed[1], outbox.now).await, Marked::Go);
+}
+
+#[tokio::test]
+async fn markers_that_share_a_transaction_are_answered_one_by_one() {
+    let outbox = Outbox::of(5).await;
+    let claimed = outbox.claim().await;
+    outbox.store.suppress("gone@customer.example", "all", "a test", outbox.now).await.unwrap();
+    outbox.sql("insert into keepwell.control (scope, at, by) values ('account:a2', now(), 'a test')").await;
+    outbox.sql("update keepwell.messages set token = null where account_id = 'a3'").await;
+    let asked: Vec<Asking<'_>> = claimed
+        .iter()
+        .map(|message| Asking { message, to: if message.account_id == "a1" { "Gone@customer.example" } else { TO } })
+        .collect();
+    let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
+    for (message, answer) in claimed.iter().zip(answers) {
+        let wanted = match message.account_id.as_str() {
+            "a1" => Marked::No("suppressed"),
+            "a2" => Marked::No("stopped"),
+            "a3" => Marked::No("no longer ours"),
+            _ => Marked::Go,
+        };
+        assert_eq!(answer, wanted, "{}", message.account_id);
+    }
+    outbox.sql("insert into keepwell.control (scope, at, by) values ('all', now(), 'a test')").await;
+    assert_eq!(outbox.store.mark(&claimed[1], TO, outbox.now).await.unwrap(), Marked::No("stopped"));
+}
+
+#[tokio::test]
+async fn what_a_server_said_is_taken_although_the_claim_was_lost() {
+    for (settled, wanted) in [
+        (ended("accepted"), is("accepted", Some("accepted"))),
+        (ended("rejected"), is("rejected", Some("rejected"))),
+        // Known not to be taken, so it may go again.
+        (deferred(at("2026-03-02T09:05:00Z")), is("deferred", None)),
+    ] {
+        let outbox = Outbox::of(1).await;
+        let claimed = outbox.marked().await;
+        let mail = email(&claimed);
+        assert_eq!(outbox.lose_the_claims().await, (1, 1));
+        assert_eq!(outbox.is(mail).await, is("unknown", Some("unknown")));
+        assert!(outbox.claim().await.iter().all(|again| again.id != mail.id), "never by the machine");
+        assert!(outbox.settle(mail, settled).await);
+        assert_eq!(outbox.is(mail).await, wanted);
+        let known: (String, String) =
+            sqlx::query_as("select outcome, reply from keepwell.attempts").fetch_one(&outbox.pool).await.unwrap();
+        assert_eq!(known, (wanted.0.clone(), "what it said".to_owned()));
+        // A second answer changes nothing.
+        assert!(!outbox.settle(mail, ended("rejected")).await);
+        assert_eq!(outbox.is(mail).await, wanted);
+    }
+}
+
+#[tokio::test]
+async fn whoever_lost_a_claim_moves_nothing() {
+    let outbox = Outbox::of(1).await;
+    let claimed = outbox.claim().await;
+    let mail = email(&claimed);
+    assert_eq!(outbox.lose_the_claims().await, (2, 0), "nothing had left");
+    assert!(!outbox.settle(mail, deferred(outbox.now)).await);
+    let taken = outbox.claim().await;
+    assert_eq!(taken.len(), 2);
+    assert!(!outbox.settle(mail, ended("accepted")).await, "without a marker there was no attempt");
+    assert!(outbox.settle(email(&taken), ended("accepted")).await);
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_taken_late_is_not_sent_again() {
+    let outbox = Outbox::of(0).await;
+    let claimed = outbox.marked().await;
+    assert_eq!(outbox.lose_the_claims().await, (1, 0), "it may go twice");
+    let reason: String =
+        sqlx::query_scalar("select reason from keepwell.messages").fetch_one(&outbox.pool).await.unwrap();
+    assert_eq!(reason, "its sender went away before an answer came");
+    assert!(!outbox.settle(&claimed[0], ended("failed")).await, "another try may do better");
+    assert!(outbox.settle(&claimed[0], ended("accepted")).await);
+    assert!(outbox.claim().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_person_settles_what_nobody_knows_and_a_fact_goes_above_that() {
+    let outbox = Outbox::of(2).await;
+    let claimed = outbox.marked().await;
+    let mail = email(&claimed);
+    let say = async |id, verdict| outbox.store.settle_unknown(id, verdict, "Sam", outbox.now).await.unwrap();
+    assert_eq!(say(mail.id, Verdict::Failed).await, Word::Known, "it is under way");
+    assert_eq!(say(Uuid::nil(), Verdict::Failed).await, Word::Known);
+    assert_eq!(say(Uuid::max(), Verdict::Failed).await, Word::NoMessage);
+    outbox.lose_the_claims().await;
+    for (verdict, state) in [(Verdict::Accepted, "accepted"), (Verdict::Failed, "failed")] {
+        assert_eq!(say(mail.id, verdict).await, Word::Taken);
+        assert_eq!(outbox.is(mail).await, is(state, Some("unknown")));
+    }
+    let told: (String, Option<Instant>) = sqlx::query_as("select reason, sent_at from keepwell.messages where id = $1")
+        .bind(mail.id)
+        .fetch_one(&outbox.pool)
+        .await
+        .unwrap();
+    assert_eq!(told, ("not accepted, says Sam".to_owned(), None));
+    // Not even then is it sent again.
+    assert!(outbox.claim().await.iter().all(|again| again.channel == "webhook"));
+    assert!(!outbox.settle(mail, deferred(outbox.now)).await);
+    assert!(outbox.settle(mail, ended("accepted")).await);
+    assert_eq!(outbox.is(mail).await, is("accepted", Some("accepted")));
+    assert_eq!(say(mail.id, Verdict::Failed).await, Word::Known);
+}
+
+#[tokio::test]
+async fn outcomes_that_share_a_transaction_are_taken_one_by_one() {
+    let outbox = Outbox::of(4).await;
+    let claimed = outbox.marked().await;
+    outbox.sql("update keepwell.messages set token = null where account_id = 'a2'").await;
+    let settled = |message: &Claimed| match message.account_id.as_str() {
+        "a1" => deferred(outbox.now),
+        "a3" => ended("rejected"),
+        _ => ended("accepted"),
+    };
+    let endings: Vec<Ending<'_>> = claimed
+        .iter()
+        .map(|message| Ending {
+            message,
+            settled: settled(message),
+            reply: None,
+            started: outbox.now,
+            ended: outbox.now,
+        })
+        .collect();
+    let taken = outbox.store.settle_all(&endings).await.unwrap();
+    for (message, taken) in claimed.iter().zip(taken) {
+        let wanted = match message.account_id.as_str() {
+            "a1" => is("deferred", None),
+            "a2" => is("sending", None),
+            "a3" => is("rejected", Some("rejected")),
+            _ => is("accepted", Some("accepted")),
+        };
+        assert_eq!((outbox.is(message).await, taken), (wanted, message.account_id != "a2"));
+    }
+}
+
+const MAIL: &str = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
+
+async fn world() -> World {
+    let world = World::over_smtp("", Script::default()).await;
+    world.playbook(&playbook("welcome", "when: account.mrr > 0", MAIL));
+    world.customer("a1").await;
+    world
+}
+
+/// Makes the database fail whenever a mail is written that way.
+async fn refuse(world: &World, when: &str) {
+    let sql = format!(
+        "create function refuse() returns trigger language plpgsql as 'begin raise exception ''not now''; end';
+         create trigger refuse before update on keepwell.messages for each row when ({when}) execute function refuse()"
+    );
+    world.sql(&sql).await;
+}
+
+#[tokio::test]
+async fn a_mail_whose_marker_failed_has_not_left_and_goes_again() {
+    let world = world().await;
+    refuse(&world, "new.marked_at is not null").await;
+    world.publish_at("2026-03-02T09:00:00Z").await;
+    let now = at("2026-03-02T09:00:00Z");
+    keepwell::worker::scheduler::manual(&world.shared, now).await.unwrap();
+    keepwell::worker::advancer::tick(&world.shared, now).await.unwrap();
+    keepwell::worker::deliverer::tick(&world.shared, now).await.unwrap();
+    assert_eq!(
+        lines(&world.mails().await, "state attempts reason"),
+        ["deferred 0 the database did not answer before it left"]
+    );
+    world.server.as_ref().unwrap().wait_for_fragments(1);
+    assert!(world.accepted().is_empty());
+    world.sql("drop trigger refuse on keepwell.messages").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1"]);
+    assert_eq!(world.accepted().len(), 1);
+}
+
+#[tokio::test]
+async fn the_servers_answer_is_written_as_soon_as_the_database_takes_it() {
+    let world = std::sync::Arc::new(world().await);
+    refuse(&world, "new.state = 'accepted'").await;
+    let running = tokio::spawn({
+        let world = world.clone();
+        async move {
+            world.run_at("2026-03-02T09:00:00Z").await;
+        }
+    });
+    for _ in 0..500 {
+        if !world.accepted().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(lines(&world.mails().await, "state"), ["sending"]);
+    world.sql("drop trigger refuse on keepwell.messages").await;
+    running.await.unwrap();
+    assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1"]);
+    assert_eq!(world.accepted().len(), 1);
+}
