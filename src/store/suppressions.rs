@@ -60,6 +60,30 @@ impl Store {
         tx.commit().await
     }
 
+    /// Takes a suppression of exactly this class back by a person's word: the
+    /// address works again, or its owner asked for it. False when there was none.
+    pub async fn lift(&self, address: &str, class: &str, by: &str, now: Instant) -> sqlx::Result<bool> {
+        let hash = self.address_hash(address).await?;
+        let mut tx = self.pool().begin().await?;
+        let lifted = sqlx::query(
+            "update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1 and suppressed ? $2",
+        )
+        .bind(&hash)
+        .bind(class)
+        .execute(&mut *tx)
+        .await?;
+        if lifted.rows_affected() > 0 {
+            // Soft bounces begin to count anew.
+            sqlx::query("update keepwell.bounces set address_hash = '' where address_hash = $1")
+                .bind(&hash)
+                .execute(&mut *tx)
+                .await?;
+            record(&mut tx, "lift", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+        }
+        tx.commit().await?;
+        Ok(lifted.rows_affected() > 0)
+    }
+
     /// The hash and class that a token of a link stands for; `None` when it is
     /// not ours.
     async fn opened<'a>(&self, token: &'a str) -> sqlx::Result<Option<(&'a str, &'a str)>> {
