@@ -36,6 +36,7 @@ pub mod facts;
 pub mod hindsight;
 pub mod holdout;
 pub mod import;
+mod labels;
 pub mod lists;
 pub mod mapping;
 pub mod marks;

@@ -16,6 +16,7 @@ mod headers;
 mod hindsight;
 mod holding;
 mod holdout;
+mod labelling;
 mod mail;
 mod mapped;
 mod people;
