@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde_json::{Value as Json, json};
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 
 use super::Store;
 use super::audit::record;
@@ -76,13 +76,19 @@ pub struct Stop {
 /// `by` of a stop that no person asked for.
 pub const ITSELF: &str = "keepwell";
 
+impl Stop {
+    /// `by keepwell: 6 of 100 mails came back, more than 5 %`.
+    pub fn told(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("by {}: {reason}", self.by),
+            None => format!("by {}", self.by),
+        }
+    }
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (by {}", self.target, self.by)?;
-        match &self.reason {
-            Some(reason) => write!(f, ": {reason})"),
-            None => write!(f, ")"),
-        }
+        write!(f, "{} ({})", self.target, self.told())
     }
 }
 
@@ -101,6 +107,12 @@ impl Stopped {
     /// Whether a playbook's runs are.
     pub fn covers(&self, playbook: &str) -> bool {
         self.all() || self.is(&Target::Playbook(playbook.to_owned()))
+    }
+
+    /// Why a playbook itself is stopped, if it is.
+    pub fn stop_of(&self, playbook: &str) -> Option<&Stop> {
+        let target = Target::Playbook(playbook.to_owned());
+        self.stops.iter().find(|stop| stop.target == target)
     }
 
     /// Whether exactly this is.
@@ -144,25 +156,37 @@ pub struct Waiting {
     pub expired: i64,
 }
 
+/// Stops a target; false when it is stopped already.
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    target: &Target,
+    by: &str,
+    reason: Option<&str>,
+    now: Instant,
+) -> sqlx::Result<bool> {
+    let stopped = sqlx::query(
+        "insert into keepwell.control (scope, at, by, reason) values ($1, $2, $3, $4) on conflict (scope) do nothing",
+    )
+    .bind(target.scope())
+    .bind(now)
+    .bind(by)
+    .bind(reason)
+    .execute(connection)
+    .await?;
+    Ok(stopped.rows_affected() > 0)
+}
+
 impl Store {
     /// Stops a target. Stopping it twice is the same; returns whether this was
     /// the first time.
     pub async fn stop(&self, target: &Target, by: &str, reason: Option<&str>, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
-        let stopped = sqlx::query(
-            "insert into keepwell.control (scope, at, by, reason) values ($1, $2, $3, $4) on conflict (scope) do nothing",
-        )
-        .bind(target.scope())
-        .bind(now)
-        .bind(by)
-        .bind(reason)
-        .execute(&mut *tx)
-        .await?;
-        if stopped.rows_affected() > 0 && by != ITSELF {
+        let stopped = insert(&mut tx, target, by, reason, now).await?;
+        if stopped && by != ITSELF {
             record(&mut tx, "stop", by, &target.about(), now).await?;
         }
         tx.commit().await?;
-        Ok(stopped.rows_affected() > 0)
+        Ok(stopped)
     }
 
     /// Takes a stop back; returns whether there was one. Resuming everything
@@ -175,6 +199,9 @@ impl Store {
             record(&mut tx, "resume", by, &target.about(), now).await?;
         }
         tx.commit().await?;
+        if let Target::Playbook(id) = target {
+            self.count_anew(id).await?;
+        }
         Ok(lifted.rows_affected() > 0)
     }
 

@@ -9,7 +9,8 @@
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through, `collector` takes what came
-//! back, `janitor` settles claims of daemons that went away, `epoch` notices a
+//! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
+//! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
@@ -51,6 +52,7 @@ pub mod referrer;
 pub mod scheduler;
 pub mod supervise;
 pub mod together;
+pub mod tripwire;
 
 pub use compiled::Compiled;
 
@@ -157,7 +159,7 @@ pub(crate) async fn step_failed(
 
 /// One round of everything that is due at `now`; returns how much was done.
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
-    // Before any mail, which it may suppress; but a mailbox that cannot be read
+    // Before any mail, which it may suppress or stop; but a mailbox that cannot be read
     // keeps nothing from being done.
     let returned = collector::tick(shared, now).await;
     let mut handled = janitor::tick(shared, now).await?;
@@ -171,6 +173,7 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += referrer::tick(shared, now).await?;
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;
+    handled += tripwire::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     handled += returned?;
     Ok(handled)
