@@ -3,7 +3,7 @@
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out over its
-//! `candidates` and releases approved ones, `advancer` moves waiting
+//! `candidates`, says of a held one what is its `difference` and releases approved ones, `advancer` moves waiting
 //! enrollments on, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `referrer`
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
@@ -39,6 +39,7 @@ pub mod closer;
 pub mod collector;
 pub mod compiled;
 pub mod deliverer;
+mod difference;
 pub mod digester;
 pub mod enroller;
 pub mod epoch;
