@@ -106,11 +106,19 @@ impl Company {
                  from generate_series({first}, {last}) n"
         ))
         .await?;
-        self.playbook(&format!("round-{wave}"), wave).await
+        let id = format!("round-{wave}");
+        self.publish(&id, wave)?;
+        self.make_due(&id).await
     }
 
-    /// A playbook for the accounts of a wave, which is due now.
-    pub async fn playbook(&self, id: &str, wave: usize) -> anyhow::Result<()> {
+    /// Makes a playbook due at this minute.
+    pub async fn make_due(&self, id: &str) -> anyhow::Result<()> {
+        let due = format!("update keepwell.playbooks set slots_after = now() - interval '1 minute' where id = '{id}'");
+        self.sql(&due).await
+    }
+
+    /// Publishes a playbook for the accounts of a wave.
+    pub fn publish(&self, id: &str, wave: usize) -> anyhow::Result<()> {
         let playbook = format!(
             "playbook: {id}
 about: Everybody of a wave gets a mail, then a task.
@@ -126,8 +134,7 @@ steps:
         self.home.write(&format!("playbooks/{id}.yaml"), &playbook);
         let answer = self.home.run(&["run", "--once"]);
         anyhow::ensure!(answer.code == 0, "{answer:?}");
-        let due = format!("update keepwell.playbooks set slots_after = now() - interval '1 minute' where id = '{id}'");
-        self.sql(&due).await
+        Ok(())
     }
 
     /// Starts a daemon, with a log of its own.

@@ -375,8 +375,9 @@ async fn suppressions(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
 /// F13: two playbooks want to write to everybody, and one mail a day is allowed.
 async fn budgets(size: Size) -> anyhow::Result<Row> {
     let mut company = Company::open("budgets", "budget: { contact: [1 per 1d], account: off }\n").await?;
+    company.publish("other", 1)?;
     company.wave(size.messages).await?;
-    company.playbook("other", 1).await?;
+    company.make_due("other").await?;
     let daemons = [company.daemon(), company.daemon(), company.daemon()];
     let since = Instant::now();
     while company.number("select count(*) from keepwell.messages where state = 'accepted'").await? < size.messages {
