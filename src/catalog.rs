@@ -18,11 +18,11 @@ use crate::playbook::parse;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceSet;
 use crate::playbook::{Duration, Playbook, Reentry, Source};
-use crate::rule::{self, Modules, Rule, Sandbox, Scope, Wanted};
+use crate::rule::{self, Modules, Neighbours, Rule, Sandbox, Scope, Wanted};
 
 mod program;
 
-use program::{Program, StepIds};
+use program::{Program, StepIds, set_labels};
 
 /// A playbook whose every expression is compiled.
 #[derive(Debug)]
@@ -156,13 +156,21 @@ pub fn load(
     }
     parse::check_across(&parsed, &mut problems);
     let mut ids: Vec<String> = parsed.iter().map(|playbook| playbook.id.clone()).collect();
-    ids.extend_from_slice(others);
     // A playbook that another file names is not unknown because it has an error itself.
-    ids.extend(sources.playbooks.iter().filter_map(|file| claimed_id(&file.text)));
+    ids.extend(claimed_ids(sources));
+    let whole =
+        parsed.len() + broken.len() == sources.playbooks.len() && others.iter().all(|other| ids.contains(other));
+    let labels = parsed.iter().chain(&broken).map(|playbook| set_labels(&playbook.steps, &sandbox));
+    let labels: Option<Vec<BTreeSet<String>>> = labels.collect();
+    ids.extend_from_slice(others);
+    let neighbours = Neighbours {
+        playbooks: ids,
+        labels: labels.filter(|_| whole).map(|labels| labels.into_iter().flatten().collect()),
+    };
     let mut ready: Vec<Arc<ReadyPlaybook>> = Vec::new();
     for playbook in parsed {
         let duplicate = ready.iter().any(|other| other.playbook.id == playbook.id);
-        if let Some(compiled) = compile(playbook, &modules, &sandbox, config, schema, &ids, &mut problems)
+        if let Some(compiled) = compile(playbook, &modules, &sandbox, config, schema, &neighbours, &mut problems)
             && !duplicate
         {
             ready.push(Arc::new(compiled));
@@ -172,7 +180,7 @@ pub fn load(
     // that could not be read is no reason to say that it does not exist.
     for playbook in broken {
         let mut more = Vec::new();
-        compile(playbook, &modules, &sandbox, config, schema, &ids, &mut more);
+        compile(playbook, &modules, &sandbox, config, schema, &neighbours, &mut more);
         problems.extend(more.into_iter().filter(|problem| problem.code != "KW0107"));
     }
     problems.sort();
@@ -205,7 +213,7 @@ pub fn compile(
     sandbox: &Arc<Sandbox>,
     config: &Config,
     schema: &Schema,
-    playbooks: &[String],
+    neighbours: &Neighbours,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<ReadyPlaybook> {
     let before = problems.iter().filter(|problem| problem.is_error()).count();
@@ -240,7 +248,7 @@ pub fn compile(
         problems.push(Diagnostic::error("KW0214", &playbook.file, playbook.place, message).help(help));
     }
     for other in playbook.guardrails.yields_to.iter().flatten() {
-        let id = other.text.trim();
+        let (id, playbooks) = (other.text.trim(), &neighbours.playbooks);
         if id == playbook.id || !playbooks.iter().any(|known| known == id) {
             let mut problem =
                 other.error("KW0108", 1, 1, format!("`yields_to` names \"{id}\", which is no other playbook"));
@@ -261,7 +269,7 @@ pub fn compile(
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
         survey_steps: &steps_by_kind.surveys,
-        playbooks,
+        neighbours,
         known: &nothing,
     };
     let when = rule::compile(&playbook.when, Wanted::Verdict, &at_entry, modules, sandbox, problems);
@@ -304,7 +312,7 @@ pub fn compile(
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
         survey_steps: &steps_by_kind.surveys,
-        playbooks,
+        neighbours,
         own: &playbook.id,
         holdout: playbook.holdout.is_some(),
         known_in_templates: &known_in_templates,

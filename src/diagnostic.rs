@@ -75,6 +75,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0212", "not available here"),
     ("KW0213", "only a single expression is allowed here"),
     ("KW0214", "the customer store lacks what is asked for"),
+    ("KW0215", "a label that is never set"),
     ("KW0217", "a holdout that does not go with the rest"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),

@@ -28,6 +28,15 @@ pub enum EffectBody {
     Referral {
         playbook: String,
     },
+    Label(LabelDraft),
+}
+
+/// A label of the subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelDraft {
+    pub name: String,
+    /// `None` removes it.
+    pub value: Option<String>,
 }
 
 impl EffectBody {
@@ -41,6 +50,7 @@ impl EffectBody {
             EffectBody::Message(MessageDraft::Webhook(_)) => "webhook",
             EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. }) => return None,
             EffectBody::Referral { .. } => "enroll",
+            EffectBody::Label(_) => "set",
         })
     }
 }

@@ -19,13 +19,14 @@ use crate::playbook::calendar::Calendar;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Source, Step};
 use crate::rule::template::{Escape, RenderContext, Template, TemplateScope};
-use crate::rule::{self, Context, EvalError, Modules, Rule, Sandbox, Scope, Wanted};
+use crate::rule::{self, Context, EvalError, Modules, Neighbours, Rule, Sandbox, Scope, Wanted};
 
 pub mod email;
 mod enroll;
 mod notify;
 pub mod recipient;
 mod run;
+pub mod set;
 pub mod staff;
 pub mod survey;
 pub mod task;
@@ -36,7 +37,7 @@ use staff::{Staff, Taker};
 /// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
 /// of the playbook's own form.
 pub const KINDS: &[&dyn StepKind] =
-    &[&email::Kind, &task::Kind, &notify::Kind, &webhook::Kind, &survey::Kind, &enroll::Kind, &run::Kind];
+    &[&email::Kind, &task::Kind, &notify::Kind, &webhook::Kind, &survey::Kind, &set::Kind, &enroll::Kind, &run::Kind];
 
 /// One kind of step.
 pub trait StepKind: Sync {
@@ -198,7 +199,7 @@ pub struct Compiler<'a> {
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
     pub survey_steps: &'a [(String, Type)],
-    pub playbooks: &'a [String],
+    pub neighbours: &'a Neighbours,
     /// The id of the playbook itself.
     pub own: &'a str,
     /// Whether some accounts are held out.
@@ -247,7 +248,7 @@ impl<'a> Compiler<'a> {
             task_steps: self.task_steps,
             email_steps: self.email_steps,
             survey_steps: self.survey_steps,
-            playbooks: self.playbooks,
+            neighbours: self.neighbours,
             known: self.known_in_steps,
         }
     }
@@ -263,7 +264,7 @@ impl<'a> Compiler<'a> {
             task_steps: self.task_steps,
             email_steps: self.email_steps,
             survey_steps: self.survey_steps,
-            playbooks: self.playbooks,
+            neighbours: self.neighbours,
             seasons: self.sandbox.seasons(),
             known: self.known_in_templates,
             signature: &signature,

@@ -13,7 +13,7 @@ use crate::effect::{EffectBody, MailClass, MessageDraft, Priority, TaskDraft, Wo
 use crate::facts::Csm;
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Step};
-use crate::rule::{Described, EvalError, Rule, texts};
+use crate::rule::{Described, EvalError, Rule, texts, value_of};
 
 /// The kind `run`.
 pub struct Kind;
@@ -33,7 +33,7 @@ impl StepKind for Kind {
     }
 
     fn summary(&self) -> &'static str {
-        "Runs a script that describes mails, tasks and notices."
+        "Runs a script that describes mails, tasks, notices and labels."
     }
 
     fn parse(&self, _step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
@@ -92,6 +92,7 @@ fn effect(action: &Described, at: &Situation, pools: &Pools) -> Result<Vec<Effec
     let effects = match action.kind {
         "email" => email(&mut fields, at)?,
         "task" => vec![task(&mut fields, at, pools)?],
+        "set" => set(&mut fields, at)?,
         _ => vec![notify(&mut fields, at)?],
     };
     fields.finish()?;
@@ -157,6 +158,18 @@ fn notify(fields: &mut Fields, at: &Situation) -> Result<EffectBody, EvalError> 
         (None, None) => return Err(fields.wrong("channel", "csm, manager, alerts_to or slack:NAME")),
     };
     Ok(EffectBody::Message(MessageDraft::Notice(notice)))
+}
+
+fn set(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+    let labels = std::mem::take(&mut fields.map);
+    let one = |(name, value): (rhai::Identifier, Dynamic)| {
+        if let Some(why) = super::set::misnamed(&name) {
+            return Err(EvalError::new(why));
+        }
+        let wrong = || fields.wrong(&name, "a text, a number, a time, true or false");
+        super::set::label(&name, value_of(&value).ok_or_else(wrong)?.canonical(at.zone))
+    };
+    labels.into_iter().map(one).collect()
 }
 
 /// The fields of one described action; what is left over is a mistake.

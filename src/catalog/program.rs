@@ -1,12 +1,13 @@
 //! From the tree of steps that an author wrote to a program with positions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Deed, ReadyStep, ReadyWait, ReadyWaitOn};
 use crate::action::{Compiler, KINDS};
 use crate::facts::Type;
+use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Goto, Step, StepBody, WaitOn};
-use crate::rule::Wanted;
+use crate::rule::{self, Sandbox, Wanted};
 
 /// Ids of the steps that `done(…)`, `outcome(…)` and `sent(…)` can name. A
 /// script may create both kinds.
@@ -39,6 +40,28 @@ impl StepIds {
             }
         }
     }
+}
+
+/// The labels that steps set; `None` where a script does not say which.
+pub(super) fn set_labels(steps: &[Step], sandbox: &Sandbox) -> Option<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for step in steps {
+        match (step.kind.as_str(), &step.body) {
+            (_, StepBody::Branch(arms)) => {
+                for arm in arms {
+                    found.extend(set_labels(&arm.steps, sandbox)?);
+                }
+            }
+            ("set", StepBody::Action(node)) => {
+                found.extend(node.as_mapping().unwrap_or_default().iter().map(|entry| entry.key.clone()));
+            }
+            ("run", StepBody::Action(Node { value: NodeValue::Text(script), .. })) => {
+                found.extend(rule::labels(script, sandbox)?);
+            }
+            _ => {}
+        }
+    }
+    Some(found)
 }
 
 /// Turns the tree of steps into positions with explicit successors.

@@ -13,6 +13,7 @@ use super::{Format, Global, output};
 use crate::config::StoreMap;
 use crate::facts::file::TYPES;
 use crate::facts::{Schema, Subject, Type};
+use crate::rule::ago;
 use crate::rule::free::FREE;
 use crate::rule::functions::{Example, FUNCTIONS, Function};
 use crate::rule::signature::forms;
@@ -32,6 +33,15 @@ pub struct Options {
     out: Option<PathBuf>,
 }
 
+/// What something gives.
+#[derive(Clone, Copy)]
+enum Given {
+    Value(Type),
+    Span,
+    /// An account or a contact, of which more can be asked.
+    Subject(Subject),
+}
+
 /// One thing that can be asked.
 struct Entry {
     /// `column`, `method` or `function`.
@@ -39,8 +49,7 @@ struct Entry {
     name: String,
     /// The ways to call it; none for columns.
     calls: Vec<String>,
-    /// `None` is a span of time.
-    ty: Option<Type>,
+    gives: Given,
     nullable: bool,
     summary: &'static str,
     examples: Vec<Example>,
@@ -114,7 +123,7 @@ fn entries(schema: &Schema) -> Vec<Entry> {
             kind: "column",
             name: format!("{root}.{}", column.name),
             calls: Vec::new(),
-            ty: Some(column.ty),
+            gives: Given::Value(column.ty),
             nullable: column.nullable,
             summary,
             examples: Vec::new(),
@@ -124,7 +133,7 @@ fn entries(schema: &Schema) -> Vec<Entry> {
         kind: "method",
         name: format!("{}.{}", subject.name(), function.name()),
         calls: forms(subject, function),
-        ty: Some(function.gives(&[]).ty),
+        gives: Given::Value(function.gives(&[]).ty),
         nullable: function.gives(&[]).nullable,
         summary,
         examples,
@@ -135,16 +144,29 @@ fn entries(schema: &Schema) -> Vec<Entry> {
     let of_contacts = FUNCTIONS.iter().filter_map(|function| {
         function.of_contact().map(|summary| method(Subject::Contact, *function, summary, Vec::new()))
     });
+    let ago = |of: Subject| {
+        let whose = ago::SUMMARIES.into_iter().filter(move |(subject, _)| *subject == of);
+        whose.map(|(subject, summary)| Entry {
+            kind: "method",
+            name: format!("{}.{}", subject.name(), ago::NAME),
+            calls: vec![format!("{}.{}(n)", subject.name(), ago::NAME)],
+            gives: Given::Subject(subject),
+            nullable: false,
+            summary,
+            examples: if subject == Subject::Account { vec![ago::EXAMPLE] } else { Vec::new() },
+        })
+    };
     let free = FREE.iter().map(|function| Entry {
         kind: "function",
         name: function.name.to_owned(),
         calls: vec![function.signature.to_owned()],
-        ty: function.gives,
+        gives: function.gives.map_or(Given::Span, Given::Value),
         nullable: function.nullable,
         summary: function.summary,
         examples: vec![function.example],
     });
-    columns.chain(of_accounts).chain(of_contacts).chain(free).collect()
+    let methods = of_accounts.chain(ago(Subject::Account)).chain(of_contacts).chain(ago(Subject::Contact));
+    columns.chain(methods).chain(free).collect()
 }
 
 impl Entry {
@@ -158,9 +180,10 @@ impl Entry {
             "kind": self.kind,
             "name": self.name,
             "calls": self.calls,
-            "type": match self.ty {
-                Some(ty) => TYPES.iter().find(|(_, known)| *known == ty).map_or("json", |(word, _)| *word),
-                None => "span",
+            "type": match self.gives {
+                Given::Value(ty) => TYPES.iter().find(|(_, known)| *known == ty).map_or("json", |(word, _)| *word),
+                Given::Span => "span",
+                Given::Subject(subject) => subject.name(),
             },
             "nullable": self.nullable,
             "summary": self.summary,
@@ -170,8 +193,12 @@ impl Entry {
 
     /// What it gives, in words.
     fn gives(&self) -> String {
-        let gives = self.ty.map_or("a span of time", Type::name);
-        if self.nullable { format!("{gives}; can be missing") } else { gives.to_owned() }
+        let gives = match self.gives {
+            Given::Value(ty) => ty.name().to_owned(),
+            Given::Span => "a span of time".to_owned(),
+            Given::Subject(subject) => format!("the {}, to ask it more", subject.name()),
+        };
+        if self.nullable { format!("{gives}; can be missing") } else { gives }
     }
 }
 

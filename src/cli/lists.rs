@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::database::Database;
 use super::{Format, Global, output};
+use crate::store::control::Stopped;
 use crate::store::holdout::Compared;
 use crate::store::lists::Filter;
 
@@ -78,7 +79,14 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         What::Runs => store.compared(options.playbook.as_deref()).await?,
         _ => BTreeMap::new(),
     };
+    let stopped = match what {
+        What::Runs => store.stopped().await?,
+        _ => Stopped::default(),
+    };
     for row in &mut rows {
+        if let Some(stop) = row["playbook"].as_str().and_then(|playbook| stopped.stop_of(playbook)) {
+            row["stopped"] = stop.told().into();
+        }
         if let Some(one) = row["playbook"].as_str().and_then(|playbook| compared.get(playbook)) {
             row["holdout"] = holdout(one);
         }
@@ -89,6 +97,9 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
             output::table(&rows, columns);
             for (playbook, one) in &compared {
                 say!("{playbook}: {}", one.comparison.told());
+            }
+            for stop in &stopped.stops {
+                say!("stopped: {stop}");
             }
         }
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use chrono::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::holdout::{self, Drawn};
@@ -244,7 +243,7 @@ fn reentry_key(
             }
             let Some(rule) = once_per else { return Ok(written(now)) };
             let value = rule.value(&playbook.sandbox, context).map_err(Skip::Undecided)?;
-            let key = short(canonical(&value, playbook).ok_or(Skip::NoKey)?);
+            let key = short(value.canonical(playbook.zone).ok_or(Skip::NoKey)?);
             if history.keys.contains(&key) { Err(Skip::Reentry) } else { Ok(key) }
         }
     }
@@ -269,17 +268,4 @@ fn short(key: String) -> String {
         let _ = write!(hash, "{byte:02x}");
     }
     hash
-}
-
-/// The canonical text of a value; a time is its date in the playbook's zone.
-fn canonical(value: &Value, playbook: &ReadyPlaybook) -> Option<String> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(value) => value.to_string(),
-        Value::Int(value) => value.to_string(),
-        Value::Float(value) => value.to_string(),
-        Value::Text(text) => text.to_string(),
-        Value::Time(time) => playbook.zone.from_utc_datetime(&time.naive_utc()).date_naive().to_string(),
-        Value::Json(value) => value.to_string(),
-    })
 }

@@ -225,11 +225,15 @@ impl Way<'_> {
                 vec![EffectBody::Message(MessageDraft::Failed { channel, reason })]
             }
         };
-        let (mut on_its_way, mut tasks, mut messages) = (false, 0, 0);
+        let (mut on_its_way, mut tasks, mut labels, mut messages) = (false, 0, 0, 0);
         for (ordinal, body) in bodies.into_iter().enumerate() {
             on_its_way |= matches!(body, EffectBody::Message(MessageDraft::Mail(_)));
             let id = ids::effect(self.next.id, step, 0, ordinal);
-            let count = if matches!(body, EffectBody::Task(_)) { &mut tasks } else { &mut messages };
+            let count = match body {
+                EffectBody::Task(_) => &mut tasks,
+                EffectBody::Label(_) => &mut labels,
+                EffectBody::Message(_) | EffectBody::Referral { .. } => &mut messages,
+            };
             self.effects.push(Effect { id, step: step.to_owned(), ordinal: *count, body });
             *count += 1;
         }

@@ -26,6 +26,8 @@ pub struct History {
     pub tasks: Vec<TaskRecord>,
     /// Customer mails that left, without those of shadow mode.
     pub mails: Vec<MailRecord>,
+    /// Labels that were set or removed, in that order, without those of shadow mode.
+    pub labels: Vec<LabelRecord>,
     /// Changes of the account's columns after it was created.
     pub changes: Vec<ChangeRecord>,
     /// When its creation was recorded; `None` when that is not on record.
@@ -133,6 +135,17 @@ pub struct MailRecord {
     /// Whom it went to; `None` for an address that belongs to no contact.
     pub contact: Option<String>,
     pub sent_at: Instant,
+}
+
+/// A label that was set or removed.
+#[derive(Clone, Debug)]
+pub struct LabelRecord {
+    /// Whose label it is; `None` is the account's own.
+    pub contact: Option<String>,
+    pub name: String,
+    /// `None` where it was removed.
+    pub value: Option<String>,
+    pub at: Instant,
 }
 
 /// Columns that changed at one instant.

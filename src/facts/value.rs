@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono::SecondsFormat;
+use chrono::{SecondsFormat, TimeZone};
+use chrono_tz::Tz;
 
 use crate::clock::Instant;
 
@@ -57,6 +58,20 @@ impl Value {
 
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
+    }
+
+    /// One text for each value; a time is its date in the zone, and a missing
+    /// value has none.
+    pub fn canonical(&self, zone: Tz) -> Option<String> {
+        Some(match self {
+            Value::Null => return None,
+            Value::Bool(value) => value.to_string(),
+            Value::Int(value) => value.to_string(),
+            Value::Float(value) => value.to_string(),
+            Value::Text(text) => text.to_string(),
+            Value::Time(time) => zone.from_utc_datetime(&time.naive_utc()).date_naive().to_string(),
+            Value::Json(value) => value.to_string(),
+        })
     }
 
     /// For storage and display. Times are RFC 3339 in UTC; a number that JSON

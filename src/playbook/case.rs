@@ -47,6 +47,8 @@ pub struct Fixtures {
     pub tickets: Vec<Vec<(String, Node)>>,
     /// Ids of other playbooks with an active enrollment.
     pub in_playbook: Vec<String>,
+    /// Label to value; `none` removes it.
+    pub labels: Vec<(String, Node)>,
 }
 
 /// What changes in the world while the case plays.

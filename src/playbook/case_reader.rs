@@ -207,6 +207,7 @@ impl CaseReader<'_> {
             scores: rows(fields, "scores").unwrap_or_default(),
             tickets: rows(fields, "tickets").unwrap_or_default(),
             in_playbook: words(fields, "in_playbook"),
+            labels: columns(fields, "labels").unwrap_or_default(),
         }
     }
 

@@ -14,9 +14,8 @@ use super::{Arm, Goto, Source, Step, StepBody, Wait, WaitOn};
 use crate::diagnostic::{Diagnostic, Position, nearest};
 
 /// The step kinds of this release.
-pub const KINDS: &[&str] = &["email", "wait", "branch", "task", "notify", "webhook", "survey", "enroll", "run", "end"];
-/// Kinds of the language that this release does not have yet.
-const LATER: &[(&str, &str)] = &[("set", "a `task` step leaves a record")];
+pub const KINDS: &[&str] =
+    &["email", "wait", "branch", "task", "notify", "webhook", "survey", "set", "enroll", "run", "end"];
 
 /// Reads the steps of one playbook, nested ones included.
 pub(super) struct StepReader<'p> {
@@ -157,10 +156,8 @@ impl<'p> StepReader<'p> {
     /// The one key that names the kind; every other key is reported.
     fn kind<'n>(&mut self, node: &Node, entries: &'n [Entry]) -> Option<(&'n Entry, &'static str)> {
         let mut kind = None;
-        let mut later = false;
         for entry in entries {
             let known = KINDS.iter().find(|known| **known == entry.key);
-            let instead = LATER.iter().find(|(word, _)| *word == entry.key);
             if let (Some((first, name)), true) = (kind, known.is_some()) {
                 let first: &Entry = first;
                 let message = format!("a step has one kind: this one is `{name}` already");
@@ -169,14 +166,7 @@ impl<'p> StepReader<'p> {
                 return None;
             } else if let Some(known) = known {
                 kind = Some((entry, *known));
-            } else if let Some((word, instead)) = instead {
-                let message = format!("the step `{word}` is not yet supported");
-                self.error("KW0901", entry.key_place, message, Some((*instead).to_owned()));
-                later = true;
             }
-        }
-        if later {
-            return None;
         }
         let Some((_, name)) = kind else {
             let Some(first) = entries.first() else {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 
+use crate::action::set;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::diagnostic::{Diagnostic, Position};
@@ -116,6 +117,21 @@ impl<'a> Reader<'a> {
                 None
             }
             value => value,
+        }
+    }
+
+    /// A label's value; nothing inside where it is removed.
+    pub fn label(&mut self, name: &str, node: &Node) -> Option<Option<String>> {
+        if let Some(why) = set::misnamed(name) {
+            self.error("KW0501", node.place, why, "");
+            return None;
+        }
+        match (set::fixed(node), node.as_text()) {
+            (None, None) => {
+                self.problems.push(set::unfit(self.file, name, node));
+                None
+            }
+            (fixed, text) => Some(fixed.unwrap_or_else(|| text.map(|text| text.trim().to_owned()))),
         }
     }
 

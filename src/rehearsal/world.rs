@@ -17,7 +17,9 @@ use crate::action::People;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Pools;
-use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
+use crate::facts::history::{
+    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, LabelRecord, ScoreRecord, TicketRecord,
+};
 use crate::facts::{Colleague, Contact, Csm, History, Schema, SubjectId, Value};
 use crate::playbook::calendar::local_date;
 use crate::playbook::case::{Case, Fixtures};
@@ -119,6 +121,12 @@ impl World {
         }
         for row in &given.tickets {
             self.apply_ticket(&mapping(row), reader);
+        }
+        for (name, node) in &given.labels {
+            if let Some(value) = reader.label(name, node) {
+                let (contact, at) = (self.enrolled(), just_before(moment));
+                self.history.labels.push(LabelRecord { contact, name: name.clone(), value, at });
+            }
         }
         for playbook in &given.in_playbook {
             self.history.enrollments.push(EnrollmentRecord {

@@ -7,7 +7,7 @@
 
 use rhai::Position;
 
-use super::functions::{FactSource, Function};
+use super::functions::{Example, FactSource, Function};
 use super::kind::{Kind, Typed};
 use super::lacking::lacking;
 use super::typecheck::Checker;
@@ -15,6 +15,19 @@ use crate::facts::{Arg, Cell, CellPath, Subject};
 
 /// The name authors call.
 pub const NAME: &str = "ago";
+
+/// One sentence for authors, of an account and of a contact.
+pub const SUMMARIES: [(Subject, &str); 2] = [
+    (
+        Subject::Account,
+        "The account so many days earlier: its columns, attributes and methods over the customer store.",
+    ),
+    (Subject::Contact, "The contact so many days earlier: its methods over the customer store."),
+];
+
+/// Shown to authors.
+pub const EXAMPLE: Example =
+    Example { expression: r#"account.mrr < (account.ago(30).mrr ?? 0)"#, meaning: "They pay less than 30 days ago." };
 
 /// What is wrong with a call: the code, the message and the help.
 pub(super) type Refusal = (&'static str, String, String);
@@ -31,6 +44,12 @@ pub(super) fn days(args: &[Arg]) -> Option<i64> {
 pub(super) fn not_days() -> Refusal {
     let help = "for example `account.ago(30).mrr`".to_owned();
     ("KW0205", format!("`{NAME}` takes a number of days from 1"), help)
+}
+
+/// Why it does not stand behind itself.
+pub(super) fn twice() -> Refusal {
+    let help = "add the days up: `account.ago(7)` is `ago(3)` and four days more".to_owned();
+    ("KW0212", format!("`{NAME}(…)` cannot stand behind `{NAME}(…)`"), help)
 }
 
 /// Why a column has no past.

@@ -9,9 +9,6 @@ use super::typecheck::Checker;
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject};
 
-/// What the language has and this release does not.
-const LATER: [&str; 1] = ["label"];
-
 impl Checker<'_> {
     pub(super) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
         let name = call.name.as_str();
@@ -25,6 +22,11 @@ impl Checker<'_> {
                 return self.ago(*subject, &args, text, position, complained);
             }
             Kind::Subject(subject) => (*subject, None),
+            Kind::Earlier(..) if name == ago::NAME => {
+                let (code, message, help) = ago::twice();
+                self.problem(code, position, message, Some(help));
+                return self.unknown(text, position);
+            }
             Kind::Earlier(subject, days) => (*subject, Some(*days)),
             Kind::Unknown => return self.unknown(text, position),
             other => {
@@ -33,10 +35,6 @@ impl Checker<'_> {
                 return self.unknown(text, position);
             }
         };
-        if LATER.contains(&name) {
-            self.problem("KW0901", position, format!("`{name}` is not yet supported"), None);
-            return self.unknown(text, position);
-        }
         let mut literal = Vec::new();
         for arg in &args {
             match self.literal(arg) {
@@ -99,9 +97,15 @@ impl Checker<'_> {
             let columns = &self.scope.schema.columns(Subject::Account);
             let (code, what, known): (_, _, Vec<&str>) = match param.kind {
                 ParamKind::PlaybookId => {
-                    ("KW0108", "playbook", self.scope.playbooks.iter().map(String::as_str).collect())
+                    ("KW0108", "playbook", self.scope.neighbours.playbooks.iter().map(String::as_str).collect())
                 }
                 ParamKind::ColumnName => ("KW0202", "column", columns.iter().map(|column| &*column.name).collect()),
+                ParamKind::Label => {
+                    if let Some((message, help)) = self.scope.neighbours.unset(name) {
+                        self.warn("KW0215", arg.position, message, Some(help));
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             if !known.contains(&name.as_str()) {

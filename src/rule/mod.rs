@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rhai::{AST, Stmt};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, CellPath, Facts, Schema, Subject, Type, Value};
 use crate::playbook::Source;
 
@@ -46,9 +46,30 @@ use kind::Kind;
 pub use modules::Modules;
 pub use predicate::Predicate;
 pub use prefilter::Prefilter;
-pub use sandbox::{Described, EvalError, Sandbox, texts};
-pub use script::compile_script;
+pub use sandbox::{Described, EvalError, Sandbox, from_dynamic as value_of, texts};
+pub use script::{compile_script, labels};
 use typecheck::{Checker, Learnt};
+
+/// What playbooks may name of one another.
+#[derive(Clone, Debug, Default)]
+pub struct Neighbours {
+    /// The ids of all playbooks.
+    pub playbooks: Vec<String>,
+    /// The labels that some playbook sets; `None` where that is not known.
+    pub labels: Option<BTreeSet<String>>,
+}
+
+impl Neighbours {
+    /// What to say of a label that nobody sets: the message and the help.
+    pub(crate) fn unset(&self, label: &str) -> Option<(String, String)> {
+        let known = self.labels.as_ref().filter(|known| !known.contains(label))?;
+        let help = match nearest(label, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("a step `set: {{ {label}: … }}` sets it"),
+        };
+        Some((format!("no playbook sets the label \"{label}\", so it is always missing"), help))
+    }
+}
 
 /// The names an expression may use where it stands.
 #[derive(Clone, Debug)]
@@ -64,7 +85,7 @@ pub struct Scope<'a> {
     pub email_steps: &'a [String],
     /// Survey steps with what an answer is: a whole number or a text.
     pub survey_steps: &'a [(String, Type)],
-    pub playbooks: &'a [String],
+    pub neighbours: &'a Neighbours,
     /// Canonical texts of values that are proven present here.
     pub known: &'a HashSet<String>,
 }

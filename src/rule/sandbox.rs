@@ -5,10 +5,11 @@
 //! counted operations are not time. Only values are in scope.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{
-    AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position, Scope,
+    AST, Array, Caches, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position,
+    Scope,
 };
 
 use super::context::{self, Context, Current};
@@ -54,7 +55,7 @@ enum Since {
 /// An action that a `run` script described.
 #[derive(Clone, Debug)]
 pub struct Described {
-    /// `email`, `task`, `notify`.
+    /// `email`, `task`, `notify`, `set`.
     pub kind: &'static str,
     pub fields: Map,
 }
@@ -81,6 +82,18 @@ pub struct Sandbox {
     expressions: Engine,
     scripts: Engine,
     seasons: Arc<Seasons>,
+    /// Between two evaluations; as many as there were at once.
+    desks: Mutex<Vec<Desk>>,
+}
+
+/// What one evaluation of an expression leaves for the next: the names in
+/// scope, and what calls were resolved to. That depends on the engine alone:
+/// expressions have no functions of their own, and a call into a script begins
+/// with nothing remembered.
+#[derive(Debug)]
+struct Desk {
+    scope: Scope<'static>,
+    resolved: Caches,
 }
 
 impl Sandbox {
@@ -99,7 +112,7 @@ impl Sandbox {
         let mut scripts = base();
         register_seasons(&mut scripts, seasons.clone());
         scripts.set_max_variables(50);
-        for kind in ["email", "task", "notify"] {
+        for kind in ["email", "task", "notify", "set"] {
             scripts.register_fn(kind, move |fields: Map| describe_action(kind, fields));
         }
         for (name, ast) in modules {
@@ -107,7 +120,7 @@ impl Sandbox {
             expressions.register_static_module(name, module.clone());
             scripts.register_static_module(name, module);
         }
-        Sandbox { expressions, scripts, seasons }
+        Sandbox { expressions, scripts, seasons, desks: Mutex::default() }
     }
 
     /// The seasons that `in_season` knows.
@@ -146,7 +159,24 @@ impl Sandbox {
         context: &Context,
         traits: &Arc<HashMap<(Subject, String), Type>>,
     ) -> Result<Dynamic, EvalError> {
-        self.run_on(&self.expressions, ast, context, traits)
+        let mut desk = self.desks().pop().unwrap_or_else(|| Desk { scope: names(), resolved: Caches::new() });
+        let engine = &self.expressions;
+        let value = context::with(Current::new(context.clone(), traits.clone()), || {
+            desk.scope.set_value("now", context.facts.as_of);
+            let state = &mut engine.new_global_runtime_state();
+            // What `eval_ast_with_scope` does for an AST without functions, with
+            // something to remember in. There is no other name for it.
+            #[allow(deprecated)]
+            engine.eval_statements_raw(state, &mut desk.resolved, &mut desk.scope, ast.statements())
+        });
+        // What broke off is not built upon.
+        let value = value.map_err(|error| explain(&error))?;
+        self.desks().push(desk);
+        Ok(value)
+    }
+
+    fn desks(&self) -> MutexGuard<'_, Vec<Desk>> {
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a `run` script and returns what it described, in order.
@@ -157,25 +187,14 @@ impl Sandbox {
         traits: &Arc<HashMap<(Subject, String), Type>>,
     ) -> Result<Vec<Described>, EvalError> {
         DESCRIBED.with(|list| list.borrow_mut().clear());
-        let result = self.run_on(&self.scripts, ast, context, traits);
+        let current = Current::new(context.clone(), traits.clone());
+        let result = context::with(current, || {
+            let mut scope = names();
+            scope.set_value("now", context.facts.as_of);
+            self.scripts.eval_ast_with_scope::<Dynamic>(&mut scope, ast).map_err(|error| explain(&error))
+        });
         let described = DESCRIBED.with(|list| std::mem::take(&mut *list.borrow_mut()));
         result.map(|_| described)
-    }
-
-    fn run_on(
-        &self,
-        engine: &Engine,
-        ast: &AST,
-        context: &Context,
-        traits: &Arc<HashMap<(Subject, String), Type>>,
-    ) -> Result<Dynamic, EvalError> {
-        let current = Current::new(context.clone(), traits.clone());
-        context::with(current, || {
-            let mut scope = names();
-            let now = context.facts.as_of;
-            scope.set_value("now", now);
-            engine.eval_ast_with_scope::<Dynamic>(&mut scope, ast).map_err(|error| explain(&error))
-        })
     }
 }
 
@@ -422,7 +441,7 @@ pub(super) fn to_dynamic(value: &Value) -> Dynamic {
 }
 
 /// The value an expression gave; `None` for lists, spans and the like.
-pub(super) fn from_dynamic(value: &Dynamic) -> Option<Value> {
+pub fn from_dynamic(value: &Dynamic) -> Option<Value> {
     if value.is_unit() {
         return Some(Value::Null);
     }

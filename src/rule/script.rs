@@ -2,7 +2,7 @@
 //! that cannot be meant. Its values are not typed; what goes wrong while it
 //! runs fails that one step, visibly.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
@@ -21,6 +21,31 @@ const ACTIONS: [(&str, &[&str], usize); 3] = [
     ("task", &["title", "description", "to", "due", "priority", "checklist", "outcomes", "keep"], 1),
     ("notify", &["channel", "text"], 2),
 ];
+
+/// The call that sets labels: its fields are theirs.
+const SET: &str = "set";
+
+/// The labels that a script sets; `None` where its text does not say which.
+pub fn labels(source: &Source, sandbox: &Sandbox) -> Option<BTreeSet<String>> {
+    let ast = sandbox.script(&source.text).ok()?;
+    let mut found = Some(BTreeSet::new());
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) = path.last()
+            && call.name == SET
+        {
+            match call.args.as_slice() {
+                [Expr::Map(map, _)] => found.iter_mut().for_each(|found| {
+                    found.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
+                }),
+                [_] => found = None,
+                // It is refused.
+                _ => {}
+            }
+        }
+        true
+    });
+    found
+}
 
 /// Compiles the script of a `run` step. `None` means that `problems` got an error.
 pub fn compile_script(
@@ -115,6 +140,9 @@ impl Checker<'_> {
             let required = required.filter(|name| *name != "to" || !self.scope.contact).collect::<Vec<_>>();
             return self.described(call, position, known, &required);
         }
+        if call.name == SET && call.namespace.is_empty() {
+            return self.set_call(call, position);
+        }
         if !call.namespace.is_empty() {
             let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());
             let args: Vec<Typed> = call
@@ -125,41 +153,54 @@ impl Checker<'_> {
             self.call_module(module, &call.name, args, position);
             return;
         }
-        if call.name == "set" {
-            self.problem("KW0901", position, "`set` is not yet supported", None);
-            return;
-        }
         if let ("in_season", [name @ Expr::StringConstant(..)]) = (call.name.as_str(), call.args.as_slice()) {
             let name = self.expr(name);
             self.season_argument(&name);
         }
         if free::find(&call.name).is_none() {
-            let help =
-                nearest(&call.name, ACTIONS.map(|(kind, ..)| kind)).map(|near| format!("did you mean `{near}`?"));
+            let help = nearest(&call.name, ACTIONS.map(|(kind, ..)| kind).into_iter().chain([SET]))
+                .map(|near| format!("did you mean `{near}`?"));
             self.problem("KW0201", position, format!("unknown function `{}`", call.name), help);
+        }
+    }
+
+    /// Labels and their values, where the text shows them.
+    fn set_call(&mut self, call: &FnCallExpr, position: Position) {
+        for (label, value) in self.fields(call, position).unwrap_or_default() {
+            if let Expr::Array(_, at) | Expr::Map(_, at) = value {
+                let message = format!("the label `{}` is a text, a number, true or false", label.name);
+                self.problem("KW0206", *at, message, Some("to remove a label, write `none`".to_owned()));
+            }
+        }
+    }
+
+    /// The fields of a call of the form `kind(#{ … })`; `None` where they do not
+    /// stand there.
+    fn fields<'e>(&mut self, call: &'e FnCallExpr, position: Position) -> Option<&'e [(rhai::Ident, Expr)]> {
+        match call.args.as_slice() {
+            [Expr::Map(map, _)] => Some(&map.0),
+            [_] => None,
+            _ => {
+                let kind = call.name.as_str();
+                let help = format!("write `{kind}(#{{ … }})`");
+                self.problem("KW0205", position, format!("`{kind}` takes its fields in `#{{ … }}`"), Some(help));
+                None
+            }
         }
     }
 
     /// The fields of an action, where the text shows them.
     fn described(&mut self, call: &FnCallExpr, position: Position, known: &[&str], required: &[&str]) {
         let kind = call.name.as_str();
-        let map = match call.args.as_slice() {
-            [Expr::Map(map, _)] => map,
-            [_] => return,
-            _ => {
-                let help = format!("write `{kind}(#{{ … }})`");
-                self.problem("KW0205", position, format!("`{kind}` takes its fields in `#{{ … }}`"), Some(help));
-                return;
-            }
-        };
-        for (field, _) in map.0.iter().filter(|(field, _)| !known.contains(&field.name.as_str())) {
+        let Some(given) = self.fields(call, position) else { return };
+        for (field, _) in given.iter().filter(|(field, _)| !known.contains(&field.name.as_str())) {
             let help = match nearest(&field.name, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("its fields are {}", known.join(", ")),
             };
             self.problem("KW0101", field.pos, format!("`{kind}` has no field `{}`", field.name), Some(help));
         }
-        for name in required.iter().filter(|name| !map.0.iter().any(|(field, _)| field.name == **name)) {
+        for name in required.iter().filter(|name| !given.iter().any(|(field, _)| field.name == **name)) {
             self.problem("KW0102", position, format!("`{kind}` needs the field `{name}`"), None);
         }
     }

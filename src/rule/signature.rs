@@ -45,6 +45,7 @@ fn takes(function: &dyn Function) -> String {
                 ParamKind::Days => "a number of days from 1".to_owned(),
                 ParamKind::PlaybookId => "a playbook's id in quotes".to_owned(),
                 ParamKind::ColumnName => "a column's name in quotes".to_owned(),
+                ParamKind::Label => "a label's name in quotes".to_owned(),
             })
             .collect::<Vec<_>>()
             .join(" and ")

@@ -15,6 +15,7 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Arg, Cell, Contact, Csm, Facts, Progress, Schema, Subject, Type};
 use crate::playbook::Source;
 use crate::playbook::season::Seasons;
+use crate::rule::Neighbours;
 
 mod calculate;
 mod call;
@@ -56,7 +57,7 @@ pub struct TemplateScope<'a> {
     /// Ids that `answer("…")` may name, with what an answer is.
     pub survey_steps: &'a [(String, Type)],
     /// Ids that `account.in_playbook("…")` and its kin may name.
-    pub playbooks: &'a [String],
+    pub neighbours: &'a Neighbours,
     /// The seasons that `in_season("…")` may name.
     pub seasons: &'a Seasons,
     /// Canonical texts of cells that the playbook's condition has proven not

@@ -27,7 +27,11 @@ const ENROLLMENTS: &str = "
             'referrals', (select coalesce(jsonb_agg(jsonb_build_object('step', r.step, 'playbook', r.target,
                 'state', r.state, 'reason', r.reason, 'enrollment', r.enrolled_id) order by r.at, r.step), '[]')
                 from keepwell.referrals r
-                where r.account_id = e.account_id and r.enrollment_id = e.id)) as row,
+                where r.account_id = e.account_id and r.enrollment_id = e.id),
+            'labels', (select coalesce(jsonb_agg(jsonb_build_object('step', l.step, 'label', l.name,
+                'value', l.value, 'at', l.at, 'shadow', l.shadow) order by l.at, l.name), '[]')
+                from keepwell.labels l
+                where l.account_id = e.account_id and l.enrollment_id = e.id)) as row,
         playbook, account_id as account, state, null::text as assignee, started_at as ordered, id::text as last
     from keepwell.enrollments e";
 

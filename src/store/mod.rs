@@ -38,6 +38,7 @@ mod gather;
 pub mod hindsight;
 pub mod holdout;
 pub mod import;
+mod labels;
 pub mod lists;
 pub mod mapping;
 pub mod marks;
@@ -59,6 +60,7 @@ pub mod staff;
 pub mod suppressions;
 pub mod tasks;
 pub mod transitions;
+pub mod trips;
 
 /// Whether the database refused the values themselves: the same statement
 /// would fail again, and another one may well succeed.

@@ -12,7 +12,7 @@ use super::naming::Naming;
 use super::rows::Rows;
 use crate::clock::Instant;
 use crate::effect::Effect;
-use crate::effect::{EffectBody, MessageDraft, TaskDraft};
+use crate::effect::{EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{Enrollment, Transition};
 
 /// What became of a transition.
@@ -123,7 +123,8 @@ impl Store {
         naming: Naming<'_>,
         now: Instant,
     ) -> sqlx::Result<()> {
-        let (mut tasks, mut messages, mut referrals, mut stopped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut tasks, mut messages, mut referrals) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut labels, mut stopped) = (Vec::new(), Vec::new());
         for transition in transitions.iter().filter(|transition| moved.contains(&transition.enrollment.id)) {
             let enrollment = &transition.enrollment;
             for effect in &transition.effects {
@@ -132,6 +133,7 @@ impl Store {
                     EffectBody::Referral { playbook } => {
                         referrals.push(Asked::<String> { enrollment, effect, draft: playbook });
                     }
+                    EffectBody::Label(draft) => labels.push(Asked::<LabelDraft> { enrollment, effect, draft }),
                     EffectBody::Message(draft) => messages.push(Asked::<MessageDraft> { enrollment, effect, draft }),
                 }
             }
@@ -143,6 +145,7 @@ impl Store {
         super::tasks::insert(tx, &tasks, now).await?;
         super::drafts::insert(tx, &messages, priority, naming, now).await?;
         super::referrals::insert(tx, &referrals, now).await?;
+        super::labels::insert(tx, &labels, now).await?;
         close_open_work(tx, &stopped, now).await
     }
 }

@@ -17,7 +17,7 @@ use crate::facts::SubjectId;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Mode, Playbook, SubjectKind, parse};
-use crate::store::control::Stopped;
+use crate::store::control::{Stop, Stopped};
 use crate::store::holdout::Compared;
 use crate::store::pages::{EnrollmentRow, RunRow, Usefulness};
 use crate::store::playbooks::{Published, RevisionText};
@@ -62,6 +62,8 @@ struct Summary {
     findings: Json,
     active: i64,
     held: i64,
+    /// By whom and why it is stopped, if it is itself.
+    stop: Option<String>,
     runs: Vec<RunView>,
 }
 
@@ -268,6 +270,7 @@ fn summary(
         .map(|playbook| format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(web.zone).name()));
     Summary {
         href: below("/playbooks", &published.id),
+        stop: stopped.stop_of(&published.id).map(Stop::told),
         id: published.id,
         mode,
         schedule,

@@ -234,7 +234,7 @@ async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32
 fn taker(effect: &Effect) -> Option<&str> {
     match &effect.body {
         EffectBody::Task(draft) => draft.assignee.as_deref(),
-        EffectBody::Message(_) | EffectBody::Referral { .. } => None,
+        EffectBody::Message(_) | EffectBody::Referral { .. } | EffectBody::Label(_) => None,
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
-use crate::rule::Predicate;
 use crate::rule::functions::UnknownCell;
+use crate::rule::{Neighbours, Predicate};
 use crate::store::facts::FactQuery;
 use crate::store::{Relations, Store};
 
@@ -62,11 +62,13 @@ impl Compiled {
         let Some(text) = store.revision_text(playbook, revision).await? else {
             return Ok(Err(format!("revision {revision} of {playbook} was never published")));
         };
-        let others: Vec<String> = store.published().await?.into_iter().map(|known| known.id).collect();
+        let playbooks = store.published().await?.into_iter().map(|known| known.id).collect();
+        let neighbours = Neighbours { playbooks, labels: None };
         let scripts = text.modules();
         let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
         let (config, relations) = (config.clone(), store.relations().clone());
-        let compiled = tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations, &others)).await;
+        let compiled =
+            tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations, &neighbours)).await;
         let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
         self.lock().insert(key, slot.clone());
         Ok(slot)
@@ -83,7 +85,7 @@ fn compile(
     scripts: BTreeMap<String, String>,
     config: &Config,
     relations: &Relations,
-    others: &[String],
+    neighbours: &Neighbours,
 ) -> Result<Loaded, String> {
     let mut problems = Vec::new();
     let sources = SourceSet {
@@ -97,7 +99,7 @@ fn compile(
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     let ready = crate::playbook::parse::parse(file, &mut problems).and_then(|playbook| {
-        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, others, &mut problems)
+        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, neighbours, &mut problems)
     });
     let Some(ready) = ready else {
         let first = problems.iter().find(|problem| problem.is_error());

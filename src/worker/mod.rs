@@ -9,7 +9,8 @@
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `collector` takes what came
-//! back, `janitor` settles claims of daemons that went away, `epoch` notices a
+//! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
+//! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
@@ -52,6 +53,7 @@ pub mod scheduler;
 mod settlement;
 pub mod supervise;
 pub mod together;
+pub mod tripwire;
 
 pub use compiled::Compiled;
 
@@ -169,7 +171,9 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += referrer::tick(shared, now).await?;
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;
-    handled += deliverer::tick(shared, now).await?;
+    // What came back may stop what would leave.
     handled += collector::tick(shared, now).await?;
+    handled += tripwire::tick(shared, now).await?;
+    handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

@@ -108,7 +108,8 @@ fn the_facts_command_lists_everything_that_can_be_asked() {
     let facts = json["facts"].as_array().unwrap();
     let columns = Schema::default_store().account.into_iter().map(|column| format!("account.{}", column.name));
     let methods = FUNCTIONS.iter().map(|function| format!("account.{}", function.name()));
-    for name in columns.chain(methods).chain(free::names().map(str::to_owned)) {
+    let ago = ["account.ago".to_owned()];
+    for name in columns.chain(methods).chain(ago).chain(free::names().map(str::to_owned)) {
         assert!(told.contains(&name), "{name}");
         let fact = facts.iter().find(|fact| fact["name"] == name.as_str()).unwrap_or_else(|| panic!("{name}"));
         let is_column = fact["kind"] == "column";

@@ -50,6 +50,7 @@ fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
             return days.into_iter().chain([Arg::SinceEntry, Arg::SinceStep]).collect();
         }
         ("name", _) if function.name().contains("score") => &["nps", "health", "csat"],
+        (_, ParamKind::Label) => &["risk", "it's", "none such"],
         ("name", _) => &["login", "rare", "it's"],
         ("property", _) => &["rows", "it's"],
         ("column", _) => &["tier", "mrr", "renewal_at", "status"],

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use keepwell::facts::{Cell, Facts, Layout, Schema, Subject, SubjectId};
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::predicate::Predicate;
-use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
+use keepwell::rule::{self, Context, Modules, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted};
 use keepwell::store::Relations;
 use keepwell::store::facts::{Clauses, FactQuery, Shape};
 use sqlx::{PgPool, Row};
 
-use self::conditions::{SCRIPT, Writer, of_contact};
+use self::conditions::{SCRIPT, Writer, of_contact, of_our_own};
 use crate::functions::histories::{Dice, now};
 use crate::support::database;
 use crate::support::mapped::{Customers, relations};
@@ -57,7 +57,7 @@ impl Language {
         let origin = Origin { file: "p.yaml".into(), start, layout: playbook::Layout::Inline };
         let source = Source { text: text.into(), origin };
         let (known, none) = (HashSet::new(), Vec::new());
-        let playbooks = ["rescue".to_owned()];
+        let neighbours = Neighbours { playbooks: vec!["rescue".to_owned()], labels: None };
         let scope = Scope {
             schema: &self.schema,
             contact: self.subject == Subject::Contact,
@@ -66,7 +66,7 @@ impl Language {
             task_steps: &none,
             email_steps: &none,
             survey_steps: &[],
-            playbooks: &playbooks,
+            neighbours: &neighbours,
             known: &known,
         };
         let mut problems = Vec::new();
@@ -83,6 +83,7 @@ impl Language {
                 Subject::Account => Writer(dice).condition(depth),
                 Subject::Contact => of_contact(Writer(dice).condition(depth), dice),
             };
+            let text = of_our_own(text);
             match self.compile(&text) {
                 Ok(rule) => found.push((text, rule)),
                 Err(why) => refused.push(why),

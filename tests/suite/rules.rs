@@ -11,7 +11,7 @@ use keepwell::facts::{Facts, History, Layout, Progress, Schema, SubjectId, Type,
 use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold_facts;
-use keepwell::rule::{self, Context, Modules, Rule, Sandbox, Scope, Verdict, Wanted};
+use keepwell::rule::{self, Context, Modules, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted};
 
 mod examples;
 mod hostile;
@@ -119,7 +119,7 @@ struct World {
     zone: Tz,
     /// Where the text stands: nowhere in an enrollment, in one, or in a wait.
     place: Place,
-    playbooks: Vec<String>,
+    neighbours: Neighbours,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -148,7 +148,7 @@ impl World {
             schema: Schema::default_store(),
             zone: chrono_tz::UTC,
             place,
-            playbooks: vec!["rescue".to_owned()],
+            neighbours: Neighbours { playbooks: vec!["rescue".to_owned()], labels: None },
         }
     }
 
@@ -163,7 +163,7 @@ impl World {
             task_steps: &tasks,
             email_steps: &emails,
             survey_steps: &surveys,
-            playbooks: &self.playbooks,
+            neighbours: &self.neighbours,
             known: &known,
         })
     }

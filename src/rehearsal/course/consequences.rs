@@ -6,10 +6,10 @@ use super::{Course, OpenTask, Planned};
 use crate::action::Situation;
 use crate::action::staff::Staff;
 use crate::clock::Instant;
-use crate::effect::{Effect, EffectBody, MessageDraft, TaskDraft};
+use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::MessageEnd;
 use crate::facts::Csm;
-use crate::facts::history::TaskRecord;
+use crate::facts::history::{LabelRecord, TaskRecord};
 use crate::rehearsal::deed::{Deed, What};
 use crate::rehearsal::wording;
 use crate::rule::Context;
@@ -48,6 +48,7 @@ impl Course<'_> {
                 EffectBody::Referral { playbook } => {
                     self.happen(now, format!("`{step}` asked to enter the playbook {playbook}, which is not played"));
                 }
+                EffectBody::Label(draft) => self.set_label(index, draft, now),
                 // In the order of the text, tasks and notices between them.
                 EffectBody::Message(MessageDraft::Mail(_)) => {
                     if let (Some(mail), Some(verdict)) = (mails.next(), verdicts.remove(&id)) {
@@ -74,6 +75,18 @@ impl Course<'_> {
             }
         }
         Ok(())
+    }
+
+    fn set_label(&mut self, index: usize, LabelDraft { name, value }: LabelDraft, now: Instant) {
+        let what = match &value {
+            Some(value) => format!("the label `{name}` was set to “{value}”"),
+            None => format!("the label `{name}` was removed"),
+        };
+        self.happen(now, what);
+        if !self.trips[index].enrollment.shadow {
+            let contact = self.world.enrolled();
+            self.world.history.labels.push(LabelRecord { contact, name, value, at: now });
+        }
     }
 
     pub(super) fn deed(&mut self, now: Instant, what: What) {

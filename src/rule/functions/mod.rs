@@ -55,6 +55,7 @@ functions! {
     contacts,
     left,
     days_since_change,
+    label,
 }
 
 /// A fact function.
@@ -88,7 +89,7 @@ pub trait Function: Sync {
     /// the equally long one before it; a text parameter goes by its own name,
     /// a list of texts too, as an array;
     /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
-    /// `{enrollments}`, `{tasks}` and `{messages}` are relations. Each table is bound to the account, and nothing in the
+    /// `{enrollments}`, `{tasks}`, `{messages}` and `{labels}` are relations. Each table is bound to the account, and nothing in the
     /// text can raise an error whatever the data.
     fn sql(&self, args: &[Arg]) -> &'static str;
 
@@ -126,6 +127,8 @@ pub enum ParamKind {
     PlaybookId,
     /// The name of a column.
     ColumnName,
+    /// The name of a label.
+    Label,
 }
 
 /// What a call yields.
@@ -192,7 +195,7 @@ impl ParamKind {
             (ParamKind::Days, Arg::Int(days)) => *days >= 1,
             (ParamKind::Texts, Arg::Texts(texts)) => !texts.is_empty(),
             (ParamKind::Days, Arg::SinceEntry | Arg::SinceStep) => true,
-            (ParamKind::Text | ParamKind::PlaybookId | ParamKind::ColumnName, Arg::Text(_)) => true,
+            (ParamKind::Text | ParamKind::PlaybookId | ParamKind::ColumnName | ParamKind::Label, Arg::Text(_)) => true,
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use super::{Function, pair};
 use crate::clock::Instant;
 use crate::facts::Arg;
 use crate::facts::history::{
-    EnrollmentRecord, EventRecord, History, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
+    EnrollmentRecord, EventRecord, History, LabelRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
 };
 
 /// The view of one call on a history.
@@ -122,6 +122,13 @@ impl<'a> Window<'a> {
 
     pub fn mails<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h MailRecord> {
         history.mails.iter().filter(|mail| self.is_whose(mail.contact.as_deref()))
+    }
+
+    /// What became of the label of the argument `name` by now.
+    pub fn labels<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h LabelRecord> {
+        history.labels.iter().filter(|label| {
+            self.is_whose(label.contact.as_deref()) && label.at < self.as_of && Some(&*label.name) == self.text("name")
+        })
     }
 
     /// The first event of that name strictly after an instant, or the first at

@@ -4,7 +4,7 @@ use rhai::{Dynamic, Expr, FnCallExpr, Position, Stmt};
 
 use super::{Names, Translation};
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
-use crate::rule::functions::{self, FactSource};
+use crate::rule::functions;
 use crate::rule::predicate::Term;
 use crate::rule::sandbox::from_dynamic;
 
@@ -132,10 +132,6 @@ impl Translation<'_> {
                 let Some(args) = args.filter(|args| functions::pair(function, args).is_some()) else {
                     return Part::Unknown;
                 };
-                // Our own state is not in reach of the statement over accounts.
-                if function.source() == FactSource::Own {
-                    return Part::Unknown;
-                }
                 let ty = function.gives(&args).ty;
                 cell(CellPath::Call { function: function.name(), args }, ty)
             }

@@ -107,6 +107,7 @@ impl Lowering<'_> {
         if let Some((code, message, help)) = self.unknown_argument(info.function, &args) {
             return self.refuse(code, name_at, message, help);
         }
+        self.note_unset_labels(info.function, &args, name_at);
         let earlier = ago.and(functions::find(info.function));
         if let Some((code, message, help)) = earlier.and_then(|function| ago::refused(subject, function, &args)) {
             return self.refuse(code, name_at, message, Some(help));
@@ -124,7 +125,9 @@ impl Lowering<'_> {
         functions::pair(function, args)?.into_iter().find_map(|(param, arg)| {
             let Arg::Text(name) = arg else { return None };
             let (code, what, known): (_, _, Vec<&str>) = match param.kind {
-                ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.playbooks.iter().map(|id| &**id).collect()),
+                ParamKind::PlaybookId => {
+                    ("KW0108", "playbook", self.scope.neighbours.playbooks.iter().map(|id| &**id).collect())
+                }
                 ParamKind::ColumnName => {
                     ("KW0202", "column", self.scope.schema.account.iter().map(|column| &*column.name).collect())
                 }
@@ -133,6 +136,18 @@ impl Lowering<'_> {
             let unknown = !known.contains(&name.as_str());
             unknown.then(|| (code, format!("no {what} `{name}`"), suggestion(name, known)))
         })
+    }
+
+    /// Warns of a label among the arguments that no playbook sets.
+    fn note_unset_labels(&mut self, function: &str, args: &[Arg], at: Spot) {
+        let pairs = functions::find(function).and_then(|function| functions::pair(function, args));
+        for (param, arg) in pairs.unwrap_or_default() {
+            if let (ParamKind::Label, Arg::Text(name)) = (param.kind, arg)
+                && let Some((message, help)) = self.scope.neighbours.unset(name)
+            {
+                self.warn("KW0215", at, message, help);
+            }
+        }
     }
 
     fn literal_argument(&mut self, method: &str, arg: &ast::CallArg, at: Spot) -> Option<Arg> {

@@ -12,6 +12,7 @@ use crate::facts::{Arg, Cell, CellPath, Contact, Csm, Facts, Layout, Progress, S
 use crate::facts::{Subject, Type, Value};
 use crate::playbook::season::Seasons;
 use crate::playbook::{Layout as Placing, Origin, Source};
+use crate::rule::Neighbours;
 
 mod check;
 mod render;
@@ -158,7 +159,7 @@ fn compile_with(source: &Source, escape: Escape, known: &[&str], mail: bool) -> 
         task_steps: &steps(&["call", "escalate"]),
         email_steps: &steps(&["nudge"]),
         survey_steps: &[("why".to_owned(), Type::Int)],
-        playbooks: &steps(&["rescue", "renewal-plan"]),
+        neighbours: &Neighbours { playbooks: steps(&["rescue", "renewal-plan"]), labels: None },
         seasons: &Seasons::default().with("summer", &["07-15..08-31"]).expect("a range of days"),
         known: &known,
         signature: &signature,

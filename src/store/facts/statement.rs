@@ -22,8 +22,12 @@ pub(super) const FIRST: &str = "'0001-01-01 00:00:00+00'";
 pub(super) const END: &str = "'10000-01-01 00:00:00+00'";
 
 /// What the relations of our own state are called in the database.
-const OWN: [(&str, &str); 3] =
-    [("enrollments", "keepwell.enrollments"), ("tasks", "keepwell.tasks"), ("messages", "keepwell.messages")];
+const OWN: [(&str, &str); 4] = [
+    ("enrollments", "keepwell.enrollments"),
+    ("tasks", "keepwell.tasks"),
+    ("messages", "keepwell.messages"),
+    ("labels", "keepwell.labels"),
+];
 
 /// Which rows a statement has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, SecondsFormat};
 use keepwell::clock::Instant;
 use keepwell::facts::history::{
-    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
+    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, LabelRecord, MailRecord, ScoreRecord, TaskRecord,
+    TicketRecord,
 };
 use keepwell::facts::{History, Schema, Value};
 use serde_json::{Value as Json, json};
@@ -166,6 +167,16 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
     for _ in 0..dice.roll(4) {
         history.mails.push(MailRecord { contact: contact(dice), sent_at: dice.instant(marks) });
     }
+    // Of their own, so that the rest is as it is without them.
+    let words = &mut Dice(dice.0 ^ 0x1ABE1);
+    for _ in 0..words.roll(9) {
+        history.labels.push(LabelRecord {
+            contact: contact(words),
+            name: (*words.pick(&["risk", "it's"])).to_owned(),
+            value: words.maybe(|words| (*words.pick(&["high", "low", "it's"])).to_owned()),
+            at: words.instant(marks),
+        });
+    }
     for _ in 0..dice.roll(6) {
         let sets: [&[&str]; 4] = [&["tier"], &["mrr", "seats"], &["tier", "renewal_at"], &["seats", "traits"]];
         let before = |dice: &mut Dice, column: &str| match column {
@@ -233,6 +244,21 @@ fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl F
     }
     let lately = now() - Duration::hours(1);
     task("shadow", Some("c0"), lately, None);
+    let label = |name: &str, contact: Option<&str>, value: Option<&str>, at: Instant, shadow: bool| {
+        let id = uuid(0);
+        json!({
+            "account_id": account, "contact_id": contact.unwrap_or(""), "name": name, "value": value, "at": stamp(at),
+            "shadow": shadow, "enrollment_id": id, "playbook": "rescue", "step": "set-1",
+        })
+    };
+    // Of those at one instant the last remains.
+    let mut labels = BTreeMap::new();
+    for LabelRecord { contact, name, value, at } in &history.labels {
+        let row = label(name, contact.as_deref(), value.as_deref(), *at, false);
+        labels.insert((contact, name, at), row);
+    }
+    let rows = labels.into_values().chain([label("risk", Some("c0"), Some("shadow"), lately, true)]);
+    rows.for_each(|row| add("keepwell.labels", row));
     let mut mail = |channel: &str, state: &str, shadow: bool, contact: Option<&str>, sent: Option<Instant>| {
         *count += 1;
         let id = uuid(*count);

@@ -40,6 +40,63 @@ fn attributes(dice: &mut Dice) -> Json {
     all
 }
 
+/// What Keepwell itself knows of some accounts and contacts.
+async fn own_state(pool: &PgPool, count: usize, seed: u64) {
+    let dice = &mut Dice(seed ^ 0x0133);
+    let (mut enrollments, mut tasks, mut messages, mut labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for number in 0..count {
+        let account = format!("a{number:04}");
+        let id = keepwell::ids::enrollment("rescue", &account, "", "").to_string();
+        let contact = |dice: &mut Dice| json!(*dice.pick(&["", "", "c0", "c1"]));
+        if dice.roll(2) == 0 {
+            let (from, to) = (time(dice), time(dice));
+            let ended = dice.roll(3) > 0;
+            enrollments.push(json!({
+                "account_id": account, "contact_id": contact(dice), "id": id, "playbook": "rescue", "revision": "r",
+                "entry_key": "", "state": if ended { "goal" } else { "active" }, "phase": "begin", "entry": {},
+                "evidence": {}, "shadow": dice.roll(4) == 0, "version": 0, "step_at": stamp(from), "run_slot": stamp(from),
+                "started_at": stamp(from), "ended_at": if ended { json!(stamp(from.max(to))) } else { Json::Null },
+            }));
+        }
+        if dice.roll(2) == 0 {
+            let (from, to) = (time(dice), time(dice));
+            let state = *dice.pick(&["open", "done", "shadow"]);
+            tasks.push(json!({
+                "account_id": account, "contact_id": contact(dice), "id": id, "enrollment_id": id, "playbook": "rescue",
+                "revision": "r", "step": "call", "ordinal": 0, "title": "Call", "priority": "normal", "checklist": [],
+                "outcomes": [], "keep": false, "state": state, "evidence": {}, "created_at": stamp(from),
+                "refreshed_at": stamp(from), "ended_at": if state == "done" { json!(stamp(from.max(to))) } else { Json::Null },
+            }));
+        }
+        if dice.roll(2) == 0 {
+            let at = stamp(time(dice));
+            messages.push(json!({
+                "account_id": account, "contact_id": contact(dice), "id": id, "playbook": "rescue", "step": "nudge",
+                "channel": "email", "class": "lifecycle", "state": dice.pick(&["accepted", "captured", "bounced"]),
+                "attempts": 1, "priority": 50, "valid_until": at, "next_at": at, "message_id": id,
+                "shadow": dice.roll(5) == 0, "created_at": at, "sent_at": at,
+            }));
+        }
+        for turn in 0..dice.roll(4) {
+            let word = json!(dice.pick(&["A", "B", "a", "É", "pro"]));
+            let value = maybe(dice, word);
+            labels.push(json!({
+                "account_id": account, "contact_id": contact(dice), "name": "risk", "value": value,
+                "at": stamp(time(dice) + Duration::microseconds(turn as i64)), "shadow": dice.roll(5) == 0,
+                "enrollment_id": id, "playbook": "rescue", "step": format!("set-{turn}"),
+            }));
+        }
+    }
+    // Of two at one instant there is one.
+    let key = |row: &Json| format!("{} {} {} {}", row["account_id"], row["contact_id"], row["at"], row["shadow"]);
+    let mut seen = std::collections::HashSet::new();
+    labels.retain(|row| seen.insert(key(row)));
+    for (relation, rows) in [("enrollments", enrollments), ("tasks", tasks), ("messages", messages), ("labels", labels)]
+    {
+        insert(pool, &format!("keepwell.{relation}"), rows).await;
+    }
+}
+
 /// Writes that many accounts with what belongs to them, contacts included;
 /// every fortieth has values that cannot be read. Returns the ids of the others.
 pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> {
@@ -106,6 +163,7 @@ pub async fn write(pool: &PgPool, count: usize, dice: &mut Dice) -> Vec<String> 
             plain.push(id);
         }
     }
+    own_state(pool, count, dice.0).await;
     for (relation, rows) in
         [("accounts", accounts), ("contacts", contacts), ("events", events), ("scores", scores), ("tickets", tickets)]
     {

@@ -28,6 +28,11 @@ fn each_clause_says_where_it_is_decided() {
         told("!(account.tier == \"A\" || account.mrr / 2 > 5)"),
         ["in the database, but for 1:26: !(account.tier == \"A\" || (account.mrr / 2) > 5)"]
     );
+    // Our own state is in reach of the same question.
+    for text in ["!account.in_playbook(\"rescue\")", "account.label(\"risk\") == \"high\"", "account.open_tasks() == 0"]
+    {
+        assert_eq!(told(text), [format!("in the database: {text}")]);
+    }
     // Sharing code costs nothing, unless it cannot be read as one expression.
     assert_eq!(told("lib::quiet(account)"), ["in the database: lib::quiet(account)"]);
     assert_eq!(told("lib::word(5) == \"low\""), ["in the engine: 1:6 lib::word(5) == \"low\""]);
@@ -43,7 +48,6 @@ fn what_the_database_would_decide_otherwise_is_left_alone() {
         "account.tier == \"\\x00\"",
         "account.traits.score != 5",
         "account.traits.ends != none && account.traits.ends < now",
-        "account.in_playbook(\"rescue\")",
         "days_since(account.signed_up_at) >= 9000000000000",
         "account.traits.score == 90071992547409930",
     ] {

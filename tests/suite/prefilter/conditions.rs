@@ -84,6 +84,30 @@ pub fn of_contact(condition: String, dice: &mut Dice) -> String {
     text
 }
 
+/// What Keepwell knows itself, and what it stands for in some conditions.
+const OUR_OWN: [(&str, &str); 6] = [
+    (".stage", ".label(\"risk\")"),
+    (".first_name", ".label(\"risk\")"),
+    ("account.seats_used", "account.days_since_playbook(\"rescue\")"),
+    (".open_tickets()", ".open_tasks()"),
+    (".days_since_event(\"login\")", ".days_since_touch()"),
+    ("account.traits.vip == true", "account.reached_goal(\"rescue\")"),
+];
+
+/// The same condition, asking some of it of our own state. What is chosen
+/// depends on the text alone, so that a seed gives the conditions it always gave.
+pub fn of_our_own(condition: String) -> String {
+    let seed = condition.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let mut dice = Dice(seed);
+    let mut text = condition;
+    for (theirs, ours) in OUR_OWN {
+        if dice.roll(3) == 0 {
+            text = text.replace(theirs, ours);
+        }
+    }
+    text
+}
+
 pub struct Writer<'d>(pub &'d mut Dice);
 
 impl Writer<'_> {
@@ -251,7 +275,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What no database is asked.
+    /// What no database is asked, for the most part.
     fn engine(&mut self) -> String {
         let number = self.one_of(&NUMBERS);
         match self.0.roll(5) {

@@ -64,3 +64,58 @@ tests:
 "#,
     ));
 }
+
+#[test]
+fn labels_are_facts_from_then_on() {
+    passes(&playbook(
+        r#"
+when: account.mrr > 0 && account.label("risk") != "low"
+steps:
+  - notify: { id: before, channel: csm, text: "{{ account.label('risk') | default('none') }}" }
+  - set: { risk: high, plan: "on {{ account.tier }}" }
+  - notify: { id: at-once, channel: csm, text: "{{ account.label('risk') | default('none') }}" }
+  - wait: 1d
+  - notify: { id: after, channel: csm, text: "{{ account.label('risk') | default('none') }} {{ account.label('plan') | default('none') }}" }
+  - wait: { until: account.label("risk") == none, at_most: 9d }
+  - run: |
+      set(#{ risk: "low", seen: now });
+  - wait: 1d
+  - notify: { id: last, channel: csm, text: "{{ account.label('risk') | default('none') }} {{ account.label('seen') | default('none') }}" }
+tests:
+  - name: they are remembered
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5, tier: A }
+    labels: { risk: some, tries: 3 }
+    then: { 3d: { labels: { risk: none } } }
+    expect:
+      - { after: 0d, notify: before, contains: some }
+      - { after: 0d, notify: at-once, contains: some }
+      - { after: 1d, notify: after, contains: "high on A" }
+      - { after: 4d, notify: last, contains: "low 2026-03-05" }
+  - name: a label keeps it out
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    labels: { risk: low }
+    expect: []
+"#,
+    ));
+}
+
+#[test]
+fn labels_of_a_contact_are_its_own() {
+    passes(&playbook(
+        r#"
+for: contact
+when: contact.label("asked") == none
+steps:
+  - set: { asked: "yes" }
+  - wait: 1d
+  - notify: { id: told, channel: csm, text: "{{ contact.label('asked') | default('none') }}, {{ account.label('asked') | default('none') }}" }
+tests:
+  - name: it is asked once
+    at: 2026-03-02T09:00:00Z
+    expect:
+      - { after: 1d, notify: told, contains: "yes, yes" }
+"#,
+    ));
+}
