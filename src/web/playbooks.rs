@@ -19,7 +19,7 @@ use crate::playbook::source::SourceFile;
 use crate::playbook::{Mode, Playbook, SubjectKind, parse};
 use crate::store::control::{Stop, Stopped};
 use crate::store::holdout::Compared;
-use crate::store::pages::{EnrollmentRow, RunRow, Usefulness};
+use crate::store::pages::{EnrollmentRow, HeldRow, RunRow, Usefulness};
 use crate::store::playbooks::{Published, RevisionText};
 use crate::store::runs::run_id;
 
@@ -29,6 +29,9 @@ const ENROLLMENTS: i64 = 50;
 
 /// How far back the judgements on tasks are counted.
 const JUDGED: chrono::Duration = chrono::Duration::days(90);
+
+/// How many of those who wait in a held run are named.
+const SAMPLE: i64 = 10;
 
 /// How many undecided subjects of a run are named.
 const DETAILS: usize = 20;
@@ -80,6 +83,8 @@ struct RunView {
     waiting: Option<i64>,
     approved_by: Option<String>,
     skipped: Vec<Skipped>,
+    /// Some of those who wait in it, with what was read of them.
+    sample: Vec<Detail>,
     details: Vec<Detail>,
     more_details: usize,
 }
@@ -153,7 +158,7 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
     let mut texts = texts(&web, &published).await?;
     let mut runs: BTreeMap<String, Vec<RunView>> = BTreeMap::new();
     for run in web.store.latest_runs().await? {
-        runs.entry(run.playbook.clone()).or_default().push(run_view(run, web.zone));
+        runs.entry(run.playbook.clone()).or_default().push(run_shown(&web, run).await?);
     }
     let counts = web.store.enrollment_counts().await?;
     let now = web.clock.now();
@@ -192,6 +197,10 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let rows = web.store.enrollments_of(&id, ENROLLMENTS).await?;
     let now = web.clock.now();
     let judged = web.store.usefulness(&id, now - JUDGED).await?;
+    let mut shown = Vec::new();
+    for run in runs {
+        shown.push(run_shown(&web, run).await?);
+    }
     let compared = web.store.compared(Some(&id)).await?.remove(&id);
     let all: i64 = counts.iter().map(|one| one.count).sum();
     let page = Single {
@@ -201,7 +210,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         messages_href: href("/messages", &[("playbook", &id)]),
         more: (all - rows.len() as i64).max(0),
         counts,
-        runs: runs.into_iter().map(|run| run_view(run, web.zone)).collect(),
+        runs: shown,
         enrollments: rows.into_iter().map(|row| enrollment_view(row, web.zone)).collect(),
     };
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbook.html", page)
@@ -287,6 +296,20 @@ fn summary(
     }
 }
 
+/// A run, and whom it would touch where it is held.
+async fn run_shown(web: &WebState, run: RunRow) -> Result<RunView, Trouble> {
+    let sample = match run.state.as_str() {
+        "held" => web.store.held_sample(&run.playbook, run.slot, SAMPLE).await?,
+        _ => Vec::new(),
+    };
+    let named = |one: &HeldRow| {
+        let account = one.account_name.as_ref().unwrap_or(&one.account_id);
+        one.contact_name.as_ref().map_or(account.clone(), |contact| format!("{account}, {contact}"))
+    };
+    let sample = sample.iter().map(|one| Detail { account: named(one), message: one.read() }).collect();
+    Ok(RunView { sample, ..run_view(run, web.zone) })
+}
+
 fn run_view(run: RunRow, zone: Tz) -> RunView {
     let mut skipped: Vec<Skipped> = run
         .skipped
@@ -318,6 +341,7 @@ fn run_view(run: RunRow, zone: Tz) -> RunView {
         enrolled: run.enrolled,
         ghosts: run.ghosts,
         approved_by: run.approved_by,
+        sample: Vec::new(),
         skipped,
         more_details: details.len().saturating_sub(DETAILS),
         details: details.into_iter().take(DETAILS).collect(),

@@ -3,7 +3,7 @@
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out over its
-//! `candidates` and releases approved ones, `advancer` moves waiting
+//! `candidates`, says of a held one what is its `difference` and releases approved ones, `advancer` moves waiting
 //! enrollments on, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `referrer`
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
@@ -39,6 +39,7 @@ pub mod closer;
 pub mod collector;
 pub mod compiled;
 pub mod deliverer;
+mod difference;
 pub mod digester;
 pub mod enroller;
 pub mod epoch;
@@ -160,6 +161,9 @@ pub(crate) async fn step_failed(
 
 /// One round of everything that is due at `now`; returns how much was done.
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
+    // Before any mail, which it may suppress or stop; but a mailbox that cannot be read
+    // keeps nothing from being done.
+    let returned = collector::tick(shared, now).await;
     let mut handled = janitor::tick(shared, now).await?;
     // Before the runs: a task whose problem is gone is closed, so that a new
     // enrollment makes a new one instead of refreshing it.
@@ -171,9 +175,8 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += referrer::tick(shared, now).await?;
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;
-    // What came back may stop what would leave.
-    handled += collector::tick(shared, now).await?;
     handled += tripwire::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
+    handled += returned?;
     Ok(handled)
 }
