@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::database::Database;
-use super::{Global, somebody};
+use super::{Global, lists, somebody};
 use crate::clock::{Clock, Instant};
 use crate::store::runs::{Word, parse_run_id};
 
@@ -27,9 +27,11 @@ impl Options {
 pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let (playbook, slot) = options.parse()?;
     let database = Database::open(global, 2).await?;
+    let waiting = lists::sample(&database.store, &options.run).await?;
     let word = database.store.approve_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
     database.close().await;
     told(options, word)?;
+    lists::whom(waiting.as_array().map_or(&[], Vec::as_slice), 0);
     say!("{}: approved; the daemon or the next `keepwell run --once` releases it", options.run);
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::Global;
 use super::database::Database;
-use super::run::{files, no_variables, report, serve_page, shared, stop_signal, until_done};
+use super::run::{files, no_variables, page_listener, report, serve_page, shared, stop_signal, until_done};
 use crate::clock::{Clock, Instant};
 use crate::config::{Config, StoreMap};
 use crate::delivery::Channel;
@@ -43,7 +43,15 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         .with_customers(&StoreMap::default())
         .await?;
     let anchor = sample(&database.store).await?;
-    let config = Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() };
+    let mut config = Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() };
+    let listener = match options.once {
+        true => None,
+        false => match page_listener(&mut config, options.port).await {
+            // The usual port is taken: any other will do for a demo.
+            Err(_) if options.port.is_none() => page_listener(&mut config, Some(0)).await?,
+            found => found?,
+        },
+    };
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let files = files(global);
     let found = publisher::fingerprint(&files);
@@ -66,18 +74,13 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     let stop = stop_signal();
-    let page = match serve_page(&shared, options.port, stop.clone()).await {
-        Ok(page) => page,
-        // The usual port is taken: any other will do for a demo.
-        Err(_) if options.port.is_none() => serve_page(&shared, Some(0), stop.clone()).await?,
-        Err(error) => return Err(error),
-    };
-    if let Some((address, _)) = &page {
+    if let Some(address) = shared.config.listen {
         say!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
+    let page = listener.map(|listener| serve_page(&shared, listener, stop.clone()));
     let watch = Arc::new(Watch::new(&global.data.join("demo")));
     supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
-    if let Some((_, page)) = page {
+    if let Some(page) = page {
         let _ = tokio::time::timeout(super::run::PARTING, page).await;
     }
     database.close().await;

@@ -8,8 +8,12 @@ use serde_json::{Value as Json, json};
 
 use super::database::Database;
 use super::{Format, Global, output};
+use crate::facts::SubjectId;
+use crate::store::Store;
+use crate::store::control::Stopped;
 use crate::store::holdout::Compared;
 use crate::store::lists::Filter;
+use crate::store::runs::parse_run_id;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -78,17 +82,33 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         What::Runs => store.compared(options.playbook.as_deref()).await?,
         _ => BTreeMap::new(),
     };
+    let stopped = match what {
+        What::Runs => store.stopped().await?,
+        _ => Stopped::default(),
+    };
     for row in &mut rows {
+        if let Some(stop) = row["playbook"].as_str().and_then(|playbook| stopped.stop_of(playbook)) {
+            row["stopped"] = stop.told().into();
+        }
         if let Some(one) = row["playbook"].as_str().and_then(|playbook| compared.get(playbook)) {
             row["holdout"] = holdout(one);
+        }
+    }
+    if let What::Runs = what {
+        for row in rows.iter_mut().filter(|row| row["state"] == "held") {
+            row["sample"] = sample(store, row["id"].as_str().unwrap_or_default()).await?;
         }
     }
     match options.format {
         Format::Json => output::json(&json!({ noun: rows })),
         _ => {
             output::table(&rows, columns);
+            rows.iter().for_each(held);
             for (playbook, one) in &compared {
                 say!("{playbook}: {}", one.comparison.told());
+            }
+            for stop in &stopped.stops {
+                say!("stopped: {stop}");
             }
         }
     }
@@ -101,4 +121,38 @@ fn holdout(Compared { comparison, counted }: &Compared) -> Json {
     let points = comparison.difference().map(|(least, most)| json!({ "least": least, "most": most }));
     json!({ "treated": comparison.treated, "ghosts": comparison.ghosts, "points": points, "counted": counted,
         "told": comparison.told() })
+}
+
+/// How many of those who wait in a held run are named.
+const SAMPLE: i64 = 10;
+
+/// Some of those who wait in a held run, with what the condition read of them.
+pub async fn sample(store: &Store, run: &str) -> anyhow::Result<Json> {
+    let Some((playbook, slot)) = parse_run_id(run) else { return Ok(Json::Null) };
+    let rows = store.held_ids(&playbook, slot, SAMPLE).await?;
+    let told = |(account, contact, evidence): (String, String, Json)| json!({ "account": account, "contact": Some(contact).filter(|contact| !contact.is_empty()), "read": evidence });
+    Ok(rows.into_iter().map(told).collect())
+}
+
+/// Says why a run is held and whom it would touch.
+fn held(row: &Json) {
+    let (Some(id), Some(sample)) = (row["id"].as_str(), row["sample"].as_array()) else { return };
+    say!("{id}: {}", row["reason"].as_str().unwrap_or_default());
+    whom(sample, row["held"].as_u64().unwrap_or_default());
+}
+
+/// Those of a sample, one a line, and how many more of `all` there are.
+pub fn whom(sample: &[Json], all: u64) {
+    for one in sample {
+        let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
+        let subject = SubjectId { account: text("account"), contact: text("contact") };
+        let value = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let read = one["read"].as_object().into_iter().flatten();
+        let read: Vec<String> = read.map(|(fact, read)| format!("{fact} = {}", value(read))).collect();
+        say!("  {subject}: {}", read.join(", "));
+    }
+    let more = all.saturating_sub(sample.len() as u64);
+    if more > 0 {
+        say!("  and {more} more");
+    }
 }

@@ -45,7 +45,7 @@ pub const PARTING: Duration = Duration::from_secs(1);
 pub const CONNECTIONS: u32 = 16;
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let (config, problems) = Config::read(global.config.as_deref());
+    let (mut config, problems) = Config::read(global.config.as_deref());
     if problems.iter().any(Diagnostic::is_error) {
         eprint!("{}", render_human(&problems, &|_: &str| None, false));
         anyhow::bail!("the configuration has errors");
@@ -55,6 +55,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     // Listened to from the start: whoever is asked to stop while starting
     // stops in good order as well.
     let stop = (!once).then(stop_signal);
+    let listener = if once { None } else { page_listener(&mut config, options.port).await? };
     let database = Database::open_customers(global, CONNECTIONS).await?;
     let variables = Arc::new(|name: &str| std::env::var(name).ok());
     let shared = shared(database.store.clone(), config, channel, variables)?;
@@ -74,11 +75,11 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         database.close().await;
         return Ok(ExitCode::SUCCESS);
     };
-    let page = serve_page(&shared, options.port, stop.clone()).await?;
+    let page = listener.map(|listener| serve_page(&shared, listener, stop.clone()));
     tracing::info!(playbooks = published.playbooks, "running");
     supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
     // A reader or a relay that dawdles does not keep the process.
-    if let Some((_, page)) = page {
+    if let Some(page) = page {
         let _ = tokio::time::timeout(PARTING, page).await;
     }
     if let Channel::Smtp(relay) = &shared.channel {
@@ -172,29 +173,34 @@ pub fn stop_signal() -> watch::Receiver<bool> {
     stop
 }
 
-/// Serves the page at the configured address, or on a port of one's choice.
-pub async fn serve_page(
-    shared: &Arc<Shared>,
-    port: Option<u16>,
-    mut stop: watch::Receiver<bool>,
-) -> anyhow::Result<Option<(SocketAddr, tokio::task::JoinHandle<()>)>> {
-    let address = match (port, shared.config.listen) {
-        (Some(port), _) => SocketAddr::from(([127, 0, 0, 1], port)),
-        (None, Some(listen)) => listen,
-        (None, None) => return Ok(None),
-    };
+/// Where the page will be: a port of one's choice on this machine, or the
+/// configured address. Taken before anything is done, so that links in mail
+/// lead there and a port that is in use stops nothing half way.
+pub async fn page_listener(config: &mut Config, port: Option<u16>) -> anyhow::Result<Option<TcpListener>> {
+    let chosen = port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let Some(address) = chosen.or(config.listen) else { return Ok(None) };
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("the page cannot be served at {address}"))?;
-    let address = listener.local_addr()?;
-    tracing::info!(%address, "page");
+    config.listen = Some(listener.local_addr()?);
+    Ok(Some(listener))
+}
+
+/// Serves the page.
+pub fn serve_page(
+    shared: &Arc<Shared>,
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+) -> tokio::task::JoinHandle<()> {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "page");
+    }
     let state = WebState::new(shared.store.clone(), Clock::System, &shared.config);
-    let served = tokio::spawn(async move {
+    tokio::spawn(async move {
         let ended = async move {
             let _ = stop.wait_for(|stop| *stop).await;
         };
         if let Err(error) = web::serve(listener, state, ended).await {
             tracing::error!("the page ended: {error}");
         }
-    });
-    Ok(Some((address, served)))
+    })
 }

@@ -5,7 +5,7 @@
 //! `stops` is what ends an enrollment, looked at in both and once more right
 //! before a mail leaves; `budget` says who of several may have a customer's
 //! attention, `holdout` who gets nothing, `hindsight` what counts after the
-//! end. Nothing here does IO, knows SQL or reads the clock:
+//! end, `trip` when a playbook must not go on by itself. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,7 @@ mod edge;
 mod hindsight;
 pub mod holdout;
 mod stops;
+pub mod trip;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};

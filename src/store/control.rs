@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 
 use super::Store;
 use crate::clock::Instant;
@@ -62,13 +62,19 @@ pub struct Stop {
 /// `by` of a stop that no person asked for.
 pub const ITSELF: &str = "keepwell";
 
+impl Stop {
+    /// `by keepwell: 6 of 100 mails came back, more than 5 %`.
+    pub fn told(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("by {}: {reason}", self.by),
+            None => format!("by {}", self.by),
+        }
+    }
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (by {}", self.target, self.by)?;
-        match &self.reason {
-            Some(reason) => write!(f, ": {reason})"),
-            None => write!(f, ")"),
-        }
+        write!(f, "{} ({})", self.target, self.told())
     }
 }
 
@@ -87,6 +93,12 @@ impl Stopped {
     /// Whether a playbook's runs are.
     pub fn covers(&self, playbook: &str) -> bool {
         self.all() || self.is(&Target::Playbook(playbook.to_owned()))
+    }
+
+    /// Why a playbook itself is stopped, if it is.
+    pub fn stop_of(&self, playbook: &str) -> Option<&Stop> {
+        let target = Target::Playbook(playbook.to_owned());
+        self.stops.iter().find(|stop| stop.target == target)
     }
 
     /// Whether exactly this is.
@@ -130,20 +142,31 @@ pub struct Waiting {
     pub expired: i64,
 }
 
+/// Stops a target; false when it is stopped already.
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    target: &Target,
+    by: &str,
+    reason: Option<&str>,
+    now: Instant,
+) -> sqlx::Result<bool> {
+    let stopped = sqlx::query(
+        "insert into keepwell.control (scope, at, by, reason) values ($1, $2, $3, $4) on conflict (scope) do nothing",
+    )
+    .bind(target.scope())
+    .bind(now)
+    .bind(by)
+    .bind(reason)
+    .execute(connection)
+    .await?;
+    Ok(stopped.rows_affected() > 0)
+}
+
 impl Store {
     /// Stops a target. Stopping it twice is the same; returns whether this was
     /// the first time.
     pub async fn stop(&self, target: &Target, by: &str, reason: Option<&str>, now: Instant) -> sqlx::Result<bool> {
-        let stopped = sqlx::query(
-            "insert into keepwell.control (scope, at, by, reason) values ($1, $2, $3, $4) on conflict (scope) do nothing",
-        )
-        .bind(target.scope())
-        .bind(now)
-        .bind(by)
-        .bind(reason)
-        .execute(self.pool())
-        .await?;
-        Ok(stopped.rows_affected() > 0)
+        insert(&mut *self.pool().acquire().await?, target, by, reason, now).await
     }
 
     /// Takes a stop back; returns whether there was one. Resuming everything
@@ -153,6 +176,9 @@ impl Store {
             .bind(target.scope())
             .execute(self.pool())
             .await?;
+        if let Target::Playbook(id) = target {
+            self.count_anew(id).await?;
+        }
         Ok(lifted.rows_affected() > 0)
     }
 

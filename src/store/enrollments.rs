@@ -364,6 +364,25 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
+    /// Some of those who wait in a held run: the account, the contact (empty
+    /// for account playbooks) and what the condition read.
+    pub async fn held_ids(
+        &self,
+        playbook: &str,
+        slot: Instant,
+        limit: i64,
+    ) -> sqlx::Result<Vec<(String, String, serde_json::Value)>> {
+        sqlx::query_as(
+            "select account_id, contact_id, evidence from keepwell.enrollments
+             where playbook = $1 and run_slot = $2 and state = 'held' order by account_id, contact_id limit $3",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+    }
+
     /// What each enrollment knows of itself, in the order given.
     pub async fn progress(&self, enrollments: &[Enrollment]) -> sqlx::Result<Vec<Progress>> {
         let accounts: Vec<&str> = enrollments.iter().map(|enrollment| enrollment.account.as_str()).collect();

@@ -1,5 +1,5 @@
-//! Ended enrollments whose goal still counts. They are looked at together: how
-//! far that is stands in one row, and not with each of them.
+//! Ended enrollments whose goal still counts. They are looked at together, so
+//! when is not written to each of them.
 
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -23,20 +23,6 @@ pub struct Ended {
 }
 
 impl Store {
-    /// Takes the look at a quarter hour; false when it was taken already. One
-    /// that lies more than a day ahead is a clock that went wrong.
-    pub async fn take_hindsight(&self, quarter: Instant) -> sqlx::Result<bool> {
-        let taken = sqlx::query(
-            "insert into keepwell.hindsight as h (looked_at) values ($1)
-             on conflict (only_one) do update set looked_at = excluded.looked_at
-             where h.looked_at < $1 or h.looked_at > $1 + interval '1 day'",
-        )
-        .bind(quarter)
-        .execute(self.pool())
-        .await?;
-        Ok(taken.rows_affected() > 0)
-    }
-
     /// Playbooks and revisions of which there are some.
     pub async fn with_hindsight(&self) -> sqlx::Result<Vec<(String, String)>> {
         sqlx::query_as(

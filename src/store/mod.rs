@@ -55,6 +55,7 @@ pub mod staff;
 pub mod suppressions;
 pub mod tasks;
 pub mod transitions;
+pub mod trips;
 
 /// Whether the database refused the values themselves: the same statement
 /// would fail again, and another one may well succeed.

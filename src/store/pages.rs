@@ -123,6 +123,29 @@ pub struct EnrollmentRow {
     pub shadow: bool,
 }
 
+/// Somebody who waits in a held run.
+#[derive(Clone, Debug, FromRow)]
+pub struct HeldRow {
+    pub account_id: String,
+    pub account_name: Option<String>,
+    /// Empty for account playbooks.
+    pub contact_id: String,
+    pub contact_name: Option<String>,
+    /// Canonical text of a fact to its value.
+    pub evidence: Json,
+}
+
+impl HeldRow {
+    /// `account.tier = A, account.mrr = 9000`: why they would enter.
+    pub fn read(&self) -> String {
+        let told = |(fact, value): (&String, &Json)| match value.as_str() {
+            Some(text) => format!("{fact} = {text}"),
+            None => format!("{fact} = {value}"),
+        };
+        self.evidence.as_object().into_iter().flatten().map(told).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// One message without its body.
 #[derive(Clone, Debug, FromRow)]
 pub struct MessageRow {
@@ -290,6 +313,22 @@ impl Store {
              order by playbook, slot desc"
         );
         sqlx::query_as(AssertSqlSafe(sql)).fetch_all(self.pool()).await
+    }
+
+    /// Some of those who wait in a held run: the account, its name if it is
+    /// there, the contact, and what the condition read.
+    pub async fn held_sample(&self, playbook: &str, slot: Instant, limit: i64) -> sqlx::Result<Vec<HeldRow>> {
+        let (accounts, contacts) = (self.relation(Relation::Accounts), self.relation(Relation::Contacts));
+        let account = self.key().of_text("e.account_id");
+        let sql = format!(
+            "select e.account_id, a.name as account_name, e.contact_id, k.name as contact_name, e.evidence
+             from keepwell.enrollments e
+             left join {accounts} a on a.id = {account}
+             left join {contacts} k on k.account_id = {account} and k.id = e.contact_id
+             where e.playbook = $1 and e.run_slot = $2 and e.state = 'held'
+             order by e.account_id, e.contact_id limit $3"
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(slot).bind(limit).fetch_all(self.pool()).await
     }
 
     /// The last runs of a playbook, newest first.

@@ -17,9 +17,9 @@ use crate::facts::SubjectId;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Mode, Playbook, SubjectKind, parse};
-use crate::store::control::Stopped;
+use crate::store::control::{Stop, Stopped};
 use crate::store::holdout::Compared;
-use crate::store::pages::{EnrollmentRow, RunRow, Usefulness};
+use crate::store::pages::{EnrollmentRow, HeldRow, RunRow, Usefulness};
 use crate::store::playbooks::{Published, RevisionText};
 use crate::store::runs::run_id;
 
@@ -29,6 +29,9 @@ const ENROLLMENTS: i64 = 50;
 
 /// How far back the judgements on tasks are counted.
 const JUDGED: chrono::Duration = chrono::Duration::days(90);
+
+/// How many of those who wait in a held run are named.
+const SAMPLE: i64 = 10;
 
 /// How many undecided subjects of a run are named.
 const DETAILS: usize = 20;
@@ -62,6 +65,8 @@ struct Summary {
     findings: Json,
     active: i64,
     held: i64,
+    /// By whom and why it is stopped, if it is itself.
+    stop: Option<String>,
     runs: Vec<RunView>,
 }
 
@@ -78,6 +83,8 @@ struct RunView {
     waiting: Option<i64>,
     approved_by: Option<String>,
     skipped: Vec<Skipped>,
+    /// Some of those who wait in it, with what was read of them.
+    sample: Vec<Detail>,
     details: Vec<Detail>,
     more_details: usize,
 }
@@ -151,7 +158,7 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
     let mut texts = texts(&web, &published).await?;
     let mut runs: BTreeMap<String, Vec<RunView>> = BTreeMap::new();
     for run in web.store.latest_runs().await? {
-        runs.entry(run.playbook.clone()).or_default().push(run_view(run, web.zone));
+        runs.entry(run.playbook.clone()).or_default().push(run_shown(&web, run).await?);
     }
     let counts = web.store.enrollment_counts().await?;
     let now = web.clock.now();
@@ -190,6 +197,10 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let rows = web.store.enrollments_of(&id, ENROLLMENTS).await?;
     let now = web.clock.now();
     let judged = web.store.usefulness(&id, now - JUDGED).await?;
+    let mut shown = Vec::new();
+    for run in runs {
+        shown.push(run_shown(&web, run).await?);
+    }
     let compared = web.store.compared(Some(&id)).await?.remove(&id);
     let all: i64 = counts.iter().map(|one| one.count).sum();
     let page = Single {
@@ -199,7 +210,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         messages_href: href("/messages", &[("playbook", &id)]),
         more: (all - rows.len() as i64).max(0),
         counts,
-        runs: runs.into_iter().map(|run| run_view(run, web.zone)).collect(),
+        runs: shown,
         enrollments: rows.into_iter().map(|row| enrollment_view(row, web.zone)).collect(),
     };
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbook.html", page)
@@ -268,6 +279,7 @@ fn summary(
         .map(|playbook| format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(web.zone).name()));
     Summary {
         href: below("/playbooks", &published.id),
+        stop: stopped.stop_of(&published.id).map(Stop::told),
         id: published.id,
         mode,
         schedule,
@@ -282,6 +294,20 @@ fn summary(
         held: 0,
         runs: Vec::new(),
     }
+}
+
+/// A run, and whom it would touch where it is held.
+async fn run_shown(web: &WebState, run: RunRow) -> Result<RunView, Trouble> {
+    let sample = match run.state.as_str() {
+        "held" => web.store.held_sample(&run.playbook, run.slot, SAMPLE).await?,
+        _ => Vec::new(),
+    };
+    let named = |one: &HeldRow| {
+        let account = one.account_name.as_ref().unwrap_or(&one.account_id);
+        one.contact_name.as_ref().map_or(account.clone(), |contact| format!("{account}, {contact}"))
+    };
+    let sample = sample.iter().map(|one| Detail { account: named(one), message: one.read() }).collect();
+    Ok(RunView { sample, ..run_view(run, web.zone) })
 }
 
 fn run_view(run: RunRow, zone: Tz) -> RunView {
@@ -315,6 +341,7 @@ fn run_view(run: RunRow, zone: Tz) -> RunView {
         enrolled: run.enrolled,
         ghosts: run.ghosts,
         approved_by: run.approved_by,
+        sample: Vec::new(),
         skipped,
         more_details: details.len().saturating_sub(DETAILS),
         details: details.into_iter().take(DETAILS).collect(),

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::advancer::current;
 use super::gate::{Prepared, notice, prepare};
+use super::tripwire::Troubles;
 use super::{Shared, attention, posting};
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::{Post, webhook_retry_after};
@@ -163,6 +164,7 @@ async fn deliver_batch(
     }
     attention::reserve(shared, &mut ready, paused, now).await?;
     let under_way = UnderWay::default();
+    let troubles = Troubles::default();
     let mut ready = ready.into_iter();
     let mut sending = JoinSet::new();
     let mut fault = None;
@@ -170,8 +172,14 @@ async fn deliver_batch(
     loop {
         while sending.len() < shared.config.mail.connections.max(1) && !*stop.borrow() {
             let Some((message, prepared)) = ready.next() else { break };
-            let attempt =
-                Attempt { shared: shared.clone(), gate, now, stop: stop.clone(), under_way: under_way.clone() };
+            let attempt = Attempt {
+                shared: shared.clone(),
+                gate,
+                now,
+                stop: stop.clone(),
+                under_way: under_way.clone(),
+                troubles: troubles.clone(),
+            };
             sending.spawn(async move { attempt.one(message, prepared).await });
         }
         tokio::select! {
@@ -185,6 +193,7 @@ async fn deliver_batch(
             }
         }
     }
+    troubles.look(shared, now).await?;
     fault.map_or(Ok(()), Err)
 }
 
@@ -250,6 +259,7 @@ struct Attempt {
     now: Instant,
     stop: watch::Receiver<bool>,
     under_way: UnderWay,
+    troubles: Troubles,
 }
 
 impl Attempt {
@@ -259,6 +269,7 @@ impl Attempt {
         let (parcel, rendered, to) = match prepared {
             Prepared::Ended { state, reason } => {
                 store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
+                self.count(&message, state == "failed");
                 return Ok(());
             }
             Prepared::Later { next_at, reason, wait } => {
@@ -297,7 +308,16 @@ impl Attempt {
             }
             Parcel::Post(post) => self.shared.http.deliver(&post, mark).await,
         };
-        settle(&self.shared, &message, &outcome, now, now + watch.whole_seconds()).await
+        settle(&self.shared, &message, &outcome, now, now + watch.whole_seconds()).await?;
+        self.count(&message, matches!(outcome, Outcome::Rejected { .. } | Outcome::Unknown { .. }));
+        Ok(())
+    }
+
+    /// Counts what came of a customer's mail.
+    fn count(&self, message: &Claimed, bad: bool) {
+        if message.channel == "email" {
+            self.troubles.count(&message.playbook, bad);
+        }
     }
 
     async fn mark(&self, message: &Claimed, to: &str) -> Mark {

@@ -10,6 +10,7 @@ use super::Shared;
 use super::advancer::Entry;
 use super::breaker::{self, Limit};
 use super::compiled::Loaded;
+use super::difference;
 use super::together::Share;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, Turn, admit};
@@ -266,6 +267,10 @@ impl Deciding<'_> {
                 true => self.limit.reason(waiting),
                 // It was decided by a predecessor, with what held then.
                 false => format!("{waiting} would enter, and were held by a daemon that went away"),
+            };
+            let reason = match difference::told(self.shared, run).await? {
+                Some(difference) => format!("{reason}. {difference}"),
+                None => reason,
             };
             store.decide_run(run, "hold", self.waiting).await?;
             if store.end_run(run, "held", Some(&reason), &self.tally, now).await? {

@@ -27,7 +27,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     let next = next_quarter(now, shared.config.recheck);
     let quarter = next - shared.config.recheck;
     let store = &shared.store;
-    if shared.halted().await?.is_none() || !store.take_hindsight(quarter).await? {
+    if shared.halted().await?.is_none() || !store.take_look("hindsight", quarter).await? {
         return Ok(0);
     }
     let mut found = 0;

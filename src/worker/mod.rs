@@ -3,13 +3,14 @@
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out over its
-//! `candidates` and releases approved ones, `advancer` moves waiting
+//! `candidates`, says of a held one what is its `difference` and releases approved ones, `advancer` moves waiting
 //! enrollments on, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `referrer`
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through, `collector` takes what came
-//! back, `janitor` settles claims of daemons that went away, `epoch` notices a
+//! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
+//! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
@@ -38,6 +39,7 @@ pub mod closer;
 pub mod collector;
 pub mod compiled;
 pub mod deliverer;
+mod difference;
 pub mod digester;
 pub mod enroller;
 pub mod epoch;
@@ -51,6 +53,7 @@ pub mod referrer;
 pub mod scheduler;
 pub mod supervise;
 pub mod together;
+pub mod tripwire;
 
 pub use compiled::Compiled;
 
@@ -168,7 +171,9 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += referrer::tick(shared, now).await?;
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;
-    handled += deliverer::tick(shared, now).await?;
+    // What came back may stop what would leave.
     handled += collector::tick(shared, now).await?;
+    handled += tripwire::tick(shared, now).await?;
+    handled += deliverer::tick(shared, now).await?;
     Ok(handled)
 }

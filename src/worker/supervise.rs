@@ -17,7 +17,7 @@ use super::epoch::Watch;
 use super::publisher::{self, Files, Fingerprint};
 use super::{
     Shared, advancer, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor, referrer,
-    scheduler,
+    scheduler, tripwire,
 };
 use crate::clock::{Clock, Instant};
 
@@ -75,7 +75,8 @@ pub async fn supervise(
             let shared = shared.clone();
             async move {
                 let moved = advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?;
-                let moved = moved + hindsight::tick(&shared, now).await? + referrer::tick(&shared, now).await?;
+                let moved = moved + hindsight::tick(&shared, now).await? + tripwire::tick(&shared, now).await?;
+                let moved = moved + referrer::tick(&shared, now).await?;
                 Ok(moved + escalator::tick(&shared, now).await? + digester::tick(&shared, now).await?)
             }
         }

@@ -55,5 +55,6 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
     }
     locking.sort();
     locking.dedup();
-    assert_eq!(locking, ["budget.rs", "outbox.rs"], "rows are locked by the budget and the marker alone");
+    let known = ["budget.rs", "marks.rs", "outbox.rs", "outcomes.rs", "releases.rs"];
+    assert_eq!(locking, known, "rows are locked where mail is claimed, weighed, marked and settled, and by a release");
 }

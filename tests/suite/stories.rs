@@ -28,4 +28,5 @@ mod stopping;
 mod switching;
 mod tasks;
 mod together;
+mod tripping;
 mod waiting;

@@ -3,7 +3,7 @@
 use keepwell::store::runs::Word;
 use serde_json::json;
 
-use crate::support::world::{World, lines, playbook};
+use crate::support::world::{World, at, lines, playbook};
 
 const KEYS: &str = "when: account.tier == \"A\"\nguardrails: { hold_above: { count: 2, share: 0% } }";
 const STEPS: &str = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
@@ -132,6 +132,38 @@ async fn a_run_that_is_stopped_does_not_replace_a_held_one() {
         ["03-02T09:00 manual held", "03-02T11:00 manual skipped"]
     );
     assert_eq!(world.approve(RUN, "2026-03-02T12:00:00Z").await, Word::Taken);
+}
+
+#[tokio::test]
+async fn a_changed_playbook_says_who_would_not_have_entered_before() {
+    let world = World::new().await;
+    let keys = "when: account.mrr > 90\nreentry: { gap: 1d }\nguardrails: { first_run: hold }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    for (id, mrr) in [("a1", 100), ("a2", 100), ("a3", 95), ("a4", 50)] {
+        world.account(id, json!({ "mrr": mrr })).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.approve(RUN, "2026-03-02T10:00:00Z").await;
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    world.playbook(&playbook(
+        "welcome",
+        &keys.replace("account.mrr > 90", "account.mrr > 40 && account.mrr != 95"),
+        STEPS,
+    ));
+    world.run_at("2026-03-04T09:00:00Z").await;
+    let run = world.run("welcome", "2026-03-04T09:00:00Z").await;
+    let reason = "first run of this revision: 3 would enter, and wait for a person's approval. \
+                  1 would not enter by the revision before (a4); 1 would enter only by that (a3)";
+    assert_eq!((&run["state"], &run["reason"]), (&json!("held"), &json!(reason)));
+    let slot = at("2026-03-04T09:00:00Z");
+    let sample = world.store().held_sample("welcome", slot, 2).await.unwrap();
+    let named: Vec<(Option<&str>, String)> =
+        sample.iter().map(|one| (one.account_name.as_deref(), one.read())).collect();
+    assert_eq!(named, [(Some("A1"), "account.mrr = 100.0".to_owned()), (Some("A2"), "account.mrr = 100.0".to_owned())]);
+    world.playbook(&playbook("welcome", keys, &STEPS.replace("Hello", "Other")));
+    world.run_at("2026-03-05T12:00:00Z").await;
+    let run = world.run("welcome", "2026-03-05T12:00:00Z").await;
+    assert!(run["reason"].as_str().unwrap().ends_with("The revision before would enroll the same"), "{run}");
 }
 
 #[tokio::test]

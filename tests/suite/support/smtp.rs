@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 /// Where the server can misbehave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum At {
     Greeting,
     Hello,
@@ -41,6 +41,23 @@ pub enum Do {
     Cut,
 }
 
+/// Called before and after each answer; the session waits for it.
+#[derive(Clone)]
+pub struct Hook(pub Arc<dyn Fn(At, Moment) + Send + Sync>);
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hook")
+    }
+}
+
+/// Of an answer. Before the one to the final dot the message is taken already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Moment {
+    Before,
+    After,
+}
+
 /// How the server behaves; the default accepts everything.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
@@ -59,6 +76,8 @@ pub struct Script {
     /// Each accepted message appends a line here, its Message-ID and recipient,
     /// synced before the reply.
     pub ledger: Option<PathBuf>,
+    /// Whoever wants to know how far a session is.
+    pub hook: Option<Hook>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,13 +303,13 @@ impl Session {
                 let recipient = between(&command);
                 to.push(recipient.clone());
                 match self.script.recipients.get(&recipient).cloned() {
-                    Some(what) => act(Some(what), &mut stream, "").await?,
+                    Some(what) => self.answer(At::Recipient, Some(what), &mut stream, "").await?,
                     None => self.step(At::Recipient, &mut stream, "250 recipient").await?,
                 }
             } else if upper == "DATA" {
                 let what = self.what(At::Data);
                 let refused = matches!(what, Some(Do::Reply(_)));
-                let go_on = act(what, &mut stream, "354 end with a dot").await?;
+                let go_on = self.answer(At::Data, what, &mut stream, "354 end with a dot").await?;
                 if go_on && !refused {
                     let (from, to) = (from.clone(), to.clone());
                     self.body(&mut stream, from, to).await?
@@ -321,10 +340,11 @@ impl Session {
                 self.record.lock().unwrap().fragments += 1;
                 return Ok(false);
             }
-            if std::mem::take(&mut first)
-                && let Some(what) = self.what(At::Body)
-            {
-                return act(Some(what), stream, "").await;
+            if std::mem::take(&mut first) {
+                self.tell(At::Body, Moment::Before);
+                if let Some(what) = self.what(At::Body) {
+                    return act(Some(what), stream, "").await;
+                }
             }
             let line = &bytes[start..];
             if line == b".\r\n" {
@@ -340,7 +360,7 @@ impl Session {
         if !matches!(what, Some(Do::Reply(ref line)) if !line.starts_with('2')) {
             self.accept(Accepted { from, to, bytes, encrypted: self.encrypted, login: self.login });
         }
-        act(what, stream, "250 2.0.0 queued").await
+        self.answer(At::Dot, what, stream, "250 2.0.0 queued").await
     }
 
     fn accept(&self, message: Accepted) {
@@ -377,7 +397,23 @@ impl Session {
     where
         S: AsyncWrite + Unpin,
     {
-        act(self.what(at), stream, usual).await
+        self.answer(at, self.what(at), stream, usual).await
+    }
+
+    async fn answer<S>(&self, at: At, what: Option<Do>, stream: &mut S, usual: &str) -> std::io::Result<bool>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        self.tell(at, Moment::Before);
+        let go_on = act(what, stream, usual).await?;
+        self.tell(at, Moment::After);
+        Ok(go_on)
+    }
+
+    fn tell(&self, at: At, moment: Moment) {
+        if let Some(hook) = &self.script.hook {
+            (hook.0)(at, moment);
+        }
     }
 }
 

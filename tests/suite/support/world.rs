@@ -275,6 +275,11 @@ impl World {
         self
     }
 
+    /// Where the files are.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// Publishes the files as they stand.
     pub async fn publish_at(&self, when: &str) -> Report {
         let report = publisher::publish(&self.shared, &self.files, at(when)).await.unwrap();
