@@ -22,16 +22,16 @@ use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, parse};
 
 pub mod mail;
+mod retention;
 pub mod store;
 mod webhooks;
 
 pub use mail::Mail;
+pub use retention::Retention;
 pub use store::StoreMap;
 
 /// Where the configuration is looked for when nobody names a file.
 pub const DEFAULT_FILE: &str = "keepwell.yaml";
-
-const REMOVE: &str = "remove the key, or write `off`";
 
 /// Ids of CSMs by the name of their pool.
 pub type Pools = BTreeMap<String, Arc<[String]>>;
@@ -77,6 +77,8 @@ pub struct Config {
     /// When the notices of each colleague are gathered into one mail: a
     /// crontab, in the colleague's own zone.
     pub notify_csm_digest: Option<String>,
+    /// For how long words and evidence are kept.
+    pub retention: Retention,
     /// Targets of webhooks beyond public https addresses, as `host:port`.
     pub webhooks_allow: Vec<String>,
 }
@@ -102,6 +104,7 @@ impl Default for Config {
             notify_csm_slack: None,
             store: StoreMap::default(),
             notify_csm_digest: None,
+            retention: Retention::default(),
             webhooks_allow: Vec::new(),
         }
     }
@@ -180,7 +183,9 @@ impl Config {
         if let Some(node) = fields.take("webhooks") {
             self.webhooks_allow = webhooks::read(file, node, fields.problems());
         }
-        fields.not_yet("retention", REMOVE, is_off);
+        if let Some(node) = fields.take("retention") {
+            self.retention = Retention::read(file, node, fields.problems());
+        }
         if let Some(node) = fields.take("store") {
             self.store = StoreMap::read(file, node, fields.problems());
         }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Global;
 use super::database::Database;
 use super::stop::told;
+use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::store::control::{ITSELF, Target};
@@ -55,7 +55,8 @@ async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     store.confirm_epoch(now).await?;
-    store.resume(&Target::All).await?;
+    store.record_deed("confirm-epoch", &somebody(), &serde_json::json!({}), now).await?;
+    store.resume(&Target::All, &somebody(), now).await?;
     say!("confirmed: this database may send");
     Ok(ExitCode::SUCCESS)
 }

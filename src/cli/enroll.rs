@@ -57,7 +57,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         Err(reason) => skipped = Some(reason),
         Ok(mut enrollment) => {
             referrer::named_by(&mut enrollment, &somebody());
-            if store.enroll_named(&enrollment).await? {
+            if store.enroll_named(&enrollment, &somebody(), now).await? {
                 let filter = Filter {
                     playbook: Some(playbook.clone()),
                     account: Some(subject.account.clone()),

@@ -18,10 +18,6 @@ pub enum Command {
     #[command(hide = true)]
     Schema(Anything),
     #[command(hide = true)]
-    Export(Anything),
-    #[command(hide = true)]
-    Erase(Anything),
-    #[command(hide = true)]
     User(Anything),
     #[command(hide = true)]
     Token(Anything),

@@ -21,6 +21,7 @@ macro_rules! say {
 }
 
 mod approve;
+mod audit;
 mod check;
 mod confirm;
 mod database;
@@ -34,6 +35,7 @@ mod lists;
 mod message;
 mod migrate;
 mod output;
+mod person;
 mod plan;
 mod run;
 mod slots;
@@ -131,6 +133,12 @@ enum Command {
     ConfirmEpoch(confirm::Options),
     /// No more mail to an address.
     Suppress(suppress::Options),
+    /// Everything that is known of a customer, as JSON.
+    Export(person::ExportOptions),
+    /// Erase a customer from Keepwell's own state.
+    Erase(person::EraseOptions),
+    /// What people did: stops, approvals, erasures and the like.
+    Audit(audit::Options),
     /// Is this installation sound: database, mail, domain, bounces.
     Doctor(doctor::Options),
     /// Bring CSV or JSON Lines into the customer store.
@@ -195,6 +203,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Resume(options) => stop::resume(global, &options).await,
         Command::ConfirmEpoch(options) => confirm::confirm(global, &options).await,
         Command::Suppress(options) => suppress::run(global, &options).await,
+        Command::Export(options) => person::export(global, &options).await,
+        Command::Erase(options) => person::erase(global, &options).await,
+        Command::Audit(options) => audit::run(global, &options).await,
         Command::Doctor(options) => doctor::run(global, &options).await,
         Command::Import(options) => import::run(global, &options).await,
         Command::Later(command) => later::refuse(&command),

@@ -73,7 +73,7 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let target = options.target();
     let now: Instant = Clock::System.now();
     let database = Database::open(global, 2).await?;
-    let lifted = database.store.resume(&target).await?;
+    let lifted = database.store.resume(&target, &somebody(), now).await?;
     let left = database.store.stopped().await?;
     let waiting = database.store.waiting(now).await?;
     database.close().await;

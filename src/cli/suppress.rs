@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Global;
 use super::database::Database;
+use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::delivery::parse_address;
 use crate::store::suppressions::CLASSES;
@@ -17,14 +17,26 @@ pub struct Options {
     /// Only mail of this class; every mail when absent.
     #[arg(long, value_parser = CLASSES, default_value = "all")]
     class: String,
+    /// Take the suppression of this class back: the address works again, or its
+    /// owner asked for it.
+    #[arg(long)]
+    lift: bool,
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let address = parse_address(&options.address)?;
     let database = Database::open(global, 2).await?;
-    database.store.suppress(&address, &options.class, "command line", Clock::System.now()).await?;
+    let (class, by, now) = (options.class.as_str(), somebody(), Clock::System.now());
+    if options.lift {
+        let lifted = database.store.lift(&address, class, &by, now).await?;
+        database.close().await;
+        anyhow::ensure!(lifted, "{address} was not suppressed for `{class}`");
+        say!("{address}: the suppression for `{class}` is lifted");
+        return Ok(ExitCode::SUCCESS);
+    }
+    database.store.suppress_by_hand(&address, class, &by, now).await?;
     database.close().await;
-    match options.class.as_str() {
+    match class {
         "all" => say!("no more mail to {address}"),
         class => say!("no more {class} mail to {address}"),
     }

@@ -21,6 +21,7 @@ fn reads_every_key_of_this_release() {
         "  bounces: { address: bounces@acme.example, maildir: /var/mail/bounces }\n",
         "budget: { contact: [2 per 7d] }\nquiet_hours: { from: \"20:00\", to: \"08:00\", weekends: true }\nguardrails: { hold_above: off, ramp: off }\n",
         "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\" }\nnotify: { csm: { email: false, digest: \"0 8 * * mon-fri\" } }\n",
+        "retention: { bodies: 90d, evidence: 400d }\n",
         "store:\n  accounts: { relation: customers.accounts, columns: { id: id, name: name } }\n",
     ));
     assert!(problems.is_empty(), "{problems:?}");
@@ -34,6 +35,8 @@ fn reads_every_key_of_this_release() {
     assert_eq!(config.notify_csm_digest.as_deref(), Some("0 8 * * mon-fri"));
     assert_eq!(config.mail.public_url.as_deref(), Some("https://success.acme.example"));
     assert_eq!((config.mail.redirect_to, config.mail.connections), (None, 4));
+    let kept = Retention { bodies: Some(Duration::days(90)), evidence: Some(Duration::days(400)) };
+    assert_eq!(config.retention, kept);
     let bounces = config.mail.bounces.expect("bounces");
     let from = bounces.envelope_from(&format!("<{}@acme.example>", "ab".repeat(24)));
     assert_eq!(from, format!("bounces+{}@acme.example", "ab".repeat(24)));
@@ -121,4 +124,18 @@ fn bounces_need_an_address_with_room_and_a_maildir() {
     assert_eq!(mistakes("{ address: b+x@acme.example, maildir: /m }"), ["2:23 KW0601"]);
     assert_eq!(mistakes("{ address: b@acme.example }"), ["2:12 KW0102"]);
     assert_eq!(mistakes("{ maildir: /m }"), ["2:12 KW0102"]);
+}
+
+#[test]
+fn nothing_is_forgotten_unless_asked_for() {
+    assert_eq!(Config::default().retention, Retention::default());
+    for off in ["retention: off\n", "retention: { bodies: off, evidence: off }\n"] {
+        let (config, problems) = parsed(off);
+        assert_eq!((config.retention, problems), (Retention::default(), Vec::new()));
+    }
+    for (text, wanted) in
+        [("bodies: 5h", "1:22 KW0601"), ("evidence: 89d", "1:24 KW0601"), ("boddies: 5d", "1:14 KW0101")]
+    {
+        assert_eq!(parsed(&format!("retention: {{ {text} }}\n")).1, [wanted], "{text}");
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde_json::{Value as Json, json};
 use sqlx::{FromRow, PgConnection};
 
 use super::Store;
+use super::audit::record;
 use crate::clock::Instant;
 
 /// What a stop or resume is about.
@@ -35,6 +37,18 @@ impl Target {
             Some(("playbook", id)) => Some(Target::Playbook(id.to_owned())),
             Some(("account", id)) => Some(Target::Account(id.to_owned())),
             Some(_) => None,
+        }
+    }
+}
+
+impl Target {
+    /// The target as the audit names it.
+    fn about(&self) -> Json {
+        match self {
+            Target::All => json!({ "all": true }),
+            Target::Channel(name) => json!({ "channel": name }),
+            Target::Playbook(id) => json!({ "playbook": id }),
+            Target::Account(id) => json!({ "account": id }),
         }
     }
 }
@@ -166,16 +180,25 @@ impl Store {
     /// Stops a target. Stopping it twice is the same; returns whether this was
     /// the first time.
     pub async fn stop(&self, target: &Target, by: &str, reason: Option<&str>, now: Instant) -> sqlx::Result<bool> {
-        insert(&mut *self.pool().acquire().await?, target, by, reason, now).await
+        let mut tx = self.pool().begin().await?;
+        let stopped = insert(&mut tx, target, by, reason, now).await?;
+        if stopped && by != ITSELF {
+            record(&mut tx, "stop", by, &target.about(), now).await?;
+        }
+        tx.commit().await?;
+        Ok(stopped)
     }
 
     /// Takes a stop back; returns whether there was one. Resuming everything
     /// lifts the stop of everything and leaves those of single playbooks.
-    pub async fn resume(&self, target: &Target) -> sqlx::Result<bool> {
-        let lifted = sqlx::query("delete from keepwell.control where scope = $1")
-            .bind(target.scope())
-            .execute(self.pool())
-            .await?;
+    pub async fn resume(&self, target: &Target, by: &str, now: Instant) -> sqlx::Result<bool> {
+        let mut tx = self.pool().begin().await?;
+        let lifted =
+            sqlx::query("delete from keepwell.control where scope = $1").bind(target.scope()).execute(&mut *tx).await?;
+        if lifted.rows_affected() > 0 {
+            record(&mut tx, "resume", by, &target.about(), now).await?;
+        }
+        tx.commit().await?;
         if let Target::Playbook(id) = target {
             self.count_anew(id).await?;
         }

@@ -7,10 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde_json::json;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Store;
+use super::audit::record;
 use super::control::Halted;
 use super::rows::Rows;
 use super::transitions::close_open_work;
@@ -182,9 +184,16 @@ impl Store {
 
     /// Writes the enrollment of somebody who was named; false when it exists
     /// already, or another one is active.
-    pub async fn enroll_named(&self, enrollment: &Enrollment) -> sqlx::Result<bool> {
-        let mut connection = self.pool().acquire().await?;
-        insert_one(&mut connection, enrollment).await
+    pub async fn enroll_named(&self, enrollment: &Enrollment, by: &str, now: Instant) -> sqlx::Result<bool> {
+        let mut tx = self.pool().begin().await?;
+        let new = insert_one(&mut tx, enrollment).await?;
+        if new {
+            let contact = Some(&enrollment.contact).filter(|contact| !contact.is_empty());
+            let about = json!({ "playbook": enrollment.playbook, "account": enrollment.account, "contact": contact });
+            record(&mut tx, "enroll", by, &about, now).await?;
+        }
+        tx.commit().await?;
+        Ok(new)
     }
 
     /// Ends an active enrollment by a person's word.
@@ -216,6 +225,7 @@ impl Store {
             return Ok(Cancelled::NotActive(state));
         }
         close_open_work(&mut tx, &[(&account, id, &reason)], now).await?;
+        record(&mut tx, "cancel", by, &json!({ "enrollment": id, "account": account }), now).await?;
         tx.commit().await?;
         Ok(Cancelled::Done)
     }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::audit::record;
 use super::control::Halted;
 use super::{LEASE, Store};
 use crate::clock::Instant;
@@ -300,6 +302,7 @@ impl Store {
             Some((_, revision, current)) if current.as_deref() != Some(&revision) => return Ok(Word::Outdated),
             Some(_) => {}
         }
+        let mut tx = self.pool().begin().await?;
         let taken = sqlx::query(
             "update keepwell.runs set approved_at = $3, approved_by = $4
              where playbook = $1 and slot = $2 and state = 'held' and approved_at is null",
@@ -308,10 +311,13 @@ impl Store {
         .bind(slot)
         .bind(now)
         .bind(by)
-        .execute(self.pool())
+        .execute(&mut *tx)
         .await?;
         // Approving twice is approving once.
-        let _ = taken;
+        if taken.rows_affected() > 0 {
+            record(&mut tx, "approve", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
+        }
+        tx.commit().await?;
         Ok(Word::Taken)
     }
 
@@ -339,6 +345,7 @@ impl Store {
             return Ok(if state.is_some() { Word::NotHeld } else { Word::Unknown });
         }
         delete_held(&mut tx, playbook, slot).await?;
+        record(&mut tx, "discard", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
         tx.commit().await?;
         Ok(Word::Taken)
     }

@@ -5,6 +5,7 @@ use sha2::Sha256;
 use sqlx::PgConnection;
 
 use super::Store;
+use super::audit::record;
 use crate::address::parse_address;
 use crate::clock::Instant;
 
@@ -48,6 +49,39 @@ impl Store {
         let mut tx = self.pool().begin().await?;
         suppress_hash(&mut tx, &hash, class, source, now).await?;
         tx.commit().await
+    }
+
+    /// The same by a person's word, which is written down.
+    pub async fn suppress_by_hand(&self, address: &str, class: &str, by: &str, now: Instant) -> sqlx::Result<()> {
+        let hash = self.address_hash(address).await?;
+        let mut tx = self.pool().begin().await?;
+        suppress_hash(&mut tx, &hash, class, "command line", now).await?;
+        record(&mut tx, "suppress", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+        tx.commit().await
+    }
+
+    /// Takes a suppression of exactly this class back by a person's word: the
+    /// address works again, or its owner asked for it. False when there was none.
+    pub async fn lift(&self, address: &str, class: &str, by: &str, now: Instant) -> sqlx::Result<bool> {
+        let hash = self.address_hash(address).await?;
+        let mut tx = self.pool().begin().await?;
+        let lifted = sqlx::query(
+            "update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1 and suppressed ? $2",
+        )
+        .bind(&hash)
+        .bind(class)
+        .execute(&mut *tx)
+        .await?;
+        if lifted.rows_affected() > 0 {
+            // Soft bounces begin to count anew.
+            sqlx::query("update keepwell.bounces set address_hash = '' where address_hash = $1")
+                .bind(&hash)
+                .execute(&mut *tx)
+                .await?;
+            record(&mut tx, "lift", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+        }
+        tx.commit().await?;
+        Ok(lifted.rows_affected() > 0)
     }
 
     /// The hash and class that a token of a link stands for; `None` when it is

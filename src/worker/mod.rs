@@ -160,6 +160,9 @@ pub(crate) async fn step_failed(
 
 /// One round of everything that is due at `now`; returns how much was done.
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
+    // Before any mail, which it may suppress or stop; but a mailbox that cannot be read
+    // keeps nothing from being done.
+    let returned = collector::tick(shared, now).await;
     let mut handled = janitor::tick(shared, now).await?;
     // Before the runs: a task whose problem is gone is closed, so that a new
     // enrollment makes a new one instead of refreshing it.
@@ -171,9 +174,8 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += referrer::tick(shared, now).await?;
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;
-    // What came back may stop what would leave.
-    handled += collector::tick(shared, now).await?;
     handled += tripwire::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
+    handled += returned?;
     Ok(handled)
 }

@@ -337,8 +337,6 @@ fn what_is_not_there_yet_says_so() {
         "backtest call --from a --to b",
         "explain call a1 --at now",
         "schema",
-        "export a1",
-        "erase a1 --yes",
         "user",
         "token",
         "plan --out plan.json",

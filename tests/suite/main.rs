@@ -28,6 +28,7 @@ mod rehearsal;
 mod rules;
 mod schedule;
 mod schedule_mistakes;
+mod secrets;
 mod stories;
 mod support;
 mod tidy;

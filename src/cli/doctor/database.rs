@@ -85,12 +85,8 @@ async fn customers(global: &Global, store: &Store, findings: &mut Findings) {
 async fn standing_still(store: &Store, findings: &mut Findings) {
     match store.stopped().await {
         Ok(stopped) if !stopped.stops.is_empty() => {
-            let named: Vec<String> = stopped.stops.iter().map(|stop| stop.target.to_string()).collect();
-            findings.warn(
-                "stops",
-                format!("stopped by a person: {}", named.join(", ")),
-                "`keepwell resume` lifts a stop",
-            );
+            let named: Vec<String> = stopped.stops.iter().map(ToString::to_string).collect();
+            findings.warn("stops", format!("stopped: {}", named.join(", ")), "`keepwell resume` lifts a stop");
         }
         _ => {}
     }

@@ -149,6 +149,22 @@ async fn three_soft_bounces_in_a_month_are_enough() {
 }
 
 #[tokio::test]
+async fn a_person_lifts_what_a_bounce_has_suppressed() {
+    let returns = Returns::new();
+    let world = with_people(&returns.config(), &["ann"]).await;
+    world.playbook(&mails("life", "lifecycle"));
+    world.run_at("2026-03-02T09:00:00Z").await;
+    returns.arrive("1", &bounce(&sender(&world, "ann@a1.example"), "failed", "5.1.1"));
+    world.run_at("2026-03-03T09:00:00Z").await;
+    let lift =
+        async |class| world.store().lift("Ann@a1.example", class, "dana", at("2026-03-05T08:00:00Z")).await.unwrap();
+    assert_eq!((lift("lifecycle").await, lift("all").await, lift("all").await), (false, true, false));
+    world.run_at("2026-03-05T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["accepted", "bounced", "suppressed"]);
+    assert_eq!(lines(&world.store().list_audit(None).await.unwrap(), "by deed"), ["dana lift"]);
+}
+
+#[tokio::test]
 async fn a_bounce_settles_an_outcome_that_nobody_knew() {
     for (action, status, wanted) in
         [("failed", "5.1.1", "bounced"), ("delivered", "2.0.0", "accepted"), ("delayed", "4.4.1", "accepted")]

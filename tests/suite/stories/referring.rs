@@ -124,8 +124,8 @@ async fn a_person_enrolls_and_cancels_through_the_same_door() {
     let decided = referrer::decide(&world.shared, "second", at(MONDAY), &named).await.unwrap();
     assert_eq!(decided[1], Err("no such account".to_owned()));
     let enrollment = decided[0].clone().unwrap();
-    assert!(world.store().enroll_named(&enrollment).await.unwrap());
-    assert!(!world.store().enroll_named(&enrollment).await.unwrap(), "once");
+    assert!(world.store().enroll_named(&enrollment, "sam", at(MONDAY)).await.unwrap());
+    assert!(!world.store().enroll_named(&enrollment, "sam", at(MONDAY)).await.unwrap(), "once");
     let again = referrer::decide(&world.shared, "second", at(TUESDAY), &named[..1]).await.unwrap();
     assert_eq!(again, [Err("active".to_owned())]);
 

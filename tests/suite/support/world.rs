@@ -320,7 +320,7 @@ impl World {
     }
 
     pub async fn resume(&self, target: Target) {
-        assert!(self.store().resume(&target).await.unwrap(), "it was stopped");
+        assert!(self.store().resume(&target, "a test", at("2026-03-02T09:00:00Z")).await.unwrap(), "it was stopped");
     }
 
     pub async fn approve(&self, run: &str, when: &str) -> Word {

@@ -1,0 +1,53 @@
+//! `retention`: for how long words and evidence are kept.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use super::refuse;
+use crate::diagnostic::Diagnostic;
+use crate::playbook::reader::{Fields, is_off};
+use crate::playbook::yaml::Node;
+
+/// A goal that is reached so many days after the end still counts, and reads
+/// what was there at the beginning.
+const SHORTEST_EVIDENCE: i64 = 90;
+
+/// For how long something that has ended is kept; `None` is for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// The words of messages.
+    pub bodies: Option<Duration>,
+    /// What was read for decisions, and what servers said about mail.
+    pub evidence: Option<Duration>,
+}
+
+impl Retention {
+    pub(super) fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Retention {
+        if is_off(node) {
+            return Retention::default();
+        }
+        let mut fields = Fields::new(file, node, "retention", problems);
+        let bodies = span(&mut fields, "bodies", 1, "at least a day");
+        let evidence = span(
+            &mut fields,
+            "evidence",
+            SHORTEST_EVIDENCE,
+            "at least 90 days: goals may count that long after the end",
+        );
+        fields.finish();
+        Retention { bodies, evidence }
+    }
+}
+
+fn span(fields: &mut Fields<'_, '_>, key: &'static str, days: i64, why: &str) -> Option<Duration> {
+    if fields.take(key).is_none_or(is_off) {
+        return None;
+    }
+    let kept = Duration::seconds(fields.elapsed(key)?);
+    if kept < Duration::days(days) {
+        refuse(fields, key, format!("`{key}` is {why}"), &format!("write `{key}: 400d`, or `off`"));
+        return None;
+    }
+    Some(kept)
+}
