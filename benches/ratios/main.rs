@@ -5,6 +5,7 @@
 //! cargo bench                                   every part, 1,000,000 accounts, 20,000,000 events
 //! cargo bench -- evaluate --accounts 100000     one part, on a smaller store
 //! cargo bench -- enroll --entering 20000        a run that enrolls so many, 100,000 by default
+//! cargo bench -- deliver --messages 20000       so many mails from the outbox to a relay, 5,000 by default
 //! ```
 //!
 //! Two parts measure no time and run only when they are named:
@@ -14,13 +15,15 @@
 //! cargo bench -- mutants --accounts 10000                             what one mistake in a rule may do
 //! ```
 //!
-//! The store is built once for each scale and kept below `target/`; `enroll` has one of its own.
+//! The store is built once for each scale and kept below `target/`; `enroll` and `deliver` have one of their own.
+//! `deliver` needs `smtp-sink` and `smtp-source`, which are in Debian's package `postfix`.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+mod deliver;
 mod engine;
 mod enroll;
 mod evaluate;
@@ -39,7 +42,7 @@ mod support;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 5] = ["evaluate", "stream", "hundred", "memory", "enroll"];
+const PARTS: [&str; 6] = ["evaluate", "stream", "hundred", "memory", "enroll", "deliver"];
 
 /// What runs only when it is named.
 const NAMED: [&str; 2] = ["faults", "mutants"];
@@ -51,6 +54,8 @@ pub struct Options {
     pub scale: Scale,
     /// How many accounts a run enrolls.
     pub entering: i64,
+    /// How many mails are delivered.
+    pub messages: i64,
     /// How many rounds of two runs of each side.
     pub rounds: usize,
     /// How much of the faults.
@@ -61,7 +66,7 @@ impl Options {
     fn parse(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
         let (mut accounts, mut events, mut entering) = (None, None, 100_000);
         let (mut rounds, mut parts) = (None, Vec::new());
-        let (mut kills, mut messages) = (500, 10_000);
+        let (mut kills, mut messages) = (500, None);
         while let Some(word) = words.next() {
             let mut number = || -> anyhow::Result<i64> {
                 let value = words.next().with_context(|| format!("{word} needs a number"))?;
@@ -75,7 +80,7 @@ impl Options {
                 "--entering" => entering = number()?,
                 "--rounds" => rounds = Some(usize::try_from(number()?)?.max(1)),
                 "--kills" => kills = usize::try_from(number()?)?,
-                "--messages" => messages = number()?.max(1),
+                "--messages" => messages = Some(number()?.max(1)),
                 part if PARTS.contains(&part) || NAMED.contains(&part) || part == memory::CHILD => parts.push(word),
                 other => bail!(
                     "{other} is neither a part ({}, {}) nor \
@@ -91,8 +96,9 @@ impl Options {
         let few = if parts.iter().any(|part| part == "mutants") { 10_000 } else { 1_000_000 };
         let accounts = accounts.unwrap_or(few);
         let events = events.unwrap_or(accounts * 20);
-        let faults = faults::Size { kills, messages, rounds: rounds.unwrap_or(50) };
-        Ok(Options { parts, scale: Scale { accounts, events }, entering, rounds: rounds.unwrap_or(5), faults })
+        let faults = faults::Size { kills, messages: messages.unwrap_or(10_000), rounds: rounds.unwrap_or(50) };
+        let (messages, rounds) = (messages.unwrap_or(5_000), rounds.unwrap_or(5));
+        Ok(Options { parts, scale: Scale { accounts, events }, entering, messages, rounds, faults })
     }
 }
 
@@ -111,15 +117,15 @@ fn main() -> ExitCode {
 }
 
 async fn measure(options: Options) -> anyhow::Result<()> {
-    for part in &options.parts {
-        match part.as_str() {
-            "faults" => faults::measure(options.faults).await?,
-            "mutants" => mutants::measure(options.scale.accounts).await?,
-            _ => {}
-        }
+    let asked = |part: &str| options.parts.iter().any(|asked| asked == part);
+    if asked("faults") {
+        faults::measure(options.faults).await?;
     }
-    let timed = options.parts.iter().filter(|part| !NAMED.contains(&part.as_str()));
-    let (enroll, others): (Vec<&String>, Vec<&String>) = timed.partition(|part| *part == "enroll");
+    if asked("mutants") {
+        mutants::measure(options.scale.accounts).await?;
+    }
+    let own = |part: &&String| ["enroll", "deliver", "faults", "mutants"].contains(&part.as_str());
+    let others: Vec<&String> = options.parts.iter().filter(|part| !own(part)).collect();
     if !others.is_empty() {
         let store = store::Store::open(options.scale).await?;
         if options.parts == [memory::CHILD] {
@@ -137,9 +143,13 @@ async fn measure(options: Options) -> anyhow::Result<()> {
         }
         store.close().await;
     }
-    if !enroll.is_empty() {
+    if asked("enroll") {
         println!("\nenroll: {} accounts", options.entering);
         enroll::measure(&options).await?;
+    }
+    if asked("deliver") {
+        println!("\ndeliver: {} mails", options.messages);
+        deliver::measure(&options).await?;
     }
     // Let the servers write their last words before this process ends them.
     tokio::time::sleep(Duration::from_millis(50)).await;
