@@ -20,6 +20,7 @@ use crate::playbook::source::SourceSet;
 use crate::playbook::{Duration, Playbook, Reentry, Source};
 use crate::rule::{self, Modules, Neighbours, Rule, Sandbox, Scope, Wanted};
 
+mod across;
 mod program;
 
 use program::{Program, StepIds, set_labels};
@@ -176,6 +177,7 @@ pub fn load(
             ready.push(Arc::new(compiled));
         }
     }
+    across::check(&ready, config, &neighbours.playbooks, &mut problems);
     // What is wrong in form has been said; this is what else is wrong. A step
     // that could not be read is no reason to say that it does not exist.
     for playbook in broken {

@@ -77,6 +77,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0214", "the customer store lacks what is asked for"),
     ("KW0215", "a label that is never set"),
     ("KW0217", "a holdout that does not go with the rest"),
+    ("KW0218", "playbooks keep each other out"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),

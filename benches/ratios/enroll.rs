@@ -21,7 +21,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::Options;
 use crate::pairs::{Goal, Side, heading, prepared_in_turns};
 
-const FIRST: &str = "2026-03-02T09:00:00Z";
+pub const FIRST: &str = "2026-03-02T09:00:00Z";
 const SECOND: &str = "2026-03-02T09:05:00Z";
 
 const PLAYBOOK: &str = r#"playbook: one
@@ -36,11 +36,11 @@ steps:
   - task: { id: call, title: "Call {{ account.name }}", to: csm }
 "#;
 
-const NOTHING: &str = "
+pub const NOTHING: &str = "
     drop schema if exists keepwell, customers cascade;
     drop table if exists public._sqlx_migrations";
 
-const CUSTOMERS: &str = "
+pub const CUSTOMERS: &str = "
     insert into customers.csms (id, name, email) values ('csm', 'Sam', 'sam@example.com');
     insert into customers.accounts (id, name, csm_id, seats, signed_up_at, tier)
         select 'a' || n, 'Account ' || n, 'csm', 10 + n % 490, '2026-01-01', 'A' from generate_series(1, COUNT) n;
@@ -104,7 +104,7 @@ pub async fn measure(options: &Options) -> anyhow::Result<()> {
     run(&pool, NOTHING).await?;
     store.migrate().await?;
     run(&pool, &CUSTOMERS.replace("COUNT", &options.entering.to_string())).await?;
-    let shared = shared(store, &directory).await?;
+    let shared = shared(store, &directory, PLAYBOOK).await?;
     let by_hand = BY_HAND.replace("FIRST", &format!("'{FIRST}'::timestamptz"));
     let ours = async || enroll(&shared, FIRST).await;
     let theirs = async || Ok(sqlx::query(AssertSqlSafe(by_hand.clone())).execute(&pool).await?.rows_affected());
@@ -138,18 +138,20 @@ pub async fn measure(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn run(pool: &PgPool, sql: &str) -> anyhow::Result<()> {
+/// Runs statements, each by itself.
+pub async fn run(pool: &PgPool, sql: &str) -> anyhow::Result<()> {
     for statement in sql.split(';') {
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(pool).await?;
     }
     Ok(())
 }
 
-async fn shared(store: Store, directory: &std::path::Path) -> anyhow::Result<Arc<Shared>> {
+/// What the workers share, with this playbook published.
+pub async fn shared(store: Store, directory: &std::path::Path, playbook: &str) -> anyhow::Result<Arc<Shared>> {
     let files = Files { playbooks: directory.join("playbooks"), scripts: directory.join("scripts") };
     std::fs::create_dir_all(&files.playbooks)?;
     std::fs::create_dir_all(&files.scripts)?;
-    std::fs::write(files.playbooks.join("one.yaml"), PLAYBOOK)?;
+    std::fs::write(files.playbooks.join("one.yaml"), playbook)?;
     let config = Config::default();
     let shared = Arc::new(Shared {
         calendar: Calendar { holidays: config.holidays.clone() },
@@ -166,7 +168,7 @@ async fn shared(store: Store, directory: &std::path::Path) -> anyhow::Result<Arc
 }
 
 /// Carries out a run and every look that is due then; how many entered.
-async fn enroll(shared: &Arc<Shared>, slot: &str) -> anyhow::Result<u64> {
+pub async fn enroll(shared: &Arc<Shared>, slot: &str) -> anyhow::Result<u64> {
     let now: Instant = slot.parse()?;
     scheduler::manual(shared, now).await?;
     while advancer::tick(shared, now).await? > 0 {}

@@ -5,15 +5,18 @@
 //! cargo bench                                   every part, 1,000,000 accounts, 20,000,000 events
 //! cargo bench -- evaluate --accounts 100000     one part, on a smaller store
 //! cargo bench -- enroll --entering 20000        a run that enrolls so many, 100,000 by default
+//! cargo bench -- deliver --messages 20000       so many mails from the outbox to a relay, 5,000 by default
 //! ```
 //!
-//! The store is built once for each scale and kept below `target/`; `enroll` has one of its own.
+//! The store is built once for each scale and kept below `target/`; `enroll` and `deliver` have one of their own.
+//! `deliver` needs `smtp-sink` and `smtp-source`, which are in Debian's package `postfix`.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+mod deliver;
 mod engine;
 mod enroll;
 mod evaluate;
@@ -26,7 +29,7 @@ mod stream;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 5] = ["evaluate", "stream", "hundred", "memory", "enroll"];
+const PARTS: [&str; 6] = ["evaluate", "stream", "hundred", "memory", "enroll", "deliver"];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct Options {
     pub scale: Scale,
     /// How many accounts a run enrolls.
     pub entering: i64,
+    /// How many mails are delivered.
+    pub messages: i64,
     /// How many rounds of two runs of each side.
     pub rounds: usize,
 }
@@ -42,7 +47,7 @@ pub struct Options {
 impl Options {
     fn parse(mut words: impl Iterator<Item = String>) -> anyhow::Result<Options> {
         let (mut accounts, mut events, mut entering) = (1_000_000, None, 100_000);
-        let (mut rounds, mut parts) = (5, Vec::new());
+        let (mut rounds, mut parts, mut messages) = (5, Vec::new(), 5_000);
         while let Some(word) = words.next() {
             let mut number = || -> anyhow::Result<i64> {
                 let value = words.next().with_context(|| format!("{word} needs a number"))?;
@@ -54,10 +59,11 @@ impl Options {
                 "--accounts" => accounts = number()?,
                 "--events" => events = Some(number()?),
                 "--entering" => entering = number()?,
+                "--messages" => messages = number()?,
                 "--rounds" => rounds = usize::try_from(number()?)?.max(1),
                 part if PARTS.contains(&part) || part == memory::CHILD => parts.push(word),
                 other => bail!(
-                    "{other} is neither a part ({}) nor --accounts, --events, --entering, --rounds",
+                    "{other} is neither a part ({}) nor --accounts, --events, --entering, --messages, --rounds",
                     PARTS.join(", ")
                 ),
             }
@@ -66,7 +72,7 @@ impl Options {
             parts = PARTS.map(str::to_owned).into();
         }
         let events = events.unwrap_or(accounts * 20);
-        Ok(Options { parts, scale: Scale { accounts, events }, entering, rounds })
+        Ok(Options { parts, scale: Scale { accounts, events }, entering, messages, rounds })
     }
 }
 
@@ -85,7 +91,9 @@ fn main() -> ExitCode {
 }
 
 async fn measure(options: Options) -> anyhow::Result<()> {
-    let (enroll, others): (Vec<&String>, Vec<&String>) = options.parts.iter().partition(|part| *part == "enroll");
+    let asked = |part: &str| options.parts.iter().any(|asked| asked == part);
+    let own = |part: &&String| ["enroll", "deliver"].contains(&part.as_str());
+    let others: Vec<&String> = options.parts.iter().filter(|part| !own(part)).collect();
     if !others.is_empty() {
         let store = store::Store::open(options.scale).await?;
         if options.parts == [memory::CHILD] {
@@ -103,9 +111,13 @@ async fn measure(options: Options) -> anyhow::Result<()> {
         }
         store.close().await;
     }
-    if !enroll.is_empty() {
+    if asked("enroll") {
         println!("\nenroll: {} accounts", options.entering);
         enroll::measure(&options).await?;
+    }
+    if asked("deliver") {
+        println!("\ndeliver: {} mails", options.messages);
+        deliver::measure(&options).await?;
     }
     // Let the servers write their last words before this process ends them.
     tokio::time::sleep(Duration::from_millis(50)).await;

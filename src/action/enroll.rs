@@ -67,6 +67,10 @@ fn wrong(source: &Source, compiler: &Compiler) -> Option<crate::diagnostic::Diag
 impl Action for Enroll {
     fn reads(&self, _reads: &mut Reads) {}
 
+    fn enrolls(&self) -> Option<&str> {
+        Some(&self.playbook)
+    }
+
     fn effects(&self, _at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         Ok(vec![EffectBody::Referral { playbook: self.playbook.clone() }])
     }

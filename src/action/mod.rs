@@ -76,6 +76,11 @@ pub trait Action: Send + Sync + Debug {
         None
     }
 
+    /// The playbook it asks to enter.
+    fn enrolls(&self) -> Option<&str> {
+        None
+    }
+
     /// The task it creates, for closing it again.
     fn task(&self) -> Option<&task::Task> {
         None

@@ -12,7 +12,7 @@ use lettre::address::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use rustls::pki_types::ServerName;
@@ -37,6 +37,11 @@ pub(super) struct Tls {
 pub(super) struct Connection {
     smtp: AsyncSmtpConnection,
     dot: Arc<Dot>,
+    hello: ClientId,
+    /// Whether commands may be sent before those ahead are answered.
+    pipelining: bool,
+    /// Not to be used any more.
+    spoiled: bool,
     /// Messages begun on it.
     pub messages: u32,
     /// When it became idle last.
@@ -68,46 +73,92 @@ impl Connection {
         let mut smtp = timed(Phase::Greeting, greeting, greeted).await?;
 
         if url.security == Security::StartTls {
-            let unusable = |what: String| Fault { phase: Phase::Tls, cause: Cause::Unusable(what) };
+            let fault = |cause| Fault { phase: Phase::Tls, cause };
             if !smtp.can_starttls() {
-                return Err(unusable("the relay does not offer STARTTLS".to_owned()));
+                return Err(fault(Cause::Misfit("the relay does not offer STARTTLS".to_owned())));
             }
             let upgraded = smtp.starttls(tls.starttls.clone(), hello);
-            match timed(Phase::Tls, timers.command, upgraded).await {
-                Ok(()) => {}
-                Err(fault) => return Err(unusable(fault.cause_text())),
+            match timeout(timers.command, upgraded).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    let told = fault(cause(&error)).cause_text();
+                    let refused = error.is_permanent() || is_about_tls(&error);
+                    return Err(fault(if refused { Cause::Misfit(told) } else { Cause::Unusable(told) }));
+                }
+                Err(_) => return Err(fault(Cause::Unusable("timed out".to_owned()))),
             }
         }
         if let Some(login) = &url.login {
             let credentials = Credentials::new(login.user.clone(), login.password.clone());
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
             let known = mechanisms.iter().any(|mechanism| smtp.server_info().supports_auth_mechanism(*mechanism));
-            let unusable = |what: String| Fault { phase: Phase::Login, cause: Cause::Unusable(what) };
+            let fault = |cause| Fault { phase: Phase::Login, cause };
             if !known {
                 let what = "the relay offers no login by PLAIN or LOGIN";
-                return Err(unusable(what.to_owned()));
+                return Err(fault(Cause::Misfit(what.to_owned())));
             }
             let logged_in = smtp.auth(&mechanisms, &credentials);
             match timed(Phase::Login, timers.command, logged_in).await {
                 Ok(_) => {}
-                Err(fault) if matches!(fault.cause, Cause::Refused(..)) => {
-                    return Err(unusable(fault.cause_text()));
+                Err(refused) if matches!(refused.cause, Cause::Refused(500.., _)) => {
+                    return Err(fault(Cause::Misfit(refused.cause_text())));
                 }
-                Err(fault) => return Err(fault),
+                // It cannot tell just now.
+                Err(refused) if matches!(refused.cause, Cause::Refused(..)) => {
+                    return Err(fault(Cause::Unusable(refused.cause_text())));
+                }
+                Err(broken) => return Err(broken),
             }
         }
-        Ok(Connection { smtp, dot, messages: 0, idle_since: Instant::now() })
+        let (hello, idle_since) = (hello.clone(), Instant::now());
+        Ok(Connection { smtp, dot, hello, pipelining: false, spoiled: false, messages: 0, idle_since })
     }
 
     /// MAIL FROM, RCPT TO and DATA up to the server's 354. Nothing of the
     /// message has left when it returns.
     pub(super) async fn begin(&mut self, from: Option<Address>, to: Address, timers: &Timers) -> Result<(), Fault> {
         self.messages += 1;
+        if self.messages == 2 {
+            // One question, which pays from the second message on.
+            self.pipelining = self.offers_pipelining(timers).await?;
+        }
+        if self.pipelining {
+            return self.begin_at_once(from, to, timers).await;
+        }
         let sender = self.smtp.command(Mail::new(from, Vec::new()));
         expect(2, Phase::Sender, timers.command, sender).await?;
         let recipient = self.smtp.command(Rcpt::new(to, Vec::new()));
         expect(2, Phase::Recipient, timers.command, recipient).await?;
         expect(3, Phase::Data, timers.data, self.smtp.command(Data)).await
+    }
+
+    /// The three commands in one write. All that were written are answered,
+    /// also behind one that was refused.
+    async fn begin_at_once(&mut self, from: Option<Address>, to: Address, timers: &Timers) -> Result<(), Fault> {
+        let commands = format!("{}{}{Data}", Mail::new(from, Vec::new()), Rcpt::new(to, Vec::new()));
+        let sender = expect(2, Phase::Sender, timers.command, self.smtp.command(commands)).await;
+        if is_over(&sender) {
+            return sender;
+        }
+        let recipient = expect(2, Phase::Recipient, timers.command, self.smtp.read_response()).await;
+        if is_over(&recipient) {
+            return sender.and(recipient);
+        }
+        let data = expect(3, Phase::Data, timers.data, self.smtp.read_response()).await;
+        // It waits for a message that has no recipient, and every dot would be
+        // one: only leaving it helps.
+        self.spoiled = data.is_ok() && (sender.is_err() || recipient.is_err());
+        sender.and(recipient).and(data)
+    }
+
+    async fn offers_pipelining(&mut self, timers: &Timers) -> Result<bool, Fault> {
+        match timed(Phase::Sender, timers.command, self.smtp.command(Ehlo::new(self.hello.clone()))).await {
+            Ok(answer) => {
+                Ok(answer.has_code(250) && answer.message().any(|line| line.eq_ignore_ascii_case("PIPELINING")))
+            }
+            Err(Fault { cause: Cause::Refused(code, _), .. }) if code != 421 => Ok(false),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Writes message and final dot, then waits for the reply.
@@ -155,7 +206,7 @@ impl Connection {
             // A refusal is read only after the dot; a server that refuses
             // earlier breaks our write.
             Err(Cause::Refused(code, text)) => Finish::Replied(code, text),
-            Err(Cause::Broken(what) | Cause::Unusable(what)) => {
+            Err(Cause::Broken(what) | Cause::Unusable(what) | Cause::Misfit(what)) => {
                 let phase = if self.dot.begun() { Phase::Reply } else { Phase::Body };
                 let what = format!("{what} ({phase})");
                 match phase {
@@ -169,6 +220,9 @@ impl Connection {
     /// Forgets a refused message, so that the next can follow. False: the
     /// connection is of no more use.
     pub(super) async fn reset(&mut self, timers: &Timers) -> bool {
+        if self.spoiled {
+            return false;
+        }
         let reset = self.smtp.command(Rset);
         expect(2, Phase::Sender, timers.command, reset).await.is_ok()
     }
@@ -202,6 +256,9 @@ async fn transport(
     let name = ServerName::try_from(url.host.clone()).map_err(|error| unusable(Phase::Tls, error.to_string()))?;
     match timeout(timers.connect, tls.implicit.connect(name, wire)).await {
         Ok(Ok(stream)) => Ok(Box::new(Encrypted(Box::new(stream)))),
+        Ok(Err(error)) if is_about_tls(&error) => {
+            Err(Fault { phase: Phase::Tls, cause: Cause::Misfit(clip(&error.to_string())) })
+        }
         Ok(Err(error)) => Err(unusable(Phase::Tls, clip(&error.to_string()))),
         Err(_) => Err(unusable(Phase::Tls, "timed out".to_owned())),
     }
@@ -218,6 +275,14 @@ where
         return Ok(());
     }
     Err(Fault { phase, cause: Cause::Broken(format!("unexpected reply {code} {}", text(&response))) })
+}
+
+/// Whether nothing more is to be read behind this.
+fn is_over(answer: &Result<(), Fault>) -> bool {
+    match answer {
+        Ok(()) => false,
+        Err(fault) => !matches!(fault.cause, Cause::Refused(code, _) if code != 421),
+    }
 }
 
 async fn timed<F, T>(phase: Phase, limit: Duration, step: F) -> Result<T, Fault>
@@ -244,4 +309,19 @@ fn cause(error: &Error) -> Cause {
 
 fn text(response: &Response) -> String {
     clip(&response.message().collect::<Vec<_>>().join(" "))
+}
+
+/// Whether the encryption itself failed, by a certificate for example, rather
+/// than the network below it.
+fn is_about_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // Such an error does not name what it wraps as its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if error.is::<rustls::Error>() || wrapped.is_some_and(|wrapped| wrapped.is::<rustls::Error>()) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }

@@ -87,9 +87,10 @@ pub enum Outcome {
     NotMarked(String),
     /// Not sent; whether the mark was recorded has to be looked up.
     MarkUnclear,
-    /// Not sent: the relay cannot be reached or used as configured. Says
-    /// nothing about the message, so no attempt is used up.
-    ChannelDown { why: String },
+    /// Not sent: the relay cannot be reached, or not be used as configured, TLS
+    /// or login, which only a person can mend. Says nothing about the message,
+    /// so no attempt is used up.
+    ChannelDown { why: String, misfit: bool },
 }
 
 impl Channel {

@@ -81,8 +81,11 @@ pub(super) enum Cause {
     Refused(u16, String),
     /// The connection broke, stayed silent too long, or spoke no SMTP.
     Broken(String),
-    /// The relay cannot be used as configured: TLS or login.
+    /// The relay cannot be used now.
     Unusable(String),
+    /// It cannot be used as configured: TLS or login. Only a person can mend
+    /// that.
+    Misfit(String),
 }
 
 impl Fault {
@@ -90,7 +93,7 @@ impl Fault {
     pub(super) fn cause_text(&self) -> String {
         match &self.cause {
             Cause::Refused(code, text) => format!("{code} {text}"),
-            Cause::Broken(what) | Cause::Unusable(what) => what.clone(),
+            Cause::Broken(what) | Cause::Unusable(what) | Cause::Misfit(what) => what.clone(),
         }
     }
 }

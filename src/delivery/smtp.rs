@@ -211,12 +211,15 @@ impl Relay {
 fn outcome(fault: &Fault) -> Outcome {
     let reply = fault.to_string();
     match (&fault.cause, fault.phase) {
-        (Cause::Unusable(_), _) => Outcome::ChannelDown { why: reply },
+        (Cause::Unusable(_), _) => Outcome::ChannelDown { why: reply, misfit: false },
+        (Cause::Misfit(_), _) => Outcome::ChannelDown { why: reply, misfit: true },
         (Cause::Broken(_), _) => Outcome::Deferred { reply },
         // No word about any message yet: the relay does not want us at all.
-        (Cause::Refused(500.., _), phase) if phase <= Phase::Login => Outcome::ChannelDown { why: reply },
+        (Cause::Refused(500.., _), phase) if phase <= Phase::Login => {
+            Outcome::ChannelDown { why: reply, misfit: false }
+        }
         // It asks for a login or for TLS that our configuration does not have.
-        (Cause::Refused(530 | 534 | 535 | 538, _), _) => Outcome::ChannelDown { why: reply },
+        (Cause::Refused(530 | 534 | 535 | 538, _), _) => Outcome::ChannelDown { why: reply, misfit: true },
         (Cause::Refused(500.., _), _) => Outcome::Rejected { reply },
         (Cause::Refused(..), _) => Outcome::Deferred { reply },
     }

@@ -45,6 +45,8 @@ pub struct Fixtures {
     pub events: Vec<(String, Node)>,
     pub scores: Vec<Vec<(String, Node)>>,
     pub tickets: Vec<Vec<(String, Node)>>,
+    /// Tasks of colleagues about the account, of whatever playbook.
+    pub tasks: Vec<Vec<(String, Node)>>,
     /// Ids of other playbooks with an active enrollment.
     pub in_playbook: Vec<String>,
     /// Label to value; `none` removes it.

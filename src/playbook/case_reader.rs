@@ -9,7 +9,7 @@ use super::Duration;
 use super::budget::Budget;
 use super::case::{Case, Change, Expectation, ExpectedKind, Fixtures};
 use super::quiet::QuietHours;
-use super::reader::{Fields, advice, inline, is_off, short};
+use super::reader::{Fields, advice, inline, short};
 use super::steps::nearest_step;
 use super::yaml::{Entry, Node, NodeValue};
 use crate::diagnostic::{Diagnostic, Position};
@@ -196,8 +196,6 @@ impl CaseReader<'_> {
                 entries.iter().map(pair).collect::<Vec<_>>()
             })
         };
-        let instead = "remove it from the case";
-        fields.not_yet("tasks", instead, is_off);
         Fixtures {
             account: columns(fields, "account").unwrap_or_default(),
             contact: columns(fields, "contact"),
@@ -206,6 +204,7 @@ impl CaseReader<'_> {
             events: columns(fields, "events").unwrap_or_default(),
             scores: rows(fields, "scores").unwrap_or_default(),
             tickets: rows(fields, "tickets").unwrap_or_default(),
+            tasks: rows(fields, "tasks").unwrap_or_default(),
             in_playbook: words(fields, "in_playbook"),
             labels: columns(fields, "labels").unwrap_or_default(),
         }

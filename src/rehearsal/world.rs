@@ -27,6 +27,8 @@ use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, SubjectKind};
 
+mod task;
+
 /// The most events that `N over SPAN` makes.
 const MAX_EVENTS: i64 = 10_000;
 
@@ -122,6 +124,7 @@ impl World {
         for row in &given.tickets {
             self.apply_ticket(&mapping(row), reader);
         }
+        given.tasks.iter().for_each(|row| self.apply_task(&mapping(row), reader));
         for (name, node) in &given.labels {
             if let Some(value) = reader.label(name, node) {
                 let (contact, at) = (self.enrolled(), just_before(moment));

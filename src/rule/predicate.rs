@@ -158,6 +158,14 @@ impl Predicate {
         }
     }
 
+    /// Every part of it that has no parts itself, in order.
+    pub fn each_leaf<'p>(&'p self, see: &mut impl FnMut(&'p Predicate)) {
+        match self {
+            Predicate::All(parts) | Predicate::Any(parts) => parts.iter().for_each(|part| part.each_leaf(see)),
+            leaf => see(leaf),
+        }
+    }
+
     /// Every term in it, in the order of its clauses.
     pub fn each_term(&self, see: &mut impl FnMut(&Term)) {
         match self {

@@ -10,11 +10,12 @@ use std::collections::{HashMap, HashSet};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::Store;
 use super::epoch::Mark;
+use super::gather::all_failed;
 use super::outbox::Claimed;
 use super::rows::Rows;
 use super::suppressions::covers;
+use super::{Store, is_about_a_row};
 use crate::clock::Instant;
 
 /// So much of a lease has to be left: what is still on its way through the
@@ -29,6 +30,15 @@ pub enum Marked {
     No(&'static str),
 }
 
+const NOT_OURS: Marked = Marked::No("no longer ours");
+
+/// The same, as long as nobody has carried it out.
+pub(super) struct Asked {
+    message: Claimed,
+    to: String,
+    now: Instant,
+}
+
 /// What a connection asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Asking<'a> {
@@ -38,10 +48,29 @@ pub struct Asking<'a> {
 }
 
 impl Store {
-    /// Marks one message; see [`Store::mark_all`].
+    /// Marks one message, together with those that ask at the same moment; see
+    /// [`Store::mark_all`].
     pub async fn mark(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<Marked> {
-        let answers = self.mark_all(&[Asking { message, to }], now).await?;
-        Ok(answers.into_iter().next().unwrap_or(Marked::No("no longer ours")))
+        let asked = Asked { message: message.clone(), to: to.to_owned(), now };
+        self.together.marks.ask(asked, |all| self.mark_together(all)).await
+    }
+
+    async fn mark_together(&self, all: Vec<Asked>) -> Vec<sqlx::Result<Marked>> {
+        let asking: Vec<Asking<'_>> = all.iter().map(|one| Asking { message: &one.message, to: &one.to }).collect();
+        let Some(now) = all.iter().map(|one| one.now).max() else { return Vec::new() };
+        match self.mark_all(&asking, now).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
+            // One of them is at fault, and none was marked.
+            Err(_) => {
+                let mut answers = Vec::with_capacity(all.len());
+                for one in &asking {
+                    let alone = self.mark_all(std::slice::from_ref(one), now).await;
+                    answers.push(alone.map(|answers| answers.into_iter().next().unwrap_or(NOT_OURS)));
+                }
+                answers
+            }
+        }
     }
 
     /// Marks messages in one short transaction: what is stopped and the lease
@@ -124,7 +153,7 @@ impl Store {
         let answer = |(one, refusal): (&Asking<'_>, Option<Marked>)| match refusal {
             Some(refusal) => refusal,
             None if marked.contains(&one.message.id) => Marked::Go,
-            None => Marked::No("no longer ours"),
+            None => NOT_OURS,
         };
         Ok(asked.iter().zip(refusals).map(answer).collect())
     }

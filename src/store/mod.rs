@@ -6,6 +6,7 @@
 //! that lost a race is an answer and not an error; database calls are never
 //! cancelled.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::clock::Instant;
 use crate::facts::Schema;
 use crate::random;
 
+use gather::Gathering;
+
 pub use relations::{Key, Relation, Relations};
 
 pub mod answers;
@@ -24,6 +27,7 @@ pub mod bounces;
 pub mod breaker;
 pub mod budget;
 pub mod control;
+pub mod departures;
 pub mod digests;
 pub mod drafts;
 pub mod edges;
@@ -33,6 +37,7 @@ pub mod erasure;
 pub mod escalations;
 pub mod export;
 pub mod facts;
+mod gather;
 pub mod hindsight;
 pub mod holdout;
 pub mod import;
@@ -129,6 +134,21 @@ pub struct Store {
     relations: Arc<Relations>,
     /// The last marker this process has committed.
     last_mark: Arc<Mutex<epoch::Mark>>,
+    together: Arc<Together>,
+}
+
+/// Where the senders of a process meet, to share transactions.
+#[derive(Default)]
+struct Together {
+    departures: Gathering<departures::Departure, bool>,
+    marks: Gathering<marks::Asked, marks::Marked>,
+    endings: Gathering<outcomes::Kept, bool>,
+}
+
+impl fmt::Debug for Together {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Together")
+    }
 }
 
 impl Store {
@@ -152,6 +172,7 @@ impl Store {
             mail_domain: "keepwell.invalid".into(),
             relations: Arc::default(),
             last_mark: Arc::default(),
+            together: Arc::default(),
         }
     }
 

@@ -196,25 +196,4 @@ impl Store {
         .await?;
         Ok(())
     }
-
-    /// Reserves an address for a mail of a step; false when the same step
-    /// mailed it, under whatever contact, within the last 24 hours.
-    pub async fn reserve_address(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<bool> {
-        let hash = self.address_hash(to).await?;
-        let rows = sqlx::query(
-            "insert into keepwell.address_guard as g (address_hash, playbook, step, message, at)
-             values ($1, $2, $3, $4, $5)
-             on conflict (address_hash, playbook, step) do update set message = excluded.message, at = excluded.at
-             where g.message = excluded.message or g.at <= $6",
-        )
-        .bind(hash)
-        .bind(&message.playbook)
-        .bind(&message.step)
-        .bind(message.id)
-        .bind(now)
-        .bind(now - chrono::Duration::hours(24))
-        .execute(self.pool())
-        .await?;
-        Ok(rows.rows_affected() > 0)
-    }
 }

@@ -11,9 +11,10 @@ use std::collections::HashSet;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use super::Store;
+use super::gather::all_failed;
 use super::outbox::{Claimed, Wait};
 use super::rows::Rows;
+use super::{Store, is_about_a_row};
 use crate::clock::Instant;
 
 /// How a claimed message ends or goes on.
@@ -55,6 +56,50 @@ pub struct Ending<'a> {
     pub ended: Instant,
 }
 
+/// The same, as long as nobody has written it.
+pub(super) struct Kept {
+    message: Claimed,
+    settled: KeptSettled,
+    reply: Option<String>,
+    started: Instant,
+    ended: Instant,
+}
+
+enum KeptSettled {
+    Ended { state: &'static str, reason: Option<String>, outcome: Option<&'static str> },
+    Deferred { next_at: Instant, reason: String, counts: bool, wait: Wait },
+}
+
+impl From<&Ending<'_>> for Kept {
+    fn from(ending: &Ending<'_>) -> Kept {
+        let settled = match &ending.settled {
+            Settled::Ended { state, reason, outcome } => {
+                KeptSettled::Ended { state, reason: reason.map(str::to_owned), outcome: *outcome }
+            }
+            Settled::Deferred { next_at, reason, counts, wait } => {
+                KeptSettled::Deferred { next_at: *next_at, reason: (*reason).to_owned(), counts: *counts, wait: *wait }
+            }
+        };
+        let (message, reply) = (ending.message.clone(), ending.reply.map(str::to_owned));
+        Kept { message, settled, reply, started: ending.started, ended: ending.ended }
+    }
+}
+
+impl Kept {
+    fn ending(&self) -> Ending<'_> {
+        let settled = match &self.settled {
+            KeptSettled::Ended { state, reason, outcome } => {
+                Settled::Ended { state, reason: reason.as_deref(), outcome: *outcome }
+            }
+            KeptSettled::Deferred { next_at, reason, counts, wait } => {
+                Settled::Deferred { next_at: *next_at, reason, counts: *counts, wait: *wait }
+            }
+        };
+        let reply = self.reply.as_deref();
+        Ending { message: &self.message, settled, reply, started: self.started, ended: self.ended }
+    }
+}
+
 /// What a person says of a message whose outcome nobody knew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -75,7 +120,8 @@ pub enum Word {
 }
 
 impl Store {
-    /// Writes how one attempt went; see [`Store::settle_all`].
+    /// Writes how one attempt went, together with those that end at the same
+    /// moment; see [`Store::settle_all`].
     pub async fn settle(
         &self,
         message: &Claimed,
@@ -85,7 +131,24 @@ impl Store {
         ended: Instant,
     ) -> sqlx::Result<bool> {
         let ending = Ending { message, settled: settled.clone(), reply, started, ended };
-        Ok(self.settle_all(&[ending]).await?.contains(&true))
+        self.together.endings.ask(Kept::from(&ending), |all| self.settle_together(all)).await
+    }
+
+    async fn settle_together(&self, all: Vec<Kept>) -> Vec<sqlx::Result<bool>> {
+        let endings: Vec<Ending<'_>> = all.iter().map(Kept::ending).collect();
+        match self.settle_all(&endings).await {
+            Ok(taken) => taken.into_iter().map(Ok).collect(),
+            Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
+            // One of them is at fault; the others shall not suffer.
+            Err(_) => {
+                let mut taken = Vec::with_capacity(all.len());
+                for one in &endings {
+                    let alone = self.settle_all(std::slice::from_ref(one)).await;
+                    taken.push(alone.map(|taken| taken.contains(&true)));
+                }
+                taken
+            }
+        }
     }
 
     /// Writes how attempts went, all or none, and lets the enrollments that

@@ -99,7 +99,9 @@ pub(super) async fn give_way(
     now: Instant,
 ) -> super::Result<()> {
     let Some(current) = super::advancer::current(shared, playbook).await? else { return Ok(()) };
-    let limits = current.ready.playbook.guardrails.over(&shared.config.guardrails);
+    let mut limits = current.ready.playbook.guardrails.over(&shared.config.guardrails);
+    // The configuration's list is for all: none of them waits for itself.
+    limits.yields_to.retain(|other| other != playbook);
     if limits.yields_to.is_empty() {
         return Ok(());
     }

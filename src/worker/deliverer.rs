@@ -14,16 +14,17 @@ use tokio::task::JoinSet;
 
 use super::advancer::current;
 use super::gate::{Prepared, notice, prepare};
+use super::settlement::settle;
 use super::tripwire::Troubles;
 use super::{Shared, attention, posting};
 use crate::clock::{Deadline, Instant, Stopwatch};
-use crate::delivery::post::{Post, webhook_retry_after};
-use crate::delivery::{Composed, Mark, Outcome, retry_after};
+use crate::delivery::post::Post;
+use crate::delivery::{Composed, Mark, Outcome};
 use crate::playbook::Mode;
-use crate::random;
+use crate::store::departures::Departure;
 use crate::store::is_refusal;
 use crate::store::marks::Marked;
-use crate::store::outbox::{Claimed, Rendered, Wait};
+use crate::store::outbox::Claimed;
 use crate::store::outcomes::Settled;
 
 /// How old a gate's verdict may be when the body begins.
@@ -35,6 +36,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Messages claimed at once; few enough for the slowest relay to begin them
 /// all before the gate's verdict is too old.
 const BATCH: i64 = 64;
+
+/// For each connection: while one message is on it, another gets ready and a
+/// third is written down.
+const AT_ONCE: usize = 3;
 
 /// How long a stop waits for bodies that are on their way. A server may take
 /// ten minutes for its answer; what it says after this is not heard.
@@ -170,7 +175,7 @@ async fn deliver_batch(
     let mut fault = None;
     let mut stopping = stop.clone();
     loop {
-        while sending.len() < shared.config.mail.connections.max(1) && !*stop.borrow() {
+        while sending.len() < AT_ONCE * shared.config.mail.connections.max(1) && !*stop.borrow() {
             let Some((message, prepared)) = ready.next() else { break };
             let attempt = Attempt {
                 shared: shared.clone(),
@@ -278,7 +283,8 @@ impl Attempt {
                 return Ok(());
             }
             Prepared::Shadow { rendered, to } => {
-                if self.keep(&message, &to, &rendered).await? {
+                let kept = store.keep_rendered(&message, &to, &rendered).await;
+                if self.kept(&message, kept.map_err(Into::into)).await?.is_some() {
                     store.settle(&message, &end("shadow", None), None, now, now).await?;
                 }
                 return Ok(());
@@ -286,12 +292,14 @@ impl Attempt {
             Prepared::Mail { composed, rendered, to } => (Parcel::Mail(composed), rendered, to),
             Prepared::Post { post, rendered, to } => (Parcel::Post(post), rendered, to),
         };
-        if message.channel == "email" && !store.reserve_address(&message, &to, now).await? {
-            store.settle(&message, &end("skipped", Some("duplicate address")), None, now, now).await?;
-            return Ok(());
-        }
-        if !self.keep(&message, &to, &rendered).await? {
-            return Ok(());
+        let departure = Departure { message: message.clone(), to: to.clone(), rendered, now };
+        match self.kept(&message, store.depart(departure).await.map_err(Into::into)).await? {
+            Some(true) => {}
+            Some(false) => {
+                store.settle(&message, &end("skipped", Some("duplicate address")), None, now, now).await?;
+                return Ok(());
+            }
+            None => return Ok(()),
         }
         let watch = Stopwatch::start();
         let body = OnceLock::new();
@@ -302,10 +310,7 @@ impl Attempt {
             self.mark(&message, &to).await
         };
         let outcome = match parcel {
-            Parcel::Mail(composed) => {
-                store.know_address(&to).await?;
-                self.shared.channel.deliver(&composed, mark).await
-            }
+            Parcel::Mail(composed) => self.shared.channel.deliver(&composed, mark).await,
             Parcel::Post(post) => self.shared.http.deliver(&post, mark).await,
         };
         settle(&self.shared, &message, &outcome, now, now + watch.whole_seconds()).await?;
@@ -337,113 +342,18 @@ impl Attempt {
         }
     }
 
-    /// Keeps what is about to be sent. A text that the database refuses ends
-    /// the message, which would come back for ever otherwise.
-    async fn keep(&self, message: &Claimed, to: &str, rendered: &Rendered) -> super::Result<bool> {
-        let store = &self.shared.store;
-        match store.keep_rendered(message, to, rendered).await {
-            Ok(()) => Ok(true),
-            Err(error) if is_refusal(&error) => {
+    /// What came of keeping what is about to be sent. A text that the database
+    /// refuses ends the message, which would come back for ever otherwise.
+    async fn kept<T>(&self, message: &Claimed, kept: super::Result<T>) -> super::Result<Option<T>> {
+        match kept {
+            Ok(kept) => Ok(Some(kept)),
+            Err(error) if error.downcast_ref().is_some_and(is_refusal) => {
                 let reason = format!("its text cannot be kept: {error}");
                 let failed = Settled::Ended { state: "failed", reason: Some(&reason), outcome: None };
-                store.settle(message, &failed, None, self.now, self.now).await?;
-                Ok(false)
+                self.shared.store.settle(message, &failed, None, self.now, self.now).await?;
+                Ok(None)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
-}
-
-/// Writes what came of an attempt, again and again until it is written: the
-/// server's answer must not be lost to a database that is away, for however
-/// long. Only what the database refuses for its own sake is given up.
-async fn settle(
-    shared: &Shared,
-    message: &Claimed,
-    outcome: &Outcome,
-    started: Instant,
-    ended: Instant,
-) -> super::Result<()> {
-    let mut pause = Duration::from_millis(200);
-    loop {
-        let Err(error) = settle_once(shared, message, outcome, started, ended).await else { return Ok(()) };
-        if error.downcast_ref().is_some_and(is_refusal) {
-            return Err(error);
-        }
-        tracing::warn!(message = %message.id, "the outcome could not be written yet: {error:#}");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
-    }
-}
-
-/// How long to wait after an attempt that failed: as long as its channel does,
-/// and no less than was asked for.
-fn until_next(message: &Claimed, outcome: &Outcome) -> chrono::Duration {
-    let (attempt, jitter) = (message.attempts.max(1) as u32, random::jitter(0.2));
-    let usual = match message.channel.as_str() {
-        "webhook" => webhook_retry_after(attempt, jitter),
-        _ => retry_after(attempt, jitter),
-    };
-    match outcome {
-        // A month is longer than anything stays valid.
-        Outcome::AskedToWait { seconds, .. } if message.channel == "slack" => seconds_at_most_a_month(*seconds),
-        Outcome::AskedToWait { seconds, .. } => usual.max(seconds_at_most_a_month(*seconds)),
-        _ => usual,
-    }
-}
-
-fn seconds_at_most_a_month(seconds: u64) -> chrono::Duration {
-    chrono::Duration::seconds(seconds.min(30 * 86_400) as i64)
-}
-
-async fn settle_once(
-    shared: &Shared,
-    message: &Claimed,
-    outcome: &Outcome,
-    started: Instant,
-    now: Instant,
-) -> super::Result<()> {
-    let store = &shared.store;
-    let ended = |state, reason, outcome| Settled::Ended { state, reason, outcome };
-    let (settled, reply) = match outcome {
-        Outcome::Accepted { reply } => (ended("accepted", None, Some("accepted")), Some(reply.as_str())),
-        Outcome::Captured => (ended("captured", None, Some("accepted")), None),
-        Outcome::Rejected { reply } => {
-            (ended("rejected", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
-        }
-        Outcome::Unknown { what } => (ended("unknown", Some(what.as_str()), Some("unknown")), Some(what.as_str())),
-        Outcome::Failed { reply } => {
-            posting::failed(shared, message, reply, now).await?;
-            (ended("failed", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
-        }
-        Outcome::Deferred { reply } | Outcome::AskedToWait { reply, .. } => {
-            let next_at = now + until_next(message, outcome);
-            if next_at > message.valid_until {
-                (ended("expired", Some(reply.as_str()), Some("deferred")), Some(reply.as_str()))
-            } else {
-                (Settled::Deferred { next_at, reason: reply, counts: true, wait: Wait::Retry }, Some(reply.as_str()))
-            }
-        }
-        Outcome::NotMarked(reason) if reason == "suppressed" => (ended("suppressed", Some("suppressed"), None), None),
-        // Somebody else has it, and says what becomes of it.
-        Outcome::NotMarked(reason) if reason == "no longer ours" => return Ok(()),
-        Outcome::NotMarked(reason) => {
-            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
-        }
-        // Marked or not, nothing has left: it may go again.
-        Outcome::MarkUnclear => {
-            let reason = "the database did not answer before it left";
-            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
-        }
-        Outcome::ChannelDown { why } => {
-            tracing::error!("the mail relay cannot be used: {why}");
-            let next_at = now + chrono::Duration::minutes(5);
-            (Settled::Deferred { next_at, reason: why, counts: false, wait: Wait::Retry }, Some(why.as_str()))
-        }
-    };
-    store.settle(message, &settled, reply, started, now).await?;
-    if let Outcome::Unknown { what } = outcome {
-        tracing::error!(message = %message.id, "nobody knows whether it arrived: {what}");
-    }
-    Ok(())
 }

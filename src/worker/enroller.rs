@@ -23,7 +23,7 @@ use crate::store::runs::{Run, Tally, run_id};
 use crate::worker::candidates::{self, Candidates, windows};
 
 /// How many enrollments one statement writes.
-const BATCH: usize = 500;
+const BATCH: usize = 2_000;
 
 /// How long an approval holds that could not be carried out.
 const APPROVAL_HOLDS: chrono::Duration = chrono::Duration::hours(24);

@@ -8,7 +8,7 @@
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
-//! `gate`, `posting` and `attention` let through, `collector` takes what came
+//! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back. Runs of one slot share a
@@ -51,6 +51,7 @@ mod posting;
 pub mod publisher;
 pub mod referrer;
 pub mod scheduler;
+mod settlement;
 pub mod supervise;
 pub mod together;
 pub mod tripwire;

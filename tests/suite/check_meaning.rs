@@ -139,3 +139,44 @@ fn what_the_store_lacks_cannot_be_asked() {
         ]
     );
 }
+
+#[test]
+fn playbooks_are_checked_against_each_other() {
+    let file = |id: &str, rest: &str| SourceFile {
+        path: format!("{id}.yaml").into(),
+        text: format!("playbook: {id}\nabout: A.\nalerts_to: a@b.example\nschedule: '@daily'\n{rest}").into(),
+    };
+    let wait = "steps: [ { wait: 1d } ]\n";
+    let playbooks = vec![
+        file("one", &format!("when: account.mrr > 5\nsuppress: account.in_playbook(\"two\")\n{wait}")),
+        file(
+            "two",
+            &format!("when: account.mrr > 9\nsuppress: account.mrr > 99 || account.in_playbook(\"one\")\n{wait}"),
+        ),
+        file("third", &format!("when: account.mrr > 9\nsuppress: account.in_playbook(\"one\")\n{wait}")),
+        file(
+            "people",
+            &format!("for: contact\nwhen: contact.role == \"owner\" && !contact.in_playbook(\"one\")\n{wait}"),
+        ),
+        file(
+            "sender",
+            "when: account.mrr > 9\nsteps:\n  - branch:\n      - if: account.mrr > 99\n        steps: [ { enroll: people } ]\n",
+        ),
+    ];
+    let config = SourceFile { path: "keepwell.yaml".into(), text: "guardrails: { yields_to: [two, thrid] }\n".into() };
+    let (config, mistakes) = Config::parse(&config);
+    assert!(mistakes.is_empty(), "{mistakes:?}");
+    let set = SourceSet { playbooks, ..SourceSet::default() };
+    let (ready, problems) = catalog::load(&set, &[], &config, &Schema::default_store());
+    assert_eq!(ready.len(), 5);
+    assert_eq!(
+        render_lines(&problems).lines().collect::<Vec<_>>(),
+        [
+            "keepwell.yaml:1:32: error[KW0108]: `yields_to` names \"thrid\", which is no playbook; help: did you mean \"third\"?",
+            "one.yaml:6:11: warning[KW0218]: this playbook and `two` each suppress the other; help: one that enters both at the same run is in neither: let one of them go first",
+            "people.yaml:6:7: warning[KW0108]: no contact is ever in \"one\", which enrolls accounts; help: ask the account: `account.in_playbook(\"one\")`",
+            "sender.yaml:9:20: warning[KW0108]: an account cannot enter `people`, which enrolls contacts; help: its own `when` finds the contacts; or let a playbook for contacts enroll them",
+            "two.yaml:6:11: warning[KW0218]: this playbook and `one` each suppress the other; help: one that enters both at the same run is in neither: let one of them go first",
+        ]
+    );
+}

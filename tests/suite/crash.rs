@@ -215,13 +215,13 @@ async fn two_daemons_do_everything_once() {
 #[tokio::test]
 async fn a_run_is_finished_as_it_was_decided() {
     let slot = "2026-03-02T09:00:00Z";
-    let company = Company::new("midrun", 600, Script::default()).await;
+    let company = Company::new("midrun", 2_100, Script::default()).await;
     let playbook = PLAYBOOK.replace("hold_above: off", "hold_above: { count: 10000 }");
     let playbook = playbook.split("  - email").next().unwrap().replace("* * * * *", "0 0 1 1 *");
     let playbook = format!("{playbook}  - wait: 30d\n");
     company.home.write("playbooks/round.yaml", &playbook);
 
-    // One row of the second batch of 500 is in the way: the run stands between
+    // One row of the second batch of 2,000 is in the way: the run stands between
     // its batches.
     let mut other = company.pool.begin().await.unwrap();
     other
@@ -230,7 +230,7 @@ async fn a_run_is_finished_as_it_was_decided() {
                  started_at, entry, evidence, shadow, run_slot)
              select id, '00000000-0000-0000-0000-000000000001', 'round', '', '', 'active', 'begin', now(), now(),
                  '{}', '{}', false, now()
-             from customers.accounts where id = 'a600'",
+             from customers.accounts where id = 'a2100'",
         )
         .await
         .unwrap();
@@ -238,7 +238,7 @@ async fn a_run_is_finished_as_it_was_decided() {
     until("the second batch waits", async || {
         let waiting = "select count(*) from pg_locks where not granted and locktype = 'transactionid'";
         let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&company.pool).await.unwrap();
-        waiting > 0 && company.count("enrollments").await == 500
+        waiting > 0 && company.count("enrollments").await == 2_000
     })
     .await;
     first.kill();
@@ -253,12 +253,12 @@ async fn a_run_is_finished_as_it_was_decided() {
     })
     .await;
     other.rollback().await.unwrap();
-    assert_eq!(company.count("enrollments").await, 500);
+    assert_eq!(company.count("enrollments").await, 2_000);
     let before: Vec<(String, String, i64)> =
         sqlx::query_as("select state, revision, ceiling from keepwell.runs").fetch_all(&company.pool).await.unwrap();
     assert_eq!(before.len(), 1);
     let (state, revision, ceiling) = &before[0];
-    assert_eq!((state.as_str(), *ceiling), ("running", 600));
+    assert_eq!((state.as_str(), *ceiling), ("running", 2_100));
 
     // Since then the playbook has changed and more accounts match.
     company.home.write("playbooks/round.yaml", &playbook.replace("Everybody", "Everyone"));
@@ -278,7 +278,7 @@ async fn a_run_is_finished_as_it_was_decided() {
     .fetch_one(&company.pool)
     .await
     .unwrap();
-    assert_eq!(after, (600, 600, true, true, true));
+    assert_eq!(after, (2_100, 2_100, true, true, true));
     let published: String =
         sqlx::query_scalar("select revision from keepwell.playbooks").fetch_one(&company.pool).await.unwrap();
     assert_ne!(&published, revision, "the file did change");

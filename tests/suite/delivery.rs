@@ -162,6 +162,74 @@ async fn a_refused_recipient_leaves_the_connection_usable() {
     assert_eq!(server.connections(), 1);
 }
 
+fn refusing(recipient: &str, script: Script) -> Script {
+    let gone = Do::Reply("550 5.1.1 gone".to_owned());
+    Script { recipients: [(recipient.to_owned(), gone)].into(), pipelining: true, ..script }
+}
+
+#[tokio::test]
+async fn an_envelope_goes_in_one_write_where_that_is_offered() {
+    for pipelining in [true, false] {
+        let server = Server::start(Script { pipelining, ..Script::default() });
+        let relay = relay(&server);
+        for _ in 0..5 {
+            let (outcome, asked) = send(&relay, Mark::Go).await;
+            assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
+            assert_eq!(asked, 1);
+        }
+        // What is offered is asked when a connection is used again.
+        assert_eq!((server.ahead(), server.connections()), (if pipelining { 4 } else { 0 }, 1));
+        assert_eq!(server.accepted().len(), 5);
+        assert!(server.accepted().iter().all(|message| message.bytes == composed().bytes));
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_refused_in_the_middle_of_one_write_is_told_apart() {
+    // A server says 503 to the DATA behind it, or waits for a message to nobody.
+    for (careless, connections) in [(false, 1), (true, 2)] {
+        let script = Script { careless, ..Script::default() };
+        let server = Server::start(refusing("gone@customer.example", script));
+        let relay = relay(&server);
+        send(&relay, Mark::Go).await;
+        let mut mail = mail();
+        mail.to = "gone@customer.example".to_owned();
+        let asked = AtomicUsize::new(0);
+        let outcome = relay
+            .send(&compose(&mail).unwrap(), || async {
+                asked.fetch_add(1, Ordering::SeqCst);
+                Mark::Go
+            })
+            .await;
+        let Outcome::Rejected { reply } = &outcome else { panic!("{outcome:?}") };
+        assert!(reply.starts_with("550 5.1.1 gone (at RCPT TO)"), "{reply}");
+        assert_eq!((asked.into_inner(), server.ahead()), (0, 1));
+        let (outcome, _) = send(&relay, Mark::Go).await;
+        assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
+        assert_eq!((server.connections(), server.accepted().len()), (connections, 2));
+    }
+}
+
+#[tokio::test]
+async fn refusals_and_cuts_in_one_write_are_those_of_their_commands() {
+    for at in [At::Sender, At::Recipient, At::Data] {
+        for (what, fresh) in [("450 later", false), ("550 never", false), ("421 closing", true)] {
+            let script = Script { pipelining: true, later_only: true, ..Script::reply(at, what) };
+            let server = Server::start(script);
+            let relay = relay(&server);
+            send(&relay, Mark::Go).await;
+            let (outcome, _) = send(&relay, Mark::Go).await;
+            let fine = match what {
+                "450 later" => matches!(outcome, Outcome::Deferred { .. }),
+                "550 never" => matches!(outcome, Outcome::Rejected { .. }),
+                _ => matches!(outcome, Outcome::Accepted { .. }),
+            };
+            assert!(fine, "{at:?} {what}: {outcome:?}");
+            assert_eq!(server.connections(), if fresh { 2 } else { 1 }, "{at:?} {what}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn long_replies_are_clipped() {
     let words = "x".repeat(800);
@@ -305,7 +373,7 @@ async fn encrypted_cuts_are_told_apart() {
 
 #[tokio::test]
 async fn without_trustworthy_tls_nothing_is_said() {
-    let down = |outcome: &Outcome| matches!(outcome, Outcome::ChannelDown { .. });
+    let down = |outcome: &Outcome| matches!(outcome, Outcome::ChannelDown { misfit: true, .. });
     // STARTTLS is not offered.
     let mut script = secure_script(TlsMode::Offered);
     script.tls = None;
@@ -335,11 +403,18 @@ async fn without_trustworthy_tls_nothing_is_said() {
         assert!(server.accepted().is_empty());
     }
 
-    // A refused and a silent STARTTLS.
-    for what in [Do::Reply("454 not now".to_owned()), Do::Hang, Do::Cut] {
+    // A refused and a silent STARTTLS, and a login that cannot be checked now,
+    // may be better another time.
+    for (at, what, for_good) in [
+        (At::Tls, Do::Reply("454 not now".to_owned()), false),
+        (At::Tls, Do::Reply("502 never".to_owned()), true),
+        (At::Tls, Do::Hang, false),
+        (At::Tls, Do::Cut, false),
+        (At::Login, Do::Reply("454 4.7.0 not now".to_owned()), false),
+    ] {
         let mut script = secure_script(TlsMode::Offered);
-        script.at.insert(At::Tls, what);
-        server_is_down(script).await;
+        script.at.insert(at, what.clone());
+        assert_eq!(server_is_down(script).await, for_good, "{at:?} {what:?}");
     }
     // Words put in front of the encryption are not taken for the server's.
     let mut script = secure_script(TlsMode::Offered);
@@ -347,12 +422,14 @@ async fn without_trustworthy_tls_nothing_is_said() {
     server_is_down(script).await;
 }
 
-async fn server_is_down(script: Script) {
+/// Returns whether only a person can mend it.
+async fn server_is_down(script: Script) -> bool {
     let server = Server::start(script);
     let relay = secure(&server, "smtp", "localhost", &server.certificate);
     let (outcome, asked) = send(&relay, Mark::Go).await;
-    assert!(matches!(outcome, Outcome::ChannelDown { .. }), "{outcome:?}");
     assert_eq!(asked, 0);
+    let Outcome::ChannelDown { misfit, .. } = outcome else { panic!("{outcome:?}") };
+    misfit
 }
 
 #[tokio::test]

@@ -385,6 +385,11 @@ async fn walk_for_several(subject: Subject) {
     {
         rules.push((text.to_owned(), language.compile(text).expect("it checks")));
     }
+    // And clauses that so many share that they are decided once for all.
+    for number in 0..12 {
+        let text = format!("account.tier != \"A\" && account.renewal_at != none && account.mrr > {number}");
+        rules.push((text.clone(), language.compile(&text).expect("it checks")));
+    }
     let world = World::new(5, &rules, language, Customers::Default).await;
     let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
     let kept = world.kept(&predicates, Shape::Probes, str::to_owned).await;

@@ -12,6 +12,7 @@ mod consent;
 mod earlier;
 mod edges;
 mod hindsight;
+mod neighbours;
 mod own;
 mod people;
 

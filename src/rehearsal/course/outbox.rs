@@ -13,8 +13,8 @@ use crate::action::email::{recipient_zone, refused};
 use crate::clock::Instant;
 use crate::effect::{MailClass, MailDraft};
 use crate::enrollment::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
-use crate::enrollment::{MessageEnd, Phase, stops};
-use crate::facts::history::MailRecord;
+use crate::enrollment::{MessageEnd, Phase, next_quarter, stops};
+use crate::facts::history::{EnrollmentRecord, MailRecord};
 use crate::facts::{Contact, Value};
 use crate::rehearsal::deed::What;
 use crate::rehearsal::wording;
@@ -133,6 +133,12 @@ impl Course<'_> {
         if let Some(reason) = refused(&draft.contact, self.recipient(mail), draft.class.name(), now) {
             return Ok(Verdict::Ended { reason: format!("to {} was skipped: {reason}", draft.to), failed: false });
         }
+        if let Some(other) = self.gives_way_to(now).filter(|_| !self.trips[mail.trip].enrollment.shadow) {
+            let (next_at, reason) =
+                (next_quarter(now, self.config.recheck), format!("it yields to {other}, which is active"));
+            let next_at = next_at.min(just_after(mail.draft.valid_until));
+            return Ok(Verdict::Later { next_at, held_until: None, reason });
+        }
         let Some(quiet) = self.case.quiet_hours.as_ref().filter(|_| !self.trips[mail.trip].enrollment.shadow) else {
             return Ok(Verdict::Go);
         };
@@ -149,6 +155,17 @@ impl Course<'_> {
         let reason = format!("quiet hours until {}", wording::instant(until, zone));
         let until = until.min(latest);
         Ok(Verdict::Later { next_at: until, held_until: Some(until), reason })
+    }
+
+    /// The playbook that customer mail waits for now, if there is one.
+    fn gives_way_to(&self, now: Instant) -> Option<&str> {
+        let own = &self.playbook.playbook.id;
+        let limits = self.playbook.playbook.guardrails.over(&self.config.guardrails);
+        let is_active = |one: &&EnrollmentRecord| one.started_at <= now && one.ended_at.is_none();
+        let others = self.world.history.enrollments.iter().filter(is_active);
+        others
+            .map(|one| one.playbook.as_str())
+            .find(|id| *id != own && limits.yields_to.iter().any(|other| other == id))
     }
 
     /// Who of the mails that ask may leave now.

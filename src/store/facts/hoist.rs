@@ -1,12 +1,18 @@
 //! Fact functions beside the subjects: asked for one subject at a time, or
 //! computed for all of them in one pass over each relation.
 
+use std::collections::BTreeMap;
+
 use super::answer::Answer;
 use super::statement::Text;
 use crate::facts::{Arg, Cell, CellPath, Schema, Subject, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, Function, Pass, PassFold, UnknownCell, pair};
 use crate::rule::predicate::Term;
+
+/// From so many uses on a clause is shared. Of fewer, an index may still be of
+/// use, which could not be used for what is decided beside the rows.
+const SHARED: usize = 8;
 
 /// How a walk over the subjects asks for fact functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,8 @@ pub(super) struct Reader<'a> {
 pub(super) struct Hoisted {
     /// Cells and the expressions of their values.
     values: Vec<(Cell, String)>,
+    /// Clauses that many readers share, and the column that says whether they hold.
+    shared: Vec<(Predicate, String)>,
     joins: Vec<String>,
     /// The tables that are passed over.
     pub(super) passed: Vec<String>,
@@ -55,6 +63,11 @@ impl Hoisted {
     /// The value of a cell that stands here.
     pub(super) fn value(&self, cell: &Cell) -> Option<String> {
         self.values.iter().find(|(known, _)| known == cell).map(|(_, value)| value.clone())
+    }
+
+    /// What says whether a clause holds, where that stands here.
+    pub(super) fn shared(&self, clause: &Predicate) -> Option<String> {
+        self.shared.iter().find(|(known, _)| known == clause).map(|(_, column)| column.clone())
     }
 
     /// What is joined to the subjects.
@@ -128,6 +141,7 @@ impl Text<'_> {
         }
         if readers.len() > 1 {
             self.convert(readers, schema, &mut hoisted)?;
+            self.share(readers, schema, &mut hoisted)?;
         }
         let mut called = Vec::new();
         readers.iter().for_each(|reader| calls(reader.kept, &mut called));
@@ -166,6 +180,27 @@ impl Text<'_> {
         }
         if !converted.is_empty() {
             hoisted.joins.push(format!(" cross join lateral (select {} offset 0) as c", converted.join(", ")));
+        }
+        Ok(())
+    }
+
+    /// The clauses about columns that many readers have in common, each decided
+    /// once for a row.
+    fn share(&mut self, readers: &[Reader<'_>], schema: &Schema, hoisted: &mut Hoisted) -> Result<(), UnknownCell> {
+        let mut clauses: BTreeMap<String, (usize, &Predicate)> = BTreeMap::new();
+        for reader in readers {
+            reader.kept.each_leaf(&mut |leaf| clauses.entry(format!("{leaf:?}")).or_insert((0, leaf)).0 += 1);
+        }
+        let shared = clauses.into_values().filter(|(count, _)| *count >= SHARED).map(|(_, clause)| clause);
+        let shared: Vec<&Predicate> =
+            shared.filter(|clause| **clause != Predicate::Always && clause.without_calls() == **clause).collect();
+        let mut columns = Vec::new();
+        for (at, clause) in shared.iter().enumerate() {
+            columns.push(format!("{} as d{at}", self.predicate(clause, hoisted, schema)?));
+        }
+        if !columns.is_empty() {
+            hoisted.joins.push(format!(" cross join lateral (select {} offset 0) as d", columns.join(", ")));
+            hoisted.shared = shared.into_iter().cloned().zip((0..).map(|at| format!("d.d{at}"))).collect();
         }
         Ok(())
     }

@@ -68,6 +68,9 @@ impl Text<'_> {
                 parts.iter().map(|part| text.predicate(part, hoisted, schema)).collect();
             Ok(format!("({})", parts?.join(word)))
         };
+        if let Some(column) = hoisted.shared(predicate) {
+            return Ok(column);
+        }
         Ok(match predicate {
             Predicate::Always => "true".to_owned(),
             Predicate::Never => "false".to_owned(),

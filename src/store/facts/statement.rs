@@ -59,8 +59,7 @@ pub(super) struct Statement {
 
 impl Statement {
     /// The statement for the cells of one source, on the rows that some reader
-    /// keeps. With more than one reader the last column says, for each, whether
-    /// it does. An error names the first cell, whatever its source, that nothing
+    /// keeps. With more than one reader the last column says which of them do. An error names the first cell, whatever its source, that nothing
     /// answers.
     pub(super) fn build(
         layout: &Layout,
@@ -100,7 +99,7 @@ impl Statement {
             for reader in readers {
                 marks.push(format!("coalesce({}, false)", text.predicate(reader.kept, &hoisted, schema)?));
             }
-            columns.push(format!("array[{}]", marks.join(", ")));
+            columns.push(format!("array_positions(array[{}], true)", marks.join(", ")));
         }
         let mut sql = format!("select {} from {}{}", columns.join(", "), text.from(), hoisted.joins());
         let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
@@ -171,9 +170,10 @@ impl Statement {
         Ok(())
     }
 
-    /// Which readers keep a row, of a statement with more than one.
-    pub(super) fn marks(&self, row: &PgRow) -> sqlx::Result<Vec<bool>> {
-        row.try_get(self.lead + self.outputs.len())
+    /// The places of those of several readers that keep a row.
+    pub(super) fn keepers(&self, row: &PgRow) -> sqlx::Result<Vec<usize>> {
+        let places: Vec<i32> = row.try_get(self.lead + self.outputs.len())?;
+        Ok(places.into_iter().filter_map(|place| usize::try_from(place - 1).ok()).collect())
     }
 }
 

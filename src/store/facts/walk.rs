@@ -98,7 +98,7 @@ impl Walk {
         };
         let declare = format!("declare facts no scroll cursor for {}", statement.sql());
         statement.query(declare, as_of, &[]).execute(&mut *transaction).await?;
-        Ok(Scan { walk: self, statement, shape, as_of, transaction })
+        Ok(Scan { walk: self, statement, shape, as_of, ended: false, transaction })
     }
 }
 
@@ -133,6 +133,8 @@ pub struct Scan<'q> {
     statement: &'q Statement,
     shape: Shape,
     as_of: Instant,
+    /// Whether the last chunk was not full.
+    ended: bool,
     transaction: Transaction<'static, Postgres>,
 }
 
@@ -151,10 +153,14 @@ impl Scan<'_> {
     /// The same for each query of the walk; no list at all when there are no
     /// more subjects.
     pub async fn next_of_each(&mut self) -> sqlx::Result<Vec<Vec<Facts>>> {
+        if self.ended {
+            return Ok(Vec::new());
+        }
         // Not kept as a prepared statement: the columns of this text differ
         // from one scan to the next.
         let fetch = format!("fetch {CHUNK} from facts");
         let rows = sqlx::query(AssertSqlSafe(fetch)).persistent(false).fetch_all(&mut *self.transaction).await?;
+        self.ended = rows.len() < CHUNK;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -188,11 +194,10 @@ impl Scan<'_> {
         }
         let mut dealt: Vec<Vec<Facts>> = vec![Vec::new(); self.walk.readers.len()];
         for ((row, subject), values) in rows.iter().zip(&subjects).zip(&values) {
-            let marks = self.statement.marks(row)?;
-            for ((_, (layout, places)), dealt) in
-                marks.iter().zip(&self.walk.readers).zip(&mut dealt).filter(|((kept, _), _)| **kept)
-            {
-                dealt.push(facts(layout, subject, places.iter().map(|at| values[*at].clone()).collect()));
+            for keeper in self.statement.keepers(row)? {
+                if let (Some((layout, places)), Some(dealt)) = (self.walk.readers.get(keeper), dealt.get_mut(keeper)) {
+                    dealt.push(facts(layout, subject, places.iter().map(|at| values[*at].clone()).collect()));
+                }
             }
         }
         Ok(dealt)

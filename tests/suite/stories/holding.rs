@@ -340,3 +340,13 @@ async fn mail_yields_to_another_playbook_while_that_is_active() {
     world.pass_at("2026-03-03T09:15:00Z").await;
     assert_eq!(lines(&world.mails().await, "playbook state"), ["welcome captured"]);
 }
+
+#[tokio::test]
+async fn no_playbook_yields_to_itself_where_all_yield_to_it() {
+    let world = World::with("guardrails: { yields_to: [rescue] }\n").await;
+    world.playbook(&playbook("welcome", "when: account.mrr > 0", STEPS));
+    world.playbook(&playbook("rescue", "when: account.mrr > 0", &format!("{STEPS}\n  - wait: 1d")));
+    world.customer("a1").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["rescue captured", "welcome deferred"]);
+}

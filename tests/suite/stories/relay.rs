@@ -101,3 +101,47 @@ async fn an_answer_that_never_came_is_unknown_and_not_sent_again() {
     assert_eq!(world.accepted().len(), 1);
     assert_eq!(lines(&world.enrollments().await, "step"), ["wait-1"]);
 }
+
+#[tokio::test]
+async fn a_relay_that_refuses_our_login_stops_the_channel_once_and_uses_up_no_attempt() {
+    let login = Script { login: Some(("ann".to_owned(), "secret".to_owned())), ..Script::default() };
+    let world = World::over_smtp("", login).await;
+    world.playbook(&playbook("welcome", "when: account.mrr > 0", STEPS));
+    for id in ["a1", "a2", "a3"] {
+        world.customer(id).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state attempts"), ["deferred 0", "deferred 0", "deferred 0"]);
+    let stops: Vec<String> = world.store().stopped().await.unwrap().stops.iter().map(|stop| stop.to_string()).collect();
+    // Mail to colleagues goes by the same relay, and so the alarm waits, too.
+    assert_eq!(stops.len(), 2, "{stops:?}");
+    assert!(stops[0].starts_with("the channel email (by keepwell: the relay cannot be used as configured: 530"));
+    assert!(stops[1].starts_with("the channel notice (by keepwell: the relay cannot be used as configured: 530"));
+    let alarms: Vec<_> =
+        world.notices().await.into_iter().filter(|one| one["subject"] == "Stopped: the channel email").collect();
+    assert_eq!(lines(&alarms, "to state"), ["ops@acme.example deferred"]);
+    // A relay that is asked again and again would lock the account.
+    let asked = world.server.as_ref().unwrap().connections();
+    world.pass_at("2026-03-02T12:00:00Z").await;
+    assert_eq!(world.server.as_ref().unwrap().connections(), asked);
+    // Mended by a person.
+    world.server_does(Script::default()).await;
+    for channel in ["email", "notice"] {
+        world.resume(keepwell::store::control::Target::Channel(channel.to_owned())).await;
+    }
+    world.pass_at("2026-03-02T12:01:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1", "accepted 1", "accepted 1"]);
+}
+
+#[tokio::test]
+async fn a_relay_that_is_away_stops_nothing() {
+    let mut world = with(Script::reply(At::Recipient, "450 later")).await;
+    world.server = None;
+    if let keepwell::delivery::Channel::Smtp(relay) = &world.shared.channel {
+        relay.close_idle(true).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    world.pass_at("2026-03-02T09:20:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state attempts"), ["deferred 1"]);
+    assert!(world.store().stopped().await.unwrap().stops.is_empty());
+}

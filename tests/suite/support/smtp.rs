@@ -66,6 +66,10 @@ pub struct Script {
     pub recipients: HashMap<String, Do>,
     /// Misbehave only on messages after the first of a connection.
     pub later_only: bool,
+    /// Offers that commands may be sent before those ahead are answered.
+    pub pipelining: bool,
+    /// Says "go ahead" to DATA although it refused every recipient.
+    pub careless: bool,
     /// Offers STARTTLS (or speaks TLS at once) with a certificate for
     /// `localhost`.
     pub tls: Option<TlsMode>,
@@ -124,6 +128,8 @@ struct Record {
     commands: Vec<String>,
     /// Bodies that ended without the final dot.
     fragments: usize,
+    /// Envelopes that came at once.
+    ahead: usize,
 }
 
 /// A running server; it stops when this is dropped.
@@ -203,6 +209,11 @@ impl Server {
 
     pub fn commands(&self) -> Vec<String> {
         self.record.lock().unwrap().commands.clone()
+    }
+
+    /// How many envelopes came in one write.
+    pub fn ahead(&self) -> usize {
+        self.record.lock().unwrap().ahead
     }
 
     /// Waits until this many bodies were cut off before their dot.
@@ -296,16 +307,21 @@ impl Session {
                 let what = Some(Do::Reply("530 5.7.0 log in first".to_owned()));
                 act(what, &mut stream, "").await?
             } else if upper.starts_with("MAIL FROM:") {
+                if stream.buffer().ends_with(b"DATA\r\n") {
+                    self.record.lock().unwrap().ahead += 1;
+                }
                 from = between(&command);
                 to.clear();
                 self.step(At::Sender, &mut stream, "250 sender").await?
             } else if upper.starts_with("RCPT TO:") {
                 let recipient = between(&command);
-                to.push(recipient.clone());
-                match self.script.recipients.get(&recipient).cloned() {
-                    Some(what) => self.answer(At::Recipient, Some(what), &mut stream, "").await?,
-                    None => self.step(At::Recipient, &mut stream, "250 recipient").await?,
+                let what = self.script.recipients.get(&recipient).cloned().or_else(|| self.what(At::Recipient));
+                if what.is_none() || self.script.careless {
+                    to.push(recipient);
                 }
+                self.answer(At::Recipient, what, &mut stream, "250 recipient").await?
+            } else if upper == "DATA" && to.is_empty() {
+                act(None, &mut stream, "503 5.5.1 nobody to send it to").await?
             } else if upper == "DATA" {
                 let what = self.what(At::Data);
                 let refused = matches!(what, Some(Do::Reply(_)));
@@ -379,6 +395,9 @@ impl Session {
         }
         if self.script.login.is_some() {
             offer.push_str("250-AUTH PLAIN\r\n");
+        }
+        if self.script.pipelining {
+            offer.push_str("250-PIPELINING\r\n");
         }
         offer + "250 SIZE 10000000"
     }

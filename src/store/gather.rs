@@ -1,0 +1,98 @@
+//! Calls that come while another is being carried out, carried out together.
+//!
+//! Nobody waits for company: the first is carried out at once, and those that
+//! come meanwhile share the next transaction. So a single sender has no delay,
+//! and many have one commit for all of them.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// Where callers meet. Callers are never cut off: each is carried out or told
+/// why not.
+pub(super) struct Gathering<T, R> {
+    waiting: Mutex<Vec<(T, oneshot::Sender<sqlx::Result<R>>)>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<T, R> Default for Gathering<T, R> {
+    fn default() -> Gathering<T, R> {
+        Gathering { waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    }
+}
+
+impl<T, R> Gathering<T, R> {
+    /// Waits until `item` has been carried out, by this caller or by another.
+    /// `carry_out` answers each of its items, in their order.
+    pub async fn ask<F, Fut>(&self, item: T, carry_out: F) -> sqlx::Result<R>
+    where
+        F: FnOnce(Vec<T>) -> Fut,
+        Fut: Future<Output = Vec<sqlx::Result<R>>>,
+    {
+        let (answer, mut answered) = oneshot::channel();
+        self.lock().push((item, answer));
+        let turn = tokio::select! {
+            biased;
+            answered = &mut answered => return answered.unwrap_or(Err(sqlx::Error::WorkerCrashed)),
+            turn = self.turn.lock() => turn,
+        };
+        let (items, answers): (Vec<T>, Vec<_>) = std::mem::take(&mut *self.lock()).into_iter().unzip();
+        for (answer, result) in answers.into_iter().zip(carry_out(items).await) {
+            // Whoever asked may have been stopped.
+            let _ = answer.send(result);
+        }
+        drop(turn);
+        answered.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(T, oneshot::Sender<sqlx::Result<R>>)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same failure for each of so many.
+pub(super) fn all_failed<R>(error: sqlx::Error, count: usize) -> Vec<sqlx::Result<R>> {
+    let told = error.to_string();
+    let others = (1..count).map(|_| Err(sqlx::Error::Protocol(told.clone())));
+    std::iter::once(Err(error)).chain(others).take(count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn those_who_come_meanwhile_go_together() {
+        let gathering = Arc::new(Gathering::<u32, (u32, usize)>::default());
+        let (open, opened) = oneshot::channel::<()>();
+        let first = tokio::spawn({
+            let gathering = gathering.clone();
+            async move {
+                let carry_out = async |items: Vec<u32>| {
+                    let _ = opened.await;
+                    items.iter().map(|item| Ok((*item, items.len()))).collect()
+                };
+                gathering.ask(0, carry_out).await.expect("an answer")
+            }
+        });
+        tokio::task::yield_now().await;
+        let others: Vec<_> = (1..=3)
+            .map(|item| {
+                let gathering = gathering.clone();
+                tokio::spawn(async move {
+                    let carry_out = async |items: Vec<u32>| items.iter().map(|item| Ok((*item, items.len()))).collect();
+                    gathering.ask(item, carry_out).await.expect("an answer")
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        open.send(()).expect("it waits");
+        assert_eq!(first.await.expect("it ends"), (0, 1));
+        for (item, other) in (1..).zip(others) {
+            assert_eq!(other.await.expect("it ends"), (item, 3));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What an attempt's outcome means for its message, and for its channel.
+
+use std::time::Duration;
+
+use super::{Shared, posting};
+use crate::clock::Instant;
+use crate::delivery::post::webhook_retry_after;
+use crate::delivery::{Outcome, retry_after};
+use crate::ids;
+use crate::random;
+use crate::store::control::{ITSELF, Target};
+use crate::store::is_refusal;
+use crate::store::outbox::{Claimed, Wait};
+use crate::store::outcomes::Settled;
+
+/// Writes what came of an attempt, again and again until it is written: the
+/// server's answer must not be lost to a database that is away, for however
+/// long. Only what the database refuses for its own sake is given up.
+pub(super) async fn settle(
+    shared: &Shared,
+    message: &Claimed,
+    outcome: &Outcome,
+    started: Instant,
+    ended: Instant,
+) -> super::Result<()> {
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let Err(error) = settle_once(shared, message, outcome, started, ended).await else { return Ok(()) };
+        if error.downcast_ref().is_some_and(is_refusal) {
+            return Err(error);
+        }
+        tracing::warn!(message = %message.id, "the outcome could not be written yet: {error:#}");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// How long to wait after an attempt that failed: as long as its channel does,
+/// and no less than was asked for.
+fn until_next(message: &Claimed, outcome: &Outcome) -> chrono::Duration {
+    let (attempt, jitter) = (message.attempts.max(1) as u32, random::jitter(0.2));
+    let usual = match message.channel.as_str() {
+        "webhook" => webhook_retry_after(attempt, jitter),
+        _ => retry_after(attempt, jitter),
+    };
+    match outcome {
+        // A month is longer than anything stays valid.
+        Outcome::AskedToWait { seconds, .. } if message.channel == "slack" => seconds_at_most_a_month(*seconds),
+        Outcome::AskedToWait { seconds, .. } => usual.max(seconds_at_most_a_month(*seconds)),
+        _ => usual,
+    }
+}
+
+fn seconds_at_most_a_month(seconds: u64) -> chrono::Duration {
+    chrono::Duration::seconds(seconds.min(30 * 86_400) as i64)
+}
+
+async fn settle_once(
+    shared: &Shared,
+    message: &Claimed,
+    outcome: &Outcome,
+    started: Instant,
+    now: Instant,
+) -> super::Result<()> {
+    let store = &shared.store;
+    let ended = |state, reason, outcome| Settled::Ended { state, reason, outcome };
+    let (settled, reply) = match outcome {
+        Outcome::Accepted { reply } => (ended("accepted", None, Some("accepted")), Some(reply.as_str())),
+        Outcome::Captured => (ended("captured", None, Some("accepted")), None),
+        Outcome::Rejected { reply } => {
+            (ended("rejected", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
+        }
+        Outcome::Unknown { what } => (ended("unknown", Some(what.as_str()), Some("unknown")), Some(what.as_str())),
+        Outcome::Failed { reply } => {
+            posting::failed(shared, message, reply, now).await?;
+            (ended("failed", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
+        }
+        Outcome::Deferred { reply } | Outcome::AskedToWait { reply, .. } => {
+            let next_at = now + until_next(message, outcome);
+            if next_at > message.valid_until {
+                (ended("expired", Some(reply.as_str()), Some("deferred")), Some(reply.as_str()))
+            } else {
+                (Settled::Deferred { next_at, reason: reply, counts: true, wait: Wait::Retry }, Some(reply.as_str()))
+            }
+        }
+        Outcome::NotMarked(reason) if reason == "suppressed" => (ended("suppressed", Some("suppressed"), None), None),
+        // Somebody else has it, and says what becomes of it.
+        Outcome::NotMarked(reason) if reason == "no longer ours" => return Ok(()),
+        Outcome::NotMarked(reason) => {
+            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
+        }
+        // Marked or not, nothing has left: it may go again.
+        Outcome::MarkUnclear => {
+            let reason = "the database did not answer before it left";
+            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
+        }
+        Outcome::ChannelDown { why, misfit: true } => {
+            stop_channel(shared, &message.channel, why, now).await?;
+            (Settled::Deferred { next_at: now, reason: why, counts: false, wait: Wait::Retry }, Some(why.as_str()))
+        }
+        Outcome::ChannelDown { why, misfit: false } => {
+            tracing::error!("the mail relay cannot be used: {why}");
+            let next_at = now + chrono::Duration::minutes(5);
+            (Settled::Deferred { next_at, reason: why, counts: false, wait: Wait::Retry }, Some(why.as_str()))
+        }
+    };
+    store.settle(message, &settled, reply, started, now).await?;
+    if let Outcome::Unknown { what } = outcome {
+        tracing::error!(message = %message.id, "nobody knows whether it arrived: {what}");
+    }
+    Ok(())
+}
+
+/// Nothing leaves by a channel whose relay refuses our login or our TLS: each
+/// try would use up patience, ours and the relay's, and only a person can mend
+/// it. Said once; what was due waits.
+async fn stop_channel(shared: &Shared, channel: &str, why: &str, now: Instant) -> super::Result<()> {
+    let reason = format!("the relay cannot be used as configured: {why}");
+    if !shared.store.stop(&Target::Channel(channel.to_owned()), ITSELF, Some(&reason), now).await? {
+        return Ok(());
+    }
+    tracing::error!("the channel {channel} is stopped: {reason}");
+    if let Some(to) = &shared.config.alerts_to {
+        let id = ids::notice(&["channel", channel, &now.to_rfc3339()]);
+        let text = format!(
+            "Nothing leaves by the channel {channel} any more: {reason}.\n\n\
+             What is due waits. When it is mended: keepwell resume --channel {channel}"
+        );
+        shared.store.notice(id, "", to, &format!("Stopped: the channel {channel}"), &text, now).await?;
+    }
+    Ok(())
+}
