@@ -18,7 +18,7 @@ const SHORTEST_EVIDENCE: i64 = 90;
 pub struct Retention {
     /// The words of messages.
     pub bodies: Option<Duration>,
-    /// What was read for decisions, and what servers said about mail.
+    /// What was read for decisions, and what came back about mail.
     pub evidence: Option<Duration>,
 }
 

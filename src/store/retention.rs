@@ -20,8 +20,8 @@ impl Store {
         .await
     }
 
-    /// Forgets what was read for decisions that ended before this, servers'
-    /// words about mail, and what came back about it; returns how many rows.
+    /// Forgets what was read for decisions that ended before this, and
+    /// what came back about mail; returns how many rows.
     pub async fn forget_evidence(&self, before: Instant) -> sqlx::Result<u64> {
         let mut forgotten = 0;
         for statement in [
