@@ -52,8 +52,9 @@ struct Threshold {
 }
 
 const BOUNCED: Threshold = Threshold { above: 50, inclusive: false, of_at_least: 20, at_least: 1 };
-const COMPLAINED: Threshold = Threshold { above: 3, inclusive: true, of_at_least: 20, at_least: 1 };
-const COMPLAINED_A_LITTLE: Threshold = Threshold { above: 1, ..COMPLAINED };
+/// One reader's click is no statistic; it is told.
+const COMPLAINED: Threshold = Threshold { above: 3, inclusive: true, of_at_least: 20, at_least: 2 };
+const COMPLAINED_A_LITTLE: Threshold = Threshold { above: 1, at_least: 1, ..COMPLAINED };
 const UNSUBSCRIBED: Threshold = Threshold { above: 20, inclusive: false, of_at_least: 50, at_least: 1 };
 const REJECTED: Threshold = Threshold { above: 100, inclusive: false, of_at_least: 20, at_least: 1 };
 /// A daemon that is killed leaves a few; they are no sign of trouble ahead.
@@ -134,6 +135,9 @@ mod tests {
     fn few_mails_condemn_nothing() {
         let few = |sent, bounced| Signals { sent, bounced, ..Signals::default() }.judge();
         assert_eq!(few(19, 19), Judgement::Fine);
+        let complaints = |sent, complained| Signals { sent, complained, ..Signals::default() }.judge();
+        assert!(matches!(complaints(20, 1), Judgement::Warn(_)));
+        assert!(matches!(complaints(20, 2), Judgement::Trip(_)));
         assert_eq!(few(20, 2), Judgement::Trip("2 of 20 mails came back, more than 5 %".to_owned()));
         assert!(!trips(|signals| (signals.offered, signals.unknown) = (20, 9)));
         assert!(trips(|signals| (signals.offered, signals.unknown) = (20, 10)));

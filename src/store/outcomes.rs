@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::gather::all_failed;
 use super::outbox::{Claimed, Wait};
 use super::rows::Rows;
-use super::{Store, is_about_a_row};
+use super::{Store, audit, is_about_a_row};
 use crate::clock::Instant;
 
 /// How a claimed message ends or goes on.
@@ -244,6 +244,7 @@ impl Store {
             Verdict::Accepted => ("accepted", format!("accepted, says {by}")),
             Verdict::Failed => ("failed", format!("not accepted, says {by}")),
         };
+        let mut tx = self.pool().begin().await?;
         let account: Option<String> = sqlx::query_scalar(
             "update keepwell.messages set state = $2, reason = $3,
                  sent_at = case when $2 = 'accepted' then coalesce(ended_at, $4) end
@@ -254,14 +255,18 @@ impl Store {
         .bind(state)
         .bind(reason)
         .bind(now)
-        .fetch_optional(self.pool())
+        .fetch_optional(&mut *tx)
         .await?;
         if let Some(account) = account {
+            let about = serde_json::json!({ "account": account, "message": id, "as": state });
+            audit::record(&mut tx, "settle", by, &about, now).await?;
+            tx.commit().await?;
             if verdict == Verdict::Failed {
                 self.give_back(&account, now).await?;
             }
             return Ok(Word::Taken);
         }
+        tx.rollback().await?;
         let known: bool = sqlx::query_scalar("select exists (select 1 from keepwell.messages where id = $1)")
             .bind(id)
             .fetch_one(self.pool())

@@ -209,6 +209,8 @@ async fn a_person_settles_what_nobody_knows_and_a_fact_goes_above_that() {
         .await
         .unwrap();
     assert_eq!(told, ("not accepted, says Sam".to_owned(), None));
+    let deeds = outbox.store.list_audit(None).await.unwrap();
+    assert_eq!(lines(&deeds, "by deed"), ["Sam settle", "Sam settle"]);
     // Not even then is it sent again.
     assert!(outbox.claim().await.iter().all(|again| again.channel == "webhook"));
     assert!(!outbox.settle(mail, deferred(outbox.now)).await);
