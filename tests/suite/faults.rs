@@ -46,11 +46,15 @@ fn snares(what: &What) -> Vec<Snare> {
 }
 
 /// Whether a mail may be unsure when somebody is caught there: from the marker
-/// on until its outcome is written.
+/// on until its outcome is written, with the next look at its enrollment in the
+/// same transaction; another may be on its way at that moment.
 fn may_be_unsure(snare: &Snare) -> bool {
     match &snare.what {
         What::Word(at) => matches!(at, At::Data | At::Body | At::Dot),
-        What::Change(text) => text.contains("set marked_at = ") || text.contains("keepwell.messages set state = "),
+        What::Change(text) => {
+            let of_outcomes = ["set marked_at = ", "messages m set state = n.state", "enrollments e set look_at = "];
+            of_outcomes.iter().any(|change| text.contains(change))
+        }
     }
 }
 

@@ -180,7 +180,10 @@ impl Company {
             let (worker, turns, now) = (worker.clone(), self.turns.clone(), self.now);
             let (finished, survived) = (finished.clone(), survived.clone());
             working.spawn(async move {
-                let done = work(&worker, now).await;
+                let done = tokio::select! {
+                    done = work(&worker, now) => done,
+                    () = turns.end_of(number) => Ok(()),
+                };
                 let died = turns.has_died(number);
                 if !died {
                     survived.fetch_add(1, Ordering::SeqCst);

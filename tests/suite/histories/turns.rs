@@ -12,6 +12,9 @@ use crate::support::wire::{Deciding, Fate, Statement, Watcher};
 /// How long the others wait for one that computes, or waits for a lock.
 const PATIENCE: Duration = Duration::from_millis(4);
 
+/// How long a dead worker may go on without its database.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
+
 /// The turns of all workers.
 #[derive(Default)]
 pub struct Turns {
@@ -46,6 +49,19 @@ impl Turns {
 
     pub fn has_died(&self, worker: usize) -> bool {
         self.table.lock().unwrap().dead[worker]
+    }
+
+    /// Comes when a worker has died and had a moment to notice. One that tries
+    /// again and again to write what it knows does so until then.
+    pub async fn end_of(&self, worker: usize) {
+        loop {
+            let changed = self.changed.notified();
+            if self.has_died(worker) {
+                break;
+            }
+            changed.await;
+        }
+        tokio::time::sleep(LAST_MOMENT).await;
     }
 
     /// Lets the workers take turns until all of them have finished; `before` is
