@@ -75,7 +75,9 @@ fn whoever_dies_anywhere_leaves_what_others_finish() {
                     let told = tell(&snares);
                     let mut wrong = told.wrong;
                     wrong.extend(usual.left.difference(&told.left));
-                    if told.caught.contains(&0) {
+                    // Of two, the second lies on a recovery's way, which is
+                    // not the same each time.
+                    if told.caught.first() == Some(&0) {
                         wrong.push("nobody came by".to_owned());
                     }
                     let caught = told.caught.iter().sum();
