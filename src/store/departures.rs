@@ -1,12 +1,15 @@
-//! What is about to leave: its words are kept, and its address is reserved.
-//! Messages that come at the same moment are written together.
+//! What is about to leave: its words are kept, and its address is reserved,
+//! for a whole batch at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use sqlx::{PgConnection, Row};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
 use super::gather::all_failed;
+use super::line::Line;
 use super::outbox::{Claimed, Rendered};
 use super::rows::Rows;
 use super::{Store, is_about_a_row};
@@ -19,35 +22,56 @@ pub struct Departure {
     /// Where it goes: an address, or the variable of a URL.
     pub to: String,
     pub rendered: Rendered,
+    /// False for what is only recorded.
+    pub leaves: bool,
     pub now: Instant,
 }
 
-/// One mail of a step to an address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Place {
-    address_hash: String,
-    playbook: String,
-    step: String,
+impl Departure {
+    /// Whether it wants its step's place at the address.
+    fn reserves(&self) -> bool {
+        self.leaves && self.message.channel == "email"
+    }
 }
+
+/// Reserves the addresses of customer mail and makes sure that each has a row
+/// for the marker to lock, then keeps the words of all that go.
+const DEPART: &str = "
+    with leaving as materialized (select * from ROWS),
+    reserved as (
+        insert into keepwell.address_guard as g (address_hash, playbook, step, message, at)
+        select address_hash, playbook, step, id, at from leaving where reserves order by address_hash, playbook, step
+        on conflict (address_hash, playbook, step) do update set message = excluded.message, at = excluded.at
+        where g.message = excluded.message or g.at <= excluded.at - interval '24 hours'
+        returning message),
+    known as (
+        insert into keepwell.recipients (address_hash)
+        select distinct address_hash from leaving where id in (select message from reserved) order by address_hash
+        on conflict (address_hash) do nothing),
+    kept as (
+        update keepwell.messages m
+        set subject = l.subject, body_text = l.body_text, body_html = l.body_html, to_address = l.to_address
+        from leaving l
+        where m.account_id = l.account_id and m.id = l.id and m.token = l.token and (m.state = 'sending') is true
+          and (not l.reserves or l.id in (select message from reserved)))
+    select message from reserved";
 
 impl Store {
     /// Keeps what is about to be sent, for the preview and the record, and
     /// makes sure that a mail's address has a row for the marker to lock. False
     /// when the same step mailed the address of a customer mail, under
-    /// whatever contact, within the last 24 hours.
-    pub async fn depart(&self, departure: Departure) -> sqlx::Result<bool> {
-        self.together.departures.ask(departure, |all| self.depart_together(all)).await
-    }
-
-    async fn depart_together(&self, all: Vec<Departure>) -> Vec<sqlx::Result<bool>> {
-        match self.depart_all(&all).await {
+    /// whatever contact, within the last 24 hours. The answers are in the order
+    /// given; one that is at fault fails alone.
+    pub async fn depart(&self, all: &[Departure]) -> Vec<sqlx::Result<bool>> {
+        let mut line = self.together.departures.lock().await;
+        match self.depart_over(&mut line, all).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
             Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
             // One of them is at fault; the others shall not suffer.
             Err(_) => {
                 let mut answers = Vec::with_capacity(all.len());
-                for one in &all {
-                    let alone = self.depart_all(std::slice::from_ref(one)).await;
+                for one in all {
+                    let alone = self.depart_over(&mut line, std::slice::from_ref(one)).await;
                     answers.push(alone.map(|answers| answers.first().copied().unwrap_or_default()));
                 }
                 answers
@@ -55,100 +79,46 @@ impl Store {
         }
     }
 
-    async fn depart_all(&self, all: &[Departure]) -> sqlx::Result<Vec<bool>> {
-        let mut places = Vec::with_capacity(all.len());
+    async fn depart_over(&self, line: &mut Line, all: &[Departure]) -> sqlx::Result<Vec<bool>> {
+        let mut leaving = Vec::with_capacity(all.len());
         for one in all {
-            let (playbook, step) = (one.message.playbook.clone(), one.message.step.clone());
-            places.push(Place { address_hash: self.address_hash(&one.to).await?, playbook, step });
+            leaving.push((one, self.address_hash(&one.to).await?));
         }
-        let mut tx = self.pool().begin().await?;
-        let reserved = reserve(&mut tx, all, &places).await?;
-        let goes = |one: &Departure| one.message.channel != "email" || reserved.contains(&one.message.id);
-        know(&mut tx, all.iter().zip(&places).filter(|(one, _)| goes(one))).await?;
-        keep(&mut tx, all.iter().filter(|one| goes(one))).await?;
-        tx.commit().await?;
-        Ok(all.iter().map(goes).collect())
-    }
-}
-
-/// Reserves the addresses of customer mail; returns the messages that got
-/// theirs. Of several that want the same place the first has it.
-async fn reserve(tx: &mut PgConnection, all: &[Departure], places: &[Place]) -> sqlx::Result<HashSet<Uuid>> {
-    let mut wanted: HashMap<&Place, Vec<&Departure>> = HashMap::new();
-    for (one, place) in all.iter().zip(places).filter(|(one, _)| one.message.channel == "email") {
-        wanted.entry(place).or_default().push(one);
-    }
-    let mut reserved = HashSet::new();
-    // One statement cannot write a row twice: the seconds have another turn.
-    while !wanted.is_empty() {
-        let round: Vec<(&Place, &Departure)> =
-            wanted.iter().filter_map(|(p, those)| Some((*p, *those.first()?))).collect();
-        let each = || round.iter();
-        let rows = Rows::default()
-            .column("address_hash", each().map(|(place, _)| place.address_hash.as_str()))
-            .column("playbook", each().map(|(place, _)| place.playbook.as_str()))
-            .column("step", each().map(|(place, _)| place.step.as_str()))
-            .column("message", each().map(|(_, one)| one.message.id))
-            .column("at", each().map(|(_, one)| one.now));
-        let insert = rows.insert(
-            "keepwell.address_guard as g",
-            "order by address_hash, playbook, step
-             on conflict (address_hash, playbook, step) do update set message = excluded.message, at = excluded.at
-             where g.message = excluded.message or g.at <= excluded.at - interval '24 hours'
-             returning message",
-        )?;
-        for row in insert.fetch_all(&mut *tx).await? {
-            reserved.insert(row.try_get::<Uuid, _>(0)?);
+        let (mut turn, mut going, mut seen) = (leaving, HashSet::new(), HashSet::new());
+        while !turn.is_empty() {
+            // One statement cannot write a row twice: of several mails that want
+            // the same place the first has it, and the others another turn.
+            seen.clear();
+            let (now, later): (Vec<_>, Vec<_>) = turn.into_iter().partition(|(one, hash)| {
+                let message = &one.message;
+                !one.reserves() || seen.insert((hash.clone(), message.playbook.clone(), message.step.clone()))
+            });
+            going.extend(now.iter().filter(|(one, _)| !one.reserves()).map(|(one, _)| one.message.id));
+            let depart = departing(&now)?;
+            let reserved = line.carry(&self.pool().connect_options(), async |line| depart.fetch_all(line).await).await?;
+            for row in reserved {
+                going.insert(row.try_get::<Uuid, _>(0)?);
+            }
+            turn = later;
         }
-        wanted.retain(|_, those| {
-            those.remove(0);
-            !those.is_empty()
-        });
+        Ok(all.iter().map(|one| going.contains(&one.message.id)).collect())
     }
-    Ok(reserved)
 }
 
-/// Makes sure that addresses have a row, so that a marker can lock it.
-async fn know(tx: &mut PgConnection, all: impl Iterator<Item = (&Departure, &Place)>) -> sqlx::Result<()> {
-    let mails = all.filter(|(one, _)| one.message.channel == "email");
-    let mut hashes: Vec<&str> = mails.map(|(_, place)| place.address_hash.as_str()).collect();
-    hashes.sort_unstable();
-    hashes.dedup();
-    if hashes.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "insert into keepwell.recipients (address_hash) select h from unnest($1::text[]) h order by h
-         on conflict (address_hash) do nothing",
-    )
-    .bind(hashes)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Keeps the words.
-async fn keep(tx: &mut PgConnection, all: impl Iterator<Item = &Departure>) -> sqlx::Result<()> {
-    let all: Vec<&Departure> = all.collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    let each = || all.iter();
-    let rows = Rows::default()
+fn departing(leaving: &[(&Departure, String)]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+    let each = || leaving.iter().map(|(one, _)| *one);
+    Rows::steady()
         .column("account_id", each().map(|one| one.message.account_id.as_str()))
         .column("id", each().map(|one| one.message.id))
         .column("token", each().map(|one| one.message.token))
+        .column("playbook", each().map(|one| one.message.playbook.as_str()))
+        .column("step", each().map(|one| one.message.step.as_str()))
+        .column("reserves", each().map(Departure::reserves))
+        .column("address_hash", leaving.iter().map(|(_, hash)| hash.as_str()))
+        .column("at", each().map(|one| one.now))
         .column("to_address", each().map(|one| one.to.as_str()))
         .column("subject", each().map(|one| one.rendered.subject.as_str()))
         .column("body_text", each().map(|one| one.rendered.text.as_str()))
-        .column("body_html", each().map(|one| one.rendered.html.as_str()));
-    let update = format!(
-        "update keepwell.messages m
-         set subject = n.subject, body_text = n.body_text, body_html = n.body_html, to_address = n.to_address
-         from {}
-         where m.account_id = n.account_id and m.id = n.id and m.token = n.token and m.state = 'sending'",
-        rows.relation("n")
-    );
-    rows.query(update)?.execute(tx).await?;
-    Ok(())
+        .column("body_html", each().map(|one| one.rendered.html.as_str()))
+        .with(DEPART)
 }

@@ -5,45 +5,53 @@
 //! and many have one commit for all of them.
 
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
+
+use super::line::Line;
 
 /// Where callers meet. Callers are never cut off: each is carried out or told
 /// why not.
 pub(super) struct Gathering<T, R> {
     waiting: Mutex<Vec<(T, oneshot::Sender<sqlx::Result<R>>)>>,
-    turn: tokio::sync::Mutex<()>,
+    /// Whoever has it carries out what waits.
+    line: Arc<tokio::sync::Mutex<Line>>,
 }
 
 impl<T, R> Default for Gathering<T, R> {
     fn default() -> Gathering<T, R> {
-        Gathering { waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
+        Gathering { waiting: Mutex::default(), line: Arc::default() }
     }
 }
 
 impl<T, R> Gathering<T, R> {
     /// Waits until `item` has been carried out, by this caller or by another.
-    /// `carry_out` answers each of its items, in their order.
+    /// `carry_out` answers each of its items, in their order, over the line
+    /// that this gathering has.
     pub async fn ask<F, Fut>(&self, item: T, carry_out: F) -> sqlx::Result<R>
     where
-        F: FnOnce(Vec<T>) -> Fut,
+        F: FnOnce(Vec<T>, OwnedMutexGuard<Line>) -> Fut,
         Fut: Future<Output = Vec<sqlx::Result<R>>>,
     {
         let (answer, mut answered) = oneshot::channel();
         self.lock().push((item, answer));
-        let turn = tokio::select! {
+        let line = tokio::select! {
             biased;
             answered = &mut answered => return answered.unwrap_or(Err(sqlx::Error::WorkerCrashed)),
-            turn = self.turn.lock() => turn,
+            line = self.line() => line,
         };
         let (items, answers): (Vec<T>, Vec<_>) = std::mem::take(&mut *self.lock()).into_iter().unzip();
-        for (answer, result) in answers.into_iter().zip(carry_out(items).await) {
+        for (answer, result) in answers.into_iter().zip(carry_out(items, line).await) {
             // Whoever asked may have been stopped.
             let _ = answer.send(result);
         }
-        drop(turn);
         answered.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// The line, once nobody else has it.
+    pub async fn line(&self) -> OwnedMutexGuard<Line> {
+        self.line.clone().lock_owned().await
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(T, oneshot::Sender<sqlx::Result<R>>)>> {
@@ -71,7 +79,7 @@ mod tests {
         let first = tokio::spawn({
             let gathering = gathering.clone();
             async move {
-                let carry_out = async |items: Vec<u32>| {
+                let carry_out = async |items: Vec<u32>, _line| {
                     let _ = opened.await;
                     items.iter().map(|item| Ok((*item, items.len()))).collect()
                 };
@@ -83,7 +91,7 @@ mod tests {
             .map(|item| {
                 let gathering = gathering.clone();
                 tokio::spawn(async move {
-                    let carry_out = async |items: Vec<u32>| items.iter().map(|item| Ok((*item, items.len()))).collect();
+                    let carry_out = async |items: Vec<u32>, _line| items.iter().map(|item| Ok((*item, items.len()))).collect();
                     gathering.ask(item, carry_out).await.expect("an answer")
                 })
             })

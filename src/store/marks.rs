@@ -5,16 +5,17 @@
 //! Each of them has one message at the most, so that a crash leaves no more
 //! outcomes unknown than if each had a transaction of its own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::Row;
+use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::epoch::Mark;
 use super::gather::all_failed;
+use super::line::Line;
 use super::outbox::Claimed;
 use super::rows::Rows;
-use super::suppressions::covers;
 use super::{Store, is_about_a_row};
 use crate::clock::Instant;
 
@@ -31,6 +32,39 @@ pub enum Marked {
 }
 
 const NOT_OURS: Marked = Marked::No("no longer ours");
+
+/// Its parts see the same instant of the database, but for the rows they wait
+/// for: of those, the latest. `is true` keeps the update off the index of what
+/// waits for an account: the key is better.
+const MARK: &str = "
+    with asking as materialized (select * from ROWS),
+    locked as materialized (
+        select address_hash, suppressed from keepwell.recipients
+        where address_hash = any(array(select address_hash from asking where class <> 'internal'))
+        order by address_hash for share),
+    known as materialized (
+        select clock_timestamp() as at, nextval('keepwell.marks') as number,
+            (extract(epoch from epoch) * 1000000)::bigint as epoch,
+            array(select scope from keepwell.stops where scope = any(array(
+                select 'all' union all select 'playbook:' || playbook from asking
+                union all select 'channel:' || channel from asking
+                union all select 'account:' || account_id from asking))) as stopped,
+            (select coalesce(jsonb_object_agg(address_hash, suppressed), '{}') from locked) as suppressed
+        from keepwell.installation),
+    asked as materialized (
+        select a.account_id, a.id, a.token, k.at, k.number, k.epoch,
+            case when k.stopped && array['all', 'playbook:' || a.playbook, 'channel:' || a.channel,
+                                         'account:' || a.account_id] then 'stopped'
+                 when a.class <> 'internal' and k.suppressed -> a.address_hash ?| array['all', a.class]
+                 then 'suppressed' end as refused
+        from asking a cross join known k),
+    marked as (
+        update keepwell.messages m set marked_at = a.at, outcome = null from asked a
+        where a.refused is null and m.account_id = a.account_id and m.id = a.id and m.token = a.token
+          and (m.state = 'sending') is true and m.marked_at is null
+          and m.lease_until >= a.at + $9 and m.valid_until >= $8
+        returning m.id)
+    select id, refused, number, epoch, id in (select id from marked) as marked from asked";
 
 /// The same, as long as nobody has carried it out.
 pub(super) struct Asked {
@@ -52,20 +86,20 @@ impl Store {
     /// [`Store::mark_all`].
     pub async fn mark(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<Marked> {
         let asked = Asked { message: message.clone(), to: to.to_owned(), now };
-        self.together.marks.ask(asked, |all| self.mark_together(all)).await
+        self.together.marks.ask(asked, |all, line| self.mark_together(all, line)).await
     }
 
-    async fn mark_together(&self, all: Vec<Asked>) -> Vec<sqlx::Result<Marked>> {
+    async fn mark_together(&self, all: Vec<Asked>, mut line: OwnedMutexGuard<Line>) -> Vec<sqlx::Result<Marked>> {
         let asking: Vec<Asking<'_>> = all.iter().map(|one| Asking { message: &one.message, to: &one.to }).collect();
         let Some(now) = all.iter().map(|one| one.now).max() else { return Vec::new() };
-        match self.mark_all(&asking, now).await {
+        match self.mark_over(&mut line, &asking, now).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
             Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
             // One of them is at fault, and none was marked.
             Err(_) => {
                 let mut answers = Vec::with_capacity(all.len());
                 for one in &asking {
-                    let alone = self.mark_all(std::slice::from_ref(one), now).await;
+                    let alone = self.mark_over(&mut line, std::slice::from_ref(one), now).await;
                     answers.push(alone.map(|answers| answers.into_iter().next().unwrap_or(NOT_OURS)));
                 }
                 answers
@@ -73,101 +107,46 @@ impl Store {
         }
     }
 
-    /// Marks messages in one short transaction: what is stopped and the lease
-    /// clock are read in a statement of their own; the recipients' rows are
-    /// locked against a suppression that is being acknowledged; then each
-    /// message is marked that is still ours and still valid. The answers are in
-    /// the order given. After an error nobody knows what was marked.
+    /// Marks messages in one statement, which sees what was stopped before it
+    /// began; the recipients' rows are locked against a suppression that is
+    /// being acknowledged; then each message is marked that is still ours and
+    /// still valid. The answers are in the order given. After an error nobody
+    /// knows what was marked.
     pub async fn mark_all(&self, asked: &[Asking<'_>], now: Instant) -> sqlx::Result<Vec<Marked>> {
+        let mut line = self.together.marks.line().await;
+        self.mark_over(&mut line, asked, now).await
+    }
+
+    async fn mark_over(&self, line: &mut Line, asked: &[Asking<'_>], now: Instant) -> sqlx::Result<Vec<Marked>> {
         let mut hashes = Vec::with_capacity(asked.len());
         for one in asked {
             hashes.push(self.address_hash(one.to).await?);
         }
-        let mut tx = self.pool().begin().await?;
-        let scopes: Vec<String> = asked.iter().flat_map(|one| scopes(one.message)).collect();
-        let (lease_now, epoch, number, stopped): (Instant, i64, i64, Vec<String>) = sqlx::query_as(
-            "select clock_timestamp(), (extract(epoch from epoch) * 1000000)::bigint, nextval('keepwell.marks'),
-                    array(select scope from keepwell.stops where scope = 'all' or scope = any($1))
-             from keepwell.installation",
-        )
-        .bind(&scopes)
-        .fetch_one(&mut *tx)
-        .await?;
-        let mut customers: Vec<&String> = asked
-            .iter()
-            .zip(&hashes)
-            .filter(|(one, _)| one.message.class != "internal")
-            .map(|(_, hash)| hash)
-            .collect();
-        customers.sort_unstable();
-        customers.dedup();
-        let suppressed: HashMap<String, serde_json::Value> = match customers.is_empty() {
-            true => HashMap::new(),
-            false => sqlx::query_as(
-                "select address_hash, suppressed from keepwell.recipients where address_hash = any($1)
-                 order by address_hash for share",
-            )
-            .bind(&customers)
-            .fetch_all(&mut *tx)
-            .await?
-            .into_iter()
-            .collect(),
-        };
-        let stopped: HashSet<String> = stopped.into_iter().collect();
-        let refusal = |one: &Asking<'_>, hash: &String| {
-            if stopped.contains("all") || scopes_of(one).any(|scope| stopped.contains(&scope)) {
-                return Some(Marked::No("stopped"));
+        let each = || asked.iter().map(|one| one.message);
+        let rows = Rows::steady()
+            .column("account_id", each().map(|one| one.account_id.as_str()))
+            .column("id", each().map(|one| one.id))
+            .column("token", each().map(|one| one.token))
+            .column("playbook", each().map(|one| one.playbook.as_str()))
+            .column("channel", each().map(|one| one.channel.as_str()))
+            .column("class", each().map(|one| one.class.as_str()))
+            .column("address_hash", hashes.iter().map(String::as_str));
+        let mark = rows.with(MARK)?.bind(now).bind(LEASE_LEFT);
+        let answers = line.carry(&self.pool().connect_options(), async |line| mark.fetch_all(line).await).await?;
+        let mut known = HashMap::with_capacity(asked.len());
+        for row in answers {
+            let (refused, marked): (Option<String>, bool) = (row.try_get("refused")?, row.try_get("marked")?);
+            if marked {
+                self.remember(Mark { epoch: row.try_get("epoch")?, number: row.try_get("number")? });
             }
-            let classes = suppressed.get(hash).filter(|_| one.message.class != "internal");
-            classes.is_some_and(|classes| covers(classes, &one.message.class)).then_some(Marked::No("suppressed"))
-        };
-        let refusals: Vec<Option<Marked>> = asked.iter().zip(&hashes).map(|(one, hash)| refusal(one, hash)).collect();
-        let free = || asked.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none()).map(|(one, _)| one.message);
-        let mut marked = HashSet::new();
-        if free().next().is_some() {
-            let rows = Rows::default()
-                .column("account_id", free().map(|one| one.account_id.as_str()))
-                .column("id", free().map(|one| one.id))
-                .column("token", free().map(|one| one.token))
-                .column("at", free().map(|_| lease_now))
-                .column("left_at", free().map(|_| lease_now + LEASE_LEFT))
-                .column("now", free().map(|_| now));
-            let update = format!(
-                "update keepwell.messages m set marked_at = n.at, outcome = null
-                 from {}
-                 where m.account_id = n.account_id and m.id = n.id and m.token = n.token and m.state = 'sending'
-                   and m.marked_at is null and m.lease_until >= n.left_at and m.valid_until >= n.now
-                 returning m.id",
-                rows.relation("n")
-            );
-            for row in rows.query(update)?.fetch_all(&mut *tx).await? {
-                marked.insert(row.try_get::<Uuid, _>(0)?);
-            }
+            let answer = match refused.as_deref() {
+                None if marked => Marked::Go,
+                None => NOT_OURS,
+                Some("suppressed") => Marked::No("suppressed"),
+                Some(_) => Marked::No("stopped"),
+            };
+            known.insert(row.try_get::<Uuid, _>("id")?, answer);
         }
-        if marked.is_empty() {
-            tx.rollback().await?;
-        } else {
-            tx.commit().await?;
-            self.remember(Mark { epoch, number });
-        }
-        let answer = |(one, refusal): (&Asking<'_>, Option<Marked>)| match refusal {
-            Some(refusal) => refusal,
-            None if marked.contains(&one.message.id) => Marked::Go,
-            None => NOT_OURS,
-        };
-        Ok(asked.iter().zip(refusals).map(answer).collect())
+        Ok(each().map(|one| known.get(&one.id).cloned().unwrap_or(NOT_OURS)).collect())
     }
-}
-
-/// What stops a message.
-fn scopes(message: &Claimed) -> [String; 3] {
-    [
-        format!("playbook:{}", message.playbook),
-        format!("channel:{}", message.channel),
-        format!("account:{}", message.account_id),
-    ]
-}
-
-fn scopes_of(one: &Asking<'_>) -> impl Iterator<Item = String> {
-    scopes(one.message).into_iter()
 }

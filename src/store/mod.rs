@@ -42,6 +42,7 @@ pub mod hindsight;
 pub mod holdout;
 pub mod import;
 mod labels;
+mod line;
 pub mod lists;
 pub mod mapping;
 pub mod marks;
@@ -137,10 +138,11 @@ pub struct Store {
     together: Arc<Together>,
 }
 
-/// Where the senders of a process meet, to share transactions.
+/// Where the senders of a process meet, to share transactions; each has a
+/// connection of its own.
 #[derive(Default)]
 struct Together {
-    departures: Gathering<departures::Departure, bool>,
+    departures: tokio::sync::Mutex<line::Line>,
     marks: Gathering<marks::Asked, marks::Marked>,
     endings: Gathering<outcomes::Kept, bool>,
 }
@@ -280,6 +282,9 @@ impl Store {
 
     /// Ends all connections.
     pub async fn close(&self) {
+        self.together.departures.lock().await.close().await;
+        self.together.marks.line().await.close().await;
+        self.together.endings.line().await.close().await;
         self.pool.close().await;
     }
 }

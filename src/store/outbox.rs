@@ -178,22 +178,4 @@ impl Store {
                 .await?;
         Ok(text.unwrap_or_default())
     }
-
-    /// Keeps what is about to be sent, for the preview and the record.
-    pub async fn keep_rendered(&self, message: &Claimed, to: &str, rendered: &Rendered) -> sqlx::Result<()> {
-        sqlx::query(
-            "update keepwell.messages set subject = $4, body_text = $5, body_html = $6, to_address = $7
-             where account_id = $1 and id = $2 and token = $3 and state = 'sending'",
-        )
-        .bind(&message.account_id)
-        .bind(message.id)
-        .bind(message.token)
-        .bind(&rendered.subject)
-        .bind(&rendered.text)
-        .bind(&rendered.html)
-        .bind(to)
-        .execute(self.pool())
-        .await?;
-        Ok(())
-    }
 }

@@ -8,10 +8,14 @@
 
 use std::collections::HashSet;
 
-use sqlx::{PgConnection, Row};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres, Row};
+use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::gather::all_failed;
+use super::line::Line;
 use super::outbox::{Claimed, Wait};
 use super::rows::Rows;
 use super::{Store, audit, is_about_a_row};
@@ -36,6 +40,34 @@ impl Settled<'_> {
         }
     }
 
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Settled::Ended { reason, .. } => *reason,
+            Settled::Deferred { reason, .. } => Some(reason),
+        }
+    }
+
+    fn outcome(&self) -> Option<&'static str> {
+        match self {
+            Settled::Ended { outcome, .. } => *outcome,
+            Settled::Deferred { .. } => None,
+        }
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        match self {
+            Settled::Ended { .. } => None,
+            Settled::Deferred { next_at, .. } => Some(*next_at),
+        }
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        match self {
+            Settled::Ended { .. } => None,
+            Settled::Deferred { wait, .. } => Some(*wait),
+        }
+    }
+
     /// Whether something was tried, so that there is an attempt to record.
     fn tried(&self) -> bool {
         match self {
@@ -54,6 +86,13 @@ pub struct Ending<'a> {
     pub reply: Option<&'a str>,
     pub started: Instant,
     pub ended: Instant,
+}
+
+impl Ending<'_> {
+    /// Whether its enrollment may wait for it.
+    fn wakes(&self) -> bool {
+        self.message.channel == "email" && matches!(self.settled, Settled::Ended { .. })
+    }
 }
 
 /// The same, as long as nobody has written it.
@@ -131,19 +170,19 @@ impl Store {
         ended: Instant,
     ) -> sqlx::Result<bool> {
         let ending = Ending { message, settled: settled.clone(), reply, started, ended };
-        self.together.endings.ask(Kept::from(&ending), |all| self.settle_together(all)).await
+        self.together.endings.ask(Kept::from(&ending), |all, line| self.settle_together(all, line)).await
     }
 
-    async fn settle_together(&self, all: Vec<Kept>) -> Vec<sqlx::Result<bool>> {
+    async fn settle_together(&self, all: Vec<Kept>, mut line: OwnedMutexGuard<Line>) -> Vec<sqlx::Result<bool>> {
         let endings: Vec<Ending<'_>> = all.iter().map(Kept::ending).collect();
-        match self.settle_all(&endings).await {
+        match self.settle_over(&mut line, &endings).await {
             Ok(taken) => taken.into_iter().map(Ok).collect(),
             Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
             // One of them is at fault; the others shall not suffer.
             Err(_) => {
                 let mut taken = Vec::with_capacity(all.len());
                 for one in &endings {
-                    let alone = self.settle_all(std::slice::from_ref(one)).await;
+                    let alone = self.settle_over(&mut line, std::slice::from_ref(one)).await;
                     taken.push(alone.map(|taken| taken.contains(&true)));
                 }
                 taken
@@ -155,28 +194,26 @@ impl Store {
     /// wait for them look again. Says of each whether it was taken: not when
     /// the claim was lost and nothing was learned about an attempt of ours.
     pub async fn settle_all(&self, endings: &[Ending<'_>]) -> sqlx::Result<Vec<bool>> {
-        let mut tx = self.pool().begin().await?;
-        let mut taken = end(&mut tx, endings).await?;
-        taken.extend(defer(&mut tx, endings).await?);
-        let of = |one: &&Ending<'_>| taken.contains(&one.message.id);
-        record(&mut tx, endings.iter().filter(of).filter(|one| one.message.channel != "notice")).await?;
-        let waiting = |one: &&Ending<'_>| {
-            one.message.channel == "email" && matches!(one.settled, Settled::Ended { .. }) && of(one)
-        };
-        let waiting: Vec<(&str, Uuid, Instant)> = endings
-            .iter()
-            .filter(waiting)
-            .filter_map(|one| Some((one.message.account_id.as_str(), one.message.enrollment_id?, one.ended)))
-            .collect();
-        let woken = wake_free(&mut tx, &waiting).await?;
-        tx.commit().await?;
+        let mut line = self.together.endings.line().await;
+        self.settle_over(&mut line, endings).await
+    }
+
+    async fn settle_over(&self, line: &mut Line, endings: &[Ending<'_>]) -> sqlx::Result<Vec<bool>> {
+        let settle = settling(endings)?;
+        let rows = line.carry(&self.pool().connect_options(), async |line| settle.fetch_all(line).await).await?;
+        let (mut taken, mut woken) = (HashSet::new(), HashSet::new());
+        for row in rows {
+            if row.try_get("is_message")? { &mut taken } else { &mut woken }.insert(row.try_get::<Uuid, _>("id")?);
+        }
         // Those that were in somebody's hands: one at a time, since whoever
         // holds one may wait for another.
-        for (account, enrollment, at) in waiting.into_iter().filter(|(_, id, _)| !woken.contains(id)) {
-            let mut connection = self.pool().acquire().await?;
-            wake(&mut connection, account, enrollment, at).await?;
+        for one in endings.iter().filter(|one| one.wakes() && taken.contains(&one.message.id)) {
+            if let Some(enrollment) = one.message.enrollment_id.filter(|id| !woken.contains(id)) {
+                let mut connection = self.pool().acquire().await?;
+                wake(&mut connection, &one.message.account_id, enrollment, one.ended).await?;
+            }
         }
-        for one in endings.iter().filter(of) {
+        for one in endings.iter().filter(|one| taken.contains(&one.message.id)) {
             if matches!(one.message.class.as_str(), "lifecycle" | "marketing") && one.settled.gives_back() {
                 self.give_back(&one.message.account_id, one.ended).await?;
             }
@@ -275,136 +312,83 @@ impl Store {
     }
 }
 
-/// Writes those that have ended. What the server said is taken of every attempt
-/// of ours without a known outcome; that a webhook was taken, always.
-async fn end(tx: &mut PgConnection, endings: &[Ending<'_>]) -> sqlx::Result<HashSet<Uuid>> {
-    let ended: Vec<_> = endings
-        .iter()
-        .filter_map(|one| match &one.settled {
-            Settled::Ended { state, reason, outcome } => Some((one, *state, *reason, *outcome)),
-            Settled::Deferred { .. } => None,
-        })
-        .collect();
-    if ended.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let each = || ended.iter();
-    let sent = |state: &str, at: Instant| matches!(state, "accepted" | "captured").then_some(at);
-    let rows = Rows::default()
-        .column("account_id", each().map(|(one, ..)| one.message.account_id.as_str()))
-        .column("id", each().map(|(one, ..)| one.message.id))
-        .column("token", each().map(|(one, ..)| one.message.token))
-        .column("state", each().map(|(_, state, ..)| *state))
-        .column("reason", each().map(|(_, _, reason, _)| *reason))
-        .column("outcome", each().map(|(.., outcome)| *outcome))
-        .column("sent_at", each().map(|(one, state, ..)| sent(state, one.ended)))
-        .column("ended_at", each().map(|(one, ..)| one.ended))
-        // Given up before anything was tried.
-        .column("untried", each().map(|(.., outcome)| i32::from(outcome.is_none())));
-    let update = format!(
-        "update keepwell.messages m
-         set state = n.state, reason = n.reason, outcome = n.outcome, sent_at = n.sent_at, ended_at = n.ended_at,
-             lease_until = null, attempts = m.attempts - n.untried
-         from {}
-         where m.account_id = n.account_id and m.id = n.id
-           and ((m.token = n.token and (m.state = 'sending'
-                                        or (m.outcome = 'unknown' and n.outcome in ('accepted', 'rejected'))))
-                or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and n.outcome = 'accepted'))
-         returning m.id",
-        rows.relation("n")
-    );
-    ids(rows.query(update)?.fetch_all(tx).await?)
-}
+/// What the server said is taken of every attempt of ours without a known
+/// outcome; that a webhook was taken, always; that a server did not take a
+/// message, also when its claim was lost meanwhile: it may go again. What was
+/// tried is recorded; enrollments look again as far as nobody holds them.
+const SETTLE: &str = "
+    with ending as materialized (select * from ROWS),
+    taken as (
+        update keepwell.messages m
+        set state = e.state, reason = e.reason, outcome = e.outcome, ended_at = e.ended_at, lease_until = null,
+            attempts = m.attempts - e.uncounted,
+            sent_at = case when e.again then m.sent_at else e.sent_at end,
+            token = case when e.again then null else m.token end,
+            marked_at = case when e.again then null else m.marked_at end,
+            next_at = case when e.again then e.next_at else m.next_at end,
+            over_budget = case when e.again then e.over_budget else m.over_budget end,
+            leaves_at = coalesce(e.leaves_at, m.leaves_at), held_until = coalesce(e.held_until, m.held_until)
+        from ending e
+        where m.account_id = e.account_id and m.id = e.id
+          and case when e.again then m.token = e.token and m.state in ('sending', 'unknown')
+              else (m.token = e.token and (m.state = 'sending'
+                                           or (m.outcome = 'unknown' and e.outcome in ('accepted', 'rejected'))))
+                   or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and e.outcome = 'accepted') end
+        returning m.account_id, m.id, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
+    recorded as (
+        insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)
+        select account_id, id, n, started_at, at, tried, reply from taken where tried is not null
+        on conflict (account_id, message, n) do nothing),
+    woken as (
+        update keepwell.enrollments e set look_at = least(e.look_at, w.at), version = e.version + 1
+        from (select account_id, id, min(at) as at
+              from (select f.account_id, f.id, t.at from taken t
+                    join keepwell.enrollments f on f.account_id = t.account_id and f.id = t.enrollment_id
+                    where t.wakes and (f.state = 'active') is true and (f.phase = 'sending') is true
+                    for update of f skip locked) free
+              group by account_id, id) w
+        where e.account_id = w.account_id and e.id = w.id
+        returning e.id)
+    select true as is_message, id from taken union all select false, id from woken";
 
-/// Puts the others back. That the server did not take a message is a fact as
-/// well: it may go again although its claim was lost meanwhile.
-async fn defer(tx: &mut PgConnection, endings: &[Ending<'_>]) -> sqlx::Result<HashSet<Uuid>> {
-    let deferred: Vec<_> = endings
-        .iter()
-        .filter_map(|one| match &one.settled {
-            Settled::Deferred { next_at, reason, counts, wait } => Some((one, *next_at, *reason, *counts, *wait)),
-            Settled::Ended { .. } => None,
-        })
-        .collect();
-    if deferred.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let each = || deferred.iter();
-    let leaves_at = |wait| if let Wait::Undo { until } = wait { Some(until) } else { None };
-    let held_until = |wait| if let Wait::Quiet { until } = wait { Some(until) } else { None };
-    let rows = Rows::default()
-        .column("account_id", each().map(|(one, ..)| one.message.account_id.as_str()))
-        .column("id", each().map(|(one, ..)| one.message.id))
-        .column("token", each().map(|(one, ..)| one.message.token))
-        .column("next_at", each().map(|(_, next_at, ..)| *next_at))
-        .column("reason", each().map(|(_, _, reason, ..)| *reason))
-        .column("uncounted", each().map(|(.., counts, _)| i32::from(!counts)))
-        .column("leaves_at", each().map(|(.., wait)| leaves_at(*wait)))
-        .column("held_until", each().map(|(.., wait)| held_until(*wait)))
-        .column("over_budget", each().map(|(.., wait)| *wait == Wait::Budget));
-    let update = format!(
-        "update keepwell.messages m
-         set state = 'deferred', reason = n.reason, next_at = n.next_at, lease_until = null, token = null,
-             marked_at = null, outcome = null, ended_at = null, attempts = m.attempts - n.uncounted,
-             leaves_at = coalesce(n.leaves_at, m.leaves_at), held_until = coalesce(n.held_until, m.held_until),
-             over_budget = n.over_budget
-         from {}
-         where m.account_id = n.account_id and m.id = n.id and m.token = n.token and m.state in ('sending', 'unknown')
-         returning m.id",
-        rows.relation("n")
-    );
-    ids(rows.query(update)?.fetch_all(tx).await?)
-}
-
-/// Writes what was tried.
-async fn record<'a>(tx: &mut PgConnection, endings: impl Iterator<Item = &'a Ending<'a>>) -> sqlx::Result<()> {
-    let tried: Vec<&Ending<'_>> = endings.filter(|one| one.settled.tried()).collect();
-    if tried.is_empty() {
-        return Ok(());
-    }
-    let each = || tried.iter();
-    let outcome = |one: &Ending<'_>| match one.settled {
+fn settling(endings: &[Ending<'_>]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+    let each = || endings.iter();
+    let again = |one: &Ending<'_>| matches!(one.settled, Settled::Deferred { .. });
+    let state = |one: &Ending<'_>| match one.settled {
         Settled::Ended { state, .. } => state,
         Settled::Deferred { .. } => "deferred",
     };
-    let rows = Rows::default()
+    let sent = |one: &&Ending<'_>| matches!(state(one), "accepted" | "captured");
+    let tried = |one: &&Ending<'_>| one.settled.tried() && one.message.channel != "notice";
+    Rows::steady()
         .column("account_id", each().map(|one| one.message.account_id.as_str()))
-        .column("message", each().map(|one| one.message.id))
+        .column("id", each().map(|one| one.message.id))
+        .column("token", each().map(|one| one.message.token))
+        .column("again", each().map(again))
+        .column("state", each().map(state))
+        .column("reason", each().map(|one| one.settled.reason()))
+        .column("outcome", each().map(|one| one.settled.outcome()))
+        .column("ended_at", each().map(|one| Some(one.ended).filter(|_| !again(one))))
+        .column("sent_at", each().map(|one| Some(one).filter(sent).map(|one| one.ended)))
+        // Given up before anything was tried, or looked at only.
+        .column("uncounted", each().map(|one| i32::from(!one.settled.tried())))
+        .column("next_at", each().map(|one| one.settled.next_at()))
+        .column("over_budget", each().map(|one| one.settled.wait() == Some(Wait::Budget)))
+        .column("leaves_at", each().map(|one| match one.settled.wait() {
+            Some(Wait::Undo { until }) => Some(until),
+            _ => None,
+        }))
+        .column("held_until", each().map(|one| match one.settled.wait() {
+            Some(Wait::Quiet { until }) => Some(until),
+            _ => None,
+        }))
+        .column("wakes", each().map(Ending::wakes))
         .column("n", each().map(|one| one.message.attempts))
+        .column("tried", each().map(|one| Some(one).filter(tried).map(state)))
         .column("started_at", each().map(|one| one.started))
-        .column("ended_at", each().map(|one| one.ended))
-        .column("outcome", each().map(|one| outcome(one)))
-        .column("reply", each().map(|one| one.reply));
-    rows.insert("keepwell.attempts", "on conflict (account_id, message, n) do nothing")?.execute(tx).await?;
-    Ok(())
-}
-
-/// Makes enrollments look again as far as nobody holds them; returns which.
-async fn wake_free(tx: &mut PgConnection, waiting: &[(&str, Uuid, Instant)]) -> sqlx::Result<HashSet<Uuid>> {
-    if waiting.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let rows = Rows::default()
-        .column("account_id", waiting.iter().map(|(account, ..)| *account))
-        .column("id", waiting.iter().map(|(_, id, _)| *id))
-        .column("at", waiting.iter().map(|(.., at)| *at));
-    let update = format!(
-        "update keepwell.enrollments e set look_at = least(e.look_at, w.at), version = e.version + 1
-         from (select account_id, id, min(at) as at
-               from (select f.account_id, f.id, n.at from keepwell.enrollments f
-                     join {} on n.account_id = f.account_id and n.id = f.id
-                     where f.state = 'active' and f.phase = 'sending'
-                     for update of f skip locked) free
-               group by account_id, id) w
-         where e.account_id = w.account_id and e.id = w.id
-         returning e.id",
-        rows.relation("n")
-    );
-    ids(rows.query(update)?.fetch_all(tx).await?)
-}
-
-fn ids(rows: Vec<sqlx::postgres::PgRow>) -> sqlx::Result<HashSet<Uuid>> {
-    rows.iter().map(|row| row.try_get(0)).collect()
+        .column("at", each().map(|one| one.ended))
+        .column("reply", each().map(|one| one.reply))
+        .with(SETTLE)
 }
 
 /// Makes the enrollment look again now that one of its messages has ended. A

@@ -1,6 +1,7 @@
 //! Many rows in one statement: each column is one bound array, so the text
 //! does not depend on their number, and nothing is parsed row by row. A column
-//! in which all rows agree is one bound value.
+//! in which all rows agree is one bound value, unless the text shall be
+//! [`Rows::steady`].
 
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgHasArrayType};
@@ -16,10 +17,17 @@ pub(super) struct Rows {
     /// Those in which all rows agree, as `$2::TEXT as name`.
     shared: Vec<String>,
     arguments: PgArguments,
+    steady: bool,
     problem: Option<BoxDynError>,
 }
 
 impl Rows {
+    /// Rows whose statement has the same text whatever their values, for plans
+    /// that are kept.
+    pub fn steady() -> Rows {
+        Rows { steady: true, ..Rows::default() }
+    }
+
     /// Adds a column. All columns must have the same number of values; the
     /// first says how many rows there are.
     pub fn column<'v, T>(mut self, name: &'static str, values: impl Iterator<Item = T>) -> Rows
@@ -28,7 +36,7 @@ impl Rows {
     {
         let mut values: Vec<T> = values.collect();
         let place = self.names.len() + 1;
-        let agree = !self.names.is_empty() && values.windows(2).all(|pair| pair[0] == pair[1]);
+        let agree = !self.steady && !self.names.is_empty() && values.windows(2).all(|pair| pair[0] == pair[1]);
         self.names.push(name);
         let added = match (agree, values.pop()) {
             (true, Some(value)) => {
@@ -62,14 +70,21 @@ impl Rows {
         self.query(sql)
     }
 
+    /// A steady statement; in its text `ROWS` stands for the rows.
+    pub fn with(self, sql: &str) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+        let sql = sql.replacen("ROWS", &self.relation("r"), 1);
+        self.query(sql)
+    }
+
     /// A statement that reads [`Rows::relation`]. It is planned each time, for
     /// the tables as they are then: a plan kept from when they were small would
-    /// read all of them for every batch, until somebody analyses them.
+    /// read all of them for every batch, until somebody analyses them. That
+    /// cannot happen over a `Line`, where steady rows are for.
     pub fn query(self, sql: String) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
         match self.problem {
             Some(problem) => Err(sqlx::Error::Encode(problem)),
             // Safe: our own names of tables and columns; values are bound.
-            None => Ok(sqlx::query_with(AssertSqlSafe(sql), self.arguments).persistent(false)),
+            None => Ok(sqlx::query_with(AssertSqlSafe(sql), self.arguments).persistent(self.steady)),
         }
     }
 }

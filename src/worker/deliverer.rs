@@ -168,6 +168,7 @@ async fn deliver_batch(
         ready.extend(prepare(shared, &playbook, &revision, messages, now).await?);
     }
     attention::reserve(shared, &mut ready, paused, now).await?;
+    depart(shared, &mut ready, now).await?;
     let under_way = UnderWay::default();
     let troubles = Troubles::default();
     let mut ready = ready.into_iter();
@@ -214,6 +215,37 @@ async fn shadows(shared: &Shared, claimed: &[Claimed]) -> super::Result<BTreeSet
         }
     }
     Ok(shadows)
+}
+
+/// Keeps what is about to be sent, and reserves the addresses. A text that the
+/// database refuses ends its message, which would come back for ever otherwise.
+async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant) -> super::Result<()> {
+    let (mut departures, mut places) = (Vec::new(), Vec::new());
+    for (place, (message, prepared)) in ready.iter_mut().enumerate() {
+        let leaves = !matches!(prepared, Prepared::Shadow { .. });
+        if let Prepared::Mail { rendered, to, .. } | Prepared::Post { rendered, to, .. } | Prepared::Shadow { rendered, to } =
+            prepared
+        {
+            let (message, rendered) = (message.clone(), std::mem::take(rendered));
+            departures.push(Departure { message, to: to.clone(), rendered, leaves, now });
+            places.push(place);
+        }
+    }
+    if departures.is_empty() {
+        return Ok(());
+    }
+    for (place, departed) in places.into_iter().zip(shared.store.depart(&departures).await) {
+        let prepared = &mut ready[place].1;
+        match departed {
+            Ok(true) => {}
+            Ok(false) => *prepared = Prepared::ended("skipped", "duplicate address"),
+            Err(error) if is_refusal(&error) => {
+                *prepared = Prepared::ended("failed", format!("its text cannot be kept: {error}"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the bodies under way. Attempts that have not begun theirs are
@@ -271,7 +303,7 @@ impl Attempt {
     async fn one(&self, message: Claimed, prepared: Prepared) -> super::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
         let end = |state, reason| Settled::Ended { state, reason, outcome: None };
-        let (parcel, rendered, to) = match prepared {
+        let (parcel, to) = match prepared {
             Prepared::Ended { state, reason } => {
                 store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
                 self.count(&message, state == "failed");
@@ -282,25 +314,13 @@ impl Attempt {
                 store.settle(&message, &later, None, now, now).await?;
                 return Ok(());
             }
-            Prepared::Shadow { rendered, to } => {
-                let kept = store.keep_rendered(&message, &to, &rendered).await;
-                if self.kept(&message, kept.map_err(Into::into)).await?.is_some() {
-                    store.settle(&message, &end("shadow", None), None, now, now).await?;
-                }
+            Prepared::Shadow { .. } => {
+                store.settle(&message, &end("shadow", None), None, now, now).await?;
                 return Ok(());
             }
-            Prepared::Mail { composed, rendered, to } => (Parcel::Mail(composed), rendered, to),
-            Prepared::Post { post, rendered, to } => (Parcel::Post(post), rendered, to),
+            Prepared::Mail { composed, to, .. } => (Parcel::Mail(composed), to),
+            Prepared::Post { post, to, .. } => (Parcel::Post(post), to),
         };
-        let departure = Departure { message: message.clone(), to: to.clone(), rendered, now };
-        match self.kept(&message, store.depart(departure).await.map_err(Into::into)).await? {
-            Some(true) => {}
-            Some(false) => {
-                store.settle(&message, &end("skipped", Some("duplicate address")), None, now, now).await?;
-                return Ok(());
-            }
-            None => return Ok(()),
-        }
         let watch = Stopwatch::start();
         let body = OnceLock::new();
         let mark = || async {
@@ -339,21 +359,6 @@ impl Attempt {
                 tracing::error!(message = %message.id, "the marker failed: {error}");
                 Mark::Unclear
             }
-        }
-    }
-
-    /// What came of keeping what is about to be sent. A text that the database
-    /// refuses ends the message, which would come back for ever otherwise.
-    async fn kept<T>(&self, message: &Claimed, kept: super::Result<T>) -> super::Result<Option<T>> {
-        match kept {
-            Ok(kept) => Ok(Some(kept)),
-            Err(error) if error.downcast_ref().is_some_and(is_refusal) => {
-                let reason = format!("its text cannot be kept: {error}");
-                let failed = Settled::Ended { state: "failed", reason: Some(&reason), outcome: None };
-                self.shared.store.settle(message, &failed, None, self.now, self.now).await?;
-                Ok(None)
-            }
-            Err(error) => Err(error),
         }
     }
 }

@@ -56,7 +56,7 @@ fn may_be_unsure(snare: &Snare) -> bool {
     match &snare.what {
         What::Word(at) => matches!(at, At::Data | At::Body | At::Dot),
         What::Change(text) => {
-            let of_outcomes = ["set marked_at = ", "messages m set state = n.state", "enrollments e set look_at = "];
+            let of_outcomes = ["set marked_at = ", "messages m set state = e.state"];
             of_outcomes.iter().any(|change| text.contains(change))
         }
     }

@@ -186,11 +186,17 @@ impl Session {
                 None => Statement { text, lasts: false },
             };
         }
-        let changes = ["insert into ", "update ", "delete from "].iter().any(|word| lower.starts_with(word));
-        if changes && self.in_transaction {
+        // A change may follow on what it needs: `with … update …`.
+        let words = ["insert into ", "update ", "delete from "];
+        let change = match lower.starts_with("with ") {
+            true => words.iter().filter_map(|word| lower.find(&format!("( {word}"))).min().map(|at| at + 2),
+            false => words.iter().any(|word| lower.starts_with(word)).then_some(0),
+        };
+        let text = text[change.unwrap_or_default()..].to_owned();
+        if change.is_some() && self.in_transaction {
             self.change = Some(text.clone());
         }
-        Statement { text, lasts: changes && !self.in_transaction }
+        Statement { text, lasts: change.is_some() && !self.in_transaction }
     }
 
     /// Passes the server's messages on until it is ready for the next request.
