@@ -54,6 +54,10 @@ impl Stopwatch {
         Stopwatch(std::time::Instant::now())
     }
 
+    pub fn elapsed(self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+
     /// In whole seconds: what is done at once is done at the instant at which
     /// it began, also where a person named that instant.
     pub fn whole_seconds(self) -> chrono::Duration {

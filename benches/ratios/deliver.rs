@@ -103,8 +103,9 @@ pub async fn measure(options: &Options) -> anyhow::Result<()> {
             shared.config.mail.connections = connections;
         }
         due(Side::Ours).await?;
-        let before = commits(&pool).await?;
+        let (before, work) = (commits(&pool).await?, Work::so_far()?);
         anyhow::ensure!(send(&shared).await? == count as u64, "not everything was sent");
+        let work = work.until_now(count)?;
         let commits = (commits(&pool).await? - before) as f64 / count as f64;
         let size = size(&pool).await?;
         let source = async || sink.fill(connections, count, size);
@@ -112,7 +113,7 @@ pub async fn measure(options: &Options) -> anyhow::Result<()> {
         outcome.print(&format!("{count} mails over {connections} connections"), Goal::AtMost(1.25, Duration::ZERO));
         let rate = |took: Duration| count as f64 / took.as_secs_f64();
         println!(
-            "    {:.0} a second against {:.0}; {commits:.2} transactions a mail of about {size} bytes",
+            "    {:.0} a second against {:.0}; {commits:.2} transactions a mail of about {size} bytes; {work}",
             rate(outcome.ours),
             rate(outcome.theirs)
         );
@@ -201,6 +202,47 @@ async fn by_hand(pool: &PgPool) -> anyhow::Result<u64> {
         .await?;
         handled += done.rows_affected();
     }
+}
+
+/// Time on a processor, which says more than time on the clock where others
+/// are at work.
+struct Work {
+    ours: f64,
+    postgres: f64,
+}
+
+impl Work {
+    /// Seconds since both began.
+    fn so_far() -> anyhow::Result<Work> {
+        let own = i64::from(std::process::id());
+        let processes: Vec<Vec<i64>> = std::fs::read_dir("/proc")?
+            .filter_map(|entry| {
+                let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+                let (pid, rest) = stat.split_once(" (")?;
+                let numbers = rest.rsplit_once(") ")?.1.split(' ').skip(1).filter_map(|word| word.parse().ok());
+                Some(std::iter::once(pid.parse().ok()?).chain(numbers).collect())
+            })
+            .collect();
+        // The process, its parent, and what it worked; children that ended count as their parent's.
+        let spent = |process: &[i64], ended: bool| process[11..if ended { 15 } else { 13 }].iter().sum::<i64>() as f64;
+        let of = |parent: i64| processes.iter().filter(move |process| process.len() > 15 && process[1] == parent);
+        let mine = of_pid(&processes, own).context("this process")?;
+        let servers: Vec<&Vec<i64>> = of(own).collect();
+        let backends = servers.iter().flat_map(|server| of(server[0])).map(|backend| spent(backend, false));
+        let postgres = servers.iter().map(|server| spent(server, true)).chain(backends).sum::<f64>();
+        Ok(Work { ours: spent(mine, false) / 100.0, postgres: postgres / 100.0 })
+    }
+
+    fn until_now(self, mails: i64) -> anyhow::Result<String> {
+        let now = Work::so_far()?;
+        let each = |seconds: f64| seconds * 1e6 / mails as f64;
+        let (ours, postgres) = (each(now.ours - self.ours), each(now.postgres - self.postgres));
+        Ok(format!("{ours:.0} us of ours and {postgres:.0} us of Postgres' on a processor"))
+    }
+}
+
+fn of_pid(processes: &[Vec<i64>], pid: i64) -> Option<&Vec<i64>> {
+    processes.iter().find(|process| process.first() == Some(&pid))
 }
 
 async fn commits(pool: &PgPool) -> anyhow::Result<i64> {

@@ -15,7 +15,7 @@ use keepwell::playbook::calendar::Calendar;
 use keepwell::store::Store;
 use keepwell::store::private::{Durability, PrivatePostgres};
 use keepwell::worker::publisher::{self, Files};
-use keepwell::worker::{Compiled, Shared, advancer, scheduler};
+use keepwell::worker::{Compiled, Domains, Pace, Shared, advancer, scheduler};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::Options;
@@ -159,6 +159,8 @@ pub async fn shared(store: Store, directory: &std::path::Path, playbook: &str) -
         http: Http::new(HttpTimers::default(), &[])?,
         variables: Arc::new(|_: &str| None),
         compiled: Compiled::default(),
+        pace: Pace::default(),
+        domains: Domains::default(),
         public_url: "http://keepwell.example".into(),
         store,
         config,

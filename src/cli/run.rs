@@ -23,7 +23,7 @@ use crate::web::{self, WebState};
 use crate::worker::epoch::Watch;
 use crate::worker::publisher::{self, Files, Report};
 use crate::worker::supervise::supervise;
-use crate::worker::{Compiled, Shared, Variables, pass, scheduler};
+use crate::worker::{Compiled, Domains, Pace, Shared, Variables, pass, scheduler};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -111,6 +111,8 @@ pub fn shared(store: Store, config: Config, channel: Channel, variables: Variabl
         http: Http::new(HttpTimers::default(), &[])?,
         variables,
         compiled: Compiled::default(),
+        pace: Pace::default(),
+        domains: Domains::default(),
         public_url: public_url.trim_end_matches('/').to_owned(),
         config,
     }))

@@ -34,27 +34,27 @@ impl Departure {
     }
 }
 
-/// Reserves the addresses of customer mail and makes sure that each has a row
-/// for the marker to lock, then keeps the words of all that go.
-const DEPART: &str = "
+/// Reserves the addresses of customer mail and makes sure that each that goes
+/// has a row for the marker to lock.
+const RESERVE: &str = "
     with leaving as materialized (select * from ROWS),
     reserved as (
         insert into keepwell.address_guard as g (address_hash, playbook, step, message, at)
-        select address_hash, playbook, step, id, at from leaving where reserves order by address_hash, playbook, step
+        select address_hash, playbook, step, message, at from leaving order by address_hash, playbook, step
         on conflict (address_hash, playbook, step) do update set message = excluded.message, at = excluded.at
         where g.message = excluded.message or g.at <= excluded.at - interval '24 hours'
-        returning message),
+        returning message, address_hash),
     known as (
         insert into keepwell.recipients (address_hash)
-        select distinct address_hash from leaving where id in (select message from reserved) order by address_hash
-        on conflict (address_hash) do nothing),
-    kept as (
-        update keepwell.messages m
-        set subject = l.subject, body_text = l.body_text, body_html = l.body_html, to_address = l.to_address
-        from leaving l
-        where m.account_id = l.account_id and m.id = l.id and m.token = l.token and (m.state = 'sending') is true
-          and (not l.reserves or l.id in (select message from reserved)))
+        select distinct address_hash from reserved order by address_hash
+        on conflict (address_hash) do nothing)
     select message from reserved";
+
+const KEEP: &str = "
+    update keepwell.messages m
+    set subject = n.subject, body_text = n.body_text, body_html = n.body_html, to_address = n.to_address
+    from (select * from ROWS) as n
+    where m.account_id = n.account_id and m.id = n.id and m.token = n.token and (m.state = 'sending') is true";
 
 impl Store {
     /// Keeps what is about to be sent, for the preview and the record, and
@@ -80,45 +80,52 @@ impl Store {
     }
 
     async fn depart_over(&self, line: &mut Line, all: &[Departure]) -> sqlx::Result<Vec<bool>> {
-        let mut leaving = Vec::with_capacity(all.len());
-        for one in all {
-            leaving.push((one, self.address_hash(&one.to).await?));
+        let mut asking = Vec::new();
+        for one in all.iter().filter(|one| one.reserves()) {
+            asking.push((one, self.address_hash(&one.to).await?));
         }
-        let (mut turn, mut going, mut seen) = (leaving, HashSet::new(), HashSet::new());
-        while !turn.is_empty() {
+        let mut going: HashSet<Uuid> = all.iter().filter(|one| !one.reserves()).map(|one| one.message.id).collect();
+        let options = self.pool().connect_options();
+        while !asking.is_empty() {
             // One statement cannot write a row twice: of several mails that want
             // the same place the first has it, and the others another turn.
-            seen.clear();
-            let (now, later): (Vec<_>, Vec<_>) = turn.into_iter().partition(|(one, hash)| {
-                let message = &one.message;
-                !one.reserves() || seen.insert((hash.clone(), message.playbook.clone(), message.step.clone()))
+            let mut seen = HashSet::new();
+            let (turn, later): (Vec<_>, Vec<_>) = asking.into_iter().partition(|(one, hash)| {
+                seen.insert((hash.clone(), one.message.playbook.as_str(), one.message.step.as_str()))
             });
-            going.extend(now.iter().filter(|(one, _)| !one.reserves()).map(|(one, _)| one.message.id));
-            let depart = departing(&now)?;
-            let reserved = line.carry(&self.pool().connect_options(), async |line| depart.fetch_all(line).await).await?;
-            for row in reserved {
+            let reserve = reserving(&turn)?;
+            for row in line.carry(&options, async |line| reserve.fetch_all(line).await).await? {
                 going.insert(row.try_get::<Uuid, _>(0)?);
             }
-            turn = later;
+            asking = later;
         }
-        Ok(all.iter().map(|one| going.contains(&one.message.id)).collect())
+        let goes = |one: &Departure| going.contains(&one.message.id);
+        let keep = keeping(&all.iter().filter(|one| goes(one)).collect::<Vec<_>>())?;
+        line.carry(&options, async |line| keep.execute(line).await).await?;
+        Ok(all.iter().map(goes).collect())
     }
 }
 
-fn departing(leaving: &[(&Departure, String)]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
-    let each = || leaving.iter().map(|(one, _)| *one);
+fn reserving(asking: &[(&Departure, String)]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+    let each = || asking.iter().map(|(one, _)| *one);
+    Rows::steady()
+        .column("address_hash", asking.iter().map(|(_, hash)| hash.as_str()))
+        .column("playbook", each().map(|one| one.message.playbook.as_str()))
+        .column("step", each().map(|one| one.message.step.as_str()))
+        .column("message", each().map(|one| one.message.id))
+        .column("at", each().map(|one| one.now))
+        .with(RESERVE)
+}
+
+fn keeping(going: &[&Departure]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+    let each = || going.iter();
     Rows::steady()
         .column("account_id", each().map(|one| one.message.account_id.as_str()))
         .column("id", each().map(|one| one.message.id))
         .column("token", each().map(|one| one.message.token))
-        .column("playbook", each().map(|one| one.message.playbook.as_str()))
-        .column("step", each().map(|one| one.message.step.as_str()))
-        .column("reserves", each().map(Departure::reserves))
-        .column("address_hash", leaving.iter().map(|(_, hash)| hash.as_str()))
-        .column("at", each().map(|one| one.now))
         .column("to_address", each().map(|one| one.to.as_str()))
         .column("subject", each().map(|one| one.rendered.subject.as_str()))
         .column("body_text", each().map(|one| one.rendered.text.as_str()))
         .column("body_html", each().map(|one| one.rendered.html.as_str()))
-        .with(DEPART)
+        .with(KEEP)
 }

@@ -91,7 +91,8 @@ mod tests {
             .map(|item| {
                 let gathering = gathering.clone();
                 tokio::spawn(async move {
-                    let carry_out = async |items: Vec<u32>, _line| items.iter().map(|item| Ok((*item, items.len()))).collect();
+                    let carry_out =
+                        async |items: Vec<u32>, _line| items.iter().map(|item| Ok((*item, items.len()))).collect();
                     gathering.ask(item, carry_out).await.expect("an answer")
                 })
             })

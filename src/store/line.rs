@@ -23,7 +23,7 @@ const KEPT_PLANS: &str = "set plan_cache_mode = force_generic_plan; set enable_s
     set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
 
 /// A connection that was silent for so long is asked whether it still is one.
-const SILENCE: Duration = Duration::from_secs(1);
+pub(super) const SILENCE: Duration = Duration::from_secs(1);
 
 /// The connection, which is opened when it is needed.
 #[derive(Default)]

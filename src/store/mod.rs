@@ -160,6 +160,17 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(30))
+            // A connection was sound when it was given back, and is asked
+            // again only when that was a while ago.
+            .test_before_acquire(false)
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    match about.idle_for < line::SILENCE {
+                        true => Ok(true),
+                        false => Ok(connection.ping().await.is_ok()),
+                    }
+                })
+            })
             .after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(drop) }))
             // A transaction begun by a call that was cut off must never be
             // handed to the next borrower. The `begin` keeps the server from

@@ -374,14 +374,20 @@ fn settling(endings: &[Ending<'_>]) -> sqlx::Result<Query<'static, Postgres, PgA
         .column("uncounted", each().map(|one| i32::from(!one.settled.tried())))
         .column("next_at", each().map(|one| one.settled.next_at()))
         .column("over_budget", each().map(|one| one.settled.wait() == Some(Wait::Budget)))
-        .column("leaves_at", each().map(|one| match one.settled.wait() {
-            Some(Wait::Undo { until }) => Some(until),
-            _ => None,
-        }))
-        .column("held_until", each().map(|one| match one.settled.wait() {
-            Some(Wait::Quiet { until }) => Some(until),
-            _ => None,
-        }))
+        .column(
+            "leaves_at",
+            each().map(|one| match one.settled.wait() {
+                Some(Wait::Undo { until }) => Some(until),
+                _ => None,
+            }),
+        )
+        .column(
+            "held_until",
+            each().map(|one| match one.settled.wait() {
+                Some(Wait::Quiet { until }) => Some(until),
+                _ => None,
+            }),
+        )
         .column("wakes", each().map(Ending::wakes))
         .column("n", each().map(|one| one.message.attempts))
         .column("tried", each().map(|one| Some(one).filter(tried).map(state)))

@@ -1,5 +1,7 @@
 //! What an address does not want. Addresses are kept as a keyed hash only.
 
+use std::collections::HashMap;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use sqlx::PgConnection;
@@ -154,6 +156,29 @@ impl Store {
                 .fetch_optional(self.pool())
                 .await?;
         Ok(suppressed.is_some_and(|classes| covers(&classes, class)))
+    }
+
+    /// The same of many addresses, each with a class, in the order given.
+    pub async fn suppressed(&self, mails: &[(&str, &str)]) -> sqlx::Result<Vec<bool>> {
+        let mut hashes = Vec::with_capacity(mails.len());
+        for (address, _) in mails {
+            hashes.push(self.address_hash(address).await?);
+        }
+        let known: HashMap<String, serde_json::Value> = sqlx::query_as(
+            "select address_hash, suppressed from keepwell.recipients
+             where address_hash = any($1) and suppressed <> '{}'",
+        )
+        // Not a plan from when there were few.
+        .persistent(false)
+        .bind(&hashes)
+        .fetch_all(self.pool())
+        .await?
+        .into_iter()
+        .collect();
+        let covered = |(hash, (_, class)): (&String, &(&str, &str))| {
+            known.get(hash).is_some_and(|classes| covers(classes, class))
+        };
+        Ok(hashes.iter().zip(mails).map(covered).collect())
     }
 
     /// Makes sure the address has a row, so that a marker can lock it.

@@ -17,6 +17,7 @@ use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
 use crate::rule::Context;
 use crate::store::facts::{self, SubjectWindow};
+use crate::store::playbooks::Published;
 use crate::store::{is_about_a_row, is_refusal};
 
 const BATCH: i64 = 500;
@@ -303,7 +304,15 @@ fn decide(
 /// The current revision, some keys of which hold for running enrollments too.
 /// `None` when this version cannot use it.
 pub(super) async fn current(shared: &Shared, playbook: &str) -> super::Result<Option<Arc<Loaded>>> {
-    let published = shared.store.published().await?;
+    current_among(shared, &shared.store.published().await?, playbook).await
+}
+
+/// The same, where what is published was read just now.
+pub(super) async fn current_among(
+    shared: &Shared,
+    published: &[Published],
+    playbook: &str,
+) -> super::Result<Option<Arc<Loaded>>> {
     let Some(current) = published.iter().find(|known| known.id == playbook) else {
         return Ok(None);
     };

@@ -10,6 +10,7 @@ use crate::clock::Instant;
 use crate::enrollment::budget::Answer;
 use crate::store::budget::{Asking, PATIENCE, Rules, UnderWay};
 use crate::store::outbox::{Claimed, Wait};
+use crate::store::playbooks::Published;
 
 /// Asks for a place in the budget for each mail that passed everything else;
 /// what gets none is put back or ended.
@@ -49,19 +50,24 @@ pub(super) async fn reserve(
 
 /// The runs whose mail may still be missing. A slot that is due counts from
 /// its instant on, also before somebody has opened its run.
-pub(super) async fn under_way(shared: &Arc<Shared>, paused: &[String], now: Instant) -> super::Result<UnderWay> {
+pub(super) async fn under_way(
+    shared: &Arc<Shared>,
+    published: &[Published],
+    paused: &[String],
+    now: Instant,
+) -> super::Result<UnderWay> {
     if shared.config.budget.is_off() {
         return Ok(UnderWay::default());
     }
     let mut slots = shared.store.runs_under_way(now).await?;
-    for playbook in shared.store.published().await? {
+    for playbook in published {
         if !playbook.present || paused.contains(&playbook.id) || playbook.slots_after >= now {
             continue;
         }
         let Ok(loaded) = shared.loaded(&playbook.id, &playbook.revision).await? else { continue };
         let since = playbook.slots_after.max(now - PATIENCE);
         if let Some(slot) = loaded.ready.schedule.latest_between(since, now) {
-            slots.push((playbook.id, slot));
+            slots.push((playbook.id.clone(), slot));
         }
     }
     Ok(UnderWay::of(slots))

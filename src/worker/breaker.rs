@@ -7,6 +7,7 @@
 use chrono::NaiveTime;
 
 use super::Shared;
+use super::advancer::current_among;
 use super::compiled::Loaded;
 use super::gate::Prepared;
 use crate::clock::Instant;
@@ -17,6 +18,7 @@ use crate::playbook::guardrails::Limits;
 use crate::playbook::local;
 use crate::store::breaker::Earlier;
 use crate::store::outbox::Claimed;
+use crate::store::playbooks::Published;
 
 /// So many earlier runs tell what is usual.
 const EARLIER_RUNS: i64 = 7;
@@ -94,11 +96,12 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Re
 /// has an active enrollment of the account. The current revision says to whom.
 pub(super) async fn give_way(
     shared: &Shared,
+    published: &[Published],
     playbook: &str,
     prepared: &mut [(Claimed, Prepared)],
     now: Instant,
 ) -> super::Result<()> {
-    let Some(current) = super::advancer::current(shared, playbook).await? else { return Ok(()) };
+    let Some(current) = current_among(shared, published, playbook).await? else { return Ok(()) };
     let mut limits = current.ready.playbook.guardrails.over(&shared.config.guardrails);
     // The configuration's list is for all: none of them waits for itself.
     limits.yields_to.retain(|other| other != playbook);

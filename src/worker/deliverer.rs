@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::advancer::current;
+use super::advancer::current_among;
+use super::domains::{Next, Pass, Queue};
 use super::gate::{Prepared, notice, prepare};
 use super::settlement::settle;
 use super::tripwire::Troubles;
@@ -26,6 +27,7 @@ use crate::store::is_refusal;
 use crate::store::marks::Marked;
 use crate::store::outbox::Claimed;
 use crate::store::outcomes::Settled;
+use crate::store::playbooks::Published;
 
 /// How old a gate's verdict may be when the body begins.
 const GATE_HOLDS: Duration = Duration::from_secs(50);
@@ -33,13 +35,12 @@ const GATE_HOLDS: Duration = Duration::from_secs(50);
 /// How often claims are renewed while a batch is under way.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Messages claimed at once; few enough for the slowest relay to begin them
-/// all before the gate's verdict is too old.
-const BATCH: i64 = 64;
-
 /// For each connection: while one message is on it, another gets ready and a
 /// third is written down.
 const AT_ONCE: usize = 3;
+
+/// How often a lane looks whether what waits for others has become hopeless.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a stop waits for bodies that are on their way. A server may take
 /// ten minutes for its answer; what it says after this is not heard.
@@ -57,12 +58,14 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     if *stop.borrow() {
         return Ok(0);
     }
-    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    let published = shared.store.published().await?;
+    let Some(halted) = shared.halted_among(&published).await? else { return Ok(0) };
     if !shared.store.has_due_messages(now, &halted).await? {
         return Ok(0);
     }
-    let under_way = attention::under_way(shared, &halted.playbooks, now).await?;
-    let claimed = shared.store.claim_messages(now, &halted, &under_way, BATCH).await?;
+    let under_way = attention::under_way(shared, &published, &halted.playbooks, now).await?;
+    let watch = Stopwatch::start();
+    let claimed = shared.store.claim_messages(now, &halted, &under_way, shared.pace.batch()).await?;
     if claimed.is_empty() {
         return Ok(0);
     }
@@ -70,8 +73,10 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     let token = claimed.first().and_then(|message| message.token);
     let heartbeat = Heartbeat::start(shared, token);
     let gate = Deadline::after(GATE_HOLDS);
-    let result = deliver_batch(shared, claimed, &halted.playbooks, gate, now, stop).await;
+    let known = Known { published, paused: halted.playbooks };
+    let result = deliver_batch(shared, claimed, &known, gate, now, stop).await;
     heartbeat.stop().await;
+    shared.pace.learn(handled, watch.elapsed());
     let stopped = *stop.borrow();
     if let (true, Some(token)) = (stopped, token) {
         let released = shared.store.release_claims(token, now).await?;
@@ -137,17 +142,23 @@ impl Heartbeat {
     }
 }
 
+/// How the playbooks stood when a batch was claimed.
+struct Known {
+    published: Vec<Published>,
+    paused: Vec<String>,
+}
+
 async fn deliver_batch(
     shared: &Arc<Shared>,
     claimed: Vec<Claimed>,
-    paused: &[String],
+    known: &Known,
     gate: Deadline,
     now: Instant,
     stop: &watch::Receiver<bool>,
 ) -> super::Result<()> {
     let mut ready: Vec<(Claimed, Prepared)> = Vec::new();
     let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
-    let shadows = shadows(shared, &claimed).await?;
+    let shadows = shadows(shared, &known.published, &claimed).await?;
     for mut message in claimed {
         message.shadow |= shadows.contains(&message.playbook);
         match (&message.revision, message.channel.as_str()) {
@@ -165,19 +176,27 @@ async fn deliver_batch(
         }
     }
     for ((playbook, revision), messages) in groups {
-        ready.extend(prepare(shared, &playbook, &revision, messages, now).await?);
+        ready.extend(prepare(shared, &known.published, &playbook, &revision, messages, now).await?);
     }
-    attention::reserve(shared, &mut ready, paused, now).await?;
+    wait_for_domains(shared, &mut ready, now);
+    attention::reserve(shared, &mut ready, &known.paused, now).await?;
     depart(shared, &mut ready, now).await?;
     let under_way = UnderWay::default();
     let troubles = Troubles::default();
-    let mut ready = ready.into_iter();
+    let connections = shared.config.mail.connections;
+    let mut queue = Queue::new(ready.into_iter().map(|one| (one.1.domain(), one)));
     let mut sending = JoinSet::new();
     let mut fault = None;
     let mut stopping = stop.clone();
     loop {
-        while sending.len() < AT_ONCE * shared.config.mail.connections.max(1) && !*stop.borrow() {
-            let Some((message, prepared)) = ready.next() else { break };
+        let changed = shared.domains.changed();
+        while sending.len() < AT_ONCE * connections.max(1) && !*stop.borrow() {
+            let next = queue.next(|domain| shared.domains.ask(domain, connections, now));
+            let (message, prepared, pass) = match next {
+                Some(Next::Now((message, prepared), pass)) => (message, prepared, pass),
+                Some(Next::Later { item: (message, _), at, reason }) => (message, Prepared::retry(at, reason), None),
+                None => break,
+            };
             let attempt = Attempt {
                 shared: shared.clone(),
                 gate,
@@ -186,29 +205,33 @@ async fn deliver_batch(
                 under_way: under_way.clone(),
                 troubles: troubles.clone(),
             };
-            sending.spawn(async move { attempt.one(message, prepared).await });
+            sending.spawn(async move { attempt.one(message, prepared, pass).await });
+        }
+        if sending.is_empty() && !queue.waits() {
+            break;
         }
         tokio::select! {
-            done = sending.join_next() => match done {
-                Some(done) => fault = fault.or(finish(done)),
-                None => break,
-            },
+            done = sending.join_next(), if !sending.is_empty() => fault = fault.or(done.and_then(finish)),
+            // Other lanes have sent something, or an attempt has become slow.
+            () = changed, if queue.waits() => {}
+            () = tokio::time::sleep(LOOK_AGAIN), if queue.waits() => {}
             () = super::asked(&mut stopping) => {
                 wind_down(&mut sending, &under_way).await;
                 break;
             }
         }
+        queue.reopen();
     }
     troubles.look(shared, now).await?;
     fault.map_or(Ok(()), Err)
 }
 
 /// Playbooks that have turned to shadow since their messages were planned.
-async fn shadows(shared: &Shared, claimed: &[Claimed]) -> super::Result<BTreeSet<String>> {
+async fn shadows(shared: &Shared, published: &[Published], claimed: &[Claimed]) -> super::Result<BTreeSet<String>> {
     let playbooks: BTreeSet<&String> = claimed.iter().map(|message| &message.playbook).collect();
     let mut shadows = BTreeSet::new();
     for playbook in playbooks {
-        if let Some(loaded) = current(shared, playbook).await?
+        if let Some(loaded) = current_among(shared, published, playbook).await?
             && loaded.ready.playbook.mode == Mode::Shadow
         {
             shadows.insert(playbook.clone());
@@ -217,14 +240,27 @@ async fn shadows(shared: &Shared, claimed: &[Claimed]) -> super::Result<BTreeSet
     Ok(shadows)
 }
 
+/// Puts back what goes to domains that take nothing now, before it uses up a
+/// place in the budget.
+fn wait_for_domains(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant) {
+    for (_, prepared) in ready {
+        if let Some(domain) = prepared.domain()
+            && let Some((at, reason)) = shared.domains.closed(&domain, now)
+        {
+            *prepared = Prepared::retry(at, reason);
+        }
+    }
+}
+
 /// Keeps what is about to be sent, and reserves the addresses. A text that the
 /// database refuses ends its message, which would come back for ever otherwise.
 async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant) -> super::Result<()> {
     let (mut departures, mut places) = (Vec::new(), Vec::new());
     for (place, (message, prepared)) in ready.iter_mut().enumerate() {
         let leaves = !matches!(prepared, Prepared::Shadow { .. });
-        if let Prepared::Mail { rendered, to, .. } | Prepared::Post { rendered, to, .. } | Prepared::Shadow { rendered, to } =
-            prepared
+        if let Prepared::Mail { rendered, to, .. }
+        | Prepared::Post { rendered, to, .. }
+        | Prepared::Shadow { rendered, to } = prepared
         {
             let (message, rendered) = (message.clone(), std::mem::take(rendered));
             departures.push(Departure { message, to: to.clone(), rendered, leaves, now });
@@ -300,7 +336,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    async fn one(&self, message: Claimed, prepared: Prepared) -> super::Result<()> {
+    async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<Pass>) -> super::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
         let end = |state, reason| Settled::Ended { state, reason, outcome: None };
         let (parcel, to) = match prepared {
@@ -333,7 +369,11 @@ impl Attempt {
             Parcel::Mail(composed) => self.shared.channel.deliver(&composed, mark).await,
             Parcel::Post(post) => self.shared.http.deliver(&post, mark).await,
         };
-        settle(&self.shared, &message, &outcome, now, now + watch.whole_seconds()).await?;
+        let ended = now + watch.whole_seconds();
+        if let Some(pass) = pass {
+            pass.end(&outcome, ended);
+        }
+        settle(&self.shared, &message, &outcome, now, ended).await?;
         self.count(&message, matches!(outcome, Outcome::Rejected { .. } | Outcome::Unknown { .. }));
         Ok(())
     }

@@ -27,6 +27,7 @@ use crate::facts::{Contact, Csm, Value};
 use crate::ids;
 use crate::playbook::quiet::SPREAD;
 use crate::store::outbox::{Claimed, Rendered, Wait};
+use crate::store::playbooks::Published;
 
 /// What the gate made of a message.
 pub(super) enum Prepared {
@@ -63,6 +64,16 @@ impl Prepared {
         Prepared::Ended { state, reason: reason.into() }
     }
 
+    /// Whom it would be sent to: the domain of an address, or a host; `None`
+    /// when it is not sent.
+    pub fn domain(&self) -> Option<String> {
+        match self {
+            Prepared::Mail { composed, .. } => composed.to.rsplit('@').next().map(str::to_lowercase),
+            Prepared::Post { post, .. } => Some(post.target.host.to_lowercase()),
+            Prepared::Shadow { .. } | Prepared::Ended { .. } | Prepared::Later { .. } => None,
+        }
+    }
+
     pub fn retry(next_at: Instant, reason: String) -> Prepared {
         Prepared::Later { next_at, reason, wait: Wait::Retry }
     }
@@ -71,9 +82,10 @@ impl Prepared {
 /// Gates and renders the customer mails of one revision.
 pub(super) async fn prepare(
     shared: &Arc<Shared>,
+    published: &[Published],
     playbook: &str,
     revision: &str,
-    messages: Vec<Claimed>,
+    mut messages: Vec<Claimed>,
     now: Instant,
 ) -> super::Result<Vec<(Claimed, Prepared)>> {
     let store = &shared.store;
@@ -91,16 +103,16 @@ pub(super) async fn prepare(
     let sights = sight(shared, &loaded, now, &enrollments).await?;
     let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
         enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();
-    let mut asked = Vec::new();
-    for mut message in messages {
+    for message in &mut messages {
         let sight = message.enrollment_id.and_then(|id| seen.get(&id)).and_then(|(_, sight)| sight.as_ref());
         if let Some(current) = sight.and_then(|sight| current_address(sight, &message.contact_id)) {
             message.to_address = Some(current);
         }
-        let suppressed = match &message.to_address {
-            Some(to) => store.is_suppressed(to, &message.class).await?,
-            None => false,
-        };
+    }
+    let mails = messages.iter().map(|message| (message.to_address.as_deref().unwrap_or_default(), &*message.class));
+    let suppressed = store.suppressed(&mails.collect::<Vec<_>>()).await?;
+    let mut asked = Vec::new();
+    for (message, suppressed) in messages.into_iter().zip(suppressed) {
         let token = match &message.to_address {
             Some(to) if message.class != "transactional" => Some(store.unsubscribe_token(to, &message.class).await?),
             _ => None,
@@ -135,7 +147,7 @@ pub(super) async fn prepare(
             .collect::<Vec<(Claimed, Prepared)>>()
     });
     let mut prepared = prepared.await?;
-    super::breaker::give_way(shared, playbook, &mut prepared, now).await?;
+    super::breaker::give_way(shared, published, playbook, &mut prepared, now).await?;
     for (message, outcome) in &prepared {
         if let Prepared::Ended { state: "failed", reason } = outcome {
             super::step_failed(shared, &compiled, &message.step, &message.account_id, reason, now).await?;

@@ -8,7 +8,7 @@
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
-//! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `collector` takes what came
+//! `gate`, `posting` and `attention` let through and `domains` have room for, at its `pace`, `settlement` says what came of it, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back. Runs of one slot share a
@@ -41,12 +41,14 @@ pub mod compiled;
 pub mod deliverer;
 mod difference;
 pub mod digester;
+pub mod domains;
 pub mod enroller;
 pub mod epoch;
 pub mod escalator;
 mod gate;
 pub mod hindsight;
 pub mod janitor;
+pub mod pace;
 mod posting;
 pub mod publisher;
 pub mod referrer;
@@ -57,6 +59,8 @@ pub mod together;
 pub mod tripwire;
 
 pub use compiled::Compiled;
+pub use domains::Domains;
+pub use pace::Pace;
 
 /// Looks up an environment variable; `None` when it is not set.
 pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -72,6 +76,10 @@ pub struct Shared {
     /// Where the URLs and secrets of webhooks come from.
     pub variables: Variables,
     pub compiled: Compiled,
+    /// How fast messages go.
+    pub pace: Pace,
+    /// Which domains take them.
+    pub domains: Domains,
     /// Where links in mail lead, without a slash at the end.
     pub public_url: String,
 }
@@ -82,14 +90,19 @@ pub type Result<T> = anyhow::Result<T>;
 impl Shared {
     /// What must not act now; `None` when everything is stopped.
     pub async fn halted(&self) -> Result<Option<Halted>> {
+        self.halted_among(&self.store.published().await?).await
+    }
+
+    /// The same, where what is published was read just now.
+    pub(crate) async fn halted_among(&self, published: &[Published]) -> Result<Option<Halted>> {
         let stopped = self.store.stopped().await?;
         if stopped.all() {
             return Ok(None);
         }
         let mut halted = stopped.halted();
-        for known in self.store.published().await? {
-            if !known.present || self.is_paused(&known).await? {
-                halted.playbooks.push(known.id);
+        for known in published {
+            if !known.present || self.is_paused(known).await? {
+                halted.playbooks.push(known.id.clone());
             }
         }
         Ok(Some(halted))

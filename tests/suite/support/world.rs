@@ -19,7 +19,7 @@ use keepwell::store::control::Target;
 use keepwell::store::lists::Filter;
 use keepwell::store::runs::{Word, parse_run_id};
 use keepwell::worker::publisher::{self, Files, Report};
-use keepwell::worker::{Compiled, Shared, pass, scheduler};
+use keepwell::worker::{Compiled, Domains, Pace, Shared, pass, scheduler};
 use serde_json::{Value as Json, json};
 use sqlx::AssertSqlSafe;
 
@@ -124,6 +124,8 @@ impl World {
                     Arc::new(move |name: &str| variables.lock().unwrap().get(name).cloned())
                 },
                 compiled: Compiled::default(),
+                pace: Pace::default(),
+                domains: Domains::default(),
                 public_url: "https://success.acme.example".to_owned(),
                 config,
             }),
@@ -149,6 +151,8 @@ impl World {
             http: Http::new(HttpTimers::default(), &[]).unwrap(),
             variables: shared.variables.clone(),
             compiled: Compiled::default(),
+            pace: Pace::default(),
+            domains: Domains::default(),
             public_url: shared.public_url.clone(),
         }
     }

@@ -1,0 +1,413 @@
+//! One domain that takes no mail, or takes it slowly, holds up no other.
+//!
+//! All mail goes to one relay, whose connections everybody shares: an attempt
+//! for which the relay waits, on a domain that does not answer, has one of them
+//! for minutes. So each domain (of a webhook: each host) has few attempts under
+//! way at once, gains room while it takes what it gets, and loses it when it
+//! does not. What finds none waits for its turn; when there is none in sight,
+//! it goes back to the outbox, without having been tried.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+
+use crate::clock::{Deadline, Instant};
+use crate::delivery::Outcome;
+
+/// Under way at once to a domain that nothing is known of. Postfix begins with
+/// 5 to the domain itself; behind a relay they are worth less.
+const FIRST: usize = 2;
+
+/// So many failures in a row, and no attempt is made for a while. Postfix takes
+/// one failed round of its connections.
+const FAILURES: u32 = 3;
+
+/// How long the first such while is; each doubles. A greylisting server wants
+/// to be asked again after some minutes (RFC 6647, section 4.1).
+const PAUSE: chrono::Duration = chrono::Duration::minutes(1);
+
+/// The longest: about as long as the first waits between two attempts of the
+/// same message.
+const LONGEST: chrono::Duration = chrono::Duration::minutes(16);
+
+/// An attempt takes longer than usual.
+const SLOW: Duration = Duration::from_secs(15);
+
+/// More domains than this are forgotten as soon as nothing is under way.
+const REMEMBERED: usize = 10_000;
+
+/// What is known of each domain, by this process.
+#[derive(Clone)]
+pub struct Domains {
+    known: Arc<Mutex<HashMap<String, Domain>>>,
+    /// Told when an attempt has ended.
+    changed: Arc<Notify>,
+    slow: Duration,
+}
+
+struct Domain {
+    /// How many may be under way at once.
+    room: usize,
+    /// When each of those under way will be slow, by its number.
+    under_way: Vec<(u64, Deadline)>,
+    begun: u64,
+    /// Since the last success.
+    failures: u32,
+    /// Nothing is tried before this, and why.
+    closed: Option<(Instant, String)>,
+}
+
+/// Whether a message may be tried now.
+#[derive(Debug)]
+pub enum Turn {
+    Now(Pass),
+    /// As soon as another attempt has ended.
+    Soon,
+    /// Not before this instant, for this reason.
+    Later {
+        at: Instant,
+        reason: String,
+    },
+}
+
+/// One attempt under way.
+pub struct Pass {
+    domains: Domains,
+    domain: String,
+    number: u64,
+}
+
+impl Default for Domains {
+    fn default() -> Domains {
+        Domains::slow_after(SLOW)
+    }
+}
+
+impl Domains {
+    /// Calls an attempt slow after so long.
+    pub fn slow_after(slow: Duration) -> Domains {
+        Domains { known: Arc::default(), changed: Arc::default(), slow }
+    }
+
+    /// Asks for the turn of a message. At most half of the `connections` are
+    /// for one domain, so that none takes them all.
+    pub fn ask(&self, name: &str, connections: usize, now: Instant) -> Turn {
+        if let Some((at, reason)) = self.closed(name, now) {
+            return Turn::Later { at, reason };
+        }
+        let mut known = self.lock();
+        let domain = known.entry(name.to_owned()).or_default();
+        if domain.under_way.len() >= domain.room.min(connections.div_ceil(2)).max(1) {
+            return Turn::Soon;
+        }
+        domain.begun += 1;
+        let number = domain.begun;
+        domain.under_way.push((number, Deadline::after(self.slow)));
+        Turn::Now(Pass { domains: self.clone(), domain: name.to_owned(), number })
+    }
+
+    /// Whether nothing of a domain is tried now: until when, and why.
+    pub fn closed(&self, name: &str, now: Instant) -> Option<(Instant, String)> {
+        let known = self.lock();
+        let domain = known.get(name)?;
+        if let Some((until, why)) = domain.closed.as_ref().filter(|(until, _)| *until > now) {
+            return Some((*until, format!("waits for {name}: {why}")));
+        }
+        let slow = domain.under_way.iter().any(|(_, slow)| slow.has_passed());
+        slow.then(|| (now + PAUSE, format!("waits for {name}, which has not answered yet")))
+    }
+
+    /// Completes when an attempt has ended after this was called.
+    pub fn changed(&self) -> OwnedNotified {
+        self.changed.clone().notified_owned()
+    }
+
+    fn end(&self, name: &str, number: u64, outcome: Option<&Outcome>, now: Instant) {
+        let mut known = self.lock();
+        if let Some(domain) = known.get_mut(name) {
+            domain.under_way.retain(|(under_way, _)| *under_way != number);
+            match outcome {
+                Some(Outcome::Accepted { .. } | Outcome::Captured) => domain.succeeded(),
+                Some(Outcome::Deferred { reply: why } | Outcome::AskedToWait { reply: why, .. }) => {
+                    domain.failed(why, now);
+                }
+                Some(Outcome::Unknown { what }) => domain.failed(what, now),
+                // About one message, about the relay, or nothing was tried.
+                _ => {}
+            }
+        }
+        if known.len() > REMEMBERED {
+            known.retain(|_, domain| !domain.under_way.is_empty() || domain.closed.is_some());
+        }
+        drop(known);
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Domain>> {
+        // Nothing that holds the lock can panic half-way.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Domain {
+    fn default() -> Domain {
+        Domain { room: FIRST, under_way: Vec::new(), begun: 0, failures: 0, closed: None }
+    }
+}
+
+impl Domain {
+    fn succeeded(&mut self) {
+        self.room += 1;
+        self.failures = 0;
+        self.closed = None;
+    }
+
+    fn failed(&mut self, why: &str, now: Instant) {
+        self.failures += 1;
+        self.room = (self.room / 2).max(1);
+        if let Some(doubled) = self.failures.checked_sub(FAILURES) {
+            let pause = (PAUSE * (1 << doubled.min(4))).min(LONGEST);
+            self.closed = Some((now + pause, why.to_owned()));
+        }
+    }
+}
+
+impl Pass {
+    /// The attempt has ended, at this instant.
+    pub fn end(self, outcome: &Outcome, now: Instant) {
+        self.domains.end(&self.domain, self.number, Some(outcome), now);
+    }
+}
+
+impl Drop for Pass {
+    /// Without a word it has told nothing.
+    fn drop(&mut self) {
+        self.domains.end(&self.domain, self.number, None, Instant::default());
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pass({} {})", self.domain, self.number)
+    }
+}
+
+/// What a lane has to send. What finds no turn waits here, behind it everything
+/// else of its domain; so the order of each domain stays.
+pub struct Queue<T> {
+    ready: VecDeque<(Option<String>, T)>,
+    waiting: BTreeMap<String, VecDeque<T>>,
+    /// Domains that wait and may have a turn now.
+    open: Vec<String>,
+}
+
+/// The next of a queue.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// To be sent, or with no domain and so no pass.
+    Now(T, Option<Pass>),
+    Later {
+        item: T,
+        at: Instant,
+        reason: String,
+    },
+}
+
+impl<T> Queue<T> {
+    /// In this order, each with its domain; without one nothing is sent.
+    pub fn new(items: impl IntoIterator<Item = (Option<String>, T)>) -> Queue<T> {
+        Queue { ready: items.into_iter().collect(), waiting: BTreeMap::new(), open: Vec::new() }
+    }
+
+    /// The next that need not wait; `ask` asks for the turn of a domain.
+    pub fn next(&mut self, mut ask: impl FnMut(&str) -> Turn) -> Option<Next<T>> {
+        while let Some(name) = self.open.last().cloned() {
+            if let Some(item) = self.first_of(&name) {
+                match ask(&name).of(item) {
+                    Ok(next) => return Some(next),
+                    Err(item) => self.waiting.entry(name).or_default().push_front(item),
+                }
+            }
+            self.open.pop();
+        }
+        while let Some((name, item)) = self.ready.pop_front() {
+            let Some(name) = name else { return Some(Next::Now(item, None)) };
+            if let Some(before) = self.waiting.get_mut(&name) {
+                before.push_back(item);
+                continue;
+            }
+            match ask(&name).of(item) {
+                Ok(next) => return Some(next),
+                Err(item) => self.waiting.entry(name).or_default().push_back(item),
+            }
+        }
+        None
+    }
+
+    /// Something has ended, so that those that wait may have a turn.
+    pub fn reopen(&mut self) {
+        self.open = self.waiting.keys().rev().cloned().collect();
+    }
+
+    /// Whether anything waits for its turn.
+    pub fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn first_of(&mut self, name: &str) -> Option<T> {
+        let queue = self.waiting.get_mut(name)?;
+        let first = queue.pop_front();
+        if queue.is_empty() {
+            self.waiting.remove(name);
+        }
+        first
+    }
+}
+
+impl Turn {
+    /// Of this item; gives it back when it has to wait.
+    fn of<T>(self, item: T) -> Result<Next<T>, T> {
+        match self {
+            Turn::Now(pass) => Ok(Next::Now(item, Some(pass))),
+            Turn::Soon => Err(item),
+            Turn::Later { at, reason } => Ok(Next::Later { item, at, reason }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(minutes: i64) -> Instant {
+        Instant::default() + chrono::Duration::minutes(minutes)
+    }
+
+    fn taken() -> Outcome {
+        Outcome::Accepted { reply: "250 ok".to_owned() }
+    }
+
+    fn refused() -> Outcome {
+        Outcome::Deferred { reply: "451 later".to_owned() }
+    }
+
+    /// As many passes as there are now.
+    fn passes(domains: &Domains, name: &str, now: Instant) -> Vec<Pass> {
+        std::iter::from_fn(|| match domains.ask(name, 8, now) {
+            Turn::Now(pass) => Some(pass),
+            _ => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn room_grows_with_success_to_half_of_the_connections_and_shrinks_with_failure() {
+        let domains = Domains::default();
+        let mut seen = Vec::new();
+        for outcome in [taken(), taken(), refused(), taken()] {
+            let passes = passes(&domains, "a.example", at(0));
+            seen.push(passes.len());
+            for pass in passes.into_iter().take(2) {
+                pass.end(&outcome, at(0));
+            }
+        }
+        // Two successes each time; two failures halve it twice.
+        assert_eq!(seen, [2, 4, 4, 1]);
+        assert_eq!(passes(&domains, "other.example", at(0)).len(), 2);
+    }
+
+    #[test]
+    fn three_failures_in_a_row_close_a_domain_for_longer_each_time() {
+        let domains = Domains::default();
+        let fail = |now| match domains.ask("a.example", 8, now) {
+            Turn::Now(pass) => pass.end(&refused(), now),
+            turn => panic!("{turn:?}"),
+        };
+        let until = |now| domains.closed("a.example", now).map(|(until, _)| (until - at(0)).num_minutes());
+        fail(at(0));
+        fail(at(0));
+        assert_eq!(until(at(0)), None);
+        fail(at(0));
+        assert_eq!(until(at(0)), Some(1));
+        let (_, reason) = domains.closed("a.example", at(0)).expect("it is closed");
+        assert_eq!(reason, "waits for a.example: 451 later");
+        // One at a time finds out whether it is better.
+        let mut now = 1;
+        for pause in [2, 4, 8, 16, 16] {
+            assert_eq!(until(at(now)), None);
+            fail(at(now));
+            assert_eq!(until(at(now)), Some(now + pause));
+            now += pause;
+        }
+        let probes = passes(&domains, "a.example", at(now));
+        assert_eq!(probes.len(), 1);
+        probes.into_iter().for_each(|probe| probe.end(&taken(), at(now)));
+        assert_eq!(until(at(now)), None);
+        assert_eq!(passes(&domains, "a.example", at(now)).len(), 2);
+    }
+
+    #[test]
+    fn behind_a_silent_attempt_nothing_is_tried() {
+        let domains = Domains::slow_after(Duration::ZERO);
+        let Turn::Now(silent) = domains.ask("a.example", 8, at(0)) else { panic!("there is room") };
+        let Turn::Later { at: until, reason } = domains.ask("a.example", 8, at(0)) else { panic!("it is slow") };
+        assert_eq!((until, reason.as_str()), (at(1), "waits for a.example, which has not answered yet"));
+        drop(silent);
+        assert!(matches!(domains.ask("a.example", 8, at(0)), Turn::Now(_)));
+    }
+
+    proptest! {
+        /// Whatever becomes of attempts: of no domain more than half of the
+        /// connections are under way, all leave but those that are told why
+        /// not, each once, and each domain in its order.
+        #[test]
+        fn a_queue_keeps_the_limits_and_loses_nothing(
+            items in proptest::collection::vec(0..4_usize, 0..60),
+            ends in proptest::collection::vec((0..4_usize, any::<bool>()), 1..200),
+        ) {
+            let domains = Domains::default();
+            let named = |n: usize| (n > 0).then(|| format!("d{n}.example"));
+            let mut queue = Queue::new(items.iter().enumerate().map(|(at, n)| (named(*n), (at, *n))));
+            let (mut flying, mut seen) = (Vec::new(), Vec::new());
+            let mut ends = ends.into_iter().cycle();
+            loop {
+                while let Some(next) = queue.next(|name| domains.ask(name, 6, at(0))) {
+                    match next {
+                        Next::Now(item, Some(pass)) => {
+                            flying.push((item.1, pass));
+                            seen.push(item);
+                        }
+                        Next::Now(item, None) => {
+                            prop_assert_eq!(item.1, 0);
+                            seen.push(item);
+                        }
+                        Next::Later { item, .. } => seen.push(item),
+                    }
+                    for n in 1..4 {
+                        prop_assert!(flying.iter().filter(|(of, _)| *of == n).count() <= 3);
+                    }
+                }
+                if flying.is_empty() {
+                    break;
+                }
+                let (which, well) = ends.next().expect("there are some");
+                let (_, pass) = flying.swap_remove(which % flying.len());
+                pass.end(&if well { taken() } else { refused() }, at(0));
+                queue.reopen();
+            }
+            prop_assert!(!queue.waits());
+            for n in 0..4 {
+                let order: Vec<usize> = seen.iter().filter(|(_, of)| *of == n).map(|(at, _)| *at).collect();
+                prop_assert!(order.is_sorted(), "{:?}", order);
+            }
+            seen.sort_unstable();
+            prop_assert_eq!(seen, items.into_iter().enumerate().collect::<Vec<_>>());
+        }
+    }
+}
