@@ -20,6 +20,7 @@ mod histories;
 mod import;
 mod outcomes;
 mod own_tables;
+mod plans;
 mod poison;
 mod prefilter;
 mod private_postgres;

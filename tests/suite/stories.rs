@@ -7,6 +7,7 @@ mod budget;
 mod contacts;
 mod crowds;
 mod deeds;
+mod domains;
 mod duties;
 mod earlier;
 mod edges;

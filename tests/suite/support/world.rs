@@ -97,7 +97,9 @@ impl World {
             None => Channel::Captured,
             Some(server) => {
                 let url = RelayUrl::parse(&format!("smtp://{}?tls=none", server.address)).unwrap();
-                Channel::Smtp(Box::new(Relay::new(url, 2, Timers::default(), &[]).unwrap()))
+                // Two are enough, unless the story says otherwise.
+                let sessions = if text.contains("connections:") { config.mail.connections } else { 2 };
+                Channel::Smtp(Box::new(Relay::new(url, sessions, Timers::default(), &[]).unwrap()))
             }
         };
         let database = database::fresh_from("migrated", async |pool| {

@@ -1,0 +1,115 @@
+//! Statements whose plans are kept reach their rows by keys, also when the
+//! plans were made for empty tables and nobody has analysed them since.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use keepwell::clock::Instant;
+use keepwell::store::Store;
+use keepwell::store::budget::UnderWay;
+use keepwell::store::control::Halted;
+use keepwell::store::departures::Departure;
+use keepwell::store::marks::Marked;
+use keepwell::store::outbox::Rendered;
+use keepwell::store::outcomes::Settled;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::support::database;
+use crate::support::world::at;
+
+const MANY: i64 = 100_000;
+
+/// Mails numbered from..to of as many accounts, each with an enrollment that
+/// waits for it.
+async fn fill(pool: &PgPool, from: i64, to: i64, state: &str) {
+    let insert = format!(
+        "insert into keepwell.enrollments (account_id, id, playbook, revision, entry_key, state, phase, step_at, look_at,
+             started_at, entry, evidence, shadow, run_slot)
+         select 'a' || n, md5('e' || n)::uuid, 'tips', 'r', '', 'active', 'sending', '2026-03-02', '2026-04-02', '2026-03-02',
+             '{{}}', '{{}}', false, '2026-03-02' from generate_series({from}, {to}) n;
+         insert into keepwell.messages (account_id, contact_id, id, enrollment_id, playbook, step, channel, class,
+             to_address, state, priority, valid_until, next_at, message_id, shadow, created_at)
+         select 'a' || n, 'c', md5('m' || n)::uuid, md5('e' || n)::uuid, 'tips', 'mail', 'email', 'lifecycle',
+             n || '@customer.example', '{state}', 50, '2026-03-09', '2026-03-02', n, false, '2026-03-02'
+         from generate_series({from}, {to}) n;
+         insert into keepwell.recipients (address_hash) select md5(n::text) from generate_series({from}, {to}) n;
+         insert into keepwell.address_guard select md5(n::text), 'tips', 'mail', md5('m' || n)::uuid, '2026-03-01'
+             from generate_series({from}, {to}) n;
+         insert into keepwell.attempts select 'a' || n, md5('m' || n)::uuid, 7, '2026-03-01', '2026-03-01', 'deferred'
+             from generate_series({from}, {to}) n"
+    );
+    sqlx::raw_sql(AssertSqlSafe(insert)).execute(pool).await.unwrap();
+}
+
+/// Sends what is due, as far as the database sees it; how many mails.
+async fn send(store: &Store, now: Instant) -> usize {
+    let claimed = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 100).await.unwrap();
+    let departure = |message: &_| {
+        let message: keepwell::store::outbox::Claimed = Clone::clone(message);
+        let to = message.to_address.clone().unwrap();
+        Departure { message, to, rendered: Rendered::default(), leaves: true, now }
+    };
+    for departed in store.depart(&claimed.iter().map(departure).collect::<Vec<_>>()).await {
+        assert!(departed.unwrap());
+    }
+    for message in &claimed {
+        assert_eq!(store.mark(message, message.to_address.as_deref().unwrap(), now).await.unwrap(), Marked::Go);
+        let accepted = Settled::Ended { state: "accepted", reason: None, outcome: Some("accepted") };
+        assert!(store.settle(message, &accepted, Some("250 ok"), now, now).await.unwrap());
+    }
+    claimed.len()
+}
+
+/// Of each table: how often all of it was read, and how many entries of its
+/// indexes and rows of it.
+async fn read(pool: &PgPool) -> BTreeMap<String, (i64, i64)> {
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        "select t.relname::text, t.seq_scan, (t.seq_tup_read + sum(i.idx_tup_read))::int8
+         from pg_stat_user_tables t join pg_stat_user_indexes i using (relid) where t.schemaname = 'keepwell'
+           and t.relname in ('messages', 'enrollments', 'recipients', 'address_guard', 'attempts')
+         group by t.relname, t.seq_scan, t.seq_tup_read",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    rows.into_iter().map(|(table, scans, read)| (table, (scans, read))).collect()
+}
+
+/// Once all sessions have told what they did, which each does at most once a
+/// second, when it has something to do.
+async fn settled(pool: &PgPool) -> BTreeMap<String, (i64, i64)> {
+    let mut before = read(pool).await;
+    loop {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let now = read(pool).await;
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
+#[tokio::test]
+async fn plans_of_empty_tables_are_good_for_full_ones() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    let (store, now) = (Store::connect(database.options.clone(), 2), at("2026-03-02T09:00:00Z"));
+    fill(&pool, 1, 6, "planned").await;
+    // More often than a plan of its own is made for a statement.
+    assert_eq!(send(&store, now).await, 6);
+    fill(&pool, 1_000, 1_000 + MANY, "accepted").await;
+    fill(&pool, 10, 12, "planned").await;
+    let before = settled(&pool).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(send(&store, now).await, 3);
+    // Tells what is left to tell.
+    store.close().await;
+    let after = settled(&pool).await;
+    assert_eq!(after.len(), 5);
+    for (table, (scans, read)) in after {
+        let (scans_before, read_before) = before[&table];
+        assert!(read > read_before, "{table} was used");
+        assert_eq!(scans, scans_before, "nobody reads all of {table}");
+        assert!(read - read_before < 500, "{} rows of {table} for three mails", read - read_before);
+    }
+}
