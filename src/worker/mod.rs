@@ -11,7 +11,7 @@
 //! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
-//! database that was set back. Runs of one slot share a
+//! database that was set back, `clocks` a clock that is wrong. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -35,6 +35,7 @@ pub mod advancer;
 mod attention;
 pub mod breaker;
 pub mod candidates;
+pub mod clocks;
 pub mod closer;
 pub mod collector;
 pub mod compiled;

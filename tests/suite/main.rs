@@ -4,6 +4,7 @@
 mod check_form;
 mod check_meaning;
 mod cli;
+mod clocks;
 mod compose;
 mod crash;
 mod customers;
