@@ -168,7 +168,7 @@ impl Store {
 }
 
 /// What stops a message.
-fn scopes(message: &Claimed) -> [String; 3] {
+pub(super) fn scopes(message: &Claimed) -> [String; 3] {
     [
         format!("playbook:{}", message.playbook),
         format!("channel:{}", message.channel),

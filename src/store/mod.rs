@@ -28,6 +28,7 @@ pub mod breaker;
 pub mod budget;
 pub mod clocks;
 pub mod control;
+pub mod copies;
 pub mod departures;
 pub mod digests;
 pub mod drafts;

@@ -8,7 +8,7 @@
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
-//! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `collector` takes what came
+//! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `again` sends once more what nobody knows the fate of where that is wanted, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back, `clocks` a clock that is wrong. Runs of one slot share a
@@ -32,6 +32,7 @@ use crate::store::control::Halted;
 use crate::store::playbooks::Published;
 
 pub mod advancer;
+pub mod again;
 mod attention;
 pub mod breaker;
 pub mod candidates;
@@ -177,6 +178,7 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += escalator::tick(shared, now).await?;
     handled += digester::tick(shared, now).await?;
     handled += tripwire::tick(shared, now).await?;
+    handled += again::tick(shared, now).await?;
     handled += deliverer::tick(shared, now).await?;
     handled += returned?;
     Ok(handled)

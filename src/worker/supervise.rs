@@ -17,7 +17,7 @@ use super::clocks::Clocks;
 use super::epoch::Watch;
 use super::publisher::{self, Files, Fingerprint};
 use super::{
-    Shared, advancer, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor, referrer,
+    Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor, referrer,
     scheduler, tripwire,
 };
 use crate::clock::{Clock, Instant};
@@ -106,7 +106,10 @@ pub async fn supervise(
             let (shared, stop) = (shared.clone(), stop.clone());
             move |now| {
                 let (shared, stop) = (shared.clone(), stop.clone());
-                async move { Ok(janitor::tick(&shared, now).await? + deliverer::tick_until(&shared, now, &stop).await?) }
+                async move {
+                    let settled = janitor::tick(&shared, now).await? + again::tick(&shared, now).await?;
+                    Ok(settled + deliverer::tick_until(&shared, now, &stop).await?)
+                }
             }
         }));
     }

@@ -11,24 +11,27 @@ use crate::support::proxy::{Behind, Fault, Proxy};
 /// Each way.
 const FAR: Duration = Duration::from_millis(100);
 
+/// Accounts of a round: each takes some dozen ways there and back.
+const WAVE: i64 = 20;
+
 /// Two daemons, 200 ms from their database, which is out of reach now and then.
 pub async fn slow_database(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
     let mut company = Company::open("far", "").await?;
     let way = Proxy::before(Behind::Unix(company.socket()));
     let direct = company.postgres.url("keepwell");
-    let rounds = (size.rounds / 2).max(3);
+    let rounds = (size.rounds / 5).max(2);
     let (mut spans, mut late, mut stalled) = (Vec::new(), 0, Duration::ZERO);
     for _ in 0..rounds {
         company.home.set("DATABASE_URL", &direct);
-        company.wave(60).await?;
+        company.wave(WAVE).await?;
         company.home.set("DATABASE_URL", &company.url_by(way.address));
         let since = Instant::now();
         way.set(Fault::Delay(FAR));
         let daemons = [company.daemon(), company.daemon()];
         company.ready(&daemons).await;
         while !company.is_done().await? {
-            tokio::time::sleep(chance.millis(1_000, 3_000)).await;
-            let stall = chance.millis(500, 5_000);
+            tokio::time::sleep(chance.millis(2_000, 5_000)).await;
+            let stall = chance.millis(500, 2_500);
             way.set(Fault::Stall);
             tokio::time::sleep(stall).await;
             way.set(Fault::Delay(FAR));
@@ -45,7 +48,7 @@ pub async fn slow_database(size: Size, chance: &mut Chance) -> anyhow::Result<Ro
         "200 ms away, {} s of {} s out of reach; {:.1} mails a second; {late} renewals missed; from the start",
         stalled.as_secs(),
         all.as_secs(),
-        (60 * rounds) as f64 / all.as_secs_f64(),
+        (WAVE as usize * rounds) as f64 / all.as_secs_f64(),
     );
     Ok(Row { name: "F24 Postgres is far away", trials: rounds, found: company.compare().await?, spans, note })
 }
