@@ -47,6 +47,7 @@ pub mod escalator;
 mod gate;
 pub mod hindsight;
 pub mod janitor;
+pub mod plan;
 mod posting;
 pub mod publisher;
 pub mod referrer;
