@@ -10,6 +10,7 @@
 //! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `again` sends once more what nobody knows the fate of where that is wanted, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
+//! `mover` takes those who wait to another revision when a person says so,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back, `clocks` a clock that is wrong. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
@@ -49,6 +50,8 @@ pub mod escalator;
 mod gate;
 pub mod hindsight;
 pub mod janitor;
+pub mod mover;
+pub mod plan;
 mod posting;
 pub mod publisher;
 pub mod referrer;

@@ -15,7 +15,8 @@ const AFTER_TEN: &str = "2026-03-02T10:05:00Z";
 /// and says nothing.
 async fn unsure(keys: &str) -> World {
     let world = World::over_smtp("", Script::at(At::Dot, Do::Cut)).await;
-    let step = format!("  - email: {{ id: mail, to: champion, subject: Hi, body: 'Hi {{{{ account.name }}}}', {keys} }}");
+    let step =
+        format!("  - email: {{ id: mail, to: champion, subject: Hi, body: 'Hi {{{{ account.name }}}}', {keys} }}");
     world.playbook(&playbook("hello", "when: account.mrr > 0\ngoal: account.seats == 77", &step));
     world.customer("a1").await;
     world.run_at(NINE).await;
