@@ -11,7 +11,7 @@ use crate::address::parse_address;
 use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, SENT_AGAIN_AFTER, Words};
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Step};
 use crate::rule::EvalError;
@@ -74,10 +74,15 @@ impl Localized {
                         continue;
                     };
                     let template = compiler.template(source, escape, true);
+                    let language = tag(&entry.key);
                     if entry.key == "default" {
                         default = template;
+                    } else if !is_tag(&language) {
+                        let message = format!("`{}` is not a language", short(&entry.key));
+                        let help = "write its tag, such as `de` or `pt-BR`; `default` is for all others";
+                        compiler.error("KW0104", entry.key_place, message, Some(help));
                     } else if let Some(template) = template {
-                        by_language.insert(entry.key.to_lowercase(), template);
+                        by_language.insert(language, template);
                     }
                 }
                 if !entries.iter().any(|entry| entry.key == "default") {
@@ -93,16 +98,32 @@ impl Localized {
         }
     }
 
-    /// The template for `zh-TW`, else for `zh`, else the default.
+    /// The template for `zh-Hant-TW`, else for `zh-Hant`, else for `zh`, else
+    /// the default.
     fn choose(&self, locale: &str) -> &Template {
-        let locale = locale.to_lowercase().replace('_', "-");
-        let language = locale.split('-').next().unwrap_or("");
-        self.by_language.get(&locale).or_else(|| self.by_language.get(language)).unwrap_or(&self.default)
+        let locale = tag(locale);
+        let ends = std::iter::once(locale.len()).chain(locale.rmatch_indices('-').map(|(end, _)| end));
+        let mut tags = ends.map(|end| &locale[..end]);
+        tags.find_map(|tag| self.by_language.get(tag)).unwrap_or(&self.default)
     }
 
     fn all(&self) -> impl Iterator<Item = &Template> {
         std::iter::once(&self.default).chain(self.by_language.values())
     }
+}
+
+/// A locale or language as they are compared: `pt_BR` is `pt-br`.
+fn tag(locale: &str) -> String {
+    locale.trim().to_lowercase().replace('_', "-")
+}
+
+/// Whether it has the form of a BCP 47 tag whose language has a short code.
+fn is_tag(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default();
+    (2..=3).contains(&language.len())
+        && language.bytes().all(|b| b.is_ascii_alphabetic())
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 impl StepKind for Kind {
