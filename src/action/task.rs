@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
-use super::recipient::is_address;
 use super::staff::Taker;
 use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::Pools;
 use crate::diagnostic::nearest;
@@ -32,7 +32,8 @@ pub struct Task {
     due: Option<Due>,
     priority: Priority,
     checklist: Vec<Template>,
-    outcomes: Vec<String>,
+    /// What may be chosen; empty is anything.
+    pub outcomes: Vec<String>,
     pub close_when: CloseWhen,
     keep: bool,
 }
@@ -71,11 +72,13 @@ impl Assignee {
         match word {
             "csm" => Some(Assignee::Csm),
             "manager" => Some(Assignee::Manager),
-            address if is_address(address) => Some(Assignee::Address(address.to_owned())),
-            word => {
-                let name = word.strip_prefix("pool:")?.trim();
-                pools.get(name).map(|members| Assignee::Pool { name: name.to_owned(), members: members.clone() })
-            }
+            word => match word.strip_prefix("pool:") {
+                Some(name) => {
+                    let name = name.trim();
+                    pools.get(name).map(|members| Assignee::Pool { name: name.to_owned(), members: members.clone() })
+                }
+                None => parse_address(word).ok().map(Assignee::Address),
+            },
         }
     }
 
@@ -255,11 +258,11 @@ impl Action for Task {
                 at.playbook
             ),
         };
-        let description = self.description.as_ref().map(|template| {
-            at.render_internal(template)
-                .unwrap_or_else(|error| format!("(The description could not be written: {error})"))
-        });
-        let checklist = self.checklist.iter().filter_map(|template| at.render_internal(template).ok()).collect();
+        let written = |what: &str, template: &Template| {
+            at.render_internal(template).unwrap_or_else(|error| format!("({what} could not be written: {error})"))
+        };
+        let description = self.description.as_ref().map(|template| written("The description", template));
+        let checklist = self.checklist.iter().map(|template| written("This line", template)).collect();
         let draft = TaskDraft {
             description,
             checklist,

@@ -36,7 +36,7 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => {
                 let store = Store::connect_url(&url, connections).context("DATABASE_URL cannot be used")?;
-                store.reach().await.map_err(store::unreachable)?;
+                reach(&store).await?;
                 if !store.is_migrated().await.map_err(store::unreachable)? {
                     anyhow::bail!("the database has no (or older) schemas of Keepwell: run `keepwell migrate` first");
                 }
@@ -76,7 +76,7 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() && !global.demo => {
                 let store = Store::connect_url(&url, 2).context("DATABASE_URL cannot be used")?;
-                store.reach().await.map_err(store::unreachable)?;
+                reach(&store).await?;
                 store.migrate().await.context("the schemas could not be created")?;
                 Ok(Database { store, private: None })
             }
@@ -128,14 +128,27 @@ impl Database {
     }
 }
 
-/// The `store:` of the configuration, whose mistakes are printed.
-pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
+/// Finds out at once whether the database of DATABASE_URL can be used.
+async fn reach(store: &Store) -> anyhow::Result<()> {
+    store.reach().await.map_err(store::unreachable)?;
+    let keeps_sessions = store.keeps_sessions().await.map_err(store::unreachable)?;
+    anyhow::ensure!(keeps_sessions, store::POOLED);
+    Ok(())
+}
+
+/// The configuration, whose mistakes are printed.
+pub fn configuration(global: &Global) -> anyhow::Result<Config> {
     let (config, problems) = Config::read(global.config.as_deref());
     if problems.iter().any(Diagnostic::is_error) {
         eprint!("{}", render_human(&problems, &text_of, false));
         anyhow::bail!("the configuration has errors");
     }
-    Ok(config.store)
+    Ok(config)
+}
+
+/// The `store:` of the configuration, whose mistakes are printed.
+pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
+    Ok(configuration(global)?.store)
 }
 
 /// Looks at the customer store; what is wrong with its mapping is printed.

@@ -11,7 +11,8 @@ use sqlx::Row;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::epoch::Mark;
+use super::control::{ITSELF, Target, insert};
+use super::epoch::{Mark, SET_BACK};
 use super::gather::all_failed;
 use super::line::Line;
 use super::outbox::Claimed;
@@ -53,7 +54,9 @@ const MARK: &str = "
         from keepwell.installation),
     asked as materialized (
         select a.account_id, a.id, a.token, k.at, k.number, k.epoch,
-            case when k.stopped && array['all', 'playbook:' || a.playbook, 'channel:' || a.channel,
+            -- Another may have taken the database's place since the last look.
+            case when (k.epoch, k.number) <= ($10, $11) then 'set back'
+                 when k.stopped && array['all', 'playbook:' || a.playbook, 'channel:' || a.channel,
                                          'account:' || a.account_id] then 'stopped'
                  when a.class <> 'internal' and k.suppressed -> a.address_hash ?| array['all', a.class]
                  then 'suppressed' end as refused
@@ -131,7 +134,8 @@ impl Store {
             .column("channel", each().map(|one| one.channel.as_str()))
             .column("class", each().map(|one| one.class.as_str()))
             .column("address_hash", hashes.iter().map(String::as_str));
-        let mark = rows.with(MARK)?.bind(now).bind(LEASE_LEFT);
+        let last = self.last_mark();
+        let mark = rows.with(MARK)?.bind(now).bind(LEASE_LEFT).bind(last.epoch).bind(last.number);
         let answers = line.carry(&self.pool().connect_options(), async |line| mark.fetch_all(line).await).await?;
         let mut known = HashMap::with_capacity(asked.len());
         for row in answers {
@@ -143,10 +147,24 @@ impl Store {
                 None if marked => Marked::Go,
                 None => NOT_OURS,
                 Some("suppressed") => Marked::No("suppressed"),
+                Some("set back") => {
+                    let mut connection = self.pool().acquire().await?;
+                    insert(&mut connection, &Target::All, ITSELF, Some(SET_BACK), now).await?;
+                    Marked::No("stopped")
+                }
                 Some(_) => Marked::No("stopped"),
             };
             known.insert(row.try_get::<Uuid, _>("id")?, answer);
         }
         Ok(each().map(|one| known.get(&one.id).cloned().unwrap_or(NOT_OURS)).collect())
     }
+}
+
+/// What stops a message.
+pub(super) fn scopes(message: &Claimed) -> [String; 3] {
+    [
+        format!("playbook:{}", message.playbook),
+        format!("channel:{}", message.channel),
+        format!("account:{}", message.account_id),
+    ]
 }

@@ -91,6 +91,19 @@ async fn look(
     looked.tell_failures(shared, &loaded, at).await
 }
 
+/// What a look at enrollments of one revision would decide now; nothing is
+/// written.
+pub(super) async fn foresee(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    enrollments: Vec<Enrollment>,
+    now: Instant,
+) -> super::Result<Vec<Transition>> {
+    let sights = sight(shared, loaded, now, &enrollments).await?;
+    let ends = shared.store.message_ends(&enrollments).await?;
+    Ok(Looked::at(shared, loaded, enrollments, sights, ends, now, now).await?.transitions)
+}
+
 /// What looks at enrollments of one revision decided.
 struct Looked {
     transitions: Vec<Transition>,

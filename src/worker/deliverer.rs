@@ -22,6 +22,7 @@ use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Mark, Outcome};
 use crate::playbook::Mode;
+use crate::store::copies::Copy;
 use crate::store::departures::Departure;
 use crate::store::is_refusal;
 use crate::store::marks::Marked;
@@ -339,6 +340,7 @@ impl Attempt {
     async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<Pass>) -> super::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
         let end = |state, reason| Settled::Ended { state, reason, outcome: None };
+        let mut copy = None;
         let (parcel, to) = match prepared {
             Prepared::Ended { state, reason } => {
                 store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
@@ -354,9 +356,19 @@ impl Attempt {
                 store.settle(&message, &end("shadow", None), None, now, now).await?;
                 return Ok(());
             }
-            Prepared::Mail { composed, to, .. } => (Parcel::Mail(composed), to),
+            Prepared::Mail { composed, to, sends_again, .. } => {
+                copy = sends_again.then(|| Copy {
+                    bytes: composed.bytes.clone(),
+                    envelope_from: composed.envelope_from.clone(),
+                    to_address: composed.to.clone(),
+                });
+                (Parcel::Mail(composed), to)
+            }
             Prepared::Post { post, to, .. } => (Parcel::Post(post), to),
         };
+        if let Some(copy) = copy {
+            store.keep_copy(&message, &copy).await?;
+        }
         let watch = Stopwatch::start();
         let body = OnceLock::new();
         let mark = || async {

@@ -287,6 +287,8 @@ fn files_are_checked_and_played_without_a_database() {
     home.write("playbooks/call.yaml", &CALL.replace("0s, task: note }", "1h, task: note }"));
     let failed = home.run(&["test"]);
     assert!(failed.code == 1 && failed.stdout.contains("FAILED"), "{failed:?}");
+    let checked = home.run(&["check", "--format", "line"]);
+    assert!(checked.code == 1 && checked.stdout.contains("error[KW0503]: the case `an A account"), "{checked:?}");
 
     let slots = ["slots", "call", "--count", "3", "--from", "2026-03-06T09:00:00Z"];
     let rows = home.rows(&slots);
@@ -296,6 +298,42 @@ fn files_are_checked_and_played_without_a_database() {
     assert_eq!(home.run(&["slots", "nope"]).code, 1);
     assert_eq!(home.rows(&["slots"]).len(), 5);
     assert_eq!(home.run(&["slots", "--from", "tomorrow"]).code, 1);
+}
+
+#[test]
+fn mistakes_that_no_case_notices_are_listed() {
+    let home = Home::new("mutants");
+    let (left_alone, b) =
+        ("  - { name: a B account is left alone, at: 2026-03-02T09:00:00Z, ", "account: { tier: B }, expect: [] }\n");
+    home.write("playbooks/call.yaml", &format!("{CALL}{left_alone}{b}"));
+    // A wrong goal ends it before the mail.
+    let answer = home.done(&["test", "--mutants"]);
+    assert!(answer.stdout.contains("call (playbooks/call.yaml): 2 mistakes tried, 0 noticed by check, 2 by a case"));
+    let weak = CALL.replace("when: account.tier == \"A\"", "when: account.tier == \"A\" && account.mrr < 50");
+    home.write("playbooks/call.yaml", &weak.replace("{ tier: A }", "{ tier: A, mrr: 0 }"));
+    let answer = home.done(&["test", "--mutants", "--format", "json"]);
+    let tried = &answer.json()["mutants"][0];
+    assert_eq!(
+        (&tried["playbook"], &tried["tried"], &tried["noticed_by_check"]),
+        (&json!("call"), &json!(6), &json!(0))
+    );
+    let missed: Vec<(&str, &str, &str)> = tried["missed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|missed| {
+            let text = |key: &str| missed[key].as_str().unwrap();
+            (text("from"), text("to"), text("advice"))
+        })
+        .collect();
+    assert_eq!(
+        missed,
+        [
+            ("&&", "||", "add one in which only one side of it holds"),
+            ("50", "500", "add one with a value between 50 and 500"),
+        ]
+    );
+    assert_eq!((&tried["missed"][1]["line"], &tried["missed"][1]["column"]), (&json!(6), &json!(44)));
 }
 
 #[tokio::test]
@@ -378,4 +416,37 @@ async fn a_database_is_made_ready_or_the_reason_is_said() {
     }
     home.write("keepwell.yaml", "web: of\n");
     assert_eq!(home.run(&["run", "--once"]).code, 1);
+}
+
+#[tokio::test]
+async fn those_who_wait_are_moved_to_a_new_revision_after_it_was_shown() {
+    let (home, _pool) = company("move").await;
+    home.done(&["run", "--once", "--at", AT]);
+    let nobody = home.done(&["move", "call"]);
+    assert!(nobody.stdout.contains("nobody waits in an earlier revision"), "{nobody:?}");
+    home.write("playbooks/call.yaml", &CALL.replace("- wait: 30d", "- wait: { id: rest, for: 40d }"));
+    home.done(&["run", "--once", "--at", LATER]);
+
+    let shown = home.run(&["move", "call"]);
+    assert_eq!(shown.code, 1, "{shown:?}");
+    assert!(shown.stdout.contains("2 in wait-1 -> no such step: a1, a2"), "{shown:?}");
+    assert!(shown.stdout.contains("the steps there: hello, ring, note, rest"), "{shown:?}");
+    assert!(shown.stderr.contains("no step `wait-1`: say where each leads with --map"), "{shown:?}");
+    let shown = home.run(&["move", "call", "--map", "wait-1=rest"]);
+    assert_eq!(shown.code, 2, "{shown:?}");
+    let command = shown.stdout.lines().find_map(|line| line.strip_prefix("to do it: keepwell ")).unwrap();
+    let command = command.replace("\"…\"", "better");
+    let told: Vec<&str> = command.split(' ').collect();
+    assert_eq!(home.run(&told[..told.len() - 3]).code, 2, "shown again");
+    let unexplained: Vec<&str> = told.iter().copied().filter(|word| !["--because", "better"].contains(word)).collect();
+    assert_eq!(home.run(&unexplained).code, 1, "nobody moves without saying why");
+    let other = home.run(&["move", "call", "--map", "wait-1=rest", "--to", "abc", "--because", "x", "--yes"]);
+    assert!(other.stderr.contains("call has changed since"), "{other:?}");
+    let done = home.done(&told);
+    assert!(done.stdout.contains("moved 2, ended 0"), "{done:?}");
+    let rows = home.rows(&["enrollments", "--playbook", "call"]);
+    for row in &rows {
+        assert_eq!((&row["step"], &row["moved"][0]["because"]), (&json!("rest"), &json!("better")), "{row}");
+    }
+    assert_eq!(home.done(&["move", "call", "--format", "json"]).json()["move"]["waiting"], json!([]));
 }

@@ -1,7 +1,7 @@
 //! One playbook puts a customer into another one, and so does a person.
 
 use keepwell::facts::SubjectId;
-use keepwell::store::enrollments::Cancelled;
+use keepwell::store::moves::Cancelled;
 use keepwell::worker::referrer;
 use serde_json::{Value as Json, json};
 
@@ -60,6 +60,10 @@ async fn everything_but_the_condition_decides_and_the_reason_is_kept() {
         ("statuses: [churned]", "status"),
         ("stages: [onboarding]", "stage"),
         ("reentry: { once_per: account.renewal_at }", "no key"),
+        (
+            "  && account.renewal_at != none\ngoal: account.renewal_at != none && account.renewal_at > entry.renewal_at",
+            "no value",
+        ),
         ("exit: 1 / account.seats_used_up > 2", "undecided"),
     ] {
         let keys = keys.replace("account.seats_used_up", "(account.seats ?? 0)");
