@@ -108,7 +108,9 @@ async fn plans_of_empty_tables_are_good_for_full_ones() {
     assert_eq!(after.len(), 5);
     for (table, (scans, read)) in after {
         let (scans_before, read_before) = before[&table];
-        assert!(read > read_before, "{table} was used");
+        // An insertion looks for conflicts without being counted.
+        let counted = ["messages", "enrollments", "recipients"].contains(&table.as_str());
+        assert!(!counted || read > read_before, "{table} was used");
         assert_eq!(scans, scans_before, "nobody reads all of {table}");
         assert!(read - read_before < 500, "{} rows of {table} for three mails", read - read_before);
     }
