@@ -1,10 +1,11 @@
 //! A connection of its own, over which the same few statements go again and
-//! again. Their plans are kept: one for the whole life of a connection.
+//! again. Their plans are kept, each for some seconds: to make one takes as long
+//! as to carry it out for several mails.
 //!
-//! A plan is made for the tables as they are then, and they may be empty. So
-//! nothing but a walk along an index is open to the planner here, which is as
-//! good for a million rows as for none. That suits statements that reach every
-//! row by its key, and no others.
+//! A plan is made for the tables as they are then, which may be empty and grow.
+//! Here it has nothing but walks along indexes to choose from, as suits
+//! statements that reach every row by its key; and it is made anew before a
+//! table can have grown much.
 //!
 //! Each statement is a transaction: whoever is cut off leaves none behind, and
 //! nobody has to ask the server whether there is one.
@@ -22,12 +23,23 @@ use crate::clock::Deadline;
 const KEPT_PLANS: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off;
     set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
 
+/// For so long.
+const KEPT_FOR: Duration = Duration::from_secs(5);
+
 /// A connection that was silent for so long is asked whether it still is one.
 pub(super) const SILENCE: Duration = Duration::from_secs(1);
 
 /// The connection, which is opened when it is needed.
 #[derive(Default)]
-pub(super) struct Line(Option<(PgConnection, Deadline)>);
+pub(super) struct Line(Option<Open>);
+
+struct Open {
+    connection: PgConnection,
+    /// When it has been silent for long.
+    silent: Deadline,
+    /// When its plans are old.
+    old: Deadline,
+}
 
 impl Line {
     /// Carries something out. A connection that failed, or whose borrower was
@@ -37,32 +49,39 @@ impl Line {
         options: &Arc<PgConnectOptions>,
         work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> sqlx::Result<T> {
-        let mut connection = match self.0.take() {
-            Some((connection, silent)) if !silent.has_passed() => connection,
-            Some((mut connection, _)) => match connection.ping().await {
-                Ok(()) => connection,
-                Err(_) => open(options).await?,
-            },
-            None => open(options).await?,
+        let mut open = match self.0.take() {
+            Some(open) => open.sound_or_to(options).await?,
+            None => Open::to(options).await?,
         };
-        let done = work(&mut connection).await;
+        if open.old.has_passed() {
+            open.connection.execute("discard plans").await?;
+            open.old = Deadline::after(KEPT_FOR);
+        }
+        let done = work(&mut open.connection).await;
         if done.as_ref().err().is_none_or(is_about_a_row) {
-            self.0 = Some((connection, Deadline::after(SILENCE)));
+            self.0 = Some(Open { silent: Deadline::after(SILENCE), ..open });
         }
         done
     }
 
     /// Ends it.
     pub async fn close(&mut self) {
-        if let Some((connection, _)) = self.0.take() {
-            let _ = connection.close().await;
+        if let Some(open) = self.0.take() {
+            let _ = open.connection.close().await;
         }
     }
 }
 
-async fn open(options: &PgConnectOptions) -> sqlx::Result<PgConnection> {
-    let mut connection = PgConnection::connect_with(options).await?;
-    connection.execute(SETTINGS).await?;
-    connection.execute(KEPT_PLANS).await?;
-    Ok(connection)
+impl Open {
+    async fn to(options: &PgConnectOptions) -> sqlx::Result<Open> {
+        let mut connection = PgConnection::connect_with(options).await?;
+        connection.execute(SETTINGS).await?;
+        connection.execute(KEPT_PLANS).await?;
+        Ok(Open { connection, silent: Deadline::after(SILENCE), old: Deadline::after(KEPT_FOR) })
+    }
+
+    async fn sound_or_to(mut self, options: &PgConnectOptions) -> sqlx::Result<Open> {
+        let sound = !self.silent.has_passed() || self.connection.ping().await.is_ok();
+        if sound { Ok(self) } else { Open::to(options).await }
+    }
 }
