@@ -59,7 +59,7 @@ impl Company {
             "accounts (id, name, csm_id, seats, signed_up_at)
              select $1 || n, 'Account ' || n, 'csm', 10, '2026-01-01'",
             "contacts (account_id, id, name, email, role)
-             select $1 || n, 'c', 'Person ' || n, 'person' || n || '@customer.example', 'champion'",
+             select $1 || n, 'c', 'Person ' || n, 'person' || n || '@customer' || n || '.example', 'champion'",
         ] {
             let insert = format!("insert into customers.{relation} from generate_series(1, $2) n");
             let insert = sqlx::query(sqlx::AssertSqlSafe(insert));
