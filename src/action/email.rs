@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
-use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, Words};
+use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, SENT_AGAIN_AFTER, Words};
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, short};
@@ -31,6 +31,8 @@ pub struct Email {
     pub reply_to: ReplyTo,
     /// Whether it leaves in quiet hours too; only transactional mail may.
     pub ignores_quiet: bool,
+    /// Whether it leaves once more when nobody knows what became of it.
+    pub sends_again: bool,
     valid_for: Duration,
 }
 
@@ -150,6 +152,16 @@ impl StepKind for Kind {
             fields.error_with_help("KW0104", at, "`quiet: ignore` is for transactional mail", help);
         }
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
+        let sends_again = fields.one_of("if_unknown", &[("leave", false), ("send_again", true)]).unwrap_or(false);
+        let again_at = fields.key_place("if_unknown").unwrap_or(step.place);
+        if sends_again && class == MailClass::Marketing {
+            let help = "leave it out: an advertisement that comes twice does more harm than one that does not come";
+            fields.error_with_help("KW0104", again_at, "`if_unknown: send_again` is not for marketing mail", help);
+        }
+        if sends_again && matches!(valid_for, Duration::Seconds(span) if span <= SENT_AGAIN_AFTER.num_seconds()) {
+            let help = "a mail leaves again after an hour: give it a longer `valid_for`";
+            fields.error_with_help("KW0104", again_at, "`if_unknown: send_again` comes after `valid_for`", help);
+        }
         let fine = fields.finish();
         compiler.problems.extend(problems);
         if class == MailClass::Transactional {
@@ -185,6 +197,7 @@ impl StepKind for Kind {
             from,
             reply_to: reply_to?,
             ignores_quiet,
+            sends_again,
             valid_for,
         }))
     }
@@ -219,7 +232,17 @@ impl Email {
         let subject = question.and_then(|node| Localized::parse(node, compiler, Escape::Plain))?;
         let body = question.and_then(|node| Localized::parse(node, compiler, Escape::Markdown))?;
         let (class, from, reply_to) = (MailClass::Lifecycle, From::Default, ReplyTo::Csm);
-        Some(Email { to: to?, class, subject, body, from, reply_to, ignores_quiet: false, valid_for })
+        Some(Email {
+            to: to?,
+            class,
+            subject,
+            body,
+            from,
+            reply_to,
+            ignores_quiet: false,
+            sends_again: false,
+            valid_for,
+        })
     }
 
     /// The words for one recipient, now.
