@@ -22,6 +22,7 @@ use crate::diagnostic::render_human;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::web::{self, WebState};
+use crate::worker::clocks::{self, Clocks};
 use crate::worker::epoch::Watch;
 use crate::worker::publisher::{self, Files, Report};
 use crate::worker::supervise::supervise;
@@ -61,12 +62,28 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let database = Database::open_customers(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
+    let page = listener.map(|listener| serve_page(&shared, listener, stop.clone()));
+    if !once {
+        if !Clocks::default().wait(&shared.store, clock, &mut stop.clone()).await? {
+            database.close().await;
+            return Ok(ExitCode::SUCCESS);
+        }
+    } else if options.at.is_none() {
+        clocks::check(&shared.store, clock).await?;
+    }
     let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
     let watch = Arc::new(Watch::new(&data));
     watch.look(&shared.store, clock.now()).await?;
     let files = files(global);
     let found = publisher::fingerprint(&files);
-    let published = publisher::publish(&shared, &files, clock.now()).await?;
+    let published = match publisher::publish(&shared, &files, clock.now()).await {
+        Ok(published) => published,
+        // The private Postgres is not left behind.
+        Err(error) => {
+            database.close().await;
+            return Err(error);
+        }
+    };
     report(&published);
     if !global.demo {
         warn_of_mail(&shared);
@@ -84,7 +101,6 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let page = listener.map(|listener| serve_page(&shared, listener, stop.clone()));
     tracing::info!(playbooks = published.playbooks, "running");
     supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
     // A reader or a relay that dawdles does not keep the process.
