@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::recipient::{Recipient, Recipients, is_address};
 use super::{Action, Compiler, Reads, Situation, StepKind};
-use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, Words};
+use crate::effect::{EffectBody, From, MailClass, MailDraft, MessageDraft, QUIET, ReplyTo, Words, Written};
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::Fields;
@@ -31,22 +31,6 @@ pub struct Email {
     /// Whether it leaves in quiet hours too; only transactional mail may.
     pub ignores_quiet: bool,
     valid_for: Duration,
-}
-
-/// Whose name stands in From.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// The CSM's name with our address.
-    Csm,
-    /// `mail.from` of the configuration.
-    Default,
-}
-
-/// Where answers go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReplyTo {
-    Csm,
-    Address(String),
 }
 
 /// A template, possibly one per language.
@@ -119,9 +103,9 @@ impl StepKind for Kind {
         let class_place = fields.value_place("class");
         let subject = fields.required("subject");
         let text = fields.required("body");
-        let from = fields.one_of("from", &[("csm", From::Csm), ("default", From::Default)]).unwrap_or(From::Default);
+        let from = fields.one_of("from", &From::ALL).unwrap_or_default();
         let reply_to = fields.text("reply_to");
-        let ignores_quiet = fields.one_of("quiet", &[("hold", false), ("ignore", true)]).unwrap_or(false);
+        let ignores_quiet = fields.one_of("quiet", &QUIET).unwrap_or(false);
         if ignores_quiet && class != MailClass::Transactional {
             let at = fields.key_place("quiet").unwrap_or(step.place);
             let help = "only `class: transactional` may ignore quiet hours";
@@ -256,7 +240,7 @@ pub(super) fn addressed(
     recipients: &[Recipient],
     class: MailClass,
     valid_for: Duration,
-    words: Option<&Words>,
+    written: Option<&Written>,
 ) -> Vec<EffectBody> {
     let now = at.context.facts.as_of;
     let valid_until = Calendar::add(at.calendar, now, valid_for, at.zone);
@@ -293,7 +277,7 @@ pub(super) fn addressed(
                 to: recipient.address.clone(),
                 class,
                 valid_until,
-                words: words.cloned(),
+                written: written.cloned(),
             })
         };
         bodies.push(EffectBody::Message(draft));

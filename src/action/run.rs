@@ -9,7 +9,7 @@ use super::recipient::{Recipient, is_address};
 use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::config::Pools;
-use crate::effect::{EffectBody, MailClass, MessageDraft, Priority, TaskDraft, Words};
+use crate::effect::{EffectBody, From, MailClass, MessageDraft, Priority, QUIET, ReplyTo, TaskDraft, Words, Written};
 use crate::facts::Csm;
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Step};
@@ -109,6 +109,17 @@ fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalErr
     let class = fields.word("class", &MailClass::ALL)?.unwrap_or(MailClass::Lifecycle);
     let words = Words { subject: fields.text("subject")?, body: fields.text("body")? };
     let valid_for = fields.duration("valid_for")?.unwrap_or(Duration::Seconds(3 * 86_400));
+    let from = fields.word("from", &From::ALL)?.unwrap_or_default();
+    let reply_to = match fields.optional_text("reply_to")?.as_deref().map(str::trim) {
+        None | Some("csm") => ReplyTo::Csm,
+        Some(address) if is_address(address) => ReplyTo::Address(address.to_owned()),
+        Some(_) => return Err(fields.wrong("reply_to", "csm or an address")),
+    };
+    let ignores_quiet = fields.word("quiet", &QUIET)?.unwrap_or(false);
+    if ignores_quiet && class != MailClass::Transactional {
+        return Err(EvalError::new("`quiet: ignore` is for transactional mail"));
+    }
+    let written = Written { words, from, reply_to, ignores_quiet };
     let now = at.context.facts.as_of;
     let mut recipients: Vec<Recipient> = Vec::new();
     for word in to {
@@ -130,7 +141,7 @@ fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalErr
         };
         recipients.extend(found.filter(|recipient| !recipients.contains(recipient)));
     }
-    Ok(super::email::addressed(at, &recipients, class, valid_for, Some(&words)))
+    Ok(super::email::addressed(at, &recipients, class, valid_for, Some(&written)))
 }
 
 fn task(fields: &mut Fields, at: &Situation, pools: &Pools) -> Result<EffectBody, EvalError> {

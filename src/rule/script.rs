@@ -17,7 +17,7 @@ use crate::playbook::Source;
 /// The calls that describe actions: their fields, and how many of these, from
 /// the first on, must be given.
 const ACTIONS: [(&str, &[&str], usize); 3] = [
-    ("email", &["to", "subject", "body", "class", "valid_for"], 3),
+    ("email", &["to", "subject", "body", "class", "valid_for", "from", "reply_to", "quiet"], 3),
     ("task", &["title", "description", "to", "due", "priority", "checklist", "outcomes", "keep"], 1),
     ("notify", &["channel", "text"], 2),
 ];
@@ -199,6 +199,18 @@ impl Checker<'_> {
                 None => format!("its fields are {}", known.join(", ")),
             };
             self.problem("KW0101", field.pos, format!("`{kind}` has no field `{}`", field.name), Some(help));
+        }
+        let said = |name: &str| {
+            given.iter().find(|(field, _)| field.name == name).map(|(_, value)| match value {
+                Expr::StringConstant(word, at) => (Some(word.as_str()), *at),
+                other => (None, other.position()),
+            })
+        };
+        // A class that only the run of the script will tell is looked at then.
+        let transactional = said("class").is_some_and(|(class, _)| class.is_none_or(|class| class == "transactional"));
+        if let (Some((Some("ignore"), at)), false) = (said("quiet"), transactional) {
+            let help = "only `class: transactional` may ignore quiet hours";
+            self.problem("KW0104", at, "`quiet: ignore` is for transactional mail", Some(help.to_owned()));
         }
         for name in required.iter().filter(|name| !given.iter().any(|(field, _)| field.name == **name)) {
             self.problem("KW0102", position, format!("`{kind}` needs the field `{name}`"), None);
