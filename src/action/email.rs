@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::recipient::{Recipient, Recipients, is_address};
+use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::address::parse_address;
 use crate::effect::{EffectBody, From, MailClass, MailDraft, MessageDraft, QUIET, ReplyTo, Words, Written};
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
@@ -32,6 +33,10 @@ pub struct Email {
     pub ignores_quiet: bool,
     valid_for: Duration,
 }
+
+/// What is said of other mail that would ignore quiet hours, and the help.
+pub(super) const NOT_QUIET: (&str, &str) =
+    ("`quiet: ignore` is for transactional mail", "only `class: transactional` may ignore quiet hours");
 
 /// A template, possibly one per language.
 #[derive(Debug)]
@@ -108,8 +113,7 @@ impl StepKind for Kind {
         let ignores_quiet = fields.one_of("quiet", &QUIET).unwrap_or(false);
         if ignores_quiet && class != MailClass::Transactional {
             let at = fields.key_place("quiet").unwrap_or(step.place);
-            let help = "only `class: transactional` may ignore quiet hours";
-            fields.error_with_help("KW0104", at, "`quiet: ignore` is for transactional mail", help);
+            fields.error_with_help("KW0104", at, NOT_QUIET.0, NOT_QUIET.1);
         }
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
         let fine = fields.finish();
@@ -120,11 +124,13 @@ impl StepKind for Kind {
         let reply_to = match &reply_to {
             None => Some(ReplyTo::Csm),
             Some(source) if &*source.text == "csm" => Some(ReplyTo::Csm),
-            Some(source) if is_address(source.text.trim()) => Some(ReplyTo::Address(source.text.trim().to_owned())),
-            Some(source) => {
-                compiler.problems.push(source.error("KW0115", 1, 1, "`reply_to` is `csm` or an address"));
-                None
-            }
+            Some(source) => match parse_address(&source.text) {
+                Ok(address) => Some(ReplyTo::Address(address)),
+                Err(_) => {
+                    compiler.problems.push(source.error("KW0115", 1, 1, "`reply_to` is `csm` or an address"));
+                    None
+                }
+            },
         };
         if class == MailClass::Marketing && compiler.schema.lacks("contacts", "traits") {
             let message = "marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`";

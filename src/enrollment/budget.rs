@@ -271,7 +271,8 @@ mod tests {
         assert_eq!(answer(&limit, &before, &[asking("ann", 50, 1)]), [(1, Answer::Go)]);
         let just = [used("ann", "2026-03-01T09:00:01Z", "p/nudge")];
         let reason = "budget: 1 per 1d of ann@a1.example used by p/nudge at 2026-03-01T09:00:01Z".to_owned();
-        let later = Answer::Later { at: at("2026-03-02T09:00:01Z"), reason };
+        let used_by = vec!["p/nudge".to_owned()];
+        let later = Answer::Later { at: at("2026-03-02T09:00:01Z"), reason, used_by };
         assert_eq!(answer(&limit, &just, &[asking("ann", 50, 1)]), [(1, later)]);
     }
 
