@@ -10,6 +10,7 @@
 //! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `again` sends once more what nobody knows the fate of where that is wanted, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
+//! `foresight` says what would become of mail that is not written yet,
 //! `mover` takes those who wait to another revision when a person says so,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back, `clocks` a clock that is wrong. Runs of one slot share a
@@ -47,6 +48,7 @@ pub mod digester;
 pub mod enroller;
 pub mod epoch;
 pub mod escalator;
+pub mod foresight;
 mod gate;
 pub mod hindsight;
 pub mod janitor;
