@@ -51,6 +51,7 @@ fn told(options: &Options, word: Word) -> anyhow::Result<()> {
         Word::Taken => Ok(()),
         Word::Unknown => anyhow::bail!("there is no run {}", options.run),
         Word::NotHeld => anyhow::bail!("the run {} is not held", options.run),
+        Word::UnderWay => anyhow::bail!("the run {} is just being released: try again in a minute", options.run),
         Word::Outdated => anyhow::bail!("the playbook of {} has changed since; its next run decides anew", options.run),
     }
 }

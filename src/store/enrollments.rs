@@ -487,6 +487,20 @@ fn placed(enrollment: &Enrollment, state: State) -> Enrollment {
     Enrollment { state, look_at, arm, ..enrollment.clone() }
 }
 
+/// Whether an enrollment's subject is active in its playbook already.
+pub(super) async fn is_active(tx: &mut PgConnection, of: &Enrollment) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select 1 from keepwell.enrollments
+         where account_id = $1 and contact_id = $2 and playbook = $3
+           and (state = 'active' or state = 'ghost' and ended_at is null))",
+    )
+    .bind(&of.account)
+    .bind(&of.contact)
+    .bind(&of.playbook)
+    .fetch_one(tx)
+    .await
+}
+
 /// Writes one enrollment that no run brought about; false when it is there
 /// already, or another one is active.
 pub(super) async fn insert_one(tx: &mut PgConnection, enrollment: &Enrollment) -> sqlx::Result<bool> {

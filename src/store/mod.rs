@@ -96,6 +96,39 @@ pub fn is_about_a_row(error: &sqlx::Error) -> bool {
         .is_some_and(|code| !elsewhere.iter().any(|class| code.starts_with(class)))
 }
 
+/// What an error says about trying the same again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The database is away, or in no state to work: all else would fail, too.
+    Database,
+    /// Somebody else was in the way: it may well succeed the next time.
+    Contention,
+    /// It will fail again, and what is beside it need not.
+    Lasting,
+}
+
+/// The trouble behind a worker's error.
+pub(crate) fn trouble(error: &anyhow::Error) -> Trouble {
+    match error.downcast_ref::<sqlx::Error>() {
+        Some(error @ sqlx::Error::Database(refused)) => match refused.code().as_deref().unwrap_or_default() {
+            // A transaction that was rolled back for another one's sake; a lock that was not given.
+            code if code.starts_with("40") || code == "55P03" => Trouble::Contention,
+            _ if is_about_a_row(error) => Trouble::Lasting,
+            _ => Trouble::Database,
+        },
+        Some(
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::RowNotFound
+            | sqlx::Error::TypeNotFound { .. },
+        )
+        | None => Trouble::Lasting,
+        Some(_) => Trouble::Database,
+    }
+}
+
 /// An error of the first words with the database of DATABASE_URL, explained.
 pub fn unreachable(error: sqlx::Error) -> anyhow::Error {
     // What a prepared statement meets on somebody else's connection.

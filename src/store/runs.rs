@@ -91,6 +91,8 @@ pub enum Word {
     Unknown,
     /// It is not held.
     NotHeld,
+    /// It is being released at this moment.
+    UnderWay,
     /// The playbook has changed since; the next run decides anew.
     Outdated,
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::Duration;
 use uuid::Uuid;
 
-use super::Shared;
 use super::compiled::Loaded;
+use super::{Round, Shared};
 use crate::action::People;
 use crate::action::staff::Staff;
 use crate::clock::Instant;
@@ -17,7 +17,7 @@ use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
 use crate::rule::Context;
 use crate::store::facts::{self, SubjectWindow};
-use crate::store::{is_about_a_row, is_refusal};
+use crate::store::{Trouble, is_about_a_row, is_refusal, trouble};
 
 const BATCH: i64 = 500;
 
@@ -35,12 +35,19 @@ async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> super::Res
         let group = (enrollment.playbook.clone(), enrollment.revision.clone(), at);
         groups.entry(group).or_default().push(enrollment);
     }
-    let mut handled = 0;
+    let mut round = Round::default();
     for ((playbook, revision, at), enrollments) in groups {
-        handled += enrollments.len();
-        look(shared, &playbook, &revision, at, now, enrollments).await?;
+        let count = enrollments.len();
+        let looked = match look(shared, &playbook, &revision, at, now, enrollments.clone()).await {
+            Err(error) if trouble(&error) == Trouble::Lasting => {
+                tracing::error!(%playbook, %revision, "cannot be looked at: {error:#}");
+                put_off(shared, enrollments, &format!("{error:#}"), at, now).await
+            }
+            looked => looked,
+        };
+        round.took(looked.map(|()| count))?;
     }
-    Ok(handled)
+    round.end()
 }
 
 /// Moves what was due before a slot, so that its run finds enrollments as they
@@ -74,20 +81,30 @@ async fn look(
     let store = &shared.store;
     let loaded = match shared.loaded(playbook, revision).await? {
         Ok(loaded) => loaded,
-        Err(why) => {
-            let look_at = Some(next_quarter(now, shared.config.recheck));
-            let waits = |one: Enrollment| {
-                let enrollment = Enrollment { reason: Some(format!("waits: {why}")), look_at, ..one };
-                Transition { enrollment, effects: Vec::new(), stopped: false }
-            };
-            return commit_all(shared, enrollments.into_iter().map(waits).collect(), 0, at).await;
-        }
+        Err(why) => return put_off(shared, enrollments, &why, at, now).await,
     };
     let sights = sight(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
     let looked = Looked::at(shared, &loaded, enrollments, sights, ends, at, now).await?;
-    commit_all(shared, looked.transitions.clone(), looked.priority, at).await?;
+    commit_all(shared, &looked.transitions, looked.priority, at).await?;
     looked.tell_failures(shared, &loaded, at).await
+}
+
+/// Leaves enrollments where they are until the next quarter hour, and says why.
+async fn put_off(
+    shared: &Shared,
+    enrollments: Vec<Enrollment>,
+    why: &str,
+    at: Instant,
+    now: Instant,
+) -> super::Result<()> {
+    let look_at = Some(next_quarter(now, shared.config.recheck));
+    let waits = |one: Enrollment| {
+        let enrollment = Enrollment { reason: Some(format!("waits: {why}")), look_at, ..one };
+        Transition { enrollment, effects: Vec::new(), stopped: false }
+    };
+    let waiting: Vec<Transition> = enrollments.into_iter().map(waits).collect();
+    commit_all(shared, &waiting, 0, at).await
 }
 
 /// What looks at enrollments of one revision decided.
@@ -206,9 +223,9 @@ impl Entry {
 /// Commits transitions together. What the database refuses as a whole is
 /// halved until the one at fault stands alone, which ends as failed: its own
 /// values are the trouble, and waiting does not mend them.
-async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32, at: Instant) -> super::Result<()> {
+async fn commit_all(shared: &Shared, transitions: &[Transition], priority: i32, at: Instant) -> super::Result<()> {
     let store = &shared.store;
-    let mut parts = vec![transitions.as_slice()];
+    let mut parts = vec![transitions];
     while let Some(part) = parts.pop() {
         match (store.commit_all(part, priority, at).await, part) {
             (Ok(_), _) => {}

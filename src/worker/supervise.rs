@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::epoch::Watch;
 use super::publisher::{self, Files, Fingerprint};
 use super::{
-    Shared, advancer, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor, referrer,
+    Round, Shared, advancer, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor, referrer,
     scheduler, tripwire,
 };
 use crate::clock::{Clock, Instant};
@@ -65,7 +65,10 @@ pub async fn supervise(
                     // Not before: a publication that failed is tried again.
                     *known(&published) = found;
                 }
-                Ok(scheduler::tick(&shared, now).await? + enroller::tick(&shared, now).await?)
+                let mut round = Round::default();
+                round.took(scheduler::tick(&shared, now).await)?;
+                round.took(enroller::tick(&shared, now).await)?;
+                round.end()
             }
         }
     });
@@ -74,10 +77,15 @@ pub async fn supervise(
         move |now| {
             let shared = shared.clone();
             async move {
-                let moved = advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?;
-                let moved = moved + hindsight::tick(&shared, now).await? + tripwire::tick(&shared, now).await?;
-                let moved = moved + referrer::tick(&shared, now).await?;
-                Ok(moved + escalator::tick(&shared, now).await? + digester::tick(&shared, now).await?)
+                let mut round = Round::default();
+                round.took(advancer::tick(&shared, now).await)?;
+                round.took(closer::tick(&shared, now).await)?;
+                round.took(hindsight::tick(&shared, now).await)?;
+                round.took(tripwire::tick(&shared, now).await)?;
+                round.took(referrer::tick(&shared, now).await)?;
+                round.took(escalator::tick(&shared, now).await)?;
+                round.took(digester::tick(&shared, now).await)?;
+                round.end()
             }
         }
     });

@@ -88,3 +88,16 @@ async fn a_playbook_without_its_file_is_paused() {
     world.pass_at("2026-03-05T10:00:00Z").await;
     assert_eq!(lines(&world.tasks().await, "account created_at"), ["a1 03-03T09:00"]);
 }
+
+#[tokio::test]
+async fn a_playbook_works_once_the_one_it_names_is_mended() {
+    let world = World::new().await;
+    world.expect_mistakes();
+    world.playbook(&playbook("a", "when: account.mrr > 0", "  - enroll: b"));
+    world.playbook(&playbook("b", "when: account.nonsense > 0", "  - wait: 1d"));
+    world.account("a1", json!({})).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.playbook(&playbook("b", "when: account.mrr < 0", "  - wait: 1d"));
+    world.run_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "playbook state"), ["a completed", "b active"]);
+}
