@@ -8,7 +8,8 @@ use clap::Args;
 use super::database::Database;
 use super::{Global, lists, somebody};
 use crate::clock::{Clock, Instant};
-use crate::store::runs::{Word, parse_run_id};
+use crate::store::releases::Word;
+use crate::store::runs::parse_run_id;
 
 #[derive(Debug, Args)]
 pub struct Options {

@@ -128,14 +128,19 @@ impl Database {
     }
 }
 
-/// The `store:` of the configuration, whose mistakes are printed.
-pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
+/// The configuration, whose mistakes are printed.
+pub fn configuration(global: &Global) -> anyhow::Result<Config> {
     let (config, problems) = Config::read(global.config.as_deref());
     if problems.iter().any(Diagnostic::is_error) {
         eprint!("{}", render_human(&problems, &text_of, false));
         anyhow::bail!("the configuration has errors");
     }
-    Ok(config.store)
+    Ok(config)
+}
+
+/// The `store:` of the configuration, whose mistakes are printed.
+pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
+    Ok(configuration(global)?.store)
 }
 
 /// Looks at the customer store; what is wrong with its mapping is printed.

@@ -7,15 +7,14 @@ use clap::Args;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, configuration};
 use super::run::{files, no_variables, shared};
 use super::{Format, Global, output, somebody};
 use crate::clock::{Clock, Instant};
-use crate::config::Config;
 use crate::delivery::Channel;
 use crate::facts::SubjectId;
-use crate::store::enrollments::Cancelled;
 use crate::store::lists::Filter;
+use crate::store::moves::Cancelled;
 use crate::worker::{publisher, referrer};
 
 #[derive(Debug, Args)]
@@ -33,12 +32,11 @@ pub struct Options {
 /// Enrolls one subject through the same admission as a run, but for the
 /// condition, which need not hold.
 pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let (config, problems) = Config::read(global.config.as_deref());
-    anyhow::ensure!(!problems.iter().any(|problem| problem.is_error()), "the configuration has errors");
+    let config = configuration(global)?;
     let now = options.at.unwrap_or_else(|| Clock::System.now());
     let playbook = &options.playbook;
     let (account, contact) = options.subject.split_once('/').unwrap_or((&options.subject, ""));
-    let database = Database::open(global, 4).await?;
+    let database = Database::open_customers(global, 4).await?;
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let store = &shared.store;
     // What is published is in force; the files count only where nothing is.

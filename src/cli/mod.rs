@@ -1,8 +1,8 @@
 //! The command line: one command per file, and the only place that wires
 //! everything. Arguments, environment and signals are read here alone.
 //!
-//! Exit codes: 0 fine or nothing to do, 1 an error or a failed check; `plan`: 2
-//! when somebody would enter or something would be held. Answers go to stdout,
+//! Exit codes: 0 fine or nothing to do, 1 an error or a failed check; `plan`
+//! and `move`: 2 when somebody would enter or move or something would be held. Answers go to stdout,
 //! logs and progress to stderr.
 
 use std::path::PathBuf;
@@ -34,6 +34,7 @@ mod later;
 mod lists;
 mod message;
 mod migrate;
+mod move_on;
 mod output;
 mod person;
 mod plan;
@@ -115,6 +116,8 @@ enum Command {
     Enroll(enroll::Options),
     /// End an enrollment by hand.
     Cancel(enroll::CancelOptions),
+    /// Take those who wait in earlier revisions of a playbook to the current one.
+    Move(move_on::Options),
     /// Complete or dismiss a task.
     #[command(subcommand)]
     Task(task::Word),
@@ -195,6 +198,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Runs(options) => lists::run(global, lists::What::Runs, &options).await,
         Command::Enroll(options) => enroll::enroll(global, &options).await,
         Command::Cancel(options) => enroll::cancel(global, &options).await,
+        Command::Move(options) => move_on::run(global, &options).await,
         Command::Task(word) => task::run(global, &word).await,
         Command::Message(word) => message::run(global, &word).await,
         Command::Approve(options) => approve::approve(global, &options).await,

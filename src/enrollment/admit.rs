@@ -208,6 +208,7 @@ fn enter(
         shadow: playbook.playbook.mode == Mode::Shadow,
         arm: holdout::draw(playbook.playbook.holdout, &playbook.playbook.id, &facts.account, history.drawn),
         counted: BTreeMap::new(),
+        moved: None,
         version: 0,
     }))
 }

@@ -14,6 +14,7 @@ use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::facts::Value;
 use crate::ids;
+use crate::playbook::Duration;
 use crate::playbook::calendar::Calendar;
 use crate::rule::{Context, EvalError, Rule, Verdict};
 
@@ -167,6 +168,9 @@ impl Way<'_> {
     fn begin(&mut self, position: usize) -> Onward {
         let step = &self.look.playbook.steps[position];
         let began = self.next.step_at;
+        if matches!(step.deed, Deed::Act(_)) && self.has_acted(&step.id) {
+            return Onward::To(step.next, began);
+        }
         if let Some(condition) = &step.condition
             && !self.holds(condition, &step.id, 0)
         {
@@ -186,8 +190,7 @@ impl Way<'_> {
             Deed::Wait(ReadyWait { on: ReadyWaitOn::Until { condition, at_most, .. }, .. })
                 if condition.reads_since_step() =>
             {
-                let due = self.look.calendar.add(began, *at_most, self.look.playbook.zone);
-                Onward::Again(due)
+                Onward::Again(self.after(began, *at_most))
             }
             Deed::Wait(_) => self.wait_on(position),
             Deed::Act(action) => {
@@ -203,6 +206,16 @@ impl Way<'_> {
                 }
             }
         }
+    }
+
+    /// Whether it did this before it came to its revision.
+    fn has_acted(&self, step: &str) -> bool {
+        self.next.moved.as_ref().is_some_and(|moved| moved.acted.contains(step))
+    }
+
+    /// When something is due in its revision, which it may have come to later.
+    fn not_before_the_move(&self, due: Instant) -> Instant {
+        self.next.moved.as_ref().map_or(due, |moved| due.max(moved.at))
     }
 
     /// Adds an action's effects; returns whether a message is on its way.
@@ -250,7 +263,7 @@ impl Way<'_> {
         let began = self.next.step_at;
         match &wait.on {
             ReadyWaitOn::For(span) => {
-                let due = self.local(wait, self.look.calendar.add(began, *span, self.look.playbook.zone));
+                let due = self.not_before_the_move(self.local(wait, self.span(began, *span)));
                 if due <= now { Onward::To(step.next, due) } else { Onward::Stay(Phase::Waiting, Some(due)) }
             }
             ReadyWaitOn::Date(rule) => match rule.value(&self.look.playbook.sandbox, self.look.context) {
@@ -270,7 +283,7 @@ impl Way<'_> {
                 }
             },
             ReadyWaitOn::Until { condition, at_most, on_met, on_timeout } => {
-                let due = self.look.calendar.add(began, *at_most, self.look.playbook.zone);
+                let due = self.after(began, *at_most);
                 if self.is_met(condition) {
                     Onward::To(*on_met, now.min(due).max(began))
                 } else if due <= now {
@@ -290,9 +303,18 @@ impl Way<'_> {
         self.look.calendar.next_local_time(due, time, zone)
     }
 
+    fn span(&self, from: Instant, span: Duration) -> Instant {
+        self.look.calendar.add(from, span, self.look.playbook.zone)
+    }
+
+    /// So long after an instant, and not before it came to its revision.
+    fn after(&self, from: Instant, span: Duration) -> Instant {
+        self.not_before_the_move(self.span(from, span))
+    }
+
     /// How long an answer is awaited.
     fn answer_until(&self, survey: &Survey) -> Instant {
-        self.look.calendar.add(self.next.step_at, survey.valid_for, self.look.playbook.zone)
+        self.after(self.next.step_at, survey.valid_for)
     }
 
     fn sending(&mut self, position: usize) -> Onward {

@@ -5,7 +5,7 @@
 //! `stops` is what ends an enrollment, looked at in both and once more right
 //! before a mail leaves; `budget` says who of several may have a customer's
 //! attention, `holdout` who gets nothing, `hindsight` what counts after the
-//! end, `trip` when a playbook must not go on by itself. Nothing here does IO, knows SQL or reads the clock:
+//! end, `moving` where an enrollment stands in another revision, `trip` when a playbook must not go on by itself. Nothing here does IO, knows SQL or reads the clock:
 //! `now` is the instant of the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::facts::{Progress, SubjectId, Value};
 use holdout::Arm;
+use moving::Moved;
 
 mod admit;
 mod advance;
@@ -23,6 +24,7 @@ pub mod budget;
 mod edge;
 mod hindsight;
 pub mod holdout;
+pub mod moving;
 mod stops;
 pub mod trip;
 
@@ -41,7 +43,7 @@ pub struct Enrollment {
     /// Empty for account playbooks.
     pub contact: String,
     pub playbook: String,
-    /// The revision it started with and keeps.
+    /// The revision it started with and keeps, unless it is moved.
     pub revision: String,
     pub entry_key: String,
     pub state: State,
@@ -72,6 +74,8 @@ pub struct Enrollment {
     pub arm: Option<Arm>,
     /// What a ghost did without: kind to step to number. Empty for others.
     pub counted: BTreeMap<String, BTreeMap<String, u64>>,
+    /// `None` while it is in the revision it started with.
+    pub moved: Option<Moved>,
     /// Counts commits; a commit names the version it saw.
     pub version: i64,
 }

@@ -15,20 +15,12 @@ use super::Store;
 use super::audit::record;
 use super::control::Halted;
 use super::rows::Rows;
-use super::transitions::close_open_work;
+use super::runs::{Run, is_ours};
 use crate::clock::Instant;
 use crate::enrollment::holdout::{Arm, Drawn};
+use crate::enrollment::moving::Moved;
 use crate::enrollment::{Enrollment, History, MessageEnd, Phase, State};
 use crate::facts::{Progress, Schema, Subject, SubjectId, Value};
-
-/// What became of a person's wish to end an enrollment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cancelled {
-    Done,
-    /// It is not active; its state.
-    NotActive(String),
-    Unknown,
-}
 
 #[derive(FromRow)]
 struct HistoryRow {
@@ -64,6 +56,7 @@ pub(super) struct EnrollmentRow {
     arm: Option<String>,
     outcome: Option<String>,
     counted: Option<sqlx::types::Json<BTreeMap<String, BTreeMap<String, u64>>>>,
+    moved: Option<sqlx::types::Json<Moved>>,
     version: i64,
 }
 
@@ -116,6 +109,7 @@ impl EnrollmentRow {
             shadow: self.shadow,
             arm,
             counted: self.counted.map(|counted| counted.0).unwrap_or_default(),
+            moved: self.moved.map(|moved| moved.0),
             version: self.version,
         }
     }
@@ -166,20 +160,27 @@ macro_rules! select {
     ($from:literal) => {
         concat!(
             "select account_id, contact_id, id, playbook, revision, entry_key, state, reason, step, phase, step_at,
-                 due_at, look_at, started_at, ended_at, goal_at, goal_until, entry, evidence, shadow, arm, outcome, counted, version ",
+                 due_at, look_at, started_at, ended_at, goal_at, goal_until, entry, evidence, shadow, arm, outcome, counted, moved, version ",
             $from
         )
     };
 }
+pub(super) use select;
 
 impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
-    /// are. Returns how many are new.
-    pub async fn enroll(&self, batch: &[Enrollment], state: State, slot: Instant) -> sqlx::Result<u64> {
+    /// are. Returns how many are new, or nothing when somebody else has the run.
+    pub async fn enroll(&self, run: &Run, batch: &[Enrollment], state: State) -> sqlx::Result<Option<u64>> {
         let batch: Vec<Enrollment> = batch.iter().map(|enrollment| placed(enrollment, state)).collect();
-        let insert = rows(batch.iter(), Some(slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
-        let done = insert.execute(self.pool()).await?;
-        Ok(done.rows_affected())
+        let insert = rows(batch.iter(), Some(run.slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
+        let mut tx = self.pool().begin().await?;
+        if !is_ours(&mut tx, run).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        let new = insert.execute(&mut *tx).await?.rows_affected();
+        tx.commit().await?;
+        Ok(Some(new))
     }
 
     /// Writes the enrollment of somebody who was named; false when it exists
@@ -194,40 +195,6 @@ impl Store {
         }
         tx.commit().await?;
         Ok(new)
-    }
-
-    /// Ends an active enrollment by a person's word.
-    pub async fn cancel_enrollment(&self, id: Uuid, by: &str, now: Instant) -> sqlx::Result<Cancelled> {
-        let mut tx = self.pool().begin().await?;
-        let reason = format!("cancelled by {by}");
-        let found: Option<(String, String)> =
-            sqlx::query_as("select account_id, state from keepwell.enrollments where id = $1")
-                .bind(id)
-                .fetch_optional(&mut *tx)
-                .await?;
-        let Some((account, state)) = found else { return Ok(Cancelled::Unknown) };
-        let ended = sqlx::query(
-            "update keepwell.enrollments
-             set state = case when state = 'ghost' then state else 'cancelled' end,
-                 outcome = case when state = 'ghost' then 'cancelled' end,
-                 reason = $3, ended_at = $4, step = null, phase = 'begin', due_at = null,
-                 look_at = null, version = version + 1
-             where account_id = $1 and id = $2 and (state = 'active' or state = 'ghost' and ended_at is null)",
-        )
-        .bind(&account)
-        .bind(id)
-        .bind(&reason)
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
-        if ended.rows_affected() == 0 {
-            tx.rollback().await?;
-            return Ok(Cancelled::NotActive(state));
-        }
-        close_open_work(&mut tx, &[(&account, id, &reason)], now).await?;
-        record(&mut tx, "cancel", by, &json!({ "enrollment": id, "account": account }), now).await?;
-        tx.commit().await?;
-        Ok(Cancelled::Done)
     }
 
     /// What earlier runs left behind in a playbook about these subjects, and

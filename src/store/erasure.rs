@@ -79,6 +79,12 @@ impl Store {
         let tables = self.account_tables().await?;
         let mut erased = Erased { suppressed: hashes.len(), still_there, ..Erased::default() };
         let mut tx = self.pool().begin().await?;
+        // In the order of whoever moves them: a decision that is being written
+        // comes before, and is seen; a later one finds its enrollment gone.
+        sqlx::query("select 1 from keepwell.enrollments where account_id = $1 order by id for update")
+            .bind(&person.account)
+            .execute(&mut *tx)
+            .await?;
         // What waits is cancelled first: whoever is about to claim it waits for
         // this transaction, and what was claimed before is seen.
         let theirs = "account_id = $1 and ($2::text is null or contact_id = $2 or enrollment_id in
@@ -126,6 +132,9 @@ impl Store {
         .bind(&person.contact);
         note(&mut erased.scrubbed, "runs", looks.execute(&mut *tx).await?.rows_affected());
         if let Some(pattern) = traces.pattern() {
+            if let Some(messages) = tables.iter().find(|table| table.name == "messages") {
+                give_back(&mut tx, messages, person, &pattern, now).await?;
+            }
             for table in &tables {
                 note(&mut erased.scrubbed, &table.name, scrub(&mut tx, table, person, &pattern).await?);
             }
@@ -177,6 +186,26 @@ async fn without_words(tx: &mut PgConnection, person: &Person, now: Instant) -> 
     .execute(tx)
     .await?;
     Ok(changed.rows_affected())
+}
+
+/// Takes messages about others that name a person out of their senders' hands,
+/// who would write the words down again; they go without them. What is past its
+/// marker has left.
+async fn give_back(
+    tx: &mut PgConnection,
+    messages: &Table,
+    person: &Person,
+    pattern: &str,
+    now: Instant,
+) -> sqlx::Result<()> {
+    let sql = format!(
+        "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $3,
+             attempts = attempts - 1, reason = 'names were erased from it before it left'
+         where account_id in ('', $1) and state = 'sending' and marked_at is null and {}",
+        messages.names("$2")
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(&person.account).bind(pattern).bind(now).execute(tx).await?;
+    Ok(())
 }
 
 /// Takes the words that name a person out of what is left of their account, and

@@ -28,6 +28,7 @@ mod statement;
 mod walk;
 
 pub use hoist::Shape;
+pub(super) use statement::{END, FIRST};
 pub use predicate_sql::Clauses;
 pub use walk::{Scan, Walk};
 

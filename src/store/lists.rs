@@ -22,7 +22,7 @@ const ENROLLMENTS: &str = "
     select jsonb_build_object('id', id, 'playbook', playbook, 'revision', revision, 'account', account_id,
         'contact', nullif(contact_id, ''), 'state', state, 'reason', reason, 'step', step, 'due_at', due_at,
         'started_at', started_at, 'ended_at', ended_at, 'shadow', shadow, 'entry_key', entry_key,
-        'goal_at', goal_at, 'outcome', outcome, 'counted', counted,
+        'goal_at', goal_at, 'outcome', outcome, 'counted', counted, 'moved', moved -> 'ways',
         'evidence', evidence,
             'referrals', (select coalesce(jsonb_agg(jsonb_build_object('step', r.step, 'playbook', r.target,
                 'state', r.state, 'reason', r.reason, 'enrollment', r.enrolled_id) order by r.at, r.step), '[]')

@@ -45,6 +45,7 @@ mod labels;
 pub mod lists;
 pub mod mapping;
 pub mod marks;
+pub mod moves;
 mod naming;
 pub mod outbox;
 pub mod outcomes;

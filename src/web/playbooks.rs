@@ -110,7 +110,17 @@ struct Single {
     enrollments: Vec<EnrollmentView>,
     tasks: Option<Judged>,
     holdout: Option<HoldoutView>,
+    behind: Vec<BehindView>,
     more: i64,
+}
+
+/// Those who stand at a step of an earlier revision.
+#[derive(Serialize)]
+struct BehindView {
+    revision: String,
+    published: String,
+    step: String,
+    count: i64,
 }
 
 /// How the accounts that are held out fare.
@@ -202,11 +212,18 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         shown.push(run_shown(&web, run).await?);
     }
     let compared = web.store.compared(Some(&id)).await?.remove(&id);
+    let behind = web.store.behind(&id).await?.into_iter().map(|one| BehindView {
+        published: moment(one.published_at, web.zone),
+        revision: one.revision,
+        step: one.step,
+        count: one.count,
+    });
     let all: i64 = counts.iter().map(|one| one.count).sum();
     let page = Single {
         playbook: summary(&web, published, &mut texts, &stopped, now),
         tasks: tasks(judged),
         holdout: compared.map(holdout),
+        behind: behind.collect(),
         messages_href: href("/messages", &[("playbook", &id)]),
         more: (all - rows.len() as i64).max(0),
         counts,

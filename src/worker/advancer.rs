@@ -17,6 +17,7 @@ use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
 use crate::rule::Context;
 use crate::store::facts::{self, SubjectWindow};
+use crate::store::runs::Run;
 use crate::store::{Trouble, is_about_a_row, is_refusal, trouble};
 
 const BATCH: i64 = 500;
@@ -107,6 +108,19 @@ async fn put_off(
     commit_all(shared, &waiting, 0, at).await
 }
 
+/// What a look at enrollments of one revision would decide now; nothing is
+/// written.
+pub(super) async fn foresee(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    enrollments: Vec<Enrollment>,
+    now: Instant,
+) -> super::Result<Vec<Transition>> {
+    let sights = sight(shared, loaded, now, &enrollments).await?;
+    let ends = shared.store.message_ends(&enrollments).await?;
+    Ok(Looked::at(shared, loaded, enrollments, sights, ends, now, now).await?.transitions)
+}
+
 /// What looks at enrollments of one revision decided.
 struct Looked {
     transitions: Vec<Transition>,
@@ -180,7 +194,6 @@ impl Looked {
 pub(super) struct Entry {
     batch: Vec<Enrollment>,
     looked: Looked,
-    slot: Instant,
 }
 
 impl Entry {
@@ -195,27 +208,29 @@ impl Entry {
     ) -> super::Result<Entry> {
         let sights = first_sight(shared, loaded, slot, batch).await?;
         let looked = Looked::at(shared, loaded, batch.to_vec(), sights, HashMap::new(), slot, now).await?;
-        Ok(Entry { batch: batch.to_vec(), looked, slot })
+        Ok(Entry { batch: batch.to_vec(), looked })
     }
 
-    /// Writes them. Where the playbook or one of them was stopped meanwhile
+    /// Writes them, as long as the run is ours. Where the playbook or one of them was stopped meanwhile
     /// they only enter. So they do when the database refuses what one of them
     /// asks for: their look then comes with the others that are due, which
     /// finds out whose fault it is.
-    pub async fn write(self, shared: &Shared, loaded: &Loaded) -> super::Result<()> {
-        let (store, slot) = (&shared.store, self.slot);
+    pub async fn write(self, shared: &Shared, loaded: &Loaded, run: &Run) -> super::Result<()> {
+        let store = &shared.store;
         let may_act = shared.halted().await?.is_some_and(|halted| {
             !halted.playbooks.contains(&loaded.ready.playbook.id)
                 && !self.batch.iter().any(|one| halted.accounts.contains(&one.account))
         });
         if may_act {
-            match store.enter(&self.looked.transitions, self.looked.priority, slot, slot).await {
-                Ok(_) => return self.looked.tell_failures(shared, loaded, slot).await,
+            match store.enter(run, &self.looked.transitions, self.looked.priority).await {
+                // Who has lost the run learns that at the next look at it.
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) => return self.looked.tell_failures(shared, loaded, run.slot).await,
                 Err(error) if is_about_a_row(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        store.enroll(&self.batch, State::Active, slot).await?;
+        store.enroll(run, &self.batch, State::Active).await?;
         Ok(())
     }
 }

@@ -10,6 +10,7 @@
 //! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
+//! `mover` takes those who wait to another revision when a person says so,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
@@ -29,6 +30,7 @@ use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::control::Halted;
+use crate::store::drafts::Word;
 use crate::store::playbooks::Published;
 use crate::store::{Trouble, trouble};
 
@@ -48,6 +50,7 @@ pub mod escalator;
 mod gate;
 pub mod hindsight;
 pub mod janitor;
+pub mod mover;
 mod posting;
 pub mod publisher;
 pub mod referrer;
@@ -155,6 +158,20 @@ pub(crate) fn unless_panicking<T>(decide: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide)).ok()
 }
 
+/// A word to the owners of a playbook, the same one for the same `occasion`;
+/// `None` where nobody is named.
+pub(crate) fn word<'a>(
+    shared: &'a Shared,
+    loaded: &'a compiled::Loaded,
+    occasion: &[&str],
+    subject: &'a str,
+    text: &'a str,
+) -> Option<Word<'a>> {
+    let playbook = &loaded.ready.playbook;
+    let to = playbook.alerts_to.as_ref().or(shared.config.alerts_to.as_ref())?;
+    Some(Word::alert(crate::ids::notice(occasion), &playbook.id, to, subject, text))
+}
+
 /// Tells the owners of a playbook, once for the same `occasion`; nobody hears
 /// where nobody is named.
 pub(crate) async fn alert(
@@ -165,10 +182,8 @@ pub(crate) async fn alert(
     text: &str,
     now: Instant,
 ) -> Result<()> {
-    let playbook = &loaded.ready.playbook;
-    if let Some(to) = playbook.alerts_to.as_ref().or(shared.config.alerts_to.as_ref()) {
-        let id = crate::ids::notice(occasion);
-        shared.store.notice(id, &playbook.id, to, subject, text, now).await?;
+    if let Some(word) = word(shared, loaded, occasion, subject, text) {
+        shared.store.notice(&word, now).await?;
     }
     Ok(())
 }

@@ -379,3 +379,36 @@ async fn a_database_is_made_ready_or_the_reason_is_said() {
     home.write("keepwell.yaml", "web: of\n");
     assert_eq!(home.run(&["run", "--once"]).code, 1);
 }
+
+#[tokio::test]
+async fn those_who_wait_are_moved_to_a_new_revision_after_it_was_shown() {
+    let (home, _pool) = company("move").await;
+    home.done(&["run", "--once", "--at", AT]);
+    let nobody = home.done(&["move", "call"]);
+    assert!(nobody.stdout.contains("nobody waits in an earlier revision"), "{nobody:?}");
+    home.write("playbooks/call.yaml", &CALL.replace("- wait: 30d", "- wait: { id: rest, for: 40d }"));
+    home.done(&["run", "--once", "--at", LATER]);
+
+    let shown = home.run(&["move", "call"]);
+    assert_eq!(shown.code, 1, "{shown:?}");
+    assert!(shown.stdout.contains("2 in wait-1 -> no such step: a1, a2"), "{shown:?}");
+    assert!(shown.stdout.contains("the steps there: hello, ring, note, rest"), "{shown:?}");
+    assert!(shown.stderr.contains("no step `wait-1`: say where each leads with --map"), "{shown:?}");
+    let shown = home.run(&["move", "call", "--map", "wait-1=rest"]);
+    assert_eq!(shown.code, 2, "{shown:?}");
+    let command = shown.stdout.lines().find_map(|line| line.strip_prefix("to do it: keepwell ")).unwrap();
+    let command = command.replace("\"…\"", "better");
+    let told: Vec<&str> = command.split(' ').collect();
+    assert_eq!(home.run(&told[..told.len() - 3]).code, 2, "shown again");
+    let unexplained: Vec<&str> = told.iter().copied().filter(|word| !["--because", "better"].contains(word)).collect();
+    assert_eq!(home.run(&unexplained).code, 1, "nobody moves without saying why");
+    let other = home.run(&["move", "call", "--map", "wait-1=rest", "--to", "abc", "--because", "x", "--yes"]);
+    assert!(other.stderr.contains("call has changed since"), "{other:?}");
+    let done = home.done(&told);
+    assert!(done.stdout.contains("moved 2, ended 0"), "{done:?}");
+    let rows = home.rows(&["enrollments", "--playbook", "call"]);
+    for row in &rows {
+        assert_eq!((&row["step"], &row["moved"][0]["because"]), (&json!("rest"), &json!("better")), "{row}");
+    }
+    assert_eq!(home.done(&["move", "call", "--format", "json"]).json()["move"]["waiting"], json!([]));
+}

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use keepwell::clock::Instant;
+use keepwell::enrollment::moving::Say;
 use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
 use keepwell::store::marks::Marked;
 use keepwell::store::outcomes::Settled;
 use keepwell::store::runs::Run;
-use keepwell::worker::{Shared, enroller, scheduler};
+use keepwell::worker::{Shared, advancer, enroller, mover, scheduler};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -216,4 +217,55 @@ async fn a_message_gets_one_marker_from_sixteen_senders() {
     assert!(states > MESSAGES / 2, "most have left: {states}");
     assert_eq!(states + count(&world, "messages where state in ('sending', 'planned', 'deferred')").await, MESSAGES);
     assert!(bodies.len() as i64 >= count(&world, "messages where state = 'captured'").await);
+}
+
+/// Eight take everybody to the new revision, each by what it saw at first,
+/// while eight carry out what is due in the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_is_moved_does_nothing_twice_whoever_advances_them_meanwhile() {
+    let world = World::new().await;
+    let steps = |title: &str| {
+        format!(
+            "  - email: {{ id: hello, to: champion, subject: Hi, body: Hello }}
+  - wait: {{ id: pause, for: 1d }}
+  - task: {{ id: call, title: {title}, to: csm }}
+  - email: {{ id: bye, to: champion, subject: {title}, body: Hello }}"
+        )
+    };
+    let keys = "when: account.seats == 10\nguardrails: { hold_above: off }";
+    world.playbook(&playbook("tips", keys, &steps("old")));
+    customers(&world, 150).await;
+    world.run_at(SLOT).await;
+    world.playbook(&playbook("tips", keys, &steps("new")));
+    world.publish_at("2026-03-03T08:00:00Z").await;
+    let due = at(SLOT) + TimeDelta::days(1);
+    let say = Say { by: "a test", because: "a race", at: due };
+    let shown = Arc::new(mover::show(&world.shared, "tips", &mover::Map::new(), say).await.unwrap());
+    let moved = Arc::new(Mutex::new((0, 0)));
+    race(&world, |racer, shared| {
+        let (moved, shown) = (moved.clone(), shown.clone());
+        async move {
+            if racer % 2 == 0 {
+                let done = mover::carry_out(&shared, &shown, say).await.unwrap();
+                let mut sums = moved.lock().unwrap();
+                (sums.0, sums.1) = (sums.0 + done.moved, sums.1 + done.gone_on.len());
+            } else {
+                while advancer::tick(&shared, due).await.unwrap() > 0 {}
+            }
+        }
+    })
+    .await;
+    world.pass_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(count(&world, "tasks").await, 150);
+    assert_eq!(count(&world, "messages where step = 'hello'").await, 150);
+    assert_eq!(count(&world, "messages where step = 'bye' and state = 'captured'").await, 150);
+    assert_eq!(count(&world, "enrollments where state = 'completed'").await, 150);
+    // Both won sometimes, and each enrollment went one way only.
+    let (moved, gone_on) = *moved.lock().unwrap();
+    assert!(moved > 0 && gone_on > 0, "{moved} moved, {gone_on} left");
+    assert_eq!(count(&world, "enrollments where moved is not null").await, moved as i64);
+    let crossed = "enrollments e where not exists (select from keepwell.tasks t where t.enrollment_id = e.id
+        and t.revision = e.revision) and moved is null";
+    assert_eq!(count(&world, crossed).await, 0);
+    assert_eq!(count(&world, "audit where deed = 'move'").await, moved as i64);
 }

@@ -21,6 +21,7 @@ mod holdout;
 mod labelling;
 mod mail;
 mod mapped;
+mod moving;
 mod people;
 mod posting;
 mod quiet;

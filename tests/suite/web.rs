@@ -466,3 +466,19 @@ async fn a_playbook_with_a_holdout_says_how_both_sides_fare() {
     page.shows("The goal was reached by 6 of 6 treated (100 %), 3 of 3 held out (100 %): too few to compare");
     page.shows("<li><strong>6</strong> email</li>");
 }
+
+#[tokio::test]
+async fn a_playbook_says_who_waits_in_earlier_revisions() {
+    let site = Site::filled().await;
+    assert!(!site.get("/playbooks/rescue").await.body.contains("keepwell move"));
+    sqlx::raw_sql(
+        "insert into keepwell.revisions select playbook, 'r2', file, text, scripts, '2026-03-02' from keepwell.revisions;
+         update keepwell.playbooks set revision = 'r2'",
+    )
+    .execute(&site.pool)
+    .await
+    .expect("the rows fit");
+    let page = site.get("/playbooks/rescue").await;
+    page.shows("<li><strong>1</strong> in call <span class=\"quiet\">of <code>r1</code>");
+    page.shows("<code>keepwell move rescue</code>");
+}

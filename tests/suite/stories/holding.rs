@@ -1,6 +1,6 @@
 //! A run that would touch too many waits for a person.
 
-use keepwell::store::runs::Word;
+use keepwell::store::releases::Word;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};

@@ -1,7 +1,7 @@
 //! One playbook puts a customer into another one, and so does a person.
 
 use keepwell::facts::SubjectId;
-use keepwell::store::enrollments::Cancelled;
+use keepwell::store::moves::Cancelled;
 use keepwell::worker::referrer;
 use serde_json::{Value as Json, json};
 

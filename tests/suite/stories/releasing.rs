@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use keepwell::store::Store;
 use keepwell::store::control::Halted;
-use keepwell::store::releases::Released;
-use keepwell::store::runs::Word;
+use keepwell::store::releases::{Released, Word};
 use keepwell::worker::enroller;
 use serde_json::json;
 

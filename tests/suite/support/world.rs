@@ -11,13 +11,16 @@ use keepwell::clock::Instant;
 use keepwell::config::Config;
 use keepwell::delivery::http::{Http, HttpTimers};
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
+use keepwell::enrollment::moving::{Place, Say};
 use keepwell::playbook::calendar::Calendar;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::plan::{self, Plan};
 use keepwell::store::Store;
 use keepwell::store::control::Target;
 use keepwell::store::lists::Filter;
-use keepwell::store::runs::{Word, parse_run_id};
+use keepwell::store::releases::Word;
+use keepwell::store::runs::parse_run_id;
+use keepwell::worker::mover::{self, Done, Shown};
 use keepwell::worker::publisher::{self, Files, Report};
 use keepwell::worker::{Compiled, Shared, pass, scheduler};
 use serde_json::{Value as Json, json};
@@ -333,6 +336,20 @@ impl World {
         self.store().discard_run(&playbook, slot, "a test", at(when)).await.unwrap()
     }
 
+    /// What `keepwell move` shows, with steps that lead elsewhere as `OLD=NEW`.
+    pub async fn show_move(&self, playbook: &str, map: &[&str], when: &str) -> anyhow::Result<Shown> {
+        let place = |text: &&str| {
+            let (old, new) = text.split_once('=').expect("OLD=NEW");
+            (old.to_owned(), if new == "end" { Place::End } else { Place::Step(new.to_owned()) })
+        };
+        mover::show(&self.shared, playbook, &map.iter().map(place).collect(), word(when)).await
+    }
+
+    /// Does what was shown.
+    pub async fn carry_out(&self, shown: &Shown, when: &str) -> Done {
+        mover::carry_out(&self.shared, shown, word(when)).await.unwrap()
+    }
+
     /// Completes the only open task of a step.
     pub async fn done(&self, step: &str, outcome: Option<&str>, when: &str) {
         let tasks = self.tasks().await;
@@ -389,16 +406,20 @@ impl World {
     }
 }
 
+fn word(when: &str) -> Say<'static> {
+    Say { by: "a test", because: "a better text", at: at(when) }
+}
+
 /// Rows as lines of these fields, sorted; a missing one is `-`, an instant is
 /// without its zone, which is UTC.
 pub fn lines(rows: &[Json], fields: &str) -> Vec<String> {
     let mut lines: Vec<String> =
-        rows.iter().map(|row| fields.split(' ').map(|field| word(&row[field])).collect::<Vec<_>>().join(" ")).collect();
+        rows.iter().map(|row| fields.split(' ').map(|field| cell(&row[field])).collect::<Vec<_>>().join(" ")).collect();
     lines.sort();
     lines
 }
 
-fn word(value: &Json) -> String {
+fn cell(value: &Json) -> String {
     match (instant(value), value) {
         (Some(at), _) => at.format("%m-%dT%H:%M").to_string(),
         (None, Json::Null) => "-".to_owned(),

@@ -1,0 +1,144 @@
+//! To another revision: where an enrollment that is on its way would stand
+//! there.
+//!
+//! It keeps what it has done and since when it waits. What it did before is not
+//! done again, whatever place it comes to, and nothing of the new revision
+//! happens before the move: a wait that would have been over long ago is over now.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Enrollment, Phase, State};
+use crate::catalog::{Deed, ReadyPlaybook};
+use crate::clock::Instant;
+use crate::facts::Subject;
+
+/// What an enrollment knows of having been moved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The last time; nothing of its revision is due earlier.
+    pub at: Instant,
+    /// Steps that it acted on in earlier revisions.
+    pub acted: BTreeSet<String>,
+    /// Every move, in order.
+    pub ways: Vec<Way>,
+}
+
+/// One move, as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Way {
+    pub at: Instant,
+    pub by: String,
+    pub because: String,
+    /// The revision and the step that it left.
+    pub revision: String,
+    pub step: String,
+}
+
+/// A person's word on a move.
+#[derive(Clone, Copy, Debug)]
+pub struct Say<'a> {
+    pub by: &'a str,
+    pub because: &'a str,
+    pub at: Instant,
+}
+
+/// Where a step leads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// To the step with this id.
+    Step(String),
+    /// Nowhere: whoever stands there is ended.
+    End,
+}
+
+/// Why an enrollment stays where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stays<'a> {
+    /// Its mail has not ended, and in the other place there would be none.
+    MailUnderWay,
+    /// The other revision asks for a value at enrollment that was not kept.
+    NotKept(&'a str),
+    /// The playbook enrolls contacts where it enrolled accounts, or the other
+    /// way round.
+    OtherSubject,
+}
+
+impl fmt::Display for Stays<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stays::MailUnderWay => f.write_str("their mail is under way"),
+            Stays::NotKept(column) => write!(f, "entry.{column} was not kept when they entered"),
+            Stays::OtherSubject => f.write_str("the playbook enrolls others now: accounts or contacts"),
+        }
+    }
+}
+
+/// An enrollment as it would stand at a step of another revision, to be looked
+/// at next at the instant of the word. `acted` are the steps it has acted on.
+/// The place must exist there.
+pub fn moved<'a>(
+    enrollment: &Enrollment,
+    to: &'a ReadyPlaybook,
+    place: &str,
+    acted: BTreeSet<String>,
+    word: Say,
+) -> Result<Enrollment, Stays<'a>> {
+    let of_contacts = Subject::from(to.playbook.subject) == Subject::Contact;
+    if of_contacts == enrollment.contact.is_empty() {
+        return Err(Stays::OtherSubject);
+    }
+    if let Some(column) = to.entry_columns.keys().find(|column| !enrollment.entry.contains_key(*column)) {
+        return Err(Stays::NotKept(column));
+    }
+    let left = enrollment.step.clone().unwrap_or_default();
+    let deed = to.step(place).map(|position| &to.steps[position].deed);
+    let (phase, step_at) = match (enrollment.phase, deed) {
+        // A wait goes on in a wait, and mail in the step that sent it.
+        (Phase::Waiting, Some(Deed::Wait(_))) => (Phase::Waiting, enrollment.step_at),
+        (Phase::Sending, Some(Deed::Act(action))) if left == place && action.awaits_messages() => {
+            (Phase::Sending, enrollment.step_at)
+        }
+        (Phase::Sending, _) => return Err(Stays::MailUnderWay),
+        (Phase::Begin | Phase::Waiting, _) => (Phase::Begin, word.at),
+    };
+    let before = enrollment.moved.as_ref();
+    let way = Way {
+        at: word.at,
+        by: word.by.to_owned(),
+        because: word.because.to_owned(),
+        revision: enrollment.revision.clone(),
+        step: left,
+    };
+    Ok(Enrollment {
+        revision: to.revision.clone(),
+        step: Some(place.to_owned()),
+        phase,
+        step_at,
+        due_at: None,
+        look_at: Some(word.at),
+        reason: None,
+        moved: Some(Moved {
+            at: word.at,
+            acted: before.map(|before| &before.acted).into_iter().flatten().cloned().chain(acted).collect(),
+            ways: before.map(|before| &before.ways).into_iter().flatten().cloned().chain([way]).collect(),
+        }),
+        ..enrollment.clone()
+    })
+}
+
+/// An enrollment that a person ends.
+pub fn ended(enrollment: &Enrollment, word: Say) -> Enrollment {
+    Enrollment {
+        state: State::Cancelled,
+        reason: Some(format!("{}, by {}", word.because, word.by)),
+        step: None,
+        phase: Phase::Begin,
+        due_at: None,
+        look_at: None,
+        ended_at: Some(word.at),
+        ..enrollment.clone()
+    }
+}
