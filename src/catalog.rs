@@ -254,8 +254,7 @@ pub fn compile(
         if id == playbook.id || neighbours.lacks(id) {
             let mut problem =
                 other.error("KW0108", 1, 1, format!("`yields_to` names \"{id}\", which is no other playbook"));
-            problem.help =
-                nearest(id, neighbours.ids()).map(|near| format!("did you mean \"{near}\"?"));
+            problem.help = nearest(id, neighbours.ids()).map(|near| format!("did you mean \"{near}\"?"));
             problems.push(problem);
         }
     }

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::Store;
 use super::audit::record;
 use super::person::{Person, Table};
 use super::suppressions::suppress_hash;
+use super::{Store, again};
 use crate::clock::Instant;
 
 /// What an erasure did, or would do.
@@ -49,16 +49,7 @@ impl Store {
         by: &str,
         now: Instant,
     ) -> sqlx::Result<Erasure> {
-        let mut patience = 3;
-        loop {
-            match self.erase_once(person, also, dry_run, by, now).await {
-                // In the way of a worker, which goes first.
-                Err(sqlx::Error::Database(error)) if patience > 0 && error.code().as_deref() == Some("40P01") => {
-                    patience -= 1;
-                }
-                done => return done,
-            }
-        }
+        again(|| self.erase_once(person, also, dry_run, by, now)).await
     }
 
     async fn erase_once(

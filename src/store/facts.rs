@@ -28,8 +28,8 @@ mod statement;
 mod walk;
 
 pub use hoist::Shape;
-pub(super) use statement::{END, FIRST};
 pub use predicate_sql::Clauses;
+pub(super) use statement::{END, FIRST};
 pub use walk::{Scan, Walk};
 
 /// The statements that fetch the cells of one layout. Built once, used often.

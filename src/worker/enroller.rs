@@ -444,8 +444,7 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
         (Some(ramp), _) if entered.all.unsigned_abs() >= before.saturating_add(in_batch) => {
             let (at, batch) = (now + ramp.every, run.ramp_batch + 1);
             let next = ramp.batch(batch.unsigned_abs()).min(left as u64);
-            let reason =
-                format!("approved: {enrolled} have entered, {left} wait; the next {next} at {}", rfc3339(at));
+            let reason = format!("approved: {enrolled} have entered, {left} wait; the next {next} at {}", rfc3339(at));
             Some(Rest { waiting: left as i64, at, reason, ramp_batch: batch })
         }
         _ => {

@@ -194,3 +194,12 @@ impl Drop for Scratch {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+#[tokio::test]
+async fn a_database_that_says_nothing_of_itself_may_not_send() {
+    let world = World::new().await;
+    let unsaid = sqlx::query("update keepwell.installation set cluster = null").execute(world.store().pool()).await;
+    assert!(unsaid.is_err());
+    world.sql("alter table keepwell.installation alter column cluster drop not null; update keepwell.installation set cluster = null").await;
+    assert!(world.store().stopped().await.unwrap().all());
+}

@@ -3,17 +3,19 @@
 
 use std::time::Duration;
 
+use keepwell::enrollment::{Enrollment, State, Transition};
+use keepwell::store::control::Halted;
 use keepwell::store::erasure::Erasure;
 use keepwell::store::person::Person;
 use keepwell::worker::{advancer, scheduler};
 
-use crate::support::world::{World, at, playbook};
+use crate::support::world::{World, at, lines, playbook};
 
 const SLOT: &str = "2026-03-02T09:00:00Z";
 
 impl World {
     /// Waits until somebody waits for a lock.
-    async fn somebody_waits(&self) {
+    pub async fn somebody_waits(&self) {
         for _ in 0..500 {
             let waits: bool = sqlx::query_scalar(
                 "select exists (select 1 from pg_stat_activity
@@ -97,7 +99,6 @@ async fn a_run_that_breaks_off_finishes_what_it_is_writing() {
 #[tokio::test]
 async fn erased_words_do_not_come_back_with_what_is_being_sent() {
     use keepwell::store::budget::UnderWay;
-    use keepwell::store::control::Halted;
     use keepwell::store::departures::Departure;
     use keepwell::store::marks::Marked;
     use keepwell::store::outbox::Rendered;
@@ -129,4 +130,77 @@ async fn erased_words_do_not_come_back_with_what_is_being_sent() {
     let [notice] = &world.notices().await[..] else { panic!("one notice") };
     assert_eq!((&notice["state"], &notice["attempts"]), (&serde_json::json!("captured"), &serde_json::json!(1)));
     assert!(world.text(notice).await.contains("Look at [erased]"));
+}
+
+#[tokio::test]
+async fn who_has_lost_a_run_writes_nothing_more_of_it() {
+    let world = World::new().await;
+    world.playbook(&playbook("tips", "when: account.mrr > 0\nguardrails: { first_run: hold }", "  - wait: 9d"));
+    for id in ["a1", "a2", "a3"] {
+        world.customer(id).await;
+    }
+    world.run_at(SLOT).await;
+    let store = world.store();
+    let waiting = store.held_enrollments("tips", at(SLOT)).await.unwrap();
+    world.discard(&format!("tips@{SLOT}"), SLOT).await;
+    let slot = at("2026-03-02T10:00:00Z");
+    let stale = store.open_run("tips", &waiting[0].revision, slot, "manual", slot).await.unwrap().unwrap();
+    world.sql("update keepwell.runs set lease_until = now() - interval '1 second'").await;
+    let [taken] = &store.take_over_runs(&Halted::default()).await.unwrap()[..] else { panic!("one run") };
+    assert_eq!(store.enroll(&stale, &waiting, State::Held).await.unwrap(), None);
+    let look = |one: &Enrollment| Transition { enrollment: one.clone(), effects: Vec::new(), stopped: false };
+    let looks: Vec<Transition> = waiting.iter().map(look).collect();
+    assert_eq!(store.enter(&stale, &looks, 50).await.unwrap(), None);
+    assert_eq!(world.count("enrollments").await, 0);
+    assert_eq!(store.enroll(taken, &waiting, State::Held).await.unwrap(), Some(3));
+    // Its holder renews it while it writes, and nobody takes it over meanwhile.
+    let mut writing = store.pool().begin().await.unwrap();
+    sqlx::query("select 1 from keepwell.runs for key share").execute(&mut *writing).await.unwrap();
+    assert!(store.renew_run(taken).await.unwrap());
+    world.sql("update keepwell.runs set lease_until = now() - interval '1 second' where state = 'running'").await;
+    assert!(store.take_over_runs(&Halted::default()).await.unwrap().is_empty());
+    writing.commit().await.unwrap();
+    assert_eq!(store.take_over_runs(&Halted::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_held_without_a_word() {
+    let world = World::new().await;
+    world.playbook(&playbook("tips", "when: account.mrr > 0\nguardrails: { first_run: hold }", "  - wait: 9d"));
+    world
+        .sql(
+            "create sequence words;
+             create function mute() returns trigger language plpgsql as $$ begin
+                 if nextval('words') = 1 then raise exception 'no words'; end if; return new; end $$;
+             create trigger mute before insert on keepwell.messages for each row execute function mute()",
+        )
+        .await;
+    world.customer("a1").await;
+    world.publish_at(SLOT).await;
+    scheduler::manual(&world.shared, at(SLOT)).await.unwrap();
+    assert_eq!(world.run("tips", SLOT).await["state"], "running");
+    world.sql("update keepwell.runs set lease_until = now() - interval '1 second'").await;
+    world.pass_at(SLOT).await;
+    assert_eq!(world.run("tips", SLOT).await["state"], "held");
+    assert_eq!(lines(&world.notices().await, "subject"), ["Held: tips"]);
+}
+
+#[tokio::test]
+async fn whoever_was_faster_is_told_from_a_key_that_is_used() {
+    let world = World::new().await;
+    world.playbook(&playbook("first", "when: account.mrr > 0", "  - wait: 1d\n  - enroll: second\n  - wait: 9d"));
+    world.playbook(&playbook("second", "when: account.mrr > 0", "  - wait: 1h"));
+    world.customer("a1").await.run_at(SLOT).await;
+    let now = at("2026-03-03T09:00:00Z");
+    advancer::tick(&world.shared, now).await.unwrap();
+    let store = world.store();
+    let [referral] = &store.open_referrals(now, &Halted::default(), 9).await.unwrap()[..] else { panic!("one") };
+    let id = sqlx::query_scalar("select id from keepwell.enrollments where playbook = 'second'");
+    let id: uuid::Uuid = id.fetch_one(store.pool()).await.unwrap();
+    let [entered] = &store.enrollments_by_id(&[("a1".to_owned(), id)]).await.unwrap()[..] else { panic!("one") };
+    assert_eq!(entered.state, State::Completed);
+    store.settle_referral(referral, Ok(entered), now).await.unwrap();
+    let reason: Option<String> =
+        sqlx::query_scalar("select reason from keepwell.referrals").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(reason.as_deref(), Some("reentry"));
 }

@@ -9,25 +9,39 @@ use crate::support::world::{World, at, lines, playbook, scheduled};
 async fn a_playbook_that_cannot_be_looked_at_keeps_nothing_from_the_others() {
     let world = World::new().await;
     let call = |keys: &str| {
-        format!("  - task: {{ id: first, title: First, to: csm }}\n  - wait: 1d\n  - task: {{ id: then, title: {keys}, to: csm }}")
+        format!(
+            "  - task: {{ id: first, title: First, to: csm }}\n  - wait: 1d\n  - task: {{ id: then, title: {keys}, to: csm }}"
+        )
     };
-    world.playbook(&playbook("bad", "when: account.mrr > 0\ngoal: account.seats > 100", &call("Then")));
-    world.playbook(&playbook("good", "when: account.mrr > 0", &format!("{}\n  - enroll: odd\n  - enroll: zinc", call("Then"))));
-    world.playbook(&playbook("odd", "when: account.mrr > 1000000 && account.seats > 3", "  - wait: 9d"));
+    world.playbook(&playbook(
+        "bad",
+        "when: account.mrr > 0\ngoal: account.seats != none && account.seats > 100",
+        &call("Then"),
+    ));
+    world.playbook(&playbook(
+        "good",
+        "when: account.mrr > 0",
+        &format!("{}\n  - enroll: odd\n  - enroll: zinc", call("Then")),
+    ));
+    world.playbook(&playbook(
+        "odd",
+        "when: account.mrr > 1000000 && account.seats != none && account.seats > 3",
+        "  - wait: 9d",
+    ));
     world.playbook(&playbook("zinc", "when: account.mrr > 1000000", "  - wait: 9d"));
     world.playbook(&scheduled("daily", "0 9 * * *", "when: account.mrr > 0", "  - wait: 9d"));
     world.account("a1", json!({})).await.run_at("2026-03-02T08:00:00Z").await;
     world.sql("alter table customers.accounts drop column seats cascade").await;
     world.pass_at("2026-03-03T09:00:00Z").await;
     let enrollments = world.enrollments().await;
-    assert_eq!(
-        lines(&enrollments, "playbook state"),
-        ["bad active", "daily active", "good completed", "zinc active"]
-    );
+    assert_eq!(lines(&enrollments, "playbook state"), ["bad active", "daily active", "good completed", "zinc active"]);
     let reason = |playbook| enrollments.iter().find(|one| one["playbook"] == playbook).unwrap()["reason"].clone();
     let waits = reason("bad").as_str().unwrap_or_default().to_owned();
     assert!(waits.starts_with("waits: ") && waits.contains("seats"), "{waits}");
-    assert_eq!(lines(&world.tasks().await, "playbook step state"), ["bad first open", "good first open", "good then open"]);
+    assert_eq!(
+        lines(&world.tasks().await, "playbook step state"),
+        ["bad first open", "good first open", "good then open"]
+    );
     let referrals: Vec<(String, String, Option<Instant>)> =
         sqlx::query_as("select target, state, look_at from keepwell.referrals order by target")
             .fetch_all(world.store().pool())

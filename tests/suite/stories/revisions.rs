@@ -98,6 +98,10 @@ async fn a_playbook_works_once_the_one_it_names_is_mended() {
     world.account("a1", json!({})).await;
     world.run_at("2026-03-02T09:00:00Z").await;
     world.playbook(&playbook("b", "when: account.mrr < 0", "  - wait: 1d"));
+    world.account("a2", json!({})).await;
     world.run_at("2026-03-03T09:00:00Z").await;
-    assert_eq!(lines(&world.enrollments().await, "playbook state"), ["a completed", "b active"]);
+    assert_eq!(
+        lines(&world.enrollments().await, "playbook account state"),
+        ["a a1 completed", "a a2 completed", "b a2 active"]
+    );
 }

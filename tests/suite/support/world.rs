@@ -400,9 +400,8 @@ impl World {
 
     /// What a message said.
     pub async fn text(&self, message: &Json) -> String {
-        let id = message["id"].as_str().unwrap().parse().unwrap();
-        let preview = self.store().message_preview(id).await.unwrap().unwrap();
-        preview["text"].as_str().unwrap_or_default().to_owned()
+        let text = sqlx::query_scalar("select coalesce(body_text, '') from keepwell.messages where id = $1::uuid");
+        text.bind(message["id"].as_str()).fetch_one(self.store().pool()).await.unwrap()
     }
 }
 
