@@ -156,7 +156,7 @@ fn note(counts: &mut BTreeMap<String, u64>, table: &str, count: u64) {
 }
 
 /// Mail to a contact in enrollments that are not theirs: the row stays, and the
-/// enrollment that waits for it looks again.
+/// account's enrollments that wait for mail look again.
 async fn without_words(tx: &mut PgConnection, person: &Person, now: Instant) -> sqlx::Result<u64> {
     let changed = sqlx::query(
         "update keepwell.messages

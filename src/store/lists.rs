@@ -107,7 +107,7 @@ impl Store {
             .bind(&filter.state)
             .bind(&filter.assignee)
             .bind(filter.limit)
-            .fetch_all(self.pool())
+            .fetch_all(&mut *self.read().await?)
             .await?;
         rows.iter().map(|row| row.try_get::<Json, _>("row")).collect()
     }

@@ -157,7 +157,7 @@ impl Store {
     pub async fn has_account(&self, id: &str) -> sqlx::Result<bool> {
         let key = self.key().of_text("$1::text");
         let sql = format!("select exists (select 1 from {} a where a.id = {key})", self.relation(Relation::Accounts));
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_one(self.pool()).await
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_one(&mut *self.read().await?).await
     }
 
     /// How many accounts there are.

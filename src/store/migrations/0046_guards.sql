@@ -19,3 +19,5 @@ create index enrollments_entered on keepwell.enrollments (playbook, started_at);
 drop index keepwell.messages_gathered;
 create index messages_gathered on keepwell.messages (lower(trim(to_address)))
     where channel = 'notice' and state in ('planned', 'deferred');
+
+comment on table keepwell.control is 'coordinator: what is stopped: all, or one playbook, channel or account';

@@ -1,6 +1,7 @@
 //! One playbook's trouble is not another's.
 
 use keepwell::clock::Instant;
+use keepwell::worker::scheduler;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook, scheduled};
@@ -60,4 +61,27 @@ async fn a_playbook_that_cannot_be_looked_at_keeps_nothing_from_the_others() {
         ["bad first open", "bad then open", "good first open", "good then open"]
     );
     assert_eq!(world.enrollments().await.iter().filter(|one| one["playbook"] == "odd").count(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_prepared_is_in_no_other_ones_way() {
+    let world = World::new().await;
+    let step = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
+    let goal = "goal: account.seats != none && account.seats > 100";
+    world.playbook(&playbook("bad", &format!("when: account.mrr > 0\n{goal}"), step));
+    world.playbook(&playbook("good", "when: account.mrr > 0", step));
+    world.customer("a1").await.publish_at("2026-03-02T09:00:00Z").await;
+    scheduler::manual(&world.shared, at("2026-03-02T09:00:00Z")).await.unwrap();
+    world.sql("alter table customers.accounts drop column seats cascade").await;
+    world.pass_at("2026-03-02T09:00:00Z").await;
+    let mails = world.mails().await;
+    assert_eq!(
+        lines(&mails, "playbook state next_at attempts"),
+        ["bad deferred 03-02T09:15 0", "good captured 03-02T09:00 1"]
+    );
+    let bad = mails.iter().find(|mail| mail["playbook"] == "bad").unwrap();
+    assert!(bad["reason"].as_str().unwrap().contains("seats"), "{bad}");
+    world.sql("alter table customers.accounts add column seats int").await;
+    world.pass_at("2026-03-02T09:15:00Z").await;
+    assert_eq!(lines(&world.mails().await, "playbook state"), ["bad captured", "good captured"]);
 }

@@ -3,6 +3,9 @@
 
 use keepwell::diagnostic::Diagnostic;
 use keepwell::facts::{Schema, Subject, Type};
+use keepwell::store::control::Halted;
+use keepwell::store::lists::Filter;
+use keepwell::store::pages::Inbox;
 use keepwell::store::{Relation, Relations, mapping};
 use keepwell::worker::{pass, scheduler};
 use serde_json::json;
@@ -128,6 +131,15 @@ async fn the_role_that_reads_customers_cannot_write() {
         let mut reading = world.store().read().await.unwrap();
         let secret = sqlx::raw_sql("select secret from keepwell.installation").execute(&mut *reading).await;
         assert!(secret.is_err(), "the secret is not read with customers");
+        reading.rollback().await.unwrap();
+        // What pages and lists say of customers is read in the same way.
+        world.sql(&format!("revoke select on {table} from keepwell_reader")).await;
+        let now = at("2026-03-02T09:00:00Z");
+        assert!(world.store().open_tasks(&Inbox::Everybody, now, 5).await.is_err());
+        assert!(world.store().enrollments_of("rescue", 5).await.is_err());
+        assert!(world.store().list_tasks(&Filter::default()).await.is_err());
+        assert!(world.store().overdue_tasks(now, &Halted::default(), 5).await.is_err());
+        assert!(world.store().has_account("1").await.is_err());
     }
 }
 
