@@ -85,6 +85,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0402", "not allowed in scripts"),
     ("KW0501", "a test case cannot be read"),
     ("KW0502", "no such test case"),
+    ("KW0503", "a playbook's own test case fails"),
     ("KW0601", "a configuration value cannot be used"),
     ("KW0602", "the customer store is not as it is mapped"),
     ("KW0603", "a facts file cannot be used"),

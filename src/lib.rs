@@ -67,9 +67,9 @@ pub mod store;
 
 pub mod delivery;
 
-pub mod worker;
-
 pub mod rehearsal;
+
+pub mod worker;
 
 pub mod web;
 

@@ -1,6 +1,7 @@
 //! What one mistake in a rule may do: each comparison, number, `&&` and `||` of
-//! each shipped playbook is turned, one at a time, and the mistaken playbook
-//! runs on the sample company, grown, with no history that could warn.
+//! each shipped playbook is turned, one at a time. Who would notice is told;
+//! and, as if the playbook had no cases of its own, the mistaken playbook runs
+//! on the sample company, grown, with no history that could warn.
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use chrono::TimeDelta;
 use keepwell::catalog;
 use keepwell::clock::Instant;
 use keepwell::playbook::source::{SourceFile, SourceSet};
+use keepwell::rehearsal::mutants::{Mutant, Noticed, try_all};
 use keepwell::store::sample::SampleCompany;
 use sqlx::Executor;
 
@@ -26,19 +28,18 @@ const LATER: [i64; 6] = [1, 3, 7, 14, 30, 45];
 /// The first batch of what a person approved, by default.
 const FIRST_BATCH: usize = 10;
 
-struct Mutant {
-    line: usize,
-    from: String,
-    to: String,
-    text: String,
-}
-
 /// What became of mutants.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fates {
     all: usize,
     /// Refused by `check`.
     refused: usize,
+    /// Not taken, because a case of the playbook fails.
+    by_case: usize,
+    /// Neither; the playbook would have been taken.
+    taken: usize,
+    /// The most mails one of those sent without a person's word.
+    most_taken: usize,
     /// Nobody entered until a person's word.
     held: usize,
     /// Ran without one, and no mail left.
@@ -68,27 +69,36 @@ pub async fn measure(accounts: i64) -> anyhow::Result<()> {
         world.script(name.trim_end_matches(".rhai"), &text);
     }
     println!(
-        "\n| playbook | mutants | refused by check | held | ran, no mail | no more mails than before | more | most mails without a word | most held |"
+        "\n| playbook | mutants | refused by check | not taken: a case fails | taken, most mails | without cases: held | ran, no mail | no more mails than before | more | most mails without a word | most held |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     let mut sum = Fates::default();
     let mut worst = Vec::new();
     for (name, text) in files(&root.join("playbooks"))? {
         let id = name.trim_end_matches(".yaml").to_owned();
         let usual = run(&world, &id, &text, slot).await?.sent;
         let mut fates = Fates::default();
-        for mutant in mutants(&text) {
+        let file = SourceFile { path: name.as_str().into(), text: text.as_str().into() };
+        let sources = SourceSet { playbooks: vec![file], scripts: scripts.clone(), ..SourceSet::default() };
+        let (config, schema) = (&world.shared.config, world.store().schema());
+        let (ready, _) = catalog::load(&sources, &[], config, schema);
+        let ready = ready.first().with_context(|| format!("{name} cannot be used"))?;
+        for (mutant, noticed) in try_all(ready, &sources, &[], config, schema) {
             fates.all += 1;
-            let file = SourceFile { path: name.as_str().into(), text: mutant.text.as_str().into() };
-            let sources = SourceSet { playbooks: vec![file], scripts: scripts.clone(), ..SourceSet::default() };
-            let (_, problems) = catalog::load(&sources, &[], &world.shared.config, world.store().schema());
-            if problems.iter().any(|problem| problem.is_error()) {
-                fates.refused += 1;
-                continue;
+            match noticed {
+                Noticed::ByCheck => {
+                    fates.refused += 1;
+                    continue;
+                }
+                Noticed::ByCase => fates.by_case += 1,
+                Noticed::Not => fates.taken += 1,
             }
             let ran = run(&world, &id, &mutant.text, slot)
                 .await
                 .with_context(|| format!("{id}: {} to {}", mutant.from, mutant.to))?;
+            if noticed == Noticed::Not {
+                fates.most_taken = fates.most_taken.max(ran.sent);
+            }
             fates.most_held = fates.most_held.max(ran.held);
             fates.most = fates.most.max(ran.sent);
             fates.put_off += usize::from(ran.put_off > 0);
@@ -99,7 +109,8 @@ pub async fn measure(accounts: i64) -> anyhow::Result<()> {
                 sent => {
                     fates.more += 1;
                     fates.many += usize::from(sent > FIRST_BATCH);
-                    let Mutant { line, from, to, .. } = &mutant;
+                    let Mutant { place, from, to, .. } = &mutant;
+                    let line = place.line;
                     worst.push((sent, format!("{name}:{line}: `{from}` to `{to}`: {sent} mails instead of {usual}")));
                 }
             }
@@ -110,8 +121,14 @@ pub async fn measure(accounts: i64) -> anyhow::Result<()> {
     print("all", &sum);
     let share = |count: usize| 100.0 * count as f64 / sum.all.max(1) as f64;
     println!(
-        "\nbefore the first mail: {:.0} % ({:.0} % by check, {:.0} % held, {:.0} % with nobody to write to); \
+        "\nnot taken: {:.0} % ({:.0} % by check, {:.0} % by a case); taken: {}, at most {} mails\n\
+         without cases, before the first mail: {:.0} % ({:.0} % by check, {:.0} % held, {:.0} % with nobody to write to); \
          {} had mails put off by the budget; {} sent more than before, {} of them more than the {FIRST_BATCH} of a first batch",
+        share(sum.refused + sum.by_case),
+        share(sum.refused),
+        share(sum.by_case),
+        sum.taken,
+        sum.most_taken,
         share(sum.refused + sum.held + sum.silent),
         share(sum.refused),
         share(sum.held),
@@ -128,8 +145,10 @@ pub async fn measure(accounts: i64) -> anyhow::Result<()> {
 }
 
 fn print(name: &str, fates: &Fates) {
-    let Fates { all, refused, held, silent, no_more, more, most, most_held, .. } = fates;
-    println!("| {name} | {all} | {refused} | {held} | {silent} | {no_more} | {more} | {most} | {most_held} |");
+    let Fates { all, refused, by_case, taken, most_taken, held, silent, no_more, more, most, most_held, .. } = fates;
+    println!(
+        "| {name} | {all} | {refused} | {by_case} | {taken}, {most_taken} | {held} | {silent} | {no_more} | {more} | {most} | {most_held} |"
+    );
 }
 
 impl Fates {
@@ -137,6 +156,9 @@ impl Fates {
         Fates {
             all: self.all + other.all,
             refused: self.refused + other.refused,
+            by_case: self.by_case + other.by_case,
+            taken: self.taken + other.taken,
+            most_taken: self.most_taken.max(other.most_taken),
             held: self.held + other.held,
             silent: self.silent + other.silent,
             no_more: self.no_more + other.no_more,
@@ -193,80 +215,4 @@ fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     }
     files.sort();
     Ok(files)
-}
-
-/// Every mistake of one token in a playbook's conditions.
-fn mutants(text: &str) -> Vec<Mutant> {
-    let mut mutants = Vec::new();
-    let (mut start, mut inside) = (0, false);
-    for (number, line) in text.lines().enumerate() {
-        let key = line.split(':').next().unwrap_or_default();
-        if line.starts_with("tests:") {
-            break;
-        }
-        if !line.starts_with([' ', '#']) && !line.is_empty() {
-            inside = ["when", "goal", "exit", "suppress"].contains(&key);
-        }
-        let condition = key.trim().trim_start_matches("- ") == "if";
-        if (inside || condition) && !line.trim_start().starts_with('#') {
-            let from =
-                if inside && !line.starts_with(' ') || condition { line.find(':').map_or(0, |at| at + 1) } else { 0 };
-            for (at, token, turned) in tokens(&line[from..]) {
-                for to in turned {
-                    let place = start + from + at;
-                    let text = format!("{}{to}{}", &text[..place], &text[place + token.len()..]);
-                    mutants.push(Mutant { line: number + 1, from: token.to_owned(), to, text });
-                }
-            }
-        }
-        start += line.len() + 1;
-    }
-    mutants
-}
-
-/// Tokens of a line with what they may be mistaken for; texts and comments are
-/// left alone.
-fn tokens(line: &str) -> Vec<(usize, &str, Vec<String>)> {
-    const TURNED: [(&str, &[&str]); 8] = [
-        ("&&", &["||"]),
-        ("||", &["&&"]),
-        ("==", &["!="]),
-        ("!=", &["=="]),
-        ("<=", &[">", ">="]),
-        (">=", &["<", "<="]),
-        ("<", &[">=", ">"]),
-        (">", &["<=", "<"]),
-    ];
-    let mut found = Vec::new();
-    let (mut at, mut quoted) = (0, None);
-    while at < line.len() {
-        let rest = &line[at..];
-        let letter = rest.chars().next().unwrap_or_default();
-        if let Some(quote) = quoted {
-            quoted = Some(quote).filter(|quote| *quote != letter);
-        } else if letter == '"' || letter == '`' {
-            quoted = Some(letter);
-        } else if rest.starts_with("//") || rest.starts_with(" #") {
-            break;
-        } else if let Some((token, turned)) = TURNED.iter().find(|(token, _)| rest.starts_with(token)) {
-            found.push((at, &line[at..at + token.len()], turned.iter().map(|to| (*to).to_owned()).collect()));
-            at += token.len();
-            continue;
-        } else if letter.is_ascii_digit() {
-            let length = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-            let number = &line[at..at + length];
-            let ten = if number.chars().all(|c| c == '0') { "10".to_owned() } else { format!("{number}0") };
-            let ten = if number.contains('.') { number.replacen('.', "0.", 1) } else { ten };
-            let zero = if number.contains('.') { "0.0" } else { "0" };
-            let turned = [ten, zero.to_owned()].into_iter().filter(|to| to != number).collect();
-            found.push((at, number, turned));
-            at += length;
-            continue;
-        } else if letter.is_alphanumeric() || letter == '_' {
-            at += rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-            continue;
-        }
-        at += letter.len_utf8();
-    }
-    found
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::recipient::{Recipient, Recipients, is_address};
+use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::address::parse_address;
 use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, Words};
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
@@ -136,11 +137,13 @@ impl StepKind for Kind {
         let reply_to = match &reply_to {
             None => Some(ReplyTo::Csm),
             Some(source) if &*source.text == "csm" => Some(ReplyTo::Csm),
-            Some(source) if is_address(source.text.trim()) => Some(ReplyTo::Address(source.text.trim().to_owned())),
-            Some(source) => {
-                compiler.problems.push(source.error("KW0115", 1, 1, "`reply_to` is `csm` or an address"));
-                None
-            }
+            Some(source) => match parse_address(&source.text) {
+                Ok(address) => Some(ReplyTo::Address(address)),
+                Err(_) => {
+                    compiler.problems.push(source.error("KW0115", 1, 1, "`reply_to` is `csm` or an address"));
+                    None
+                }
+            },
         };
         if class == MailClass::Marketing && compiler.schema.lacks("contacts", "traits") {
             let message = "marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`";

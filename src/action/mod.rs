@@ -25,7 +25,7 @@ pub mod email;
 mod enroll;
 mod notify;
 pub mod recipient;
-mod run;
+pub mod run;
 pub mod set;
 pub mod staff;
 pub mod survey;

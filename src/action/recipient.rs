@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::{Compiler, Reads, Situation};
+use crate::address;
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Contact, Subject, Value};
 use crate::playbook::Source;
@@ -44,11 +45,9 @@ fn is_role(word: &str) -> bool {
         && word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
-/// Whether a text looks like a mail address rather than an expression.
-pub fn is_address(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "._%+-".contains(c));
-    plain(local) && plain(domain)
+/// Whether a text is meant as a mail address rather than as an expression.
+pub(super) fn seems_address(text: &str) -> bool {
+    text.contains('@') && !text.contains(['"', '(', ' '])
 }
 
 impl Recipients {
@@ -89,36 +88,43 @@ impl Recipients {
     }
 
     /// Reads one word, address or expression.
-    pub fn text(source: &Source, compiler: &mut Compiler) -> Option<Recipients> {
-        let text = source.text.trim();
+    fn text(source: &Source, compiler: &mut Compiler) -> Option<Recipients> {
+        match Recipients::word(&source.text, compiler.subject) {
+            Some(Ok(recipients)) => Some(recipients),
+            Some(Err((message, help))) => {
+                compiler.problems.push(source.error("KW0115", 1, 1, message).help(help));
+                None
+            }
+            None => compiler.expression(source, Wanted::Text, false).map(|rule| Recipients::Expression(Arc::new(rule))),
+        }
+    }
+
+    /// Reads one word or address, in steps as in scripts, or says what is wrong
+    /// and what to do; `None` for what is neither.
+    pub(super) fn word(text: &str, enrolled: Subject) -> Option<Result<Recipients, (String, String)>> {
+        let text = text.trim();
+        let wrong = |message: &str, help: String| Some(Err((message.to_owned(), help)));
         match text {
-            "all" => Some(Recipients::All),
-            "contact" if compiler.subject == Subject::Contact => Some(Recipients::Contact),
-            "contact" => {
-                let problem = source.error(
-                    "KW0115",
-                    1,
-                    1,
-                    "`contact` is the enrolled contact, and this playbook enrolls accounts",
-                );
-                compiler.problems.push(problem.help("write a role such as `champion`, or `all`"));
-                None
-            }
-            "csm" | "manager" => {
-                let problem =
-                    source.error("KW0115", 1, 1, format!("an email goes to customers, and `{text}` is a colleague"));
-                compiler.problems.push(problem.help(format!("write a step `notify: {{ channel: {text}, text: … }}`")));
-                None
-            }
-            word if is_role(word) => Some(Recipients::Role(word.to_owned())),
-            address if is_address(address) => Some(Recipients::Address(address.to_owned())),
+            "all" => Some(Ok(Recipients::All)),
+            "contact" if enrolled == Subject::Contact => Some(Ok(Recipients::Contact)),
+            "contact" => wrong(
+                "`contact` is the enrolled contact, and this playbook enrolls accounts",
+                "write a role such as `champion`, or `all`".to_owned(),
+            ),
+            "csm" | "manager" => wrong(
+                &format!("an email goes to customers, and `{text}` is a colleague"),
+                format!("write a step `notify: {{ channel: {text}, text: … }}`"),
+            ),
+            word if is_role(word) => Some(Ok(Recipients::Role(word.to_owned()))),
+            address if seems_address(address) => Some(match address::parse_address(address) {
+                Ok(address) => Ok(Recipients::Address(address)),
+                Err(error) => Err((error.to_string(), "write it as `name@example.com`".to_owned())),
+            }),
             words if words.split([',', ' ']).all(|word| word.is_empty() || is_role(word)) => {
                 let list: Vec<&str> = words.split([',', ' ']).filter(|word| !word.is_empty()).collect();
-                let problem = source.error("KW0115", 1, 1, "several recipients are a list");
-                compiler.problems.push(problem.help(format!("write `to: [{}]`", list.join(", "))));
-                None
+                wrong("several recipients are a list", format!("write `to: [{}]`", list.join(", ")))
             }
-            _ => compiler.expression(source, Wanted::Text, false).map(|rule| Recipients::Expression(Arc::new(rule))),
+            _ => None,
         }
     }
 
@@ -132,6 +138,7 @@ impl Recipients {
         }
     }
 
+    /// What must be fetched to resolve it.
     pub fn reads(&self, reads: &mut Reads) {
         match self {
             Recipients::Expression(rule) => reads.rule(rule),

@@ -1,30 +1,42 @@
 //! `run`: a script whose calls describe actions and do not perform them.
+//!
+//! The same readers judge a described action when it is described and, as far
+//! as it is written out, at `check`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rhai::{Dynamic, Map};
 
-use super::notify::Audience;
-use super::recipient::{Recipient, is_address};
+use super::notify::{Audience, slack};
+use super::recipient::Recipients;
 use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::config::Pools;
 use crate::effect::{EffectBody, MailClass, MessageDraft, Priority, TaskDraft, Words};
-use crate::facts::Csm;
+use crate::facts::{Cell, Csm, Subject};
+use crate::playbook::reader::Fields as StepFields;
 use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Duration, Step};
-use crate::rule::{Described, EvalError, Rule, texts, value_of};
+use crate::playbook::{Duration, Source, Step};
+use crate::rule::template::Escape;
+use crate::rule::{Described, EvalError, Rule, WrittenCall, texts, value_of};
+
+mod fields;
+
+use fields::Fields;
 
 /// The kind `run`.
 pub struct Kind;
-
-/// The recipient that means the enrolled contact, in contact playbooks.
-const ENROLLED: &str = "contact";
 
 #[derive(Debug)]
 struct Run {
     script: Rule,
     pools: Pools,
+    enrolled: Subject,
+    /// The roles that its mails name in so many words.
+    roles: Vec<String>,
+    /// The bodies that are written out, and are Markdown: no fact is in them.
+    bodies: BTreeSet<String>,
 }
 
 impl StepKind for Kind {
@@ -36,40 +48,99 @@ impl StepKind for Kind {
         "Runs a script that describes mails, tasks, notices and labels."
     }
 
-    fn parse(&self, _step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
-        let NodeValue::Text(source) = &body.value else {
-            compiler.error(
-                "KW0103",
-                body.place,
-                "`run` needs a script",
-                Some("write `run: |` and the script on its own lines"),
-            );
-            return None;
+    fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
+        let source = match &body.value {
+            NodeValue::Text(source) => source.clone(),
+            NodeValue::Mapping(_) => {
+                let mut problems = Vec::new();
+                let mut keys = StepFields::new(&compiler.file, body, "the step `run`", &mut problems).at(step.place);
+                let script = keys.required_text("script");
+                let fine = keys.finish();
+                compiler.problems.extend(problems);
+                script.filter(|_| fine)?
+            }
+            _ => {
+                let help = "write `run: |` and the script on its own lines";
+                compiler.error("KW0103", body.place, "`run` needs a script", Some(help));
+                return None;
+            }
         };
-        let pools = compiler.config.pools.clone();
-        let script = compiler.script(source)?;
-        if script.may_be_transactional() {
+        let calls = WrittenCall::all(&source, compiler.sandbox).unwrap_or_default();
+        let before = compiler.problems.len();
+        calls.iter().for_each(|call| judge(call, &source, compiler));
+        let fine = compiler.problems.len() == before;
+        let script = compiler.script(&source)?;
+        let mails: Vec<&WrittenCall> = calls.iter().filter(|call| call.kind == "email").collect();
+        if mails.iter().any(|mail| may_be_transactional(mail)) {
             compiler.no_transactional_mail(body.place);
         }
-        Some(Arc::new(Run { script, pools }))
+        let written = |name: &'static str| {
+            let value = move |mail: &&WrittenCall| mail.field(name).and_then(|field| texts(field.value.as_ref()?));
+            mails.iter().filter_map(value).flatten()
+        };
+        let roles = written("to").filter_map(|to| Recipients::word(&to, compiler.subject)?.ok());
+        let roles = roles.flat_map(|to| to.roles()).collect();
+        let bodies = written("body").collect();
+        let pools = compiler.config.pools.clone();
+        fine.then(|| Arc::new(Run { script, pools, enrolled: compiler.subject, roles, bodies }) as Arc<dyn Action>)
+    }
+}
+
+/// The script of a `run` step, whichever way it is written.
+pub fn script(body: &Node) -> Option<&Source> {
+    let node = match &body.value {
+        NodeValue::Mapping(keys) => &keys.iter().find(|entry| entry.key == "script")?.node,
+        _ => body,
+    };
+    match &node.value {
+        NodeValue::Text(source) => Some(source),
+        _ => None,
+    }
+}
+
+/// Says what is wrong with what is written out of a described action.
+fn judge(call: &WrittenCall, source: &Source, compiler: &mut Compiler) {
+    let Some(given) = &call.fields else { return };
+    let mut fields = Fields::written(call.kind, given);
+    match call.kind {
+        "email" => drop(Mail::read(&mut fields, compiler.subject)),
+        "task" => drop(task(&mut fields, &compiler.config.pools)),
+        "notify" => drop(Notice::read(&mut fields)),
+        _ => return,
+    }
+    for misfit in fields.misfits() {
+        let field = misfit.field.and_then(|name| call.field(&name));
+        let (line, column) = match field {
+            Some(field) if misfit.code == "KW0101" => field.name_place,
+            Some(field) => field.place,
+            None => call.place,
+        };
+        let mut problem = source.error(misfit.code, line, column, misfit.message);
+        problem.help = misfit.help;
+        compiler.problems.push(problem);
+    }
+}
+
+/// Whether a mail is transactional, or cannot be seen not to be.
+fn may_be_transactional(mail: &WrittenCall) -> bool {
+    let class = mail.field("class").map(|field| field.value.as_ref().and_then(texts));
+    match class {
+        None => mail.fields.is_none(),
+        Some(None) => true,
+        Some(Some(class)) => class == ["transactional"],
     }
 }
 
 impl Action for Run {
     fn reads(&self, reads: &mut Reads) {
         reads.rule(&self.script);
-        for column in ["name", "locale", "timezone"] {
-            reads.cells.insert(crate::facts::Cell {
-                subject: crate::facts::Subject::Account,
-                path: crate::facts::CellPath::Column(column.to_owned()),
-            });
-        }
+        reads.cells.extend(["name", "locale", "timezone"].map(|column| Cell::column(Subject::Account, column)));
     }
 
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         let mut effects = Vec::new();
         for action in self.script.describe(at.sandbox, at.context)? {
-            effects.extend(effect(&action, at, &self.pools)?);
+            effects.extend(self.effect(action, at)?);
         }
         Ok(effects)
     }
@@ -83,144 +154,129 @@ impl Action for Run {
     }
 
     fn roles(&self) -> Vec<String> {
-        self.script.addressees().into_iter().filter(|to| !is_address(to) && to != ENROLLED).collect()
+        self.roles.clone()
     }
 }
 
-fn effect(action: &Described, at: &Situation, pools: &Pools) -> Result<Vec<EffectBody>, EvalError> {
-    let mut fields = Fields { kind: action.kind, map: action.fields.clone() };
-    let effects = match action.kind {
-        "email" => email(&mut fields, at)?,
-        "task" => vec![task(&mut fields, at, pools)?],
-        "set" => set(&mut fields, at)?,
-        _ => vec![notify(&mut fields, at)?],
-    };
-    fields.finish()?;
-    Ok(effects)
-}
-
-fn email(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
-    let by_default = (!at.context.facts.contact.is_empty()).then(|| vec![ENROLLED.to_owned()]);
-    let to = match fields.take("to") {
-        Some(value) => texts(&value),
-        None => by_default,
-    };
-    let to = to.ok_or_else(|| fields.wrong("to", "a role, an address or a list"))?;
-    let class = fields.word("class", &MailClass::ALL)?.unwrap_or(MailClass::Lifecycle);
-    let words = Words { subject: fields.text("subject")?, body: fields.text("body")? };
-    let valid_for = fields.duration("valid_for")?.unwrap_or(Duration::Seconds(3 * 86_400));
-    let now = at.context.facts.as_of;
-    let mut recipients: Vec<Recipient> = Vec::new();
-    for word in to {
-        let mut reachable = at.people.contacts.iter().filter(|contact| contact.is_reachable(now));
-        let found = if word == ENROLLED && !at.context.facts.contact.is_empty() {
-            at.enrolled().map(super::recipient::of)
-        } else if is_address(&word) {
-            let known = reachable
-                .find(|contact| contact.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&word)));
-            Some(Recipient {
-                contact: known.map_or(String::new(), |contact| contact.id.clone()),
-                address: word.clone(),
-            })
-        } else {
-            reachable.find(|contact| contact.role.as_deref() == Some(word.as_str())).map(|contact| Recipient {
-                contact: contact.id.clone(),
-                address: contact.email.clone().unwrap_or_default(),
-            })
-        };
-        recipients.extend(found.filter(|recipient| !recipients.contains(recipient)));
-    }
-    Ok(super::email::addressed(at, &recipients, class, valid_for, Some(&words)))
-}
-
-fn task(fields: &mut Fields, at: &Situation, pools: &Pools) -> Result<EffectBody, EvalError> {
-    let title = fields.text("title")?;
-    let description = fields.optional_text("description")?;
-    let to = fields.optional_text("to")?.unwrap_or_else(|| "csm".to_owned());
-    let assignee = Assignee::parse(&to, pools)
-        .ok_or_else(|| fields.wrong("to", "csm, manager, a pool of the configuration or an address"))?;
-    let due = fields.duration("due")?;
-    let priority = fields.word("priority", &Priority::ALL)?.unwrap_or(Priority::Normal);
-    let list = |value: Option<Dynamic>| value.and_then(|value| texts(&value)).unwrap_or_default();
-    let (checklist, outcomes) = (list(fields.take("checklist")), list(fields.take("outcomes")));
-    let keep = fields.take("keep").and_then(|value| value.as_bool().ok()).unwrap_or(false);
-    let draft = TaskDraft { description, checklist, outcomes, keep, ..TaskDraft::new(title, priority) };
-    let due = |person: Option<&Csm>| Ok(due.map(|span| due_after(at, span, person)));
-    Ok(EffectBody::Task(assignee.give(at, due, draft)?))
-}
-
-fn notify(fields: &mut Fields, at: &Situation) -> Result<EffectBody, EvalError> {
-    let channel = fields.text("channel")?;
-    let text = fields.text("text")?;
-    let notice = match (Audience::parse(&channel), super::notify::slack(&channel)) {
-        (Some(audience), _) => super::notify::notice(at, audience, text),
-        (None, Some(variable)) => super::notify::in_slack(at, &variable, text),
-        (None, None) => return Err(fields.wrong("channel", "csm, manager, alerts_to or slack:NAME")),
-    };
-    Ok(EffectBody::Message(MessageDraft::Notice(notice)))
-}
-
-fn set(fields: &mut Fields, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
-    let labels = std::mem::take(&mut fields.map);
-    let one = |(name, value): (rhai::Identifier, Dynamic)| {
-        if let Some(why) = super::set::misnamed(&name) {
-            return Err(EvalError::new(why));
+impl Run {
+    fn effect(&self, action: Described, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+        if action.kind == "set" {
+            return set(action.fields, at);
         }
-        let wrong = || fields.wrong(&name, "a text, a number, a time, true or false");
-        super::set::label(&name, value_of(&value).ok_or_else(wrong)?.canonical(at.zone))
-    };
-    labels.into_iter().map(one).collect()
-}
-
-/// The fields of one described action; what is left over is a mistake.
-struct Fields {
-    kind: &'static str,
-    map: Map,
-}
-
-impl Fields {
-    fn wrong(&self, key: &str, needed: &str) -> EvalError {
-        EvalError::new(format!("`{}(#{{…}})`: `{key}` needs {needed}", self.kind))
-    }
-
-    fn take(&mut self, key: &str) -> Option<Dynamic> {
-        self.map.remove(key).filter(|value| !value.is_unit())
-    }
-
-    fn text(&mut self, key: &str) -> Result<String, EvalError> {
-        self.optional_text(key)?.ok_or_else(|| self.wrong(key, "text"))
-    }
-
-    fn optional_text(&mut self, key: &str) -> Result<Option<String>, EvalError> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(value) => {
-                value.into_immutable_string().map(|text| Some(text.to_string())).map_err(|_| self.wrong(key, "text"))
+        let mut fields = Fields::new(action.kind, action.fields);
+        match action.kind {
+            "email" => {
+                let mail = Mail::read(&mut fields, self.enrolled);
+                let mail = fields.finish(mail)?;
+                Ok(super::email::addressed(
+                    at,
+                    &mail.to.resolve(at)?,
+                    mail.class,
+                    mail.valid_for,
+                    Some(&self.words(&mail)),
+                ))
+            }
+            "task" => {
+                let task = task(&mut fields, &self.pools);
+                let (assignee, due, draft) = fields.finish(task)?;
+                let due = |person: Option<&Csm>| Ok(due.map(|span| due_after(at, span, person)));
+                Ok(vec![EffectBody::Task(assignee.give(at, due, draft)?)])
+            }
+            _ => {
+                let notice = Notice::read(&mut fields);
+                let notice = match fields.finish(notice)? {
+                    Notice::Person(audience, text) => super::notify::notice(at, audience, text),
+                    Notice::Slack(variable, text) => super::notify::in_slack(at, &variable, text),
+                };
+                Ok(vec![EffectBody::Message(MessageDraft::Notice(notice))])
             }
         }
     }
 
-    fn duration(&mut self, key: &str) -> Result<Option<Duration>, EvalError> {
-        match self.optional_text(key)? {
-            None => Ok(None),
-            Some(text) => Duration::parse(&text).map(Some).ok_or_else(|| self.wrong(key, "a duration such as \"3d\"")),
-        }
+    /// What a mail says. A body that was put together holds facts, and is read
+    /// as it stands: no value becomes a link.
+    fn words(&self, mail: &Mail) -> Words {
+        let body = if self.bodies.contains(&mail.body) { mail.body.clone() } else { Escape::Markdown.text(&mail.body) };
+        Words { subject: Escape::Plain.text(&mail.subject).trim().to_owned(), body }
     }
+}
 
-    fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, EvalError> {
-        match self.optional_text(key)? {
-            None => Ok(None),
-            Some(text) => match words.iter().find(|(word, _)| *word == text) {
-                Some((_, value)) => Ok(Some(*value)),
-                None => Err(self.wrong(key, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", "))),
-            },
-        }
-    }
+/// A described mail.
+struct Mail {
+    to: Recipients,
+    class: MailClass,
+    subject: String,
+    body: String,
+    valid_for: Duration,
+}
 
-    fn finish(self) -> Result<(), EvalError> {
-        match self.map.keys().next() {
-            Some(key) => Err(EvalError::new(format!("`{}(#{{…}})` has no field `{key}`", self.kind))),
-            None => Ok(()),
+impl Mail {
+    fn read(fields: &mut Fields, enrolled: Subject) -> Option<Mail> {
+        let to = match (fields.has("to"), enrolled) {
+            (false, Subject::Contact) => Some(Recipients::Contact),
+            _ => fields.required("to").and_then(|to| recipients(fields, &to, enrolled)),
+        };
+        let (subject, body) = (fields.words("subject"), fields.words("body"));
+        let class = fields.word("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
+        let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
+        Some(Mail { to: to?, class, subject: subject?, body: body?, valid_for })
+    }
+}
+
+fn recipients(fields: &mut Fields, to: &Dynamic, enrolled: Subject) -> Option<Recipients> {
+    const NEEDED: &str = "a role, an address or a list of them";
+    let Some(words) = texts(to) else { return fields.wrong("to", NEEDED) };
+    let mut each = Vec::new();
+    for word in words {
+        match Recipients::word(&word, enrolled) {
+            Some(Ok(one)) => each.push(one),
+            Some(Err((message, help))) => fields.refuse("to", "KW0115", message, Some(help)),
+            None => fields.wrong("to", NEEDED)?,
         }
     }
+    Some(Recipients::Each(each))
+}
+
+fn task(fields: &mut Fields, pools: &Pools) -> Option<(Assignee, Option<Duration>, TaskDraft)> {
+    let title = fields.words("title");
+    let description = fields.text("description");
+    let to = fields.text("to").unwrap_or_else(|| "csm".to_owned());
+    let assignee = Assignee::parse(&to, pools)
+        .or_else(|| fields.wrong("to", "csm, manager, a pool of the configuration or an address"));
+    let due = fields.duration("due");
+    let priority = fields.word("priority", &Priority::ALL).unwrap_or(Priority::Normal);
+    let (checklist, outcomes) = (fields.list("checklist"), fields.list("outcomes"));
+    let keep = fields.boolean("keep").unwrap_or(false);
+    let draft = TaskDraft { description, checklist, outcomes, keep, ..TaskDraft::new(title?, priority) };
+    Some((assignee?, due, draft))
+}
+
+/// A described word to a colleague, or to a channel of Slack.
+enum Notice {
+    Person(Audience, String),
+    Slack(String, String),
+}
+
+impl Notice {
+    fn read(fields: &mut Fields) -> Option<Notice> {
+        let channel = fields.required("channel").and_then(|channel| fields.as_text("channel", channel));
+        let text = fields.words("text");
+        let channel = channel?;
+        match (Audience::parse(&channel), slack(&channel)) {
+            (Some(audience), _) => Some(Notice::Person(audience, text?)),
+            (None, Some(variable)) => Some(Notice::Slack(variable, text?)),
+            (None, None) => fields.wrong("channel", "csm, manager, alerts_to or slack:NAME"),
+        }
+    }
+}
+
+fn set(labels: Map, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
+    let one = |(name, value): (rhai::Identifier, Dynamic)| {
+        if let Some(why) = super::set::misnamed(&name) {
+            return Err(EvalError::new(why));
+        }
+        let wrong = || EvalError::new(format!("the label `{name}` is a text, a number, a time, true or false"));
+        super::set::label(&name, value_of(&value).ok_or_else(wrong)?.canonical(at.zone))
+    };
+    labels.into_iter().map(one).collect()
 }

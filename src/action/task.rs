@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
-use super::recipient::is_address;
 use super::staff::Taker;
 use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::Pools;
 use crate::diagnostic::nearest;
@@ -71,11 +71,13 @@ impl Assignee {
         match word {
             "csm" => Some(Assignee::Csm),
             "manager" => Some(Assignee::Manager),
-            address if is_address(address) => Some(Assignee::Address(address.to_owned())),
-            word => {
-                let name = word.strip_prefix("pool:")?.trim();
-                pools.get(name).map(|members| Assignee::Pool { name: name.to_owned(), members: members.clone() })
-            }
+            word => match word.strip_prefix("pool:") {
+                Some(name) => {
+                    let name = name.trim();
+                    pools.get(name).map(|members| Assignee::Pool { name: name.to_owned(), members: members.clone() })
+                }
+                None => parse_address(word).ok().map(Assignee::Address),
+            },
         }
     }
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Deed, ReadyStep, ReadyWait, ReadyWaitOn};
+use crate::action::run::script;
 use crate::action::{Compiler, KINDS};
 use crate::facts::Type;
-use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Goto, Step, StepBody, WaitOn};
 use crate::rule::{self, Sandbox, Wanted};
 
@@ -55,8 +55,10 @@ pub(super) fn set_labels(steps: &[Step], sandbox: &Sandbox) -> Option<BTreeSet<S
             ("set", StepBody::Action(node)) => {
                 found.extend(node.as_mapping().unwrap_or_default().iter().map(|entry| entry.key.clone()));
             }
-            ("run", StepBody::Action(Node { value: NodeValue::Text(script), .. })) => {
-                found.extend(rule::labels(script, sandbox)?);
+            ("run", StepBody::Action(body)) => {
+                if let Some(script) = script(body) {
+                    found.extend(rule::labels(script, sandbox)?);
+                }
             }
             _ => {}
         }

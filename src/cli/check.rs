@@ -13,7 +13,7 @@ use crate::diagnostic::{self, Diagnostic, render_human, render_json, render_line
 use crate::facts::{self, Schema};
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::SourceSet;
-use crate::rehearsal::check_cases;
+use crate::rehearsal::{check_cases, objections};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -35,6 +35,8 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     pub sources: SourceSet,
     pub config: Config,
+    /// The ids that may be named.
+    pub known: Vec<String>,
     /// What the playbooks were checked against.
     pub schema: Schema,
 }
@@ -42,6 +44,16 @@ pub struct Checked {
 impl Checked {
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Plays the cases of the playbooks without errors, and adds those that
+    /// fail: such a playbook is not taken by the daemon.
+    pub fn play_cases(&mut self) {
+        let broken = |file: &str| self.diagnostics.iter().any(|problem| problem.is_error() && problem.file == file);
+        let sound = self.playbooks.iter().filter(|ready| !broken(&ready.playbook.file));
+        let failed: Vec<Diagnostic> = sound.flat_map(|ready| objections(ready, &self.config, &self.schema)).collect();
+        self.diagnostics.extend(failed);
+        diagnostic::arrange(&mut self.diagnostics);
     }
 
     /// Prints the diagnostics.
@@ -79,7 +91,14 @@ pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checke
     if found.iter().any(Diagnostic::is_error) {
         let (config, problems) = Config::read(global.config.as_deref());
         found.extend(problems);
-        return Checked { playbooks: Vec::new(), diagnostics: found, sources: SourceSet::default(), config, schema };
+        return Checked {
+            playbooks: Vec::new(),
+            diagnostics: found,
+            sources: SourceSet::default(),
+            config,
+            known: Vec::new(),
+            schema,
+        };
     }
     check_against(global, paths, schema)
 }
@@ -105,14 +124,15 @@ pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Chec
         forgive_alerts_to(&mut diagnostics);
     }
     diagnostic::arrange(&mut diagnostics);
-    Checked { playbooks, diagnostics, sources, config, schema }
+    Checked { playbooks, diagnostics, sources, config, known, schema }
 }
 
 pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     if options.clauses && options.format != Format::Human {
         anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
     }
-    let checked = check(global, &options.path, options.facts.as_deref());
+    let mut checked = check(global, &options.path, options.facts.as_deref());
+    checked.play_cases();
     checked.print(options.format, false);
     if options.clauses {
         checked.print_clauses();

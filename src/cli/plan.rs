@@ -14,8 +14,8 @@ use super::{Format, Global, output};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::facts::SubjectId;
-use crate::rehearsal::plan::{Plan, plan};
 use crate::rule::prefilter::Clause;
+use crate::worker::plan::{Plan, plan};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -37,11 +37,16 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         anyhow::bail!("--out and `keepwell apply` are not yet supported");
     }
     let database = Database::open_customers(global, 4).await?;
-    let checked = check_against(global, &[], database.store.schema().clone());
+    let mut checked = check_against(global, &[], database.store.schema().clone());
     if checked.has_errors() {
         checked.print(Format::Human, true);
         database.close().await;
         anyhow::bail!("the playbooks have errors");
+    }
+    // The daemon would not take it, and yet its author wants to see whom it would touch.
+    checked.play_cases();
+    if checked.has_errors() {
+        checked.print(Format::Human, true);
     }
     let slot = options.at.unwrap_or_else(|| Clock::System.now());
     let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables())?;

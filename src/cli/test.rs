@@ -1,13 +1,17 @@
-//! `keepwell test`: the playbooks' own cases, in memory, on a frozen clock.
+//! `keepwell test`: the playbooks' own cases, in memory, on a frozen clock, and
+//! what they hold down.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
-use super::check::check;
+use super::check::{Checked, check};
 use super::{Format, Global, output};
+use crate::catalog::ReadyPlaybook;
+use crate::rehearsal::mutants::{Mutant, Noticed, try_all};
 use crate::rehearsal::play_all;
 
 #[derive(Debug, Args)]
@@ -17,6 +21,10 @@ pub struct Options {
     /// A facts file instead of the default store's catalogue.
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
+    /// Also turn each comparison, number, `&&` and `||` of the conditions, one at a time, and list the mistakes
+    /// that no case notices.
+    #[arg(long)]
+    mutants: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -44,8 +52,23 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             }));
         }
     }
+    // Of a playbook that fails already, no case would notice anything new.
+    let passed = |file: &str| reports.iter().any(|report| *report.file == *file && report.passed());
+    let tried: Vec<Tried> = match options.mutants {
+        true => checked
+            .playbooks
+            .iter()
+            .filter(|ready| passed(&ready.playbook.file))
+            .map(|ready| tried(ready, &checked))
+            .collect(),
+        false => Vec::new(),
+    };
     if options.format == Format::Json {
-        output::json(&json!({ "tests": rows }));
+        let mut told = json!({ "tests": rows });
+        if options.mutants {
+            told["mutants"] = tried.iter().map(Tried::as_json).collect();
+        }
+        output::json(&told);
     } else {
         for report in &reports {
             let passed = report.cases.iter().filter(|case| case.passed).count();
@@ -62,6 +85,56 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             }
         }
         say!("{} passed, {failed} failed", rows.len() - failed);
+        tried.iter().for_each(Tried::print);
     }
     Ok(if failed > 0 || checked.has_errors() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// What came of the mistakes that can be made in one playbook.
+struct Tried {
+    playbook: String,
+    file: Arc<str>,
+    all: usize,
+    by_check: usize,
+    missed: Vec<Mutant>,
+}
+
+fn tried(ready: &ReadyPlaybook, checked: &Checked) -> Tried {
+    let tried = try_all(ready, &checked.sources, &checked.known, &checked.config, &checked.schema);
+    Tried {
+        playbook: ready.playbook.id.clone(),
+        file: ready.playbook.file.clone(),
+        all: tried.len(),
+        by_check: tried.iter().filter(|(_, noticed)| *noticed == Noticed::ByCheck).count(),
+        missed: tried.into_iter().filter(|(_, noticed)| *noticed == Noticed::Not).map(|(mutant, _)| mutant).collect(),
+    }
+}
+
+impl Tried {
+    fn print(&self) {
+        let Tried { playbook, file, all, by_check, missed } = self;
+        let by_cases = all - by_check - missed.len();
+        say!("{playbook} ({file}): {all} mistakes tried, {by_check} noticed by check, {by_cases} by a case");
+        for mutant in missed {
+            let Mutant { place, from, to, .. } = mutant;
+            let advice = mutant.advice();
+            say!("  {file}:{}:{}: no case notices `{to}` in place of `{from}`: {advice}", place.line, place.column);
+        }
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let missed = |mutant: &Mutant| {
+            json!({
+                "line": mutant.place.line, "column": mutant.place.column, "from": mutant.from, "to": mutant.to,
+                "advice": mutant.advice(),
+            })
+        };
+        json!({
+            "playbook": self.playbook,
+            "file": self.file,
+            "tried": self.all,
+            "noticed_by_check": self.by_check,
+            "missed": self.missed.iter().map(missed).collect::<Vec<_>>(),
+        })
+    }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::refuse;
+use crate::address::parse_address;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::reader::{Fields, is_address, is_off, short};
+use crate::playbook::reader::{Fields, is_off, short};
 use crate::playbook::yaml::Node;
 
 /// Longest name before the `@` of the bounce address: with a plus and the
@@ -108,7 +109,7 @@ impl Mail {
             }
         }
         if let Some(to) = fields.string("redirect_to").filter(|to| to != "off") {
-            if is_address(&to) {
+            if parse_address(&to).is_ok() {
                 self.redirect_to = Some(to);
             } else {
                 let message = format!("`{}` is not an e-mail address", short(&to));
@@ -152,8 +153,8 @@ fn is_mailbox(text: &str) -> bool {
         return false;
     }
     match text.strip_suffix('>').and_then(|rest| rest.split_once('<')) {
-        Some((name, address)) => is_address(address) && !name.contains(['>', ',', ';', '@']),
-        None => is_address(text),
+        Some((name, address)) => parse_address(address).is_ok() && !name.contains(['>', ',', ';', '@']),
+        None => parse_address(text).is_ok(),
     }
 }
 

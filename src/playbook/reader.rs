@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use super::yaml::{Entry, Node, NodeValue};
 use super::{Duration, Source};
+use crate::address::parse_address;
 use crate::diagnostic::{Diagnostic, Position, Severity, nearest};
 
 mod value;
 
-pub use value::{advice, duration, expression, inline, is_address, is_off, listed, share, short};
+pub use value::{advice, duration, expression, inline, is_off, listed, share, short};
 
 /// The keys of one mapping, read one after the other.
 pub struct Fields<'n, 'p> {
@@ -175,8 +176,8 @@ impl<'n, 'p> Fields<'n, 'p> {
     /// An e-mail address without a name.
     pub fn address(&mut self, key: &'static str) -> Option<String> {
         let source = self.text(key)?;
-        if is_address(&source.text) {
-            return Some(source.text.to_string());
+        if parse_address(&source.text).is_ok() {
+            return Some(source.text.trim().to_owned());
         }
         let message = format!("`{key}` is not an e-mail address: `{}`", short(&source.text));
         let at = self.value_place(key);

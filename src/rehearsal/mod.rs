@@ -8,7 +8,8 @@
 //!
 //! The cast: `fixture` reads single values, `world` is the account with its
 //! people and its past, `course` plays, `deed` is what happened, `comparison`
-//! finds the differences, `wording` has the words.
+//! finds the differences, `wording` has the words, `mutants` asks how much the
+//! cases hold down.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ mod comparison;
 mod course;
 mod deed;
 mod fixture;
-pub mod plan;
+pub mod mutants;
 #[cfg(test)]
 mod tests;
 mod wording;
@@ -124,6 +125,20 @@ pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema, known: &[String]) 
     problems.sort();
     problems.dedup();
     problems
+}
+
+/// What a playbook's own cases say against it: an error for each that fails, at
+/// its first difference. A playbook that is not what its author says it is must
+/// not touch anybody.
+pub fn objections(playbook: &ReadyPlaybook, config: &Config, schema: &Schema) -> Vec<Diagnostic> {
+    let file = &playbook.playbook.file;
+    let objection = |case: &Case| {
+        let failure = play(playbook, case, config, schema).failures.into_iter().next()?;
+        let message = format!("the case `{}` fails: {}", short(&case.name), failure.message);
+        let help = "`keepwell test` shows what happened; mend the rule or the case, until then the revision before stays in force";
+        Some(Diagnostic::error("KW0503", file, failure.place, message).help(help))
+    };
+    playbook.playbook.tests.iter().filter_map(objection).collect()
 }
 
 /// Plays one case.

@@ -40,6 +40,7 @@ mod spelling;
 pub mod template;
 mod typecheck;
 mod wording;
+mod written;
 
 pub use context::Context;
 use kind::Kind;
@@ -47,8 +48,9 @@ pub use modules::Modules;
 pub use predicate::Predicate;
 pub use prefilter::Prefilter;
 pub use sandbox::{Described, EvalError, Sandbox, from_dynamic as value_of, texts};
-pub use script::{compile_script, labels};
+pub use script::compile_script;
 use typecheck::{Checker, Learnt};
+pub use written::{WrittenCall, WrittenField, labels};
 
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
@@ -200,59 +202,6 @@ impl Rule {
         })
     }
 
-    /// Roles and addresses that stand as text in `to` of a script's mails.
-    pub fn addressees(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        self.each_mail(|fields| {
-            let to = fields.and_then(|fields| fields.iter().find(|(key, _)| key.as_str() == "to"));
-            let list = match to {
-                Some((_, rhai::Expr::Array(items, _))) => items.as_slice(),
-                Some((_, one)) => std::slice::from_ref(one),
-                None => &[],
-            };
-            found.extend(list.iter().filter_map(|item| match item {
-                rhai::Expr::StringConstant(text, _) => Some(text.to_string()),
-                _ => None,
-            }));
-        });
-        found
-    }
-
-    /// Whether a script's mail is transactional, or cannot be seen not to be.
-    pub fn may_be_transactional(&self) -> bool {
-        let mut may = false;
-        self.each_mail(|fields| {
-            let class = fields.map(|fields| fields.iter().find(|(key, _)| key.as_str() == "class"));
-            may |= match class {
-                // All fields, or this one, are calculated.
-                None => true,
-                Some(None) => false,
-                Some(Some((_, rhai::Expr::StringConstant(class, _)))) => class.as_str() == "transactional",
-                Some(Some(_)) => true,
-            };
-        });
-        may
-    }
-
-    /// The fields of each `email(#{…})` of a script; `None` where they are not
-    /// written out.
-    fn each_mail(&self, mut look: impl FnMut(Option<&[(rhai::Ident, rhai::Expr)]>)) {
-        self.ast.walk(&mut |path| {
-            let call = match path.last() {
-                Some(rhai::ASTNode::Expr(rhai::Expr::FnCall(call, _)) | rhai::ASTNode::Stmt(Stmt::FnCall(call, _))) => {
-                    call
-                }
-                _ => return true,
-            };
-            match (call.name.as_str(), call.args.as_slice()) {
-                ("email", [rhai::Expr::Map(fields, _)]) => look(Some(&fields.0)),
-                ("email", _) => look(None),
-                _ => {}
-            }
-            true
-        });
-    }
-
     /// Runs a `run` script.
     pub fn describe(&self, sandbox: &Sandbox, context: &Context) -> Result<Vec<Described>, EvalError> {
         sandbox.describe(&self.ast, context, &self.traits)
@@ -287,13 +236,13 @@ pub fn compile(
     sandbox: &Sandbox,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
-    let (misspelt, mended) = spelling::check(source);
+    let (misspelt, mended) = spelling::check(source, spelling::Text::Expression);
     if !misspelt.is_empty() {
         problems.extend(misspelt);
         // What else is wrong shows in the text with its spellings put right.
         if let Some(text) = mended {
             let mended = Source { text: text.into(), origin: source.origin.clone() };
-            if spelling::check(&mended).0.is_empty() {
+            if spelling::check(&mended, spelling::Text::Expression).0.is_empty() {
                 let mut more = Vec::new();
                 compile(&mended, wanted, scope, modules, sandbox, &mut more);
                 problems.extend(more.into_iter().filter(|problem| !["KW0204", "KW0213"].contains(&problem.code)));

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use rhai::{AST, ASTNode, Expr, Stmt};
 
 use super::sandbox::Sandbox;
+use super::spelling;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::playbook::season::Seasons;
+use crate::playbook::{Layout, Origin, Source};
 
 /// A function of a script module.
 #[derive(Debug)]
@@ -34,6 +36,14 @@ impl Modules {
     ) -> Modules {
         let mut all = Modules::default();
         for (name, file, text) in scripts {
+            let start = Position { line: 1, column: 1 };
+            let layout = Layout::Block { first_line: 1, indent: 0, lead: 0 };
+            let source = Source { text: text.into(), origin: Origin { file: file.into(), start, layout } };
+            let (misspelt, _) = spelling::check(&source, spelling::Text::Script);
+            if !misspelt.is_empty() {
+                problems.extend(misspelt);
+                continue;
+            }
             let ast = match Sandbox::module(text) {
                 Ok(ast) => ast,
                 Err(error) => {

@@ -85,8 +85,9 @@ fn span(value: &Dynamic) -> Option<Span> {
     value.clone().try_cast::<Span>()
 }
 
+/// A text; a single character of one, which Rhai keeps apart, is one as well.
 fn text(value: &Dynamic) -> Option<ImmutableString> {
-    value.clone().into_immutable_string().ok()
+    value.as_char().map(|c| c.to_string().into()).ok().or_else(|| value.clone().into_immutable_string().ok())
 }
 
 /// The word for a value's kind in messages.
@@ -97,7 +98,7 @@ pub(super) fn describe(value: &Dynamic) -> &'static str {
         "true or false"
     } else if value.is_int() || value.is_float() {
         "a number"
-    } else if value.is_string() {
+    } else if value.is_string() || value.is_char() {
         "text"
     } else if value.is::<Instant>() {
         "a time"

@@ -52,10 +52,13 @@ enum Since {
     Step,
 }
 
+/// The calls of a `run` script that describe actions.
+pub(super) const ACTIONS: [&str; 4] = ["email", "task", "notify", "set"];
+
 /// An action that a `run` script described.
 #[derive(Clone, Debug)]
 pub struct Described {
-    /// `email`, `task`, `notify`, `set`.
+    /// One of [`ACTIONS`].
     pub kind: &'static str,
     pub fields: Map,
 }
@@ -112,7 +115,7 @@ impl Sandbox {
         let mut scripts = base();
         register_seasons(&mut scripts, seasons.clone());
         scripts.set_max_variables(50);
-        for kind in ["email", "task", "notify", "set"] {
+        for kind in ACTIONS {
             scripts.register_fn(kind, move |fields: Map| describe_action(kind, fields));
         }
         for (name, ast) in modules {

@@ -2,50 +2,17 @@
 //! that cannot be meant. Its values are not typed; what goes wrong while it
 //! runs fails that one step, visibly.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::kind::Typed;
 use super::modules::Modules;
-use super::sandbox::Sandbox;
+use super::sandbox::{ACTIONS, Sandbox};
 use super::typecheck::Checker;
-use super::{Rule, Scope, free, wording};
+use super::{Rule, Scope, free, spelling, wording};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
-
-/// The calls that describe actions: their fields, and how many of these, from
-/// the first on, must be given.
-const ACTIONS: [(&str, &[&str], usize); 3] = [
-    ("email", &["to", "subject", "body", "class", "valid_for"], 3),
-    ("task", &["title", "description", "to", "due", "priority", "checklist", "outcomes", "keep"], 1),
-    ("notify", &["channel", "text"], 2),
-];
-
-/// The call that sets labels: its fields are theirs.
-const SET: &str = "set";
-
-/// The labels that a script sets; `None` where its text does not say which.
-pub fn labels(source: &Source, sandbox: &Sandbox) -> Option<BTreeSet<String>> {
-    let ast = sandbox.script(&source.text).ok()?;
-    let mut found = Some(BTreeSet::new());
-    ast.walk(&mut |path| {
-        if let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) = path.last()
-            && call.name == SET
-        {
-            match call.args.as_slice() {
-                [Expr::Map(map, _)] => found.iter_mut().for_each(|found| {
-                    found.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
-                }),
-                [_] => found = None,
-                // It is refused.
-                _ => {}
-            }
-        }
-        true
-    });
-    found
-}
 
 /// Compiles the script of a `run` step. `None` means that `problems` got an error.
 pub fn compile_script(
@@ -55,6 +22,11 @@ pub fn compile_script(
     sandbox: &Sandbox,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
+    let (misspelt, _) = spelling::check(source, spelling::Text::Script);
+    if !misspelt.is_empty() {
+        problems.extend(misspelt);
+        return None;
+    }
     let ast = match sandbox.script(&source.text) {
         Ok(ast) => ast,
         Err(error) => {
@@ -134,14 +106,13 @@ impl Checker<'_> {
         if call.op_token.is_some() || call.name == "contains" {
             return;
         }
-        if let Some((_, known, required)) = ACTIONS.iter().find(|(kind, ..)| *kind == call.name.as_str()) {
-            let required = known[..*required].iter().copied();
-            // The enrolled contact is whom a mail goes to otherwise.
-            let required = required.filter(|name| *name != "to" || !self.scope.contact).collect::<Vec<_>>();
-            return self.described(call, position, known, &required);
-        }
-        if call.name == SET && call.namespace.is_empty() {
-            return self.set_call(call, position);
+        if call.namespace.is_empty() && ACTIONS.contains(&call.name.as_str()) {
+            // What stands in the fields is judged where their kind is read.
+            let fields = self.fields(call, position).unwrap_or_default();
+            if call.name == "set" {
+                self.labels(fields);
+            }
+            return;
         }
         if !call.namespace.is_empty() {
             let module = call.namespace.path.first().map_or(String::new(), |part| part.name.to_string());
@@ -158,15 +129,14 @@ impl Checker<'_> {
             self.season_argument(&name);
         }
         if free::find(&call.name).is_none() {
-            let help = nearest(&call.name, ACTIONS.map(|(kind, ..)| kind).into_iter().chain([SET]))
-                .map(|near| format!("did you mean `{near}`?"));
+            let help = nearest(&call.name, ACTIONS).map(|near| format!("did you mean `{near}`?"));
             self.problem("KW0201", position, format!("unknown function `{}`", call.name), help);
         }
     }
 
     /// Labels and their values, where the text shows them.
-    fn set_call(&mut self, call: &FnCallExpr, position: Position) {
-        for (label, value) in self.fields(call, position).unwrap_or_default() {
+    fn labels(&mut self, fields: &[(rhai::Ident, Expr)]) {
+        for (label, value) in fields {
             if let Expr::Array(_, at) | Expr::Map(_, at) = value {
                 let message = format!("the label `{}` is a text, a number, true or false", label.name);
                 self.problem("KW0206", *at, message, Some("to remove a label, write `none`".to_owned()));
@@ -186,22 +156,6 @@ impl Checker<'_> {
                 self.problem("KW0205", position, format!("`{kind}` takes its fields in `#{{ … }}`"), Some(help));
                 None
             }
-        }
-    }
-
-    /// The fields of an action, where the text shows them.
-    fn described(&mut self, call: &FnCallExpr, position: Position, known: &[&str], required: &[&str]) {
-        let kind = call.name.as_str();
-        let Some(given) = self.fields(call, position) else { return };
-        for (field, _) in given.iter().filter(|(field, _)| !known.contains(&field.name.as_str())) {
-            let help = match nearest(&field.name, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("its fields are {}", known.join(", ")),
-            };
-            self.problem("KW0101", field.pos, format!("`{kind}` has no field `{}`", field.name), Some(help));
-        }
-        for name in required.iter().filter(|name| !given.iter().any(|(field, _)| field.name == **name)) {
-            self.problem("KW0102", position, format!("`{kind}` needs the field `{name}`"), None);
         }
     }
 }

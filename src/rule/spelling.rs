@@ -4,10 +4,18 @@
 use crate::diagnostic::Diagnostic;
 use crate::playbook::Source;
 
-/// Every foreign spelling in an expression, outside of its texts and comments;
+/// What a text is: some words are names in a script that are none in an
+/// expression, and there `=` is not a mistake.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    Expression,
+    Script,
+}
+
+/// Every foreign spelling in an expression or a script, outside of its texts and comments;
 /// and the text with all of them put right, where that moves nothing, so that
 /// the rest of it can be checked as well.
-pub(super) fn check(source: &Source) -> (Vec<Diagnostic>, Option<String>) {
+pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<String>) {
     let mut found = Vec::new();
     let chars: Vec<char> = source.text.chars().collect();
     let mut mended = Mended { chars: chars.clone(), whole: true };
@@ -45,6 +53,7 @@ pub(super) fn check(source: &Source) -> (Vec<Diagnostic>, Option<String>) {
             }
             [a, '=', ..] if "=!<>+-*/%".contains(*a) => 2,
             ['=', '>', ..] => 2,
+            ['=', ..] if of == Text::Script => 1,
             ['=', ..] => {
                 report("`=` does not compare".to_owned(), "write `==`".to_owned());
                 mended.put(at, 1 + usize::from(rest.get(1) == Some(&' ')), "==");
@@ -57,7 +66,7 @@ pub(super) fn check(source: &Source) -> (Vec<Diagnostic>, Option<String>) {
                 if is_property {
                     length
                 } else {
-                    let (more, right) = foreign_word(&word, &rest[length..], &mut report);
+                    let (more, right) = foreign_word(&word, &rest[length..], of, &mut report);
                     if let Some(right) = right {
                         mended.put(at, length + more, right);
                     }
@@ -101,7 +110,15 @@ impl Mended {
 
 /// Reports a foreign word; the result is how much of what follows belongs to
 /// it, and what to put in its place: nothing certain is an empty text.
-fn foreign_word(word: &str, after: &[char], report: &mut impl FnMut(String, String)) -> (usize, Option<&'static str>) {
+fn foreign_word(
+    word: &str,
+    after: &[char],
+    of: Text,
+    report: &mut impl FnMut(String, String),
+) -> (usize, Option<&'static str>) {
+    if of == Text::Script && !["and", "or", "not", "null"].contains(&word) {
+        return (0, None);
+    }
     let (right, mend) = match word.to_lowercase().as_str() {
         "and" => ("`&&`", "&&"),
         "or" => ("`||`", "||"),

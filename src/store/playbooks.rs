@@ -1,6 +1,6 @@
 //! Published playbooks: what all daemons run, whoever has the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::FromRow;
 
@@ -165,6 +165,13 @@ impl Store {
         sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks order by id")
             .fetch_all(self.pool())
             .await
+    }
+
+    /// Every revision that was ever published, with its playbook before it.
+    pub async fn revisions(&self) -> sqlx::Result<HashSet<(String, String)>> {
+        let all: Vec<(String, String)> =
+            sqlx::query_as("select playbook, revision from keepwell.revisions").fetch_all(self.pool()).await?;
+        Ok(all.into_iter().collect())
     }
 
     /// The text of a revision.

@@ -51,6 +51,7 @@ mod gate;
 pub mod hindsight;
 pub mod janitor;
 pub mod mover;
+pub mod plan;
 mod posting;
 pub mod publisher;
 pub mod referrer;

@@ -10,6 +10,7 @@ use crate::clock::Instant;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::SourceSet;
+use crate::rehearsal::objections;
 use crate::store::playbooks::Publication;
 
 /// Where the files are.
@@ -31,12 +32,24 @@ pub struct Report {
 }
 
 /// Reads, checks and publishes all files. A broken file keeps the revision it
-/// had, with its problems shown; the others are published.
+/// had, with its problems shown; the others are published. Broken is also a new
+/// revision whose own cases fail. One that was published before is not asked
+/// again: a newer Keepwell or configuration must not take it out of force.
 pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Result<Report> {
+    let known = shared.store.revisions().await?;
     let (files, config, schema) = (files.clone(), shared.config.clone(), shared.store.schema().clone());
     let (sources, ready, diagnostics) = tokio::task::spawn_blocking(move || {
         let sources = SourceSet::read(&[files.playbooks], &files.scripts);
-        let (ready, mut diagnostics) = catalog::load(&sources, &[], &config, &schema);
+        let (mut ready, mut diagnostics) = catalog::load(&sources, &[], &config, &schema);
+        ready.retain(|ready| {
+            if known.contains(&(ready.playbook.id.clone(), ready.revision.clone())) {
+                return true;
+            }
+            let objections = objections(ready, &config, &schema);
+            let taken = objections.is_empty();
+            diagnostics.extend(objections);
+            taken
+        });
         if config.alerts_to.is_some() {
             forgive_alerts_to(&mut diagnostics);
         }

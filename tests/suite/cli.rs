@@ -287,6 +287,8 @@ fn files_are_checked_and_played_without_a_database() {
     home.write("playbooks/call.yaml", &CALL.replace("0s, task: note }", "1h, task: note }"));
     let failed = home.run(&["test"]);
     assert!(failed.code == 1 && failed.stdout.contains("FAILED"), "{failed:?}");
+    let checked = home.run(&["check", "--format", "line"]);
+    assert!(checked.code == 1 && checked.stdout.contains("error[KW0503]: the case `an A account"), "{checked:?}");
 
     let slots = ["slots", "call", "--count", "3", "--from", "2026-03-06T09:00:00Z"];
     let rows = home.rows(&slots);
@@ -296,6 +298,42 @@ fn files_are_checked_and_played_without_a_database() {
     assert_eq!(home.run(&["slots", "nope"]).code, 1);
     assert_eq!(home.rows(&["slots"]).len(), 5);
     assert_eq!(home.run(&["slots", "--from", "tomorrow"]).code, 1);
+}
+
+#[test]
+fn mistakes_that_no_case_notices_are_listed() {
+    let home = Home::new("mutants");
+    let (left_alone, b) =
+        ("  - { name: a B account is left alone, at: 2026-03-02T09:00:00Z, ", "account: { tier: B }, expect: [] }\n");
+    home.write("playbooks/call.yaml", &format!("{CALL}{left_alone}{b}"));
+    // A wrong goal ends it before the mail.
+    let answer = home.done(&["test", "--mutants"]);
+    assert!(answer.stdout.contains("call (playbooks/call.yaml): 2 mistakes tried, 0 noticed by check, 2 by a case"));
+    let weak = CALL.replace("when: account.tier == \"A\"", "when: account.tier == \"A\" && account.mrr < 50");
+    home.write("playbooks/call.yaml", &weak.replace("{ tier: A }", "{ tier: A, mrr: 0 }"));
+    let answer = home.done(&["test", "--mutants", "--format", "json"]);
+    let tried = &answer.json()["mutants"][0];
+    assert_eq!(
+        (&tried["playbook"], &tried["tried"], &tried["noticed_by_check"]),
+        (&json!("call"), &json!(6), &json!(0))
+    );
+    let missed: Vec<(&str, &str, &str)> = tried["missed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|missed| {
+            let text = |key: &str| missed[key].as_str().unwrap();
+            (text("from"), text("to"), text("advice"))
+        })
+        .collect();
+    assert_eq!(
+        missed,
+        [
+            ("&&", "||", "add one in which only one side of it holds"),
+            ("50", "500", "add one with a value between 50 and 500"),
+        ]
+    );
+    assert_eq!((&tried["missed"][1]["line"], &tried["missed"][1]["column"]), (&json!(6), &json!(44)));
 }
 
 #[tokio::test]

@@ -635,3 +635,45 @@ tests:
     // Each time the second role, and on the next morning both.
     assert_eq!(skipped, 4, "{:#?}", cases[0].happened);
 }
+
+#[test]
+fn scripts_write_to_whom_a_step_would() {
+    let text = playbook(
+        r#"
+when: account.mrr > 0
+steps:
+  - run: 'email(#{ to: ["all", "ann@acme.example", "gone@acme.example"], subject: "Hello", body: "x" });'
+tests:
+  - name: who has left gets nothing
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    contacts:
+      - { role: owner, email: ann@acme.example }
+      - { role: champion, email: bob@acme.example }
+      - { role: billing, email: gone@acme.example, left_at: -1d }
+    expect:
+      - { after: 0d, email: run-1, to: owner }
+      - { after: 0d, email: run-1, to: champion }
+      - { after: 0d, ended: completed }
+"#,
+    );
+    passes(&text);
+}
+
+#[test]
+fn a_run_step_may_have_an_id_and_a_condition() {
+    let text = playbook(
+        r#"
+when: account.mrr > 0
+steps:
+  - run: { id: big, if: account.mrr > 9, script: 'task(#{ title: "Big" });' }
+  - run: { id: small, if: account.mrr <= 9, script: 'task(#{ title: "Small" });' }
+tests:
+  - name: one of two
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    expect: [ { after: 0d, task: small }, { after: 0d, ended: completed } ]
+"#,
+    );
+    passes(&text);
+}

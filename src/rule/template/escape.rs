@@ -12,6 +12,23 @@ pub enum Escape {
 }
 
 impl Escape {
+    /// A whole text that is nobody's template, so that it reads as it stands;
+    /// in Markdown its lines stay lines.
+    pub fn text(self, text: &str) -> String {
+        let mut out = String::new();
+        let mut lines = text.lines().map(str::trim_end).peekable();
+        while let Some(line) = lines.next() {
+            self.push(&mut out, line);
+            let breaks = self == Escape::Markdown && !line.is_empty();
+            match lines.peek() {
+                Some(next) if breaks && !next.is_empty() => out.push_str("\\\n"),
+                Some(_) => out.push(if self == Escape::Plain { ' ' } else { '\n' }),
+                None => {}
+            }
+        }
+        out
+    }
+
     /// Appends a value so that it cannot leave its place.
     pub(super) fn push(self, out: &mut String, value: &str) {
         let mut after_space = self == Escape::Markdown;
@@ -54,6 +71,13 @@ mod tests {
         let mut out = String::new();
         escape.push(&mut out, value);
         out
+    }
+
+    #[test]
+    fn a_text_of_several_lines_reads_as_it_stands() {
+        let text = "Hi *Ann*,\n\none\n  two  \n\n\nbye\n";
+        assert_eq!(Escape::Markdown.text(text), "Hi \\*Ann\\*\\,\n\none\\\ntwo\n\n\nbye");
+        assert_eq!(Escape::Plain.text("a\nb"), "a b");
     }
 
     #[test]

@@ -51,6 +51,51 @@ async fn a_broken_file_keeps_the_previous_revision_and_shows_its_problems() {
     assert_eq!(world.store().published().await.unwrap()[0].problems, json!([]));
 }
 
+/// A playbook with a case that says whom it is for.
+fn for_small_accounts(limit: u32) -> String {
+    format!(
+        "{}
+tests:
+  - {{ name: a large account is left alone, at: 2026-03-02T09:00:00Z, account: {{ mrr: 5000 }}, expect: [] }}
+",
+        playbook("calls", &format!("when: account.mrr < {limit}"), "  - task: { title: x, to: csm }")
+    )
+}
+
+#[tokio::test]
+async fn a_revision_whose_own_case_fails_is_not_taken() {
+    let world = World::new().await;
+    world.playbook(&for_small_accounts(500));
+    world.account("small", json!({ "mrr": 100 })).await;
+    world.account("large", json!({ "mrr": 4000 })).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let before = world.store().published().await.unwrap();
+    world.expect_mistakes();
+    world.playbook(&for_small_accounts(50_000));
+    world.run_at("2026-03-03T09:00:00Z").await;
+    let after = world.store().published().await.unwrap();
+    assert_eq!((&after[0].revision, after[0].present), (&before[0].revision, true));
+    let problem = &after[0].problems[0];
+    assert_eq!(problem["code"], "KW0503", "{problem}");
+    let message = problem["message"].as_str().unwrap();
+    assert!(message.starts_with("the case `a large account is left alone` fails: "), "{message}");
+    assert_eq!(lines(&world.tasks().await, "account"), ["small"]);
+    world.playbook(&for_small_accounts(4_500));
+    world.run_at("2026-03-04T09:00:00Z").await;
+    assert_eq!(lines(&world.tasks().await, "account"), ["large", "small"]);
+}
+
+#[tokio::test]
+async fn a_new_playbook_whose_own_case_fails_does_not_begin() {
+    let world = World::new().await;
+    world.expect_mistakes();
+    world.playbook(&for_small_accounts(50_000));
+    world.account("large", json!({ "mrr": 4000 })).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert!(world.store().published().await.unwrap().is_empty());
+    assert!(world.tasks().await.is_empty());
+}
+
 #[tokio::test]
 async fn a_broken_script_keeps_what_calls_it_in_force() {
     let world = World::new().await;

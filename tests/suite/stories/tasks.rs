@@ -163,6 +163,27 @@ async fn a_script_describes_tasks_mails_and_notices() {
 }
 
 #[tokio::test]
+async fn what_a_script_puts_together_reads_as_it_stands() {
+    let world = World::new().await;
+    let steps = concat!(
+        "  - run: |\n",
+        "      email(#{ to: \"champion\", subject: account.name, body: \"For \" + account.name + \"\\n- bye\" });\n",
+        "      email(#{ to: \"owner\", subject: \"Hi\", body: \"A [link](https://acme.example)\" });\n",
+    );
+    world.playbook(&playbook("script", ALL, steps));
+    world.account("a1", json!({ "name": "[Free](http://evil.example)" })).await;
+    world.contact("a1", "ann", json!({})).await;
+    world.contact("a1", "bob", json!({ "role": "owner" })).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let mails = world.mails().await;
+    let to = |address: &str| mails.iter().find(|mail| mail["to"] == address).unwrap();
+    let said = world.text(to("ann@a1.example")).await;
+    assert!(said.contains("For [Free](http://evil.example)\n- bye"), "{said}");
+    let said = world.text(to("bob@a1.example")).await;
+    assert!(said.contains("A link (https://acme.example)"), "{said}");
+}
+
+#[tokio::test]
 async fn a_shared_function_closes_over_plain_values() {
     let world = World::new().await;
     world.script("health", "fn low(account, most) { account.mrr < most }");

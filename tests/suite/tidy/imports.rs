@@ -17,8 +17,8 @@ const ORDER: [&[&str]; 15] = [
     &["enrollment"],
     &["store"],
     &["delivery"],
-    &["worker"],
     &["rehearsal"],
+    &["worker"],
     &["web"],
     &["cli"],
 ];
@@ -32,7 +32,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("rhai", &["rule", "action"]),
     ("minijinja", &["rule", "web"]),
     ("clap", &["cli", "main"]),
-    ("tokio", &["store", "delivery", "worker", "rehearsal", "web", "cli", "main"]),
+    ("tokio", &["store", "delivery", "worker", "web", "cli", "main"]),
     ("saphyr_parser", &["playbook"]),
 ];
 

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Shared;
+use super::breaker;
+use super::candidates::Candidates;
+use super::compiled::Loaded;
+use super::enroller::decide;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Decision, Skip};
 use crate::facts::SubjectId;
 use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
-use crate::worker::Shared;
-use crate::worker::breaker;
-use crate::worker::candidates::Candidates;
-use crate::worker::compiled::Loaded;
-use crate::worker::enroller::decide;
 
 /// What one playbook's run at a slot would do.
 #[derive(Clone, Debug, Default)]
