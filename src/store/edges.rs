@@ -36,7 +36,8 @@ impl Store {
                         case when last_slot = $3 then was_existing else existing end as existing,
                         coalesce(last_slot > $3, false) as overtaken
                  from keepwell.edges e
-                 where e.account_id = w.account_id and e.contact_id = w.contact_id and (e.playbook = $1) is true) e",
+                 where e.account_id = w.account_id and e.contact_id = w.contact_id and (e.playbook = $1) is true
+                 offset 0) e",
         )
         .persistent(false)
         .bind(playbook)
