@@ -270,6 +270,7 @@ pub fn compile(
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
         survey_steps: &steps_by_kind.surveys,
+        outcomes: &steps_by_kind.outcomes,
         neighbours,
         known: &nothing,
     };
@@ -313,6 +314,7 @@ pub fn compile(
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
         survey_steps: &steps_by_kind.surveys,
+        outcomes: &steps_by_kind.outcomes,
         neighbours,
         own: &playbook.id,
         holdout: playbook.holdout.is_some(),

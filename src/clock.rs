@@ -29,6 +29,17 @@ impl Clock {
     }
 }
 
+/// How far our clock is ahead of another, negative when it is behind: the other
+/// was read between two of our readings, and what lies between them is nobody's
+/// fault.
+pub fn ahead(before: Instant, theirs: Instant, after: Instant) -> chrono::Duration {
+    match theirs {
+        theirs if theirs < before => before - theirs,
+        theirs if theirs > after => after - theirs,
+        _ => chrono::Duration::zero(),
+    }
+}
+
 /// A limit on elapsed time, by the monotonic clock; it says nothing about
 /// dates.
 #[derive(Clone, Copy, Debug)]

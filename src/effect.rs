@@ -192,6 +192,10 @@ impl Score {
     }
 }
 
+/// When a mail of which nobody knows whether it arrived leaves once more, where
+/// its step asks for that: until then a bounce or a person may say it.
+pub const SENT_AGAIN_AFTER: chrono::Duration = chrono::Duration::hours(1);
+
 /// A message before it is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MessageDraft {

@@ -12,11 +12,15 @@
 //!
 //! ```text
 //! cargo bench -- faults --kills 500 --messages 10000 --rounds 50      what is left when everything fails
+//! cargo bench -- F11 F23 --rounds 6                                   some faults; `faults::ROWS` has their names
+//! cargo bench -- F22 --older path/to/keepwell                         a program of an earlier version beside this one
 //! cargo bench -- mutants --accounts 10000                             what one mistake in a rule may do
 //! ```
 //!
 //! The store is built once for each scale and kept below `target/`; `enroll` and `deliver` have one of their own.
 //! `deliver` needs `smtp-sink` and `smtp-source`, which are in Debian's package `postfix`.
+//! Of the faults, F11 needs `pg_basebackup`, F10 `pgbouncer`, F15 Debian's package `faketime`, and F23 a user who may
+//! mount; without them they say that they were skipped.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,8 +62,9 @@ pub struct Options {
     pub messages: i64,
     /// How many rounds of two runs of each side.
     pub rounds: usize,
-    /// How much of the faults.
+    /// How much of the faults, and which of them.
     pub faults: faults::Size,
+    pub asked: faults::Asked,
 }
 
 impl Options {
@@ -67,12 +72,18 @@ impl Options {
         let (mut accounts, mut events, mut entering) = (None, None, 100_000);
         let (mut rounds, mut parts) = (None, Vec::new());
         let (mut kills, mut messages) = (500, None);
+        let mut asked = faults::Asked::default();
         while let Some(word) = words.next() {
             let mut number = || -> anyhow::Result<i64> {
                 let value = words.next().with_context(|| format!("{word} needs a number"))?;
                 value.replace(['_', ','], "").parse().with_context(|| format!("{word} {value} is no number"))
             };
             match word.as_str() {
+                "--older" => {
+                    let program = words.next().context("--older needs the path of a program")?;
+                    asked.older = Some(std::path::absolute(program)?);
+                }
+                row if faults::ROWS.contains(&row) => asked.rows.push(word),
                 // Cargo's own.
                 "--bench" => {}
                 "--accounts" => accounts = Some(number()?),
@@ -81,14 +92,23 @@ impl Options {
                 "--rounds" => rounds = Some(usize::try_from(number()?)?.max(1)),
                 "--kills" => kills = usize::try_from(number()?)?,
                 "--messages" => messages = Some(number()?.max(1)),
-                part if PARTS.contains(&part) || NAMED.contains(&part) || part == memory::CHILD => parts.push(word),
+                part if PARTS.contains(&part)
+                    || NAMED.contains(&part)
+                    || part == memory::CHILD
+                    || part == faults::clocks::CHILD =>
+                {
+                    parts.push(word);
+                }
                 other => bail!(
                     "{other} is neither a part ({}, {}) nor \
-                     --accounts, --events, --entering, --rounds, --kills, --messages",
+                     --accounts, --events, --entering, --rounds, --kills, --messages, --older",
                     PARTS.join(", "),
                     NAMED.join(", ")
                 ),
             }
+        }
+        if !asked.rows.is_empty() {
+            parts.push("faults".to_owned());
         }
         if parts.is_empty() {
             parts = PARTS.map(str::to_owned).into();
@@ -98,7 +118,7 @@ impl Options {
         let events = events.unwrap_or(accounts * 20);
         let faults = faults::Size { kills, messages: messages.unwrap_or(10_000), rounds: rounds.unwrap_or(50) };
         let (messages, rounds) = (messages.unwrap_or(5_000), rounds.unwrap_or(5));
-        Ok(Options { parts, scale: Scale { accounts, events }, entering, messages, rounds, faults })
+        Ok(Options { parts, scale: Scale { accounts, events }, entering, messages, rounds, faults, asked })
     }
 }
 
@@ -118,8 +138,11 @@ fn main() -> ExitCode {
 
 async fn measure(options: Options) -> anyhow::Result<()> {
     let asked = |part: &str| options.parts.iter().any(|asked| asked == part);
+    if options.parts == [faults::clocks::CHILD] {
+        return faults::clocks::child().await;
+    }
     if asked("faults") {
-        faults::measure(options.faults).await?;
+        faults::measure(options.faults, &options.asked).await?;
     }
     if asked("mutants") {
         mutants::measure(options.scale.accounts).await?;

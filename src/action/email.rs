@@ -8,10 +8,10 @@ use chrono_tz::Tz;
 use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
-use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, Words};
+use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, SENT_AGAIN_AFTER, Words};
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Step};
 use crate::rule::EvalError;
@@ -31,6 +31,8 @@ pub struct Email {
     pub reply_to: ReplyTo,
     /// Whether it leaves in quiet hours too; only transactional mail may.
     pub ignores_quiet: bool,
+    /// Whether it leaves once more when nobody knows what became of it.
+    pub sends_again: bool,
     valid_for: Duration,
 }
 
@@ -72,10 +74,15 @@ impl Localized {
                         continue;
                     };
                     let template = compiler.template(source, escape, true);
+                    let language = tag(&entry.key);
                     if entry.key == "default" {
                         default = template;
+                    } else if !is_tag(&language) {
+                        let message = format!("`{}` is not a language", short(&entry.key));
+                        let help = "write its tag, such as `de` or `pt-BR`; `default` is for all others";
+                        compiler.error("KW0104", entry.key_place, message, Some(help));
                     } else if let Some(template) = template {
-                        by_language.insert(entry.key.to_lowercase(), template);
+                        by_language.insert(language, template);
                     }
                 }
                 if !entries.iter().any(|entry| entry.key == "default") {
@@ -91,16 +98,32 @@ impl Localized {
         }
     }
 
-    /// The template for `zh-TW`, else for `zh`, else the default.
+    /// The template for `zh-Hant-TW`, else for `zh-Hant`, else for `zh`, else
+    /// the default.
     fn choose(&self, locale: &str) -> &Template {
-        let locale = locale.to_lowercase().replace('_', "-");
-        let language = locale.split('-').next().unwrap_or("");
-        self.by_language.get(&locale).or_else(|| self.by_language.get(language)).unwrap_or(&self.default)
+        let locale = tag(locale);
+        let ends = std::iter::once(locale.len()).chain(locale.rmatch_indices('-').map(|(end, _)| end));
+        let mut tags = ends.map(|end| &locale[..end]);
+        tags.find_map(|tag| self.by_language.get(tag)).unwrap_or(&self.default)
     }
 
     fn all(&self) -> impl Iterator<Item = &Template> {
         std::iter::once(&self.default).chain(self.by_language.values())
     }
+}
+
+/// A locale or language as they are compared: `pt_BR` is `pt-br`.
+fn tag(locale: &str) -> String {
+    locale.trim().to_lowercase().replace('_', "-")
+}
+
+/// Whether it has the form of a BCP 47 tag whose language has a short code.
+fn is_tag(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default();
+    (2..=3).contains(&language.len())
+        && language.bytes().all(|b| b.is_ascii_alphabetic())
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 impl StepKind for Kind {
@@ -129,6 +152,16 @@ impl StepKind for Kind {
             fields.error_with_help("KW0104", at, "`quiet: ignore` is for transactional mail", help);
         }
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
+        let sends_again = fields.one_of("if_unknown", &[("leave", false), ("send_again", true)]).unwrap_or(false);
+        let again_at = fields.key_place("if_unknown").unwrap_or(step.place);
+        if sends_again && class == MailClass::Marketing {
+            let help = "leave it out: an advertisement that comes twice does more harm than one that does not come";
+            fields.error_with_help("KW0104", again_at, "`if_unknown: send_again` is not for marketing mail", help);
+        }
+        if sends_again && matches!(valid_for, Duration::Seconds(span) if span <= SENT_AGAIN_AFTER.num_seconds()) {
+            let help = "a mail leaves again after an hour: give it a longer `valid_for`";
+            fields.error_with_help("KW0104", again_at, "`if_unknown: send_again` comes after `valid_for`", help);
+        }
         let fine = fields.finish();
         compiler.problems.extend(problems);
         if class == MailClass::Transactional {
@@ -164,6 +197,7 @@ impl StepKind for Kind {
             from,
             reply_to: reply_to?,
             ignores_quiet,
+            sends_again,
             valid_for,
         }))
     }
@@ -198,7 +232,17 @@ impl Email {
         let subject = question.and_then(|node| Localized::parse(node, compiler, Escape::Plain))?;
         let body = question.and_then(|node| Localized::parse(node, compiler, Escape::Markdown))?;
         let (class, from, reply_to) = (MailClass::Lifecycle, From::Default, ReplyTo::Csm);
-        Some(Email { to: to?, class, subject, body, from, reply_to, ignores_quiet: false, valid_for })
+        Some(Email {
+            to: to?,
+            class,
+            subject,
+            body,
+            from,
+            reply_to,
+            ignores_quiet: false,
+            sends_again: false,
+            valid_for,
+        })
     }
 
     /// The words for one recipient, now.

@@ -5,7 +5,7 @@
 //! in the list below; its trait methods are what the checker, the engine, the
 //! test runner and the reference need of it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -204,6 +204,7 @@ pub struct Compiler<'a> {
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
     pub survey_steps: &'a [(String, Type)],
+    pub outcomes: &'a BTreeMap<String, Vec<String>>,
     pub neighbours: &'a Neighbours,
     /// The id of the playbook itself.
     pub own: &'a str,
@@ -253,6 +254,7 @@ impl<'a> Compiler<'a> {
             task_steps: self.task_steps,
             email_steps: self.email_steps,
             survey_steps: self.survey_steps,
+            outcomes: self.outcomes,
             neighbours: self.neighbours,
             known: self.known_in_steps,
         }

@@ -32,7 +32,8 @@ pub struct Task {
     due: Option<Due>,
     priority: Priority,
     checklist: Vec<Template>,
-    outcomes: Vec<String>,
+    /// What may be chosen; empty is anything.
+    pub outcomes: Vec<String>,
     pub close_when: CloseWhen,
     keep: bool,
 }
@@ -257,11 +258,11 @@ impl Action for Task {
                 at.playbook
             ),
         };
-        let description = self.description.as_ref().map(|template| {
-            at.render_internal(template)
-                .unwrap_or_else(|error| format!("(The description could not be written: {error})"))
-        });
-        let checklist = self.checklist.iter().filter_map(|template| at.render_internal(template).ok()).collect();
+        let written = |what: &str, template: &Template| {
+            at.render_internal(template).unwrap_or_else(|error| format!("({what} could not be written: {error})"))
+        };
+        let description = self.description.as_ref().map(|template| written("The description", template));
+        let checklist = self.checklist.iter().map(|template| written("This line", template)).collect();
         let draft = TaskDraft {
             description,
             checklist,

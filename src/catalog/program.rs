@@ -15,6 +15,8 @@ use crate::rule::{self, Sandbox, Wanted};
 pub(super) struct StepIds {
     pub tasks: Vec<String>,
     pub emails: Vec<String>,
+    /// What may be chosen for a task, where its step says so.
+    pub outcomes: BTreeMap<String, Vec<String>>,
     /// With what an answer is: a whole number, or a text without `score`.
     pub surveys: Vec<(String, Type)>,
 }
@@ -24,7 +26,20 @@ impl StepIds {
         for step in steps {
             match (step.kind.as_str(), &step.body) {
                 (_, StepBody::Branch(arms)) => arms.iter().for_each(|arm| self.collect(&arm.steps)),
-                ("task", _) => self.tasks.push(step.id.clone()),
+                ("task", body) => {
+                    self.tasks.push(step.id.clone());
+                    let keys = match body {
+                        StepBody::Action(node) => node.as_mapping().unwrap_or_default(),
+                        _ => &[],
+                    };
+                    let list = keys.iter().find(|entry| entry.key == "outcomes");
+                    let words = list.and_then(|entry| entry.node.as_sequence()).unwrap_or_default();
+                    let words: Vec<String> =
+                        words.iter().filter_map(|word| word.as_text()).map(str::to_owned).collect();
+                    if !words.is_empty() {
+                        self.outcomes.insert(step.id.clone(), words);
+                    }
+                }
                 ("email", _) => self.emails.push(step.id.clone()),
                 ("survey", body) => {
                     let scored = matches!(body, StepBody::Action(node)

@@ -36,7 +36,7 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => {
                 let store = Store::connect_url(&url, connections).context("DATABASE_URL cannot be used")?;
-                store.reach().await.map_err(store::unreachable)?;
+                reach(&store).await?;
                 if !store.is_migrated().await.map_err(store::unreachable)? {
                     anyhow::bail!("the database has no (or older) schemas of Keepwell: run `keepwell migrate` first");
                 }
@@ -76,7 +76,7 @@ impl Database {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() && !global.demo => {
                 let store = Store::connect_url(&url, 2).context("DATABASE_URL cannot be used")?;
-                store.reach().await.map_err(store::unreachable)?;
+                reach(&store).await?;
                 store.migrate().await.context("the schemas could not be created")?;
                 Ok(Database { store, private: None })
             }
@@ -126,6 +126,14 @@ impl Database {
             .await;
         }
     }
+}
+
+/// Finds out at once whether the database of DATABASE_URL can be used.
+async fn reach(store: &Store) -> anyhow::Result<()> {
+    store.reach().await.map_err(store::unreachable)?;
+    let keeps_sessions = store.keeps_sessions().await.map_err(store::unreachable)?;
+    anyhow::ensure!(keeps_sessions, store::POOLED);
+    Ok(())
 }
 
 /// The configuration, whose mistakes are printed.

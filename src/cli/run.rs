@@ -20,6 +20,7 @@ use crate::diagnostic::{Diagnostic, render_human};
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::web::{self, WebState};
+use crate::worker::clocks::{self, Clocks};
 use crate::worker::epoch::Watch;
 use crate::worker::publisher::{self, Files, Report};
 use crate::worker::supervise::supervise;
@@ -60,6 +61,15 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let variables = Arc::new(|name: &str| std::env::var(name).ok());
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
+    let page = stop.as_ref().zip(listener).map(|(stop, listener)| serve_page(&shared, listener, stop.clone()));
+    if let Some(stop) = &stop {
+        if !Clocks::default().wait(&shared.store, clock, &mut stop.clone()).await? {
+            database.close().await;
+            return Ok(ExitCode::SUCCESS);
+        }
+    } else if options.at.is_none() {
+        clocks::check(&shared.store, clock).await?;
+    }
     let watch = Arc::new(Watch::new(&global.data));
     watch.look(&shared.store, clock.now()).await?;
     let files = files(global);
@@ -75,7 +85,6 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         database.close().await;
         return Ok(ExitCode::SUCCESS);
     };
-    let page = listener.map(|listener| serve_page(&shared, listener, stop.clone()));
     tracing::info!(playbooks = published.playbooks, "running");
     supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
     // A reader or a relay that dawdles does not keep the process.

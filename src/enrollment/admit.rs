@@ -11,7 +11,7 @@ use super::stops::has_left;
 use super::{Edge, Enrollment, Phase, State, Turn, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
-use crate::facts::{Facts, Progress, Value};
+use crate::facts::{Cell, Facts, Progress, Value};
 use crate::ids;
 use crate::playbook::calendar::Calendar;
 use crate::playbook::{Duration, Mode};
@@ -75,6 +75,9 @@ pub enum Skip {
     Overtaken,
     /// The value of `once_per` is missing.
     NoKey,
+    /// A column that `entry` keeps, and that the condition would have proven
+    /// present, is missing: only who is named comes without the condition.
+    NoValue(String),
     /// `blocked`, `goal`, `exit`, `status` or `stage`; `stopped` by a person.
     Stopped(&'static str),
 }
@@ -94,6 +97,7 @@ impl Skip {
             Skip::NotYet => "not yet",
             Skip::Overtaken => "superseded",
             Skip::NoKey => "no key",
+            Skip::NoValue(_) => "no value",
             Skip::Stopped(name) => name,
         }
     }
@@ -177,6 +181,9 @@ fn enter(
     {
         return Admission::Skip(Skip::NotYet);
     }
+    if let Some(missing) = unproven(playbook, context) {
+        return Admission::Skip(Skip::NoValue(missing));
+    }
     match stops(playbook, context) {
         Err(error) => return Admission::Skip(Skip::Undecided(error)),
         Ok(Some(stop)) => return Admission::Skip(Skip::Stopped(stop.name)),
@@ -211,6 +218,15 @@ fn enter(
         moved: None,
         version: 0,
     }))
+}
+
+/// The first kept column that the rest of the playbook relies on, because its
+/// condition proves it present, and that is missing all the same.
+fn unproven(playbook: &ReadyPlaybook, context: &Context) -> Option<String> {
+    let proven = playbook.when.proven();
+    let missing = |cell: &Cell| context.facts.get(cell) == Some(&Value::Null);
+    let mut kept = playbook.entry_columns.values();
+    kept.find(|cell| missing(cell) && proven.contains(&cell.to_string())).map(ToString::to_string)
 }
 
 /// The entry key, or why there can be no further enrollment.

@@ -233,6 +233,7 @@ impl<'a> Course<'a> {
         for (step, node) in &change.answers {
             self.answer(step, node, now);
         }
+        self.check_outcomes(change);
         for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {
             let open = self.tasks.iter().position(|task| task.step == *step);
             let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
@@ -348,6 +349,7 @@ impl<'a> Course<'a> {
             Skip::Overtaken => "a later run has decided it already".to_owned(),
             Skip::Gap => "the `gap` since the previous enrollment is too short".to_owned(),
             Skip::NoKey => "no key: the value of `once_per` is missing".to_owned(),
+            Skip::NoValue(fact) => format!("no value: `{fact}` is missing, and the playbook relies on it"),
             Skip::Stopped(name) => {
                 let context = Context { facts: Arc::new(facts), progress: None, zone: self.playbook.zone };
                 match stops(self.playbook, &context) {

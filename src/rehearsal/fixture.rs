@@ -93,7 +93,9 @@ impl<'a> Reader<'a> {
         let name = &column.name;
         let value = match (&node.value, column.ty) {
             (NodeValue::Null, _) => Some(Value::Null),
-            (NodeValue::Text(text), ty) if ty != Type::Text && &*text.text == "none" => Some(Value::Null),
+            (NodeValue::Text(text), ty) if &*text.text == "none" && (ty != Type::Text || column.nullable) => {
+                Some(Value::Null)
+            }
             (_, Type::Time) => return self.time(name, node).map(Value::Time),
             (NodeValue::Text(text), Type::Text) => Some(Value::text(&text.text)),
             (NodeValue::Int(number), Type::Int) => Some(Value::Int(*number)),

@@ -5,6 +5,7 @@ use rhai::{Expr, Position};
 
 use super::kind::{Kind, Typed};
 use super::typecheck::Checker;
+use crate::diagnostic::nearest;
 
 /// Functions that count, and so are never below zero.
 const COUNTS: [&str; 6] = ["events(", "active_days(", "active_contacts(", "open_tickets(", "tickets(", "contacts("];
@@ -16,10 +17,32 @@ impl Checker<'_> {
             let truth = operator == "==";
             self.warn("KW0210", position, format!("both sides are `{}`, so this is always {truth}", a.text), None);
         }
+        self.remark_word(a, b);
+        self.remark_word(b, a);
         if operator == "==" {
             let count = [a, b].into_iter().find(|typed| is_day_count(typed));
             self.remark_day(count, position);
         }
+    }
+
+    /// A word that a value of few words never has.
+    pub(super) fn remark_word(&mut self, value: &Typed, word: &Typed) {
+        let Ok(word_text) = serde_json::from_str::<String>(&word.text) else { return };
+        let step = value.text.strip_prefix("outcome(\"").and_then(|rest| rest.strip_suffix("\")"));
+        let known = match step {
+            Some(step) => self.scope.outcomes.get(step).map(Vec::as_slice).unwrap_or_default(),
+            None if value.text == "account.status" => &self.scope.schema.statuses,
+            None => return,
+        };
+        if known.is_empty() || known.contains(&word_text) {
+            return;
+        }
+        let help = match nearest(&word_text, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("it is one of {}", known.join(", ")),
+        };
+        let message = format!("`{}` is never \"{word_text}\"", value.text);
+        self.warn("KW0104", word.position, message, Some(help));
     }
 
     /// An exact count of days, alone or in a list.

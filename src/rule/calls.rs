@@ -155,6 +155,7 @@ impl Checker<'_> {
             if !self.comparable(item, member) {
                 self.mismatch("in", item, member, member.position);
             }
+            self.remark_word(item, member);
         }
     }
 

@@ -7,7 +7,7 @@
 //! true, false or undecided for one subject's facts. No SQL runs here and no
 //! clock is read.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use rhai::{AST, Stmt};
@@ -97,6 +97,9 @@ pub struct Scope<'a> {
     pub email_steps: &'a [String],
     /// Survey steps with what an answer is: a whole number or a text.
     pub survey_steps: &'a [(String, Type)],
+    /// What a person may choose as the outcome of a task, by its step, where the
+    /// step says so.
+    pub outcomes: &'a BTreeMap<String, Vec<String>>,
     pub neighbours: &'a Neighbours,
     /// Canonical texts of values that are proven present here.
     pub known: &'a HashSet<String>,
@@ -283,6 +286,7 @@ fn checker<'a>(source: &'a Source, scope: &'a Scope<'a>, modules: &'a Modules, s
         seasons: sandbox.seasons(),
         learnt: Learnt::default(),
         bound: Vec::new(),
+        in_script: false,
         parts: 0,
         call_site: None,
         known: scope.known.clone(),

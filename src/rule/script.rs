@@ -34,7 +34,7 @@ pub fn compile_script(
             return None;
         }
     };
-    let mut checker = super::checker(source, scope, modules, sandbox);
+    let mut checker = Checker { in_script: true, ..super::checker(source, scope, modules, sandbox) };
     for own in ast.iter_fn_def() {
         let help = "put it into a file of `scripts/` and call it as `file::name(…)`";
         let message = format!("`{}` cannot be defined inside a step", own.name);
@@ -124,11 +124,11 @@ impl Checker<'_> {
             self.call_module(module, &call.name, args, position);
             return;
         }
-        if let ("in_season", [name @ Expr::StringConstant(..)]) = (call.name.as_str(), call.args.as_slice()) {
-            let name = self.expr(name);
-            self.season_argument(&name);
+        let is_known = free::find(&call.name).is_some();
+        if is_known && call.args.iter().all(Expr::is_constant) {
+            self.function(call, position);
         }
-        if free::find(&call.name).is_none() {
+        if !is_known {
             let help = nearest(&call.name, ACTIONS).map(|near| format!("did you mean `{near}`?"));
             self.problem("KW0201", position, format!("unknown function `{}`", call.name), help);
         }

@@ -54,6 +54,8 @@ pub(super) struct Checker<'a> {
     pub seasons: &'a Seasons,
     pub learnt: Learnt,
     pub bound: Vec<Inlined>,
+    /// Whether it is a script: its variables are its own.
+    pub in_script: bool,
     /// Parts read so far.
     pub parts: u32,
     /// Where the outermost such call stands; its problems are reported there.
@@ -200,6 +202,13 @@ impl Checker<'_> {
             }
             "since_step" => {
                 self.problem("KW0212", position, "`since_step` is only available in a wait's `until`", None);
+                self.unknown(name.to_owned(), position)
+            }
+            // What it holds is known when the script runs; what is asked for, before.
+            _ if self.in_script => {
+                let message = format!("`{name}` cannot stand here: what is asked of an account is written out");
+                let help = "write the name or the number itself, as in `account.events(\"login\", 30)`";
+                self.problem("KW0205", position, message, Some(help.to_owned()));
                 self.unknown(name.to_owned(), position)
             }
             _ => {

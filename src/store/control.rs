@@ -18,6 +18,8 @@ pub enum Target {
     Channel(String),
     Playbook(String),
     Account(String),
+    /// A daemon that rests by itself, until its clock is right.
+    Daemon,
 }
 
 impl Target {
@@ -27,6 +29,7 @@ impl Target {
             Target::Channel(name) => format!("channel:{name}"),
             Target::Playbook(id) => format!("playbook:{id}"),
             Target::Account(id) => format!("account:{id}"),
+            Target::Daemon => "daemon".to_owned(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Target {
             Target::Channel(name) => json!({ "channel": name }),
             Target::Playbook(id) => json!({ "playbook": id }),
             Target::Account(id) => json!({ "account": id }),
+            Target::Daemon => json!({ "daemon": true }),
         }
     }
 }
@@ -61,6 +65,7 @@ impl fmt::Display for Target {
             Target::Channel(name) => write!(f, "the channel {name}"),
             Target::Playbook(id) => write!(f, "the playbook {id}"),
             Target::Account(id) => write!(f, "the account {id}"),
+            Target::Daemon => write!(f, "a daemon"),
         }
     }
 }
@@ -126,7 +131,8 @@ impl Stopped {
         let mut halted = Halted::default();
         for stop in self.stops {
             match stop.target {
-                Target::All => {}
+                // Nobody acts then; or one daemon does not.
+                Target::All | Target::Daemon => {}
                 Target::Channel(name) => halted.channels.push(name),
                 Target::Playbook(id) => halted.playbooks.push(id),
                 Target::Account(id) => halted.accounts.push(id),
@@ -239,7 +245,9 @@ impl Store {
                 .fetch_all(self.pool())
                 .await?;
         let stop = |(scope, by, reason): (String, _, _)| Target::of(&scope).map(|target| Stop { target, by, reason });
-        Ok(Stopped { stops: rows.into_iter().filter_map(stop).collect() })
+        let mut stops: Vec<Stop> = rows.into_iter().filter_map(stop).collect();
+        stops.extend(self.resting().await?);
+        Ok(Stopped { stops })
     }
 
     /// What waits in the outbox at `now`, by playbook and channel.

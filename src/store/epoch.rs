@@ -15,6 +15,10 @@ use super::audit::record;
 use super::control::{Target, lift};
 use crate::clock::Instant;
 
+/// `reason` of the stop of a database that was set back.
+pub const SET_BACK: &str =
+    "this database was set back: it does not know of mail that was sent; see `keepwell confirm-epoch`";
+
 /// How far sending had come: in which epoch, and the number of the last marker
 /// in it. A later one is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +76,17 @@ impl Store {
     /// The last marker this process has committed.
     pub fn last_mark(&self) -> Mark {
         *self.last_mark.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers how far others have come, so that whoever marks next here
+    /// notices a database that was set back. First the server is made to keep
+    /// it: a crash may take numbers back that nothing committed has used.
+    pub async fn remember_others(&self, mark: Mark) {
+        let kept = sqlx::query("select pg_logical_emit_message(true, 'keepwell', '')").execute(self.pool()).await;
+        // A provider may not allow it; then each daemon remembers its own.
+        if kept.is_ok() {
+            self.remember(mark);
+        }
     }
 
     /// To be called after the commit: a marker that the database may lose is

@@ -109,6 +109,9 @@ impl Store {
             let query = sqlx::query(AssertSqlSafe(sql)).bind(&person.account).bind(&person.contact);
             note(&mut erased.deleted, &table.name, query.execute(&mut *tx).await?.rows_affected());
         }
+        // Of whomever they are: bytes cannot be scrubbed.
+        let copies = sqlx::query("delete from keepwell.copies where account_id = $1").bind(&person.account);
+        note(&mut erased.deleted, "copies", copies.execute(&mut *tx).await?.rows_affected());
         let guards = sqlx::query("delete from keepwell.address_guard where address_hash = any($1)").bind(&hashes);
         note(&mut erased.deleted, "address_guard", guards.execute(&mut *tx).await?.rows_affected());
         let looks = sqlx::query(

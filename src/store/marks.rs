@@ -10,7 +10,8 @@ use std::collections::{HashMap, HashSet};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::epoch::Mark;
+use super::control::{ITSELF, Target, insert};
+use super::epoch::{Mark, SET_BACK};
 use super::gather::all_failed;
 use super::outbox::Claimed;
 use super::rows::Rows;
@@ -83,6 +84,7 @@ impl Store {
         for one in asked {
             hashes.push(self.address_hash(one.to).await?);
         }
+        let last = self.last_mark();
         let mut tx = self.pool().begin().await?;
         let scopes: Vec<String> = asked.iter().flat_map(|one| scopes(one.message)).collect();
         let (lease_now, epoch, number, stopped): (Instant, i64, i64, Vec<String>) = sqlx::query_as(
@@ -93,6 +95,12 @@ impl Store {
         .bind(&scopes)
         .fetch_one(&mut *tx)
         .await?;
+        // Another may have taken the database's place since the last look.
+        if (Mark { epoch, number }) <= last {
+            insert(&mut tx, &Target::All, ITSELF, Some(SET_BACK), now).await?;
+            tx.commit().await?;
+            return Ok(vec![Marked::No("stopped"); asked.len()]);
+        }
         let mut customers: Vec<&String> = asked
             .iter()
             .zip(&hashes)
@@ -160,7 +168,7 @@ impl Store {
 }
 
 /// What stops a message.
-fn scopes(message: &Claimed) -> [String; 3] {
+pub(super) fn scopes(message: &Claimed) -> [String; 3] {
     [
         format!("playbook:{}", message.playbook),
         format!("channel:{}", message.channel),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, Row as _};
 
 use crate::clock::Instant;
 use crate::facts::Schema;
@@ -26,7 +26,9 @@ pub mod audit;
 pub mod bounces;
 pub mod breaker;
 pub mod budget;
+pub mod clocks;
 pub mod control;
+pub mod copies;
 pub mod departures;
 pub mod digests;
 pub mod drafts;
@@ -156,13 +158,14 @@ pub fn unreachable(error: sqlx::Error) -> anyhow::Error {
     let code = error.as_database_error().and_then(|error| error.code());
     let pooled = matches!(code.as_deref(), Some("42P05" | "26000"));
     anyhow::Error::new(error).context(match pooled {
-        true => {
-            "DATABASE_URL leads to a pooler in transaction mode, which Keepwell cannot use: \
-             connect to Postgres directly, or to a pool in session mode"
-        }
+        true => POOLED,
         false => "the database of DATABASE_URL cannot be reached",
     })
 }
+
+/// What is said of a pooler that keeps no sessions.
+pub const POOLED: &str = "DATABASE_URL leads to a pooler in transaction mode, which Keepwell cannot use: \
+    connect to Postgres directly, or to a pool in session mode";
 
 /// How long a claim holds unless it is renewed.
 pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
@@ -277,6 +280,27 @@ impl Store {
         let connecting = PgConnection::connect_with(&options);
         let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
         connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+    }
+
+    /// Whether a connection stays with its session: false behind a pooler in
+    /// transaction mode, which gives it to whoever begins a transaction.
+    pub async fn keeps_sessions(&self) -> sqlx::Result<bool> {
+        let options = self.pool.connect_options();
+        let mut one = PgConnection::connect_with(&options).await?;
+        let mut other = PgConnection::connect_with(&options).await?;
+        // Without prepared statements, which such a pooler may not know.
+        let session = async |connection: &mut PgConnection| -> sqlx::Result<i32> {
+            connection.fetch_one(sqlx::raw_sql("select pg_backend_pid()")).await?.try_get(0)
+        };
+        let before = session(&mut one).await?;
+        other.execute(sqlx::raw_sql("begin")).await?;
+        // It may have to wait for ever for a connection that the other has.
+        let after = tokio::time::timeout(Duration::from_secs(10), session(&mut one)).await;
+        other.execute(sqlx::raw_sql("rollback")).await?;
+        other.close().await?;
+        let Ok(after) = after else { return Ok(false) };
+        one.close().await?;
+        Ok(after? == before)
     }
 
     /// Creates or upgrades both schemas. Two processes may do it at once.

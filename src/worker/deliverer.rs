@@ -22,6 +22,7 @@ use crate::delivery::post::Post;
 use crate::delivery::{Composed, Mark, Outcome};
 use crate::enrollment::next_quarter;
 use crate::playbook::Mode;
+use crate::store::copies::Copy;
 use crate::store::departures::Departure;
 use crate::store::marks::Marked;
 use crate::store::outbox::Claimed;
@@ -294,6 +295,7 @@ impl Attempt {
     async fn one(&self, message: Claimed, prepared: Prepared) -> super::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
         let end = |state, reason| Settled::Ended { state, reason, outcome: None };
+        let mut copy = None;
         let (parcel, rendered, to) = match prepared {
             Prepared::Ended { state, reason } => {
                 store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
@@ -312,7 +314,14 @@ impl Attempt {
                 }
                 return Ok(());
             }
-            Prepared::Mail { composed, rendered, to } => (Parcel::Mail(composed), rendered, to),
+            Prepared::Mail { composed, rendered, to, sends_again } => {
+                copy = sends_again.then(|| Copy {
+                    bytes: composed.bytes.clone(),
+                    envelope_from: composed.envelope_from.clone(),
+                    to_address: composed.to.clone(),
+                });
+                (Parcel::Mail(composed), rendered, to)
+            }
             Prepared::Post { post, rendered, to } => (Parcel::Post(post), rendered, to),
         };
         let departure = Departure { message: message.clone(), to: to.clone(), rendered, now };
@@ -323,6 +332,9 @@ impl Attempt {
                 return Ok(());
             }
             None => return Ok(()),
+        }
+        if let Some(copy) = copy {
+            store.keep_copy(&message, &copy).await?;
         }
         let watch = Stopwatch::start();
         let body = OnceLock::new();

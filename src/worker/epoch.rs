@@ -12,11 +12,7 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::store::Store;
 use crate::store::control::Target;
-use crate::store::epoch::Mark;
-
-/// `reason` of the stop.
-pub const SET_BACK: &str =
-    "this database was set back: it does not know of mail that was sent; see `keepwell confirm-epoch`";
+use crate::store::epoch::{Mark, SET_BACK};
 
 /// What this host remembers of each installation's sending: the file `marks`
 /// in the data directory, a line each of installation, epoch and marker.
@@ -51,6 +47,10 @@ impl Watch {
             }
             return Ok(());
         }
+        if epoch.mark > sent {
+            store.remember_others(epoch.mark).await;
+        }
+        let last = last.max(store.last_mark());
         // Confirmed since: what was remembered of the time before is settled.
         let last = if epoch.mark.epoch > last.epoch { Mark { number: 0, ..epoch.mark } } else { last };
         if last > remembered

@@ -35,6 +35,8 @@ pub(super) enum Prepared {
         composed: Box<Composed>,
         rendered: Rendered,
         to: String,
+        /// Whether it may leave once more when nobody knows what became of it.
+        sends_again: bool,
     },
     /// A body for a webhook or a Slack channel.
     Post {
@@ -167,7 +169,9 @@ impl Gate<'_> {
         if message.valid_until < self.now {
             return Prepared::ended("expired", "not sent while it was valid");
         }
-        if self.enrollment.state != crate::enrollment::State::Active {
+        // After its last step an enrollment is over, and what it sent not yet known.
+        let over = message.again && self.enrollment.state == crate::enrollment::State::Completed;
+        if self.enrollment.state != crate::enrollment::State::Active && !over {
             let reason = self.enrollment.reason.clone();
             return Prepared::ended("cancelled", reason.unwrap_or_else(|| self.enrollment.state.name().to_owned()));
         }
@@ -195,9 +199,16 @@ impl Gate<'_> {
         };
         match self.compose(message, contact, &to, token) {
             Ok((_, rendered)) if message.shadow => Prepared::Shadow { rendered, to },
-            Ok((composed, rendered)) => Prepared::Mail { composed: Box::new(composed), rendered, to },
+            Ok((composed, rendered)) => {
+                Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: self.sends_again(message) }
+            }
             Err(reason) => Prepared::ended("failed", reason),
         }
+    }
+
+    fn sends_again(&self, message: &Claimed) -> bool {
+        let action = self.loaded.ready.action(&message.step);
+        action.and_then(|action| action.email()).is_some_and(|email| email.sends_again)
     }
 
     /// The undo window and quiet hours. What is held is looked at wholly again
@@ -411,7 +422,7 @@ pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         footer,
     };
     Ok(match compose(&mail) {
-        Ok(composed) => Prepared::Mail { composed: Box::new(composed), rendered, to },
+        Ok(composed) => Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: false },
         Err(error) => Prepared::ended("failed", error.to_string()),
     })
 }

@@ -8,11 +8,11 @@
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
-//! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `collector` takes what came
+//! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `again` sends once more what nobody knows the fate of where that is wanted, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
 //! `mover` takes those who wait to another revision when a person says so,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
-//! database that was set back. Runs of one slot share a
+//! database that was set back, `clocks` a clock that is wrong. Runs of one slot share a
 //! walk over the accounts: `together`. [`supervise`] turns
 //! them into a daemon; [`pass`] does one round of all.
 //!
@@ -35,9 +35,11 @@ use crate::store::playbooks::Published;
 use crate::store::{Trouble, trouble};
 
 pub mod advancer;
+pub mod again;
 mod attention;
 pub mod breaker;
 pub mod candidates;
+pub mod clocks;
 pub mod closer;
 pub mod collector;
 pub mod compiled;
@@ -223,6 +225,7 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     round.took(escalator::tick(shared, now).await)?;
     round.took(digester::tick(shared, now).await)?;
     round.took(tripwire::tick(shared, now).await)?;
+    round.took(again::tick(shared, now).await)?;
     round.took(deliverer::tick(shared, now).await)?;
     round.end()
 }

@@ -13,13 +13,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::clocks::Clocks;
 use super::epoch::Watch;
 use super::publisher::{self, Files, Fingerprint};
 use super::{
-    Round, Shared, advancer, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor, referrer,
-    scheduler, tripwire,
+    Round, Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor,
+    referrer, scheduler, tripwire,
 };
 use crate::clock::{Clock, Instant};
+use crate::store::Store;
 
 /// Mail has several lanes: one whose relay is silent, for as long as ten
 /// minutes, does not hold up what was planned after it. The relay's sessions
@@ -40,7 +42,8 @@ pub type Mend = Arc<dyn Fn() + Send + Sync>;
 /// finished by the next daemon, once its lease is over.
 const STOP_PATIENCE: Duration = Duration::from_secs(25);
 
-/// Runs all lanes until `stop` turns true, then returns when each has finished
+/// Runs all lanes until `stop` turns true, as long as `clock` and the
+/// database's agree; see [`Clocks`]. Then returns when each has finished
 /// what it was doing, at the latest after 25 seconds. `published` is how the
 /// files stood before they were last published.
 pub async fn supervise(
@@ -54,7 +57,8 @@ pub async fn supervise(
 ) {
     let published = Arc::new(Mutex::new(published));
     let mut stopping = stop.clone();
-    let runs = lane("runs", clock, mend.clone(), stop.clone(), {
+    let time = Time { store: shared.store.clone(), clock, clocks: Arc::default() };
+    let runs = lane("runs", time.clone(), mend.clone(), stop.clone(), {
         let shared = shared.clone();
         move |now| {
             let (shared, files, published) = (shared.clone(), files.clone(), published.clone());
@@ -72,7 +76,7 @@ pub async fn supervise(
             }
         }
     });
-    let enrollments = lane("enrollments", clock, mend.clone(), stop.clone(), {
+    let enrollments = lane("enrollments", time.clone(), mend.clone(), stop.clone(), {
         let shared = shared.clone();
         move |now| {
             let shared = shared.clone();
@@ -89,7 +93,7 @@ pub async fn supervise(
             }
         }
     });
-    let epoch = lane("epoch", clock, mend.clone(), stop.clone(), {
+    let epoch = lane("epoch", time.clone(), mend.clone(), stop.clone(), {
         let shared = shared.clone();
         move |now| {
             let (shared, watch) = (shared.clone(), watch.clone());
@@ -97,7 +101,7 @@ pub async fn supervise(
         }
     });
     // Of its own: a mailbox that cannot be read holds up nothing else.
-    let returns = lane("returns", clock, mend.clone(), stop.clone(), {
+    let returns = lane("returns", time.clone(), mend.clone(), stop.clone(), {
         let shared = shared.clone();
         move |now| {
             let shared = shared.clone();
@@ -106,11 +110,17 @@ pub async fn supervise(
     });
     let mut lanes = vec![runs, enrollments, epoch, returns];
     for _ in 0..MAIL_LANES {
-        lanes.push(lane("mail", clock, mend.clone(), stop.clone(), {
+        lanes.push(lane("mail", time.clone(), mend.clone(), stop.clone(), {
             let (shared, stop) = (shared.clone(), stop.clone());
             move |now| {
                 let (shared, stop) = (shared.clone(), stop.clone());
-                async move { Ok(janitor::tick(&shared, now).await? + deliverer::tick_until(&shared, now, &stop).await?) }
+                async move {
+                    let mut round = Round::default();
+                    round.took(janitor::tick(&shared, now).await)?;
+                    round.took(again::tick(&shared, now).await)?;
+                    round.took(deliverer::tick_until(&shared, now, &stop).await)?;
+                    round.end()
+                }
             }
         }));
     }
@@ -136,21 +146,35 @@ fn known(published: &Mutex<Fingerprint>) -> MutexGuard<'_, Fingerprint> {
     published.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lane<F, Fut>(
-    name: &'static str,
+/// Where lanes learn the time.
+#[derive(Clone)]
+struct Time {
+    store: Store,
     clock: Clock,
-    mend: Mend,
-    mut stop: watch::Receiver<bool>,
-    tick: F,
-) -> JoinHandle<()>
+    clocks: Arc<Clocks>,
+}
+
+impl Time {
+    async fn now(&self) -> super::Result<Option<Instant>> {
+        self.clocks.agree(&self.store, self.clock).await
+    }
+}
+
+fn lane<F, Fut>(name: &'static str, time: Time, mend: Mend, mut stop: watch::Receiver<bool>, tick: F) -> JoinHandle<()>
 where
     F: Fn(Instant) -> Fut + Send + 'static,
     Fut: Future<Output = super::Result<usize>> + Send + 'static,
 {
     tokio::spawn(async move {
         while !*stop.borrow() {
+            let looked = match time.now().await {
+                Ok(Some(now)) => tokio::spawn(tick(now)).await,
+                // Nothing is due as long as nobody knows the time.
+                Ok(None) => Ok(Ok(0)),
+                Err(error) => Ok(Err(error)),
+            };
             // A task of its own: a panic ends this look and not the lane.
-            let rest = match tokio::spawn(tick(clock.now())).await {
+            let rest = match looked {
                 Ok(Ok(0)) => REST,
                 Ok(Ok(_)) => continue,
                 Ok(Err(error)) => {

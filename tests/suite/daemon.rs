@@ -47,6 +47,25 @@ async fn published(pool: &PgPool) -> Option<(String, bool)> {
 }
 
 #[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    let mut home = Home::new("full");
+    home.set("DATABASE_URL", &database.url);
+    home.write("playbooks/look.yaml", PLAYBOOK);
+    let mut daemon = home.start(&["run"], "/dev/full");
+    until("it is published", async || published(&pool).await.is_some()).await;
+    let (first, _) = published(&pool).await.unwrap();
+    home.write("playbooks/look.yaml", &PLAYBOOK.replace("account.seats ==", "account.seat =="));
+    until("the mistake is known", async || published(&pool).await.unwrap().1).await;
+    home.write("playbooks/look.yaml", &PLAYBOOK.replace("Nobody", "Somebody"));
+    until("it is mended", async || published(&pool).await.unwrap().0 != first).await;
+    assert!(daemon.is_running());
+    let (status, _) = daemon.stop();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
 async fn files_that_change_are_read_again_and_broken_ones_change_nothing() {
     let database = database::fresh().await;
     let pool = database.pool().await;

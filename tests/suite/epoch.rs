@@ -7,6 +7,7 @@ use std::process::Command;
 
 use keepwell::store::Store;
 use keepwell::store::private::{Durability, PrivatePostgres};
+use keepwell::worker::epoch::Watch;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
@@ -61,7 +62,7 @@ fn said(answer: &Answer, words: &str) {
 
 #[tokio::test]
 async fn a_recovered_backup_sends_nothing_until_it_is_confirmed() {
-    let folder = Scratch::new();
+    let folder = Scratch::new("epoch");
     let mut postgres = PrivatePostgres::ensure(&folder.0, Durability::Durable).unwrap();
     let options = postgres.options("keepwell");
     let store = Store::connect(options.clone(), 2);
@@ -165,6 +166,50 @@ async fn a_standby_that_takes_over_in_the_middle_of_a_mail_gets_no_body() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_set_back_in_the_middle_of_a_mail_gets_no_body() {
+    let world = World::over_smtp("", Script::default()).await;
+    world.playbook(&playbook("hello", "when: account.mrr > 0", STEPS));
+    world.customer("a1").await;
+    world.run_at(FIRST).await;
+    assert_eq!(world.accepted().len(), 1);
+    // An older state of it takes its place under the daemon's connections,
+    // between the claim and the marker.
+    world
+        .sql(
+            "create function public.set_back() returns trigger language plpgsql as
+             $$ begin perform setval('keepwell.marks', 1, false); return null; end $$;
+             create trigger set_back after update on keepwell.messages for each row
+             when (new.state = 'sending') execute function public.set_back()",
+        )
+        .await;
+    world.customer("a2").await;
+    world.run_at("2026-03-02T10:00:00Z").await;
+    assert_eq!(world.accepted().len(), 1, "a2 gets no body");
+    let stopped = world.store().stopped().await.unwrap();
+    assert!(stopped.all());
+    assert!(stopped.stops[0].told().contains("set back"), "{stopped:?}");
+}
+
+#[tokio::test]
+async fn what_other_daemons_sent_is_remembered_too() {
+    let database = database::fresh().await;
+    let folder = Scratch::new("others");
+    let (one, other) = (Store::connect(database.options.clone(), 1), Store::connect(database.options.clone(), 1));
+    let watch = Watch::new(&folder.0);
+    let now = FIRST.parse().unwrap();
+    watch.look(&other, now).await.unwrap();
+    // Another daemon marks a mail.
+    sqlx::query("select nextval('keepwell.marks')").execute(one.pool()).await.unwrap();
+    watch.look(&other, now).await.unwrap();
+    assert_eq!(other.last_mark(), one.epoch().await.unwrap().mark);
+    sqlx::query("select setval('keepwell.marks', 1, false)").execute(one.pool()).await.unwrap();
+    watch.look(&other, now).await.unwrap();
+    assert!(other.stopped().await.unwrap().all(), "although it sent nothing itself");
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
 async fn a_connection_does_not_depend_on_what_its_start_asked_for() {
     let database = database::fresh().await;
     let store = Store::connect(database.options.clone(), 1);
@@ -182,8 +227,8 @@ async fn a_connection_does_not_depend_on_what_its_start_asked_for() {
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Scratch {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("epoch");
+    fn new(name: &str) -> Scratch {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&path);
         Scratch(path)
     }

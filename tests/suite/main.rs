@@ -1,9 +1,11 @@
 //! Every integration test, in one binary so that it links once.
 #![allow(clippy::unwrap_used)]
 
+mod again;
 mod check_form;
 mod check_meaning;
 mod cli;
+mod clocks;
 mod compose;
 mod crash;
 mod customers;

@@ -66,6 +66,7 @@ impl Language {
             task_steps: &none,
             email_steps: &none,
             survey_steps: &[],
+            outcomes: &Default::default(),
             neighbours: &neighbours,
             known: &known,
         };

@@ -677,3 +677,70 @@ tests:
     );
     passes(&text);
 }
+
+#[test]
+fn a_case_says_what_could_happen_only() {
+    let text = playbook(
+        r#"
+when: account.tier == none && account.mrr > 0
+steps:
+  - task: { id: call, title: Call, outcomes: [reached, no answer], checklist: ["Their {{ account.seats }} seats", "two"] }
+  - wait: { until: 'outcome("call") == "reached"', at_most: 9d }
+tests:
+  - name: a column is taken away
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5, tier: none }
+    then: { 1d: { outcome: { call: reached } } }
+    expect: [ { after: 0d, task: call, contains: "(This line could not be written" }, { after: 1d, ended: completed } ]
+"#,
+    );
+    passes(&text);
+    let told = fails(&text, "{ call: reached }", "{ call: raeched }");
+    assert_eq!(told[0], "`raeched` is no outcome of `call`: it is one of reached, no answer");
+}
+
+#[test]
+fn an_undecided_mail_waits_and_goes_to_the_address_of_its_contact() {
+    let text = playbook(
+        r#"
+when: account.mrr > 0
+exit: 1 / (account.seats ?? 0) > 2
+steps:
+  - email: { id: hello, to: champion, subject: Hi, body: Hello }
+tests:
+  - name: sure again in the morning
+    at: 2026-03-02T09:00:00Z
+    quiet_hours: { from: "08:00", to: "20:00" }
+    account: { mrr: 5, seats: 1 }
+    contacts: { champion: { email: old@acme.example } }
+    then:
+      10h: { account: { seats: 0 }, contacts: { champion: { email: new@acme.example } } }
+      12h: { account: { seats: 1 } }
+    expect: [ { after: 12h, email: hello, to: new@acme.example }, { after: 12h, ended: completed } ]
+"#,
+    );
+    let case = play(&text).remove(0);
+    let happened: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
+    assert!(happened.iter().any(|told| told.contains("new@acme.example")), "{:#?} {happened:#?}", case.failures);
+}
+
+#[test]
+fn languages_are_found_however_they_are_written() {
+    let text = playbook(
+        r#"
+when: account.mrr > 0
+steps:
+  - email: { id: hello, to: champion, subject: { default: Hi, pt_BR: Oi, zh-hant: 您好 }, body: x }
+tests:
+  - name: Brazil
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5, locale: pt-BR }
+    expect: [ { after: 0d, email: hello, subject: Oi }, { after: 0d, ended: completed } ]
+  - name: Taiwan
+    like: Brazil
+    account: { mrr: 5, locale: zh_Hant_TW }
+    expect: [ { after: 0d, email: hello, subject: 您好 }, { after: 0d, ended: completed } ]
+"#,
+    );
+    passes(&text);
+}

@@ -163,6 +163,7 @@ impl World {
             task_steps: &tasks,
             email_steps: &emails,
             survey_steps: &surveys,
+            outcomes: &Default::default(),
             neighbours: &self.neighbours,
             known: &known,
         })

@@ -3,7 +3,9 @@
 //! its own; in the end ledger and database are compared.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -24,9 +26,9 @@ pub struct Company {
     pub options: PgConnectOptions,
     /// When each message was taken, in order.
     pub taken: Arc<Mutex<Vec<Instant>>>,
-    ledger: PathBuf,
+    pub ledger: PathBuf,
     /// Accounts so far.
-    accounts: i64,
+    pub accounts: i64,
     waves: usize,
 }
 
@@ -43,12 +45,20 @@ impl Company {
     /// Everything anew; `config` is more of `keepwell.yaml`. Nothing limits what
     /// a contact may get, unless it says so.
     pub async fn open(name: &str, config: &str) -> anyhow::Result<Company> {
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{name}"));
+        let directory = Company::place(name);
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory)?;
-        let place = directory.clone();
-        let postgres =
-            tokio::task::spawn_blocking(move || PrivatePostgres::ensure(&place, Durability::Durable)).await??;
+        Company::open_in(directory, name, config).await
+    }
+
+    /// Where Postgres keeps its files.
+    pub fn place(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{name}"))
+    }
+
+    /// The same in a directory that is there.
+    pub async fn open_in(directory: PathBuf, name: &str, config: &str) -> anyhow::Result<Company> {
+        let postgres = Company::start(directory.clone()).await?;
         let options = postgres.options("keepwell");
         let store = Store::connect(options.clone(), 2);
         store.migrate().await?;
@@ -94,6 +104,14 @@ impl Company {
     /// So many more customers, and a playbook that writes to them at once: its
     /// mail and its task come after `keys` and are due now.
     pub async fn wave(&mut self, count: i64) -> anyhow::Result<()> {
+        let wave = self.people(count).await?;
+        let id = format!("round-{wave}");
+        self.publish(&id, wave)?;
+        self.make_due(&id).await
+    }
+
+    /// So many more customers, of a wave of their own; its number.
+    pub async fn people(&mut self, count: i64) -> anyhow::Result<usize> {
         self.waves += 1;
         let (wave, first) = (self.waves, self.accounts + 1);
         self.accounts += count;
@@ -106,9 +124,7 @@ impl Company {
                  from generate_series({first}, {last}) n"
         ))
         .await?;
-        let id = format!("round-{wave}");
-        self.publish(&id, wave)?;
-        self.make_due(&id).await
+        Ok(wave)
     }
 
     /// Makes a playbook due at this minute.
@@ -139,8 +155,53 @@ steps:
 
     /// Starts a daemon, with a log of its own.
     pub fn daemon(&self) -> Daemon {
+        self.daemon_with(|_| {})
+    }
+
+    /// The same, with something else about its process.
+    pub fn daemon_with(&self, about: impl FnOnce(&mut Command)) -> Daemon {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        self.home.start(&["run"], &format!("log-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
+        self.home.start_with(&["run"], &format!("log-{}", COUNT.fetch_add(1, Ordering::Relaxed)), about)
+    }
+
+    /// Postgres's own socket.
+    pub fn socket(&self) -> PathBuf {
+        self.options.get_socket().expect("a socket").join(".s.PGSQL.5432")
+    }
+
+    /// How to reach its database by TCP.
+    pub fn url_by(&self, address: SocketAddr) -> String {
+        format!("postgres://{}@{address}/keepwell?sslmode=disable", self.options.get_username())
+    }
+
+    /// Ends Postgres at once, without a word to anybody.
+    pub fn crash(&self) -> anyhow::Result<()> {
+        let process = std::fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
+        let process: i32 = process.lines().next().unwrap_or_default().trim().parse()?;
+        // SAFETY: the server that we started; it is in our hands alone.
+        unsafe { libc::kill(process, libc::SIGQUIT) };
+        Ok(())
+    }
+
+    /// Starts a Postgres on the files in a directory.
+    pub async fn start(place: PathBuf) -> anyhow::Result<PrivatePostgres> {
+        Ok(tokio::task::spawn_blocking(move || PrivatePostgres::ensure(&place, Durability::Durable)).await??)
+    }
+
+    /// Starts it again.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.postgres = Company::start(self.directory.clone()).await?;
+        Ok(())
+    }
+
+    /// Waits until the relay has taken so many bodies.
+    pub async fn taken(&self, count: usize) {
+        until("mails leave", async || self.taken.lock().unwrap().len() >= count).await;
+    }
+
+    /// How many bodies it has taken since.
+    pub fn taken_after(&self, at: Instant) -> usize {
+        self.taken.lock().unwrap().iter().filter(|time| **time > at).count()
     }
 
     /// Waits until they run: one that finds no database at its start ends.
@@ -159,6 +220,20 @@ steps:
              update keepwell.runs set lease_until = clock_timestamp() - interval '1 second' where token is not null",
         )
         .await
+    }
+
+    /// Ends every other connection of the daemons'; how many.
+    pub async fn terminate_half(&self) -> anyhow::Result<i64> {
+        self.number(
+            "select count(*) from (select pg_terminate_backend(pid) from pg_stat_activity
+             where application_name = 'keepwell' and random() < 0.5) gone",
+        )
+        .await
+    }
+
+    /// What waits for another try, five minutes and more, is tried at once.
+    pub async fn retry_now(&self) -> anyhow::Result<()> {
+        self.sql("update keepwell.messages set next_at = now() where state = 'deferred'").await
     }
 
     /// Enrollments that have come to their end.
@@ -220,7 +295,8 @@ steps:
 
     /// The ledger alone: how many were sent, and how many to somebody twice.
     pub fn sent(&self) -> anyhow::Result<Found> {
-        let ledger = std::fs::read_to_string(&self.ledger)?;
+        // Before the first mail there is none.
+        let ledger = std::fs::read_to_string(&self.ledger).unwrap_or_default();
         let to: Vec<&str> = ledger.lines().filter_map(|line| line.split(' ').nth(1)).collect();
         let customers: Vec<&&str> = to.iter().filter(|to| to.ends_with("@customer.example")).collect();
         let different: HashSet<&&&str> = customers.iter().collect();

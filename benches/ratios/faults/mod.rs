@@ -2,18 +2,22 @@
 //! away and when a person stops everything: counted in the mail server's own
 //! ledger, which is synced before it answers, and printed as a table.
 
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use keepwell::store::Store;
-use keepwell::store::control::Target;
-use sqlx::AssertSqlSafe;
-
-use crate::support::program::Daemon;
-use crate::support::proxy::{Behind, Fault, Proxy};
-
+pub mod clocks;
 mod company;
+mod connections;
+mod failovers;
+mod limits;
+mod link;
+mod pooler;
+mod processes;
+mod promises;
+mod vacuum;
+mod versions;
 
-use company::{Company, Found};
+use company::Found;
 
 /// How much of it.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +28,30 @@ pub struct Size {
     pub rounds: usize,
 }
 
+/// Which of it.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// `F1` and the like; all without any.
+    pub rows: Vec<String>,
+    /// A program of an earlier version.
+    pub older: Option<PathBuf>,
+}
+
 /// One row of the table.
-struct Row {
+pub struct Row {
     name: &'static str,
     trials: usize,
     found: Found,
     /// From the fault's end to that of all work.
     spans: Vec<Duration>,
     note: String,
+}
+
+impl Row {
+    /// What cannot be tried here has not passed.
+    fn skipped(name: &'static str, why: &str) -> Row {
+        Row { name, trials: 0, found: Found::default(), spans: Vec::new(), note: format!("skipped: {why}") }
+    }
 }
 
 /// Xorshift: the seed tells the whole story.
@@ -50,7 +70,7 @@ impl Chance {
     }
 }
 
-pub async fn measure(size: Size) -> anyhow::Result<()> {
+pub async fn measure(size: Size, asked: &Asked) -> anyhow::Result<()> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let given = std::env::var("KEEPWELL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or(now.as_nanos() as u64);
@@ -58,22 +78,46 @@ pub async fn measure(size: Size) -> anyhow::Result<()> {
         "\nfaults: {} messages, {} kills, {} rounds; KEEPWELL_TEST_SEED={seed}\n",
         size.messages, size.kills, size.rounds
     );
-    let mut chance = Chance(seed | 1);
+    let chance = &mut Chance(seed | 1);
     println!("| fault | trials | mails | duplicates | losses | unknown | recovery p50 / p99 | |");
     println!("|---|---|---|---|---|---|---|---|");
     let mut bad = 0;
-    bad += print(kills(size, &mut chance).await?);
-    bad += print(stops(size, &mut chance).await?);
-    bad += print(freezes(size, &mut chance).await?);
-    bad += print(crashes(size, &mut chance).await?);
-    bad += print(partitions(size, &mut chance).await?);
-    bad += print(storms(size, &mut chance).await?);
-    bad += print(downtimes().await?);
-    bad += print(switches(size, &mut chance).await?);
-    bad += print(suppressions(size, &mut chance).await?);
-    bad += print(budgets(size).await?);
+    for name in ROWS {
+        if !asked.rows.is_empty() && !asked.rows.iter().any(|row| row == name) {
+            continue;
+        }
+        bad += of_fault(name, size, asked, chance).await?;
+    }
     anyhow::ensure!(bad == 0, "{bad} promises are broken");
     Ok(())
+}
+
+/// In the order in which they strike.
+pub const ROWS: [&str; 17] =
+    ["F1", "F3", "F4", "F8", "F9", "F10", "F11", "F12", "F13", "F14", "F15", "F19", "F20", "F22", "F23", "F24", "F25"];
+
+/// Prints its rows; how much of them is wrong.
+async fn of_fault(name: &str, size: Size, asked: &Asked, chance: &mut Chance) -> anyhow::Result<usize> {
+    Ok(match name {
+        "F1" => print(processes::kills(size, chance).await?),
+        "F3" => print(processes::stops(size, chance).await?),
+        "F4" => print(processes::freezes(size, chance).await?),
+        "F8" => print(connections::crashes(size, chance).await?),
+        "F9" => print(connections::partitions(size, chance).await?),
+        "F10" => print(connections::storms(size, chance).await?) + print(pooler::storms(size).await?),
+        "F11" => print(failovers::promotions(size).await?) + print(failovers::restores(size).await?),
+        "F12" => print(vacuum::pinned(size).await?),
+        "F13" => print(promises::budgets(size).await?),
+        "F14" => print(promises::downtimes().await?),
+        "F15" => print(clocks::jumps(size).await?) + print(clocks::nights().await?),
+        "F19" => print(promises::switches(size, chance).await?),
+        "F20" => print(promises::suppressions(size, chance).await?),
+        "F22" => print(versions::upgrades(size, asked.older.as_deref(), chance).await?),
+        "F23" => print(limits::full_disk(size).await?),
+        "F24" => print(link::slow_database(size, chance).await?) + print(link::slow_relay().await?),
+        "F25" => print(limits::few_files(size).await?),
+        other => anyhow::bail!("there is no {other}"),
+    })
 }
 
 /// Prints a row; how much of it is wrong.
@@ -100,295 +144,4 @@ fn print(mut row: Row) -> usize {
         row.note
     );
     duplicates + losses
-}
-
-/// F1: three daemons, of which one at a time is killed.
-async fn kills(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
-    let mut company = Company::open("kills", "").await?;
-    let waves = (size.messages / 300).clamp(1, 40);
-    let (mut left, mut at_work, mut spans) = (size.kills, 0, Vec::new());
-    for wave in 0..waves {
-        company.wave(size.messages / waves).await?;
-        let mut daemons: Vec<Daemon> = (0..3).map(|_| company.daemon()).collect();
-        let mut share = left / (waves - wave) as usize;
-        while share > 0 && !company.is_done().await? {
-            tokio::time::sleep(chance.millis(20, 250)).await;
-            let victim = chance.below(3) as usize;
-            daemons.swap_remove(victim).kill();
-            at_work += usize::from(!company.is_done().await?);
-            daemons.push(company.daemon());
-            if chance.below(2) == 0 {
-                company.let_a_minute_pass().await?;
-            }
-            share -= 1;
-            left -= 1;
-        }
-        company.let_a_minute_pass().await?;
-        spans.push(company.finish().await?);
-        daemons.into_iter().for_each(Daemon::stop_well);
-    }
-    let note = format!("{at_work} of {} kills hit a wave at work", size.kills - left);
-    Ok(Row {
-        name: "F1 kill -9, three daemons",
-        trials: size.kills - left,
-        found: company.compare().await?,
-        spans,
-        note,
-    })
-}
-
-/// F3: SIGTERM under load.
-async fn stops(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
-    let mut company = Company::open("stops", "").await?;
-    let mut spans = Vec::new();
-    let mut left = 0;
-    for _ in 0..size.rounds {
-        company.wave(60).await?;
-        let daemon = company.daemon();
-        tokio::time::sleep(chance.millis(50, 600)).await;
-        let (status, took) = daemon.stop();
-        anyhow::ensure!(status.success(), "it ended with {status}");
-        spans.push(took);
-        left += company.number("select count(*) from keepwell.messages where state = 'sending'").await?;
-    }
-    let daemon = company.daemon();
-    company.let_a_minute_pass().await?;
-    company.finish().await?;
-    daemon.stop_well();
-    let note = format!("from SIGTERM to exit 0; {left} claims left behind");
-    Ok(Row { name: "F3 SIGTERM under load", trials: size.rounds, found: company.compare().await?, spans, note })
-}
-
-/// F4: a daemon stands still until its claims have run out and another has
-/// done its work; then it goes on.
-async fn freezes(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
-    let mut company = Company::open("freezes", "").await?;
-    let mut spans = Vec::new();
-    for _ in 0..size.rounds {
-        company.wave(60).await?;
-        let frozen = company.daemon();
-        tokio::time::sleep(chance.millis(50, 500)).await;
-        frozen.signal(libc::SIGSTOP);
-        let other = company.daemon();
-        company.let_a_minute_pass().await?;
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        company.let_a_minute_pass().await?;
-        frozen.signal(libc::SIGCONT);
-        spans.push(company.finish().await?);
-        frozen.stop_well();
-        other.stop_well();
-    }
-    let note = "its claims were taken meanwhile".to_owned();
-    Ok(Row { name: "F4 SIGSTOP beyond the lease", trials: size.rounds, found: company.compare().await?, spans, note })
-}
-
-/// F8: Postgres is stopped at once and started again.
-async fn crashes(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
-    let mut company = Company::open("crashes", "").await?;
-    let mut spans = Vec::new();
-    for _ in 0..size.rounds {
-        company.wave(60).await?;
-        let daemons = [company.daemon(), company.daemon()];
-        company.ready(&daemons).await;
-        tokio::time::sleep(chance.millis(0, 600)).await;
-        let process = std::fs::read_to_string(company.directory.join("data/postmaster.pid"))?;
-        let process: i32 = process.lines().next().unwrap_or_default().trim().parse()?;
-        // SAFETY: the server that we started; it is in our hands alone.
-        unsafe { libc::kill(process, libc::SIGQUIT) };
-        tokio::time::sleep(chance.millis(100, 1_500)).await;
-        let place = company.directory.clone();
-        let again = tokio::task::spawn_blocking(move || {
-            use keepwell::store::private::{Durability, PrivatePostgres};
-            PrivatePostgres::ensure(&place, Durability::Durable)
-        });
-        company.postgres = again.await??;
-        company.let_a_minute_pass().await?;
-        spans.push(company.finish().await?);
-        daemons.into_iter().for_each(Daemon::stop_well);
-    }
-    let note = "from its return".to_owned();
-    Ok(Row {
-        name: "F8 Postgres stopped and started",
-        trials: size.rounds,
-        found: company.compare().await?,
-        spans,
-        note,
-    })
-}
-
-/// F9: a daemon is cut off from Postgres without a word, both ways or one.
-async fn partitions(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
-    let mut company = Company::open("partitions", "").await?;
-    let socket = company.options.get_socket().expect("a socket").join(".s.PGSQL.5432");
-    let proxy = Proxy::before(Behind::Unix(socket));
-    let direct = company.postgres.url("keepwell");
-    let through = format!("postgres://{}@{}/keepwell?sslmode=disable", company.options.get_username(), proxy.address);
-    let (mut spans, mut most) = (Vec::new(), 0);
-    for round in 0..size.rounds {
-        company.wave(80).await?;
-        company.home.set("DATABASE_URL", &through);
-        let cut_off = company.daemon();
-        company.home.set("DATABASE_URL", &direct);
-        let before = company.server.accepted().len();
-        let since = Instant::now();
-        while company.server.accepted().len() < before + 5 && since.elapsed() < Duration::from_secs(30) {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        tokio::time::sleep(chance.millis(1, 60)).await;
-        proxy.set(if round % 2 == 0 { Fault::Stall } else { Fault::HalfOpen });
-        let at = Instant::now();
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
-        most = most.max(company.taken.lock().unwrap().iter().filter(|time| **time > at).count());
-        let other = company.daemon();
-        company.let_a_minute_pass().await?;
-        tokio::time::sleep(chance.millis(200, 1_500)).await;
-        proxy.set(Fault::None);
-        company.let_a_minute_pass().await?;
-        spans.push(company.finish().await?);
-        cut_off.stop_well();
-        other.stop_well();
-    }
-    let note = format!("at most {most} bodies after it, of 8 sessions");
-    Ok(Row { name: "F9 cut off from Postgres", trials: size.rounds, found: company.compare().await?, spans, note })
-}
-
-/// F10: connections are terminated every 200 ms.
-async fn storms(size: Size, _: &mut Chance) -> anyhow::Result<Row> {
-    let mut company = Company::open("storms", "").await?;
-    let mut terminated = 0;
-    company.wave(60 * size.rounds as i64).await?;
-    let daemons = [company.daemon(), company.daemon(), company.daemon()];
-    company.ready(&daemons).await;
-    for _ in 0..size.rounds * 3 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        terminated += company
-            .number(
-                "select count(*) from (select pg_terminate_backend(pid) from pg_stat_activity
-                 where application_name = 'keepwell' and random() < 0.5) gone",
-            )
-            .await?;
-    }
-    company.let_a_minute_pass().await?;
-    let spans = vec![company.finish().await?];
-    daemons.into_iter().for_each(Daemon::stop_well);
-    let note = format!("{terminated} connections");
-    Ok(Row {
-        name: "F10 connections terminated",
-        trials: size.rounds * 3,
-        found: company.compare().await?,
-        spans,
-        note,
-    })
-}
-
-/// F14: nobody was there for some slots.
-async fn downtimes() -> anyhow::Result<Row> {
-    let mut company = Company::open("downtimes", "catch_up: 1h\n").await?;
-    let (mut notes, gaps) = (Vec::new(), [1, 5, 500]);
-    for gap in gaps {
-        company.wave(20).await?;
-        company
-            .sql(&format!(
-                "update keepwell.playbooks set slots_after = date_trunc('minute', now()) - interval '{gap} minutes'"
-            ))
-            .await?;
-        let before = company.number("select count(*) from keepwell.runs where state = 'skipped'").await?;
-        let daemons = [company.daemon(), company.daemon(), company.daemon()];
-        company.finish().await?;
-        daemons.into_iter().for_each(Daemon::stop_well);
-        let skipped = company.number("select count(*) from keepwell.runs where state = 'skipped'").await? - before;
-        notes.push(format!("{gap} slots: {skipped} skipped"));
-    }
-    let twice = company
-        .number("select count(*) from (select 1 from keepwell.runs group by playbook, slot having count(*) > 1) t")
-        .await?;
-    anyhow::ensure!(twice == 0, "{twice} slots ran twice");
-    let note = notes.join(", ");
-    Ok(Row { name: "F14 missed slots", trials: gaps.len(), found: company.compare().await?, spans: Vec::new(), note })
-}
-
-/// F19: everything is stopped while three daemons send.
-async fn switches(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
-    let mut company = Company::open("switches", "").await?;
-    let (mut spans, mut bodies, mut trials) = (Vec::new(), 0, 0);
-    company.wave(size.messages).await?;
-    let daemons = [company.daemon(), company.daemon(), company.daemon()];
-    let store = Store::connect(company.options.clone(), 1);
-    while !company.is_done().await? {
-        tokio::time::sleep(chance.millis(50, 300)).await;
-        if company.is_done().await? {
-            break;
-        }
-        store.stop(&Target::All, "a person", None, chrono::Utc::now()).await?;
-        let stopped = Instant::now();
-        tokio::time::sleep(Duration::from_millis(2_000)).await;
-        let late: Vec<Instant> = company.taken.lock().unwrap().iter().filter(|at| **at > stopped).copied().collect();
-        bodies = bodies.max(late.len());
-        spans.push(late.last().map_or(Duration::ZERO, |last| *last - stopped));
-        trials += 1;
-        store.resume(&Target::All, "a person", chrono::Utc::now()).await?;
-    }
-    store.close().await;
-    daemons.into_iter().for_each(Daemon::stop_well);
-    let note = format!("from the word to the last body; at most {bodies} bodies, of 24 sessions");
-    Ok(Row { name: "F19 stop under load", trials, found: company.compare().await?, spans, note })
-}
-
-/// F20: people unsubscribe while their mail leaves.
-async fn suppressions(size: Size, chance: &mut Chance) -> anyhow::Result<Row> {
-    let mut company = Company::open("suppressions", "").await?;
-    let (count, mut acknowledged) = (40 * size.rounds as i64, Vec::new());
-    company.wave(count).await?;
-    let daemons = [company.daemon(), company.daemon()];
-    let store = Store::connect(company.options.clone(), 2);
-    for number in 1..=count {
-        if chance.below(2) == 0 {
-            continue;
-        }
-        let address = format!("person{number}@customer.example");
-        store.suppress(&address, "all", "a person", chrono::Utc::now()).await?;
-        let at: chrono::DateTime<chrono::Utc> =
-            sqlx::query_scalar("select clock_timestamp()").fetch_one(store.pool()).await?;
-        acknowledged.push((address, at));
-    }
-    company.finish().await?;
-    daemons.into_iter().for_each(Daemon::stop_well);
-    let (mut late, mut spared) = (0, 0);
-    for (address, at) in &acknowledged {
-        let marked = "select count(*) from keepwell.messages where to_address = $1 and marked_at > $2";
-        late += sqlx::query_scalar::<_, i64>(marked).bind(address).bind(at).fetch_one(store.pool()).await?;
-        let state = "select count(*) from keepwell.messages where to_address = $1 and state = 'suppressed'";
-        spared += sqlx::query_scalar::<_, i64>(AssertSqlSafe(state)).bind(address).fetch_one(store.pool()).await?;
-    }
-    store.close().await;
-    anyhow::ensure!(late == 0, "{late} bodies began after their word was taken");
-    let note = format!("{late} bodies after the answer; {spared} mails spared");
-    Ok(Row {
-        name: "F20 unsubscribed while it leaves",
-        trials: acknowledged.len(),
-        found: company.compare().await?,
-        spans: Vec::new(),
-        note,
-    })
-}
-
-/// F13: two playbooks want to write to everybody, and one mail a day is allowed.
-async fn budgets(size: Size) -> anyhow::Result<Row> {
-    let mut company = Company::open("budgets", "budget: { contact: [1 per 1d], account: off }\n").await?;
-    company.publish("other", 1)?;
-    company.wave(size.messages).await?;
-    company.make_due("other").await?;
-    let daemons = [company.daemon(), company.daemon(), company.daemon()];
-    let since = Instant::now();
-    while company.number("select count(*) from keepwell.messages where state = 'accepted'").await? < size.messages {
-        anyhow::ensure!(since.elapsed() < Duration::from_secs(900), "it does not end");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    // Whoever would go over the limit has had time for it.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    daemons.into_iter().for_each(Daemon::stop_well);
-    let waiting = company.number("select count(*) from keepwell.messages where state = 'deferred'").await?;
-    let found = company.sent()?;
-    let note = format!("one a day for each; {waiting} mails wait for tomorrow");
-    Ok(Row { name: "F13 budget, three daemons", trials: 1, found, spans: vec![since.elapsed()], note })
 }

@@ -45,12 +45,8 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
 }
 
 async fn clocks(store: &Store, findings: &mut Findings) {
-    let before = Clock::System.now();
-    let Ok(theirs) = store.lease_clock().await else { return };
-    let ours = Clock::System.now();
-    // Whatever the answer took is nobody's fault.
-    let apart = if theirs < before { before - theirs } else { theirs - ours };
-    let apart = (apart.num_milliseconds().max(0) as f64) / 1000.0;
+    let Ok((ahead, _)) = store.ahead(Clock::System).await else { return };
+    let apart = ahead.num_milliseconds().abs() as f64 / 1000.0;
     let message = format!("{apart:.1} seconds between this machine and the database");
     let help = "run a time service (NTP) on both";
     match apart {

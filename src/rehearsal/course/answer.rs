@@ -4,10 +4,23 @@ use super::Course;
 use crate::clock::Instant;
 use crate::enrollment::{Phase, State};
 use crate::facts::Value;
+use crate::playbook::case::Change;
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::rehearsal::Failure;
 
 impl Course<'_> {
+    /// A person chooses an outcome among those that the task names.
+    pub(super) fn check_outcomes(&mut self, change: &Change) {
+        for (step, outcome) in &change.outcomes {
+            let task = self.playbook.action(step).and_then(|action| action.task());
+            let known = task.map(|task| task.outcomes.as_slice()).unwrap_or_default();
+            if !known.is_empty() && !known.contains(outcome) {
+                let message = format!("`{outcome}` is no outcome of `{step}`: it is one of {}", known.join(", "));
+                self.failures.push(Failure { place: self.case.place, message });
+            }
+        }
+    }
+
     /// Keeps an answer to a survey that was asked, and wakes who waits for it.
     pub(super) fn answer(&mut self, step: &str, node: &Node, now: Instant) {
         let survey = self.playbook.action(step).and_then(|action| action.survey());

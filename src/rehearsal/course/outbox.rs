@@ -41,7 +41,7 @@ pub(super) struct Planned {
 /// What becomes of a mail that is due.
 pub(super) enum Verdict {
     Go,
-    Later { next_at: Instant, held_until: Option<Instant>, reason: String },
+    Later { next_at: Instant, held_until: Option<Instant>, reason: String, failed: bool },
     Ended { reason: String, failed: bool },
 }
 
@@ -51,6 +51,7 @@ impl Course<'_> {
         let (due, later): (Vec<Planned>, Vec<Planned>) =
             std::mem::take(&mut self.planned).into_iter().partition(|mail| mail.next_at <= now);
         self.planned = later;
+        let due: Vec<Planned> = due.into_iter().map(|mail| self.readdressed(mail)).collect();
         let any = !due.is_empty();
         let mut verdicts = self.verdicts(&due, now)?;
         for mail in due {
@@ -59,6 +60,15 @@ impl Course<'_> {
             }
         }
         Ok(any)
+    }
+
+    /// A mail goes to the address that its contact has by then.
+    fn readdressed(&self, mail: Planned) -> Planned {
+        let current = self.recipient(&mail).and_then(|contact| contact.email.as_deref()).map(str::trim);
+        match current.filter(|address| !address.is_empty()).map(str::to_owned) {
+            Some(to) => Planned { draft: MailDraft { to, ..mail.draft }, ..mail },
+            None => mail,
+        }
     }
 
     /// What becomes of each of several mails that are due together.
@@ -73,7 +83,7 @@ impl Course<'_> {
             let verdict = match answer {
                 Answer::Go => Verdict::Go,
                 Answer::Later { at, reason } | Answer::StepBack { at, reason } => {
-                    Verdict::Later { next_at: at, held_until: None, reason }
+                    Verdict::Later { next_at: at, held_until: None, reason, failed: false }
                 }
                 Answer::Outranked { reason } => {
                     Verdict::Ended { reason: format!("was skipped: {reason}"), failed: false }
@@ -89,9 +99,9 @@ impl Course<'_> {
         match verdict {
             Verdict::Go => self.send(&mail, now)?,
             Verdict::Ended { reason, failed } => self.end_mail(&mail, &reason, failed, now),
-            Verdict::Later { next_at, held_until, reason } => {
+            Verdict::Later { next_at, held_until, reason, failed } => {
                 let text = format!("the mail `{}` to {} waits: {reason}", mail.step, mail.draft.to);
-                self.note(now, Some(&mail.step), text, false);
+                self.note(now, Some(&mail.step), text, failed);
                 mail.next_at = next_at;
                 mail.held_until = held_until.or(mail.held_until);
                 self.planned.push(mail);
@@ -125,8 +135,11 @@ impl Course<'_> {
             Ok(Some(stop)) => {
                 return Ok(Verdict::Ended { reason: format!("was not sent: {}", stop.reason), failed: false });
             }
+            // Unsure is not sure: the mail waits.
             Err(error) => {
-                return Ok(Verdict::Ended { reason: format!("was not sent: undecided: {error}"), failed: true });
+                let next_at = next_quarter(now, self.config.recheck).min(just_after(mail.draft.valid_until));
+                let reason = format!("undecided: {error}");
+                return Ok(Verdict::Later { next_at, held_until: None, reason, failed: true });
             }
         }
         let draft = &mail.draft;
@@ -137,7 +150,7 @@ impl Course<'_> {
             let (next_at, reason) =
                 (next_quarter(now, self.config.recheck), format!("it yields to {other}, which is active"));
             let next_at = next_at.min(just_after(mail.draft.valid_until));
-            return Ok(Verdict::Later { next_at, held_until: None, reason });
+            return Ok(Verdict::Later { next_at, held_until: None, reason, failed: false });
         }
         let Some(quiet) = self.case.quiet_hours.as_ref().filter(|_| !self.trips[mail.trip].enrollment.shadow) else {
             return Ok(Verdict::Go);
@@ -154,7 +167,7 @@ impl Course<'_> {
         }
         let reason = format!("quiet hours until {}", wording::instant(until, zone));
         let until = until.min(latest);
-        Ok(Verdict::Later { next_at: until, held_until: Some(until), reason })
+        Ok(Verdict::Later { next_at: until, held_until: Some(until), reason, failed: false })
     }
 
     /// The playbook that customer mail waits for now, if there is one.

@@ -172,7 +172,7 @@ impl Lowering<'_> {
             Kind::Choose { .. } => "add `else \"…\"`".to_owned(),
             _ => help,
         };
-        let message = format!("`{what}` can be missing; the message would then fail");
+        let message = format!("`{what}` can be missing; the text cannot be written then");
         self.warn("KW0303", at, message, help);
         Some(())
     }

@@ -124,11 +124,12 @@ impl Layout {
             .then_some(pid)
     }
 
-    /// Whether process `pid` has written that it accepts connections.
+    /// Whether process `pid` has written that it accepts connections, a standby
+    /// those that read.
     pub(super) fn ready(&self, pid: u32) -> bool {
         let lines = self.pid_file();
         lines.first().is_some_and(|line| line.trim() == pid.to_string())
-            && lines.get(7).is_some_and(|line| line.trim() == "ready")
+            && lines.get(7).is_some_and(|line| ["ready", "standby"].contains(&line.trim()))
     }
 
     /// Removes the lock files of a server that was killed. Postgres would take

@@ -60,6 +60,10 @@ async fn everything_but_the_condition_decides_and_the_reason_is_kept() {
         ("statuses: [churned]", "status"),
         ("stages: [onboarding]", "stage"),
         ("reentry: { once_per: account.renewal_at }", "no key"),
+        (
+            "  && account.renewal_at != none\ngoal: account.renewal_at != none && account.renewal_at > entry.renewal_at",
+            "no value",
+        ),
         ("exit: 1 / account.seats_used_up > 2", "undecided"),
     ] {
         let keys = keys.replace("account.seats_used_up", "(account.seats ?? 0)");

@@ -11,6 +11,8 @@ use serde_json::Value as Json;
 /// A folder with playbooks and a configuration, gone at its end.
 pub struct Home {
     pub path: PathBuf,
+    /// What is run.
+    pub program: PathBuf,
     environment: Vec<(String, String)>,
 }
 
@@ -42,7 +44,7 @@ impl Home {
     pub fn new(name: &str) -> Home {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("home-{name}"));
         let _ = std::fs::remove_dir_all(&path);
-        let home = Home { path, environment: Vec::new() };
+        let home = Home { path, program: env!("CARGO_BIN_EXE_keepwell").into(), environment: Vec::new() };
         home.write("keepwell.yaml", "web: off\n");
         std::fs::create_dir_all(home.path.join("playbooks")).unwrap();
         home
@@ -67,7 +69,7 @@ impl Home {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keepwell"));
+        let mut command = Command::new(&self.program);
         command
             .args(arguments)
             .current_dir(&self.path)
@@ -104,9 +106,15 @@ impl Home {
     /// Starts a command that goes on until it is told to stop. What it says on
     /// stderr is appended to `log`.
     pub fn start(&self, arguments: &[&str], log: &str) -> Daemon {
+        self.start_with(arguments, log, |_| {})
+    }
+
+    /// The same, with something else about its process.
+    pub fn start_with(&self, arguments: &[&str], log: &str, about: impl FnOnce(&mut Command)) -> Daemon {
         let log = self.path.join(log);
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = self.command(arguments);
+        about(&mut command);
         let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
         Daemon { child, log }
     }

@@ -59,6 +59,8 @@ impl Behind {
 /// A running proxy; it stops when this is dropped.
 pub struct Proxy {
     pub address: SocketAddr,
+    #[allow(dead_code)]
+    behind: watch::Sender<Behind>,
     fault: watch::Sender<Fault>,
     passed: Arc<AtomicUsize>,
     _stop: oneshot::Sender<()>,
@@ -67,15 +69,23 @@ pub struct Proxy {
 impl Proxy {
     pub fn before(behind: Behind) -> Proxy {
         let (fault, faults) = watch::channel(Fault::None);
+        let (behind, behinds) = watch::channel(behind);
         let passed = Arc::new(AtomicUsize::new(0));
         let count = passed.clone();
         let (address, stop) = listen(move |client| {
-            let (behind, faults, passed) = (behind.clone(), faults.clone(), count.clone());
+            let (behind, faults, passed) = (behinds.borrow().clone(), faults.clone(), count.clone());
             async move {
                 let _ = connect(client, behind, faults, passed).await;
             }
         });
-        Proxy { address, fault, passed, _stop: stop }
+        Proxy { address, behind, fault, passed, _stop: stop }
+    }
+
+    /// Connections from now on reach another server, as the faults of `cargo
+    /// bench` want it.
+    #[allow(dead_code)]
+    pub fn lead_to(&self, behind: Behind) {
+        self.behind.send_replace(behind);
     }
 
     pub fn set(&self, fault: Fault) {

@@ -278,6 +278,11 @@ impl World {
         self
     }
 
+    /// What its workers share.
+    pub fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     /// Where the files are.
     pub fn files(&self) -> &Files {
         &self.files

@@ -1,0 +1,67 @@
+//! The database's clock against that of a daemon, and daemons that rest until
+//! both agree.
+
+use uuid::Uuid;
+
+use super::Store;
+use super::control::{ITSELF, Stop, Target};
+use crate::clock::{Clock, Instant, ahead};
+
+impl Store {
+    /// How far a clock is ahead of the database's, negative when it is behind,
+    /// and what it showed. How long the answer takes makes no difference.
+    pub async fn ahead(&self, clock: Clock) -> sqlx::Result<(chrono::Duration, Instant)> {
+        let before = clock.now();
+        let theirs = self.lease_clock().await?;
+        let after = clock.now();
+        Ok((ahead(before, theirs, after), after))
+    }
+
+    /// Says that a daemon rests; to be said again within a minute.
+    pub async fn rest(&self, process: Uuid, ahead: chrono::Duration) -> sqlx::Result<()> {
+        sqlx::query(
+            "with gone as (delete from keepwell.resting where process <> $1 and seen < clock_timestamp() - interval '1 day')
+             insert into keepwell.resting (process, seconds) values ($1, $2)
+             on conflict (process) do update set seconds = excluded.seconds, seen = clock_timestamp()",
+        )
+        .bind(process)
+        .bind(ahead.num_seconds())
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Says that it works again.
+    pub async fn work_again(&self, process: Uuid) -> sqlx::Result<()> {
+        sqlx::query("delete from keepwell.resting where process = $1").bind(process).execute(self.pool()).await?;
+        Ok(())
+    }
+
+    /// Daemons that rest now, as stops that nobody has to lift.
+    pub(super) async fn resting(&self) -> sqlx::Result<Vec<Stop>> {
+        let seconds: Vec<i64> = sqlx::query_scalar(
+            "select seconds from keepwell.resting where seen > clock_timestamp() - interval '1 minute' order by process",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let stop = |seconds| {
+            let reason = format!("{}; nothing is done until they agree", told(chrono::Duration::seconds(seconds)));
+            Stop { target: Target::Daemon, by: ITSELF.to_owned(), reason: Some(reason) }
+        };
+        Ok(seconds.into_iter().map(stop).collect())
+    }
+}
+
+/// `its clock is 3 hours ahead of the database's`, in the largest unit that
+/// leaves at least two.
+pub fn told(ahead: chrono::Duration) -> String {
+    let seconds = ahead.num_seconds().abs();
+    let (count, unit) = match seconds {
+        ..120 => (seconds, "seconds"),
+        120..7_200 => (seconds / 60, "minutes"),
+        7_200..172_800 => (seconds / 3_600, "hours"),
+        _ => (seconds / 86_400, "days"),
+    };
+    let side = if ahead < chrono::Duration::zero() { "behind" } else { "ahead of" };
+    format!("its clock is {count} {unit} {side} the database's")
+}

@@ -1,0 +1,263 @@
+//! Second bodies: what left, byte for byte, until it is known what became of
+//! it.
+//!
+//! Invariants: a mail has at most one row here and a row at most one marker, so
+//! there is never a third body; a marker is only given while nobody knows
+//! what became of the first; whatever comes of the second, the mail is
+//! `accepted` or stays `unknown`.
+
+use chrono::Duration;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::control::{Halted, ITSELF, Target, insert};
+use super::epoch::{Mark, SET_BACK};
+use super::outbox::Claimed;
+use super::suppressions::covers;
+use super::{Store, marks::Marked};
+use crate::clock::Instant;
+use crate::effect::SENT_AGAIN_AFTER;
+use crate::random;
+
+/// Longer than a server may take for its answer, and than a batch takes.
+const LEASE: Duration = Duration::minutes(20);
+
+/// So much of it is left when the body begins.
+const LEASE_LEFT: Duration = Duration::minutes(12);
+
+/// What left, and may leave again.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Copy {
+    pub bytes: Vec<u8>,
+    pub envelope_from: String,
+    /// Where it went, which redirected mail does elsewhere than its row says.
+    pub to_address: String,
+}
+
+impl Store {
+    /// Keeps what is about to leave. A try before it has failed for certain.
+    pub async fn keep_copy(&self, message: &Claimed, copy: &Copy) -> sqlx::Result<()> {
+        sqlx::query(
+            "insert into keepwell.copies (account_id, contact_id, message, bytes, envelope_from, to_address)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict (account_id, message) do update
+             set bytes = excluded.bytes, envelope_from = excluded.envelope_from, to_address = excluded.to_address
+             where keepwell.copies.marked_at is null",
+        )
+        .bind(&message.account_id)
+        .bind(&message.contact_id)
+        .bind(message.id)
+        .bind(&copy.bytes)
+        .bind(&copy.envelope_from)
+        .bind(&copy.to_address)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Claims mails that may leave again, and forgets copies that no longer
+    /// may: what became of the first is known, or it is too late.
+    pub async fn claim_copies(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<(Claimed, Copy)>> {
+        if !sqlx::query_scalar::<_, bool>("select exists (select 1 from keepwell.copies)")
+            .fetch_one(self.pool())
+            .await?
+        {
+            return Ok(Vec::new());
+        }
+        sqlx::query(
+            "delete from keepwell.copies c using keepwell.messages m
+             where m.account_id = c.account_id and m.id = c.message
+               and (m.state not in ('planned', 'deferred', 'sending', 'unknown')
+                    or m.state = 'unknown' and m.valid_until < $1)",
+        )
+        .bind(now)
+        .execute(self.pool())
+        .await?;
+        let claimed: Vec<(Uuid,)> = sqlx::query_as(
+            "update keepwell.copies c set token = $3, lease_until = clock_timestamp() + $4
+             from (select c.account_id, c.message from keepwell.copies c
+                   join keepwell.messages m on m.account_id = c.account_id and m.id = c.message
+                   where c.marked_at is null and (c.lease_until is null or c.lease_until < clock_timestamp())
+                     and m.state = 'unknown' and m.outcome = 'unknown' and m.valid_until >= $1
+                     and coalesce(c.next_at, m.ended_at + $5) <= $1
+                     and m.playbook <> all($6) and m.account_id <> all($7) and m.channel <> all($8)
+                   order by m.ended_at limit $2 for update of c skip locked) due
+             where c.account_id = due.account_id and c.message = due.message
+             returning c.message",
+        )
+        .bind(now)
+        .bind(limit)
+        .bind(random::token())
+        .bind(LEASE)
+        .bind(SENT_AGAIN_AFTER)
+        .bind(&halted.playbooks)
+        .bind(&halted.accounts)
+        .bind(&halted.channels)
+        .fetch_all(self.pool())
+        .await?;
+        let mut all = Vec::new();
+        for (id,) in claimed {
+            let message: Option<Claimed> = sqlx::query_as(
+                "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel, m.class,
+                     m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts + 1 as attempts,
+                     m.valid_until, c.token, m.message_id, m.shadow, m.leaves_at, m.held_until, true as again
+                 from keepwell.messages m join keepwell.copies c on c.account_id = m.account_id and c.message = m.id
+                 where m.id = $1",
+            )
+            .bind(id)
+            .fetch_optional(self.pool())
+            .await?;
+            let copy: Option<Copy> =
+                sqlx::query_as("select bytes, envelope_from, to_address from keepwell.copies where message = $1")
+                    .bind(id)
+                    .fetch_optional(self.pool())
+                    .await?;
+            all.extend(message.zip(copy));
+        }
+        Ok(all)
+    }
+
+    /// The marker of a second body: as [`Store::mark`] gives the first, and only
+    /// as long as nobody knows what became of that.
+    pub async fn mark_copy(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<Marked> {
+        let hash = self.address_hash(to).await?;
+        let last = self.last_mark();
+        let mut tx = self.pool().begin().await?;
+        let scopes = super::marks::scopes(message);
+        let (epoch, number, stopped): (i64, i64, bool) = sqlx::query_as(
+            "select (extract(epoch from epoch) * 1000000)::bigint, nextval('keepwell.marks'),
+                    exists (select 1 from keepwell.stops where scope = 'all' or scope = any($1))
+             from keepwell.installation",
+        )
+        .bind(&scopes[..])
+        .fetch_one(&mut *tx)
+        .await?;
+        if (Mark { epoch, number }) <= last {
+            insert(&mut tx, &Target::All, ITSELF, Some(SET_BACK), now).await?;
+            tx.commit().await?;
+            return Ok(Marked::No("stopped"));
+        }
+        if stopped {
+            tx.rollback().await?;
+            return Ok(Marked::No("stopped"));
+        }
+        let suppressed: Option<serde_json::Value> =
+            sqlx::query_scalar("select suppressed from keepwell.recipients where address_hash = $1 for share")
+                .bind(&hash)
+                .fetch_optional(&mut *tx)
+                .await?;
+        if suppressed.is_some_and(|classes| covers(&classes, &message.class)) {
+            tx.rollback().await?;
+            return Ok(Marked::No("suppressed"));
+        }
+        if !begin(&mut tx, message, now).await? {
+            tx.rollback().await?;
+            return Ok(Marked::No("no longer ours"));
+        }
+        tx.commit().await?;
+        self.remember(Mark { epoch, number });
+        Ok(Marked::Go)
+    }
+
+    /// A second body does not leave now, and may at `next_at`.
+    pub async fn put_back_copy(&self, message: &Claimed, next_at: Instant) -> sqlx::Result<()> {
+        sqlx::query(
+            "update keepwell.copies set lease_until = null, token = null, next_at = $4
+             where account_id = $1 and message = $2 and token = $3 and marked_at is null",
+        )
+        .bind(&message.account_id)
+        .bind(message.id)
+        .bind(message.token)
+        .bind(next_at)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// No second body leaves at all.
+    pub async fn drop_copy(&self, message: &Claimed) -> sqlx::Result<()> {
+        forget(&mut *self.pool().acquire().await?, message).await
+    }
+
+    /// What came of a second body. One that was not accepted leaves the mail
+    /// `unknown`: of the first nobody knows more.
+    pub async fn settle_copy(
+        &self,
+        message: &Claimed,
+        accepted: bool,
+        reply: &str,
+        started: Instant,
+        ended: Instant,
+    ) -> sqlx::Result<()> {
+        let mut tx = self.pool().begin().await?;
+        sqlx::query(
+            "insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict (account_id, message, n) do nothing",
+        )
+        .bind(&message.account_id)
+        .bind(message.id)
+        .bind(message.attempts)
+        .bind(started)
+        .bind(ended)
+        .bind(if accepted { "accepted" } else { "unknown" })
+        .bind(reply)
+        .execute(&mut *tx)
+        .await?;
+        let reason = if accepted { None } else { Some(format!("sent again, and still not known: {reply}")) };
+        sqlx::query(
+            "update keepwell.messages set attempts = greatest(attempts, $3), reason = $4,
+                 state = case when $5 then 'accepted' else state end, outcome = case when $5 then 'accepted' else outcome end,
+                 sent_at = case when $5 then $6 else sent_at end, ended_at = case when $5 then $6 else ended_at end
+             where account_id = $1 and id = $2 and outcome = 'unknown' and (state = 'unknown' or $5)",
+        )
+        .bind(&message.account_id)
+        .bind(message.id)
+        .bind(message.attempts)
+        .bind(reason)
+        .bind(accepted)
+        .bind(ended)
+        .execute(&mut *tx)
+        .await?;
+        forget(&mut tx, message).await?;
+        tx.commit().await
+    }
+}
+
+/// Nothing leaves that has no row.
+async fn forget(connection: &mut PgConnection, message: &Claimed) -> sqlx::Result<()> {
+    sqlx::query("delete from keepwell.copies where account_id = $1 and message = $2 and token = $3")
+        .bind(&message.account_id)
+        .bind(message.id)
+        .bind(message.token)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Marks it, if it is still ours and still nobody knows.
+async fn begin(tx: &mut PgConnection, message: &Claimed, now: Instant) -> sqlx::Result<bool> {
+    let unsure: Option<i32> = sqlx::query_scalar(
+        "select 1 from keepwell.messages
+         where account_id = $1 and id = $2 and state = 'unknown' and outcome = 'unknown' and valid_until >= $3 for share",
+    )
+    .bind(&message.account_id)
+    .bind(message.id)
+    .bind(now)
+    .fetch_optional(&mut *tx)
+    .await?;
+    if unsure.is_none() {
+        return Ok(false);
+    }
+    let marked = sqlx::query(
+        "update keepwell.copies set marked_at = clock_timestamp()
+         where account_id = $1 and message = $2 and token = $3 and marked_at is null
+           and lease_until >= clock_timestamp() + $4",
+    )
+    .bind(&message.account_id)
+    .bind(message.id)
+    .bind(message.token)
+    .bind(LEASE_LEFT)
+    .execute(tx)
+    .await?;
+    Ok(marked.rows_affected() > 0)
+}

@@ -1,0 +1,138 @@
+//! `if_unknown: send_again`: a mail of which nobody knows whether it arrived
+//! leaves once more, unchanged, and never a third time.
+
+use keepwell::store::control::Target;
+use keepwell::store::outcomes::Verdict;
+
+use crate::support::smtp::{At, Do, Script};
+use crate::support::world::{World, at, lines, playbook};
+
+const NINE: &str = "2026-03-02T09:00:00Z";
+const BEFORE_TEN: &str = "2026-03-02T09:59:00Z";
+const AFTER_TEN: &str = "2026-03-02T10:05:00Z";
+
+/// One mail with these further keys, to a customer whose relay takes the mail
+/// and says nothing.
+async fn unsure(keys: &str) -> World {
+    let world = World::over_smtp("", Script::at(At::Dot, Do::Cut)).await;
+    let step =
+        format!("  - email: {{ id: mail, to: champion, subject: Hi, body: 'Hi {{{{ account.name }}}}', {keys} }}");
+    world.playbook(&playbook("hello", "when: account.mrr > 0\ngoal: account.seats == 77", &step));
+    world.customer("a1").await;
+    world.run_at(NINE).await;
+    assert_eq!(states(&world).await, ["unknown"]);
+    assert_eq!(world.accepted().len(), 1);
+    world
+}
+
+async fn states(world: &World) -> Vec<String> {
+    lines(&world.mails().await, "state")
+}
+
+#[tokio::test]
+async fn what_nobody_knows_leaves_once_more_and_unchanged() {
+    let world = unsure("if_unknown: send_again").await;
+    world.server_does(Script::default()).await;
+    // What it is about changes meanwhile; the mail does not.
+    world.sql("update customers.accounts set name = 'Another name'").await;
+    world.pass_at(BEFORE_TEN).await;
+    assert_eq!(world.accepted().len(), 1, "a bounce or a person may still say it");
+    world.pass_at(AFTER_TEN).await;
+    let taken = world.accepted();
+    assert_eq!(taken.len(), 2);
+    assert_eq!(taken[0].bytes, taken[1].bytes);
+    assert_eq!((&taken[0].from, &taken[0].to), (&taken[1].from, &taken[1].to));
+    assert!(!taken[0].id().is_empty());
+    assert_eq!(states(&world).await, ["accepted"]);
+    for later in ["2026-03-02T12:00:00Z", "2026-03-04T09:00:00Z"] {
+        world.pass_at(later).await;
+        assert_eq!(world.accepted().len(), 2);
+    }
+    world.sql("do $$ begin assert not exists (select from keepwell.copies), 'nothing is kept'; end $$").await;
+}
+
+#[tokio::test]
+async fn there_is_no_third_body() {
+    let world = unsure("if_unknown: send_again").await;
+    for later in [AFTER_TEN, "2026-03-02T12:00:00Z", "2026-03-03T12:00:00Z"] {
+        world.pass_at(later).await;
+        assert_eq!(world.accepted().len(), 2, "{later}");
+        assert_eq!(states(&world).await, ["unknown"]);
+    }
+    let reason = world.mails().await[0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("sent again"), "{reason}");
+}
+
+#[tokio::test]
+async fn nothing_leaves_twice_that_did_not_ask_for_it() {
+    for keys in ["if_unknown: leave", "valid_for: 3d"] {
+        let world = unsure(keys).await;
+        world.server_does(Script::default()).await;
+        world.pass_at(AFTER_TEN).await;
+        assert_eq!(world.accepted().len(), 1);
+        assert_eq!(states(&world).await, ["unknown"]);
+    }
+}
+
+#[tokio::test]
+async fn everything_is_looked_at_again_before() {
+    // Settled by a person, either way.
+    for (verdict, state) in [(Verdict::Accepted, "accepted"), (Verdict::Failed, "failed")] {
+        let world = unsure("if_unknown: send_again").await;
+        let id = world.mails().await[0]["id"].as_str().unwrap().parse().unwrap();
+        world.store().settle_unknown(id, verdict, "Sam", at(BEFORE_TEN)).await.unwrap();
+        world.pass_at(AFTER_TEN).await;
+        assert_eq!((world.accepted().len(), states(&world).await), (1, vec![state.to_owned()]));
+    }
+    // Suppressed; no longer true; another address; too late.
+    for (change, when) in [
+        ("update customers.accounts set seats = 77", AFTER_TEN),
+        ("update customers.contacts set email = 'new@customer.example'", AFTER_TEN),
+        ("select 1", "2026-03-06T10:00:00Z"),
+    ] {
+        let world = unsure("if_unknown: send_again").await;
+        world.sql(change).await;
+        world.pass_at(when).await;
+        world.pass_at("2026-03-06T11:00:00Z").await;
+        assert_eq!((world.accepted().len(), states(&world).await), (1, vec!["unknown".to_owned()]), "{change}");
+    }
+    let world = unsure("if_unknown: send_again").await;
+    let to = world.accepted()[0].to[0].clone();
+    world.store().suppress(&to, "all", "a person", at(BEFORE_TEN)).await.unwrap();
+    world.pass_at(AFTER_TEN).await;
+    assert_eq!(world.accepted().len(), 1);
+    // Stopped: later.
+    let world = unsure("if_unknown: send_again").await;
+    world.stop(Target::Playbook("hello".to_owned()), BEFORE_TEN).await;
+    world.pass_at(AFTER_TEN).await;
+    assert_eq!(world.accepted().len(), 1);
+    world.resume(Target::Playbook("hello".to_owned())).await;
+    world.pass_at("2026-03-02T11:00:00Z").await;
+    assert_eq!(world.accepted().len(), 2);
+}
+
+#[tokio::test]
+async fn a_relay_that_is_down_uses_nothing_up() {
+    let world = unsure("if_unknown: send_again").await;
+    world.server_does(Script::reply(At::Recipient, "451 4.7.1 later")).await;
+    world.pass_at(AFTER_TEN).await;
+    assert_eq!((world.accepted().len(), states(&world).await), (1, vec!["unknown".to_owned()]));
+    world.server_does(Script::default()).await;
+    world.pass_at("2026-03-02T10:30:00Z").await;
+    assert_eq!((world.accepted().len(), states(&world).await), (2, vec!["accepted".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_sender_that_dies_with_the_second_body_has_sent_it() {
+    let world = unsure("if_unknown: send_again").await;
+    // What it leaves behind: the marker, and no word about the outcome.
+    world
+        .sql(
+            "update keepwell.copies set marked_at = clock_timestamp(), token = gen_random_uuid(),
+                 lease_until = clock_timestamp() - interval '1 minute'",
+        )
+        .await;
+    world.pass_at(AFTER_TEN).await;
+    world.pass_at("2026-03-03T10:00:00Z").await;
+    assert_eq!((world.accepted().len(), states(&world).await), (1, vec!["unknown".to_owned()]));
+}
