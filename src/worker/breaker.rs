@@ -12,10 +12,9 @@ use super::gate::Prepared;
 use crate::clock::Instant;
 use crate::enrollment::next_quarter;
 use crate::facts::Subject;
-use crate::playbook::HoldAbove;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::source::SourceFile;
-use crate::playbook::{local, parse};
+use crate::playbook::{HoldAbove, Playbook, local, parse};
 use crate::store::breaker::Earlier;
 use crate::store::outbox::Claimed;
 
@@ -106,6 +105,14 @@ pub(super) fn next_day(loaded: &Loaded, at: Instant) -> Instant {
     local::instant(zone, date.succ_opt().unwrap_or(date).and_time(NaiveTime::MIN))
 }
 
+/// Playbooks that customer mail of this one yields to.
+pub(super) fn yields_to(shared: &Shared, playbook: &Playbook) -> Vec<String> {
+    let mut others = playbook.guardrails.over(&shared.config.guardrails).yields_to;
+    // The configuration's list is for all: none of them waits for itself.
+    others.retain(|other| *other != playbook.id);
+    others
+}
+
 /// Puts customer mail off that yields to another playbook, as long as that one
 /// has an active enrollment of the account. The current revision says to whom.
 pub(super) async fn give_way(
@@ -115,14 +122,12 @@ pub(super) async fn give_way(
     now: Instant,
 ) -> super::Result<()> {
     let Some(current) = super::advancer::current(shared, playbook).await? else { return Ok(()) };
-    let mut limits = current.ready.playbook.guardrails.over(&shared.config.guardrails);
-    // The configuration's list is for all: none of them waits for itself.
-    limits.yields_to.retain(|other| other != playbook);
-    if limits.yields_to.is_empty() {
+    let yields_to = yields_to(shared, &current.ready.playbook);
+    if yields_to.is_empty() {
         return Ok(());
     }
     let accounts: Vec<String> = prepared.iter().map(|(message, _)| message.account_id.clone()).collect();
-    let active = shared.store.active_in(&accounts, &limits.yields_to).await?;
+    let active = shared.store.active_in(&accounts, &yields_to).await?;
     for (message, outcome) in prepared {
         if let (Prepared::Mail { .. }, Some(other)) = (&*outcome, active.get(&message.account_id)) {
             let next_at = next_quarter(now, shared.config.recheck);

@@ -57,6 +57,7 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
     locking.dedup();
     let known = [
         "budget.rs",
+        "copies.rs",
         "digests.rs",
         "erasure.rs",
         "marks.rs",
