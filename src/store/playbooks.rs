@@ -147,14 +147,13 @@ impl Store {
             }
         }
         tx.commit().await?;
-        self.rank_waiting_mail(playbooks).await?;
         Ok(changed)
     }
 
     /// Gives waiting mail the priority of its playbook's current revision, some
     /// at a time; what is in somebody's hands keeps the one it has. Whoever
     /// publishes next makes good what was left.
-    async fn rank_waiting_mail(&self, playbooks: &[Publication<'_>]) -> sqlx::Result<()> {
+    pub(crate) async fn rank_waiting_mail(&self, playbooks: &[Publication<'_>]) -> sqlx::Result<()> {
         const BATCH: i64 = 1_000;
         let ids: Vec<&str> = playbooks.iter().map(|playbook| playbook.id).collect();
         let priorities: Vec<i32> = playbooks.iter().map(|playbook| i32::from(playbook.mail_priority)).collect();
