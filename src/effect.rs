@@ -220,9 +220,50 @@ pub struct MailDraft {
     pub class: MailClass,
     /// Not sent any more after this.
     pub valid_until: Instant,
-    /// Words that a script gave; `None` renders the step's templates.
-    pub words: Option<Words>,
+    /// What a script wrote; `None` renders the step's templates.
+    pub written: Option<Written>,
 }
+
+/// A mail that a script wrote: its words, which are final, and how it leaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    #[serde(flatten)]
+    pub words: Words,
+    #[serde(default)]
+    pub from: From,
+    #[serde(default)]
+    pub reply_to: ReplyTo,
+    /// Whether it leaves in quiet hours too; only transactional mail may.
+    #[serde(default)]
+    pub ignores_quiet: bool,
+}
+
+/// Whose name stands in From.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum From {
+    /// The CSM's name with our address.
+    Csm,
+    /// `mail.from` of the configuration.
+    #[default]
+    Default,
+}
+
+impl From {
+    pub const ALL: [(&'static str, From); 2] = [("csm", From::Csm), ("default", From::Default)];
+}
+
+/// Where answers go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplyTo {
+    #[default]
+    Csm,
+    Address(String),
+}
+
+/// Whether a mail leaves in quiet hours too, as authors say it.
+pub const QUIET: [(&str, bool); 2] = [("hold", false), ("ignore", true)];
 
 /// A subject and a Markdown body, final.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

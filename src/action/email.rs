@@ -8,7 +8,9 @@ use chrono_tz::Tz;
 use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
-use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft, SENT_AGAIN_AFTER, Words};
+use crate::effect::{
+    EffectBody, From, MailClass, MailDraft, MessageDraft, QUIET, ReplyTo, SENT_AGAIN_AFTER, Words, Written,
+};
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, short};
@@ -36,21 +38,9 @@ pub struct Email {
     valid_for: Duration,
 }
 
-/// Whose name stands in From.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// The CSM's name with our address.
-    Csm,
-    /// `mail.from` of the configuration.
-    Default,
-}
-
-/// Where answers go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReplyTo {
-    Csm,
-    Address(String),
-}
+/// What is said of other mail that would ignore quiet hours, and the help.
+pub(super) const NOT_QUIET: (&str, &str) =
+    ("`quiet: ignore` is for transactional mail", "only `class: transactional` may ignore quiet hours");
 
 /// A template, possibly one per language.
 #[derive(Debug)]
@@ -143,13 +133,12 @@ impl StepKind for Kind {
         let class_place = fields.value_place("class");
         let subject = fields.required("subject");
         let text = fields.required("body");
-        let from = fields.one_of("from", &[("csm", From::Csm), ("default", From::Default)]).unwrap_or(From::Default);
+        let from = fields.one_of("from", &From::ALL).unwrap_or_default();
         let reply_to = fields.text("reply_to");
-        let ignores_quiet = fields.one_of("quiet", &[("hold", false), ("ignore", true)]).unwrap_or(false);
+        let ignores_quiet = fields.one_of("quiet", &QUIET).unwrap_or(false);
         if ignores_quiet && class != MailClass::Transactional {
             let at = fields.key_place("quiet").unwrap_or(step.place);
-            let help = "only `class: transactional` may ignore quiet hours";
-            fields.error_with_help("KW0104", at, "`quiet: ignore` is for transactional mail", help);
+            fields.error_with_help("KW0104", at, NOT_QUIET.0, NOT_QUIET.1);
         }
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
         let sends_again = fields.one_of("if_unknown", &[("leave", false), ("send_again", true)]).unwrap_or(false);
@@ -303,7 +292,7 @@ pub(super) fn addressed(
     recipients: &[Recipient],
     class: MailClass,
     valid_for: Duration,
-    words: Option<&Words>,
+    written: Option<&Written>,
 ) -> Vec<EffectBody> {
     let now = at.context.facts.as_of;
     let valid_until = Calendar::add(at.calendar, now, valid_for, at.zone);
@@ -340,7 +329,7 @@ pub(super) fn addressed(
                 to: recipient.address.clone(),
                 class,
                 valid_until,
-                words: words.cloned(),
+                written: written.cloned(),
             })
         };
         bodies.push(EffectBody::Message(draft));

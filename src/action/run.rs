@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Map};
 
+use super::email::NOT_QUIET;
 use super::notify::{Audience, slack};
 use super::recipient::Recipients;
 use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
+use crate::address::parse_address;
 use crate::config::Pools;
-use crate::effect::{EffectBody, MailClass, MessageDraft, Priority, TaskDraft, Words};
+use crate::effect::{EffectBody, From, MailClass, MessageDraft, Priority, QUIET, ReplyTo, TaskDraft, Words, Written};
 use crate::facts::{Cell, Csm, Subject};
 use crate::playbook::reader::Fields as StepFields;
 use crate::playbook::yaml::{Node, NodeValue};
@@ -168,13 +170,10 @@ impl Run {
             "email" => {
                 let mail = Mail::read(&mut fields, self.enrolled);
                 let mail = fields.finish(mail)?;
-                Ok(super::email::addressed(
-                    at,
-                    &mail.to.resolve(at)?,
-                    mail.class,
-                    mail.valid_for,
-                    Some(&self.words(&mail)),
-                ))
+                let (from, reply_to) = (mail.from, mail.reply_to.clone());
+                let written = Written { words: self.words(&mail), from, reply_to, ignores_quiet: mail.ignores_quiet };
+                let to = mail.to.resolve(at)?;
+                Ok(super::email::addressed(at, &to, mail.class, mail.valid_for, Some(&written)))
             }
             "task" => {
                 let task = task(&mut fields, &self.pools);
@@ -207,6 +206,9 @@ struct Mail {
     class: MailClass,
     subject: String,
     body: String,
+    from: From,
+    reply_to: ReplyTo,
+    ignores_quiet: bool,
     valid_for: Duration,
 }
 
@@ -217,9 +219,35 @@ impl Mail {
             _ => fields.required("to").and_then(|to| recipients(fields, &to, enrolled)),
         };
         let (subject, body) = (fields.words("subject"), fields.words("body"));
+        // What only the run shows is judged then.
+        let class_is_known = !fields.is_calculated("class");
         let class = fields.word("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
+        let from = fields.word("from", &From::ALL).unwrap_or_default();
+        let reply_to = match fields.text("reply_to").as_deref().map(str::trim) {
+            None | Some("csm") => Some(ReplyTo::Csm),
+            Some(address) => match parse_address(address) {
+                Ok(address) => Some(ReplyTo::Address(address)),
+                Err(_) => {
+                    fields.refuse("reply_to", "KW0115", "`reply_to` is `csm` or an address".to_owned(), None);
+                    None
+                }
+            },
+        };
+        let ignores_quiet = fields.word("quiet", &QUIET).unwrap_or(false);
+        if ignores_quiet && class_is_known && class != MailClass::Transactional {
+            fields.refuse("quiet", "KW0104", NOT_QUIET.0.to_owned(), Some(NOT_QUIET.1.to_owned()));
+        }
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
-        Some(Mail { to: to?, class, subject: subject?, body: body?, valid_for })
+        Some(Mail {
+            to: to?,
+            class,
+            subject: subject?,
+            body: body?,
+            from,
+            reply_to: reply_to?,
+            ignores_quiet,
+            valid_for,
+        })
     }
 }
 

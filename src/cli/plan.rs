@@ -15,7 +15,8 @@ use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::facts::SubjectId;
 use crate::rule::prefilter::Clause;
-use crate::worker::plan::{Plan, plan};
+use crate::worker::foresight::{Fate, FirstMail};
+use crate::worker::plan::{Plan, plan_all};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -50,7 +51,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     }
     let slot = options.at.unwrap_or_else(|| Clock::System.now());
     let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables())?;
-    let mut plans = Vec::new();
+    let mut wanted = Vec::new();
     for ready in checked.playbooks {
         if options.playbook.as_ref().is_some_and(|wanted| *wanted != ready.playbook.id) {
             continue;
@@ -58,8 +59,9 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         let id = ready.playbook.id.clone();
         // The catalogue was made for this command and nobody else holds it.
         let Some(ready) = Arc::into_inner(ready) else { anyhow::bail!("{id} is in use") };
-        plans.push(plan(&shared, ready, slot).await?);
+        wanted.push(ready);
     }
+    let plans = plan_all(&shared, wanted, slot).await?;
     database.close().await;
     if let (Some(wanted), true) = (&options.playbook, plans.is_empty()) {
         anyhow::bail!("there is no playbook `{wanted}`");
@@ -85,6 +87,12 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
         "candidates": plan.candidates,
         "clauses": plan.clauses.iter().map(clause_as_json).collect::<Vec<_>>(),
         "skipped": plan.skipped,
+        "mails": {
+            "leave": plan.mails_that(|fate| *fate == Fate::Leaves),
+            "suppressed": plan.mails_that(|fate| *fate == Fate::Suppressed),
+            "put_off": plan.put_off(),
+            "waiting": plan.mails.iter().filter_map(waiting_as_json).collect::<Vec<_>>(),
+        },
         "undecided": plan.undecided.iter().map(undecided_as_json).collect::<Vec<_>>(),
     })
 }
@@ -92,6 +100,11 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
 fn undecided_as_json((subject, why): &(SubjectId, String)) -> serde_json::Value {
     let contact = Some(&subject.contact).filter(|contact| !contact.is_empty());
     json!({ "account": subject.account, "contact": contact, "message": why })
+}
+
+fn waiting_as_json(mail: &FirstMail) -> Option<serde_json::Value> {
+    let Fate::Waits { until, reason, .. } = &mail.fate else { return None };
+    Some(json!({ "subject": mail.subject.to_string(), "step": mail.step, "until": until, "reason": reason }))
 }
 
 fn clause_as_json(clause: &Clause) -> serde_json::Value {
@@ -128,6 +141,7 @@ fn print(plan: &Plan) {
     if let Some(hold) = &plan.hold {
         say!("  would be held: {hold}");
     }
+    mails(plan);
     const SHOWN: usize = 20;
     for subject in plan.enter.iter().take(SHOWN) {
         let held_out = if plan.ghosts.contains(subject) { " (held out)" } else { "" };
@@ -135,5 +149,26 @@ fn print(plan: &Plan) {
     }
     if plan.enter.len() > SHOWN {
         say!("  … and {} more", plan.enter.len() - SHOWN);
+    }
+}
+
+/// What would become of the first mails of those who would enter.
+fn mails(plan: &Plan) {
+    if plan.mails.is_empty() {
+        return;
+    }
+    let leave = plan.mails_that(|fate| *fate == Fate::Leaves);
+    let suppressed = plan.mails_that(|fate| *fate == Fate::Suppressed);
+    let waiting = plan.mails.len() - leave - suppressed;
+    let suppressed = if suppressed > 0 { format!(", suppressed {suppressed}") } else { String::new() };
+    say!("  first mails: {leave} would leave, {waiting} would wait{suppressed}");
+    let mut by: Vec<(&str, usize)> = plan.put_off().into_iter().collect();
+    by.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
+    const SHOWN: usize = 5;
+    if !by.is_empty() {
+        let told: Vec<String> = by.iter().take(SHOWN).map(|(what, count)| format!("{what} {count}")).collect();
+        let more = by.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        say!("    they wait because of: {}{more}", told.join(", "));
     }
 }

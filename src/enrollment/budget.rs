@@ -75,8 +75,8 @@ pub enum Standing {
 pub enum Answer {
     /// It may leave; its place is taken from now on.
     Go,
-    /// It looks again at this instant.
-    Later { at: Instant, reason: String },
+    /// It looks again at this instant; these used the budget up.
+    Later { at: Instant, reason: String, used_by: Vec<String> },
     /// A better one that was held with it is being looked at; it looks again at
     /// this instant.
     StepBack { at: Instant, reason: String },
@@ -125,7 +125,8 @@ pub fn allot(
             Some(refusal) => {
                 let waits_for_another = refusal.used_by.iter().any(|used| expected.contains(used));
                 let at = if waits_for_another { refusal.until.min(now + STEP_BACK) } else { refusal.until };
-                Answer::Later { at: contender.no_later(at), reason: refusal.reason() }
+                let reason = refusal.reason();
+                Answer::Later { at: contender.no_later(at), reason, used_by: refusal.used_by }
             }
             None => {
                 taken.push(Use { contact: contender.contact.clone(), at: now, what: contender.what.clone() });
@@ -270,7 +271,8 @@ mod tests {
         assert_eq!(answer(&limit, &before, &[asking("ann", 50, 1)]), [(1, Answer::Go)]);
         let just = [used("ann", "2026-03-01T09:00:01Z", "p/nudge")];
         let reason = "budget: 1 per 1d of ann@a1.example used by p/nudge at 2026-03-01T09:00:01Z".to_owned();
-        let later = Answer::Later { at: at("2026-03-02T09:00:01Z"), reason };
+        let used_by = vec!["p/nudge".to_owned()];
+        let later = Answer::Later { at: at("2026-03-02T09:00:01Z"), reason, used_by };
         assert_eq!(answer(&limit, &just, &[asking("ann", 50, 1)]), [(1, later)]);
     }
 
@@ -282,13 +284,13 @@ mod tests {
             used("ann", "2026-03-01T08:00:00Z", "p/two"),
             used("", "2026-02-28T08:00:00Z", "the task p/call"),
         ];
-        let [(1, Answer::Later { at: until, reason })] = &answer(&limit, &uses, &[asking("ann", 50, 1)])[..] else {
+        let [(1, Answer::Later { at: until, reason, .. })] = &answer(&limit, &uses, &[asking("ann", 50, 1)])[..] else {
             panic!("deferred");
         };
         assert_eq!(*until, at("2026-03-03T08:00:00Z"));
         assert_eq!(reason, "budget: 1 per 1d of ann@a1.example used by p/three at 2026-03-02T08:00:00Z");
         // A colleague has the account's limit alone.
-        let [(1, Answer::Later { at: until, reason })] = &answer(&limit, &uses, &[asking("bob", 50, 1)])[..] else {
+        let [(1, Answer::Later { at: until, reason, .. })] = &answer(&limit, &uses, &[asking("bob", 50, 1)])[..] else {
             panic!("deferred");
         };
         assert_eq!(*until, at("2026-03-03T08:00:00Z"));
@@ -315,7 +317,7 @@ mod tests {
     fn one_that_is_looked_at_elsewhere_keeps_its_place() {
         let limit = budget(&["1 per 1d"], &[]);
         let better = Contender { standing: Standing::Expected, ..asking("ann", 90, 2) };
-        let [(1, Answer::Later { at: next, reason })] = &answer(&limit, &[], &[asking("ann", 10, 1), better])[..]
+        let [(1, Answer::Later { at: next, reason, .. })] = &answer(&limit, &[], &[asking("ann", 10, 1), better])[..]
         else {
             panic!("it waits");
         };

@@ -247,6 +247,14 @@ impl Facts {
         self.get(&Cell::column(Subject::Contact, name))
     }
 
+    /// What the account names as its zone, which may be none.
+    pub fn account_zone(&self) -> Option<&str> {
+        match self.column("timezone") {
+            Some(Value::Text(zone)) => Some(zone),
+            _ => None,
+        }
+    }
+
     /// The enrolled contact's zone, else the account's; `None` where neither
     /// names one.
     pub fn zone(&self) -> Option<chrono_tz::Tz> {

@@ -110,20 +110,9 @@ impl Store {
             .bind(&accounts)
             .execute(&mut *tx)
             .await?;
-        let mut uses: BTreeMap<String, Vec<Use>> = BTreeMap::new();
-        if let Some(longest) = rules.budget.longest() {
-            for row in used(self, &mut tx, &accounts, rules.touch_events, now, longest).await? {
-                let used = Use { contact: row.contact_id, at: row.at, what: row.what };
-                uses.entry(row.account_id).or_default().push(used);
-            }
-        }
-        let mut contenders: BTreeMap<String, Vec<Contender>> = BTreeMap::new();
-        for row in contending(&mut tx, &accounts, &ids, token, rules.paused, now, lease_now).await? {
-            contenders.entry(row.account_id.clone()).or_default().push(row.contender(&ids));
-        }
+        let around = around(self, &mut tx, &accounts, &ids, token, rules, now, lease_now).await?;
         let mut answers = BTreeMap::new();
-        for (account, contenders) in &contenders {
-            let uses = uses.get(account).map_or(&[] as &[Use], Vec::as_slice);
+        for (account, (uses, contenders)) in &around {
             answers.extend(allot(rules.budget, account, uses, contenders, now));
         }
         let going: Vec<&Asking<'_>> = asking.iter().filter(|one| answers.get(&one.id) == Some(&Answer::Go)).collect();
@@ -140,6 +129,19 @@ impl Store {
         .await?;
         tx.commit().await?;
         Ok(answers)
+    }
+
+    /// What used the budgets of these accounts, and what waits for a place
+    /// now; nothing is locked or written.
+    pub async fn attention(
+        &self,
+        accounts: &[&str],
+        rules: Rules<'_>,
+        now: Instant,
+    ) -> sqlx::Result<BTreeMap<String, (Vec<Use>, Vec<Contender>)>> {
+        let lease_now = self.lease_clock().await?;
+        let mut connection = self.pool().acquire().await?;
+        around(self, &mut connection, accounts, &[], None, rules, now, lease_now).await
     }
 
     /// A mail that had a place did not use it: those that wait for one look
@@ -193,6 +195,31 @@ impl ContenderRow {
             standing,
         }
     }
+}
+
+/// Per account what used its budget, and what asks for a place or may go first.
+#[expect(clippy::too_many_arguments)]
+async fn around(
+    store: &Store,
+    tx: &mut PgConnection,
+    accounts: &[&str],
+    ids: &[Uuid],
+    token: Option<Uuid>,
+    rules: Rules<'_>,
+    now: Instant,
+    lease_now: Instant,
+) -> sqlx::Result<BTreeMap<String, (Vec<Use>, Vec<Contender>)>> {
+    let mut around: BTreeMap<String, (Vec<Use>, Vec<Contender>)> = BTreeMap::new();
+    if let Some(longest) = rules.budget.longest() {
+        for row in used(store, tx, accounts, rules.touch_events, now, longest).await? {
+            let used = Use { contact: row.contact_id, at: row.at, what: row.what };
+            around.entry(row.account_id).or_default().0.push(used);
+        }
+    }
+    for row in contending(tx, accounts, ids, token, rules.paused, now, lease_now).await? {
+        around.entry(row.account_id.clone()).or_default().1.push(row.contender(ids));
+    }
+    Ok(around)
 }
 
 /// What used the budgets of these accounts and still counts.

@@ -9,7 +9,7 @@ use super::outbox::Claimed;
 use super::rows::Rows;
 use super::transitions::Asked;
 use crate::clock::Instant;
-use crate::effect::{MessageDraft, Words};
+use crate::effect::{MessageDraft, Written};
 
 /// Writes messages inside the transaction of their transitions.
 pub(super) async fn insert(
@@ -42,7 +42,7 @@ fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, now: Instant) -> 
             message.class = mail.class.name();
             message.to = Some(&mail.to);
             message.valid_until = mail.valid_until;
-            message.words = mail.words.as_ref();
+            message.written = mail.written.as_ref();
         }
         MessageDraft::Notice(notice) => {
             message.contact = &enrollment.contact;
@@ -98,7 +98,7 @@ struct NewMessage<'a> {
     to: Option<&'a str>,
     subject: Option<&'a str>,
     text: Option<&'a str>,
-    words: Option<&'a Words>,
+    written: Option<&'a Written>,
     state: &'a str,
     reason: Option<&'a str>,
     priority: i32,
@@ -123,7 +123,7 @@ impl<'a> NewMessage<'a> {
             to: None,
             subject: None,
             text: None,
-            words: None,
+            written: None,
             state: "planned",
             reason: None,
             priority: 50,
@@ -155,7 +155,7 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
         .column("to_address", each().map(|one| one.to))
         .column("subject", each().map(|one| one.subject))
         .column("body_text", each().map(|one| one.text))
-        .column("words", each().map(|one| one.words.map(|words| serde_json::json!(words))))
+        .column("words", each().map(|one| one.written.map(|written| serde_json::json!(written))))
         .column("state", each().map(|one| one.state))
         .column("reason", each().map(|one| one.reason))
         .column("priority", each().map(|one| one.priority))

@@ -97,15 +97,18 @@ pub(super) async fn foresee(
     loaded: &Arc<Loaded>,
     enrollments: Vec<Enrollment>,
     now: Instant,
-) -> super::Result<Vec<Transition>> {
+) -> super::Result<Vec<(Transition, Option<Sight>)>> {
     let sights = sight(shared, loaded, now, &enrollments).await?;
     let ends = shared.store.message_ends(&enrollments).await?;
-    Ok(Looked::at(shared, loaded, enrollments, sights, ends, now, now).await?.transitions)
+    let looked = Looked::at(shared, loaded, enrollments, sights, ends, now, now).await?;
+    Ok(looked.transitions.into_iter().zip(looked.sights).collect())
 }
 
 /// What looks at enrollments of one revision decided.
 struct Looked {
     transitions: Vec<Transition>,
+    /// What each was decided on.
+    sights: Vec<Option<Sight>>,
     priority: i32,
 }
 
@@ -128,13 +131,13 @@ impl Looked {
         let priority = i32::from(playbook.mail_priority);
         let mut staff = shared.store.staff(loaded.ready.weighs_load(), now).await?;
         let (with, loaded) = (shared.clone(), loaded.clone());
-        let transitions = tokio::task::spawn_blocking(move || {
-            enrollments
+        let decided = tokio::task::spawn_blocking(move || {
+            let transitions = enrollments
                 .into_iter()
-                .zip(sights)
+                .zip(&sights)
                 .map(|(enrollment, seen)| {
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                    let decided = super::unless_panicking(|| match &seen {
+                    let decided = super::unless_panicking(|| match seen {
                         Some(seen) => decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref()),
                         None => ended_gone(&enrollment, at),
                     });
@@ -153,9 +156,10 @@ impl Looked {
                     }
                     transition
                 })
-                .collect()
+                .collect();
+            Looked { transitions, sights, priority }
         });
-        Ok(Looked { transitions: transitions.await?, priority })
+        Ok(decided.await?)
     }
 
     /// Tells the owners of steps that failed.

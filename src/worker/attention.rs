@@ -35,7 +35,7 @@ pub(super) async fn reserve(
     for (message, prepared) in ready.iter_mut() {
         match answers.remove(&message.id) {
             None | Some(Answer::Go) => {}
-            Some(Answer::Later { at, reason }) => {
+            Some(Answer::Later { at, reason, .. }) => {
                 *prepared = Prepared::Later { next_at: at, reason, wait: Wait::Budget };
             }
             Some(Answer::StepBack { at, reason }) => {

@@ -12,9 +12,9 @@ use super::gate::Prepared;
 use crate::clock::Instant;
 use crate::enrollment::next_quarter;
 use crate::facts::Subject;
-use crate::playbook::HoldAbove;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::local;
+use crate::playbook::{HoldAbove, Playbook};
 use crate::store::breaker::Earlier;
 use crate::store::outbox::Claimed;
 
@@ -90,6 +90,14 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Re
     Ok(Limit { most, room_today, subjects, why })
 }
 
+/// Playbooks that customer mail of this one yields to.
+pub(super) fn yields_to(shared: &Shared, playbook: &Playbook) -> Vec<String> {
+    let mut others = playbook.guardrails.over(&shared.config.guardrails).yields_to;
+    // The configuration's list is for all: none of them waits for itself.
+    others.retain(|other| *other != playbook.id);
+    others
+}
+
 /// Puts customer mail off that yields to another playbook, as long as that one
 /// has an active enrollment of the account. The current revision says to whom.
 pub(super) async fn give_way(
@@ -99,14 +107,12 @@ pub(super) async fn give_way(
     now: Instant,
 ) -> super::Result<()> {
     let Some(current) = super::advancer::current(shared, playbook).await? else { return Ok(()) };
-    let mut limits = current.ready.playbook.guardrails.over(&shared.config.guardrails);
-    // The configuration's list is for all: none of them waits for itself.
-    limits.yields_to.retain(|other| other != playbook);
-    if limits.yields_to.is_empty() {
+    let yields_to = yields_to(shared, &current.ready.playbook);
+    if yields_to.is_empty() {
         return Ok(());
     }
     let accounts: Vec<String> = prepared.iter().map(|(message, _)| message.account_id.clone()).collect();
-    let active = shared.store.active_in(&accounts, &limits.yields_to).await?;
+    let active = shared.store.active_in(&accounts, &yields_to).await?;
     for (message, outcome) in prepared {
         if let (Prepared::Mail { .. }, Some(other)) = (&*outcome, active.get(&message.account_id)) {
             let next_at = next_quarter(now, shared.config.recheck);

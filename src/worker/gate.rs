@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
+use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::Shared;
@@ -14,18 +15,20 @@ use super::advancer::{Sight, gone, sight};
 use super::compiled::Loaded;
 use super::digester;
 use crate::action::Situation;
-use crate::action::email::{From, ReplyTo, recipient_zone, refused};
+use crate::action::email::{Email, recipient_zone, refused};
 use crate::action::staff::Staff;
+use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
-use crate::effect::{Score, Words};
+use crate::effect::{From, ReplyTo, Score, Words, Written};
 use crate::enrollment::budget::just_after;
 use crate::enrollment::{Enrollment, next_quarter, stops};
-use crate::facts::{Contact, Csm, Value};
+use crate::facts::{Contact, Csm};
 use crate::ids;
-use crate::playbook::quiet::SPREAD;
+use crate::playbook::calendar::Calendar;
+use crate::playbook::quiet::{QuietHours, SPREAD};
 use crate::store::outbox::{Claimed, Rendered, Wait};
 
 /// What the gate made of a message.
@@ -104,7 +107,11 @@ pub(super) async fn prepare(
             None => false,
         };
         let token = match &message.to_address {
-            Some(to) if message.class != "transactional" => Some(store.unsubscribe_token(to, &message.class).await?),
+            // Of redirected mail it is the reader who may try the link, and not the customer.
+            Some(to) if message.class != "transactional" => {
+                let reader = shared.config.mail.redirect_to.as_ref().unwrap_or(to);
+                Some(store.unsubscribe_token(reader, &message.class).await?)
+            }
             _ => None,
         };
         asked.push((message, suppressed, token));
@@ -153,6 +160,50 @@ fn current_address(sight: &Sight, contact: &str) -> Option<String> {
     contact.email.as_deref().map(str::trim).filter(|email| !email.is_empty()).map(str::to_owned)
 }
 
+/// The quiet hours around one mail.
+pub(super) struct Quiet<'a> {
+    hours: &'a QuietHours,
+    calendar: &'a Calendar,
+    zone: Tz,
+}
+
+impl<'a> Quiet<'a> {
+    /// `None` when there are none, or the mail does not keep them.
+    pub fn around(
+        shared: &'a Shared,
+        loaded: &Loaded,
+        sight: &Sight,
+        step: &str,
+        written: Option<&Written>,
+        contact: Option<&Contact>,
+        class: &str,
+    ) -> Option<Quiet<'a>> {
+        let hours = shared.config.quiet_hours.as_ref()?;
+        let email = loaded.ready.action(step).and_then(|action| action.email());
+        let ignores = match written {
+            Some(written) => written.ignores_quiet,
+            None => email.is_some_and(|email| email.ignores_quiet),
+        };
+        let zone = recipient_zone(contact, sight.context.facts.account_zone(), loaded.ready.zone);
+        (class != "transactional" || !ignores).then_some(Quiet { hours, calendar: &shared.calendar, zone })
+    }
+
+    /// From when on it is not quiet; `None` when it never ends.
+    pub fn over(&self, at: Instant) -> Option<Instant> {
+        self.hours.next_allowed(self.calendar, at, self.zone)
+    }
+
+    pub fn told(&self, until: Option<Instant>) -> String {
+        match until {
+            None => "quiet hours without an end".to_owned(),
+            Some(until) => {
+                let until = until.with_timezone(&self.zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+                format!("quiet hours until {until}")
+            }
+        }
+    }
+}
+
 /// One enrollment right before a mail of it leaves.
 struct Gate<'a> {
     shared: &'a Shared,
@@ -191,13 +242,17 @@ impl Gate<'_> {
         if suppressed {
             return Prepared::ended("suppressed", "suppressed");
         }
-        if let Some(later) = self.held_back(message, contact) {
+        let written = match message.words.clone().map(serde_json::from_value::<Written>).transpose() {
+            Ok(written) => written,
+            Err(error) => return Prepared::ended("failed", error.to_string()),
+        };
+        if let Some(later) = self.held_back(message, written.as_ref(), contact) {
             return later;
         }
         let Some(to) = message.to_address.clone() else {
             return Prepared::ended("failed", "there is no address");
         };
-        match self.compose(message, contact, &to, token) {
+        match self.compose(message, written, contact, &to, token) {
             Ok((_, rendered)) if message.shadow => Prepared::Shadow { rendered, to },
             Ok((composed, rendered)) => {
                 Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: self.sends_again(message) }
@@ -213,7 +268,7 @@ impl Gate<'_> {
 
     /// The undo window and quiet hours. What is held is looked at wholly again
     /// when its time comes, and when it has expired.
-    fn held_back(&self, message: &Claimed, contact: Option<&Contact>) -> Option<Prepared> {
+    fn held_back(&self, message: &Claimed, written: Option<&Written>, contact: Option<&Contact>) -> Option<Prepared> {
         if message.shadow {
             return None;
         }
@@ -228,57 +283,47 @@ impl Gate<'_> {
         if undo.is_some() {
             return undo;
         }
-        let quiet = config.quiet_hours.as_ref()?;
-        let email = self.loaded.ready.action(&message.step).and_then(|action| action.email());
-        if message.class == "transactional" && email.is_some_and(|email| email.ignores_quiet) {
-            return None;
-        }
-        let zone = recipient_zone(contact, self.account_zone().as_deref(), self.loaded.ready.zone);
-        let allowed = |at| quiet.next_allowed(&self.shared.calendar, at, zone);
-        let Some(until) = allowed(self.now) else {
-            return later(latest, "quiet hours without an end".to_owned(), Wait::Quiet { until: latest });
+        let quiet =
+            Quiet::around(self.shared, self.loaded, self.sight, &message.step, written, contact, &message.class)?;
+        let Some(until) = quiet.over(self.now) else {
+            return later(latest, quiet.told(None), Wait::Quiet { until: latest });
         };
         // Stable for a recipient, so that several mails held for one meet again.
         let to = message.to_address.as_deref().unwrap_or_default().to_lowercase();
         let who = if message.contact_id.is_empty() { &to } else { &message.contact_id };
         let spread = ids::share(&["quiet", &message.account_id, who], SPREAD.num_seconds().unsigned_abs());
         let turn = until + chrono::Duration::seconds(spread as i64);
-        let turn = if until > self.now && allowed(turn) == Some(turn) { turn } else { until };
-        let told = until.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
-        later(turn, format!("quiet hours until {told}"), Wait::Quiet { until })
-    }
-
-    fn account_zone(&self) -> Option<String> {
-        match self.sight.context.facts.column("timezone") {
-            Some(Value::Text(zone)) => Some(zone.to_string()),
-            _ => None,
-        }
+        let turn = if until > self.now && quiet.over(turn) == Some(turn) { turn } else { until };
+        later(turn, quiet.told(Some(until)), Wait::Quiet { until })
     }
 
     fn compose(
         &self,
         message: &Claimed,
+        written: Option<Written>,
         contact: Option<&Contact>,
         to: &str,
         token: Option<String>,
     ) -> Result<(Composed, Rendered), String> {
         let step = self.loaded.ready.action(&message.step);
         let action = step.and_then(|action| action.email());
-        let mut words: Words = match (&message.words, action) {
-            (Some(words), _) => serde_json::from_value(words.clone()).map_err(|error| error.to_string())?,
-            (None, Some(email)) => self.words(email, contact)?,
+        let (mut words, from, reply_to) = match (written, action) {
+            (Some(written), _) => (written.words, written.from, written.reply_to),
+            (None, Some(email)) => (self.words(email, contact)?, email.from, email.reply_to.clone()),
             (None, None) => return Err(format!("its revision has no mail step {}", message.step)),
         };
         if let (Some(survey), Some(link)) = (step.and_then(|action| action.survey()), self.survey) {
             words.body.push_str(&answers(survey.score, link));
         }
         let csm = self.sight.people.csm.as_ref();
-        let from = sender(&self.shared.config.mail.from, action.map(|email| email.from), csm)?;
-        let reply_to = match action.map(|email| &email.reply_to) {
-            Some(ReplyTo::Address(address)) => Some(Mailbox { name: None, address: address.clone() }),
-            Some(ReplyTo::Csm) | None => {
-                csm.map(|csm| Mailbox { name: Some(csm.name.clone()), address: csm.email.clone() })
-            }
+        let auto_submitted = from == From::Default;
+        let from = sender(&self.shared.config.mail.from, from, csm)?;
+        let reply_to = match reply_to {
+            ReplyTo::Address(address) => Some(Mailbox { name: None, address }),
+            // Not every store knows its colleagues' addresses; that keeps no customer's mail.
+            ReplyTo::Csm => csm
+                .filter(|csm| parse_address(&csm.email).is_ok())
+                .map(|csm| Mailbox { name: Some(csm.name.clone()), address: csm.email.clone() }),
         };
         let link = token.map(|token| format!("{}/u/{token}", self.shared.public_url));
         let body = render(&words.body);
@@ -311,14 +356,14 @@ impl Gate<'_> {
             list_id: (message.class != "transactional").then(|| format!("{}.{domain}", message.class)),
             feedback_id: Some(feedback_id(message, &domain)),
             // A mail in a person's name wants answers; that the reader is away is one.
-            auto_submitted: action.is_none_or(|email| email.from == From::Default),
+            auto_submitted,
             date: self.now,
             footer,
         };
         compose(&mail).map(|composed| (composed, rendered)).map_err(|error| error.to_string())
     }
 
-    fn words(&self, email: &crate::action::email::Email, contact: Option<&Contact>) -> Result<Words, String> {
+    fn words(&self, email: &Email, contact: Option<&Contact>) -> Result<Words, String> {
         let alerts_to = self.loaded.ready.playbook.alerts_to.as_deref();
         // The words are of the account's own CSM, whoever covers.
         let staff = Staff::default();
@@ -332,7 +377,7 @@ impl Gate<'_> {
             zone: self.loaded.ready.zone,
             calendar: &self.shared.calendar,
         };
-        email.words(&situation, contact, self.account_zone().as_deref()).map_err(|error| error.to_string())
+        email.words(&situation, contact, self.sight.context.facts.account_zone()).map_err(|error| error.to_string())
     }
 }
 
@@ -345,10 +390,10 @@ fn answers(score: Option<Score>, link: &str) -> String {
 }
 
 /// From: our address, under the CSM's name where the step asks for it.
-fn sender(configured: &str, from: Option<From>, csm: Option<&Csm>) -> Result<Mailbox, String> {
+fn sender(configured: &str, from: From, csm: Option<&Csm>) -> Result<Mailbox, String> {
     let ours = parse_mailbox(configured).map_err(|error| error.to_string())?;
     Ok(match (from, csm) {
-        (Some(From::Csm), Some(csm)) => Mailbox { name: Some(csm.name.clone()), address: ours.address },
+        (From::Csm, Some(csm)) => Mailbox { name: Some(csm.name.clone()), address: ours.address },
         _ => ours,
     })
 }
@@ -402,7 +447,7 @@ pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         });
     }
     also_in_slack(shared, message, &text, now).await?;
-    let from = match sender(&shared.config.mail.from, None, None) {
+    let from = match sender(&shared.config.mail.from, From::Default, None) {
         Ok(from) => from,
         Err(reason) => return Ok(Prepared::ended("failed", reason)),
     };

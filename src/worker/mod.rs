@@ -10,6 +10,7 @@
 //! `deliverer` sends what the outbox holds and
 //! `gate`, `posting` and `attention` let through, `settlement` says what came of it, `again` sends once more what nobody knows the fate of where that is wanted, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
+//! `foresight` says what would become of mail that is not written yet,
 //! `mover` takes those who wait to another revision when a person says so,
 //! `janitor` settles claims of daemons that went away, `epoch` notices a
 //! database that was set back, `clocks` a clock that is wrong. Runs of one slot share a
@@ -47,6 +48,7 @@ pub mod digester;
 pub mod enroller;
 pub mod epoch;
 pub mod escalator;
+pub mod foresight;
 mod gate;
 pub mod hindsight;
 pub mod janitor;
@@ -166,6 +168,12 @@ pub(crate) async fn step_failed(
 
 /// One round of everything that is due at `now`; returns how much was done.
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
+    let (_never, stop) = watch::channel(false);
+    pass_until(shared, now, &stop).await
+}
+
+/// The same. Asked to stop, it begins nothing further.
+pub async fn pass_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> Result<usize> {
     // Before any mail, which it may suppress or stop; but a mailbox that cannot be read
     // keeps nothing from being done.
     let returned = collector::tick(shared, now).await;
@@ -182,7 +190,7 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += digester::tick(shared, now).await?;
     handled += tripwire::tick(shared, now).await?;
     handled += again::tick(shared, now).await?;
-    handled += deliverer::tick(shared, now).await?;
+    handled += deliverer::tick_until(shared, now, stop).await?;
     handled += returned?;
     Ok(handled)
 }

@@ -188,7 +188,7 @@ async fn add(
             Some(Err(why)) => *group.left.entry(why.to_string()).or_default() += 1,
         }
     }
-    for transition in foresee(shared, to, come, word.at).await? {
+    for (transition, _) in foresee(shared, to, come, word.at).await? {
         shown.next.add(&transition);
     }
     Ok(())

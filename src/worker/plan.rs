@@ -1,6 +1,6 @@
 //! Who would enter now: the run's own decisions, with nothing written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Shared;
@@ -8,6 +8,7 @@ use super::breaker;
 use super::candidates::Candidates;
 use super::compiled::Loaded;
 use super::enroller::decide;
+use super::foresight::{Fate, FirstMail, first_mails, share_budget};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Decision, Skip};
@@ -33,10 +34,52 @@ pub struct Plan {
     pub undecided: Vec<(SubjectId, String)>,
     /// The clauses of its condition, and where each is decided.
     pub clauses: Vec<Clause>,
+    /// The mails that those who enter would get at once.
+    pub mails: Vec<FirstMail>,
 }
 
-/// Plans a run of a playbook as its file now stands.
-pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyhow::Result<Plan> {
+impl Plan {
+    /// How many mails wait for what: quiet hours, another playbook, or what
+    /// used the budget up; one that waits for several counts for each.
+    pub fn put_off(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for mail in &self.mails {
+            if let Fate::Waits { by, .. } = &mail.fate {
+                by.iter()
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .for_each(|one| *counts.entry(one.as_str()).or_default() += 1);
+            }
+        }
+        counts
+    }
+
+    /// How many mails have a fate for which this holds.
+    pub fn mails_that(&self, holds: impl Fn(&Fate) -> bool) -> usize {
+        self.mails.iter().filter(|mail| holds(&mail.fate)).count()
+    }
+}
+
+/// Plans the runs of playbooks as their files now stand, all at one slot. Their
+/// mails share the budget; those of a run that would be held get what would be
+/// left after all others, as if it were approved at once.
+pub async fn plan_all(shared: &Arc<Shared>, playbooks: Vec<ReadyPlaybook>, slot: Instant) -> anyhow::Result<Vec<Plan>> {
+    let mut plans = Vec::new();
+    for ready in playbooks {
+        plans.push(plan(shared, ready, slot).await?);
+    }
+    let (mut held, mut free): (Vec<&mut Plan>, Vec<&mut Plan>) = plans.iter_mut().partition(|plan| plan.hold.is_some());
+    let mut mails: Vec<&mut FirstMail> = free.iter_mut().flat_map(|plan| &mut plan.mails).collect();
+    let taken = share_budget(shared, &mut mails, &[], slot).await?;
+    for plan in &mut held {
+        let mut mails: Vec<&mut FirstMail> = plan.mails.iter_mut().collect();
+        share_budget(shared, &mut mails, &taken, slot).await?;
+    }
+    Ok(plans)
+}
+
+/// Plans a run of a playbook.
+async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyhow::Result<Plan> {
     let id = ready.playbook.id.clone();
     let clauses = ready.when.prefilter().map_or(Vec::new(), |prefilter| prefilter.clauses.clone());
     let mut plan = Plan { playbook: id.clone(), clauses, ..Plan::default() };
@@ -50,6 +93,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
     }
     let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
     let limit = breaker::limit(shared, &loaded, slot).await?;
+    let mut entering = Vec::new();
     let mut candidates = Candidates::open(shared, &loaded, slot).await?;
     loop {
         let chunk = candidates.next().await?;
@@ -68,6 +112,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
                         plan.ghosts.push(subject.clone());
                     }
                     plan.enter.push(subject);
+                    entering.push(*enrollment);
                 }
                 Admission::Skip(skip) => {
                     *plan.skipped.entry(skip.name().to_owned()).or_default() += 1;
@@ -80,6 +125,7 @@ pub async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> 
         }
     }
     candidates.close().await?;
+    plan.mails = first_mails(shared, &loaded, entering, slot).await?;
     plan.enter.sort();
     plan.ghosts.sort();
     let would_enter = plan.enter.len() as u64;

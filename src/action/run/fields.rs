@@ -53,6 +53,11 @@ impl Fields {
         self.calculated.contains(key) || self.map.get(key).is_some_and(|value| !value.is_unit())
     }
 
+    /// Whether a field is there, with a value that only the run shows.
+    pub fn is_calculated(&self, key: &str) -> bool {
+        self.calculated.contains(key)
+    }
+
     /// Any value.
     fn take(&mut self, key: &'static str) -> Option<Dynamic> {
         self.allowed.push(key);

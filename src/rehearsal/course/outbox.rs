@@ -14,11 +14,10 @@ use crate::clock::Instant;
 use crate::effect::{MailClass, MailDraft};
 use crate::enrollment::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
 use crate::enrollment::{MessageEnd, Phase, next_quarter, stops};
+use crate::facts::Contact;
 use crate::facts::history::{EnrollmentRecord, MailRecord};
-use crate::facts::{Contact, Value};
 use crate::rehearsal::deed::What;
 use crate::rehearsal::wording;
-use crate::rule::Context;
 use crate::rule::functions::FoldError;
 
 /// The same mail address hears from one step at most once in this time.
@@ -82,7 +81,7 @@ impl Course<'_> {
         for (id, answer) in self.answers(&asking, now) {
             let verdict = match answer {
                 Answer::Go => Verdict::Go,
-                Answer::Later { at, reason } | Answer::StepBack { at, reason } => {
+                Answer::Later { at, reason, .. } | Answer::StepBack { at, reason } => {
                     Verdict::Later { next_at: at, held_until: None, reason, failed: false }
                 }
                 Answer::Outranked { reason } => {
@@ -156,10 +155,14 @@ impl Course<'_> {
             return Ok(Verdict::Go);
         };
         let email = self.playbook.action(&mail.step).and_then(|action| action.email());
-        if mail.draft.class == MailClass::Transactional && email.is_some_and(|email| email.ignores_quiet) {
+        let ignores = match &mail.draft.written {
+            Some(written) => written.ignores_quiet,
+            None => email.is_some_and(|email| email.ignores_quiet),
+        };
+        if mail.draft.class == MailClass::Transactional && ignores {
             return Ok(Verdict::Go);
         }
-        let zone = recipient_zone(self.recipient(mail), account_zone(&context).as_deref(), self.playbook.zone);
+        let zone = recipient_zone(self.recipient(mail), context.facts.account_zone(), self.playbook.zone);
         let latest = just_after(mail.draft.valid_until);
         let until = quiet.next_allowed(&self.calendar, now, zone).unwrap_or(latest);
         if until <= now {
@@ -253,10 +256,10 @@ impl Course<'_> {
         let recipient = self.recipient(mail);
         let role = recipient.and_then(|contact| contact.role.clone());
         let enrolled = recipient.is_some_and(|contact| contact.id == self.world.subject.contact);
-        let words = match (&draft.words, self.playbook.action(step).and_then(|action| action.email())) {
-            (Some(words), _) => Ok(words.clone()),
+        let words = match (&draft.written, self.playbook.action(step).and_then(|action| action.email())) {
+            (Some(written), _) => Ok(written.words.clone()),
             (None, Some(email)) => email
-                .words(&self.situation(&context, &self.staff()), recipient, account_zone(&context).as_deref())
+                .words(&self.situation(&context, &self.staff()), recipient, context.facts.account_zone())
                 .map_err(|error| error.to_string()),
             (None, None) => Err("the step has no words".to_owned()),
         };
@@ -282,12 +285,5 @@ impl Course<'_> {
         self.deed(now, What::Mail { step: step.clone(), role, enrolled, address: draft.to.clone(), words });
         self.ended(mail, now);
         Ok(())
-    }
-}
-
-fn account_zone(context: &Context) -> Option<String> {
-    match context.facts.column("timezone") {
-        Some(Value::Text(zone)) => Some(zone.to_string()),
-        _ => None,
     }
 }

@@ -39,6 +39,17 @@ fn a_budget_that_is_used_up_too_long_lets_a_mail_expire() {
 }
 
 #[test]
+fn a_script_says_which_mail_ignores_quiet_hours() {
+    let run = "  - run: |\n      email(#{ to: \"champion\", subject: \"s\", body: \"slow\", class: \"transactional\" });\n      \
+               email(#{ to: \"owner\", subject: \"s\", body: \"fast\", class: \"transactional\", quiet: \"ignore\" });\n";
+    passes(&playbook(
+        run,
+        "  - name: n\n    at: 2026-03-02T22:00:00Z\n    account: { mrr: 5 }\n    quiet_hours: { from: \"20:00\", to: \"08:00\" }\n    \
+         expect:\n      - { after: 0d, email: run-1, contains: fast }\n      - { after: 10h, email: run-1, contains: slow }\n",
+    ));
+}
+
+#[test]
 fn quiet_hours_hold_a_mail_in_the_recipients_zone_and_a_goal_at_night_cancels_it() {
     let one = "  - email: { id: one, to: champion, subject: s, body: b }\n  - email: { id: bill, to: champion, class: transactional, quiet: ignore, subject: s, body: b }\n";
     let quiet = "    quiet_hours: { from: \"20:00\", to: \"08:00\" }\n";

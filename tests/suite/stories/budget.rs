@@ -8,6 +8,7 @@ use keepwell::store::budget::{Asking, Rules, UnderWay};
 use keepwell::store::control::Halted;
 use keepwell::store::outbox::Wait;
 use keepwell::store::outcomes::Settled;
+use keepwell::worker::foresight::Fate;
 use serde_json::json;
 
 use crate::support::smtp::{At, Do, Script};
@@ -49,6 +50,73 @@ async fn the_higher_priority_wins_and_the_other_goes_exactly_when_the_window_fre
         lines(&world.mails().await, "playbook state sent_at attempts"),
         ["atips captured 03-03T09:00 1", "renewal captured 03-02T09:00 1"]
     );
+}
+
+#[tokio::test]
+async fn a_plan_says_what_the_budget_and_quiet_hours_would_put_off() {
+    let quiet = "quiet_hours: { from: \"20:00\", to: \"08:00\" }\n";
+    let world = World::with(&format!("{ONE_A_DAY}{quiet}")).await;
+    world.playbook(&mails("atips", 10, "")).playbook(&mails("renewal", 90, ""));
+    world.playbook(&mails("receipt", 10, ", class: transactional"));
+    for account in ["a1", "a2", "a3", "a4"] {
+        world.customer(account).await;
+    }
+    // It is evening where a3 is; a2 got a mail an hour ago; a4 wants none.
+    world.sql("update customers.accounts set timezone = 'Asia/Tokyo' where id = 'a3'").await;
+    world.playbook(&playbook(
+        "news",
+        "when: account.mrr > 0 && account.tier == \"N\"",
+        "  - email: { to: champion, subject: x, body: y }",
+    ));
+    world.sql("update customers.accounts set tier = 'N' where id = 'a2'").await;
+    world.store().suppress("ann@a4.example", "lifecycle", "a test", at("2026-03-02T08:00:00Z")).await.unwrap();
+    let files = ["atips", "receipt", "renewal"]
+        .map(|id| (id, std::fs::read_to_string(world.files().playbooks.join(format!("{id}.yaml"))).unwrap()));
+    for (id, _) in &files {
+        world.remove(id);
+    }
+    world.run_at("2026-03-02T11:30:00Z").await;
+    for (_, text) in &files {
+        world.playbook(text);
+    }
+    let slot = at("2026-03-02T12:30:00Z");
+    let plans = world.plans(&["atips", "receipt", "renewal"], slot).await;
+    let mut foreseen = Vec::new();
+    for plan in &plans {
+        for mail in &plan.mails {
+            let told = match &mail.fate {
+                Fate::Leaves => "captured -".to_owned(),
+                Fate::Waits { reason, .. } => format!("deferred {reason}"),
+                Fate::Suppressed => "suppressed suppressed".to_owned(),
+            };
+            foreseen.push(format!("{} {} {told}", mail.subject, plan.playbook));
+        }
+    }
+    foreseen.sort();
+    let put_off = |id: &str| plans.iter().find(|plan| plan.playbook == id).unwrap().put_off();
+    assert_eq!(
+        put_off("atips").into_iter().collect::<Vec<_>>(),
+        [("news/email-1", 1), ("quiet hours", 1), ("renewal/hello", 1)]
+    );
+    assert_eq!(put_off("renewal").into_iter().collect::<Vec<_>>(), [("news/email-1", 1), ("quiet hours", 1)]);
+    // And so it comes.
+    world.run_at("2026-03-02T12:30:00Z").await;
+    let mut came = lines(&world.mails().await, "account playbook state reason");
+    came.retain(|line| !line.contains(" news "));
+    assert_eq!(came, foreseen);
+    assert_eq!(came.len(), 12);
+}
+
+#[tokio::test]
+async fn mail_of_a_run_that_would_be_held_takes_nothing_from_the_others() {
+    let world = World::with(ONE_A_DAY).await;
+    let held = mails("renewal", 90, "").replace("mail_priority", "guardrails: { first_run: hold }\nmail_priority");
+    world.playbook(&mails("atips", 10, "")).playbook(&held);
+    world.customer("a1").await;
+    let plans = world.plans(&["atips", "renewal"], at("2026-03-02T09:00:00Z")).await;
+    assert_eq!(plans[0].mails[0].fate, Fate::Leaves);
+    assert!(plans[1].hold.is_some());
+    assert_eq!(plans[1].put_off().into_iter().collect::<Vec<_>>(), [("atips/hello", 1)]);
 }
 
 #[tokio::test]
@@ -200,7 +268,7 @@ async fn drain(store: Store, budget: Budget, now: Instant) {
                     Settled::Ended { state: "rejected", reason: Some("no"), outcome: Some("rejected") }
                 }
                 Answer::Go => Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") },
-                Answer::Later { at, reason } => {
+                Answer::Later { at, reason, .. } => {
                     Settled::Deferred { next_at: *at, reason, counts: false, wait: Wait::Budget }
                 }
                 Answer::StepBack { .. } | Answer::Outranked { .. } => panic!("nothing was held"),

@@ -20,8 +20,12 @@ fn mail(keys: &str) -> String {
 }
 
 async fn sent(config: &str, keys: &str) -> (World, Vec<(String, String)>, String) {
+    sent_by(config, &mail(keys)).await
+}
+
+async fn sent_by(config: &str, playbook: &str) -> (World, Vec<(String, String)>, String) {
     let world = World::over_smtp(config, Default::default()).await;
-    world.playbook(&mail(keys));
+    world.playbook(playbook);
     world.account("a1", json!({})).await;
     world.contact("a1", "ann", json!({ "traits": { "consent": true } })).await;
     world.run_at("2026-03-02T09:00:00Z").await;
@@ -58,6 +62,22 @@ async fn a_mail_in_a_persons_name_wants_answers() {
     let (_, headers, _) = sent(&config(), "from: csm").await;
     assert_eq!(mime::header(&headers, "Auto-Submitted"), None);
     assert_eq!(mime::header(&headers, "X-Auto-Response-Suppress"), None);
+}
+
+#[tokio::test]
+async fn a_script_says_in_whose_name_and_where_answers_go() {
+    for (keys, name, answers) in [
+        ("", "Acme Success", "sam <sam@acme.example>"),
+        (", from: \"csm\", reply_to: \"desk@acme.example\"", "sam", "desk@acme.example"),
+    ] {
+        let call = format!("email(#{{ to: \"champion\", subject: \"Hi\", body: \"Hello\"{keys} }});");
+        let steps = format!("  - run: |\n      {call}");
+        let (_, headers, _) = sent_by(&config(), &playbook("churn-risk", "when: account.mrr > 0", &steps)).await;
+        let from = mime::header(&headers, "From").unwrap();
+        assert!(from.contains(name) && from.contains("success@acme.example"), "{from}");
+        assert_eq!(mime::header(&headers, "Reply-To"), Some(answers));
+        assert_eq!(mime::header(&headers, "Auto-Submitted").is_none(), name == "sam");
+    }
 }
 
 #[tokio::test]

@@ -151,7 +151,19 @@ async fn only_transactional_mail_that_says_so_ignores_quiet_hours() {
     world.playbook(&mails("receipt", 50, ", class: transactional"));
     world.customer("a1").await;
     world.run_at("2026-03-04T22:00:00Z").await;
-    assert_eq!(lines(&world.mails().await, "playbook state"), ["bill captured", "receipt deferred"]);
+    // A script says it of each mail.
+    let script = |id: &str, quiet: &str| {
+        let mail = format!(
+            "email(#{{ to: \"champion\", subject: \"Hi\", body: \"Hello\", class: \"transactional\"{quiet} }});"
+        );
+        playbook(id, "when: account.mrr > 0", &format!("  - run: |\n      {mail}"))
+    };
+    world.playbook(&script("script", ", quiet: \"ignore\"")).playbook(&script("slow", ""));
+    world.run_at("2026-03-04T22:00:00Z").await;
+    assert_eq!(
+        lines(&world.mails().await, "playbook state"),
+        ["bill captured", "receipt deferred", "script captured", "slow deferred"]
+    );
 }
 
 #[tokio::test]

@@ -262,12 +262,19 @@ impl World {
 
     /// What `plan` says about a playbook's file as it stands.
     pub async fn plan(&self, id: &str, slot: Instant) -> Plan {
-        let text = std::fs::read_to_string(self.file(id)).unwrap();
-        let file = SourceFile { path: "plan.yaml".into(), text: text.into() };
-        let sources = SourceSet { playbooks: vec![file], ..SourceSet::default() };
-        let (mut ready, _) = catalog::load(&sources, &[], &self.shared.config, self.shared.store.schema());
-        let ready = Arc::into_inner(ready.remove(0)).expect("it is ours alone");
-        plan::plan(&self.shared, ready, slot).await.unwrap()
+        self.plans(&[id], slot).await.remove(0)
+    }
+
+    /// The same of several at one slot.
+    pub async fn plans(&self, ids: &[&str], slot: Instant) -> Vec<Plan> {
+        let file = |id: &&str| {
+            let text = std::fs::read_to_string(self.file(id)).unwrap();
+            SourceFile { path: format!("{id}.yaml").into(), text: text.into() }
+        };
+        let sources = SourceSet { playbooks: ids.iter().map(file).collect(), ..SourceSet::default() };
+        let (ready, _) = catalog::load(&sources, &[], &self.shared.config, self.shared.store.schema());
+        let ready = ready.into_iter().map(|one| Arc::into_inner(one).expect("it is ours alone")).collect();
+        plan::plan_all(&self.shared, ready, slot).await.unwrap()
     }
 
     /// What `run --once` does when the clock shows this instant.
@@ -313,7 +320,7 @@ impl World {
     pub async fn server_does(&self, script: Script) {
         self.server.as_ref().expect("the story has a mail server").set(script);
         if let Channel::Smtp(relay) = &self.shared.channel {
-            relay.close_idle(true).await;
+            relay.close_idle().await;
         }
     }
 
