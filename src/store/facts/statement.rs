@@ -349,6 +349,7 @@ impl<'r> Text<'r> {
             return Some((*relation).to_owned());
         }
         match name {
+            "touches" => Some(self.touches(&account)),
             "account" if subject == Subject::Account => Some(account),
             "as_of" => Some(self.instant(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
@@ -358,6 +359,25 @@ impl<'r> Text<'r> {
                 _ => None,
             }),
         }
+    }
+
+    /// The relation of the account's events that are touches.
+    fn touches(&mut self, account: &str) -> String {
+        let names = self.relations.touch_events.clone();
+        if names.is_empty() {
+            return "(select null as account_id, null as contact_id, null::timestamptz as at where false)".to_owned();
+        }
+        let names = self.parameter(Bind::Texts(names));
+        let events = self.relations.of(Relation::Events);
+        // By its own key, whose index is used.
+        let own = match self.target {
+            Target::OwnState => self.relations.key().of_text(account),
+            Target::All | Target::Named => "a.id".to_owned(),
+        };
+        format!(
+            "(select {account} as account_id, o.contact_id, o.at from {events} o \
+             where o.account_id = {own} and o.name = any({names}))"
+        )
     }
 
     /// The start of the window of an argument, or of the one before that.
