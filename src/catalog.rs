@@ -202,7 +202,7 @@ pub fn claimed_ids(sources: &SourceSet) -> Vec<String> {
 }
 
 /// The id a file claims, read without understanding the rest of it.
-fn claimed_id(text: &str) -> Option<String> {
+pub fn claimed_id(text: &str) -> Option<String> {
     let line = text.lines().find(|line| line.starts_with("playbook:"))?;
     let value = line["playbook:".len()..].split('#').next()?;
     Some(value.trim().trim_matches(['"', '\'']).to_owned())

@@ -32,7 +32,7 @@ pub fn playbooks(conditions: &[String]) -> anyhow::Result<Vec<Arc<Loaded>>> {
     }
     };
     let playbooks = conditions.iter().enumerate().map(file).collect();
-    let sources = SourceSet { playbooks, scripts: Vec::new(), problems: Vec::new() };
+    let sources = SourceSet { playbooks, ..SourceSet::default() };
     let schema = Schema::default_store();
     let (ready, problems) = catalog::load(&sources, &[], &Config::default(), &schema);
     anyhow::ensure!(ready.len() == conditions.len(), "{problems:#?}");

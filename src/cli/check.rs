@@ -66,7 +66,7 @@ impl Checked {
         let text = text.trim_end();
         if text.is_empty() {
         } else if to_stderr {
-            eprintln!("{text}");
+            tell!("{text}");
         } else {
             say!("{text}");
         }

@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, render_human};
 use crate::store::mapping::{self, CustomerStore};
 use crate::store::private::{Durability, PrivatePostgres};
 use crate::store::reader::READER;
-use crate::store::{self, Store};
+use crate::store::{self, Relations, Store};
 
 /// An open database.
 pub struct Database {
@@ -53,8 +53,14 @@ impl Database {
         Database::open(global, connections).await?.with_customers(&map).await
     }
 
+    /// The same with the customers in these relations.
+    pub fn reading(mut self, relations: Relations) -> Database {
+        self.store = self.store.reading(relations);
+        self
+    }
+
     /// The same for a database that is open.
-    pub async fn with_customers(mut self, map: &StoreMap) -> anyhow::Result<Database> {
+    pub async fn with_customers(self, map: &StoreMap) -> anyhow::Result<Database> {
         let looked = match look(&self.store, map).await {
             Ok(looked) => looked,
             Err(error) => {
@@ -67,8 +73,7 @@ impl Database {
                 "customers are read in read-only transactions, but not as the role {READER}: run `keepwell migrate` as a user who may create roles"
             );
         }
-        self.store = self.store.reading(looked.relations);
-        Ok(self)
+        Ok(self.reading(looked.relations))
     }
 
     /// The same, and creates or upgrades the schemas.
@@ -140,7 +145,7 @@ async fn reach(store: &Store) -> anyhow::Result<()> {
 pub fn configuration(global: &Global) -> anyhow::Result<Config> {
     let (config, problems) = Config::read(global.config.as_deref());
     if problems.iter().any(Diagnostic::is_error) {
-        eprint!("{}", render_human(&problems, &text_of, false));
+        tell!("{}", render_human(&problems, &text_of, false).trim_end());
         anyhow::bail!("the configuration has errors");
     }
     Ok(config)
@@ -155,7 +160,7 @@ pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
 pub async fn look(store: &Store, map: &StoreMap) -> anyhow::Result<CustomerStore> {
     let looked = mapping::open(store.pool(), map).await.context("the customer store could not be looked at")?;
     if looked.problems.iter().any(Diagnostic::is_error) {
-        eprint!("{}", render_human(&looked.problems, &text_of, false));
+        tell!("{}", render_human(&looked.problems, &text_of, false).trim_end());
         anyhow::bail!("the customer store is not as `store:` says");
     }
     Ok(looked)

@@ -37,13 +37,13 @@ pub struct Options {
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    eprintln!("Starting a private Postgres in {} …", global.data.join("demo").display());
+    tell!("Starting a private Postgres in {} …", global.data.join("demo").display());
     let database = Database::private(&global.data.join("demo"), super::run::CONNECTIONS)
         .await?
         .with_customers(&StoreMap::default())
         .await?;
     let anchor = sample(&database.store).await?;
-    let mut config = Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() };
+    let mut config = config();
     let listener = match options.once {
         true => None,
         false => match page_listener(&mut config, options.port).await {
@@ -64,16 +64,16 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             global.playbooks.display()
         );
     }
-    eprintln!("Evaluating {} playbooks over {} accounts …", published.playbooks, database.store.account_count().await?);
+    tell!("Evaluating {} playbooks over {} accounts …", published.playbooks, database.store.account_count().await?);
     // The first round of all of them; later starts find it done.
     scheduler::manual(&shared, anchor).await?;
-    until_done(&shared, Clock::System).await?;
+    let stop = stop_signal();
+    until_done(&shared, Clock::System, &stop).await?;
     print_summary(global, &shared, anchor).await?;
     if options.once {
         database.close().await;
         return Ok(ExitCode::SUCCESS);
     }
-    let stop = stop_signal();
     if let Some(address) = shared.config.listen {
         say!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
@@ -87,16 +87,21 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
+/// The sample company's configuration, whatever the file says.
+pub fn config() -> Config {
+    Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() }
+}
+
 /// The sample company, made once; returns the instant it is a function of.
 async fn sample(store: &Store) -> anyhow::Result<Instant> {
     if let Some(anchor) = store.sample_anchor().await? {
-        eprintln!("The sample company is there, as of {}.", anchor.format("%Y-%m-%d %H:%M UTC"));
+        tell!("The sample company is there, as of {}.", anchor.format("%Y-%m-%d %H:%M UTC"));
         return Ok(anchor);
     }
     let now = Clock::System.now();
     let anchor =
         now.with_minute(0).and_then(|at| at.with_second(0)).and_then(|at| at.with_nanosecond(0)).unwrap_or(now);
-    eprintln!("Making a sample company of {ACCOUNTS} accounts …");
+    tell!("Making a sample company of {ACCOUNTS} accounts …");
     let company = tokio::task::spawn_blocking(move || SampleCompany::generate(anchor, ACCOUNTS)).await?;
     company.insert(store.pool(), progress).await?;
     store.keep_sample_anchor(anchor).await?;
@@ -107,11 +112,11 @@ async fn sample(store: &Store) -> anyhow::Result<Instant> {
 fn progress(what: &str, done: usize, all: usize) {
     let terminal = std::io::stderr().is_terminal();
     if terminal {
-        eprint!("\r  {what:<10} {done:>7} of {all:<7}");
+        let _ = write!(std::io::stderr(), "\r  {what:<10} {done:>7} of {all:<7}");
         let _ = std::io::stderr().flush();
     }
     if done >= all {
-        if terminal { eprintln!() } else { eprintln!("  {what:<10} {all:>7}") }
+        if terminal { tell!("") } else { tell!("  {what:<10} {all:>7}") }
     }
 }
 

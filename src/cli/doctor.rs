@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use super::{Format, Global, output};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::facts::Schema;
 
 mod bounces;
 mod database;
@@ -103,8 +104,9 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             findings.bad("configuration", message, "`keepwell check` shows them all");
         }
     }
-    playbooks(global, &mut findings);
     let store = database::look(global, &mut findings).await;
+    let schema = store.as_ref().map_or_else(Schema::default_store, |database| database.store.schema().clone());
+    playbooks(global, schema, &mut findings);
     mail::look(&config, &mut findings).await;
     bounces::look(&config, store.as_ref(), &mut findings).await;
     let resolver = options.resolver.unwrap_or_else(domain::system_resolver);
@@ -123,12 +125,12 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn playbooks(global: &Global, findings: &mut Findings) {
+fn playbooks(global: &Global, schema: Schema, findings: &mut Findings) {
     let dir = global.playbooks.display();
     if !global.playbooks.is_dir() {
         return findings.bad("playbooks", format!("there is no folder `{dir}`"), "name it with --playbooks");
     }
-    let checked = super::check::check(global, &[], None);
+    let checked = super::check::check_against(global, &[], schema);
     let errors = checked.diagnostics.iter().filter(|problem| problem.is_error()).count();
     let count = checked.sources.playbooks.len();
     match (count, errors) {

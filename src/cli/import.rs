@@ -275,7 +275,7 @@ impl Progress {
         let Summary { read, line, failed, .. } = summary;
         let told = format!("{name}: {word} up to line {line}, {read} rows, {failed} failed");
         if !self.terminal {
-            eprintln!("{told}");
+            tell!("{told}");
             return;
         }
         const WIDTH: usize = 20;
@@ -283,13 +283,13 @@ impl Progress {
             let done = (bytes.min(length) as f64 / length as f64 * WIDTH as f64) as usize;
             format!("[{}{}] ", "#".repeat(done), "-".repeat(WIDTH - done))
         });
-        eprint!("\r\x1b[K{}{told}", bar.unwrap_or_default());
+        let _ = write!(std::io::stderr(), "\r\x1b[K{}{told}", bar.unwrap_or_default());
         let _ = std::io::stderr().flush();
     }
 
     fn clear(&self) {
         if self.terminal {
-            eprint!("\r\x1b[K");
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 }

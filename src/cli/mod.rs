@@ -20,6 +20,14 @@ macro_rules! say {
     }};
 }
 
+/// The same on stderr, which nobody may be reading either.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 mod approve;
 mod audit;
 mod check;
@@ -220,7 +228,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     if logs_json() {
         tracing::error!("{error:#}");
     } else {
-        eprintln!("error: {error:#}");
+        tell!("error: {error:#}");
     }
     ExitCode::from(1)
 }

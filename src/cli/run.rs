@@ -1,5 +1,6 @@
 //! `keepwell run`: the daemon, or one round of what is due.
 
+use std::env::VarError;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Global;
-use super::database::Database;
+use super::database::{Database, configuration};
+use super::demo;
 use crate::clock::{Clock, Instant};
 use crate::config::Config;
 use crate::delivery::http::{Http, HttpTimers};
 use crate::delivery::{Channel, Relay, RelayUrl, Timers};
-use crate::diagnostic::{Diagnostic, render_human};
+use crate::diagnostic::render_human;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::web::{self, WebState};
@@ -24,7 +26,7 @@ use crate::worker::clocks::{self, Clocks};
 use crate::worker::epoch::Watch;
 use crate::worker::publisher::{self, Files, Report};
 use crate::worker::supervise::supervise;
-use crate::worker::{Compiled, Shared, Variables, pass, scheduler};
+use crate::worker::{Compiled, Shared, Variables, pass_until, scheduler};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -46,23 +48,22 @@ pub const PARTING: Duration = Duration::from_secs(1);
 pub const CONNECTIONS: u32 = 16;
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let (mut config, problems) = Config::read(global.config.as_deref());
-    if problems.iter().any(Diagnostic::is_error) {
-        eprint!("{}", render_human(&problems, &|_: &str| None, false));
-        anyhow::bail!("the configuration has errors");
-    }
-    let channel = channel(&config)?;
+    let mut config = if global.demo { demo::config() } else { configuration(global)? };
+    // The sample company's mail and posts never leave.
+    let (channel, variables) = match global.demo {
+        true => (Channel::Captured, no_variables()),
+        false => (channel(&config)?, Arc::new(|name: &str| std::env::var(name).ok()) as Variables),
+    };
     let once = options.once || options.at.is_some();
     // Listened to from the start: whoever is asked to stop while starting
     // stops in good order as well.
-    let stop = (!once).then(stop_signal);
+    let stop = stop_signal();
     let listener = if once { None } else { page_listener(&mut config, options.port).await? };
     let database = Database::open_customers(global, CONNECTIONS).await?;
-    let variables = Arc::new(|name: &str| std::env::var(name).ok());
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
-    let page = stop.as_ref().zip(listener).map(|(stop, listener)| serve_page(&shared, listener, stop.clone()));
-    if let Some(stop) = &stop {
+    let page = listener.map(|listener| serve_page(&shared, listener, stop.clone()));
+    if !once {
         if !Clocks::default().wait(&shared.store, clock, &mut stop.clone()).await? {
             database.close().await;
             return Ok(ExitCode::SUCCESS);
@@ -70,33 +71,69 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     } else if options.at.is_none() {
         clocks::check(&shared.store, clock).await?;
     }
-    let watch = Arc::new(Watch::new(&global.data));
+    let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
+    let watch = Arc::new(Watch::new(&data));
     watch.look(&shared.store, clock.now()).await?;
     let files = files(global);
     let found = publisher::fingerprint(&files);
-    let published = publisher::publish(&shared, &files, clock.now()).await?;
+    let published = match publisher::publish(&shared, &files, clock.now()).await {
+        Ok(published) => published,
+        // The private Postgres is not left behind.
+        Err(error) => {
+            database.close().await;
+            return Err(error);
+        }
+    };
     report(&published);
-    let Some(stop) = stop else {
+    if !global.demo {
+        warn_of_mail(&shared);
+    }
+    if once {
         if let Some(slot) = options.at {
             scheduler::manual(&shared, slot).await?;
         }
-        until_done(&shared, clock).await?;
+        until_done(&shared, clock, &stop).await?;
         watch.look(&shared.store, clock.now()).await?;
+        part(&shared).await;
         database.close().await;
+        if *stop.borrow() {
+            anyhow::bail!("stopped before everything was done; what is left stays due");
+        }
         return Ok(ExitCode::SUCCESS);
-    };
+    }
     tracing::info!(playbooks = published.playbooks, "running");
     supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
     // A reader or a relay that dawdles does not keep the process.
     if let Some(page) = page {
         let _ = tokio::time::timeout(PARTING, page).await;
     }
-    if let Channel::Smtp(relay) = &shared.channel {
-        let _ = tokio::time::timeout(PARTING, relay.close_idle(true)).await;
-    }
+    part(&shared).await;
     database.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says goodbye to the relay.
+async fn part(shared: &Shared) {
+    if let Channel::Smtp(relay) = &shared.channel {
+        let _ = tokio::time::timeout(PARTING, relay.close_idle()).await;
+    }
+}
+
+/// Says aloud what customers would notice first.
+fn warn_of_mail(shared: &Shared) {
+    let url = shared.config.mail.public_url.as_deref();
+    match &shared.channel {
+        Channel::Captured => {
+            tracing::warn!("KEEPWELL_SMTP_URL is not set: mail is kept as `captured` and never leaves");
+        }
+        Channel::Smtp(_) if !url.is_some_and(|url| url.starts_with("https://")) => {
+            tracing::warn!(
+                "customers cannot unsubscribe by one click, or not at all: set `mail: {{ public_url: https://… }}` in the configuration"
+            );
+        }
+        Channel::Smtp(_) => {}
+    }
 }
 
 /// Where the files are.
@@ -128,6 +165,7 @@ pub fn shared(store: Store, config: Config, channel: Channel, variables: Variabl
 /// The relay of KEEPWELL_SMTP_URL; without one mail is captured.
 fn channel(config: &Config) -> anyhow::Result<Channel> {
     match std::env::var("KEEPWELL_SMTP_URL") {
+        Err(VarError::NotUnicode(_)) => anyhow::bail!("KEEPWELL_SMTP_URL is not text"),
         Ok(url) if !url.is_empty() => {
             let url = RelayUrl::parse(&url).context("KEEPWELL_SMTP_URL cannot be used")?;
             let relay = Relay::new(url, config.mail.connections, Timers::default(), &[])?;
@@ -151,13 +189,14 @@ pub fn report(published: &Report) {
     }
     if !published.diagnostics.is_empty() {
         let text = |file: &str| published.sources.text(file);
-        eprint!("{}", render_human(&published.diagnostics, &text, false));
+        tell!("{}", render_human(&published.diagnostics, &text, false).trim_end());
     }
 }
 
-/// Repeats passes until one finds nothing due.
-pub async fn until_done(shared: &Arc<Shared>, clock: Clock) -> anyhow::Result<()> {
-    while pass(shared, clock.now()).await? > 0 {}
+/// Repeats passes until one finds nothing due. Asked to stop, it lets mails that
+/// are on their way arrive and begins no other.
+pub async fn until_done(shared: &Arc<Shared>, clock: Clock, stop: &watch::Receiver<bool>) -> anyhow::Result<()> {
+    while !*stop.borrow() && pass_until(shared, clock.now(), stop).await? > 0 {}
     Ok(())
 }
 
@@ -177,6 +216,7 @@ pub fn stop_signal() -> watch::Receiver<bool> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        tracing::info!("asked to stop");
         let _ = tell.send(true);
     });
     stop

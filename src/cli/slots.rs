@@ -5,9 +5,13 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::check::check;
+use super::database::configuration;
 use super::{Format, Global, output};
 use crate::clock::{Clock, Instant};
+use crate::diagnostic::render_human;
+use crate::playbook::parse;
+use crate::playbook::schedule::Schedule;
+use crate::playbook::source::SourceSet;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -24,26 +28,38 @@ pub struct Options {
 }
 
 pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let checked = check(global, &[], None);
+    let config = configuration(global)?;
+    let sources = SourceSet::read(std::slice::from_ref(&global.playbooks), &global.scripts);
+    let mut problems = sources.problems.clone();
     let from = options.from.unwrap_or_else(|| Clock::System.now());
     let mut rows = Vec::new();
     let mut found = false;
-    for ready in &checked.playbooks {
-        let id = &ready.playbook.id;
+    // Of the rest of a file nothing is needed: it may be about facts of a store
+    // that is not at hand.
+    for playbook in sources.playbooks.iter().filter_map(|file| parse::draft(file, &mut Vec::new())) {
+        let playbook = playbook.playbook;
+        let id = &playbook.id;
         if options.playbook.as_ref().is_some_and(|wanted| wanted != id) {
             continue;
         }
         found = true;
+        let schedule = match Schedule::parse(&playbook.schedule.text, playbook.timezone.unwrap_or(config.timezone)) {
+            Ok(schedule) => schedule,
+            Err(error) => {
+                problems.push(playbook.schedule.error("KW0111", 1, error.column as u32, error.message));
+                continue;
+            }
+        };
         let mut after = from;
         for _ in 0..options.count {
-            let Some(slot) = ready.schedule.next_after(after) else { break };
+            let Some(slot) = schedule.next_after(after) else { break };
             rows.push(json!({ "playbook": id, "at": slot }));
             after = slot;
         }
     }
-    if !found && checked.has_errors() {
-        checked.print(Format::Human, true);
-        anyhow::bail!("the playbooks have errors");
+    if !problems.is_empty() {
+        tell!("{}", render_human(&problems, &|file: &str| sources.text(file), false).trim_end());
+        anyhow::bail!("not all playbooks can be read");
     }
     if let (false, Some(wanted)) = (found, &options.playbook) {
         anyhow::bail!("there is no playbook `{wanted}`");

@@ -62,7 +62,7 @@ impl Options {
 pub async fn stop(global: &Global, options: &StopOptions) -> anyhow::Result<ExitCode> {
     let target = options.what.target();
     let database = Database::open(global, 2).await?;
-    known(&database, &target).await?;
+    known(global, &database, &target).await?;
     database.store.stop(&target, &somebody(), options.because.as_deref(), Clock::System.now()).await?;
     database.close().await;
     say!("stopped: {target}");
@@ -106,12 +106,27 @@ pub fn told(waiting: &Waiting) -> Vec<String> {
     lines
 }
 
-async fn known(database: &Database, target: &Target) -> anyhow::Result<()> {
+async fn known(global: &Global, database: &Database, target: &Target) -> anyhow::Result<()> {
     match target {
         Target::Playbook(id) if !database.store.published().await?.iter().any(|known| &known.id == id) => {
             anyhow::bail!("there is no playbook `{id}`")
         }
-        Target::Account(id) if !database.store.has_account(id).await? => anyhow::bail!("there is no account `{id}`"),
+        Target::Account(id) => match is_known(global, id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => anyhow::bail!("there is no account `{id}`"),
+            // Whoever is in a hurry must not be kept by where the accounts are read.
+            Err(error) => {
+                tell!("whether there is an account `{id}` could not be looked up: {error:#}");
+                Ok(())
+            }
+        },
         _ => Ok(()),
     }
+}
+
+async fn is_known(global: &Global, account: &str) -> anyhow::Result<bool> {
+    let database = Database::open_customers(global, 1).await?;
+    let known = database.store.has_account(account).await;
+    database.close().await;
+    Ok(known?)
 }

@@ -104,7 +104,7 @@ impl Mail {
                 self.public_url = Some(url.trim_end_matches('/').to_owned());
             } else {
                 let message = format!("`{}` is not a web address", short(&url));
-                let help = "write `https://success.acme.example`";
+                let help = "write `https://success.acme.example`, without a path";
                 refuse(&mut fields, "public_url", message, help);
             }
         }
@@ -161,8 +161,9 @@ fn is_mailbox(text: &str) -> bool {
 fn is_web_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
-        let host = rest.split(['/', ':']).next().unwrap_or("");
-        let odd = |c: char| c.is_whitespace() || c.is_control() || "<>\"'`?#@\\".contains(c);
+        let rest = rest.trim_end_matches('/');
+        let host = rest.split(':').next().unwrap_or("");
+        let odd = |c: char| c.is_whitespace() || c.is_control() || "<>\"'`?#@\\/".contains(c);
         !host.is_empty() && !rest.contains(odd)
     })
 }

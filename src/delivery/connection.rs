@@ -16,7 +16,7 @@ use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
@@ -240,12 +240,7 @@ async fn transport(
     dot: Arc<Dot>,
 ) -> Result<Box<dyn AsyncTokioStream>, Fault> {
     let unusable = |phase: Phase, what: String| Fault { phase, cause: Cause::Unusable(what) };
-    let connected = TcpStream::connect((url.host.as_str(), url.port));
-    let stream = match timeout(timers.connect, connected).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(unusable(Phase::Connect, clip(&error.to_string()))),
-        Err(_) => return Err(unusable(Phase::Connect, "timed out".to_owned())),
-    };
+    let stream = connect(url, timers.connect).await.map_err(|why| unusable(Phase::Connect, why))?;
     // Body and dot are two small writes: with Nagle's algorithm each message
     // on a kept connection would wait 40 ms for a delayed acknowledgement.
     stream.set_nodelay(true).map_err(|error| unusable(Phase::Connect, clip(&error.to_string())))?;
@@ -262,6 +257,23 @@ async fn transport(
         Ok(Err(error)) => Err(unusable(Phase::Tls, clip(&error.to_string()))),
         Err(_) => Err(unusable(Phase::Tls, "timed out".to_owned())),
     }
+}
+
+/// A connection to the first of the relay's addresses that takes one. Each has
+/// its own time: one that swallows everything must not hide the next.
+async fn connect(url: &RelayUrl, limit: Duration) -> Result<TcpStream, String> {
+    let late = || "timed out".to_owned();
+    let told = |error: std::io::Error| clip(&error.to_string());
+    let found = timeout(limit, lookup_host((url.host.as_str(), url.port))).await.map_err(|_| late())?;
+    let mut why = "it has no address".to_owned();
+    for address in found.map_err(told)? {
+        match timeout(limit, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => why = told(error),
+            Err(_) => why = late(),
+        }
+    }
+    Err(why)
 }
 
 /// A command whose reply has to be of the class `hundreds`.

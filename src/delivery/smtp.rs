@@ -136,14 +136,9 @@ impl Relay {
         }
     }
 
-    /// Closes connections that nobody uses: all of them, or only those that
-    /// are too old to be used again.
-    pub async fn close_idle(&self, all: bool) {
-        let closing: Vec<Connection> = {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            idle.extract_if(.., |connection| all || now - connection.idle_since >= IDLE).collect()
-        };
+    /// Closes connections that nobody uses.
+    pub async fn close_idle(&self) {
+        let closing = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for connection in closing {
             connection.quit().await;
         }

@@ -38,6 +38,8 @@ pub struct SourceSet {
     pub scripts: Vec<ScriptFile>,
     /// What could not be read.
     pub problems: Vec<Diagnostic>,
+    /// Folders of which nobody knows what is in them.
+    pub unlisted: Vec<PathBuf>,
 }
 
 impl SourceSet {
@@ -107,6 +109,7 @@ impl SourceSet {
             Ok(entries) => entries,
             Err(error) => {
                 self.problems.push(unreadable(&name(folder), &error));
+                self.unlisted.push(folder.to_owned());
                 return;
             }
         };
@@ -115,6 +118,7 @@ impl SourceSet {
                 Ok(entry) => entry.path(),
                 Err(error) => {
                     self.problems.push(unreadable(&name(folder), &error));
+                    self.unlisted.push(folder.to_owned());
                     continue;
                 }
             };

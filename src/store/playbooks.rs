@@ -6,6 +6,7 @@ use sqlx::FromRow;
 
 use super::Store;
 use crate::clock::Instant;
+use crate::diagnostic::Diagnostic;
 
 /// The current publication of a playbook.
 #[derive(Clone, Debug, PartialEq, FromRow)]
@@ -50,6 +51,23 @@ pub struct Publication<'a> {
     pub mail_priority: u8,
 }
 
+/// A file that cannot be used as it stands.
+#[derive(Clone, Debug)]
+pub struct Broken<'a> {
+    /// The playbook it claims to be, where that can be read.
+    pub id: Option<String>,
+    pub file: &'a str,
+    pub problems: Vec<&'a Diagnostic>,
+}
+
+impl Broken<'_> {
+    /// Whether it stands for this playbook. The id counts: the same file may
+    /// have been named by another path.
+    fn is_of(&self, known: &Published) -> bool {
+        self.id.as_ref().map_or(*self.file == known.file, |id| *id == known.id)
+    }
+}
+
 impl Store {
     /// Publishes a set of playbooks as the files now stand, in one
     /// transaction. A playbook of a file in `broken` keeps its revision and
@@ -59,7 +77,7 @@ impl Store {
     pub async fn publish(
         &self,
         playbooks: &[Publication<'_>],
-        broken: &BTreeMap<String, serde_json::Value>,
+        broken: &[Broken<'_>],
         now: Instant,
     ) -> sqlx::Result<Vec<String>> {
         let mut tx = self.pool().begin().await?;
@@ -123,11 +141,11 @@ impl Store {
             if playbooks.iter().any(|playbook| playbook.id == known.id) {
                 continue;
             }
-            match broken.get(&known.file) {
-                Some(problems) => {
+            match broken.iter().find(|file| file.is_of(known)) {
+                Some(Broken { problems, .. }) => {
                     sqlx::query("update keepwell.playbooks set problems = $2 where id = $1")
                         .bind(&known.id)
-                        .bind(problems)
+                        .bind(serde_json::json!(problems))
                         .execute(&mut *tx)
                         .await?;
                 }

@@ -20,6 +20,9 @@ const POLICY: &str =
 pub(super) const PREVIEW_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'";
 
+/// What proxies add to a request that they pass on.
+const BROUGHT: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+
 /// Sets the headers that every answer carries; a page may have set its own.
 pub(super) async fn head(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -37,7 +40,9 @@ pub(super) async fn head(request: Request, next: Next) -> Response {
 
 /// Answers only to names of this machine, so that no other site's name can be
 /// made to point here, and takes writes only from our own pages or from
-/// something that is not a browser.
+/// something that is not a browser. Where customers are let in from outside,
+/// what a proxy brings is theirs, whatever host it says: the usual ones replace
+/// the name by that of this machine.
 pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, next: Next) -> Response {
     let Some(host) = host(&request) else {
         return Trouble::refused(StatusCode::BAD_REQUEST, "The request does not say which host it is for.")
@@ -48,8 +53,9 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
     let for_customers = ["/u/", "/p/", "/s/"].iter().any(|path| request.uri().path().starts_with(path));
     let name = host.host().to_ascii_lowercase();
     let public = state.public_host.as_ref() == Some(&name);
-    if !is_this_machine(&name) {
-        if !public {
+    let brought = state.public_host.is_some() && BROUGHT.iter().any(|name| request.headers().contains_key(*name));
+    if brought || !is_this_machine(&name) {
+        if !public && !brought {
             return Trouble::refused(
                 StatusCode::MISDIRECTED_REQUEST,
                 "These pages are for this machine. Open them with the address 127.0.0.1.",

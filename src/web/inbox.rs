@@ -64,8 +64,9 @@ pub(super) async fn show(State(web): Web, Query(asked): Query<Asked>) -> Result<
     let (name, open) = match people.iter().find(|person| person.current) {
         Some(person) => (person.name.clone(), person.open),
         None => match &inbox {
-            // Somebody's last task may just have been done.
-            Inbox::Of(who) if who.contains('@') => (who.clone(), 0),
+            // Somebody's last task may just have been done, by an address or by
+            // a colleague who has left.
+            Inbox::Of(who) if who.contains('@') || asked.ended.is_some() => (who.clone(), 0),
             Inbox::Unassigned => (NOBODY.to_owned(), 0),
             _ => return Err(Trouble::NotFound("There is no such colleague.")),
         },

@@ -69,7 +69,8 @@ pub(super) async fn take(
 ) -> Result<Response, Trouble> {
     let Some((asked, score)) = web.store.asked(&token).await? else { return Err(unknown()) };
     let now = web.clock.now();
-    let comment = given.comment.as_deref().unwrap_or_default().replace('\0', "").trim().to_owned();
+    let comment =
+        given.comment.as_deref().unwrap_or_default().replace('\0', "").replace("\r\n", "\n").trim().to_owned();
     let value = valid(score, given.answer.as_deref());
     if asked.valid_until < now {
         return Page { stage: "over", ..Page::new(&web, &token, &asked, score) }.show();

@@ -94,7 +94,7 @@ fn compile(
             .into_iter()
             .map(|(module, text)| ScriptFile { path: format!("{module}.rhai").into(), module, text: text.into() })
             .collect(),
-        problems: Vec::new(),
+        ..SourceSet::default()
     };
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));

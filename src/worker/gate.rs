@@ -17,6 +17,7 @@ use super::digester;
 use crate::action::Situation;
 use crate::action::email::{Email, recipient_zone, refused};
 use crate::action::staff::Staff;
+use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::post::Post;
@@ -106,7 +107,11 @@ pub(super) async fn prepare(
             None => false,
         };
         let token = match &message.to_address {
-            Some(to) if message.class != "transactional" => Some(store.unsubscribe_token(to, &message.class).await?),
+            // Of redirected mail it is the reader who may try the link, and not the customer.
+            Some(to) if message.class != "transactional" => {
+                let reader = shared.config.mail.redirect_to.as_ref().unwrap_or(to);
+                Some(store.unsubscribe_token(reader, &message.class).await?)
+            }
             _ => None,
         };
         asked.push((message, suppressed, token));
@@ -315,7 +320,10 @@ impl Gate<'_> {
         let from = sender(&self.shared.config.mail.from, from, csm)?;
         let reply_to = match reply_to {
             ReplyTo::Address(address) => Some(Mailbox { name: None, address }),
-            ReplyTo::Csm => csm.map(|csm| Mailbox { name: Some(csm.name.clone()), address: csm.email.clone() }),
+            // Not every store knows its colleagues' addresses; that keeps no customer's mail.
+            ReplyTo::Csm => csm
+                .filter(|csm| parse_address(&csm.email).is_ok())
+                .map(|csm| Mailbox { name: Some(csm.name.clone()), address: csm.email.clone() }),
         };
         let link = token.map(|token| format!("{}/u/{token}", self.shared.public_url));
         let body = render(&words.body);

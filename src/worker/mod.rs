@@ -168,6 +168,12 @@ pub(crate) async fn step_failed(
 
 /// One round of everything that is due at `now`; returns how much was done.
 pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
+    let (_never, stop) = watch::channel(false);
+    pass_until(shared, now, &stop).await
+}
+
+/// The same. Asked to stop, it begins nothing further.
+pub async fn pass_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> Result<usize> {
     // Before any mail, which it may suppress or stop; but a mailbox that cannot be read
     // keeps nothing from being done.
     let returned = collector::tick(shared, now).await;
@@ -184,7 +190,7 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
     handled += digester::tick(shared, now).await?;
     handled += tripwire::tick(shared, now).await?;
     handled += again::tick(shared, now).await?;
-    handled += deliverer::tick(shared, now).await?;
+    handled += deliverer::tick_until(shared, now, stop).await?;
     handled += returned?;
     Ok(handled)
 }

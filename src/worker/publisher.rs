@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::SourceSet;
 use crate::rehearsal::objections;
-use crate::store::playbooks::Publication;
+use crate::store::playbooks::{Broken, Publication};
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -35,11 +35,18 @@ pub struct Report {
 /// had, with its problems shown; the others are published. Broken is also a new
 /// revision whose own cases fail. One that was published before is not asked
 /// again: a newer Keepwell or configuration must not take it out of force.
+///
+/// Nothing is published while a folder cannot be read: what is in it would be
+/// taken for gone, and every playbook of it be paused.
 pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Result<Report> {
     let known = shared.store.revisions().await?;
     let (files, config, schema) = (files.clone(), shared.config.clone(), shared.store.schema().clone());
     let (sources, ready, diagnostics) = tokio::task::spawn_blocking(move || {
+        let missing = (!files.playbooks.exists()).then(|| files.playbooks.clone());
         let sources = SourceSet::read(&[files.playbooks], &files.scripts);
+        if let Some(folder) = missing.as_ref().or(sources.unlisted.first()) {
+            anyhow::bail!("the playbooks in {} cannot be read: is it the right folder?", folder.display());
+        }
         let (mut ready, mut diagnostics) = catalog::load(&sources, &[], &config, &schema);
         ready.retain(|ready| {
             if known.contains(&(ready.playbook.id.clone(), ready.revision.clone())) {
@@ -53,16 +60,19 @@ pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Res
         if config.alerts_to.is_some() {
             forgive_alerts_to(&mut diagnostics);
         }
-        (sources, ready, diagnostics)
+        Ok((sources, ready, diagnostics))
     })
-    .await?;
-    let mut broken: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+    .await??;
+    let mut broken: BTreeMap<&str, Broken> = BTreeMap::new();
     for problem in diagnostics.iter().filter(|problem| problem.is_error()) {
-        let listed = broken.entry(problem.file.clone()).or_insert_with(|| serde_json::json!([]));
-        if let Some(list) = listed.as_array_mut() {
-            list.push(serde_json::json!(problem));
-        }
+        let file = broken.entry(&problem.file).or_insert_with(|| Broken {
+            id: sources.text(&problem.file).as_deref().and_then(catalog::claimed_id),
+            file: &problem.file,
+            problems: Vec::new(),
+        });
+        file.problems.push(problem);
     }
+    let broken: Vec<Broken> = broken.into_values().collect();
     let publications: Vec<Publication> = ready
         .iter()
         .map(|ready| Publication {

@@ -4,13 +4,15 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use sqlx::PgPool;
+use sqlx::{Executor, PgPool};
 
 use crate::support::database;
 use crate::support::program::{Answer, Daemon, Home, until};
+use crate::support::smtp::{At, Hook, Moment, Script, Server};
 
 const PLAYBOOK: &str = r#"
 playbook: look
@@ -151,11 +153,81 @@ fn the_demo_twice_is_the_demo_once() {
     let first = run(&["demo", "--once"]);
     assert!(first.stdout.contains("What happened at") && first.stdout.contains("enrolled"), "{first:?}");
     let before = (rows("messages"), rows("tasks"));
+    // Nor do its mails leave when they are carried on with.
+    run(&["run", "--once", "--demo"]);
     let second = run(&["demo", "--once"]);
     assert_eq!(second.stdout, first.stdout);
     assert_eq!((rows("messages"), rows("tasks")), before);
     assert!(before.0.iter().any(|mail| mail["state"] == "captured") && !before.1.is_empty());
     assert_eq!(processes(&home.path.join("data/demo")), 0);
+}
+
+/// A mail whose body is on its way when somebody wants `run --once` to end.
+#[tokio::test]
+async fn one_round_that_is_stopped_hears_what_became_of_its_mail() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    pool.execute(
+        "insert into customers.accounts (id, name, seats, signed_up_at) values ('a', 'Acme', 10, '2026-01-01');
+         insert into customers.contacts (account_id, id, name, email, role)
+             values ('a', 'c', 'Kim', 'kim@acme.example', 'champion')",
+    )
+    .await
+    .unwrap();
+    let (on_its_way, go_on) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let hook = Hook(Arc::new({
+        let (on_its_way, go_on) = (on_its_way.clone(), go_on.clone());
+        move |at, moment| {
+            if (at, moment) == (At::Dot, Moment::Before) {
+                on_its_way.wait();
+                go_on.wait();
+            }
+        }
+    }));
+    let server = Server::start(Script { hook: Some(hook), ..Script::default() });
+    let mut home = Home::new("stopped-once");
+    home.set("DATABASE_URL", &database.url);
+    home.set("KEEPWELL_SMTP_URL", &server.url());
+    let mail = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }\n  - wait: 1d\n";
+    let task = PLAYBOOK.find("  - task").unwrap();
+    home.write("playbooks/look.yaml", &format!("{}{mail}", &PLAYBOOK[..task]));
+    let round = home.start(&["run", "--once", "--at", "2026-03-02T09:00:00Z"], "round");
+    let reached = tokio::task::spawn_blocking(move || on_its_way.wait());
+    reached.await.unwrap();
+    round.signal(libc::SIGTERM);
+    until("it has heard the signal", async || round.log().contains("asked to stop")).await;
+    go_on.wait();
+    let (status, _) = round.stop();
+    assert_eq!(status.code(), Some(1), "there may be more to do");
+    let state: String = sqlx::query_scalar("select state from keepwell.messages").fetch_one(&pool).await.unwrap();
+    assert_eq!((state.as_str(), server.accepted().len()), ("accepted", 1));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_pauses_nothing() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    let mut home = Home::new("no-folder");
+    home.set("DATABASE_URL", &database.url);
+    home.write("playbooks/look.yaml", PLAYBOOK);
+    home.done(&["run", "--once"]);
+    for words in [&["run", "--once", "--playbooks", "elsewhere"][..], &["run", "--playbooks", "elsewhere"]] {
+        let refused = home.run(words);
+        assert!(refused.code == 1 && refused.stderr.contains("is it the right folder?"), "{refused:?}");
+    }
+    let present = async || -> (String, bool, bool) {
+        sqlx::query_as("select revision, present, problems <> '[]' from keepwell.playbooks")
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    };
+    let before = present().await;
+    assert!(before.1 && !before.2);
+    // One with a mistake keeps its revision, by whatever path it is found.
+    home.write("playbooks/look.yaml", &PLAYBOOK.replace("account.seats", "account.seat"));
+    let folder = home.path.join("playbooks");
+    home.run(&["run", "--once", "--playbooks", folder.to_str().unwrap()]);
+    assert_eq!(present().await, (before.0, true, true));
 }
 
 /// How many processes have a private database's files as their folder.

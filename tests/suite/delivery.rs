@@ -117,7 +117,7 @@ async fn no_more_connections_than_sessions() {
         assert!(matches!(send.await.unwrap(), Outcome::Accepted { .. }));
     }
     assert!(server.connections() <= 4, "{}", server.connections());
-    relay.close_idle(true).await;
+    relay.close_idle().await;
     assert!(server.commands().iter().any(|command| command == "QUIT"));
 }
 

@@ -114,8 +114,8 @@ async fn what_is_wrong_is_said_with_what_to_do() {
     assert_eq!(
         wrong(&answer),
         [
-            "bad playbooks",
             "warn stops",
+            "bad playbooks",
             "bad relay",
             "bad mail.public_url",
             "warn mail.postal_address",
@@ -134,7 +134,7 @@ async fn what_is_wrong_is_said_with_what_to_do() {
     home.set("DATABASE_URL", "postgres://127.0.0.1:1/nothing");
     home.write("keepwell.yaml", &CONFIG.replace("returns", "nowhere"));
     let answer = home.run(&["doctor", "--resolver", &good().to_string(), "--format", "json"]);
-    assert_eq!(wrong(&answer), ["bad playbooks", "bad database", "bad relay", "bad mail.bounces"], "{answer:?}");
+    assert_eq!(wrong(&answer), ["bad database", "bad playbooks", "bad relay", "bad mail.bounces"], "{answer:?}");
     assert!(!answer.stdout.contains("wrong"), "{answer:?}");
 }
 

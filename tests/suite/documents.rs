@@ -69,11 +69,8 @@ fn every_whole_playbook_in_the_prose_checks_clean_and_passes_its_cases() {
             }
             whole += 1;
             let path: Arc<str> = format!("{page}#{at}").into();
-            let sources = SourceSet {
-                playbooks: vec![SourceFile { path, text: block.into() }],
-                scripts: Vec::new(),
-                problems: Vec::new(),
-            };
+            let sources =
+                SourceSet { playbooks: vec![SourceFile { path, text: block.into() }], ..SourceSet::default() };
             assert_sound(&sources);
         }
     }

@@ -43,6 +43,15 @@ async fn they_are_read_listed_and_never_written() {
     let tasks = home.rows(&["tasks"]);
     assert_eq!((tasks.len(), &tasks[0]["account"], &tasks[0]["account_name"]), (1, &"7".into(), &"Seven".into()));
 
+    // What else asks for an account, or for what it has.
+    let slots = home.done(&["slots"]).stdout;
+    assert!(slots.contains("steel"), "{slots}");
+    home.done(&["stop", "--account", "7"]);
+    home.done(&["resume", "--account", "7"]);
+    let looked = home.run(&["doctor", "--format", "json"]).rows("checks");
+    let playbooks = looked.iter().find(|row| row["about"] == "playbooks").unwrap();
+    assert_eq!(playbooks["state"], "ok", "{playbooks}");
+
     home.write("a.csv", "id,name\n9,Nine\n");
     let refused = home.run(&["import", "accounts", "a.csv"]);
     assert!(refused.code == 1 && refused.stderr.contains("`store.accounts`"), "{refused:?}");
@@ -55,6 +64,7 @@ async fn they_are_read_listed_and_never_written() {
     );
     // The switch for emergencies does not depend on it.
     home.done(&["stop"]);
+    home.done(&["stop", "--account", "7"]);
 
     home.write("facts.json", "{ \"facts\": [ { \"name\": \"account.id\", \"type\": \"txt\" } ] }");
     home.write("keepwell.yaml", "{}\n");

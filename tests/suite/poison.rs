@@ -86,7 +86,7 @@ const POISON: [(&str, &str, End); 20] = [
     ("16", "update customers.accounts set mrr = 0", End::Not("failed", "zero")),
     ("17", "update customers.accounts set traits = '{\"note\": {\"a\": [1, {}]}}'", End::Not("failed", "printed")),
     ("18", "update customers.accounts set tier = 'grow'", End::Sent),
-    ("19", "update customers.accounts set csm_id = 'bad'", End::Not("failed", "reply_to")),
+    ("19", "update customers.accounts set csm_id = 'bad'", End::Sent),
     (
         "20",
         "update customers.accounts set name = U&'\\2028\\202E\\0007\\FEFF =?utf-8?q?x?= \"<x@evil.example>'
@@ -224,7 +224,9 @@ fn check_mails(server: &Server) {
         // Notices to colleagues have others, and mail in a CSM's name may be answered.
         let ours = to.contains("@example.com");
         let subset = found.iter().all(|name| names.contains(name));
-        assert!(subset && (ours || found.len() == names.len() - 2), "{headers:?}");
+        // That CSM's address is none: there is nobody to answer to.
+        let unanswerable = usize::from(to.contains("person19@"));
+        assert!(subset && (ours || found.len() == names.len() - 2 - unanswerable), "{headers:?}");
         assert_eq!(mail.to.len(), 1);
         assert!(to.ends_with(&mail.to[0]) || to.ends_with(&format!("<{}>", mail.to[0])), "{to}");
         assert!(!mail.to[0].contains("evil"));

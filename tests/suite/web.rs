@@ -257,7 +257,7 @@ async fn writes_come_from_our_own_pages() {
 #[tokio::test]
 async fn only_names_of_this_machine_are_answered() {
     let mut config = Config::default();
-    config.mail.public_url = Some("https://Success.acme.example/mail".to_owned());
+    config.mail.public_url = Some("https://Success.acme.example".to_owned());
     let site = Site::with(&config).await;
     let status = async |host: &str, path: &str| {
         let request = Request::get(path).header(header::HOST, host).body(Body::empty());
@@ -277,6 +277,15 @@ async fn only_names_of_this_machine_are_answered() {
     assert_eq!(status("success.acme.example", "/u/x").await, StatusCode::OK);
     assert_eq!(status("success.acme.example", "/style.css").await, StatusCode::OK);
     assert_eq!(status("success.acme.example", "/").await, StatusCode::NOT_FOUND);
+    // A proxy brings customers under our own name.
+    for header in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"] {
+        let brought = async |path: &str| {
+            let request = Request::get(path).header(header::HOST, "127.0.0.1:7717").header(header, "192.0.2.7");
+            site.send(request.body(Body::empty()).expect("a request")).await.status
+        };
+        assert_eq!(brought("/").await, StatusCode::NOT_FOUND, "{header}");
+        assert_eq!(brought("/u/x").await, StatusCode::OK, "{header}");
+    }
     let nobody = Request::get("/").body(Body::empty()).expect("a request");
     assert_eq!(site.send(nobody).await.status, StatusCode::BAD_REQUEST);
 }
@@ -361,7 +370,9 @@ async fn a_person_says_what_became_of_a_message_that_nobody_knows_of() {
     said.shows("not accepted, says a colleague");
     // It can be corrected.
     assert_eq!(site.post(&settle, "verdict=accepted").await.status, StatusCode::SEE_OTHER);
-    site.get(&page).await.shows("accepted, says a colleague");
+    let corrected = site.get(&page).await;
+    corrected.shows("<span>accepted, says a colleague</span>");
+    corrected.shows("and this is what a colleague found out");
 }
 
 #[tokio::test]

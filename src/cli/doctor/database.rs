@@ -6,7 +6,7 @@ use crate::cli::database::{Database, store_map};
 use crate::clock::Clock;
 use crate::config::StoreMap;
 use crate::store::lists::Filter;
-use crate::store::{Store, mapping};
+use crate::store::{Relations, Store, mapping};
 
 use super::Findings;
 
@@ -39,9 +39,12 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
         }
     }
     clocks(&database.store, findings).await;
-    customers(global, &database.store, findings).await;
+    let relations = customers(global, &database.store, findings).await;
     standing_still(&database.store, findings).await;
-    Some(database)
+    Some(match relations {
+        Some(relations) => database.reading(relations),
+        None => database,
+    })
 }
 
 async fn clocks(store: &Store, findings: &mut Findings) {
@@ -56,25 +59,28 @@ async fn clocks(store: &Store, findings: &mut Findings) {
     }
 }
 
-async fn customers(global: &Global, store: &Store, findings: &mut Findings) {
+/// Where the customers are, if they can be read.
+async fn customers(global: &Global, store: &Store, findings: &mut Findings) -> Option<Relations> {
     let map = if global.demo { Ok(StoreMap::default()) } else { store_map(global) };
-    let Ok(map) = map else { return };
-    match mapping::open(store.pool(), &map).await {
-        Err(error) => findings.bad("customers", format!("{error:#}"), "`keepwell facts --store` shows what is used"),
-        Ok(looked) => match looked.problems.iter().find(|problem| problem.is_error()) {
-            Some(first) => {
-                let message = format!("{}:{} {}", first.file, first.line, first.message);
-                findings.bad("customers", message, "`keepwell facts --store` shows what is used");
-            }
-            None if looked.relations.as_reader() => {
-                findings.ok("customers", "read as a role that can write nothing");
-            }
-            None => {
-                let help = "run `keepwell migrate` as a user who may create roles";
-                findings.warn("customers", "read in read-only transactions, but not as a role of its own", help);
-            }
-        },
+    let looked = match mapping::open(store.pool(), &map.ok()?).await {
+        Ok(looked) => looked,
+        Err(error) => {
+            findings.bad("customers", format!("{error:#}"), "`keepwell facts --store` shows what is used");
+            return None;
+        }
+    };
+    if let Some(first) = looked.problems.iter().find(|problem| problem.is_error()) {
+        let message = format!("{}:{} {}", first.file, first.line, first.message);
+        findings.bad("customers", message, "`keepwell facts --store` shows what is used");
+        return None;
     }
+    if looked.relations.as_reader() {
+        findings.ok("customers", "read as a role that can write nothing");
+    } else {
+        let help = "run `keepwell migrate` as a user who may create roles";
+        findings.warn("customers", "read in read-only transactions, but not as a role of its own", help);
+    }
+    Some(looked.relations)
 }
 
 /// What waits for a person.

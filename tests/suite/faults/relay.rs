@@ -39,7 +39,7 @@ impl Way {
                 async { Mark::Go }
             })
             .await;
-        relay.close_idle(true).await;
+        relay.close_idle().await;
         self.proxy.set(Fault::None);
         // What is still on its way arrives.
         tokio::time::sleep(Duration::from_millis(20)).await;

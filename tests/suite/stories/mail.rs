@@ -241,6 +241,10 @@ async fn redirected_mail_goes_to_one_address() {
     to.sort();
     assert_eq!(to, ["sam@acme.example", "sam@acme.example", "tester@acme.example", "tester@acme.example"]);
     assert_eq!(lines(&world.mails().await, "to state"), ["ann@a1.example accepted", "ann@a2.example accepted"]);
+    // Whoever tries its link is the reader, and no customer.
+    let token = world.store().unsubscribe_token("tester@acme.example", "lifecycle").await.unwrap();
+    let text = world.text(&world.mails().await[0]).await;
+    assert!(text.contains(&format!("/u/{token}")), "{text}");
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ async fn a_relay_that_is_away_stops_nothing() {
     let mut world = with(Script::reply(At::Recipient, "450 later")).await;
     world.server = None;
     if let keepwell::delivery::Channel::Smtp(relay) = &world.shared.channel {
-        relay.close_idle(true).await;
+        relay.close_idle().await;
     }
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     world.pass_at("2026-03-02T09:20:00Z").await;

@@ -320,7 +320,7 @@ impl World {
     pub async fn server_does(&self, script: Script) {
         self.server.as_ref().expect("the story has a mail server").set(script);
         if let Channel::Smtp(relay) = &self.shared.channel {
-            relay.close_idle(true).await;
+            relay.close_idle().await;
         }
     }
 
