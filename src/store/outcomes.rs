@@ -314,15 +314,17 @@ impl Store {
 
 /// What the server said is taken of every attempt of ours without a known
 /// outcome; that a webhook was taken, always; that a server did not take a
-/// message, also when its claim was lost meanwhile: it may go again. What was
+/// message, also when its claim was lost meanwhile: it may go again. Not where a
+/// person has settled it, who may have written to the customer: it has failed. What was
 /// tried is recorded; enrollments look again as far as nobody holds them.
 const SETTLE: &str = "
     with ending as materialized (select * from ROWS),
     taken as (
         update keepwell.messages m
-        set state = e.state, reason = e.reason, outcome = e.outcome, ended_at = e.ended_at, lease_until = null,
-            attempts = m.attempts - e.uncounted,
-            sent_at = case when e.again then m.sent_at else e.sent_at end,
+        set state = case when e.again and m.state in ('accepted', 'failed') then 'failed' else e.state end,
+            outcome = case when e.again and m.state in ('accepted', 'failed') then 'deferred' else e.outcome end,
+            ended_at = case when e.again and m.state in ('accepted', 'failed') then m.ended_at else e.ended_at end,
+            reason = e.reason, sent_at = e.sent_at, lease_until = null, attempts = m.attempts - e.uncounted,
             token = case when e.again then null else m.token end,
             marked_at = case when e.again then null else m.marked_at end,
             next_at = case when e.again then e.next_at else m.next_at end,
@@ -330,9 +332,10 @@ const SETTLE: &str = "
             leaves_at = coalesce(e.leaves_at, m.leaves_at), held_until = coalesce(e.held_until, m.held_until)
         from ending e
         where m.account_id = e.account_id and m.id = e.id
-          and case when e.again then m.token = e.token and m.state in ('sending', 'unknown')
+          and case when e.again then m.token = e.token
+                  and (m.state in ('sending', 'unknown') or m.state in ('accepted', 'failed') and m.outcome = 'unknown')
               else (m.token = e.token and (m.state = 'sending'
-                                           or (m.outcome = 'unknown' and e.outcome in ('accepted', 'rejected'))))
+                                           or (m.outcome = 'unknown' and e.outcome in ('accepted', 'rejected', 'deferred'))))
                    or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and e.outcome = 'accepted') end
         returning m.account_id, m.id, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
     recorded as (

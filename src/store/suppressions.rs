@@ -180,16 +180,6 @@ impl Store {
         };
         Ok(hashes.iter().zip(mails).map(covered).collect())
     }
-
-    /// Makes sure the address has a row, so that a marker can lock it.
-    pub async fn know_address(&self, address: &str) -> sqlx::Result<()> {
-        let hash = self.address_hash(address).await?;
-        sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
-            .bind(hash)
-            .execute(self.pool())
-            .await?;
-        Ok(())
-    }
 }
 
 /// Suppresses a class of mail to an address; once committed, no body is begun.
