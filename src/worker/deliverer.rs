@@ -194,7 +194,7 @@ async fn deliver_batch(
     let under_way = UnderWay::default();
     let troubles = Troubles::default();
     let connections = shared.config.mail.connections;
-    let mut queue = Queue::new(ready.into_iter().map(|one| (one.1.domain(), one)));
+    let mut queue = Queue::new(ready.into_iter().map(|one| (domain(&one.1), one)));
     let mut sending = JoinSet::new();
     let mut fault = None;
     let mut stopping = stop.clone();
@@ -264,11 +264,21 @@ async fn shadows(shared: &Shared, published: &[Published], claimed: &[Claimed]) 
     Ok(shadows)
 }
 
+/// Whom it would be sent to: the domain of an address, or a host; `None` when it
+/// is not sent.
+fn domain(prepared: &Prepared) -> Option<String> {
+    match prepared {
+        Prepared::Mail { composed, .. } => composed.to.rsplit('@').next().map(str::to_lowercase),
+        Prepared::Post { post, .. } => Some(post.target.host.to_lowercase()),
+        Prepared::Shadow { .. } | Prepared::Ended { .. } | Prepared::Later { .. } => None,
+    }
+}
+
 /// Puts back what goes to domains that take nothing now, before it uses up a
 /// place in the budget.
 fn wait_for_domains(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant) {
     for (_, prepared) in ready {
-        if let Some(domain) = prepared.domain()
+        if let Some(domain) = domain(prepared)
             && let Some((at, reason)) = shared.domains.closed(&domain, now)
         {
             *prepared = Prepared::retry(at, reason);

@@ -69,16 +69,6 @@ impl Prepared {
         Prepared::Ended { state, reason: reason.into() }
     }
 
-    /// Whom it would be sent to: the domain of an address, or a host; `None`
-    /// when it is not sent.
-    pub fn domain(&self) -> Option<String> {
-        match self {
-            Prepared::Mail { composed, .. } => composed.to.rsplit('@').next().map(str::to_lowercase),
-            Prepared::Post { post, .. } => Some(post.target.host.to_lowercase()),
-            Prepared::Shadow { .. } | Prepared::Ended { .. } | Prepared::Later { .. } => None,
-        }
-    }
-
     pub fn retry(next_at: Instant, reason: String) -> Prepared {
         Prepared::Later { next_at, reason, wait: Wait::Retry }
     }
