@@ -14,7 +14,7 @@ use rhai::{AST, Stmt};
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, CellPath, Facts, Schema, Subject, Type, Value};
-use crate::playbook::Source;
+use crate::playbook::{Origin, Source};
 
 pub mod ago;
 mod always;
@@ -121,6 +121,7 @@ pub enum Wanted {
 #[derive(Debug)]
 pub struct Rule {
     ast: AST,
+    origin: Origin,
     traits: Arc<HashMap<(Subject, String), Type>>,
     cells: Vec<Cell>,
     entry_columns: BTreeSet<String>,
@@ -183,13 +184,13 @@ impl Rule {
                     operators::describe(&value)
                 ))),
             },
-            Err(error) => Verdict::Undecided(error),
+            Err(error) => Verdict::Undecided(error.of(&self.origin)),
         }
     }
 
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
-        let value = sandbox.evaluate(&self.ast, context, &self.traits)?;
+        let value = sandbox.evaluate(&self.ast, context, &self.traits).map_err(|error| error.of(&self.origin))?;
         sandbox::from_dynamic(&value).ok_or_else(|| {
             EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value)))
         })
@@ -197,7 +198,7 @@ impl Rule {
 
     /// Runs a `run` script.
     pub fn describe(&self, sandbox: &Sandbox, context: &Context) -> Result<Vec<Described>, EvalError> {
-        sandbox.describe(&self.ast, context, &self.traits)
+        sandbox.describe(&self.ast, context, &self.traits).map_err(|error| error.of(&self.origin))
     }
 
     /// `account.tier = C, account.mrr = 501`: the values it read, in words.
@@ -299,6 +300,7 @@ fn finish(
     problems.extend(learnt.problems);
     (!failed).then(|| Rule {
         ast,
+        origin: source.origin.clone(),
         traits: Arc::new(learnt.traits),
         cells: learnt.cells.into_iter().collect(),
         entry_columns: learnt.entry_columns,

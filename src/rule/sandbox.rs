@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{
-    AST, Array, Caches, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position,
-    Scope,
+    AST, Array, Caches, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Scope,
 };
 
 use super::context::{self, Context, Current};
@@ -19,6 +18,7 @@ use super::operators::{self, Span};
 use crate::clock::Instant;
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value, time};
 use crate::playbook::season::Seasons;
+use crate::playbook::{Layout, Origin};
 
 // Rhai evaluates by recursion and does not look at the stack. The deepest text
 // that these three let through fits a thread's 2 MiB in an unoptimized build.
@@ -68,14 +68,24 @@ pub struct Described {
 #[error("{message}")]
 pub struct EvalError {
     pub message: String,
-    /// 1-based place inside the text; 0 when it is not known.
-    pub line: u32,
-    pub column: u32,
+    /// Line inside the text, 1-based; 0 when it is not known.
+    line: u32,
 }
 
 impl EvalError {
     pub fn new(message: impl Into<String>) -> EvalError {
-        EvalError { message: message.into(), line: 0, column: 0 }
+        EvalError { message: message.into(), line: 0 }
+    }
+
+    /// The same with the line of the playbook's file, where a text of several
+    /// lines failed.
+    pub(super) fn of(self, origin: &Origin) -> EvalError {
+        match origin.layout {
+            Layout::Block { .. } if self.line > 0 => {
+                EvalError::new(format!("{} (line {})", self.message, origin.at(self.line, 1).line))
+            }
+            _ => self,
+        }
     }
 }
 
@@ -472,7 +482,8 @@ pub fn texts(value: &Dynamic) -> Option<Vec<String>> {
 }
 
 fn explain(error: &EvalAltResult) -> EvalError {
-    let position = innermost(error);
+    // Of a failure inside a function of `scripts/`, where that is called.
+    let line = error.position().line().unwrap_or(0) as u32;
     let message = match root(error) {
         EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
         EvalAltResult::ErrorTerminated(value, _) | EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
@@ -484,7 +495,7 @@ fn explain(error: &EvalAltResult) -> EvalError {
             text.split(" (line ").next().unwrap_or(&text).to_owned()
         }
     };
-    EvalError { message, line: position.line().unwrap_or(0) as u32, column: position.position().unwrap_or(0) as u32 }
+    EvalError { message, line }
 }
 
 pub(super) fn root(error: &EvalAltResult) -> &EvalAltResult {
@@ -492,8 +503,4 @@ pub(super) fn root(error: &EvalAltResult) -> &EvalAltResult {
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => root(inner),
         other => other,
     }
-}
-
-fn innermost(error: &EvalAltResult) -> Position {
-    error.position()
 }
