@@ -155,10 +155,11 @@ pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Sch
         failures,
         happened,
     };
-    let world = match build(playbook, case, schema) {
+    let mut world = match build(playbook, case, schema) {
         Ok(world) => world,
         Err(problems) => return report(problems.into_iter().map(failure).collect(), Vec::new()),
     };
+    world.history.touch_events = config.store.touch_events.clone();
     let last = case.expect.iter().max_by_key(|expectation| expectation.after);
     let until = last.map_or(SILENCE, |last| last.after);
     if until > LONGEST {
