@@ -12,13 +12,13 @@ use rhai::{
 };
 
 use super::context::{self, Context, Current};
+use super::error::{EvalError, explain};
 use super::functions::{FUNCTIONS, Param};
 use super::library;
 use super::operators::{self, Span};
 use crate::clock::Instant;
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value, time};
 use crate::playbook::season::Seasons;
-use crate::playbook::{Layout, Origin};
 
 // Rhai evaluates by recursion and does not look at the stack. The deepest text
 // that these three let through fits a thread's 2 MiB in an unoptimized build.
@@ -61,32 +61,6 @@ pub struct Described {
     /// One of [`ACTIONS`].
     pub kind: &'static str,
     pub fields: Map,
-}
-
-/// What went wrong while an expression or script ran.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct EvalError {
-    pub message: String,
-    /// Line inside the text, 1-based; 0 when it is not known.
-    line: u32,
-}
-
-impl EvalError {
-    pub fn new(message: impl Into<String>) -> EvalError {
-        EvalError { message: message.into(), line: 0 }
-    }
-
-    /// The same with the line of the playbook's file, where a text of several
-    /// lines failed.
-    pub(super) fn of(self, origin: &Origin) -> EvalError {
-        match origin.layout {
-            Layout::Block { .. } if self.line > 0 => {
-                EvalError::new(format!("{} (line {})", self.message, origin.at(self.line, 1).line))
-            }
-            _ => self,
-        }
-    }
 }
 
 /// The engines, with the shared modules of `scripts/` in reach.
@@ -479,28 +453,4 @@ pub fn texts(value: &Dynamic) -> Option<Vec<String>> {
         return list.into_iter().map(|item| item.into_immutable_string().ok().map(|text| text.to_string())).collect();
     }
     value.clone().into_immutable_string().ok().map(|text| vec![text.to_string()])
-}
-
-fn explain(error: &EvalAltResult) -> EvalError {
-    // Of a failure inside a function of `scripts/`, where that is called.
-    let line = error.position().line().unwrap_or(0) as u32;
-    let message = match root(error) {
-        EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
-        EvalAltResult::ErrorTerminated(value, _) | EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
-        EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
-            format!("true or false is needed here, not {}", if found == "()" { "a missing value" } else { found })
-        }
-        other => {
-            let text = other.to_string();
-            text.split(" (line ").next().unwrap_or(&text).to_owned()
-        }
-    };
-    EvalError { message, line }
-}
-
-pub(super) fn root(error: &EvalAltResult) -> &EvalAltResult {
-    match error {
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => root(inner),
-        other => other,
-    }
 }
