@@ -152,7 +152,8 @@ impl Store {
             }
         }
         tx.commit().await?;
-        if changed > 0 && matches!(known.class.as_str(), "lifecycle" | "marketing") {
+        // What bounced was not read; a complaint was.
+        if changed > 0 && state == "bounced" && matches!(known.class.as_str(), "lifecycle" | "marketing") {
             self.give_back(&known.account_id, now).await?;
         }
         if changed == 0 && !suppressed {
