@@ -57,13 +57,23 @@ pub use written::{WrittenCall, WrittenField, labels};
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
 pub struct Neighbours {
-    /// The ids of all playbooks.
-    pub playbooks: Vec<String>,
+    /// The ids of all playbooks; `None` where it does not matter what they name.
+    pub playbooks: Option<Vec<String>>,
     /// The labels that some playbook sets; `None` where that is not known.
     pub labels: Option<BTreeSet<String>>,
 }
 
 impl Neighbours {
+    /// Whether there is no such playbook.
+    pub(crate) fn lacks(&self, playbook: &str) -> bool {
+        self.playbooks.as_ref().is_some_and(|known| !known.iter().any(|known| known == playbook))
+    }
+
+    /// The ids that are known.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.playbooks.iter().flatten().map(String::as_str)
+    }
+
     /// What to say of a label that nobody sets: the message and the help.
     pub(crate) fn unset(&self, label: &str) -> Option<(String, String)> {
         let known = self.labels.as_ref().filter(|known| !known.contains(label))?;

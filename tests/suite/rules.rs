@@ -151,7 +151,7 @@ impl World {
             schema: Schema::default_store(),
             zone: chrono_tz::UTC,
             place,
-            neighbours: Neighbours { playbooks: vec!["rescue".to_owned()], labels: None },
+            neighbours: Neighbours { playbooks: Some(vec!["rescue".to_owned()]), labels: None },
         }
     }
 

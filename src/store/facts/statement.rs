@@ -17,9 +17,9 @@ use crate::rule::functions::{self, FactSource, Param, UnknownCell};
 use crate::store::{Relation, Relations};
 
 /// The instants that can be read lie from here …
-pub(super) const FIRST: &str = "'0001-01-01 00:00:00+00'";
+pub(in crate::store) const FIRST: &str = "'0001-01-01 00:00:00+00'";
 /// … to before here.
-pub(super) const END: &str = "'10000-01-01 00:00:00+00'";
+pub(in crate::store) const END: &str = "'10000-01-01 00:00:00+00'";
 
 /// What the relations of our own state are called in the database.
 const OWN: [(&str, &str); 4] = [

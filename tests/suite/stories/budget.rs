@@ -376,3 +376,20 @@ async fn without_the_budgets_row_sixteen_connections_go_over_the_limit() {
     }
     panic!("the limit holds without its row");
 }
+
+#[tokio::test]
+async fn a_mail_that_was_complained_about_was_read() {
+    let world = World::with("budget: { contact: [1 per 7d], account: off }\n").await;
+    for id in ["one", "two"] {
+        let step = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
+        world.playbook(&playbook(id, "when: account.mrr > 0", step));
+    }
+    world.customer("a1").await.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["captured", "deferred"]);
+    for (state, then) in [("complained", "deferred"), ("bounced", "captured")] {
+        world.sql(&format!("update keepwell.messages set state = '{state}' where state in ('captured', 'complained') and channel = 'email'")).await;
+        world.sql("update keepwell.messages set next_at = '2026-03-02T10:00:00Z' where state = 'deferred'").await;
+        world.pass_at("2026-03-02T10:00:00Z").await;
+        assert_eq!(lines(&world.mails().await, "state"), [state, then]);
+    }
+}
