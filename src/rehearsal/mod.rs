@@ -117,7 +117,8 @@ pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema, known: &[String]) 
         let later = case.then.iter().flat_map(|change| &change.fixtures.in_playbook);
         for id in case.fixtures.in_playbook.iter().chain(later).filter(|id| !known.contains(id)) {
             let message = format!("there is no playbook `{}`", short(id));
-            let help = advice(id, known.iter().map(String::as_str).take(50));
+            let others = known.iter().map(String::as_str).filter(|other| *other != playbook.playbook.id);
+            let help = advice(id, others.take(50));
             problems.push(Diagnostic::error("KW0108", &playbook.playbook.file, case.place, message).help(help));
         }
     }

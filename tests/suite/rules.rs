@@ -131,7 +131,10 @@ enum Place {
 
 fn source(text: &str) -> Source {
     let start = Position { line: 1, column: 1 };
-    let layout = playbook::Layout::Block { first_line: 1, indent: 0, lead: 0 };
+    let layout = match text.contains('\n') {
+        true => playbook::Layout::Block { first_line: 1, indent: 0, lead: 0 },
+        false => playbook::Layout::Inline,
+    };
     Source { text: text.into(), origin: Origin { file: "p.yaml".into(), start, layout } }
 }
 
