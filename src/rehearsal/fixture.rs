@@ -4,17 +4,16 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
-use chrono_tz::Tz;
 
 use crate::action::set;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Column, Type, Value};
+use crate::playbook::Duration;
 use crate::playbook::case::Case;
 use crate::playbook::reader::{advice, short};
 use crate::playbook::yaml::{Entry, Node, NodeValue};
-use crate::playbook::{Duration, local};
 
 const TIME_HELP: &str =
     "write a span from `at` such as `-46d` or `3d`, a date such as `2026-01-15`, or an instant with its offset";
@@ -26,29 +25,21 @@ pub(super) struct Reader<'a> {
     pub place: Position,
     /// What relative times count from.
     pub at: Instant,
-    /// The zone of bare dates.
-    pub zone: Tz,
     pub problems: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader for a case of a playbook.
     pub fn new(playbook: &'a ReadyPlaybook, case: &Case) -> Reader<'a> {
-        Reader {
-            file: &playbook.playbook.file,
-            place: case.place,
-            at: case.at.to_utc(),
-            zone: playbook.zone,
-            problems: Vec::new(),
-        }
+        Reader { file: &playbook.playbook.file, place: case.place, at: case.at.to_utc(), problems: Vec::new() }
     }
 
     pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Diagnostic::error(code, self.file, at, message).help(help));
     }
 
-    /// A time: relative to `at`, a date (its midnight in the playbook's zone)
-    /// or an instant with an offset.
+    /// A time: relative to `at`, a date (as in the store its midnight in UTC) or
+    /// an instant with an offset.
     pub fn time(&mut self, what: &str, node: &Node) -> Option<Instant> {
         let text = match node.as_text() {
             Some(text) => text.trim(),
@@ -75,7 +66,7 @@ impl<'a> Reader<'a> {
 
     fn date(&self, text: &str) -> Option<Instant> {
         let date: NaiveDate = text.parse().ok().filter(|_| text.len() == "2026-01-15".len())?;
-        Some(local::instant(self.zone, date.and_time(NaiveTime::MIN)))
+        Some(date.and_time(NaiveTime::MIN).and_utc())
     }
 
     /// The column of that name, or a word about the one that was meant.

@@ -744,3 +744,20 @@ tests:
     );
     passes(&text);
 }
+
+#[test]
+fn a_contract_ends_on_the_same_date_for_everybody() {
+    let text = playbook(
+        r#"
+when: account.renewal_at != none
+steps:
+  - email: { id: hello, to: champion, subject: "Until {{ account.renewal_at }}", body: x }
+tests:
+  - name: a reader west of UTC
+    at: 2026-03-02T09:00:00-05:00
+    account: { mrr: 5, renewal_at: 2026-09-04, timezone: America/New_York }
+    expect: [ { after: 0d, email: hello, subject: Until 4 September 2026 }, { after: 0d, ended: completed } ]
+"#,
+    );
+    passes(&text.replace("schedule: \"0 9", "timezone: America/New_York\nschedule: \"0 9"));
+}

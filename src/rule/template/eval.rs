@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use chrono::Duration;
+use chrono::{Duration, NaiveTime};
+use chrono_tz::Tz;
 
 use super::calculate::{as_number, calculate, equal, is_blank, order, truth};
 use super::escape::Escape;
@@ -10,7 +11,7 @@ use super::print;
 use super::tree::{ClockFunction, Comparison, Expr, Format, Kind, Name, Node};
 use super::{MAX_OUTPUT, MAX_VALUE, RenderContext, RenderError};
 use crate::diagnostic::Position;
-use crate::facts::{Contact, Csm, Value, time};
+use crate::facts::{CellPath, Contact, Csm, Value, time};
 
 type Evaluated = Result<Value, RenderError>;
 
@@ -285,7 +286,7 @@ impl Rendering<'_> {
                 let Value::Time(at) = value else {
                     return Err(wrong("a time"));
                 };
-                let (zone, locale) = (self.context.zone, self.context.locale);
+                let (zone, locale) = (self.zone(inner, at), self.context.locale);
                 match pattern {
                     None => print::date(at, zone, locale),
                     Some(pattern) => print::pattern(at, zone, locale, pattern)
@@ -305,6 +306,13 @@ impl Rendering<'_> {
         Ok(Value::text(&short_enough(text, inner)?))
     }
 
+    /// Where a time is read as a date: in the reader's zone. A column may hold a
+    /// date, as its midnight in UTC, and that is the same date for everybody.
+    fn zone(&self, of: &Expr, at: crate::clock::Instant) -> Tz {
+        let is_date = is_column(of) && at.time() == NaiveTime::MIN;
+        if is_date { Tz::UTC } else { self.context.zone }
+    }
+
     /// A present value as it prints.
     fn text(&self, value: &Value, expr: &Expr) -> Result<String, RenderError> {
         let text = match value {
@@ -315,7 +323,7 @@ impl Rendering<'_> {
             }
             Value::Bool(true) => "yes".to_owned(),
             Value::Bool(false) => "no".to_owned(),
-            Value::Time(at) => print::date(*at, self.context.zone, self.context.locale),
+            Value::Time(at) => print::date(*at, self.zone(expr, *at), self.context.locale),
             Value::Json(_) => {
                 return Err(failure(expr.place, "a list or an object cannot be printed"));
             }
@@ -327,6 +335,18 @@ impl Rendering<'_> {
 
 fn failure(place: Position, message: impl Into<String>) -> RenderError {
     RenderError { message: message.into(), place }
+}
+
+/// Whether a time comes from a column, moved or not.
+fn is_column(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Name { name: Name::Cell(cell), .. } => matches!(cell.path, CellPath::Column(_)),
+        Kind::Name { name, .. } => matches!(name, Name::Entry(_) | Name::RecipientColumn(_) | Name::CsmColumn(_)),
+        Kind::Shift { time, .. } => is_column(time),
+        Kind::Default(value, fallback) | Kind::Or(value, fallback) => is_column(value) || is_column(fallback),
+        Kind::Choose { then, otherwise, .. } => is_column(then) || otherwise.as_deref().is_some_and(is_column),
+        _ => false,
+    }
 }
 
 fn short_enough(text: String, expr: &Expr) -> Result<String, RenderError> {

@@ -110,6 +110,8 @@ fn progress() -> Progress {
         step_at: at("2026-02-27T08:00:00Z"),
         entry: BTreeMap::from([
             ("renewal_at".to_owned(), Value::Time(at("2026-02-28T23:30:00Z"))),
+            // A date, as the store keeps it.
+            ("activated_at".to_owned(), Value::Time(at("2026-03-01T00:00:00Z"))),
             ("tier".to_owned(), Value::Null),
         ]),
         done: BTreeSet::from(["call".to_owned()]),
@@ -179,6 +181,10 @@ fn rendered(template: &str) -> Result<String, RenderError> {
 }
 
 fn rendered_as(template: &str, escape: Escape, locale: &str) -> Result<String, RenderError> {
+    rendered_in(chrono_tz::Europe::Berlin, template, escape, locale)
+}
+
+fn rendered_in(zone: chrono_tz::Tz, template: &str, escape: Escape, locale: &str) -> Result<String, RenderError> {
     let (facts, progress, contact, csm) = (facts(), progress(), contact(), csm());
     compiled(template, escape).render(&RenderContext {
         facts: &facts,
@@ -186,7 +192,7 @@ fn rendered_as(template: &str, escape: Escape, locale: &str) -> Result<String, R
         recipient: Some(&contact),
         csm: Some(&csm),
         playbook: "rescue",
-        zone: chrono_tz::Europe::Berlin,
+        zone,
         playbook_zone: chrono_tz::UTC,
         locale,
     })

@@ -142,7 +142,9 @@ fn unreadable_templates_are_explained() {
 fn what_can_be_missing_is_a_warning() {
     expect(
         "{{ account.tier }}",
-        &["4 KW0303 `account.tier` can be missing; the message would then fail | {{ account.tier | default(\"…\") }}"],
+        &[
+            "4 KW0303 `account.tier` can be missing; the text cannot be written then | {{ account.tier | default(\"…\") }}",
+        ],
     );
     for template in [
         "{{ days_since(account.activated_at) }}",

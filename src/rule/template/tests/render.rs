@@ -51,6 +51,20 @@ fn values_read_as_in_a_sentence() {
 }
 
 #[test]
+fn a_date_is_the_same_for_every_reader() {
+    let in_new_york = |template: &str| rendered_in(chrono_tz::America::New_York, template, Escape::Plain, "en");
+    for (template, expected) in [
+        ("{{ entry.activated_at }}", "1 March 2026"),
+        ("{{ entry.activated_at | date(\"%A, %-d %B\") }}", "Sunday, 1 March"),
+        ("{{ entry.activated_at - days(7) }}", "22 February 2026"),
+        // An instant of the day is one where its reader is.
+        ("{{ now - hours(8) }}", "1 March 2026"),
+    ] {
+        assert_eq!(in_new_york(template).as_deref(), Ok(expected), "{template}");
+    }
+}
+
+#[test]
 fn filters_shape_values() {
     for (template, expected) in [
         ("{{ account.tier | default(\"none yet\") }}", "none yet"),
