@@ -165,7 +165,7 @@ pub fn load(
     let labels: Option<Vec<BTreeSet<String>>> = labels.collect();
     ids.extend_from_slice(others);
     let neighbours = Neighbours {
-        playbooks: ids,
+        playbooks: Some(ids),
         labels: labels.filter(|_| whole).map(|labels| labels.into_iter().flatten().collect()),
     };
     let mut ready: Vec<Arc<ReadyPlaybook>> = Vec::new();
@@ -177,7 +177,7 @@ pub fn load(
             ready.push(Arc::new(compiled));
         }
     }
-    across::check(&ready, config, &neighbours.playbooks, &mut problems);
+    across::check(&ready, config, &neighbours, &mut problems);
     // What is wrong in form has been said; this is what else is wrong. A step
     // that could not be read is no reason to say that it does not exist.
     for playbook in broken {
@@ -250,12 +250,11 @@ pub fn compile(
         problems.push(Diagnostic::error("KW0214", &playbook.file, playbook.place, message).help(help));
     }
     for other in playbook.guardrails.yields_to.iter().flatten() {
-        let (id, playbooks) = (other.text.trim(), &neighbours.playbooks);
-        if id == playbook.id || !playbooks.iter().any(|known| known == id) {
+        let id = other.text.trim();
+        if id == playbook.id || neighbours.lacks(id) {
             let mut problem =
                 other.error("KW0108", 1, 1, format!("`yields_to` names \"{id}\", which is no other playbook"));
-            problem.help =
-                nearest(id, playbooks.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
+            problem.help = nearest(id, neighbours.ids()).map(|near| format!("did you mean \"{near}\"?"));
             problems.push(problem);
         }
     }

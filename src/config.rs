@@ -53,8 +53,6 @@ pub struct Config {
     pub suppress: Option<Source>,
     /// Who shares the tasks of `to: pool:NAME`.
     pub pools: Pools,
-    /// Events of these names are touches like a completed task.
-    pub touch_events: Vec<String>,
     /// How customer mail looks and leaves.
     pub mail: Mail,
     /// What all playbooks together may ask of a contact and of an account.
@@ -93,7 +91,6 @@ impl Default for Config {
             recheck: Duration::minutes(15),
             suppress: None,
             pools: Pools::new(),
-            touch_events: Vec::new(),
             mail: Mail::default(),
             budget: Budget::default(),
             quiet_hours: None,
@@ -160,7 +157,7 @@ impl Config {
         }
         self.suppress = fields.expression("suppress");
         self.pools = pools(&mut fields);
-        self.touch_events = fields.texts("touch_events").iter().map(|name| name.text.trim().to_owned()).collect();
+        self.store.touch_events = fields.texts("touch_events").iter().map(|name| name.text.trim().to_owned()).collect();
         if let Some(node) = fields.take("budget") {
             self.budget = Budget::read(file, node, Budget::default(), fields.problems());
         }
@@ -187,7 +184,8 @@ impl Config {
             self.retention = Retention::read(file, node, fields.problems());
         }
         if let Some(node) = fields.take("store") {
-            self.store = StoreMap::read(file, node, fields.problems());
+            let touch_events = std::mem::take(&mut self.store.touch_events);
+            self.store = StoreMap { touch_events, ..StoreMap::read(file, node, fields.problems()) };
         }
         fields.finish();
     }

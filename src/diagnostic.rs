@@ -34,7 +34,7 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
-/// Every code with its short title. Numbers are never reused.
+/// Every code with its short title. Numbers are never reused; KW0901 was one.
 pub const CODES: &[(&str, &str)] = &[
     ("KW0001", "a file cannot be read as text"),
     ("KW0002", "not valid YAML"),
@@ -89,7 +89,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0601", "a configuration value cannot be used"),
     ("KW0602", "the customer store is not as it is mapped"),
     ("KW0603", "a facts file cannot be used"),
-    ("KW0901", "not yet supported"),
 ];
 
 /// A place in a file, both 1-based, columns in characters.

@@ -55,11 +55,11 @@ fn wrong(source: &Source, compiler: &Compiler) -> Option<crate::diagnostic::Diag
         let problem = source.error("KW0108", 1, 1, "a playbook cannot enroll in itself");
         return Some(problem.help("it is in it already; `reentry` says when it may come again"));
     }
-    if compiler.neighbours.playbooks.iter().any(|known| known == id) {
+    if !compiler.neighbours.lacks(id) {
         return None;
     }
     let mut problem = source.error("KW0108", 1, 1, format!("there is no playbook \"{id}\""));
-    let near = nearest(id, compiler.neighbours.playbooks.iter().map(String::as_str));
+    let near = nearest(id, compiler.neighbours.ids());
     problem.help = near.map(|near| format!("did you mean \"{near}\"?"));
     Some(problem)
 }

@@ -152,7 +152,7 @@ impl Situation<'_> {
     /// Fills a template for a colleague.
     pub fn render_internal(&self, template: &Template) -> Result<String, EvalError> {
         let zone = self.assignee_zone(self.people.csm.as_ref());
-        template.render(&self.render_context(None, zone, "en")).map_err(|error| EvalError::new(error.to_string()))
+        Ok(template.render(&self.render_context(None, zone, "en"))?)
     }
 
     pub fn render_context<'b>(

@@ -8,20 +8,21 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::{Arg, Cell, CellPath, Subject};
 use crate::playbook::{Step, StepBody};
+use crate::rule::Neighbours;
 
-/// Reports it. `known` are the ids of all playbooks, those included that could
-/// not be read.
+/// Reports it. The neighbours are all playbooks, those included that could not
+/// be read.
 pub(super) fn check(
     playbooks: &[Arc<ReadyPlaybook>],
     config: &Config,
-    known: &[String],
+    neighbours: &Neighbours,
     problems: &mut Vec<Diagnostic>,
 ) {
     for other in config.guardrails.yields_to.iter().flatten() {
         let id = other.text.trim();
-        if !known.iter().any(|known| known == id) {
+        if neighbours.lacks(id) {
             let mut problem = other.error("KW0108", 1, 1, format!("`yields_to` names \"{id}\", which is no playbook"));
-            let near = nearest(id, known.iter().map(String::as_str));
+            let near = nearest(id, neighbours.ids());
             problem.help = near.map(|near| format!("did you mean \"{near}\"?"));
             problems.push(problem);
         }

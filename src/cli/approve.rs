@@ -8,7 +8,8 @@ use clap::Args;
 use super::database::Database;
 use super::{Global, lists, somebody};
 use crate::clock::{Clock, Instant};
-use crate::store::runs::{Word, parse_run_id};
+use crate::store::releases::Word;
+use crate::store::runs::parse_run_id;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -51,6 +52,7 @@ fn told(options: &Options, word: Word) -> anyhow::Result<()> {
         Word::Taken => Ok(()),
         Word::Unknown => anyhow::bail!("there is no run {}", options.run),
         Word::NotHeld => anyhow::bail!("the run {} is not held", options.run),
+        Word::UnderWay => anyhow::bail!("the run {} is just being released: try again in a minute", options.run),
         Word::Outdated => anyhow::bail!("the playbook of {} has changed since; its next run decides anew", options.run),
     }
 }

@@ -54,9 +54,7 @@ async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::FAILURE);
     }
-    store.confirm_epoch(now).await?;
-    store.record_deed("confirm-epoch", &somebody(), &serde_json::json!({}), now).await?;
-    store.resume(&Target::All, &somebody(), now).await?;
+    store.confirm_epoch(&somebody(), now).await?;
     say!("confirmed: this database may send");
     Ok(ExitCode::SUCCESS)
 }

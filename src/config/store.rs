@@ -82,6 +82,8 @@ const NAMED: [&str; 2] = ["events", "scores"];
 #[derive(Clone, Debug, Default)]
 pub struct StoreMap {
     pub relations: BTreeMap<&'static str, Vec<Mapped>>,
+    /// Events of these names are touches, like a mail or a completed task.
+    pub touch_events: Vec<String>,
 }
 
 /// One relation of theirs.

@@ -42,7 +42,10 @@ fn reads_every_key_of_this_release() {
     assert_eq!(from, format!("bounces+{}@acme.example", "ab".repeat(24)));
     assert_eq!(bounces.maildir, std::path::Path::new("/var/mail/bounces"));
     assert_eq!(config.guardrails.hold_above, Some(HoldAbove::Off));
-    assert_eq!((config.touch_events, config.mail.undo_window), (vec!["meeting_held".to_owned()], Duration::minutes(5)));
+    assert_eq!(
+        (config.store.touch_events, config.mail.undo_window),
+        (vec!["meeting_held".to_owned()], Duration::minutes(5))
+    );
     let limits = config.budget.contact.iter().chain(&config.budget.account).map(ToString::to_string);
     assert_eq!(limits.collect::<Vec<_>>(), ["2 per 7d", "6 per 7d"]);
     let quiet = config.quiet_hours.expect("quiet hours");

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::layout::{self, Footer};
+use super::report::UNSUBSCRIBE;
 use crate::address::{AddressError, Mailbox, parse_address};
 use crate::clock::Instant;
 
@@ -61,6 +62,8 @@ pub struct OutgoingMail {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsubscribe {
     pub https_url: String,
+    /// An address that reads mail with the subject `unsubscribe`.
+    pub address: Option<String>,
     /// The URL takes a POST without any question asked.
     pub one_click: bool,
 }
@@ -124,7 +127,15 @@ pub fn compose(mail: &OutgoingMail) -> Result<Composed, ComposeError> {
     }
     if let Some(unsubscribe) = &mail.unsubscribe {
         let url = token("unsubscribe", &unsubscribe.https_url)?;
-        message = message.raw_header(verbatim("List-Unsubscribe", format!("<{url}>")));
+        let mut ways = format!("<{url}>");
+        if let Some(address) = &unsubscribe.address {
+            ways += &format!(", <mailto:{}?subject={UNSUBSCRIBE}>", token("unsubscribe", address)?);
+        }
+        // It stands on one line.
+        if ways.len() > TOKEN_MAX {
+            return Err(ComposeError::Header { field: "unsubscribe" });
+        }
+        message = message.raw_header(verbatim("List-Unsubscribe", ways));
         if unsubscribe.one_click {
             let value = "List-Unsubscribe=One-Click".to_owned();
             message = message.raw_header(verbatim("List-Unsubscribe-Post", value));

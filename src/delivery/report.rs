@@ -16,11 +16,16 @@ const LONGEST: usize = 300;
 /// Parts and groups of fields that are looked at; more is not a report of one mail.
 const MOST: usize = 50;
 
+/// The subject of a mail that wants no more mail.
+pub const UNSUBSCRIBE: &str = "unsubscribe";
+
 /// What a message says about a mail of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     /// A relay tells what became of it.
     Delivery { fate: Fate, told: String },
+    /// Its reader wants no more of its class, as `List-Unsubscribe` offers it.
+    Unsubscribe,
     /// Its reader complained, in the words of RFC 5965: `abuse`, `fraud`, …
     Complaint { kind: String },
 }
@@ -57,10 +62,10 @@ impl Fate {
 /// panics, and takes a time in proportion to the length.
 pub fn read(bytes: &[u8]) -> Option<Report> {
     let (headers, body) = split(bytes);
-    let content_type = field(&headers, "content-type")?;
+    let Some(content_type) = field(&headers, "content-type") else { return wants_out(&headers) };
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("multipart/report") {
-        return None;
+        return wants_out(&headers);
     }
     let boundary = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty())?;
     parts(body, &boundary).into_iter().find_map(|part| {
@@ -73,6 +78,12 @@ pub fn read(bytes: &[u8]) -> Option<Report> {
             _ => None,
         }
     })
+}
+
+/// What a mail program writes to the address and subject of ours. An absence
+/// that is told has another subject.
+fn wants_out(headers: &[(String, String)]) -> Option<Report> {
+    field(headers, "subject")?.trim().eq_ignore_ascii_case(UNSUBSCRIBE).then_some(Report::Unsubscribe)
 }
 
 /// The most severe of what is said about each recipient: a mail of ours has

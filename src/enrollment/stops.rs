@@ -80,7 +80,7 @@ fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, what: &str) -
     match rule.verdict(&playbook.sandbox, context) {
         Verdict::True => Ok(true),
         Verdict::False => Ok(false),
-        Verdict::Undecided(error) => Err(EvalError { message: format!("{what}: {}", error.message), ..error }),
+        Verdict::Undecided(error) => Err(EvalError::new(format!("{what}: {}", error.message))),
     }
 }
 

@@ -19,6 +19,8 @@ pub struct History {
     pub traits: serde_json::Map<String, serde_json::Value>,
     pub contacts: Vec<ContactRecord>,
     pub events: Vec<EventRecord>,
+    /// Names of events that are touches.
+    pub touch_events: Vec<String>,
     pub scores: Vec<ScoreRecord>,
     pub tickets: Vec<TicketRecord>,
     pub enrollments: Vec<EnrollmentRecord>,

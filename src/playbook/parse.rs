@@ -269,6 +269,18 @@ pub fn timezone(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Tz> {
 
 /// The zone that was meant: misspelt, or named by its city alone.
 fn zone_advice(name: &str) -> String {
+    // Abbreviations are near to others that are hours away, and know no summer time.
+    if name.trim().len() <= 5 && name.trim().chars().all(|c| c.is_ascii_uppercase()) {
+        let zone = match name.trim() {
+            "PST" | "PDT" | "PT" => "America/Los_Angeles",
+            "MST" | "MDT" | "MT" => "America/Denver",
+            "CST" | "CDT" | "CT" => "America/Chicago",
+            "EST" | "EDT" | "ET" => "America/New_York",
+            "GMT" | "BST" => "Europe/London",
+            _ => "Europe/Berlin",
+        };
+        return format!("an abbreviation is no zone: write the zone's name, such as `{zone}`");
+    }
     let all = || TZ_VARIANTS.iter().map(|zone| zone.name());
     let wanted = name.trim().replace(' ', "_");
     let city = |zone: &&str| zone.rsplit_once('/').is_some_and(|(_, city)| city.eq_ignore_ascii_case(&wanted));

@@ -61,11 +61,6 @@ impl<'n, 'p> Fields<'n, 'p> {
         self
     }
 
-    /// Where missing keys are reported.
-    pub fn place(&self) -> Position {
-        self.place
-    }
-
     /// The file, for nested readers.
     pub fn file(&self) -> Arc<str> {
         self.file.clone()
@@ -317,17 +312,6 @@ impl<'n, 'p> Fields<'n, 'p> {
             self.wrong_type(key, node, "a list");
         }
         items
-    }
-
-    /// A key this release does not have, unless `harmless` says that the value
-    /// asks for nothing. `instead` says what can be written now.
-    pub fn not_yet(&mut self, key: &'static str, instead: &str, harmless: impl FnOnce(&Node) -> bool) {
-        let Some(node) = self.take(key) else { return };
-        if !harmless(node) {
-            let at = self.key_place(key).unwrap_or(node.place);
-            let message = format!("`{key}` is not yet supported");
-            self.error_with_help("KW0901", at, message, instead);
-        }
     }
 
     /// Reports every key that nothing asked for. Returns whether no error at

@@ -117,7 +117,8 @@ pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema, known: &[String]) 
         let later = case.then.iter().flat_map(|change| &change.fixtures.in_playbook);
         for id in case.fixtures.in_playbook.iter().chain(later).filter(|id| !known.contains(id)) {
             let message = format!("there is no playbook `{}`", short(id));
-            let help = advice(id, known.iter().map(String::as_str).take(50));
+            let others = known.iter().map(String::as_str).filter(|other| *other != playbook.playbook.id);
+            let help = advice(id, others.take(50));
             problems.push(Diagnostic::error("KW0108", &playbook.playbook.file, case.place, message).help(help));
         }
     }
@@ -154,10 +155,11 @@ pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Sch
         failures,
         happened,
     };
-    let world = match build(playbook, case, schema) {
+    let mut world = match build(playbook, case, schema) {
         Ok(world) => world,
         Err(problems) => return report(problems.into_iter().map(failure).collect(), Vec::new()),
     };
+    world.history.touch_events = config.store.touch_events.clone();
     let last = case.expect.iter().max_by_key(|expectation| expectation.after);
     let until = last.map_or(SILENCE, |last| last.after);
     if until > LONGEST {

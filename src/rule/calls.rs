@@ -5,6 +5,7 @@ use rhai::{Expr, FnCallExpr, Position, Stmt};
 use super::free;
 use super::functions;
 use super::kind::{Kind, Typed, compatible};
+use super::spelling;
 use super::typecheck::{Checker, Inlined};
 use crate::diagnostic::nearest;
 use crate::facts::Type;
@@ -99,8 +100,8 @@ impl Checker<'_> {
             self.mismatch(operator, a, b, position);
             return;
         }
-        self.want_present(a);
-        self.want_present(b);
+        self.want_ordered(a);
+        self.want_ordered(b);
         self.remark_order(operator, a, b, position);
     }
 
@@ -134,8 +135,14 @@ impl Checker<'_> {
             (_, _, Kind::Int | Kind::Float, Kind::Text) if b.text.trim_matches('"').parse::<f64>().is_ok() => {
                 Some(format!("write the number without quotes: {}", b.text.trim_matches('"')))
             }
-            (_, _, Kind::Text, Kind::Int | Kind::Float) => {
+            (_, _, Kind::Text, Kind::Int | Kind::Float) if b.text.parse::<f64>().is_ok() => {
                 Some(format!("text stands in double quotes: \"{}\"", b.text))
+            }
+            (_, _, Kind::Time, Kind::Text) if spelling::is_date(b.text.trim_matches('"')) => {
+                Some(spelling::NO_DATES.to_owned())
+            }
+            (_, _, Kind::Int, Kind::Text) if a.text.starts_with("weekday(") || a.text.starts_with("month(") => {
+                Some(COUNTED.to_owned())
             }
             _ => None,
         };
@@ -290,7 +297,9 @@ impl Checker<'_> {
                 self.unknown(text, position)
             }
             _ => {
-                let help = if functions::find(name).is_some() {
+                let help = if name == "date" {
+                    Some(spelling::NO_DATES.to_owned())
+                } else if functions::find(name).is_some() {
                     Some(format!("it is asked of the account: `account.{name}(…)`"))
                 } else {
                     nearest(name, free::names()).map(|near| format!("did you mean `{near}`?"))
@@ -397,6 +406,9 @@ impl Checker<'_> {
         self.expr(&Expr::FnCall(Box::new(call.clone()), position))
     }
 }
+
+/// How days and months are named.
+pub(super) const COUNTED: &str = "days are numbers from 1, which is Monday, and months from 1, which is January";
 
 /// What to do about a season that is not in the configuration.
 pub(super) fn no_season(name: &str, seasons: &Seasons) -> String {

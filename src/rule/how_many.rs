@@ -8,8 +8,8 @@ use rhai::{
     Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, LexError, ParseError, Position,
 };
 
+use super::error::root;
 use super::kind::{Kind, Typed};
-use super::sandbox::root;
 use super::typecheck::Checker;
 
 /// The word that begins it.

@@ -96,9 +96,8 @@ impl Checker<'_> {
             let Arg::Text(name) = value else { continue };
             let columns = &self.scope.schema.columns(Subject::Account);
             let (code, what, known): (_, _, Vec<&str>) = match param.kind {
-                ParamKind::PlaybookId => {
-                    ("KW0108", "playbook", self.scope.neighbours.playbooks.iter().map(String::as_str).collect())
-                }
+                ParamKind::PlaybookId if !self.scope.neighbours.lacks(name) => continue,
+                ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.neighbours.ids().collect()),
                 ParamKind::ColumnName => ("KW0202", "column", columns.iter().map(|column| &*column.name).collect()),
                 ParamKind::Label => {
                     if let Some((message, help)) = self.scope.neighbours.unset(name) {

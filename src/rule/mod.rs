@@ -14,12 +14,13 @@ use rhai::{AST, Stmt};
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, CellPath, Facts, Schema, Subject, Type, Value};
-use crate::playbook::Source;
+use crate::playbook::{Origin, Source};
 
 pub mod ago;
 mod always;
 mod calls;
 mod context;
+mod error;
 pub mod free;
 pub mod functions;
 mod guards;
@@ -43,11 +44,12 @@ mod wording;
 mod written;
 
 pub use context::Context;
+pub use error::EvalError;
 use kind::Kind;
 pub use modules::Modules;
 pub use predicate::Predicate;
 pub use prefilter::Prefilter;
-pub use sandbox::{Described, EvalError, Sandbox, from_dynamic as value_of, texts};
+pub use sandbox::{Described, Sandbox, from_dynamic as value_of, texts};
 pub use script::compile_script;
 use typecheck::{Checker, Learnt};
 pub use written::{WrittenCall, WrittenField, labels};
@@ -55,13 +57,23 @@ pub use written::{WrittenCall, WrittenField, labels};
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
 pub struct Neighbours {
-    /// The ids of all playbooks.
-    pub playbooks: Vec<String>,
+    /// The ids of all playbooks; `None` where it does not matter what they name.
+    pub playbooks: Option<Vec<String>>,
     /// The labels that some playbook sets; `None` where that is not known.
     pub labels: Option<BTreeSet<String>>,
 }
 
 impl Neighbours {
+    /// Whether there is no such playbook.
+    pub(crate) fn lacks(&self, playbook: &str) -> bool {
+        self.playbooks.as_ref().is_some_and(|known| !known.iter().any(|known| known == playbook))
+    }
+
+    /// The ids that are known.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.playbooks.iter().flatten().map(String::as_str)
+    }
+
     /// What to say of a label that nobody sets: the message and the help.
     pub(crate) fn unset(&self, label: &str) -> Option<(String, String)> {
         let known = self.labels.as_ref().filter(|known| !known.contains(label))?;
@@ -121,6 +133,7 @@ pub enum Wanted {
 #[derive(Debug)]
 pub struct Rule {
     ast: AST,
+    origin: Origin,
     traits: Arc<HashMap<(Subject, String), Type>>,
     cells: Vec<Cell>,
     entry_columns: BTreeSet<String>,
@@ -183,13 +196,13 @@ impl Rule {
                     operators::describe(&value)
                 ))),
             },
-            Err(error) => Verdict::Undecided(error),
+            Err(error) => Verdict::Undecided(error.of(&self.origin)),
         }
     }
 
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
-        let value = sandbox.evaluate(&self.ast, context, &self.traits)?;
+        let value = sandbox.evaluate(&self.ast, context, &self.traits).map_err(|error| error.of(&self.origin))?;
         sandbox::from_dynamic(&value).ok_or_else(|| {
             EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value)))
         })
@@ -197,7 +210,7 @@ impl Rule {
 
     /// Runs a `run` script.
     pub fn describe(&self, sandbox: &Sandbox, context: &Context) -> Result<Vec<Described>, EvalError> {
-        sandbox.describe(&self.ast, context, &self.traits)
+        sandbox.describe(&self.ast, context, &self.traits).map_err(|error| error.of(&self.origin))
     }
 
     /// `account.tier = C, account.mrr = 501`: the values it read, in words.
@@ -299,6 +312,7 @@ fn finish(
     problems.extend(learnt.problems);
     (!failed).then(|| Rule {
         ast,
+        origin: source.origin.clone(),
         traits: Arc::new(learnt.traits),
         cells: learnt.cells.into_iter().collect(),
         entry_columns: learnt.entry_columns,

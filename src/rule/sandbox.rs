@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{
-    AST, Array, Caches, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Position,
-    Scope,
+    AST, Array, Caches, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, ParseError, Scope,
 };
 
 use super::context::{self, Context, Current};
+use super::error::{EvalError, explain};
 use super::functions::{FUNCTIONS, Param};
 use super::library;
 use super::operators::{self, Span};
@@ -61,22 +61,6 @@ pub struct Described {
     /// One of [`ACTIONS`].
     pub kind: &'static str,
     pub fields: Map,
-}
-
-/// What went wrong while an expression or script ran.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct EvalError {
-    pub message: String,
-    /// 1-based place inside the text; 0 when it is not known.
-    pub line: u32,
-    pub column: u32,
-}
-
-impl EvalError {
-    pub fn new(message: impl Into<String>) -> EvalError {
-        EvalError { message: message.into(), line: 0, column: 0 }
-    }
 }
 
 /// The engines, with the shared modules of `scripts/` in reach.
@@ -469,31 +453,4 @@ pub fn texts(value: &Dynamic) -> Option<Vec<String>> {
         return list.into_iter().map(|item| item.into_immutable_string().ok().map(|text| text.to_string())).collect();
     }
     value.clone().into_immutable_string().ok().map(|text| vec![text.to_string()])
-}
-
-fn explain(error: &EvalAltResult) -> EvalError {
-    let position = innermost(error);
-    let message = match root(error) {
-        EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
-        EvalAltResult::ErrorTerminated(value, _) | EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
-        EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
-            format!("true or false is needed here, not {}", if found == "()" { "a missing value" } else { found })
-        }
-        other => {
-            let text = other.to_string();
-            text.split(" (line ").next().unwrap_or(&text).to_owned()
-        }
-    };
-    EvalError { message, line: position.line().unwrap_or(0) as u32, column: position.position().unwrap_or(0) as u32 }
-}
-
-pub(super) fn root(error: &EvalAltResult) -> &EvalAltResult {
-    match error {
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => root(inner),
-        other => other,
-    }
-}
-
-fn innermost(error: &EvalAltResult) -> Position {
-    error.position()
 }

@@ -32,7 +32,8 @@ pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<Strin
             ['`', ..] => quoted(rest, '`'),
             ['\'', ..] => {
                 let length = quoted(rest, '\'');
-                let inner: String = rest[1..length.max(2) - 1].iter().collect();
+                let closed = usize::from(length > 1 && rest[length - 1] == '\'');
+                let inner: String = rest[1..length - closed].iter().collect();
                 report("text stands in double quotes".to_owned(), format!("write \"{inner}\""));
                 mended.put(at, length, &format!("\"{inner}\""));
                 length
@@ -58,6 +59,21 @@ pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<Strin
                 report("`=` does not compare".to_owned(), "write `==`".to_owned());
                 mended.put(at, 1 + usize::from(rest.get(1) == Some(&' ')), "==");
                 1
+            }
+            [c, ..]
+                if of == Text::Expression
+                    && c.is_ascii_digit()
+                    && at.checked_sub(1).is_none_or(|before| !is_word(chars[before])) =>
+            {
+                let length = rest.iter().take_while(|c| c.is_ascii_digit() || **c == '-').count();
+                let word: String = rest[..length].iter().collect();
+                if is_date(&word) {
+                    report("an expression has no fixed dates".to_owned(), NO_DATES.to_owned());
+                    mended.whole = false;
+                    length
+                } else {
+                    1
+                }
             }
             [c, ..] if c.is_alphabetic() || *c == '_' => {
                 let length = rest.iter().take_while(|c| c.is_alphanumeric() || **c == '_').count();
@@ -87,6 +103,21 @@ pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<Strin
     }
     let mended = mended.whole.then(|| mended.chars.into_iter().collect());
     (found, mended)
+}
+
+/// What to do instead of writing a date.
+pub(super) const NO_DATES: &str = "count days, as in `days_since(account.signed_up_at) >= 30`; `period(\"month\") == \"2026-01\"` is true in that month";
+
+/// Whether a text is a date such as `2026-01-15`.
+pub(super) fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let digits =
+        |part: &str, least, most| (least..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    matches!(parts[..], [year, month, day] if digits(year, 4, 4) && digits(month, 1, 2) && digits(day, 1, 2))
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '.'
 }
 
 /// A text being put right, every character in its place.
@@ -123,7 +154,8 @@ fn foreign_word(
         "and" => ("`&&`", "&&"),
         "or" => ("`||`", "||"),
         "not" if following(after, &["in"]) > 0 => ("`!(x in [\"A\", \"B\"])`", ""),
-        "not" => ("`!`, or `!=`", "!"),
+        // It binds looser where people come from: `not x == 5` is not `!x == 5`.
+        "not" => ("`!(…)` around what it turns round, or `!=`", ""),
         "null" | "nil" | "undefined" => ("`none`", "none"),
         "none" if word != "none" => ("`none`", "none"),
         "true" if word != "true" => ("`true`", "true"),

@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Arg, Cell, Contact, Csm, Facts, Progress, Schema, Subject, Type};
 use crate::playbook::Source;
 use crate::playbook::season::Seasons;
-use crate::rule::Neighbours;
+use crate::rule::{EvalError, Neighbours};
 
 mod calculate;
 mod call;
@@ -124,6 +124,12 @@ pub struct RenderError {
     pub message: String,
     /// Where it stands in the playbook's file.
     pub place: Position,
+}
+
+impl From<RenderError> for EvalError {
+    fn from(error: RenderError) -> EvalError {
+        EvalError::new(format!("{} (line {})", error.message, error.place.line))
+    }
 }
 
 impl Template {

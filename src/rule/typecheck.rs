@@ -224,9 +224,7 @@ impl Checker<'_> {
         if let Some(column) = columns.clone().find(|column| *column == name) {
             return Some(format!("write `account.{column}`"));
         }
-        nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
-            .map(|near| format!("did you mean `{near}`?"))
-            .or_else(|| Some(format!("text stands in double quotes: \"{name}\"")))
+        Some(super::wording::meant(name))
     }
 
     fn logic(&mut self, parts: &[Expr], and: bool, position: Position) -> Typed {
@@ -257,9 +255,14 @@ impl Checker<'_> {
             }
             Kind::Bool => self.want_present(typed),
             other => {
-                let place = if around == how_many::NAME { "in its list" } else { "on both sides" };
+                let place = match around {
+                    how_many::NAME => "in its list",
+                    "!" => "behind it",
+                    _ => "on both sides",
+                };
                 let message = format!("`{around}` needs true or false {place}; `{}` is {}", typed.text, other.name());
-                let help = typed.nullable.then(|| format!("write `{} != none`", typed.text));
+                let none = if around == "!" { "== none" } else { "!= none" };
+                let help = typed.nullable.then(|| format!("write `{} {none}`", typed.text));
                 self.problem("KW0209", typed.position, message, help);
             }
         }
@@ -281,6 +284,17 @@ impl Checker<'_> {
             };
             let guard = guards::inside_count(text).unwrap_or(text);
             let help = format!("write `{guard} != none && …` before it, or give a default: `({text} ?? {stand_in})`");
+            self.problem("KW0207", typed.position, format!("`{text}` can be missing"), Some(help));
+        }
+    }
+
+    /// The same for what is compared by size. No default is offered: one that
+    /// makes the comparison true would let in every account without a value.
+    pub fn want_ordered(&mut self, typed: &Typed) {
+        if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
+            let text = &typed.text;
+            let guard = guards::inside_count(text).unwrap_or(text);
+            let help = format!("write `{guard} != none && …` before it");
             self.problem("KW0207", typed.position, format!("`{text}` can be missing"), Some(help));
         }
     }

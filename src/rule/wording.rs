@@ -31,9 +31,21 @@ pub(super) fn unreadable(source: &Source, error: &ParseError, expression: bool) 
     problem
 }
 
-fn meant(name: &str) -> String {
+/// What to write in place of a name that nothing has.
+pub(super) fn meant(name: &str) -> String {
+    match name.to_lowercase().as_str() {
+        "today" => return "write `now`".to_owned(),
+        "tomorrow" => return "write `now + days(1)`".to_owned(),
+        "yesterday" => return "write `now - days(1)`".to_owned(),
+        word if is_weekday(word) => return super::calls::COUNTED.to_owned(),
+        _ => {}
+    }
     nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
         .map_or_else(|| format!("text stands in double quotes: \"{name}\""), |near| format!("did you mean `{near}`?"))
+}
+
+fn is_weekday(word: &str) -> bool {
+    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"].contains(&word)
 }
 
 /// Message and advice.

@@ -29,11 +29,6 @@ pub(super) async fn record(
 }
 
 impl Store {
-    /// Writes a deed down that is not about one of our tables alone.
-    pub async fn record_deed(&self, deed: &str, by: &str, about: &Json, now: Instant) -> sqlx::Result<()> {
-        record(&mut *self.pool().acquire().await?, deed, by, about, now).await
-    }
-
     /// Deeds, the latest last; of many, the latest `limit`.
     pub async fn list_audit(&self, limit: Option<i64>) -> sqlx::Result<Vec<Json>> {
         let mut rows: Vec<Json> = sqlx::query_scalar(

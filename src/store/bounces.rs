@@ -23,6 +23,8 @@ pub enum Meaning {
     Hard,
     /// Its reader does not want such mail: only transactional mail goes on.
     Complaint,
+    /// Its reader wants no more of its class.
+    Unwanted,
     /// Kept for a person to look at.
     Unclear,
 }
@@ -49,6 +51,8 @@ pub enum Taken {
     NotYet,
     /// Kept; nothing followed from it.
     Kept,
+    /// The address gets no more mail of that class.
+    Unsubscribed { account: String },
     /// The mail is now in this state, and its address suppressed or not.
     Settled { account: String, state: &'static str, suppressed: bool },
 }
@@ -99,8 +103,17 @@ impl Store {
             Meaning::Arrived => Some("accepted"),
             Meaning::Soft | Meaning::Policy | Meaning::Hard => Some("bounced"),
             Meaning::Complaint => Some("complained"),
-            Meaning::Unclear => None,
+            Meaning::Unwanted | Meaning::Unclear => None,
         };
+        if let (Meaning::Unwanted, Some(known)) = (report.meaning, &known)
+            && ["lifecycle", "marketing"].contains(&known.class.as_str())
+            && report.may_suppress
+            && !hash.is_empty()
+        {
+            suppress_hash(&mut tx, &hash, &known.class, "unsubscribe", now).await?;
+            tx.commit().await?;
+            return Ok(Taken::Unsubscribed { account: known.account_id.clone() });
+        }
         let (Some(known), Some(state), Some(message)) = (known, state, message) else {
             tx.commit().await?;
             return Ok(Taken::Kept);
@@ -139,7 +152,8 @@ impl Store {
             }
         }
         tx.commit().await?;
-        if changed > 0 && matches!(known.class.as_str(), "lifecycle" | "marketing") {
+        // What bounced was not read; a complaint was.
+        if changed > 0 && state == "bounced" && matches!(known.class.as_str(), "lifecycle" | "marketing") {
             self.give_back(&known.account_id, now).await?;
         }
         if changed == 0 && !suppressed {

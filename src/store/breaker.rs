@@ -19,7 +19,7 @@ impl Store {
     /// The latest finished run of a playbook before a slot.
     pub async fn earlier_run(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<Earlier>> {
         sqlx::query_as(
-            "select revision, subjects from keepwell.runs where playbook = $1 and slot <> $2 and state = 'done'
+            "select revision, subjects from keepwell.runs where playbook = $1 and slot < $2 and state = 'done'
              order by slot desc limit 1",
         )
         .bind(playbook)
@@ -28,10 +28,10 @@ impl Store {
         .await
     }
 
-    /// How many the latest finished runs of a playbook enrolled, latest first.
+    /// How many the latest finished runs of a playbook before a slot enrolled, latest first.
     pub async fn earlier_sizes(&self, playbook: &str, slot: Instant, limit: i64) -> sqlx::Result<Vec<i64>> {
         sqlx::query_scalar(
-            "select enrolled from keepwell.runs where playbook = $1 and slot <> $2 and state = 'done'
+            "select enrolled from keepwell.runs where playbook = $1 and slot < $2 and state = 'done'
              order by slot desc limit $3",
         )
         .bind(playbook)
@@ -52,15 +52,17 @@ impl Store {
         Ok(())
     }
 
-    /// How many other runs have enrolled in a playbook since an instant.
-    pub async fn entered_since(&self, playbook: &str, since: Instant, slot: Instant) -> sqlx::Result<i64> {
+    /// How many have entered a playbook since an instant; those of the run at
+    /// `but` do not count.
+    pub async fn entered_since(&self, playbook: &str, since: Instant, but: Option<Instant>) -> sqlx::Result<i64> {
         sqlx::query_scalar(
             "select count(*) from keepwell.enrollments
-             where playbook = $1 and started_at >= $2 and state <> 'held' and run_slot is distinct from $3",
+             where playbook = $1 and started_at >= $2 and state <> 'held'
+               and ($3::timestamptz is null or run_slot is distinct from $3)",
         )
         .bind(playbook)
         .bind(since)
-        .bind(slot)
+        .bind(but)
         .fetch_one(self.pool())
         .await
     }
@@ -73,10 +75,16 @@ impl Store {
         playbooks: &[String],
     ) -> sqlx::Result<std::collections::HashMap<String, String>> {
         let found: Vec<(String, String)> = sqlx::query_as(
-            "select account_id, min(playbook) from keepwell.enrollments
-             where account_id = any($1) and playbook = any($2) and state = 'active' and not shadow
-             group by account_id",
+            // By the keys of each account, whatever the statistics say: see enrollments.rs.
+            "select w.account_id, e.playbook
+             from (select distinct unnest($1::text[]) as account_id) w
+             cross join lateral (
+                 select min(e.playbook) as playbook from keepwell.enrollments e
+                 where e.account_id = w.account_id and (e.playbook = any($2)) is true
+                   and e.state = 'active' and not e.shadow
+                 having count(*) > 0) e",
         )
+        .persistent(false)
         .bind(accounts)
         .bind(playbooks)
         .fetch_all(self.pool())
@@ -97,55 +105,5 @@ impl Store {
         let sql = format!("select exists (select 1 from {} r where {happened})", self.relation(relation));
         let fresh = sqlx::query_scalar(AssertSqlSafe(sql)).bind(slot - fresh.within).bind(slot);
         fresh.fetch_one(&mut *self.read().await?).await
-    }
-
-    /// Puts the rest of an approved run off until the next batch of its ramp.
-    pub async fn ramp_run(
-        &self,
-        run: &super::runs::Run,
-        reason: &str,
-        entered: super::runs::Entered,
-        waiting: i64,
-        dropped: &std::collections::BTreeMap<String, i64>,
-        at: Instant,
-    ) -> sqlx::Result<bool> {
-        let kept = sqlx::query(
-            "update keepwell.runs set reason = $4, enrolled = $5, ghosts = $9, ramp_batch = ramp_batch + 1, ramp_at = $6,
-                 skipped = (select coalesce(jsonb_object_agg(key, total), '{}')
-                            from (select key, sum(value::bigint) as total
-                                  from (select * from jsonb_each_text(skipped - 'held')
-                                        union all select * from jsonb_each_text($7)
-                                        union all select 'held', $8::text) counted group by key) summed),
-                 token = null, lease_until = null
-             where playbook = $1 and slot = $2 and token = $3",
-        )
-        .bind(&run.playbook)
-        .bind(run.slot)
-        .bind(run.token)
-        .bind(reason)
-        .bind(entered.all)
-        .bind(at)
-        .bind(serde_json::json!(dropped))
-        .bind(waiting.to_string())
-        .bind(entered.ghosts)
-        .execute(self.pool())
-        .await?;
-        Ok(kept.rows_affected() > 0)
-    }
-
-    /// Takes back an approval that was not carried out in time.
-    pub async fn expire_approval(&self, run: &super::runs::Run, reason: &str) -> sqlx::Result<bool> {
-        let expired = sqlx::query(
-            "update keepwell.runs set approved_at = null, approved_by = null, reason = $4, ramp_at = null,
-                 token = null, lease_until = null
-             where playbook = $1 and slot = $2 and token = $3",
-        )
-        .bind(&run.playbook)
-        .bind(run.slot)
-        .bind(run.token)
-        .bind(reason)
-        .execute(self.pool())
-        .await?;
-        Ok(expired.rows_affected() > 0)
     }
 }

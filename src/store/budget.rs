@@ -235,7 +235,7 @@ async fn used(
         "select m.account_id, m.contact_id, coalesce(m.reserved_at, m.sent_at, m.ended_at) as at,
              m.playbook || '/' || m.step as what
          from keepwell.messages m
-         where m.account_id = any($1) and {COUNTS} and m.state in ('sending', 'accepted', 'captured', 'unknown')
+         where m.account_id = any($1) and {COUNTS} and m.state in ('sending', 'accepted', 'captured', 'unknown', 'complained')
            and coalesce(m.reserved_at, m.sent_at, m.ended_at) > $2
            and coalesce(m.reserved_at, m.sent_at, m.ended_at) < $3
          union all

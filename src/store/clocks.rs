@@ -20,12 +20,13 @@ impl Store {
     /// Says that a daemon rests; to be said again within a minute.
     pub async fn rest(&self, process: Uuid, ahead: chrono::Duration) -> sqlx::Result<()> {
         sqlx::query(
-            "with gone as (delete from keepwell.resting where process <> $1 and seen < clock_timestamp() - interval '1 day')
-             insert into keepwell.resting (process, seconds) values ($1, $2)
-             on conflict (process) do update set seconds = excluded.seconds, seen = clock_timestamp()",
+            "with gone as (delete from keepwell.resting where process <> $1 and seen < $3 - interval '1 day')
+             insert into keepwell.resting (process, seconds, seen) values ($1, $2, $3)
+             on conflict (process) do update set seconds = excluded.seconds, seen = excluded.seen",
         )
         .bind(process)
         .bind(ahead.num_seconds())
+        .bind(self.lease_clock().await?)
         .execute(self.pool())
         .await?;
         Ok(())

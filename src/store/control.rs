@@ -7,6 +7,7 @@ use sqlx::{FromRow, PgConnection};
 
 use super::Store;
 use super::audit::record;
+use super::drafts::Word;
 use crate::clock::Instant;
 
 /// What a stop or resume is about.
@@ -182,6 +183,20 @@ pub(super) async fn insert(
     Ok(stopped.rows_affected() > 0)
 }
 
+/// Takes a stop back; false when there was none. What made the machine stop a
+/// playbook does not count again from the same moment on.
+pub(super) async fn lift(tx: &mut PgConnection, target: &Target, by: &str, now: Instant) -> sqlx::Result<bool> {
+    let lifted = sqlx::query("delete from keepwell.control where scope = $1").bind(target.scope());
+    let lifted = lifted.execute(&mut *tx).await?.rows_affected() > 0;
+    if lifted {
+        record(tx, "resume", by, &target.about(), now).await?;
+    }
+    if let Target::Playbook(id) = target {
+        Store::count_anew(tx, id).await?;
+    }
+    Ok(lifted)
+}
+
 impl Store {
     /// Stops a target. Stopping it twice is the same; returns whether this was
     /// the first time.
@@ -199,16 +214,28 @@ impl Store {
     /// lifts the stop of everything and leaves those of single playbooks.
     pub async fn resume(&self, target: &Target, by: &str, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
-        let lifted =
-            sqlx::query("delete from keepwell.control where scope = $1").bind(target.scope()).execute(&mut *tx).await?;
-        if lifted.rows_affected() > 0 {
-            record(&mut tx, "resume", by, &target.about(), now).await?;
+        let lifted = lift(&mut tx, target, by, now).await?;
+        tx.commit().await?;
+        Ok(lifted)
+    }
+
+    /// Stops what the machine itself has found to be wrong, and tells whoever
+    /// is to hear of it; false when it is stopped already.
+    pub(crate) async fn stop_by_itself(
+        &self,
+        target: &Target,
+        reason: &str,
+        word: Option<&Word<'_>>,
+        now: Instant,
+    ) -> sqlx::Result<bool> {
+        let naming = self.naming().await?;
+        let mut tx = self.pool().begin().await?;
+        let stopped = insert(&mut tx, target, ITSELF, Some(reason), now).await?;
+        if let Some(word) = word.filter(|_| stopped) {
+            word.insert(&mut tx, naming, now).await?;
         }
         tx.commit().await?;
-        if let Target::Playbook(id) = target {
-            self.count_anew(id).await?;
-        }
-        Ok(lifted.rows_affected() > 0)
+        Ok(stopped)
     }
 
     /// What is stopped.

@@ -73,11 +73,12 @@ impl Store {
         .bind(now)
         .execute(self.pool())
         .await?;
+        let lease_now = self.lease_clock().await?;
         let claimed: Vec<(Uuid,)> = sqlx::query_as(
-            "update keepwell.copies c set token = $3, lease_until = clock_timestamp() + $4
+            "update keepwell.copies c set token = $3, lease_until = $4
              from (select c.account_id, c.message from keepwell.copies c
                    join keepwell.messages m on m.account_id = c.account_id and m.id = c.message
-                   where c.marked_at is null and (c.lease_until is null or c.lease_until < clock_timestamp())
+                   where c.marked_at is null and (c.lease_until is null or c.lease_until < $9)
                      and m.state = 'unknown' and m.outcome = 'unknown' and m.valid_until >= $1
                      and coalesce(c.next_at, m.ended_at + $5) <= $1
                      and m.playbook <> all($6) and m.account_id <> all($7) and m.channel <> all($8)
@@ -88,11 +89,12 @@ impl Store {
         .bind(now)
         .bind(limit)
         .bind(random::token())
-        .bind(LEASE)
+        .bind(lease_now + LEASE)
         .bind(SENT_AGAIN_AFTER)
         .bind(&halted.playbooks)
         .bind(&halted.accounts)
         .bind(&halted.channels)
+        .bind(lease_now)
         .fetch_all(self.pool())
         .await?;
         let mut all = Vec::new();
@@ -248,15 +250,16 @@ async fn begin(tx: &mut PgConnection, message: &Claimed, now: Instant) -> sqlx::
     if unsure.is_none() {
         return Ok(false);
     }
+    let lease_now: Instant = sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?;
     let marked = sqlx::query(
-        "update keepwell.copies set marked_at = clock_timestamp()
-         where account_id = $1 and message = $2 and token = $3 and marked_at is null
-           and lease_until >= clock_timestamp() + $4",
+        "update keepwell.copies set marked_at = $4
+         where account_id = $1 and message = $2 and token = $3 and marked_at is null and lease_until >= $5",
     )
     .bind(&message.account_id)
     .bind(message.id)
     .bind(message.token)
-    .bind(LEASE_LEFT)
+    .bind(lease_now)
+    .bind(lease_now + LEASE_LEFT)
     .execute(tx)
     .await?;
     Ok(marked.rows_affected() > 0)

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::control::Halted;
 use super::drafts::Word;
-use super::{Relation, Store};
+use super::{Relation, Store, again};
 use crate::clock::Instant;
 use crate::facts::Colleague;
 
@@ -98,7 +98,19 @@ impl Store {
         told_until: Instant,
         halted: &Halted,
         now: Instant,
-        compose: impl FnOnce(&Gathered) -> (String, String),
+        compose: impl Fn(&Gathered) -> (String, String),
+    ) -> sqlx::Result<()> {
+        again(|| self.write_digest_once(recipient, id, told_until, halted, now, &compose)).await
+    }
+
+    async fn write_digest_once(
+        &self,
+        recipient: &Recipient,
+        id: Uuid,
+        told_until: Instant,
+        halted: &Halted,
+        now: Instant,
+        compose: impl Fn(&Gathered) -> (String, String),
     ) -> sqlx::Result<()> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
@@ -138,7 +150,7 @@ impl Store {
                        and not shadow and step <> 'digest' and valid_until >= $2
                        and lower(trim(to_address)) = lower(trim($1)) and playbook <> all($4)
                        and account_id <> all($6)
-                     order by created_at, id limit $5)
+                     order by created_at, id limit $5 for update skip locked)
                    and state in ('planned', 'deferred')
                  returning created_at, id, coalesce(subject, '') as subject, coalesce(body_text, '') as text)
              select subject, text from taken order by created_at, id",

@@ -186,6 +186,11 @@ pub struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
+    /// To the owners of a playbook, or of the installation; it is about no account.
+    pub fn alert(id: Uuid, playbook: &'a str, to: &'a str, subject: &'a str, text: &'a str) -> Word<'a> {
+        Word { id, account: "", playbook, step: "alert", audience: "alerts_to", to: Some(to), subject, text }
+    }
+
     /// Writes it, once per id.
     pub(super) async fn insert(&self, tx: &mut PgConnection, naming: Naming<'_>, now: Instant) -> sqlx::Result<()> {
         let message = NewMessage {
@@ -235,20 +240,10 @@ impl Store {
         insert_all(&mut *self.pool().acquire().await?, &[copy], naming).await
     }
 
-    /// Writes a notice that belongs to no account, once per `id`.
-    pub async fn notice(
-        &self,
-        id: Uuid,
-        playbook: &str,
-        to: &str,
-        subject: &str,
-        text: &str,
-        now: Instant,
-    ) -> sqlx::Result<()> {
+    /// Writes a notice, once per id.
+    pub async fn notice(&self, word: &Word<'_>, now: Instant) -> sqlx::Result<()> {
         let naming = self.naming().await?;
         let mut connection = self.pool().acquire().await?;
-        let word =
-            Word { id, account: "", playbook, step: "alert", audience: "alerts_to", to: Some(to), subject, text };
         word.insert(&mut connection, naming, now).await
     }
 }

@@ -28,13 +28,18 @@ impl Store {
         let (accounts, contacts): (Vec<&str>, Vec<&str>) =
             subjects.iter().map(|subject| (subject.account.as_str(), subject.contact.as_str())).unzip();
         let rows: Vec<(String, String, Option<Instant>, bool, bool)> = sqlx::query_as(
-            "select account_id, contact_id,
-                    case when last_slot = $3 then was_since else true_since end,
-                    case when last_slot = $3 then was_existing else existing end,
-                    coalesce(last_slot > $3, false)
-             from keepwell.edges
-             where playbook = $1 and (account_id, contact_id) in (select * from unnest($2::text[], $4::text[]))",
+            // By the keys of each subject, whatever the statistics say: see enrollments.rs.
+            "select w.account_id, w.contact_id, e.since, e.existing, e.overtaken
+             from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
+             cross join lateral (
+                 select case when last_slot = $3 then was_since else true_since end as since,
+                        case when last_slot = $3 then was_existing else existing end as existing,
+                        coalesce(last_slot > $3, false) as overtaken
+                 from keepwell.edges e
+                 where e.account_id = w.account_id and e.contact_id = w.contact_id and (e.playbook = $1) is true
+                 offset 0) e",
         )
+        .persistent(false)
         .bind(playbook)
         .bind(accounts)
         .bind(slot)

@@ -15,6 +15,7 @@ use super::Store;
 use super::audit::record;
 use super::control::Halted;
 use super::rows::Rows;
+use super::runs::{Run, is_ours};
 use crate::clock::Instant;
 use crate::enrollment::holdout::{Arm, Drawn};
 use crate::enrollment::moving::Moved;
@@ -168,12 +169,18 @@ pub(super) use select;
 
 impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
-    /// are. Returns how many are new.
-    pub async fn enroll(&self, batch: &[Enrollment], state: State, slot: Instant) -> sqlx::Result<u64> {
+    /// are. Returns how many are new, or nothing when somebody else has the run.
+    pub async fn enroll(&self, run: &Run, batch: &[Enrollment], state: State) -> sqlx::Result<Option<u64>> {
         let batch: Vec<Enrollment> = batch.iter().map(|enrollment| placed(enrollment, state)).collect();
-        let insert = rows(batch.iter(), Some(slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
-        let done = insert.execute(self.pool()).await?;
-        Ok(done.rows_affected())
+        let insert = rows(batch.iter(), Some(run.slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
+        let mut tx = self.pool().begin().await?;
+        if !is_ours(&mut tx, run).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        let new = insert.execute(&mut *tx).await?.rows_affected();
+        tx.commit().await?;
+        Ok(Some(new))
     }
 
     /// Writes the enrollment of somebody who was named; false when it exists
@@ -445,6 +452,20 @@ fn placed(enrollment: &Enrollment, state: State) -> Enrollment {
     // Nobody is drawn before a person has let them in.
     let arm = enrollment.arm.filter(|_| !waits);
     Enrollment { state, look_at, arm, ..enrollment.clone() }
+}
+
+/// Whether an enrollment's subject is active in its playbook already.
+pub(super) async fn is_active(tx: &mut PgConnection, of: &Enrollment) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select 1 from keepwell.enrollments
+         where account_id = $1 and contact_id = $2 and playbook = $3
+           and (state = 'active' or state = 'ghost' and ended_at is null))",
+    )
+    .bind(&of.account)
+    .bind(&of.contact)
+    .bind(&of.playbook)
+    .fetch_one(tx)
+    .await
 }
 
 /// Writes one enrollment that no run brought about; false when it is there

@@ -11,6 +11,8 @@ use std::sync::PoisonError;
 use uuid::Uuid;
 
 use super::Store;
+use super::audit::record;
+use super::control::{Target, lift};
 use crate::clock::Instant;
 
 /// `reason` of the stop of a database that was set back.
@@ -44,7 +46,7 @@ impl Store {
         let (installation, epoch, number, cluster, confirmed) = sqlx::query_as(
             "select id, (extract(epoch from epoch) * 1000000)::bigint,
                  (select case when is_called then last_value else 0 end from keepwell.marks),
-                 keepwell.cluster(), coalesce(cluster, '')
+                 keepwell.cluster(), cluster
              from keepwell.installation",
         )
         .fetch_one(self.pool())
@@ -52,13 +54,16 @@ impl Store {
         Ok(Epoch { installation, mark: Mark { epoch, number }, cluster, confirmed })
     }
 
-    /// A person's word that this database may send.
-    pub async fn confirm_epoch(&self, now: Instant) -> sqlx::Result<()> {
+    /// A person's word that this database may send: lifts the stop of everything, too.
+    pub async fn confirm_epoch(&self, by: &str, now: Instant) -> sqlx::Result<()> {
+        let mut tx = self.pool().begin().await?;
         sqlx::query("update keepwell.installation set cluster = keepwell.cluster(), epoch = greatest($1, epoch)")
             .bind(now)
-            .execute(self.pool())
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        record(&mut tx, "confirm-epoch", by, &serde_json::json!({}), now).await?;
+        lift(&mut tx, &Target::All, by, now).await?;
+        tx.commit().await
     }
 
     /// When the last mail that this database knows of was accepted.

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::Store;
 use super::audit::record;
 use super::person::{Person, Table};
 use super::suppressions::suppress_hash;
+use super::{Store, again};
 use crate::clock::Instant;
 
 /// What an erasure did, or would do.
@@ -49,16 +49,7 @@ impl Store {
         by: &str,
         now: Instant,
     ) -> sqlx::Result<Erasure> {
-        let mut patience = 3;
-        loop {
-            match self.erase_once(person, also, dry_run, by, now).await {
-                // In the way of a worker, which goes first.
-                Err(sqlx::Error::Database(error)) if patience > 0 && error.code().as_deref() == Some("40P01") => {
-                    patience -= 1;
-                }
-                done => return done,
-            }
-        }
+        again(|| self.erase_once(person, also, dry_run, by, now)).await
     }
 
     async fn erase_once(
@@ -79,6 +70,12 @@ impl Store {
         let tables = self.account_tables().await?;
         let mut erased = Erased { suppressed: hashes.len(), still_there, ..Erased::default() };
         let mut tx = self.pool().begin().await?;
+        // In the order of whoever moves them: a decision that is being written
+        // comes before, and is seen; a later one finds its enrollment gone.
+        sqlx::query("select 1 from keepwell.enrollments where account_id = $1 order by id for update")
+            .bind(&person.account)
+            .execute(&mut *tx)
+            .await?;
         // What waits is cancelled first: whoever is about to claim it waits for
         // this transaction, and what was claimed before is seen.
         let theirs = "account_id = $1 and ($2::text is null or contact_id = $2 or enrollment_id in
@@ -129,6 +126,9 @@ impl Store {
         .bind(&person.contact);
         note(&mut erased.scrubbed, "runs", looks.execute(&mut *tx).await?.rows_affected());
         if let Some(pattern) = traces.pattern() {
+            if let Some(messages) = tables.iter().find(|table| table.name == "messages") {
+                give_back(&mut tx, messages, person, &pattern, now).await?;
+            }
             for table in &tables {
                 note(&mut erased.scrubbed, &table.name, scrub(&mut tx, table, person, &pattern).await?);
             }
@@ -159,7 +159,7 @@ fn note(counts: &mut BTreeMap<String, u64>, table: &str, count: u64) {
 }
 
 /// Mail to a contact in enrollments that are not theirs: the row stays, and the
-/// enrollment that waits for it looks again.
+/// account's enrollments that wait for mail look again.
 async fn without_words(tx: &mut PgConnection, person: &Person, now: Instant) -> sqlx::Result<u64> {
     let changed = sqlx::query(
         "update keepwell.messages
@@ -180,6 +180,26 @@ async fn without_words(tx: &mut PgConnection, person: &Person, now: Instant) -> 
     .execute(tx)
     .await?;
     Ok(changed.rows_affected())
+}
+
+/// Takes messages about others that name a person out of their senders' hands,
+/// who would write the words down again; they go without them. What is past its
+/// marker has left.
+async fn give_back(
+    tx: &mut PgConnection,
+    messages: &Table,
+    person: &Person,
+    pattern: &str,
+    now: Instant,
+) -> sqlx::Result<()> {
+    let sql = format!(
+        "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $3,
+             attempts = attempts - 1, reason = 'names were erased from it before it left'
+         where account_id in ('', $1) and state = 'sending' and marked_at is null and {}",
+        messages.names("$2")
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(&person.account).bind(pattern).bind(now).execute(tx).await?;
+    Ok(())
 }
 
 /// Takes the words that name a person out of what is left of their account, and

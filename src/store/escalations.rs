@@ -42,7 +42,7 @@ impl Store {
             .bind(&halted.playbooks)
             .bind(limit)
             .bind(&halted.accounts)
-            .fetch_all(self.pool())
+            .fetch_all(&mut *self.read().await?)
             .await
     }
 

@@ -25,10 +25,12 @@ mod bind;
 mod hoist;
 mod predicate_sql;
 mod statement;
+mod touches;
 mod walk;
 
 pub use hoist::Shape;
 pub use predicate_sql::Clauses;
+pub(super) use statement::{END, FIRST};
 pub use walk::{Scan, Walk};
 
 /// The statements that fetch the cells of one layout. Built once, used often.

@@ -11,7 +11,7 @@ use self::relation::{Need, Relation};
 use self::row::{Problem, Row};
 use self::value::Cell;
 use self::write::{Found, Shape, Statements};
-use super::Store;
+use super::{Store, again};
 
 pub mod file;
 mod records;
@@ -23,9 +23,6 @@ mod write;
 /// How many keys a dry run remembers, so that a key that comes again is not
 /// counted as new twice. It bounds memory; beyond it the count is approximate.
 const REMEMBERED: usize = 2_000_000;
-
-/// How often a batch that lost against another transaction is tried.
-const ATTEMPTS: usize = 4;
 
 /// What became of the rows of a batch; in a dry run, what would.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,19 +93,13 @@ impl Import {
 
     /// Writes rows in one transaction, again if another one was in the way.
     async fn commit(&self, store: &Store, rows: &[Row]) -> sqlx::Result<Outcome> {
-        let mut attempt = 1;
-        loop {
-            let done = async {
-                let mut transaction = store.pool.begin().await?;
-                let outcome = self.write(&mut transaction, rows).await?;
-                transaction.commit().await?;
-                Ok(outcome)
-            };
-            match done.await {
-                Err(error) if attempt < ATTEMPTS && has_class(&error, &["40"]) => attempt += 1,
-                done => return done,
-            }
-        }
+        again(async || {
+            let mut transaction = store.pool.begin().await?;
+            let outcome = self.write(&mut transaction, rows).await?;
+            transaction.commit().await?;
+            Ok(outcome)
+        })
+        .await
     }
 
     async fn write(&self, connection: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Outcome> {

@@ -130,42 +130,9 @@ impl Store {
             .bind(&filter.state)
             .bind(&filter.assignee)
             .bind(filter.limit)
-            .fetch_all(self.pool())
+            .fetch_all(&mut *self.read().await?)
             .await?;
         rows.iter().map(|row| row.try_get::<Json, _>("row")).collect()
-    }
-
-    /// One message with what was rendered, for the preview.
-    pub async fn message_preview(&self, id: uuid::Uuid) -> sqlx::Result<Option<Json>> {
-        let row: Option<Json> = sqlx::query_scalar(
-            "select jsonb_build_object('id', id, 'playbook', playbook, 'account', account_id, 'step', step,
-                'channel', channel, 'class', class, 'to', to_address, 'subject', subject, 'state', state,
-                'reason', reason, 'sent_at', sent_at, 'created_at', created_at, 'message_id', message_id,
-                'text', body_text, 'html', body_html, 'attempts', attempts)
-             from keepwell.messages where id = $1",
-        )
-        .bind(id)
-        .fetch_optional(self.pool())
-        .await?;
-        Ok(row)
-    }
-
-    /// One task.
-    pub async fn task(&self, id: uuid::Uuid) -> sqlx::Result<Option<Json>> {
-        let sql = format!("select row from ({}) listed where last = $1", tasks(self));
-        let row = sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(self.pool()).await?;
-        row.map(|row| row.try_get::<Json, _>("row")).transpose()
-    }
-
-    /// Open tasks per assignee, with names: `{id, name, open}`.
-    pub async fn inboxes(&self) -> sqlx::Result<Vec<Json>> {
-        let csms = self.relation(Relation::Csms);
-        let sql = format!(
-            "select jsonb_build_object('id', c.id, 'name', c.name, 'open', count(t.id))
-             from {csms} c left join keepwell.tasks t on t.assignee = c.id and t.state = 'open'
-             group by c.id, c.name order by c.name, c.id",
-        );
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(self.pool()).await
     }
 
     /// Enrollments per playbook and state.

@@ -53,7 +53,8 @@ pub async fn open(pool: &PgPool, map: &StoreMap) -> sqlx::Result<CustomerStore> 
         Builder { found: &found, names, version, key: Key::Text, report: Vec::new(), problems: Vec::new() };
     builder.key = builder.key_of_accounts(map);
     let as_reader = reader::is_there(pool).await?;
-    let mut relations = Relations { key: builder.key, as_reader, ..Relations::default() };
+    let touch_events = map.touch_events.clone();
+    let mut relations = Relations { key: builder.key, as_reader, touch_events, ..Relations::default() };
     let mut schema = Schema { account: Vec::new(), contact: Vec::new(), csm: Vec::new(), ..Schema::default_store() };
     for (relation, (name, columns)) in Relation::ALL.into_iter().zip(CONTRACT) {
         let from = builder.report.len();

@@ -99,6 +99,59 @@ pub fn is_about_a_row(error: &sqlx::Error) -> bool {
         .is_some_and(|code| !elsewhere.iter().any(|class| code.starts_with(class)))
 }
 
+/// Whether a transaction was ended for another one's sake, or a lock of it not
+/// given: the same may well succeed the next time.
+pub(crate) fn is_contention(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("40") || code == "55P03")
+}
+
+/// Carries out a transaction, and again when others were in its way, three
+/// times at most.
+pub(crate) async fn again<T, F, Fut>(mut carry_out: F) -> sqlx::Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = sqlx::Result<T>>,
+{
+    const ATTEMPTS: usize = 3;
+    for _ in 1..ATTEMPTS {
+        match carry_out().await {
+            Err(error) if is_contention(&error) => {}
+            done => return done,
+        }
+    }
+    carry_out().await
+}
+
+/// What an error says about trying the same again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The database is away, or in no state to work: all else would fail, too.
+    Database,
+    /// Somebody else was in the way: it may well succeed the next time.
+    Contention,
+    /// It will fail again, and what is beside it need not.
+    Lasting,
+}
+
+/// The trouble behind a worker's error.
+pub(crate) fn trouble(error: &anyhow::Error) -> Trouble {
+    match error.downcast_ref::<sqlx::Error>() {
+        Some(error) if is_contention(error) => Trouble::Contention,
+        Some(error @ sqlx::Error::Database(_)) if is_about_a_row(error) => Trouble::Lasting,
+        Some(
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::RowNotFound
+            | sqlx::Error::TypeNotFound { .. },
+        )
+        | None => Trouble::Lasting,
+        Some(_) => Trouble::Database,
+    }
+}
+
 /// An error of the first words with the database of DATABASE_URL, explained.
 pub fn unreachable(error: sqlx::Error) -> anyhow::Error {
     // What a prepared statement meets on somebody else's connection.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::budget::UnderWay;
 use super::control::Halted;
-use super::{LEASE, Store};
+use super::{LEASE, Store, is_contention};
 use crate::clock::Instant;
 use crate::random;
 
@@ -109,7 +109,7 @@ impl Store {
         .await;
         match claimed {
             // Two daemons in each other's way: the other one has them.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40P01") => Ok(Vec::new()),
+            Err(error) if is_contention(&error) => Ok(Vec::new()),
             claimed => claimed,
         }
     }
@@ -153,9 +153,13 @@ impl Store {
     /// not known. Returns how many were given back.
     pub async fn release_claims(&self, token: Uuid, now: Instant) -> sqlx::Result<u64> {
         let released = sqlx::query(
-            "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $2,
+            // What is being marked or settled at this moment is left to that; see `renew_claims`.
+            "update keepwell.messages m set state = 'deferred', token = null, lease_until = null, next_at = $2,
                  attempts = attempts - 1, reason = 'its sender was stopped before it left'
-             where token = $1 and state = 'sending' and marked_at is null",
+             from (select account_id, id from keepwell.messages
+                   where token = $1 and state = 'sending' and marked_at is null
+                   for update skip locked) held
+             where m.account_id = held.account_id and m.id = held.id",
         )
         .bind(token)
         .bind(now)

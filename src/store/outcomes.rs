@@ -308,7 +308,7 @@ async fn end(tx: &mut PgConnection, endings: &[Ending<'_>]) -> sqlx::Result<Hash
          from {}
          where m.account_id = n.account_id and m.id = n.id
            and ((m.token = n.token and (m.state = 'sending'
-                                        or (m.outcome = 'unknown' and n.outcome in ('accepted', 'rejected'))))
+                                        or (m.outcome = 'unknown' and n.outcome in ('accepted', 'rejected', 'deferred'))))
                 or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and n.outcome = 'accepted'))
          returning m.id",
         rows.relation("n")
@@ -317,7 +317,8 @@ async fn end(tx: &mut PgConnection, endings: &[Ending<'_>]) -> sqlx::Result<Hash
 }
 
 /// Puts the others back. That the server did not take a message is a fact as
-/// well: it may go again although its claim was lost meanwhile.
+/// well: it may go again although its claim was lost meanwhile. Not where a
+/// person has settled it, who may have written to the customer: it has failed.
 async fn defer(tx: &mut PgConnection, endings: &[Ending<'_>]) -> sqlx::Result<HashSet<Uuid>> {
     let deferred: Vec<_> = endings
         .iter()
@@ -344,12 +345,16 @@ async fn defer(tx: &mut PgConnection, endings: &[Ending<'_>]) -> sqlx::Result<Ha
         .column("over_budget", each().map(|(.., wait)| *wait == Wait::Budget));
     let update = format!(
         "update keepwell.messages m
-         set state = 'deferred', reason = n.reason, next_at = n.next_at, lease_until = null, token = null,
-             marked_at = null, outcome = null, ended_at = null, attempts = m.attempts - n.uncounted,
+         set state = case when m.state in ('accepted', 'failed') then 'failed' else 'deferred' end,
+             outcome = case when m.state in ('accepted', 'failed') then 'deferred' end,
+             ended_at = case when m.state in ('accepted', 'failed') then m.ended_at end,
+             sent_at = null, reason = n.reason, next_at = n.next_at, lease_until = null, token = null,
+             marked_at = null, attempts = m.attempts - n.uncounted,
              leaves_at = coalesce(n.leaves_at, m.leaves_at), held_until = coalesce(n.held_until, m.held_until),
              over_budget = n.over_budget
          from {}
-         where m.account_id = n.account_id and m.id = n.id and m.token = n.token and m.state in ('sending', 'unknown')
+         where m.account_id = n.account_id and m.id = n.id and m.token = n.token
+           and (m.state in ('sending', 'unknown') or m.state in ('accepted', 'failed') and m.outcome = 'unknown')
          returning m.id",
         rows.relation("n")
     );

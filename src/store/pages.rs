@@ -242,7 +242,7 @@ impl Store {
              limit $2",
             task(self)
         );
-        sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).bind(now).fetch_all(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).bind(now).fetch_all(&mut *self.read().await?).await
     }
 
     /// What became of a playbook's tasks that ended after `since`.
@@ -281,13 +281,13 @@ impl Store {
              full join {csms} c on c.id = t.assignee
              order by c.name nulls last, 1 nulls last"
         );
-        sqlx::query_as(AssertSqlSafe(sql)).bind(now).fetch_all(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(now).fetch_all(&mut *self.read().await?).await
     }
 
     /// One task, whatever its state.
     pub async fn task_row(&self, id: Uuid) -> sqlx::Result<Option<TaskRow>> {
         let sql = format!("{} where t.id = $1", task(self));
-        sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(&mut *self.read().await?).await
     }
 
     /// The texts of these revisions, given as playbook and revision.
@@ -312,7 +312,7 @@ impl Store {
                  lateral (select {RUN} from keepwell.runs r where r.playbook = p.id order by slot desc limit 1) last
              order by playbook, slot desc"
         );
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.read().await?).await
     }
 
     /// Some of those who wait in a held run: the account, its name if it is
@@ -328,13 +328,18 @@ impl Store {
              where e.playbook = $1 and e.run_slot = $2 and e.state = 'held'
              order by e.account_id, e.contact_id limit $3"
         );
-        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(slot).bind(limit).fetch_all(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql))
+            .bind(playbook)
+            .bind(slot)
+            .bind(limit)
+            .fetch_all(&mut *self.read().await?)
+            .await
     }
 
     /// The last runs of a playbook, newest first.
     pub async fn runs_of(&self, playbook: &str, limit: i64) -> sqlx::Result<Vec<RunRow>> {
         let sql = format!("select {RUN} from keepwell.runs where playbook = $1 order by slot desc limit $2");
-        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(limit).fetch_all(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(limit).fetch_all(&mut *self.read().await?).await
     }
 
     /// The latest enrollments of a playbook, newest first.
@@ -349,7 +354,7 @@ impl Store {
              left join {contacts} k on k.account_id = {account} and k.id = e.contact_id
              where e.playbook = $1 order by e.started_at desc, e.account_id, e.id limit $2"
         );
-        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(limit).fetch_all(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(playbook).bind(limit).fetch_all(&mut *self.read().await?).await
     }
 
     /// Messages, newest first, of a playbook and in a state if these are given.
@@ -394,7 +399,7 @@ impl Store {
              from keepwell.messages m left join {accounts} a on a.id = {account}
              where m.id = $1"
         );
-        sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(self.pool()).await
+        sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(&mut *self.read().await?).await
     }
 
     /// The tries at sending a message, in order.

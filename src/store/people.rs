@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 
+use super::facts::{END, FIRST};
 use super::{Relation, Store};
 use crate::action::People;
 use crate::clock::Instant;
 use crate::config::store::CONTRACT;
 use crate::facts::{Contact, Csm, Schema, Subject, Value};
 
-#[derive(FromRow)]
 struct ContactRow {
     account_id: String,
     id: String,
@@ -20,11 +21,33 @@ struct ContactRow {
     role: Option<String>,
     timezone: Option<String>,
     locale: Option<String>,
+    /// 1970 where it cannot be read.
     created_at: Instant,
     left_at: Option<Instant>,
+    /// Nothing where it cannot be read: a number like 1e400, nesting without end.
     traits: serde_json::Value,
-    /// Their further columns.
+    /// Their further columns, likewise.
     further: serde_json::Value,
+}
+
+impl FromRow<'_, PgRow> for ContactRow {
+    fn from_row(row: &PgRow) -> sqlx::Result<ContactRow> {
+        let json = |name: &str| row.try_get::<Option<serde_json::Value>, _>(name).ok().flatten().unwrap_or_default();
+        Ok(ContactRow {
+            account_id: row.try_get("account_id")?,
+            id: row.try_get("id")?,
+            email: row.try_get("email")?,
+            name: row.try_get("name")?,
+            first_name: row.try_get("first_name")?,
+            role: row.try_get("role")?,
+            timezone: row.try_get("timezone")?,
+            locale: row.try_get("locale")?,
+            created_at: row.try_get::<Option<Instant>, _>("created_at")?.unwrap_or_default(),
+            left_at: row.try_get("left_at")?,
+            traits: json("traits"),
+            further: json("further"),
+        })
+    }
 }
 
 #[derive(FromRow)]
@@ -48,8 +71,12 @@ impl Store {
         let key = self.key();
         let mut reading = self.read().await?;
         let sql = format!(
-            "select {} as account_id, id, email, name, first_name, role, timezone, locale, created_at, left_at, traits, {} as further
-             from {} k where {} order by k.account_id, created_at, id",
+            // Infinity and years beyond four digits cannot be read; somebody who
+            // left before all times has left.
+            "select {} as account_id, id, email, name, first_name, role, timezone, locale, traits, {} as further,
+                 case when created_at >= {FIRST} and created_at < {END} then created_at end as created_at,
+                 case when left_at < {END} then greatest(left_at, {FIRST}) end as left_at
+             from {} k where {} order by k.account_id, k.created_at, id",
             key.to_text("k.account_id"),
             self.further_columns(),
             self.relation(Relation::Contacts),
@@ -130,7 +157,7 @@ impl Store {
     pub async fn has_account(&self, id: &str) -> sqlx::Result<bool> {
         let key = self.key().of_text("$1::text");
         let sql = format!("select exists (select 1 from {} a where a.id = {key})", self.relation(Relation::Accounts));
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_one(self.pool()).await
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_one(&mut *self.read().await?).await
     }
 
     /// How many accounts there are.

@@ -118,17 +118,6 @@ impl Store {
             .bind(now)
             .execute(&mut *tx)
             .await?;
-            if known.is_some_and(|known| known.revision != playbook.revision) {
-                sqlx::query(
-                    "update keepwell.messages set priority = $2
-                     where playbook = $1 and state in ('planned', 'deferred', 'sending') and channel = 'email'
-                       and priority <> $2",
-                )
-                .bind(playbook.id)
-                .bind(i32::from(playbook.mail_priority))
-                .execute(&mut *tx)
-                .await?;
-            }
             if resumes {
                 sqlx::query("update keepwell.playbooks set slots_after = $2 where id = $1 and slots_after < $2")
                     .bind(playbook.id)
@@ -159,6 +148,33 @@ impl Store {
         }
         tx.commit().await?;
         Ok(changed)
+    }
+
+    /// Gives waiting mail the priority of its playbook's current revision, some
+    /// at a time; what is in somebody's hands keeps the one it has. Whoever
+    /// publishes next makes good what was left.
+    pub(crate) async fn rank_waiting_mail(&self, playbooks: &[Publication<'_>]) -> sqlx::Result<()> {
+        const BATCH: i64 = 1_000;
+        let ids: Vec<&str> = playbooks.iter().map(|playbook| playbook.id).collect();
+        let priorities: Vec<i32> = playbooks.iter().map(|playbook| i32::from(playbook.mail_priority)).collect();
+        loop {
+            let ranked = sqlx::query(
+                "update keepwell.messages m set priority = n.now
+                 from (select w.account_id, w.id, p.now from keepwell.messages w
+                       join unnest($1::text[], $2::int4[]) as p (playbook, now) on p.playbook = w.playbook
+                       where w.state in ('planned', 'deferred') and w.channel = 'email' and w.priority <> p.now
+                       order by w.account_id, w.id limit $3 for update of w skip locked) n
+                 where m.account_id = n.account_id and m.id = n.id",
+            )
+            .bind(&ids)
+            .bind(&priorities)
+            .bind(BATCH)
+            .execute(self.pool())
+            .await?;
+            if ranked.rows_affected() < BATCH as u64 {
+                return Ok(());
+            }
+        }
     }
 
     /// Every playbook ever published, by id.

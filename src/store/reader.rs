@@ -74,7 +74,50 @@ pub(super) async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
     granted.map(|_| ())
 }
 
+/// What the roles of an installation may do beyond what they need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// The user of the connections.
+    pub user: String,
+    pub is_superuser: bool,
+    /// What the reader may do more than read: `writes customers.accounts`, at
+    /// most five. Empty as well without such a role.
+    pub of_reader: Vec<String>,
+}
+
 impl Store {
+    /// Looks at what the roles may do.
+    pub async fn rights(&self) -> sqlx::Result<Rights> {
+        let (user, is_superuser) =
+            sqlx::query_as("select current_user::text, rolsuper from pg_roles where rolname = current_user")
+                .fetch_one(self.pool())
+                .await?;
+        let of_reader = sqlx::query_scalar(
+            "with reader as (select * from pg_roles where rolname = $1),
+                  ours as (select n.oid, n.nspname from pg_namespace n
+                           where n.nspname !~ '^pg_' and n.nspname <> 'information_schema')
+             select told from (
+                 select 1 as place, 'is a superuser' as told from reader where rolsuper
+                 union all
+                 select 2, 'may make roles or databases, or passes row security' from reader
+                 where rolcreaterole or rolcreatedb or rolbypassrls or rolreplication
+                 union all
+                 select 3, format('creates in %s', o.nspname) from ours o, reader r
+                 where has_schema_privilege(r.oid, o.oid, 'create')
+                 union all
+                 select 4, format('writes %s.%s', o.nspname, c.relname)
+                 from pg_class c join ours o on o.oid = c.relnamespace, reader r
+                 where c.relkind in ('r', 'p', 'v', 'm', 'f')
+                   and (has_table_privilege(r.oid, c.oid, 'insert, update, delete, truncate')
+                        or has_any_column_privilege(r.oid, c.oid, 'insert, update'))
+             ) more order by place, told limit 5",
+        )
+        .bind(READER)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(Rights { user, is_superuser, of_reader })
+    }
+
     /// A transaction that reads customers and can write nothing.
     pub async fn read(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
         begin(self.pool(), self.relations().as_reader).await

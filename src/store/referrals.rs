@@ -55,7 +55,7 @@ impl Store {
     pub async fn open_referrals(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<Referral>> {
         sqlx::query_as(
             "select account_id, contact_id, id, playbook, step, target, at from keepwell.referrals
-             where state = 'planned' and at <= $1 and playbook <> all($2) and account_id <> all($3)
+             where state = 'planned' and at <= $1 and (look_at is null or look_at <= $1) and playbook <> all($2) and account_id <> all($3)
              order by at, account_id, id limit $4",
         )
         .bind(now)
@@ -64,6 +64,22 @@ impl Store {
         .bind(limit)
         .fetch_all(self.pool())
         .await
+    }
+
+    /// Looks at referrals again then: they could not be decided.
+    pub(crate) async fn look_at_referrals_again(&self, referrals: &[Referral], at: Instant) -> sqlx::Result<()> {
+        let each = || referrals.iter();
+        let rows = Rows::default()
+            .column("account_id", each().map(|one| one.account_id.as_str()))
+            .column("id", each().map(|one| one.id))
+            .column("look_at", each().map(|_| at));
+        let update = format!(
+            "update keepwell.referrals r set look_at = n.look_at from {}
+             where r.account_id = n.account_id and r.id = n.id and r.state = 'planned'",
+            rows.relation("n")
+        );
+        rows.query(update)?.execute(self.pool()).await?;
+        Ok(())
     }
 
     /// Settles a referral: with the enrollment that comes of it, or with the
@@ -76,11 +92,17 @@ impl Store {
         now: Instant,
     ) -> sqlx::Result<()> {
         let mut tx = self.pool().begin().await?;
-        let (state, reason, enrolled) = match decided {
-            Ok(enrollment) if super::enrollments::insert_one(&mut tx, enrollment).await? => {
-                ("enrolled", enrollment.is_ghost().then_some("held out"), Some(enrollment.id))
-            }
-            Ok(_) => ("skipped", Some("active"), None),
+        let entered = match decided {
+            Ok(enrollment) => match super::enrollments::insert_one(&mut tx, enrollment).await? {
+                true => Ok(enrollment),
+                // Somebody was faster since it was decided.
+                false if super::enrollments::is_active(&mut tx, enrollment).await? => Err("active"),
+                false => Err("reentry"),
+            },
+            Err(reason) => Err(reason),
+        };
+        let (state, reason, enrolled) = match entered {
+            Ok(enrollment) => ("enrolled", enrollment.is_ghost().then_some("held out"), Some(enrollment.id)),
             Err(reason) => ("skipped", Some(reason), None),
         };
         let settled = sqlx::query(

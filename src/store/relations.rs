@@ -118,6 +118,8 @@ pub struct Relations {
     pub(super) tables: [Vec<String>; 7],
     /// Whether they are read as the role that cannot write.
     pub(super) as_reader: bool,
+    /// Names of events that are touches.
+    pub touch_events: Vec<String>,
 }
 
 impl Default for Relations {
@@ -129,6 +131,7 @@ impl Default for Relations {
             key: Key::Text,
             tables: Relation::ALL.map(|relation| vec![relation.default_table().to_owned()]),
             as_reader: false,
+            touch_events: Vec::new(),
         }
     }
 }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-use sqlx::FromRow;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres};
 use uuid::Uuid;
 
-use super::audit::record;
 use super::control::Halted;
+use super::drafts::Word;
 use super::{LEASE, Store};
 use crate::clock::Instant;
 use crate::facts::SubjectId;
@@ -31,6 +32,8 @@ pub struct Run {
     pub approved_at: Option<Instant>,
     /// Batches of its ramp that have been released.
     pub ramp_batch: i32,
+    /// When the next of them was due; `None` before the first.
+    pub ramp_at: Option<Instant>,
 }
 
 /// How many enrollments a run has committed.
@@ -83,18 +86,6 @@ pub fn parse_run_id(id: &str) -> Option<(String, Instant)> {
     Some((playbook.to_owned(), chrono::DateTime::parse_from_rfc3339(slot).ok()?.to_utc()))
 }
 
-/// A person's word on a held run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    Taken,
-    /// There is no such run.
-    Unknown,
-    /// It is not held.
-    NotHeld,
-    /// The playbook has changed since; the next run decides anew.
-    Outdated,
-}
-
 impl Store {
     /// Opens the run of a slot; `None` when somebody has it already. The held
     /// runs before it are superseded, unless they are approved.
@@ -113,7 +104,7 @@ impl Store {
             "insert into keepwell.runs (playbook, slot, kind, revision, state, started_at, token, lease_until)
              values ($1, $2, $3, $4, 'running', $5, $6, $7)
              on conflict (playbook, slot) do nothing
-             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch",
+             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at",
         )
         .bind(playbook)
         .bind(slot)
@@ -147,9 +138,13 @@ impl Store {
     pub async fn take_over_runs(&self, halted: &Halted) -> sqlx::Result<Vec<Run>> {
         let lease_now = self.lease_clock().await?;
         sqlx::query_as(
-            "update keepwell.runs set token = $2, lease_until = $3
-             where state = 'running' and lease_until < $1 and playbook <> all($4)
-             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch",
+            // One whose holder writes at this moment after all is left to it.
+            "update keepwell.runs r set token = $2, lease_until = $3
+             from (select playbook as of_playbook, slot as of_slot from keepwell.runs
+                   where state = 'running' and lease_until < $1 and playbook <> all($4)
+                   for update skip locked) over
+             where r.playbook = of_playbook and r.slot = of_slot
+             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at",
         )
         .bind(lease_now)
         .bind(random::token())
@@ -162,14 +157,7 @@ impl Store {
     /// Keeps a run ours; false when it is not any more.
     pub async fn renew_run(&self, run: &Run) -> sqlx::Result<bool> {
         let lease = self.lease_clock().await? + LEASE;
-        let renewed =
-            sqlx::query("update keepwell.runs set lease_until = $4 where playbook = $1 and slot = $2 and token = $3")
-                .bind(&run.playbook)
-                .bind(run.slot)
-                .bind(run.token)
-                .bind(lease)
-                .execute(self.pool())
-                .await?;
+        let renewed = of_holder(run, "lease_until = $4").bind(lease).execute(self.pool()).await?;
         Ok(renewed.rows_affected() > 0)
     }
 
@@ -192,37 +180,28 @@ impl Store {
 
     /// Stores the verdict before anything is committed: how many may enter.
     pub async fn decide_run(&self, run: &Run, verdict: &str, ceiling: i64) -> sqlx::Result<bool> {
-        let decided = sqlx::query(
-            "update keepwell.runs set verdict = $4, ceiling = $5 where playbook = $1 and slot = $2 and token = $3",
-        )
-        .bind(&run.playbook)
-        .bind(run.slot)
-        .bind(run.token)
-        .bind(verdict)
-        .bind(ceiling)
-        .execute(self.pool())
-        .await?;
+        let decided = of_holder(run, "verdict = $4, ceiling = $5").bind(verdict).bind(ceiling);
+        let decided = decided.execute(self.pool()).await?;
         Ok(decided.rows_affected() > 0)
     }
 
-    /// Ends a run, or leaves it `held`.
+    /// Ends a run, or leaves it `held`, and tells whoever is to hear of it.
     pub async fn end_run(
         &self,
         run: &Run,
         state: &str,
         reason: Option<&str>,
         tally: &Tally,
+        word: Option<&Word<'_>>,
         now: Instant,
     ) -> sqlx::Result<bool> {
-        let ended = sqlx::query(
-            "update keepwell.runs
-             set state = $4, reason = $5, candidates = $6, enrolled = $7, skipped = $8, details = $9, ended_at = $10,
-                 ghosts = $11, lease_until = null, token = null
-             where playbook = $1 and slot = $2 and token = $3",
+        let naming = self.naming().await?;
+        let mut tx = self.pool().begin().await?;
+        let ended = of_holder(
+            run,
+            "state = $4, reason = $5, candidates = $6, enrolled = $7, skipped = $8, details = $9, ended_at = $10,
+             ghosts = $11, lease_until = null, token = null",
         )
-        .bind(&run.playbook)
-        .bind(run.slot)
-        .bind(run.token)
         .bind(state)
         .bind(reason)
         .bind(tally.candidates)
@@ -231,9 +210,14 @@ impl Store {
         .bind(serde_json::json!(tally.details))
         .bind((state != "held").then_some(now))
         .bind(tally.entered.ghosts)
-        .execute(self.pool())
-        .await?;
-        Ok(ended.rows_affected() > 0)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if let Some(word) = word.filter(|_| ended > 0) {
+            word.insert(&mut tx, naming, now).await?;
+        }
+        tx.commit().await?;
+        Ok(ended > 0)
     }
 
     /// How many enrollments a run has committed so far.
@@ -284,121 +268,31 @@ impl Store {
         .await?;
         Ok(done.rows_affected())
     }
-
-    /// Records a person's approval of a held run. It is bound to the run's
-    /// revision and to the number that was held.
-    pub async fn approve_run(&self, playbook: &str, slot: Instant, by: &str, now: Instant) -> sqlx::Result<Word> {
-        let found: Option<(String, String, Option<String>)> = sqlx::query_as(
-            "select r.state, r.revision, p.revision from keepwell.runs r
-             left join keepwell.playbooks p on p.id = r.playbook where r.playbook = $1 and r.slot = $2",
-        )
-        .bind(playbook)
-        .bind(slot)
-        .fetch_optional(self.pool())
-        .await?;
-        match found {
-            None => return Ok(Word::Unknown),
-            Some((state, _, _)) if state != "held" => return Ok(Word::NotHeld),
-            Some((_, revision, current)) if current.as_deref() != Some(&revision) => return Ok(Word::Outdated),
-            Some(_) => {}
-        }
-        let mut tx = self.pool().begin().await?;
-        let taken = sqlx::query(
-            "update keepwell.runs set approved_at = $3, approved_by = $4
-             where playbook = $1 and slot = $2 and state = 'held' and approved_at is null",
-        )
-        .bind(playbook)
-        .bind(slot)
-        .bind(now)
-        .bind(by)
-        .execute(&mut *tx)
-        .await?;
-        // Approving twice is approving once.
-        if taken.rows_affected() > 0 {
-            record(&mut tx, "approve", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
-        }
-        tx.commit().await?;
-        Ok(Word::Taken)
-    }
-
-    /// Deletes what a held run would have enrolled; it uses up no entry.
-    pub async fn discard_run(&self, playbook: &str, slot: Instant, by: &str, now: Instant) -> sqlx::Result<Word> {
-        let mut tx = self.pool().begin().await?;
-        let state: Option<String> =
-            sqlx::query_scalar("select state from keepwell.runs where playbook = $1 and slot = $2")
-                .bind(playbook)
-                .bind(slot)
-                .fetch_optional(&mut *tx)
-                .await?;
-        let discarded = sqlx::query(
-            "update keepwell.runs set state = 'skipped', reason = 'discarded', approved_by = $4, ended_at = $3
-             where playbook = $1 and slot = $2 and state = 'held' and token is null",
-        )
-        .bind(playbook)
-        .bind(slot)
-        .bind(now)
-        .bind(by)
-        .execute(&mut *tx)
-        .await?;
-        if discarded.rows_affected() == 0 {
-            tx.rollback().await?;
-            return Ok(if state.is_some() { Word::NotHeld } else { Word::Unknown });
-        }
-        delete_held(&mut tx, playbook, slot).await?;
-        record(&mut tx, "discard", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
-        tx.commit().await?;
-        Ok(Word::Taken)
-    }
-
-    /// Claims approved runs of which enrollments are to be released now.
-    pub async fn claim_approved_runs(&self, halted: &Halted, now: Instant) -> sqlx::Result<Vec<Run>> {
-        let lease_now = self.lease_clock().await?;
-        sqlx::query_as(
-            "update keepwell.runs set token = $2, lease_until = $3
-             where state = 'held' and approved_at is not null and playbook <> all($4)
-               and (lease_until is null or lease_until < $1) and (ramp_at is null or ramp_at <= $5)
-             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch",
-        )
-        .bind(lease_now)
-        .bind(random::token())
-        .bind(lease_now + LEASE)
-        .bind(&halted.playbooks)
-        .bind(now)
-        .fetch_all(self.pool())
-        .await
-    }
-
-    /// Ends a released run: how many entered, and why others did not.
-    pub async fn end_released(
-        &self,
-        run: &Run,
-        entered: Entered,
-        dropped: &BTreeMap<String, i64>,
-        now: Instant,
-    ) -> sqlx::Result<bool> {
-        let ended = sqlx::query(
-            "update keepwell.runs set state = 'done', reason = null, enrolled = $4, ghosts = $7,
-                 skipped = (select coalesce(jsonb_object_agg(key, total), '{}')
-                            from (select key, sum(value::bigint) as total
-                                  from (select * from jsonb_each_text(skipped - 'held')
-                                        union all select * from jsonb_each_text($5)) counted group by key) summed),
-                 ended_at = $6, token = null, lease_until = null
-             where playbook = $1 and slot = $2 and token = $3",
-        )
-        .bind(&run.playbook)
-        .bind(run.slot)
-        .bind(run.token)
-        .bind(entered.all)
-        .bind(serde_json::json!(dropped))
-        .bind(now)
-        .bind(entered.ghosts)
-        .execute(self.pool())
-        .await?;
-        Ok(ended.rows_affected() > 0)
-    }
 }
 
-async fn delete_held(tx: &mut sqlx::PgConnection, playbook: &str, slot: Instant) -> sqlx::Result<()> {
+/// An update of a run as long as it is its holder's; further parameters begin
+/// with `$4`.
+pub(super) fn of_holder(run: &Run, set: &str) -> Query<'static, Postgres, PgArguments> {
+    let sql = format!("update keepwell.runs set {set} where playbook = $1 and slot = $2 and token = $3");
+    // Safe: our own columns; values are bound.
+    sqlx::query(AssertSqlSafe(sql)).bind(run.playbook.clone()).bind(run.slot).bind(run.token)
+}
+
+/// Whether a run is its holder's, and keeps it so until the transaction ends:
+/// whoever takes it over waits for that, and its holder may renew it.
+pub(super) async fn is_ours(tx: &mut PgConnection, run: &Run) -> sqlx::Result<bool> {
+    let ours =
+        sqlx::query("select 1 from keepwell.runs where playbook = $1 and slot = $2 and token = $3 for key share")
+            .bind(&run.playbook)
+            .bind(run.slot)
+            .bind(run.token)
+            .fetch_optional(tx)
+            .await?;
+    Ok(ours.is_some())
+}
+
+/// Deletes those who wait in a run: nobody has entered, and no key is used.
+pub(super) async fn delete_held(tx: &mut PgConnection, playbook: &str, slot: Instant) -> sqlx::Result<()> {
     sqlx::query("delete from keepwell.enrollments where playbook = $1 and run_slot = $2 and state = 'held'")
         .bind(playbook)
         .bind(slot)

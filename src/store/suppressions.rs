@@ -155,16 +155,6 @@ impl Store {
                 .await?;
         Ok(suppressed.is_some_and(|classes| covers(&classes, class)))
     }
-
-    /// Makes sure the address has a row, so that a marker can lock it.
-    pub async fn know_address(&self, address: &str) -> sqlx::Result<()> {
-        let hash = self.address_hash(address).await?;
-        sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
-            .bind(hash)
-            .execute(self.pool())
-            .await?;
-        Ok(())
-    }
 }
 
 /// Suppresses a class of mail to an address; once committed, no body is begun.

@@ -163,7 +163,7 @@ impl Store {
         let csms = self.relation(Relation::Csms);
         let sql =
             format!("select c.timezone from keepwell.tasks t left join {csms} c on c.id = t.assignee where t.id = $1");
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(self.pool()).await
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(&mut *self.read().await?).await
     }
 
     /// A person puts a task off. It stays open, so that its playbook makes no

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Store;
 use super::naming::Naming;
 use super::rows::Rows;
+use super::runs::{Run, is_ours};
 use crate::clock::Instant;
 use crate::effect::Effect;
 use crate::effect::{EffectBody, LabelDraft, MessageDraft, TaskDraft};
@@ -90,28 +91,24 @@ impl Store {
         Ok(next().map(became).collect())
     }
 
-    /// Writes new enrollments of a run as far as their first look has taken
-    /// them, each with all its effects. Those that exist already are left as
-    /// they are, without effects; an error means that none was written.
-    /// Returns how many are new.
-    pub async fn enter(
-        &self,
-        transitions: &[Transition],
-        priority: i32,
-        slot: Instant,
-        now: Instant,
-    ) -> sqlx::Result<usize> {
-        if transitions.is_empty() {
-            return Ok(0);
-        }
+    /// Writes new enrollments of a run as far as their first look, at its slot,
+    /// has taken them, each with all its effects. Those that exist already are
+    /// left as they are, without effects; an error means that none was written.
+    /// Returns how many are new, or nothing when somebody else has the run.
+    pub async fn enter(&self, run: &Run, transitions: &[Transition], priority: i32) -> sqlx::Result<Option<usize>> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
+        if !is_ours(&mut tx, run).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        let slot = run.slot;
         let rows = super::enrollments::rows(transitions.iter().map(|transition| &transition.enrollment), Some(slot));
         let insert = rows.insert("keepwell.enrollments", "on conflict do nothing returning id")?;
         let new = ids(insert.fetch_all(&mut *tx).await?)?;
-        Store::follow(&mut tx, transitions, &new, priority, naming, now).await?;
+        Store::follow(&mut tx, transitions, &new, priority, naming, slot).await?;
         tx.commit().await?;
-        Ok(new.len())
+        Ok(Some(new.len()))
     }
 
     /// Writes what follows from those of the transitions that were `moved`.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 
 use super::Store;
 use super::control::{ITSELF, Target};
+use super::drafts::Word;
 use crate::clock::Instant;
 use crate::enrollment::trip::{FAST, SLOW, Signals};
 
@@ -112,8 +113,15 @@ impl Store {
     }
 
     /// Stops a playbook by itself and remembers since when its mail is counted
-    /// anew; false when it is stopped already.
-    pub async fn trip(&self, playbook: &str, reason: &str, now: Instant) -> sqlx::Result<bool> {
+    /// anew, and tells whoever is to hear of it; false when it is stopped already.
+    pub async fn trip(
+        &self,
+        playbook: &str,
+        reason: &str,
+        word: Option<&Word<'_>>,
+        now: Instant,
+    ) -> sqlx::Result<bool> {
+        let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         let stopped =
             super::control::insert(&mut tx, &Target::Playbook(playbook.to_owned()), ITSELF, Some(reason), now).await?;
@@ -127,13 +135,16 @@ impl Store {
             .bind(reason)
             .execute(&mut *tx)
             .await?;
+        if let Some(word) = word {
+            word.insert(&mut tx, naming, now).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }
 
     /// What is known of a playbook's mail when a person lets it go on does not
     /// stop it again: what was under way at its trip has come in since.
-    pub(super) async fn count_anew(&self, playbook: &str) -> sqlx::Result<()> {
+    pub(super) async fn count_anew(tx: &mut PgConnection, playbook: &str) -> sqlx::Result<()> {
         sqlx::query(
             "update keepwell.trips t
              set at = greatest(t.at, (select max(coalesce(m.sent_at, m.ended_at)) from keepwell.messages m
@@ -142,7 +153,7 @@ impl Store {
              where t.playbook = $1 and t.at = (select max(at) from keepwell.trips where playbook = $1)",
         )
         .bind(playbook)
-        .execute(self.pool())
+        .execute(tx)
         .await?;
         Ok(())
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::Duration;
 use uuid::Uuid;
 
-use super::Shared;
 use super::compiled::Loaded;
+use super::{Round, Shared};
 use crate::action::People;
 use crate::action::staff::Staff;
 use crate::clock::Instant;
@@ -17,7 +17,8 @@ use crate::facts::{Facts, Progress};
 use crate::playbook::Mode;
 use crate::rule::Context;
 use crate::store::facts::{self, SubjectWindow};
-use crate::store::{is_about_a_row, is_refusal};
+use crate::store::runs::Run;
+use crate::store::{Trouble, is_about_a_row, is_refusal, trouble};
 
 const BATCH: i64 = 500;
 
@@ -35,12 +36,19 @@ async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> super::Res
         let group = (enrollment.playbook.clone(), enrollment.revision.clone(), at);
         groups.entry(group).or_default().push(enrollment);
     }
-    let mut handled = 0;
+    let mut round = Round::default();
     for ((playbook, revision, at), enrollments) in groups {
-        handled += enrollments.len();
-        look(shared, &playbook, &revision, at, now, enrollments).await?;
+        let count = enrollments.len();
+        let looked = match look(shared, &playbook, &revision, at, now, enrollments.clone()).await {
+            Err(error) if trouble(&error) == Trouble::Lasting => {
+                tracing::error!(%playbook, %revision, "cannot be looked at: {error:#}");
+                put_off(shared, enrollments, &format!("{error:#}"), at, now).await
+            }
+            looked => looked,
+        };
+        round.took(looked.map(|()| count))?;
     }
-    Ok(handled)
+    round.end()
 }
 
 /// Moves what was due before a slot, so that its run finds enrollments as they
@@ -74,20 +82,30 @@ async fn look(
     let store = &shared.store;
     let loaded = match shared.loaded(playbook, revision).await? {
         Ok(loaded) => loaded,
-        Err(why) => {
-            let look_at = Some(next_quarter(now, shared.config.recheck));
-            let waits = |one: Enrollment| {
-                let enrollment = Enrollment { reason: Some(format!("waits: {why}")), look_at, ..one };
-                Transition { enrollment, effects: Vec::new(), stopped: false }
-            };
-            return commit_all(shared, enrollments.into_iter().map(waits).collect(), 0, at).await;
-        }
+        Err(why) => return put_off(shared, enrollments, &why, at, now).await,
     };
     let sights = sight(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
     let looked = Looked::at(shared, &loaded, enrollments, sights, ends, at, now).await?;
-    commit_all(shared, looked.transitions.clone(), looked.priority, at).await?;
+    commit_all(shared, &looked.transitions, looked.priority, at).await?;
     looked.tell_failures(shared, &loaded, at).await
+}
+
+/// Leaves enrollments where they are until the next quarter hour, and says why.
+async fn put_off(
+    shared: &Shared,
+    enrollments: Vec<Enrollment>,
+    why: &str,
+    at: Instant,
+    now: Instant,
+) -> super::Result<()> {
+    let look_at = Some(next_quarter(now, shared.config.recheck));
+    let waits = |one: Enrollment| {
+        let enrollment = Enrollment { reason: Some(format!("waits: {why}")), look_at, ..one };
+        Transition { enrollment, effects: Vec::new(), stopped: false }
+    };
+    let waiting: Vec<Transition> = enrollments.into_iter().map(waits).collect();
+    commit_all(shared, &waiting, 0, at).await
 }
 
 /// What a look at enrollments of one revision would decide now; nothing is
@@ -180,7 +198,6 @@ impl Looked {
 pub(super) struct Entry {
     batch: Vec<Enrollment>,
     looked: Looked,
-    slot: Instant,
 }
 
 impl Entry {
@@ -195,27 +212,29 @@ impl Entry {
     ) -> super::Result<Entry> {
         let sights = first_sight(shared, loaded, slot, batch).await?;
         let looked = Looked::at(shared, loaded, batch.to_vec(), sights, HashMap::new(), slot, now).await?;
-        Ok(Entry { batch: batch.to_vec(), looked, slot })
+        Ok(Entry { batch: batch.to_vec(), looked })
     }
 
-    /// Writes them. Where the playbook or one of them was stopped meanwhile
+    /// Writes them, as long as the run is ours. Where the playbook or one of them was stopped meanwhile
     /// they only enter. So they do when the database refuses what one of them
     /// asks for: their look then comes with the others that are due, which
     /// finds out whose fault it is.
-    pub async fn write(self, shared: &Shared, loaded: &Loaded) -> super::Result<()> {
-        let (store, slot) = (&shared.store, self.slot);
+    pub async fn write(self, shared: &Shared, loaded: &Loaded, run: &Run) -> super::Result<()> {
+        let store = &shared.store;
         let may_act = shared.halted().await?.is_some_and(|halted| {
             !halted.playbooks.contains(&loaded.ready.playbook.id)
                 && !self.batch.iter().any(|one| halted.accounts.contains(&one.account))
         });
         if may_act {
-            match store.enter(&self.looked.transitions, self.looked.priority, slot, slot).await {
-                Ok(_) => return self.looked.tell_failures(shared, loaded, slot).await,
+            match store.enter(run, &self.looked.transitions, self.looked.priority).await {
+                // Who has lost the run learns that at the next look at it.
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) => return self.looked.tell_failures(shared, loaded, run.slot).await,
                 Err(error) if is_about_a_row(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        store.enroll(&self.batch, State::Active, slot).await?;
+        store.enroll(run, &self.batch, State::Active).await?;
         Ok(())
     }
 }
@@ -223,9 +242,9 @@ impl Entry {
 /// Commits transitions together. What the database refuses as a whole is
 /// halved until the one at fault stands alone, which ends as failed: its own
 /// values are the trouble, and waiting does not mend them.
-async fn commit_all(shared: &Shared, transitions: Vec<Transition>, priority: i32, at: Instant) -> super::Result<()> {
+async fn commit_all(shared: &Shared, transitions: &[Transition], priority: i32, at: Instant) -> super::Result<()> {
     let store = &shared.store;
-    let mut parts = vec![transitions.as_slice()];
+    let mut parts = vec![transitions];
     while let Some(part) = parts.pop() {
         match (store.commit_all(part, priority, at).await, part) {
             (Ok(_), _) => {}

@@ -10,9 +10,11 @@ use super::Shared;
 use super::gate::{Prepared, prepare};
 use crate::clock::{Instant, Stopwatch};
 use crate::delivery::{Composed, Mark, Outcome};
+use crate::enrollment::next_quarter;
 use crate::store::copies::Copy;
 use crate::store::marks::Marked;
 use crate::store::outbox::Claimed;
+use crate::store::{Trouble, trouble};
 
 /// Mails in one look; there are rarely any.
 const BATCH: i64 = 8;
@@ -30,7 +32,18 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
         groups.entry((message.playbook.clone(), revision)).or_default().push(message);
     }
     for ((playbook, revision), messages) in groups {
-        for (message, prepared) in prepare(shared, &playbook, &revision, messages, now).await? {
+        let prepared = match prepare(shared, &playbook, &revision, messages.clone(), now).await {
+            Err(error) if trouble(&error) != Trouble::Database => {
+                tracing::error!(%playbook, "a mail cannot be prepared: {error:#}");
+                let next_at = next_quarter(now, shared.config.recheck);
+                for message in &messages {
+                    shared.store.put_back_copy(message, next_at).await?;
+                }
+                continue;
+            }
+            prepared => prepared?,
+        };
+        for (message, prepared) in prepared {
             let Some((copy, to)) = copies.remove(&message.id) else { continue };
             one(shared, message, to, copy, prepared, now).await?;
         }

@@ -30,7 +30,7 @@ pub(super) async fn reserve(
     }
     let asking: Vec<Asking<'_>> =
         asking.into_iter().map(|message| Asking { account: &message.account_id, id: message.id }).collect();
-    let rules = Rules { budget: &config.budget, touch_events: &config.touch_events, paused };
+    let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused };
     let mut answers = shared.store.reserve(&asking, token, rules, now).await?;
     for (message, prepared) in ready.iter_mut() {
         match answers.remove(&message.id) {

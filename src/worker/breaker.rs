@@ -13,8 +13,8 @@ use crate::clock::Instant;
 use crate::enrollment::next_quarter;
 use crate::facts::Subject;
 use crate::playbook::guardrails::Limits;
-use crate::playbook::local;
-use crate::playbook::{HoldAbove, Playbook};
+use crate::playbook::source::SourceFile;
+use crate::playbook::{HoldAbove, Playbook, local, parse};
 use crate::store::breaker::Earlier;
 use crate::store::outbox::Claimed;
 
@@ -73,21 +73,36 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Re
     let subject = Subject::from(playbook.subject);
     let subjects = store.subjects_with_status(subject, &playbook.statuses, slot).await?;
     let earlier = store.earlier_run(&playbook.id, slot).await?;
-    let room_today = match limits.max_per_day {
-        None => None,
-        Some(most) => {
-            let zone = loaded.ready.zone;
-            let since = local::instant(zone, local::date(zone, slot).and_time(NaiveTime::MIN));
-            let entered = store.entered_since(&playbook.id, since, slot).await?;
-            Some(most.saturating_sub(entered.unsigned_abs()))
-        }
-    };
+    let room_today = room_on_day(shared, loaded, slot, Some(slot)).await?;
     let held = match untimely(shared, loaded, &limits, earlier.as_ref(), subjects, slot).await? {
         Some(reason) => Some((0, Why::All(reason))),
         None => counted(shared, loaded, &limits, subjects, slot).await?,
     };
     let (most, why) = held.map_or((None, Why::Count), |(most, why)| (Some(most), why));
     Ok(Limit { most, room_today, subjects, why })
+}
+
+/// How many may still enter on the day of an instant, apart from the run at
+/// `but`; `None` is any number.
+pub(super) async fn room_on_day(
+    shared: &Shared,
+    loaded: &Loaded,
+    at: Instant,
+    but: Option<Instant>,
+) -> super::Result<Option<u64>> {
+    let playbook = &loaded.ready.playbook;
+    let Some(most) = playbook.guardrails.over(&shared.config.guardrails).max_per_day else { return Ok(None) };
+    let zone = loaded.ready.zone;
+    let since = local::instant(zone, local::date(zone, at).and_time(NaiveTime::MIN));
+    let entered = shared.store.entered_since(&playbook.id, since, but).await?;
+    Ok(Some(most.saturating_sub(entered.unsigned_abs())))
+}
+
+/// When the day after an instant's begins.
+pub(super) fn next_day(loaded: &Loaded, at: Instant) -> Instant {
+    let zone = loaded.ready.zone;
+    let date = local::date(zone, at);
+    local::instant(zone, date.succ_opt().unwrap_or(date).and_time(NaiveTime::MIN))
 }
 
 /// Playbooks that customer mail of this one yields to.
@@ -122,6 +137,14 @@ pub(super) async fn give_way(
     Ok(())
 }
 
+/// How a revision writes `reentry`, whether or not the rest of it can still be
+/// used; `None` when it cannot be read.
+async fn reentry_of(shared: &Shared, playbook: &str, revision: &str) -> super::Result<Option<String>> {
+    let Some(text) = shared.store.revision_text(playbook, revision).await? else { return Ok(None) };
+    let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
+    Ok(parse::parse(&file, &mut Vec::new()).map(|playbook| playbook.reentry.written()))
+}
+
 /// Why nobody may enter without a person's word, if so.
 async fn untimely(
     shared: &Shared,
@@ -140,10 +163,10 @@ async fn untimely(
     }
     let changed = earlier.is_none_or(|earlier| earlier.revision != ready.revision);
     if let Some(earlier) = earlier.filter(|_| changed) {
-        let before = shared.loaded(&ready.playbook.id, &earlier.revision).await?;
-        let now = ready.playbook.reentry.written();
-        if before.is_ok_and(|before| before.ready.playbook.reentry.written() != now) {
-            return Ok(Some("`reentry` has changed".to_owned()));
+        match reentry_of(shared, &ready.playbook.id, &earlier.revision).await? {
+            Some(before) if before == ready.playbook.reentry.written() => {}
+            Some(_) => return Ok(Some("`reentry` has changed".to_owned())),
+            None => return Ok(Some("`reentry` may have changed: the revision before cannot be read".to_owned())),
         }
     }
     if limits.hold_first_run && changed {

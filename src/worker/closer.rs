@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Shared;
 use super::advancer::{gone, sight};
 use super::compiled::Loaded;
+use super::{Round, Shared};
 use crate::action::task::CloseWhen;
 use crate::clock::Instant;
 use crate::enrollment::{State, next_quarter, stops};
 use crate::rule::{Rule, Verdict};
 use crate::store::tasks::OpenTask;
+use crate::store::{Trouble, trouble};
 
 const BATCH: i64 = 500;
 
@@ -29,13 +30,23 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     for task in due {
         groups.entry((task.playbook.clone(), task.revision.clone())).or_default().push(task);
     }
+    let mut round = Round::default();
     for ((playbook, revision), tasks) in groups {
-        match shared.loaded(&playbook, &revision).await? {
-            Ok(loaded) => look(shared, &loaded, at, next, &tasks).await?,
-            Err(_) => shared.store.look_at_tasks_again(&tasks.iter().collect::<Vec<_>>(), Some(next)).await?,
-        }
+        let looked = match shared.loaded(&playbook, &revision).await? {
+            Ok(loaded) => look(shared, &loaded, at, next, &tasks).await,
+            Err(why) => Err(anyhow::anyhow!(why)),
+        };
+        let looked = match looked {
+            Err(error) if trouble(&error) == Trouble::Lasting => {
+                tracing::error!(%playbook, %revision, "its tasks cannot be looked at: {error:#}");
+                let again = shared.store.look_at_tasks_again(&tasks.iter().collect::<Vec<_>>(), Some(next)).await;
+                again.map_err(anyhow::Error::from)
+            }
+            looked => looked,
+        };
+        round.took(looked.map(|()| 0))?;
     }
-    Ok(handled)
+    round.end().map(|_| handled)
 }
 
 async fn look(

@@ -45,6 +45,7 @@ async fn take(shared: &Shared, maildir: &Path, path: &Path, bytes: &[u8], now: I
         (Some(_), []) => told("unclear", Meaning::Unclear, "it names no mail of ours"),
         (None, _) => told("unclear", Meaning::Unclear, "it is no report that can be read"),
         (Some(Report::Delivery { fate, told: detail }), _) => told(fate.name(), meaning(*fate), detail),
+        (Some(Report::Unsubscribe), _) => told("unsubscribe", Meaning::Unwanted, "by mail"),
         (Some(Report::Complaint { kind }), _) if kind == "not-spam" => told("not-spam", Meaning::Arrived, kind),
         (Some(Report::Complaint { kind }), _) => told("complaint", Meaning::Complaint, kind),
     };
@@ -55,6 +56,7 @@ async fn take(shared: &Shared, maildir: &Path, path: &Path, bytes: &[u8], now: I
         Taken::Settled { account, state, suppressed } => {
             tracing::info!(account, state, suppressed, verdict = report.verdict, "a mail came back");
         }
+        Taken::Unsubscribed { account } => tracing::info!(account, "somebody unsubscribed by mail"),
         Taken::Kept if report.meaning == Meaning::Unclear => {
             tracing::warn!(file = name, "a mail to the bounce address is not understood: {}", report.detail);
         }

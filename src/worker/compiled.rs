@@ -44,8 +44,8 @@ impl Loaded {
 /// A revision, or why this version cannot use it.
 pub type Slot = Result<Arc<Loaded>, String>;
 
-/// The revisions this process has compiled. A revision never changes, so an
-/// entry is never wrong.
+/// The revisions this process has compiled. A revision never changes and is
+/// compiled by itself, so an entry is never wrong.
 #[derive(Debug, Default)]
 pub struct Compiled {
     known: Mutex<HashMap<(String, String), Slot>>,
@@ -62,13 +62,10 @@ impl Compiled {
         let Some(text) = store.revision_text(playbook, revision).await? else {
             return Ok(Err(format!("revision {revision} of {playbook} was never published")));
         };
-        let playbooks = store.published().await?.into_iter().map(|known| known.id).collect();
-        let neighbours = Neighbours { playbooks, labels: None };
         let scripts = text.modules();
         let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
         let (config, relations) = (config.clone(), store.relations().clone());
-        let compiled =
-            tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations, &neighbours)).await;
+        let compiled = tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations)).await;
         let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
         self.lock().insert(key, slot.clone());
         Ok(slot)
@@ -85,7 +82,6 @@ fn compile(
     scripts: BTreeMap<String, String>,
     config: &Config,
     relations: &Relations,
-    neighbours: &Neighbours,
 ) -> Result<Loaded, String> {
     let mut problems = Vec::new();
     let sources = SourceSet {
@@ -98,8 +94,10 @@ fn compile(
     };
     let modules = catalog::modules(&sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
+    // What it names of others was looked at when it was published, and may be broken or gone since.
+    let neighbours = Neighbours::default();
     let ready = crate::playbook::parse::parse(file, &mut problems).and_then(|playbook| {
-        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, neighbours, &mut problems)
+        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, &neighbours, &mut problems)
     });
     let Some(ready) = ready else {
         let first = problems.iter().find(|problem| problem.is_error());

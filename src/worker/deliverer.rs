@@ -20,13 +20,14 @@ use super::{Shared, attention, posting};
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Mark, Outcome};
+use crate::enrollment::next_quarter;
 use crate::playbook::Mode;
 use crate::store::copies::Copy;
 use crate::store::departures::Departure;
-use crate::store::is_refusal;
 use crate::store::marks::Marked;
 use crate::store::outbox::Claimed;
 use crate::store::outcomes::Settled;
+use crate::store::{Trouble, is_refusal, trouble};
 
 /// How old a gate's verdict may be when the body begins.
 const GATE_HOLDS: Duration = Duration::from_secs(50);
@@ -73,12 +74,13 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     let gate = Deadline::after(GATE_HOLDS);
     let result = deliver_batch(shared, claimed, &halted.playbooks, gate, now, stop).await;
     heartbeat.stop().await;
-    let stopped = *stop.borrow();
-    if let (true, Some(token)) = (stopped, token) {
-        let released = shared.store.release_claims(token, now).await?;
-        tracing::info!(released, "stopped sending");
+    // Also after an error nobody waits until the lease is over.
+    if let (true, Some(token)) = (*stop.borrow() || result.is_err(), token) {
+        let released = shared.store.release_claims(token, now).await;
+        tracing::info!(?released, "gave claims back");
+        result?;
+        released?;
     }
-    result?;
     Ok(handled)
 }
 
@@ -156,17 +158,24 @@ async fn deliver_batch(
                 groups.entry((message.playbook.clone(), revision.clone())).or_default().push(message);
             }
             (_, "webhook" | "slack") => {
-                let prepared = posting::prepare(shared, &message, now).await?;
+                let prepared = or_later(shared, posting::prepare(shared, &message, now).await, now)?;
                 ready.push((message, prepared));
             }
             _ => {
-                let prepared = notice(shared, &message, now).await?;
+                let prepared = or_later(shared, notice(shared, &message, now).await, now)?;
                 ready.push((message, prepared));
             }
         }
     }
     for ((playbook, revision), messages) in groups {
-        ready.extend(prepare(shared, &playbook, &revision, messages, now).await?);
+        match prepare(shared, &playbook, &revision, messages.clone(), now).await {
+            Ok(prepared) => ready.extend(prepared),
+            Err(error) => {
+                let (next_at, reason) = later(shared, error, now)?;
+                let later = |message| (message, Prepared::retry(next_at, reason.clone()));
+                ready.extend(messages.into_iter().map(later));
+            }
+        }
     }
     attention::reserve(shared, &mut ready, paused, now).await?;
     let under_way = UnderWay::default();
@@ -201,6 +210,20 @@ async fn deliver_batch(
     }
     troubles.look(shared, now).await?;
     fault.map_or(Ok(()), Err)
+}
+
+/// When to look again at what cannot be prepared, and why: whatever the reason,
+/// it is in nobody's way. An error only when the database is away.
+fn later(shared: &Shared, error: anyhow::Error, now: Instant) -> super::Result<(Instant, String)> {
+    if trouble(&error) == Trouble::Database {
+        return Err(error);
+    }
+    tracing::error!("a message cannot be prepared: {error:#}");
+    Ok((next_quarter(now, shared.config.recheck), format!("{error:#}")))
+}
+
+fn or_later(shared: &Shared, prepared: super::Result<Prepared>, now: Instant) -> super::Result<Prepared> {
+    prepared.or_else(|error| later(shared, error, now).map(|(next_at, reason)| Prepared::retry(next_at, reason)))
 }
 
 /// Playbooks that have turned to shadow since their messages were planned.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::advancer::Entry;
@@ -18,14 +18,14 @@ use crate::facts::{Facts, Subject, SubjectId};
 use crate::rule::EvalError;
 use crate::store::edges::Turned;
 use crate::store::facts;
-use crate::store::releases::Released;
+use crate::store::releases::{Released, Rest};
 use crate::store::runs::{Run, Tally, run_id};
 use crate::worker::candidates::{self, Candidates, windows};
 
 /// How many enrollments one statement writes.
 const BATCH: usize = 2_000;
 
-/// How long an approval holds that could not be carried out.
+/// How long an approval holds that could not be carried out although it was due.
 const APPROVAL_HOLDS: chrono::Duration = chrono::Duration::hours(24);
 
 /// Finishes runs of daemons that went away, and releases approved ones.
@@ -40,9 +40,12 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
         }
     }
     for run in shared.store.claim_approved_runs(&halted, now).await? {
-        handled += 1;
-        if let Err(error) = release(shared, &run, now).await {
-            tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
+        match release(shared, &run, now).await {
+            Ok(()) => handled += 1,
+            Err(error) => {
+                tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
+                shared.store.leave_release(&run).await?;
+            }
         }
     }
     Ok(handled)
@@ -66,7 +69,7 @@ pub(super) async fn carry_out_on(
         Err(error) if crate::store::is_misfit(&error) => {
             let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
             tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
-            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), now).await?;
+            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), None, now).await?;
             Ok(())
         }
         done => done,
@@ -78,7 +81,7 @@ async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Ins
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
         Err(why) => {
-            store.end_run(run, "failed", Some(&why), &Tally::default(), now).await?;
+            store.end_run(run, "failed", Some(&why), &Tally::default(), None, now).await?;
             return Ok(());
         }
     };
@@ -92,42 +95,15 @@ async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Ins
         admitted: 0,
         held: run.verdict.as_deref() == Some("hold"),
         buffer: Vec::new(),
-        writing: JoinSet::new(),
+        writing: None,
         waiting: 0,
         tally: Tally::default(),
     };
-    let mut candidates = Candidates::open_on(shared, &loaded, run.slot, share).await?;
-    loop {
-        let chunk = candidates.next().await?;
-        if chunk.is_empty() {
-            break;
-        }
-        if !store.renew_run(run).await? {
-            decision.written().await?;
-            decision.lost()?;
-            candidates.close().await?;
-            return Ok(());
-        }
-        let histories = candidates.histories(&chunk, Some(run.slot)).await?;
-        let mut turned = Vec::new();
-        for (subject, Decision { admission, turn }) in decide(shared, &loaded, chunk, histories).await? {
-            decision.take(&subject, admission);
-            if turn != Turn::Stays {
-                turned.push(Turned { subject, turn });
-            }
-        }
-        store.keep_edges(&run.playbook, run.slot, &turned).await?;
-        if !decision.flush(now).await? {
-            candidates.close().await?;
-            return Ok(());
-        }
-    }
-    candidates.close().await?;
-    match loaded.ready.follows_edges() {
-        true => store.forget_fallen(&run.playbook, run.slot).await?,
-        false => store.forget_edges(&run.playbook).await?,
-    }
-    decision.finish(now).await
+    let decided = decision.carry_out(share, now).await;
+    // Also after an error: what was begun is not cut off, and has its end
+    // before its run has one.
+    let written = decision.written().await;
+    decided.and(written)
 }
 
 /// Decides a chunk off the async threads.
@@ -167,14 +143,51 @@ struct Deciding<'a> {
     held: bool,
     /// Admitted and not yet written.
     buffer: Vec<Enrollment>,
-    /// The batch that is being written while the next is decided; at most one.
-    writing: JoinSet<super::Result<()>>,
+    /// The batch that is being written while the next is decided.
+    writing: Option<JoinHandle<super::Result<()>>>,
     /// Written as held.
     waiting: i64,
     tally: Tally,
 }
 
 impl Deciding<'_> {
+    /// Decides every candidate, then commits or holds.
+    async fn carry_out(&mut self, share: Option<Share>, now: Instant) -> super::Result<()> {
+        let (shared, loaded, run) = (self.shared, self.loaded, self.run);
+        let store = &shared.store;
+        let mut candidates = Candidates::open_on(shared, loaded, run.slot, share).await?;
+        loop {
+            let chunk = candidates.next().await?;
+            if chunk.is_empty() {
+                break;
+            }
+            if !store.renew_run(run).await? {
+                self.lost()?;
+                candidates.close().await?;
+                return Ok(());
+            }
+            let histories = candidates.histories(&chunk, Some(run.slot)).await?;
+            let mut turned = Vec::new();
+            for (subject, Decision { admission, turn }) in decide(shared, loaded, chunk, histories).await? {
+                self.take(&subject, admission);
+                if turn != Turn::Stays {
+                    turned.push(Turned { subject, turn });
+                }
+            }
+            store.keep_edges(&run.playbook, run.slot, &turned).await?;
+            if !self.flush(now).await? {
+                candidates.close().await?;
+                return Ok(());
+            }
+        }
+        candidates.close().await?;
+        match loaded.ready.follows_edges() {
+            true => store.forget_fallen(&run.playbook, run.slot).await?,
+            false => store.forget_edges(&run.playbook).await?,
+        }
+        self.finish(now).await
+    }
+
     fn take(&mut self, subject: &SubjectId, admission: Admission) {
         match admission {
             Admission::NotCandidate => return,
@@ -213,17 +226,17 @@ impl Deciding<'_> {
         if !self.shared.store.renew_run(self.run).await? {
             return self.lost();
         }
-        let (shared, loaded) = (self.shared.clone(), self.loaded.clone());
-        self.writing.spawn(async move { entry.write(&shared, &loaded).await });
+        let (shared, loaded, run) = (self.shared.clone(), self.loaded.clone(), self.run.clone());
+        self.writing = Some(tokio::spawn(async move { entry.write(&shared, &loaded, &run).await }));
         Ok(true)
     }
 
     /// Waits until everything that was begun is written.
     async fn written(&mut self) -> super::Result<()> {
-        while let Some(done) = self.writing.join_next().await {
-            done??;
+        match self.writing.take() {
+            Some(writing) => writing.await?,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes what may be written already; false when the run is lost.
@@ -247,7 +260,9 @@ impl Deciding<'_> {
                     self.held = true;
                 }
                 for batch in self.buffer.chunks(BATCH) {
-                    store.enroll(batch, State::Held, self.run.slot).await?;
+                    if store.enroll(self.run, batch, State::Held).await?.is_none() {
+                        return self.lost();
+                    }
                     self.waiting += batch.len() as i64;
                 }
                 self.buffer.clear();
@@ -257,7 +272,7 @@ impl Deciding<'_> {
         Ok(true)
     }
 
-    async fn finish(mut self, now: Instant) -> super::Result<()> {
+    async fn finish(&mut self, now: Instant) -> super::Result<()> {
         self.written().await?;
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
@@ -273,9 +288,11 @@ impl Deciding<'_> {
                 None => reason,
             };
             store.decide_run(run, "hold", self.waiting).await?;
-            if store.end_run(run, "held", Some(&reason), &self.tally, now).await? {
+            let id = run_id(&run.playbook, run.slot);
+            let (subject, text) = (format!("Held: {}", run.playbook), told(run, &id, &reason));
+            let word = super::word(self.shared, self.loaded, &["held", &id], &subject, &text);
+            if store.end_run(run, "held", Some(&reason), &self.tally, word.as_ref(), now).await? {
                 tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
-                self.tell(&reason, now).await?;
             }
             return Ok(());
         }
@@ -285,7 +302,7 @@ impl Deciding<'_> {
         self.written().await?;
         self.tally.entered = store.enrolled_by(&run.playbook, run.slot).await?;
         self.tell_undecided(now).await?;
-        if store.end_run(run, "done", None, &self.tally, now).await? {
+        if store.end_run(run, "done", None, &self.tally, None, now).await? {
             tracing::info!(
                 playbook = %run.playbook, slot = %run.slot, candidates = self.tally.candidates,
                 enrolled = self.tally.entered.all, skipped = ?self.tally.skipped, "run done"
@@ -338,40 +355,39 @@ impl Deciding<'_> {
         let subject = format!("Undecided: {playbook}");
         super::alert(self.shared, self.loaded, &["undecided", playbook, revision], &subject, &text, now).await
     }
+}
 
-    /// Tells the playbook's owners that a run waits for them.
-    async fn tell(&self, reason: &str, now: Instant) -> super::Result<()> {
-        let playbook = &self.run.playbook;
-        let id = run_id(playbook, self.run.slot);
-        let text = format!(
-            "The playbook {playbook} is held: {reason}.\n\n\
-             To let it go on: keepwell approve {id}\n\n\
-             To drop it: keepwell discard {id}\n\n\
-             The next run of the playbook replaces this one."
-        );
-        let subject = format!("Held: {playbook}");
-        super::alert(self.shared, self.loaded, &["held", &id], &subject, &text, now).await
-    }
+/// What the playbook's owners read of a run that waits for them.
+fn told(run: &Run, id: &str, reason: &str) -> String {
+    format!(
+        "The playbook {} is held: {reason}.\n\n\
+         To let it go on: keepwell approve {id}\n\n\
+         To drop it: keepwell discard {id}\n\n\
+         The next run of the playbook replaces this one.",
+        run.playbook
+    )
 }
 
 /// Releases an approved run: each subject is decided again now, and only those
 /// that were held can enter.
 async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result<()> {
     let store = &shared.store;
+    if run.approved_at.max(run.ramp_at).is_some_and(|due| now - due > APPROVAL_HOLDS) {
+        let reason = "the approval could not be carried out for more than a day: approve it again, or discard it";
+        store.expire_approval(run, reason).await?;
+        return Ok(());
+    }
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
         Err(why) => anyhow::bail!("revision {} cannot be used: {why}", run.revision),
     };
-    if run.approved_at.is_some_and(|approved| now - approved > APPROVAL_HOLDS) {
-        let reason = "the approval was given more than a day ago: approve it again, or discard it";
-        store.expire_approval(run, reason).await?;
-        return Ok(());
-    }
     let ramp = loaded.ready.playbook.guardrails.over(&shared.config.guardrails).ramp;
     let ramp = ramp.filter(|_| run.ceiling.unwrap_or(0) > 0);
     // Somebody may have begun this batch and gone away.
     let before = store.enrolled_by(&run.playbook, run.slot).await?.all.unsigned_abs();
-    let mut room = ramp.map_or(u64::MAX, |ramp| ramp.so_far(run.ramp_batch.unsigned_abs()).saturating_sub(before));
+    let in_batch = ramp.map_or(u64::MAX, |ramp| ramp.so_far(run.ramp_batch.unsigned_abs()).saturating_sub(before));
+    let today = breaker::room_on_day(shared, &loaded, now, None).await?;
+    let mut room = today.map_or(in_batch, |today| today.min(in_batch));
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
     let held = store.held_enrollments(&run.playbook, run.slot).await?;
     let mut left = held.len();
@@ -421,18 +437,31 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
     }
     let entered = store.enrolled_by(&run.playbook, run.slot).await?;
     let enrolled = entered.all;
-    if let (Some(ramp), true) = (ramp, left > 0) {
-        let at = now + ramp.every;
-        let next = ramp.batch(run.ramp_batch.unsigned_abs() + 1).min(left as u64);
-        let reason = format!(
-            "approved: {enrolled} have entered, {left} wait; the next {next} at {}",
-            at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-        );
-        store.ramp_run(run, &reason, entered, left as i64, &dropped, at).await?;
-        tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, left, "released a batch");
-        return Ok(());
+    let rest = match (ramp, left) {
+        (_, 0) => None,
+        // Nothing is full, and all were looked at.
+        (None, _) if today.is_none() => None,
+        (Some(ramp), _) if entered.all.unsigned_abs() >= before.saturating_add(in_batch) => {
+            let (at, batch) = (now + ramp.every, run.ramp_batch + 1);
+            let next = ramp.batch(batch.unsigned_abs()).min(left as u64);
+            let reason = format!("approved: {enrolled} have entered, {left} wait; the next {next} at {}", rfc3339(at));
+            Some(Rest { waiting: left as i64, at, reason, ramp_batch: batch })
+        }
+        _ => {
+            let at = breaker::next_day(&loaded, now);
+            let reason = format!(
+                "approved: {enrolled} have entered, {left} wait; `max_per_day` lets the next in at {}",
+                rfc3339(at)
+            );
+            Some(Rest { waiting: left as i64, at, reason, ramp_batch: run.ramp_batch })
+        }
+    };
+    if store.settle_release(run, entered, &dropped, rest.as_ref(), now).await? {
+        tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, left, ?dropped, "released");
     }
-    store.end_released(run, entered, &dropped, now).await?;
-    tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, ?dropped, "released");
     Ok(())
+}
+
+fn rfc3339(at: Instant) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::store::Store;
-use crate::store::control::{ITSELF, Target};
+use crate::store::control::Target;
 use crate::store::epoch::{Mark, SET_BACK};
 
 /// What this host remembers of each installation's sending: the file `marks`
@@ -42,7 +42,7 @@ impl Watch {
         };
         let last = remembered.max(sent);
         if epoch.mark < last {
-            if store.stop(&Target::All, ITSELF, Some(SET_BACK), now).await? {
+            if store.stop_by_itself(&Target::All, SET_BACK, None, now).await? {
                 tracing::error!("{SET_BACK}");
             }
             return Ok(());

@@ -130,7 +130,7 @@ pub async fn share_budget(
         return Ok(Vec::new());
     }
     let paused = shared.halted().await?.map_or(Vec::new(), |halted| halted.playbooks);
-    let rules = Rules { budget: &config.budget, touch_events: &config.touch_events, paused: &paused };
+    let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused: &paused };
     let mut answers: BTreeMap<Uuid, Answer> = BTreeMap::new();
     let mut known = shared.store.attention(&accounts, rules, now).await?;
     for account in accounts {

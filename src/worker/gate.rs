@@ -336,10 +336,11 @@ impl Gate<'_> {
         };
         let config = &self.shared.config.mail;
         let domain = from.address.rsplit('@').next().unwrap_or_default().to_owned();
+        // Of redirected mail the colleague's mailbox would bounce.
+        let envelope_from = bounces_to(&self.shared.config, message).filter(|_| config.redirect_to.is_none());
         let mail = OutgoingMail {
             message_id: message.message_id.clone(),
-            // Of redirected mail the colleague's mailbox would bounce.
-            envelope_from: bounces_to(&self.shared.config, message).filter(|_| config.redirect_to.is_none()),
+            envelope_from: envelope_from.clone(),
             from,
             reply_to,
             to_name: contact.map(|contact| contact.name.clone()),
@@ -347,7 +348,11 @@ impl Gate<'_> {
             subject: words.subject,
             text: body.text,
             html: body.html,
-            unsubscribe: link.map(|https_url| Unsubscribe { one_click: https_url.starts_with("https://"), https_url }),
+            unsubscribe: link.map(|https_url| Unsubscribe {
+                one_click: https_url.starts_with("https://"),
+                https_url,
+                address: envelope_from,
+            }),
             list_id: (message.class != "transactional").then(|| format!("{}.{domain}", message.class)),
             feedback_id: Some(feedback_id(message, &domain)),
             // A mail in a person's name wants answers; that the reader is away is one.

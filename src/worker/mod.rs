@@ -31,7 +31,9 @@ use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::control::Halted;
+use crate::store::drafts::Word;
 use crate::store::playbooks::Published;
+use crate::store::{Trouble, trouble};
 
 pub mod advancer;
 pub mod again;
@@ -118,6 +120,36 @@ impl Shared {
     }
 }
 
+/// Pieces of work that have nothing to do with each other, done one after the
+/// other: trouble with one keeps nothing of the next.
+#[derive(Default)]
+pub(crate) struct Round {
+    handled: usize,
+    fault: Option<anyhow::Error>,
+}
+
+impl Round {
+    /// Takes what came of a piece. An error only when the database is away:
+    /// then there is no next.
+    pub fn took(&mut self, done: Result<usize>) -> Result<()> {
+        match done {
+            Ok(handled) => self.handled += handled,
+            Err(error) if trouble(&error) == Trouble::Database => return Err(error),
+            Err(error) => {
+                if let Some(first) = self.fault.replace(error) {
+                    tracing::error!("failed: {first:#}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How much was done, or what went wrong.
+    pub fn end(self) -> Result<usize> {
+        self.fault.map_or(Ok(self.handled), Err)
+    }
+}
+
 /// Returns when the process is asked to stop; never, when nobody can ask.
 pub(crate) async fn asked(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
@@ -131,6 +163,20 @@ pub(crate) fn unless_panicking<T>(decide: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide)).ok()
 }
 
+/// A word to the owners of a playbook, the same one for the same `occasion`;
+/// `None` where nobody is named.
+pub(crate) fn word<'a>(
+    shared: &'a Shared,
+    loaded: &'a compiled::Loaded,
+    occasion: &[&str],
+    subject: &'a str,
+    text: &'a str,
+) -> Option<Word<'a>> {
+    let playbook = &loaded.ready.playbook;
+    let to = playbook.alerts_to.as_ref().or(shared.config.alerts_to.as_ref())?;
+    Some(Word::alert(crate::ids::notice(occasion), &playbook.id, to, subject, text))
+}
+
 /// Tells the owners of a playbook, once for the same `occasion`; nobody hears
 /// where nobody is named.
 pub(crate) async fn alert(
@@ -141,10 +187,8 @@ pub(crate) async fn alert(
     text: &str,
     now: Instant,
 ) -> Result<()> {
-    let playbook = &loaded.ready.playbook;
-    if let Some(to) = playbook.alerts_to.as_ref().or(shared.config.alerts_to.as_ref()) {
-        let id = crate::ids::notice(occasion);
-        shared.store.notice(id, &playbook.id, to, subject, text, now).await?;
+    if let Some(word) = word(shared, loaded, occasion, subject, text) {
+        shared.store.notice(&word, now).await?;
     }
     Ok(())
 }
@@ -174,23 +218,22 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
 
 /// The same. Asked to stop, it begins nothing further.
 pub async fn pass_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> Result<usize> {
-    // Before any mail, which it may suppress or stop; but a mailbox that cannot be read
-    // keeps nothing from being done.
-    let returned = collector::tick(shared, now).await;
-    let mut handled = janitor::tick(shared, now).await?;
+    // What came back goes before any mail, which it may suppress or stop.
+    let mut round = Round::default();
+    round.took(collector::tick(shared, now).await)?;
+    round.took(janitor::tick(shared, now).await)?;
     // Before the runs: a task whose problem is gone is closed, so that a new
     // enrollment makes a new one instead of refreshing it.
-    handled += closer::tick(shared, now).await?;
-    handled += scheduler::tick(shared, now).await?;
-    handled += enroller::tick(shared, now).await?;
-    handled += advancer::tick(shared, now).await?;
-    handled += hindsight::tick(shared, now).await?;
-    handled += referrer::tick(shared, now).await?;
-    handled += escalator::tick(shared, now).await?;
-    handled += digester::tick(shared, now).await?;
-    handled += tripwire::tick(shared, now).await?;
-    handled += again::tick(shared, now).await?;
-    handled += deliverer::tick_until(shared, now, stop).await?;
-    handled += returned?;
-    Ok(handled)
+    round.took(closer::tick(shared, now).await)?;
+    round.took(scheduler::tick(shared, now).await)?;
+    round.took(enroller::tick(shared, now).await)?;
+    round.took(advancer::tick(shared, now).await)?;
+    round.took(hindsight::tick(shared, now).await)?;
+    round.took(referrer::tick(shared, now).await)?;
+    round.took(escalator::tick(shared, now).await)?;
+    round.took(digester::tick(shared, now).await)?;
+    round.took(tripwire::tick(shared, now).await)?;
+    round.took(again::tick(shared, now).await)?;
+    round.took(deliverer::tick_until(shared, now, stop).await)?;
+    round.end()
 }

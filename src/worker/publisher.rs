@@ -94,6 +94,7 @@ pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Res
     if !changed.is_empty() {
         tracing::info!(playbooks = ?changed, "published");
     }
+    shared.store.rank_waiting_mail(&publications).await?;
     let playbooks = ready.len();
     Ok(Report { changed, playbooks, diagnostics, sources })
 }

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Shared, candidates};
+use super::{Round, Shared, candidates};
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Enrollment, admit_named};
+use crate::enrollment::{Admission, Enrollment, admit_named, next_quarter};
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::store::facts::{self, SubjectWindow};
 use crate::store::referrals::Referral;
+use crate::store::{Trouble, trouble};
 
 const BATCH: i64 = 500;
 
@@ -17,31 +18,51 @@ const BATCH: i64 = 500;
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     let Some(halted) = shared.halted().await? else { return Ok(0) };
     let open = shared.store.open_referrals(now, &halted, BATCH).await?;
-    let handled = open.len();
     let mut groups: BTreeMap<(String, Instant), Vec<Referral>> = BTreeMap::new();
     for referral in open {
         groups.entry((referral.target.clone(), referral.at)).or_default().push(referral);
     }
+    let mut round = Round::default();
     for ((target, at), referrals) in groups {
-        let subject = |one: &Referral| SubjectId { account: one.account_id.clone(), contact: one.contact_id.clone() };
-        let mut subjects: Vec<SubjectId> = referrals.iter().map(subject).collect();
-        // Where accounts are enrolled, a contact brings theirs.
-        if enrolls(shared, &target).await? == Some(Subject::Account) {
-            subjects.iter_mut().for_each(|subject| subject.contact.clear());
-        }
-        let decided = decide(shared, &target, at, &subjects).await?;
-        for (referral, mut decided) in referrals.iter().zip(decided) {
-            if let Ok(enrollment) = &mut decided {
-                named_by(enrollment, &format!("the playbook {}, step {}", referral.playbook, referral.step));
+        let settled = match settle(shared, &target, at, &referrals, now).await {
+            Err(error) if trouble(&error) == Trouble::Lasting => {
+                tracing::error!(playbook = %target, "nobody can be admitted: {error:#}");
+                let next = next_quarter(now, shared.config.recheck);
+                shared.store.look_at_referrals_again(&referrals, next).await.map_err(anyhow::Error::from)
             }
-            if let Err(reason) = &decided {
-                tracing::info!(playbook = %target, account = %referral.account_id, "not enrolled: {reason}");
-            }
-            let decided = decided.as_ref().map_err(String::as_str);
-            shared.store.settle_referral(referral, decided, now).await?;
-        }
+            settled => settled,
+        };
+        round.took(settled.map(|()| referrals.len()))?;
     }
-    Ok(handled)
+    round.end()
+}
+
+/// Decides referrals to one playbook at one instant.
+async fn settle(
+    shared: &Arc<Shared>,
+    target: &str,
+    at: Instant,
+    referrals: &[Referral],
+    now: Instant,
+) -> super::Result<()> {
+    let subject = |one: &Referral| SubjectId { account: one.account_id.clone(), contact: one.contact_id.clone() };
+    let mut subjects: Vec<SubjectId> = referrals.iter().map(subject).collect();
+    // Where accounts are enrolled, a contact brings theirs.
+    if enrolls(shared, target).await? == Some(Subject::Account) {
+        subjects.iter_mut().for_each(|subject| subject.contact.clear());
+    }
+    let decided = decide(shared, target, at, &subjects).await?;
+    for (referral, mut decided) in referrals.iter().zip(decided) {
+        if let Ok(enrollment) = &mut decided {
+            named_by(enrollment, &format!("the playbook {}, step {}", referral.playbook, referral.step));
+        }
+        if let Err(reason) = &decided {
+            tracing::info!(playbook = %target, account = %referral.account_id, "not enrolled: {reason}");
+        }
+        let decided = decided.as_ref().map_err(String::as_str);
+        shared.store.settle_referral(referral, decided, now).await?;
+    }
+    Ok(())
 }
 
 /// Keeps with the evidence who named the subject.

@@ -8,7 +8,8 @@ use crate::delivery::post::webhook_retry_after;
 use crate::delivery::{Outcome, retry_after};
 use crate::ids;
 use crate::random;
-use crate::store::control::{ITSELF, Target};
+use crate::store::control::Target;
+use crate::store::drafts::Word;
 use crate::store::is_refusal;
 use crate::store::outbox::{Claimed, Wait};
 use crate::store::outcomes::Settled;
@@ -116,17 +117,15 @@ async fn settle_once(
 /// it. Said once; what was due waits.
 async fn stop_channel(shared: &Shared, channel: &str, why: &str, now: Instant) -> super::Result<()> {
     let reason = format!("the relay cannot be used as configured: {why}");
-    if !shared.store.stop(&Target::Channel(channel.to_owned()), ITSELF, Some(&reason), now).await? {
-        return Ok(());
-    }
-    tracing::error!("the channel {channel} is stopped: {reason}");
-    if let Some(to) = &shared.config.alerts_to {
-        let id = ids::notice(&["channel", channel, &now.to_rfc3339()]);
-        let text = format!(
-            "Nothing leaves by the channel {channel} any more: {reason}.\n\n\
-             What is due waits. When it is mended: keepwell resume --channel {channel}"
-        );
-        shared.store.notice(id, "", to, &format!("Stopped: the channel {channel}"), &text, now).await?;
+    let subject = format!("Stopped: the channel {channel}");
+    let text = format!(
+        "Nothing leaves by the channel {channel} any more: {reason}.\n\n\
+         What is due waits. When it is mended: keepwell resume --channel {channel}"
+    );
+    let id = ids::notice(&["channel", channel, &now.to_rfc3339()]);
+    let word = shared.config.alerts_to.as_deref().map(|to| Word::alert(id, "", to, &subject, &text));
+    if shared.store.stop_by_itself(&Target::Channel(channel.to_owned()), &reason, word.as_ref(), now).await? {
+        tracing::error!("the channel {channel} is stopped: {reason}");
     }
     Ok(())
 }

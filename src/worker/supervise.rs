@@ -17,8 +17,8 @@ use super::clocks::Clocks;
 use super::epoch::Watch;
 use super::publisher::{self, Files, Fingerprint};
 use super::{
-    Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor, referrer,
-    scheduler, tripwire,
+    Round, Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor,
+    referrer, scheduler, tripwire,
 };
 use crate::clock::{Clock, Instant};
 use crate::store::Store;
@@ -69,7 +69,10 @@ pub async fn supervise(
                     // Not before: a publication that failed is tried again.
                     *known(&published) = found;
                 }
-                Ok(scheduler::tick(&shared, now).await? + enroller::tick(&shared, now).await?)
+                let mut round = Round::default();
+                round.took(scheduler::tick(&shared, now).await)?;
+                round.took(enroller::tick(&shared, now).await)?;
+                round.end()
             }
         }
     });
@@ -78,10 +81,15 @@ pub async fn supervise(
         move |now| {
             let shared = shared.clone();
             async move {
-                let moved = advancer::tick(&shared, now).await? + closer::tick(&shared, now).await?;
-                let moved = moved + hindsight::tick(&shared, now).await? + tripwire::tick(&shared, now).await?;
-                let moved = moved + referrer::tick(&shared, now).await?;
-                Ok(moved + escalator::tick(&shared, now).await? + digester::tick(&shared, now).await?)
+                let mut round = Round::default();
+                round.took(advancer::tick(&shared, now).await)?;
+                round.took(closer::tick(&shared, now).await)?;
+                round.took(hindsight::tick(&shared, now).await)?;
+                round.took(tripwire::tick(&shared, now).await)?;
+                round.took(referrer::tick(&shared, now).await)?;
+                round.took(escalator::tick(&shared, now).await)?;
+                round.took(digester::tick(&shared, now).await)?;
+                round.end()
             }
         }
     });
@@ -107,8 +115,11 @@ pub async fn supervise(
             move |now| {
                 let (shared, stop) = (shared.clone(), stop.clone());
                 async move {
-                    let settled = janitor::tick(&shared, now).await? + again::tick(&shared, now).await?;
-                    Ok(settled + deliverer::tick_until(&shared, now, &stop).await?)
+                    let mut round = Round::default();
+                    round.took(janitor::tick(&shared, now).await)?;
+                    round.took(again::tick(&shared, now).await)?;
+                    round.took(deliverer::tick_until(&shared, now, &stop).await)?;
+                    round.end()
                 }
             }
         }));

@@ -10,6 +10,7 @@ use super::Shared;
 use crate::clock::Instant;
 use crate::enrollment::trip::Judgement;
 use crate::ids;
+use crate::store::drafts::Word;
 
 /// Looks at all playbooks, once a minute: what receivers say comes in at any
 /// time. Returns how many were stopped.
@@ -33,20 +34,24 @@ pub(super) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -
                     "Readers of the playbook {playbook} complain: {reason}. At 0.3 % it is stopped.\n\n\
                      To see what it sends: keepwell messages --playbook {playbook} --state complained"
                 );
-                tell(shared, &["complaints", &playbook, &week], &playbook, "Complaints", &text, now).await?;
+                let (id, subject) = (ids::notice(&["complaints", &playbook, &week]), format!("Complaints: {playbook}"));
+                if let Some(to) = owners(shared, &playbook).await? {
+                    shared.store.notice(&Word::alert(id, "", &to, &subject, &text), now).await?;
+                }
             }
             Judgement::Trip(reason) => {
-                if shared.store.trip(&playbook, &reason, now).await? {
+                let text = format!(
+                    "Keepwell has stopped the playbook {playbook}: {reason}.\n\n\
+                     Nothing of it goes on until a person has looked at it. To see what came of its mail: \
+                     keepwell messages --playbook {playbook}\n\n\
+                     To let it go on: keepwell resume --playbook {playbook}"
+                );
+                let id = ids::notice(&["trip", &playbook, &now.to_rfc3339()]);
+                let (to, subject) = (owners(shared, &playbook).await?, format!("Stopped: {playbook}"));
+                let word = to.as_deref().map(|to| Word::alert(id, "", to, &subject, &text));
+                if shared.store.trip(&playbook, &reason, word.as_ref(), now).await? {
                     stopped += 1;
                     tracing::error!(%playbook, "stopped: {reason}");
-                    let text = format!(
-                        "Keepwell has stopped the playbook {playbook}: {reason}.\n\n\
-                         Nothing of it goes on until a person has looked at it. To see what came of its mail: \
-                         keepwell messages --playbook {playbook}\n\n\
-                         To let it go on: keepwell resume --playbook {playbook}"
-                    );
-                    let at = now.to_rfc3339();
-                    tell(shared, &["trip", &playbook, &at], &playbook, "Stopped", &text, now).await?;
                 }
             }
         }
@@ -54,23 +59,12 @@ pub(super) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -
     Ok(stopped)
 }
 
-/// Tells the owners. The notice belongs to no playbook: what is stopped says
+/// Who hears of it. What they read belongs to no playbook: what is stopped says
 /// nothing any more.
-async fn tell(
-    shared: &Shared,
-    occasion: &[&str],
-    playbook: &str,
-    what: &str,
-    text: &str,
-    now: Instant,
-) -> super::Result<()> {
+async fn owners(shared: &Shared, playbook: &str) -> super::Result<Option<String>> {
     let current = super::advancer::current(shared, playbook).await?;
-    let own = current.as_ref().and_then(|current| current.ready.playbook.alerts_to.as_ref());
-    if let Some(to) = own.or(shared.config.alerts_to.as_ref()) {
-        let subject = format!("{what}: {playbook}");
-        shared.store.notice(ids::notice(occasion), "", to, &subject, text, now).await?;
-    }
-    Ok(())
+    let own = current.and_then(|current| current.ready.playbook.alerts_to.clone());
+    Ok(own.or_else(|| shared.config.alerts_to.clone()))
 }
 
 /// What went badly in one batch of mail.

@@ -3,6 +3,7 @@
 
 use keepwell::store::control::Target;
 use keepwell::store::outcomes::Verdict;
+use keepwell::store::person::Person;
 
 use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};
@@ -120,6 +121,17 @@ async fn a_relay_that_is_down_uses_nothing_up() {
     world.server_does(Script::default()).await;
     world.pass_at("2026-03-02T10:30:00Z").await;
     assert_eq!((world.accepted().len(), states(&world).await), (2, vec!["accepted".to_owned()]));
+}
+
+#[tokio::test]
+async fn an_erased_contact_gets_no_second_body_and_leaves_no_copy() {
+    let world = unsure("if_unknown: send_again").await;
+    world.server_does(Script::default()).await;
+    let person = Person::parse("a1").unwrap();
+    world.store().erase(&person, &[], false, "a person", at(BEFORE_TEN)).await.unwrap();
+    world.sql("do $$ begin assert not exists (select from keepwell.copies), 'nothing is kept'; end $$").await;
+    world.pass_at(AFTER_TEN).await;
+    assert_eq!(world.accepted().len(), 1);
 }
 
 #[tokio::test]

@@ -55,6 +55,20 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
     }
     locking.sort();
     locking.dedup();
-    let known = ["budget.rs", "marks.rs", "outbox.rs", "outcomes.rs", "releases.rs"];
-    assert_eq!(locking, known, "rows are locked where mail is claimed, weighed, marked and settled, and by a release");
+    let known = [
+        "budget.rs",
+        "copies.rs",
+        "digests.rs",
+        "erasure.rs",
+        "marks.rs",
+        "outbox.rs",
+        "outcomes.rs",
+        "playbooks.rs",
+        "releases.rs",
+        "runs.rs",
+    ];
+    assert_eq!(
+        locking, known,
+        "rows are locked where mail is claimed, weighed, marked, settled, gathered and ranked, by runs and releases, and by an erasure"
+    );
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 
 use serde_json::Value as Json;
+use sqlx::{AssertSqlSafe, Executor};
 
-use crate::support::database;
+use crate::support::database::{self, TestDatabase};
 use crate::support::program::{Answer, Home};
 use crate::support::smtp::{Script, Server};
 
@@ -89,6 +90,7 @@ async fn a_sound_installation_has_nothing_to_mend() {
     let mut home = home("doctor-sound", &database.url);
     let server = Server::start(Script { login: Some(("ann".to_owned(), "hunter2".to_owned())), ..Script::default() });
     home.set("KEEPWELL_SMTP_URL", &format!("smtp://ann:hunter2@{}?tls=none", server.address));
+    home.set("DATABASE_URL", &as_plain_user(&database).await);
     home.done(&["migrate"]);
     let resolver = good().to_string();
     let answer = home.run(&["doctor", "--resolver", &resolver, "--format", "json"]);
@@ -98,6 +100,67 @@ async fn a_sound_installation_has_nothing_to_mend() {
     let plain = home.done(&["doctor", "--resolver", &resolver]);
     assert!(plain.stdout.contains("ok    relay: smtp://ann:***@127.0.0.1:"), "{plain:?}");
     assert!(!format!("{plain:?}{answer:?}").contains("hunter2"));
+}
+
+/// The database's URL for a user who may use it and is no superuser.
+async fn as_plain_user(database: &TestDatabase) -> String {
+    let pool = database.pool().await;
+    let user = format!("plain_{}", database.name);
+    for statement in [
+        format!("create role {user} login"),
+        format!("grant all on schema customers, keepwell, public to {user}"),
+        format!("grant all on all tables in schema customers, keepwell, public to {user}"),
+        format!("grant all on all sequences in schema keepwell to {user}"),
+        format!("grant keepwell_reader to {user}"),
+    ] {
+        pool.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    pool.close().await;
+    database.url.replace("user=keepwell", &format!("user={user}"))
+}
+
+#[tokio::test]
+async fn roles_that_may_do_too_much_are_told() {
+    let database = database::fresh().await;
+    let mut home = home("doctor-roles", &database.url);
+    home.set("DATABASE_URL", &as_plain_user(&database).await);
+    let told = || {
+        let answer = home.run(&["doctor", "--resolver", "127.0.0.1:1", "--format", "json"]);
+        let checks = answer.json()["checks"].as_array().unwrap().clone();
+        let roles = checks.iter().find(|check| check["about"] == "roles").unwrap_or_else(|| panic!("{answer:?}"));
+        format!("{} {}", roles["state"].as_str().unwrap(), roles["message"].as_str().unwrap())
+    };
+    assert_eq!(told(), "ok nobody may do more than is needed");
+    let pool = database.pool().await;
+    for (grant, revoke, wanted) in [
+        (
+            "grant update on customers.accounts to keepwell_reader",
+            "revoke update on customers.accounts from keepwell_reader",
+            "writes customers.accounts",
+        ),
+        // By way of everybody, and of one column.
+        (
+            "grant insert (name) on customers.contacts to public",
+            "revoke insert (name) on customers.contacts from public",
+            "writes customers.contacts",
+        ),
+        (
+            "grant create on schema keepwell to keepwell_reader",
+            "revoke create on schema keepwell from keepwell_reader",
+            "creates in keepwell",
+        ),
+    ] {
+        pool.execute(grant).await.unwrap();
+        let found = told();
+        assert!(found.starts_with("bad ") && found.ends_with(wanted), "{found}");
+        pool.execute(revoke).await.unwrap();
+    }
+    assert_eq!(told(), "ok nobody may do more than is needed");
+    // And it is the database that refuses the reader a write.
+    let mut tx = pool.begin().await.unwrap();
+    tx.execute("set local role keepwell_reader").await.unwrap();
+    let error = tx.execute("update customers.accounts set name = 'x'").await.unwrap_err();
+    assert!(error.to_string().contains("permission denied"), "{error}");
 }
 
 #[tokio::test]
@@ -114,6 +177,7 @@ async fn what_is_wrong_is_said_with_what_to_do() {
     assert_eq!(
         wrong(&answer),
         [
+            "warn roles",
             "warn stops",
             "bad playbooks",
             "bad relay",

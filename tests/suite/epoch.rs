@@ -159,7 +159,7 @@ async fn a_standby_that_takes_over_in_the_middle_of_a_mail_gets_no_body() {
     world.run_at(FIRST).await;
     assert_eq!(world.accepted().len(), 0);
     assert_eq!(lines(&world.mails().await, "state reason"), ["deferred stopped"]);
-    world.store().confirm_epoch(FIRST.parse().unwrap()).await.unwrap();
+    world.store().confirm_epoch("a test", FIRST.parse().unwrap()).await.unwrap();
     world.sql("drop trigger promote on keepwell.messages").await;
     world.pass_at("2026-03-02T10:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "state"), ["accepted"]);
@@ -238,4 +238,13 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+#[tokio::test]
+async fn a_database_that_says_nothing_of_itself_may_not_send() {
+    let world = World::new().await;
+    let unsaid = sqlx::query("update keepwell.installation set cluster = null").execute(world.store().pool()).await;
+    assert!(unsaid.is_err());
+    world.sql("alter table keepwell.installation alter column cluster drop not null; update keepwell.installation set cluster = null").await;
+    assert!(world.store().stopped().await.unwrap().all());
 }

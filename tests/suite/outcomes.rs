@@ -213,7 +213,6 @@ async fn a_person_settles_what_nobody_knows_and_a_fact_goes_above_that() {
     assert_eq!(lines(&deeds, "by deed"), ["Sam settle", "Sam settle"]);
     // Not even then is it sent again.
     assert!(outbox.claim().await.iter().all(|again| again.channel == "webhook"));
-    assert!(!outbox.settle(mail, deferred(outbox.now)).await);
     assert!(outbox.settle(mail, ended("accepted")).await);
     assert_eq!(outbox.is(mail).await, is("accepted", Some("accepted")));
     assert_eq!(say(mail.id, Verdict::Failed).await, Word::Known);
@@ -312,4 +311,35 @@ async fn the_servers_answer_is_written_as_soon_as_the_database_takes_it() {
     running.await.unwrap();
     assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1"]);
     assert_eq!(world.accepted().len(), 1);
+}
+
+#[tokio::test]
+async fn a_last_try_that_failed_is_known_also_when_it_comes_late() {
+    let outbox = Outbox::of(1).await;
+    let claimed = outbox.marked().await;
+    outbox.lose_the_claims().await;
+    let last = Settled::Ended { state: "expired", reason: None, outcome: Some("deferred") };
+    assert!(outbox.settle(email(&claimed), last).await);
+    assert_eq!(outbox.is(email(&claimed)).await, is("expired", Some("deferred")));
+}
+
+#[tokio::test]
+async fn that_it_was_not_taken_goes_above_a_persons_word_and_sends_nothing() {
+    let outbox = Outbox::of(1).await;
+    let claimed = outbox.marked().await;
+    let message = email(&claimed);
+    for verdict in [Verdict::Accepted, Verdict::Failed] {
+        outbox.sql("update keepwell.messages set state = 'unknown', outcome = 'unknown'").await;
+        outbox.sql(&format!("update keepwell.messages set token = '{}'", message.token.unwrap())).await;
+        assert_eq!(outbox.store.settle_unknown(message.id, verdict, "dana", outbox.now).await.unwrap(), Word::Taken);
+        assert!(outbox.settle(message, deferred(at("2026-03-02T10:00:00Z"))).await);
+        assert_eq!(outbox.is(message).await, is("failed", Some("deferred")), "{verdict:?}");
+        let sent =
+            "select count(*) from keepwell.messages where sent_at is not null or reason is distinct from '450 later'";
+        let sent: i64 = sqlx::query_scalar(AssertSqlSafe(format!("{sent} and channel = 'email'")))
+            .fetch_one(&outbox.pool)
+            .await
+            .unwrap();
+        assert_eq!(sent, 0);
+    }
 }

@@ -1,4 +1,4 @@
-//! A thousand customers, twenty of them poisoned: each bad value stops its own
+//! A thousand customers, some of them poisoned: each bad value stops its own
 //! mail at most, is shown with its reason, and does no harm to its neighbours.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -55,7 +55,7 @@ enum End {
 }
 
 /// Account, what is done to it, what becomes of it.
-const POISON: [(&str, &str, End); 20] = [
+const POISON: [(&str, &str, End); 24] = [
     ("1", "update customers.accounts set name = E'Evil\\r\\nBcc: thief@evil.example\\r\\n\\r\\nbody'", End::Sent),
     ("2", "update customers.contacts set name = E'Eve\\r\\nBcc: thief@evil.example\\n\\nx'", End::Sent),
     ("3", "update customers.contacts set email = null", End::Not("skipped", "no recipient")),
@@ -91,6 +91,15 @@ const POISON: [(&str, &str, End); 20] = [
         "20",
         "update customers.accounts set name = U&'\\2028\\202E\\0007\\FEFF =?utf-8?q?x?= \"<x@evil.example>'
              || (select string_agg(md5(n::text), ' ') from generate_series(1, 300) n)",
+        End::Sent,
+    ),
+    // What the database holds and nothing of ours can.
+    ("21", "update customers.contacts set left_at = 'infinity'", End::Sent),
+    ("22", "update customers.contacts set created_at = '-infinity'", End::Sent),
+    ("23", "update customers.contacts set traits = '{\"x\": 1e400}'", End::Sent),
+    (
+        "24",
+        "update customers.contacts set traits = (repeat('{\"a\":', 200) || '1' || repeat('}', 200))::jsonb",
         End::Sent,
     ),
 ];
@@ -180,7 +189,7 @@ async fn poison_stops_only_itself() {
 
     let poisoned: BTreeSet<&str> = POISON.iter().map(|(account, _, _)| *account).collect();
     let healthy = mails.iter().filter(|(account, mail)| !poisoned.contains(*account) && mail.0 == "accepted");
-    assert_eq!(healthy.count(), 980);
+    assert_eq!(healthy.count(), 1000 - POISON.len());
     let done: Vec<(String, i64)> = sqlx::query_as("select state, count(*) from keepwell.enrollments group by state")
         .fetch_all(&pool)
         .await

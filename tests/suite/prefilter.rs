@@ -57,7 +57,7 @@ impl Language {
         let origin = Origin { file: "p.yaml".into(), start, layout: playbook::Layout::Inline };
         let source = Source { text: text.into(), origin };
         let (known, none) = (HashSet::new(), Vec::new());
-        let neighbours = Neighbours { playbooks: vec!["rescue".to_owned()], labels: None };
+        let neighbours = Neighbours { playbooks: Some(vec!["rescue".to_owned()]), labels: None };
         let scope = Scope {
             schema: &self.schema,
             contact: self.subject == Subject::Contact,

@@ -197,7 +197,6 @@ async fn a_message_gets_one_marker_from_sixteen_senders() {
                         store.settle_expired(now).await.unwrap();
                     }
                     let to = message.to_address.clone().unwrap();
-                    store.know_address(&to).await.unwrap();
                     if store.mark(&message, &to, now).await.unwrap() == Marked::Go {
                         *bodies.lock().unwrap().entry(message.account_id.clone()).or_default() += 1;
                         let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };

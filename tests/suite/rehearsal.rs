@@ -761,3 +761,34 @@ tests:
     );
     passes(&text.replace("schedule: \"0 9", "timezone: America/New_York\nschedule: \"0 9"));
 }
+
+#[test]
+fn what_fails_says_on_which_line() {
+    let text = playbook(
+        r#"
+when: account.mrr > 0
+steps:
+  - email:
+      id: hello
+      to: champion
+      subject: Hi
+      body: |
+        Hello,
+        {{ account.seats }} seats
+  - run: |
+      let seats = account.seats;
+
+      task(#{ title: "x" + (seats + 1) });
+tests:
+  - name: nothing is known
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    expect: []
+"#,
+    );
+    let case = play(&text).remove(0);
+    let told = format!("{:#?}", case.failures);
+    for place in ["the mail `hello` could not be written: ", "(line 14)", "(line 18)"] {
+        assert!(told.contains(place), "{place}: {told}\n{text}");
+    }
+}

@@ -131,7 +131,10 @@ enum Place {
 
 fn source(text: &str) -> Source {
     let start = Position { line: 1, column: 1 };
-    let layout = playbook::Layout::Block { first_line: 1, indent: 0, lead: 0 };
+    let layout = match text.contains('\n') {
+        true => playbook::Layout::Block { first_line: 1, indent: 0, lead: 0 },
+        false => playbook::Layout::Inline,
+    };
     Source { text: text.into(), origin: Origin { file: "p.yaml".into(), start, layout } }
 }
 
@@ -148,7 +151,7 @@ impl World {
             schema: Schema::default_store(),
             zone: chrono_tz::UTC,
             place,
-            neighbours: Neighbours { playbooks: vec!["rescue".to_owned()], labels: None },
+            neighbours: Neighbours { playbooks: Some(vec!["rescue".to_owned()]), labels: None },
         }
     }
 

@@ -314,6 +314,7 @@ async fn unsubscribing_takes_a_post() {
     assert_eq!(once.status, StatusCode::OK);
     once.shows("You are unsubscribed");
     assert!(once.headers.get(header::SET_COOKIE).is_none());
+    assert!(once.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_none(), "no other page reads it");
     assert!(site.store.is_suppressed("Kim@fjord.example", "lifecycle").await.expect("an answer"));
     let stored = site.recipients().await;
     assert_eq!(stored.len(), 1);

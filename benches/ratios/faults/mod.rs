@@ -114,7 +114,7 @@ async fn of_fault(name: &str, size: Size, asked: &Asked, chance: &mut Chance) ->
         "F20" => print(promises::suppressions(size, chance).await?),
         "F22" => print(versions::upgrades(size, asked.older.as_deref(), chance).await?),
         "F23" => print(limits::full_disk(size).await?),
-        "F24" => print(link::slow_database(size, chance).await?) + print(link::slow_relay().await?),
+        "F24" => print(link::slow_relay().await?) + print(link::slow_database(size, chance).await?),
         "F25" => print(limits::few_files(size).await?),
         other => anyhow::bail!("there is no {other}"),
     })

@@ -6,6 +6,7 @@ use crate::cli::database::{Database, store_map};
 use crate::clock::Clock;
 use crate::config::StoreMap;
 use crate::store::lists::Filter;
+use crate::store::reader::READER;
 use crate::store::{Relations, Store, mapping};
 
 use super::Findings;
@@ -40,6 +41,7 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
     }
     clocks(&database.store, findings).await;
     let relations = customers(global, &database.store, findings).await;
+    roles(&database.store, named.is_some(), findings).await;
     standing_still(&database.store, findings).await;
     Some(match relations {
         Some(relations) => database.reading(relations),
@@ -81,6 +83,27 @@ async fn customers(global: &Global, store: &Store, findings: &mut Findings) -> O
         findings.warn("customers", "read in read-only transactions, but not as a role of its own", help);
     }
     Some(looked.relations)
+}
+
+/// Whether anybody may do more than is needed. A private Postgres has one user,
+/// whom nobody else can be.
+async fn roles(store: &Store, is_named: bool, findings: &mut Findings) {
+    let rights = match store.rights().await {
+        Ok(rights) => rights,
+        Err(error) => return findings.bad("roles", error.to_string(), "see the server's log"),
+    };
+    if !rights.of_reader.is_empty() {
+        let message = format!("the role {READER} should only read, and {}", rights.of_reader.join(", "));
+        let help = format!("revoke that from {READER} and from what it is a member of, `public` included");
+        return findings.bad("roles", message, help);
+    }
+    match rights.is_superuser && is_named {
+        true => {
+            let message = format!("the user {} of DATABASE_URL is a superuser", rights.user);
+            findings.warn("roles", message, "give Keepwell a user of its own that owns the database and no more");
+        }
+        false => findings.ok("roles", "nobody may do more than is needed"),
+    }
 }
 
 /// What waits for a person.

@@ -207,7 +207,7 @@ impl Course<'_> {
             .history
             .events
             .iter()
-            .filter(|event| event.at <= now && self.config.touch_events.contains(&event.name));
+            .filter(|event| event.at <= now && self.config.store.touch_events.contains(&event.name));
         let mut uses: Vec<Use> = touches
             .map(|event| Use {
                 contact: event.contact.clone().unwrap_or_default(),

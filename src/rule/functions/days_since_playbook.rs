@@ -34,7 +34,7 @@ impl Function for Fact {
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select floor(extract(epoch from {as_of} - max(n.started_at)) / 86400) \
           from {enrollments} n \
-          where {whose n} and n.playbook = {id} \
+          where {whose n} and (n.playbook = {id}) is true \
           and not n.shadow and n.state not in ('held', 'ghost') \
           and n.started_at < {as_of})"
     }

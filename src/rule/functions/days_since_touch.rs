@@ -12,11 +12,11 @@ impl Function for Fact {
     }
 
     fn summary(&self) -> &'static str {
-        "Whole days since the last customer mail was delivered or the last task was completed; none without either."
+        "Whole days since the last customer mail was delivered, task was completed or configured touch event happened; none without any."
     }
 
     fn of_contact(&self) -> Option<&'static str> {
-        Some("Whole days since the last mail to the contact was delivered or the last task about the contact was completed; none without either.")
+        Some("Whole days since the last mail to the contact was delivered, task about the contact was completed or configured touch event of theirs happened; none without any.")
     }
 
     fn params(&self) -> &'static [Param] {
@@ -38,12 +38,16 @@ impl Function for Fact {
           and m.state in ('accepted', 'captured') and m.sent_at < {as_of} \
           union all \
           select k.ended_at from {tasks} k \
-          where {whose k} and k.state = 'done' and k.ended_at < {as_of}) t)"
+          where {whose k} and k.state = 'done' and k.ended_at < {as_of} \
+          union all \
+          select e.at from {touches} e \
+          where {whose e} and e.at < {as_of}) t)"
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let completed = call.tasks(history).filter(|task| task.done).filter_map(|task| task.ended_at);
-        let touches = call.mails(history).map(|mail| mail.sent_at).chain(completed);
+        let events = call.every_event(history).filter(|event| history.touch_events.contains(&event.name));
+        let touches = call.mails(history).map(|mail| mail.sent_at).chain(completed).chain(events.map(|event| event.at));
         match touches.filter(|at| *at < call.as_of).max() {
             Some(at) => Value::Int(days_since(call.as_of, at)),
             None => Value::Null,

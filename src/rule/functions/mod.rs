@@ -89,7 +89,8 @@ pub trait Function: Sync {
     /// the equally long one before it; a text parameter goes by its own name,
     /// a list of texts too, as an array;
     /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
-    /// `{enrollments}`, `{tasks}`, `{messages}` and `{labels}` are relations. Each table is bound to the account, and nothing in the
+    /// `{enrollments}`, `{tasks}`, `{messages}` and `{labels}` are relations, and `{touches}` is that of the account's events
+    /// which the configuration names as touches. Each table is bound to the account, and nothing in the
     /// text can raise an error whatever the data.
     fn sql(&self, args: &[Arg]) -> &'static str;
 

@@ -36,16 +36,18 @@ impl Function for Fact {
     }
 
     fn sql(&self, args: &[Arg]) -> &'static str {
+        // As in `in_playbook`: by the keys of the account, whatever looks cheap.
         if args.len() == 1 {
-            "(exists (select from {enrollments} n \
-          where {whose n} and n.playbook = {id} \
+            "(coalesce((select true from {enrollments} n \
+          where {whose n} and (n.playbook = {id}) is true \
           and not n.shadow and n.state = 'goal' \
-          and coalesce(n.goal_at, n.ended_at) < {as_of}))"
+          and coalesce(n.goal_at, n.ended_at) < {as_of} limit 1), false))"
         } else {
-            "(exists (select from {enrollments} n \
-          where {whose n} and n.playbook = {id} \
+            "(coalesce((select true from {enrollments} n \
+          where {whose n} and (n.playbook = {id}) is true \
           and not n.shadow and n.state = 'goal' \
-          and coalesce(n.goal_at, n.ended_at) >= {since} and coalesce(n.goal_at, n.ended_at) < {as_of}))"
+          and coalesce(n.goal_at, n.ended_at) >= {since} and coalesce(n.goal_at, n.ended_at) < {as_of} \
+          limit 1), false))"
         }
     }
 

@@ -125,9 +125,8 @@ impl Lowering<'_> {
         functions::pair(function, args)?.into_iter().find_map(|(param, arg)| {
             let Arg::Text(name) = arg else { return None };
             let (code, what, known): (_, _, Vec<&str>) = match param.kind {
-                ParamKind::PlaybookId => {
-                    ("KW0108", "playbook", self.scope.neighbours.playbooks.iter().map(|id| &**id).collect())
-                }
+                ParamKind::PlaybookId if !self.scope.neighbours.lacks(name) => return None,
+                ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.neighbours.ids().collect()),
                 ParamKind::ColumnName => {
                     ("KW0202", "column", self.scope.schema.account.iter().map(|column| &*column.name).collect())
                 }

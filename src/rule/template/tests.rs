@@ -161,7 +161,7 @@ fn compile_with(source: &Source, escape: Escape, known: &[&str], mail: bool) -> 
         task_steps: &steps(&["call", "escalate"]),
         email_steps: &steps(&["nudge"]),
         survey_steps: &[("why".to_owned(), Type::Int)],
-        neighbours: &Neighbours { playbooks: steps(&["rescue", "renewal-plan"]), labels: None },
+        neighbours: &Neighbours { playbooks: Some(steps(&["rescue", "renewal-plan"])), labels: None },
         seasons: &Seasons::default().with("summer", &["07-15..08-31"]).expect("a range of days"),
         known: &known,
         signature: &signature,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
-use sqlx::{Postgres, Row};
+use sqlx::{Postgres, Row, query::Query};
 
 use super::SubjectWindow;
 use super::answer::{AS_IT_WAS, Answer, By};
 use super::bind::{Bind, Start, bound};
 use super::hoist::{Hoisted, Reader, Shape, concerned, passes};
+use super::touches::touches;
 use crate::clock::Instant;
 use crate::facts::{Arg, CellPath, Layout, Schema, Subject, Type, Value};
 use crate::rule::Predicate;
@@ -17,9 +17,9 @@ use crate::rule::functions::{self, FactSource, Param, UnknownCell};
 use crate::store::{Relation, Relations};
 
 /// The instants that can be read lie from here …
-pub(super) const FIRST: &str = "'0001-01-01 00:00:00+00'";
+pub(in crate::store) const FIRST: &str = "'0001-01-01 00:00:00+00'";
 /// … to before here.
-pub(super) const END: &str = "'10000-01-01 00:00:00+00'";
+pub(in crate::store) const END: &str = "'10000-01-01 00:00:00+00'";
 
 /// What the relations of our own state are called in the database.
 const OWN: [(&str, &str); 4] = [
@@ -38,8 +38,7 @@ pub(super) enum Target {
     /// One for each bound subject that exists; the first column is the 1-based
     /// position among the bound ones.
     Named,
-    /// One for each bound subject, without looking into the customer store;
-    /// the first column as above.
+    /// One for each bound subject, there or not; the first column as above.
     OwnState,
 }
 
@@ -59,8 +58,8 @@ pub(super) struct Statement {
 
 impl Statement {
     /// The statement for the cells of one source, on the rows that some reader
-    /// keeps. With more than one reader the last column says which of them do. An error names the first cell, whatever its source, that nothing
-    /// answers.
+    /// keeps. With more than one reader the last column says which of them do.
+    /// An error names the first cell, whatever its source, that nothing answers.
     pub(super) fn build(
         layout: &Layout,
         relations: &Relations,
@@ -349,6 +348,7 @@ impl<'r> Text<'r> {
             return Some((*relation).to_owned());
         }
         match name {
+            "touches" => Some(touches(self.relations, self.target, &account, |bind| self.parameter(bind))),
             "account" if subject == Subject::Account => Some(account),
             "as_of" => Some(self.instant(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),

@@ -39,6 +39,8 @@ pub struct Model {
     settled: Instant,
     /// What may be said of a slot; all slots so far.
     slots: BTreeMap<Instant, BTreeSet<&'static str>>,
+    /// All rounds so far.
+    rounds: Vec<Instant>,
     /// A person's words: the slot, when, and how many were held.
     pub approvals: Vec<(Instant, Instant, usize)>,
     pub stopped: bool,
@@ -67,6 +69,7 @@ impl Model {
             accounts: vec![Account::default(); accounts],
             settled: published,
             slots: BTreeMap::new(),
+            rounds: Vec::new(),
             approvals: Vec::new(),
             stopped: false,
         }
@@ -77,6 +80,7 @@ impl Model {
         for account in &mut self.accounts {
             account.matched |= account.matches;
         }
+        self.rounds.push(now);
         let mut hours = Vec::new();
         let mut hour = full_hour(self.settled) + TimeDelta::hours(1);
         while hour <= now {
@@ -179,14 +183,15 @@ impl Model {
         }
         for (slot, entered) in by_run {
             let words: Vec<_> = self.approvals.iter().filter(|(of, ..)| *of == slot).collect();
+            entered.iter().for_each(|entry| *by_day.entry(entry.started_at.date_naive()).or_default() += 1);
             if words.is_empty() {
                 if entered.len() > HOLD_ABOVE {
                     return Err(format!("P8: {} entered at {slot}, and nobody approved it", entered.len()));
                 }
-                entered.iter().for_each(|entry| *by_day.entry(entry.started_at.date_naive()).or_default() += 1);
                 continue;
             }
-            let in_time = |at: Instant| words.iter().any(|(_, word, _)| *word <= at && at - *word <= APPROVAL_HOLDS);
+            let good = self.good(words.iter().map(|(_, word, _)| *word));
+            let in_time = |at: Instant| good.iter().any(|due| *due <= at && at - *due <= APPROVAL_HOLDS);
             if let Some(late) = entered.iter().find(|entry| !in_time(entry.started_at)) {
                 return Err(format!("P8: {} entered at {} without a word", late.account_id, late.started_at));
             }
@@ -203,6 +208,19 @@ impl Model {
             Some((day, entered)) => Err(format!("P8: {entered} entered on {day}")),
             None => Ok(()),
         }
+    }
+
+    /// When an approved run was due: from the word on, and again after each round
+    /// that may have let a batch go, or left the rest to the next day.
+    fn good(&self, words: impl Iterator<Item = Instant>) -> Vec<Instant> {
+        let mut due: Vec<Instant> = words.collect();
+        for round in &self.rounds {
+            if due.iter().any(|at| at <= round && *round - *at <= APPROVAL_HOLDS) {
+                let midnight = (round.date_naive() + TimeDelta::days(1)).and_time(chrono::NaiveTime::MIN).and_utc();
+                due.extend([*round + RAMP_EVERY, midnight]);
+            }
+        }
+        due
     }
 
     fn nobody_hears_too_much(&self, mails: &[(String, String, Option<Instant>)]) -> Result<(), String> {

@@ -1,6 +1,8 @@
 //! What a case's account remembers of the playbook's own work.
 
-use super::{passes, playbook};
+use keepwell::config::Config;
+
+use super::{passes, play_with, playbook};
 
 const TOLD: &str = concat!(
     "open {{ account.open_tasks() }}, ",
@@ -38,6 +40,28 @@ tests:
       - {{ after: 4d, notify: third, contains: "open 1, touched 2, changed 2" }}
 "#
     )));
+}
+
+#[test]
+fn touch_events_of_the_configuration_are_touches() {
+    let text = playbook(
+        r#"
+when: account.mrr > 0 && (account.days_since_touch() ?? 99) > 3
+steps:
+  - notify: { id: first, channel: csm, text: '{{ account.days_since_touch() }}' }
+tests:
+  - name: a meeting counts
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    events: { meeting_held: [-2d] }
+    expect: [ { after: 2d, notify: first, contains: "4" } ]
+"#,
+    );
+    let mut config = Config::default();
+    config.store.touch_events.push("meeting_held".to_owned());
+    let case = play_with(&text, &config).remove(0);
+    assert!(case.passed, "{:#?} {:#?}", case.failures, case.happened);
+    assert!(!play_with(&text, &Config::default()).remove(0).passed);
 }
 
 #[test]

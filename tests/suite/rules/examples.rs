@@ -14,7 +14,7 @@ use super::{Place, World, days_ago, history, table};
 fn every_example_compiles_without_a_word_and_decides() {
     let mut world = World::new(Place::Step);
     for id in ["open-escalation", "activation-rescue", "nps-recovery", "renewal-plan"] {
-        world.neighbours.playbooks.push(id.to_owned());
+        world.neighbours.playbooks.get_or_insert_default().push(id.to_owned());
     }
     let examples = FUNCTIONS.iter().flat_map(|function| function.examples());
     for example in examples.chain(FREE.iter().map(|function| &function.example)) {

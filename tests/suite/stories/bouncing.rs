@@ -86,6 +86,39 @@ async fn with_people(config: &str, ids: &[&str]) -> World {
 }
 
 #[tokio::test]
+async fn a_mail_that_unsubscribes_is_read_as_one() {
+    let returns = Returns::new();
+    let world = with_people(&returns.config(), &["kim", "lee"]).await;
+    world.playbook(&mails("hello", "lifecycle"));
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let mail = world.accepted().into_iter().find(|mail| mail.to[0].starts_with("kim")).unwrap();
+    let headers = String::from_utf8(mail.bytes.clone()).unwrap();
+    let offered = headers.lines().find_map(|line| line.strip_prefix("List-Unsubscribe: ")).unwrap();
+    let (link, mailto) = offered.split_once(", ").unwrap();
+    assert!(link.starts_with("<https://"), "{offered}");
+    let address = mailto.strip_prefix("<mailto:").unwrap().strip_suffix("?subject=unsubscribe>").unwrap();
+    assert_eq!(address, mail.from, "read where its bounces are");
+
+    let write =
+        |to: &str, subject: &str| format!("From: Kim <k@y.example>\r\nTo: {to}\r\nSubject: {subject}\r\n\r\n\r\n");
+    // Not a word of ours, and an absence: nothing follows.
+    returns.arrive("1", &write(&address.replace('+', "+0"), "unsubscribe"));
+    returns.arrive("2", &write(address, "Automatic reply: Hi"));
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    let to = mail.to[0].clone();
+    assert!(!world.store().is_suppressed(&to, "lifecycle").await.unwrap());
+    returns.arrive("3", &write(address, "Unsubscribe"));
+    returns.arrive("4", &write(address, "unsubscribe"));
+    world.pass_at("2026-03-02T10:01:00Z").await;
+    assert_eq!(returns.seen(), ["1:2,F", "2:2,F", "3:2,S", "4:2,S"]);
+    assert!(world.store().is_suppressed(&to, "lifecycle").await.unwrap());
+    assert!(!world.store().is_suppressed(&to, "marketing").await.unwrap(), "of that class only");
+    world.run_at("2026-03-04T09:00:00Z").await;
+    let states = lines(&world.mails().await, "contact state");
+    assert!(states.contains(&"kim suppressed".to_owned()) && states.contains(&"lee accepted".to_owned()), "{states:?}");
+}
+
+#[tokio::test]
 async fn what_it_says_decides_what_follows() {
     let returns = Returns::new();
     let people = ["hard", "policy", "soft", "late", "fine", "angry"];

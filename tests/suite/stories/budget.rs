@@ -156,6 +156,42 @@ async fn what_cannot_go_while_it_is_valid_expires() {
 }
 
 #[tokio::test]
+async fn a_touch_event_is_a_touch_for_the_days_since_the_last() {
+    let world = World::with("touch_events: [meeting_held]\n").await;
+    // One that the database can decide before, and one that it cannot.
+    let keys = "when: account.mrr > 0 && (account.days_since_touch() ?? 99) > 3";
+    world.playbook(&playbook(
+        "quiet",
+        keys,
+        "  - task: { id: call, title: 'after {{ account.days_since_touch() | default(\"never\") }}', to: csm }",
+    ));
+    let keys = "for: contact\nwhen: (contact.days_since_touch() ?? 99) * 2 > 6";
+    world.playbook(&playbook("person", keys, "  - task: { id: ring, title: x, to: csm }"));
+    for account in ["a1", "a2", "a3", "a4"] {
+        world.customer(account).await;
+    }
+    world.contact("a2", "bob", json!({})).await;
+    world.event_of("a2", "ann", "meeting_held", "2026-03-01T09:00:00Z").await;
+    world.event_of("a3", "ann", "meeting_held", "2026-02-20T09:00:00Z").await;
+    world.event_of("a4", "ann", "login", "2026-03-01T09:00:00Z").await;
+    world.event("a1", "meeting_held", "2026-03-02T09:00:00Z").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let tasks = world.tasks().await;
+    assert_eq!(
+        lines(&tasks, "playbook account contact title"),
+        [
+            "person a1 ann x",
+            "person a2 bob x",
+            "person a3 ann x",
+            "person a4 ann x",
+            "quiet a1 - after never",
+            "quiet a3 - after 10",
+            "quiet a4 - after never",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_completed_call_and_a_touch_event_count() {
     let world =
         World::with("budget: { contact: [1 per 1d], account: [1 per 2d] }\ntouch_events: [meeting_held]\n").await;
@@ -339,4 +375,21 @@ async fn without_the_budgets_row_sixteen_connections_go_over_the_limit() {
         }
     }
     panic!("the limit holds without its row");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_complained_about_was_read() {
+    let world = World::with("budget: { contact: [1 per 7d], account: off }\n").await;
+    for id in ["one", "two"] {
+        let step = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
+        world.playbook(&playbook(id, "when: account.mrr > 0", step));
+    }
+    world.customer("a1").await.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["captured", "deferred"]);
+    for (state, then) in [("complained", "deferred"), ("bounced", "captured")] {
+        world.sql(&format!("update keepwell.messages set state = '{state}' where state in ('captured', 'complained') and channel = 'email'")).await;
+        world.sql("update keepwell.messages set next_at = '2026-03-02T10:00:00Z' where state = 'deferred'").await;
+        world.pass_at("2026-03-02T10:00:00Z").await;
+        assert_eq!(lines(&world.mails().await, "state"), [state, then]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Many at once: decided and written together, and each still on its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use keepwell::clock::Instant;
 use keepwell::effect::{Effect, EffectBody, Priority, TaskDraft};
@@ -9,6 +9,7 @@ use keepwell::facts::SubjectId;
 use keepwell::ids;
 use keepwell::store::Store;
 use keepwell::store::control::{Halted, Target};
+use keepwell::store::facts::{self, SubjectWindow};
 use keepwell::store::transitions::Commit;
 use keepwell::worker::{advancer, enroller};
 use serde_json::json;
@@ -218,21 +219,33 @@ async fn steps_without_a_wait_follow_each_other_at_entry() {
 async fn a_second_run_probes_keys_also_where_statistics_are_missing() {
     let world = World::new().await;
     world.playbook(&playbook("round", ALL, "  - wait: 9d"));
+    let asks = "when: account.in_playbook(\"round\") && account.reached_goal(\"round\") && account.mrr < 0";
+    world.playbook(&playbook("asks", asks, "  - wait: 9d"));
     world
         .sql(
             "alter table keepwell.enrollments set (autovacuum_enabled = false);
+              alter table keepwell.edges set (autovacuum_enabled = false);
               alter table keepwell.messages set (autovacuum_enabled = false)",
         )
         .await;
     world.crowd(3000).await.run_at(SLOT).await;
     assert_eq!(world.count("enrollments").await, 3000);
+    world
+        .sql(&format!(
+            "insert into keepwell.edges (account_id, playbook, true_since, last_slot)
+                 select account_id, playbook, '{SLOT}', '{SLOT}' from keepwell.enrollments"
+        ))
+        .await;
+    let published = world.store().published().await.unwrap();
+    let asks = published.iter().find(|known| known.id == "asks").unwrap();
+    let asks = world.shared.loaded("asks", &asks.revision).await.unwrap().unwrap();
     // One connection: what it has read so far is known to it at once.
     let options = world.store().pool().connect_options().as_ref().clone();
     let store = Store::connect(options, 1);
     let read = async || {
         sqlx::query("select pg_stat_force_next_flush()").execute(store.pool()).await.unwrap();
-        let sql = "select seq_tup_read, idx_tup_fetch from pg_stat_user_tables
-                   where schemaname = 'keepwell' and relname = 'enrollments'";
+        let sql = "select sum(seq_tup_read)::bigint, sum(idx_tup_fetch)::bigint from pg_stat_user_tables
+                   where schemaname = 'keepwell' and relname in ('enrollments', 'edges')";
         sqlx::query_as::<_, (i64, i64)>(sql).fetch_one(store.pool()).await.unwrap()
     };
     let subject = |n| SubjectId { account: format!("a{n}"), contact: String::new() };
@@ -246,6 +259,25 @@ async fn a_second_run_probes_keys_also_where_statistics_are_missing() {
         let after = read().await;
         assert_eq!(after.0 - before.0, 0, "rows read without an index, statistics: {statistics}");
         assert!(after.1 - before.1 <= 3000, "{} rows by index, statistics: {statistics}", after.1 - before.1);
+        // So with what conditions ask of our own state, with edges, and with mail that gives way.
+        for chunk in subjects.chunks(1000) {
+            let windows: Vec<SubjectWindow> = chunk.iter().cloned().map(SubjectWindow::from).collect();
+            let facts = facts::fetch(store.pool(), &asks.entry, at("2026-03-03T09:00:00Z"), &windows).await.unwrap();
+            assert!(facts.iter().all(Option::is_some));
+        }
+        let asked = read().await;
+        assert_eq!(asked.0 - after.0, 0, "rows read by conditions without an index, statistics: {statistics}");
+        assert!(asked.1 - after.1 <= 6000, "{} rows by conditions, statistics: {statistics}", asked.1 - after.1);
+        for chunk in subjects.chunks(1000) {
+            let mut known = HashMap::new();
+            store.recall_edges("round", None, chunk, &mut known).await.unwrap();
+            assert_eq!(known.len(), 1000);
+            let accounts: Vec<String> = chunk.iter().map(|one| one.account.clone()).collect();
+            assert_eq!(store.active_in(&accounts, &["round".to_owned()]).await.unwrap().len(), 1000);
+        }
+        let recalled = read().await;
+        assert_eq!(recalled.0 - asked.0, 0, "edges read without an index, statistics: {statistics}");
+        assert!(recalled.1 - asked.1 <= 6000, "{} edges, statistics: {statistics}", recalled.1 - asked.1);
         // As if it had been analysed before the run.
         world
             .sql(

@@ -1,6 +1,6 @@
 //! A run that would touch too many waits for a person.
 
-use keepwell::store::runs::Word;
+use keepwell::store::releases::Word;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
@@ -349,4 +349,25 @@ async fn no_playbook_yields_to_itself_where_all_yield_to_it() {
     world.customer("a1").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "playbook state"), ["rescue captured", "welcome deferred"]);
+}
+
+#[tokio::test]
+async fn a_run_is_compared_with_those_before_it_only() {
+    let world = World::new().await;
+    let keys = "when: account.tier == \"A\"\nreentry: { gap: 1d }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    world.customer("a1").await;
+    world.run_at("2026-03-04T09:00:00Z").await;
+    let (store, slot) = (world.store(), at("2026-03-02T09:00:00Z"));
+    assert_eq!(store.earlier_run("welcome", slot).await.unwrap(), None);
+    assert!(store.earlier_sizes("welcome", slot, 7).await.unwrap().is_empty());
+    assert!(store.earlier_run("welcome", at("2026-03-06T09:00:00Z")).await.unwrap().is_some());
+    // An earlier revision that nobody can read may have said something else of `reentry`.
+    world.sql("update keepwell.revisions set text = 'playbook: [welcome'").await;
+    world.playbook(&playbook("welcome", keys, &STEPS.replace("Hello", "Other")));
+    world.run_at("2026-03-06T09:00:00Z").await;
+    let run = world.run("welcome", "2026-03-06T09:00:00Z").await;
+    assert_eq!(run["state"], json!("held"));
+    let reason = "`reentry` may have changed: the revision before cannot be read: 1 would enter";
+    assert!(run["reason"].as_str().unwrap().starts_with(reason), "{run}");
 }

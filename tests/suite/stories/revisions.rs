@@ -1,5 +1,6 @@
 //! Files that change while customers are on their way.
 
+use keepwell::store::control::Target;
 use serde_json::json;
 
 use crate::support::world::{World, lines, playbook};
@@ -132,4 +133,49 @@ async fn a_playbook_without_its_file_is_paused() {
     world.playbook(&text);
     world.pass_at("2026-03-05T10:00:00Z").await;
     assert_eq!(lines(&world.tasks().await, "account created_at"), ["a1 03-03T09:00"]);
+}
+
+#[tokio::test]
+async fn a_playbook_works_once_the_one_it_names_is_mended() {
+    let world = World::new().await;
+    world.expect_mistakes();
+    world.playbook(&playbook("a", "when: account.mrr > 0", "  - enroll: b"));
+    world.playbook(&playbook("b", "when: account.nonsense > 0", "  - wait: 1d"));
+    world.account("a1", json!({})).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.playbook(&playbook("b", "when: account.mrr < 0", "  - wait: 1d"));
+    world.account("a2", json!({})).await;
+    world.run_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(
+        lines(&world.enrollments().await, "playbook account state"),
+        ["a a1 completed", "a a2 completed", "b a2 active"]
+    );
+}
+
+#[tokio::test]
+async fn a_publication_waits_for_no_mail_and_ranks_what_waits() {
+    let world = World::new().await;
+    let step = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
+    let ranked = |priority| playbook("mail", &format!("when: account.mrr > 0\nmail_priority: {priority}"), step);
+    world.playbook(&ranked(10));
+    world.customer("a1").await.customer("a2").await;
+    world.stop(Target::Channel("email".to_owned()), "2026-03-02T08:00:00Z").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    // Somebody has one in their hands.
+    let mut held = world.store().pool().begin().await.unwrap();
+    sqlx::query("select 1 from keepwell.messages where account_id = 'a1' for update")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    world.playbook(&ranked(80));
+    let publishing = world.publish_at("2026-03-02T10:00:00Z");
+    tokio::time::timeout(std::time::Duration::from_secs(8), publishing).await.expect("it waits for nobody");
+    held.rollback().await.unwrap();
+    let priorities = async || -> Vec<i32> {
+        let sql = "select priority from keepwell.messages where channel = 'email' order by account_id";
+        sqlx::query_scalar(sql).fetch_all(world.store().pool()).await.unwrap()
+    };
+    assert_eq!(priorities().await, [10, 80]);
+    world.publish_at("2026-03-02T11:00:00Z").await;
+    assert_eq!(priorities().await, [80, 80]);
 }

@@ -1,10 +1,11 @@
 //! A playbook whose mail is not wanted, or does not arrive, stops by itself.
 
 use keepwell::store::control::Target;
+use keepwell::worker::tripwire;
 use serde_json::json;
 
 use crate::support::smtp::{At, Script};
-use crate::support::world::{World, lines, playbook};
+use crate::support::world::{World, at, lines, playbook};
 
 const KEYS: &str = "when: account.tier == \"A\"\nreentry: { gap: 1d }\nguardrails: { hold_above: off, unusual: off, store_change: off }";
 const STEPS: &str = "  - email: { id: hello, to: champion, subject: Hi, body: Hello }";
@@ -128,4 +129,33 @@ async fn a_relay_that_refuses_everything_stops_it_before_all_have_been_tried() {
     assert!(reason.contains("mails of the last hour were refused, more than 10 %"), "{reason}");
     let waiting = world.mails().await.iter().filter(|mail| mail["state"] != json!("rejected")).count();
     assert!(waiting > 0, "all were tried");
+}
+
+#[tokio::test]
+async fn nothing_is_stopped_without_a_word_or_let_go_halfway() {
+    let world = World::new().await;
+    world.playbook(&playbook("welcome", KEYS, STEPS));
+    company(&world, 20).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world
+        .sql(
+            "update keepwell.messages set state = 'bounced' where account_id in ('a01', 'a02');
+             create sequence words;
+             create function mute() returns trigger language plpgsql as $$ begin
+                 if nextval('words') in (1, 3) then raise exception 'no words'; end if; return new; end $$;
+             create trigger mute before insert on keepwell.messages for each row execute function mute();
+             create trigger mute before update on keepwell.trips for each row execute function mute()",
+        )
+        .await;
+    let tick = async |when: &str| tripwire::tick(&world.shared, at(when)).await;
+    assert!(tick("2026-03-02T10:00:00Z").await.is_err());
+    assert_eq!(is_stopped(&world).await, None);
+    assert_eq!(tick("2026-03-02T10:01:00Z").await.unwrap(), 1);
+    assert_eq!(lines(&world.notices().await, "subject"), ["Stopped: welcome"]);
+    // Let go without being counted anew it would be stopped again at once.
+    let resumed = at("2026-03-02T11:00:00Z");
+    assert!(world.store().resume(&target(), "dana", resumed).await.is_err());
+    assert!(is_stopped(&world).await.is_some());
+    assert!(world.store().resume(&target(), "dana", resumed).await.unwrap());
+    assert_eq!(tick("2026-03-02T11:01:00Z").await.unwrap(), 0);
 }

@@ -15,7 +15,11 @@ pub fn mail() -> OutgoingMail {
         subject: "Your grüße are ready".to_owned(),
         text: rendered.text,
         html: rendered.html,
-        unsubscribe: Some(Unsubscribe { https_url: "https://acme.example/u/1".to_owned(), one_click: true }),
+        unsubscribe: Some(Unsubscribe {
+            https_url: "https://acme.example/u/1".to_owned(),
+            one_click: true,
+            address: None,
+        }),
         list_id: Some("onboarding.acme.example".to_owned()),
         feedback_id: Some("0badcafe:lifecycle:kw0badcafe".to_owned()),
         auto_submitted: true,

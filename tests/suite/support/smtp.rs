@@ -1,5 +1,6 @@
 //! A small SMTP server that does as it is told: refuses, hangs or cuts the
-//! connection at a chosen phase, and keeps what it accepted.
+//! connection at a chosen phase, and keeps what it accepted. It is strict about
+//! what the bytes of a message may be, so that every test is about that too.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -260,6 +261,14 @@ fn acceptor(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
+/// Whether a line of a message is as every relay takes it: CRLF at its end and
+/// nowhere else, at most 998 characters of ASCII before it (and one dot more).
+fn is_strict(line: &[u8]) -> bool {
+    line.strip_suffix(b"\r\n").is_some_and(|line| {
+        line.len() <= 999 && line.iter().all(|byte| byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0))
+    })
+}
+
 /// Why a session ends.
 enum End {
     Closed,
@@ -368,7 +377,7 @@ impl Session {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut bytes = Vec::new();
-        let mut first = true;
+        let (mut first, mut strict) = (true, true);
         loop {
             let start = bytes.len();
             if !matches!(stream.read_until(b'\n', &mut bytes).await, Ok(1..)) {
@@ -382,6 +391,7 @@ impl Session {
                 }
             }
             let line = &bytes[start..];
+            strict &= is_strict(line);
             if line == b".\r\n" {
                 bytes.truncate(start);
                 break;
@@ -389,6 +399,10 @@ impl Session {
             if line.starts_with(b".") {
                 bytes.remove(start);
             }
+        }
+        if !strict {
+            let refusal = Do::Reply("554 5.6.0 not as RFC 5321 has it".to_owned());
+            return act(Some(refusal), stream, "").await;
         }
         let what = self.what(At::Dot);
         self.messages += 1;

@@ -17,7 +17,8 @@ use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::store::Store;
 use keepwell::store::control::Target;
 use keepwell::store::lists::Filter;
-use keepwell::store::runs::{Word, parse_run_id};
+use keepwell::store::releases::Word;
+use keepwell::store::runs::parse_run_id;
 use keepwell::worker::mover::{self, Done, Shown};
 use keepwell::worker::plan::{self, Plan};
 use keepwell::worker::publisher::{self, Files, Report};
@@ -411,9 +412,8 @@ impl World {
 
     /// What a message said.
     pub async fn text(&self, message: &Json) -> String {
-        let id = message["id"].as_str().unwrap().parse().unwrap();
-        let preview = self.store().message_preview(id).await.unwrap().unwrap();
-        preview["text"].as_str().unwrap_or_default().to_owned()
+        let text = sqlx::query_scalar("select coalesce(body_text, '') from keepwell.messages where id = $1::uuid");
+        text.bind(message["id"].as_str()).fetch_one(self.store().pool()).await.unwrap()
     }
 }
 
