@@ -12,7 +12,7 @@ use crate::facts::SubjectId;
 use crate::store::Store;
 use crate::store::control::Stopped;
 use crate::store::holdout::Compared;
-use crate::store::lists::Filter;
+use crate::store::lists::{ENROLLMENT_STATES, Filter, MESSAGE_STATES, RUN_STATES, TASK_STATES};
 use crate::store::runs::parse_run_id;
 
 #[derive(Debug, Args)]
@@ -42,7 +42,22 @@ pub enum What {
     Runs,
 }
 
+impl What {
+    fn states(self) -> &'static [&'static str] {
+        match self {
+            What::Enrollments => &ENROLLMENT_STATES,
+            What::Tasks => &TASK_STATES,
+            What::Messages => &MESSAGE_STATES,
+            What::Runs => &RUN_STATES,
+        }
+    }
+}
+
 pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Result<ExitCode> {
+    // A list that is empty because of a typo would be believed.
+    if let Some(state) = options.state.as_deref().filter(|state| !what.states().contains(state)) {
+        anyhow::bail!("there is no state `{state}`; the states are {}", what.states().join(", "));
+    }
     let filter = Filter {
         playbook: options.playbook.clone(),
         account: options.account.clone(),
@@ -56,6 +71,12 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         _ => Database::open(global, 2).await?,
     };
     let store = &database.store;
+    if let Some(playbook) = &options.playbook
+        && !store.published().await?.iter().any(|known| known.id == *playbook)
+    {
+        database.close().await;
+        anyhow::bail!("there is no playbook `{playbook}`");
+    }
     let (noun, columns, mut rows): (&str, &[&str], _) = match what {
         What::Enrollments => (
             "enrollments",

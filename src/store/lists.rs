@@ -72,6 +72,29 @@ const RUNS: &str = "
         playbook, ''::text as account, state, null::text as assignee, slot as ordered, playbook as last
     from keepwell.runs";
 
+/// The states there are, as the database's own checks say them.
+pub const ENROLLMENT_STATES: [&str; 9] =
+    ["active", "completed", "goal", "exited", "blocked", "held", "cancelled", "failed", "ghost"];
+pub const TASK_STATES: [&str; 5] = ["open", "done", "dismissed", "closed", "shadow"];
+pub const MESSAGE_STATES: [&str; 15] = [
+    "planned",
+    "deferred",
+    "sending",
+    "accepted",
+    "captured",
+    "rejected",
+    "failed",
+    "unknown",
+    "expired",
+    "suppressed",
+    "skipped",
+    "cancelled",
+    "bounced",
+    "complained",
+    "shadow",
+];
+pub const RUN_STATES: [&str; 5] = ["running", "done", "held", "skipped", "failed"];
+
 impl Store {
     /// Enrollments in order of their start.
     pub async fn list_enrollments(&self, filter: &Filter) -> sqlx::Result<Vec<Json>> {

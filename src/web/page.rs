@@ -30,6 +30,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "base.html",
     "customer.html",
     "finding.html",
+    "head.html",
     "inbox.html",
     "message.html",
     "messages.html",

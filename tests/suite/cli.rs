@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use keepwell::store::lists::{ENROLLMENT_STATES, MESSAGE_STATES, RUN_STATES, TASK_STATES};
 use serde_json::{Value as Json, json};
 use sqlx::{Executor, PgPool};
 
@@ -298,6 +299,32 @@ fn files_are_checked_and_played_without_a_database() {
     assert_eq!(home.run(&["slots", "nope"]).code, 1);
     assert_eq!(home.rows(&["slots"]).len(), 5);
     assert_eq!(home.run(&["slots", "--from", "tomorrow"]).code, 1);
+}
+
+#[tokio::test]
+async fn lists_know_the_states_there_are() {
+    let (home, pool) = company("states").await;
+    for (noun, states) in [
+        ("enrollments", &ENROLLMENT_STATES[..]),
+        ("tasks", &TASK_STATES),
+        ("messages", &MESSAGE_STATES),
+        ("runs", &RUN_STATES),
+    ] {
+        let check: String = sqlx::query_scalar(
+            "select pg_get_constraintdef(oid) from pg_constraint where conrelid = ('keepwell.' || $1)::regclass
+             and contype = 'c' and pg_get_constraintdef(oid) like 'CHECK ((state = ANY%'",
+        )
+        .bind(noun)
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        let known: Vec<&str> = check.split('\'').skip(1).step_by(2).collect();
+        assert_eq!(states, known, "{noun}");
+        let refused = home.run(&[noun, "--state", "uknown"]);
+        assert!(refused.code == 1 && refused.stderr.contains(&states.join(", ")), "{refused:?}");
+        let refused = home.run(&[noun, "--playbook", "nope"]);
+        assert!(refused.code == 1 && refused.stderr.contains("there is no playbook `nope`"), "{refused:?}");
+    }
 }
 
 #[test]

@@ -173,17 +173,20 @@ async fn twenty_kills_lose_nothing_and_repeat_nothing() {
     company.make_due().await;
     let mut useful = 0;
     for _ in 0..20 {
+        let before = company.server.accepted().len();
         let daemon = company.home.start(&["run"], "log");
         tokio::time::sleep(Duration::from_millis(60 + chance.below(340))).await;
         daemon.kill();
-        useful += i32::from(company.count("enrollments where state = 'completed'").await < 1_500);
+        // Those that had begun to send, and were not done.
+        let left = company.count("enrollments where state = 'completed'").await < 1_500;
+        useful += i32::from(left && company.server.accepted().len() > before);
         // Its claims hold for a minute more, and a successor may start before
         // that or after it.
         if chance.below(2) == 0 {
             company.let_a_minute_pass().await;
         }
     }
-    assert!(useful >= 5, "all was done after {useful} kills");
+    assert!(useful >= 1, "no kill hit it at work");
     company.let_a_minute_pass().await;
     let daemon = company.home.start(&["run"], "last");
     until("it runs", async || daemon.log().contains("running")).await;

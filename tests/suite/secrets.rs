@@ -1,11 +1,10 @@
 //! What must not be in a log is not there, however much is logged.
 
-use std::time::Duration;
-
 use sqlx::Executor;
 
 use crate::support::database;
-use crate::support::program::Home;
+use crate::support::http;
+use crate::support::program::{Home, until};
 use crate::support::smtp::{Script, Server};
 
 /// Nothing of these may be in a log: who customers are, and what opens doors.
@@ -58,7 +57,8 @@ async fn logs_hold_no_secrets_and_no_addresses() {
     let mut home = Home::new("secrets");
     home.set("DATABASE_URL", &database.url);
     home.set("KEEPWELL_SMTP_URL", &format!("smtp://relay-user:relay-pass-word@{}?tls=none", server.address));
-    home.set("CRM", "https://127.0.0.1:1/hooks-path-secret");
+    let hooks = http::Server::start(&[http::Answer::Says("500 No")]);
+    home.set("CRM", &format!("http://{}/hooks-path-secret", hooks.address));
     home.set("CRM_SECRET", "whsec_Y2FuYXJ5");
     home.set("KEEPWELL_LOG", "trace");
     for part in ["new", "cur"] {
@@ -66,7 +66,8 @@ async fn logs_hold_no_secrets_and_no_addresses() {
     }
     home.write(
         "keepwell.yaml",
-        "web: off\nmail: { bounces: { address: bounces@acme.example, maildir: returns } }\nguardrails: { hold_above: off }\n",
+        &"web: off\nwebhooks: { allow: [\"ALLOWED\"] }\nmail: { bounces: { address: bounces@acme.example, maildir: returns } }\nguardrails: { hold_above: off }\n"
+        .replace("ALLOWED", &hooks.address),
     );
     home.write("playbooks/call.yaml", PLAYBOOK);
     home.write("returns/new/1.canary", "To: zanzibar@quokka.example\nSubject: comment-canary\n\nbody-canary");
@@ -78,8 +79,21 @@ async fn logs_hold_no_secrets_and_no_addresses() {
         assert!(state != "planned", "{channel} {state}");
     }
     home.done(&["erase", "a2"]);
+    assert!(hooks.requests().iter().any(|request| request.line.contains("hooks-path-secret")), "a webhook was called");
+    // Somebody new, so that it has everything to do that the round had.
+    pool.execute(
+        "insert into customers.accounts (id, name, csm_id, mrr, signed_up_at)
+             values ('a3', 'Zanzibar Three', 'csm', 10, '2026-01-01');
+         insert into customers.contacts (account_id, id, name, email, role)
+             values ('a3', 'c', 'Zanzibar', 'refused@quokka.example', 'champion')",
+    )
+    .await
+    .unwrap();
     let daemon = home.start(&["run"], "log");
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    until("it has worked", async || {
+        home.rows(&["messages", "--account", "a3"]).iter().any(|row| row["state"] == "rejected")
+    })
+    .await;
     daemon.stop_well();
     let log = std::fs::read_to_string(home.path.join("log")).unwrap();
     assert!(once.stderr.len() > 1_000 && log.contains("DEBUG"), "a lot is logged");

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -125,6 +125,8 @@ impl Accepted {
 struct Record {
     accepted: Vec<Accepted>,
     connections: usize,
+    /// How many of them are still open.
+    open: usize,
     /// Every command line, over all connections.
     commands: Vec<String>,
     /// Bodies that ended without the final dot.
@@ -163,7 +165,12 @@ impl Server {
                     loop {
                         let (stream, _) = listener.accept().await.unwrap();
                         stream.set_nodelay(true).unwrap();
-                        state.1.lock().unwrap().connections += 1;
+                        {
+                            let mut record = state.1.lock().unwrap();
+                            record.connections += 1;
+                            record.open += 1;
+                        }
+                        let record = Arc::clone(&state.1);
                         let script = state.0.lock().unwrap().clone();
                         let session = Session {
                             script,
@@ -175,6 +182,7 @@ impl Server {
                         let acceptor = acceptor.clone();
                         tokio::spawn(async move {
                             let _ = session.run(stream, acceptor).await;
+                            record.lock().unwrap().open -= 1;
                         });
                     }
                 };
@@ -202,6 +210,17 @@ impl Server {
 
     pub fn accepted(&self) -> Vec<Accepted> {
         self.record.lock().unwrap().accepted.clone()
+    }
+
+    /// All it has taken, once its clients are gone and everything they have
+    /// sent has been read.
+    pub fn end(self) -> Vec<Accepted> {
+        let asked = Instant::now();
+        while self.record.lock().unwrap().open > 0 {
+            assert!(asked.elapsed() < Duration::from_secs(60), "a client is still there");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.accepted()
     }
 
     pub fn connections(&self) -> usize {
