@@ -56,7 +56,7 @@ fn may_be_unsure(snare: &Snare) -> bool {
     match &snare.what {
         What::Word(at) => matches!(at, At::Data | At::Body | At::Dot),
         What::Change(text) => {
-            let of_outcomes = ["set marked_at = ", "messages m set state = e.state"];
+            let of_outcomes = ["set marked_at = ", "messages m set state = case when e.again"];
             of_outcomes.iter().any(|change| text.contains(change))
         }
     }

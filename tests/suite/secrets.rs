@@ -85,13 +85,13 @@ async fn logs_hold_no_secrets_and_no_addresses() {
         "insert into customers.accounts (id, name, csm_id, mrr, signed_up_at)
              values ('a3', 'Zanzibar Three', 'csm', 10, '2026-01-01');
          insert into customers.contacts (account_id, id, name, email, role)
-             values ('a3', 'c', 'Zanzibar', 'refused@quokka.example', 'champion')",
+             values ('a3', 'c', 'Zanzibar', 'new@quokka.example', 'champion')",
     )
     .await
     .unwrap();
     let daemon = home.start(&["run"], "log");
     until("it has worked", async || {
-        home.rows(&["messages", "--account", "a3"]).iter().any(|row| row["state"] == "rejected")
+        home.rows(&["messages", "--account", "a3"]).iter().any(|row| row["state"] == "accepted")
     })
     .await;
     daemon.stop_well();
