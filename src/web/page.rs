@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chrono_tz::Tz;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Output, State as MinijinjaState, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Output, State as MinijinjaState, UndefinedBehavior, Value, context};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -170,8 +170,7 @@ impl IntoResponse for Trouble {
                 (StatusCode::SERVICE_UNAVAILABLE, "Not available right now", words)
             }
         };
-        let values = Value::from_iter([("title", title), ("words", words)]);
-        match render("trouble.html", values) {
+        match render("trouble.html", context! { title, words }) {
             Ok(html) => (status, Html(html)).into_response(),
             Err(_) => (status, words).into_response(),
         }

@@ -416,7 +416,10 @@ async fn pages_of_an_empty_database_are_whole() {
         assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script"), "{policy}");
     }
     assert_eq!(site.get("/health").await.status, StatusCode::OK);
-    assert_eq!(site.get("/nowhere").await.status, StatusCode::NOT_FOUND);
+    let nowhere = site.get("/nowhere").await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+    nowhere.shows("<h1>Not found</h1>");
+    nowhere.shows("There is no such page.");
     assert_eq!(site.get(&format!("/tasks/{TASK}/done")).await.status, StatusCode::METHOD_NOT_ALLOWED);
     let style = site.get("/style.css").await;
     assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
