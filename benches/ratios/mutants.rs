@@ -197,7 +197,7 @@ async fn run(world: &World, id: &str, text: &str, slot: Instant) -> anyhow::Resu
     };
     world.remove(id);
     let tables: Vec<String> = sqlx::query_scalar(
-        "select 'keepwell.' || tablename from pg_tables where schemaname = 'keepwell' and tablename not in ('installation', 'labels')",
+        "select 'keepwell.' || tablename from pg_tables where schemaname = 'keepwell' and tablename not in ('installation', 'labels', 'audit')",
     )
     .fetch_all(pool)
     .await?;
