@@ -42,6 +42,18 @@ pub struct Email {
 pub(super) const NOT_QUIET: (&str, &str) =
     ("`quiet: ignore` is for transactional mail", "only `class: transactional` may ignore quiet hours");
 
+/// What is wrong with a `reply_to`.
+pub(super) const NO_REPLY_TO: &str = "`reply_to` is `csm` or an address";
+
+/// Where answers go, as authors say it: to the CSM unless an address is named.
+/// `None` when that is none.
+pub(super) fn answers_to(reply_to: Option<&str>) -> Option<ReplyTo> {
+    match reply_to.map(str::trim) {
+        None | Some("csm") => Some(ReplyTo::Csm),
+        Some(address) => parse_address(address).ok().map(ReplyTo::Address),
+    }
+}
+
 /// A template, possibly one per language.
 #[derive(Debug)]
 struct Localized {
@@ -156,17 +168,10 @@ impl StepKind for Kind {
         if class == MailClass::Transactional {
             compiler.no_transactional_mail(class_place);
         }
-        let reply_to = match &reply_to {
-            None => Some(ReplyTo::Csm),
-            Some(source) if &*source.text == "csm" => Some(ReplyTo::Csm),
-            Some(source) => match parse_address(&source.text) {
-                Ok(address) => Some(ReplyTo::Address(address)),
-                Err(_) => {
-                    compiler.problems.push(source.error("KW0115", 1, 1, "`reply_to` is `csm` or an address"));
-                    None
-                }
-            },
-        };
+        let answers = answers_to(reply_to.as_ref().map(|source| &*source.text));
+        if let (None, Some(source)) = (&answers, &reply_to) {
+            compiler.problems.push(source.error("KW0115", 1, 1, NO_REPLY_TO));
+        }
         if class == MailClass::Marketing && compiler.schema.lacks("contacts", "traits") {
             let message = "marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`";
             let help = "name the column in the configuration: `store: { contacts: { columns: { traits: … } } }`";
@@ -184,7 +189,7 @@ impl StepKind for Kind {
             subject: subject?,
             body: body?,
             from,
-            reply_to: reply_to?,
+            reply_to: answers?,
             ignores_quiet,
             sends_again,
             valid_for,

@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Map};
 
-use super::email::NOT_QUIET;
+use super::email::{NO_REPLY_TO, NOT_QUIET, answers_to};
 use super::notify::{Audience, slack};
 use super::recipient::Recipients;
 use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
-use crate::address::parse_address;
 use crate::config::Pools;
 use crate::effect::{EffectBody, From, MailClass, MessageDraft, Priority, QUIET, ReplyTo, TaskDraft, Words, Written};
 use crate::facts::{Cell, Csm, Subject};
@@ -223,16 +222,10 @@ impl Mail {
         let class_is_known = !fields.is_calculated("class");
         let class = fields.word("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
         let from = fields.word("from", &From::ALL).unwrap_or_default();
-        let reply_to = match fields.text("reply_to").as_deref().map(str::trim) {
-            None | Some("csm") => Some(ReplyTo::Csm),
-            Some(address) => match parse_address(address) {
-                Ok(address) => Some(ReplyTo::Address(address)),
-                Err(_) => {
-                    fields.refuse("reply_to", "KW0115", "`reply_to` is `csm` or an address".to_owned(), None);
-                    None
-                }
-            },
-        };
+        let reply_to = answers_to(fields.text("reply_to").as_deref());
+        if reply_to.is_none() {
+            fields.refuse("reply_to", "KW0115", NO_REPLY_TO.to_owned(), None);
+        }
         let ignores_quiet = fields.word("quiet", &QUIET).unwrap_or(false);
         if ignores_quiet && class_is_known && class != MailClass::Transactional {
             fields.refuse("quiet", "KW0104", NOT_QUIET.0.to_owned(), Some(NOT_QUIET.1.to_owned()));

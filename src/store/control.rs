@@ -8,6 +8,7 @@ use sqlx::{FromRow, PgConnection};
 use super::Store;
 use super::audit::record;
 use super::drafts::Word;
+use super::naming::Naming;
 use crate::clock::Instant;
 
 /// What a stop or resume is about.
@@ -183,6 +184,23 @@ pub(super) async fn insert(
     Ok(stopped.rows_affected() > 0)
 }
 
+/// Stops a target by the machine's own hand, and tells whoever is to hear of
+/// it; false when it is stopped already.
+pub(super) async fn insert_and_tell(
+    tx: &mut PgConnection,
+    target: &Target,
+    reason: &str,
+    word: Option<&Word<'_>>,
+    naming: Naming<'_>,
+    now: Instant,
+) -> sqlx::Result<bool> {
+    let stopped = insert(tx, target, ITSELF, Some(reason), now).await?;
+    if let Some(word) = word.filter(|_| stopped) {
+        word.insert(tx, naming, now).await?;
+    }
+    Ok(stopped)
+}
+
 /// Takes a stop back; false when there was none. What made the machine stop a
 /// playbook does not count again from the same moment on.
 pub(super) async fn lift(tx: &mut PgConnection, target: &Target, by: &str, now: Instant) -> sqlx::Result<bool> {
@@ -230,10 +248,7 @@ impl Store {
     ) -> sqlx::Result<bool> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
-        let stopped = insert(&mut tx, target, ITSELF, Some(reason), now).await?;
-        if let Some(word) = word.filter(|_| stopped) {
-            word.insert(&mut tx, naming, now).await?;
-        }
+        let stopped = insert_and_tell(&mut tx, target, reason, word, naming, now).await?;
         tx.commit().await?;
         Ok(stopped)
     }

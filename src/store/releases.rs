@@ -7,11 +7,10 @@ use serde_json::json;
 
 use super::audit::record;
 use super::control::Halted;
-use super::runs::{Entered, Run, delete_held, is_ours, of_holder};
-use super::{LEASE, Store, enrollments};
+use super::runs::{Entered, Run, claim, delete_held, is_ours, of_holder};
+use super::{Store, enrollments};
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
-use crate::random;
 
 /// What became of a person's word on a held run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,23 +128,9 @@ impl Store {
     /// Claims approved runs of which enrollments are to be released now.
     pub async fn claim_approved_runs(&self, halted: &Halted, now: Instant) -> sqlx::Result<Vec<Run>> {
         let lease_now = self.lease_clock().await?;
-        sqlx::query_as(
-            // One of which somebody lets go at this moment after all is left to them.
-            "update keepwell.runs r set token = $2, lease_until = $3
-             from (select playbook as of_playbook, slot as of_slot from keepwell.runs
-                   where state = 'held' and approved_at is not null and playbook <> all($4)
-                     and (lease_until is null or lease_until < $1) and (ramp_at is null or ramp_at <= $5)
-                   for update skip locked) free
-             where r.playbook = of_playbook and r.slot = of_slot
-             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at",
-        )
-        .bind(lease_now)
-        .bind(random::token())
-        .bind(lease_now + LEASE)
-        .bind(&halted.playbooks)
-        .bind(now)
-        .fetch_all(self.pool())
-        .await
+        let which = "state = 'held' and approved_at is not null and (lease_until is null or lease_until < $1)
+            and (ramp_at is null or ramp_at <= $5)";
+        claim(which, lease_now, halted).bind(now).fetch_all(self.pool()).await
     }
 
     /// Releases a held enrollment as long as its run is ours: it starts now, as

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::postgres::PgArguments;
-use sqlx::query::Query;
+use sqlx::query::{Query, QueryAs};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres};
 use uuid::Uuid;
 
@@ -137,21 +137,8 @@ impl Store {
     /// halted.
     pub async fn take_over_runs(&self, halted: &Halted) -> sqlx::Result<Vec<Run>> {
         let lease_now = self.lease_clock().await?;
-        sqlx::query_as(
-            // One whose holder writes at this moment after all is left to it.
-            "update keepwell.runs r set token = $2, lease_until = $3
-             from (select playbook as of_playbook, slot as of_slot from keepwell.runs
-                   where state = 'running' and lease_until < $1 and playbook <> all($4)
-                   for update skip locked) over
-             where r.playbook = of_playbook and r.slot = of_slot
-             returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at",
-        )
-        .bind(lease_now)
-        .bind(random::token())
-        .bind(lease_now + LEASE)
-        .bind(&halted.playbooks)
-        .fetch_all(self.pool())
-        .await
+        // One whose holder writes at this moment after all is left to it.
+        claim("state = 'running' and lease_until < $1", lease_now, halted).fetch_all(self.pool()).await
     }
 
     /// Keeps a run ours; false when it is not any more.
@@ -276,6 +263,25 @@ pub(super) fn of_holder(run: &Run, set: &str) -> Query<'static, Postgres, PgArgu
     let sql = format!("update keepwell.runs set {set} where playbook = $1 and slot = $2 and token = $3");
     // Safe: our own columns; values are bound.
     sqlx::query(AssertSqlSafe(sql)).bind(run.playbook.clone()).bind(run.slot).bind(run.token)
+}
+
+/// Claims the runs for which `which` holds, of playbooks that are not halted.
+/// One in somebody's hands at this moment is left to them. `$1` is the lease
+/// clock; what else `which` asks for is bound behind `$4`.
+pub(super) fn claim(which: &str, lease_now: Instant, halted: &Halted) -> QueryAs<'static, Postgres, Run, PgArguments> {
+    let sql = format!(
+        "update keepwell.runs r set token = $2, lease_until = $3
+         from (select playbook as of_playbook, slot as of_slot from keepwell.runs
+               where {which} and playbook <> all($4) for update skip locked) free
+         where r.playbook = of_playbook and r.slot = of_slot
+         returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at"
+    );
+    // Safe: our own words; values are bound.
+    sqlx::query_as(AssertSqlSafe(sql))
+        .bind(lease_now)
+        .bind(random::token())
+        .bind(lease_now + LEASE)
+        .bind(halted.playbooks.clone())
 }
 
 /// Whether a run is its holder's, and keeps it so until the transaction ends:

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{FromRow, PgConnection};
 
 use super::Store;
-use super::control::{ITSELF, Target};
+use super::control::{Target, insert_and_tell};
 use super::drafts::Word;
 use crate::clock::Instant;
 use crate::enrollment::trip::{FAST, SLOW, Signals};
@@ -123,23 +123,18 @@ impl Store {
     ) -> sqlx::Result<bool> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
-        let stopped =
-            super::control::insert(&mut tx, &Target::Playbook(playbook.to_owned()), ITSELF, Some(reason), now).await?;
-        if !stopped {
-            tx.rollback().await?;
-            return Ok(false);
-        }
-        sqlx::query("insert into keepwell.trips (playbook, at, reason) values ($1, $2, $3) on conflict do nothing")
-            .bind(playbook)
-            .bind(now)
-            .bind(reason)
-            .execute(&mut *tx)
-            .await?;
-        if let Some(word) = word {
-            word.insert(&mut tx, naming, now).await?;
+        let target = Target::Playbook(playbook.to_owned());
+        let stopped = insert_and_tell(&mut tx, &target, reason, word, naming, now).await?;
+        if stopped {
+            sqlx::query("insert into keepwell.trips (playbook, at, reason) values ($1, $2, $3) on conflict do nothing")
+                .bind(playbook)
+                .bind(now)
+                .bind(reason)
+                .execute(&mut *tx)
+                .await?;
         }
         tx.commit().await?;
-        Ok(true)
+        Ok(stopped)
     }
 
     /// What is known of a playbook's mail when a person lets it go on does not

@@ -71,23 +71,25 @@ pub async fn partitions(size: Size, chance: &mut Chance) -> anyhow::Result<Row> 
 /// F10: connections are terminated every 200 ms.
 pub async fn storms(size: Size, _: &mut Chance) -> anyhow::Result<Row> {
     let mut company = Company::open("storms", "").await?;
-    let mut terminated = 0;
+    let (terminated, span) = storm(&mut company, size).await?;
+    let note = format!("{terminated} connections");
+    let (name, trials, found) = ("F10 connections terminated", size.rounds * 3, company.compare().await?);
+    Ok(Row { name, trials, found, spans: vec![span], note })
+}
+
+/// Terminates connections while three daemons send a wave: how many, and how
+/// long the rest took.
+pub(super) async fn storm(company: &mut Company, size: Size) -> anyhow::Result<(i64, Duration)> {
     company.wave(60 * size.rounds as i64).await?;
     let daemons = [company.daemon(), company.daemon(), company.daemon()];
     company.ready(&daemons).await;
+    let mut terminated = 0;
     for _ in 0..size.rounds * 3 {
         tokio::time::sleep(Duration::from_millis(200)).await;
         terminated += company.terminate_half().await?;
     }
     company.let_a_minute_pass().await?;
-    let spans = vec![company.finish().await?];
+    let span = company.finish().await?;
     daemons.into_iter().for_each(Daemon::stop_well);
-    let note = format!("{terminated} connections");
-    Ok(Row {
-        name: "F10 connections terminated",
-        trials: size.rounds * 3,
-        found: company.compare().await?,
-        spans,
-        note,
-    })
+    Ok((terminated, span))
 }

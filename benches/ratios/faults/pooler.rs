@@ -4,11 +4,11 @@
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use super::company::Company;
+use super::connections::storm;
 use super::{Row, Size};
-use crate::support::program::{Daemon, until};
+use crate::support::program::until;
 use crate::support::proxy::{Behind, Proxy};
 
 pub async fn storms(size: Size) -> anyhow::Result<Row> {
@@ -29,20 +29,10 @@ pub async fn storms(size: Size) -> anyhow::Result<Row> {
     drop(transaction);
 
     company.home.set("DATABASE_URL", &company.url_by(session.address));
-    company.wave(60 * size.rounds as i64).await?;
-    let daemons = [company.daemon(), company.daemon(), company.daemon()];
-    company.ready(&daemons).await;
-    let mut terminated = 0;
-    for _ in 0..size.rounds * 3 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        terminated += company.terminate_half().await?;
-    }
-    company.let_a_minute_pass().await?;
-    let spans = vec![company.finish().await?];
-    daemons.into_iter().for_each(Daemon::stop_well);
+    let (terminated, span) = storm(&mut company, size).await?;
     drop(session);
     let note = format!("{terminated} connections, in session mode; transaction mode is refused in words");
-    Ok(Row { name: NAME, trials: size.rounds * 3, found: company.compare().await?, spans, note })
+    Ok(Row { name: NAME, trials: size.rounds * 3, found: company.compare().await?, spans: vec![span], note })
 }
 
 /// A running pgbouncer; it ends when this is dropped.

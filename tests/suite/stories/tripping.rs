@@ -16,6 +16,15 @@ async fn company(world: &World, accounts: usize) {
     }
 }
 
+/// So many accounts that have been written to.
+async fn greeted(accounts: usize) -> World {
+    let world = World::new().await;
+    world.playbook(&playbook("welcome", KEYS, STEPS));
+    company(&world, accounts).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world
+}
+
 fn target() -> Target {
     Target::Playbook("welcome".to_owned())
 }
@@ -66,10 +75,7 @@ async fn mail_that_comes_back_stops_it_once_until_a_person_resumes() {
 
 #[tokio::test]
 async fn one_that_came_back_for_a_while_does_not_count() {
-    let world = World::new().await;
-    world.playbook(&playbook("welcome", KEYS, STEPS));
-    company(&world, 20).await;
-    world.run_at("2026-03-02T09:00:00Z").await;
+    let world = greeted(20).await;
     world
         .sql(
             "update keepwell.messages set state = 'bounced' where account_id in ('a01', 'a02', 'a03');
@@ -83,10 +89,7 @@ async fn one_that_came_back_for_a_while_does_not_count() {
 
 #[tokio::test]
 async fn a_person_who_stopped_it_before_is_not_talked_over() {
-    let world = World::new().await;
-    world.playbook(&playbook("welcome", KEYS, STEPS));
-    company(&world, 20).await;
-    world.run_at("2026-03-02T09:00:00Z").await;
+    let world = greeted(20).await;
     world.stop(target(), "2026-03-02T09:30:00Z").await;
     world.sql("update keepwell.messages set state = 'complained'").await;
     world.pass_at("2026-03-02T10:00:00Z").await;
@@ -96,10 +99,7 @@ async fn a_person_who_stopped_it_before_is_not_talked_over() {
 
 #[tokio::test]
 async fn whoever_unsubscribes_counts_for_what_came_last() {
-    let world = World::new().await;
-    world.playbook(&playbook("welcome", KEYS, STEPS));
-    company(&world, 50).await;
-    world.run_at("2026-03-02T09:00:00Z").await;
+    let world = greeted(50).await;
     world.playbook(&playbook("other", KEYS, STEPS));
     // Two of them got another one afterwards.
     world.sql("update customers.accounts set tier = 'B' where id not in ('a01', 'a02')").await;
@@ -133,10 +133,7 @@ async fn a_relay_that_refuses_everything_stops_it_before_all_have_been_tried() {
 
 #[tokio::test]
 async fn nothing_is_stopped_without_a_word_or_let_go_halfway() {
-    let world = World::new().await;
-    world.playbook(&playbook("welcome", KEYS, STEPS));
-    company(&world, 20).await;
-    world.run_at("2026-03-02T09:00:00Z").await;
+    let world = greeted(20).await;
     world
         .sql(
             "update keepwell.messages set state = 'bounced' where account_id in ('a01', 'a02');
