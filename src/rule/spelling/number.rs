@@ -19,7 +19,7 @@ pub(super) fn check(here: &Here) -> Result<usize, Foreign> {
         return Ok(1);
     }
     if let ['0', 'x' | 'X' | 'b' | 'B' | 'o' | 'O', ..] = rest {
-        return Ok(run(rest, |c| is_word(c)));
+        return Ok(run(rest, is_word));
     }
     if here.is_expression()
         && let Some(length) = date(rest)
