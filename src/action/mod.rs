@@ -208,6 +208,8 @@ pub struct Compiler<'a> {
     pub neighbours: &'a Neighbours,
     /// The id of the playbook itself.
     pub own: &'a str,
+    /// Its zone.
+    pub zone: Tz,
     /// Whether some accounts are held out.
     pub holdout: bool,
     /// Values that the playbook's condition proves present, as `account.x`
@@ -251,6 +253,7 @@ impl<'a> Compiler<'a> {
             contact: self.subject == Subject::Contact,
             in_enrollment: true,
             in_wait: false,
+            zone: self.zone,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
             survey_steps: self.survey_steps,

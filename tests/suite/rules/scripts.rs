@@ -138,7 +138,7 @@ fn what_a_script_cannot_mean_is_reported() {
         ("fn f() { 1 }\nlet x = f();", "1:8 KW0402"),
         ("health::hlaf(1);", "1:9 KW0201"),
         ("health::several(account);", "1:9 KW0402"),
-        ("if account.mrr > 1 {", "1:21 KW0204"),
+        ("if account.mrr > 1 {", "1:20 KW0204"),
         ("let x = y;", "1:9 KW0203"),
     ] {
         let (rule, problems) = world.script(text);
