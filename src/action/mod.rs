@@ -45,6 +45,10 @@ pub trait StepKind: Sync {
     fn name(&self) -> &'static str;
     /// One sentence for authors.
     fn summary(&self) -> &'static str;
+    /// How a small one is written, where it needs keys.
+    fn example(&self) -> Option<&'static str> {
+        None
+    }
     /// Reads the fields; what is wrong goes to the compiler's problems.
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>>;
 }
