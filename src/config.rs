@@ -65,6 +65,8 @@ pub struct Config {
     pub alerts_to: Option<String>,
     /// Where the web pages are served, on this machine only; `None` is `off`.
     pub listen: Option<SocketAddr>,
+    /// The address that colleagues open, for links in what is sent to them.
+    pub web_url: Option<String>,
     /// Whether CSMs get their notices by e-mail.
     pub notify_csm_email: bool,
     /// The environment variable with the URL of a Slack channel that gets the
@@ -97,6 +99,7 @@ impl Default for Config {
             guardrails: Guardrails::default(),
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
+            web_url: None,
             notify_csm_email: true,
             notify_csm_slack: None,
             store: StoreMap::default(),
@@ -108,9 +111,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Where colleagues find the pages, without a slash at the end.
+    /// Where colleagues find the pages, without a slash at the end: what the
+    /// configuration says, else this machine.
     pub fn pages_url(&self) -> Option<String> {
-        self.listen.map(|listen| format!("http://{listen}"))
+        self.web_url.clone().or_else(|| self.listen.map(|listen| format!("http://{listen}")))
     }
 
     /// Reads the named file, or [`DEFAULT_FILE`] if nobody named one and it is
@@ -172,7 +176,7 @@ impl Config {
         }
         self.alerts_to = fields.address("alerts_to");
         if let Some(node) = fields.take("web") {
-            self.listen = listen(file, node, self.listen, fields.problems());
+            (self.listen, self.web_url) = web(file, node, self.listen, fields.problems());
         }
         if let Some(node) = fields.take("notify") {
             self.notify(file, node, fields.problems());
@@ -287,15 +291,15 @@ fn recheck(fields: &mut Fields<'_, '_>) -> Option<Duration> {
     None
 }
 
-/// `off`, or `{ listen: "127.0.0.1:7717" }`.
-fn listen(
+/// `off`, or `{ listen: "127.0.0.1:7717", url: https://keepwell.acme.example }`.
+fn web(
     file: &Arc<str>,
     node: &Node,
     default: Option<SocketAddr>,
     problems: &mut Vec<Diagnostic>,
-) -> Option<SocketAddr> {
+) -> (Option<SocketAddr>, Option<String>) {
     if is_off(node) {
-        return None;
+        return (None, None);
     }
     let mut fields = Fields::new(file, node, "web", problems);
     let mut address = default;
@@ -317,8 +321,17 @@ fn listen(
             }
         }
     }
+    let mut own_url = None;
+    if let Some(url) = fields.string("url") {
+        if mail::is_web_url(&url) {
+            own_url = Some(url.trim_end_matches('/').to_owned());
+        } else {
+            let message = format!("`{}` is not a web address", short(&url));
+            refuse(&mut fields, "url", message, "write `https://keepwell.acme.example`, without a path");
+        }
+    }
     fields.finish();
-    address
+    (address, own_url)
 }
 
 #[cfg(test)]

@@ -56,13 +56,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         Ok(mut enrollment) => {
             referrer::named_by(&mut enrollment, &somebody());
             if store.enroll_named(&enrollment, &somebody(), now).await? {
-                let filter = Filter {
-                    playbook: Some(playbook.clone()),
-                    account: Some(subject.account.clone()),
-                    ..Filter::default()
-                };
-                rows = store.list_enrollments(&filter).await?;
-                rows.retain(|row| row["id"] == json!(enrollment.id));
+                rows = store.list_enrollments(&Filter { id: Some(enrollment.id), ..Filter::default() }).await?;
             } else {
                 skipped = Some("active".to_owned());
             }
@@ -100,9 +94,8 @@ pub async fn cancel(global: &Global, options: &CancelOptions) -> anyhow::Result<
     let id = options.enrollment;
     let database = Database::open(global, 2).await?;
     let cancelled = database.store.cancel_enrollment(id, &somebody(), Clock::System.now()).await?;
-    let mut rows = database.store.list_enrollments(&Filter::default()).await?;
+    let rows = database.store.list_enrollments(&Filter { id: Some(id), ..Filter::default() }).await?;
     database.close().await;
-    rows.retain(|row| row["id"] == json!(id));
     match cancelled {
         Cancelled::Done => {}
         Cancelled::Unknown => anyhow::bail!("there is no enrollment {id}"),

@@ -6,11 +6,10 @@ use clap::Subcommand;
 use uuid::Uuid;
 
 use super::Global;
-use super::database::Database;
+use super::database::{Database, configuration};
 use crate::action::task::Snooze;
 use crate::clock::Clock;
 use crate::clock::Instant;
-use crate::config::Config;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::tasks::TaskChange;
@@ -71,11 +70,7 @@ pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
 
 /// Puts a task off in the calendar of whoever has it.
 async fn snooze(global: &Global, store: &Store, id: Uuid, until: &str, now: Instant) -> anyhow::Result<TaskChange> {
-    let (config, problems) = Config::read(global.config.as_deref());
-    anyhow::ensure!(
-        !problems.iter().any(|problem| problem.is_error()),
-        "the configuration has errors: see `keepwell check`"
-    );
+    let config = configuration(global)?;
     let Some(zone) = store.task_zone(id).await? else { return Ok(TaskChange::Unknown) };
     let zone = zone.and_then(|name| name.parse().ok()).unwrap_or(config.timezone);
     let calendar = Calendar { holidays: config.holidays };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::refuse;
-use crate::address::parse_address;
+use crate::address::{parse_address, parse_mailbox};
 use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::{Fields, is_off, short};
 use crate::playbook::yaml::Node;
@@ -90,7 +90,7 @@ impl Mail {
     pub(super) fn fill(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
         let mut fields = Fields::new(file, node, "mail", problems);
         if let Some(from) = fields.string("from") {
-            if is_mailbox(&from) {
+            if !from.chars().any(char::is_control) && parse_mailbox(&from).is_ok() {
                 self.from = from;
             } else {
                 let message = format!("`{}` is not a sender", short(&from));
@@ -147,18 +147,7 @@ fn parse_undo(node: &Node) -> Option<Duration> {
     }
 }
 
-/// `address` or `Name <address>`, on one line.
-fn is_mailbox(text: &str) -> bool {
-    if text.chars().any(char::is_control) {
-        return false;
-    }
-    match text.strip_suffix('>').and_then(|rest| rest.split_once('<')) {
-        Some((name, address)) => parse_address(address).is_ok() && !name.contains(['>', ',', ';', '@']),
-        None => parse_address(text).is_ok(),
-    }
-}
-
-fn is_web_url(text: &str) -> bool {
+pub(super) fn is_web_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         let rest = rest.trim_end_matches('/');

@@ -10,6 +10,24 @@ fn parsed(text: &str) -> (Config, Vec<String>) {
     (config, problems.iter().map(told).collect())
 }
 
+/// The same mailboxes as everywhere.
+#[test]
+fn a_sender_is_a_mailbox() {
+    for from in ["success@acme.example", "Acme Success <success@acme.example>", "\"Acme, Inc.\" <a@b.example>"] {
+        let (config, problems) = parsed(&format!("mail:\n  from: '{from}'\n"));
+        assert!(problems.is_empty(), "{from}: {problems:?}");
+        assert_eq!(config.mail.from, from);
+    }
+}
+
+#[test]
+fn colleagues_find_the_pages() {
+    let url = |text: &str| parsed(text).0.pages_url();
+    assert_eq!(url("").as_deref(), Some("http://127.0.0.1:7717"));
+    assert_eq!(url("web: { url: https://keepwell.acme.example/ }\n").as_deref(), Some("https://keepwell.acme.example"));
+    assert_eq!(url("web: off\n"), None);
+}
+
 #[test]
 fn reads_every_key_of_this_release() {
     let (config, problems) = parsed(concat!(
@@ -83,6 +101,9 @@ fn refuses_with_a_place() {
         ("recheck: 1s\n", "1:10 KW0601"),
         ("catch_up: 2 business days\n", "1:11 KW0110"),
         ("mail: { from: nobody }\n", "1:15 KW0601"),
+        ("mail: { from: zoë@acme.example }\n", "1:15 KW0601"),
+        ("mail: { from: a@127.0.0.1 }\n", "1:15 KW0601"),
+        ("mail: { from: \"Acme, Inc. <a@-acme.example>\" }\n", "1:15 KW0601"),
         ("mail: { public_url: ftp://x }\n", "1:21 KW0601"),
         ("mail: { redirect_to: me }\n", "1:22 KW0601"),
         ("mail: { connections: 0 }\n", "1:22 KW0104"),
@@ -91,6 +112,8 @@ fn refuses_with_a_place() {
         ("touch_events: meeting_held\n", "1:15 KW0103"),
         ("web: { listen: \"0.0.0.0:80\" }\n", "1:16 KW0601"),
         ("web: { listen: here }\n", "1:16 KW0601"),
+        ("web: { url: keepwell.acme.example }\n", "1:13 KW0601"),
+        ("web: { url: https://acme.example/keepwell }\n", "1:13 KW0601"),
         ("budget: { contact: [1 a day] }\n", "1:21 KW0104"),
         ("budget: { contact: [1 per 1 business day] }\n", "1:21 KW0104"),
         ("budget: { account: 5 }\n", "1:20 KW0103"),

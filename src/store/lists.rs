@@ -3,6 +3,7 @@
 
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, Row};
+use uuid::Uuid;
 
 use super::{Relation, Store};
 
@@ -14,6 +15,8 @@ pub struct Filter {
     pub state: Option<String>,
     /// A CSM's id or an address; for tasks.
     pub assignee: Option<String>,
+    /// One enrollment, task or message.
+    pub id: Option<Uuid>,
     /// All of them when absent.
     pub limit: Option<i64>,
 }
@@ -122,13 +125,15 @@ impl Store {
             "select row from ({what}) listed
              where ($1::text is null or playbook = $1) and ($2::text is null or account = $2)
                and ($3::text is null or state = $3) and ($4::text is null or assignee = $4)
-             order by ordered, last limit $5"
+               and ($5::text is null or last = $5)
+             order by ordered, last limit $6"
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(&filter.playbook)
             .bind(&filter.account)
             .bind(&filter.state)
             .bind(&filter.assignee)
+            .bind(filter.id.map(|id| id.to_string()))
             .bind(filter.limit)
             .fetch_all(&mut *self.read().await?)
             .await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::uri::Authority;
@@ -10,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::page::Trouble;
-use super::{WebState, is_this_machine};
+use super::{LONGEST_BODY, WebState, is_this_machine};
 
 /// Nothing but our own style sheet and forms to ourselves.
 const POLICY: &str =
@@ -50,11 +51,17 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
     };
     // The token in such a link is all that counts: it is a mail program's to
     // send, from wherever that runs, and no cookie stands behind it.
+    // No address of ours and no word of a form holds a zero character, and
+    // the database takes none.
+    if request.uri().to_string().contains("%00") {
+        return zero().into_response();
+    }
     let for_customers = ["/u/", "/p/", "/s/"].iter().any(|path| request.uri().path().starts_with(path));
     let name = host.host().to_ascii_lowercase();
     let public = state.public_host.as_ref() == Some(&name);
+    let own = state.own_host.as_ref() == Some(&name);
     let brought = state.public_host.is_some() && BROUGHT.iter().any(|name| request.headers().contains_key(*name));
-    if brought || !is_this_machine(&name) {
+    if brought || !(own || is_this_machine(&name)) {
         if !public && !brought {
             return Trouble::refused(
                 StatusCode::MISDIRECTED_REQUEST,
@@ -74,7 +81,21 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
         )
         .into_response();
     }
-    next.run(request).await
+    if reads {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, LONGEST_BODY).await {
+        Ok(body) if body.contains(&0) || body.windows(3).any(|three| three == b"%00") => zero().into_response(),
+        Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Err(_) => {
+            Trouble::refused(StatusCode::PAYLOAD_TOO_LARGE, "This is more than a form of ours holds.").into_response()
+        }
+    }
+}
+
+fn zero() -> Trouble {
+    Trouble::refused(StatusCode::BAD_REQUEST, "A zero character stands in what was sent. It belongs into no text.")
 }
 
 /// Carries a request through even when nobody waits for the answer any more:

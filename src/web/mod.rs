@@ -61,6 +61,8 @@ pub struct WebState {
     /// The host of `mail.public_url`, in lower case and without a port;
     /// `None` when there is no such URL.
     pub public_host: Option<String>,
+    /// The host under which colleagues find the pages.
+    pub own_host: Option<String>,
 }
 
 impl WebState {
@@ -73,6 +75,7 @@ impl WebState {
             calendar: Calendar { holidays: config.holidays.clone() },
             sender: sender(&config.mail.from),
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
+            own_host: config.web_url.as_deref().and_then(host_of_url),
         }
     }
 }

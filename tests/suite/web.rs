@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use crate::support::database;
 
 mod preferences;
+mod refusals;
 
 const TASK: &str = "00000000-0000-0000-0000-000000000001";
 const CLOSED: &str = "00000000-0000-0000-0000-000000000002";

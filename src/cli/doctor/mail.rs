@@ -40,6 +40,10 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
             }
         }
     }
+    if live && config.notify_csm_email && config.web_url.is_none() && config.listen.is_some() {
+        let help = "set it to the address that colleagues open, such as https://keepwell.acme.example";
+        findings.warn("web.url", "not set: links in mail to colleagues lead to this machine", help);
+    }
     match &config.mail.postal_address {
         Some(address) => findings.ok("mail.postal_address", address.replace('\n', ", ")),
         None => findings.warn("mail.postal_address", "not set", "many laws want one below such mail"),
