@@ -12,9 +12,12 @@ mod consent;
 mod earlier;
 mod edges;
 mod hindsight;
+mod letters;
 mod neighbours;
 mod own;
 mod people;
+mod tasks;
+mod time;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {
@@ -311,65 +314,9 @@ fn mistakes_in_fixtures_are_diagnostics_too() {
     assert_eq!((problems[1].code, problems[1].help.as_deref()), ("KW0108", Some("write none")));
     assert_eq!((problems[0].code, problems[0].help.as_deref()), ("KW0202", Some("did you mean `tier`?")));
 }
-
-#[test]
-fn dates_move_and_local_times_are_local() {
-    let text = playbook(
-        r#"
-timezone: Europe/Berlin
-when: account.renewal_at != none && days_until(account.renewal_at) >= 30
-steps:
-  - wait: { date: account.renewal_at - days(90), at: "10:30" }
-  - notify: { id: ninety, channel: alerts_to, text: "due {{ account.renewal_at | default('?') }}" }
-  - wait: { for: 1d, at: "08:00" }
-  - task: { id: plan, title: Plan }
-tests:
-  - name: ninety days before, over the change to summer time, at the account's time
-    at: 2026-03-27T09:00:00+01:00
-    account: { renewal_at: 2026-06-30, timezone: America/New_York }
-    expect:
-      # 1 April 00:00 in Berlin is 18:00 in New York; the next 10:30 there is 1 April, 14:30Z.
-      - { after: 7590m, notify: ninety, to: alerts_to, contains: "due 30 June 2026" }
-      # A day later it is past 08:00; the next one is 3 April, 12:00Z.
-      - { after: 172h, task: plan }
-  - name: the renewal moves
-    at: 2026-03-27T09:00:00+01:00
-    account: { renewal_at: 2026-06-30 }
-    then: { 1d: { account: { renewal_at: 2026-09-30 } }, 2d: { account: { renewal_at: 2026-06-20 } } }
-    expect:
-      - { after: 2d, notify: ninety }
-      # 30 March 10:00 in Berlin is past 08:00, so 31 March, 06:00Z.
-      - { after: 94h, task: plan }
-  - name: the renewal goes away
-    at: 2026-03-27T09:00:00+01:00
-    account: { renewal_at: 2026-06-30 }
-    then: { 1d: { account: { renewal_at: none } } }
-    expect: [ { after: 1d, ended: exited } ]
-"#,
     );
     passes(&text);
 }
-
-#[test]
-fn one_enrollment_per_key() {
-    passes(&playbook(
-        r#"
-when: account.renewal_at != none && days_until(account.renewal_at) <= 90
-reentry: { once_per: account.renewal_at }
-goal: account.renewal_at != none && account.renewal_at > entry.renewal_at
-steps:
-  - task: { id: plan, title: "Plan {{ account.renewal_at }}", due: 5 business days }
-tests:
-  - name: once per renewal
-    at: 2026-03-02T09:00:00Z
-    account: { renewal_at: 60d }
-    expect: [ { after: 0d, task: plan }, { after: 0d, ended: completed } ]
-  - name: and again for the next one
-    at: 2026-03-02T09:00:00Z
-    account: { renewal_at: 60d }
-    then: { 8d: { account: { renewal_at: 80d } } }
-    expect: [ { after: 0d, task: plan, contains: "1 May" }, { after: 8d, task: plan, contains: "21 May" } ]
-"#,
     ));
     // The first task would still be open: its goal is what closed it.
     let told = fails(
@@ -392,22 +339,6 @@ tests:
     );
     assert_eq!(told, ["expected the task `plan` after 3d, but it did not happen: it ended as `completed` after 3d"]);
 }
-
-#[test]
-fn an_open_task_is_refreshed_and_a_done_one_comes_again() {
-    let cases = passes(&playbook(
-        r#"
-when: account.mrr > 0
-reentry: { gap: 3d }
-steps:
-  - task: { id: plan, title: Plan }
-tests:
-  - name: refreshed after 3 days, done, created again after 7 (5 and 6 are a weekend)
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5 }
-    then: { 5d: { done: plan } }
-    expect: [ { after: 0d, task: plan }, { after: 7d, task: plan } ]
-"#,
     ));
     let happened: Vec<String> = cases[0].happened.iter().map(|happening| happening.told()).collect();
     assert!(
@@ -416,61 +347,8 @@ tests:
     );
     assert!(happened.contains(&"after 5d: the task `plan` was completed".to_owned()), "{happened:#?}");
 }
-
-#[test]
-fn a_person_ends_a_wait() {
-    passes(&playbook(
-        r#"
-when: account.mrr > 0
-steps:
-  - task: { id: call, title: Call, outcomes: [reached, no answer] }
-  - wait: { until: 'done("call")', at_most: 10d, on_timeout: late }
-  - branch:
-      - if: outcome("call") == "reached"
-        steps: [ { end: talked } ]
-  - email: { id: sorry, to: [champion, owner], subject: Sorry, body: "We *missed* you at {{ account.name }}" }
-  - end: missed
-  - notify: { id: late, channel: manager, text: "nobody called" }
-tests:
-  - name: reached
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5 }
-    then: { 36h: { outcome: { call: reached } } }
-    expect: [ { after: 0d, task: call }, { after: 36h, ended: talked } ]
-  - name: not reached
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5, name: "A_B *Ltd*" }
-    then: { 36h: { done: call, outcome: { call: no answer } } }
-    expect:
-      - { after: 0d, task: call }
-      - { after: 36h, email: sorry, to: champion, contains: "missed you at A_B *Ltd*" }
-      - { after: 36h, email: sorry, to: owner }
-      - { after: 36h, ended: missed }
-  - name: nobody calls
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5 }
-    expect: [ { after: 0d, task: call }, { after: 10d, notify: late, to: manager } ]
-"#,
     ));
 }
-
-#[test]
-fn a_mail_that_cannot_be_written_fails_the_case() {
-    let text = playbook(
-        r#"
-when: account.mrr > 0
-steps:
-  - email: { id: hello, to: champion, subject: "{{ account.traits.plan }}", body: Hello }
-tests:
-  - name: without a plan
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5 }
-    expect: []
-  - name: with a plan
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5, traits: { plan: Pro } }
-    expect: [ { after: 0d, email: hello, subject: Pro } ]
-"#,
     );
     let cases = play(&text);
     assert!(cases[1].passed, "{:#?}", cases[1].failures);
@@ -478,43 +356,8 @@ tests:
     let message = &cases[0].failures[0].message;
     assert!(message.starts_with("at the start the mail `hello` could not be written: "), "{message}");
 }
-
-#[test]
-fn scores_and_spread_events_are_seen_strictly_before() {
-    passes(&playbook(
-        r#"
-when: account.score("nps") != none && account.score("nps") < 7 && account.active_days("login", 10) >= 10
-steps: [ { task: { id: call, title: "NPS {{ account.score('nps') | default('?') }}" } } ]
-tests:
-  - name: a bad answer
-    at: 2026-03-02T09:00:00Z
-    events: { login: 10 over 10d }
-    scores: [ { name: nps, value: 3, at: -1d, contact: champion } ]
-    contacts: [ { role: champion } ]
-    expect: [ { after: 0d, task: call, subject: "NPS 3" } ]
-  - name: an answer at the very instant of the run counts at the next one
-    at: 2026-03-02T09:00:00Z
-    events: { login: [ 23h, 11h, 10h, -1d, -2d, -3d, -4d, -5d, -6d, -7d, -8d, -9d, -10d ] }
-    scores: [ { name: nps, value: 3, at: 0d } ]
-    expect: [ { after: 1d, task: call } ]
-"#,
     ));
 }
-
-#[test]
-fn holidays_are_the_configurations() {
-    let text = playbook(
-        r#"
-when: account.mrr > 0
-steps:
-  - wait: 2 business days
-  - task: { id: call, title: Call, due: 1 business day }
-tests:
-  - name: over a holiday and a weekend
-    at: 2026-12-23T09:00:00Z
-    account: { mrr: 5 }
-    expect: [ { after: 5d, task: call } ]
-"#,
     );
     let day = |text: &str| text.parse().expect("a valid date");
     let config = Config { holidays: vec![(day("2026-12-25"), day("2026-12-25"))], ..Config::default() };
@@ -531,78 +374,8 @@ fn a_case_without_end_is_refused() {
         ["a case is played for at most 1098d, and this is later"]
     );
 }
-
-#[test]
-fn the_shipped_playbooks_keep_their_promises() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = SourceSet::read(&[root.join("playbooks")], &root.join("scripts"));
-    let (config, schema) = (Config::default(), Schema::default_store());
-    let (ready, problems) = catalog::load(&sources, &[], &config, &schema);
-    assert!(problems.is_empty(), "{problems:#?}");
-    let reports = play_all(&ready, &config, &schema);
-    assert!(!reports.is_empty());
-    for case in reports.iter().flat_map(|report| &report.cases) {
-        let happened: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
-        assert!(case.passed, "{}: {:#?}\n{happened:#?}", case.name, case.failures);
-    }
-}
-
-#[test]
-fn scripts_write_to_their_roles() {
-    passes(&playbook(
-        r#"
-when: account.mrr > 0
-steps:
-  - run: |
-      if account.mrr > 3 {
-        email(#{ to: ["champion", "owner"], subject: "Hello", body: "At " + account.name });
-      }
-      task(#{ title: "Look", to: "manager", due: "1 business day" });
-  - wait: { until: 'sent("run-1") && done("run-1")', at_most: 2d }
-  - end: looked
-tests:
-  - name: everybody is written to
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5 }
-    then: { 1d: { done: run-1 } }
-    expect:
-      - { after: 0d, email: run-1, to: champion, contains: At Example Company }
-      - { after: 0d, email: run-1, to: owner }
-      - { after: 0d, task: run-1, to: manager }
-      - { after: 1d, ended: looked }
-"#,
     ));
 }
-
-#[test]
-fn surveys_are_asked_and_answered() {
-    let text = playbook(
-        r#"
-when: account.mrr > 0
-steps:
-  - survey: { id: why, score: nps, question: "How likely, {{ account.name }}?", to: champion, valid_for: 5d }
-  - branch:
-      - if: answer("why") == none
-        steps: [ { end: silent } ]
-      - if: answer("why") != none && answer("why") <= 6
-        steps: [ { task: { id: call, title: "They gave {{ answer('why') | default('nothing') }}" } } ]
-tests:
-  - name: a detractor is called at once
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5 }
-    then: { 50h: { answer: { why: 3 } } }
-    expect:
-      - { after: 0d, survey: why, to: champion, contains: "How likely, Example Company?" }
-      - { after: 50h, task: call, contains: They gave 3 }
-  - name: a promoter is left alone
-    like: a detractor is called at once
-    then: { 50h: { answer: { why: 9 } } }
-    expect: [ { after: 0d, survey: why }, { after: 50h, ended: completed } ]
-  - name: silence ends it when the time is over
-    like: a detractor is called at once
-    then: { 50h: { account: { mrr: 6 } } }
-    expect: [ { after: 0d, survey: why }, { after: 5d, ended: silent } ]
-"#,
     );
     passes(&text);
     // Changed so that they must fail.
@@ -615,65 +388,14 @@ tests:
     assert!(!failures("50h, task", "49h, task").is_empty());
     assert!(!failures("valid_for: 5d", "valid_for: 2d").is_empty(), "too late to be heard");
 }
-
-#[test]
-fn one_step_mails_an_address_once_in_a_day() {
-    let cases = passes(&playbook(
-        r#"
-when: account.mrr > 0
-reentry: { gap: 1h }
-steps: [ { email: { id: hello, to: [champion, owner], subject: Hello, body: Hello } } ]
-tests:
-  - name: two roles of one person, and again at the weekend's end
-    at: 2026-03-05T21:00:00Z
-    account: { mrr: 5 }
-    contacts: { champion: { email: a@example.com }, owner: { email: A@example.com } }
-    expect: [ { after: 0d, email: hello, to: champion }, { after: 84h, email: hello } ]
-"#,
     ));
     let skipped = cases[0].happened.iter().filter(|happening| happening.what.contains("duplicate address")).count();
     // Each time the second role, and on the next morning both.
     assert_eq!(skipped, 4, "{:#?}", cases[0].happened);
 }
-
-#[test]
-fn scripts_write_to_whom_a_step_would() {
-    let text = playbook(
-        r#"
-when: account.mrr > 0
-steps:
-  - run: 'email(#{ to: ["all", "ann@acme.example", "gone@acme.example"], subject: "Hello", body: "x" });'
-tests:
-  - name: who has left gets nothing
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5 }
-    contacts:
-      - { role: owner, email: ann@acme.example }
-      - { role: champion, email: bob@acme.example }
-      - { role: billing, email: gone@acme.example, left_at: -1d }
-    expect:
-      - { after: 0d, email: run-1, to: owner }
-      - { after: 0d, email: run-1, to: champion }
-      - { after: 0d, ended: completed }
-"#,
     );
     passes(&text);
 }
-
-#[test]
-fn a_run_step_may_have_an_id_and_a_condition() {
-    let text = playbook(
-        r#"
-when: account.mrr > 0
-steps:
-  - run: { id: big, if: account.mrr > 9, script: 'task(#{ title: "Big" });' }
-  - run: { id: small, if: account.mrr <= 9, script: 'task(#{ title: "Small" });' }
-tests:
-  - name: one of two
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5 }
-    expect: [ { after: 0d, task: small }, { after: 0d, ended: completed } ]
-"#,
     );
     passes(&text);
 }
@@ -698,66 +420,14 @@ tests:
     let told = fails(&text, "{ call: reached }", "{ call: raeched }");
     assert_eq!(told[0], "`raeched` is no outcome of `call`: it is one of reached, no answer");
 }
-
-#[test]
-fn an_undecided_mail_waits_and_goes_to_the_address_of_its_contact() {
-    let text = playbook(
-        r#"
-when: account.mrr > 0
-exit: 1 / (account.seats ?? 0) > 2
-steps:
-  - email: { id: hello, to: champion, subject: Hi, body: Hello }
-tests:
-  - name: sure again in the morning
-    at: 2026-03-02T09:00:00Z
-    quiet_hours: { from: "08:00", to: "20:00" }
-    account: { mrr: 5, seats: 1 }
-    contacts: { champion: { email: old@acme.example } }
-    then:
-      10h: { account: { seats: 0 }, contacts: { champion: { email: new@acme.example } } }
-      12h: { account: { seats: 1 } }
-    expect: [ { after: 12h, email: hello, to: new@acme.example }, { after: 12h, ended: completed } ]
-"#,
     );
     let case = play(&text).remove(0);
     let happened: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
     assert!(happened.iter().any(|told| told.contains("new@acme.example")), "{:#?} {happened:#?}", case.failures);
 }
-
-#[test]
-fn languages_are_found_however_they_are_written() {
-    let text = playbook(
-        r#"
-when: account.mrr > 0
-steps:
-  - email: { id: hello, to: champion, subject: { default: Hi, pt_BR: Oi, zh-hant: 您好 }, body: x }
-tests:
-  - name: Brazil
-    at: 2026-03-02T09:00:00Z
-    account: { mrr: 5, locale: pt-BR }
-    expect: [ { after: 0d, email: hello, subject: Oi }, { after: 0d, ended: completed } ]
-  - name: Taiwan
-    like: Brazil
-    account: { mrr: 5, locale: zh_Hant_TW }
-    expect: [ { after: 0d, email: hello, subject: 您好 }, { after: 0d, ended: completed } ]
-"#,
     );
     passes(&text);
 }
-
-#[test]
-fn a_contract_ends_on_the_same_date_for_everybody() {
-    let text = playbook(
-        r#"
-when: account.renewal_at != none
-steps:
-  - email: { id: hello, to: champion, subject: "Until {{ account.renewal_at }}", body: x }
-tests:
-  - name: a reader west of UTC
-    at: 2026-03-02T09:00:00-05:00
-    account: { mrr: 5, renewal_at: 2026-09-04, timezone: America/New_York }
-    expect: [ { after: 0d, email: hello, subject: Until 4 September 2026 }, { after: 0d, ended: completed } ]
-"#,
     );
     passes(&text.replace("schedule: \"0 9", "timezone: America/New_York\nschedule: \"0 9"));
 }
