@@ -34,9 +34,13 @@ use crate::rule::{Context, Verdict};
 
 mod answer;
 mod consequences;
+mod entry;
+mod looks;
 mod outbox;
+mod tasks;
 
 use outbox::Planned;
+use tasks::OpenTask;
 
 /// Instants with something to do, at most; a playbook that runs every minute
 /// for 30 days has 43,200.
@@ -83,19 +87,6 @@ struct Trip {
     /// Its row in the account's own history.
     record: usize,
     told: Option<String>,
-}
-
-struct OpenTask {
-    step: String,
-    /// Which of the step's tasks, where a script asks for several.
-    ordinal: i32,
-    /// Whose it is.
-    assignee: Option<String>,
-    keep: bool,
-    /// The latest enrollment that asked for it.
-    trip: usize,
-    /// Its row in the account's own history; a shadow has none.
-    record: Option<usize>,
 }
 
 impl<'a> Course<'a> {
@@ -289,208 +280,7 @@ impl<'a> Course<'a> {
         Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone }
     }
 
-    /// The run of one slot.
-    fn run(&mut self, now: Instant) -> Result<(), FoldError> {
-        // Whatever the condition says, an account that is on its way stays so.
-        let inside = self.current().is_some();
-        if inside && !self.playbook.follows_edges() {
-            return Ok(());
-        }
-        let facts = self.facts(&self.playbook.entry_layout, None, now)?;
-        let own = &self.playbook.playbook.id;
-        let earlier = self.trips.iter().map(|trip| &trip.enrollment);
-        let history = History {
-            active: inside || self.case.fixtures.in_playbook.iter().any(|id| *id.text == **own),
-            keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
-            stopped: false,
-            last_started: earlier.map(|enrollment| enrollment.started_at).max(),
-            edge: self.edge,
-            overtaken: false,
-            first_run: now == self.start,
-            // No case is held out.
-            drawn: Drawn::Outside,
-        };
-        let Decision { admission, turn } = admit(self.playbook, facts.clone(), &history, &self.calendar);
-        match turn {
-            Turn::Stays => {}
-            Turn::Rose(edge) => self.edge = Some(edge),
-            Turn::Fell => self.edge = None,
-        }
-        if inside {
-            return Ok(());
-        }
-        let outside = match admission {
-            Admission::Enroll(enrollment) => {
-                self.enroll(*enrollment, now, &facts);
-                return Ok(());
-            }
-            Admission::NotCandidate => {
-                format!("the condition was false ({})", self.playbook.when.told(&facts))
-            }
-            Admission::Skip(skip) => self.told(&skip, facts),
-        };
-        if self.outside.as_ref() != Some(&outside) {
-            self.happen(now, format!("the {} did not enter: {outside}", self.noun()));
-            self.outside = Some(outside);
-        }
-        Ok(())
-    }
-
-    /// A skip in words.
-    fn told(&self, skip: &Skip, facts: Facts) -> String {
-        match skip {
-            Skip::Undecided(error) => format!("it could not be decided: {error}"),
-            Skip::Active => "it is in this playbook already".to_owned(),
-            Skip::Reentry => "`reentry` does not allow another enrollment".to_owned(),
-            Skip::Existing => "it matched at the playbook's first run, which is the case's `at`, and has matched ever \
-                 since (`existing: skip`); let it match later with `then:`"
-                .to_owned(),
-            Skip::NotYet => "the condition has not been true for as long as `holds_for` says".to_owned(),
-            Skip::Overtaken => "a later run has decided it already".to_owned(),
-            Skip::Gap => "the `gap` since the previous enrollment is too short".to_owned(),
-            Skip::NoKey => "no key: the value of `once_per` is missing".to_owned(),
-            Skip::NoValue(fact) => format!("no value: `{fact}` is missing, and the playbook relies on it"),
-            Skip::Stopped(name) => {
-                let context = Context { facts: Arc::new(facts), progress: None, zone: self.playbook.zone };
-                match stops(self.playbook, &context) {
-                    Ok(Some(stop)) if stop.name == *name => format!("skipped as `{name}` ({})", stop.reason),
-                    _ => format!("skipped as `{name}`"),
-                }
-            }
-        }
-    }
-
-    fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &Facts) {
-        self.outside = None;
-        let (read, noun) = (self.playbook.when.told(facts), self.noun());
-        let read = if read.is_empty() { read } else { format!(" ({read})") };
-        self.happen(now, format!("the {noun} entered{read}"));
-        self.world.history.enrollments.push(EnrollmentRecord {
-            playbook: enrollment.playbook.clone(),
-            contact: self.world.enrolled(),
-            started_at: enrollment.started_at,
-            ended_at: None,
-            goal_at: None,
-        });
-        let record = self.world.history.enrollments.len() - 1;
-        self.trips.push(Trip {
-            enrollment,
-            done: BTreeSet::new(),
-            outcomes: BTreeMap::new(),
-            sent: BTreeSet::new(),
-            answers: BTreeMap::new(),
-            messages: Vec::new(),
-            record,
-            told: None,
-        });
-    }
-
-    /// Looks at the active enrollment until it is not due at this instant any more.
-    fn look(&mut self, now: Instant) -> Result<(), FoldError> {
-        while let Some(index) = self.current() {
-            if self.trips[index].enrollment.look_at.is_none_or(|due| due > now) {
-                break;
-            }
-            let trip = &self.trips[index];
-            let context = self.context(trip, now)?;
-            let staff = self.staff();
-            let transition = advance(&Look {
-                playbook: self.playbook,
-                enrollment: &trip.enrollment,
-                context: &context,
-                people: &self.world.people,
-                staff: &staff,
-                messages: &trip.messages,
-                calendar: &self.calendar,
-                alerts_to: self.alerts_to(),
-                recheck: self.config.recheck,
-            });
-            self.trips[index].enrollment = transition.enrollment;
-            self.carry_out(index, transition.effects, now)?;
-            if transition.stopped {
-                let (kept, closed): (Vec<OpenTask>, Vec<OpenTask>) =
-                    std::mem::take(&mut self.tasks).into_iter().partition(|task| task.trip != index || task.keep);
-                self.tasks = kept;
-                closed.iter().for_each(|task| self.end_record(task.record, now, false));
-                self.cancel(index, now);
-            }
-            self.tell(index, now);
-        }
-        Ok(())
-    }
-
-    /// Looks whether a goal came true that still counts.
-    fn look_back(&mut self, now: Instant) -> Result<(), FoldError> {
-        for index in 0..self.trips.len() {
-            let trip = &self.trips[index];
-            if trip.enrollment.goal_until.is_none_or(|until| until < now) {
-                continue;
-            }
-            let facts = self.facts(&self.playbook.goal_layout, Some(trip), now)?;
-            let context = self.context_of(trip, facts);
-            if let Some(reached) = hindsight(self.playbook, &trip.enrollment, &context) {
-                let Enrollment { state, reason, .. } = reached.clone();
-                self.trips[index].enrollment = reached;
-                if let Some(record) = self.world.history.enrollments.get_mut(self.trips[index].record) {
-                    record.goal_at = Some(now);
-                }
-                let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
-                self.happen(now, format!("the goal was reached after the end{why}"));
-                self.deed(now, What::Ended { state, reason });
-            }
-        }
-        Ok(())
-    }
-
     fn alerts_to(&self) -> Option<&'a str> {
         self.playbook.playbook.alerts_to.as_deref().or(self.config.alerts_to.as_deref())
-    }
-
-    /// Says what a look brought about.
-    fn tell(&mut self, index: usize, now: Instant) {
-        let trip = &mut self.trips[index];
-        let (state, reason) = (trip.enrollment.state, trip.enrollment.reason.clone());
-        if state == State::Active {
-            if trip.told != reason {
-                trip.told.clone_from(&reason);
-                if let Some(reason) = reason {
-                    self.note(now, None, format!("nothing could be decided: {reason}"), false);
-                }
-            }
-            return;
-        }
-        let ended = trip.enrollment.ended_at.unwrap_or(now);
-        if let Some(record) = self.world.history.enrollments.get_mut(trip.record) {
-            record.ended_at = Some(ended);
-            record.goal_at = trip.enrollment.goal_at;
-        }
-        let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
-        self.happen(ended, format!("ended as {}{why}", state.name()));
-        self.deed(ended, What::Ended { state, reason });
-    }
-
-    /// Closes the tasks whose problem is gone.
-    fn close_tasks(&mut self, now: Instant) -> Result<(), FoldError> {
-        let mut closed = Vec::new();
-        for (at, task) in self.tasks.iter().enumerate() {
-            let close_when =
-                self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
-            let rule = match close_when {
-                Some(CloseWhen::Off) => None,
-                Some(CloseWhen::Rule(rule)) => Some(rule.as_ref()),
-                Some(CloseWhen::Goal) | None => self.playbook.goal.as_ref(),
-            };
-            let Some(rule) = rule else { continue };
-            let context = self.context(&self.trips[task.trip], now)?;
-            if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
-                closed.push(at);
-            }
-        }
-        for at in closed.into_iter().rev() {
-            let task = self.tasks.remove(at);
-            self.end_record(task.record, now, false);
-            self.happen(now, format!("the task `{}` was closed: it is no longer needed", task.step));
-        }
-        Ok(())
     }
 }

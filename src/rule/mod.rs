@@ -34,6 +34,7 @@ mod modules;
 mod operators;
 pub mod predicate;
 pub mod prefilter;
+mod properties;
 mod sandbox;
 mod script;
 pub mod signature;

@@ -25,6 +25,7 @@ mod bind;
 mod hoist;
 mod predicate_sql;
 mod statement;
+mod text;
 mod touches;
 mod walk;
 

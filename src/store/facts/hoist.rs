@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::answer::Answer;
-use super::statement::Text;
+use super::text::Text;
 use crate::facts::{Arg, Cell, CellPath, Schema, Subject, Type};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, Function, Pass, PassFold, UnknownCell, pair};

@@ -1,6 +1,6 @@
 //! Mail, surveys and the scripts that write them.
 
-use super::*;
+use super::{passes, play, playbook};
 
 #[test]
 fn a_mail_that_cannot_be_written_fails_the_case() {
@@ -19,6 +19,13 @@ tests:
     account: { mrr: 5, traits: { plan: Pro } }
     expect: [ { after: 0d, email: hello, subject: Pro } ]
 "#,
+    );
+    let cases = play(&text);
+    assert!(cases[1].passed, "{:#?}", cases[1].failures);
+    assert_eq!(cases[0].failures.len(), 1);
+    let message = &cases[0].failures[0].message;
+    assert!(message.starts_with("at the start the mail `hello` could not be written: "), "{message}");
+}
 
 #[test]
 fn scripts_write_to_their_roles() {
@@ -44,6 +51,8 @@ tests:
       - { after: 0d, task: run-1, to: manager }
       - { after: 1d, ended: looked }
 "#,
+    ));
+}
 
 #[test]
 fn surveys_are_asked_and_answered() {
@@ -74,6 +83,18 @@ tests:
     then: { 50h: { account: { mrr: 6 } } }
     expect: [ { after: 0d, survey: why }, { after: 5d, ended: silent } ]
 "#,
+    );
+    passes(&text);
+    // Changed so that they must fail.
+    let failures = |from: &str, to: &str| {
+        let cases = play(&text.replacen(from, to, 1));
+        cases[0].failures.iter().map(|failure| failure.message.clone()).collect::<Vec<_>>().join("; ")
+    };
+    assert!(failures("why: 3", "why: 11").contains("an answer to `why` is a number from 0 to 10"));
+    assert!(failures("why: 3", "why: bad").contains("an answer to `why` is a number from 0 to 10"));
+    assert!(!failures("50h, task", "49h, task").is_empty());
+    assert!(!failures("valid_for: 5d", "valid_for: 2d").is_empty(), "too late to be heard");
+}
 
 #[test]
 fn one_step_mails_an_address_once_in_a_day() {
@@ -89,6 +110,11 @@ tests:
     contacts: { champion: { email: a@example.com }, owner: { email: A@example.com } }
     expect: [ { after: 0d, email: hello, to: champion }, { after: 84h, email: hello } ]
 "#,
+    ));
+    let skipped = cases[0].happened.iter().filter(|happening| happening.what.contains("duplicate address")).count();
+    // Each time the second role, and on the next morning both.
+    assert_eq!(skipped, 4, "{:#?}", cases[0].happened);
+}
 
 #[test]
 fn scripts_write_to_whom_a_step_would() {
@@ -110,6 +136,9 @@ tests:
       - { after: 0d, email: run-1, to: champion }
       - { after: 0d, ended: completed }
 "#,
+    );
+    passes(&text);
+}
 
 #[test]
 fn a_run_step_may_have_an_id_and_a_condition() {
@@ -125,6 +154,9 @@ tests:
     account: { mrr: 5 }
     expect: [ { after: 0d, task: small }, { after: 0d, ended: completed } ]
 "#,
+    );
+    passes(&text);
+}
 
 #[test]
 fn an_undecided_mail_waits_and_goes_to_the_address_of_its_contact() {
@@ -145,6 +177,11 @@ tests:
       12h: { account: { seats: 1 } }
     expect: [ { after: 12h, email: hello, to: new@acme.example }, { after: 12h, ended: completed } ]
 "#,
+    );
+    let case = play(&text).remove(0);
+    let happened: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
+    assert!(happened.iter().any(|told| told.contains("new@acme.example")), "{:#?} {happened:#?}", case.failures);
+}
 
 #[test]
 fn languages_are_found_however_they_are_written() {
@@ -163,3 +200,6 @@ tests:
     account: { mrr: 5, locale: zh_Hant_TW }
     expect: [ { after: 0d, email: hello, subject: 您好 }, { after: 0d, ended: completed } ]
 "#,
+    );
+    passes(&text);
+}

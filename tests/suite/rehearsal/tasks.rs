@@ -1,6 +1,6 @@
 //! Tasks that come again or end a wait.
 
-use super::*;
+use super::{fails, passes, playbook};
 
 #[test]
 fn one_enrollment_per_key() {
@@ -22,6 +22,28 @@ tests:
     then: { 8d: { account: { renewal_at: 80d } } }
     expect: [ { after: 0d, task: plan, contains: "1 May" }, { after: 8d, task: plan, contains: "21 May" } ]
 "#,
+    ));
+    // The first task would still be open: its goal is what closed it.
+    let told = fails(
+        &playbook(
+            r#"
+when: account.mrr > 0
+reentry: { gap: 3d }
+steps:
+  - task: { id: plan, title: Plan }
+tests:
+  - name: refreshed
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    then: { 5d: { done: plan } }
+    expect: [ { after: 0d, task: plan }, { after: 7d, task: plan } ]
+"#,
+        ),
+        "after: 7d",
+        "after: 3d",
+    );
+    assert_eq!(told, ["expected the task `plan` after 3d, but it did not happen: it ended as `completed` after 3d"]);
+}
 
 #[test]
 fn an_open_task_is_refreshed_and_a_done_one_comes_again() {
@@ -38,6 +60,14 @@ tests:
     then: { 5d: { done: plan } }
     expect: [ { after: 0d, task: plan }, { after: 7d, task: plan } ]
 "#,
+    ));
+    let happened: Vec<String> = cases[0].happened.iter().map(|happening| happening.told()).collect();
+    assert!(
+        happened.contains(&"after 3d: the task `plan` is still open and was refreshed".to_owned()),
+        "{happened:#?}"
+    );
+    assert!(happened.contains(&"after 5d: the task `plan` was completed".to_owned()), "{happened:#?}");
+}
 
 #[test]
 fn a_person_ends_a_wait() {
@@ -73,3 +103,5 @@ tests:
     account: { mrr: 5 }
     expect: [ { after: 0d, task: call }, { after: 10d, notify: late, to: manager } ]
 "#,
+    ));
+}

@@ -1,6 +1,8 @@
 //! Dates, holidays, and what is seen strictly before an instant.
 
-use super::*;
+use keepwell::config::Config;
+
+use super::{passes, play, play_with, playbook};
 
 #[test]
 fn dates_move_and_local_times_are_local() {
@@ -36,6 +38,9 @@ tests:
     then: { 1d: { account: { renewal_at: none } } }
     expect: [ { after: 1d, ended: exited } ]
 "#,
+    );
+    passes(&text);
+}
 
 #[test]
 fn scores_and_spread_events_are_seen_strictly_before() {
@@ -56,6 +61,8 @@ tests:
     scores: [ { name: nps, value: 3, at: 0d } ]
     expect: [ { after: 1d, task: call } ]
 "#,
+    ));
+}
 
 #[test]
 fn holidays_are_the_configurations() {
@@ -71,6 +78,13 @@ tests:
     account: { mrr: 5 }
     expect: [ { after: 5d, task: call } ]
 "#,
+    );
+    let day = |text: &str| text.parse().expect("a valid date");
+    let config = Config { holidays: vec![(day("2026-12-25"), day("2026-12-25"))], ..Config::default() };
+    let case = play_with(&text, &config).remove(0);
+    assert!(case.passed, "{:#?}", case.failures);
+    assert!(!play(&text).remove(0).passed);
+}
 
 #[test]
 fn a_contract_ends_on_the_same_date_for_everybody() {
@@ -85,3 +99,6 @@ tests:
     account: { mrr: 5, renewal_at: 2026-09-04, timezone: America/New_York }
     expect: [ { after: 0d, email: hello, subject: Until 4 September 2026 }, { after: 0d, ended: completed } ]
 "#,
+    );
+    passes(&text.replace("schedule: \"0 9", "timezone: America/New_York\nschedule: \"0 9"));
+}

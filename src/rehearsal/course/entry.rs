@@ -1,0 +1,111 @@
+//! A run: who enters, and why somebody does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Course, Trip};
+use crate::clock::Instant;
+use crate::enrollment::holdout::Drawn;
+use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, Turn, admit, stops};
+use crate::facts::Facts;
+use crate::facts::history::EnrollmentRecord;
+use crate::rule::Context;
+use crate::rule::functions::FoldError;
+
+impl Course<'_> {
+    /// The run of one slot.
+    pub(super) fn run(&mut self, now: Instant) -> Result<(), FoldError> {
+        // Whatever the condition says, an account that is on its way stays so.
+        let inside = self.current().is_some();
+        if inside && !self.playbook.follows_edges() {
+            return Ok(());
+        }
+        let facts = self.facts(&self.playbook.entry_layout, None, now)?;
+        let own = &self.playbook.playbook.id;
+        let earlier = self.trips.iter().map(|trip| &trip.enrollment);
+        let history = History {
+            active: inside || self.case.fixtures.in_playbook.iter().any(|id| *id.text == **own),
+            keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
+            stopped: false,
+            last_started: earlier.map(|enrollment| enrollment.started_at).max(),
+            edge: self.edge,
+            overtaken: false,
+            first_run: now == self.start,
+            // No case is held out.
+            drawn: Drawn::Outside,
+        };
+        let Decision { admission, turn } = admit(self.playbook, facts.clone(), &history, &self.calendar);
+        match turn {
+            Turn::Stays => {}
+            Turn::Rose(edge) => self.edge = Some(edge),
+            Turn::Fell => self.edge = None,
+        }
+        if inside {
+            return Ok(());
+        }
+        let outside = match admission {
+            Admission::Enroll(enrollment) => {
+                self.enroll(*enrollment, now, &facts);
+                return Ok(());
+            }
+            Admission::NotCandidate => {
+                format!("the condition was false ({})", self.playbook.when.told(&facts))
+            }
+            Admission::Skip(skip) => self.told(&skip, facts),
+        };
+        if self.outside.as_ref() != Some(&outside) {
+            self.happen(now, format!("the {} did not enter: {outside}", self.noun()));
+            self.outside = Some(outside);
+        }
+        Ok(())
+    }
+
+    /// A skip in words.
+    pub(super) fn told(&self, skip: &Skip, facts: Facts) -> String {
+        match skip {
+            Skip::Undecided(error) => format!("it could not be decided: {error}"),
+            Skip::Active => "it is in this playbook already".to_owned(),
+            Skip::Reentry => "`reentry` does not allow another enrollment".to_owned(),
+            Skip::Existing => "it matched at the playbook's first run, which is the case's `at`, and has matched ever \
+                 since (`existing: skip`); let it match later with `then:`"
+                .to_owned(),
+            Skip::NotYet => "the condition has not been true for as long as `holds_for` says".to_owned(),
+            Skip::Overtaken => "a later run has decided it already".to_owned(),
+            Skip::Gap => "the `gap` since the previous enrollment is too short".to_owned(),
+            Skip::NoKey => "no key: the value of `once_per` is missing".to_owned(),
+            Skip::NoValue(fact) => format!("no value: `{fact}` is missing, and the playbook relies on it"),
+            Skip::Stopped(name) => {
+                let context = Context { facts: Arc::new(facts), progress: None, zone: self.playbook.zone };
+                match stops(self.playbook, &context) {
+                    Ok(Some(stop)) if stop.name == *name => format!("skipped as `{name}` ({})", stop.reason),
+                    _ => format!("skipped as `{name}`"),
+                }
+            }
+        }
+    }
+
+    pub(super) fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &Facts) {
+        self.outside = None;
+        let (read, noun) = (self.playbook.when.told(facts), self.noun());
+        let read = if read.is_empty() { read } else { format!(" ({read})") };
+        self.happen(now, format!("the {noun} entered{read}"));
+        self.world.history.enrollments.push(EnrollmentRecord {
+            playbook: enrollment.playbook.clone(),
+            contact: self.world.enrolled(),
+            started_at: enrollment.started_at,
+            ended_at: None,
+            goal_at: None,
+        });
+        let record = self.world.history.enrollments.len() - 1;
+        self.trips.push(Trip {
+            enrollment,
+            done: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            messages: Vec::new(),
+            record,
+            told: None,
+        });
+    }
+}

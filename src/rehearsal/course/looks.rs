@@ -1,0 +1,89 @@
+//! Looks at whoever is on the way, and at whoever has ended.
+
+use super::{Course, OpenTask};
+use crate::clock::Instant;
+use crate::enrollment::{Enrollment, Look, State, advance, hindsight};
+use crate::rehearsal::deed::What;
+use crate::rule::functions::FoldError;
+
+impl Course<'_> {
+    /// Looks at the active enrollment until it is not due at this instant any more.
+    pub(super) fn look(&mut self, now: Instant) -> Result<(), FoldError> {
+        while let Some(index) = self.current() {
+            if self.trips[index].enrollment.look_at.is_none_or(|due| due > now) {
+                break;
+            }
+            let trip = &self.trips[index];
+            let context = self.context(trip, now)?;
+            let staff = self.staff();
+            let transition = advance(&Look {
+                playbook: self.playbook,
+                enrollment: &trip.enrollment,
+                context: &context,
+                people: &self.world.people,
+                staff: &staff,
+                messages: &trip.messages,
+                calendar: &self.calendar,
+                alerts_to: self.alerts_to(),
+                recheck: self.config.recheck,
+            });
+            self.trips[index].enrollment = transition.enrollment;
+            self.carry_out(index, transition.effects, now)?;
+            if transition.stopped {
+                let (kept, closed): (Vec<OpenTask>, Vec<OpenTask>) =
+                    std::mem::take(&mut self.tasks).into_iter().partition(|task| task.trip != index || task.keep);
+                self.tasks = kept;
+                closed.iter().for_each(|task| self.end_record(task.record, now, false));
+                self.cancel(index, now);
+            }
+            self.tell(index, now);
+        }
+        Ok(())
+    }
+
+    /// Looks whether a goal came true that still counts.
+    pub(super) fn look_back(&mut self, now: Instant) -> Result<(), FoldError> {
+        for index in 0..self.trips.len() {
+            let trip = &self.trips[index];
+            if trip.enrollment.goal_until.is_none_or(|until| until < now) {
+                continue;
+            }
+            let facts = self.facts(&self.playbook.goal_layout, Some(trip), now)?;
+            let context = self.context_of(trip, facts);
+            if let Some(reached) = hindsight(self.playbook, &trip.enrollment, &context) {
+                let Enrollment { state, reason, .. } = reached.clone();
+                self.trips[index].enrollment = reached;
+                if let Some(record) = self.world.history.enrollments.get_mut(self.trips[index].record) {
+                    record.goal_at = Some(now);
+                }
+                let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+                self.happen(now, format!("the goal was reached after the end{why}"));
+                self.deed(now, What::Ended { state, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what a look brought about.
+    pub(super) fn tell(&mut self, index: usize, now: Instant) {
+        let trip = &mut self.trips[index];
+        let (state, reason) = (trip.enrollment.state, trip.enrollment.reason.clone());
+        if state == State::Active {
+            if trip.told != reason {
+                trip.told.clone_from(&reason);
+                if let Some(reason) = reason {
+                    self.note(now, None, format!("nothing could be decided: {reason}"), false);
+                }
+            }
+            return;
+        }
+        let ended = trip.enrollment.ended_at.unwrap_or(now);
+        if let Some(record) = self.world.history.enrollments.get_mut(trip.record) {
+            record.ended_at = Some(ended);
+            record.goal_at = trip.enrollment.goal_at;
+        }
+        let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+        self.happen(ended, format!("ended as {}{why}", state.name()));
+        self.deed(ended, What::Ended { state, reason });
+    }
+}

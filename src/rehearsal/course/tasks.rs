@@ -1,0 +1,47 @@
+//! Tasks that are open.
+
+use super::Course;
+use crate::action::task::CloseWhen;
+use crate::clock::Instant;
+use crate::rule::Verdict;
+use crate::rule::functions::FoldError;
+
+pub(super) struct OpenTask {
+    pub step: String,
+    /// Which of the step's tasks, where a script asks for several.
+    pub ordinal: i32,
+    /// Whose it is.
+    pub assignee: Option<String>,
+    pub keep: bool,
+    /// The latest enrollment that asked for it.
+    pub trip: usize,
+    /// Its row in the account's own history; a shadow has none.
+    pub record: Option<usize>,
+}
+
+impl Course<'_> {
+    /// Closes the tasks whose problem is gone.
+    pub(super) fn close_tasks(&mut self, now: Instant) -> Result<(), FoldError> {
+        let mut closed = Vec::new();
+        for (at, task) in self.tasks.iter().enumerate() {
+            let close_when =
+                self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
+            let rule = match close_when {
+                Some(CloseWhen::Off) => None,
+                Some(CloseWhen::Rule(rule)) => Some(rule.as_ref()),
+                Some(CloseWhen::Goal) | None => self.playbook.goal.as_ref(),
+            };
+            let Some(rule) = rule else { continue };
+            let context = self.context(&self.trips[task.trip], now)?;
+            if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
+                closed.push(at);
+            }
+        }
+        for at in closed.into_iter().rev() {
+            let task = self.tasks.remove(at);
+            self.end_record(task.record, now, false);
+            self.happen(now, format!("the task `{}` was closed: it is no longer needed", task.step));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! What happened before: events, scores and tickets.
+
+use chrono::TimeDelta;
+
+use super::World;
+use crate::clock::Instant;
+use crate::facts::history::{EventRecord, ScoreRecord, TicketRecord};
+use crate::playbook::Duration;
+use crate::playbook::reader::{Fields, short};
+use crate::playbook::yaml::{Node, NodeValue};
+use crate::rehearsal::fixture::Reader;
+
+/// The most events that `N over SPAN` makes.
+const MAX_EVENTS: i64 = 10_000;
+
+impl World {
+    pub(super) fn apply_events(&mut self, name: &str, node: &Node, moment: Instant, reader: &mut Reader) {
+        let add = |world: &mut World, at, contact, properties| {
+            world.history.events.push(EventRecord { name: name.to_owned(), at, contact, properties });
+        };
+        let spread = node.as_text().and_then(|text| text.split_once(" over "));
+        if let Some((count, window)) = spread {
+            let count: Option<i64> = count.trim().parse().ok().filter(|count| (0..=MAX_EVENTS).contains(count));
+            let (Some(count), Some(Duration::Seconds(span))) = (count, Duration::parse(window)) else {
+                let message = format!("the events `{}` cannot be read", short(name));
+                let help = format!("write `12 over 30d`, with a number up to {MAX_EVENTS}");
+                reader.error("KW0501", node.place, message, help);
+                return;
+            };
+            for index in 0..count {
+                // The middle of each of `count` equal parts of the window.
+                let before = i128::from(2 * index + 1) * i128::from(span) * 1_000 / i128::from(2 * count);
+                let at = i64::try_from(before).ok().and_then(TimeDelta::try_milliseconds);
+                if let Some(at) = at.and_then(|before| moment.checked_sub_signed(before)) {
+                    add(self, at, self.enrolled(), serde_json::Map::new());
+                }
+            }
+            return;
+        }
+        let single = [node.clone()];
+        let items = match &node.value {
+            NodeValue::Sequence(items) => items.as_slice(),
+            _ => &single,
+        };
+        for item in items {
+            if item.as_mapping().is_none() {
+                if let Some(at) = reader.time(name, item) {
+                    add(self, at, self.enrolled(), serde_json::Map::new());
+                }
+                continue;
+            }
+            let mut problems = Vec::new();
+            let mut fields = Fields::new(reader.file, item, "an event", &mut problems);
+            let (at, contact, properties) = (fields.required("at"), fields.take("contact"), fields.take("properties"));
+            fields.finish();
+            reader.problems.append(&mut problems);
+            let properties = properties.map(|node| reader.attributes("properties", node)).unwrap_or_default();
+            let contact = self.whose(contact, reader);
+            if let Some(at) = at.and_then(|node| reader.time("at", node)) {
+                add(self, at, contact, properties);
+            }
+        }
+    }
+
+    pub(super) fn apply_score(&mut self, row: &Node, reader: &mut Reader) {
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(reader.file, row, "a score", &mut problems);
+        let name = fields.required_text("name");
+        let value = fields.required("value");
+        let (at, contact) = (fields.required("at"), fields.take("contact"));
+        fields.finish();
+        reader.problems.append(&mut problems);
+        let value = value.and_then(|node| match node.value {
+            NodeValue::Int(whole) => Some(whole as f64),
+            NodeValue::Float(number) => Some(number),
+            _ => {
+                let message = format!("`value` needs a number, not {}", node.found());
+                reader.error("KW0501", node.place, message, "write a number without quotes");
+                None
+            }
+        });
+        let contact = self.whose(contact, reader);
+        let at = at.and_then(|node| reader.time("at", node));
+        if let (Some(name), Some(value), Some(at)) = (name, value, at) {
+            let id = format!("score-{:06}", self.history.scores.len());
+            self.history.scores.push(ScoreRecord { id, name: name.text.to_string(), value, at, contact });
+        }
+    }
+
+    pub(super) fn apply_ticket(&mut self, row: &Node, reader: &mut Reader) {
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(reader.file, row, "a ticket", &mut problems);
+        let (opened, closed) = (fields.required("opened_at"), fields.take("closed_at"));
+        let contact = fields.take("contact");
+        let severity = fields.string("severity");
+        fields.finish();
+        reader.problems.append(&mut problems);
+        let closed_at = closed
+            .filter(|node| !matches!(node.value, NodeValue::Null))
+            .and_then(|node| reader.time("closed_at", node));
+        let contact = self.whose(contact, reader);
+        let Some(opened_at) = opened.and_then(|node| reader.time("opened_at", node)) else { return };
+        let ticket = TicketRecord { contact, opened_at, closed_at, severity };
+        // The same ticket again is how a case closes it later.
+        let same = |known: &&mut TicketRecord| {
+            known.opened_at == opened_at
+                && known.contact == ticket.contact
+                && known.severity == ticket.severity
+                && known.closed_at.is_none()
+                && closed_at.is_some()
+        };
+        match self.history.tickets.iter_mut().find(same) {
+            Some(known) => *known = ticket,
+            None => self.history.tickets.push(ticket),
+        }
+    }
+
+    /// Whose something is: the subject's, unless a case says otherwise; `none`
+    /// is nobody's.
+    pub(super) fn whose(&self, named: Option<&Node>, reader: &mut Reader) -> Option<String> {
+        match named {
+            None => self.enrolled(),
+            Some(node) if matches!(node.value, NodeValue::Null) || node.as_text() == Some("none") => None,
+            Some(node) => self.contact(node, reader),
+        }
+    }
+
+    /// The id of the contact with that role or id; `contact` is the subject.
+    pub(super) fn contact(&self, node: &Node, reader: &mut Reader) -> Option<String> {
+        let word = node.as_text().unwrap_or_default();
+        if word == "contact" && !self.subject.contact.is_empty() {
+            return self.enrolled();
+        }
+        let mut contacts = self.history.contacts.iter();
+        let found = contacts.find(|contact| contact.text("role") == Some(word) || contact.id == word);
+        if found.is_none() {
+            let message = format!("the case has no contact with the role `{}`", short(word));
+            reader.error("KW0501", node.place, message, "add it under `contacts:`");
+        }
+        found.map(|contact| contact.id.clone())
+    }
+}
