@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Mark;
+use crate::effect::Refusal;
 use super::phase::clip;
 use super::smtp::{RelayError, trusting};
 use super::target::{Target, Unreachable};
@@ -54,7 +55,7 @@ pub enum Posted {
     /// Nothing was sent and nothing must be.
     Forbidden(String),
     /// Nothing was sent: the mark said no, for this reason.
-    NotMarked(String),
+    NotMarked(Refusal),
     /// Nothing was sent; whether the mark was recorded has to be looked up.
     MarkUnclear,
     /// At least a part was sent and no answer came.
@@ -199,7 +200,7 @@ fn http_date(text: &str) -> Option<NaiveDateTime> {
 mod tests {
     use hyper::header::HeaderValue;
 
-    use super::*;
+use super::*;
 
     #[test]
     fn an_answer_asks_for_seconds_or_until_a_date() {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
 use super::page::{Frame, Notice, Trouble, Web, below, href, moment};
-use crate::store::outcomes::{Verdict, Word};
+use crate::store::verdicts::{Verdict, Word};
 use crate::store::pages::MessageRow;
 
 /// How many messages one page shows.

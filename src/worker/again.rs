@@ -78,7 +78,7 @@ async fn one(
                 began.store(true, Ordering::Relaxed);
                 Mark::Go
             }
-            Ok(Marked::No(reason)) => Mark::No(reason.to_owned()),
+            Ok(Marked::No(why)) => Mark::No(why),
             Err(error) => {
                 tracing::error!(message = %message.id, "the marker failed: {error}");
                 Mark::Unclear

@@ -2,7 +2,7 @@
 //! leaves once more, unchanged, and never a third time.
 
 use keepwell::store::control::Target;
-use keepwell::store::outcomes::Verdict;
+use keepwell::store::verdicts::Verdict;
 use keepwell::store::person::Person;
 
 use crate::support::smtp::{At, Do, Script};
