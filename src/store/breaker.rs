@@ -52,21 +52,6 @@ impl Store {
         Ok(())
     }
 
-    /// How many have entered a playbook since an instant; those of the run at
-    /// `but` do not count.
-    pub async fn entered_since(&self, playbook: &str, since: Instant, but: Option<Instant>) -> sqlx::Result<i64> {
-        sqlx::query_scalar(
-            "select count(*) from keepwell.enrollments
-             where playbook = $1 and started_at >= $2 and state <> 'held'
-               and ($3::timestamptz is null or run_slot is distinct from $3)",
-        )
-        .bind(playbook)
-        .bind(since)
-        .bind(but)
-        .fetch_one(self.pool())
-        .await
-    }
-
     /// Of these accounts, those with an active enrollment in one of the
     /// playbooks, with the first of them. Shadows do not count.
     pub async fn active_in(

@@ -29,6 +29,7 @@ pub mod budget;
 pub mod clocks;
 pub mod control;
 pub mod copies;
+pub mod day_room;
 pub mod departures;
 pub mod digests;
 pub mod drafts;

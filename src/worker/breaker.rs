@@ -4,7 +4,7 @@
 //! `run` and `plan` ask it alike; nothing here writes. The gate asks it for
 //! the playbooks that mail here yields to.
 
-use chrono::NaiveTime;
+use chrono::{NaiveDate, NaiveTime};
 
 use super::Shared;
 use super::advancer::current_among;
@@ -17,6 +17,7 @@ use crate::playbook::guardrails::Limits;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{HoldAbove, Playbook, local, parse};
 use crate::store::breaker::Earlier;
+use crate::store::day_room::Day;
 use crate::store::outbox::Claimed;
 use crate::store::playbooks::Published;
 
@@ -75,7 +76,10 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Re
     let subject = Subject::from(playbook.subject);
     let subjects = store.subjects_with_status(subject, &playbook.statuses, slot).await?;
     let earlier = store.earlier_run(&playbook.id, slot).await?;
-    let room_today = room_on_day(shared, loaded, slot, Some(slot)).await?;
+    let room_today = match day(shared, loaded, slot) {
+        Some(day) => Some(store.room_on(&playbook.id, &day, slot).await?),
+        None => None,
+    };
     let held = match untimely(shared, loaded, &limits, earlier.as_ref(), subjects, slot).await? {
         Some(reason) => Some((0, Why::All(reason))),
         None => counted(shared, loaded, &limits, subjects, slot).await?,
@@ -84,27 +88,13 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> super::Re
     Ok(Limit { most, room_today, subjects, why })
 }
 
-/// How many may still enter on the day of an instant, apart from the run at
-/// `but`; `None` is any number.
-pub(super) async fn room_on_day(
-    shared: &Shared,
-    loaded: &Loaded,
-    at: Instant,
-    but: Option<Instant>,
-) -> super::Result<Option<u64>> {
-    let playbook = &loaded.ready.playbook;
-    let Some(most) = playbook.guardrails.over(&shared.config.guardrails).max_per_day else { return Ok(None) };
+/// The day of a playbook that an instant lies in; `None` without `max_per_day`.
+pub(super) fn day(shared: &Shared, loaded: &Loaded, at: Instant) -> Option<Day> {
+    let most = loaded.ready.playbook.guardrails.over(&shared.config.guardrails).max_per_day?;
     let zone = loaded.ready.zone;
-    let since = local::instant(zone, local::date(zone, at).and_time(NaiveTime::MIN));
-    let entered = shared.store.entered_since(&playbook.id, since, but).await?;
-    Ok(Some(most.saturating_sub(entered.unsigned_abs())))
-}
-
-/// When the day after an instant's begins.
-pub(super) fn next_day(loaded: &Loaded, at: Instant) -> Instant {
-    let zone = loaded.ready.zone;
-    let date = local::date(zone, at);
-    local::instant(zone, date.succ_opt().unwrap_or(date).and_time(NaiveTime::MIN))
+    let today = local::date(zone, at);
+    let begins = |date: NaiveDate| local::instant(zone, date.and_time(NaiveTime::MIN));
+    Some(Day { most, since: begins(today), until: begins(today.succ_opt().unwrap_or(today)) })
 }
 
 /// Playbooks that customer mail of this one yields to.

@@ -244,6 +244,9 @@ impl Deciding<'_> {
         let store = &self.shared.store;
         match self.limit.most {
             None if !self.held => {
+                if !self.keep_room().await? {
+                    return self.lost();
+                }
                 for batch in std::mem::take(&mut self.buffer).chunks(BATCH) {
                     if !self.enter(batch, now).await? {
                         return Ok(false);
@@ -319,6 +322,9 @@ impl Deciding<'_> {
         let ceiling = match (run.verdict.as_deref(), run.ceiling) {
             (Some("go"), Some(ceiling)) => ceiling,
             _ => {
+                if !self.keep_room().await? {
+                    return self.lost();
+                }
                 let ceiling = self.buffer.len() as i64;
                 if !store.decide_run(run, "go", ceiling).await? {
                     return self.lost();
@@ -336,6 +342,25 @@ impl Deciding<'_> {
                 return Ok(false);
             }
         }
+        Ok(true)
+    }
+
+    /// Keeps room on its day for those that are about to be written, and skips
+    /// those for whom there is none: others may have entered since the run
+    /// began. False when the run is lost.
+    async fn keep_room(&mut self) -> super::Result<bool> {
+        let day = breaker::day(self.shared, self.loaded, self.run.slot);
+        let Some(day) = day.filter(|_| !self.buffer.is_empty()) else { return Ok(true) };
+        self.written().await?;
+        let (store, run) = (&self.shared.store, self.run);
+        // Those that a predecessor has entered have their room.
+        let done: HashSet<uuid::Uuid> = store.enrolled_ids(&run.playbook, run.slot).await?.into_iter().collect();
+        self.buffer.retain(|enrollment| !done.contains(&enrollment.id));
+        let Some(fit) = store.keep_room(run, &day, self.buffer.len()).await? else { return Ok(false) };
+        for _ in fit..self.buffer.len() {
+            self.tally.skip(Skip::DAY_CAP);
+        }
+        self.buffer.truncate(fit);
         Ok(true)
     }
 
@@ -386,11 +411,17 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
     // Somebody may have begun this batch and gone away.
     let before = store.enrolled_by(&run.playbook, run.slot).await?.all.unsigned_abs();
     let in_batch = ramp.map_or(u64::MAX, |ramp| ramp.so_far(run.ramp_batch.unsigned_abs()).saturating_sub(before));
-    let today = breaker::room_on_day(shared, &loaded, now, None).await?;
-    let mut room = today.map_or(in_batch, |today| today.min(in_batch));
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
     let held = store.held_enrollments(&run.playbook, run.slot).await?;
     let mut left = held.len();
+    let mut room = usize::try_from(in_batch).unwrap_or(usize::MAX).min(left);
+    // When the next day begins, if this one has no room for the whole batch.
+    let mut next_day = None;
+    if let Some(day) = breaker::day(shared, &loaded, now) {
+        let Some(fit) = store.keep_room(run, &day, room).await? else { return Ok(()) };
+        next_day = (fit < room).then_some(day.until);
+        room = fit;
+    }
     for batch in held.chunks(BATCH) {
         if room == 0 {
             break;
@@ -437,24 +468,22 @@ async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> super::Result
     }
     let entered = store.enrolled_by(&run.playbook, run.slot).await?;
     let enrolled = entered.all;
-    let rest = match (ramp, left) {
-        (_, 0) => None,
-        // Nothing is full, and all were looked at.
-        (None, _) if today.is_none() => None,
-        (Some(ramp), _) if entered.all.unsigned_abs() >= before.saturating_add(in_batch) => {
-            let (at, batch) = (now + ramp.every, run.ramp_batch + 1);
-            let next = ramp.batch(batch.unsigned_abs()).min(left as u64);
-            let reason = format!("approved: {enrolled} have entered, {left} wait; the next {next} at {}", rfc3339(at));
-            Some(Rest { waiting: left as i64, at, reason, ramp_batch: batch })
-        }
-        _ => {
-            let at = breaker::next_day(&loaded, now);
+    let rest = match (ramp, next_day) {
+        _ if left == 0 => None,
+        (_, Some(at)) => {
             let reason = format!(
                 "approved: {enrolled} have entered, {left} wait; `max_per_day` lets the next in at {}",
                 rfc3339(at)
             );
             Some(Rest { waiting: left as i64, at, reason, ramp_batch: run.ramp_batch })
         }
+        (Some(ramp), None) => {
+            let (at, batch) = (now + ramp.every, run.ramp_batch + 1);
+            let next = ramp.batch(batch.unsigned_abs()).min(left as u64);
+            let reason = format!("approved: {enrolled} have entered, {left} wait; the next {next} at {}", rfc3339(at));
+            Some(Rest { waiting: left as i64, at, reason, ramp_batch: batch })
+        }
+        (None, None) => None,
     };
     if store.settle_release(run, entered, &dropped, rest.as_ref(), now).await? {
         tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, left, ?dropped, "released");

@@ -68,9 +68,8 @@ fn unquoted(name: &str) -> String {
     }
 }
 
+// More of it: `PROPTEST_CASES=100000 cargo test compose`.
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn no_value_breaks_out_of_its_place(
         from_name in nasty(), to_name in nasty(), subject in nasty(), text in nasty(), html in nasty(),

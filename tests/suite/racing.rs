@@ -268,3 +268,51 @@ async fn whoever_is_moved_does_nothing_twice_whoever_advances_them_meanwhile() {
     assert_eq!(count(&world, crossed).await, 0);
     assert_eq!(count(&world, "audit where deed = 'move'").await, moved as i64);
 }
+
+/// Eight runs of one playbook and day, and an approved one whose batches go out
+/// meanwhile, together stay within `max_per_day`, whoever takes over from whom.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn runs_and_releases_of_one_day_stay_within_its_limit() {
+    let world = World::new().await;
+    let keys = |count: u32| {
+        format!(
+            "when: account.seats == 10
+guardrails: {{ hold_above: {{ count: {count}, share: 0% }}, unusual: off, store_change: off, max_per_day: 60,
+  ramp: {{ first: 20, every: 1m, grow: 2x }} }}"
+        )
+    };
+    world.playbook(&playbook("tips", &keys(20), STEPS));
+    customers(&world, 150).await;
+    world.run_at(SLOT).await;
+    assert_eq!(count(&world, "enrollments where state = 'held'").await, 60);
+    world.approve("tips@2026-03-02T09:00:00Z", SLOT).await;
+    // From now on runs of that size go without a word.
+    world.playbook(&playbook("tips", &keys(200), STEPS));
+    world.publish_at(SLOT).await;
+    let lapsing = lapsing(&world, Duration::from_millis(20)).await;
+    race(&world, |racer, shared| async move {
+        if racer % 2 == 0 {
+            scheduler::manual(&shared, at(SLOT) + TimeDelta::minutes(racer as i64 + 1)).await.unwrap();
+        } else {
+            for minute in 0..4 {
+                enroller::tick(&shared, at(SLOT) + TimeDelta::minutes(minute)).await.unwrap();
+            }
+        }
+    })
+    .await;
+    drop(lapsing);
+    let entered = count(&world, "enrollments where state <> 'held'").await;
+    assert!((20..=60).contains(&entered), "{entered} have entered on one day");
+    // Whatever is still in somebody's hands comes to its end, and a run that is
+    // alone fills the day.
+    world.sql("update keepwell.runs set lease_until = now() - interval '1 second' where token is not null").await;
+    while enroller::tick(&world.shared, at(SLOT) + TimeDelta::minutes(30)).await.unwrap() > 0 {}
+    scheduler::manual(&world.shared, at(SLOT) + TimeDelta::minutes(40)).await.unwrap();
+    assert_eq!(count(&world, "enrollments where state <> 'held'").await, 60);
+    // Of the approved, what found no room comes on the next day.
+    let held = count(&world, "enrollments where state = 'held'").await;
+    assert!(held > 0, "none waits");
+    world.pass_at("2026-03-03T00:00:00Z").await;
+    let next_day = count(&world, "enrollments where state <> 'held' and started_at >= '2026-03-03'").await;
+    assert!((1..=60).contains(&next_day), "{next_day} entered on the next day");
+}

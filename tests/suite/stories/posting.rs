@@ -1,11 +1,10 @@
 //! Webhooks arrive at least once and can be told apart, Slack hears at most
 //! once, and nothing goes where it must not.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
+use axum::http::{HeaderMap, HeaderName};
+use chrono::{TimeDelta, Utc};
 use keepwell::store::control::Target;
-use sha2::Sha256;
+use standardwebhooks::{Webhook, WebhookError};
 
 use crate::support::http::{Answer, Request, Server};
 use crate::support::world::{World, lines, playbook};
@@ -27,12 +26,28 @@ async fn world(server: &Server, steps: &str, config: &str) -> World {
     world
 }
 
-fn signed_by(request: &Request, key: &[u8]) -> bool {
-    let content = format!("{}.{}.{}", request.header("webhook-id"), request.header("webhook-timestamp"), request.body);
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.update(content.as_bytes());
-    let wanted = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+/// A receiver's judgement with the library that the specification's authors
+/// publish; it looks at its clock too.
+fn judged(request: &Request, body: &str, secret: &str) -> Result<(), WebhookError> {
+    let mut headers = HeaderMap::new();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        headers.insert(HeaderName::from_static(name), request.header(name).parse().unwrap());
+    }
+    receiver(secret).verify(body.as_bytes(), &headers)
+}
+
+/// The same without a look at the clock.
+fn signed_by(request: &Request, secret: &str) -> bool {
+    let at = request.header("webhook-timestamp").parse().unwrap();
+    let wanted = receiver(secret).sign(request.header("webhook-id"), at, request.body.as_bytes()).unwrap();
     request.header("webhook-signature").split(' ').any(|signature| signature == wanted)
+}
+
+fn receiver(secret: &str) -> Webhook {
+    match secret.starts_with("whsec_") {
+        true => Webhook::new(secret).unwrap(),
+        false => Webhook::from_bytes(secret.into()).unwrap(),
+    }
 }
 
 #[tokio::test]
@@ -58,10 +73,29 @@ async fn a_webhook_is_signed_and_repeated_with_equal_bytes_until_it_is_taken() {
         assert_eq!(request.body, r#"{"account":"ACME","plan":[1,null]}"#);
         assert_eq!(request.header("webhook-id"), id);
         assert_eq!(request.header("content-type"), "application/json");
-        assert!(signed_by(request, &STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap()));
-        assert!(signed_by(request, b"new-secret") && !signed_by(request, b"another"));
+        assert!(signed_by(request, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+        assert!(signed_by(request, "new-secret") && !signed_by(request, "another"));
     }
     assert_eq!(requests[2].header("webhook-timestamp"), "1772442420");
+}
+
+#[tokio::test]
+async fn a_receiver_takes_what_is_fresh_and_whole_and_refuses_a_replay() {
+    let server = Server::start(&[Answer::Says("500 Oops\r\n")]);
+    let world = world(&server, HOOK, "").await;
+    world.variable("CRM_SECRET", "old-secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    let now = Utc::now();
+    let earlier = now - TimeDelta::minutes(6);
+    world.run_at(&earlier.to_rfc3339()).await;
+    world.pass_at(&now.to_rfc3339()).await;
+    let [late, fresh] = &server.requests()[..] else { panic!("two tries") };
+    for secret in ["old-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+        assert!(judged(fresh, &fresh.body, secret).is_ok());
+        assert!(matches!(judged(late, &late.body, secret), Err(WebhookError::TimestampTooOldError)));
+        let other = fresh.body.replace("ACME", "EVIL");
+        assert!(matches!(judged(fresh, &other, secret), Err(WebhookError::InvalidSignature)));
+    }
+    assert!(matches!(judged(fresh, &fresh.body, "another"), Err(WebhookError::InvalidSignature)));
 }
 
 #[tokio::test]

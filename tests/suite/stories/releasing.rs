@@ -146,3 +146,37 @@ async fn an_approval_of_what_is_just_being_discarded_says_so() {
     tx.commit().await.unwrap();
     assert_eq!(word.await.unwrap(), Word::NotHeld);
 }
+
+/// With `hold_above: off` pages are written as they are decided, so that who
+/// takes over finds some of them.
+#[tokio::test]
+async fn who_takes_a_run_over_leaves_those_their_room_who_have_entered_by_it() {
+    let world = World::new().await;
+    let keys = "when: account.tier == \"A\"\nguardrails: { max_per_day: 4, hold_above: off }";
+    world.playbook(&playbook("welcome", keys, STEPS));
+    for id in ["a1", "a2"] {
+        world.customer(id).await;
+    }
+    let slot = "2026-03-02T09:00:00Z";
+    world.publish_at(slot).await;
+    let revision: String =
+        sqlx::query_scalar("select revision from keepwell.playbooks").fetch_one(world.store().pool()).await.unwrap();
+    let run = world.store().open_run("welcome", &revision, at(slot), "manual", at(slot)).await.unwrap().unwrap();
+    enroller::carry_out(&world.shared, &run, at(slot)).await.unwrap();
+    // As if it had gone away before the end of its page.
+    let token = run.token.unwrap();
+    world
+        .sql(&format!(
+            "update keepwell.runs set state = 'running', token = '{token}', lease_until = now() + interval '1 hour'"
+        ))
+        .await;
+    world.customer("a3").await;
+    world.run_at("2026-03-02T08:30:00Z").await;
+    for id in ["a4", "a5"] {
+        world.customer(id).await;
+    }
+    enroller::carry_out(&world.shared, &run, at(slot)).await.unwrap();
+    let run = world.run("welcome", slot).await;
+    assert_eq!((&run["enrolled"], &run["skipped"]), (&json!(3), &json!({ "day cap": 1, "reentry": 1 })));
+    assert_eq!(world.enrollments().await.len(), 4);
+}
