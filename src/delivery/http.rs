@@ -20,10 +20,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Mark;
-use crate::effect::Refusal;
 use super::phase::clip;
 use super::smtp::{RelayError, trusting};
 use super::target::{Target, Unreachable};
+use crate::effect::Refusal;
 
 /// How long each phase may take.
 #[derive(Clone, Copy, Debug)]
@@ -200,7 +200,7 @@ fn http_date(text: &str) -> Option<NaiveDateTime> {
 mod tests {
     use hyper::header::HeaderValue;
 
-use super::*;
+    use super::*;
 
     #[test]
     fn an_answer_asks_for_seconds_or_until_a_date() {

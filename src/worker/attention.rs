@@ -12,8 +12,8 @@ use super::gate::Prepared;
 use crate::clock::Instant;
 use crate::enrollment::budget::Answer;
 use crate::enrollment::next_quarter;
-use crate::store::is_about_a_row;
 use crate::store::budget::{Asking, PATIENCE, Rules, UnderWay};
+use crate::store::is_about_a_row;
 use crate::store::outbox::{Claimed, Wait};
 use crate::store::playbooks::Published;
 
