@@ -203,22 +203,28 @@ impl Store {
         let rows = line.carry(&self.pool().connect_options(), async |line| settle.fetch_all(line).await).await?;
         let (mut taken, mut woken) = (HashSet::new(), HashSet::new());
         for row in rows {
-            if row.try_get("is_message")? { &mut taken } else { &mut woken }.insert(row.try_get::<Uuid, _>("id")?);
+            let id: Uuid = row.try_get("id")?;
+            // By the claim: of the same message another may end at the same moment.
+            match row.try_get("is_message")? {
+                true => taken.insert((id, row.try_get::<Option<Uuid>, _>("token")?)),
+                false => woken.insert(id),
+            };
         }
+        let taken = |one: &Ending<'_>| taken.contains(&(one.message.id, one.message.token));
         // Those that were in somebody's hands: one at a time, since whoever
         // holds one may wait for another.
-        for one in endings.iter().filter(|one| one.wakes() && taken.contains(&one.message.id)) {
+        for one in endings.iter().filter(|one| one.wakes() && taken(one)) {
             if let Some(enrollment) = one.message.enrollment_id.filter(|id| !woken.contains(id)) {
                 let mut connection = self.pool().acquire().await?;
                 wake(&mut connection, &one.message.account_id, enrollment, one.ended).await?;
             }
         }
-        for one in endings.iter().filter(|one| taken.contains(&one.message.id)) {
+        for one in endings.iter().filter(|one| taken(one)) {
             if matches!(one.message.class.as_str(), "lifecycle" | "marketing") && one.settled.gives_back() {
                 self.give_back(&one.message.account_id, one.ended).await?;
             }
         }
-        Ok(endings.iter().map(|one| taken.contains(&one.message.id)).collect())
+        Ok(endings.iter().map(taken).collect())
     }
 
     /// Ends claims whose lease ran out: before the marker they are free again,
@@ -315,8 +321,8 @@ impl Store {
 /// What the server said is taken of every attempt of ours without a known
 /// outcome; that a webhook was taken, always; that a server did not take a
 /// message, also when its claim was lost meanwhile: it may go again. Not where a
-/// person has settled it, who may have written to the customer: it has failed. What was
-/// tried is recorded; enrollments look again as far as nobody holds them.
+/// person has settled it, who may have written to the customer: it has failed. Nor
+/// where its second body has begun: that one may arrive. What was tried is recorded; enrollments look again as far as nobody holds them.
 const SETTLE: &str = "
     with ending as materialized (select * from ROWS),
     taken as (
@@ -332,12 +338,13 @@ const SETTLE: &str = "
             leaves_at = coalesce(e.leaves_at, m.leaves_at), held_until = coalesce(e.held_until, m.held_until)
         from ending e
         where m.account_id = e.account_id and m.id = e.id
-          and case when e.again then m.token = e.token
+          and case when e.again then m.token = e.token and m.again_at is null
                   and (m.state in ('sending', 'unknown') or m.state in ('accepted', 'failed') and m.outcome = 'unknown')
               else (m.token = e.token and (m.state = 'sending'
-                                           or (m.outcome = 'unknown' and e.outcome in ('accepted', 'rejected', 'deferred'))))
+                                           or (m.outcome = 'unknown' and (e.outcome = 'accepted' or m.again_at is null
+                                                   and e.outcome in ('rejected', 'deferred')))))
                    or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and e.outcome = 'accepted') end
-        returning m.account_id, m.id, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
+        returning m.account_id, m.id, e.token, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
     recorded as (
         insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)
         select account_id, id, n, started_at, at, tried, reply from taken where tried is not null
@@ -352,7 +359,7 @@ const SETTLE: &str = "
               group by account_id, id) w
         where e.account_id = w.account_id and e.id = w.id
         returning e.id)
-    select true as is_message, id from taken union all select false, id from woken";
+    select true as is_message, id, token from taken union all select false, id, null from woken";
 
 fn settling(endings: &[Ending<'_>]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
     let each = || endings.iter();
