@@ -159,7 +159,10 @@ fn facts_that_nobody_asked_about_are_doubtful() {
     for (text, expected) in [
         (format!("if account.seats > 5 {{ {task} }}"), "1:12 KW0207 `account.seats` can be missing"),
         (format!("if account.mrr > 1 && account.seats > 5 {{ {task} }}"), "1:31 KW0207 `account.seats` can be missing"),
-        (format!("if account.tier == 5 {{ {task} }}"), "1:17 KW0206 `==` compares text with a whole number"),
+        (
+            format!("if account.tier == 5 {{ {task} }}"),
+            "1:17 KW0206 `==` compares text (`account.tier`) with a whole number (`5`)",
+        ),
         ("let x = `Hi ${account.csm_id}`;".to_owned(), "1:23 KW0207 `account.csm_id` can be missing"),
         ("let x = \"Hi \" + account.csm_id;".to_owned(), "1:25 KW0207 `account.csm_id` can be missing"),
     ] {
@@ -202,7 +205,7 @@ fn what_a_script_cannot_mean_is_reported() {
         ("fn f() { 1 }\nlet x = f();", "1:8 KW0402"),
         ("health::hlaf(1);", "1:9 KW0201"),
         ("health::several(account);", "1:9 KW0402"),
-        ("if account.mrr > 1 {", "1:21 KW0204"),
+        ("if account.mrr > 1 {", "1:20 KW0204"),
         ("let x = y;", "1:9 KW0203"),
     ] {
         let (rule, problems) = world.script(text);
