@@ -9,16 +9,15 @@ use crate::facts::{Cell, CellPath, Subject, Value};
 /// Registers what back-ticks ask for.
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("to_string", |call: NativeCallContext, value: Dynamic| {
-        let text = shown(&value).map_err(|why| {
+        shown(&value).map_err(|why| {
             // Rhai would print the value its own way: what becomes of it must not be used.
             let line = if call.call_level() <= 1 { call.call_position().line().unwrap_or(0) } else { 0 };
             let _ = context::read(|current| {
                 current.fail(why.clone(), line as u32);
                 Ok(())
             });
-            why
-        });
-        text.map_err(Box::<EvalAltResult>::from)
+            Box::<EvalAltResult>::from(why)
+        })
     });
 }
 
