@@ -11,26 +11,20 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::deed::{Deed, Note, What};
+use super::deed::{Deed, Note};
 use super::fixture::Reader;
 use super::world::World;
 use super::{Failure, Happening, wording};
-use crate::action::task::CloseWhen;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::enrollment::budget::Use;
-use crate::enrollment::holdout::Drawn;
-use crate::enrollment::{
-    Admission, Decision, Edge, Enrollment, History, Look, MessageEnd, Skip, State, Turn, admit, advance, hindsight,
-    next_quarter, stops,
-};
-use crate::facts::history::EnrollmentRecord;
+use crate::enrollment::{Edge, Enrollment, MessageEnd, State, next_quarter};
 use crate::facts::{Facts, Layout, Progress, Schema, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
+use crate::rule::Context;
 use crate::rule::functions::{FoldError, fold_facts};
-use crate::rule::{Context, Verdict};
 
 mod answer;
 mod consequences;

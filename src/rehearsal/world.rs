@@ -10,18 +10,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 
 use super::fixture::{Reader, mapping};
 use crate::action::People;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
-use crate::config::Pools;
-use crate::facts::history::{
-    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, LabelRecord, ScoreRecord, TicketRecord,
-};
-use crate::facts::{Colleague, Contact, Csm, History, Schema, SubjectId, Value};
-use crate::playbook::calendar::local_date;
+use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord};
+use crate::facts::{History, Schema, SubjectId, Value};
 use crate::playbook::case::{Case, Fixtures};
 use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
