@@ -75,6 +75,10 @@ pub(super) async fn insert(tx: &mut PgConnection, tasks: &[Asked<'_, TaskDraft>]
              assignee = case when tasks.pool = excluded.pool then tasks.assignee else excluded.assignee end,
              reason = case when tasks.pool = excluded.pool then tasks.reason else excluded.reason end,
              pool = excluded.pool,
+             handed_from = case when tasks.pool = excluded.pool or tasks.assignee = excluded.assignee then tasks.handed_from end,
+             handed_at = case when tasks.pool = excluded.pool or tasks.assignee = excluded.assignee then tasks.handed_at end,
+             -- New to whoever gets it now.
+             told_at = case when tasks.pool = excluded.pool or tasks.assignee = excluded.assignee then tasks.told_at end,
              escalate_at = case when tasks.escalated_at is not null then null
                  when tasks.snoozed_until > excluded.refreshed_at then greatest(tasks.escalate_at, excluded.escalate_at)
                  else excluded.escalate_at end,
