@@ -80,6 +80,13 @@ pub struct Composed {
     pub to: String,
 }
 
+impl Composed {
+    /// The domain that it goes to, in lower case.
+    pub fn domain(&self) -> String {
+        self.to.rsplit('@').next().unwrap_or_default().to_lowercase()
+    }
+}
+
 /// Why a message cannot be written.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ComposeError {

@@ -93,16 +93,32 @@ pub enum Outcome {
     ChannelDown { why: String, misfit: bool },
 }
 
+/// A place from which one message can be sent at once.
+pub enum Session<'a> {
+    Smtp(smtp::Session<'a>),
+    Captured,
+}
+
 impl Channel {
-    /// Delivers one message; see [`Relay::send`].
-    pub async fn deliver<F, Fut>(&self, mail: &Composed, mark: F) -> Outcome
+    /// Waits for a place.
+    pub async fn session(&self) -> Session<'_> {
+        match self {
+            Channel::Smtp(relay) => Session::Smtp(relay.session().await),
+            Channel::Captured => Session::Captured,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Delivers one message; see [`smtp::Session::send`].
+    pub async fn deliver<F, Fut>(self, mail: &Composed, mark: F) -> Outcome
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Mark>,
     {
         match self {
-            Channel::Smtp(relay) => relay.send(mail, mark).await,
-            Channel::Captured => match mark().await {
+            Session::Smtp(session) => session.send(mail, mark).await,
+            Session::Captured => match mark().await {
                 Mark::Go => Outcome::Captured,
                 Mark::No(reason) => Outcome::NotMarked(reason),
                 Mark::Unclear => Outcome::MarkUnclear,

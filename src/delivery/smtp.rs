@@ -15,7 +15,7 @@ use lettre::transport::smtp::extension::ClientId;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Duration, Instant};
 use tokio_rustls::TlsConnector;
 
@@ -47,6 +47,13 @@ pub enum RelayError {
     Roots(String),
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+}
+
+/// One of a relay's connections is free for whoever has this; it is opened, or
+/// used again, when something is sent.
+pub struct Session<'a> {
+    relay: &'a Relay,
+    _permit: Option<SemaphorePermit<'a>>,
 }
 
 /// Everything before the mark that ends a message: the answer, and the
@@ -95,45 +102,10 @@ impl Relay {
         })
     }
 
-    /// Sends one message. `mark` is called once the server is ready for the
-    /// body, and at most once; the body leaves only after it said
-    /// [`Mark::Go`].
-    ///
-    /// Run it to completion: dropping it midway drops `mark` and the answer
-    /// with it. It ends by itself, since every phase has its timer.
-    pub async fn send<F, Fut>(&self, mail: &Composed, mark: F) -> Outcome
-    where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Mark>,
-    {
+    /// Waits until one of its connections is free.
+    pub async fn session(&self) -> Session<'_> {
         // The semaphore is never closed; a failure would only lift the limit.
-        let _session = self.sessions.acquire().await.ok();
-        let mut connection = match self.ready(mail).await {
-            Ok(connection) => connection,
-            Err(outcome) => return outcome,
-        };
-        match mark().await {
-            Mark::Go => {}
-            // Leaving drops the connection, so the dot never follows and the
-            // server has nothing to deliver.
-            Mark::No(reason) => return Outcome::NotMarked(reason),
-            Mark::Unclear => return Outcome::MarkUnclear,
-        }
-        match connection.finish(&mail.bytes, &self.timers).await {
-            Finish::Replied(code, text) => {
-                let reply = format!("{code} {text}");
-                if code != 421 {
-                    self.keep(connection);
-                }
-                match code {
-                    200..=299 => Outcome::Accepted { reply },
-                    500..=599 => Outcome::Rejected { reply },
-                    _ => Outcome::Deferred { reply },
-                }
-            }
-            Finish::CutBeforeDot(reply) => Outcome::Deferred { reply },
-            Finish::Unknown(what) => Outcome::Unknown { what },
-        }
+        Session { relay: self, _permit: self.sessions.acquire().await.ok() }
     }
 
     /// Closes connections that nobody uses.
@@ -199,6 +171,48 @@ impl Relay {
         connection.idle_since = Instant::now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(connection);
+    }
+}
+
+impl Session<'_> {
+    /// Sends one message. `mark` is called once the server is ready for the
+    /// body, and at most once; the body leaves only after it said
+    /// [`Mark::Go`].
+    ///
+    /// Run it to completion: dropping it midway drops `mark` and the answer
+    /// with it. It ends by itself, since every phase has its timer.
+    pub async fn send<F, Fut>(self, mail: &Composed, mark: F) -> Outcome
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Mark>,
+    {
+        let relay = self.relay;
+        let mut connection = match relay.ready(mail).await {
+            Ok(connection) => connection,
+            Err(outcome) => return outcome,
+        };
+        match mark().await {
+            Mark::Go => {}
+            // Leaving drops the connection, so the dot never follows and the
+            // server has nothing to deliver.
+            Mark::No(reason) => return Outcome::NotMarked(reason),
+            Mark::Unclear => return Outcome::MarkUnclear,
+        }
+        match connection.finish(&mail.bytes, &relay.timers).await {
+            Finish::Replied(code, text) => {
+                let reply = format!("{code} {text}");
+                if code != 421 {
+                    relay.keep(connection);
+                }
+                match code {
+                    200..=299 => Outcome::Accepted { reply },
+                    500..=599 => Outcome::Rejected { reply },
+                    _ => Outcome::Deferred { reply },
+                }
+            }
+            Finish::CutBeforeDot(reply) => Outcome::Deferred { reply },
+            Finish::Unknown(what) => Outcome::Unknown { what },
+        }
     }
 }
 

@@ -61,13 +61,7 @@ impl Checker<'_> {
 
     /// `<`, `<=`, `>`, `>=` between two literals, or a count and zero.
     pub(super) fn remark_order(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
-        let mirrored = match operator {
-            "<" => ">",
-            "<=" => ">=",
-            ">" => "<",
-            _ => "<=",
-        };
-        for (count, number, operator) in [(a, b, operator), (b, a, mirrored)] {
+        for (count, number, operator) in [(a, b, operator), (b, a, mirrored(operator))] {
             let counted = COUNTS.iter().any(|name| {
                 let called = count.text.strip_prefix("account.").or_else(|| count.text.strip_prefix("contact."));
                 called.is_some_and(|call| call.starts_with(name))
@@ -106,6 +100,17 @@ impl Checker<'_> {
             }
             equal.push((a, b));
         }
+    }
+}
+
+/// The comparison with its sides changed: `<` for `>`.
+pub(super) fn mirrored(operator: &str) -> &str {
+    match operator {
+        "<" => ">",
+        "<=" => ">=",
+        ">" => "<",
+        ">=" => "<=",
+        same => same,
     }
 }
 

@@ -2,11 +2,13 @@
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
+use super::always::mirrored;
 use super::free;
 use super::functions;
 use super::kind::{Kind, Typed, compatible};
 use super::spelling;
 use super::typecheck::{Checker, Inlined};
+use super::wording;
 use crate::diagnostic::nearest;
 use crate::facts::Type;
 use crate::playbook::season::Seasons;
@@ -129,8 +131,16 @@ impl Checker<'_> {
             _ => (None, None),
         };
         let help = match (time, number, &a.kind, &b.kind) {
-            (Some(time), Some(number), _, _) => {
-                Some(format!("count days first: `days_since({}) {operator} {}`", time.text, number.text))
+            // `-30` is meant as thirty days ago, and what came after it is younger.
+            (Some(time), Some(number), _, _) => Some(match number.text.strip_prefix('-') {
+                Some(days) => format!("count days first: `days_since({}) {} {days}`", time.text, mirrored(operator)),
+                None => format!("count days first: `days_since({}) {operator} {}`", time.text, number.text),
+            }),
+            (_, _, Kind::Bool, _) if a.text.starts_with('!') && operator == "in" => {
+                Some("write `!(x in […])`".to_owned())
+            }
+            (_, _, Kind::Bool, other) if is_comparison(&a.text) && *other != Kind::Bool => {
+                Some("two comparisons are joined with `&&`, as in `1 < x && x < 5`".to_owned())
             }
             (_, _, Kind::Int | Kind::Float, Kind::Text) if b.text.trim_matches('"').parse::<f64>().is_ok() => {
                 Some(format!("write the number without quotes: {}", b.text.trim_matches('"')))
@@ -250,7 +260,14 @@ impl Checker<'_> {
                     Kind::Attribute(subject, key) => self.read_as(*subject, key, Type::Time, t.position),
                     other => {
                         let message = format!("`{name}` needs a time; `{}` is {}", t.text, other.name());
-                        self.problem("KW0205", t.position, message, None);
+                        let column = t.text.trim_matches('"');
+                        let is_column = self.scope.schema.account.iter().any(|known| known.name == column);
+                        let help = match other {
+                            Kind::Text if is_column => Some(format!("write `{name}(account.{column})`")),
+                            Kind::Text if spelling::is_date(column) => Some(spelling::NO_DATES.to_owned()),
+                            _ => None,
+                        };
+                        self.problem("KW0205", t.position, message, help);
                     }
                 }
                 gives(Kind::Int, t.nullable && !self.known.contains(&t.text) && !self.known.contains(&text))
@@ -297,10 +314,10 @@ impl Checker<'_> {
                 self.unknown(text, position)
             }
             _ => {
-                let help = if name == "date" {
-                    Some(spelling::NO_DATES.to_owned())
-                } else if functions::find(name).is_some() {
+                let help = if functions::find(name).is_some() {
                     Some(format!("it is asked of the account: `account.{name}(…)`"))
+                } else if let Some(meant) = wording::meant_function(name) {
+                    Some(meant.to_owned())
                 } else {
                     nearest(name, free::names()).map(|near| format!("did you mean `{near}`?"))
                 };
@@ -405,6 +422,11 @@ impl Checker<'_> {
     fn call_in_body(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         self.expr(&Expr::FnCall(Box::new(call.clone()), position))
     }
+}
+
+/// Whether a canonical text compares two values.
+fn is_comparison(text: &str) -> bool {
+    [" < ", " <= ", " > ", " >= ", " == ", " != "].iter().any(|operator| text.contains(operator))
 }
 
 /// How days and months are named.

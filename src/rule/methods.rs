@@ -31,7 +31,9 @@ impl Checker<'_> {
             Kind::Unknown => return self.unknown(text, position),
             other => {
                 let message = format!("`{}` is {} and has no functions", base.text, other.name());
-                self.problem("KW0201", position, message, None);
+                let free = super::free::find(name).map(|_| format!("write `{name}({})`", base.text));
+                let help = free.or_else(|| super::wording::meant_function(name).map(str::to_owned));
+                self.problem("KW0201", position, message, help);
                 return self.unknown(text, position);
             }
         };

@@ -1,8 +1,20 @@
 //! The spellings that people bring from SQL, Python and spreadsheets, found
 //! before Rhai sees the text, each with the right one.
+//!
+//! The scan walks over the text once, past its quoted texts and remarks. What
+//! stands at a place is judged by what it is: `number`, `word`, `sign` or
+//! `quote`.
 
 use crate::diagnostic::Diagnostic;
 use crate::playbook::Source;
+
+mod number;
+mod quote;
+mod sign;
+mod word;
+
+pub(super) use number::{NO_DATES, is_date, is_month};
+pub(super) use word::WHOLE;
 
 /// What a text is: some words are names in a script that are none in an
 /// expression, and there `=` is not a mistake.
@@ -12,6 +24,115 @@ pub(super) enum Text {
     Script,
 }
 
+/// A foreign spelling at the place where the scan stands.
+struct Foreign {
+    /// How many characters belong to it.
+    length: usize,
+    message: String,
+    help: String,
+    /// What to put in its place, so that the rest can be checked as well;
+    /// `None` where nothing is certain.
+    right: Option<String>,
+    /// A second place that goes with it, and what to put there.
+    other: Option<(usize, char)>,
+}
+
+impl Foreign {
+    fn new(length: usize, message: impl Into<String>, help: impl Into<String>) -> Foreign {
+        Foreign { length, message: message.into(), help: help.into(), right: None, other: None }
+    }
+
+    fn right(self, right: impl Into<String>) -> Foreign {
+        Foreign { right: Some(right.into()), ..self }
+    }
+}
+
+/// What an open bracket is around.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bracket {
+    Group,
+    /// The arguments of a call, or a list: a comma belongs there.
+    Items,
+}
+
+/// The place where the scan stands.
+struct Here<'a> {
+    chars: &'a [char],
+    at: usize,
+    of: Text,
+    brackets: &'a [Bracket],
+}
+
+/// What stands there: so many characters without fault, or a foreign spelling.
+enum Step {
+    Plain(usize),
+    Foreign(Foreign),
+}
+
+impl Here<'_> {
+    fn rest(&self) -> &[char] {
+        &self.chars[self.at..]
+    }
+
+    /// The character right before.
+    fn before(&self) -> Option<char> {
+        self.at.checked_sub(1).map(|before| self.chars[before])
+    }
+
+    /// The last character before that is no space.
+    fn last(&self) -> Option<char> {
+        self.chars[..self.at].iter().rev().copied().find(|c| !c.is_whitespace())
+    }
+
+    /// Whether a value ends before this place, so that an operator must follow.
+    fn after_value(&self) -> bool {
+        self.last().is_some_and(|c| c.is_alphanumeric() || "_)]\"'`”’".contains(c))
+    }
+
+    /// Whether commas separate items here.
+    fn among_items(&self) -> bool {
+        self.brackets.last() == Some(&Bracket::Items)
+    }
+
+    fn is_expression(&self) -> bool {
+        self.of == Text::Expression
+    }
+
+    fn step(&self) -> Step {
+        let rest = self.rest();
+        let found = match rest {
+            ['"', ..]
+                if self.is_expression()
+                    && let Some(word) = quote::unopened(self) =>
+            {
+                Some(word)
+            }
+            ['"', ..] => return Step::Plain(quote::closed(rest, '"').unwrap_or(rest.len())),
+            ['`', ..] => return Step::Plain(quote::closed(rest, '`').unwrap_or(rest.len())),
+            ['#', '"' | '#', ..] => return Step::Plain(quote::raw(rest)),
+            ['/', '/', ..] => return Step::Plain(rest.iter().position(|c| *c == '\n').unwrap_or(rest.len())),
+            ['/', '*', ..] => {
+                let end = rest[2..].windows(2).position(|pair| pair == ['*', '/']);
+                return Step::Plain(end.map_or(rest.len(), |end| end + 4));
+            }
+            [c, ..] if quote::opens(*c) => Some(quote::foreign(rest)),
+            [c, ..] if c.is_ascii_digit() => match number::check(self) {
+                Ok(length) => return Step::Plain(length),
+                Err(found) => Some(found),
+            },
+            [c, ..] if c.is_alphabetic() || *c == '_' => match word::check(self) {
+                Ok(length) => return Step::Plain(length),
+                Err(found) => Some(found),
+            },
+            _ => match sign::check(self) {
+                Ok(length) => return Step::Plain(length),
+                Err(found) => Some(found),
+            },
+        };
+        found.map_or(Step::Plain(1), Step::Foreign)
+    }
+}
+
 /// Every foreign spelling in an expression or a script, outside of its texts and comments;
 /// and the text with all of them put right, where that moves nothing, so that
 /// the rest of it can be checked as well.
@@ -19,79 +140,35 @@ pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<Strin
     let mut found = Vec::new();
     let chars: Vec<char> = source.text.chars().collect();
     let mut mended = Mended { chars: chars.clone(), whole: true };
+    let mut brackets = Vec::new();
     let (mut line, mut column) = (1u32, 1u32);
     let mut at = 0;
     while at < chars.len() && found.len() < 20 {
-        let (here_line, here_column) = (line, column);
-        let mut report = |message: String, help: String| {
-            found.push(source.error("KW0208", here_line, here_column, message).help(help));
-        };
-        let rest = &chars[at..];
-        let taken = match rest {
-            ['"', ..] => quoted(rest, '"'),
-            ['`', ..] => quoted(rest, '`'),
-            ['\'', ..] => {
-                let length = quoted(rest, '\'');
-                let closed = usize::from(length > 1 && rest[length - 1] == '\'');
-                let inner: String = rest[1..length - closed].iter().collect();
-                report("text stands in double quotes".to_owned(), format!("write \"{inner}\""));
-                mended.put(at, length, &format!("\"{inner}\""));
-                length
-            }
-            ['/', '/', ..] => rest.iter().position(|c| *c == '\n').unwrap_or(rest.len()),
-            ['/', '*', ..] => {
-                rest[2..].windows(2).position(|pair| pair == ['*', '/']).map_or(rest.len(), |end| end + 4)
-            }
-            ['<', '>', ..] => {
-                report("`<>` is not an operator here".to_owned(), "write `!=`".to_owned());
-                mended.put(at, 2, "!=");
-                2
-            }
-            [first @ ('=' | '!'), '=', '=', ..] => {
-                report(format!("`{first}==` is not an operator here"), format!("write `{first}=`"));
-                mended.put(at, 3, &format!("{first}="));
-                3
-            }
-            [a, '=', ..] if "=!<>+-*/%".contains(*a) => 2,
-            ['=', '>', ..] => 2,
-            ['=', ..] if of == Text::Script => 1,
-            ['=', ..] => {
-                report("`=` does not compare".to_owned(), "write `==`".to_owned());
-                mended.put(at, 1 + usize::from(rest.get(1) == Some(&' ')), "==");
-                1
-            }
-            [c, ..]
-                if of == Text::Expression
-                    && c.is_ascii_digit()
-                    && at.checked_sub(1).is_none_or(|before| !is_word(chars[before])) =>
-            {
-                let length = rest.iter().take_while(|c| c.is_ascii_digit() || **c == '-').count();
-                let word: String = rest[..length].iter().collect();
-                if is_date(&word) {
-                    report("an expression has no fixed dates".to_owned(), NO_DATES.to_owned());
-                    mended.whole = false;
-                    length
-                } else {
-                    1
+        let here = Here { chars: &chars, at, of, brackets: &brackets };
+        let (length, as_list) = match here.step() {
+            Step::Plain(length) => (length, false),
+            Step::Foreign(foreign) => {
+                found.push(source.error("KW0208", line, column, foreign.message).help(foreign.help));
+                match foreign.right {
+                    Some(right) => mended.put(at, foreign.length, &right),
+                    None => mended.whole = false,
                 }
-            }
-            [c, ..] if c.is_alphabetic() || *c == '_' => {
-                let length = rest.iter().take_while(|c| c.is_alphanumeric() || **c == '_').count();
-                let word: String = rest[..length].iter().collect();
-                let is_property = at > 0 && chars[at - 1] == '.';
-                if is_property {
-                    length
-                } else {
-                    let (more, right) = foreign_word(&word, &rest[length..], of, &mut report);
-                    if let Some(right) = right {
-                        mended.put(at, length + more, right);
-                    }
-                    length + more
+                if let Some((place, right)) = foreign.other {
+                    mended.put(place, 1, &right.to_string());
                 }
+                (foreign.length, foreign.other.is_some())
             }
-            _ => 1,
         };
-        for c in &rest[..taken] {
+        match chars[at] {
+            '(' if as_list => brackets.push(Bracket::Items),
+            '(' => brackets.push(if here.before().is_some_and(is_word) { Bracket::Items } else { Bracket::Group }),
+            '[' | '{' => brackets.push(Bracket::Items),
+            ')' | ']' | '}' => {
+                brackets.pop();
+            }
+            _ => {}
+        }
+        for c in &chars[at..at + length] {
             if *c == '\n' {
                 line += 1;
                 column = 1;
@@ -99,25 +176,14 @@ pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<Strin
                 column += 1;
             }
         }
-        at += taken;
+        at += length;
     }
     let mended = mended.whole.then(|| mended.chars.into_iter().collect());
     (found, mended)
 }
 
-/// What to do instead of writing a date.
-pub(super) const NO_DATES: &str = "count days, as in `days_since(account.signed_up_at) >= 30`; `period(\"month\") == \"2026-01\"` is true in that month";
-
-/// Whether a text is a date such as `2026-01-15`.
-pub(super) fn is_date(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let digits =
-        |part: &str, least, most| (least..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    matches!(parts[..], [year, month, day] if digits(year, 4, 4) && digits(month, 1, 2) && digits(day, 1, 2))
-}
-
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '.'
+    c.is_alphanumeric() || c == '_'
 }
 
 /// A text being put right, every character in its place.
@@ -127,11 +193,11 @@ struct Mended {
 }
 
 impl Mended {
-    /// Puts `right` over so many characters; what does not fit, or has nothing
-    /// that is certainly right, leaves the text as not mended.
+    /// Puts `right` over so many characters; what does not fit leaves the text
+    /// as not mended.
     fn put(&mut self, at: usize, over: usize, right: &str) {
         let right: Vec<char> = right.chars().collect();
-        self.whole &= !right.is_empty() && right.len() <= over && at + over <= self.chars.len();
+        self.whole &= right.len() <= over && at + over <= self.chars.len();
         if self.whole {
             let padded = right.into_iter().chain(std::iter::repeat(' ')).take(over);
             self.chars.splice(at..at + over, padded);
@@ -139,58 +205,5 @@ impl Mended {
     }
 }
 
-/// Reports a foreign word; the result is how much of what follows belongs to
-/// it, and what to put in its place: nothing certain is an empty text.
-fn foreign_word(
-    word: &str,
-    after: &[char],
-    of: Text,
-    report: &mut impl FnMut(String, String),
-) -> (usize, Option<&'static str>) {
-    if of == Text::Script && !["and", "or", "not", "null"].contains(&word) {
-        return (0, None);
-    }
-    let (right, mend) = match word.to_lowercase().as_str() {
-        "and" => ("`&&`", "&&"),
-        "or" => ("`||`", "||"),
-        "not" if following(after, &["in"]) > 0 => ("`!(x in [\"A\", \"B\"])`", ""),
-        // It binds looser where people come from: `not x == 5` is not `!x == 5`.
-        "not" => ("`!(…)` around what it turns round, or `!=`", ""),
-        "null" | "nil" | "undefined" => ("`none`", "none"),
-        "none" if word != "none" => ("`none`", "none"),
-        "true" if word != "true" => ("`true`", "true"),
-        "false" if word != "false" => ("`false`", "false"),
-        "is" => {
-            let (not, null) = (following(after, &["not"]), ["null", "none", "nil"]);
-            let right = if not > 0 { "`!= none`" } else { "`== none`" };
-            report("`is` is not an operator here".to_owned(), format!("write {right}"));
-            return (not + following(&after[not..], &null), Some(right.trim_matches('`')));
-        }
-        "between" => ("`x >= low && x <= high`", ""),
-        "like" => ("`==`, or `in [\"…\", \"…\"]`", ""),
-        _ => return (0, None),
-    };
-    report(format!("`{word}` is not spelt like this here"), format!("write {right}"));
-    (0, Some(mend))
-}
-
-/// How many characters the next word takes with the space before it, if it is
-/// one of these; else 0.
-fn following(after: &[char], words: &[&str]) -> usize {
-    let space = after.iter().take_while(|c| c.is_whitespace()).count();
-    let word: String = after[space..].iter().take_while(|c| c.is_alphanumeric()).collect();
-    if words.contains(&word.to_lowercase().as_str()) { space + word.chars().count() } else { 0 }
-}
-
-/// The length of a quoted text with its quotes; to the end when it never closes.
-fn quoted(rest: &[char], quote: char) -> usize {
-    let mut at = 1;
-    while at < rest.len() {
-        match rest[at] {
-            '\\' => at += 2,
-            c if c == quote => return at + 1,
-            _ => at += 1,
-        }
-    }
-    rest.len()
-}
+#[cfg(test)]
+mod tests;

@@ -432,7 +432,8 @@ impl Checker<'_> {
             }
             other => {
                 let message = format!("`{}` is {} and has no parts", base.text, other.name());
-                self.problem("KW0202", position, message, None);
+                let help = super::free::find(name).map(|_| format!("write `{name}({})`", base.text));
+                self.problem("KW0202", position, message, help);
                 self.unknown(text, position)
             }
         }

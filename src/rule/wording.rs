@@ -3,9 +3,12 @@
 use rhai::{LexError, ParseError, ParseErrorType as Kind};
 
 use super::how_many;
+use super::spelling;
 use super::typecheck::place;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
+
+const JOINED: &str = "two conditions are joined with `&&` or `||`";
 
 /// Words that start a statement.
 const STATEMENTS: [&str; 14] =
@@ -13,7 +16,7 @@ const STATEMENTS: [&str; 14] =
 
 /// The diagnostic about an expression, or the script of a step.
 pub(super) fn unreadable(source: &Source, error: &ParseError, expression: bool) -> Diagnostic {
-    let (line, column) = place(error.position());
+    let (line, column) = within(&source.text, place(error.position()));
     let (code, message, help) = match error.err_type() {
         Kind::BadInput(LexError::UnexpectedInput(word)) if expression && STATEMENTS.contains(&word.as_str()) => (
             "KW0213",
@@ -21,8 +24,17 @@ pub(super) fn unreadable(source: &Source, error: &ParseError, expression: bool) 
             Some("put longer thoughts into a function in `scripts/`".to_owned()),
         ),
         Kind::VariableUndefined(name) => ("KW0203", format!("unknown name `{name}`"), Some(meant(name))),
+        Kind::UnexpectedEOF if ends_in_operator(&source.text) => {
+            ("KW0204", "it ends too early: a value is missing behind its last sign".to_owned(), None)
+        }
         kind => {
             let (message, help) = words(kind);
+            let rest = from(&source.text, line, column);
+            let help = match kind {
+                Kind::BadInput(LexError::UnterminatedString) => unclosed(rest).or(help),
+                Kind::BadInput(LexError::UnexpectedInput(_)) => called(&source.text, rest).or(help),
+                _ => help,
+            };
             ("KW0204", message, help)
         }
     };
@@ -31,17 +43,77 @@ pub(super) fn unreadable(source: &Source, error: &ParseError, expression: bool) 
     problem
 }
 
+/// A place that is in the text: what is missing behind its end is missing at
+/// its last character.
+fn within(text: &str, (line, column): (u32, u32)) -> (u32, u32) {
+    let mut lines = text.trim_end().lines();
+    let (count, last) = (lines.clone().count() as u32, lines.next_back().unwrap_or_default());
+    let width = last.chars().count() as u32;
+    if line > count || line == count && column > width { (count.max(1), width.max(1)) } else { (line, column) }
+}
+
+/// The text from a place on.
+fn from(text: &str, line: u32, column: u32) -> &str {
+    let before: usize = text.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
+    let rest = &text[before..];
+    rest.char_indices().nth(column as usize - 1).map_or("", |(at, _)| &rest[at..])
+}
+
+fn ends_in_operator(text: &str) -> bool {
+    text.trim_end().ends_with(|c: char| "&|=<>+-*/%!?,.".contains(c))
+}
+
+/// What to write for a text that nothing closes, if that can be guessed.
+fn unclosed(rest: &str) -> Option<String> {
+    let line = rest.lines().next()?.strip_prefix('"')?;
+    let end = line.find(['\'', '’', '”', '“']).or_else(|| line.find("&&")).or_else(|| line.find("||"));
+    let inner = line[..end.unwrap_or(line.len())].trim_end().trim_end_matches(')');
+    (!inner.is_empty() && inner.chars().count() <= 60).then(|| format!("write \"{inner}\""))
+}
+
+/// `days_since account.signed_up_at`: a function without its parentheses.
+fn called(text: &str, rest: &str) -> Option<String> {
+    let before = text.strip_suffix(rest)?.trim_end();
+    let word = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+    super::free::find(word).map(|_| format!("a function takes its value in parentheses: `{word}(…)`"))
+}
+
 /// What to write in place of a name that nothing has.
 pub(super) fn meant(name: &str) -> String {
     match name.to_lowercase().as_str() {
         "today" => return "write `now`".to_owned(),
         "tomorrow" => return "write `now + days(1)`".to_owned(),
         "yesterday" => return "write `now - days(1)`".to_owned(),
-        word if is_weekday(word) => return super::calls::COUNTED.to_owned(),
+        "yes" => return "write `true`".to_owned(),
+        "no" => return "write `false`".to_owned(),
+        "blank" | "empty" | "missing" | "nothing" | "unknown" => return "write `none`".to_owned(),
+        word if is_weekday(word) || spelling::is_month(word) => return super::calls::COUNTED.to_owned(),
         _ => {}
     }
     nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
         .map_or_else(|| format!("text stands in double quotes: \"{name}\""), |near| format!("did you mean `{near}`?"))
+}
+
+/// What to write in place of a function of SQL or a spreadsheet.
+pub(super) fn meant_function(name: &str) -> Option<&'static str> {
+    Some(match name.to_lowercase().as_str() {
+        "now" | "today" | "current_date" | "current_timestamp" | "getdate" => "write `now`, without parentheses",
+        "date" | "datevalue" | "to_date" => spelling::NO_DATES,
+        "if" | "iif" | "iff" => "an expression is a condition: write `c && a || !c && b`",
+        "isblank" | "isnull" | "is_null" | "isempty" | "is_empty" => "write `x == none`",
+        "exists" | "isset" | "has" => "write `x != none`",
+        "coalesce" | "ifnull" | "nvl" | "iferror" | "isnull_or" => "write `x ?? y`: what stands in for a missing value",
+        "datediff" | "datedif" | "date_diff" | "days" | "age" => "write `days_since(t)` or `days_until(t)`",
+        "dateadd" | "date_add" | "date_sub" | "interval" => "write `t + days(30)` or `t - days(30)`",
+        "count" | "countif" | "countifs" => "write `account.events(\"login\", 30)`: how often in so many days",
+        "sum" | "sumif" | "sumifs" => "write `account.event_sum(\"purchase\", \"amount\", 30)`",
+        "max" | "min" => "compare both values, joined with `&&` or `||`",
+        "year" | "quarter" | "week" => "write `period(\"year\")`, which is a text, or count days",
+        "day" => "write `weekday(t)`, where 1 is Monday, or count days",
+        "left" | "right" | "mid" | "len" | "search" | "find" | "contains" | "startswith" | "starts_with"
+        | "endswith" | "ends_with" | "regexmatch" | "substring" | "upper" | "lower" | "trim" => spelling::WHOLE,
+        _ => return None,
+    })
 }
 
 fn is_weekday(word: &str) -> bool {
@@ -67,10 +139,22 @@ pub(super) fn words(kind: &Kind) -> (String, Option<String>) {
             ("`|` is not expected here".to_owned(), help("write `||` for \"or\""))
         }
         Kind::BadInput(LexError::UnexpectedInput(word)) => {
-            let is_name = word.starts_with(|c: char| c.is_alphabetic());
-            let help = is_name.then(|| "two conditions are joined with `&&` or `||`".to_owned());
+            let word = word.strip_prefix("Unexpected '").and_then(|word| word.strip_suffix('\'')).unwrap_or(word);
+            let help = match word.chars().next() {
+                Some(',') => help(JOINED),
+                Some('"' | '`' | '0'..='9') => help("a sign is missing before it, such as `==`"),
+                Some(')' | ']' | '}') => help("nothing is open that it could close; remove it"),
+                Some('&' | '|') => help("a condition is missing before it"),
+                Some(c) if c.is_alphabetic() => help(JOINED),
+                _ => None,
+            };
             (format!("`{word}` is not expected here"), help)
         }
+        Kind::MismatchedType(wanted, _) if wanted.contains("bool") => (
+            "`&&`, `||` and `!` go with conditions, and this is none".to_owned(),
+            help("compare it as well, as in `x == \"A\" || x == \"B\"`, or write `x in [\"A\", \"B\"]`"),
+        ),
+        Kind::PropertyExpected => ("a name is missing behind `.`".to_owned(), None),
         Kind::BadInput(LexError::UnterminatedString) => {
             ("a text is not closed".to_owned(), help("end it with a double quote"))
         }

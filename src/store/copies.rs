@@ -1,14 +1,14 @@
 //! Second bodies: what left, byte for byte, until it is known what became of
 //! it.
 //!
-//! Invariants: a mail has at most one row here and a row at most one marker, so
-//! there is never a third body; a marker is only given while nobody knows
-//! what became of the first; whatever comes of the second, the mail is
-//! `accepted` or stays `unknown`.
+//! Invariants: a second body begins with `again_at` on its message, which is set
+//! once, and only while nobody knows what became of the first; a message that
+//! has it is never claimed again, so there is no third; whatever comes of the
+//! second, and whatever else comes late of the first, the mail is `accepted` or
+//! stays `unknown`.
 
 use chrono::Duration;
 use sqlx::{FromRow, PgConnection};
-use uuid::Uuid;
 
 use super::control::{Halted, ITSELF, Target, insert};
 use super::epoch::{Mark, SET_BACK};
@@ -55,14 +55,14 @@ impl Store {
         Ok(())
     }
 
-    /// Claims mails that may leave again, and forgets copies that no longer
+    /// Claims a mail that may leave again, and forgets copies that no longer
     /// may: what became of the first is known, or it is too late.
-    pub async fn claim_copies(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<(Claimed, Copy)>> {
+    pub async fn claim_copy(&self, now: Instant, halted: &Halted) -> sqlx::Result<Option<(Claimed, Copy)>> {
         if !sqlx::query_scalar::<_, bool>("select exists (select 1 from keepwell.copies)")
             .fetch_one(self.pool())
             .await?
         {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         sqlx::query(
             "delete from keepwell.copies c using keepwell.messages m
@@ -73,50 +73,41 @@ impl Store {
         .bind(now)
         .execute(self.pool())
         .await?;
-        let lease_now = self.lease_clock().await?;
-        let claimed: Vec<(Uuid,)> = sqlx::query_as(
-            "update keepwell.copies c set token = $3, lease_until = $4
+        let (lease_now, token) = (self.lease_clock().await?, random::token());
+        let copy: Option<Copy> = sqlx::query_as(
+            "update keepwell.copies c set token = $2, lease_until = $3
              from (select c.account_id, c.message from keepwell.copies c
                    join keepwell.messages m on m.account_id = c.account_id and m.id = c.message
-                   where c.marked_at is null and (c.lease_until is null or c.lease_until < $9)
-                     and m.state = 'unknown' and m.outcome = 'unknown' and m.valid_until >= $1
-                     and coalesce(c.next_at, m.ended_at + $5) <= $1
-                     and m.playbook <> all($6) and m.account_id <> all($7) and m.channel <> all($8)
-                   order by m.ended_at limit $2 for update of c skip locked) due
+                   where c.marked_at is null and (c.lease_until is null or c.lease_until < $8)
+                     and m.state = 'unknown' and m.outcome = 'unknown' and m.again_at is null and m.valid_until >= $1
+                     and coalesce(c.next_at, m.ended_at + $4) <= $1
+                     and m.playbook <> all($5) and m.account_id <> all($6) and m.channel <> all($7)
+                   order by m.ended_at limit 1 for update of c skip locked) due
              where c.account_id = due.account_id and c.message = due.message
-             returning c.message",
+             returning c.bytes, c.envelope_from, c.to_address",
         )
         .bind(now)
-        .bind(limit)
-        .bind(random::token())
+        .bind(token)
         .bind(lease_now + LEASE)
         .bind(SENT_AGAIN_AFTER)
         .bind(&halted.playbooks)
         .bind(&halted.accounts)
         .bind(&halted.channels)
         .bind(lease_now)
-        .fetch_all(self.pool())
+        .fetch_optional(self.pool())
         .await?;
-        let mut all = Vec::new();
-        for (id,) in claimed {
-            let message: Option<Claimed> = sqlx::query_as(
-                "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel, m.class,
-                     m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts + 1 as attempts,
-                     m.valid_until, c.token, m.message_id, m.shadow, m.leaves_at, m.held_until, true as again
-                 from keepwell.messages m join keepwell.copies c on c.account_id = m.account_id and c.message = m.id
-                 where m.id = $1",
-            )
-            .bind(id)
-            .fetch_optional(self.pool())
-            .await?;
-            let copy: Option<Copy> =
-                sqlx::query_as("select bytes, envelope_from, to_address from keepwell.copies where message = $1")
-                    .bind(id)
-                    .fetch_optional(self.pool())
-                    .await?;
-            all.extend(message.zip(copy));
-        }
-        Ok(all)
+        let Some(copy) = copy else { return Ok(None) };
+        let message: Option<Claimed> = sqlx::query_as(
+            "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel, m.class,
+                 m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts + 1 as attempts,
+                 m.valid_until, c.token, m.message_id, m.shadow, m.leaves_at, m.held_until, true as again
+             from keepwell.messages m join keepwell.copies c on c.account_id = m.account_id and c.message = m.id
+             where c.token = $1",
+        )
+        .bind(token)
+        .fetch_optional(self.pool())
+        .await?;
+        Ok(message.map(|message| (message, copy)))
     }
 
     /// The marker of a second body: as [`Store::mark`] gives the first, and only
@@ -238,19 +229,20 @@ async fn forget(connection: &mut PgConnection, message: &Claimed) -> sqlx::Resul
 
 /// Marks it, if it is still ours and still nobody knows.
 async fn begin(tx: &mut PgConnection, message: &Claimed, now: Instant) -> sqlx::Result<bool> {
-    let unsure: Option<i32> = sqlx::query_scalar(
-        "select 1 from keepwell.messages
-         where account_id = $1 and id = $2 and state = 'unknown' and outcome = 'unknown' and valid_until >= $3 for share",
+    // Changed rather than locked: whoever waits for the row to write down what a
+    // server said of the first body looks at this again.
+    let lease_now: Option<Instant> = sqlx::query_scalar(
+        "update keepwell.messages set again_at = clock_timestamp()
+         where account_id = $1 and id = $2 and state = 'unknown' and outcome = 'unknown' and valid_until >= $3
+           and again_at is null
+         returning again_at",
     )
     .bind(&message.account_id)
     .bind(message.id)
     .bind(now)
     .fetch_optional(&mut *tx)
     .await?;
-    if unsure.is_none() {
-        return Ok(false);
-    }
-    let lease_now: Instant = sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *tx).await?;
+    let Some(lease_now) = lease_now else { return Ok(false) };
     let marked = sqlx::query(
         "update keepwell.copies set marked_at = $4
          where account_id = $1 and message = $2 and token = $3 and marked_at is null and lease_until >= $5",

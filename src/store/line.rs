@@ -10,6 +10,7 @@
 //! Each statement is a transaction: whoever is cut off leaves none behind, and
 //! nobody has to ask the server whether there is one.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,13 @@ const KEPT_FOR: Duration = Duration::from_secs(5);
 
 /// A connection that was silent for so long is asked whether it still is one.
 pub(super) const SILENCE: Duration = Duration::from_secs(1);
+
+/// What a network swallows without a word would be noticed after a quarter of an
+/// hour; all mail of this process waits for a line.
+const PING: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(30);
+/// Longer than the server lets a statement take ([`SETTINGS`]).
+const WORK: Duration = Duration::from_secs(150);
 
 /// The connection, which is opened when it is needed.
 #[derive(Default)]
@@ -57,7 +65,8 @@ impl Line {
             open.connection.execute("discard plans").await?;
             open.old = Deadline::after(KEPT_FOR);
         }
-        let done = work(&mut open.connection).await;
+        // Whoever is cut off here has no connection to give back.
+        let done = in_time(WORK, work(&mut open.connection)).await;
         if done.as_ref().err().is_none_or(is_about_a_row) {
             self.0 = Some(Open { silent: Deadline::after(SILENCE), ..open });
         }
@@ -74,14 +83,25 @@ impl Line {
 
 impl Open {
     async fn to(options: &PgConnectOptions) -> sqlx::Result<Open> {
-        let mut connection = PgConnection::connect_with(options).await?;
-        connection.execute(SETTINGS).await?;
-        connection.execute(KEPT_PLANS).await?;
+        let connection = in_time(CONNECT, async {
+            let mut connection = PgConnection::connect_with(options).await?;
+            connection.execute(SETTINGS).await?;
+            connection.execute(KEPT_PLANS).await?;
+            Ok(connection)
+        })
+        .await?;
         Ok(Open { connection, silent: Deadline::after(SILENCE), old: Deadline::after(KEPT_FOR) })
     }
 
     async fn sound_or_to(mut self, options: &PgConnectOptions) -> sqlx::Result<Open> {
-        let sound = !self.silent.has_passed() || self.connection.ping().await.is_ok();
+        let sound = !self.silent.has_passed() || in_time(PING, self.connection.ping()).await.is_ok();
         if sound { Ok(self) } else { Open::to(options).await }
     }
+}
+
+async fn in_time<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let silent = format!("the database did not answer within {} s", limit.as_secs());
+        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, silent)))
+    })
 }

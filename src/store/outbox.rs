@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::budget::UnderWay;
 use super::control::Halted;
-use super::{LEASE, Store, is_contention};
+use super::{LEASE, Store};
 use crate::clock::Instant;
 use crate::random;
 
@@ -80,7 +80,8 @@ impl Store {
         limit: i64,
     ) -> sqlx::Result<Vec<Claimed>> {
         let lease = self.lease_clock().await? + LEASE;
-        let claimed = sqlx::query_as(
+        sqlx::query_as(
+            // What somebody else has in hand at this moment is left to them.
             "update keepwell.messages m
              set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1,
                  reserved_at = null
@@ -89,8 +90,8 @@ impl Store {
                      and account_id <> all($6) and channel <> all($7)
                      and (class not in ('lifecycle', 'marketing')
                           or created_at < coalesce(case when playbook = $8 then $10 else $9 end, 'infinity'))
-                   order by priority desc, valid_until, account_id, id limit $3) due
-             where m.account_id = due.account_id and m.id = due.id and m.state in ('planned', 'deferred')
+                   order by priority desc, valid_until, account_id, id limit $3 for update skip locked) due
+             where m.account_id = due.account_id and m.id = due.id
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
                  m.class, m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
                  m.token, m.message_id, m.shadow, m.leaves_at, m.held_until",
@@ -106,12 +107,7 @@ impl Store {
         .bind(under_way.first.as_ref().map(|(_, slot)| *slot))
         .bind(under_way.others)
         .fetch_all(self.pool())
-        .await;
-        match claimed {
-            // Two daemons in each other's way: the other one has them.
-            Err(error) if is_contention(&error) => Ok(Vec::new()),
-            claimed => claimed,
-        }
+        .await
     }
 
     /// Whether anything that is not halted is due to be sent.
@@ -129,19 +125,21 @@ impl Store {
         .await
     }
 
-    /// Keeps claims alive while a batch is worked through.
+    /// Keeps claims alive while a batch is worked through. One that has run
+    /// out is not revived: the machine may have stood still for hours.
     pub async fn renew_claims(&self, token: Uuid) -> sqlx::Result<()> {
-        let lease = self.lease_clock().await? + LEASE;
+        let lease_now = self.lease_clock().await?;
         // What is being marked or settled at this moment needs no renewal, and
         // waiting for it could mean that both wait for each other.
         sqlx::query(
             "update keepwell.messages m set lease_until = $2
-             from (select account_id, id from keepwell.messages where token = $1 and state = 'sending'
-                   for update skip locked) held
+             from (select account_id, id from keepwell.messages
+                   where token = $1 and state = 'sending' and lease_until >= $3 for update skip locked) held
              where m.account_id = held.account_id and m.id = held.id",
         )
         .bind(token)
-        .bind(lease)
+        .bind(lease_now + LEASE)
+        .bind(lease_now)
         .execute(self.pool())
         .await?;
         Ok(())

@@ -315,8 +315,8 @@ impl Store {
 /// What the server said is taken of every attempt of ours without a known
 /// outcome; that a webhook was taken, always; that a server did not take a
 /// message, also when its claim was lost meanwhile: it may go again. Not where a
-/// person has settled it, who may have written to the customer: it has failed. What was
-/// tried is recorded; enrollments look again as far as nobody holds them.
+/// person has settled it, who may have written to the customer: it has failed. Nor
+/// where its second body has begun: that one may arrive. What was tried is recorded; enrollments look again as far as nobody holds them.
 const SETTLE: &str = "
     with ending as materialized (select * from ROWS),
     taken as (
@@ -332,10 +332,11 @@ const SETTLE: &str = "
             leaves_at = coalesce(e.leaves_at, m.leaves_at), held_until = coalesce(e.held_until, m.held_until)
         from ending e
         where m.account_id = e.account_id and m.id = e.id
-          and case when e.again then m.token = e.token
+          and case when e.again then m.token = e.token and m.again_at is null
                   and (m.state in ('sending', 'unknown') or m.state in ('accepted', 'failed') and m.outcome = 'unknown')
               else (m.token = e.token and (m.state = 'sending'
-                                           or (m.outcome = 'unknown' and e.outcome in ('accepted', 'rejected', 'deferred'))))
+                                           or (m.outcome = 'unknown' and (e.outcome = 'accepted' or m.again_at is null
+                                                   and e.outcome in ('rejected', 'deferred')))))
                    or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and e.outcome = 'accepted') end
         returning m.account_id, m.id, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
     recorded as (

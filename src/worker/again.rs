@@ -2,13 +2,17 @@
 //! whether it arrived leaves once more, an hour later and unchanged, after
 //! everything was looked at again. Whatever comes of it, there is no third.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::watch;
+
 use super::Shared;
+use super::deliverer::{GATE_HOLDS, shadows};
+use super::domains::Turn;
 use super::gate::{Prepared, prepare};
-use crate::clock::{Instant, Stopwatch};
+use super::settlement::until_written;
+use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::{Composed, Mark, Outcome};
 use crate::enrollment::next_quarter;
 use crate::store::copies::Copy;
@@ -16,54 +20,45 @@ use crate::store::marks::Marked;
 use crate::store::outbox::Claimed;
 use crate::store::{Trouble, trouble};
 
-/// Mails in one look; there are rarely any.
-const BATCH: i64 = 8;
-
-/// Sends again what may leave again; returns how many were looked at.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
+/// Sends again what may leave again, one mail at a time: there are rarely any,
+/// and each is looked at right before it leaves. Returns how many were looked
+/// at. Asked to stop, it begins none.
+pub async fn tick(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> super::Result<usize> {
     let published = shared.store.published().await?;
     let Some(halted) = shared.halted_among(&published).await? else { return Ok(0) };
-    let claimed = shared.store.claim_copies(now, &halted, BATCH).await?;
-    let handled = claimed.len();
-    let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
-    let mut copies = BTreeMap::new();
-    for (message, copy) in claimed {
-        let revision = message.revision.clone().unwrap_or_default();
-        copies.insert(message.id, (copy, message.to_address.clone()));
-        groups.entry((message.playbook.clone(), revision)).or_default().push(message);
-    }
-    for ((playbook, revision), messages) in groups {
-        let prepared = match prepare(shared, &published, &playbook, &revision, messages.clone(), now).await {
-            Err(error) if trouble(&error) != Trouble::Database => {
-                tracing::error!(%playbook, "a mail cannot be prepared: {error:#}");
-                let next_at = next_quarter(now, shared.config.recheck);
-                for message in &messages {
-                    shared.store.put_back_copy(message, next_at).await?;
-                }
-                continue;
-            }
-            prepared => prepared?,
-        };
-        for (message, prepared) in prepared {
-            let Some((copy, to)) = copies.remove(&message.id) else { continue };
-            one(shared, message, to, copy, prepared, now).await?;
+    let Some((mut message, copy)) = shared.store.claim_copy(now, &halted).await? else { return Ok(0) };
+    let gate = Deadline::after(GATE_HOLDS);
+    message.shadow |= shadows(shared, &published, std::slice::from_ref(&message)).await?.contains(&message.playbook);
+    let (playbook, revision) = (message.playbook.clone(), message.revision.clone().unwrap_or_default());
+    let prepared = match prepare(shared, &published, &playbook, &revision, vec![message.clone()], now).await {
+        Err(error) if trouble(&error) != Trouble::Database => {
+            tracing::error!(%playbook, "a mail cannot be prepared: {error:#}");
+            shared.store.put_back_copy(&message, next_quarter(now, shared.config.recheck)).await?;
+            return Ok(1);
         }
-    }
-    Ok(handled)
+        prepared => prepared?,
+    };
+    let Some((_, prepared)) = prepared.into_iter().next() else { return Ok(1) };
+    let begins = || !*stop.borrow() && !gate.has_passed();
+    one(shared, message, copy, prepared, begins, now).await.map(|()| 1)
 }
 
 async fn one(
     shared: &Shared,
     message: Claimed,
-    first_to: Option<String>,
     copy: Copy,
     prepared: Prepared,
+    begins: impl Fn() -> bool,
     now: Instant,
 ) -> super::Result<()> {
     let store = &shared.store;
     let to = match prepared {
-        // The bytes name whom the first went to.
-        Prepared::Mail { to, .. } if first_to.as_deref() == Some(&to) => to,
+        // The bytes name whom the first went to, and it went where they would go now.
+        Prepared::Mail { to, composed, .. }
+            if message.to_address.as_deref() == Some(&to) && composed.to == copy.to_address =>
+        {
+            to
+        }
         Prepared::Later { next_at, .. } => return Ok(store.put_back_copy(&message, next_at).await?),
         _ => {
             tracing::info!(message = %message.id, "not sent again: it is not wanted any more");
@@ -71,8 +66,19 @@ async fn one(
         }
     };
     let composed = Composed { bytes: copy.bytes, envelope_from: copy.envelope_from, to: copy.to_address };
+    let soon = now + chrono::Duration::minutes(5);
+    let pass = match shared.domains.ask(&composed.domain(), shared.config.mail.connections, now) {
+        Turn::Now(pass) => pass,
+        Turn::Soon => return Ok(store.put_back_copy(&message, soon).await?),
+        Turn::Later { at, .. } => return Ok(store.put_back_copy(&message, at).await?),
+    };
+    let session = shared.channel.session().await;
+    pass.begin();
     let (watch, began) = (Stopwatch::start(), AtomicBool::new(false));
     let mark = || async {
+        if !begins() {
+            return Mark::No("not now".to_owned());
+        }
         match store.mark_copy(&message, &to, now).await {
             Ok(Marked::Go) => {
                 began.store(true, Ordering::Relaxed);
@@ -85,18 +91,21 @@ async fn one(
             }
         }
     };
-    let outcome = shared.channel.deliver(&composed, mark).await;
+    let outcome = session.deliver(&composed, mark).await;
     let ended = now + watch.whole_seconds();
+    pass.end(&outcome, ended);
     tracing::info!(message = %message.id, "sent again: {outcome:?}");
-    match &outcome {
-        Outcome::Accepted { reply } => store.settle_copy(&message, true, reply, now, ended).await?,
-        _ if began.load(Ordering::Relaxed) => {
-            let told = format!("{outcome:?}");
-            store.settle_copy(&message, false, &told, now, ended).await?;
+    let (message, outcome) = (&message, &outcome);
+    let began = began.into_inner();
+    until_written(message, || async move {
+        match outcome {
+            Outcome::Accepted { reply } => store.settle_copy(message, true, reply, now, ended).await?,
+            _ if began => store.settle_copy(message, false, &format!("{outcome:?}"), now, ended).await?,
+            Outcome::Rejected { .. } | Outcome::Failed { .. } => store.drop_copy(message).await?,
+            // Nothing has left. A marker that was recorded after all counts as a body.
+            _ => store.put_back_copy(message, soon).await?,
         }
-        Outcome::Rejected { .. } | Outcome::Failed { .. } => store.drop_copy(&message).await?,
-        // Nothing has left. A marker that was recorded after all counts as a body.
-        _ => store.put_back_copy(&message, now + chrono::Duration::minutes(5)).await?,
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }

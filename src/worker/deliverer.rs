@@ -20,7 +20,7 @@ use super::tripwire::Troubles;
 use super::{Shared, attention, posting};
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::Post;
-use crate::delivery::{Composed, Mark, Outcome};
+use crate::delivery::{Composed, Mark, Outcome, Session};
 use crate::enrollment::next_quarter;
 use crate::playbook::Mode;
 use crate::store::copies::Copy;
@@ -32,7 +32,7 @@ use crate::store::playbooks::Published;
 use crate::store::{Trouble, is_refusal, trouble};
 
 /// How old a gate's verdict may be when the body begins.
-const GATE_HOLDS: Duration = Duration::from_secs(50);
+pub(super) const GATE_HOLDS: Duration = Duration::from_secs(50);
 
 /// How often claims are renewed while a batch is under way.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -251,7 +251,11 @@ fn or_later(shared: &Shared, prepared: super::Result<Prepared>, now: Instant) ->
 }
 
 /// Playbooks that have turned to shadow since their messages were planned.
-async fn shadows(shared: &Shared, published: &[Published], claimed: &[Claimed]) -> super::Result<BTreeSet<String>> {
+pub(super) async fn shadows(
+    shared: &Shared,
+    published: &[Published],
+    claimed: &[Claimed],
+) -> super::Result<BTreeSet<String>> {
     let playbooks: BTreeSet<&String> = claimed.iter().map(|message| &message.playbook).collect();
     let mut shadows = BTreeSet::new();
     for playbook in playbooks {
@@ -268,7 +272,7 @@ async fn shadows(shared: &Shared, published: &[Published], claimed: &[Claimed]) 
 /// is not sent.
 fn domain(prepared: &Prepared) -> Option<String> {
     match prepared {
-        Prepared::Mail { composed, .. } => composed.to.rsplit('@').next().map(str::to_lowercase),
+        Prepared::Mail { composed, .. } => Some(composed.domain()),
         Prepared::Post { post, .. } => Some(post.target.host.to_lowercase()),
         Prepared::Shadow { .. } | Prepared::Ended { .. } | Prepared::Later { .. } => None,
     }
@@ -359,6 +363,12 @@ enum Parcel {
     Post(Box<Post>),
 }
 
+/// How it is sent.
+enum Way<'a> {
+    Mail(Box<Composed>, Session<'a>),
+    Post(Box<Post>),
+}
+
 /// What the attempts of one batch share.
 struct Attempt {
     shared: Arc<Shared>,
@@ -399,8 +409,23 @@ impl Attempt {
             }
             Prepared::Post { post, to, .. } => (Parcel::Post(post), to),
         };
+        let put_back = async |why| settle(&self.shared, &message, &Outcome::NotMarked(why), now, now).await;
+        if let Some(why) = self.forbids() {
+            return put_back(why).await;
+        }
+        let way = match parcel {
+            Parcel::Mail(composed) => Way::Mail(composed, self.shared.channel.session().await),
+            Parcel::Post(post) => Way::Post(post),
+        };
+        // What others have on the connections can take long.
+        if let Some(why) = self.forbids() {
+            return put_back(why).await;
+        }
         if let Some(copy) = copy {
             store.keep_copy(&message, &copy).await?;
+        }
+        if let Some(pass) = &pass {
+            pass.begin();
         }
         let watch = Stopwatch::start();
         let body = OnceLock::new();
@@ -410,9 +435,9 @@ impl Attempt {
             body.get_or_init(|| self.under_way.begin());
             self.mark(&message, &to).await
         };
-        let outcome = match parcel {
-            Parcel::Mail(composed) => self.shared.channel.deliver(&composed, mark).await,
-            Parcel::Post(post) => self.shared.http.deliver(&post, mark).await,
+        let outcome = match way {
+            Way::Mail(composed, session) => session.deliver(&composed, mark).await,
+            Way::Post(post) => self.shared.http.deliver(&post, mark).await,
         };
         let ended = now + watch.whole_seconds();
         if let Some(pass) = pass {
@@ -430,12 +455,17 @@ impl Attempt {
         }
     }
 
-    async fn mark(&self, message: &Claimed, to: &str) -> Mark {
+    /// Why no body may begin any more.
+    fn forbids(&self) -> Option<String> {
         if *self.stop.borrow() {
-            return Mark::No("stopping".to_owned());
+            return Some("stopping".to_owned());
         }
-        if self.gate.has_passed() {
-            return Mark::No("looked at too long ago".to_owned());
+        self.gate.has_passed().then(|| "looked at too long ago".to_owned())
+    }
+
+    async fn mark(&self, message: &Claimed, to: &str) -> Mark {
+        if let Some(why) = self.forbids() {
+            return Mark::No(why);
         }
         match self.shared.store.mark(message, to, self.now).await {
             Ok(Marked::Go) => Mark::Go,

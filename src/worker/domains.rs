@@ -52,13 +52,15 @@ pub struct Domains {
 struct Domain {
     /// How many may be under way at once.
     room: usize,
-    /// When each of those under way will be slow, by its number.
-    under_way: Vec<(u64, Deadline)>,
-    begun: u64,
-    /// Since the last success.
+    /// Those under way, by their numbers, and when each that has begun will be slow.
+    under_way: Vec<(u64, Option<Deadline>)>,
+    given: u64,
+    /// In a row: since the last success, and of those given out since it closed.
     failures: u32,
     /// Nothing is tried before this, and why.
     closed: Option<(Instant, String)>,
+    /// How many had been given out when it closed last.
+    given_before: u64,
 }
 
 /// Whether a message may be tried now.
@@ -101,12 +103,13 @@ impl Domains {
         }
         let mut known = self.lock();
         let domain = known.entry(name.to_owned()).or_default();
-        if domain.under_way.len() >= domain.room.min(connections.div_ceil(2)).max(1) {
+        domain.room = domain.room.min(connections.div_ceil(2)).max(1);
+        if domain.under_way.len() >= domain.room {
             return Turn::Soon;
         }
-        domain.begun += 1;
-        let number = domain.begun;
-        domain.under_way.push((number, Deadline::after(self.slow)));
+        domain.given += 1;
+        let number = domain.given;
+        domain.under_way.push((number, None));
         Turn::Now(Pass { domains: self.clone(), domain: name.to_owned(), number })
     }
 
@@ -117,13 +120,20 @@ impl Domains {
         if let Some((until, why)) = domain.closed.as_ref().filter(|(until, _)| *until > now) {
             return Some((*until, format!("waits for {name}: {why}")));
         }
-        let slow = domain.under_way.iter().any(|(_, slow)| slow.has_passed());
+        let slow = domain.under_way.iter().any(|(_, slow)| slow.is_some_and(Deadline::has_passed));
         slow.then(|| (now + PAUSE, format!("waits for {name}, which has not answered yet")))
     }
 
     /// Completes when an attempt has ended after this was called.
     pub fn changed(&self) -> OwnedNotified {
         self.changed.clone().notified_owned()
+    }
+
+    fn begin(&self, name: &str, number: u64) {
+        let slow = Deadline::after(self.slow);
+        let mut known = self.lock();
+        let under_way = known.get_mut(name).map(|domain| &mut domain.under_way).into_iter().flatten();
+        under_way.filter(|(other, _)| *other == number).for_each(|(_, at)| *at = Some(slow));
     }
 
     fn end(&self, name: &str, number: u64, outcome: Option<&Outcome>, now: Instant) {
@@ -133,9 +143,9 @@ impl Domains {
             match outcome {
                 Some(Outcome::Accepted { .. } | Outcome::Captured) => domain.succeeded(),
                 Some(Outcome::Deferred { reply: why } | Outcome::AskedToWait { reply: why, .. }) => {
-                    domain.failed(why, now);
+                    domain.failed(number, why, now);
                 }
-                Some(Outcome::Unknown { what }) => domain.failed(what, now),
+                Some(Outcome::Unknown { what }) => domain.failed(number, what, now),
                 // About one message, about the relay, or nothing was tried.
                 _ => {}
             }
@@ -155,7 +165,7 @@ impl Domains {
 
 impl Default for Domain {
     fn default() -> Domain {
-        Domain { room: FIRST, under_way: Vec::new(), begun: 0, failures: 0, closed: None }
+        Domain { room: FIRST, under_way: Vec::new(), given: 0, failures: 0, closed: None, given_before: 0 }
     }
 }
 
@@ -166,17 +176,29 @@ impl Domain {
         self.closed = None;
     }
 
-    fn failed(&mut self, why: &str, now: Instant) {
+    fn failed(&mut self, number: u64, why: &str, now: Instant) {
+        // What was under way when it closed says the same once more.
+        if number <= self.given_before {
+            return;
+        }
         self.failures += 1;
         self.room = (self.room / 2).max(1);
         if let Some(doubled) = self.failures.checked_sub(FAILURES) {
             let pause = (PAUSE * (1 << doubled.min(4))).min(LONGEST);
             self.closed = Some((now + pause, why.to_owned()));
+            self.given_before = self.given;
+            // One finds out whether it is better.
+            self.room = 1;
         }
     }
 }
 
 impl Pass {
+    /// The attempt begins, now that a connection is free for it.
+    pub fn begin(&self) {
+        self.domains.begin(&self.domain, self.number);
+    }
+
     /// The attempt has ended, at this instant.
     pub fn end(self, outcome: &Outcome, now: Instant) {
         self.domains.end(&self.domain, self.number, Some(outcome), now);
@@ -353,9 +375,29 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_of_failures_closes_a_domain_once() {
+        let domains = Domains::default();
+        for _ in 0..100 {
+            let Turn::Now(pass) = domains.ask("a.example", 64, at(0)) else { panic!("there is room") };
+            pass.end(&taken(), at(0));
+        }
+        let burst = passes(&domains, "a.example", at(0));
+        assert_eq!(burst.len(), 4);
+        burst.into_iter().for_each(|pass| pass.end(&refused(), at(0)));
+        assert!(domains.closed("a.example", at(0)).is_some_and(|(until, _)| until == at(1)));
+        let probes = passes(&domains, "a.example", at(1));
+        assert_eq!(probes.len(), 1);
+        probes.into_iter().for_each(|probe| probe.end(&refused(), at(1)));
+        assert!(domains.closed("a.example", at(1)).is_some_and(|(until, _)| until == at(3)));
+    }
+
+    #[test]
     fn behind_a_silent_attempt_nothing_is_tried() {
         let domains = Domains::slow_after(Duration::ZERO);
         let Turn::Now(silent) = domains.ask("a.example", 8, at(0)) else { panic!("there is room") };
+        let Turn::Now(waits) = domains.ask("a.example", 8, at(0)) else { panic!("a wait for ourselves tells nothing") };
+        drop(waits);
+        silent.begin();
         let Turn::Later { at: until, reason } = domains.ask("a.example", 8, at(0)) else { panic!("it is slow") };
         assert_eq!((until, reason.as_str()), (at(1), "waits for a.example, which has not answered yet"));
         drop(silent);

@@ -248,7 +248,7 @@ pub async fn pass_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     round.took(escalator::tick(shared, now).await)?;
     round.took(digester::tick(shared, now).await)?;
     round.took(tripwire::tick(shared, now).await)?;
-    round.took(again::tick(shared, now).await)?;
+    round.took(again::tick(shared, now, stop).await)?;
     round.took(deliverer::tick_until(shared, now, stop).await)?;
     round.end()
 }

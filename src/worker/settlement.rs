@@ -1,5 +1,6 @@
 //! What an attempt's outcome means for its message, and for its channel.
 
+use std::future::Future;
 use std::time::Duration;
 
 use super::{Shared, posting};
@@ -24,9 +25,17 @@ pub(super) async fn settle(
     started: Instant,
     ended: Instant,
 ) -> super::Result<()> {
+    until_written(message, || settle_once(shared, message, outcome, started, ended)).await
+}
+
+/// The same of whatever `write` writes about a message; it may do so twice.
+pub(super) async fn until_written<F>(message: &Claimed, mut write: impl FnMut() -> F) -> super::Result<()>
+where
+    F: Future<Output = super::Result<()>>,
+{
     let mut pause = Duration::from_millis(200);
     loop {
-        let Err(error) = settle_once(shared, message, outcome, started, ended).await else { return Ok(()) };
+        let Err(error) = write().await else { return Ok(()) };
         if error.downcast_ref().is_some_and(is_refusal) {
             return Err(error);
         }

@@ -118,7 +118,7 @@ pub async fn supervise(
                 async move {
                     let mut round = Round::default();
                     round.took(janitor::tick(&shared, now).await)?;
-                    round.took(again::tick(&shared, now).await)?;
+                    round.took(again::tick(&shared, now, &stop).await)?;
                     round.took(deliverer::tick_until(&shared, now, &stop).await)?;
                     round.end()
                 }

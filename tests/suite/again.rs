@@ -16,14 +16,19 @@ const AFTER_TEN: &str = "2026-03-02T10:05:00Z";
 /// and says nothing.
 async fn unsure(keys: &str) -> World {
     let world = World::over_smtp("", Script::at(At::Dot, Do::Cut)).await;
-    let step =
-        format!("  - email: {{ id: mail, to: champion, subject: Hi, body: 'Hi {{{{ account.name }}}}', {keys} }}");
-    world.playbook(&playbook("hello", "when: account.mrr > 0\ngoal: account.seats == 77", &step));
+    world.playbook(&hello(keys, "mode: live"));
     world.customer("a1").await;
     world.run_at(NINE).await;
     assert_eq!(states(&world).await, ["unknown"]);
     assert_eq!(world.accepted().len(), 1);
     world
+}
+
+/// The playbook, with these keys of its mail and of its own.
+fn hello(keys: &str, own: &str) -> String {
+    let step =
+        format!("  - email: {{ id: mail, to: champion, subject: Hi, body: 'Hi {{{{ account.name }}}}', {keys} }}");
+    playbook("hello", &format!("when: account.mrr > 0\ngoal: account.seats == 77\n{own}"), &step)
 }
 
 async fn states(world: &World) -> Vec<String> {
@@ -85,8 +90,9 @@ async fn everything_is_looked_at_again_before() {
         world.pass_at(AFTER_TEN).await;
         assert_eq!((world.accepted().len(), states(&world).await), (1, vec![state.to_owned()]));
     }
-    // Suppressed; no longer true; another address; too late.
+    // Suppressed; no longer true; another address; sent elsewhere then; too late.
     for (change, when) in [
+        ("update keepwell.copies set to_address = 'tester@colleague.example'", AFTER_TEN),
         ("update customers.accounts set seats = 77", AFTER_TEN),
         ("update customers.contacts set email = 'new@customer.example'", AFTER_TEN),
         ("select 1", "2026-03-06T10:00:00Z"),
@@ -102,6 +108,11 @@ async fn everything_is_looked_at_again_before() {
     world.store().suppress(&to, "all", "a person", at(BEFORE_TEN)).await.unwrap();
     world.pass_at(AFTER_TEN).await;
     assert_eq!(world.accepted().len(), 1);
+    // Turned to shadow: nothing leaves any more.
+    let world = unsure("if_unknown: send_again").await;
+    world.playbook(&hello("if_unknown: send_again", "mode: shadow"));
+    world.pass_at(AFTER_TEN).await;
+    assert_eq!((world.accepted().len(), states(&world).await), (1, vec!["unknown".to_owned()]));
     // Stopped: later.
     let world = unsure("if_unknown: send_again").await;
     world.stop(Target::Playbook("hello".to_owned()), BEFORE_TEN).await;

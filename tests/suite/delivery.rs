@@ -30,6 +30,8 @@ fn relay(server: &Server) -> Relay {
 async fn send(relay: &Relay, mark: Mark) -> (Outcome, usize) {
     let asked = AtomicUsize::new(0);
     let outcome = relay
+        .session()
+        .await
         .send(&composed(), || async {
             asked.fetch_add(1, Ordering::SeqCst);
             mark
@@ -110,7 +112,7 @@ async fn no_more_connections_than_sessions() {
     let sends: Vec<_> = (0..40)
         .map(|_| {
             let relay = Arc::clone(&relay);
-            tokio::spawn(async move { relay.send(&composed(), || async { Mark::Go }).await })
+            tokio::spawn(async move { relay.session().await.send(&composed(), || async { Mark::Go }).await })
         })
         .collect();
     for send in sends {
@@ -155,7 +157,7 @@ async fn a_refused_recipient_leaves_the_connection_usable() {
     let mut mail = mail();
     mail.to = "gone@customer.example".to_owned();
     let refused = compose(&mail).unwrap();
-    let outcome = relay.send(&refused, || async { Mark::Go }).await;
+    let outcome = relay.session().await.send(&refused, || async { Mark::Go }).await;
     assert!(matches!(outcome, Outcome::Rejected { .. }), "{outcome:?}");
     let (outcome, _) = send(&relay, Mark::Go).await;
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
@@ -196,6 +198,8 @@ async fn a_recipient_refused_in_the_middle_of_one_write_is_told_apart() {
         mail.to = "gone@customer.example".to_owned();
         let asked = AtomicUsize::new(0);
         let outcome = relay
+            .session()
+            .await
             .send(&compose(&mail).unwrap(), || async {
                 asked.fetch_add(1, Ordering::SeqCst);
                 Mark::Go
@@ -281,7 +285,7 @@ async fn a_cut_before_the_dot_is_deferred() {
     let long = long();
     for what in [Do::Cut, Do::Hang] {
         let server = Server::start(Script::at(At::Body, what.clone()));
-        let outcome = relay(&server).send(&long, || async { Mark::Go }).await;
+        let outcome = relay(&server).session().await.send(&long, || async { Mark::Go }).await;
         let Outcome::Deferred { reply } = &outcome else {
             panic!("{what:?}: {outcome:?}");
         };
@@ -366,7 +370,7 @@ async fn encrypted_cuts_are_told_apart() {
         script.at = Script::at(At::Body, Do::Hang).at;
         server.set(script);
         let long = long();
-        let outcome = relay.send(&long, || async { Mark::Go }).await;
+        let outcome = relay.session().await.send(&long, || async { Mark::Go }).await;
         assert!(matches!(outcome, Outcome::Deferred { .. }), "{outcome:?}");
     }
 }
@@ -435,8 +439,8 @@ async fn server_is_down(script: Script) -> bool {
 #[tokio::test]
 async fn captured_mail_asks_for_the_mark_too() {
     let mail = composed();
-    let captured = Channel::Captured.deliver(&mail, || async { Mark::Go });
+    let captured = Channel::Captured.session().await.deliver(&mail, || async { Mark::Go });
     assert_eq!(captured.await, Outcome::Captured);
-    let refused = Channel::Captured.deliver(&mail, || async { Mark::No("off".to_owned()) });
+    let refused = Channel::Captured.session().await.deliver(&mail, || async { Mark::No("off".to_owned()) });
     assert_eq!(refused.await, Outcome::NotMarked("off".to_owned()));
 }

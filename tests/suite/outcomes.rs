@@ -7,6 +7,7 @@ use keepwell::clock::Instant;
 use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
+use keepwell::store::copies::Copy;
 use keepwell::store::marks::{Asking, Marked};
 use keepwell::store::outbox::{Claimed, Wait};
 use keepwell::store::outcomes::{Ending, Settled, Verdict, Word};
@@ -161,6 +162,59 @@ async fn what_a_server_said_is_taken_although_the_claim_was_lost() {
         assert!(!outbox.settle(mail, ended("rejected")).await);
         assert_eq!(outbox.is(mail).await, wanted);
     }
+}
+
+#[tokio::test]
+async fn a_late_no_sets_nothing_free_that_has_left_twice() {
+    for (late, wanted) in [
+        (deferred(at("2026-03-02T12:00:00Z")), None),
+        (ended("rejected"), None),
+        (ended("accepted"), Some(is("accepted", Some("accepted")))),
+    ] {
+        let mut outbox = Outbox::of(1).await;
+        let claimed = outbox.marked().await;
+        let mail = email(&claimed);
+        let copy = Copy { bytes: b"Hi".to_vec(), envelope_from: String::new(), to_address: TO.to_owned() };
+        outbox.store.keep_copy(mail, &copy).await.unwrap();
+        outbox.lose_the_claims().await;
+        outbox.now = at("2026-03-02T10:30:00Z");
+        let (again, kept) = outbox.store.claim_copy(outbox.now, &Halted::default()).await.unwrap().unwrap();
+        assert_eq!((again.id, kept), (mail.id, copy));
+        assert_eq!(outbox.store.mark_copy(&again, TO, outbox.now).await.unwrap(), Marked::Go);
+        // While the second is under way, and when nobody knows about that either.
+        for _ in 0..2 {
+            assert_eq!(outbox.settle(mail, late.clone()).await, wanted.is_some());
+            if let Some(wanted) = &wanted {
+                assert_eq!(&outbox.is(mail).await, wanted);
+                break;
+            }
+            assert_eq!(outbox.is(mail).await.0, "unknown");
+            outbox.store.settle_copy(&again, false, "silence", outbox.now, outbox.now).await.unwrap();
+        }
+        outbox.now = at("2026-03-02T12:00:00Z");
+        assert!(outbox.claim().await.iter().all(|other| other.id != mail.id));
+        assert!(outbox.store.claim_copy(outbox.now, &Halted::default()).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_has_run_out_is_not_revived() {
+    let outbox = Outbox::of(2).await;
+    let claimed = outbox.claim().await;
+    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() - interval '1 second'").await;
+    outbox.store.renew_claims(claimed[0].token.unwrap()).await.unwrap();
+    assert_eq!(outbox.store.mark(&claimed[0], TO, outbox.now).await.unwrap(), Marked::No("no longer ours"));
+    assert_eq!(outbox.store.settle_expired(outbox.now).await.unwrap(), (3, 0));
+}
+
+#[tokio::test]
+async fn what_somebody_holds_keeps_nobody_from_the_rest() {
+    let outbox = Outbox::of(3).await;
+    let mut held = outbox.pool.begin().await.unwrap();
+    held.execute("select 1 from keepwell.messages where account_id = 'a2' for update").await.unwrap();
+    let ours: Vec<String> = outbox.claim().await.into_iter().map(|message| message.account_id).collect();
+    assert_eq!(ours.len(), 3);
+    assert!(!ours.contains(&"a2".to_owned()));
 }
 
 #[tokio::test]

@@ -43,6 +43,8 @@ impl Way {
         let relay = Relay::new(url, 1, timers, b"").unwrap();
         let mut marked = false;
         let outcome = relay
+            .session()
+            .await
             .send(&mail, || {
                 marked = true;
                 async { Mark::Go }
