@@ -36,7 +36,8 @@ pub enum TaskChange {
 }
 
 /// Writes tasks inside the transaction of their transitions. Where the same
-/// step's task is open for the same subject, that one is refreshed instead.
+/// step's task is open for the same subject, that one is refreshed instead; where
+/// this very task has ended, it stays as it is.
 pub(super) async fn insert(tx: &mut PgConnection, tasks: &[Asked<'_, TaskDraft>], now: Instant) -> sqlx::Result<()> {
     if tasks.is_empty() {
         return Ok(());
@@ -68,7 +69,11 @@ pub(super) async fn insert(tx: &mut PgConnection, tasks: &[Asked<'_, TaskDraft>]
         .column("reason", each().map(|one| one.draft.reason.as_deref()))
         .column("pool", each().map(|one| one.draft.pool.as_deref()))
         .column("escalate_at", each().map(|one| one.draft.escalate_at));
-    let refresh = "on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
+    // One that is over already stays so, and whoever asked goes on: nobody is
+    // asked twice for the same.
+    let refresh = "where not exists (select 1 from keepwell.tasks t
+             where t.account_id = r.account_id and t.id = r.id and t.state <> 'open')
+         on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
          do update set enrollment_id = excluded.enrollment_id, revision = excluded.revision, title = excluded.title,
              description = excluded.description, due_at = excluded.due_at,
              -- Whoever has it from a pool keeps it.
