@@ -239,12 +239,12 @@ pub async fn pass_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     // Before the runs: a task whose problem is gone is closed, so that a new
     // enrollment makes a new one instead of refreshing it.
     round.took(closer::tick(shared, now).await)?;
-    round.took(handover::tick(shared, now).await)?;
     round.took(scheduler::tick(shared, now).await)?;
     round.took(enroller::tick(shared, now).await)?;
     round.took(advancer::tick(shared, now).await)?;
     round.took(hindsight::tick(shared, now).await)?;
     round.took(referrer::tick(shared, now).await)?;
+    round.took(handover::tick(shared, now).await)?;
     round.took(escalator::tick(shared, now).await)?;
     round.took(digester::tick(shared, now).await)?;
     round.took(tripwire::tick(shared, now).await)?;

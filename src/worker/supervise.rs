@@ -84,10 +84,10 @@ pub async fn supervise(
                 let mut round = Round::default();
                 round.took(advancer::tick(&shared, now).await)?;
                 round.took(closer::tick(&shared, now).await)?;
-                round.took(handover::tick(&shared, now).await)?;
                 round.took(hindsight::tick(&shared, now).await)?;
                 round.took(tripwire::tick(&shared, now).await)?;
                 round.took(referrer::tick(&shared, now).await)?;
+                round.took(handover::tick(&shared, now).await)?;
                 round.took(escalator::tick(&shared, now).await)?;
                 round.took(digester::tick(&shared, now).await)?;
                 round.end()

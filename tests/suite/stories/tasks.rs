@@ -56,7 +56,9 @@ async fn a_task_that_is_done_is_not_asked_for_again_and_keeps_nobody() {
         world.account(account, json!({})).await;
     }
     world.run_at("2026-03-02T09:00:00Z").await;
-    world.sql("update keepwell.tasks set state = 'done', ended_at = '2026-03-02T10:00:00Z' where account_id = 'a1'").await;
+    world
+        .sql("update keepwell.tasks set state = 'done', ended_at = '2026-03-02T10:00:00Z' where account_id = 'a1'")
+        .await;
     world.sql("delete from keepwell.enrollments").await;
     world.run_at("2026-03-03T09:00:00Z").await;
     assert_eq!(lines(&world.enrollments().await, "account state reason"), ["a1 completed -", "a2 completed -"]);
