@@ -66,8 +66,9 @@ const MARK: &str = "
         where a.refused is null and m.account_id = a.account_id and m.id = a.id and m.token = a.token
           and (m.state = 'sending') is true and m.marked_at is null
           and m.lease_until >= a.at + $9 and m.valid_until >= $8
-        returning m.id)
-    select id, refused, number, epoch, id in (select id from marked) as marked from asked";
+        returning m.id, a.token)
+    select id, token, refused, number, epoch, (id, token) in (select id, token from marked) is true as marked
+    from asked";
 
 /// The same, as long as nobody has carried it out.
 pub(super) struct Asked {
@@ -154,9 +155,11 @@ impl Store {
                 }
                 Some(_) => Marked::No("stopped"),
             };
-            known.insert(row.try_get::<Uuid, _>("id")?, answer);
+            // By the claim: a process that has lost one may have the next of the
+            // same message, and ask for both at once.
+            known.insert((row.try_get::<Uuid, _>("id")?, row.try_get::<Option<Uuid>, _>("token")?), answer);
         }
-        Ok(each().map(|one| known.get(&one.id).cloned().unwrap_or(NOT_OURS)).collect())
+        Ok(each().map(|one| known.get(&(one.id, one.token)).cloned().unwrap_or(NOT_OURS)).collect())
     }
 }
 

@@ -203,22 +203,28 @@ impl Store {
         let rows = line.carry(&self.pool().connect_options(), async |line| settle.fetch_all(line).await).await?;
         let (mut taken, mut woken) = (HashSet::new(), HashSet::new());
         for row in rows {
-            if row.try_get("is_message")? { &mut taken } else { &mut woken }.insert(row.try_get::<Uuid, _>("id")?);
+            let id: Uuid = row.try_get("id")?;
+            // By the claim: of the same message another may end at the same moment.
+            match row.try_get("is_message")? {
+                true => taken.insert((id, row.try_get::<Option<Uuid>, _>("token")?)),
+                false => woken.insert(id),
+            };
         }
+        let taken = |one: &Ending<'_>| taken.contains(&(one.message.id, one.message.token));
         // Those that were in somebody's hands: one at a time, since whoever
         // holds one may wait for another.
-        for one in endings.iter().filter(|one| one.wakes() && taken.contains(&one.message.id)) {
+        for one in endings.iter().filter(|one| one.wakes() && taken(one)) {
             if let Some(enrollment) = one.message.enrollment_id.filter(|id| !woken.contains(id)) {
                 let mut connection = self.pool().acquire().await?;
                 wake(&mut connection, &one.message.account_id, enrollment, one.ended).await?;
             }
         }
-        for one in endings.iter().filter(|one| taken.contains(&one.message.id)) {
+        for one in endings.iter().filter(|one| taken(one)) {
             if matches!(one.message.class.as_str(), "lifecycle" | "marketing") && one.settled.gives_back() {
                 self.give_back(&one.message.account_id, one.ended).await?;
             }
         }
-        Ok(endings.iter().map(|one| taken.contains(&one.message.id)).collect())
+        Ok(endings.iter().map(taken).collect())
     }
 
     /// Ends claims whose lease ran out: before the marker they are free again,
@@ -338,7 +344,7 @@ const SETTLE: &str = "
                                            or (m.outcome = 'unknown' and (e.outcome = 'accepted' or m.again_at is null
                                                    and e.outcome in ('rejected', 'deferred')))))
                    or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and e.outcome = 'accepted') end
-        returning m.account_id, m.id, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
+        returning m.account_id, m.id, e.token, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
     recorded as (
         insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)
         select account_id, id, n, started_at, at, tried, reply from taken where tried is not null
@@ -353,7 +359,7 @@ const SETTLE: &str = "
               group by account_id, id) w
         where e.account_id = w.account_id and e.id = w.id
         returning e.id)
-    select true as is_message, id from taken union all select false, id from woken";
+    select true as is_message, id, token from taken union all select false, id, null from woken";
 
 fn settling(endings: &[Ending<'_>]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
     let each = || endings.iter();

@@ -140,6 +140,22 @@ async fn markers_that_share_a_transaction_are_answered_one_by_one() {
 }
 
 #[tokio::test]
+async fn of_two_claims_of_a_message_in_one_transaction_one_is_marked() {
+    let outbox = Outbox::of(1).await;
+    let lost = outbox.claim().await;
+    outbox.lose_the_claims().await;
+    // By the same process, which has not noticed.
+    let taken = outbox.claim().await;
+    let both = [email(&lost), email(&taken)];
+    let asked = both.map(|message| Asking { message, to: TO });
+    let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
+    assert_eq!(answers, [Marked::No("no longer ours"), Marked::Go]);
+    let ending =
+        |message| Ending { message, settled: ended("accepted"), reply: None, started: outbox.now, ended: outbox.now };
+    assert_eq!(outbox.store.settle_all(&both.map(ending)).await.unwrap(), [false, true]);
+}
+
+#[tokio::test]
 async fn what_a_server_said_is_taken_although_the_claim_was_lost() {
     for (settled, wanted) in [
         (ended("accepted"), is("accepted", Some("accepted"))),
