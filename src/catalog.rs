@@ -155,7 +155,7 @@ pub fn load(
             None => {}
         }
     }
-    parse::check_across(&parsed, &mut problems);
+    let shared = parse::check_across(parsed.iter().chain(&broken), &mut problems);
     let mut ids: Vec<String> = parsed.iter().map(|playbook| playbook.id.clone()).collect();
     // A playbook that another file names is not unknown because it has an error itself.
     ids.extend(claimed_ids(sources));
@@ -170,9 +170,9 @@ pub fn load(
     };
     let mut ready: Vec<Arc<ReadyPlaybook>> = Vec::new();
     for playbook in parsed {
-        let duplicate = ready.iter().any(|other| other.playbook.id == playbook.id);
+        let is_taken = shared.contains(&playbook.id);
         if let Some(compiled) = compile(playbook, &modules, &sandbox, config, schema, &neighbours, &mut problems)
-            && !duplicate
+            && !is_taken
         {
             ready.push(Arc::new(compiled));
         }

@@ -1,6 +1,6 @@
 //! From a file to a [`Playbook`]: every key, its type, and what it refers to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -42,18 +42,28 @@ pub fn draft(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Draft>
     Some(Draft { playbook, is_whole })
 }
 
-/// Reports ids that several playbooks share, at the later file.
-pub fn check_across(playbooks: &[Playbook], problems: &mut Vec<Diagnostic>) {
-    let mut first: HashMap<&str, &Playbook> = HashMap::new();
-    for playbook in playbooks {
-        if let Some(other) = first.get(playbook.id.as_str()) {
-            let message = format!("the id `{}` belongs to another playbook", playbook.id);
-            let help = format!("it is taken by {}:{}", other.file, other.place.line);
-            problems.push(Diagnostic::error("KW0105", &playbook.file, playbook.place, message).help(help));
-        } else {
-            first.insert(&playbook.id, playbook);
+/// Reports ids that several files claim, at each of them: nobody but the
+/// author knows which one is meant, and the order of the names must not decide.
+/// Gives those ids.
+pub fn check_across<'a>(
+    playbooks: impl IntoIterator<Item = &'a Playbook>,
+    problems: &mut Vec<Diagnostic>,
+) -> HashSet<String> {
+    let mut claims: BTreeMap<&str, Vec<&Playbook>> = BTreeMap::new();
+    for playbook in playbooks.into_iter().filter(|playbook| !playbook.id.is_empty()) {
+        claims.entry(&playbook.id).or_default().push(playbook);
+    }
+    claims.retain(|_, files| files.len() > 1);
+    for (id, files) in &claims {
+        for file in files {
+            let others = files.iter().filter(|other| other.file != file.file);
+            let others: Vec<String> = others.map(|other| format!("{}:{}", other.file, other.place.line)).collect();
+            let message = format!("the id `{id}` is also that of {}", others.join(" and "));
+            let help = "give one of them an id of its own; until then none of them is taken";
+            problems.push(Diagnostic::error("KW0105", &file.file, file.place, message).help(help));
         }
     }
+    claims.into_keys().map(str::to_owned).collect()
 }
 
 /// Takes back the warnings about a missing `alerts_to`: the configuration
@@ -374,9 +384,10 @@ mod tests {
     fn ids_are_unique_across_files() {
         let one = good("steps: [{ wait: 1d }]\n");
         let mut problems = Vec::new();
-        check_across(&[one.clone(), one], &mut problems);
-        assert_eq!(problems.len(), 1);
-        assert_eq!(problems[0].code, "KW0105");
+        let other = Playbook { file: "q.yaml".into(), ..one.clone() };
+        assert_eq!(check_across([&one, &other], &mut problems), HashSet::from(["p".to_owned()]));
+        let told: Vec<_> = problems.iter().map(|problem| (problem.code, &*problem.file)).collect();
+        assert_eq!(told, [("KW0105", "p.yaml"), ("KW0105", "q.yaml")]);
     }
 
     #[test]

@@ -202,6 +202,8 @@ impl Checker<'_> {
             (_, Kind::Unknown, _) | (_, _, Kind::Unknown) => Kind::Unknown,
             ("+" | "-", Kind::Span, Kind::Span) => Kind::Span,
             ("+", Kind::Text, Kind::Text) => Kind::Text,
+            // Scripts write texts; what prints can be put into one.
+            ("+", Kind::Text, _) | ("+", _, Kind::Text) if self.in_script => Kind::Text,
             ("/", x, y) if number(x) && number(y) => Kind::Float,
             (_, Kind::Int, Kind::Int) => Kind::Int,
             (_, x, y) if number(x) && number(y) => Kind::Float,

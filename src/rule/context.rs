@@ -34,6 +34,8 @@ pub(super) struct Current {
     operations: Slot<u64>,
     /// Set at the first look at the time, which few conditions live to see.
     allowance: Slot<Option<Allowance>>,
+    /// What went wrong where Rhai takes no error: why, and in which line.
+    fault: RefCell<Option<(String, u32)>>,
 }
 
 /// The operations that one evaluation may do.
@@ -70,7 +72,7 @@ pub(super) fn read<R>(question: impl FnOnce(&Current) -> Result<R, String>) -> R
 
 impl Current {
     pub fn new(context: Context, traits: Arc<HashMap<(Subject, String), Type>>) -> Current {
-        Current { context, traits, operations: Slot::new(0), allowance: Slot::new(None) }
+        Current { context, traits, operations: Slot::new(0), allowance: Slot::new(None), fault: RefCell::default() }
     }
 
     /// Counts one operation; why no other may follow it.
@@ -90,6 +92,16 @@ impl Current {
                 None
             }
         }
+    }
+
+    /// Spoils the evaluation, whatever it gives; the first reason counts.
+    pub fn fail(&self, why: String, line: u32) {
+        self.fault.borrow_mut().get_or_insert((why, line));
+    }
+
+    /// Why the evaluation is spoilt.
+    pub fn fault(&self) -> Option<(String, u32)> {
+        self.fault.borrow().clone()
     }
 
     pub fn now(&self) -> Instant {

@@ -20,6 +20,8 @@ pub mod ago;
 mod always;
 mod calls;
 mod context;
+mod display;
+mod doubts;
 mod error;
 pub mod free;
 pub mod functions;
@@ -52,7 +54,7 @@ pub use prefilter::Prefilter;
 pub use sandbox::{Described, Sandbox, from_dynamic as value_of, texts};
 pub use script::compile_script;
 use typecheck::{Checker, Learnt};
-pub use written::{WrittenCall, WrittenField, labels};
+pub use written::{WrittenCall, WrittenField, labels, literals};
 
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]

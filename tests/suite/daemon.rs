@@ -107,13 +107,24 @@ async fn files_that_change_are_read_again_and_broken_ones_change_nothing() {
     until("it is mended", async || !published(&pool).await.unwrap().1).await;
     assert_eq!(published(&pool).await.unwrap().0, first);
 
-    home.remove("playbooks/look.yaml");
-    until("it is paused", async || {
+    // An empty folder is rather the wrong one.
+    let present = async || {
         let present: bool =
             sqlx::query_scalar("select present from keepwell.playbooks").fetch_one(&pool).await.unwrap();
-        !present
-    })
-    .await;
+        present
+    };
+    home.remove("playbooks/look.yaml");
+    until("it is said", async || daemon.log().contains("1 of the 1 playbooks in force have no file any more: look"))
+        .await;
+    assert!(present().await);
+    let doctor = home.run(&["doctor", "--resolver", "127.0.0.1:1"]);
+    assert!(doctor.stdout.contains("warn  in force: `playbooks` has no file of look"), "{doctor:?}");
+    let refused = home.run(&["run", "--once"]);
+    assert!(refused.code != 0 && refused.stderr.contains("--pause-missing"), "{refused:?}");
+    assert!(present().await);
+    home.done(&["run", "--once", "--pause-missing"]);
+    assert!(!present().await);
+    assert!(get(address, "/playbooks").contains("playbooks/look.yaml</code> is gone"));
     for line in lines(&daemon) {
         let at = line["timestamp"].as_str().unwrap();
         assert!(chrono::DateTime::parse_from_rfc3339(at).is_ok(), "{at}");

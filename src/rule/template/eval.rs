@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use chrono::{Duration, NaiveTime};
+use chrono::Duration;
 use chrono_tz::Tz;
 
 use super::calculate::{as_number, calculate, equal, is_blank, order, truth};
@@ -309,25 +309,16 @@ impl Rendering<'_> {
     /// Where a time is read as a date: in the reader's zone. A column may hold a
     /// date, as its midnight in UTC, and that is the same date for everybody.
     fn zone(&self, of: &Expr, at: crate::clock::Instant) -> Tz {
-        let is_date = is_column(of) && at.time() == NaiveTime::MIN;
-        if is_date { Tz::UTC } else { self.context.zone }
+        if is_column(of) && print::is_date(at) { Tz::UTC } else { self.context.zone }
     }
 
     /// A present value as it prints.
     fn text(&self, value: &Value, expr: &Expr) -> Result<String, RenderError> {
         let text = match value {
-            Value::Text(text) => text.to_string(),
-            Value::Int(number) => number.to_string(),
-            Value::Float(number) => {
-                print::number(*number).ok_or_else(|| failure(expr.place, "this number has no end"))?
-            }
-            Value::Bool(true) => "yes".to_owned(),
-            Value::Bool(false) => "no".to_owned(),
             Value::Time(at) => print::date(*at, self.zone(expr, *at), self.context.locale),
-            Value::Json(_) => {
-                return Err(failure(expr.place, "a list or an object cannot be printed"));
+            value => {
+                print::printed(value, self.context.zone, self.context.locale).map_err(|why| failure(expr.place, why))?
             }
-            Value::Null => return Err(failure(expr.place, "there is no value to print here")),
         };
         short_enough(text, expr)
     }
