@@ -36,6 +36,7 @@ mod answer;
 mod consequences;
 mod outbox;
 
+use consequences::OpenTask;
 use outbox::Planned;
 
 /// Instants with something to do, at most; a playbook that runs every minute
@@ -83,19 +84,6 @@ struct Trip {
     /// Its row in the account's own history.
     record: usize,
     told: Option<String>,
-}
-
-struct OpenTask {
-    step: String,
-    /// Which of the step's tasks, where a script asks for several.
-    ordinal: i32,
-    /// Whose it is.
-    assignee: Option<String>,
-    keep: bool,
-    /// The latest enrollment that asked for it.
-    trip: usize,
-    /// Its row in the account's own history; a shadow has none.
-    record: Option<usize>,
 }
 
 impl<'a> Course<'a> {
@@ -180,6 +168,7 @@ impl<'a> Course<'a> {
             }
             if closing == Some(now) {
                 self.close_tasks(now)?;
+                self.hand_over(now);
             }
             if slot == Some(now) {
                 self.run(now)?;
