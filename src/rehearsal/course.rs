@@ -33,6 +33,7 @@ mod looks;
 mod outbox;
 mod tasks;
 
+use consequences::OpenTask;
 use outbox::Planned;
 use tasks::OpenTask;
 
@@ -165,6 +166,7 @@ impl<'a> Course<'a> {
             }
             if closing == Some(now) {
                 self.close_tasks(now)?;
+                self.hand_over(now);
             }
             if slot == Some(now) {
                 self.run(now)?;
