@@ -63,6 +63,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         account: options.account.clone(),
         state: options.state.clone(),
         assignee: None,
+        id: None,
         limit: options.limit,
     };
     let database = match what {

@@ -35,7 +35,6 @@ mod tasks;
 
 use consequences::OpenTask;
 use outbox::Planned;
-use tasks::OpenTask;
 
 /// Instants with something to do, at most; a playbook that runs every minute
 /// for 30 days has 43,200.

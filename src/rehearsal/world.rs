@@ -17,10 +17,8 @@ use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord};
 use crate::facts::{History, Schema, SubjectId, Value};
+use crate::playbook::SubjectKind;
 use crate::playbook::case::{Case, Fixtures};
-use crate::playbook::reader::{Fields, short};
-use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Duration, SubjectKind};
 
 mod contacts;
 mod past;

@@ -147,7 +147,7 @@ impl Checker<'_> {
         }
     }
 
-    fn refuse(&mut self, position: Position, what: &str, help: &str) -> Typed {
+    pub(super) fn refuse(&mut self, position: Position, what: &str, help: &str) -> Typed {
         self.problem("KW0213", position, format!("{what} is not available in an expression"), Some(help.to_owned()));
         self.unknown("?".to_owned(), position)
     }

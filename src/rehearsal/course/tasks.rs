@@ -1,23 +1,10 @@
-//! Tasks that are open.
+//! Tasks whose problem goes away.
 
 use super::Course;
 use crate::action::task::CloseWhen;
 use crate::clock::Instant;
 use crate::rule::Verdict;
 use crate::rule::functions::FoldError;
-
-pub(super) struct OpenTask {
-    pub step: String,
-    /// Which of the step's tasks, where a script asks for several.
-    pub ordinal: i32,
-    /// Whose it is.
-    pub assignee: Option<String>,
-    pub keep: bool,
-    /// The latest enrollment that asked for it.
-    pub trip: usize,
-    /// Its row in the account's own history; a shadow has none.
-    pub record: Option<usize>,
-}
 
 impl Course<'_> {
     /// Closes the tasks whose problem is gone.

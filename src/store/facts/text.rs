@@ -63,7 +63,7 @@ impl<'r> Text<'r> {
 
     /// What is true of subjects that are still there, in a walk over all;
     /// `None` where that goes without saying.
-    fn is_there(&mut self, schema: &Schema) -> Option<String> {
+    pub(super) fn is_there(&mut self, schema: &Schema) -> Option<String> {
         if self.target != Target::All || self.subject != Subject::Contact {
             return None;
         }
