@@ -189,7 +189,7 @@ fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Cell;
+    use crate::facts::{Arg, Cell};
     use crate::rule::functions::{FUNCTIONS, ParamKind};
 
     /// Every form of every function, with arguments that fit.
