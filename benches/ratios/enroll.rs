@@ -13,6 +13,7 @@ use keepwell::delivery::Channel;
 use keepwell::delivery::http::{Http, HttpTimers};
 use keepwell::playbook::calendar::Calendar;
 use keepwell::store::Store;
+use keepwell::store::playbooks::Missing;
 use keepwell::store::private::{Durability, PrivatePostgres};
 use keepwell::worker::publisher::{self, Files};
 use keepwell::worker::{Compiled, Domains, Pace, Shared, advancer, scheduler};
@@ -165,7 +166,7 @@ pub async fn shared(store: Store, directory: &std::path::Path, playbook: &str) -
         store,
         config,
     });
-    publisher::publish(&shared, &files, FIRST.parse()?).await?;
+    publisher::publish(&shared, &files, Missing::Doubted, FIRST.parse()?).await?;
     Ok(shared)
 }
 

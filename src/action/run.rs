@@ -20,7 +20,7 @@ use crate::playbook::reader::Fields as StepFields;
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Source, Step};
 use crate::rule::template::Escape;
-use crate::rule::{Described, EvalError, Rule, WrittenCall, texts, value_of};
+use crate::rule::{Described, EvalError, Rule, WrittenCall, literals, texts, value_of};
 
 mod fields;
 
@@ -36,6 +36,8 @@ struct Run {
     enrolled: Subject,
     /// The roles that its mails name in so many words.
     roles: Vec<String>,
+    /// The texts in it: only these may be roles or `all`, facts are addresses.
+    literals: BTreeSet<String>,
     /// The bodies that are written out, and are Markdown: no fact is in them.
     bodies: BTreeSet<String>,
 }
@@ -83,7 +85,10 @@ impl StepKind for Kind {
         let roles = roles.flat_map(|to| to.roles()).collect();
         let bodies = written("body").collect();
         let pools = compiler.config.pools.clone();
-        fine.then(|| Arc::new(Run { script, pools, enrolled: compiler.subject, roles, bodies }) as Arc<dyn Action>)
+        let literals = literals(&source, compiler.sandbox);
+        fine.then(|| {
+            Arc::new(Run { script, pools, enrolled: compiler.subject, roles, literals, bodies }) as Arc<dyn Action>
+        })
     }
 }
 
@@ -104,7 +109,7 @@ fn judge(call: &WrittenCall, source: &Source, compiler: &mut Compiler) {
     let Some(given) = &call.fields else { return };
     let mut fields = Fields::written(call.kind, given);
     match call.kind {
-        "email" => drop(Mail::read(&mut fields, compiler.subject)),
+        "email" => drop(Mail::read(&mut fields, compiler.subject, None)),
         "task" => drop(task(&mut fields, &compiler.config.pools)),
         "notify" => drop(Notice::read(&mut fields)),
         _ => return,
@@ -167,7 +172,7 @@ impl Run {
         let mut fields = Fields::new(action.kind, action.fields);
         match action.kind {
             "email" => {
-                let mail = Mail::read(&mut fields, self.enrolled);
+                let mail = Mail::read(&mut fields, self.enrolled, Some(&self.literals));
                 let mail = fields.finish(mail)?;
                 let (from, reply_to) = (mail.from, mail.reply_to.clone());
                 let written = Written { words: self.words(&mail), from, reply_to, ignores_quiet: mail.ignores_quiet };
@@ -212,10 +217,11 @@ struct Mail {
 }
 
 impl Mail {
-    fn read(fields: &mut Fields, enrolled: Subject) -> Option<Mail> {
+    /// What is not among the `literals` of the script was calculated.
+    fn read(fields: &mut Fields, enrolled: Subject, literals: Option<&BTreeSet<String>>) -> Option<Mail> {
         let to = match (fields.has("to"), enrolled) {
             (false, Subject::Contact) => Some(Recipients::Contact),
-            _ => fields.required("to").and_then(|to| recipients(fields, &to, enrolled)),
+            _ => fields.required("to").and_then(|to| recipients(fields, &to, enrolled, literals)),
         };
         let (subject, body) = (fields.words("subject"), fields.words("body"));
         // What only the run shows is judged then.
@@ -244,11 +250,23 @@ impl Mail {
     }
 }
 
-fn recipients(fields: &mut Fields, to: &Dynamic, enrolled: Subject) -> Option<Recipients> {
+fn recipients(
+    fields: &mut Fields,
+    to: &Dynamic,
+    enrolled: Subject,
+    literals: Option<&BTreeSet<String>>,
+) -> Option<Recipients> {
     const NEEDED: &str = "a role, an address or a list of them";
     let Some(words) = texts(to) else { return fields.wrong("to", NEEDED) };
     let mut each = Vec::new();
     for word in words {
+        if literals.is_some_and(|literals| !literals.contains(&word)) {
+            // As in a step: nobody where it is empty, else an address.
+            each.extend(
+                Some(word.trim()).filter(|word| !word.is_empty()).map(|word| Recipients::Address(word.to_owned())),
+            );
+            continue;
+        }
         match Recipients::word(&word, enrolled) {
             Some(Ok(one)) => each.push(one),
             Some(Err((message, help))) => fields.refuse("to", "KW0115", message, Some(help)),

@@ -18,6 +18,7 @@ use crate::config::{Config, StoreMap};
 use crate::delivery::Channel;
 use crate::store::Store;
 use crate::store::lists::Filter;
+use crate::store::playbooks::Missing;
 use crate::store::sample::SampleCompany;
 use crate::worker::epoch::Watch;
 use crate::worker::supervise::supervise;
@@ -55,7 +56,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let files = files(global);
     let found = publisher::fingerprint(&files);
-    let published = publisher::publish(&shared, &files, anchor).await?;
+    let published = publisher::publish(&shared, &files, Missing::Doubted, anchor).await?;
     report(&published);
     if published.playbooks == 0 {
         database.close().await;

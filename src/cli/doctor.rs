@@ -8,10 +8,13 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 
+use super::check::{Checked, check_against};
 use super::{Format, Global, output};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
+use crate::store::Store;
+use crate::store::playbooks::Published;
 
 mod bounces;
 mod database;
@@ -106,7 +109,10 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     }
     let store = database::look(global, &mut findings).await;
     let schema = store.as_ref().map_or_else(Schema::default_store, |database| database.store.schema().clone());
-    playbooks(global, schema, &mut findings);
+    let checked = playbooks(global, schema, &mut findings);
+    if let (Some(checked), Some(database)) = (&checked, &store) {
+        in_force(global, checked, &database.store, &mut findings).await;
+    }
     mail::look(&config, &mut findings).await;
     bounces::look(&config, store.as_ref(), &mut findings).await;
     let resolver = options.resolver.unwrap_or_else(domain::system_resolver);
@@ -125,12 +131,15 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn playbooks(global: &Global, schema: Schema, findings: &mut Findings) {
+/// Looks at the files, and plays their cases.
+fn playbooks(global: &Global, schema: Schema, findings: &mut Findings) -> Option<Checked> {
     let dir = global.playbooks.display();
     if !global.playbooks.is_dir() {
-        return findings.bad("playbooks", format!("there is no folder `{dir}`"), "name it with --playbooks");
+        findings.bad("playbooks", format!("there is no folder `{dir}`"), "name it with --playbooks");
+        return None;
     }
-    let checked = super::check::check_against(global, &[], schema);
+    let mut checked = check_against(global, &[], schema);
+    checked.play_cases();
     let errors = checked.diagnostics.iter().filter(|problem| problem.is_error()).count();
     let count = checked.sources.playbooks.len();
     match (count, errors) {
@@ -144,5 +153,48 @@ fn playbooks(global: &Global, schema: Schema, findings: &mut Findings) {
             let help = "`keepwell check` shows them; what has errors does not run";
             findings.bad("playbooks", format!("{errors} errors in {count} playbooks of `{dir}`"), help);
         }
+    }
+    Some(checked)
+}
+
+/// What the daemons run beside what the files say.
+async fn in_force(global: &Global, checked: &Checked, store: &Store, findings: &mut Findings) {
+    const ABOUT: &str = "in force";
+    let dir = global.playbooks.display();
+    let published = match store.published().await {
+        Ok(published) if published.is_empty() => return,
+        Ok(published) => published,
+        Err(error) => return findings.bad(ABOUT, error.to_string(), "see the server's log"),
+    };
+    let before = findings.0.len();
+    let names = |ids: Vec<&str>| ids.join(", ");
+    let paused: Vec<&Published> = published.iter().filter(|known| !known.present).collect();
+    let here = |known: &Published| checked.known.contains(&known.id);
+    let back: Vec<&str> = paused.iter().filter(|known| here(known)).map(|known| &*known.id).collect();
+    if !back.is_empty() {
+        let message = format!("paused, though `{dir}` has a file of them: {}", names(back));
+        findings.warn(ABOUT, message, "`keepwell run` takes them up again when they have no errors");
+    }
+    let gone: Vec<&str> =
+        published.iter().filter(|known| known.present && !here(known)).map(|known| &*known.id).collect();
+    if !gone.is_empty() {
+        let message = format!("`{dir}` has no file of {}", names(gone));
+        findings.warn(ABOUT, message, "is it the right folder? A missing file pauses its playbook for all daemons");
+    }
+    let old: Vec<&str> = published
+        .iter()
+        .filter(|known| known.present && known.problems.as_array().is_some_and(|problems| !problems.is_empty()))
+        .map(|known| &*known.id)
+        .collect();
+    if !old.is_empty() {
+        let message = format!("an earlier revision, because the file has errors: {}", names(old));
+        findings.warn(ABOUT, message, "`keepwell check` shows them");
+    }
+    if findings.0.len() == before {
+        let message = match paused.len() {
+            0 => format!("{} playbooks", published.len()),
+            count => format!("{} playbooks; {count} are paused: their files are gone", published.len() - count),
+        };
+        findings.ok(ABOUT, message);
     }
 }

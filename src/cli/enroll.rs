@@ -15,6 +15,7 @@ use crate::delivery::Channel;
 use crate::facts::SubjectId;
 use crate::store::lists::Filter;
 use crate::store::moves::Cancelled;
+use crate::store::playbooks::Missing;
 use crate::worker::{publisher, referrer};
 
 #[derive(Debug, Args)]
@@ -41,7 +42,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let store = &shared.store;
     // What is published is in force; the files count only where nothing is.
     if store.published().await?.is_empty() {
-        publisher::publish(&shared, &files(global), now).await?;
+        publisher::publish(&shared, &files(global), Missing::Doubted, now).await?;
     }
     if !store.published().await?.iter().any(|known| known.id == *playbook) {
         database.close().await;

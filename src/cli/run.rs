@@ -21,6 +21,7 @@ use crate::delivery::{Channel, Relay, RelayUrl, Timers};
 use crate::diagnostic::render_human;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
+use crate::store::playbooks::Missing;
 use crate::web::{self, WebState};
 use crate::worker::clocks::{self, Clocks};
 use crate::worker::epoch::Watch;
@@ -29,13 +30,17 @@ use crate::worker::supervise::supervise;
 use crate::worker::{Compiled, Domains, Pace, Shared, Variables, pass_until, scheduler};
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("round").args(["once", "at"]).multiple(true))]
 pub struct Options {
-    /// Carry out what is due now and exit.
+    /// Carry out what is due now and exit; with an error when a file was broken.
     #[arg(long)]
     once: bool,
     /// Run every playbook once for this slot; implies --once.
     #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
     at: Option<Instant>,
+    /// Pause the playbooks in force whose files are gone, even if that is most of them.
+    #[arg(long, requires = "round")]
+    pause_missing: bool,
     /// The web page's port.
     #[arg(long, value_name = "N")]
     port: Option<u16>,
@@ -76,7 +81,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     watch.look(&shared.store, clock.now()).await?;
     let files = files(global);
     let found = publisher::fingerprint(&files);
-    let published = match publisher::publish(&shared, &files, clock.now()).await {
+    let missing = if options.pause_missing { Missing::Meant } else { Missing::Doubted };
+    let published = match publisher::publish(&shared, &files, missing, clock.now()).await {
         Ok(published) => published,
         // The private Postgres is not left behind.
         Err(error) => {
@@ -98,6 +104,11 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         database.close().await;
         if *stop.borrow() {
             anyhow::bail!("stopped before everything was done; what is left stays due");
+        }
+        // A timer must notice, although all others have had their round.
+        let broken = published.broken();
+        if !broken.is_empty() {
+            anyhow::bail!("not in force as written, see above: {}; all else that was due is done", broken.join(", "));
         }
         return Ok(ExitCode::SUCCESS);
     }

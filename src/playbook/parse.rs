@@ -1,6 +1,6 @@
 //! From a file to a [`Playbook`]: every key, its type, and what it refers to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -9,7 +9,7 @@ use super::reader::{Fields, inline, is_off, share};
 use super::source::SourceFile;
 use super::steps::StepReader;
 use super::yaml::{self, Node};
-use super::{Duration, Mode, Playbook, Reentry, Source, SubjectKind, case_reader, guardrails};
+use super::{Duration, Mode, Places, Playbook, Reentry, Source, SubjectKind, case_reader, guardrails};
 use crate::diagnostic::{Diagnostic, Position, nearest};
 
 /// The longest time after the end that a goal may count, in seconds: 90 days.
@@ -42,18 +42,28 @@ pub fn draft(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Draft>
     Some(Draft { playbook, is_whole })
 }
 
-/// Reports ids that several playbooks share, at the later file.
-pub fn check_across(playbooks: &[Playbook], problems: &mut Vec<Diagnostic>) {
-    let mut first: HashMap<&str, &Playbook> = HashMap::new();
-    for playbook in playbooks {
-        if let Some(other) = first.get(playbook.id.as_str()) {
-            let message = format!("the id `{}` belongs to another playbook", playbook.id);
-            let help = format!("it is taken by {}:{}", other.file, other.place.line);
-            problems.push(Diagnostic::error("KW0105", &playbook.file, playbook.place, message).help(help));
-        } else {
-            first.insert(&playbook.id, playbook);
+/// Reports ids that several files claim, at each of them: nobody but the
+/// author knows which one is meant, and the order of the names must not decide.
+/// Gives those ids.
+pub fn check_across<'a>(
+    playbooks: impl IntoIterator<Item = &'a Playbook>,
+    problems: &mut Vec<Diagnostic>,
+) -> HashSet<String> {
+    let mut claims: BTreeMap<&str, Vec<&Playbook>> = BTreeMap::new();
+    for playbook in playbooks.into_iter().filter(|playbook| !playbook.id.is_empty()) {
+        claims.entry(&playbook.id).or_default().push(playbook);
+    }
+    claims.retain(|_, files| files.len() > 1);
+    for (id, files) in &claims {
+        for file in files {
+            let others = files.iter().filter(|other| other.file != file.file);
+            let others: Vec<String> = others.map(|other| format!("{}:{}", other.file, other.place.line)).collect();
+            let message = format!("the id `{id}` is also that of {}", others.join(" and "));
+            let help = "give one of them an id of its own; until then none of them is taken";
+            problems.push(Diagnostic::error("KW0105", &file.file, file.place, message).help(help));
         }
     }
+    claims.into_keys().map(str::to_owned).collect()
 }
 
 /// Takes back the warnings about a missing `alerts_to`: the configuration
@@ -73,7 +83,7 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     let alerts_to = fields.address("alerts_to");
     let mode = mode(&mut fields);
     let subject = subject(&mut fields);
-    let statuses = words(&mut fields, "statuses");
+    let statuses = word_sources(&mut fields, "statuses");
     let stages = words(&mut fields, "stages");
     let schedule = fields.required_text("schedule");
     let timezone = timezone(&mut fields, "timezone");
@@ -89,6 +99,8 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     let holdout = holdout(&mut fields);
     let guardrails =
         fields.take("guardrails").map(|node| guardrails::read(path, node, fields.problems())).unwrap_or_default();
+    let places =
+        Places { stages: fields.key_place("stages"), holdout: fields.key_place("holdout"), ..Places::default() };
     let steps_node = fields.required("steps");
     let tests = fields.take("tests");
     if root.as_mapping().is_some() {
@@ -111,7 +123,11 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
         alerts_to,
         mode,
         subject,
-        statuses: statuses.unwrap_or_else(|| vec!["active".into(), "trial".into()]),
+        places: Places { statuses: statuses.iter().flatten().map(|status| status.origin.at(1, 1)).collect(), ..places },
+        statuses: match statuses {
+            Some(statuses) => statuses.into_iter().map(|status| status.text.to_string()).collect(),
+            None => vec!["active".into(), "trial".into()],
+        },
         stages,
         schedule: schedule.unwrap_or_else(|| stand_in("0 0 * * *")),
         timezone,
@@ -244,6 +260,10 @@ fn holdout(fields: &mut Fields<'_, '_>) -> Option<f64> {
 
 /// A list of distinct words with at least one.
 fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
+    Some(word_sources(fields, key)?.into_iter().map(|text| text.text.to_string()).collect())
+}
+
+fn word_sources(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Source>> {
     fields.take(key)?;
     let before = fields.problems().len();
     let texts: Vec<Source> = fields.texts(key);
@@ -251,7 +271,7 @@ fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> 
         let at = fields.value_place(key);
         fields.error("KW0103", at, format!("`{key}` needs at least one word"));
     }
-    Some(texts.into_iter().map(|text| text.text.to_string()).collect())
+    Some(texts)
 }
 
 /// An IANA time zone.
@@ -374,9 +394,10 @@ mod tests {
     fn ids_are_unique_across_files() {
         let one = good("steps: [{ wait: 1d }]\n");
         let mut problems = Vec::new();
-        check_across(&[one.clone(), one], &mut problems);
-        assert_eq!(problems.len(), 1);
-        assert_eq!(problems[0].code, "KW0105");
+        let other = Playbook { file: "q.yaml".into(), ..one.clone() };
+        assert_eq!(check_across([&one, &other], &mut problems), HashSet::from(["p".to_owned()]));
+        let told: Vec<_> = problems.iter().map(|problem| (problem.code, &*problem.file)).collect();
+        assert_eq!(told, [("KW0105", "p.yaml"), ("KW0105", "q.yaml")]);
     }
 
     #[test]

@@ -167,6 +167,9 @@ impl Checker<'_> {
             }
             return;
         };
+        if members.is_empty() {
+            self.warn("KW0210", list.position, "nothing is in an empty list, so this is always false", None);
+        }
         for member in members.iter().filter(|member| member.kind != Kind::None) {
             self.settle(item, member);
             if !self.comparable(item, member) {
@@ -202,6 +205,8 @@ impl Checker<'_> {
             (_, Kind::Unknown, _) | (_, _, Kind::Unknown) => Kind::Unknown,
             ("+" | "-", Kind::Span, Kind::Span) => Kind::Span,
             ("+", Kind::Text, Kind::Text) => Kind::Text,
+            // Scripts write texts; what prints can be put into one.
+            ("+", Kind::Text, _) | ("+", _, Kind::Text) if self.in_script => Kind::Text,
             ("/", x, y) if number(x) && number(y) => Kind::Float,
             (_, Kind::Int, Kind::Int) => Kind::Int,
             (_, x, y) if number(x) && number(y) => Kind::Float,
@@ -296,7 +301,7 @@ impl Checker<'_> {
                     self.problem(
                         "KW0212",
                         position,
-                        format!("`{name}` is not available in `when`: there is no enrollment yet"),
+                        format!("`{name}` is not available here: there is no enrollment yet"),
                         None,
                     );
                 } else {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use crate::clock::{Allowance, Instant};
+use crate::facts::time::begins;
 use crate::facts::{Cell, CellPath, Facts, Progress, Subject, Type, Value};
 
 /// The world of one evaluation.
@@ -34,6 +35,8 @@ pub(super) struct Current {
     operations: Slot<u64>,
     /// Set at the first look at the time, which few conditions live to see.
     allowance: Slot<Option<Allowance>>,
+    /// What went wrong where Rhai takes no error: why, and in which line.
+    fault: RefCell<Option<(String, u32)>>,
 }
 
 /// The operations that one evaluation may do.
@@ -70,7 +73,7 @@ pub(super) fn read<R>(question: impl FnOnce(&Current) -> Result<R, String>) -> R
 
 impl Current {
     pub fn new(context: Context, traits: Arc<HashMap<(Subject, String), Type>>) -> Current {
-        Current { context, traits, operations: Slot::new(0), allowance: Slot::new(None) }
+        Current { context, traits, operations: Slot::new(0), allowance: Slot::new(None), fault: RefCell::default() }
     }
 
     /// Counts one operation; why no other may follow it.
@@ -92,6 +95,16 @@ impl Current {
         }
     }
 
+    /// Spoils the evaluation, whatever it gives; the first reason counts.
+    pub fn fail(&self, why: String, line: u32) {
+        self.fault.borrow_mut().get_or_insert((why, line));
+    }
+
+    /// Why the evaluation is spoilt.
+    pub fn fault(&self) -> Option<(String, u32)> {
+        self.fault.borrow().clone()
+    }
+
     pub fn now(&self) -> Instant {
         self.context.facts.as_of
     }
@@ -101,11 +114,21 @@ impl Current {
         let value = self.context.facts.get(cell).ok_or_else(|| format!("`{cell}` was not fetched"))?;
         Ok(match (cell.path.whenever(), value) {
             (CellPath::Trait(key), Value::Json(raw)) => match self.traits.get(&(cell.subject, key.clone())) {
-                Some(ty) => attribute_as(raw, *ty),
+                Some(ty) => self.held(&attribute_as(raw, *ty)),
                 None => Value::from_attribute(raw),
             },
+            (CellPath::Column(_), value) => self.held(value),
             (_, value) => value.clone(),
         })
+    }
+
+    /// A value that a column holds: a date begins with its day in the
+    /// playbook's zone.
+    pub fn held(&self, value: &Value) -> Value {
+        match value {
+            Value::Time(at) => Value::Time(begins(*at, self.context.zone)),
+            other => other.clone(),
+        }
     }
 
     pub fn progress(&self) -> Result<&Progress, String> {

@@ -18,6 +18,11 @@ impl EvalError {
         EvalError { message: message.into(), line: 0 }
     }
 
+    /// At a line of the text, 1-based; 0 when it is not known.
+    pub(super) fn at(message: String, line: u32) -> EvalError {
+        EvalError { message, line }
+    }
+
     /// The same with the line of the playbook's file, where a text of several
     /// lines failed.
     pub(super) fn of(self, origin: &Origin) -> EvalError {

@@ -73,7 +73,7 @@ fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<
 
 /// The text itself and, as a count of days or hours is missing exactly when its
 /// time is, the time inside.
-fn present(text: String) -> HashSet<String> {
+pub(super) fn present(text: String) -> HashSet<String> {
     inside_count(&text).map(str::to_owned).into_iter().chain([text.clone()]).collect()
 }
 

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use rhai::{AST, Stmt};
 
 use crate::diagnostic::{Diagnostic, nearest};
@@ -20,6 +21,8 @@ pub mod ago;
 mod always;
 mod calls;
 mod context;
+mod display;
+mod doubts;
 mod error;
 pub mod free;
 pub mod functions;
@@ -52,7 +55,7 @@ pub use prefilter::Prefilter;
 pub use sandbox::{Described, Sandbox, from_dynamic as value_of, texts};
 pub use script::compile_script;
 use typecheck::{Checker, Learnt};
-pub use written::{WrittenCall, WrittenField, labels};
+pub use written::{WrittenCall, WrittenField, labels, literals};
 
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +98,8 @@ pub struct Scope<'a> {
     pub in_enrollment: bool,
     /// In a wait's `until`: `since_step`.
     pub in_wait: bool,
+    /// The playbook's zone: where its dates begin.
+    pub zone: Tz,
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
     /// Survey steps with what an answer is: a whole number or a text.

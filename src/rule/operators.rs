@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 
+use super::display::shown;
 use super::sandbox::LONGEST_TEXT;
 use crate::clock::Instant;
 
@@ -86,7 +87,7 @@ fn span(value: &Dynamic) -> Option<Span> {
 }
 
 /// A text; a single character of one, which Rhai keeps apart, is one as well.
-fn text(value: &Dynamic) -> Option<ImmutableString> {
+pub(super) fn text(value: &Dynamic) -> Option<ImmutableString> {
     value.as_char().map(|c| c.to_string().into()).ok().or_else(|| value.clone().into_immutable_string().ok())
 }
 
@@ -170,7 +171,8 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
     if let (Some(x), Some(y)) = (span(a), span(b)) {
         return x.0.checked_add(&y.0).map(|sum| Dynamic::from(Span(sum))).ok_or_else(|| "the span is too long".into());
     }
-    if let (Some(x), Some(y)) = (text(a), text(b)) {
+    if (text(a).is_some() || text(b).is_some()) && !a.is_unit() && !b.is_unit() {
+        let (x, y) = (shown(a)?, shown(b)?);
         if x.len() + y.len() > LONGEST_TEXT {
             return fail("the text is too long");
         }

@@ -154,10 +154,11 @@ impl Sandbox {
             // What `eval_ast_with_scope` does for an AST without functions, with
             // something to remember in. There is no other name for it.
             #[allow(deprecated)]
-            engine.eval_statements_raw(state, &mut desk.resolved, &mut desk.scope, ast.statements())
+            let value = engine.eval_statements_raw(state, &mut desk.resolved, &mut desk.scope, ast.statements());
+            unless_spoilt(value)
         });
         // What broke off is not built upon.
-        let value = value.map_err(|error| explain(&error))?;
+        let value = value?;
         self.desks().push(desk);
         Ok(value)
     }
@@ -178,10 +179,18 @@ impl Sandbox {
         let result = context::with(current, || {
             let mut scope = names();
             scope.set_value("now", context.facts.as_of);
-            self.scripts.eval_ast_with_scope::<Dynamic>(&mut scope, ast).map_err(|error| explain(&error))
+            unless_spoilt(self.scripts.eval_ast_with_scope::<Dynamic>(&mut scope, ast))
         });
         let described = DESCRIBED.with(|list| std::mem::take(&mut *list.borrow_mut()));
         result.map(|_| described)
+    }
+}
+
+/// The value of an evaluation that nothing spoilt.
+fn unless_spoilt(value: Result<Dynamic, Box<EvalAltResult>>) -> Result<Dynamic, EvalError> {
+    match context::read(|current| Ok(current.fault())).unwrap_or(None) {
+        Some((message, line)) => Err(EvalError::at(message, line)),
+        None => value.map_err(|error| explain(&error)),
     }
 }
 
@@ -240,6 +249,7 @@ fn base() -> Engine {
     engine.register_iterator::<std::ops::Range<i64>>();
     engine.register_iterator::<std::ops::RangeInclusive<i64>>();
     operators::register(&mut engine);
+    super::display::register(&mut engine);
     super::how_many::register(&mut engine);
     // Functions of scripts see no scope, so `none` is also a constant of the engine.
     let mut constants = rhai::Module::new();
@@ -275,7 +285,9 @@ fn register_names(engine: &mut Engine) {
                 return Ok(Dynamic::from(progress.entered_at));
             }
             let value = progress.entry.get(name.as_str());
-            value.map(to_dynamic).ok_or_else(|| format!("`entry.{name}` was not kept at enrollment"))
+            value
+                .map(|value| to_dynamic(&current.held(value)))
+                .ok_or_else(|| format!("`entry.{name}` was not kept at enrollment"))
         })
     });
 }

@@ -64,6 +64,10 @@ pub fn compile_script(
         }
         true
     });
+    if !checker.learnt.problems.iter().any(Diagnostic::is_error) {
+        let doubts = super::doubts::doubts(&ast, &mut checker);
+        checker.learnt.problems.extend(doubts);
+    }
     super::finish(source, ast, checker.learnt, HashSet::new(), problems)
 }
 

@@ -34,6 +34,7 @@ mod tree;
 mod tests;
 
 pub use escape::Escape;
+pub(super) use print::printed;
 
 /// The longest template, in bytes.
 const MAX_SOURCE: usize = 64 * 1024;

@@ -79,6 +79,24 @@ fn constant(value: &Expr) -> Option<Dynamic> {
     }
 }
 
+/// The texts that stand in a script; none where it cannot be read.
+pub fn literals(source: &Source, sandbox: &Sandbox) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    if let Ok(ast) = sandbox.script(&source.text) {
+        ast.walk(&mut |path| {
+            match path.last() {
+                Some(ASTNode::Expr(Expr::StringConstant(text, _))) => drop(found.insert(text.to_string())),
+                Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => {
+                    found.extend(super::texts(value).into_iter().flatten());
+                }
+                _ => {}
+            }
+            true
+        });
+    }
+    found
+}
+
 /// The labels that a script sets; `None` where its text does not say which.
 pub fn labels(source: &Source, sandbox: &Sandbox) -> Option<BTreeSet<String>> {
     let mut found = BTreeSet::new();

@@ -41,10 +41,12 @@ pub mod escalations;
 pub mod export;
 pub mod facts;
 mod gather;
+pub mod handovers;
 pub mod hindsight;
 pub mod holdout;
 pub mod import;
 mod labels;
+pub mod lapses;
 mod line;
 pub mod lists;
 pub mod mapping;
@@ -71,6 +73,7 @@ pub mod suppressions;
 pub mod tasks;
 pub mod transitions;
 pub mod trips;
+pub mod verdicts;
 
 /// Whether the database refused the values themselves: the same statement
 /// would fail again, and another one may well succeed.
@@ -202,7 +205,7 @@ pub struct Store {
 struct Together {
     departures: tokio::sync::Mutex<line::Line>,
     marks: Gathering<marks::Asked, marks::Marked>,
-    endings: Gathering<outcomes::Kept, bool>,
+    endings: Gathering<outcomes::Ending, bool>,
 }
 
 impl fmt::Debug for Together {

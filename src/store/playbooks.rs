@@ -68,18 +68,62 @@ impl Broken<'_> {
     }
 }
 
+/// Whose files are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// A few are paused; so many that it will be the wrong folder, none at all.
+    Doubted,
+    /// All are paused: somebody said so.
+    Meant,
+}
+
+/// What a publication changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    /// Ids whose revision is new, and those that came back.
+    pub published: Vec<String>,
+    /// Ids that are paused from now on because their file is gone.
+    pub paused: Vec<String>,
+}
+
+/// Nothing was published: for the files of these playbooks in force one looked
+/// in the wrong place.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{} of the {of} playbooks in force have no file any more: {}", .gone.len(), .gone.join(", "))]
+pub struct Refused {
+    pub gone: Vec<String>,
+    /// How many are in force.
+    pub of: usize,
+}
+
+/// The playbooks in force whose file is neither among these nor broken.
+pub fn gone<'a>(
+    known: &'a [Published],
+    ids: &HashSet<&str>,
+    broken: &[Broken<'_>],
+) -> impl Iterator<Item = &'a Published> {
+    let is_there = move |known: &Published| ids.contains(&*known.id) || broken.iter().any(|file| file.is_of(known));
+    known.iter().filter(move |known| known.present && !is_there(known))
+}
+
+/// All at once, or most of at least three.
+fn is_doubtful(gone: usize, of: usize) -> bool {
+    gone > 0 && (gone == of || (gone >= 3 && gone * 2 > of))
+}
+
 impl Store {
     /// Publishes a set of playbooks as the files now stand, in one
     /// transaction. A playbook of a file in `broken` keeps its revision and
-    /// shows the problems; one whose file is gone is paused. A new playbook's
-    /// slots begin after `now`, and so do those of one that comes back: the
-    /// past is never replayed. Returns the ids whose revision is new.
+    /// shows the problems; one whose file is gone is paused, unless that is to
+    /// be doubted. A new playbook's slots begin after `now`, and so do those of
+    /// one that comes back: the past is never replayed.
     pub async fn publish(
         &self,
         playbooks: &[Publication<'_>],
         broken: &[Broken<'_>],
+        missing: Missing,
         now: Instant,
-    ) -> sqlx::Result<Vec<String>> {
+    ) -> sqlx::Result<Result<Change, Refused>> {
         let mut tx = self.pool().begin().await?;
         // Two daemons that start at once publish one after the other.
         sqlx::query("lock table keepwell.playbooks in share row exclusive mode").execute(&mut *tx).await?;
@@ -87,7 +131,13 @@ impl Store {
             sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks")
                 .fetch_all(&mut *tx)
                 .await?;
-        let mut changed = Vec::new();
+        let ids: HashSet<&str> = playbooks.iter().map(|playbook| playbook.id).collect();
+        let paused: Vec<String> = gone(&before, &ids, broken).map(|known| known.id.clone()).collect();
+        let of = before.iter().filter(|known| known.present).count();
+        if missing == Missing::Doubted && is_doubtful(paused.len(), of) {
+            return Ok(Err(Refused { gone: paused, of }));
+        }
+        let mut published = Vec::new();
         for playbook in playbooks {
             sqlx::query(
                 "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at)
@@ -103,7 +153,7 @@ impl Store {
             .await?;
             let known = before.iter().find(|known| known.id == playbook.id);
             if known.is_none_or(|known| known.revision != playbook.revision || !known.present) {
-                changed.push(playbook.id.to_owned());
+                published.push(playbook.id.to_owned());
             }
             let resumes = known.is_some_and(|known| !known.present);
             sqlx::query(
@@ -126,28 +176,21 @@ impl Store {
                     .await?;
             }
         }
-        for known in &before {
-            if playbooks.iter().any(|playbook| playbook.id == known.id) {
-                continue;
-            }
-            match broken.iter().find(|file| file.is_of(known)) {
-                Some(Broken { problems, .. }) => {
-                    sqlx::query("update keepwell.playbooks set problems = $2 where id = $1")
-                        .bind(&known.id)
-                        .bind(serde_json::json!(problems))
-                        .execute(&mut *tx)
-                        .await?;
-                }
-                None => {
-                    sqlx::query("update keepwell.playbooks set present = false where id = $1")
-                        .bind(&known.id)
-                        .execute(&mut *tx)
-                        .await?;
-                }
+        for known in before.iter().filter(|known| !ids.contains(&*known.id)) {
+            if let Some(Broken { problems, .. }) = broken.iter().find(|file| file.is_of(known)) {
+                sqlx::query("update keepwell.playbooks set problems = $2 where id = $1")
+                    .bind(&known.id)
+                    .bind(serde_json::json!(problems))
+                    .execute(&mut *tx)
+                    .await?;
             }
         }
+        sqlx::query("update keepwell.playbooks set present = false where id = any($1)")
+            .bind(&paused)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
-        Ok(changed)
+        Ok(Ok(Change { published, paused }))
     }
 
     /// Gives waiting mail the priority of its playbook's current revision, some

@@ -61,6 +61,8 @@ struct Summary {
     goal: Option<String>,
     contacts: bool,
     file: String,
+    /// Whether its file was taken away, which pauses it.
+    gone: bool,
     revision: String,
     findings: Json,
     active: i64,
@@ -305,6 +307,7 @@ fn summary(
         contacts: written.as_ref().is_some_and(|playbook| playbook.subject == SubjectKind::Contact),
         about: written.and_then(|playbook| playbook.about),
         file: published.file,
+        gone: !published.present,
         revision: published.revision,
         findings: published.problems,
         active: 0,

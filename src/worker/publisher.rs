@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::SourceSet;
 use crate::rehearsal::objections;
-use crate::store::playbooks::{Broken, Publication};
+use crate::store::playbooks::{Broken, Change, Missing, Publication};
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -23,12 +23,22 @@ pub struct Files {
 /// What a publication found.
 #[derive(Debug)]
 pub struct Report {
-    /// Ids whose revision is new.
-    pub changed: Vec<String>,
+    pub change: Change,
     /// How many playbooks are in force from these files.
     pub playbooks: usize,
     pub diagnostics: Vec<Diagnostic>,
     pub sources: SourceSet,
+}
+
+impl Report {
+    /// Files that are not in force as they stand, once each.
+    pub fn broken(&self) -> Vec<&str> {
+        let errors = self.diagnostics.iter().filter(|problem| problem.is_error());
+        let mut files: Vec<&str> = errors.map(|problem| &*problem.file).collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
 }
 
 /// Reads, checks and publishes all files. A broken file keeps the revision it
@@ -36,10 +46,12 @@ pub struct Report {
 /// revision whose own cases fail. One that was published before is not asked
 /// again: a newer Keepwell or configuration must not take it out of force.
 ///
-/// Nothing is published while a folder cannot be read: what is in it would be
-/// taken for gone, and every playbook of it be paused.
-pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Result<Report> {
+/// Nothing is published while a folder cannot be read, or lacks most of what is
+/// in force (an empty mount, another folder): what is in it would be taken for
+/// gone, and every playbook of it be paused, for all daemons.
+pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Instant) -> super::Result<Report> {
     let known = shared.store.revisions().await?;
+    let folder = files.playbooks.display().to_string();
     let (files, config, schema) = (files.clone(), shared.config.clone(), shared.store.schema().clone());
     let (sources, ready, diagnostics) = tokio::task::spawn_blocking(move || {
         let missing = (!files.playbooks.exists()).then(|| files.playbooks.clone());
@@ -63,16 +75,7 @@ pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Res
         Ok((sources, ready, diagnostics))
     })
     .await??;
-    let mut broken: BTreeMap<&str, Broken> = BTreeMap::new();
-    for problem in diagnostics.iter().filter(|problem| problem.is_error()) {
-        let file = broken.entry(&problem.file).or_insert_with(|| Broken {
-            id: sources.text(&problem.file).as_deref().and_then(catalog::claimed_id),
-            file: &problem.file,
-            problems: Vec::new(),
-        });
-        file.problems.push(problem);
-    }
-    let broken: Vec<Broken> = broken.into_values().collect();
+    let broken = broken(&sources, &diagnostics);
     let publications: Vec<Publication> = ready
         .iter()
         .map(|ready| Publication {
@@ -84,19 +87,42 @@ pub async fn publish(shared: &Shared, files: &Files, now: Instant) -> super::Res
             mail_priority: ready.playbook.mail_priority,
         })
         .collect();
-    let changed = shared.store.publish(&publications, &broken, now).await?;
+    let change = match shared.store.publish(&publications, &broken, missing, now).await? {
+        Ok(change) => change,
+        Err(refused) => anyhow::bail!(
+            "{refused}. Is `{folder}` the right folder? Nothing was published and nothing paused; \
+             to pause them all the same: keepwell run --once --pause-missing"
+        ),
+    };
     for problem in diagnostics.iter().filter(|problem| problem.is_error()) {
         tracing::error!(
             file = %problem.file, line = problem.line, column = problem.column, code = problem.code,
             "{}", problem.message
         );
     }
-    if !changed.is_empty() {
-        tracing::info!(playbooks = ?changed, "published");
+    if !change.published.is_empty() {
+        tracing::info!(playbooks = ?change.published, "published");
+    }
+    if !change.paused.is_empty() {
+        tracing::warn!(playbooks = ?change.paused, "paused for all daemons: `{folder}` has no file of them any more");
     }
     shared.store.rank_waiting_mail(&publications).await?;
     let playbooks = ready.len();
-    Ok(Report { changed, playbooks, diagnostics, sources })
+    Ok(Report { change, playbooks, diagnostics, sources })
+}
+
+/// The files with errors.
+pub fn broken<'a>(sources: &SourceSet, diagnostics: &'a [Diagnostic]) -> Vec<Broken<'a>> {
+    let mut broken: BTreeMap<&str, Broken> = BTreeMap::new();
+    for problem in diagnostics.iter().filter(|problem| problem.is_error()) {
+        let file = broken.entry(&problem.file).or_insert_with(|| Broken {
+            id: sources.text(&problem.file).as_deref().and_then(catalog::claimed_id),
+            file: &problem.file,
+            problems: Vec::new(),
+        });
+        file.problems.push(problem);
+    }
+    broken.into_values().collect()
 }
 
 /// A cheap picture of the files: path, last change, size.

@@ -17,11 +17,12 @@ use super::clocks::Clocks;
 use super::epoch::Watch;
 use super::publisher::{self, Files, Fingerprint};
 use super::{
-    Round, Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor,
-    referrer, scheduler, tripwire,
+    Round, Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, handover, hindsight,
+    janitor, referrer, scheduler, tripwire,
 };
 use crate::clock::{Clock, Instant};
 use crate::store::Store;
+use crate::store::playbooks::Missing;
 
 /// Mail has several lanes: one whose relay is silent, for as long as ten
 /// minutes, does not hold up what was planned after it. The relay's sessions
@@ -63,13 +64,15 @@ pub async fn supervise(
         move |now| {
             let (shared, files, published) = (shared.clone(), files.clone(), published.clone());
             async move {
+                let mut round = Round::default();
                 let found = publisher::fingerprint(&files);
                 if *known(&published) != found {
-                    publisher::publish(&shared, &files, now).await?;
-                    // Not before: a publication that failed is tried again.
-                    *known(&published) = found;
+                    match publisher::publish(&shared, &files, Missing::Doubted, now).await {
+                        Ok(_) => *known(&published) = found,
+                        // It is tried again; until then what is in force goes on.
+                        Err(error) => round.took(Err(error))?,
+                    }
                 }
-                let mut round = Round::default();
                 round.took(scheduler::tick(&shared, now).await)?;
                 round.took(enroller::tick(&shared, now).await)?;
                 round.end()
@@ -87,6 +90,7 @@ pub async fn supervise(
                 round.took(hindsight::tick(&shared, now).await)?;
                 round.took(tripwire::tick(&shared, now).await)?;
                 round.took(referrer::tick(&shared, now).await)?;
+                round.took(handover::tick(&shared, now).await)?;
                 round.took(escalator::tick(&shared, now).await)?;
                 round.took(digester::tick(&shared, now).await)?;
                 round.end()

@@ -181,7 +181,10 @@ fn the_same_id_in_two_files_is_reported_at_the_later_one() {
     check_across(&playbooks, &mut problems);
     assert_eq!(
         render_lines(&problems),
-        "b.yaml:1:1: error[KW0105]: the id `p` belongs to another playbook; help: it is taken by a.yaml:1\n"
+        "a.yaml:1:1: error[KW0105]: the id `p` is also that of b.yaml:1; help: give one of them an id of its own; \
+         until then none of them is taken\n\
+         b.yaml:1:1: error[KW0105]: the id `p` is also that of a.yaml:1; help: give one of them an id of its own; \
+         until then none of them is taken\n"
     );
 }
 

@@ -107,13 +107,24 @@ async fn files_that_change_are_read_again_and_broken_ones_change_nothing() {
     until("it is mended", async || !published(&pool).await.unwrap().1).await;
     assert_eq!(published(&pool).await.unwrap().0, first);
 
-    home.remove("playbooks/look.yaml");
-    until("it is paused", async || {
+    // An empty folder is rather the wrong one.
+    let present = async || {
         let present: bool =
             sqlx::query_scalar("select present from keepwell.playbooks").fetch_one(&pool).await.unwrap();
-        !present
-    })
-    .await;
+        present
+    };
+    home.remove("playbooks/look.yaml");
+    until("it is said", async || daemon.log().contains("1 of the 1 playbooks in force have no file any more: look"))
+        .await;
+    assert!(present().await);
+    let doctor = home.run(&["doctor", "--resolver", "127.0.0.1:1"]);
+    assert!(doctor.stdout.contains("warn  in force: `playbooks` has no file of look"), "{doctor:?}");
+    let refused = home.run(&["run", "--once"]);
+    assert!(refused.code != 0 && refused.stderr.contains("--pause-missing"), "{refused:?}");
+    assert!(present().await);
+    home.done(&["run", "--once", "--pause-missing"]);
+    assert!(!present().await);
+    assert!(get(address, "/playbooks").contains("playbooks/look.yaml</code> is gone"));
     for line in lines(&daemon) {
         let at = line["timestamp"].as_str().unwrap();
         assert!(chrono::DateTime::parse_from_rfc3339(at).is_ok(), "{at}");
@@ -226,8 +237,28 @@ async fn a_folder_that_is_not_there_pauses_nothing() {
     // One with a mistake keeps its revision, by whatever path it is found.
     home.write("playbooks/look.yaml", &PLAYBOOK.replace("account.seats", "account.seat"));
     let folder = home.path.join("playbooks");
-    home.run(&["run", "--once", "--playbooks", folder.to_str().unwrap()]);
+    let round = home.run(&["run", "--once", "--playbooks", folder.to_str().unwrap()]);
     assert_eq!(present().await, (before.0, true, true));
+    // Whoever set the timer notices.
+    assert!(
+        round.code == 1
+            && round.stderr.contains("error: not in force as written, see above: ")
+            && round.stderr.contains("look.yaml; all else"),
+        "{round:?}"
+    );
+    home.write("playbooks/other.yaml", &PLAYBOOK.replace("look", "other"));
+    let round = home.run(&["run", "--once", "--at", "2026-03-02T09:00:00Z"]);
+    assert_eq!(round.code, 1, "{round:?}");
+    let runs: Vec<(String, String)> =
+        sqlx::query_as("select playbook, state from keepwell.runs order by 1").fetch_all(&pool).await.unwrap();
+    let done = |playbook: &str| (playbook.to_owned(), "done".to_owned());
+    assert_eq!(
+        runs,
+        [done("look"), done("other")],
+        "the others have their round, and the one before its last revision"
+    );
+    home.write("playbooks/look.yaml", PLAYBOOK);
+    home.done(&["run", "--once"]);
 }
 
 /// How many processes have a private database's files as their folder.

@@ -117,6 +117,38 @@ fn a_whole_way_is_played() {
     );
 }
 
+/// A fact is an address and never a role or `all`, in steps as in scripts.
+#[test]
+fn a_recipient_from_a_fact_is_an_address() {
+    let text = |to: &str, billing: &str| {
+        let steps = match to {
+            "step" => "  - email: { id: bill, to: account.traits.billing, subject: s, body: b }".to_owned(),
+            to => format!("  - run: |\n      email(#{{ to: {to}, subject: \"s\", body: \"b\" }});"),
+        };
+        let case = format!(
+            "  - name: one\n    at: 2026-03-02T09:00:00Z\n    account: {{ mrr: 9, traits: {{ billing: {billing} }} }}\n\
+             \x20   contacts: [ {{ role: champion }}, {{ role: owner }} ]\n    expect: []"
+        );
+        playbook(&format!("\nwhen: account.mrr > 1\nsteps:\n{steps}\ntests:\n{case}\n"))
+    };
+    let told = |to: &str, billing: &str| -> Vec<String> {
+        play(&text(to, billing))[0].happened.iter().map(|happening| happening.told()).collect()
+    };
+    for billing in ["all", "champion", "Ann <a@b.example>"] {
+        for to in ["step", "account.traits.billing"] {
+            let told = told(to, billing);
+            assert!(told.iter().any(|line| line.contains("could not be sent")), "{told:#?}");
+            assert!(!told.iter().any(|line| line.contains("customer.example)")), "{told:#?}");
+        }
+    }
+    let mail = |to: &str, billing: &str| {
+        let told = told(to, billing);
+        told.into_iter().filter(|line| line.contains(": mail `")).count()
+    };
+    assert_eq!(mail("account.traits.billing", "pay@b.example"), 1);
+    assert_eq!(mail("if account.mrr > 5 { \"all\" } else { \"owner\" }", "pay@b.example"), 2);
+}
+
 #[test]
 fn a_case_like_another_changes_what_it_says() {
     passes(&rescue(

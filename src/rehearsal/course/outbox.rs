@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Course;
 use crate::action::email::{recipient_zone, refused};
+use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::effect::{MailClass, MailDraft};
 use crate::enrollment::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
@@ -142,6 +143,9 @@ impl Course<'_> {
             }
         }
         let draft = &mail.draft;
+        if let Err(error) = parse_address(&draft.to) {
+            return Ok(Verdict::Ended { reason: format!("could not be sent: {error}"), failed: true });
+        }
         if let Some(reason) = refused(&draft.contact, self.recipient(mail), draft.class.name(), now) {
             return Ok(Verdict::Ended { reason: format!("to {} was skipped: {reason}", draft.to), failed: false });
         }

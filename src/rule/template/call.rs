@@ -343,7 +343,11 @@ impl Lowering<'_> {
             self.refuse("KW0205", spot(arg), message, None);
             return None;
         };
-        if pattern.len() > 100 || print::pattern(sample(), chrono_tz::UTC, "en", pattern).is_none() {
+        // Without a `%` it would print itself.
+        if pattern.len() > 100
+            || !pattern.contains('%')
+            || print::pattern(sample(), chrono_tz::UTC, "en", pattern).is_none()
+        {
             let help = "`date(\"%-d %B %Y\")`: %-d day, %B month, %Y year, %H:%M time";
             self.refuse("KW0205", spot(arg), "not a date pattern", Some(help.to_owned()));
             return None;

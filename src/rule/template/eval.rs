@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use chrono::{Duration, NaiveTime};
+use chrono::Duration;
 use chrono_tz::Tz;
 
 use super::calculate::{as_number, calculate, equal, is_blank, order, truth};
@@ -108,7 +108,7 @@ impl Rendering<'_> {
                 if value.is_null() || is_blank(&value) { self.value(fallback)? } else { value }
             }
             Kind::Format(inner, format) => self.format(inner, format)?,
-            Kind::Clock(function, of) => match self.value(of)? {
+            Kind::Clock(function, of) => match self.instant(of)? {
                 Value::Time(at) => Value::Int(self.clock(*function, at)),
                 Value::Null => Value::Null,
                 _ => return Err(failure(of.place, "a time is needed here")),
@@ -214,12 +214,23 @@ impl Rendering<'_> {
         }
     }
 
+    /// A value for counting and comparing: a date begins with its day in the
+    /// playbook's zone, as in expressions.
+    fn instant(&self, expr: &Expr) -> Evaluated {
+        Ok(match self.value(expr)? {
+            Value::Time(at) if is_column(expr) => Value::Time(time::begins(at, self.context.playbook_zone)),
+            value => value,
+        })
+    }
+
     fn compare(&self, comparison: Comparison, left: &Expr, right: &Expr) -> Result<bool, RenderError> {
         if !comparison.is_ordering() {
             let same = equal(&self.value(left)?, &self.value(right)?);
             return Ok(same == (comparison == Comparison::Equal));
         }
-        let (a, b) = (self.present(left)?, self.present(right)?);
+        self.present(left)?;
+        self.present(right)?;
+        let (a, b) = (self.instant(left)?, self.instant(right)?);
         let Some(order) = order(&a, &b) else {
             let message = format!("`{}` cannot order these two values", comparison.symbol());
             return Err(failure(left.place, message));
@@ -309,25 +320,16 @@ impl Rendering<'_> {
     /// Where a time is read as a date: in the reader's zone. A column may hold a
     /// date, as its midnight in UTC, and that is the same date for everybody.
     fn zone(&self, of: &Expr, at: crate::clock::Instant) -> Tz {
-        let is_date = is_column(of) && at.time() == NaiveTime::MIN;
-        if is_date { Tz::UTC } else { self.context.zone }
+        if is_column(of) && print::is_date(at) { Tz::UTC } else { self.context.zone }
     }
 
     /// A present value as it prints.
     fn text(&self, value: &Value, expr: &Expr) -> Result<String, RenderError> {
         let text = match value {
-            Value::Text(text) => text.to_string(),
-            Value::Int(number) => number.to_string(),
-            Value::Float(number) => {
-                print::number(*number).ok_or_else(|| failure(expr.place, "this number has no end"))?
-            }
-            Value::Bool(true) => "yes".to_owned(),
-            Value::Bool(false) => "no".to_owned(),
             Value::Time(at) => print::date(*at, self.zone(expr, *at), self.context.locale),
-            Value::Json(_) => {
-                return Err(failure(expr.place, "a list or an object cannot be printed"));
+            value => {
+                print::printed(value, self.context.zone, self.context.locale).map_err(|why| failure(expr.place, why))?
             }
-            Value::Null => return Err(failure(expr.place, "there is no value to print here")),
         };
         short_enough(text, expr)
     }

@@ -3,11 +3,31 @@
 use std::fmt::Write as _;
 
 use chrono::format::{Fixed, Item, StrftimeItems};
-use chrono::{DateTime, TimeZone};
+use chrono::{DateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 
 use super::language::Language;
 use crate::clock::Instant;
+use crate::facts::Value;
+
+/// A value as it prints; what has no text says why.
+pub(in crate::rule) fn printed(value: &Value, zone: Tz, locale: &str) -> Result<String, &'static str> {
+    Ok(match value {
+        Value::Text(text) => text.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Float(value) => number(*value).ok_or("this number has no end")?,
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Time(at) => date(*at, if is_date(*at) { Tz::UTC } else { zone }, locale),
+        Value::Json(_) => return Err("a list or an object cannot be printed"),
+        Value::Null => return Err("there is no value to print here"),
+    })
+}
+
+/// Whether a time of the store is a date there: the same for everybody.
+pub(super) fn is_date(at: Instant) -> bool {
+    at.time() == NaiveTime::MIN
+}
 
 /// A number without needless decimals and never in exponent form; `None` when
 /// it is not finite. Ten decimals hide what binary fractions add.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use keepwell::clock::Instant;
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
 use keepwell::store::Store;
+use keepwell::store::playbooks::Missing;
 use keepwell::worker::publisher::{self, Files};
 use keepwell::worker::{Shared, pass, scheduler};
 
@@ -178,7 +179,7 @@ async fn through(world: &World, wire: &Wire, server: &Server, trap: &Arc<Trap>, 
 
 async fn act(shared: Arc<Shared>, files: Files, now: Instant, runs: bool) -> anyhow::Result<()> {
     if runs {
-        publisher::publish(&shared, &files, now).await?;
+        publisher::publish(&shared, &files, Missing::Doubted, now).await?;
         scheduler::manual(&shared, now).await?;
     }
     for _ in 0..100 {

@@ -122,6 +122,73 @@ while n < 3 { n += 1; }
     assert_eq!(rule.describe(&world.sandbox, &world.context(&rule, &history())).expect("it runs").len(), 2);
 }
 
+/// What one text in a script comes to.
+fn written(world: &World, text: &str) -> Result<String, String> {
+    let (rule, problems) = world.script(&format!("set(#{{ x: {text} }});"));
+    let rule = rule.unwrap_or_else(|| panic!("{problems:?}"));
+    let described = rule.describe(&world.sandbox, &world.context(&rule, &history()));
+    described.map(|described| described[0].fields["x"].to_string()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn values_in_texts_print_as_in_templates() {
+    let world = World::new(Place::Step);
+    for (text, expected) in [
+        ("`${account.renewal_at}: ${account.mrr}, ${account.seats} seats`", "3 March 2026: 5000.5, 10 seats"),
+        ("`${account.mrr - 0.5} ${account.tier == \"A\"}`", "5000 yes"),
+        ("\"M \" + account.mrr + \" \" + account.renewal_at", "M 5000.5 3 March 2026"),
+        ("account.seats + \" seats\"", "10 seats"),
+        ("`${`${account.traits.plan}`} ${account.traits.ratio}`", "pro 0.5"),
+    ] {
+        assert_eq!(written(&world, text).as_deref(), Ok(expected), "{text}");
+    }
+    for (text, expected) in [
+        ("`Dear ${account.traits.first_name},`", "a missing value cannot be put into a text"),
+        ("`${[1, 2]}`", "a list cannot be put into a text"),
+        ("\"in \" + days(3)", "a span of time cannot be put into a text"),
+        ("\"Dear \" + account.traits.first_name", "`+` cannot calculate with text and a missing value"),
+    ] {
+        assert_eq!(written(&world, text).unwrap_err(), expected, "{text}");
+    }
+}
+
+#[test]
+fn facts_that_nobody_asked_about_are_doubtful() {
+    let world = World::new(Place::Step);
+    let task = "task(#{ title: \"x\" });";
+    for (text, expected) in [
+        (format!("if account.seats > 5 {{ {task} }}"), "1:12 KW0207 `account.seats` can be missing"),
+        (format!("if account.mrr > 1 && account.seats > 5 {{ {task} }}"), "1:31 KW0207 `account.seats` can be missing"),
+        (
+            format!("if account.tier == 5 {{ {task} }}"),
+            "1:17 KW0206 `==` compares text (`account.tier`) with a whole number (`5`)",
+        ),
+        ("let x = `Hi ${account.csm_id}`;".to_owned(), "1:23 KW0207 `account.csm_id` can be missing"),
+        ("let x = \"Hi \" + account.csm_id;".to_owned(), "1:25 KW0207 `account.csm_id` can be missing"),
+    ] {
+        let (rule, problems) = world.script(&text);
+        assert!(rule.is_some(), "{problems:?}");
+        let told: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{}:{} {} {}", problem.line, problem.column, problem.code, problem.message))
+            .collect();
+        assert_eq!(told, [expected], "{text}");
+        assert!(!problems[0].is_error());
+    }
+    for text in [
+        "if account.seats != none && account.seats > 5 { TASK }",
+        "if account.seats == none { return; } let x = account.seats * 2; if x > account.seats { TASK }",
+        "let seats = account.seats; if seats != none && account.seats > 5 { TASK }",
+        "let seats = account.seats ?? 0; if seats > 5 { TASK }",
+        "if (account.seats ?? 0) > 5 || account.tier in [\"A\"] { TASK }",
+        "let x = `${account.csm_id ?? \"nobody\"} ${account.name} ${account.renewal_at ?? now}` + account.mrr;",
+        "let n = 0; for i in 0..3 { n += i; } if n > account.mrr { TASK }",
+    ] {
+        let (_, problems) = world.script(&text.replace("TASK", task));
+        assert!(problems.is_empty(), "{text}: {problems:?}");
+    }
+}
+
 #[test]
 fn what_a_script_cannot_mean_is_reported() {
     let world = World::new(Place::Step);
@@ -138,7 +205,7 @@ fn what_a_script_cannot_mean_is_reported() {
         ("fn f() { 1 }\nlet x = f();", "1:8 KW0402"),
         ("health::hlaf(1);", "1:9 KW0201"),
         ("health::several(account);", "1:9 KW0402"),
-        ("if account.mrr > 1 {", "1:21 KW0204"),
+        ("if account.mrr > 1 {", "1:20 KW0204"),
         ("let x = y;", "1:9 KW0203"),
     ] {
         let (rule, problems) = world.script(text);

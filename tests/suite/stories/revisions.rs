@@ -1,9 +1,11 @@
 //! Files that change while customers are on their way.
 
 use keepwell::store::control::Target;
+use keepwell::store::playbooks::Missing;
+use keepwell::worker::publisher;
 use serde_json::json;
 
-use crate::support::world::{World, lines, playbook};
+use crate::support::world::{World, at, lines, playbook};
 
 fn version(keys: &str, wait: &str, title: &str) -> String {
     let steps = format!(
@@ -49,6 +51,61 @@ async fn a_broken_file_keeps_the_previous_revision_and_shows_its_problems() {
     world.playbook(&version("", "1d", "old"));
     world.publish_at("2026-03-03T11:00:00Z").await;
     assert_eq!(world.store().published().await.unwrap()[0].problems, json!([]));
+}
+
+#[tokio::test]
+async fn a_copy_with_the_same_id_takes_nothing_over() {
+    let world = World::new().await;
+    world.playbook(&version("", "1d", "old"));
+    world.account("a1", json!({})).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let before = world.store().published().await.unwrap();
+    world.expect_mistakes();
+    // Its name comes first in the folder.
+    std::fs::write(world.files().playbooks.join("a-copy.yaml"), version("goal: account.seats == 1", "2d", "new"))
+        .unwrap();
+    world.account("a2", json!({})).await;
+    let report = world.publish_at("2026-03-02T10:00:00Z").await;
+    let told: Vec<_> = report.diagnostics.iter().map(|problem| problem.code).collect();
+    assert_eq!(told, ["KW0105", "KW0105"]);
+    let after = world.store().published().await.unwrap();
+    assert_eq!((&after[0].revision, &after[0].file, after[0].present), (&before[0].revision, &before[0].file, true));
+    assert_eq!(after[0].problems[0]["code"], "KW0105", "{}", after[0].problems);
+    world.run_at("2026-03-02T11:00:00Z").await;
+    world.pass_at("2026-03-03T11:00:00Z").await;
+    assert_eq!(lines(&world.tasks().await, "account title"), ["a1 old", "a2 old"]);
+}
+
+#[tokio::test]
+async fn most_files_at_once_are_not_taken_for_gone() {
+    let world = World::new().await;
+    for id in ["one", "two", "three", "four", "five"] {
+        world.playbook(&playbook(id, "when: account.mrr > 0", "  - wait: 9d"));
+    }
+    world.publish_at("2026-03-02T09:00:00Z").await;
+    let take = |id: &str| std::fs::remove_file(world.files().playbooks.join(format!("{id}.yaml"))).unwrap();
+    let publish = async |when: &str, missing| {
+        let done = publisher::publish(&world.shared, world.files(), missing, at(when)).await;
+        done.map(|report| report.change.paused).map_err(|error| error.to_string())
+    };
+    let present = async || {
+        let published = world.store().published().await.unwrap();
+        published.into_iter().filter(|known| known.present).map(|known| known.id).collect::<Vec<_>>()
+    };
+    // Two of five are believed.
+    take("one");
+    take("two");
+    assert_eq!(publish("2026-03-02T09:01:00Z", Missing::Doubted).await, Ok(vec!["one".to_owned(), "two".to_owned()]));
+    assert_eq!(present().await, ["five", "four", "three"]);
+    for id in ["three", "four", "five"] {
+        take(id);
+    }
+    world.playbook(&playbook("other", "when: account.mrr > 0", "  - wait: 9d"));
+    let refused = publish("2026-03-02T09:02:00Z", Missing::Doubted).await.unwrap_err();
+    assert!(refused.starts_with("3 of the 3 playbooks in force have no file any more: "), "{refused}");
+    assert_eq!(present().await, ["five", "four", "three"]);
+    publish("2026-03-02T09:03:00Z", Missing::Meant).await.unwrap();
+    assert_eq!(present().await, ["other"]);
 }
 
 /// A playbook with a case that says whom it is for.

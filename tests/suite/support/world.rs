@@ -17,6 +17,7 @@ use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::store::Store;
 use keepwell::store::control::Target;
 use keepwell::store::lists::Filter;
+use keepwell::store::playbooks::Missing;
 use keepwell::store::releases::Word;
 use keepwell::store::runs::parse_run_id;
 use keepwell::worker::mover::{self, Done, Shown};
@@ -58,6 +59,8 @@ pub struct World {
     variables: Variables,
     /// Whether this story is about a file with mistakes.
     broken: AtomicBool,
+    /// Whether it takes files away.
+    sweeping: AtomicBool,
     customers: Customers,
 }
 
@@ -137,6 +140,7 @@ impl World {
             server,
             files: folders(),
             broken: AtomicBool::new(false),
+            sweeping: AtomicBool::new(false),
             customers,
         };
         world.csm("mia", json!({})).await;
@@ -175,8 +179,9 @@ impl World {
         self
     }
 
-    /// Takes a playbook's file away.
+    /// Takes a playbook's file away, and means it.
     pub fn remove(&self, id: &str) {
+        self.sweeping.store(true, Ordering::Relaxed);
         std::fs::remove_file(self.file(id)).unwrap();
     }
 
@@ -303,7 +308,9 @@ impl World {
 
     /// Publishes the files as they stand.
     pub async fn publish_at(&self, when: &str) -> Report {
-        let report = publisher::publish(&self.shared, &self.files, at(when)).await.unwrap();
+        let sweeping = self.sweeping.load(Ordering::Relaxed);
+        let missing = if sweeping { Missing::Meant } else { Missing::Doubted };
+        let report = publisher::publish(&self.shared, &self.files, missing, at(when)).await.unwrap();
         let errors: Vec<_> = report.diagnostics.iter().filter(|problem| problem.is_error()).collect();
         assert!(errors.is_empty() || self.broken.load(Ordering::Relaxed), "{errors:#?}");
         report

@@ -48,6 +48,10 @@ fn unknown_names_are_found_where_they_stand() {
         ("{{ events(\"login\", 30) }}", "4 KW0201 unknown function `events` | it is a method: `account.events(…)`"),
         ("{{ answer(\"wy\") | default(0) }}", "11 KW0107 no survey step `wy` | did you mean `why`?"),
         ("{{ in_season(\"sumer\") }}", "14 KW0203 no season `sumer` | did you mean \"summer\"?"),
+        (
+            "{{ account.renewal_at | date(\"DD.MM.YYYY\") }}",
+            "30 KW0205 not a date pattern | `date(\"%-d %B %Y\")`: %-d day, %B month, %Y year, %H:%M time",
+        ),
         ("{{ how_many(account.mrr) }}", "13 KW0205 `how_many` takes a list of conditions"),
         ("{{ how_many([account.mrr]) }}", "14 KW0206 `how_many` needs true or false in its list"),
         ("{{ account.name | uper }}", "19 KW0302 unknown filter `uper` | did you mean `upper`?"),
