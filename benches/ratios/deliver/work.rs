@@ -1,5 +1,7 @@
 //! What a delivery costs: time on a processor, and transactions.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use sqlx::{AssertSqlSafe, PgPool};
 
