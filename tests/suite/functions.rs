@@ -19,7 +19,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
-use self::cells::{attribute, calls, column, every_cell, has_past, layout, pool, same, walked};
+use self::cells::{attribute, calls, column, every_cell, layout, one_call, pool, same, walked};
 use self::histories::{Account, Dice, account, insert, now, stamp, write};
 use crate::support::database;
 use crate::support::mapped::{Customers, on_both_stores, relations};
