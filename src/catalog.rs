@@ -237,11 +237,11 @@ pub fn compile(
             || format!("the statuses are {}", schema.statuses.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        problems.push(Diagnostic::warning("KW0104", &playbook.file, playbook.place, message).help(help));
+        problems.push(Diagnostic::warning("KW0104", &playbook.file, playbook.statuses_place, message).help(help));
     }
     if playbook.holdout.is_some() && playbook.goal.is_none() {
         let message = "a `holdout` compares who reaches the goal, and there is no `goal`";
-        let problem = Diagnostic::warning("KW0217", &playbook.file, playbook.place, message);
+        let problem = Diagnostic::warning("KW0217", &playbook.file, playbook.holdout_place, message);
         problems.push(problem.help("say with `goal:` what counts as success"));
     }
     if playbook.stages.is_some() && schema.lacks("accounts", "stage") {

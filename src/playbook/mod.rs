@@ -50,6 +50,9 @@ pub struct Playbook {
     pub subject: SubjectKind,
     /// Account statuses it is for.
     pub statuses: Vec<String>,
+    /// Where the statuses and the holdout stand; the playbook's place without.
+    pub statuses_place: Position,
+    pub holdout_place: Position,
     /// Lifecycle stages it suits; `None` is every stage.
     pub stages: Option<Vec<String>>,
     pub schedule: Source,

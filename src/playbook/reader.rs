@@ -89,7 +89,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     fn report(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: Option<String>) {
         let mut problem = Diagnostic::error(code, &self.file, at, message);
-        problem.help = help;
+        problem.help = help.filter(|help| !help.is_empty());
         self.problems.push(problem);
     }
 
@@ -324,9 +324,12 @@ impl<'n, 'p> Fields<'n, 'p> {
             let message = format!("{} has no key `{}`", self.what, entry.key);
             // A key that is there already is less likely what was meant.
             let given = |key: &&str| self.entries.iter().any(|other| other.key == *key);
-            let allowed = || self.allowed.iter().copied();
-            let near =
-                nearest(&entry.key, allowed().filter(|key| !given(key))).or_else(|| nearest(&entry.key, allowed()));
+            // Every step has these, whoever reads them.
+            let of_steps = if self.what.starts_with("the step `") { &["if", "id"][..] } else { &[] };
+            let allowed = || self.allowed.iter().chain(of_steps).copied();
+            let near = condition(&entry.key, of_steps).or_else(|| {
+                nearest(&entry.key, allowed().filter(|key| !given(key))).or_else(|| nearest(&entry.key, allowed()))
+            });
             let help = near.map_or_else(
                 || {
                     let keys: Vec<String> = allowed().map(|key| format!("`{key}`")).collect();
@@ -343,6 +346,11 @@ impl<'n, 'p> Fields<'n, 'p> {
     pub fn value_place(&self, key: &str) -> Position {
         self.entries.iter().find(|entry| entry.key == key).map_or(self.place, |entry| entry.node.place)
     }
+}
+
+/// What other tools call a step's `if`.
+fn condition(key: &str, of_steps: &[&'static str]) -> Option<&'static str> {
+    of_steps.first().copied().filter(|_| ["when", "condition", "only_if", "unless", "where"].contains(&key))
 }
 
 /// Whether it can be the name of an environment variable.

@@ -26,6 +26,7 @@ mod language;
 mod lower;
 mod names;
 mod operator;
+mod placeholder;
 mod print;
 mod syntax;
 mod tree;
@@ -137,7 +138,8 @@ impl Template {
     /// Reads and checks a template. All findings come together; the template
     /// is there exactly when none of them is an error.
     pub fn compile(source: &Source, scope: &TemplateScope, escape: Escape) -> (Option<Template>, Vec<Diagnostic>) {
-        let (lowered, diagnostics) = lower::lower(source, scope);
+        let (lowered, mut diagnostics) = lower::lower(source, scope);
+        diagnostics.extend(placeholder::foreign(source));
         if diagnostics.iter().any(Diagnostic::is_error) {
             return (None, diagnostics);
         }

@@ -299,6 +299,13 @@ fn files_are_checked_and_played_without_a_database() {
     assert_eq!(home.run(&["slots", "nope"]).code, 1);
     assert_eq!(home.rows(&["slots"]).len(), 5);
     assert_eq!(home.run(&["slots", "--from", "tomorrow"]).code, 1);
+    // A file that cannot be read at all is not passed over in silence.
+    home.write("playbooks/broken.yaml", "playbook: broken\nschedule: [\n");
+    for (words, code, count) in [(&["slots"][..], 1, 5), (&["slots", "broken"], 1, 0), (&["slots", "call"], 0, 5)] {
+        let answer = home.run(&[words, &["--format", "json"]].concat());
+        assert_eq!((answer.code, answer.rows("slots").len()), (code, count), "{answer:?}");
+        assert_eq!(answer.stderr.contains("playbooks/broken.yaml"), code == 1, "{answer:?}");
+    }
 }
 
 #[tokio::test]

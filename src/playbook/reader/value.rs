@@ -27,8 +27,9 @@ pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diag
     if parsed.is_none() {
         let problem = match node.as_text() {
             Some(text) => {
-                let message = format!("`{key}` is not a span of time: `{}`", short(text));
-                Diagnostic::error("KW0110", file, node.place, message)
+                let is_long = Duration::is_too_long(text);
+                let what = if is_long { "too long" } else { "not a span of time" };
+                Diagnostic::error("KW0110", file, node.place, format!("`{key}` is {what}: `{}`", short(text)))
             }
             None => {
                 let message = format!("`{key}` needs a span of time, not {}", node.found());
@@ -40,10 +41,12 @@ pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diag
     parsed
 }
 
-/// What could have been meant, or else everything that is allowed.
+/// What could have been meant, or else everything that is allowed; empty where
+/// nothing is.
 pub fn advice<'a>(word: &str, allowed: impl Iterator<Item = &'a str> + Clone) -> String {
     match nearest(word, allowed.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if allowed.clone().next().is_none() => String::new(),
         None => format!("write {}", listed(allowed)),
     }
 }

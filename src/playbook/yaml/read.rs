@@ -188,13 +188,44 @@ impl Tree<'_> {
                 return Err(self.fatal("KW0002", place(span.start), message));
             }
             mapping.key = Some((text.to_owned(), span));
+            if trap::has_hard_space(text) {
+                let message = "a non-breaking space stands here, which is a letter to YAML";
+                let problem = Diagnostic::error("KW0002", self.file, place(span.start), message);
+                return Err(Box::new(problem.help("type the space behind `-` or `:` again")));
+            }
             return Ok(());
         }
         let plain = style == ScalarStyle::Plain;
+        if plain {
+            self.remark_plain(text, span);
+        }
         let value = plain.then(|| resolve(text)).flatten().unwrap_or_else(|| {
             NodeValue::Text(Source { text: text.into(), origin: self.lines.origin(self.file, text, style, span) })
         });
         self.add(value, span, plain)
+    }
+
+    /// Says what a value without quotes is likely not meant to be.
+    fn remark_plain(&mut self, text: &str, span: Span) {
+        let key = match self.stack.last() {
+            Some(Frame::Mapping(Mapping { key: Some((key, _)), .. })) => key.as_str(),
+            _ => "",
+        };
+        let rest = self.lines.text[self.lines.byte(span.start)..].strip_prefix(text).unwrap_or_default();
+        if let Some(ahead) = trap::cut_by_remark(key, rest) {
+            let start = place(span.start);
+            let ahead = u32::try_from(text.chars().count() + ahead).unwrap_or(u32::MAX);
+            let at = Position { column: start.column.saturating_add(ahead), ..start };
+            self.problems.push(trap::remark(self.file, at, false));
+        } else if trap::is_quoted_in_curls(key, text) {
+            let message = "curly quotes are letters to YAML, and part of this value";
+            let problem = Diagnostic::warning("KW0006", self.file, place(span.start), message);
+            self.problems.push(problem.help("type straight ones: `\"`"));
+        } else if trap::has_hard_space(text) {
+            let message = "a non-breaking space stands here, which is a letter to YAML";
+            let problem = Diagnostic::error("KW0002", self.file, place(span.start), message);
+            self.problems.push(problem.help("type the space behind `-` or `:` again"));
+        }
     }
 
     fn close(&mut self, end: Span) -> Result<(), Fatal> {
