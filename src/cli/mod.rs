@@ -83,6 +83,35 @@ struct Global {
     config: Option<PathBuf>,
 }
 
+impl Global {
+    /// The options that differ from the usual ones, for a command to copy.
+    fn repeated(&self) -> String {
+        let mut words = String::new();
+        let usual = [
+            ("--playbooks", &self.playbooks, "playbooks"),
+            ("--scripts", &self.scripts, "scripts"),
+            ("--data", &self.data, ".keepwell"),
+        ];
+        for (option, path, _) in usual.into_iter().filter(|(_, path, usual)| path.as_os_str() != *usual) {
+            words.push_str(&format!(" {option} {}", path.display()));
+        }
+        if let Some(config) = &self.config {
+            words.push_str(&format!(" --config {}", config.display()));
+        }
+        if self.demo {
+            words.push_str(" --demo");
+        }
+        words
+    }
+}
+
+/// Reads the id of a task, a message or an enrollment.
+fn id(text: &str) -> Result<uuid::Uuid, String> {
+    text.parse().map_err(|_| {
+        "this is no id: copy it from `keepwell tasks`, `messages` or `enrollments` (with --format json)".to_owned()
+    })
+}
+
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {

@@ -28,6 +28,9 @@ pub fn read(file: &Arc<str>, text: &str, problems: &mut Vec<Diagnostic>) -> Opti
     match tree.build() {
         Ok(()) => Some(tree.root.unwrap_or(Node { place: start, value: NodeValue::Null })),
         Err(problem) => {
+            // What ends the reading is not doubted as well.
+            tree.problems
+                .retain(|found| found.is_error() || (found.line, found.column) != (problem.line, problem.column));
             if !tree.problems.contains(&problem) {
                 tree.problems.push(*problem);
             }
@@ -189,9 +192,7 @@ impl Tree<'_> {
             }
             mapping.key = Some((text.to_owned(), span));
             if trap::has_hard_space(text) {
-                let message = "a non-breaking space stands here, which is a letter to YAML";
-                let problem = Diagnostic::error("KW0002", self.file, place(span.start), message);
-                return Err(Box::new(problem.help("type the space behind `-` or `:` again")));
+                return Err(Box::new(trap::hard_space(self.file, place(span.start))));
             }
             return Ok(());
         }
@@ -222,9 +223,7 @@ impl Tree<'_> {
             let problem = Diagnostic::warning("KW0006", self.file, place(span.start), message);
             self.problems.push(problem.help("type straight ones: `\"`"));
         } else if trap::has_hard_space(text) {
-            let message = "a non-breaking space stands here, which is a letter to YAML";
-            let problem = Diagnostic::error("KW0002", self.file, place(span.start), message);
-            self.problems.push(problem.help("type the space behind `-` or `:` again"));
+            self.problems.push(trap::hard_space(self.file, place(span.start)));
         }
     }
 

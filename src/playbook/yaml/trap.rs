@@ -67,6 +67,12 @@ pub(super) fn has_hard_space(text: &str) -> bool {
     ["", "-"].contains(&before.trim()) || before.strip_suffix(':').is_some_and(is_key)
 }
 
+/// What is said about such a space.
+pub(super) fn hard_space(file: &str, at: Position) -> Diagnostic {
+    let message = "a non-breaking space stands here, which is a letter to YAML";
+    Diagnostic::error("KW0002", file, at, message).help("type the space behind `-` or `:` again")
+}
+
 /// A remark inside `{ }` that swallowed its end, on a line or the one above.
 fn swallowed(lines: &Lines<'_>, last: usize) -> Option<Position> {
     (last.saturating_sub(1).max(1)..=last).find_map(|number| {
@@ -114,6 +120,13 @@ pub(super) fn explain(file: &str, lines: &Lines<'_>, error: &ScanError) -> Diagn
     }
     if let Some(at) = swallowed(lines, marker.line()) {
         return remark(file, at, true);
+    }
+    for number in marker.line().saturating_sub(1).max(1)..=marker.line() {
+        let line = lines.line(number);
+        let text = line.trim_start_matches([' ', '-']);
+        if has_hard_space(text) {
+            return hard_space(file, position(number, line.chars().count() - text.chars().count()));
+        }
     }
     let line = lines.line(marker.line());
     for value in values(line) {

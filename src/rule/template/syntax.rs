@@ -65,6 +65,7 @@ fn scan(source: &Source) -> Vec<Diagnostic> {
                     block: matches!(token, Token::BlockStart),
                     tokens: 0,
                     parens: 0,
+                    is_else: false,
                     last: None,
                     refused: false,
                 });
@@ -108,6 +109,8 @@ struct Tag {
     block: bool,
     tokens: usize,
     parens: usize,
+    /// Whether it begins with `else`.
+    is_else: bool,
     last: Option<(char, u32)>,
     /// One finding per tag is enough.
     refused: bool,
@@ -151,6 +154,7 @@ impl Scan<'_> {
         }
         let before = self.found.len();
         if tag.block && tag.tokens == 1 {
+            tag.is_else = matches!(token, Token::Ident("else"));
             if let Token::Ident(keyword) = token {
                 self.keyword(keyword, tag.open);
             } else {
@@ -176,6 +180,13 @@ impl Scan<'_> {
             }
             (Token::BraceOpen, _) => {
                 self.report(span, "`{` is not known here", None);
+            }
+            (Token::Colon, _) if parens == 0 => {
+                let help = "a filter takes its argument in parentheses, as in `date(\"%-d %B\")`";
+                self.report(span, "`:` is not known here", Some(help));
+            }
+            (Token::Ident("if"), _) if tag.block && tag.tokens == 2 && tag.is_else => {
+                self.report(span, "`else if` is not known here", Some("write `elif`"));
             }
             (Token::Assign, _) if parens == 0 => {
                 self.report(span, "`=` does not compare", Some("write `==`"));
