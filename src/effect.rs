@@ -4,6 +4,8 @@
 //! id derived from the enrollment, the step and the visit, so that the same
 //! decision taken twice names the same consequence.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -29,6 +31,33 @@ pub enum EffectBody {
         playbook: String,
     },
     Label(LabelDraft),
+}
+
+/// Why a message whose bytes are ready does not leave after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Somebody else has it, and says what becomes of it.
+    NotOurs,
+    /// It, its playbook, its channel or its account is stopped.
+    Stopped,
+    /// Its address wants none of its class.
+    Suppressed,
+    /// Its sender is being stopped.
+    Stopping,
+    /// What the gate saw may have changed since.
+    Stale,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::NotOurs => "no longer ours",
+            Refusal::Stopped => "stopped",
+            Refusal::Suppressed => "suppressed",
+            Refusal::Stopping => "stopping",
+            Refusal::Stale => "looked at too long ago",
+        })
+    }
 }
 
 /// A label of the subject.

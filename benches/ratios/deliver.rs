@@ -162,13 +162,10 @@ async fn queue(store: &Store) -> anyhow::Result<u64> {
             return Ok(handled);
         }
         let ending = |message| Ending {
-            message,
-            settled: Settled::Ended { state: "accepted", reason: None, outcome: Some("accepted") },
-            reply: Some("250 2.0.0 queued"),
-            started: now,
-            ended: now,
+            reply: Some("250 2.0.0 queued".to_owned()),
+            ..Ending::at(message, Settled::Ended { state: "accepted", reason: None, outcome: Some("accepted") }, now)
         };
-        let endings: Vec<Ending<'_>> = claimed.iter().map(ending).collect();
+        let endings: Vec<Ending> = claimed.into_iter().map(ending).collect();
         handled += store.settle_all(&endings).await?.into_iter().filter(|taken| *taken).count() as u64;
     }
 }

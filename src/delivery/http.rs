@@ -23,6 +23,7 @@ use super::Mark;
 use super::phase::clip;
 use super::smtp::{RelayError, trusting};
 use super::target::{Target, Unreachable};
+use crate::effect::Refusal;
 
 /// How long each phase may take.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +55,7 @@ pub enum Posted {
     /// Nothing was sent and nothing must be.
     Forbidden(String),
     /// Nothing was sent: the mark said no, for this reason.
-    NotMarked(String),
+    NotMarked(Refusal),
     /// Nothing was sent; whether the mark was recorded has to be looked up.
     MarkUnclear,
     /// At least a part was sent and no answer came.

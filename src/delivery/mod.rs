@@ -39,6 +39,8 @@ mod wire;
 
 use std::future::Future;
 
+use crate::effect::Refusal;
+
 pub use crate::address::{AddressError, Mailbox, parse_address, parse_mailbox};
 pub use compose::{ComposeError, Composed, OutgoingMail, Unsubscribe, compose};
 pub use layout::Footer;
@@ -60,8 +62,8 @@ pub enum Channel {
 pub enum Mark {
     /// The attempt is recorded: send.
     Go,
-    /// It must not be sent, and why.
-    No(String),
+    /// It must not be sent.
+    No(Refusal),
     /// Nobody knows whether the attempt was recorded: do not send.
     Unclear,
 }
@@ -84,7 +86,7 @@ pub enum Outcome {
     /// Nobody knows. Never sent again by the machine.
     Unknown { what: String },
     /// Not sent: the mark said no, for this reason.
-    NotMarked(String),
+    NotMarked(Refusal),
     /// Not sent; whether the mark was recorded has to be looked up.
     MarkUnclear,
     /// Not sent: the relay cannot be reached, or not be used as configured, TLS

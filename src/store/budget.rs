@@ -17,7 +17,7 @@ use crate::playbook::budget::Budget;
 pub const PATIENCE: Duration = Duration::minutes(5);
 
 /// A mail that passed everything else.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Asking<'a> {
     pub account: &'a str,
     pub id: Uuid,
@@ -74,6 +74,13 @@ struct ContenderRow {
     survived: bool,
 }
 
+/// When a mail used the budget: when it got its place; of mail that never asked
+/// for one, when it was sent or ended. None leaves after its validity, so this is
+/// never later, by which the index finds it. (`least` passes over nulls: one that
+/// is under way and has no place uses nothing.)
+const USED_AT: &str = "coalesce(m.reserved_at, case when coalesce(m.sent_at, m.ended_at) is not null
+                                       then least(coalesce(m.sent_at, m.ended_at), m.valid_until) end)";
+
 /// Mail that counts in the budget, apart from its state.
 const COUNTS: &str = "m.channel = 'email' and m.class in ('lifecycle', 'marketing') and not m.shadow";
 
@@ -87,7 +94,7 @@ impl Store {
     pub async fn reserve(
         &self,
         asking: &[Asking<'_>],
-        token: Option<Uuid>,
+        token: Uuid,
         rules: Rules<'_>,
         now: Instant,
     ) -> sqlx::Result<BTreeMap<Uuid, Answer>> {
@@ -110,7 +117,7 @@ impl Store {
             .bind(&accounts)
             .execute(&mut *tx)
             .await?;
-        let around = around(self, &mut tx, &accounts, &ids, token, rules, now, lease_now).await?;
+        let around = around(self, &mut tx, &accounts, &ids, Some(token), rules, now, lease_now).await?;
         let mut answers = BTreeMap::new();
         for (account, (uses, contenders)) in &around {
             answers.extend(allot(rules.budget, account, uses, contenders, now));
@@ -119,7 +126,8 @@ impl Store {
         sqlx::query(
             "update keepwell.messages m set reserved_at = $4, over_budget = false
              from unnest($1::text[], $2::uuid[]) going(account, id)
-             where m.account_id = going.account and m.id = going.id and m.token = $3 and m.state = 'sending'",
+             where m.account_id = going.account and m.id = going.id and m.token = $3 and m.valid_until >= $4
+               and (m.state = 'sending') is true",
         )
         .bind(going.iter().map(|one| one.account).collect::<Vec<_>>())
         .bind(going.iter().map(|one| one.id).collect::<Vec<_>>())
@@ -232,12 +240,10 @@ async fn used(
     longest: Duration,
 ) -> sqlx::Result<Vec<UseRow>> {
     let sql = format!(
-        "select m.account_id, m.contact_id, coalesce(m.reserved_at, m.sent_at, m.ended_at) as at,
-             m.playbook || '/' || m.step as what
+        "select m.account_id, m.contact_id, {USED_AT} as at, m.playbook || '/' || m.step as what
          from keepwell.messages m
          where m.account_id = any($1) and {COUNTS} and m.state in ('sending', 'accepted', 'captured', 'unknown', 'complained')
-           and coalesce(m.reserved_at, m.sent_at, m.ended_at) > $2
-           and coalesce(m.reserved_at, m.sent_at, m.ended_at) < $3
+           and m.valid_until > $2 and {USED_AT} > $2 and {USED_AT} < $3
          union all
          select t.account_id, t.contact_id, t.ended_at, 'the task ' || t.playbook || '/' || t.step
          from keepwell.tasks t

@@ -16,7 +16,7 @@ use super::outbox::Claimed;
 use super::suppressions::covers;
 use super::{Store, marks::Marked};
 use crate::clock::Instant;
-use crate::effect::SENT_AGAIN_AFTER;
+use crate::effect::{Refusal, SENT_AGAIN_AFTER};
 use crate::random;
 
 /// Longer than a server may take for its answer, and than a batch takes.
@@ -128,11 +128,11 @@ impl Store {
         if (Mark { epoch, number }) <= last {
             insert(&mut tx, &Target::All, ITSELF, Some(SET_BACK), now).await?;
             tx.commit().await?;
-            return Ok(Marked::No("stopped"));
+            return Ok(Marked::No(Refusal::Stopped));
         }
         if stopped {
             tx.rollback().await?;
-            return Ok(Marked::No("stopped"));
+            return Ok(Marked::No(Refusal::Stopped));
         }
         let suppressed: Option<serde_json::Value> =
             sqlx::query_scalar("select suppressed from keepwell.recipients where address_hash = $1 for share")
@@ -141,11 +141,11 @@ impl Store {
                 .await?;
         if suppressed.is_some_and(|classes| covers(&classes, &message.class)) {
             tx.rollback().await?;
-            return Ok(Marked::No("suppressed"));
+            return Ok(Marked::No(Refusal::Suppressed));
         }
         if !begin(&mut tx, message, now).await? {
             tx.rollback().await?;
-            return Ok(Marked::No("no longer ours"));
+            return Ok(Marked::No(Refusal::NotOurs));
         }
         tx.commit().await?;
         self.remember(Mark { epoch, number });

@@ -52,7 +52,8 @@ const RESERVE: &str = "
 
 const KEEP: &str = "
     update keepwell.messages m
-    set subject = n.subject, body_text = n.body_text, body_html = n.body_html, to_address = n.to_address
+    set subject = n.subject, body_text = n.body_text, body_html = n.body_html, to_address = n.to_address,
+        forgotten = false
     from (select * from ROWS) as n
     where m.account_id = n.account_id and m.id = n.id and m.token = n.token and (m.state = 'sending') is true";
 

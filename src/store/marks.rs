@@ -19,20 +19,21 @@ use super::outbox::Claimed;
 use super::rows::Rows;
 use super::{Store, is_about_a_row};
 use crate::clock::Instant;
+use crate::effect::Refusal;
 
 /// So much of a lease has to be left: what is still on its way through the
 /// network when it ends would be taken for lost.
 const LEASE_LEFT: chrono::Duration = chrono::Duration::seconds(30);
 
 /// The answer of the marker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marked {
     Go,
-    /// Not now, and why: stopped, suppressed, no longer ours.
-    No(&'static str),
+    /// Not now: stopped, suppressed, or no longer ours.
+    No(Refusal),
 }
 
-const NOT_OURS: Marked = Marked::No("no longer ours");
+const NOT_OURS: Marked = Marked::No(Refusal::NotOurs);
 
 /// Its parts see the same instant of the database, but for the rows they wait
 /// for: of those, the latest. `is true` keeps the update off the index of what
@@ -147,19 +148,19 @@ impl Store {
             let answer = match refused.as_deref() {
                 None if marked => Marked::Go,
                 None => NOT_OURS,
-                Some("suppressed") => Marked::No("suppressed"),
+                Some("suppressed") => Marked::No(Refusal::Suppressed),
                 Some("set back") => {
                     let mut connection = self.pool().acquire().await?;
                     insert(&mut connection, &Target::All, ITSELF, Some(SET_BACK), now).await?;
-                    Marked::No("stopped")
+                    Marked::No(Refusal::Stopped)
                 }
-                Some(_) => Marked::No("stopped"),
+                Some(_) => Marked::No(Refusal::Stopped),
             };
             // By the claim: a process that has lost one may have the next of the
             // same message, and ask for both at once.
-            known.insert((row.try_get::<Uuid, _>("id")?, row.try_get::<Option<Uuid>, _>("token")?), answer);
+            known.insert((row.try_get::<Uuid, _>("id")?, row.try_get::<Uuid, _>("token")?), answer);
         }
-        Ok(each().map(|one| known.get(&(one.id, one.token)).cloned().unwrap_or(NOT_OURS)).collect())
+        Ok(each().map(|one| known.get(&(one.id, one.token)).copied().unwrap_or(NOT_OURS)).collect())
     }
 }
 

@@ -45,6 +45,7 @@ pub mod hindsight;
 pub mod holdout;
 pub mod import;
 mod labels;
+pub mod lapses;
 mod line;
 pub mod lists;
 pub mod mapping;
@@ -71,6 +72,7 @@ pub mod suppressions;
 pub mod tasks;
 pub mod transitions;
 pub mod trips;
+pub mod verdicts;
 
 /// Whether the database refused the values themselves: the same statement
 /// would fail again, and another one may well succeed.
@@ -202,7 +204,7 @@ pub struct Store {
 struct Together {
     departures: tokio::sync::Mutex<line::Line>,
     marks: Gathering<marks::Asked, marks::Marked>,
-    endings: Gathering<outcomes::Kept, bool>,
+    endings: Gathering<outcomes::Ending, bool>,
 }
 
 impl fmt::Debug for Together {

@@ -35,7 +35,8 @@ pub struct Claimed {
     pub words: Option<serde_json::Value>,
     pub attempts: i32,
     pub valid_until: Instant,
-    pub token: Option<Uuid>,
+    /// Whoever has it, which is all of one claim.
+    pub token: Uuid,
     pub message_id: String,
     pub shadow: bool,
     /// Not before this; `None` as long as no undo window has begun.
@@ -143,34 +144,6 @@ impl Store {
         .execute(self.pool())
         .await?;
         Ok(())
-    }
-
-    /// Gives claims back that have not reached the marker; the sender is being
-    /// stopped. A marker that comes later finds that the message is not ours.
-    /// Behind the marker nobody listens to the server any more: the outcome is
-    /// not known. Returns how many were given back.
-    pub async fn release_claims(&self, token: Uuid, now: Instant) -> sqlx::Result<u64> {
-        let released = sqlx::query(
-            // What is being marked or settled at this moment is left to that; see `renew_claims`.
-            "update keepwell.messages m set state = 'deferred', token = null, lease_until = null, next_at = $2,
-                 attempts = attempts - 1, reason = 'its sender was stopped before it left'
-             from (select account_id, id from keepwell.messages
-                   where token = $1 and state = 'sending' and marked_at is null
-                   for update skip locked) held
-             where m.account_id = held.account_id and m.id = held.id",
-        )
-        .bind(token)
-        .bind(now)
-        .execute(self.pool())
-        .await?;
-        let over = self.lease_clock().await? - chrono::Duration::seconds(1);
-        sqlx::query("update keepwell.messages set lease_until = $2 where token = $1 and state = 'sending'")
-            .bind(token)
-            .bind(over)
-            .execute(self.pool())
-            .await?;
-        self.settle_expired(now).await?;
-        Ok(released.rows_affected())
     }
 
     /// The text of a notice.

@@ -18,20 +18,25 @@ use super::gather::all_failed;
 use super::line::Line;
 use super::outbox::{Claimed, Wait};
 use super::rows::Rows;
-use super::{Store, audit, is_about_a_row};
+use super::{Store, is_about_a_row};
 use crate::clock::Instant;
 
 /// How a claimed message ends or goes on.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Settled<'a> {
+pub enum Settled {
     /// Ended in this state.
-    Ended { state: &'static str, reason: Option<&'a str>, outcome: Option<&'static str> },
+    Ended { state: &'static str, reason: Option<String>, outcome: Option<&'static str> },
     /// Looked at again at this instant; a known failure if anything was tried,
     /// so the marker is lifted.
-    Deferred { next_at: Instant, reason: &'a str, counts: bool, wait: Wait },
+    Deferred { next_at: Instant, reason: String, counts: bool, wait: Wait },
 }
 
-impl Settled<'_> {
+impl Settled {
+    /// Ended before anything was tried.
+    pub fn untried(state: &'static str, reason: Option<String>) -> Settled {
+        Settled::Ended { state, reason, outcome: None }
+    }
+
     /// Whether a place in the budget, if it had one, is free again.
     fn gives_back(&self) -> bool {
         match self {
@@ -42,7 +47,7 @@ impl Settled<'_> {
 
     fn reason(&self) -> Option<&str> {
         match self {
-            Settled::Ended { reason, .. } => *reason,
+            Settled::Ended { reason, .. } => reason.as_deref(),
             Settled::Deferred { reason, .. } => Some(reason),
         }
     }
@@ -79,109 +84,42 @@ impl Settled<'_> {
 
 /// What became of one claimed message.
 #[derive(Clone, Debug)]
-pub struct Ending<'a> {
-    pub message: &'a Claimed,
-    pub settled: Settled<'a>,
+pub struct Ending {
+    pub message: Claimed,
+    pub settled: Settled,
     /// The server's words.
-    pub reply: Option<&'a str>,
+    pub reply: Option<String>,
     pub started: Instant,
     pub ended: Instant,
 }
 
-impl Ending<'_> {
+impl Ending {
+    /// One that no server said anything about.
+    pub fn at(message: Claimed, settled: Settled, at: Instant) -> Ending {
+        Ending { message, settled, reply: None, started: at, ended: at }
+    }
+
     /// Whether its enrollment may wait for it.
     fn wakes(&self) -> bool {
         self.message.channel == "email" && matches!(self.settled, Settled::Ended { .. })
     }
 }
 
-/// The same, as long as nobody has written it.
-pub(super) struct Kept {
-    message: Claimed,
-    settled: KeptSettled,
-    reply: Option<String>,
-    started: Instant,
-    ended: Instant,
-}
-
-enum KeptSettled {
-    Ended { state: &'static str, reason: Option<String>, outcome: Option<&'static str> },
-    Deferred { next_at: Instant, reason: String, counts: bool, wait: Wait },
-}
-
-impl From<&Ending<'_>> for Kept {
-    fn from(ending: &Ending<'_>) -> Kept {
-        let settled = match &ending.settled {
-            Settled::Ended { state, reason, outcome } => {
-                KeptSettled::Ended { state, reason: reason.map(str::to_owned), outcome: *outcome }
-            }
-            Settled::Deferred { next_at, reason, counts, wait } => {
-                KeptSettled::Deferred { next_at: *next_at, reason: (*reason).to_owned(), counts: *counts, wait: *wait }
-            }
-        };
-        let (message, reply) = (ending.message.clone(), ending.reply.map(str::to_owned));
-        Kept { message, settled, reply, started: ending.started, ended: ending.ended }
-    }
-}
-
-impl Kept {
-    fn ending(&self) -> Ending<'_> {
-        let settled = match &self.settled {
-            KeptSettled::Ended { state, reason, outcome } => {
-                Settled::Ended { state, reason: reason.as_deref(), outcome: *outcome }
-            }
-            KeptSettled::Deferred { next_at, reason, counts, wait } => {
-                Settled::Deferred { next_at: *next_at, reason, counts: *counts, wait: *wait }
-            }
-        };
-        let reply = self.reply.as_deref();
-        Ending { message: &self.message, settled, reply, started: self.started, ended: self.ended }
-    }
-}
-
-/// What a person says of a message whose outcome nobody knew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The server has taken it.
-    Accepted,
-    /// It has not.
-    Failed,
-}
-
-/// What became of a person's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    Taken,
-    /// The outcome is known already.
-    Known,
-    /// There is no such message.
-    NoMessage,
-}
-
 impl Store {
     /// Writes how one attempt went, together with those that end at the same
     /// moment; see [`Store::settle_all`].
-    pub async fn settle(
-        &self,
-        message: &Claimed,
-        settled: &Settled<'_>,
-        reply: Option<&str>,
-        started: Instant,
-        ended: Instant,
-    ) -> sqlx::Result<bool> {
-        let ending = Ending { message, settled: settled.clone(), reply, started, ended };
-        self.together.endings.ask(Kept::from(&ending), |all, line| self.settle_together(all, line)).await
+    pub async fn settle(&self, ending: Ending) -> sqlx::Result<bool> {
+        self.together.endings.ask(ending, |all, line| self.settle_together(all, line)).await
     }
 
-    async fn settle_together(&self, all: Vec<Kept>, mut line: OwnedMutexGuard<Line>) -> Vec<sqlx::Result<bool>> {
-        let endings: Vec<Ending<'_>> = all.iter().map(Kept::ending).collect();
-        match self.settle_over(&mut line, &endings).await {
+    async fn settle_together(&self, all: Vec<Ending>, mut line: OwnedMutexGuard<Line>) -> Vec<sqlx::Result<bool>> {
+        match self.settle_over(&mut line, &all).await {
             Ok(taken) => taken.into_iter().map(Ok).collect(),
             Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
             // One of them is at fault; the others shall not suffer.
             Err(_) => {
                 let mut taken = Vec::with_capacity(all.len());
-                for one in &endings {
+                for one in &all {
                     let alone = self.settle_over(&mut line, std::slice::from_ref(one)).await;
                     taken.push(alone.map(|taken| taken.contains(&true)));
                 }
@@ -193,12 +131,12 @@ impl Store {
     /// Writes how attempts went, all or none, and lets the enrollments that
     /// wait for them look again. Says of each whether it was taken: not when
     /// the claim was lost and nothing was learned about an attempt of ours.
-    pub async fn settle_all(&self, endings: &[Ending<'_>]) -> sqlx::Result<Vec<bool>> {
+    pub async fn settle_all(&self, endings: &[Ending]) -> sqlx::Result<Vec<bool>> {
         let mut line = self.together.endings.line().await;
         self.settle_over(&mut line, endings).await
     }
 
-    async fn settle_over(&self, line: &mut Line, endings: &[Ending<'_>]) -> sqlx::Result<Vec<bool>> {
+    async fn settle_over(&self, line: &mut Line, endings: &[Ending]) -> sqlx::Result<Vec<bool>> {
         let settle = settling(endings)?;
         let rows = line.carry(&self.pool().connect_options(), async |line| settle.fetch_all(line).await).await?;
         let (mut taken, mut woken) = (HashSet::new(), HashSet::new());
@@ -206,11 +144,11 @@ impl Store {
             let id: Uuid = row.try_get("id")?;
             // By the claim: of the same message another may end at the same moment.
             match row.try_get("is_message")? {
-                true => taken.insert((id, row.try_get::<Option<Uuid>, _>("token")?)),
+                true => taken.insert((id, row.try_get::<Uuid, _>("token")?)),
                 false => woken.insert(id),
             };
         }
-        let taken = |one: &Ending<'_>| taken.contains(&(one.message.id, one.message.token));
+        let taken = |one: &Ending| taken.contains(&(one.message.id, one.message.token));
         // Those that were in somebody's hands: one at a time, since whoever
         // holds one may wait for another.
         for one in endings.iter().filter(|one| one.wakes() && taken(one)) {
@@ -225,96 +163,6 @@ impl Store {
             }
         }
         Ok(endings.iter().map(taken).collect())
-    }
-
-    /// Ends claims whose lease ran out: before the marker they are free again,
-    /// behind it nobody knows, but a webhook may go twice and so is free as
-    /// well. Returns how many of each.
-    pub async fn settle_expired(&self, now: Instant) -> sqlx::Result<(u64, u64)> {
-        let lease_now = self.lease_clock().await?;
-        let freed = sqlx::query(
-            // Several daemons notice at the same time; what one has locked the
-            // others leave to it.
-            "update keepwell.messages m set state = 'deferred', token = null, lease_until = null, next_at = $2,
-                 reason = case when marked_at is null then 'its sender went away before it left'
-                               else 'its sender went away before an answer came' end,
-                 marked_at = null
-             from (select account_id, id from keepwell.messages
-                   where state = 'sending' and lease_until < $1 and (marked_at is null or channel = 'webhook')
-                   for update skip locked) over
-             where m.account_id = over.account_id and m.id = over.id",
-        )
-        .bind(lease_now)
-        .bind(now)
-        .execute(self.pool())
-        .await?
-        .rows_affected();
-        let lost: Vec<(String, Uuid, Option<Uuid>)> = sqlx::query_as(
-            "select account_id, id, enrollment_id from keepwell.messages
-             where state = 'sending' and lease_until < $1 and marked_at is not null",
-        )
-        .bind(lease_now)
-        .fetch_all(self.pool())
-        .await?;
-        let mut unknown = 0;
-        for (account, id, enrollment) in lost {
-            let mut tx = self.pool().begin().await?;
-            unknown += sqlx::query(
-                "update keepwell.messages set state = 'unknown', outcome = 'unknown', ended_at = $4, lease_until = null,
-                     reason = 'its sender went away before the server answered'
-                 where account_id = $1 and id = $2 and state = 'sending' and lease_until < $3 and marked_at is not null",
-            )
-            .bind(&account)
-            .bind(id)
-            .bind(lease_now)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-            if let Some(enrollment) = enrollment {
-                wake(&mut tx, &account, enrollment, now).await?;
-            }
-            tx.commit().await?;
-        }
-        Ok((freed, unknown))
-    }
-
-    /// Takes a person's word on a message whose outcome nobody knows. Nothing
-    /// is sent again by it: what was not accepted has failed. It can be
-    /// corrected, and gives way to what the server is found to have said.
-    pub async fn settle_unknown(&self, id: Uuid, verdict: Verdict, by: &str, now: Instant) -> sqlx::Result<Word> {
-        let (state, reason) = match verdict {
-            Verdict::Accepted => ("accepted", format!("accepted, says {by}")),
-            Verdict::Failed => ("failed", format!("not accepted, says {by}")),
-        };
-        let mut tx = self.pool().begin().await?;
-        let account: Option<String> = sqlx::query_scalar(
-            "update keepwell.messages set state = $2, reason = $3,
-                 sent_at = case when $2 = 'accepted' then coalesce(ended_at, $4) end
-             where id = $1 and outcome = 'unknown' and state in ('unknown', 'accepted', 'failed')
-             returning account_id",
-        )
-        .bind(id)
-        .bind(state)
-        .bind(reason)
-        .bind(now)
-        .fetch_optional(&mut *tx)
-        .await?;
-        if let Some(account) = account {
-            let about = serde_json::json!({ "account": account, "message": id, "as": state });
-            audit::record(&mut tx, "settle", by, &about, now).await?;
-            tx.commit().await?;
-            if verdict == Verdict::Failed {
-                self.give_back(&account, now).await?;
-            }
-            return Ok(Word::Taken);
-        }
-        tx.rollback().await?;
-        let known: bool = sqlx::query_scalar("select exists (select 1 from keepwell.messages where id = $1)")
-            .bind(id)
-            .fetch_one(self.pool())
-            .await?;
-        Ok(if known { Word::Known } else { Word::NoMessage })
     }
 }
 
@@ -361,15 +209,15 @@ const SETTLE: &str = "
         returning e.id)
     select true as is_message, id, token from taken union all select false, id, null from woken";
 
-fn settling(endings: &[Ending<'_>]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+fn settling(endings: &[Ending]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
     let each = || endings.iter();
-    let again = |one: &Ending<'_>| matches!(one.settled, Settled::Deferred { .. });
-    let state = |one: &Ending<'_>| match one.settled {
+    let again = |one: &Ending| matches!(one.settled, Settled::Deferred { .. });
+    let state = |one: &Ending| match one.settled {
         Settled::Ended { state, .. } => state,
         Settled::Deferred { .. } => "deferred",
     };
-    let sent = |one: &&Ending<'_>| matches!(state(one), "accepted" | "captured");
-    let tried = |one: &&Ending<'_>| one.settled.tried() && one.message.channel != "notice";
+    let sent = |one: &&Ending| matches!(state(one), "accepted" | "captured");
+    let tried = |one: &&Ending| one.settled.tried() && one.message.channel != "notice";
     Rows::steady()
         .column("account_id", each().map(|one| one.message.account_id.as_str()))
         .column("id", each().map(|one| one.message.id))
@@ -403,7 +251,7 @@ fn settling(endings: &[Ending<'_>]) -> sqlx::Result<Query<'static, Postgres, PgA
         .column("tried", each().map(|one| Some(one).filter(tried).map(state)))
         .column("started_at", each().map(|one| one.started))
         .column("at", each().map(|one| one.ended))
-        .column("reply", each().map(|one| one.reply))
+        .column("reply", each().map(|one| one.reply.as_deref()))
         .with(SETTLE)
 }
 

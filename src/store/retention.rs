@@ -10,10 +10,9 @@ impl Store {
     /// Forgets the words of messages that ended before this; returns how many.
     pub async fn forget_bodies(&self, before: Instant) -> sqlx::Result<u64> {
         self.forget(
-            "update keepwell.messages m set words = null, body_text = null, body_html = null
+            "update keepwell.messages m set words = null, body_text = null, body_html = null, forgotten = true
              from (select account_id, id from keepwell.messages
-                   where ended_at < $1 and (words is not null or body_text is not null or body_html is not null)
-                   order by ended_at limit $2) old
+                   where ended_at < $1 and not forgotten order by ended_at limit $2) old
              where m.account_id = old.account_id and m.id = old.id",
             before,
         )

@@ -14,6 +14,7 @@ use super::gate::{Prepared, prepare};
 use super::settlement::until_written;
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::{Composed, Mark, Outcome};
+use crate::effect::Refusal;
 use crate::enrollment::next_quarter;
 use crate::store::copies::Copy;
 use crate::store::marks::Marked;
@@ -77,14 +78,14 @@ async fn one(
     let (watch, began) = (Stopwatch::start(), AtomicBool::new(false));
     let mark = || async {
         if !begins() {
-            return Mark::No("not now".to_owned());
+            return Mark::No(Refusal::Stale);
         }
         match store.mark_copy(&message, &to, now).await {
             Ok(Marked::Go) => {
                 began.store(true, Ordering::Relaxed);
                 Mark::Go
             }
-            Ok(Marked::No(reason)) => Mark::No(reason.to_owned()),
+            Ok(Marked::No(why)) => Mark::No(why),
             Err(error) => {
                 tracing::error!(message = %message.id, "the marker failed: {error}");
                 Mark::Unclear

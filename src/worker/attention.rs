@@ -2,13 +2,18 @@
 //! now, by the budget that all playbooks share, and which mail waits because a
 //! run that is not through may bring a better one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::Shared;
 use super::gate::Prepared;
 use crate::clock::Instant;
 use crate::enrollment::budget::Answer;
+use crate::enrollment::next_quarter;
 use crate::store::budget::{Asking, PATIENCE, Rules, UnderWay};
+use crate::store::is_about_a_row;
 use crate::store::outbox::{Claimed, Wait};
 use crate::store::playbooks::Published;
 
@@ -32,7 +37,7 @@ pub(super) async fn reserve(
     let asking: Vec<Asking<'_>> =
         asking.into_iter().map(|message| Asking { account: &message.account_id, id: message.id }).collect();
     let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused };
-    let mut answers = shared.store.reserve(&asking, token, rules, now).await?;
+    let mut answers = ask(shared, &asking, token, rules, now).await?;
     for (message, prepared) in ready.iter_mut() {
         match answers.remove(&message.id) {
             None | Some(Answer::Go) => {}
@@ -46,6 +51,40 @@ pub(super) async fn reserve(
         }
     }
     Ok(())
+}
+
+/// The answer of each mail. Where the database refuses what they share, each
+/// account asks alone, so that one at fault, or in somebody's way, holds up no
+/// other: its mail looks again later.
+async fn ask(
+    shared: &Shared,
+    asking: &[Asking<'_>],
+    token: Uuid,
+    rules: Rules<'_>,
+    now: Instant,
+) -> super::Result<BTreeMap<Uuid, Answer>> {
+    let together = shared.store.reserve(asking, token, rules, now).await;
+    if !together.as_ref().is_err_and(is_about_a_row) {
+        return Ok(together?);
+    }
+    let mut accounts: BTreeMap<&str, Vec<Asking<'_>>> = BTreeMap::new();
+    for one in asking {
+        accounts.entry(one.account).or_default().push(*one);
+    }
+    let mut answers = BTreeMap::new();
+    for (account, asking) in accounts {
+        match shared.store.reserve(&asking, token, rules, now).await {
+            Ok(theirs) => answers.extend(theirs),
+            Err(error) if is_about_a_row(&error) => {
+                tracing::error!(account, "its attention budget cannot be asked: {error}");
+                let at = next_quarter(now, shared.config.recheck);
+                let reason = format!("the attention budget cannot be asked: {error}");
+                answers.extend(asking.iter().map(|one| (one.id, Answer::StepBack { at, reason: reason.clone() })));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(answers)
 }
 
 /// The runs whose mail may still be missing. A slot that is due counts from

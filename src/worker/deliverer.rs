@@ -21,13 +21,14 @@ use super::{Shared, attention, posting};
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Mark, Outcome, Session};
+use crate::effect::Refusal;
 use crate::enrollment::next_quarter;
 use crate::playbook::Mode;
 use crate::store::copies::Copy;
 use crate::store::departures::Departure;
 use crate::store::marks::Marked;
 use crate::store::outbox::Claimed;
-use crate::store::outcomes::Settled;
+use crate::store::outcomes::{Ending, Settled};
 use crate::store::playbooks::Published;
 use crate::store::{Trouble, is_refusal, trouble};
 
@@ -68,11 +69,8 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     let under_way = attention::under_way(shared, &published, &halted.playbooks, now).await?;
     let watch = Stopwatch::start();
     let claimed = shared.store.claim_messages(now, &halted, &under_way, shared.pace.batch()).await?;
-    if claimed.is_empty() {
-        return Ok(0);
-    }
     let handled = claimed.len();
-    let token = claimed.first().and_then(|message| message.token);
+    let Some(token) = claimed.first().map(|message| message.token) else { return Ok(0) };
     let heartbeat = Heartbeat::start(shared, token);
     let gate = Deadline::after(GATE_HOLDS);
     let known = Known { published, paused: halted.playbooks };
@@ -80,7 +78,7 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     heartbeat.stop().await;
     shared.pace.learn(handled, watch.elapsed());
     // Also after an error nobody waits until the lease is over.
-    if let (true, Some(token)) = (*stop.borrow() || result.is_err(), token) {
+    if *stop.borrow() || result.is_err() {
         let released = shared.store.release_claims(token, now).await;
         tracing::info!(?released, "gave claims back");
         result?;
@@ -121,11 +119,10 @@ struct Heartbeat {
 }
 
 impl Heartbeat {
-    fn start(shared: &Arc<Shared>, token: Option<uuid::Uuid>) -> Heartbeat {
+    fn start(shared: &Arc<Shared>, token: uuid::Uuid) -> Heartbeat {
         let (stop, mut stopped) = tokio::sync::oneshot::channel();
         let shared = shared.clone();
         let beating = tokio::spawn(async move {
-            let Some(token) = token else { return };
             loop {
                 tokio::select! {
                     _ = &mut stopped => return,
@@ -382,21 +379,21 @@ struct Attempt {
 impl Attempt {
     async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<Pass>) -> super::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
-        let end = |state, reason| Settled::Ended { state, reason, outcome: None };
         let mut copy = None;
         let (parcel, to) = match prepared {
             Prepared::Ended { state, reason } => {
-                store.settle(&message, &end(state, Some(&reason)), None, now, now).await?;
+                let ended = Settled::untried(state, Some(reason));
+                store.settle(Ending::at(message.clone(), ended, now)).await?;
                 self.count(&message, state == "failed");
                 return Ok(());
             }
             Prepared::Later { next_at, reason, wait } => {
-                let later = Settled::Deferred { next_at, reason: &reason, counts: false, wait };
-                store.settle(&message, &later, None, now, now).await?;
+                let later = Settled::Deferred { next_at, reason, counts: false, wait };
+                store.settle(Ending::at(message, later, now)).await?;
                 return Ok(());
             }
             Prepared::Shadow { .. } => {
-                store.settle(&message, &end("shadow", None), None, now, now).await?;
+                store.settle(Ending::at(message, Settled::untried("shadow", None), now)).await?;
                 return Ok(());
             }
             Prepared::Mail { composed, to, sends_again, .. } => {
@@ -456,11 +453,11 @@ impl Attempt {
     }
 
     /// Why no body may begin any more.
-    fn forbids(&self) -> Option<String> {
+    fn forbids(&self) -> Option<Refusal> {
         if *self.stop.borrow() {
-            return Some("stopping".to_owned());
+            return Some(Refusal::Stopping);
         }
-        self.gate.has_passed().then(|| "looked at too long ago".to_owned())
+        self.gate.has_passed().then_some(Refusal::Stale)
     }
 
     async fn mark(&self, message: &Claimed, to: &str) -> Mark {
@@ -469,7 +466,7 @@ impl Attempt {
         }
         match self.shared.store.mark(message, to, self.now).await {
             Ok(Marked::Go) => Mark::Go,
-            Ok(Marked::No(reason)) => Mark::No(reason.to_owned()),
+            Ok(Marked::No(why)) => Mark::No(why),
             Err(error) => {
                 tracing::error!(message = %message.id, "the marker failed: {error}");
                 Mark::Unclear

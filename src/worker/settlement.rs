@@ -7,13 +7,14 @@ use super::{Shared, posting};
 use crate::clock::Instant;
 use crate::delivery::post::webhook_retry_after;
 use crate::delivery::{Outcome, retry_after};
+use crate::effect::Refusal;
 use crate::ids;
 use crate::random;
 use crate::store::control::Target;
 use crate::store::drafts::Word;
 use crate::store::is_refusal;
 use crate::store::outbox::{Claimed, Wait};
-use crate::store::outcomes::Settled;
+use crate::store::outcomes::{Ending, Settled};
 
 /// Writes what came of an attempt, again and again until it is written: the
 /// server's answer must not be lost to a database that is away, for however
@@ -73,48 +74,50 @@ async fn settle_once(
     now: Instant,
 ) -> super::Result<()> {
     let store = &shared.store;
-    let ended = |state, reason, outcome| Settled::Ended { state, reason, outcome };
+    let ended = |state, reason: Option<&str>, outcome| Settled::Ended {
+        state,
+        reason: reason.map(str::to_owned),
+        outcome: Some(outcome),
+    };
+    let later = |next_at, reason: &str, counts| Settled::Deferred {
+        next_at,
+        reason: reason.to_owned(),
+        counts,
+        wait: Wait::Retry,
+    };
+    let said = |reply: &String| Some(reply.clone());
     let (settled, reply) = match outcome {
-        Outcome::Accepted { reply } => (ended("accepted", None, Some("accepted")), Some(reply.as_str())),
-        Outcome::Captured => (ended("captured", None, Some("accepted")), None),
-        Outcome::Rejected { reply } => {
-            (ended("rejected", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
-        }
-        Outcome::Unknown { what } => (ended("unknown", Some(what.as_str()), Some("unknown")), Some(what.as_str())),
+        Outcome::Accepted { reply } => (ended("accepted", None, "accepted"), said(reply)),
+        Outcome::Captured => (ended("captured", None, "accepted"), None),
+        Outcome::Rejected { reply } => (ended("rejected", Some(reply), "rejected"), said(reply)),
+        Outcome::Unknown { what } => (ended("unknown", Some(what), "unknown"), said(what)),
         Outcome::Failed { reply } => {
             posting::failed(shared, message, reply, now).await?;
-            (ended("failed", Some(reply.as_str()), Some("rejected")), Some(reply.as_str()))
+            (ended("failed", Some(reply), "rejected"), said(reply))
         }
         Outcome::Deferred { reply } | Outcome::AskedToWait { reply, .. } => {
             let next_at = now + until_next(message, outcome);
-            if next_at > message.valid_until {
-                (ended("expired", Some(reply.as_str()), Some("deferred")), Some(reply.as_str()))
-            } else {
-                (Settled::Deferred { next_at, reason: reply, counts: true, wait: Wait::Retry }, Some(reply.as_str()))
+            match next_at > message.valid_until {
+                true => (ended("expired", Some(reply), "deferred"), said(reply)),
+                false => (later(next_at, reply, true), said(reply)),
             }
         }
-        Outcome::NotMarked(reason) if reason == "suppressed" => (ended("suppressed", Some("suppressed"), None), None),
-        // Somebody else has it, and says what becomes of it.
-        Outcome::NotMarked(reason) if reason == "no longer ours" => return Ok(()),
-        Outcome::NotMarked(reason) => {
-            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
-        }
+        Outcome::NotMarked(why @ Refusal::Suppressed) => (Settled::untried("suppressed", Some(why.to_string())), None),
+        // Whoever has it says what becomes of it.
+        Outcome::NotMarked(Refusal::NotOurs) => return Ok(()),
+        Outcome::NotMarked(why) => (later(now, &why.to_string(), false), None),
         // Marked or not, nothing has left: it may go again.
-        Outcome::MarkUnclear => {
-            let reason = "the database did not answer before it left";
-            (Settled::Deferred { next_at: now, reason, counts: false, wait: Wait::Retry }, None)
-        }
+        Outcome::MarkUnclear => (later(now, "the database did not answer before it left", false), None),
         Outcome::ChannelDown { why, misfit: true } => {
             stop_channel(shared, &message.channel, why, now).await?;
-            (Settled::Deferred { next_at: now, reason: why, counts: false, wait: Wait::Retry }, Some(why.as_str()))
+            (later(now, why, false), said(why))
         }
         Outcome::ChannelDown { why, misfit: false } => {
             tracing::error!("the mail relay cannot be used: {why}");
-            let next_at = now + chrono::Duration::minutes(5);
-            (Settled::Deferred { next_at, reason: why, counts: false, wait: Wait::Retry }, Some(why.as_str()))
+            (later(now + chrono::Duration::minutes(5), why, false), said(why))
         }
     };
-    store.settle(message, &settled, reply, started, now).await?;
+    store.settle(Ending { message: message.clone(), settled, reply, started, ended: now }).await?;
     if let Outcome::Unknown { what } = outcome {
         tracing::error!(message = %message.id, "nobody knows whether it arrived: {what}");
     }

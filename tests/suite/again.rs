@@ -2,8 +2,8 @@
 //! leaves once more, unchanged, and never a third time.
 
 use keepwell::store::control::Target;
-use keepwell::store::outcomes::Verdict;
 use keepwell::store::person::Person;
+use keepwell::store::verdicts::Verdict;
 
 use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};

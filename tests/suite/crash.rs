@@ -9,7 +9,7 @@ use keepwell::enrollment::Transition;
 use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
-use keepwell::store::outcomes::Settled;
+use keepwell::store::outcomes::{Ending, Settled};
 use keepwell::store::transitions::Commit;
 use sqlx::{Executor, PgPool};
 
@@ -367,7 +367,7 @@ async fn the_end_of_a_message_during_a_look_is_not_slept_through() {
     let mut seen = due().await.remove(0);
     let message = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 10).await.unwrap().remove(0);
     let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };
-    assert!(store.settle(&message, &sent, None, now, now).await.unwrap());
+    assert!(store.settle(Ending::at(message, sent, now)).await.unwrap());
     // What the look has seen is no longer so.
     seen.look_at = Some(now + chrono::Duration::minutes(15));
     let stay = Transition { enrollment: seen, effects: Vec::new(), stopped: false };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keepwell::delivery::{Channel, Composed, Mark, Outcome, Relay, RelayUrl, Timers, compose};
+use keepwell::effect::Refusal;
 
 use crate::support::mail::{composed, mail};
 use crate::support::mime;
@@ -298,9 +299,9 @@ async fn a_cut_before_the_dot_is_deferred() {
 async fn without_the_mark_nothing_is_sent() {
     let server = Server::start(Script::default());
     let relay = relay(&server);
-    let no = Mark::No("suppressed".to_owned());
+    let no = Mark::No(Refusal::Suppressed);
     let (outcome, asked) = send(&relay, no).await;
-    assert_eq!(outcome, Outcome::NotMarked("suppressed".to_owned()));
+    assert_eq!(outcome, Outcome::NotMarked(Refusal::Suppressed));
     assert_eq!(asked, 1);
     let (outcome, _) = send(&relay, Mark::Unclear).await;
     assert_eq!(outcome, Outcome::MarkUnclear);
@@ -441,6 +442,6 @@ async fn captured_mail_asks_for_the_mark_too() {
     let mail = composed();
     let captured = Channel::Captured.session().await.deliver(&mail, || async { Mark::Go });
     assert_eq!(captured.await, Outcome::Captured);
-    let refused = Channel::Captured.session().await.deliver(&mail, || async { Mark::No("off".to_owned()) });
-    assert_eq!(refused.await, Outcome::NotMarked("off".to_owned()));
+    let refused = Channel::Captured.session().await.deliver(&mail, || async { Mark::No(Refusal::Stopped) });
+    assert_eq!(refused.await, Outcome::NotMarked(Refusal::Stopped));
 }

@@ -63,6 +63,7 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
         "day_room.rs",
         "digests.rs",
         "erasure.rs",
+        "lapses.rs",
         "marks.rs",
         "outbox.rs",
         "outcomes.rs",
@@ -72,6 +73,6 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
     ];
     assert_eq!(
         locking, known,
-        "rows are locked where mail is claimed, weighed, marked, settled, gathered and ranked, by runs, releases and for the room of a day, and by an erasure"
+        "rows are locked where mail is claimed, weighed, marked, settled, gathered, ranked and given back, by runs, releases and for the room of a day, and by an erasure"
     );
 }

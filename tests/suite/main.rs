@@ -26,6 +26,7 @@ mod plans;
 mod poison;
 mod prefilter;
 mod private_postgres;
+mod queue;
 mod racing;
 mod rehearsal;
 mod rules;

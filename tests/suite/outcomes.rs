@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use keepwell::clock::Instant;
+use keepwell::effect::Refusal;
 use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
 use keepwell::store::copies::Copy;
 use keepwell::store::marks::{Asking, Marked};
 use keepwell::store::outbox::{Claimed, Wait};
-use keepwell::store::outcomes::{Ending, Settled, Verdict, Word};
+use keepwell::store::outcomes::{Ending, Settled};
+use keepwell::store::verdicts::{Verdict, Word};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use uuid::Uuid;
 
@@ -66,8 +68,9 @@ impl Outbox {
         self.pool.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
     }
 
-    async fn settle(&self, message: &Claimed, settled: Settled<'_>) -> bool {
-        self.store.settle(message, &settled, Some("what it said"), self.now, self.now).await.unwrap()
+    async fn settle(&self, message: &Claimed, settled: Settled) -> bool {
+        let ending = Ending::at(message.clone(), settled, self.now);
+        self.store.settle(Ending { reply: Some("what it said".to_owned()), ..ending }).await.unwrap()
     }
 
     async fn is(&self, message: &Claimed) -> (String, Option<String>, i32) {
@@ -83,13 +86,13 @@ fn is(state: &str, outcome: Option<&str>) -> (String, Option<String>, i32) {
     (state.to_owned(), outcome.map(str::to_owned), 1)
 }
 
-fn ended(state: &'static str) -> Settled<'static> {
+fn ended(state: &'static str) -> Settled {
     let outcome = if state == "accepted" { "accepted" } else { "rejected" };
     Settled::Ended { state, reason: None, outcome: Some(outcome) }
 }
 
-fn deferred(at: Instant) -> Settled<'static> {
-    Settled::Deferred { next_at: at, reason: "450 later", counts: true, wait: Wait::Retry }
+fn deferred(at: Instant) -> Settled {
+    Settled::Deferred { next_at: at, reason: "450 later".to_owned(), counts: true, wait: Wait::Retry }
 }
 
 fn email(claimed: &[Claimed]) -> &Claimed {
@@ -101,7 +104,7 @@ async fn the_marker_wants_half_a_minute_of_lease_and_a_mail_that_is_still_valid(
     let outbox = Outbox::of(2).await;
     let claimed = outbox.claim().await;
     let mark = async |message: &Claimed, now| outbox.store.mark(message, TO, now).await.unwrap();
-    let lost = Marked::No("no longer ours");
+    let lost = Marked::No(Refusal::NotOurs);
     outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '29 seconds'").await;
     assert_eq!(mark(&claimed[0], outbox.now).await, lost);
     outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '35 seconds'").await;
@@ -110,7 +113,7 @@ async fn the_marker_wants_half_a_minute_of_lease_and_a_mail_that_is_still_valid(
     assert_eq!(mark(&claimed[0], outbox.now).await, lost, "once");
     // A heartbeat gives the others their time back.
     outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '5 seconds'").await;
-    outbox.store.renew_claims(claimed[1].token.unwrap()).await.unwrap();
+    outbox.store.renew_claims(claimed[1].token).await.unwrap();
     assert_eq!(mark(&claimed[1], outbox.now).await, Marked::Go);
 }
 
@@ -128,15 +131,15 @@ async fn markers_that_share_a_transaction_are_answered_one_by_one() {
     let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
     for (message, answer) in claimed.iter().zip(answers) {
         let wanted = match message.account_id.as_str() {
-            "a1" => Marked::No("suppressed"),
-            "a2" => Marked::No("stopped"),
-            "a3" => Marked::No("no longer ours"),
+            "a1" => Marked::No(Refusal::Suppressed),
+            "a2" => Marked::No(Refusal::Stopped),
+            "a3" => Marked::No(Refusal::NotOurs),
             _ => Marked::Go,
         };
         assert_eq!(answer, wanted, "{}", message.account_id);
     }
     outbox.sql("insert into keepwell.control (scope, at, by) values ('all', now(), 'a test')").await;
-    assert_eq!(outbox.store.mark(&claimed[1], TO, outbox.now).await.unwrap(), Marked::No("stopped"));
+    assert_eq!(outbox.store.mark(&claimed[1], TO, outbox.now).await.unwrap(), Marked::No(Refusal::Stopped));
 }
 
 #[tokio::test]
@@ -149,9 +152,8 @@ async fn of_two_claims_of_a_message_in_one_transaction_one_is_marked() {
     let both = [email(&lost), email(&taken)];
     let asked = both.map(|message| Asking { message, to: TO });
     let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
-    assert_eq!(answers, [Marked::No("no longer ours"), Marked::Go]);
-    let ending =
-        |message| Ending { message, settled: ended("accepted"), reply: None, started: outbox.now, ended: outbox.now };
+    assert_eq!(answers, [Marked::No(Refusal::NotOurs), Marked::Go]);
+    let ending = |message: &Claimed| Ending::at(message.clone(), ended("accepted"), outbox.now);
     assert_eq!(outbox.store.settle_all(&both.map(ending)).await.unwrap(), [false, true]);
 }
 
@@ -218,8 +220,8 @@ async fn a_claim_that_has_run_out_is_not_revived() {
     let outbox = Outbox::of(2).await;
     let claimed = outbox.claim().await;
     outbox.sql("update keepwell.messages set lease_until = clock_timestamp() - interval '1 second'").await;
-    outbox.store.renew_claims(claimed[0].token.unwrap()).await.unwrap();
-    assert_eq!(outbox.store.mark(&claimed[0], TO, outbox.now).await.unwrap(), Marked::No("no longer ours"));
+    outbox.store.renew_claims(claimed[0].token).await.unwrap();
+    assert_eq!(outbox.store.mark(&claimed[0], TO, outbox.now).await.unwrap(), Marked::No(Refusal::NotOurs));
     assert_eq!(outbox.store.settle_expired(outbox.now).await.unwrap(), (3, 0));
 }
 
@@ -239,11 +241,31 @@ async fn whoever_lost_a_claim_moves_nothing() {
     let claimed = outbox.claim().await;
     let mail = email(&claimed);
     assert_eq!(outbox.lose_the_claims().await, (2, 0), "nothing had left");
+    assert_eq!(outbox.is(mail).await, ("deferred".to_owned(), None, 0), "and no attempt was made");
     assert!(!outbox.settle(mail, deferred(outbox.now)).await);
     let taken = outbox.claim().await;
     assert_eq!(taken.len(), 2);
     assert!(!outbox.settle(mail, ended("accepted")).await, "without a marker there was no attempt");
     assert!(outbox.settle(email(&taken), ended("accepted")).await);
+}
+
+#[tokio::test]
+async fn a_sender_that_is_stopped_gives_back_what_has_not_left() {
+    let outbox = Outbox::of(3).await;
+    let claimed = outbox.claim().await;
+    let marked: Vec<&Claimed> = claimed.iter().filter(|message| message.account_id.as_str() < "a2").collect();
+    for message in &marked {
+        assert_eq!(outbox.store.mark(message, TO, outbox.now).await.unwrap(), Marked::Go);
+    }
+    assert_eq!(outbox.store.release_claims(claimed[0].token, outbox.now).await.unwrap(), 3);
+    for message in &claimed {
+        let wanted = match message.account_id.as_str() {
+            "a0" => is("deferred", None),
+            "a1" => is("unknown", Some("unknown")),
+            _ => ("deferred".to_owned(), None, 0),
+        };
+        assert_eq!(outbox.is(message).await, wanted, "{}", message.account_id);
+    }
 }
 
 #[tokio::test]
@@ -254,6 +276,7 @@ async fn a_webhook_that_was_taken_late_is_not_sent_again() {
     let reason: String =
         sqlx::query_scalar("select reason from keepwell.messages").fetch_one(&outbox.pool).await.unwrap();
     assert_eq!(reason, "its sender went away before an answer came");
+    assert_eq!(outbox.is(&claimed[0]).await, is("deferred", None), "an attempt of it was made");
     assert!(!outbox.settle(&claimed[0], ended("failed")).await, "another try may do better");
     assert!(outbox.settle(&claimed[0], ended("accepted")).await);
     assert!(outbox.claim().await.is_empty());
@@ -298,16 +321,8 @@ async fn outcomes_that_share_a_transaction_are_taken_one_by_one() {
         "a3" => ended("rejected"),
         _ => ended("accepted"),
     };
-    let endings: Vec<Ending<'_>> = claimed
-        .iter()
-        .map(|message| Ending {
-            message,
-            settled: settled(message),
-            reply: None,
-            started: outbox.now,
-            ended: outbox.now,
-        })
-        .collect();
+    let endings: Vec<Ending> =
+        claimed.iter().map(|message| Ending::at(message.clone(), settled(message), outbox.now)).collect();
     let taken = outbox.store.settle_all(&endings).await.unwrap();
     for (message, taken) in claimed.iter().zip(taken) {
         let wanted = match message.account_id.as_str() {
@@ -400,7 +415,7 @@ async fn that_it_was_not_taken_goes_above_a_persons_word_and_sends_nothing() {
     let message = email(&claimed);
     for verdict in [Verdict::Accepted, Verdict::Failed] {
         outbox.sql("update keepwell.messages set state = 'unknown', outcome = 'unknown'").await;
-        outbox.sql(&format!("update keepwell.messages set token = '{}'", message.token.unwrap())).await;
+        outbox.sql(&format!("update keepwell.messages set token = '{}'", message.token)).await;
         assert_eq!(outbox.store.settle_unknown(message.id, verdict, "dana", outbox.now).await.unwrap(), Word::Taken);
         assert!(outbox.settle(message, deferred(at("2026-03-02T10:00:00Z"))).await);
         assert_eq!(outbox.is(message).await, is("failed", Some("deferred")), "{verdict:?}");

@@ -11,7 +11,7 @@ use keepwell::store::control::Halted;
 use keepwell::store::departures::Departure;
 use keepwell::store::marks::Marked;
 use keepwell::store::outbox::Rendered;
-use keepwell::store::outcomes::Settled;
+use keepwell::store::outcomes::{Ending, Settled};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::database;
@@ -55,7 +55,8 @@ async fn send(store: &Store, now: Instant) -> usize {
     for message in &claimed {
         assert_eq!(store.mark(message, message.to_address.as_deref().unwrap(), now).await.unwrap(), Marked::Go);
         let accepted = Settled::Ended { state: "accepted", reason: None, outcome: Some("accepted") };
-        assert!(store.settle(message, &accepted, Some("250 ok"), now, now).await.unwrap());
+        let ending = Ending::at(message.clone(), accepted, now);
+        assert!(store.settle(Ending { reply: Some("250 ok".to_owned()), ..ending }).await.unwrap());
     }
     claimed.len()
 }

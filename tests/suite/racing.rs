@@ -12,7 +12,7 @@ use keepwell::store::Store;
 use keepwell::store::budget::UnderWay;
 use keepwell::store::control::Halted;
 use keepwell::store::marks::Marked;
-use keepwell::store::outcomes::Settled;
+use keepwell::store::outcomes::{Ending, Settled};
 use keepwell::store::runs::Run;
 use keepwell::worker::{Shared, advancer, enroller, mover, scheduler};
 use tokio::sync::Barrier;
@@ -200,7 +200,7 @@ async fn a_message_gets_one_marker_from_sixteen_senders() {
                     if store.mark(&message, &to, now).await.unwrap() == Marked::Go {
                         *bodies.lock().unwrap().entry(message.account_id.clone()).or_default() += 1;
                         let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };
-                        store.settle(&message, &sent, None, now, now).await.unwrap();
+                        store.settle(Ending::at(message, sent, now)).await.unwrap();
                     }
                 }
                 store.settle_expired(now).await.unwrap();

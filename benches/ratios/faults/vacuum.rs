@@ -97,7 +97,7 @@ async fn look(options: PgConnectOptions, over: Arc<AtomicBool>) -> anyhow::Resul
         let now = chrono::Utc::now();
         let claimed = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 4).await?;
         seen.claims.push(started.elapsed());
-        if let Some(token) = claimed.first().and_then(|message| message.token) {
+        if let Some(token) = claimed.first().map(|message| message.token) {
             store.release_claims(token, now).await?;
         }
         let oldest: f64 = sqlx::query_scalar(

@@ -7,7 +7,7 @@ use keepwell::store::Store;
 use keepwell::store::budget::{Asking, Rules, UnderWay};
 use keepwell::store::control::Halted;
 use keepwell::store::outbox::Wait;
-use keepwell::store::outcomes::Settled;
+use keepwell::store::outcomes::{Ending, Settled};
 use keepwell::worker::foresight::Fate;
 use serde_json::json;
 
@@ -274,6 +274,27 @@ async fn the_priority_is_that_of_the_current_revision() {
 }
 
 #[tokio::test]
+async fn an_account_whose_budget_cannot_be_asked_holds_up_no_other() {
+    let world = World::with("budget: { contact: [1 per 1d], account: off }\n").await;
+    world.playbook(&mails("tips", 10, ""));
+    world.customer("a1").await.customer("a2").await;
+    world
+        .sql(
+            "create function refuse() returns trigger language plpgsql as
+                 'begin if new.account_id = ''a1'' then raise exception ''not now''; end if; return new; end';
+             create trigger refuse before insert on keepwell.budgets for each row execute function refuse()",
+        )
+        .await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let told = lines(&world.mails().await, "account state reason");
+    assert!(told[0].starts_with("a1 deferred the attention budget cannot be asked: "), "{told:?}");
+    assert_eq!(told[1], "a2 captured -");
+    world.sql("drop trigger refuse on keepwell.budgets").await;
+    world.pass_at("2026-03-02T09:15:00Z").await;
+    assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured", "a2 captured"]);
+}
+
+#[tokio::test]
 async fn without_a_budget_everything_goes() {
     let world = two("budget: off\n", None).await;
     assert_eq!(lines(&world.mails().await, "playbook state"), ["atips captured", "renewal captured"]);
@@ -301,15 +322,15 @@ async fn drain(store: Store, budget: Budget, now: Instant) {
             let settled = match &answers[&message.id] {
                 // Every fifth is refused by its server, and gives its place back.
                 Answer::Go if at % 5 == 4 => {
-                    Settled::Ended { state: "rejected", reason: Some("no"), outcome: Some("rejected") }
+                    Settled::Ended { state: "rejected", reason: Some("no".to_owned()), outcome: Some("rejected") }
                 }
                 Answer::Go => Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") },
                 Answer::Later { at, reason, .. } => {
-                    Settled::Deferred { next_at: *at, reason, counts: false, wait: Wait::Budget }
+                    Settled::Deferred { next_at: *at, reason: reason.clone(), counts: false, wait: Wait::Budget }
                 }
                 Answer::StepBack { .. } | Answer::Outranked { .. } => panic!("nothing was held"),
             };
-            assert!(store.settle(message, &settled, None, now, now).await.unwrap());
+            assert!(store.settle(Ending::at(message.clone(), settled, now)).await.unwrap());
         }
     }
 }
