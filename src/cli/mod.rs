@@ -254,10 +254,18 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
+    // Causes that only repeat what was said above them are left out.
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !told.contains(&cause) {
+            told.push_str(if told.is_empty() { "" } else { ": " });
+            told.push_str(&cause);
+        }
+    }
     if logs_json() {
-        tracing::error!("{error:#}");
+        tracing::error!("{told}");
     } else {
-        tell!("error: {error:#}");
+        tell!("error: {told}");
     }
     ExitCode::from(1)
 }

@@ -135,7 +135,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         let message = format!("`{key}` needs {needed}, not {}", node.found());
         let help = match node.value {
             NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) if needed.starts_with("text") => {
-                Some("put it in quotes".to_owned())
+                Some(quoted_or(key).to_owned())
             }
             NodeValue::Null => Some("give it a value, or remove the key".to_owned()),
             _ => None,
@@ -345,6 +345,16 @@ impl<'n, 'p> Fields<'n, 'p> {
     /// Where the value of a key starts.
     pub fn value_place(&self, key: &str) -> Position {
         self.entries.iter().find(|entry| entry.key == key).map_or(self.place, |entry| entry.node.place)
+    }
+}
+
+/// What to write for a number or `true` where a text is needed.
+fn quoted_or(key: &str) -> &'static str {
+    match key {
+        "due" => "write a span, such as `2d` or `2 business days`",
+        "listen" => "write `\"127.0.0.1:7717\"`",
+        "redirect_to" => "write an address, or `off`",
+        _ => "put it in quotes",
     }
 }
 

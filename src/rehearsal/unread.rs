@@ -4,19 +4,19 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::ReadyPlaybook;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::{Arg, CellPath, Schema};
 use crate::playbook::case::{Case, Fixtures};
 use crate::playbook::reader::short;
-use crate::playbook::yaml::Node;
+use crate::playbook::yaml::Entry;
 
 /// The warnings about a case. A name that is like none that the playbook asks
 /// for may well be there to show that it does not count.
 pub(super) fn unread(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> Vec<Diagnostic> {
     let asked = asked(playbook);
     let mut found = Vec::new();
-    let mut warn = |at: &Node, message: String, help: String| {
-        found.push(Diagnostic::warning("KW0501", &playbook.playbook.file, at.place, message).help(help));
+    let mut warn = |at: Position, message: String, help: String| {
+        found.push(Diagnostic::warning("KW0501", &playbook.playbook.file, at, message).help(help));
     };
     for given in std::iter::once(&case.fixtures).chain(case.then.iter().map(|change| &change.fixtures)) {
         for (what, name, at) in names(given) {
@@ -28,8 +28,8 @@ pub(super) fn unread(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> 
                 warn(at, message, format!("did you mean `{near}`?"));
             }
         }
-        let status = given.account.iter().find(|(column, _)| column == "status");
-        if let Some((_, node)) = status
+        let status = given.account.iter().find(|column| column.key == "status");
+        if let Some(Entry { node, .. }) = status
             && let Some(text) = node.as_text()
             && !schema.statuses.is_empty()
             && !schema.statuses.iter().chain(&playbook.playbook.statuses).any(|known| known == text)
@@ -38,18 +38,18 @@ pub(super) fn unread(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> 
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the statuses are {}", schema.statuses.join(", ")),
             };
-            warn(node, format!("no account has the status `{}`", short(text)), help);
+            warn(node.place, format!("no account has the status `{}`", short(text)), help);
         }
     }
     found
 }
 
 /// Events, labels and scores by name.
-fn names(given: &Fixtures) -> impl Iterator<Item = (&'static str, &str, &Node)> {
-    let events = given.events.iter().map(|(name, node)| ("event", name.as_str(), node));
-    let labels = given.labels.iter().map(|(name, node)| ("label", name.as_str(), node));
-    let scores = given.scores.iter().flatten().filter(|(key, _)| key == "name");
-    let scores = scores.filter_map(|(_, node)| node.as_text().map(|name| ("score", name, node)));
+fn names(given: &Fixtures) -> impl Iterator<Item = (&'static str, &str, Position)> {
+    let events = given.events.iter().map(|one| ("event", one.key.as_str(), one.key_place));
+    let labels = given.labels.iter().map(|one| ("label", one.key.as_str(), one.key_place));
+    let scores = given.scores.iter().flatten().filter(|column| column.key == "name");
+    let scores = scores.filter_map(|one| one.node.as_text().map(|name| ("score", name, one.node.place)));
     events.chain(labels).chain(scores)
 }
 
