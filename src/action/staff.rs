@@ -27,6 +27,26 @@ pub struct Taker<'a> {
     pub covers: Option<Cover<'a>>,
 }
 
+/// An open task, as far as it matters who has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// A CSM's id or an address.
+    pub holder: &'a str,
+    /// The members of the pool that it was given to.
+    pub pool: Option<&'a [String]>,
+    pub due_at: Option<Instant>,
+    /// The CSM whom the account has now.
+    pub csm: Option<&'a str>,
+}
+
+/// To whom an open task goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    pub to: String,
+    /// `covers for Kim until 5 March 2026`.
+    pub reason: String,
+}
+
 /// Somebody who is away.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cover<'a> {
@@ -94,6 +114,33 @@ impl Staff {
             Some(free) => Some(Taker { csm: &free.csm, covers: None }),
             None => known().min_by(least).map(|absent| self.taker(&absent.csm, now, zone)),
         }
+    }
+
+    /// To whom an open task goes on because whoever has it is away and not back
+    /// before it is due, or is no colleague any more; `None` leaves it where it
+    /// is. It goes to whoever would get it anew and is there: the backups of
+    /// somebody who is away, the pool's other members, the account's CSM. One
+    /// without a due instant does not wait.
+    pub fn handover(&self, task: &Held, now: Instant, zone: Tz) -> Option<Handover> {
+        let absent = self.find(task.holder);
+        match absent {
+            Some(one) if !one.is_away(now, zone) => return None,
+            Some(one) if task.due_at.is_some_and(|due| one.is_back_by(due, zone)) => return None,
+            None if task.holder.contains('@') => return None,
+            _ => {}
+        }
+        let person = absent.or_else(|| self.find(task.csm?));
+        let of_pool = task.pool.and_then(|members| self.of_pool(members, now, zone));
+        let taker = of_pool.or_else(|| person.map(|person| self.taker(&person.csm, now, zone)))?.csm;
+        // Nobody is there; but somebody who is away is better than nobody.
+        if absent.is_some() && self.find(&taker.id).is_some_and(|one| one.is_away(now, zone)) {
+            return None;
+        }
+        let reason = match absent {
+            Some(one) => format!("covers for {}", Cover { name: &one.csm.name, until: one.away_until }),
+            None => format!("took over from {}", task.holder),
+        };
+        Some(Handover { to: taker.id.clone(), reason })
     }
 
     /// Open tasks and capacity, as a fraction. Somebody who can carry nothing
@@ -171,6 +218,45 @@ mod tests {
         ] {
             assert_eq!(covered(&staff, id), taker, "{id}");
         }
+    }
+
+    #[test]
+    fn an_open_task_goes_on_to_whom_it_would_be_given_now() {
+        let staff = Staff::new(
+            [
+                one("a", Some("b"), Some("2026-03-04..2026-03-05")),
+                one("b", Some("c"), Some("..2026-03-04")),
+                one("c", None, None),
+                one("d", None, Some("2026-03-01..")),
+                one("e", Some("c"), Some("2026-03-01..")),
+            ],
+            HashMap::from([("c".to_owned(), 3)]),
+        );
+        let pool = |members: &[&str]| members.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        let goes = |holder, pool: Option<&[String]>, due: Option<&str>, csm| {
+            let due_at = due.map(|due| due.parse::<Instant>().expect("an instant"));
+            let handed = staff.handover(&Held { holder, pool, due_at, csm }, now(), UTC);
+            handed.map_or(String::new(), |Handover { to, reason }| format!("{to} {reason}"))
+        };
+        // Along the chain, and only what cannot wait for the one who is away.
+        assert_eq!(goes("a", None, None, Some("a")), "c covers for A until 5 March 2026");
+        assert_eq!(goes("a", None, Some("2026-03-05T23:00:00Z"), Some("a")), "c covers for A until 5 March 2026");
+        assert_eq!(goes("a", None, Some("2026-03-06T00:00:00Z"), Some("a")), "");
+        assert_eq!(goes("e", None, Some("2026-12-01T00:00:00Z"), None), "c covers for E");
+        // There, nobody else there, and an address.
+        assert_eq!(goes("c", None, None, Some("a")), "");
+        assert_eq!(goes("d", None, None, Some("c")), "");
+        assert_eq!(goes("d@acme.example", None, None, Some("c")), "");
+        // A pool gives to those of it who are there; when none is, to a cover.
+        assert_eq!(goes("a", Some(&pool(&["a", "b", "c"])), None, Some("d")), "c covers for A until 5 March 2026");
+        assert_eq!(goes("d", Some(&pool(&["d", "e"])), None, None), "");
+        assert_eq!(goes("d", Some(&pool(&["d", "b"])), None, None), "c covers for D");
+        assert_eq!(goes("a", Some(&pool(&["unknown"])), None, None), "c covers for A until 5 March 2026");
+        // No colleague any more.
+        assert_eq!(goes("z", None, None, Some("e")), "c took over from z");
+        assert_eq!(goes("z", None, None, Some("d")), "d took over from z");
+        assert_eq!(goes("z", None, None, Some("z")), "");
+        assert_eq!(goes("z", None, None, None), "");
     }
 
     #[test]

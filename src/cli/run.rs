@@ -32,7 +32,7 @@ use crate::worker::{Compiled, Domains, Pace, Shared, Variables, pass_until, sche
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("round").args(["once", "at"]).multiple(true))]
 pub struct Options {
-    /// Carry out what is due now and exit.
+    /// Carry out what is due now and exit; with an error when a file was broken.
     #[arg(long)]
     once: bool,
     /// Run every playbook once for this slot; implies --once.
@@ -104,6 +104,11 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         database.close().await;
         if *stop.borrow() {
             anyhow::bail!("stopped before everything was done; what is left stays due");
+        }
+        // A timer must notice, although all others have had their round.
+        let broken = published.broken();
+        if !broken.is_empty() {
+            anyhow::bail!("not in force as written, see above: {}; all else that was due is done", broken.join(", "));
         }
         return Ok(ExitCode::SUCCESS);
     }

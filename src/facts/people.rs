@@ -71,4 +71,11 @@ impl Colleague {
             && self.away_from.is_none_or(|first| first <= today)
             && self.away_until.is_none_or(|last| today <= last)
     }
+
+    /// Whether their last day away is known and over by then, as in
+    /// [`Colleague::is_away`].
+    pub fn is_back_by(&self, then: Instant, zone: Tz) -> bool {
+        let own = self.csm.timezone.as_deref().and_then(|name| name.parse().ok());
+        self.away_until.is_some_and(|last| last < local_date(then, own.unwrap_or(zone)))
+    }
 }

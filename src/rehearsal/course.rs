@@ -36,6 +36,7 @@ mod answer;
 mod consequences;
 mod outbox;
 
+use consequences::OpenTask;
 use outbox::Planned;
 
 /// Instants with something to do, at most; a playbook that runs every minute
@@ -83,19 +84,6 @@ struct Trip {
     /// Its row in the account's own history.
     record: usize,
     told: Option<String>,
-}
-
-struct OpenTask {
-    step: String,
-    /// Which of the step's tasks, where a script asks for several.
-    ordinal: i32,
-    /// Whose it is.
-    assignee: Option<String>,
-    keep: bool,
-    /// The latest enrollment that asked for it.
-    trip: usize,
-    /// Its row in the account's own history; a shadow has none.
-    record: Option<usize>,
 }
 
 impl<'a> Course<'a> {
@@ -180,6 +168,7 @@ impl<'a> Course<'a> {
             }
             if closing == Some(now) {
                 self.close_tasks(now)?;
+                self.hand_over(now);
             }
             if slot == Some(now) {
                 self.run(now)?;
@@ -300,7 +289,7 @@ impl<'a> Course<'a> {
         let own = &self.playbook.playbook.id;
         let earlier = self.trips.iter().map(|trip| &trip.enrollment);
         let history = History {
-            active: inside || self.case.fixtures.in_playbook.contains(own),
+            active: inside || self.case.fixtures.in_playbook.iter().any(|id| *id.text == **own),
             keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
             stopped: false,
             last_started: earlier.map(|enrollment| enrollment.started_at).max(),

@@ -25,6 +25,8 @@ pub struct Recipient {
 pub struct Gathered {
     /// Open, not put off, and new or overdue; those due first at the top.
     pub tasks: Vec<GatheredTask>,
+    /// Tasks that went on to somebody else since the last digest, in that order.
+    pub handed: Vec<HandedTask>,
     /// In the order in which they were written.
     pub notices: Vec<GatheredNotice>,
 }
@@ -36,8 +38,18 @@ pub struct GatheredTask {
     pub account: String,
     pub due_at: Option<Instant>,
     pub priority: String,
+    /// Why they have it, as in `covers for Kim`.
+    pub reason: Option<String>,
     /// Whether no digest has listed it yet.
     pub new: bool,
+}
+
+#[derive(Clone, Debug, FromRow)]
+pub struct HandedTask {
+    pub title: String,
+    pub account: String,
+    /// Who has it now.
+    pub to: Option<String>,
 }
 
 #[derive(Clone, Debug, FromRow)]
@@ -126,7 +138,7 @@ impl Store {
         let (accounts, account) = (self.relation(Relation::Accounts), self.key().of_text("t.account_id"));
         let sql = format!(
             "select t.id, t.title, coalesce(a.name, t.account_id) as account, t.due_at, t.priority,
-                 t.told_at is null as new
+                 t.reason, t.told_at is null as new
              from keepwell.tasks t left join {accounts} a on a.id = {account}
              where t.state = 'open' and t.assignee = any($1) and (t.told_at is null or t.due_at < $2)
                and (t.snoozed_until is null or t.snoozed_until <= $2) and t.playbook <> all($3)
@@ -135,6 +147,23 @@ impl Store {
         );
         let tasks: Vec<GatheredTask> = sqlx::query_as(AssertSqlSafe(sql))
             .bind([&recipient.id, &recipient.address].as_slice())
+            .bind(now)
+            .bind(&halted.playbooks)
+            .bind(AT_MOST)
+            .bind(&halted.accounts)
+            .fetch_all(&mut *tx)
+            .await?;
+        let sql = format!(
+            "select t.title, coalesce(a.name, t.account_id) as account, coalesce(c.name, t.assignee) as to
+             from keepwell.tasks t left join {accounts} a on a.id = {account} left join {} c on c.id = t.assignee
+             where t.handed_from = any($1) and t.handed_at > $2 and t.handed_at <= $3 and t.playbook <> all($4)
+               and t.account_id <> all($6)
+             order by t.handed_at, t.created_at, t.id limit $5",
+            self.relation(Relation::Csms)
+        );
+        let handed: Vec<HandedTask> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind([&recipient.id, &recipient.address].as_slice())
+            .bind(told_until)
             .bind(now)
             .bind(&halted.playbooks)
             .bind(AT_MOST)
@@ -168,8 +197,8 @@ impl Store {
             .bind(now)
             .execute(&mut *tx)
             .await?;
-        let gathered = Gathered { tasks, notices };
-        if !gathered.tasks.is_empty() || !gathered.notices.is_empty() {
+        let gathered = Gathered { tasks, handed, notices };
+        if !gathered.tasks.is_empty() || !gathered.handed.is_empty() || !gathered.notices.is_empty() {
             let (subject, text) = compose(&gathered);
             let word = Word {
                 id,

@@ -42,7 +42,7 @@ fn tasks(store: &Store) -> String {
     select jsonb_build_object('id', t.id, 'playbook', t.playbook, 'account', t.account_id,
         'contact', nullif(t.contact_id, ''), 'step', t.step,
         'title', t.title, 'description', t.description, 'assignee', t.assignee, 'due_at', t.due_at,
-        'priority', t.priority, 'state', t.state, 'snoozed_until', t.snoozed_until, 'reason', t.reason, 'pool', t.pool, 'escalated_at', t.escalated_at,
+        'priority', t.priority, 'state', t.state, 'snoozed_until', t.snoozed_until, 'reason', t.reason, 'pool', t.pool, 'handed_from', t.handed_from, 'handed_at', t.handed_at, 'escalated_at', t.escalated_at,
         'outcome', t.outcome, 'outcomes', t.outcomes, 'checklist', t.checklist, 'evidence', t.evidence,
         'account_name', a.name, 'enrollment', t.enrollment_id, 'created_at', t.created_at,
         'ended_at', t.ended_at) as row,

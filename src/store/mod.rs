@@ -41,6 +41,7 @@ pub mod escalations;
 pub mod export;
 pub mod facts;
 mod gather;
+pub mod handovers;
 pub mod hindsight;
 pub mod holdout;
 pub mod import;

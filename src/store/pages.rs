@@ -41,6 +41,9 @@ pub struct TaskRow {
     pub snoozed_until: Option<Instant>,
     /// When the manager was told that it is overdue.
     pub escalated_at: Option<Instant>,
+    /// Who had it before they went away, and since when they have it no more.
+    pub handed_from: Option<String>,
+    pub handed_at: Option<Instant>,
     /// Canonical text of a fact to its value at enrollment.
     pub evidence: Json,
     /// When these facts were read; `None` when the enrollment is gone.
@@ -206,12 +209,13 @@ fn task(store: &Store) -> String {
         "
     select t.id, t.account_id, a.name as account_name, k.name as contact_name, t.enrollment_id, t.playbook,
         t.revision, t.step, t.title, t.description, t.assignee, c.name as assignee_name, t.due_at, t.priority,
-        t.checklist, t.outcomes, t.state, t.reason, t.outcome, t.snoozed_until, t.escalated_at, t.evidence, e.started_at as enrolled_at,
+        t.checklist, t.outcomes, t.state, t.reason, t.outcome, t.snoozed_until, t.escalated_at, t.handed_at, coalesce(h.name, t.handed_from) as handed_from, t.evidence, e.started_at as enrolled_at,
         t.created_at, t.ended_at
     from keepwell.tasks t
     left join {accounts} a on a.id = {account}
     left join {contacts} k on k.account_id = {account} and k.id = t.contact_id
     left join {csms} c on c.id = t.assignee
+    left join {csms} h on h.id = t.handed_from
     left join keepwell.enrollments e on e.account_id = t.account_id and e.id = t.enrollment_id"
     )
 }

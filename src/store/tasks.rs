@@ -36,7 +36,8 @@ pub enum TaskChange {
 }
 
 /// Writes tasks inside the transaction of their transitions. Where the same
-/// step's task is open for the same subject, that one is refreshed instead.
+/// step's task is open for the same subject, that one is refreshed instead; where
+/// this very task has ended, it stays as it is.
 pub(super) async fn insert(tx: &mut PgConnection, tasks: &[Asked<'_, TaskDraft>], now: Instant) -> sqlx::Result<()> {
     if tasks.is_empty() {
         return Ok(());
@@ -68,13 +69,21 @@ pub(super) async fn insert(tx: &mut PgConnection, tasks: &[Asked<'_, TaskDraft>]
         .column("reason", each().map(|one| one.draft.reason.as_deref()))
         .column("pool", each().map(|one| one.draft.pool.as_deref()))
         .column("escalate_at", each().map(|one| one.draft.escalate_at));
-    let refresh = "on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
+    // One that is over already stays so, and whoever asked goes on: nobody is
+    // asked twice for the same.
+    let refresh = "where not exists (select 1 from keepwell.tasks t
+             where t.account_id = r.account_id and t.id = r.id and t.state <> 'open')
+         on conflict (account_id, contact_id, playbook, step, ordinal) where state = 'open'
          do update set enrollment_id = excluded.enrollment_id, revision = excluded.revision, title = excluded.title,
              description = excluded.description, due_at = excluded.due_at,
              -- Whoever has it from a pool keeps it.
              assignee = case when tasks.pool = excluded.pool then tasks.assignee else excluded.assignee end,
              reason = case when tasks.pool = excluded.pool then tasks.reason else excluded.reason end,
              pool = excluded.pool,
+             handed_from = case when tasks.pool = excluded.pool or tasks.assignee = excluded.assignee then tasks.handed_from end,
+             handed_at = case when tasks.pool = excluded.pool or tasks.assignee = excluded.assignee then tasks.handed_at end,
+             -- New to whoever gets it now.
+             told_at = case when tasks.pool = excluded.pool or tasks.assignee = excluded.assignee then tasks.told_at end,
              escalate_at = case when tasks.escalated_at is not null then null
                  when tasks.snoozed_until > excluded.refreshed_at then greatest(tasks.escalate_at, excluded.escalate_at)
                  else excluded.escalate_at end,

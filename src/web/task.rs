@@ -54,6 +54,8 @@ pub(super) struct TaskView {
     snoozed: Option<String>,
     /// For whom the assignee covers.
     covers: Option<String>,
+    /// Who had it before, and since when they have it no more.
+    handed: Option<String>,
     /// When the manager was told.
     escalated: Option<String>,
     created: String,
@@ -113,6 +115,7 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
             .filter(|until| row.state == "open" && *until > now)
             .map(|until| moment(until, web.zone)),
         escalated: row.escalated_at.map(|at| moment(at, web.zone)),
+        handed: row.handed_from.zip(row.handed_at).map(|(from, at)| format!("From {from}, {}", moment(at, web.zone))),
         covers: row.reason.clone().filter(|_| row.state == "open"),
         state: row.state,
         ended,

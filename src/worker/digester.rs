@@ -1,5 +1,5 @@
 //! One mail for each colleague at the instants of the digest, instead of one
-//! for each notice: new tasks, overdue tasks, notices.
+//! for each notice: new tasks, overdue tasks, tasks handed over, notices.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -93,6 +93,19 @@ fn composed(gathered: &Gathered, recipient: &Recipient, zone: Tz, url: Option<&s
         }
         text.push('\n');
     }
+    if !gathered.handed.is_empty() {
+        let heading = match gathered.handed.len() {
+            1 => "1 task handed over".to_owned(),
+            many => format!("{many} tasks handed over"),
+        };
+        text.push_str(&format!("{heading}:\n\n"));
+        counts.push(heading);
+        for task in &gathered.handed {
+            let to = task.to.as_deref().unwrap_or("nobody");
+            text.push_str(&format!("• {}: {}, now with {to}\n", task.title, task.account));
+        }
+        text.push('\n');
+    }
     if !gathered.notices.is_empty() {
         let heading = match gathered.notices.len() {
             1 => "1 notice".to_owned(),
@@ -119,6 +132,9 @@ fn line(task: &GatheredTask, zone: Tz, url: Option<&str>, now: Instant) -> Strin
     }
     if task.priority != "normal" {
         line.push_str(&format!(", {} priority", task.priority));
+    }
+    if let Some(reason) = &task.reason {
+        line.push_str(&format!(", {reason}"));
     }
     match url {
         Some(url) => format!("{line}\n{url}/tasks/{}\n", task.id),

@@ -4,7 +4,7 @@
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out over its
 //! `candidates`, says of a held one what is its `difference` and releases approved ones, `advancer` moves waiting
-//! enrollments on, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `referrer`
+//! enrollments on, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `handover` gives those of who is away to their cover, `referrer`
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds and
@@ -53,6 +53,7 @@ pub mod epoch;
 pub mod escalator;
 pub mod foresight;
 mod gate;
+pub mod handover;
 pub mod hindsight;
 pub mod janitor;
 pub mod mover;
@@ -243,6 +244,7 @@ pub async fn pass_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
     round.took(advancer::tick(shared, now).await)?;
     round.took(hindsight::tick(shared, now).await)?;
     round.took(referrer::tick(shared, now).await)?;
+    round.took(handover::tick(shared, now).await)?;
     round.took(escalator::tick(shared, now).await)?;
     round.took(digester::tick(shared, now).await)?;
     round.took(tripwire::tick(shared, now).await)?;

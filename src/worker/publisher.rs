@@ -30,6 +30,17 @@ pub struct Report {
     pub sources: SourceSet,
 }
 
+impl Report {
+    /// Files that are not in force as they stand, once each.
+    pub fn broken(&self) -> Vec<&str> {
+        let errors = self.diagnostics.iter().filter(|problem| problem.is_error());
+        let mut files: Vec<&str> = errors.map(|problem| &*problem.file).collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+}
+
 /// Reads, checks and publishes all files. A broken file keeps the revision it
 /// had, with its problems shown; the others are published. Broken is also a new
 /// revision whose own cases fail. One that was published before is not asked

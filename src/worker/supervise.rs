@@ -17,8 +17,8 @@ use super::clocks::Clocks;
 use super::epoch::Watch;
 use super::publisher::{self, Files, Fingerprint};
 use super::{
-    Round, Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, hindsight, janitor,
-    referrer, scheduler, tripwire,
+    Round, Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, handover, hindsight,
+    janitor, referrer, scheduler, tripwire,
 };
 use crate::clock::{Clock, Instant};
 use crate::store::Store;
@@ -90,6 +90,7 @@ pub async fn supervise(
                 round.took(hindsight::tick(&shared, now).await)?;
                 round.took(tripwire::tick(&shared, now).await)?;
                 round.took(referrer::tick(&shared, now).await)?;
+                round.took(handover::tick(&shared, now).await)?;
                 round.took(escalator::tick(&shared, now).await)?;
                 round.took(digester::tick(&shared, now).await)?;
                 round.end()

@@ -237,8 +237,28 @@ async fn a_folder_that_is_not_there_pauses_nothing() {
     // One with a mistake keeps its revision, by whatever path it is found.
     home.write("playbooks/look.yaml", &PLAYBOOK.replace("account.seats", "account.seat"));
     let folder = home.path.join("playbooks");
-    home.run(&["run", "--once", "--playbooks", folder.to_str().unwrap()]);
+    let round = home.run(&["run", "--once", "--playbooks", folder.to_str().unwrap()]);
     assert_eq!(present().await, (before.0, true, true));
+    // Whoever set the timer notices.
+    assert!(
+        round.code == 1
+            && round.stderr.contains("error: not in force as written, see above: ")
+            && round.stderr.contains("look.yaml; all else"),
+        "{round:?}"
+    );
+    home.write("playbooks/other.yaml", &PLAYBOOK.replace("look", "other"));
+    let round = home.run(&["run", "--once", "--at", "2026-03-02T09:00:00Z"]);
+    assert_eq!(round.code, 1, "{round:?}");
+    let runs: Vec<(String, String)> =
+        sqlx::query_as("select playbook, state from keepwell.runs order by 1").fetch_all(&pool).await.unwrap();
+    let done = |playbook: &str| (playbook.to_owned(), "done".to_owned());
+    assert_eq!(
+        runs,
+        [done("look"), done("other")],
+        "the others have their round, and the one before its last revision"
+    );
+    home.write("playbooks/look.yaml", PLAYBOOK);
+    home.done(&["run", "--once"]);
 }
 
 /// How many processes have a private database's files as their folder.

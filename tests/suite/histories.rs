@@ -300,8 +300,13 @@ async fn work(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<()> {
 async fn let_leases_run_out(world: &World) {
     world
         .sql(
-            "update keepwell.messages set lease_until = clock_timestamp() - interval '1 second' where state = 'sending';
-             update keepwell.runs set lease_until = clock_timestamp() - interval '1 second' where token is not null",
+            // But for those that somebody is writing, whose turn comes later.
+            "update keepwell.messages set lease_until = clock_timestamp() - interval '1 second'
+             where (account_id, id) in (select account_id, id from keepwell.messages
+                 where state = 'sending' for no key update skip locked);
+             update keepwell.runs set lease_until = clock_timestamp() - interval '1 second'
+             where (playbook, slot) in (select playbook, slot from keepwell.runs
+                 where token is not null for no key update skip locked)",
         )
         .await;
 }

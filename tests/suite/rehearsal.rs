@@ -188,6 +188,10 @@ fn a_recipient_from_a_fact_is_an_address() {
             assert!(!told.iter().any(|line| line.contains("customer.example)")), "{told:#?}");
         }
     }
+    let unlisted = text("[account.traits.billing, \"finance\"][1]", "x")
+        .replace("    contacts: [ { role: champion }, { role: owner } ]\n", "");
+    let failures = format!("{:?}{:?}", play(&unlisted)[0].failures, play(&unlisted)[0].happened);
+    assert!(failures.contains("no recipient; list who is there under `contacts:`"), "{failures}");
     let mail = |to: &str, billing: &str| {
         let told = told(to, billing);
         told.into_iter().filter(|line| line.contains(": mail `")).count()
@@ -389,6 +393,8 @@ fn mistakes_in_fixtures_are_diagnostics_too() {
     assert_eq!(problems.len(), 2, "{problems:#?}");
     assert_eq!((problems[1].code, problems[1].help.as_deref()), ("KW0108", None));
     assert_eq!((problems[0].code, problems[0].help.as_deref()), ("KW0202", Some("did you mean `tier`?")));
+    let line = text.lines().nth(problems[0].line as usize - 1).unwrap();
+    assert!(line[problems[0].column as usize - 1..].starts_with("tir:"), "{line}");
 }
 
 #[test]

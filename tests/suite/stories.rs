@@ -5,6 +5,7 @@ mod asking;
 mod bouncing;
 mod budget;
 mod contacts;
+mod covering;
 mod crossing;
 mod crowds;
 mod deeds;

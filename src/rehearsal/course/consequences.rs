@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Course, OpenTask, Planned};
+use super::{Course, Planned};
 use crate::action::Situation;
-use crate::action::staff::Staff;
+use crate::action::staff::{Held, Staff};
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::MessageEnd;
@@ -14,6 +14,22 @@ use crate::rehearsal::deed::{Deed, What};
 use crate::rehearsal::wording;
 use crate::rule::Context;
 use crate::rule::functions::FoldError;
+
+/// A task that nobody has done yet.
+pub(super) struct OpenTask {
+    pub step: String,
+    /// Which of the step's tasks, where a script asks for several.
+    ordinal: i32,
+    /// Whose it is.
+    assignee: Option<String>,
+    pool: Option<String>,
+    due_at: Option<Instant>,
+    pub keep: bool,
+    /// The latest enrollment that asked for it.
+    pub trip: usize,
+    /// Its row in the account's own history; a shadow has none.
+    pub record: Option<usize>,
+}
 
 impl Course<'_> {
     /// Does what a look asked for.
@@ -106,7 +122,11 @@ impl Course<'_> {
 
     fn open(&mut self, index: usize, step: String, ordinal: i32, draft: TaskDraft, now: Instant) {
         if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step && task.ordinal == ordinal) {
-            (open.keep, open.trip) = (draft.keep, index);
+            (open.keep, open.trip, open.due_at) = (draft.keep, index, draft.due_at);
+            // Whoever has it from a pool keeps it.
+            if open.pool.is_none() || open.pool != draft.pool {
+                (open.assignee, open.pool) = (draft.assignee, draft.pool);
+            }
             self.happen(now, format!("the task `{step}` is still open and was refreshed"));
             return;
         }
@@ -119,6 +139,8 @@ impl Course<'_> {
             step: step.clone(),
             ordinal,
             assignee: draft.assignee.clone(),
+            pool: draft.pool.clone(),
+            due_at: draft.due_at,
             keep: draft.keep,
             trip: index,
             record,
@@ -141,6 +163,24 @@ impl Course<'_> {
             draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
         self.happen(now, format!("task `{step}` for {to}{covers}{due}: {}", draft.title));
         self.deed(now, What::Task { step, role, draft });
+    }
+
+    /// Gives tasks of colleagues who are away to their cover. Nobody of a case
+    /// leaves the company.
+    pub(super) fn hand_over(&mut self, now: Instant) {
+        let mut staff = self.staff();
+        for place in 0..self.tasks.len() {
+            let task = &self.tasks[place];
+            let Some(holder) = task.assignee.as_deref().filter(|holder| staff.find(holder).is_some()) else { continue };
+            let pool = task.pool.as_ref().and_then(|pool| self.config.pools.get(pool));
+            let held = Held { holder, pool: pool.map(|members| &**members), due_at: task.due_at, csm: None };
+            if let Some(handover) = staff.handover(&held, now, self.playbook.zone) {
+                staff.took(&handover.to);
+                let text = format!("the task `{}` went on to {}, who {}", task.step, handover.to, handover.reason);
+                self.happen(now, text);
+                self.tasks[place].assignee = Some(handover.to);
+            }
+        }
     }
 
     /// The colleagues of the case with what the case gave them to do.

@@ -49,3 +49,23 @@ fn a_csm_of_a_case_may_be_away() {
         "      - { after: 0d, task: own, to: csm }\n      - { after: 0d, notify: word, to: csm }\n",
     ));
 }
+
+#[test]
+fn an_open_task_of_a_case_goes_on_to_the_backup() {
+    let text = playbook(concat!(
+        "when: account.mrr > 5\nsteps:\n",
+        "  - task: { id: own, title: Own, to: csm }\n",
+        "  - task: { id: later, title: Later, to: csm, due: 9d }\n",
+        "  - wait: 3d\n",
+        "  - task: { id: new, title: New, to: csm }\n",
+        "tests:\n  - name: covered\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n",
+        "    csm: { away_from: 1d, away_until: 4d, backup_id: max }\n    expect:\n",
+        "      - { after: 0d, task: own, to: csm }\n      - { after: 0d, task: later, to: csm }\n",
+        "      - { after: 3d, task: new, to: max }\n",
+    ));
+    let case = play_with(&text, &config()).remove(0);
+    assert!(case.passed, "{:#?}", case.failures);
+    let went: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
+    let went: Vec<&String> = went.iter().filter(|told| told.contains("went on")).collect();
+    assert_eq!(went, ["after 15h: the task `own` went on to max, who covers for Casey Morgan until 6 March 2026"]);
+}

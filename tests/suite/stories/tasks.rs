@@ -46,6 +46,28 @@ async fn an_open_task_is_refreshed_and_not_doubled() {
     assert_eq!(lines(&world.tasks().await, "title state due_at"), ["50 done 03-05T09:00", "50 open 03-07T09:00"]);
 }
 
+/// An enrollment that was lost enters again under its old name, and so does
+/// what it asks for.
+#[tokio::test]
+async fn a_task_that_is_done_is_not_asked_for_again_and_keeps_nobody() {
+    let world = World::new().await;
+    world.playbook(&playbook("calls", ALL, "  - task: { id: call, title: Call, to: csm }"));
+    for account in ["a1", "a2"] {
+        world.account(account, json!({})).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world
+        .sql("update keepwell.tasks set state = 'done', ended_at = '2026-03-02T10:00:00Z' where account_id = 'a1'")
+        .await;
+    world.sql("delete from keepwell.enrollments").await;
+    world.run_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "account state reason"), ["a1 completed -", "a2 completed -"]);
+    assert_eq!(
+        lines(&world.tasks().await, "account step state created_at"),
+        ["a1 call done 03-02T09:00", "a2 call open 03-02T09:00"]
+    );
+}
+
 #[tokio::test]
 async fn a_task_closes_itself_also_after_the_enrollment_has_ended() {
     let world = World::new().await;
