@@ -138,8 +138,7 @@ impl Template {
     /// Reads and checks a template. All findings come together; the template
     /// is there exactly when none of them is an error.
     pub fn compile(source: &Source, scope: &TemplateScope, escape: Escape) -> (Option<Template>, Vec<Diagnostic>) {
-        let (lowered, mut diagnostics) = lower::lower(source, scope);
-        diagnostics.extend(placeholder::foreign(source));
+        let (lowered, diagnostics) = lower::lower(source, scope);
         if diagnostics.iter().any(Diagnostic::is_error) {
             return (None, diagnostics);
         }

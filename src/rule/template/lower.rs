@@ -89,7 +89,7 @@ pub(super) fn lower(source: &Source, scope: &TemplateScope) -> (Lowered, Vec<Dia
         ast::Stmt::Template(template) => lowering.nodes(&template.children),
         _ => Vec::new(),
     };
-    lowering.found.extend(syntax::single_braces(source));
+    lowering.found.extend(super::placeholder::foreign(source));
     let lowered = Lowered { nodes, cells: lowering.cells, entry_columns: lowering.entry_columns };
     (lowered, lowering.found)
 }

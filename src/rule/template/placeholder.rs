@@ -3,8 +3,8 @@
 use crate::diagnostic::Diagnostic;
 use crate::playbook::Source;
 
-const ROOTS: [&str; 9] =
-    ["account", "contact", "recipient", "csm", "entry", "customer", "user", "company", "subscriber"];
+const ROOTS: [&str; 10] =
+    ["account", "contact", "recipient", "csm", "entry", "customer", "user", "company", "subscriber", "playbook"];
 const ALONE: [&str; 10] = [
     "name",
     "first_name",
@@ -30,9 +30,9 @@ pub(super) fn foreign(source: &Source) -> Vec<Diagnostic> {
             None => placeholder(rest).map_or((first.len_utf8(), None), |(length, name)| (length, Some(name))),
         };
         if let Some(name) = name {
-            let message = format!("`{}` is sent as it stands", &rest[..length]);
+            let message = format!("`{}` is printed as it stands", &rest[..length]);
             let help = format!("write `{{{{ {name} }}}}`");
-            found.push(source.warning("KW0302", line, column, message).help(help));
+            found.push(source.warning("KW0304", line, column, message).help(help));
         }
         for c in rest[..length].chars() {
             (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };

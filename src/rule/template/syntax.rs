@@ -44,29 +44,6 @@ pub(super) fn read(source: &Source) -> Result<ast::Stmt<'_>, Unreadable> {
     })
 }
 
-/// `{ account.name }`, which nobody fills: it is sent as it stands.
-pub(super) fn single_braces(source: &Source) -> Vec<Diagnostic> {
-    const ROOTS: [&str; 6] = ["account", "contact", "recipient", "csm", "entry", "playbook"];
-    let mut found = Vec::new();
-    for (number, line) in source.text.lines().enumerate() {
-        for (open, _) in line.match_indices('{') {
-            let rest = &line[open + 1..];
-            let Some(end) = rest.find(['{', '}']) else { continue };
-            let inner = rest[..end].trim();
-            let is_name = inner.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
-            let known = inner.split('.').next().is_some_and(|root| ROOTS.contains(&root));
-            let single = rest[end..].starts_with('}') && !rest[end + 1..].starts_with('}');
-            if is_name && known && single && !line[..open].ends_with(['{', '#']) {
-                let column = line[..open].chars().count() as u32 + 1;
-                let message = format!("`{{{}}}` is printed as it stands", &rest[..end]);
-                let help = format!("write `{{{{ {inner} }}}}`");
-                found.push(source.warning("KW0304", number as u32 + 1, column, message).help(help));
-            }
-        }
-    }
-    found
-}
-
 /// Tags on their own line leave no empty line behind.
 fn config() -> SyntaxConfig {
     SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default()
