@@ -110,7 +110,7 @@ impl World {
         for columns in given.contacts.iter().flatten().skip(usize::from(is_there)) {
             self.apply_contact(columns, initial, schema, reader);
         }
-        for (name, node) in &given.events {
+        for Entry { key: name, node, .. } in &given.events {
             self.apply_events(name, node, moment, reader);
         }
         for row in &given.scores {
@@ -120,7 +120,7 @@ impl World {
             self.apply_ticket(&mapping(row), reader);
         }
         given.tasks.iter().for_each(|row| self.apply_task(&mapping(row), reader));
-        for (name, node) in &given.labels {
+        for Entry { key: name, node, .. } in &given.labels {
             if let Some(value) = reader.label(name, node) {
                 let (contact, at) = (self.enrolled(), just_before(moment));
                 self.history.labels.push(LabelRecord { contact, name: name.clone(), value, at });
@@ -141,7 +141,7 @@ impl World {
     /// The columns that have another value now, with the one before.
     fn apply_account(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) -> BTreeMap<String, Value> {
         let mut changed = BTreeMap::new();
-        for (key, node) in &given.account {
+        for Entry { key, key_place, node } in &given.account {
             if key == "traits" {
                 let attributes = reader.attributes("account.traits", node);
                 let before = self.history.traits.clone();
@@ -151,7 +151,7 @@ impl World {
                 }
                 continue;
             }
-            let Some(column) = reader.column("the account", &schema.account, key, node.place) else { continue };
+            let Some(column) = reader.column("the account", &schema.account, key, *key_place) else { continue };
             let Some(value) = reader.value(column, node) else { continue };
             match (key.as_str(), &value) {
                 ("id", Value::Text(id)) => self.subject.account = id.to_string(),
@@ -170,10 +170,10 @@ impl World {
     }
 
     fn apply_csm(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) {
-        for (key, node) in given.csm.iter().flatten() {
-            let Some(column) = reader.column("the CSM", &schema.csm, key, node.place) else { continue };
+        for Entry { key, key_place, node } in given.csm.iter().flatten() {
+            let Some(column) = reader.column("the CSM", &schema.csm, key, *key_place) else { continue };
             let Some(value) = reader.value(column, node) else { continue };
-            let says = given.account.iter().any(|(key, _)| key == "csm_id");
+            let says = given.account.iter().any(|given| given.key == "csm_id");
             if key == "id" && !says && self.history.account.contains_key("csm_id") {
                 self.history.account.insert("csm_id".to_owned(), value.clone());
             }

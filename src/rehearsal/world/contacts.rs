@@ -7,7 +7,7 @@ use crate::clock::Instant;
 use crate::facts::history::ContactRecord;
 use crate::facts::{Schema, Value};
 use crate::playbook::case::Fixtures;
-use crate::playbook::yaml::Node;
+use crate::playbook::yaml::Entry;
 use crate::rehearsal::fixture::Reader;
 
 impl World {
@@ -15,7 +15,7 @@ impl World {
     pub(super) fn apply_subject(&mut self, given: &Fixtures, initial: bool, schema: &Schema, reader: &mut Reader) {
         let Some(columns) = &given.contact else { return };
         if self.subject.contact.is_empty() {
-            let at = columns.first().map_or(reader.place, |(_, node)| node.place);
+            let at = columns.first().map_or(reader.place, |first| first.key_place);
             let message = "`contact` is the enrolled contact, and this playbook enrolls accounts";
             reader.error("KW0501", at, message, "list people under `contacts:`");
         } else if !initial {
@@ -28,13 +28,7 @@ impl World {
         }
     }
 
-    pub(super) fn apply_contact(
-        &mut self,
-        given: &[(String, Node)],
-        initial: bool,
-        schema: &Schema,
-        reader: &mut Reader,
-    ) {
+    pub(super) fn apply_contact(&mut self, given: &[Entry], initial: bool, schema: &Schema, reader: &mut Reader) {
         let mut contact = read_contact(given, schema, reader);
         let known = self.history.contacts.iter_mut().find(|known| {
             if contact.id.is_empty() {
@@ -87,14 +81,14 @@ impl World {
 }
 
 /// The columns of a contact that a case gives.
-fn read_contact(given: &[(String, Node)], schema: &Schema, reader: &mut Reader) -> ContactRecord {
+fn read_contact(given: &[Entry], schema: &Schema, reader: &mut Reader) -> ContactRecord {
     let mut contact = ContactRecord::default();
-    for (key, node) in given {
+    for Entry { key, key_place, node } in given {
         if key == "traits" {
             contact.traits = reader.attributes("contacts.traits", node);
             continue;
         }
-        let Some(column) = reader.column("a contact", &schema.contact, key, node.place) else { continue };
+        let Some(column) = reader.column("a contact", &schema.contact, key, *key_place) else { continue };
         if let Some(value) = reader.value(column, node) {
             contact.columns.insert(key.clone(), value);
         }
