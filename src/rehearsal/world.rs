@@ -19,6 +19,7 @@ use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, Label
 use crate::facts::{History, Schema, SubjectId, Value};
 use crate::playbook::SubjectKind;
 use crate::playbook::case::{Case, Fixtures};
+use crate::playbook::yaml::Entry;
 
 mod contacts;
 mod past;
