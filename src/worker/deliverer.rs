@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::advancer::current_among;
 use super::domains::{Next, Pass, Queue};
 use super::gate::{Prepared, notice, prepare};
 use super::settlement::settle;
+use super::sight::current_among;
 use super::tripwire::Troubles;
 use super::{Shared, attention, posting};
 use crate::clock::{Deadline, Instant, Stopwatch};

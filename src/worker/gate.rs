@@ -11,9 +11,9 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::Shared;
-use super::advancer::{Sight, gone, sight};
 use super::compiled::Loaded;
 use super::digester;
+use super::sight::{Sight, gone, sight};
 use crate::action::Situation;
 use crate::action::email::{Email, recipient_zone, refused};
 use crate::action::staff::Staff;
