@@ -106,7 +106,7 @@ impl ReadyPlaybook {
         self.steps.iter().position(|step| step.id == id)
     }
 
-    /// The mail action of a step.
+    /// What a step does, if it acts.
     pub fn action(&self, step: &str) -> Option<&dyn Action> {
         match &self.steps[self.step(step)?].deed {
             Deed::Act(action) => Some(action.as_ref()),
@@ -230,24 +230,27 @@ pub fn compile(
         }
     };
     let statuses = || schema.statuses.iter().map(String::as_str);
-    let unheard = |status: &&String| !schema.statuses.is_empty() && !schema.statuses.contains(status);
-    for status in playbook.statuses.iter().filter(unheard) {
+    let unheard = |status: &String| !schema.statuses.is_empty() && !schema.statuses.contains(status);
+    for (index, status) in playbook.statuses.iter().enumerate().filter(|(_, status)| unheard(status)) {
         let message = format!("no account has the status `{status}`");
         let help = nearest(status, statuses()).map_or_else(
             || format!("the statuses are {}", schema.statuses.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        problems.push(Diagnostic::warning("KW0104", &playbook.file, playbook.place, message).help(help));
+        let at = playbook.places.statuses.get(index).copied().unwrap_or(playbook.place);
+        problems.push(Diagnostic::warning("KW0104", &playbook.file, at, message).help(help));
     }
     if playbook.holdout.is_some() && playbook.goal.is_none() {
         let message = "a `holdout` compares who reaches the goal, and there is no `goal`";
-        let problem = Diagnostic::warning("KW0217", &playbook.file, playbook.place, message);
+        let at = playbook.places.holdout.unwrap_or(playbook.place);
+        let problem = Diagnostic::warning("KW0217", &playbook.file, at, message);
         problems.push(problem.help("say with `goal:` what counts as success"));
     }
     if playbook.stages.is_some() && schema.lacks("accounts", "stage") {
         let message = "`stages` needs `accounts.stage`, which the customer store does not have";
         let help = "name the column in the configuration: `store: { accounts: { columns: { stage: … } } }`";
-        problems.push(Diagnostic::error("KW0214", &playbook.file, playbook.place, message).help(help));
+        let at = playbook.places.stages.unwrap_or(playbook.place);
+        problems.push(Diagnostic::error("KW0214", &playbook.file, at, message).help(help));
     }
     for other in playbook.guardrails.yields_to.iter().flatten() {
         let id = other.text.trim();
@@ -267,6 +270,7 @@ pub fn compile(
         contact: subject == Subject::Contact,
         in_enrollment: false,
         in_wait: false,
+        zone,
         task_steps: &steps_by_kind.tasks,
         email_steps: &steps_by_kind.emails,
         survey_steps: &steps_by_kind.surveys,
@@ -317,6 +321,7 @@ pub fn compile(
         outcomes: &steps_by_kind.outcomes,
         neighbours,
         own: &playbook.id,
+        zone,
         holdout: playbook.holdout.is_some(),
         known_in_templates: &known_in_templates,
         known_in_steps: &known_in_steps,

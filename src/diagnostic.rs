@@ -81,6 +81,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),
+    ("KW0304", "braces that nothing fills"),
     ("KW0401", "a script cannot be read"),
     ("KW0402", "not allowed in scripts"),
     ("KW0501", "a test case cannot be read"),

@@ -10,6 +10,8 @@ pub enum Goal {
     AtMost(f64, Duration),
     /// Theirs takes at least this many times ours.
     Faster(f64),
+    /// Nothing: it tells where time goes.
+    None,
 }
 
 /// How a pair went.
@@ -102,6 +104,7 @@ impl Outcome {
                 format!("1/{:.1} (1/{:.1}-1/{:.1})", 1.0 / median, 1.0 / least, 1.0 / greatest),
                 format!("at least {times} times as fast: {}", word(1.0 / median >= times)),
             ),
+            Goal::None => (format!("{median:.2} ({least:.2}-{greatest:.2})"), "none".to_owned()),
         };
         println!("  {name:<44} {:>9} {:>9}  {ratio:<22} {said}", millis(self.ours), millis(self.theirs));
     }

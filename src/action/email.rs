@@ -133,6 +133,10 @@ impl StepKind for Kind {
         "email"
     }
 
+    fn example(&self) -> Option<&'static str> {
+        Some("email: { to: champion, subject: \"…\", body: \"…\" }")
+    }
+
     fn summary(&self) -> &'static str {
         "Sends a mail to people at the customer."
     }

@@ -45,6 +45,10 @@ pub trait StepKind: Sync {
     fn name(&self) -> &'static str;
     /// One sentence for authors.
     fn summary(&self) -> &'static str;
+    /// How a small one is written, where it needs keys.
+    fn example(&self) -> Option<&'static str> {
+        None
+    }
     /// Reads the fields; what is wrong goes to the compiler's problems.
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>>;
 }
@@ -208,6 +212,8 @@ pub struct Compiler<'a> {
     pub neighbours: &'a Neighbours,
     /// The id of the playbook itself.
     pub own: &'a str,
+    /// Its zone.
+    pub zone: Tz,
     /// Whether some accounts are held out.
     pub holdout: bool,
     /// Values that the playbook's condition proves present, as `account.x`
@@ -251,6 +257,7 @@ impl<'a> Compiler<'a> {
             contact: self.subject == Subject::Contact,
             in_enrollment: true,
             in_wait: false,
+            zone: self.zone,
             task_steps: self.task_steps,
             email_steps: self.email_steps,
             survey_steps: self.survey_steps,

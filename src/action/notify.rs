@@ -60,6 +60,10 @@ impl StepKind for Kind {
         "notify"
     }
 
+    fn example(&self) -> Option<&'static str> {
+        Some("notify: { channel: csm, text: \"…\" }")
+    }
+
     fn summary(&self) -> &'static str {
         "Tells the CSM, the manager or the playbook's owners by mail, or a Slack channel."
     }

@@ -30,6 +30,10 @@ impl StepKind for Kind {
         "survey"
     }
 
+    fn example(&self) -> Option<&'static str> {
+        Some("survey: { score: nps, question: \"…\", to: champion }")
+    }
+
     fn summary(&self) -> &'static str {
         "Asks people at the customer a question by mail and waits for the first answer."
     }

@@ -14,7 +14,7 @@ use crate::diagnostic::nearest;
 use crate::effect::{EffectBody, Priority, TaskDraft};
 use crate::facts::{Cell, CellPath, Csm, Subject, Value};
 use crate::playbook::calendar::Calendar;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, no_duration};
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Source, Step, local};
 use crate::rule::template::{Escape, Template};
@@ -136,6 +136,10 @@ impl StepKind for Kind {
         "task"
     }
 
+    fn example(&self) -> Option<&'static str> {
+        Some("task: { title: \"…\", to: csm, due: 2 business days }")
+    }
+
     fn summary(&self) -> &'static str {
         "Gives the CSM something to do, which closes itself when the problem is gone."
     }
@@ -227,8 +231,7 @@ fn assignee(source: &Source, compiler: &mut Compiler) -> Option<Assignee> {
 /// A time expression; a misspelt duration gets advice on durations.
 fn due_expression(source: &Source, compiler: &mut Compiler) -> Option<Due> {
     if source.text.trim().starts_with(|c: char| c.is_ascii_digit()) {
-        let problem = source.error("KW0110", 1, 1, format!("`{}` is not a duration", source.text));
-        compiler.problems.push(problem.help("write `30m`, `12h`, `3d`, `2w` or `2 business days`"));
+        compiler.problems.push(no_duration(&compiler.file, "due", source.origin.at(1, 1), &source.text));
         return None;
     }
     compiler.expression(source, Wanted::Time, false).map(|rule| Due::At(Arc::new(rule)))

@@ -49,6 +49,10 @@ impl StepKind for Kind {
         "webhook"
     }
 
+    fn example(&self) -> Option<&'static str> {
+        Some("webhook: { url: env:NAME, body: \"…\" }")
+    }
+
     fn summary(&self) -> &'static str {
         "Posts a signed body to another system."
     }

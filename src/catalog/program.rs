@@ -115,6 +115,13 @@ impl Program {
                     compiler.error("KW0113", step.place, format!("unknown step kind `{}`", step.kind), None);
                     return self.whole = false;
                 };
+                if let Some(example) = kind.example()
+                    && node.as_mapping().is_none()
+                {
+                    let message = format!("the step `{}` needs keys, not {}", kind.name(), node.found());
+                    compiler.error("KW0103", node.place, message, Some(&format!("write `{example}`")));
+                    return self.whole = false;
+                }
                 match kind.parse(step, node, compiler) {
                     Some(action) => Deed::Act(action),
                     None => return self.whole = false,

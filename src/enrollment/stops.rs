@@ -1,11 +1,11 @@
 //! What ends an enrollment or keeps a subject from entering.
 
-use chrono::TimeZone;
-
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::State;
+use crate::facts::time::begins;
 use crate::facts::{Facts, Value};
+use crate::playbook::local;
 use crate::rule::{Context, EvalError, Rule, Verdict};
 
 /// A reason to stop, with what was read.
@@ -43,7 +43,7 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<Stop>
         return Ok(Some(Stop { state: State::Exited, name: "exit", reason: told("exit", rule, context) }));
     }
     if let Some(left) = has_left(&context.facts) {
-        let reason = format!("the contact left on {}", playbook.zone.from_utc_datetime(&left.naive_utc()).date_naive());
+        let reason = format!("the contact left on {}", local::date(playbook.zone, begins(left, playbook.zone)));
         return Ok(Some(Stop { state: State::Exited, name: "left", reason }));
     }
     let text = |column| match context.facts.column(column) {

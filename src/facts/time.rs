@@ -2,10 +2,17 @@
 //!
 //! A day is 24 hours here, as in the SQL: counts are whole units, rounded down.
 
-use chrono::{Datelike, Duration, NaiveDate, TimeZone};
+use chrono::{Datelike, Duration, NaiveDate, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 
 use crate::clock::Instant;
+use crate::playbook::local;
+
+/// When what a column holds begins. A date is stored as its midnight in UTC;
+/// it is that day in every zone, and begins with the day there.
+pub fn begins(t: Instant, zone: Tz) -> Instant {
+    if t.time() == NaiveTime::MIN { local::instant(zone, t.naive_utc()) } else { t }
+}
 
 /// Whole days from `t` to `now`, rounded down; negative when `t` lies ahead.
 pub fn days_since(now: Instant, t: Instant) -> i64 {
@@ -70,6 +77,26 @@ mod tests {
         assert_eq!(days_since(now, at("2026-02-28T09:00:01Z")), 1);
         assert_eq!(days_since(now, at("2026-03-02T09:00:01Z")), -1);
         assert_eq!(days_until(now, at("2026-03-03T08:59:59Z")), 0);
+    }
+
+    #[test]
+    fn a_date_is_that_day_in_every_zone() {
+        let date = at("2026-03-01T00:00:00Z");
+        for (zone, begins_at) in [
+            (chrono_tz::UTC, "2026-03-01T00:00:00Z"),
+            (chrono_tz::America::New_York, "2026-03-01T05:00:00Z"),
+            (chrono_tz::Pacific::Auckland, "2026-02-28T11:00:00Z"),
+        ] {
+            let begins = begins(date, zone);
+            assert_eq!(begins, at(begins_at), "{zone}");
+            // A Sunday, and the first of March.
+            assert_eq!((month(begins, zone), weekday(begins, zone)), (3, 7), "{zone}");
+        }
+        // Clocks skip this midnight: the day begins an hour later.
+        let skipped = begins(at("2026-09-06T00:00:00Z"), chrono_tz::America::Santiago);
+        assert_eq!(skipped, at("2026-09-06T04:00:00Z"));
+        let moment = at("2026-03-01T00:00:01Z");
+        assert_eq!(begins(moment, chrono_tz::America::New_York), moment);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, FixedOffset};
 
+use super::Source;
 use super::budget::Budget;
 use super::quiet::QuietHours;
 use super::yaml::Node;
@@ -48,7 +49,7 @@ pub struct Fixtures {
     /// Tasks of colleagues about the account, of whatever playbook.
     pub tasks: Vec<Vec<(String, Node)>>,
     /// Ids of other playbooks with an active enrollment.
-    pub in_playbook: Vec<String>,
+    pub in_playbook: Vec<Source>,
     /// Label to value; `none` removes it.
     pub labels: Vec<(String, Node)>,
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
 
-use super::Duration;
 use super::budget::Budget;
 use super::case::{Case, Change, Expectation, ExpectedKind, Fixtures};
 use super::quiet::QuietHours;
 use super::reader::{Fields, advice, inline, short};
 use super::steps::nearest_step;
 use super::yaml::{Entry, Node, NodeValue};
+use super::{Duration, Source, duration};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// How many values all cases of a playbook may hold after `like` is followed.
@@ -205,7 +205,7 @@ impl CaseReader<'_> {
             scores: rows(fields, "scores").unwrap_or_default(),
             tickets: rows(fields, "tickets").unwrap_or_default(),
             tasks: rows(fields, "tasks").unwrap_or_default(),
-            in_playbook: words(fields, "in_playbook"),
+            in_playbook: sources(fields, "in_playbook"),
             labels: columns(fields, "labels").unwrap_or_default(),
         }
     }
@@ -236,7 +236,8 @@ impl CaseReader<'_> {
         for entry in fields.mapping("then").unwrap_or_default() {
             let Some(Duration::Seconds(after)) = Duration::parse(&entry.key) else {
                 let message = format!("`{}` is not an offset from `at`", short(&entry.key));
-                let help = "write a number and a unit: `30m`, `12h`, `3d`";
+                let right = duration::meant(&entry.key).unwrap_or_else(|| "30m`, `12h`, `3d".to_owned());
+                let help = format!("write `{right}`");
                 fields.error_with_help("KW0110", entry.key_place, message, help);
                 continue;
             };
@@ -378,12 +379,14 @@ fn rows(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Vec<(Strin
 
 /// One word, or a list of them.
 fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Vec<String> {
-    match fields.take(key).map(|node| node.as_text()) {
+    sources(fields, key).into_iter().map(|word| word.text.to_string()).collect()
+}
+
+/// The same with their places.
+fn sources(fields: &mut Fields<'_, '_>, key: &'static str) -> Vec<Source> {
+    match fields.take(key).map(|node| &node.value) {
         None => Vec::new(),
-        Some(Some(text)) => vec![text.to_owned()],
-        Some(None) => {
-            let texts = fields.texts(key);
-            texts.iter().map(|text| text.text.to_string()).collect()
-        }
+        Some(NodeValue::Text(source)) => vec![source.clone()],
+        Some(_) => fields.texts(key),
     }
 }

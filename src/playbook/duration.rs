@@ -32,6 +32,31 @@ impl Duration {
     }
 }
 
+/// How a span is written that somebody wrote otherwise: `3 days`, `72hrs`,
+/// `1.5d`, `P3D`, `2 working days`; a number alone is days.
+pub fn meant(text: &str) -> Option<String> {
+    let lower = text.trim().to_lowercase();
+    let plain = lower.strip_prefix("pt").or_else(|| lower.strip_prefix('p')).unwrap_or(&lower);
+    let end = plain.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(plain.len());
+    let number: f64 = plain[..end].parse().ok().filter(|number| (0.0..1e6).contains(number))?;
+    let unit = plain[end..].trim();
+    let hours = match unit {
+        "business" | "workday" | "workdays" | "working day" | "working days" | "weekday" | "weekdays" | "bd" => {
+            return (number.fract() == 0.0).then(|| Duration::BusinessDays(number as u32).to_string());
+        }
+        "min" | "mins" | "minute" | "minutes" => 1.0 / 60.0,
+        // In a standard's `PT5M` it is minutes.
+        "m" if lower.starts_with("pt") => 1.0 / 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 1.0,
+        "" | "d" | "day" | "days" => 24.0,
+        "w" | "week" | "weeks" => 7.0 * 24.0,
+        "month" | "months" | "mo" => 30.0 * 24.0,
+        "y" | "year" | "years" => 365.0 * 24.0,
+        _ => return None,
+    };
+    Some(Duration::Seconds((number * hours * 3_600.0).round() as i64).to_string())
+}
+
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,6 +73,28 @@ impl fmt::Display for Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn knows_what_was_meant() {
+        for (text, right) in [
+            ("3 days", Some("3d")),
+            ("1 Week", Some("7d")),
+            ("72hrs", Some("3d")),
+            ("1.5d", Some("36h")),
+            ("P3D", Some("3d")),
+            ("PT5M", Some("5m")),
+            ("90 minutes", Some("90m")),
+            ("2 working days", Some("2 business days")),
+            ("1 month", Some("30d")),
+            ("3", Some("3d")),
+            ("three days", None),
+            ("-3d", None),
+            ("2026-03-02", None),
+            ("", None),
+        ] {
+            assert_eq!(meant(text).as_deref(), right, "{text}");
+        }
+    }
 
     #[test]
     fn reads_what_authors_write() {

@@ -74,6 +74,16 @@ pub struct Playbook {
     pub guardrails: Guardrails,
     pub steps: Vec<Step>,
     pub tests: Vec<case::Case>,
+    pub places: Places,
+}
+
+/// Where keys stand whose values are judged later, with the customer store in view.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Of each status that the text names.
+    pub statuses: Vec<Position>,
+    pub stages: Option<Position>,
+    pub holdout: Option<Position>,
 }
 
 /// Whether a playbook acts.

@@ -9,7 +9,7 @@ use super::reader::{Fields, inline, is_off, share};
 use super::source::SourceFile;
 use super::steps::StepReader;
 use super::yaml::{self, Node};
-use super::{Duration, Mode, Playbook, Reentry, Source, SubjectKind, case_reader, guardrails};
+use super::{Duration, Mode, Places, Playbook, Reentry, Source, SubjectKind, case_reader, guardrails};
 use crate::diagnostic::{Diagnostic, Position, nearest};
 
 /// The longest time after the end that a goal may count, in seconds: 90 days.
@@ -83,7 +83,7 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     let alerts_to = fields.address("alerts_to");
     let mode = mode(&mut fields);
     let subject = subject(&mut fields);
-    let statuses = words(&mut fields, "statuses");
+    let statuses = word_sources(&mut fields, "statuses");
     let stages = words(&mut fields, "stages");
     let schedule = fields.required_text("schedule");
     let timezone = timezone(&mut fields, "timezone");
@@ -99,6 +99,8 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     let holdout = holdout(&mut fields);
     let guardrails =
         fields.take("guardrails").map(|node| guardrails::read(path, node, fields.problems())).unwrap_or_default();
+    let places =
+        Places { stages: fields.key_place("stages"), holdout: fields.key_place("holdout"), ..Places::default() };
     let steps_node = fields.required("steps");
     let tests = fields.take("tests");
     if root.as_mapping().is_some() {
@@ -121,7 +123,11 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
         alerts_to,
         mode,
         subject,
-        statuses: statuses.unwrap_or_else(|| vec!["active".into(), "trial".into()]),
+        places: Places { statuses: statuses.iter().flatten().map(|status| status.origin.at(1, 1)).collect(), ..places },
+        statuses: match statuses {
+            Some(statuses) => statuses.into_iter().map(|status| status.text.to_string()).collect(),
+            None => vec!["active".into(), "trial".into()],
+        },
         stages,
         schedule: schedule.unwrap_or_else(|| stand_in("0 0 * * *")),
         timezone,
@@ -254,6 +260,10 @@ fn holdout(fields: &mut Fields<'_, '_>) -> Option<f64> {
 
 /// A list of distinct words with at least one.
 fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
+    Some(word_sources(fields, key)?.into_iter().map(|text| text.text.to_string()).collect())
+}
+
+fn word_sources(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Source>> {
     fields.take(key)?;
     let before = fields.problems().len();
     let texts: Vec<Source> = fields.texts(key);
@@ -261,7 +271,7 @@ fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> 
         let at = fields.value_place(key);
         fields.error("KW0103", at, format!("`{key}` needs at least one word"));
     }
-    Some(texts.into_iter().map(|text| text.text.to_string()).collect())
+    Some(texts)
 }
 
 /// An IANA time zone.

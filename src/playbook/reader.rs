@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Position, Severity, nearest};
 
 mod value;
 
-pub use value::{advice, duration, expression, inline, is_off, listed, share, short};
+pub use value::{advice, duration, expression, inline, is_off, listed, no_duration, share, short};
 
 /// The keys of one mapping, read one after the other.
 pub struct Fields<'n, 'p> {

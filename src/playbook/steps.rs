@@ -289,6 +289,14 @@ impl<'p> StepReader<'p> {
                 let steps = steps.map(|node| self.list(node, "else")).unwrap_or_default();
                 arms.push(Arm { condition: None, steps });
             } else {
+                if let Some(entries) = item.as_mapping().filter(|entries| entries.iter().all(|entry| entry.key != "if"))
+                {
+                    let key = entries.first().map_or("", |entry| entry.key.as_str());
+                    let message = format!("a way of a branch begins with `if`, not with `{key}`");
+                    let help = "each way is `- if:` with `steps:`; the last one may be `- else:` with its steps";
+                    self.error("KW0102", item.place, message, Some(help.into()));
+                    continue;
+                }
                 let mut fields = Fields::new(&file, item, "a way of a branch", self.problems);
                 let condition = fields.required_expression("if");
                 let steps = fields.required("steps");
@@ -318,6 +326,14 @@ impl<'p> StepReader<'p> {
         }
         let forms = ["for", "date", "until"];
         let given: Vec<&str> = forms.into_iter().filter(|key| fields.has(key)).collect();
+        if let (true, Some(entry)) = (given.is_empty(), body.as_mapping().and_then(|entries| counted(entries))) {
+            let text = format!("{} {}", entry.node.found().trim_start_matches("the number "), entry.key);
+            let message = format!("a wait has no key `{}`", entry.key);
+            let right = super::duration::meant(&text);
+            let help = right.map(|right| format!("write `wait: {right}`"));
+            self.error("KW0101", entry.key_place, message, help);
+            return None;
+        }
         if given.len() != 1 {
             let at = given.get(1).and_then(|key| fields.key_place(key));
             let message = "a wait has exactly one of `for`, `date` and `until`";
@@ -381,6 +397,14 @@ impl<'p> StepReader<'p> {
             }
         }
     }
+}
+
+/// A key such as `days` with a number.
+fn counted(entries: &[Entry]) -> Option<&Entry> {
+    const UNITS: [&str; 10] =
+        ["days", "day", "hours", "hour", "weeks", "week", "minutes", "minute", "months", "business_days"];
+    let number = |node: &Node| matches!(node.value, NodeValue::Int(_) | NodeValue::Float(_));
+    entries.iter().find(|entry| UNITS.contains(&entry.key.as_str()) && number(&entry.node))
 }
 
 /// The step nearest to a misspelt id.

@@ -289,7 +289,7 @@ impl<'a> Course<'a> {
         let own = &self.playbook.playbook.id;
         let earlier = self.trips.iter().map(|trip| &trip.enrollment);
         let history = History {
-            active: inside || self.case.fixtures.in_playbook.contains(own),
+            active: inside || self.case.fixtures.in_playbook.iter().any(|id| *id.text == **own),
             keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
             stopped: false,
             last_started: earlier.map(|enrollment| enrollment.started_at).max(),

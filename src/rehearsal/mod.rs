@@ -115,11 +115,12 @@ pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema, known: &[String]) 
     for case in &playbook.playbook.tests {
         problems.extend(build(playbook, case, schema).err().unwrap_or_default());
         let later = case.then.iter().flat_map(|change| &change.fixtures.in_playbook);
-        for id in case.fixtures.in_playbook.iter().chain(later).filter(|id| !known.contains(id)) {
-            let message = format!("there is no playbook `{}`", short(id));
+        for id in
+            case.fixtures.in_playbook.iter().chain(later).filter(|id| known.iter().all(|known| **known != *id.text))
+        {
+            let message = format!("there is no playbook `{}`", short(&id.text));
             let others = known.iter().map(String::as_str).filter(|other| *other != playbook.playbook.id);
-            let help = advice(id, others.take(50));
-            problems.push(Diagnostic::error("KW0108", &playbook.playbook.file, case.place, message).help(help));
+            problems.push(id.error("KW0108", 1, 1, message).help(advice(&id.text, others.take(50))));
         }
     }
     // A case like another has the other's mistakes again.

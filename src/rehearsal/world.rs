@@ -133,7 +133,7 @@ impl World {
         }
         for playbook in &given.in_playbook {
             self.history.enrollments.push(EnrollmentRecord {
-                playbook: playbook.clone(),
+                playbook: playbook.text.to_string(),
                 contact: self.enrolled(),
                 started_at: moment - TimeDelta::hours(1),
                 ended_at: None,

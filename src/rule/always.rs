@@ -3,12 +3,11 @@
 
 use rhai::{Expr, Position};
 
+use super::functions::{self, Function};
 use super::kind::{Kind, Typed};
 use super::typecheck::Checker;
 use crate::diagnostic::nearest;
-
-/// Functions that count, and so are never below zero.
-const COUNTS: [&str; 6] = ["events(", "active_days(", "active_contacts(", "open_tickets(", "tickets(", "contacts("];
+use crate::facts::Type;
 
 impl Checker<'_> {
     /// `==` and `!=` between values that go together.
@@ -62,16 +61,15 @@ impl Checker<'_> {
     /// `<`, `<=`, `>`, `>=` between two literals, or a count and zero.
     pub(super) fn remark_order(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
         for (count, number, operator) in [(a, b, operator), (b, a, mirrored(operator))] {
-            let counted = COUNTS.iter().any(|name| {
-                let called = count.text.strip_prefix("account.").or_else(|| count.text.strip_prefix("contact."));
-                called.is_some_and(|call| call.starts_with(name))
-            });
+            let Ok(number) = number.text.parse::<f64>() else { continue };
             let truth = match operator {
-                "<" => false,
-                ">=" => true,
+                "<" if number <= 0.0 => false,
+                "<=" if number < 0.0 => false,
+                ">=" if number <= 0.0 => true,
+                ">" if number < 0.0 => true,
                 _ => continue,
             };
-            if counted && number.text == "0" {
+            if counts(count) {
                 let message = format!("`{}` is never below 0, so this is always {truth}", count.text);
                 self.warn("KW0210", position, message, None);
             }
@@ -81,8 +79,40 @@ impl Checker<'_> {
         }
     }
 
+    /// `x > 5 && x < 3` in one chain.
+    fn remark_bounds(&mut self, parts: &[Expr]) {
+        let mut bounds: Vec<(String, f64, bool, bool)> = Vec::new();
+        for part in parts {
+            let Expr::FnCall(call, position) = part else { continue };
+            let [a, b] = call.args.as_slice() else { continue };
+            let name = call.name.as_str();
+            if !["<", "<=", ">", ">="].contains(&name) {
+                continue;
+            }
+            let before = self.learnt.problems.len();
+            let (a, b) = (self.expr(a), self.expr(b));
+            self.learnt.problems.truncate(before);
+            let (value, number, name) = match (a.text.parse::<f64>(), b.text.parse::<f64>()) {
+                (Err(_), Ok(number)) => (a.text, number, name),
+                (Ok(number), Err(_)) => (b.text, number, mirrored(name)),
+                _ => continue,
+            };
+            let (below, strict) = (name.starts_with('<'), !name.ends_with('='));
+            let contradicts = |(other, bound, other_below, other_strict): &(String, f64, bool, bool)| {
+                let (low, high) = if below { (*bound, number) } else { (number, *bound) };
+                *other == value && *other_below != below && (low > high || low == high && (strict || *other_strict))
+            };
+            if bounds.iter().any(contradicts) {
+                let message = format!("`{value}` cannot be both, so this is always false");
+                self.warn("KW0210", *position, message, Some("was `||` meant?".to_owned()));
+            }
+            bounds.push((value, number, below, strict));
+        }
+    }
+
     /// `x == "A" && x == "B"` in one chain.
     pub(super) fn remark_contradictions(&mut self, parts: &[Expr]) {
+        self.remark_bounds(parts);
         let mut equal: Vec<(String, String)> = Vec::new();
         for part in parts {
             let Expr::FnCall(call, position) = part else { continue };
@@ -112,6 +142,19 @@ pub(super) fn mirrored(operator: &str) -> &str {
         ">=" => "<=",
         same => same,
     }
+}
+
+/// Whether it is a count, and so never below zero: a whole number that every
+/// account has.
+fn counts(typed: &Typed) -> bool {
+    if typed.text.starts_with(super::how_many::NAME) {
+        return true;
+    }
+    let call = typed.text.strip_prefix("account.").or_else(|| typed.text.strip_prefix("contact."));
+    let Some((name, _)) = call.and_then(|call| call.split_once('(')) else { return false };
+    let gives = |function: &dyn Function| function.gives(&[]);
+    typed.kind == Kind::Int
+        && functions::find(name).map(gives).is_some_and(|gives| gives.ty == Type::Int && !gives.nullable)
 }
 
 fn is_day_count(typed: &Typed) -> bool {

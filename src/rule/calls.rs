@@ -167,6 +167,9 @@ impl Checker<'_> {
             }
             return;
         };
+        if members.is_empty() {
+            self.warn("KW0210", list.position, "nothing is in an empty list, so this is always false", None);
+        }
         for member in members.iter().filter(|member| member.kind != Kind::None) {
             self.settle(item, member);
             if !self.comparable(item, member) {
@@ -298,7 +301,7 @@ impl Checker<'_> {
                     self.problem(
                         "KW0212",
                         position,
-                        format!("`{name}` is not available in `when`: there is no enrollment yet"),
+                        format!("`{name}` is not available here: there is no enrollment yet"),
                         None,
                     );
                 } else {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use crate::clock::{Allowance, Instant};
+use crate::facts::time::begins;
 use crate::facts::{Cell, CellPath, Facts, Progress, Subject, Type, Value};
 
 /// The world of one evaluation.
@@ -113,11 +114,21 @@ impl Current {
         let value = self.context.facts.get(cell).ok_or_else(|| format!("`{cell}` was not fetched"))?;
         Ok(match (cell.path.whenever(), value) {
             (CellPath::Trait(key), Value::Json(raw)) => match self.traits.get(&(cell.subject, key.clone())) {
-                Some(ty) => attribute_as(raw, *ty),
+                Some(ty) => self.held(&attribute_as(raw, *ty)),
                 None => Value::from_attribute(raw),
             },
+            (CellPath::Column(_), value) => self.held(value),
             (_, value) => value.clone(),
         })
+    }
+
+    /// A value that a column holds: a date begins with its day in the
+    /// playbook's zone.
+    pub fn held(&self, value: &Value) -> Value {
+        match value {
+            Value::Time(at) => Value::Time(begins(*at, self.context.zone)),
+            other => other.clone(),
+        }
     }
 
     pub fn progress(&self) -> Result<&Progress, String> {

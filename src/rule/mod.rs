@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use rhai::{AST, Stmt};
 
 use crate::diagnostic::{Diagnostic, nearest};
@@ -97,6 +98,8 @@ pub struct Scope<'a> {
     pub in_enrollment: bool,
     /// In a wait's `until`: `since_step`.
     pub in_wait: bool,
+    /// The playbook's zone: where its dates begin.
+    pub zone: Tz,
     pub task_steps: &'a [String],
     pub email_steps: &'a [String],
     /// Survey steps with what an answer is: a whole number or a text.

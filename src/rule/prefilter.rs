@@ -11,6 +11,7 @@
 
 use std::collections::HashMap;
 
+use chrono_tz::Tz;
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
 use super::free;
@@ -24,7 +25,7 @@ use crate::facts::{Schema, Subject, Type};
 mod comparison;
 mod operand;
 
-use operand::Part;
+use operand::{DAY, Part};
 
 /// The parts that are read of one condition, those of module functions counted
 /// at every call. The rest is left to the engine.
@@ -76,6 +77,9 @@ pub(super) fn translate(checker: &mut Checker, condition: &Expr) -> Prefilter {
     (checker.parts, checker.learnt.exhausted) = (parts, exhausted);
     let mut translation = Translation {
         schema: checker.scope.schema,
+        // Dates begin at different instants, and the database compares them as
+        // they are stored: what it might rule out wrongly, it leaves.
+        slack: if checker.scope.zone == Tz::UTC { 0 } else { DAY },
         modules: checker.modules,
         attributes: &checker.learnt.traits,
         left: MOST_PARTS,
@@ -134,6 +138,8 @@ fn start_of_call(call: &FnCallExpr, at: Position) -> Position {
 
 struct Translation<'a> {
     schema: &'a Schema,
+    /// How far a date of a column may lie from where its day begins, in microseconds.
+    slack: i64,
     modules: &'a Modules,
     /// The type each attribute is read as in this condition.
     attributes: &'a HashMap<(Subject, String), Type>,

@@ -285,7 +285,9 @@ fn register_names(engine: &mut Engine) {
                 return Ok(Dynamic::from(progress.entered_at));
             }
             let value = progress.entry.get(name.as_str());
-            value.map(to_dynamic).ok_or_else(|| format!("`entry.{name}` was not kept at enrollment"))
+            value
+                .map(|value| to_dynamic(&current.held(value)))
+                .ok_or_else(|| format!("`entry.{name}` was not kept at enrollment"))
         })
     });
 }

@@ -196,7 +196,7 @@ impl Checker<'_> {
                 self.unknown(name.to_owned(), position)
             }
             "entry" | "since_entry" => {
-                let message = format!("`{name}` is not available in `when`: there is no enrollment yet");
+                let message = format!("`{name}` is not available here: there is no enrollment yet");
                 self.problem("KW0212", position, message, None);
                 self.unknown(name.to_owned(), position)
             }

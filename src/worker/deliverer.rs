@@ -5,38 +5,30 @@
 //! the outbox.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::domains::{Next, Pass, Queue};
-use super::gate::{Prepared, notice, prepare};
-use super::settlement::settle;
+use super::attempt::{Attempt, UnderWay};
+use super::gate::{Prepared, prepare};
+use super::heartbeat::Heartbeat;
+use super::notices::notice;
 use super::sight::current_among;
 use super::tripwire::Troubles;
+use super::turns::{Next, Queue};
 use super::{Shared, attention, posting};
 use crate::clock::{Deadline, Instant, Stopwatch};
-use crate::delivery::post::Post;
-use crate::delivery::{Composed, Mark, Outcome, Session};
-use crate::effect::Refusal;
 use crate::enrollment::next_quarter;
 use crate::playbook::Mode;
-use crate::store::copies::Copy;
 use crate::store::departures::Departure;
-use crate::store::marks::Marked;
 use crate::store::outbox::Claimed;
-use crate::store::outcomes::{Ending, Settled};
 use crate::store::playbooks::Published;
 use crate::store::{Trouble, is_refusal, trouble};
 
 /// How old a gate's verdict may be when the body begins.
 pub(super) const GATE_HOLDS: Duration = Duration::from_secs(50);
-
-/// How often claims are renewed while a batch is under way.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// For each connection: while one message is on it, another gets ready and a
 /// third is written down.
@@ -85,61 +77,6 @@ pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiv
         released?;
     }
     Ok(handled)
-}
-
-/// Counts the messages whose body may be on its way.
-#[derive(Clone, Default)]
-struct UnderWay(Arc<AtomicUsize>);
-
-impl UnderWay {
-    fn begin(&self) -> Body {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        Body(self.clone())
-    }
-
-    fn any(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
-    }
-}
-
-/// One of them, from before its marker until its outcome is written.
-struct Body(UnderWay);
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Renews the claims of a batch until it is stopped. The database call itself
-/// is never cancelled.
-struct Heartbeat {
-    stop: tokio::sync::oneshot::Sender<()>,
-    beating: tokio::task::JoinHandle<()>,
-}
-
-impl Heartbeat {
-    fn start(shared: &Arc<Shared>, token: uuid::Uuid) -> Heartbeat {
-        let (stop, mut stopped) = tokio::sync::oneshot::channel();
-        let shared = shared.clone();
-        let beating = tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    _ = &mut stopped => return,
-                    () = tokio::time::sleep(HEARTBEAT) => {}
-                }
-                if let Err(error) = shared.store.renew_claims(token).await {
-                    tracing::warn!("claims could not be renewed: {error}");
-                }
-            }
-        });
-        Heartbeat { stop, beating }
-    }
-
-    async fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.beating.await;
-    }
 }
 
 /// How the playbooks stood when a batch was claimed.
@@ -350,127 +287,6 @@ fn finish(done: Result<super::Result<()>, tokio::task::JoinError>) -> Option<any
         Err(error) => {
             tracing::error!("sending a message failed: {error}");
             None
-        }
-    }
-}
-
-/// What is sent.
-enum Parcel {
-    Mail(Box<Composed>),
-    Post(Box<Post>),
-}
-
-/// How it is sent.
-enum Way<'a> {
-    Mail(Box<Composed>, Session<'a>),
-    Post(Box<Post>),
-}
-
-/// What the attempts of one batch share.
-struct Attempt {
-    shared: Arc<Shared>,
-    gate: Deadline,
-    now: Instant,
-    stop: watch::Receiver<bool>,
-    under_way: UnderWay,
-    troubles: Troubles,
-}
-
-impl Attempt {
-    async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<Pass>) -> super::Result<()> {
-        let (store, now) = (&self.shared.store, self.now);
-        let mut copy = None;
-        let (parcel, to) = match prepared {
-            Prepared::Ended { state, reason } => {
-                let ended = Settled::untried(state, Some(reason));
-                store.settle(Ending::at(message.clone(), ended, now)).await?;
-                self.count(&message, state == "failed");
-                return Ok(());
-            }
-            Prepared::Later { next_at, reason, wait } => {
-                let later = Settled::Deferred { next_at, reason, counts: false, wait };
-                store.settle(Ending::at(message, later, now)).await?;
-                return Ok(());
-            }
-            Prepared::Shadow { .. } => {
-                store.settle(Ending::at(message, Settled::untried("shadow", None), now)).await?;
-                return Ok(());
-            }
-            Prepared::Mail { composed, to, sends_again, .. } => {
-                copy = sends_again.then(|| Copy {
-                    bytes: composed.bytes.clone(),
-                    envelope_from: composed.envelope_from.clone(),
-                    to_address: composed.to.clone(),
-                });
-                (Parcel::Mail(composed), to)
-            }
-            Prepared::Post { post, to, .. } => (Parcel::Post(post), to),
-        };
-        let put_back = async |why| settle(&self.shared, &message, &Outcome::NotMarked(why), now, now).await;
-        if let Some(why) = self.forbids() {
-            return put_back(why).await;
-        }
-        let way = match parcel {
-            Parcel::Mail(composed) => Way::Mail(composed, self.shared.channel.session().await),
-            Parcel::Post(post) => Way::Post(post),
-        };
-        // What others have on the connections can take long.
-        if let Some(why) = self.forbids() {
-            return put_back(why).await;
-        }
-        if let Some(copy) = copy {
-            store.keep_copy(&message, &copy).await?;
-        }
-        if let Some(pass) = &pass {
-            pass.begin();
-        }
-        let watch = Stopwatch::start();
-        let body = OnceLock::new();
-        let mark = || async {
-            // Counted before the stop is looked at, so that a stop either
-            // is seen here or sees this body.
-            body.get_or_init(|| self.under_way.begin());
-            self.mark(&message, &to).await
-        };
-        let outcome = match way {
-            Way::Mail(composed, session) => session.deliver(&composed, mark).await,
-            Way::Post(post) => self.shared.http.deliver(&post, mark).await,
-        };
-        let ended = now + watch.whole_seconds();
-        if let Some(pass) = pass {
-            pass.end(&outcome, ended);
-        }
-        settle(&self.shared, &message, &outcome, now, ended).await?;
-        self.count(&message, matches!(outcome, Outcome::Rejected { .. } | Outcome::Unknown { .. }));
-        Ok(())
-    }
-
-    /// Counts what came of a customer's mail.
-    fn count(&self, message: &Claimed, bad: bool) {
-        if message.channel == "email" {
-            self.troubles.count(&message.playbook, bad);
-        }
-    }
-
-    /// Why no body may begin any more.
-    fn forbids(&self) -> Option<Refusal> {
-        if *self.stop.borrow() {
-            return Some(Refusal::Stopping);
-        }
-        self.gate.has_passed().then_some(Refusal::Stale)
-    }
-
-    async fn mark(&self, message: &Claimed, to: &str) -> Mark {
-        if let Some(why) = self.forbids() {
-            return Mark::No(why);
-        }
-        match self.shared.store.mark(message, to, self.now).await {
-            Ok(Marked::Go) => Mark::Go,
-            Ok(Marked::No(why)) => Mark::No(why),
-            Err(error) => {
-                tracing::error!(message = %message.id, "the marker failed: {error}");
-                Mark::Unclear
-            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::Shared;
 use super::advancer::foresee;
 use super::breaker::yields_to;
 use super::compiled::Loaded;
-use super::gate::Quiet;
+use super::quiet::Quiet;
 use super::sight::Sight;
 use crate::clock::Instant;
 use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft};

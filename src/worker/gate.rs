@@ -7,15 +7,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
-use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::Shared;
 use super::compiled::Loaded;
-use super::digester;
+use super::quiet::Quiet;
 use super::sight::{Sight, gone, sight};
 use crate::action::Situation;
-use crate::action::email::{Email, recipient_zone, refused};
+use crate::action::email::{Email, refused};
 use crate::action::staff::Staff;
 use crate::address::parse_address;
 use crate::clock::Instant;
@@ -27,8 +26,7 @@ use crate::enrollment::budget::just_after;
 use crate::enrollment::{Enrollment, next_quarter, stops};
 use crate::facts::{Contact, Csm};
 use crate::ids;
-use crate::playbook::calendar::Calendar;
-use crate::playbook::quiet::{QuietHours, SPREAD};
+use crate::playbook::quiet::SPREAD;
 use crate::store::outbox::{Claimed, Rendered, Wait};
 use crate::store::playbooks::Published;
 
@@ -160,50 +158,6 @@ pub(super) async fn prepare(
 fn current_address(sight: &Sight, contact: &str) -> Option<String> {
     let contact = sight.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact)?;
     contact.email.as_deref().map(str::trim).filter(|email| !email.is_empty()).map(str::to_owned)
-}
-
-/// The quiet hours around one mail.
-pub(super) struct Quiet<'a> {
-    hours: &'a QuietHours,
-    calendar: &'a Calendar,
-    zone: Tz,
-}
-
-impl<'a> Quiet<'a> {
-    /// `None` when there are none, or the mail does not keep them.
-    pub fn around(
-        shared: &'a Shared,
-        loaded: &Loaded,
-        sight: &Sight,
-        step: &str,
-        written: Option<&Written>,
-        contact: Option<&Contact>,
-        class: &str,
-    ) -> Option<Quiet<'a>> {
-        let hours = shared.config.quiet_hours.as_ref()?;
-        let email = loaded.ready.action(step).and_then(|action| action.email());
-        let ignores = match written {
-            Some(written) => written.ignores_quiet,
-            None => email.is_some_and(|email| email.ignores_quiet),
-        };
-        let zone = recipient_zone(contact, sight.context.facts.account_zone(), loaded.ready.zone);
-        (class != "transactional" || !ignores).then_some(Quiet { hours, calendar: &shared.calendar, zone })
-    }
-
-    /// From when on it is not quiet; `None` when it never ends.
-    pub fn over(&self, at: Instant) -> Option<Instant> {
-        self.hours.next_allowed(self.calendar, at, self.zone)
-    }
-
-    pub fn told(&self, until: Option<Instant>) -> String {
-        match until {
-            None => "quiet hours without an end".to_owned(),
-            Some(until) => {
-                let until = until.with_timezone(&self.zone).to_rfc3339_opts(SecondsFormat::Secs, true);
-                format!("quiet hours until {until}")
-            }
-        }
-    }
 }
 
 /// One enrollment right before a mail of it leaves.
@@ -392,7 +346,7 @@ fn answers(score: Option<Score>, link: &str) -> String {
 }
 
 /// From: our address, under the CSM's name where the step asks for it.
-fn sender(configured: &str, from: From, csm: Option<&Csm>) -> Result<Mailbox, String> {
+pub(super) fn sender(configured: &str, from: From, csm: Option<&Csm>) -> Result<Mailbox, String> {
     let ours = parse_mailbox(configured).map_err(|error| error.to_string())?;
     Ok(match (from, csm) {
         (From::Csm, Some(csm)) => Mailbox { name: Some(csm.name.clone()), address: ours.address },
@@ -401,7 +355,7 @@ fn sender(configured: &str, from: From, csm: Option<&Csm>) -> Result<Mailbox, St
 }
 
 /// The envelope's sender, where bounces are read.
-fn bounces_to(config: &Config, message: &Claimed) -> Option<String> {
+pub(super) fn bounces_to(config: &Config, message: &Claimed) -> Option<String> {
     config.mail.bounces.as_ref().map(|bounces| bounces.envelope_from(&message.message_id))
 }
 
@@ -411,85 +365,4 @@ fn feedback_id(message: &Claimed, domain: &str) -> String {
     let short =
         |text: &str| -> String { Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect() };
     format!("{}:{}:kw{}", short(&message.playbook), message.class, short(domain))
-}
-
-/// A notice to a colleague: its words are final.
-pub(super) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> super::Result<Prepared> {
-    if message.valid_until < now {
-        return Ok(Prepared::ended("expired", "not sent while it was valid"));
-    }
-    let Some(to) = message.to_address.clone() else {
-        return Ok(Prepared::ended("skipped", "nobody to tell"));
-    };
-    let text = shared.store.notice_text(message).await?;
-    let subject = message.subject.clone().unwrap_or_default();
-    let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new() };
-    if message.shadow {
-        return Ok(Prepared::Shadow { rendered, to });
-    }
-    // The owners always get their mail; it is the colleagues who may have chosen.
-    let quiet = !shared.config.notify_csm_email || shared.config.notify_csm_digest.is_some();
-    let personal = matches!(message.audience.as_deref(), Some("csm" | "manager"));
-    if quiet
-        && personal
-        && message.step != digester::STEP
-        && let Some(colleague) = shared.store.colleague_at(&to).await?
-    {
-        return Ok(match digester::next(shared, &colleague, now) {
-            // Taken by the digest before; should there be none any more, it goes alone.
-            Some(slot) if shared.config.notify_csm_email => Prepared::Later {
-                next_at: slot + chrono::Duration::minutes(15),
-                reason: "waits for the next digest".to_owned(),
-                wait: Wait::Retry,
-            },
-            _ => {
-                also_in_slack(shared, message, &text, now).await?;
-                Prepared::Shadow { rendered, to }
-            }
-        });
-    }
-    also_in_slack(shared, message, &text, now).await?;
-    let from = match sender(&shared.config.mail.from, From::Default, None) {
-        Ok(from) => from,
-        Err(reason) => return Ok(Prepared::ended("failed", reason)),
-    };
-    let body = render(&plain(&text));
-    let footer = Footer { postal_address: None, unsubscribe_url: None };
-    let rendered = Rendered { html: layout::page(&body.html, &footer), ..rendered };
-    let mail = OutgoingMail {
-        message_id: message.message_id.clone(),
-        envelope_from: bounces_to(&shared.config, message),
-        from,
-        reply_to: None,
-        to_name: None,
-        to: to.clone(),
-        subject,
-        text: body.text,
-        html: body.html,
-        unsubscribe: None,
-        list_id: None,
-        feedback_id: None,
-        auto_submitted: true,
-        date: now,
-        footer,
-    };
-    Ok(match compose(&mail) {
-        Ok(composed) => Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: false },
-        Err(error) => Prepared::ended("failed", error.to_string()),
-    })
-}
-
-/// A CSM's notice goes to the Slack channel of the configuration as well.
-async fn also_in_slack(shared: &Shared, message: &Claimed, text: &str, now: Instant) -> super::Result<()> {
-    if let Some(variable) = &shared.config.notify_csm_slack
-        && message.audience.as_deref() == Some("csm")
-    {
-        shared.store.also_in_slack(message, variable, text, now).await?;
-    }
-    Ok(())
-}
-
-/// A notice's text as Markdown that prints it literally, line by line.
-fn plain(text: &str) -> String {
-    text.lines().map(crate::delivery::escape).collect::<Vec<_>>().join("\n\n")
 }

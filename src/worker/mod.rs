@@ -7,8 +7,10 @@
 //! enrollments on by what is in `sight`, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `handover` gives those of who is away to their cover, `referrer`
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
-//! `deliverer` sends what the outbox holds and
-//! `gate`, `posting` and `attention` let through and `domains` have room for, at its `pace`, `settlement` says what came of it, `again` sends once more what nobody knows the fate of where that is wanted, `collector` takes what came
+//! `deliverer` sends what the outbox holds: `heartbeat` keeps its claims,
+//! `gate` (with `quiet` hours), `notices`, `posting` and `attention` let through, `domains` have
+//! room, in `turns` and at its `pace`, `attempt` carries out and `settlement` says what came of it;
+//! `again` sends once more what nobody knows the fate of where that is wanted, `collector` takes what came
 //! back, `tripwire` stops playbooks whose mail is not wanted or does not arrive,
 //! `foresight` says what would become of mail that is not written yet,
 //! `mover` takes those who wait to another revision when a person says so,
@@ -37,6 +39,7 @@ use crate::store::{Trouble, trouble};
 
 pub mod advancer;
 pub mod again;
+mod attempt;
 mod attention;
 pub mod breaker;
 pub mod candidates;
@@ -54,13 +57,16 @@ pub mod escalator;
 pub mod foresight;
 mod gate;
 pub mod handover;
+mod heartbeat;
 pub mod hindsight;
 pub mod janitor;
 pub mod mover;
+mod notices;
 pub mod pace;
 pub mod plan;
 mod posting;
 pub mod publisher;
+mod quiet;
 pub mod referrer;
 mod releaser;
 pub mod scheduler;
@@ -69,6 +75,7 @@ mod sight;
 pub mod supervise;
 pub mod together;
 pub mod tripwire;
+mod turns;
 
 pub use compiled::Compiled;
 pub use domains::Domains;

@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use keepwell::facts::{Cell, Facts, Layout, Schema, Subject, SubjectId};
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::predicate::Predicate;
@@ -36,6 +37,7 @@ struct Language {
     modules: Modules,
     sandbox: Sandbox,
     schema: Schema,
+    zone: Tz,
 }
 
 impl Language {
@@ -48,6 +50,7 @@ impl Language {
             sandbox: modules.sandbox(&keepwell::playbook::season::Seasons::default()),
             modules,
             schema: Schema::default_store(),
+            zone: Tz::UTC,
         }
     }
 
@@ -63,6 +66,7 @@ impl Language {
             contact: self.subject == Subject::Contact,
             in_enrollment: false,
             in_wait: false,
+            zone: self.zone,
             task_steps: &none,
             email_steps: &none,
             survey_steps: &[],
@@ -114,6 +118,9 @@ impl World {
         let database = database::fresh().await;
         let pool = database.pool().await;
         let plain: HashSet<String> = accounts::write(&pool, ACCOUNTS, &mut Dice(seed ^ 1)).await.into_iter().collect();
+        if language.zone != Tz::UTC {
+            dates(&pool).await;
+        }
         let mut layout = Layout::of(language.subject);
         rules.iter().for_each(|(_, rule)| layout.merge(rule.cells()));
         let layout = Arc::new(layout);
@@ -136,7 +143,7 @@ impl World {
         let plain = facts.iter().map(|facts| plain.contains(&facts.account)).collect();
         let contexts = facts
             .into_iter()
-            .map(|facts| Context { facts: Arc::new(facts), progress: None, zone: chrono_tz::UTC })
+            .map(|facts| Context { facts: Arc::new(facts), progress: None, zone: language.zone })
             .collect();
         World { language, pool, relations, contexts, values, plain, index }
     }
@@ -234,7 +241,11 @@ struct Decided {
 
 /// Decides random conditions both ways.
 async fn decide(seed: u64, subject: Subject, conditions: usize, customers: Customers) -> Decided {
-    let language = Language::new(subject);
+    decide_in(Language::new(subject), seed, conditions, customers).await
+}
+
+async fn decide_in(language: Language, seed: u64, conditions: usize, customers: Customers) -> Decided {
+    let subject = language.subject;
     let rules = language.conditions(conditions, &mut Dice(seed));
     let world = World::new(seed, &rules, language, customers).await;
     let predicates: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
@@ -324,6 +335,29 @@ async fn nothing_is_lost_with_any_seed() {
     let seed = RandomState::new().build_hasher().finish() >> 16;
     println!("seed {seed}");
     decide(seed, Subject::Account, CONDITIONS, Customers::Default).await;
+}
+
+/// Where the clocks show another day than in UTC, a date begins at another
+/// instant than the one that stands in the database.
+#[tokio::test]
+async fn no_date_is_lost_in_other_zones() {
+    for zone in [Tz::America__New_York, Tz::Pacific__Kiritimati] {
+        let language = Language { zone, ..Language::new(Subject::Account) };
+        decide_in(language, 11, CONDITIONS / 2, Customers::Default).await;
+    }
+}
+
+/// Makes dates of many times.
+async fn dates(pool: &PgPool) {
+    sqlx::query(
+        "update customers.accounts set \
+           signed_up_at = date_trunc('day', signed_up_at, 'UTC'), renewal_at = date_trunc('day', renewal_at, 'UTC'), \
+           activated_at = date_trunc('day', activated_at, 'UTC') \
+         where right(id, 1) in ('1', '3', '5', '7')",
+    )
+    .execute(pool)
+    .await
+    .expect("dates");
 }
 
 #[tokio::test]

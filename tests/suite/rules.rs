@@ -13,6 +13,7 @@ use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold_facts;
 use keepwell::rule::{self, Context, Modules, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted};
 
+mod dates;
 mod examples;
 mod hostile;
 mod scripts;
@@ -163,6 +164,7 @@ impl World {
             contact: false,
             in_enrollment: self.place != Place::When,
             in_wait: self.place == Place::Wait,
+            zone: self.zone,
             task_steps: &tasks,
             email_steps: &emails,
             survey_steps: &surveys,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Duration, Layout, Origin, Source};
+use crate::playbook::{Duration, Layout, Origin, Source, duration};
 
 /// An expression as a source: text, or a bare `true` or `false`.
 pub fn expression(file: &Arc<str>, node: &Node) -> Option<Source> {
@@ -22,22 +22,36 @@ pub fn inline(file: &Arc<str>, start: Position, text: &str) -> Source {
 
 /// A span of time from a node, or what is wrong with it.
 pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Duration> {
-    const HELP: &str = "write a number and a unit: `30m`, `12h`, `3d`, `2w`, `2 business days`";
     let parsed = node.as_text().and_then(Duration::parse);
     if parsed.is_none() {
-        let problem = match node.as_text() {
-            Some(text) => {
-                let message = format!("`{key}` is not a span of time: `{}`", short(text));
-                Diagnostic::error("KW0110", file, node.place, message)
-            }
-            None => {
+        problems.push(match (&node.value, node.as_text()) {
+            (_, Some(text)) => no_duration(file, key, node.place, text),
+            (value, None) => {
                 let message = format!("`{key}` needs a span of time, not {}", node.found());
-                Diagnostic::error("KW0103", file, node.place, message)
+                let number = match value {
+                    NodeValue::Int(number) => number.to_string(),
+                    NodeValue::Float(number) => number.to_string(),
+                    _ => String::new(),
+                };
+                Diagnostic::error("KW0103", file, node.place, message).help(duration_help(&number))
             }
-        };
-        problems.push(problem.help(HELP));
+        });
     }
     parsed
+}
+
+/// The error for a text that is no span of time.
+pub fn no_duration(file: &str, key: &str, at: Position, text: &str) -> Diagnostic {
+    let message = format!("`{key}` is not a span of time: `{}`", short(text));
+    Diagnostic::error("KW0110", file, at, message).help(duration_help(text))
+}
+
+fn duration_help(text: &str) -> String {
+    const UNITS: &str = "a number and a unit: `30m`, `12h`, `3d`, `2w`, `2 business days`";
+    match duration::meant(text) {
+        Some(right) => format!("write `{right}`; a span is {UNITS}"),
+        None => format!("write {UNITS}"),
+    }
 }
 
 /// What could have been meant, or else everything that is allowed.

@@ -60,6 +60,11 @@ pub(super) fn explain(file: &str, lines: &Lines<'_>, error: &ScanError) -> Diagn
         let message = format!("nested deeper than {MAX_DEPTH} levels");
         return Diagnostic::error("KW0005", file, place(marker), message);
     }
+    // The parser may notice only on the next line.
+    let near = [marker.line(), marker.line().saturating_sub(1)];
+    if let Some(problem) = near.into_iter().find_map(|number| out_of_block(file, lines, number)) {
+        return problem;
+    }
     let line = lines.line(marker.line());
     for value in values(line) {
         if value.column > marker.col() {
@@ -91,6 +96,50 @@ pub(super) fn explain(file: &str, lines: &Lines<'_>, error: &ScanError) -> Diagn
         Some(help) => problem.help(help),
         None => problem,
     }
+}
+
+/// A line of a block of text that is indented by a tab, or less than the block.
+fn out_of_block(file: &str, lines: &Lines<'_>, number: usize) -> Option<Diagnostic> {
+    let line = lines.line(number);
+    let text = line.trim();
+    let own = line.len() - line.trim_start().len();
+    let (header, indent) = block_above(lines, number)?;
+    if line[..own].contains('\t') {
+        let column = line[..own].find('\t').unwrap_or_default();
+        let problem = Diagnostic::error("KW0002", file, position(number, column), "a tab is used for indentation");
+        return Some(problem.help("indent with spaces only"));
+    }
+    let is_key = text.ends_with(':') || text.contains(": ") || text.starts_with(['-', '#']);
+    if text.is_empty() || is_key || own >= indent {
+        return None;
+    }
+    let message = format!("this line is indented less than the text that begins below line {header}");
+    let help = format!("put {indent} spaces before it, as the lines above it have");
+    Some(Diagnostic::error("KW0002", file, position(number, own), message).help(help))
+}
+
+/// The line with the `|` of the block of text that ends above a line, and by
+/// how much the block is indented.
+fn block_above(lines: &Lines<'_>, number: usize) -> Option<(usize, usize)> {
+    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let mut least = usize::MAX;
+    for above in (1..number).rev().take(500) {
+        let line = lines.line(above);
+        let text = line.trim_end();
+        if text.is_empty() {
+            continue;
+        }
+        let head = text.trim_end_matches(|c: char| "+-123456789".contains(c));
+        if head.ends_with(": |") || head.ends_with(": >") {
+            return (least != usize::MAX && least > indent(line)).then_some((above, least));
+        }
+        // The first line of the block says how far it is indented.
+        least = indent(line);
+        if least == 0 {
+            return None;
+        }
+    }
+    None
 }
 
 /// The parser's message in plain words, and advice.

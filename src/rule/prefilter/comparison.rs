@@ -91,15 +91,17 @@ impl Translation<'_> {
                 None => self.leave(at),
             },
             (Part::Cell { term, moved }, Part::Now(by)) if term.ty == Type::Time && !term.is_attribute() => {
-                match sum(*by, -moved) {
-                    Some(by) => compared(term, demanded, Operand::FromNow(by)),
+                match sum(*by, -moved).and_then(|by| loosely(term, demanded, by, self.slack, Operand::FromNow)) {
+                    Some(predicate) => predicate,
                     None => self.leave(at),
                 }
             }
             (Part::Cell { term, moved }, Part::Cell { term: other, moved: by }) => {
                 let both = sum(*by, -moved).filter(|_| comparable(term, other));
                 let Some(by) = both else { return self.leave(at) };
-                let order = compared(term, demanded, Operand::Cell(other.clone(), by));
+                let slack = if term.ty == Type::Time { 2 * self.slack } else { 0 };
+                let other_cell = |by| Operand::Cell(other.clone(), by);
+                let Some(order) = loosely(term, demanded, by, slack, other_cell) else { return self.leave(at) };
                 let order = with_not_a_number(order, demanded, holds, [Some(term), Some(other)]);
                 match demanded {
                     // Two missing values are equal.
@@ -129,6 +131,7 @@ impl Translation<'_> {
         if term.is_attribute() {
             return None;
         }
+        let slack = self.slack;
         // From `n` units on: at or before `now - n units`, or at or after `now + n units`.
         let bound = |count: i64, reached: bool| {
             let by = count.checked_mul(if since { -unit } else { unit })?;
@@ -138,7 +141,7 @@ impl Translation<'_> {
                 (false, true) => Comparison::AtLeast,
                 (false, false) => Comparison::Less,
             };
-            Some(compared(term, comparison, Operand::FromNow(sum(by, 0).and_then(|by| sum(by, -moved))?)))
+            loosely(term, comparison, sum(by, 0).and_then(|by| sum(by, -moved))?, slack, Operand::FromNow)
         };
         let next = number.checked_add(1)?;
         Some(match demanded {
@@ -157,6 +160,28 @@ impl Translation<'_> {
 
 fn compared(left: &Term, comparison: Comparison, right: Operand) -> Predicate {
     Predicate::Compare { left: left.clone(), comparison, right }
+}
+
+/// A comparison of times that also holds for those that lie up to `slack`
+/// beyond; `None` where that says nothing.
+fn loosely(
+    left: &Term,
+    comparison: Comparison,
+    by: i64,
+    slack: i64,
+    right: impl Fn(i64) -> Operand,
+) -> Option<Predicate> {
+    if slack == 0 {
+        return Some(compared(left, comparison, right(by)));
+    }
+    let above = || Some(compared(left, Comparison::AtLeast, right(sum(by, -slack)?)));
+    let below = || Some(compared(left, Comparison::AtMost, right(sum(by, slack)?)));
+    match comparison {
+        Comparison::Equals => Some(Predicate::all([above()?, below()?])),
+        Comparison::Greater | Comparison::AtLeast => above(),
+        Comparison::Less | Comparison::AtMost => below(),
+        Comparison::Differs => None,
+    }
 }
 
 /// Which side of a comparison a part belongs to: the right one, if it is less.

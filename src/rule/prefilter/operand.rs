@@ -126,7 +126,7 @@ impl Translation<'_> {
                         Part::Unknown if is_since_entry(arg, names) => Some(Arg::SinceEntry),
                         Part::Literal(Value::Int(number)) => Some(Arg::Int(number)),
                         Part::Literal(Value::Text(text)) => Some(Arg::Text(text.to_string())),
-                        _ => None,
+                        _ => texts(arg).map(Arg::Texts),
                     })
                     .collect();
                 let Some(args) = args.filter(|args| functions::pair(function, args).is_some()) else {
@@ -169,6 +169,24 @@ impl Translation<'_> {
             ("-", [time, Part::Span(by)]) => time_moved(time, -by),
             _ => Part::Unknown,
         }
+    }
+}
+
+/// A list of texts that are written out.
+fn texts(arg: &Expr) -> Option<Vec<String>> {
+    match arg {
+        Expr::DynamicConstant(value, _) => {
+            let items = value.clone().try_cast::<rhai::Array>()?;
+            items.into_iter().map(|item| item.into_string().ok()).collect()
+        }
+        Expr::Array(items, _) => items
+            .iter()
+            .map(|item| match item {
+                Expr::StringConstant(text, _) => Some(text.to_string()),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
     }
 }
 

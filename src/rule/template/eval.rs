@@ -108,7 +108,7 @@ impl Rendering<'_> {
                 if value.is_null() || is_blank(&value) { self.value(fallback)? } else { value }
             }
             Kind::Format(inner, format) => self.format(inner, format)?,
-            Kind::Clock(function, of) => match self.value(of)? {
+            Kind::Clock(function, of) => match self.instant(of)? {
                 Value::Time(at) => Value::Int(self.clock(*function, at)),
                 Value::Null => Value::Null,
                 _ => return Err(failure(of.place, "a time is needed here")),
@@ -214,12 +214,23 @@ impl Rendering<'_> {
         }
     }
 
+    /// A value for counting and comparing: a date begins with its day in the
+    /// playbook's zone, as in expressions.
+    fn instant(&self, expr: &Expr) -> Evaluated {
+        Ok(match self.value(expr)? {
+            Value::Time(at) if is_column(expr) => Value::Time(time::begins(at, self.context.playbook_zone)),
+            value => value,
+        })
+    }
+
     fn compare(&self, comparison: Comparison, left: &Expr, right: &Expr) -> Result<bool, RenderError> {
         if !comparison.is_ordering() {
             let same = equal(&self.value(left)?, &self.value(right)?);
             return Ok(same == (comparison == Comparison::Equal));
         }
-        let (a, b) = (self.present(left)?, self.present(right)?);
+        self.present(left)?;
+        self.present(right)?;
+        let (a, b) = (self.instant(left)?, self.instant(right)?);
         let Some(order) = order(&a, &b) else {
             let message = format!("`{}` cannot order these two values", comparison.symbol());
             return Err(failure(left.place, message));

@@ -67,7 +67,15 @@ pub(super) struct Lowering<'a> {
 pub(super) fn lower(source: &Source, scope: &TemplateScope) -> (Lowered, Vec<Diagnostic>) {
     let template = match syntax::read(source) {
         Ok(template) => template,
-        Err(found) => return (Lowered::default(), found),
+        Err(mut unreadable) => {
+            // What stands before a tag that is never closed can be judged.
+            if let Some(end) = unreadable.readable {
+                let head = Source { text: source.text[..end].into(), origin: source.origin.clone() };
+                let (_, more) = lower(&head, scope);
+                unreadable.found.extend(more.into_iter().filter(|problem| problem.code != syntax::UNREADABLE));
+            }
+            return (Lowered::default(), unreadable.found);
+        }
     };
     let mut lowering = Lowering {
         source,
@@ -81,6 +89,7 @@ pub(super) fn lower(source: &Source, scope: &TemplateScope) -> (Lowered, Vec<Dia
         ast::Stmt::Template(template) => lowering.nodes(&template.children),
         _ => Vec::new(),
     };
+    lowering.found.extend(syntax::single_braces(source));
     let lowered = Lowered { nodes, cells: lowering.cells, entry_columns: lowering.entry_columns };
     (lowered, lowering.found)
 }

@@ -11,7 +11,7 @@ use super::MAX_SOURCE;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::Source;
 
-const UNREADABLE: &str = "KW0301";
+pub(super) const UNREADABLE: &str = "KW0301";
 /// The most tokens of one `{{ … }}` or `{% … %}`; bounds every recursion over it.
 const MAX_TOKENS: usize = 200;
 /// How deep parentheses nest.
@@ -19,22 +19,52 @@ const MAX_PARENS: usize = 20;
 /// How deep `if`s nest, each `elif` counting as one.
 const MAX_IFS: usize = 30;
 
+/// What keeps a text from being a template.
+pub(super) struct Unreadable {
+    pub found: Vec<Diagnostic>,
+    /// Up to where it can be read all the same, in bytes.
+    pub readable: Option<usize>,
+}
+
 /// Reads a template, or says everything that keeps it from being one.
-pub(super) fn read(source: &Source) -> Result<ast::Stmt<'_>, Vec<Diagnostic>> {
+pub(super) fn read(source: &Source) -> Result<ast::Stmt<'_>, Unreadable> {
     let text: &str = &source.text;
     if text.len() > MAX_SOURCE {
-        return Err(vec![
-            source.error(UNREADABLE, 1, 1, "the template is too long").help("a template has at most 64 KiB"),
-        ]);
+        let found =
+            vec![source.error(UNREADABLE, 1, 1, "the template is too long").help("a template has at most 64 KiB")];
+        return Err(Unreadable { found, readable: None });
     }
-    let found = scan(source);
+    let (found, readable) = scan(source);
     if !found.is_empty() {
-        return Err(found);
+        return Err(Unreadable { found, readable });
     }
     parse(text, "template", config()).map_err(|error| {
         let (line, column) = place_of(text, &error);
-        vec![explain(source, &error, line, column)]
+        Unreadable { found: vec![explain(source, &error, line, column)], readable: None }
     })
+}
+
+/// `{ account.name }`, which nobody fills: it is sent as it stands.
+pub(super) fn single_braces(source: &Source) -> Vec<Diagnostic> {
+    const ROOTS: [&str; 6] = ["account", "contact", "recipient", "csm", "entry", "playbook"];
+    let mut found = Vec::new();
+    for (number, line) in source.text.lines().enumerate() {
+        for (open, _) in line.match_indices('{') {
+            let rest = &line[open + 1..];
+            let Some(end) = rest.find(['{', '}']) else { continue };
+            let inner = rest[..end].trim();
+            let is_name = inner.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+            let known = inner.split('.').next().is_some_and(|root| ROOTS.contains(&root));
+            let single = rest[end..].starts_with('}') && !rest[end + 1..].starts_with('}');
+            if is_name && known && single && !line[..open].ends_with(['{', '#']) {
+                let column = line[..open].chars().count() as u32 + 1;
+                let message = format!("`{{{}}}` is printed as it stands", &rest[..end]);
+                let help = format!("write `{{{{ {inner} }}}}`");
+                found.push(source.warning("KW0304", number as u32 + 1, column, message).help(help));
+            }
+        }
+    }
+    found
 }
 
 /// Tags on their own line leave no empty line behind.
@@ -42,7 +72,8 @@ fn config() -> SyntaxConfig {
     SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default()
 }
 
-fn scan(source: &Source) -> Vec<Diagnostic> {
+/// What is wrong with its tags, and up to where it can be read all the same.
+fn scan(source: &Source) -> (Vec<Diagnostic>, Option<usize>) {
     let mut scan = Scan { source, found: Vec::new(), ifs: Vec::new(), depth: 0 };
     let mut tag: Option<Tag> = None;
     for token in tokenize(&source.text, false, config()) {
@@ -50,11 +81,12 @@ fn scan(source: &Source) -> Vec<Diagnostic> {
             Ok(token) => token,
             Err(error) => {
                 let (line, column) = place_of(&source.text, &error);
-                scan.found.push(match &tag {
-                    Some(tag) if !tag.has_end(&source.text) => tag.unclosed(source),
-                    _ => explain(source, &error, line, column),
+                let unclosed = tag.as_ref().filter(|tag| !tag.has_end(&source.text));
+                scan.found.push(match unclosed {
+                    Some(tag) => tag.unclosed(source),
+                    None => explain(source, &error, line, column),
                 });
-                return scan.found;
+                return (scan.found, unclosed.map(|tag| tag.open.start_offset as usize));
             }
         };
         match token {
@@ -77,6 +109,7 @@ fn scan(source: &Source) -> Vec<Diagnostic> {
             }
         }
     }
+    let readable = tag.as_ref().map(|tag| tag.open.start_offset as usize);
     match tag {
         Some(tag) => scan.found.push(tag.unclosed(source)),
         None => {
@@ -85,7 +118,7 @@ fn scan(source: &Source) -> Vec<Diagnostic> {
             }
         }
     }
-    scan.found
+    (scan.found, readable)
 }
 
 struct Scan<'a> {

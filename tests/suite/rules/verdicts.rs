@@ -253,11 +253,11 @@ fn the_enrollment_is_seen_in_its_steps() {
         Place::When,
         &history(),
         &[
-            (r#"done("call")"#, "refused: KW0212 `done` is not available in `when`: there is no enrollment yet"),
-            ("entry.mrr > 5", "refused: KW0212 `entry` is not available in `when`: there is no enrollment yet"),
+            (r#"done("call")"#, "refused: KW0212 `done` is not available here: there is no enrollment yet"),
+            ("entry.mrr > 5", "refused: KW0212 `entry` is not available here: there is no enrollment yet"),
             (
                 r#"account.events("login", since_entry) > 1"#,
-                "refused: KW0212 `since_entry` is not available in `when`: there is no enrollment yet",
+                "refused: KW0212 `since_entry` is not available here: there is no enrollment yet",
             ),
         ],
     );

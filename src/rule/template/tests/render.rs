@@ -64,6 +64,31 @@ fn a_date_is_the_same_for_every_reader() {
     }
 }
 
+/// 1 March is the date of `entry.activated_at`, and `now` is the evening of that day in Honolulu.
+#[test]
+fn a_date_counts_in_the_zone_of_its_playbook() {
+    let facts = facts();
+    let progress = progress();
+    let context = RenderContext {
+        facts: &facts,
+        progress: Some(&progress),
+        recipient: None,
+        csm: None,
+        playbook: "rescue",
+        zone: chrono_tz::UTC,
+        playbook_zone: chrono_tz::Pacific::Honolulu,
+        locale: "en",
+    };
+    for (template, expected) in [
+        ("{{ month(entry.activated_at) }} {{ weekday(entry.activated_at) }}", "3 7"),
+        ("{{ hours_since(entry.activated_at) }}", "22"),
+        ("{% if entry.activated_at < now - hours(21) %}yes{% else %}no{% endif %}", "yes"),
+        ("{{ entry.activated_at }}", "1 March 2026"),
+    ] {
+        assert_eq!(compiled(template, Escape::Plain).render(&context).as_deref(), Ok(expected), "{template}");
+    }
+}
+
 #[test]
 fn filters_shape_values() {
     for (template, expected) in [
