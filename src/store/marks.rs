@@ -91,24 +91,29 @@ impl Store {
     /// [`Store::mark_all`].
     pub async fn mark(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<Marked> {
         let asked = Asked { message: message.clone(), to: to.to_owned(), now };
-        self.together.marks.ask(asked, |all, line| self.mark_together(all, line)).await
+        match self.together.marks.ask(asked, |all, line| self.mark_together(all, line)).await? {
+            Some(marked) => Ok(marked),
+            // Each in its own turn, and the body follows its marker at once.
+            None => {
+                let alone = self.mark_all(&[Asking { message, to }], now).await?;
+                Ok(alone.first().copied().unwrap_or(NOT_OURS))
+            }
+        }
     }
 
-    async fn mark_together(&self, all: Vec<Asked>, mut line: OwnedMutexGuard<Line>) -> Vec<sqlx::Result<Marked>> {
+    /// Marks all, or says that each had better ask alone.
+    async fn mark_together(
+        &self,
+        all: Vec<Asked>,
+        mut line: OwnedMutexGuard<Line>,
+    ) -> Vec<sqlx::Result<Option<Marked>>> {
         let asking: Vec<Asking<'_>> = all.iter().map(|one| Asking { message: &one.message, to: &one.to }).collect();
         let Some(now) = all.iter().map(|one| one.now).max() else { return Vec::new() };
         match self.mark_over(&mut line, &asking, now).await {
-            Ok(answers) => answers.into_iter().map(Ok).collect(),
-            Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
+            Ok(answers) => answers.into_iter().map(|marked| Ok(Some(marked))).collect(),
             // One of them is at fault, and none was marked.
-            Err(_) => {
-                let mut answers = Vec::with_capacity(all.len());
-                for one in &asking {
-                    let alone = self.mark_over(&mut line, std::slice::from_ref(one), now).await;
-                    answers.push(alone.map(|answers| answers.into_iter().next().unwrap_or(NOT_OURS)));
-                }
-                answers
-            }
+            Err(error) if all.len() > 1 && is_about_a_row(&error) => all.iter().map(|_| Ok(None)).collect(),
+            Err(error) => all_failed(error, all.len()),
         }
     }
 

@@ -205,7 +205,7 @@ pub struct Store {
 #[derive(Default)]
 struct Together {
     departures: tokio::sync::Mutex<line::Line>,
-    marks: Gathering<marks::Asked, marks::Marked>,
+    marks: Gathering<marks::Asked, Option<marks::Marked>>,
     endings: Gathering<outcomes::Ending, bool>,
 }
 

@@ -43,9 +43,6 @@ pub struct Claimed {
     pub leaves_at: Option<Instant>,
     /// The end of the quiet hours that held it last.
     pub held_until: Option<Instant>,
-    /// Whether it has left once already, and nobody knows what became of that.
-    #[sqlx(default)]
-    pub again: bool,
 }
 
 /// What a claimed mail waits for when it is put back.

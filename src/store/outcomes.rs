@@ -149,20 +149,26 @@ impl Store {
             };
         }
         let taken = |one: &Ending| taken.contains(&(one.message.id, one.message.token));
-        // Those that were in somebody's hands: one at a time, since whoever
-        // holds one may wait for another.
-        for one in endings.iter().filter(|one| one.wakes() && taken(one)) {
-            if let Some(enrollment) = one.message.enrollment_id.filter(|id| !woken.contains(id)) {
-                let mut connection = self.pool().acquire().await?;
-                wake(&mut connection, &one.message.account_id, enrollment, one.ended).await?;
-            }
-        }
         for one in endings.iter().filter(|one| taken(one)) {
-            if matches!(one.message.class.as_str(), "lifecycle" | "marketing") && one.settled.gives_back() {
-                self.give_back(&one.message.account_id, one.ended).await?;
+            // What ended has ended: who is not told now looks again by itself, later.
+            if let Err(error) = self.tell_those_who_wait(one, &woken).await {
+                tracing::warn!(message = %one.message.id, "nobody could be told of its end: {error}");
             }
         }
         Ok(endings.iter().map(taken).collect())
+    }
+
+    async fn tell_those_who_wait(&self, one: &Ending, woken: &HashSet<Uuid>) -> sqlx::Result<()> {
+        // Those that were in somebody's hands: one at a time, since whoever
+        // holds one may wait for another.
+        if let Some(enrollment) = one.message.enrollment_id.filter(|id| one.wakes() && !woken.contains(id)) {
+            let mut connection = self.pool().acquire().await?;
+            wake(&mut connection, &one.message.account_id, enrollment, one.ended).await?;
+        }
+        if matches!(one.message.class.as_str(), "lifecycle" | "marketing") && one.settled.gives_back() {
+            self.give_back(&one.message.account_id, one.ended).await?;
+        }
+        Ok(())
     }
 }
 

@@ -23,7 +23,7 @@ use crate::delivery::post::Post;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
 use crate::effect::{From, ReplyTo, Score, Words, Written};
 use crate::enrollment::budget::just_after;
-use crate::enrollment::{Enrollment, next_quarter, stops};
+use crate::enrollment::{Enrollment, State, next_quarter, stops};
 use crate::facts::{Contact, Csm};
 use crate::ids;
 use crate::playbook::quiet::SPREAD;
@@ -176,9 +176,9 @@ impl Gate<'_> {
         if message.valid_until < self.now {
             return Prepared::ended("expired", "not sent while it was valid");
         }
-        // After its last step an enrollment is over, and what it sent not yet known.
-        let over = message.again && self.enrollment.state == crate::enrollment::State::Completed;
-        if self.enrollment.state != crate::enrollment::State::Active && !over {
+        // An enrollment whose steps are through waits for no mail of which nobody
+        // knows whether it arrived; one that is found not to have left still may.
+        if !matches!(self.enrollment.state, State::Active | State::Completed) {
             let reason = self.enrollment.reason.clone();
             return Prepared::ended("cancelled", reason.unwrap_or_else(|| self.enrollment.state.name().to_owned()));
         }

@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, Executor, PgPool};
 use uuid::Uuid;
 
 use crate::support::database;
-use crate::support::smtp::Script;
+use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};
 
 const TO: &str = "zoe@customer.example";
@@ -351,6 +351,26 @@ async fn refuse(world: &World, when: &str) {
          create trigger refuse before update on keepwell.messages for each row when ({when}) execute function refuse()"
     );
     world.sql(&sql).await;
+}
+
+#[tokio::test]
+async fn a_mail_that_has_not_left_after_all_leaves_although_its_steps_are_over() {
+    for (change, state) in [("select 1", "accepted"), ("update customers.accounts set seats = 77", "cancelled")] {
+        let world = World::over_smtp("", Script::at(At::Dot, Do::Cut)).await;
+        world.playbook(&playbook("welcome", "when: account.mrr > 0\ngoal: account.seats == 77", MAIL));
+        world.customer("a1").await;
+        world.run_at("2026-03-02T09:00:00Z").await;
+        assert_eq!(lines(&world.mails().await, "state"), ["unknown"]);
+        assert_eq!(lines(&world.enrollments().await, "state"), ["completed"]);
+        // Its sender could not write that it had heard no marker.
+        let message = sqlx::query_as("select * from keepwell.messages").fetch_one(world.store().pool()).await.unwrap();
+        let now = at("2026-03-02T09:01:00Z");
+        assert!(world.store().settle(Ending::at(message, deferred(now), now)).await.unwrap());
+        world.server_does(Script::default()).await;
+        world.sql(change).await;
+        world.pass_at("2026-03-02T09:02:00Z").await;
+        assert_eq!(lines(&world.mails().await, "state"), [state]);
+    }
 }
 
 #[tokio::test]
