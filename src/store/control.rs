@@ -257,19 +257,19 @@ impl Store {
     pub async fn stopped(&self) -> sqlx::Result<Stopped> {
         // Asked before everything that is done: in one statement with the
         // daemons that rest, who come last.
-        let rows: Vec<(Option<String>, Option<String>, Option<String>, Option<i64>)> = sqlx::query_as(
+        let rows: Vec<(String, String, Option<String>, Option<i64>)> = sqlx::query_as(
             "select scope, by, reason, seconds from (
                  select scope, by, reason, null::bigint as seconds, null::uuid as process from keepwell.stops
                  union all
-                 select null, null, null, seconds, process from keepwell.resting
+                 select '', '', null, seconds, process from keepwell.resting
                  where seen > clock_timestamp() - interval '1 minute') stops
-             order by scope nulls last, process",
+             order by seconds is not null, scope, process",
         )
         .fetch_all(self.pool())
         .await?;
-        let stop = |(scope, by, reason, seconds): (Option<String>, Option<String>, _, _)| match seconds {
+        let stop = |(scope, by, reason, seconds): (String, _, _, _)| match seconds {
             Some(seconds) => Some(super::clocks::rests(seconds)),
-            None => Some(Stop { target: Target::of(&scope?)?, by: by?, reason }),
+            None => Some(Stop { target: Target::of(&scope)?, by, reason }),
         };
         Ok(Stopped { stops: rows.into_iter().filter_map(stop).collect() })
     }
