@@ -290,14 +290,23 @@ pub fn compile(
         .collect();
     let known_in_templates = &proven | &known_in_steps;
     let later = Scope { in_enrollment: true, known: &known_in_steps, ..at_entry.clone() };
+    let mut constant = Vec::new();
     let mut verdict = |source: &Option<Source>| match source {
         None => Some(None),
         Some(source) => rule::compile(source, Wanted::Verdict, &later, modules, sandbox, problems).map(Some),
     };
+    for (key, source) in [("goal", &playbook.goal), ("exit", &playbook.exit), ("suppress", &playbook.suppress)] {
+        if let Some(source) = source
+            && let text @ ("true" | "false") = source.text.trim().trim_matches('"')
+        {
+            constant.push(source.warning("KW0210", 1, 1, format!("`{key}` is always {text}")));
+        }
+    }
     let goal = verdict(&playbook.goal);
     let exit = verdict(&playbook.exit);
     let own_suppress = verdict(&playbook.suppress);
     let all_suppress = verdict(&config.suppress);
+    problems.extend(constant);
     let reentry = match &playbook.reentry {
         Reentry::Never => Some(ReadyReentry::Never),
         Reentry::OnRematch { gap } => Some(ReadyReentry::OnRematch { gap: *gap }),

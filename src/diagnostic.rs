@@ -119,9 +119,9 @@ impl Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Self::error(code, file, at, message) }
     }
 
-    /// The same with advice: what to write instead.
+    /// The same with advice: what to write instead; none where it is empty.
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into()).filter(|help| !help.is_empty());
         self
     }
 

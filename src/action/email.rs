@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
+use crate::diagnostic::Diagnostic;
 use crate::effect::{
     EffectBody, From, MailClass, MailDraft, MessageDraft, QUIET, ReplyTo, SENT_AGAIN_AFTER, Words, Written,
 };
@@ -157,6 +158,15 @@ impl StepKind for Kind {
             fields.error_with_help("KW0104", at, NOT_QUIET.0, NOT_QUIET.1);
         }
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));
+        if valid_for == Duration::Seconds(0) {
+            let problem = Diagnostic::warning(
+                "KW0110",
+                &fields.file(),
+                fields.value_place("valid_for"),
+                "with `valid_for: 0d` a mail expires before it can leave",
+            );
+            fields.problems().push(problem.help("write how long it is worth sending, such as `3d`"));
+        }
         let sends_again = fields.one_of("if_unknown", &[("leave", false), ("send_again", true)]).unwrap_or(false);
         let again_at = fields.key_place("if_unknown").unwrap_or(step.place);
         if sends_again && class == MailClass::Marketing {

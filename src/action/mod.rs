@@ -269,6 +269,10 @@ impl<'a> Compiler<'a> {
 
     /// Compiles a template. `recipient` says whether there is one.
     pub fn template(&mut self, source: &Source, escape: Escape, recipient: bool) -> Option<Template> {
+        if source.text.trim().is_empty() {
+            let problem = source.warning("KW0103", 1, 1, "this text is empty");
+            self.problems.push(problem.help("say something, or remove it"));
+        }
         let names: Vec<&'static str> = rule::functions::FUNCTIONS.iter().map(|function| function.name()).collect();
         let signature = rule::signature::for_templates;
         let scope = TemplateScope {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Compiler, Reads, Situation};
 use crate::address;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Contact, Subject, Value};
 use crate::playbook::Source;
 use crate::playbook::reader::Fields;
@@ -50,6 +50,16 @@ pub(super) fn seems_address(text: &str) -> bool {
     text.contains('@') && !text.contains(['"', '(', ' '])
 }
 
+/// The usual roles, one of which may have been misspelt.
+const ROLES: [&str; 5] = ["champion", "owner", "admin", "billing", "user"];
+
+/// What to say of a role that is nearly a usual one.
+pub(super) fn unusual(role: &str) -> Option<(String, String)> {
+    let near = nearest(role, ROLES).filter(|near| *near != role)?;
+    let one_letter = strsim::damerau_levenshtein(&role.to_lowercase(), near) <= 1;
+    one_letter.then(|| (format!("nobody may have the role `{role}`"), format!("did you mean `{near}`?")))
+}
+
 impl Recipients {
     /// Reads `to:` of an email.
     pub fn parse(node: &Node, compiler: &mut Compiler) -> Option<Recipients> {
@@ -90,7 +100,14 @@ impl Recipients {
     /// Reads one word, address or expression.
     fn text(source: &Source, compiler: &mut Compiler) -> Option<Recipients> {
         match Recipients::word(&source.text, compiler.subject) {
-            Some(Ok(recipients)) => Some(recipients),
+            Some(Ok(recipients)) => {
+                if let Recipients::Role(role) = &recipients
+                    && let Some((message, help)) = unusual(role)
+                {
+                    compiler.problems.push(source.warning("KW0115", 1, 1, message).help(help));
+                }
+                Some(recipients)
+            }
             Some(Err((message, help))) => {
                 compiler.problems.push(source.error("KW0115", 1, 1, message).help(help));
                 None
@@ -120,6 +137,11 @@ impl Recipients {
                 Ok(address) => Ok(Recipients::Address(address)),
                 Err(error) => Err((error.to_string(), "write it as `name@example.com`".to_owned())),
             }),
+            named if named.ends_with('>') && named.contains('<') && !named.contains('"') => {
+                let address = named[named.find('<').unwrap_or(0)..].trim_matches(['<', '>']).to_owned();
+                address::parse_address(&address).ok()?;
+                wrong("an address stands here without a name", format!("write `{address}`"))
+            }
             words if words.split([',', ' ']).all(|word| word.is_empty() || is_role(word)) => {
                 let list: Vec<&str> = words.split([',', ' ']).filter(|word| !word.is_empty()).collect();
                 wrong("several recipients are a list", format!("write `to: [{}]`", list.join(", ")))

@@ -8,6 +8,7 @@ use clap::Args;
 use super::database::Database;
 use super::{Global, lists, somebody};
 use crate::clock::{Clock, Instant};
+use crate::store::lists::Filter;
 use crate::store::releases::Word;
 use crate::store::runs::parse_run_id;
 
@@ -30,10 +31,23 @@ pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitC
     let database = Database::open(global, 2).await?;
     let waiting = lists::sample(&database.store, &options.run).await?;
     let word = database.store.approve_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
+    let stopped = database.store.stopped().await?;
+    let filter = Filter { playbook: Some(playbook.clone()), ..Filter::default() };
+    let runs = database.store.list_runs(&filter).await?;
     database.close().await;
     told(options, word)?;
-    lists::whom(waiting.as_array().map_or(&[], Vec::as_slice), 0);
-    say!("{}: approved; the daemon or the next `keepwell run --once` releases it", options.run);
+    if word == Word::Already {
+        let reason = runs.iter().find(|row| row["id"] == options.run.as_str()).and_then(|row| row["reason"].as_str());
+        say!("{}: it was approved already; {}", options.run, reason.unwrap_or("it is about to be released"));
+    } else {
+        lists::whom(waiting.as_array().map_or(&[], Vec::as_slice), 0);
+        say!("{}: approved; the daemon or the next `keepwell run --once` releases it", options.run);
+    }
+    if stopped.all() {
+        say!("it waits: everything is stopped, until `keepwell resume`");
+    } else if stopped.covers(&playbook) {
+        say!("it waits: the playbook is stopped, until `keepwell resume --playbook {playbook}`");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -49,7 +63,7 @@ pub async fn discard(global: &Global, options: &Options) -> anyhow::Result<ExitC
 
 fn told(options: &Options, word: Word) -> anyhow::Result<()> {
     match word {
-        Word::Taken => Ok(()),
+        Word::Taken | Word::Already => Ok(()),
         Word::Unknown => anyhow::bail!("there is no run {}", options.run),
         Word::NotHeld => anyhow::bail!("the run {} is not held", options.run),
         Word::UnderWay => anyhow::bail!("the run {} is just being released: try again in a minute", options.run),

@@ -90,6 +90,7 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
 #[derive(Debug, Args)]
 pub struct CancelOptions {
     /// Its id, as `keepwell enrollments` shows it.
+    #[arg(value_parser = super::id)]
     enrollment: Uuid,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,

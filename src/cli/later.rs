@@ -14,8 +14,6 @@ pub enum Command {
     #[command(hide = true)]
     Backtest(Anything),
     #[command(hide = true)]
-    Explain(Anything),
-    #[command(hide = true)]
     Schema(Anything),
     #[command(hide = true)]
     User(Anything),

@@ -13,6 +13,7 @@ use crate::store::Store;
 use crate::store::control::Stopped;
 use crate::store::holdout::Compared;
 use crate::store::lists::{ENROLLMENT_STATES, Filter, MESSAGE_STATES, RUN_STATES, TASK_STATES};
+use crate::store::person::Person;
 use crate::store::runs::parse_run_id;
 
 #[derive(Debug, Args)]
@@ -67,6 +68,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
     };
     let database = match what {
         // With the names of accounts.
+        _ if options.account.is_some() => Database::open_customers(global, 2).await?,
         What::Tasks => Database::open_customers(global, 2).await?,
         _ => Database::open(global, 2).await?,
     };
@@ -99,6 +101,12 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
             store.list_runs(&filter).await?,
         ),
     };
+    if let (Some(account), true) = (options.account.as_deref().and_then(Person::parse), rows.is_empty())
+        && !store.knows(&account).await?
+    {
+        database.close().await;
+        anyhow::bail!("nothing is known of an account `{account}`");
+    }
     let compared = match what {
         What::Runs => store.compared(options.playbook.as_deref()).await?,
         _ => BTreeMap::new(),

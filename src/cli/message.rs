@@ -15,6 +15,7 @@ use crate::store::verdicts::{self, Verdict};
 pub enum Word {
     /// What became of a message in the state `unknown`; it is not sent again.
     Settle {
+        #[arg(value_parser = super::id)]
         id: Uuid,
         #[arg(long = "as", value_enum, value_name = "OUTCOME")]
         outcome: Outcome,

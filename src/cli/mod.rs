@@ -83,6 +83,35 @@ struct Global {
     config: Option<PathBuf>,
 }
 
+impl Global {
+    /// The options that differ from the usual ones, for a command to copy.
+    fn repeated(&self) -> String {
+        let mut words = String::new();
+        let usual = [
+            ("--playbooks", &self.playbooks, "playbooks"),
+            ("--scripts", &self.scripts, "scripts"),
+            ("--data", &self.data, ".keepwell"),
+        ];
+        for (option, path, _) in usual.into_iter().filter(|(_, path, usual)| path.as_os_str() != *usual) {
+            words.push_str(&format!(" {option} {}", path.display()));
+        }
+        if let Some(config) = &self.config {
+            words.push_str(&format!(" --config {}", config.display()));
+        }
+        if self.demo {
+            words.push_str(" --demo");
+        }
+        words
+    }
+}
+
+/// Reads the id of a task, a message or an enrollment.
+fn id(text: &str) -> Result<uuid::Uuid, String> {
+    text.parse().map_err(|_| {
+        "this is no id: copy it from `keepwell tasks`, `messages` or `enrollments` (with --format json)".to_owned()
+    })
+}
+
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -225,10 +254,18 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
+    // Causes that only repeat what was said above them are left out.
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !told.contains(&cause) {
+            told.push_str(if told.is_empty() { "" } else { ": " });
+            told.push_str(&cause);
+        }
+    }
     if logs_json() {
-        tracing::error!("{error:#}");
+        tracing::error!("{told}");
     } else {
-        tell!("error: {error:#}");
+        tell!("error: {told}");
     }
     ExitCode::from(1)
 }

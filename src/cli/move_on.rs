@@ -51,12 +51,12 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let config = configuration(global)?;
     let database = Database::open_customers(global, 4).await?;
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
-    let answer = answer(&shared, options).await;
+    let answer = answer(global, &shared, options).await;
     database.close().await;
     answer
 }
 
-async fn answer(shared: &Arc<Shared>, options: &Options) -> anyhow::Result<ExitCode> {
+async fn answer(global: &Global, shared: &Arc<Shared>, options: &Options) -> anyhow::Result<ExitCode> {
     let map: Map = options.places.iter().cloned().collect();
     anyhow::ensure!(map.len() == options.places.len(), "a step is mapped twice");
     let (by, because) = (somebody(), options.because.clone().unwrap_or_default());
@@ -72,7 +72,7 @@ async fn answer(shared: &Arc<Shared>, options: &Options) -> anyhow::Result<ExitC
     };
     match options.format {
         Format::Json => output::json(&json!({ "move": as_json(&shown, done.as_ref()) })),
-        _ => print(&shown, done.as_ref(), options),
+        _ => print(global, &shown, done.as_ref(), options),
     }
     if !unmapped.is_empty() {
         anyhow::bail!("the current revision has no step `{}`: say where each leads with --map", unmapped.join("`, `"));
@@ -107,7 +107,7 @@ fn names(subjects: &[SubjectId]) -> Vec<String> {
     subjects.iter().map(ToString::to_string).collect()
 }
 
-fn print(shown: &Shown, done: Option<&Done>, options: &Options) {
+fn print(global: &Global, shown: &Shown, done: Option<&Done>, options: &Options) {
     if shown.is_empty() {
         say!("{}: nobody waits in an earlier revision than {}", shown.playbook, shown.revision);
         return;
@@ -142,7 +142,8 @@ fn print(shown: &Shown, done: Option<&Done>, options: &Options) {
             })
             .collect();
         say!(
-            "to do it: keepwell move {}{} --to {} --because \"…\" --yes",
+            "to do it: keepwell move{} {}{} --to {} --because \"…\" --yes",
+            global.repeated(),
             shown.playbook,
             map.concat(),
             shown.revision

@@ -43,13 +43,12 @@ fn person(text: &str) -> Result<Person, String> {
 /// Prints everything that is known of them, as one JSON document.
 pub async fn export(global: &Global, options: &ExportOptions) -> anyhow::Result<ExitCode> {
     let database = Database::open_customers(global, 2).await?;
-    let document = database.store.export(&options.subject).await?;
+    let document = match database.store.knows(&options.subject).await? {
+        true => Some(database.store.export(&options.subject).await?),
+        false => None,
+    };
     database.close().await;
-    let tables = |part: &str| document[part].as_object().into_iter().flat_map(|part| part.values()).collect::<Vec<_>>();
-    let rows = [tables("customers"), tables("keepwell")].concat();
-    if rows.into_iter().all(|rows| rows.as_array().is_none_or(Vec::is_empty)) {
-        anyhow::bail!("nothing is known of {}", options.subject);
-    }
+    let Some(document) = document else { anyhow::bail!("nothing is known of {}", options.subject) };
     output::json(&json!({ "export": document }));
     Ok(ExitCode::SUCCESS)
 }
@@ -58,6 +57,10 @@ pub async fn export(global: &Global, options: &ExportOptions) -> anyhow::Result<
 pub async fn erase(global: &Global, options: &EraseOptions) -> anyhow::Result<ExitCode> {
     let (subject, now) = (&options.subject, Clock::System.now());
     let database = Database::open_customers(global, 2).await?;
+    if !database.store.knows(subject).await? {
+        database.close().await;
+        anyhow::bail!("nothing is known of {subject}");
+    }
     let erasure = database.store.erase(subject, &options.also, options.dry_run, &somebody(), now).await?;
     database.close().await;
     let Erasure::Done(erased) = erasure else {

@@ -1,6 +1,5 @@
 //! `keepwell plan`: whom a run would touch, before it runs.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,9 +22,6 @@ pub struct Options {
     /// The slot; now when absent.
     #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
     at: Option<Instant>,
-    /// Keep the plan for `apply`; not yet supported.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
     /// Only this playbook.
     #[arg(long)]
     playbook: Option<String>,
@@ -34,9 +30,6 @@ pub struct Options {
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    if options.out.is_some() {
-        anyhow::bail!("--out and `keepwell apply` are not yet supported");
-    }
     let database = Database::open_customers(global, 4).await?;
     let mut checked = check_against(global, &[], database.store.schema().clone());
     if checked.has_errors() {
@@ -90,6 +83,7 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
         "mails": {
             "leave": plan.mails_that(|fate| *fate == Fate::Leaves),
             "suppressed": plan.mails_that(|fate| *fate == Fate::Suppressed),
+            "unwritten": plan.unwritten,
             "put_off": plan.put_off(),
             "waiting": plan.mails.iter().filter_map(waiting_as_json).collect::<Vec<_>>(),
         },
@@ -154,14 +148,15 @@ fn print(plan: &Plan) {
 
 /// What would become of the first mails of those who would enter.
 fn mails(plan: &Plan) {
-    if plan.mails.is_empty() {
+    if plan.mails.is_empty() && plan.unwritten.is_empty() {
         return;
     }
     let leave = plan.mails_that(|fate| *fate == Fate::Leaves);
     let suppressed = plan.mails_that(|fate| *fate == Fate::Suppressed);
     let waiting = plan.mails.len() - leave - suppressed;
     let suppressed = if suppressed > 0 { format!(", suppressed {suppressed}") } else { String::new() };
-    say!("  first mails: {leave} would leave, {waiting} would wait{suppressed}");
+    let unwritten: String = plan.unwritten.iter().map(|(reason, count)| format!(", {reason} {count}")).collect();
+    say!("  first mails: {leave} would leave, {waiting} would wait{suppressed}{unwritten}");
     let mut by: Vec<(&str, usize)> = plan.put_off().into_iter().collect();
     by.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
     const SHOWN: usize = 5;

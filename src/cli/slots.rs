@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::database::configuration;
 use super::{Format, Global, output};
+use crate::catalog;
 use crate::clock::{Clock, Instant};
 use crate::diagnostic::render_human;
 use crate::playbook::parse;
@@ -36,8 +37,17 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let mut found = false;
     // Of the rest of a file nothing is needed: it may be about facts of a store
     // that is not at hand.
-    for playbook in sources.playbooks.iter().filter_map(|file| parse::draft(file, &mut Vec::new())) {
-        let playbook = playbook.playbook;
+    for file in &sources.playbooks {
+        let mut found_here = Vec::new();
+        let Some(draft) = parse::draft(file, &mut found_here) else {
+            // A file that is no YAML says nothing of when it is due.
+            let claimed = catalog::claimed_id(&file.text);
+            if options.playbook.is_none() || claimed.is_none() || claimed == options.playbook {
+                problems.extend(found_here);
+            }
+            continue;
+        };
+        let playbook = draft.playbook;
         let id = &playbook.id;
         if options.playbook.as_ref().is_some_and(|wanted| wanted != id) {
             continue;
@@ -59,14 +69,12 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     }
     if !problems.is_empty() {
         tell!("{}", render_human(&problems, &|file: &str| sources.text(file), false).trim_end());
-        anyhow::bail!("not all playbooks can be read");
-    }
-    if let (false, Some(wanted)) = (found, &options.playbook) {
+    } else if let (false, Some(wanted)) = (found, &options.playbook) {
         anyhow::bail!("there is no playbook `{wanted}`");
     }
     match options.format {
         Format::Json => output::json(&json!({ "slots": rows })),
         _ => output::table(&rows, &["playbook", "at"]),
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -20,6 +20,7 @@ use crate::store::tasks::TaskChange;
 pub enum Word {
     /// It is done.
     Done {
+        #[arg(value_parser = super::id)]
         id: Uuid,
         /// One of the task's outcomes.
         #[arg(long)]
@@ -27,6 +28,7 @@ pub enum Word {
     },
     /// It is not needed.
     Dismiss {
+        #[arg(value_parser = super::id)]
         id: Uuid,
         /// Why; it helps to mend the playbook.
         #[arg(long, value_name = "REASON")]
@@ -34,6 +36,7 @@ pub enum Word {
     },
     /// Not now: it comes back by itself.
     Snooze {
+        #[arg(value_parser = super::id)]
         id: Uuid,
         /// An instant, a date, or a duration such as `3d` or `2 business days`.
         #[arg(long, value_name = "INSTANT|DURATION")]

@@ -8,7 +8,7 @@ use chrono::{DateTime, FixedOffset};
 use super::Source;
 use super::budget::Budget;
 use super::quiet::QuietHours;
-use super::yaml::Node;
+use super::yaml::{Entry, Node};
 use crate::diagnostic::Position;
 
 /// One case after `like:` has been followed: a world, what happens in it, and
@@ -34,24 +34,24 @@ pub struct Case {
 #[derive(Clone, Debug, Default)]
 pub struct Fixtures {
     /// Column name to value (a value may be a time relative to `at`).
-    pub account: Vec<(String, Node)>,
+    pub account: Vec<Entry>,
     /// The enrolled contact of a contact playbook. Without it, the first of
     /// `contacts`, or one of whom nothing is said.
-    pub contact: Option<Vec<(String, Node)>>,
+    pub contact: Option<Vec<Entry>>,
     /// `None`: one reachable contact for each role the playbook mails.
-    pub contacts: Option<Vec<Vec<(String, Node)>>>,
+    pub contacts: Option<Vec<Vec<Entry>>>,
     /// `None`: a CSM with a manager.
-    pub csm: Option<Vec<(String, Node)>>,
+    pub csm: Option<Vec<Entry>>,
     /// Event name to `[-1d, -3d]` or `12 over 30d`.
-    pub events: Vec<(String, Node)>,
-    pub scores: Vec<Vec<(String, Node)>>,
-    pub tickets: Vec<Vec<(String, Node)>>,
+    pub events: Vec<Entry>,
+    pub scores: Vec<Vec<Entry>>,
+    pub tickets: Vec<Vec<Entry>>,
     /// Tasks of colleagues about the account, of whatever playbook.
-    pub tasks: Vec<Vec<(String, Node)>>,
+    pub tasks: Vec<Vec<Entry>>,
     /// Ids of other playbooks with an active enrollment.
     pub in_playbook: Vec<Source>,
     /// Label to value; `none` removes it.
-    pub labels: Vec<(String, Node)>,
+    pub labels: Vec<Entry>,
 }
 
 /// What changes in the world while the case plays.

@@ -190,12 +190,7 @@ impl CaseReader<'_> {
     }
 
     fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
-        let columns = |fields: &mut Fields<'_, '_>, key| {
-            fields.mapping(key).map(|entries| {
-                let pair = |entry: &Entry| (entry.key.clone(), entry.node.clone());
-                entries.iter().map(pair).collect::<Vec<_>>()
-            })
-        };
+        let columns = |fields: &mut Fields<'_, '_>, key| fields.mapping(key).map(<[Entry]>::to_vec);
         Fixtures {
             account: columns(fields, "account").unwrap_or_default(),
             contact: columns(fields, "contact"),
@@ -211,7 +206,7 @@ impl CaseReader<'_> {
     }
 
     /// A list of contacts, or a mapping from role to contact.
-    fn contacts(&self, fields: &mut Fields<'_, '_>) -> Option<Vec<Vec<(String, Node)>>> {
+    fn contacts(&self, fields: &mut Fields<'_, '_>) -> Option<Vec<Vec<Entry>>> {
         let node = fields.take("contacts")?;
         let Some(roles) = node.as_mapping() else {
             return rows(fields, "contacts");
@@ -224,8 +219,8 @@ impl CaseReader<'_> {
             };
             let place = role.key_place;
             let value = NodeValue::Text(inline(self.file, place, &role.key));
-            let mut contact = vec![("role".to_owned(), Node { place, value })];
-            contact.extend(columns.iter().map(|c| (c.key.clone(), c.node.clone())));
+            let mut contact = vec![Entry { key: "role".to_owned(), key_place: place, node: Node { place, value } }];
+            contact.extend(columns.iter().cloned());
             contacts.push(contact);
         }
         Some(contacts)
@@ -362,15 +357,12 @@ fn instant(fields: &mut Fields<'_, '_>) -> Option<DateTime<FixedOffset>> {
 }
 
 /// A list of mappings with free keys.
-fn rows(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Vec<(String, Node)>>> {
+fn rows(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Vec<Entry>>> {
     let items = fields.list(key)?;
     let mut rows = Vec::new();
     for item in items {
         match item.as_mapping() {
-            Some(entries) => {
-                let pair = |entry: &Entry| (entry.key.clone(), entry.node.clone());
-                rows.push(entries.iter().map(pair).collect());
-            }
+            Some(entries) => rows.push(entries.to_vec()),
             None => fields.wrong_type(key, item, "mappings in its list"),
         }
     }

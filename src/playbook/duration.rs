@@ -11,12 +11,21 @@ pub enum Duration {
     BusinessDays(u32),
 }
 
+/// More than this is no span that anybody means: 999999 days are 2,700 years.
+const MOST_DIGITS: usize = 6;
+
 impl Duration {
+    /// Whether it would be a span of time with fewer digits.
+    pub fn is_too_long(text: &str) -> bool {
+        let digits = text.trim().chars().take_while(char::is_ascii_digit).count();
+        digits > MOST_DIGITS && Duration::parse(&text.trim()[digits - 1..]).is_some()
+    }
+
     /// Reads `30m`, `12h`, `3d`, `2w` or `2 business days`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Duration> {
         let text = text.trim();
         let digits = text.chars().take_while(char::is_ascii_digit).count();
-        if digits == 0 || digits > 6 {
+        if digits == 0 || digits > MOST_DIGITS {
             return None;
         }
         let number: i64 = text[..digits].parse().ok()?;

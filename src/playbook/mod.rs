@@ -242,11 +242,20 @@ impl Origin {
 impl Source {
     /// An error inside this text.
     pub fn error(&self, code: &'static str, line: u32, column: u32, message: impl Into<String>) -> Diagnostic {
+        let message = self.placed(line, column, message.into());
         Diagnostic::error(code, &self.origin.file, self.origin.at(line, column), message)
+    }
+
+    /// What is said of a place in a text that YAML has put together, such as a
+    /// folded one: only its beginning is known.
+    fn placed(&self, line: u32, column: u32, message: String) -> String {
+        let elsewhere = self.origin.layout == Layout::Opaque && (line, column) != (1, 1);
+        if elsewhere { format!("{message}, somewhere in this value") } else { message }
     }
 
     /// A warning inside this text.
     pub fn warning(&self, code: &'static str, line: u32, column: u32, message: impl Into<String>) -> Diagnostic {
+        let message = self.placed(line, column, message.into());
         Diagnostic::warning(code, &self.origin.file, self.origin.at(line, column), message)
     }
 }

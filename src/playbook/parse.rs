@@ -201,6 +201,11 @@ fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {
         let mut inner = Fields::new(file, node, "reentry", fields.problems());
         let once_per = inner.expression("once_per");
         let gap = inner.elapsed("gap").map(Duration::Seconds);
+        if gap == Some(Duration::Seconds(0)) && !inner.has("once_per") && !inner.has("on_rematch") {
+            let message = "`gap: 0d` lets everybody in again at every run";
+            let problem = Diagnostic::warning("KW0110", file, inner.value_place("gap"), message);
+            inner.problems().push(problem.help("write how long an account is left alone, such as `gap: 60d`"));
+        }
         let on_rematch = inner.boolean("on_rematch").unwrap_or(false);
         if on_rematch && inner.has("once_per") {
             let at = inner.key_place("once_per").unwrap_or(node.place);
@@ -214,7 +219,7 @@ fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {
         inner.finish();
         return if on_rematch { Reentry::OnRematch { gap } } else { Reentry::Again { once_per, gap } };
     }
-    const HELP: &str = "write `never`, `on_rematch`, or a mapping with `once_per` or `on_rematch`, `gap` or both";
+    const HELP: &str = "write `never`, `on_rematch`, `{ gap: 60d }`, or `{ once_per: account.renewal_at }`";
     match node.as_text() {
         Some("never") => {}
         Some("on_rematch") => return Reentry::OnRematch { gap: None },
@@ -279,6 +284,12 @@ pub fn timezone(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Tz> {
     let source = fields.text(key)?;
     let name = &*source.text;
     if let Ok(zone) = name.parse::<Tz>() {
+        if ["EST", "MST", "HST"].contains(&name) {
+            let at = fields.value_place(key);
+            let message = format!("`{name}` knows no summer time");
+            let problem = Diagnostic::warning("KW0112", &fields.file(), at, message).help(zone_advice(name));
+            fields.problems().push(problem);
+        }
         return Some(zone);
     }
     let message = format!("`{}` is not a time zone", super::reader::short(name));
@@ -296,10 +307,14 @@ fn zone_advice(name: &str) -> String {
             "MST" | "MDT" | "MT" => "America/Denver",
             "CST" | "CDT" | "CT" => "America/Chicago",
             "EST" | "EDT" | "ET" => "America/New_York",
+            "HST" => "Pacific/Honolulu",
             "GMT" | "BST" => "Europe/London",
             _ => "Europe/Berlin",
         };
         return format!("an abbreviation is no zone: write the zone's name, such as `{zone}`");
+    }
+    if name.contains(['+', '-']) && name.contains(|c: char| c.is_ascii_digit()) {
+        return "a zone is named by its city and knows its summer time, such as `Europe/Berlin`".to_owned();
     }
     let all = || TZ_VARIANTS.iter().map(|zone| zone.name());
     let wanted = name.trim().replace(' ', "_");

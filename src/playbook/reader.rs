@@ -89,7 +89,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     fn report(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: Option<String>) {
         let mut problem = Diagnostic::error(code, &self.file, at, message);
-        problem.help = help;
+        problem.help = help.filter(|help| !help.is_empty());
         self.problems.push(problem);
     }
 
@@ -135,7 +135,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         let message = format!("`{key}` needs {needed}, not {}", node.found());
         let help = match node.value {
             NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) if needed.starts_with("text") => {
-                Some("put it in quotes".to_owned())
+                Some(quoted_or(key).to_owned())
             }
             NodeValue::Null => Some("give it a value, or remove the key".to_owned()),
             _ => None,
@@ -324,9 +324,12 @@ impl<'n, 'p> Fields<'n, 'p> {
             let message = format!("{} has no key `{}`", self.what, entry.key);
             // A key that is there already is less likely what was meant.
             let given = |key: &&str| self.entries.iter().any(|other| other.key == *key);
-            let allowed = || self.allowed.iter().copied();
-            let near =
-                nearest(&entry.key, allowed().filter(|key| !given(key))).or_else(|| nearest(&entry.key, allowed()));
+            // Every step has these, whoever reads them.
+            let of_steps = if self.what.starts_with("the step `") { &["if", "id"][..] } else { &[] };
+            let allowed = || self.allowed.iter().chain(of_steps).copied();
+            let near = condition(&entry.key, of_steps).or_else(|| {
+                nearest(&entry.key, allowed().filter(|key| !given(key))).or_else(|| nearest(&entry.key, allowed()))
+            });
             let help = near.map_or_else(
                 || {
                     let keys: Vec<String> = allowed().map(|key| format!("`{key}`")).collect();
@@ -343,6 +346,21 @@ impl<'n, 'p> Fields<'n, 'p> {
     pub fn value_place(&self, key: &str) -> Position {
         self.entries.iter().find(|entry| entry.key == key).map_or(self.place, |entry| entry.node.place)
     }
+}
+
+/// What to write for a number or `true` where a text is needed.
+fn quoted_or(key: &str) -> &'static str {
+    match key {
+        "due" => "write a span, such as `2d` or `2 business days`",
+        "listen" => "write `\"127.0.0.1:7717\"`",
+        "redirect_to" => "write an address, or `off`",
+        _ => "put it in quotes",
+    }
+}
+
+/// What other tools call a step's `if`.
+fn condition(key: &str, of_steps: &[&'static str]) -> Option<&'static str> {
+    of_steps.first().copied().filter(|_| ["when", "condition", "only_if", "unless", "where"].contains(&key))
 }
 
 /// Whether it can be the name of an environment variable.

@@ -142,10 +142,9 @@ impl<'a> Reader<'a> {
 }
 
 /// Free keys as one mapping again, for the reader of keys.
-pub(super) fn mapping(entries: &[(String, Node)]) -> Node {
-    let place = entries.first().map_or(Position { line: 1, column: 1 }, |(_, node)| node.place);
-    let entry = |(key, node): &(String, Node)| Entry { key: key.clone(), key_place: node.place, node: node.clone() };
-    Node { place, value: NodeValue::Mapping(entries.iter().map(entry).collect()) }
+pub(super) fn mapping(entries: &[Entry]) -> Node {
+    let place = entries.first().map_or(Position { line: 1, column: 1 }, |first| first.node.place);
+    Node { place, value: NodeValue::Mapping(entries.to_vec()) }
 }
 
 fn instant(text: &str) -> Option<Instant> {

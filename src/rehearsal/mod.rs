@@ -8,7 +8,7 @@
 //!
 //! The cast: `fixture` reads single values, `world` is the account with its
 //! people and its past, `course` plays, `deed` is what happened, `comparison`
-//! finds the differences, `wording` has the words, `mutants` asks how much the
+//! finds the differences, `unread` what a case gives in vain, `wording` has the words, `mutants` asks how much the
 //! cases hold down.
 
 use std::sync::Arc;
@@ -30,6 +30,7 @@ mod fixture;
 pub mod mutants;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod wording;
 mod world;
 
@@ -114,6 +115,7 @@ pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema, known: &[String]) 
     let mut problems = Vec::new();
     for case in &playbook.playbook.tests {
         problems.extend(build(playbook, case, schema).err().unwrap_or_default());
+        problems.extend(unread::unread(playbook, case, schema));
         let later = case.then.iter().flat_map(|change| &change.fixtures.in_playbook);
         for id in
             case.fixtures.in_playbook.iter().chain(later).filter(|id| known.iter().all(|known| **known != *id.text))

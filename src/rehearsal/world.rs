@@ -24,7 +24,7 @@ use crate::facts::{Colleague, Contact, Csm, History, Schema, SubjectId, Value};
 use crate::playbook::calendar::local_date;
 use crate::playbook::case::{Case, Fixtures};
 use crate::playbook::reader::{Fields, short};
-use crate::playbook::yaml::{Node, NodeValue};
+use crate::playbook::yaml::{Entry, Node, NodeValue};
 use crate::playbook::{Duration, SubjectKind};
 
 mod task;
@@ -115,7 +115,7 @@ impl World {
         for columns in given.contacts.iter().flatten().skip(usize::from(is_there)) {
             self.apply_contact(columns, initial, schema, reader);
         }
-        for (name, node) in &given.events {
+        for Entry { key: name, node, .. } in &given.events {
             self.apply_events(name, node, moment, reader);
         }
         for row in &given.scores {
@@ -125,7 +125,7 @@ impl World {
             self.apply_ticket(&mapping(row), reader);
         }
         given.tasks.iter().for_each(|row| self.apply_task(&mapping(row), reader));
-        for (name, node) in &given.labels {
+        for Entry { key: name, node, .. } in &given.labels {
             if let Some(value) = reader.label(name, node) {
                 let (contact, at) = (self.enrolled(), just_before(moment));
                 self.history.labels.push(LabelRecord { contact, name: name.clone(), value, at });
@@ -146,7 +146,7 @@ impl World {
     /// The columns that have another value now, with the one before.
     fn apply_account(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) -> BTreeMap<String, Value> {
         let mut changed = BTreeMap::new();
-        for (key, node) in &given.account {
+        for Entry { key, key_place, node } in &given.account {
             if key == "traits" {
                 let attributes = reader.attributes("account.traits", node);
                 let before = self.history.traits.clone();
@@ -156,7 +156,7 @@ impl World {
                 }
                 continue;
             }
-            let Some(column) = reader.column("the account", &schema.account, key, node.place) else { continue };
+            let Some(column) = reader.column("the account", &schema.account, key, *key_place) else { continue };
             let Some(value) = reader.value(column, node) else { continue };
             match (key.as_str(), &value) {
                 ("id", Value::Text(id)) => self.subject.account = id.to_string(),
@@ -175,10 +175,10 @@ impl World {
     }
 
     fn apply_csm(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) {
-        for (key, node) in given.csm.iter().flatten() {
-            let Some(column) = reader.column("the CSM", &schema.csm, key, node.place) else { continue };
+        for Entry { key, key_place, node } in given.csm.iter().flatten() {
+            let Some(column) = reader.column("the CSM", &schema.csm, key, *key_place) else { continue };
             let Some(value) = reader.value(column, node) else { continue };
-            let says = given.account.iter().any(|(key, _)| key == "csm_id");
+            let says = given.account.iter().any(|given| given.key == "csm_id");
             if key == "id" && !says && self.history.account.contains_key("csm_id") {
                 self.history.account.insert("csm_id".to_owned(), value.clone());
             }
@@ -195,7 +195,7 @@ impl World {
     fn apply_subject(&mut self, given: &Fixtures, initial: bool, schema: &Schema, reader: &mut Reader) {
         let Some(columns) = &given.contact else { return };
         if self.subject.contact.is_empty() {
-            let at = columns.first().map_or(reader.place, |(_, node)| node.place);
+            let at = columns.first().map_or(reader.place, |first| first.key_place);
             let message = "`contact` is the enrolled contact, and this playbook enrolls accounts";
             reader.error("KW0501", at, message, "list people under `contacts:`");
         } else if !initial {
@@ -208,7 +208,7 @@ impl World {
         }
     }
 
-    fn apply_contact(&mut self, given: &[(String, Node)], initial: bool, schema: &Schema, reader: &mut Reader) {
+    fn apply_contact(&mut self, given: &[Entry], initial: bool, schema: &Schema, reader: &mut Reader) {
         let mut contact = read_contact(given, schema, reader);
         let known = self.history.contacts.iter_mut().find(|known| {
             if contact.id.is_empty() {
@@ -455,14 +455,14 @@ impl World {
 }
 
 /// The columns of a contact that a case gives.
-fn read_contact(given: &[(String, Node)], schema: &Schema, reader: &mut Reader) -> ContactRecord {
+fn read_contact(given: &[Entry], schema: &Schema, reader: &mut Reader) -> ContactRecord {
     let mut contact = ContactRecord::default();
-    for (key, node) in given {
+    for Entry { key, key_place, node } in given {
         if key == "traits" {
             contact.traits = reader.attributes("contacts.traits", node);
             continue;
         }
-        let Some(column) = reader.column("a contact", &schema.contact, key, node.place) else { continue };
+        let Some(column) = reader.column("a contact", &schema.contact, key, *key_place) else { continue };
         if let Some(value) = reader.value(column, node) {
             contact.columns.insert(key.clone(), value);
         }

@@ -376,6 +376,10 @@ impl Checker<'_> {
             format!("{module}::{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let modules = self.modules;
         let Some(functions) = modules.functions(&module) else {
+            if modules.is_broken(&module) {
+                self.learnt.broken = true;
+                return self.unknown(text, position);
+            }
             let help = nearest(&module, modules.names()).map(|near| format!("did you mean `{near}::`?"));
             self.problem("KW0201", position, format!("there is no script `{module}.rhai`"), help);
             return self.unknown(text, position);

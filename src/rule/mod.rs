@@ -264,7 +264,7 @@ pub fn compile(
     let ast = match sandbox.expression(&source.text) {
         Ok(ast) => ast,
         Err(error) => {
-            problems.push(wording::unreadable(source, &error, true));
+            problems.push(wording::unreadable(source, &error, modules, true));
             return None;
         }
     };
@@ -280,7 +280,9 @@ pub fn compile(
     let typed = checker.expr(&expr);
     want(&mut checker, &typed, wanted);
     let proven = if wanted == Wanted::Verdict { guards::if_true(&mut checker, &expr) } else { HashSet::new() };
-    let sound = !checker.learnt.exhausted && !checker.learnt.problems.iter().any(Diagnostic::is_error);
+    let sound = !checker.learnt.exhausted
+        && !checker.learnt.broken
+        && !checker.learnt.problems.iter().any(Diagnostic::is_error);
     let prefilter = (sound && wanted == Wanted::Verdict).then(|| Box::new(prefilter::translate(&mut checker, &expr)));
     let rule = finish(source, ast, checker.learnt, proven, problems)?;
     Some(Rule { prefilter, ..rule })
@@ -313,7 +315,7 @@ fn finish(
             source.error("KW0204", 1, 1, TOO_MUCH).help("move a part of it into a script that takes plain values"),
         );
     }
-    let failed = learnt.problems.iter().any(Diagnostic::is_error);
+    let failed = learnt.broken || learnt.problems.iter().any(Diagnostic::is_error);
     problems.extend(learnt.problems);
     (!failed).then(|| Rule {
         ast,
@@ -373,5 +375,25 @@ fn want(checker: &mut Checker, typed: &kind::Typed, wanted: Wanted) {
         );
     } else if wanted == Wanted::Verdict {
         checker.want_present(typed);
+    } else if wanted == Wanted::Key {
+        want_change(checker, typed);
+    }
+}
+
+/// A key that is the same for everybody and at all times lets nobody in again,
+/// and `now` lets everybody in at every run.
+fn want_change(checker: &mut Checker, typed: &kind::Typed) {
+    let learnt = &checker.learnt;
+    if !learnt.cells.is_empty() || !learnt.modules.is_empty() || typed.text.contains("period(") {
+    } else if typed.text == "now" {
+        let help = "write `period(\"week\")` or the like, or `gap: 7d`";
+        checker.warn("KW0209", typed.position, "`now` is new at every run", Some(help.to_owned()));
+    } else if !typed.text.contains("now") && typed.kind != Kind::Unknown {
+        let message = format!("`{}` is always the same: nobody would enter a second time", typed.text);
+        let help = match typed.text.trim_matches('"') {
+            unit @ ("week" | "month" | "quarter" | "year") => format!("write `period(\"{unit}\")`"),
+            _ => "name what has to be new, such as `account.renewal_at` or `period(\"quarter\")`".to_owned(),
+        };
+        checker.problem("KW0209", typed.position, message, Some(help));
     }
 }

@@ -1,6 +1,6 @@
 //! The shared functions of `scripts/`, one module per file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTNode, Expr, Stmt};
 
@@ -25,6 +25,8 @@ pub struct Modules {
     modules: BTreeMap<String, Vec<ModuleFunction>>,
     texts: BTreeMap<String, String>,
     compiled: Vec<(String, AST)>,
+    /// Those that do not compile: that is said once, where it is wrong.
+    broken: BTreeSet<String>,
 }
 
 impl Modules {
@@ -37,6 +39,12 @@ impl Modules {
         let mut all = Modules::default();
         for (name, file, text) in scripts {
             let start = Position { line: 1, column: 1 };
+            if !is_name(name) {
+                let message = format!("nothing can call a script by the name `{name}`");
+                let help = "name the file with letters, digits and `_`, beginning with a letter: `health.rhai`";
+                problems.push(Diagnostic::warning("KW0402", file, start, message).help(help));
+            }
+            all.broken.insert(name.to_owned());
             let layout = Layout::Block { first_line: 1, indent: 0, lead: 0 };
             let source = Source { text: text.into(), origin: Origin { file: file.into(), start, layout } };
             let (misspelt, _) = spelling::check(&source, spelling::Text::Script);
@@ -78,6 +86,7 @@ impl Modules {
                         }),
                 })
                 .collect();
+            all.broken.remove(name);
             all.modules.insert(name.to_owned(), functions);
             all.texts.insert(name.to_owned(), text.to_owned());
             all.compiled.push((name.to_owned(), ast));
@@ -87,6 +96,11 @@ impl Modules {
 
     pub(super) fn functions(&self, module: &str) -> Option<&[ModuleFunction]> {
         self.modules.get(module).map(Vec::as_slice)
+    }
+
+    /// Whether there is such a file, with mistakes.
+    pub(super) fn is_broken(&self, module: &str) -> bool {
+        self.broken.contains(module)
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -102,6 +116,11 @@ impl Modules {
     pub fn sandbox(&self, seasons: &Seasons) -> Sandbox {
         Sandbox::new(&self.compiled, seasons)
     }
+}
+
+fn is_name(module: &str) -> bool {
+    module.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Reports calls of functions that exist nowhere.

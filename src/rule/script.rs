@@ -30,7 +30,7 @@ pub fn compile_script(
     let ast = match sandbox.script(&source.text) {
         Ok(ast) => ast,
         Err(error) => {
-            problems.push(wording::unreadable(source, &error, false));
+            problems.push(wording::unreadable(source, &error, modules, false));
             return None;
         }
     };

@@ -26,6 +26,7 @@ mod language;
 mod lower;
 mod names;
 mod operator;
+mod placeholder;
 mod print;
 mod syntax;
 mod tree;

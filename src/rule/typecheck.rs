@@ -30,6 +30,8 @@ pub(super) struct Learnt {
     pub problems: Vec<Diagnostic>,
     /// Whether it was too much to read to its end.
     pub exhausted: bool,
+    /// Whether it calls a script that has mistakes, which are said there.
+    pub broken: bool,
 }
 
 /// How many parts an expression may have, those of module functions counted at
@@ -212,19 +214,23 @@ impl Checker<'_> {
                 self.unknown(name.to_owned(), position)
             }
             _ => {
-                let help = self.suggest_name(name);
+                let help = self.suggest_name(name, position);
                 self.problem("KW0203", position, format!("unknown name `{name}`"), help);
                 self.unknown(name.to_owned(), position)
             }
         }
     }
 
-    fn suggest_name(&self, name: &str) -> Option<String> {
+    fn suggest_name(&self, name: &str, position: Position) -> Option<String> {
         let columns = self.scope.schema.account.iter().map(|column| column.name.as_str());
         if let Some(column) = columns.clone().find(|column| *column == name) {
             return Some(format!("write `account.{column}`"));
         }
-        Some(super::wording::meant(name))
+        let around = match self.call_site {
+            None => super::wording::Around::new(&self.source.text, place(position), name),
+            Some(_) => super::wording::Around::default(),
+        };
+        Some(super::wording::meant(name, &around, self.modules, false))
     }
 
     fn logic(&mut self, parts: &[Expr], and: bool, position: Position) -> Typed {

@@ -3,6 +3,7 @@
 use rhai::{LexError, ParseError, ParseErrorType as Kind};
 
 use super::how_many;
+use super::modules::Modules;
 use super::spelling;
 use super::typecheck::place;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -15,7 +16,7 @@ const STATEMENTS: [&str; 14] =
     ["if", "switch", "while", "loop", "do", "for", "fn", "let", "const", "return", "throw", "try", "{", ";"];
 
 /// The diagnostic about an expression, or the script of a step.
-pub(super) fn unreadable(source: &Source, error: &ParseError, expression: bool) -> Diagnostic {
+pub(super) fn unreadable(source: &Source, error: &ParseError, modules: &Modules, expression: bool) -> Diagnostic {
     let (line, column) = within(&source.text, place(error.position()));
     let (code, message, help) = match error.err_type() {
         Kind::BadInput(LexError::UnexpectedInput(word)) if expression && STATEMENTS.contains(&word.as_str()) => (
@@ -23,7 +24,11 @@ pub(super) fn unreadable(source: &Source, error: &ParseError, expression: bool) 
             format!("`{word}` belongs to a script, and only a single expression is allowed here"),
             Some("put longer thoughts into a function in `scripts/`".to_owned()),
         ),
-        Kind::VariableUndefined(name) => ("KW0203", format!("unknown name `{name}`"), Some(meant(name))),
+        Kind::VariableUndefined(name) => (
+            "KW0203",
+            format!("unknown name `{name}`"),
+            Some(meant(name, &Around::new(&source.text, (line, column), name), modules, !expression)),
+        ),
         Kind::UnexpectedEOF if ends_in_operator(&source.text) => {
             ("KW0204", "it ends too early: a value is missing behind its last sign".to_owned(), None)
         }
@@ -78,20 +83,65 @@ fn called(text: &str, rest: &str) -> Option<String> {
     super::free::find(word).map(|_| format!("a function takes its value in parentheses: `{word}(…)`"))
 }
 
+/// What stands before and behind a name.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Around<'a> {
+    before: &'a str,
+    behind: &'a str,
+}
+
+impl<'a> Around<'a> {
+    /// Around the name at a place of a text; nothing where it is not there.
+    pub fn new(text: &'a str, (line, column): (u32, u32), name: &str) -> Around<'a> {
+        let behind = from(text, line, column);
+        let before = text[..text.len() - behind.len()].trim_end();
+        behind.strip_prefix(name).map_or(Around::default(), |behind| Around { before, behind: behind.trim_start() })
+    }
+
+    /// Whether a text may well be meant: beside `==`, in a list, as an argument.
+    fn takes_text(&self) -> bool {
+        let ends = |sign: &str| self.before.ends_with(sign);
+        ["==", "!=", "[", "(", ",", " in"].into_iter().any(ends)
+            || ["==", "!=", "in "].into_iter().any(|sign| self.behind.starts_with(sign))
+    }
+
+    /// The function of a module that is called as if it were a method.
+    fn method(&self) -> Option<&'a str> {
+        let call = self.behind.strip_prefix('.')?;
+        let name = &call[..call.find(|c: char| !c.is_alphanumeric() && c != '_')?];
+        call[name.len()..].starts_with('(').then_some(name)
+    }
+}
+
 /// What to write in place of a name that nothing has.
-pub(super) fn meant(name: &str) -> String {
+pub(super) fn meant(name: &str, around: &Around, modules: &Modules, in_script: bool) -> String {
     match name.to_lowercase().as_str() {
         "today" => return "write `now`".to_owned(),
         "tomorrow" => return "write `now + days(1)`".to_owned(),
         "yesterday" => return "write `now - days(1)`".to_owned(),
+        unit @ ("week" | "month" | "quarter" | "year") => return format!("write `period(\"{unit}\")`"),
+        "customer" | "company" | "client" | "organization" | "organisation" => return "write `account`".to_owned(),
+        "recipient" | "csm" | "playbook" => return format!("`{name}` is there in templates only"),
         "yes" => return "write `true`".to_owned(),
         "no" => return "write `false`".to_owned(),
         "blank" | "empty" | "missing" | "nothing" | "unknown" => return "write `none`".to_owned(),
         word if is_weekday(word) || spelling::is_month(word) => return super::calls::COUNTED.to_owned(),
         _ => {}
     }
-    nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"])
-        .map_or_else(|| format!("text stands in double quotes: \"{name}\""), |near| format!("did you mean `{near}`?"))
+    if let (Some(function), true) = (around.method(), modules.functions(name).is_some()) {
+        return format!("a function of a script is called `{name}::{function}(…)`");
+    }
+    if in_script && around.behind.starts_with('=') && !around.behind.starts_with("==") {
+        return format!("a variable begins with `let`: `let {name} = …`");
+    }
+    if in_script && around.behind.starts_with(':') && !around.behind.starts_with("::") {
+        return "fields stand in `#{ … }`".to_owned();
+    }
+    match nearest(name, ["account", "entry", "none", "now", "since_entry", "since_step"]) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if around.takes_text() => format!("text stands in double quotes: \"{name}\""),
+        None => format!("a fact is written `account.…`, and text in double quotes: \"{name}\""),
+    }
 }
 
 /// What to write in place of a function of SQL or a spreadsheet.

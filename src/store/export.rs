@@ -77,6 +77,15 @@ impl Store {
         )
     }
 
+    /// Whether anything at all is known of them: in the customer store, in our own
+    /// rows, or because they were erased.
+    pub async fn knows(&self, person: &Person) -> sqlx::Result<bool> {
+        let document = self.export(person).await?;
+        let tables = |part: &str| document[part].as_object().into_iter().flat_map(Map::values).collect::<Vec<_>>();
+        let mut rows = [tables("customers"), tables("keepwell")].concat().into_iter();
+        Ok(rows.any(|rows| rows.as_array().is_some_and(|rows| !rows.is_empty())))
+    }
+
     /// Rows of the customer store; `None` where a relation has none of people.
     async fn customer_rows(&self, relation: Relation, person: &Person) -> sqlx::Result<Option<Json>> {
         let key = self.key().of_text("$1::text");

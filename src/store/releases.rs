@@ -16,6 +16,8 @@ use crate::enrollment::Enrollment;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     Taken,
+    /// It was said before, and holds.
+    Already,
     /// There is no such run.
     Unknown,
     /// It is not held.
@@ -66,8 +68,7 @@ impl Store {
             None => Word::Unknown,
             Some((state, ..)) if state != "held" => Word::NotHeld,
             Some((_, revision, current, _)) if current.as_deref() != Some(&revision) => Word::Outdated,
-            // Approving twice is approving once.
-            Some((.., true)) => Word::Taken,
+            Some((.., true)) => Word::Already,
             Some(_) => {
                 sqlx::query(
                     "update keepwell.runs set approved_at = $3, approved_by = $4 where playbook = $1 and slot = $2",

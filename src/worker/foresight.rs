@@ -60,20 +60,21 @@ impl FirstMail {
 }
 
 /// The mails that these would get at once, as far as all but the budget has
-/// decided about them. In shadow nothing leaves.
+/// decided about them, and how many would not even be written, by reason. In
+/// shadow nothing leaves.
 pub async fn first_mails(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
     entering: Vec<Enrollment>,
     slot: Instant,
-) -> super::Result<Vec<FirstMail>> {
+) -> super::Result<(Vec<FirstMail>, BTreeMap<&'static str, usize>)> {
     let ready = &loaded.ready;
     if ready.playbook.mode == Mode::Shadow {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), BTreeMap::new()));
     }
     let priority = i32::from(ready.playbook.mail_priority);
     let yields_to = yields_to(shared, &ready.playbook);
-    let mut mails = Vec::new();
+    let (mut mails, mut unwritten) = (Vec::new(), BTreeMap::new());
     for batch in entering.chunks(BATCH) {
         let accounts: Vec<String> = batch.iter().map(|one| one.account.clone()).collect();
         let active = match yields_to.is_empty() {
@@ -83,9 +84,15 @@ pub async fn first_mails(
         for (transition, sight) in foresee(shared, loaded, batch.to_vec(), slot).await? {
             let subject = transition.enrollment.subject();
             for effect in transition.effects {
-                let (EffectBody::Message(MessageDraft::Mail(draft)), Some(sight)) = (effect.body, &sight) else {
-                    continue;
+                let draft = match effect.body {
+                    EffectBody::Message(MessageDraft::Mail(draft)) => draft,
+                    EffectBody::Message(MessageDraft::Skipped { reason, .. }) => {
+                        *unwritten.entry(reason).or_default() += 1;
+                        continue;
+                    }
+                    _ => continue,
                 };
+                let Some(sight) = &sight else { continue };
                 let rank = Rank::new(priority, draft.valid_until, effect.id);
                 let playbook = ready.playbook.id.clone();
                 let mut mail = FirstMail {
@@ -110,7 +117,7 @@ pub async fn first_mails(
             }
         }
     }
-    Ok(mails)
+    Ok((mails, unwritten))
 }
 
 /// Lets mails of several playbooks share what is left of the budget, beside the

@@ -36,6 +36,8 @@ pub struct Plan {
     pub clauses: Vec<Clause>,
     /// The mails that those who enter would get at once.
     pub mails: Vec<FirstMail>,
+    /// How many would not be written at once, by reason, as `no recipient`.
+    pub unwritten: BTreeMap<&'static str, usize>,
 }
 
 impl Plan {
@@ -125,7 +127,7 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyh
         }
     }
     candidates.close().await?;
-    plan.mails = first_mails(shared, &loaded, entering, slot).await?;
+    (plan.mails, plan.unwritten) = first_mails(shared, &loaded, entering, slot).await?;
     plan.enter.sort();
     plan.ghosts.sort();
     let would_enter = plan.enter.len() as u64;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use keepwell::diagnostic::{CODES, Diagnostic, arrange, render_lines};
 use keepwell::playbook::parse::{check_across, parse};
 use keepwell::playbook::source::{SourceFile, SourceSet, read_file};
+use keepwell::playbook::yaml::Entry;
 use keepwell::playbook::{Playbook, StepBody};
 
 const EXPECT: &str = "# expect: ";
@@ -282,12 +283,12 @@ fn the_example_of_the_language_is_read_in_full() {
     // Through two cases: what is given replaces, one level deep, and the rest stays.
     assert_eq!(third.then.len(), 2);
     assert!(third.expect.is_empty());
-    let tier = |column: &&(String, _)| column.0 == "tier";
+    let tier = |column: &&Entry| column.key == "tier";
     let tier = third.fixtures.account.iter().find(tier).expect("a tier");
-    assert_eq!(tier.1.as_text(), Some("C"));
+    assert_eq!(tier.node.as_text(), Some("C"));
     assert_eq!(third.fixtures.account.len(), 3);
     let contacts = third.fixtures.contacts.as_ref().expect("contacts");
-    assert_eq!(contacts[0][0].1.as_text(), Some("champion"));
+    assert_eq!(contacts[0][0].node.as_text(), Some("champion"));
 }
 
 #[test]

@@ -202,6 +202,16 @@ async fn a_person_has_the_last_word() {
     assert_eq!(home.run(&["approve", "nonsense"]).code, 1);
     assert_eq!(home.run(&["approve", &format!("call@{AT}")]).code, 1, "it is not held");
     home.done(&["approve", &id("many")]);
+    home.done(&["stop", "--playbook", "many"]);
+    let again = home.done(&["approve", &id("many")]).stdout;
+    assert!(again.contains("it was approved already") && again.contains("keepwell resume --playbook many"), "{again}");
+    home.done(&["resume", "--playbook", "many"]);
+    for words in [["enrollments", "--account", "a1x"], ["tasks", "--account", "a1x"]] {
+        let answer = home.run(&words);
+        assert!(answer.code == 1 && answer.stderr.contains("nothing is known of an account `a1x`"), "{answer:?}");
+    }
+    let answer = home.run(&["task", "done", "1"]);
+    assert!(answer.code == 1 && answer.stderr.contains("keepwell tasks"), "{answer:?}");
     home.done(&["discard", &id("most")]);
     assert_eq!(home.run(&["discard", &id("most")]).code, 1, "once");
     home.done(&["run", "--once"]);
@@ -299,6 +309,13 @@ fn files_are_checked_and_played_without_a_database() {
     assert_eq!(home.run(&["slots", "nope"]).code, 1);
     assert_eq!(home.rows(&["slots"]).len(), 5);
     assert_eq!(home.run(&["slots", "--from", "tomorrow"]).code, 1);
+    // A file that cannot be read at all is not passed over in silence.
+    home.write("playbooks/broken.yaml", "playbook: broken\nschedule: [\n");
+    for (words, code, count) in [(&["slots"][..], 1, 5), (&["slots", "broken"], 1, 0), (&["slots", "call"], 0, 5)] {
+        let answer = home.run(&[words, &["--format", "json"]].concat());
+        assert_eq!((answer.code, answer.rows("slots").len()), (code, count), "{answer:?}");
+        assert_eq!(answer.stderr.contains("playbooks/broken.yaml"), code == 1, "{answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -396,16 +413,8 @@ async fn a_person_enrolls_an_account_and_cancels_it_again() {
 #[test]
 fn what_is_not_there_yet_says_so() {
     let home = Home::new("later");
-    for words in [
-        "apply plan.json",
-        "diff --against main",
-        "backtest call --from a --to b",
-        "explain call a1 --at now",
-        "schema",
-        "user",
-        "token",
-        "plan --out plan.json",
-    ] {
+    for words in ["apply plan.json", "diff --against main", "backtest call --from a --to b", "schema", "user", "token"]
+    {
         let words: Vec<&str> = words.split(' ').collect();
         let answer = home.run(&words);
         assert!(answer.code == 1 && answer.stderr.contains("not yet"), "{words:?}: {answer:?}");

@@ -117,6 +117,53 @@ fn a_whole_way_is_played() {
     );
 }
 
+/// A case that gives what the playbook never asks for holds nothing.
+#[test]
+fn a_misspelt_name_in_a_case_is_a_warning() {
+    let text = playbook(
+        r#"
+when: account.events("login", 30) < 3 && account.label("risk") != "high"
+goal: account.score("nps") != none && account.score("nps") > 8
+steps: [ { task: { title: x } } ]
+tests:
+  - name: misspelt
+    at: 2026-03-02T09:00:00Z
+    account: { status: canceled }
+    events: { logni: [-1d], purchase: [-1d] }
+    labels: { riks: high }
+    scores: [ { name: nsp, value: 9, at: -1d } ]
+    expect: []
+  - name: as it should be
+    at: 2026-03-02T09:00:00Z
+    account: { status: churned }
+    events: { login: [-1d] }
+    then: { 1d: { scores: [ { name: nps, value: 9, at: -1d } ], labels: { risk: high } } }
+    expect: []
+"#,
+    );
+    let file = SourceFile { path: "p.yaml".into(), text: text.into() };
+    let set = SourceSet { playbooks: vec![file], ..SourceSet::default() };
+    let schema = Schema::default_store();
+    let (ready, _) = catalog::load(&set, &[], &Config::default(), &schema);
+    let problems = check_cases(&ready[0], &schema, &[]);
+    let told: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            assert!(!problem.is_error());
+            format!("{}: {}; {}", problem.line, problem.message, problem.help.as_deref().unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "12: no account has the status `canceled`; the statuses are active, trial, churned",
+            "13: the playbook asks for no event `logni`; did you mean `login`?",
+            "14: the playbook asks for no label `riks`; did you mean `risk`?",
+            "15: the playbook asks for no score `nsp`; did you mean `nps`?",
+        ]
+    );
+}
+
 /// A fact is an address and never a role or `all`, in steps as in scripts.
 #[test]
 fn a_recipient_from_a_fact_is_an_address() {
@@ -141,6 +188,10 @@ fn a_recipient_from_a_fact_is_an_address() {
             assert!(!told.iter().any(|line| line.contains("customer.example)")), "{told:#?}");
         }
     }
+    let unlisted = text("[account.traits.billing, \"finance\"][1]", "x")
+        .replace("    contacts: [ { role: champion }, { role: owner } ]\n", "");
+    let failures = format!("{:?}{:?}", play(&unlisted)[0].failures, play(&unlisted)[0].happened);
+    assert!(failures.contains("no recipient; list who is there under `contacts:`"), "{failures}");
     let mail = |to: &str, billing: &str| {
         let told = told(to, billing);
         told.into_iter().filter(|line| line.contains(": mail `")).count()
@@ -340,8 +391,10 @@ fn mistakes_in_fixtures_are_diagnostics_too() {
     assert_eq!(check_cases(&ready[0], &schema, &known).len(), 1, "a case like it is not said again");
     let problems = check_cases(&ready[0], &schema, &[]);
     assert_eq!(problems.len(), 2, "{problems:#?}");
-    assert_eq!((problems[1].code, problems[1].help.as_deref()), ("KW0108", Some("write none")));
+    assert_eq!((problems[1].code, problems[1].help.as_deref()), ("KW0108", None));
     assert_eq!((problems[0].code, problems[0].help.as_deref()), ("KW0202", Some("did you mean `tier`?")));
+    let line = text.lines().nth(problems[0].line as usize - 1).unwrap();
+    assert!(line[problems[0].column as usize - 1..].starts_with("tir:"), "{line}");
 }
 
 #[test]

@@ -78,6 +78,11 @@ async fn logs_hold_no_secrets_and_no_addresses() {
         let (state, channel) = (row["state"].as_str().unwrap(), row["channel"].as_str().unwrap());
         assert!(state != "planned", "{channel} {state}");
     }
+    // Somebody of whom nothing is known will be misspelt.
+    for words in [["erase", "a2x"], ["export", "a2x"]] {
+        let answer = home.run(&words);
+        assert!(answer.code == 1 && answer.stderr.contains("nothing is known of a2x"), "{answer:?}");
+    }
     home.done(&["erase", "a2"]);
     assert!(hooks.requests().iter().any(|request| request.line.contains("hooks-path-secret")), "a webhook was called");
     // Somebody new, so that it has everything to do that the round had.

@@ -42,7 +42,8 @@ pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diag
 
 /// The error for a text that is no span of time.
 pub fn no_duration(file: &str, key: &str, at: Position, text: &str) -> Diagnostic {
-    let message = format!("`{key}` is not a span of time: `{}`", short(text));
+    let what = if Duration::is_too_long(text) { "too long" } else { "not a span of time" };
+    let message = format!("`{key}` is {what}: `{}`", short(text));
     Diagnostic::error("KW0110", file, at, message).help(duration_help(text))
 }
 
@@ -54,10 +55,12 @@ fn duration_help(text: &str) -> String {
     }
 }
 
-/// What could have been meant, or else everything that is allowed.
+/// What could have been meant, or else everything that is allowed; empty where
+/// nothing is.
 pub fn advice<'a>(word: &str, allowed: impl Iterator<Item = &'a str> + Clone) -> String {
     match nearest(word, allowed.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if allowed.clone().next().is_none() => String::new(),
         None => format!("write {}", listed(allowed)),
     }
 }

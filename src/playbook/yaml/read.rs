@@ -28,6 +28,9 @@ pub fn read(file: &Arc<str>, text: &str, problems: &mut Vec<Diagnostic>) -> Opti
     match tree.build() {
         Ok(()) => Some(tree.root.unwrap_or(Node { place: start, value: NodeValue::Null })),
         Err(problem) => {
+            // What ends the reading is not doubted as well.
+            tree.problems
+                .retain(|found| found.is_error() || (found.line, found.column) != (problem.line, problem.column));
             if !tree.problems.contains(&problem) {
                 tree.problems.push(*problem);
             }
@@ -188,13 +191,40 @@ impl Tree<'_> {
                 return Err(self.fatal("KW0002", place(span.start), message));
             }
             mapping.key = Some((text.to_owned(), span));
+            if trap::has_hard_space(text) {
+                return Err(Box::new(trap::hard_space(self.file, place(span.start))));
+            }
             return Ok(());
         }
         let plain = style == ScalarStyle::Plain;
+        if plain {
+            self.remark_plain(text, span);
+        }
         let value = plain.then(|| resolve(text)).flatten().unwrap_or_else(|| {
             NodeValue::Text(Source { text: text.into(), origin: self.lines.origin(self.file, text, style, span) })
         });
         self.add(value, span, plain)
+    }
+
+    /// Says what a value without quotes is likely not meant to be.
+    fn remark_plain(&mut self, text: &str, span: Span) {
+        let key = match self.stack.last() {
+            Some(Frame::Mapping(Mapping { key: Some((key, _)), .. })) => key.as_str(),
+            _ => "",
+        };
+        let rest = self.lines.text[self.lines.byte(span.start)..].strip_prefix(text).unwrap_or_default();
+        if let Some(ahead) = trap::cut_by_remark(key, rest) {
+            let start = place(span.start);
+            let ahead = u32::try_from(text.chars().count() + ahead).unwrap_or(u32::MAX);
+            let at = Position { column: start.column.saturating_add(ahead), ..start };
+            self.problems.push(trap::remark(self.file, at, false));
+        } else if trap::is_quoted_in_curls(key, text) {
+            let message = "curly quotes are letters to YAML, and part of this value";
+            let problem = Diagnostic::warning("KW0006", self.file, place(span.start), message);
+            self.problems.push(problem.help("type straight ones: `\"`"));
+        } else if trap::has_hard_space(text) {
+            self.problems.push(trap::hard_space(self.file, place(span.start)));
+        }
     }
 
     fn close(&mut self, end: Span) -> Result<(), Fatal> {

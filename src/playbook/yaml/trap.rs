@@ -28,6 +28,64 @@ pub(super) fn is_cut(text: &str) -> bool {
     quoted || depth > 0
 }
 
+/// Keys whose values are sentences: a curly quote is at home there.
+const PROSE: [&str; 8] = ["title", "subject", "body", "text", "description", "question", "about", "name"];
+/// Keys whose values are expressions.
+const EXPRESSIONS: [&str; 8] = ["when", "goal", "exit", "suppress", "if", "until", "close_when", "once_per"];
+
+/// How far behind a plain value of such a key a ` #` stands that was hardly
+/// meant as a remark: nobody writes `#4` or `#||` for one.
+pub(super) fn cut_by_remark(key: &str, rest: &str) -> Option<usize> {
+    let line = rest.lines().next()?;
+    let blank = line.chars().take_while(|c| *c == ' ' || *c == '\t').count();
+    let is_meant = |c: char| !c.is_whitespace() && c != '#';
+    let cuts = blank > 0 && line[blank..].strip_prefix('#')?.starts_with(is_meant);
+    (cuts && (PROSE.contains(&key) || EXPRESSIONS.contains(&key))).then_some(blank)
+}
+
+/// What is said about a ` #` in the middle of a value.
+pub(super) fn remark(file: &str, at: Position, error: bool) -> Diagnostic {
+    let message = "` #` begins a remark in YAML: the rest of the line is not part of the value";
+    let problem = match error {
+        true => Diagnostic::error("KW0007", file, at, message),
+        false => Diagnostic::warning("KW0007", file, at, message),
+    };
+    problem.help(OWN_LINES)
+}
+
+/// Whether a value that is no sentence stands in curly quotes.
+pub(super) fn is_quoted_in_curls(key: &str, text: &str) -> bool {
+    let quotes = ['“', '”', '„', '‘', '’'];
+    !PROSE.contains(&key) && !EXPRESSIONS.contains(&key) && text.starts_with(quotes) && text.ends_with(quotes)
+}
+
+/// Whether the space behind a dash or a key is one that does not break, which
+/// makes both one word.
+pub(super) fn has_hard_space(text: &str) -> bool {
+    let Some((before, _)) = text.split_once('\u{a0}') else { return false };
+    let is_key = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    ["", "-"].contains(&before.trim()) || before.strip_suffix(':').is_some_and(is_key)
+}
+
+/// What is said about such a space.
+pub(super) fn hard_space(file: &str, at: Position) -> Diagnostic {
+    let message = "a non-breaking space stands here, which is a letter to YAML";
+    Diagnostic::error("KW0002", file, at, message).help("type the space behind `-` or `:` again")
+}
+
+/// A remark inside `{ }` that swallowed its end, on a line or the one above.
+fn swallowed(lines: &Lines<'_>, last: usize) -> Option<Position> {
+    (last.saturating_sub(1).max(1)..=last).find_map(|number| {
+        let line = lines.line(number);
+        let at = line.find(" #")?;
+        let (before, rest) = (&line[..at], &line[at + 2..]);
+        let is_open = before.matches('{').count() > before.matches('}').count();
+        let inside = !before.trim_end().ends_with([',', '{']) && rest.contains('}');
+        let is_meant = rest.starts_with(|c: char| !c.is_whitespace() && c != '#');
+        (is_open && inside && is_meant).then(|| position(number, before.chars().count() + 1))
+    })
+}
+
 /// The error for a value whose first character YAML takes for itself.
 pub(super) fn starts_with(file: &str, at: Position, c: char) -> Diagnostic {
     let message = match c {
@@ -60,6 +118,16 @@ pub(super) fn explain(file: &str, lines: &Lines<'_>, error: &ScanError) -> Diagn
         let message = format!("nested deeper than {MAX_DEPTH} levels");
         return Diagnostic::error("KW0005", file, place(marker), message);
     }
+    if let Some(at) = swallowed(lines, marker.line()) {
+        return remark(file, at, true);
+    }
+    for number in marker.line().saturating_sub(1).max(1)..=marker.line() {
+        let line = lines.line(number);
+        let text = line.trim_start_matches([' ', '-']);
+        if has_hard_space(text) {
+            return hard_space(file, position(number, line.chars().count() - text.chars().count()));
+        }
+    }
     // The parser may notice only on the next line.
     let near = [marker.line(), marker.line().saturating_sub(1)];
     if let Some(problem) = near.into_iter().find_map(|number| out_of_block(file, lines, number)) {
@@ -75,7 +143,11 @@ pub(super) fn explain(file: &str, lines: &Lines<'_>, error: &ScanError) -> Diagn
             Some(Fault::Special) => return starts_with(file, at, value.first),
             Some(Fault::Quote) if value.flow => {
                 let message = "a quote inside `{ }` or `[ ]` ends this value too early";
-                return Diagnostic::error("KW0007", file, at, message).help(OWN_LINES);
+                let help = match value.first {
+                    '"' => "write `\\\"` for the quotes inside, or single quotes around it",
+                    _ => OWN_LINES,
+                };
+                return Diagnostic::error("KW0007", file, at, message).help(help);
             }
             Some(Fault::Quote) => return starts_with(file, at, value.first),
             Some(Fault::Bracket(c)) => {

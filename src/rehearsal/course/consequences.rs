@@ -83,7 +83,10 @@ impl Course<'_> {
                 }
                 EffectBody::Message(MessageDraft::Skipped { to, reason, .. }) => {
                     let to = to.map_or(String::new(), |to| format!(" to {to}"));
-                    self.note(now, Some(&step), format!("the mail `{step}`{to} was skipped: {reason}"), false);
+                    // Whom a script writes to is not known beforehand: nobody was made up for it.
+                    let unknown = reason == "no recipient" && self.case.fixtures.contacts.is_none();
+                    let help = if unknown { "; list who is there under `contacts:`" } else { "" };
+                    self.note(now, Some(&step), format!("the mail `{step}`{to} was skipped: {reason}{help}"), false);
                 }
                 EffectBody::Message(MessageDraft::Failed { reason, .. }) => {
                     self.note(now, Some(&step), format!("the step `{step}` failed: {reason}"), true);

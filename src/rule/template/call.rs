@@ -324,6 +324,16 @@ impl Lowering<'_> {
             "upper" => (Format::Upper, &[Type::Text]),
             _ => (Format::Lower, &[Type::Text]),
         };
+        if let Kind::Default(_, fallback) = &value.kind
+            && let Some(ty) = fallback.ty
+            && ty != Type::Json
+            && !wanted.contains(&ty)
+        {
+            let needs = wanted.last().map_or("text", |ty| ty.name());
+            let message = format!("`{}` needs {needs}, and the default before it is {}", filter.name, ty.name());
+            let help = format!("put the default behind it: `… | {} | default(\"…\")`", filter.name);
+            return self.refuse("KW0206", value_at, message, Some(help));
+        }
         if let Some(ty) = value.ty
             && ty != Type::Json
             && !wanted.contains(&ty)

@@ -89,7 +89,7 @@ pub(super) fn lower(source: &Source, scope: &TemplateScope) -> (Lowered, Vec<Dia
         ast::Stmt::Template(template) => lowering.nodes(&template.children),
         _ => Vec::new(),
     };
-    lowering.found.extend(syntax::single_braces(source));
+    lowering.found.extend(super::placeholder::foreign(source));
     let lowered = Lowered { nodes, cells: lowering.cells, entry_columns: lowering.entry_columns };
     (lowered, lowering.found)
 }
@@ -169,21 +169,35 @@ impl Lowering<'_> {
             return Some(());
         };
         let what = match &weak.kind {
-            Kind::Name { name, .. } => name.to_string(),
+            Kind::Name { name, .. } => format!("`{name}`"),
             Kind::Choose { .. } => "a choice without `else`".to_owned(),
             _ => {
                 self.refuse("KW0302", at, "`none` has no text", None);
                 return None;
             }
         };
-        let help = format!("{{{{ {what} | default(\"…\") }}}}");
-        let help = match &weak.kind {
-            Kind::Choose { .. } => "add `else \"…\"`".to_owned(),
-            _ => help,
+        let help = match (&weak.kind, self.printed(at)) {
+            (Kind::Choose { .. }, _) => "add `else \"…\"`".to_owned(),
+            // A filter needs the value: the whole is left out without it.
+            (_, Some(whole)) if whole.contains('|') => {
+                format!("{{% if {} is not none %}}{{{{ {whole} }}}}{{% endif %}}", what.trim_matches('`'))
+            }
+            (_, Some(whole)) => format!("{{{{ {whole} | default(\"…\") }}}}"),
+            _ => format!("{{{{ {} | default(\"…\") }}}}", what.trim_matches('`')),
         };
-        let message = format!("`{what}` can be missing; the text cannot be written then");
+        let message = format!("{what} can be missing; the text cannot be written then");
         self.warn("KW0303", at, message, help);
         Some(())
+    }
+
+    /// The whole expression that begins at a place and is printed.
+    fn printed(&self, at: Spot) -> Option<&str> {
+        let line = self.source.text.lines().nth(at.line as usize - 1)?;
+        let (start, _) = line.char_indices().nth(at.column as usize - 1)?;
+        let start = line[..start].rfind("{{")? + 2;
+        let inner = &line[start..];
+        let inner = inner[..inner.find("}}")?].trim_start_matches('-').trim_end_matches('-').trim();
+        (!inner.is_empty() && inner.len() <= 100).then_some(inner)
     }
 
     /// Lowers an expression; `None` after an error has been reported.

@@ -44,29 +44,6 @@ pub(super) fn read(source: &Source) -> Result<ast::Stmt<'_>, Unreadable> {
     })
 }
 
-/// `{ account.name }`, which nobody fills: it is sent as it stands.
-pub(super) fn single_braces(source: &Source) -> Vec<Diagnostic> {
-    const ROOTS: [&str; 6] = ["account", "contact", "recipient", "csm", "entry", "playbook"];
-    let mut found = Vec::new();
-    for (number, line) in source.text.lines().enumerate() {
-        for (open, _) in line.match_indices('{') {
-            let rest = &line[open + 1..];
-            let Some(end) = rest.find(['{', '}']) else { continue };
-            let inner = rest[..end].trim();
-            let is_name = inner.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
-            let known = inner.split('.').next().is_some_and(|root| ROOTS.contains(&root));
-            let single = rest[end..].starts_with('}') && !rest[end + 1..].starts_with('}');
-            if is_name && known && single && !line[..open].ends_with(['{', '#']) {
-                let column = line[..open].chars().count() as u32 + 1;
-                let message = format!("`{{{}}}` is printed as it stands", &rest[..end]);
-                let help = format!("write `{{{{ {inner} }}}}`");
-                found.push(source.warning("KW0304", number as u32 + 1, column, message).help(help));
-            }
-        }
-    }
-    found
-}
-
 /// Tags on their own line leave no empty line behind.
 fn config() -> SyntaxConfig {
     SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default()
@@ -97,6 +74,7 @@ fn scan(source: &Source) -> (Vec<Diagnostic>, Option<usize>) {
                     block: matches!(token, Token::BlockStart),
                     tokens: 0,
                     parens: 0,
+                    is_else: false,
                     last: None,
                     refused: false,
                 });
@@ -141,6 +119,8 @@ struct Tag {
     block: bool,
     tokens: usize,
     parens: usize,
+    /// Whether it begins with `else`.
+    is_else: bool,
     last: Option<(char, u32)>,
     /// One finding per tag is enough.
     refused: bool,
@@ -184,6 +164,7 @@ impl Scan<'_> {
         }
         let before = self.found.len();
         if tag.block && tag.tokens == 1 {
+            tag.is_else = matches!(token, Token::Ident("else"));
             if let Token::Ident(keyword) = token {
                 self.keyword(keyword, tag.open);
             } else {
@@ -209,6 +190,13 @@ impl Scan<'_> {
             }
             (Token::BraceOpen, _) => {
                 self.report(span, "`{` is not known here", None);
+            }
+            (Token::Colon, _) if parens == 0 => {
+                let help = "a filter takes its argument in parentheses, as in `date(\"%-d %B\")`";
+                self.report(span, "`:` is not known here", Some(help));
+            }
+            (Token::Ident("if"), _) if tag.block && tag.tokens == 2 && tag.is_else => {
+                self.report(span, "`else if` is not known here", Some("write `elif`"));
             }
             (Token::Assign, _) if parens == 0 => {
                 self.report(span, "`=` does not compare", Some("write `==`"));

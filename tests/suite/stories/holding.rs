@@ -66,7 +66,7 @@ async fn an_approved_run_is_decided_again_and_enrolls_at_most_the_held() {
     world.sql("update customers.accounts set tier = 'B' where id = 'a1'").await;
     world.sql("update customers.accounts set status = 'churned' where id = 'a2'").await;
     assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, Word::Taken);
-    assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, Word::Taken);
+    assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, Word::Already);
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert_eq!(lines(&world.enrollments().await, "account state started_at"), ["a3 completed 03-02T12:00"]);
     let run = world.run("welcome", "2026-03-02T09:00:00Z").await;

@@ -77,6 +77,16 @@ async fn a_copy_with_the_same_id_takes_nothing_over() {
 }
 
 #[tokio::test]
+async fn a_plan_says_that_nobody_can_be_written_to() {
+    let world = World::new().await;
+    let mail = "  - email: { to: finance, subject: Hi, body: Hello }";
+    world.playbook(&playbook("welcome", "when: account.mrr > 0", mail));
+    world.customer("a1").await.customer("a2").await;
+    let plan = world.plan("welcome", at("2026-03-02T09:00:00Z")).await;
+    assert_eq!((plan.enter.len(), plan.mails.len(), plan.unwritten["no recipient"]), (2, 0, 2));
+}
+
+#[tokio::test]
 async fn most_files_at_once_are_not_taken_for_gone() {
     let world = World::new().await;
     for id in ["one", "two", "three", "four", "five"] {

@@ -49,6 +49,18 @@ fn unknown_names_are_found_where_they_stand() {
         ("{{ answer(\"wy\") | default(0) }}", "11 KW0107 no survey step `wy` | did you mean `why`?"),
         ("{{ in_season(\"sumer\") }}", "14 KW0203 no season `sumer` | did you mean \"summer\"?"),
         (
+            "{{ account.renewal_at | date:'%d' }}",
+            "29 KW0301 `:` is not known here | a filter takes its argument in parentheses, as in `date(\"%-d %B\")`",
+        ),
+        (
+            "{% if account.mrr > 1 %}a{% else if account.mrr > 0 %}b{% endif %}",
+            "34 KW0301 `else if` is not known here | write `elif`",
+        ),
+        (
+            "{{ account.renewal_at | default(\"soon\") | date(\"%d\") }}",
+            "4 KW0206 `date` needs a time, and the default before it is text | put the default behind it: `… | date | default(\"…\")`",
+        ),
+        (
             "{{ account.renewal_at | date(\"DD.MM.YYYY\") }}",
             "30 KW0205 not a date pattern | `date(\"%-d %B %Y\")`: %-d day, %B month, %Y year, %H:%M time",
         ),

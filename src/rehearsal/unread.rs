@@ -1,0 +1,72 @@
+//! What a case gives and its playbook never asks for: most often a misspelt name,
+//! and then the case holds nothing.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::ReadyPlaybook;
+use crate::diagnostic::{Diagnostic, Position, nearest};
+use crate::facts::{Arg, CellPath, Schema};
+use crate::playbook::case::{Case, Fixtures};
+use crate::playbook::reader::short;
+use crate::playbook::yaml::Entry;
+
+/// The warnings about a case. A name that is like none that the playbook asks
+/// for may well be there to show that it does not count.
+pub(super) fn unread(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> Vec<Diagnostic> {
+    let asked = asked(playbook);
+    let mut found = Vec::new();
+    let mut warn = |at: Position, message: String, help: String| {
+        found.push(Diagnostic::warning("KW0501", &playbook.playbook.file, at, message).help(help));
+    };
+    for given in std::iter::once(&case.fixtures).chain(case.then.iter().map(|change| &change.fixtures)) {
+        for (what, name, at) in names(given) {
+            if asked.contains(name) {
+                continue;
+            }
+            if let Some(near) = nearest(name, asked.iter().map(String::as_str)) {
+                let message = format!("the playbook asks for no {what} `{}`", short(name));
+                warn(at, message, format!("did you mean `{near}`?"));
+            }
+        }
+        let status = given.account.iter().find(|column| column.key == "status");
+        if let Some(Entry { node, .. }) = status
+            && let Some(text) = node.as_text()
+            && !schema.statuses.is_empty()
+            && !schema.statuses.iter().chain(&playbook.playbook.statuses).any(|known| known == text)
+        {
+            let help = match nearest(text, schema.statuses.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the statuses are {}", schema.statuses.join(", ")),
+            };
+            warn(node.place, format!("no account has the status `{}`", short(text)), help);
+        }
+    }
+    found
+}
+
+/// Events, labels and scores by name.
+fn names(given: &Fixtures) -> impl Iterator<Item = (&'static str, &str, Position)> {
+    let events = given.events.iter().map(|one| ("event", one.key.as_str(), one.key_place));
+    let labels = given.labels.iter().map(|one| ("label", one.key.as_str(), one.key_place));
+    let scores = given.scores.iter().flatten().filter(|column| column.key == "name");
+    let scores = scores.filter_map(|one| one.node.as_text().map(|name| ("score", name, one.node.place)));
+    events.chain(labels).chain(scores)
+}
+
+/// Every name that a function is asked about.
+fn asked(playbook: &ReadyPlaybook) -> BTreeSet<String> {
+    let cells = playbook.entry_layout.cells().iter().chain(playbook.step_layout.cells());
+    let mut asked = BTreeSet::new();
+    for cell in cells {
+        if let CellPath::Call { args, .. } = cell.path.whenever() {
+            for arg in args {
+                match arg {
+                    Arg::Text(name) => drop(asked.insert(name.clone())),
+                    Arg::Texts(names) => asked.extend(names.iter().cloned()),
+                    _ => {}
+                }
+            }
+        }
+    }
+    asked
+}
