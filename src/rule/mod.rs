@@ -315,7 +315,7 @@ fn finish(
             source.error("KW0204", 1, 1, TOO_MUCH).help("move a part of it into a script that takes plain values"),
         );
     }
-    let failed = learnt.broken || learnt.problems.iter().any(Diagnostic::is_error);
+    let failed = learnt.problems.iter().any(Diagnostic::is_error);
     problems.extend(learnt.problems);
     (!failed).then(|| Rule {
         ast,
