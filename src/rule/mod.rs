@@ -280,9 +280,7 @@ pub fn compile(
     let typed = checker.expr(&expr);
     want(&mut checker, &typed, wanted);
     let proven = if wanted == Wanted::Verdict { guards::if_true(&mut checker, &expr) } else { HashSet::new() };
-    let sound = !checker.learnt.exhausted
-        && !checker.learnt.broken
-        && !checker.learnt.problems.iter().any(Diagnostic::is_error);
+    let sound = !checker.learnt.exhausted && !checker.learnt.problems.iter().any(Diagnostic::is_error);
     let prefilter = (sound && wanted == Wanted::Verdict).then(|| Box::new(prefilter::translate(&mut checker, &expr)));
     let rule = finish(source, ast, checker.learnt, proven, problems)?;
     Some(Rule { prefilter, ..rule })
