@@ -37,20 +37,12 @@ impl Store {
         sqlx::query("delete from keepwell.resting where process = $1").bind(process).execute(self.pool()).await?;
         Ok(())
     }
+}
 
-    /// Daemons that rest now, as stops that nobody has to lift.
-    pub(super) async fn resting(&self) -> sqlx::Result<Vec<Stop>> {
-        let seconds: Vec<i64> = sqlx::query_scalar(
-            "select seconds from keepwell.resting where seen > clock_timestamp() - interval '1 minute' order by process",
-        )
-        .fetch_all(self.pool())
-        .await?;
-        let stop = |seconds| {
-            let reason = format!("{}; nothing is done until they agree", told(chrono::Duration::seconds(seconds)));
-            Stop { target: Target::Daemon, by: ITSELF.to_owned(), reason: Some(reason) }
-        };
-        Ok(seconds.into_iter().map(stop).collect())
-    }
+/// A daemon whose clock is so much ahead, as a stop that nobody has to lift.
+pub(super) fn rests(seconds: i64) -> Stop {
+    let reason = format!("{}; nothing is done until they agree", told(chrono::Duration::seconds(seconds)));
+    Stop { target: Target::Daemon, by: ITSELF.to_owned(), reason: Some(reason) }
 }
 
 /// `its clock is 3 hours ahead of the database's`, in the largest unit that

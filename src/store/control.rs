@@ -255,14 +255,23 @@ impl Store {
 
     /// What is stopped.
     pub async fn stopped(&self) -> sqlx::Result<Stopped> {
-        let rows: Vec<(String, String, Option<String>)> =
-            sqlx::query_as("select scope, by, reason from keepwell.stops order by scope")
-                .fetch_all(self.pool())
-                .await?;
-        let stop = |(scope, by, reason): (String, _, _)| Target::of(&scope).map(|target| Stop { target, by, reason });
-        let mut stops: Vec<Stop> = rows.into_iter().filter_map(stop).collect();
-        stops.extend(self.resting().await?);
-        Ok(Stopped { stops })
+        // Asked before everything that is done: in one statement with the
+        // daemons that rest, who come last.
+        let rows: Vec<(String, String, Option<String>, Option<i64>)> = sqlx::query_as(
+            "select scope, by, reason, seconds from (
+                 select scope, by, reason, null::bigint as seconds, null::uuid as process from keepwell.stops
+                 union all
+                 select '', '', null, seconds, process from keepwell.resting
+                 where seen > clock_timestamp() - interval '1 minute') stops
+             order by seconds is not null, scope, process",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let stop = |(scope, by, reason, seconds): (String, _, _, _)| match seconds {
+            Some(seconds) => Some(super::clocks::rests(seconds)),
+            None => Some(Stop { target: Target::of(&scope)?, by, reason }),
+        };
+        Ok(Stopped { stops: rows.into_iter().filter_map(stop).collect() })
     }
 
     /// What waits in the outbox at `now`, by playbook and channel.

@@ -25,16 +25,6 @@ pub struct HeldTask {
 }
 
 impl Store {
-    /// Whether this is the first to hand tasks over at that quarter hour.
-    pub async fn begin_handover(&self, quarter: Instant) -> sqlx::Result<bool> {
-        // Another, and not only a later one: a run for a day to come keeps
-        // nothing from those of today.
-        let first = sqlx::query(
-            "update keepwell.installation set handed_over_at = $1 where handed_over_at is distinct from $1",
-        );
-        Ok(first.bind(quarter).execute(self.pool()).await?.rows_affected() > 0)
-    }
-
     /// Everybody who has an open task.
     pub async fn task_holders(&self) -> sqlx::Result<Vec<String>> {
         sqlx::query_scalar(

@@ -60,6 +60,7 @@ pub mod people;
 pub mod person;
 pub mod playbooks;
 pub mod private;
+pub mod progress;
 pub mod reader;
 pub mod referrals;
 pub mod relations;

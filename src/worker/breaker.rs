@@ -7,9 +7,9 @@
 use chrono::{NaiveDate, NaiveTime};
 
 use super::Shared;
-use super::advancer::current_among;
 use super::compiled::Loaded;
 use super::gate::Prepared;
+use super::sight::current_among;
 use crate::clock::Instant;
 use crate::enrollment::next_quarter;
 use crate::facts::Subject;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::advancer::{gone, sight};
 use super::compiled::Loaded;
+use super::sight::{gone, sight};
 use super::{Round, Shared};
 use crate::action::task::CloseWhen;
 use crate::clock::Instant;

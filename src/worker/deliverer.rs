@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::advancer::current_among;
 use super::attempt::{Attempt, UnderWay};
 use super::gate::{Prepared, prepare};
 use super::heartbeat::Heartbeat;
 use super::notices::notice;
+use super::sight::current_among;
 use super::tripwire::Troubles;
 use super::turns::{Next, Queue};
 use super::{Shared, attention, posting};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::advancer::current;
+use super::sight::current;
 use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::facts::Csm;

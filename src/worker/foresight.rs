@@ -8,10 +8,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Shared;
-use super::advancer::{Sight, foresee};
+use super::advancer::foresee;
 use super::breaker::yields_to;
 use super::compiled::Loaded;
 use super::quiet::Quiet;
+use super::sight::Sight;
 use crate::clock::Instant;
 use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft};
 use crate::enrollment::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};

@@ -10,9 +10,9 @@ use chrono::SecondsFormat;
 use sha2::{Digest, Sha256};
 
 use super::Shared;
-use super::advancer::{Sight, gone, sight};
 use super::compiled::Loaded;
 use super::quiet::Quiet;
+use super::sight::{Sight, gone, sight};
 use crate::action::Situation;
 use crate::action::email::{Email, refused};
 use crate::action::staff::Staff;

@@ -19,7 +19,7 @@ const BATCH: i64 = 500;
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> super::Result<usize> {
     let store = &shared.store;
     let at = next_quarter(now, shared.config.recheck) - shared.config.recheck;
-    if !store.begin_handover(at).await? {
+    if !store.take_look("handover", at).await? {
         return Ok(0);
     }
     let Some(halted) = shared.halted().await? else { return Ok(0) };

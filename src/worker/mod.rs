@@ -3,8 +3,8 @@
 //!
 //! The cast: `publisher` turns files into published revisions, `scheduler`
 //! opens the runs of due slots, `enroller` carries a run out over its
-//! `candidates`, says of a held one what is its `difference` and releases approved ones, `advancer` moves waiting
-//! enrollments on, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `handover` gives those of who is away to their cover, `referrer`
+//! `candidates`, says of a held one what is its `difference` and has the `releaser` let approved ones go, `advancer` moves waiting
+//! enrollments on by what is in `sight`, `hindsight` sees goals that come true after the end, `closer` closes tasks whose problem is gone, `handover` gives those of who is away to their cover, `referrer`
 //! admits subjects that a step or a person named, `escalator` tells managers
 //! of what is overdue, `digester` gathers what a colleague should hear,
 //! `deliverer` sends what the outbox holds: `heartbeat` keeps its claims,
@@ -68,8 +68,10 @@ mod posting;
 pub mod publisher;
 mod quiet;
 pub mod referrer;
+mod releaser;
 pub mod scheduler;
 mod settlement;
+mod sight;
 pub mod supervise;
 pub mod together;
 pub mod tripwire;

@@ -4,8 +4,8 @@ use chrono::SecondsFormat;
 use chrono_tz::Tz;
 
 use super::Shared;
-use super::advancer::Sight;
 use super::compiled::Loaded;
+use super::sight::Sight;
 use crate::action::email::recipient_zone;
 use crate::clock::Instant;
 use crate::effect::Written;

@@ -73,7 +73,7 @@ pub fn named_by(enrollment: &mut Enrollment, who: &str) {
 /// What the current revision of a playbook enrolls; `None` when there is none
 /// that can be used.
 async fn enrolls(shared: &Arc<Shared>, playbook: &str) -> super::Result<Option<Subject>> {
-    let current = super::advancer::current(shared, playbook).await?;
+    let current = super::sight::current(shared, playbook).await?;
     Ok(current.map(|current| Subject::from(current.ready.playbook.subject)))
 }
 

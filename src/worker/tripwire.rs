@@ -62,7 +62,7 @@ pub(super) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -
 /// Who hears of it. What they read belongs to no playbook: what is stopped says
 /// nothing any more.
 async fn owners(shared: &Shared, playbook: &str) -> super::Result<Option<String>> {
-    let current = super::advancer::current(shared, playbook).await?;
+    let current = super::sight::current(shared, playbook).await?;
     let own = current.and_then(|current| current.ready.playbook.alerts_to.clone());
     Ok(own.or_else(|| shared.config.alerts_to.clone()))
 }
