@@ -376,8 +376,12 @@ impl Checker<'_> {
             format!("{module}::{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let modules = self.modules;
         let Some(functions) = modules.functions(&module) else {
+            // What is wrong with it is said there; here, once, that this cannot be used.
             if modules.is_broken(&module) {
-                self.learnt.broken = true;
+                if self.learnt.broken.insert(module.clone()) {
+                    let message = format!("the script `{module}.rhai` has mistakes, and this calls it");
+                    self.problem("KW0201", position, message, None);
+                }
                 return self.unknown(text, position);
             }
             let help = nearest(&module, modules.names()).map(|near| format!("did you mean `{near}::`?"));

@@ -281,9 +281,7 @@ pub fn compile(
     let typed = checker.expr(&expr);
     want(&mut checker, &typed, wanted);
     let proven = if wanted == Wanted::Verdict { guards::if_true(&mut checker, &expr) } else { HashSet::new() };
-    let sound = !checker.learnt.exhausted
-        && !checker.learnt.broken
-        && !checker.learnt.problems.iter().any(Diagnostic::is_error);
+    let sound = !checker.learnt.exhausted && !checker.learnt.problems.iter().any(Diagnostic::is_error);
     let prefilter = (sound && wanted == Wanted::Verdict).then(|| Box::new(prefilter::translate(&mut checker, &expr)));
     let rule = finish(source, ast, checker.learnt, proven, problems)?;
     Some(Rule { prefilter, ..rule })
@@ -316,7 +314,7 @@ fn finish(
             source.error("KW0204", 1, 1, TOO_MUCH).help("move a part of it into a script that takes plain values"),
         );
     }
-    let failed = learnt.broken || learnt.problems.iter().any(Diagnostic::is_error);
+    let failed = learnt.problems.iter().any(Diagnostic::is_error);
     problems.extend(learnt.problems);
     (!failed).then(|| Rule {
         ast,

@@ -30,8 +30,8 @@ pub(super) struct Learnt {
     pub problems: Vec<Diagnostic>,
     /// Whether it was too much to read to its end.
     pub exhausted: bool,
-    /// Whether it calls a script that has mistakes, which are said there.
-    pub broken: bool,
+    /// The scripts it calls that have mistakes.
+    pub broken: BTreeSet<String>,
 }
 
 /// How many parts an expression may have, those of module functions counted at
