@@ -78,7 +78,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     if let Some(address) = shared.config.listen {
         say!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
-    let page = listener.map(|listener| serve_page(&shared, listener, stop.clone()));
+    let page = listener.map(|listener| serve_page(&same_database(global), &shared, listener, stop.clone()));
     let watch = Arc::new(Watch::new(&global.data.join("demo")));
     supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
     if let Some(page) = page {
@@ -121,11 +121,14 @@ fn progress(what: &str, done: usize, all: usize) {
     }
 }
 
+/// What must be said again to reach the same database.
+fn same_database(global: &Global) -> Global {
+    Global { demo: true, ..global.clone() }
+}
+
 /// Per playbook what happened and why.
 async fn print_summary(global: &Global, shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()> {
-    // What must be said again to reach the same database.
-    let usual = global.data == std::path::Path::new(".keepwell");
-    let place = if usual { String::new() } else { format!(" --data {}", global.data.display()) };
+    let command = same_database(global).command();
     let store = &shared.store;
     let mails = store.message_counts().await?;
     let tasks = store.task_counts().await?;
@@ -153,7 +156,7 @@ async fn print_summary(global: &Global, shared: &Arc<Shared>, slot: Instant) -> 
         if state == "held" {
             say!("  held: {}", run["reason"].as_str().unwrap_or_default());
             if run["approved_at"].is_null() {
-                say!("        keepwell{place} --demo approve {}", run["id"].as_str().unwrap_or_default());
+                say!("        {command} approve {}", run["id"].as_str().unwrap_or_default());
             }
         }
         let count = |channel: &str| {

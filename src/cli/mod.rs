@@ -84,7 +84,12 @@ struct Global {
 }
 
 impl Global {
-    /// The options that differ from the usual ones, for a command to copy.
+    /// How this program is called with the same options, for a command to copy.
+    fn command(&self) -> String {
+        format!("keepwell{}", self.repeated())
+    }
+
+    /// The options that differ from the usual ones.
     fn repeated(&self) -> String {
         let mut words = String::new();
         let usual = [

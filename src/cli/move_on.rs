@@ -142,8 +142,8 @@ fn print(global: &Global, shown: &Shown, done: Option<&Done>, options: &Options)
             })
             .collect();
         say!(
-            "to do it: keepwell move{} {}{} --to {} --because \"…\" --yes",
-            global.repeated(),
+            "to do it: {} move {}{} --to {} --because \"…\" --yes",
+            global.command(),
             shown.playbook,
             map.concat(),
             shown.revision

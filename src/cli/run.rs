@@ -67,7 +67,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let database = Database::open_customers(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
-    let page = listener.map(|listener| serve_page(&shared, listener, stop.clone()));
+    let page = listener.map(|listener| serve_page(global, &shared, listener, stop.clone()));
     if !once {
         if !Clocks::default().wait(&shared.store, clock, &mut stop.clone()).await? {
             database.close().await;
@@ -249,6 +249,7 @@ pub async fn page_listener(config: &mut Config, port: Option<u16>) -> anyhow::Re
 
 /// Serves the page.
 pub fn serve_page(
+    global: &Global,
     shared: &Arc<Shared>,
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
@@ -256,7 +257,7 @@ pub fn serve_page(
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "page");
     }
-    let state = WebState::new(shared.store.clone(), Clock::System, &shared.config);
+    let state = WebState::new(shared.store.clone(), Clock::System, &shared.config).called(global.command());
     tokio::spawn(async move {
         let ended = async move {
             let _ = stop.wait_for(|stop| *stop).await;

@@ -63,6 +63,9 @@ pub struct WebState {
     pub public_host: Option<String>,
     /// The host under which colleagues find the pages.
     pub own_host: Option<String>,
+    /// How Keepwell is called here: its name, and the options that differ from
+    /// the usual ones. For commands to copy.
+    pub command: String,
 }
 
 impl WebState {
@@ -76,7 +79,13 @@ impl WebState {
             sender: sender(&config.mail.from),
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
             own_host: config.web_url.as_deref().and_then(host_of_url),
+            command: "keepwell".to_owned(),
         }
+    }
+
+    /// The same, where Keepwell is called like this.
+    pub fn called(self, command: String) -> WebState {
+        WebState { command, ..self }
     }
 }
 

@@ -99,6 +99,8 @@ pub(super) struct Frame {
     banner: Option<String>,
     notice: Option<Notice>,
     zone: &'static str,
+    /// How Keepwell is called here.
+    command: String,
 }
 
 impl Frame {
@@ -113,10 +115,11 @@ impl Frame {
                 Some(format!("Stopped: {}.", stops.join(", ")))
             }
             (Some(all), _) => Some(format!(
-                "Stopped: {all}. Nobody is enrolled and no mail leaves until somebody runs “keepwell resume”."
+                "Stopped: {all}. Nobody is enrolled and no mail leaves until somebody runs “{} resume”.",
+                web.command
             )),
         };
-        Ok(Frame { page, banner, notice, zone: web.zone.name() })
+        Ok(Frame { page, banner, notice, zone: web.zone.name(), command: web.command.clone() })
     }
 
     /// The page with this status.

@@ -102,7 +102,7 @@ impl Site {
         .await;
         let store = Store::connect(database.options.clone(), 4);
         let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().expect("an instant");
-        let state = WebState::new(store.clone(), Clock::Fixed(now), config);
+        let state = WebState::new(store.clone(), Clock::Fixed(now), config).called("keepwell --demo".to_owned());
         Site { router: router(state), store, pool: database.pool().await }
     }
 
@@ -383,7 +383,7 @@ async fn playbooks_show_what_waits_and_why() {
     for path in ["/playbooks", "/playbooks/rescue"] {
         let page = site.get(path).await;
         assert_eq!(page.status, StatusCode::OK);
-        page.shows("keepwell approve rescue@2026-03-02T09:00:00Z");
+        page.shows("keepwell --demo approve rescue@2026-03-02T09:00:00Z");
         page.shows("12 goal");
         page.shows("41 wait");
         page.shows("unknown key `wehn`");
@@ -496,5 +496,5 @@ async fn a_playbook_says_who_waits_in_earlier_revisions() {
     .expect("the rows fit");
     let page = site.get("/playbooks/rescue").await;
     page.shows("<li><strong>1</strong> in call <span class=\"quiet\">of <code>r1</code>");
-    page.shows("<code>keepwell move rescue</code>");
+    page.shows("<code>keepwell --demo move rescue</code>");
 }
