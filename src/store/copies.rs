@@ -19,7 +19,7 @@ use crate::clock::Instant;
 use crate::effect::{Refusal, SENT_AGAIN_AFTER};
 use crate::random;
 
-/// Longer than a server may take for its answer, and than a batch takes.
+/// Longer than a server may take for its answer.
 const LEASE: Duration = Duration::minutes(20);
 
 /// So much of it is left when the body begins.

@@ -101,7 +101,12 @@ async fn one(
     until_written(message, || async move {
         match outcome {
             Outcome::Accepted { reply } => store.settle_copy(message, true, reply, now, ended).await?,
-            _ if began => store.settle_copy(message, false, &format!("{outcome:?}"), now, ended).await?,
+            Outcome::Unknown { what: told } | Outcome::Deferred { reply: told } | Outcome::Rejected { reply: told }
+                if began =>
+            {
+                store.settle_copy(message, false, told, now, ended).await?;
+            }
+            _ if began => store.settle_copy(message, false, "it is not known what it said", now, ended).await?,
             Outcome::Rejected { .. } | Outcome::Failed { .. } => store.drop_copy(message).await?,
             // Nothing has left. A marker that was recorded after all counts as a body.
             _ => store.put_back_copy(message, soon).await?,

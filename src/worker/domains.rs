@@ -219,18 +219,18 @@ impl fmt::Debug for Pass {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn at(minutes: i64) -> Instant {
+    pub fn at(minutes: i64) -> Instant {
         Instant::default() + chrono::Duration::minutes(minutes)
     }
 
-    fn taken() -> Outcome {
+    pub fn taken() -> Outcome {
         Outcome::Accepted { reply: "250 ok".to_owned() }
     }
 
-    fn refused() -> Outcome {
+    pub fn refused() -> Outcome {
         Outcome::Deferred { reply: "451 later".to_owned() }
     }
 

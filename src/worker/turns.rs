@@ -94,20 +94,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::delivery::Outcome;
     use crate::worker::domains::Domains;
-
-    fn at(minutes: i64) -> Instant {
-        Instant::default() + chrono::Duration::minutes(minutes)
-    }
-
-    fn taken() -> Outcome {
-        Outcome::Accepted { reply: "250 ok".to_owned() }
-    }
-
-    fn refused() -> Outcome {
-        Outcome::Deferred { reply: "451 later".to_owned() }
-    }
+    use crate::worker::domains::tests::{at, refused, taken};
 
     proptest! {
         /// Whatever becomes of attempts: of no domain more than half of the
