@@ -16,7 +16,7 @@
 //! ```
 //!
 //! The modules below stand in import order: none mentions one that comes later,
-//! so the list is also a reading order. `tests/suite/tidy.rs` keeps it so.
+//! so the list is also a reading order. `tests/suite/tidy/` keeps it so.
 //!
 //! # What holds everywhere
 //!
@@ -45,11 +45,15 @@ pub mod clock;
 pub mod diagnostic;
 pub mod ids;
 pub mod random;
+pub mod telemetry;
+
+pub mod postgres;
+
+pub mod import;
 
 pub mod playbook;
 
 pub mod config;
-pub mod telemetry;
 
 pub mod facts;
 
@@ -62,6 +66,8 @@ pub mod action;
 pub mod catalog;
 
 pub mod enrollment;
+
+pub mod message;
 
 pub mod store;
 

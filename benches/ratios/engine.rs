@@ -10,8 +10,8 @@ use keepwell::facts::{Facts, Schema};
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rule::{Context, Verdict};
 use keepwell::store::Relations;
-use keepwell::store::facts;
-use keepwell::worker::compiled::Loaded;
+use keepwell::store::customers::facts;
+use keepwell::worker::revision_cache::Loaded;
 
 use crate::store::{NOW, Store};
 

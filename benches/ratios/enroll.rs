@@ -12,11 +12,13 @@ use keepwell::config::Config;
 use keepwell::delivery::Channel;
 use keepwell::delivery::http::{Http, HttpTimers};
 use keepwell::playbook::calendar::Calendar;
+use keepwell::postgres::{Durability, PrivatePostgres};
 use keepwell::store::Store;
-use keepwell::store::playbooks::Missing;
-use keepwell::store::private::{Durability, PrivatePostgres};
-use keepwell::worker::publisher::{self, Files};
-use keepwell::worker::{Compiled, Domains, Pace, Shared, advancer, scheduler};
+use keepwell::store::runs::playbooks::Missing;
+use keepwell::worker::enrollments::advancer;
+use keepwell::worker::runs::publisher::{self, Files};
+use keepwell::worker::runs::scheduler;
+use keepwell::worker::{Compiled, Domains, Pace, Shared};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::Options;

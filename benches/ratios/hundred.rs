@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use keepwell::facts::Facts;
 use keepwell::store::Relations;
-use keepwell::store::facts::{FactQuery, Walk};
-use keepwell::worker::compiled::Loaded;
+use keepwell::store::customers::facts::{FactQuery, Walk};
+use keepwell::worker::revision_cache::Loaded;
 
 use crate::Options;
 use crate::engine::{evaluate, holding, now, playbooks};

@@ -11,7 +11,7 @@ use keepwell::catalog;
 use keepwell::clock::Instant;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::mutants::{Mutant, Noticed, try_all};
-use keepwell::store::sample::SampleCompany;
+use keepwell::store::customers::sample::SampleCompany;
 use sqlx::Executor;
 
 use crate::support::world::{World, at};

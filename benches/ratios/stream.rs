@@ -10,7 +10,7 @@ use keepwell::facts::history::{EventRecord, History, ScoreRecord};
 use keepwell::facts::{CellPath, Schema, SubjectId, Value};
 use keepwell::rule::functions::fold_facts;
 use keepwell::rule::{Context, Verdict};
-use keepwell::worker::compiled::Loaded;
+use keepwell::worker::revision_cache::Loaded;
 use sqlx::postgres::PgConnection;
 
 use crate::Options;

@@ -274,7 +274,7 @@ impl<'a> Compiler<'a> {
             self.problems.push(problem.help("say something, or remove it"));
         }
         let names: Vec<&'static str> = rule::functions::FUNCTIONS.iter().map(|function| function.name()).collect();
-        let signature = rule::signature::for_templates;
+        let signature = rule::check::signature::for_templates;
         let scope = TemplateScope {
             schema: self.schema,
             allow_recipient: recipient,

@@ -16,7 +16,7 @@ use crate::facts::{Cell, CellPath, Csm, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, no_duration};
 use crate::playbook::yaml::Node;
-use crate::playbook::{Duration, Source, Step, local};
+use crate::playbook::{Duration, Source, Step, local_time};
 use crate::rule::template::{Escape, Template};
 use crate::rule::{EvalError, Rule, Wanted};
 
@@ -318,7 +318,7 @@ impl Snooze {
     pub fn read(text: &str, now: Instant, calendar: &Calendar, zone: Tz) -> Option<Snooze> {
         let text = text.trim();
         let instant = chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
-        let date = || text.parse().ok().map(|date: NaiveDate| local::instant(zone, date.and_time(NaiveTime::MIN)));
+        let date = || text.parse().ok().map(|date: NaiveDate| local_time::instant(zone, date.and_time(NaiveTime::MIN)));
         let after = || Duration::parse(text).map(|span| calendar.add(now, span, zone));
         let until = instant.or_else(date).or_else(after).filter(|until| *until > now)?;
         // Postgres knows no later instants than a few hundred thousand years.

@@ -8,9 +8,9 @@ use clap::Args;
 use super::database::Database;
 use super::{Global, lists, somebody};
 use crate::clock::{Clock, Instant};
-use crate::store::lists::Filter;
-use crate::store::releases::Word;
 use crate::store::runs::parse_run_id;
+use crate::store::runs::releases::Word;
+use crate::store::views::cli::Filter;
 
 #[derive(Debug, Args)]
 pub struct Options {

@@ -10,9 +10,9 @@ use anyhow::Context;
 use super::Global;
 use crate::config::{Config, StoreMap};
 use crate::diagnostic::{Diagnostic, render_human};
-use crate::store::mapping::{self, CustomerStore};
-use crate::store::private::{Durability, PrivatePostgres};
-use crate::store::reader::READER;
+use crate::postgres::{Durability, PrivatePostgres};
+use crate::store::customers::mapping::{self, CustomerStore};
+use crate::store::customers::reader_role::READER;
 use crate::store::{self, Relations, Store};
 
 /// An open database.

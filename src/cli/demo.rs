@@ -17,12 +17,13 @@ use crate::clock::{Clock, Instant};
 use crate::config::{Config, StoreMap};
 use crate::delivery::Channel;
 use crate::store::Store;
-use crate::store::lists::Filter;
-use crate::store::playbooks::Missing;
-use crate::store::sample::SampleCompany;
-use crate::worker::epoch::Watch;
+use crate::store::customers::sample::SampleCompany;
+use crate::store::runs::playbooks::Missing;
+use crate::store::views::cli::Filter;
+use crate::worker::Shared;
+use crate::worker::runs::{publisher, scheduler};
 use crate::worker::supervise::supervise;
-use crate::worker::{Shared, publisher, scheduler};
+use crate::worker::upkeep::database_epoch::Watch;
 
 /// Accounts of the sample company.
 const ACCOUNTS: usize = 320;

@@ -13,10 +13,11 @@ use super::{Format, Global, output, somebody};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::facts::SubjectId;
-use crate::store::lists::Filter;
-use crate::store::moves::Cancelled;
-use crate::store::playbooks::Missing;
-use crate::worker::{publisher, referrer};
+use crate::store::enrollments::manual_moves::Cancelled;
+use crate::store::runs::playbooks::Missing;
+use crate::store::views::cli::Filter;
+use crate::worker::enrollments::enroll_requests;
+use crate::worker::runs::publisher;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -49,13 +50,13 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         anyhow::bail!("there is no published playbook `{playbook}`; `keepwell run` publishes the files");
     }
     let subject = SubjectId { account: account.to_owned(), contact: contact.to_owned() };
-    let decided = referrer::decide(&shared, playbook, now, std::slice::from_ref(&subject)).await?;
+    let decided = enroll_requests::decide(&shared, playbook, now, std::slice::from_ref(&subject)).await?;
     let mut skipped = None;
     let mut rows = Vec::new();
     match decided.into_iter().next().context("nothing was decided")? {
         Err(reason) => skipped = Some(reason),
         Ok(mut enrollment) => {
-            referrer::named_by(&mut enrollment, &somebody());
+            enroll_requests::named_by(&mut enrollment, &somebody());
             if store.enroll_named(&enrollment, &somebody(), now).await? {
                 rows = store.list_enrollments(&Filter { id: Some(enrollment.id), ..Filter::default() }).await?;
             } else {

@@ -13,11 +13,11 @@ use super::{Format, Global, output};
 use crate::config::StoreMap;
 use crate::facts::file::TYPES;
 use crate::facts::{Schema, Subject, Type};
-use crate::rule::ago;
-use crate::rule::free::FREE;
+use crate::rule::check::ago;
+use crate::rule::check::signature::forms;
+use crate::rule::functions::global::FREE;
 use crate::rule::functions::{Example, FUNCTIONS, Function};
-use crate::rule::signature::forms;
-use crate::store::mapping::RelationReport;
+use crate::store::customers::mapping::RelationReport;
 
 #[derive(Debug, Args)]
 pub struct Options {

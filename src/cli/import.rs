@@ -15,11 +15,11 @@ use super::database::Database;
 use super::run::stop_signal;
 use super::{Global, output};
 use crate::clock::Deadline;
+use crate::import::file::{self, Batch, Unreadable};
+use crate::import::relation::Relation;
+use crate::import::row::{Mapping, Problem};
 use crate::store::Store;
-use crate::store::import::Import;
-use crate::store::import::file::{self, Batch, Unreadable};
-use crate::store::import::relation::Relation;
-use crate::store::import::row::{Mapping, Problem};
+use crate::store::customers::import::Import;
 
 /// How many mistakes of a file are listed; all are counted.
 const LISTED: usize = 1_000;

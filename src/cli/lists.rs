@@ -10,11 +10,11 @@ use super::database::Database;
 use super::{Format, Global, output};
 use crate::facts::SubjectId;
 use crate::store::Store;
-use crate::store::control::Stopped;
-use crate::store::holdout::Compared;
-use crate::store::lists::{ENROLLMENT_STATES, Filter, MESSAGE_STATES, RUN_STATES, TASK_STATES};
-use crate::store::person::Person;
+use crate::store::customers::data_subject::Person;
+use crate::store::enrollments::holdout::Compared;
 use crate::store::runs::parse_run_id;
+use crate::store::upkeep::stops::Stopped;
+use crate::store::views::cli::{ENROLLMENT_STATES, Filter, MESSAGE_STATES, RUN_STATES, TASK_STATES};
 
 #[derive(Debug, Args)]
 pub struct Options {

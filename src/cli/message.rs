@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::database::Database;
 use super::{Global, somebody};
 use crate::clock::Clock;
-use crate::store::verdicts::{self, Verdict};
+use crate::store::messages::manual_outcomes::{self, Verdict};
 
 /// A person's word on a message.
 #[derive(Debug, Subcommand)]
@@ -41,9 +41,9 @@ pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
     let word = database.store.settle_unknown(*id, verdict, &somebody(), Clock::System.now()).await?;
     database.close().await;
     match word {
-        verdicts::Word::Taken => say!("message {id}: {told}"),
-        verdicts::Word::Known => anyhow::bail!("what became of message {id} is known: see `keepwell messages`"),
-        verdicts::Word::NoMessage => anyhow::bail!("there is no message {id}"),
+        manual_outcomes::Word::Taken => say!("message {id}: {told}"),
+        manual_outcomes::Word::Known => anyhow::bail!("what became of message {id} is known: see `keepwell messages`"),
+        manual_outcomes::Word::NoMessage => anyhow::bail!("there is no message {id}"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::Global;
 use super::database::{Database, look, store_map};
 use crate::config::StoreMap;
-use crate::store::reader::READER;
+use crate::store::customers::reader_role::READER;
 
 pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     let map = if global.demo { StoreMap::default() } else { store_map(global)? };

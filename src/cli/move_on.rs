@@ -12,10 +12,10 @@ use super::run::{no_variables, shared};
 use super::{Format, Global, output, somebody};
 use crate::clock::Clock;
 use crate::delivery::Channel;
-use crate::enrollment::moving::{Place, Say};
+use crate::enrollment::move_revision::{Place, Say};
 use crate::facts::SubjectId;
 use crate::worker::Shared;
-use crate::worker::mover::{self, Done, Group, Map, Shown};
+use crate::worker::enrollments::mover::{self, Done, Group, Map, Shown};
 
 #[derive(Debug, Args)]
 pub struct Options {

@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use super::database::Database;
 use super::{Format, Global, output, somebody};
 use crate::clock::Clock;
-use crate::store::erasure::Erasure;
-use crate::store::person::Person;
+use crate::store::customers::data_subject::Person;
+use crate::store::customers::erasure::Erasure;
 
 #[derive(Debug, Args)]
 pub struct ExportOptions {

@@ -14,8 +14,8 @@ use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::facts::SubjectId;
 use crate::rule::prefilter::Clause;
-use crate::worker::foresight::{Fate, FirstMail};
-use crate::worker::plan::{Plan, plan_all};
+use crate::worker::runs::first_mails::{Fate, FirstMail};
+use crate::worker::runs::plan::{Plan, plan_all};
 
 #[derive(Debug, Args)]
 pub struct Options {

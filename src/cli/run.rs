@@ -21,13 +21,14 @@ use crate::delivery::{Channel, Relay, RelayUrl, Timers};
 use crate::diagnostic::render_human;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
-use crate::store::playbooks::Missing;
+use crate::store::runs::playbooks::Missing;
 use crate::web::{self, WebState};
-use crate::worker::clocks::{self, Clocks};
-use crate::worker::epoch::Watch;
-use crate::worker::publisher::{self, Files, Report};
+use crate::worker::runs::publisher::{self, Files, Report};
+use crate::worker::runs::scheduler;
 use crate::worker::supervise::supervise;
-use crate::worker::{Compiled, Domains, Pace, Shared, Variables, pass_until, scheduler};
+use crate::worker::upkeep::clock_check::{self, Clocks};
+use crate::worker::upkeep::database_epoch::Watch;
+use crate::worker::{Compiled, Domains, Pace, Shared, Variables, pass_until};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("round").args(["once", "at"]).multiple(true))]
@@ -74,7 +75,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             return Ok(ExitCode::SUCCESS);
         }
     } else if options.at.is_none() {
-        clocks::check(&shared.store, clock).await?;
+        clock_check::check(&shared.store, clock).await?;
     }
     let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
     let watch = Arc::new(Watch::new(&data));

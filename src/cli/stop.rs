@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::database::Database;
 use super::{Global, somebody};
 use crate::clock::{Clock, Instant};
-use crate::store::control::{Stopped, Target, Waiting};
+use crate::store::upkeep::stops::{Stopped, Target, Waiting};
 
 #[derive(Debug, Args)]
 pub struct Options {

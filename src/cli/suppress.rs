@@ -8,7 +8,7 @@ use super::database::Database;
 use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::delivery::parse_address;
-use crate::store::suppressions::CLASSES;
+use crate::store::messages::suppressions::CLASSES;
 
 #[derive(Debug, Args)]
 pub struct Options {

@@ -2,7 +2,7 @@
 
 /// Header fields with their names in lower case and their lines joined, and
 /// what stands behind the empty line.
-pub(super) fn split(bytes: &[u8]) -> (Vec<(String, String)>, &[u8]) {
+pub(crate) fn split(bytes: &[u8]) -> (Vec<(String, String)>, &[u8]) {
     let mut fields: Vec<(String, String)> = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -30,12 +30,12 @@ pub(super) fn split(bytes: &[u8]) -> (Vec<(String, String)>, &[u8]) {
 }
 
 /// The value of the first header field of a name.
-pub(super) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// A parameter of a header field, with or without quotes.
-pub(super) fn parameter(value: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(value: &str, name: &str) -> Option<String> {
     value.split(';').find_map(|one| {
         let (key, value) = one.split_once('=')?;
         let value = value.trim();

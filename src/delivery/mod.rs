@@ -22,15 +22,13 @@
 
 pub mod compose;
 mod connection;
-pub mod dns;
-mod headers;
+pub(crate) mod headers;
 pub mod http;
 pub mod layout;
 pub mod markdown;
 pub mod phase;
 mod plain;
 pub mod post;
-pub mod received;
 pub mod relay;
 pub mod report;
 pub mod smtp;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::end_conditions::has_left;
 use super::holdout::{self, Drawn};
-use super::stops::has_left;
 use super::{Edge, Enrollment, Phase, State, Turn, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;

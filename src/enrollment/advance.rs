@@ -4,7 +4,7 @@
 //! A step that is due at that instant is done, and so are all that follow it
 //! without waiting.
 
-use super::hindsight::open_until;
+use super::late_goal::open_until;
 use super::{Enrollment, Phase, State, stops};
 use crate::action::staff::Staff;
 use crate::action::survey::Survey;

@@ -16,23 +16,21 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::facts::{Progress, SubjectId, Value};
 use holdout::Arm;
-use moving::Moved;
+use move_revision::Moved;
 
 mod admit;
 mod advance;
-pub mod budget;
-mod edge;
-mod hindsight;
+mod end_conditions;
 pub mod holdout;
-pub mod moving;
-mod stops;
-pub mod trip;
+mod late_goal;
+mod matched_since;
+pub mod move_revision;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
-pub use edge::{Edge, Turn};
-pub use hindsight::hindsight;
-pub use stops::{Stop, stops};
+pub use end_conditions::{Stop, stops};
+pub use late_goal::hindsight;
+pub use matched_since::{Edge, Turn};
 
 /// One subject's way through one playbook.
 #[derive(Clone, Debug, PartialEq)]

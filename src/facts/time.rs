@@ -6,12 +6,12 @@ use chrono::{Datelike, Duration, NaiveDate, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 
 use crate::clock::Instant;
-use crate::playbook::local;
+use crate::playbook::local_time;
 
 /// When what a column holds begins. A date is stored as its midnight in UTC;
 /// it is that day in every zone, and begins with the day there.
 pub fn begins(t: Instant, zone: Tz) -> Instant {
-    if t.time() == NaiveTime::MIN { local::instant(zone, t.naive_utc()) } else { t }
+    if t.time() == NaiveTime::MIN { local_time::instant(zone, t.naive_utc()) } else { t }
 }
 
 /// Whole days from `t` to `now`, rounded down; negative when `t` lies ahead.

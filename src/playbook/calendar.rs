@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 
-use super::{Duration, local};
+use super::{Duration, local_time};
 use crate::clock::Instant;
 
 /// The days on which nobody works.
@@ -43,12 +43,12 @@ impl Calendar {
                 .unwrap_or(DateTime::<Utc>::MAX_UTC),
             Duration::BusinessDays(0) => from,
             Duration::BusinessDays(days) => {
-                let start = local::wall(zone, from);
+                let start = local_time::wall(zone, from);
                 let mut date = start.date();
                 for _ in 0..days {
                     date = self.next_business_day(date);
                 }
-                local::instant(zone, date.and_time(start.time()))
+                local_time::instant(zone, date.and_time(start.time()))
             }
         }
     }
@@ -59,7 +59,7 @@ impl Calendar {
     pub fn next_local_time(&self, after_or_at: Instant, time: NaiveTime, zone: Tz) -> Instant {
         let mut date = local_date(after_or_at, zone);
         loop {
-            let instant = local::instant(zone, date.and_time(time));
+            let instant = local_time::instant(zone, date.and_time(time));
             if instant >= after_or_at {
                 return instant;
             }
@@ -93,7 +93,7 @@ impl Calendar {
 
 /// The calendar date in `zone` at `instant`.
 pub fn local_date(instant: Instant, zone: Tz) -> NaiveDate {
-    local::date(zone, instant)
+    local_time::date(zone, instant)
 }
 
 #[cfg(test)]

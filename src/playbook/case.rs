@@ -7,7 +7,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::Source;
 use super::budget::Budget;
-use super::quiet::QuietHours;
+use super::quiet_hours::QuietHours;
 use super::yaml::{Entry, Node};
 use crate::diagnostic::Position;
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::budget::Budget;
 use super::case::{Case, Change, Expectation, ExpectedKind, Fixtures};
-use super::quiet::QuietHours;
+use super::quiet_hours::QuietHours;
 use super::reader::{Fields, advice, inline, short};
 use super::steps::nearest_step;
 use super::yaml::{Entry, Node, NodeValue};

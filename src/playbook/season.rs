@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 
-use super::local;
+use super::local_time;
 use super::reader::{Fields, short};
 use super::yaml::NodeValue;
 use crate::clock::Instant;
@@ -72,7 +72,7 @@ impl Seasons {
 impl Season {
     /// Whether the date in `zone` at `instant` lies in it.
     pub fn contains(&self, instant: Instant, zone: Tz) -> bool {
-        let date = local::date(zone, instant);
+        let date = local_time::date(zone, instant);
         let day = (date.month(), date.day());
         self.parts.iter().any(
             |(first, last)| {

@@ -1,6 +1,6 @@
 //! What was expected against what happened, in words.
 
-use super::deed::{Deed, Note, What};
+use super::happened::{Deed, Note, What};
 use super::{Failure, wording};
 use crate::diagnostic::Position;
 use crate::playbook::case::{Expectation, ExpectedKind};

@@ -1,7 +1,7 @@
 use chrono::TimeDelta;
 
 use super::comparison::{Outcome, compare};
-use super::deed::{Deed, Note, What};
+use super::happened::{Deed, Note, What};
 use super::wording;
 use crate::clock::Instant;
 use crate::diagnostic::Position;

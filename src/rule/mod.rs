@@ -17,46 +17,27 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, CellPath, Facts, Schema, Subject, Type, Value};
 use crate::playbook::{Origin, Source};
 
-pub mod ago;
-mod always;
-mod calls;
-mod context;
-mod display;
-mod doubts;
-mod error;
-pub mod free;
+mod foreign_syntax;
 pub mod functions;
-mod guards;
-mod how_many;
-mod kind;
-mod lacking;
-mod library;
-mod methods;
-mod modules;
-mod operators;
-pub mod predicate;
 pub mod prefilter;
-mod properties;
-mod sandbox;
-mod script;
-pub mod signature;
-mod spelling;
 
+pub mod check;
+pub mod engine;
+pub(crate) mod print;
+pub(crate) mod reader_language;
+mod rhai_messages;
 pub mod template;
-mod typecheck;
-mod wording;
-mod written;
 
-pub use context::Context;
-pub use error::EvalError;
-use kind::Kind;
-pub use modules::Modules;
-pub use predicate::Predicate;
+use check::kind::Kind;
+pub use check::script_calls::{WrittenCall, WrittenField, labels, literals};
+use check::typecheck::{Checker, Learnt};
+pub use engine::context::Context;
+pub use engine::error::EvalError;
+pub use engine::modules::Modules;
+pub use engine::sandbox::{Described, Sandbox, from_dynamic as value_of, texts};
+pub use engine::script::compile_script;
 pub use prefilter::Prefilter;
-pub use sandbox::{Described, Sandbox, from_dynamic as value_of, texts};
-pub use script::compile_script;
-use typecheck::{Checker, Learnt};
-pub use written::{WrittenCall, WrittenField, labels, literals};
+pub use prefilter::predicate::Predicate;
 
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
@@ -199,7 +180,7 @@ impl Rule {
                 Ok(false) => Verdict::False,
                 Err(_) => Verdict::Undecided(EvalError::new(format!(
                     "it gives {} instead of true or false",
-                    operators::describe(&value)
+                    engine::operators::describe(&value)
                 ))),
             },
             Err(error) => Verdict::Undecided(error.of(&self.origin)),
@@ -209,8 +190,8 @@ impl Rule {
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
         let value = sandbox.evaluate(&self.ast, context, &self.traits).map_err(|error| error.of(&self.origin))?;
-        sandbox::from_dynamic(&value).ok_or_else(|| {
-            EvalError::new(format!("it gives {}, which cannot be used here", operators::describe(&value)))
+        engine::sandbox::from_dynamic(&value).ok_or_else(|| {
+            EvalError::new(format!("it gives {}, which cannot be used here", engine::operators::describe(&value)))
         })
     }
 
@@ -248,13 +229,13 @@ pub fn compile(
     sandbox: &Sandbox,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
-    let (misspelt, mended) = spelling::check(source, spelling::Text::Expression);
+    let (misspelt, mended) = foreign_syntax::check(source, foreign_syntax::Text::Expression);
     if !misspelt.is_empty() {
         problems.extend(misspelt);
         // What else is wrong shows in the text with its spellings put right.
         if let Some(text) = mended {
             let mended = Source { text: text.into(), origin: source.origin.clone() };
-            if spelling::check(&mended, spelling::Text::Expression).0.is_empty() {
+            if foreign_syntax::check(&mended, foreign_syntax::Text::Expression).0.is_empty() {
                 let mut more = Vec::new();
                 compile(&mended, wanted, scope, modules, sandbox, &mut more);
                 problems.extend(more.into_iter().filter(|problem| !["KW0204", "KW0213"].contains(&problem.code)));
@@ -265,7 +246,7 @@ pub fn compile(
     let ast = match sandbox.expression(&source.text) {
         Ok(ast) => ast,
         Err(error) => {
-            problems.push(wording::unreadable(source, &error, modules, true));
+            problems.push(rhai_messages::unreadable(source, &error, modules, true));
             return None;
         }
     };
@@ -280,7 +261,7 @@ pub fn compile(
     };
     let typed = checker.expr(&expr);
     want(&mut checker, &typed, wanted);
-    let proven = if wanted == Wanted::Verdict { guards::if_true(&mut checker, &expr) } else { HashSet::new() };
+    let proven = if wanted == Wanted::Verdict { check::guards::if_true(&mut checker, &expr) } else { HashSet::new() };
     let sound = !checker.learnt.exhausted && !checker.learnt.problems.iter().any(Diagnostic::is_error);
     let prefilter = (sound && wanted == Wanted::Verdict).then(|| Box::new(prefilter::translate(&mut checker, &expr)));
     let rule = finish(source, ast, checker.learnt, proven, problems)?;
@@ -328,7 +309,7 @@ fn finish(
     })
 }
 
-fn want(checker: &mut Checker, typed: &kind::Typed, wanted: Wanted) {
+fn want(checker: &mut Checker, typed: &check::kind::Typed, wanted: Wanted) {
     let fits = match wanted {
         Wanted::Verdict => matches!(typed.kind, Kind::Bool | Kind::Unknown),
         Wanted::Time => matches!(typed.kind, Kind::Time | Kind::Unknown),
@@ -381,7 +362,7 @@ fn want(checker: &mut Checker, typed: &kind::Typed, wanted: Wanted) {
 
 /// A key that is the same for everybody and at all times lets nobody in again,
 /// and `now` lets everybody in at every run.
-fn want_change(checker: &mut Checker, typed: &kind::Typed) {
+fn want_change(checker: &mut Checker, typed: &check::kind::Typed) {
     let learnt = &checker.learnt;
     if !learnt.cells.is_empty() || !learnt.modules.is_empty() || typed.text.contains("period(") {
     } else if typed.text == "now" {

@@ -17,64 +17,18 @@ use crate::clock::Instant;
 use crate::facts::Schema;
 use crate::random;
 
-use gather::Gathering;
+use sql::group_commit::Gathering;
 
-pub use relations::{Key, Relation, Relations};
+pub use customers::relations::{Key, Relation, Relations};
 
-pub mod answers;
-pub mod audit;
-pub mod bounces;
-pub mod breaker;
-pub mod budget;
-pub mod clocks;
-pub mod control;
-pub mod copies;
-pub mod day_room;
-pub mod departures;
-pub mod digests;
-pub mod drafts;
-pub mod edges;
+pub mod customers;
 pub mod enrollments;
-pub mod epoch;
-pub mod erasure;
-pub mod escalations;
-pub mod export;
-pub mod facts;
-mod gather;
-pub mod handovers;
-pub mod hindsight;
-pub mod holdout;
-pub mod import;
-mod labels;
-pub mod lapses;
-mod line;
-pub mod lists;
-pub mod mapping;
-pub mod marks;
-pub mod moves;
-mod naming;
-pub mod outbox;
-pub mod outcomes;
-pub mod pages;
-pub mod people;
-pub mod person;
-pub mod playbooks;
-pub mod private;
-pub mod progress;
-pub mod reader;
-pub mod referrals;
-pub mod relations;
-pub mod releases;
-pub mod retention;
-mod rows;
+pub mod messages;
 pub mod runs;
-pub mod sample;
-pub mod staff;
-pub mod suppressions;
+pub mod sql;
 pub mod tasks;
-pub mod transitions;
-pub mod trips;
-pub mod verdicts;
+pub mod upkeep;
+pub mod views;
 
 /// Whether the database refused the values themselves: the same statement
 /// would fail again, and another one may well succeed.
@@ -196,7 +150,7 @@ pub struct Store {
     mail_domain: Arc<str>,
     relations: Arc<Relations>,
     /// The last marker this process has committed.
-    last_mark: Arc<Mutex<epoch::Mark>>,
+    last_mark: Arc<Mutex<upkeep::epoch::Mark>>,
     together: Arc<Together>,
 }
 
@@ -204,9 +158,9 @@ pub struct Store {
 /// connection of its own.
 #[derive(Default)]
 struct Together {
-    departures: tokio::sync::Mutex<line::Line>,
-    marks: Gathering<marks::Asked, Option<marks::Marked>>,
-    endings: Gathering<outcomes::Ending, bool>,
+    departures: tokio::sync::Mutex<sql::kept_connection::Line>,
+    marks: Gathering<messages::marks::Asked, Option<messages::marks::Marked>>,
+    endings: Gathering<messages::outcomes::Ending, bool>,
 }
 
 impl fmt::Debug for Together {
@@ -227,7 +181,7 @@ impl Store {
             .test_before_acquire(false)
             .before_acquire(|connection, about| {
                 Box::pin(async move {
-                    match about.idle_for < line::SILENCE {
+                    match about.idle_for < sql::kept_connection::SILENCE {
                         true => Ok(true),
                         false => Ok(connection.ping().await.is_ok()),
                     }
@@ -330,8 +284,8 @@ impl Store {
             .execute(&self.pool)
             .await?;
         // Without the right to make roles, reading is by read-only transactions alone.
-        if let Err(error) = reader::prepare(&self.pool).await {
-            tracing::warn!("the role {} could not be prepared: {error}", reader::READER);
+        if let Err(error) = customers::reader_role::prepare(&self.pool).await {
+            tracing::warn!("the role {} could not be prepared: {error}", customers::reader_role::READER);
         }
         Ok(())
     }

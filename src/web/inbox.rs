@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::page::{Frame, Notice, Trouble, Web, href, moment};
 use super::task::{Given, TaskView, views};
-use crate::store::pages::{Inbox, OpenCount};
+use crate::store::views::web::{Inbox, OpenCount};
 
 /// How many tasks one page shows.
 const AT_MOST: i64 = 100;

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
 use super::page::{Frame, Notice, Trouble, Web, below, href, moment};
-use crate::store::pages::MessageRow;
-use crate::store::verdicts::{Verdict, Word};
+use crate::store::messages::manual_outcomes::{Verdict, Word};
+use crate::store::views::web::MessageRow;
 
 /// How many messages one page shows.
 const AT_MOST: i64 = 200;

@@ -17,11 +17,11 @@ use crate::facts::SubjectId;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Mode, Playbook, SubjectKind, parse};
-use crate::store::control::{Stop, Stopped};
-use crate::store::holdout::Compared;
-use crate::store::pages::{EnrollmentRow, HeldRow, RunRow, Usefulness};
-use crate::store::playbooks::{Published, RevisionText};
+use crate::store::enrollments::holdout::Compared;
+use crate::store::runs::playbooks::{Published, RevisionText};
 use crate::store::runs::run_id;
+use crate::store::upkeep::stops::{Stop, Stopped};
+use crate::store::views::web::{EnrollmentRow, HeldRow, RunRow, Usefulness};
 
 /// How many runs and enrollments the page of one playbook shows.
 const RUNS: i64 = 10;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WebState;
 use super::page::{Trouble, Web, below, render};
-use crate::store::suppressions::Preferences;
+use crate::store::messages::suppressions::Preferences;
 
 /// What a form sends: the boxes that are ticked.
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::WebState;
 use super::page::{Trouble, Web, below, render};
 use crate::effect::Score;
-use crate::store::answers::Asked;
+use crate::store::messages::answers::Asked;
 
 /// The longest comment, in characters.
 const LONGEST: usize = 4_000;

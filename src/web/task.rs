@@ -19,8 +19,8 @@ use crate::action::task::Snooze;
 use crate::clock::Instant;
 use crate::playbook::parse;
 use crate::playbook::source::SourceFile;
-use crate::store::pages::TaskRow;
 use crate::store::tasks::TaskChange;
+use crate::store::views::web::TaskRow;
 
 /// The longest outcome or reason, in characters.
 const LONGEST: usize = 200;

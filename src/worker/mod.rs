@@ -32,54 +32,22 @@ use crate::delivery::http::Http;
 use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
-use crate::store::control::Halted;
-use crate::store::drafts::Word;
-use crate::store::playbooks::Published;
+use crate::store::messages::insert::Word;
+use crate::store::runs::playbooks::Published;
+use crate::store::upkeep::stops::Halted;
 use crate::store::{Trouble, trouble};
 
-pub mod advancer;
-pub mod again;
-mod attempt;
-mod attention;
-pub mod breaker;
-pub mod candidates;
-pub mod clocks;
-pub mod closer;
-pub mod collector;
-pub mod compiled;
-pub mod deliverer;
-mod difference;
-pub mod digester;
-pub mod domains;
-pub mod enroller;
-pub mod epoch;
-pub mod escalator;
-pub mod foresight;
-mod gate;
-pub mod handover;
-mod heartbeat;
-pub mod hindsight;
-pub mod janitor;
-pub mod mover;
-mod notices;
-pub mod pace;
-pub mod plan;
-mod posting;
-pub mod publisher;
-mod quiet;
-pub mod referrer;
-mod releaser;
-pub mod scheduler;
-mod settlement;
-mod sight;
+pub mod enrollments;
+pub mod messages;
+pub mod revision_cache;
+pub mod runs;
 pub mod supervise;
-pub mod together;
-pub mod tripwire;
-mod turns;
+pub mod tasks;
+pub mod upkeep;
 
-pub use compiled::Compiled;
-pub use domains::Domains;
-pub use pace::Pace;
+pub use messages::batch_size::Pace;
+pub use messages::domain_limits::Domains;
+pub use revision_cache::Compiled;
 
 /// Looks up an environment variable; `None` when it is not set.
 pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -138,7 +106,7 @@ impl Shared {
         &self,
         playbook: &str,
         revision: &str,
-    ) -> Result<std::result::Result<Arc<compiled::Loaded>, String>> {
+    ) -> Result<std::result::Result<Arc<revision_cache::Loaded>, String>> {
         self.compiled.get(&self.store, &self.config, playbook, revision).await
     }
 }
@@ -190,7 +158,7 @@ pub(crate) fn unless_panicking<T>(decide: impl FnOnce() -> T) -> Option<T> {
 /// `None` where nobody is named.
 pub(crate) fn word<'a>(
     shared: &'a Shared,
-    loaded: &'a compiled::Loaded,
+    loaded: &'a revision_cache::Loaded,
     occasion: &[&str],
     subject: &'a str,
     text: &'a str,
@@ -204,7 +172,7 @@ pub(crate) fn word<'a>(
 /// where nobody is named.
 pub(crate) async fn alert(
     shared: &Shared,
-    loaded: &compiled::Loaded,
+    loaded: &revision_cache::Loaded,
     occasion: &[&str],
     subject: &str,
     text: &str,
@@ -219,7 +187,7 @@ pub(crate) async fn alert(
 /// Tells the owners that a step fails, once for each step of a revision.
 pub(crate) async fn step_failed(
     shared: &Shared,
-    loaded: &compiled::Loaded,
+    loaded: &revision_cache::Loaded,
     step: &str,
     account: &str,
     reason: &str,
@@ -243,21 +211,21 @@ pub async fn pass(shared: &Arc<Shared>, now: Instant) -> Result<usize> {
 pub async fn pass_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> Result<usize> {
     // What came back goes before any mail, which it may suppress or stop.
     let mut round = Round::default();
-    round.took(collector::tick(shared, now).await)?;
-    round.took(janitor::tick(shared, now).await)?;
+    round.took(messages::bounce_collector::tick(shared, now).await)?;
+    round.took(upkeep::janitor::tick(shared, now).await)?;
     // Before the runs: a task whose problem is gone is closed, so that a new
     // enrollment makes a new one instead of refreshing it.
-    round.took(closer::tick(shared, now).await)?;
-    round.took(scheduler::tick(shared, now).await)?;
-    round.took(enroller::tick(shared, now).await)?;
-    round.took(advancer::tick(shared, now).await)?;
-    round.took(hindsight::tick(shared, now).await)?;
-    round.took(referrer::tick(shared, now).await)?;
-    round.took(handover::tick(shared, now).await)?;
-    round.took(escalator::tick(shared, now).await)?;
-    round.took(digester::tick(shared, now).await)?;
-    round.took(tripwire::tick(shared, now).await)?;
-    round.took(again::tick(shared, now, stop).await)?;
-    round.took(deliverer::tick_until(shared, now, stop).await)?;
+    round.took(tasks::closer::tick(shared, now).await)?;
+    round.took(runs::scheduler::tick(shared, now).await)?;
+    round.took(runs::run::tick(shared, now).await)?;
+    round.took(enrollments::advancer::tick(shared, now).await)?;
+    round.took(enrollments::late_goals::tick(shared, now).await)?;
+    round.took(enrollments::enroll_requests::tick(shared, now).await)?;
+    round.took(tasks::handover::tick(shared, now).await)?;
+    round.took(tasks::escalator::tick(shared, now).await)?;
+    round.took(messages::digester::tick(shared, now).await)?;
+    round.took(messages::auto_stop::tick(shared, now).await)?;
+    round.took(messages::resend::tick(shared, now, stop).await)?;
+    round.took(messages::deliverer::tick_until(shared, now, stop).await)?;
     round.end()
 }

@@ -13,16 +13,18 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::clocks::Clocks;
-use super::epoch::Watch;
-use super::publisher::{self, Files, Fingerprint};
-use super::{
-    Round, Shared, advancer, again, closer, collector, deliverer, digester, enroller, escalator, handover, hindsight,
-    janitor, referrer, scheduler, tripwire,
-};
+use super::enrollments::{advancer, enroll_requests, late_goals};
+use super::messages::{auto_stop, bounce_collector, deliverer, digester, resend};
+use super::runs::publisher::{self, Files, Fingerprint};
+use super::runs::{run, scheduler};
+use super::tasks::{closer, escalator, handover};
+use super::upkeep::clock_check::Clocks;
+use super::upkeep::database_epoch::Watch;
+use super::upkeep::janitor;
+use super::{Round, Shared};
 use crate::clock::{Clock, Instant};
 use crate::store::Store;
-use crate::store::playbooks::Missing;
+use crate::store::runs::playbooks::Missing;
 
 /// Mail has several lanes: one whose relay is silent, for as long as ten
 /// minutes, does not hold up what was planned after it. The relay's sessions
@@ -74,7 +76,7 @@ pub async fn supervise(
                     }
                 }
                 round.took(scheduler::tick(&shared, now).await)?;
-                round.took(enroller::tick(&shared, now).await)?;
+                round.took(run::tick(&shared, now).await)?;
                 round.end()
             }
         }
@@ -87,9 +89,9 @@ pub async fn supervise(
                 let mut round = Round::default();
                 round.took(advancer::tick(&shared, now).await)?;
                 round.took(closer::tick(&shared, now).await)?;
-                round.took(hindsight::tick(&shared, now).await)?;
-                round.took(tripwire::tick(&shared, now).await)?;
-                round.took(referrer::tick(&shared, now).await)?;
+                round.took(late_goals::tick(&shared, now).await)?;
+                round.took(auto_stop::tick(&shared, now).await)?;
+                round.took(enroll_requests::tick(&shared, now).await)?;
                 round.took(handover::tick(&shared, now).await)?;
                 round.took(escalator::tick(&shared, now).await)?;
                 round.took(digester::tick(&shared, now).await)?;
@@ -109,7 +111,7 @@ pub async fn supervise(
         let shared = shared.clone();
         move |now| {
             let shared = shared.clone();
-            async move { collector::tick(&shared, now).await }
+            async move { bounce_collector::tick(&shared, now).await }
         }
     });
     let mut lanes = vec![runs, enrollments, epoch, returns];
@@ -121,7 +123,7 @@ pub async fn supervise(
                 async move {
                     let mut round = Round::default();
                     round.took(janitor::tick(&shared, now).await)?;
-                    round.took(again::tick(&shared, now, &stop).await)?;
+                    round.took(resend::tick(&shared, now, &stop).await)?;
                     round.took(deliverer::tick_until(&shared, now, &stop).await)?;
                     round.end()
                 }

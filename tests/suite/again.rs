@@ -1,9 +1,9 @@
 //! `if_unknown: send_again`: a mail of which nobody knows whether it arrived
 //! leaves once more, unchanged, and never a third time.
 
-use keepwell::store::control::Target;
-use keepwell::store::person::Person;
-use keepwell::store::verdicts::Verdict;
+use keepwell::store::customers::data_subject::Person;
+use keepwell::store::messages::manual_outcomes::Verdict;
+use keepwell::store::upkeep::stops::Target;
 
 use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};

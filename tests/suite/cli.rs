@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keepwell::store::lists::{ENROLLMENT_STATES, MESSAGE_STATES, RUN_STATES, TASK_STATES};
+use keepwell::store::views::cli::{ENROLLMENT_STATES, MESSAGE_STATES, RUN_STATES, TASK_STATES};
 use serde_json::{Value as Json, json};
 use sqlx::{Executor, PgPool};
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use keepwell::clock::Clock;
-use keepwell::store::control::Target;
-use keepwell::worker::clocks::{self, Clocks};
-use keepwell::worker::epoch::Watch;
-use keepwell::worker::publisher;
+use keepwell::store::upkeep::stops::Target;
+use keepwell::worker::runs::publisher;
 use keepwell::worker::supervise::supervise;
+use keepwell::worker::upkeep::clock_check::{self, Clocks};
+use keepwell::worker::upkeep::database_epoch::Watch;
 use tokio::sync::watch;
 
 use crate::support::program::until;
@@ -34,14 +34,14 @@ async fn a_minute_apart_is_too_much() {
     for seconds in [0, 30, -30] {
         let clock = off_by(seconds);
         assert_eq!(clocks.agree(world.store(), clock).await.unwrap(), Some(clock.now()), "{seconds}");
-        clocks::check(world.store(), clock).await.unwrap();
+        clock_check::check(world.store(), clock).await.unwrap();
     }
     assert_eq!(stops(&world).await, Vec::<String>::new());
     for (seconds, told) in [(-90, "seconds behind"), (90, "seconds ahead of"), (10_900, "3 hours ahead of")] {
         let clocks = Clocks::default();
         let clock = off_by(seconds);
         assert_eq!(clocks.agree(world.store(), clock).await.unwrap(), None, "{seconds}");
-        let error = clocks::check(world.store(), clock).await.unwrap_err().to_string();
+        let error = clock_check::check(world.store(), clock).await.unwrap_err().to_string();
         assert!(error.contains(told) && error.contains("nothing was done"), "{error}");
         let stopped = stops(&world).await;
         assert_eq!(stopped.len(), 1, "{stopped:?}");

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use keepwell::enrollment::Transition;
 use keepwell::store::Store;
-use keepwell::store::budget::UnderWay;
-use keepwell::store::control::Halted;
-use keepwell::store::outcomes::{Ending, Settled};
-use keepwell::store::transitions::Commit;
+use keepwell::store::enrollments::transitions::Commit;
+use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::outcomes::{Ending, Settled};
+use keepwell::store::upkeep::stops::Halted;
 use sqlx::{Executor, PgPool};
 
 use crate::support::database;

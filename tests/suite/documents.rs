@@ -10,8 +10,8 @@ use keepwell::config::Config;
 use keepwell::facts::Schema;
 use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::rehearsal::{check_cases, play_all};
-use keepwell::rule::free;
 use keepwell::rule::functions::FUNCTIONS;
+use keepwell::rule::functions::global;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -87,7 +87,7 @@ fn the_configuration_in_the_prose_is_read_without_a_word() {
 #[test]
 fn every_function_is_in_the_reference() {
     let reference = read("docs/playbooks.md");
-    let names = FUNCTIONS.iter().map(|function| function.name()).chain(free::names());
+    let names = FUNCTIONS.iter().map(|function| function.name()).chain(global::names());
     for name in names {
         assert!(reference.contains(&format!("`{name}(")), "{name} is missing");
     }
@@ -106,7 +106,7 @@ fn the_facts_command_lists_everything_that_can_be_asked() {
     let columns = Schema::default_store().account.into_iter().map(|column| format!("account.{}", column.name));
     let methods = FUNCTIONS.iter().map(|function| format!("account.{}", function.name()));
     let ago = ["account.ago".to_owned()];
-    for name in columns.chain(methods).chain(ago).chain(free::names().map(str::to_owned)) {
+    for name in columns.chain(methods).chain(ago).chain(global::names().map(str::to_owned)) {
         assert!(told.contains(&name), "{name}");
         let fact = facts.iter().find(|fact| fact["name"] == name.as_str()).unwrap_or_else(|| panic!("{name}"));
         let is_column = fact["kind"] == "column";

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use keepwell::postgres::{Durability, PrivatePostgres};
 use keepwell::store::Store;
-use keepwell::store::private::{Durability, PrivatePostgres};
-use keepwell::worker::epoch::Watch;
+use keepwell::worker::upkeep::database_epoch::Watch;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use keepwell::clock::Instant;
 use keepwell::effect::Refusal;
 use keepwell::store::Store;
-use keepwell::store::budget::UnderWay;
-use keepwell::store::control::Halted;
-use keepwell::store::copies::Copy;
-use keepwell::store::marks::{Asking, Marked};
-use keepwell::store::outbox::{Claimed, Wait};
-use keepwell::store::outcomes::{Ending, Settled};
-use keepwell::store::verdicts::{Verdict, Word};
+use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::manual_outcomes::{Verdict, Word};
+use keepwell::store::messages::marks::{Asking, Marked};
+use keepwell::store::messages::outbox::{Claimed, Wait};
+use keepwell::store::messages::outcomes::{Ending, Settled};
+use keepwell::store::messages::resends::Copy;
+use keepwell::store::upkeep::stops::Halted;
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use uuid::Uuid;
 
@@ -379,9 +379,9 @@ async fn a_mail_whose_marker_failed_has_not_left_and_goes_again() {
     refuse(&world, "new.marked_at is not null").await;
     world.publish_at("2026-03-02T09:00:00Z").await;
     let now = at("2026-03-02T09:00:00Z");
-    keepwell::worker::scheduler::manual(&world.shared, now).await.unwrap();
-    keepwell::worker::advancer::tick(&world.shared, now).await.unwrap();
-    keepwell::worker::deliverer::tick(&world.shared, now).await.unwrap();
+    keepwell::worker::runs::scheduler::manual(&world.shared, now).await.unwrap();
+    keepwell::worker::enrollments::advancer::tick(&world.shared, now).await.unwrap();
+    keepwell::worker::messages::deliverer::tick(&world.shared, now).await.unwrap();
     assert_eq!(
         lines(&world.mails().await, "state attempts reason"),
         ["deferred 0 the database did not answer before it left"]

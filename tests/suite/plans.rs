@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use keepwell::clock::Instant;
 use keepwell::store::Store;
-use keepwell::store::budget::UnderWay;
-use keepwell::store::control::Halted;
-use keepwell::store::departures::Departure;
-use keepwell::store::marks::Marked;
-use keepwell::store::outbox::Rendered;
-use keepwell::store::outcomes::{Ending, Settled};
+use keepwell::store::messages::address_guard::Departure;
+use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::marks::Marked;
+use keepwell::store::messages::outbox::Rendered;
+use keepwell::store::messages::outcomes::{Ending, Settled};
+use keepwell::store::upkeep::stops::Halted;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::database;
@@ -45,7 +45,7 @@ async fn fill(pool: &PgPool, from: i64, to: i64, state: &str) {
 async fn send(store: &Store, now: Instant) -> usize {
     let claimed = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 100).await.unwrap();
     let departure = |message: &_| {
-        let message: keepwell::store::outbox::Claimed = Clone::clone(message);
+        let message: keepwell::store::messages::outbox::Claimed = Clone::clone(message);
         let to = message.to_address.clone().unwrap();
         Departure { message, to, rendered: Rendered::default(), leaves: true, now }
     };

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use keepwell::store::private::{Durability, PrivateError, PrivatePostgres};
+use keepwell::postgres::{Durability, PrivateError, PrivatePostgres};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use crate::support::database;

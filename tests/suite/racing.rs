@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use keepwell::clock::Instant;
-use keepwell::enrollment::moving::Say;
+use keepwell::enrollment::move_revision::Say;
 use keepwell::store::Store;
-use keepwell::store::budget::UnderWay;
-use keepwell::store::control::Halted;
-use keepwell::store::marks::Marked;
-use keepwell::store::outcomes::{Ending, Settled};
+use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::marks::Marked;
+use keepwell::store::messages::outcomes::{Ending, Settled};
 use keepwell::store::runs::Run;
-use keepwell::worker::{Shared, advancer, enroller, mover, scheduler};
+use keepwell::store::upkeep::stops::Halted;
+use keepwell::worker::Shared;
+use keepwell::worker::enrollments::{advancer, mover};
+use keepwell::worker::runs::{run, scheduler};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -98,7 +100,7 @@ async fn sixteen_holders_of_a_run_enter_everybody_once() {
         world.store().open_run("tips", &revision, at(SLOT), "manual", at(SLOT)).await.unwrap().expect("it is new");
     race(&world, |_, shared| {
         let run: Run = run.clone();
-        async move { enroller::carry_out(&shared, &run, at(SLOT)).await.unwrap() }
+        async move { run::carry_out(&shared, &run, at(SLOT)).await.unwrap() }
     })
     .await;
     for once in ["enrollments", "tasks", "messages where channel = 'email'"] {
@@ -162,11 +164,11 @@ guardrails: { hold_above: { count: 5 }, ramp: { first: 4, every: 15m, grow: 3x }
     for (minutes, entered) in [(0, 4), (14, 4), (15, 16), (30, 52), (45, 60), (60, 60)] {
         let now: Instant = at(SLOT) + TimeDelta::minutes(minutes);
         let lapsing = lapsing(&world, Duration::from_millis(5)).await;
-        race(&world, |_, shared| async move { while enroller::tick(&shared, now).await.unwrap() > 0 {} }).await;
+        race(&world, |_, shared| async move { while run::tick(&shared, now).await.unwrap() > 0 {} }).await;
         drop(lapsing);
         // Whoever lost the run last leaves it to the next look.
         world.sql("update keepwell.runs set lease_until = now() - interval '1 second' where token is not null").await;
-        while enroller::tick(&world.shared, now).await.unwrap() > 0 {}
+        while run::tick(&world.shared, now).await.unwrap() > 0 {}
         assert_eq!(count(&world, "enrollments where state <> 'held'").await, entered, "after {minutes} minutes");
     }
     assert_eq!(count(&world, "enrollments").await, 60);
@@ -295,7 +297,7 @@ guardrails: {{ hold_above: {{ count: {count}, share: 0% }}, unusual: off, store_
             scheduler::manual(&shared, at(SLOT) + TimeDelta::minutes(racer as i64 + 1)).await.unwrap();
         } else {
             for minute in 0..4 {
-                enroller::tick(&shared, at(SLOT) + TimeDelta::minutes(minute)).await.unwrap();
+                run::tick(&shared, at(SLOT) + TimeDelta::minutes(minute)).await.unwrap();
             }
         }
     })
@@ -306,7 +308,7 @@ guardrails: {{ hold_above: {{ count: {count}, share: 0% }}, unusual: off, store_
     // Whatever is still in somebody's hands comes to its end, and a run that is
     // alone fills the day.
     world.sql("update keepwell.runs set lease_until = now() - interval '1 second' where token is not null").await;
-    while enroller::tick(&world.shared, at(SLOT) + TimeDelta::minutes(30)).await.unwrap() > 0 {}
+    while run::tick(&world.shared, at(SLOT) + TimeDelta::minutes(30)).await.unwrap() > 0 {}
     scheduler::manual(&world.shared, at(SLOT) + TimeDelta::minutes(40)).await.unwrap();
     assert_eq!(count(&world, "enrollments where state <> 'held'").await, 60);
     // Of the approved, what found no room comes on the next day.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keepwell::store::Store;
-use keepwell::store::budget::UnderWay;
-use keepwell::store::control::Halted;
-use keepwell::store::departures::Departure;
-use keepwell::store::marks::{Asking, Marked};
-use keepwell::store::outbox::{Claimed, Rendered};
+use keepwell::store::messages::address_guard::Departure;
+use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::marks::{Asking, Marked};
+use keepwell::store::messages::outbox::{Claimed, Rendered};
+use keepwell::store::upkeep::stops::Halted;
 use keepwell::worker::Shared;
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use keepwell::clock::Instant;
+use keepwell::postgres::PrivatePostgres;
 use keepwell::store::Store;
-use keepwell::store::budget::UnderWay;
-use keepwell::store::control::Halted;
-use keepwell::store::outcomes::{Ending, Settled};
-use keepwell::store::private::PrivatePostgres;
+use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::outcomes::{Ending, Settled};
+use keepwell::store::upkeep::stops::Halted;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgPool};
 

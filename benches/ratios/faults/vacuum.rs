@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use keepwell::store::Store;
-use keepwell::store::budget::UnderWay;
-use keepwell::store::control::Halted;
+use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::upkeep::stops::Halted;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 

@@ -5,9 +5,10 @@ use crate::cli::Global;
 use crate::cli::database::{Database, store_map};
 use crate::clock::Clock;
 use crate::config::StoreMap;
-use crate::store::lists::Filter;
-use crate::store::reader::READER;
-use crate::store::{Relations, Store, mapping};
+use crate::store::customers::mapping;
+use crate::store::customers::reader_role::READER;
+use crate::store::views::cli::Filter;
+use crate::store::{Relations, Store};
 
 use super::Findings;
 

@@ -4,8 +4,8 @@
 use std::net::SocketAddr;
 
 use crate::address::parse_mailbox;
+use crate::cli::doctor::dns;
 use crate::config::Config;
-use crate::delivery::dns;
 
 use super::Findings;
 

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::address::parse_mailbox;
+use crate::cli::doctor::received::received;
 use crate::config::Config;
-use crate::delivery::received::received;
 
 use super::{Findings, domain};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::lines::{Lines, place};
-use super::{Entry, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, NodeValue, trap};
+use super::{Entry, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, NodeValue, mistakes};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::{Layout, Origin, Source};
 
@@ -110,7 +110,7 @@ impl Tree<'_> {
         while let Some(event) = parser.next_event() {
             match event {
                 Ok((event, span)) => self.event(event, span)?,
-                Err(error) => return Err(Box::new(trap::explain(self.file, &self.lines, &error))),
+                Err(error) => return Err(Box::new(mistakes::explain(self.file, &self.lines, &error))),
             }
         }
         Ok(())
@@ -174,7 +174,7 @@ impl Tree<'_> {
         if let Some(Frame::Mapping(Mapping { key: None, place: outer, .. })) = self.stack.last() {
             let outer = *outer;
             if self.starts_with('{', start) {
-                let problem = trap::starts_with(self.file, outer, '{');
+                let problem = mistakes::starts_with(self.file, outer, '{');
                 return Err(Box::new(problem));
             }
             return Err(self.fatal("KW0002", place(start), "a key must be text"));
@@ -191,8 +191,8 @@ impl Tree<'_> {
                 return Err(self.fatal("KW0002", place(span.start), message));
             }
             mapping.key = Some((text.to_owned(), span));
-            if trap::has_hard_space(text) {
-                return Err(Box::new(trap::hard_space(self.file, place(span.start))));
+            if mistakes::has_hard_space(text) {
+                return Err(Box::new(mistakes::hard_space(self.file, place(span.start))));
             }
             return Ok(());
         }
@@ -213,17 +213,17 @@ impl Tree<'_> {
             _ => "",
         };
         let rest = self.lines.text[self.lines.byte(span.start)..].strip_prefix(text).unwrap_or_default();
-        if let Some(ahead) = trap::cut_by_remark(key, rest) {
+        if let Some(ahead) = mistakes::cut_by_remark(key, rest) {
             let start = place(span.start);
             let ahead = u32::try_from(text.chars().count() + ahead).unwrap_or(u32::MAX);
             let at = Position { column: start.column.saturating_add(ahead), ..start };
-            self.problems.push(trap::remark(self.file, at, false));
-        } else if trap::is_quoted_in_curls(key, text) {
+            self.problems.push(mistakes::remark(self.file, at, false));
+        } else if mistakes::is_quoted_in_curls(key, text) {
             let message = "curly quotes are letters to YAML, and part of this value";
             let problem = Diagnostic::warning("KW0006", self.file, place(span.start), message);
             self.problems.push(problem.help("type straight ones: `\"`"));
-        } else if trap::has_hard_space(text) {
-            self.problems.push(trap::hard_space(self.file, place(span.start)));
+        } else if mistakes::has_hard_space(text) {
+            self.problems.push(mistakes::hard_space(self.file, place(span.start)));
         }
     }
 
@@ -288,13 +288,13 @@ impl Tree<'_> {
         let mut index = 0;
         while index < mapping.entries.len() {
             let text = mapping.entries[index].node.as_text();
-            if mapping.pieces[index].plain && text.is_some_and(trap::is_cut) {
+            if mapping.pieces[index].plain && text.is_some_and(mistakes::is_cut) {
                 let stray = |at: &usize| matches!(mapping.entries[*at].node.value, NodeValue::Null);
                 let start = mapping.pieces[index].value.start;
                 let joined = (index + 1..mapping.entries.len()).take_while(stray).find_map(|last| {
                     let end = mapping.pieces[last].key?.end;
                     let whole = self.lines.between(start, end);
-                    (!trap::is_cut(whole)).then_some((last, whole))
+                    (!mistakes::is_cut(whole)).then_some((last, whole))
                 });
                 if let Some((last, whole)) = joined {
                     let node = self.cut(start, whole, "{ }");
@@ -312,13 +312,13 @@ impl Tree<'_> {
         let mut index = 0;
         while index < sequence.items.len() {
             let text = sequence.items[index].as_text();
-            if sequence.pieces[index].plain && text.is_some_and(trap::is_cut) {
+            if sequence.pieces[index].plain && text.is_some_and(mistakes::is_cut) {
                 let start = sequence.pieces[index].value.start;
                 // A call with more arguments than this is not what was cut.
                 let end = sequence.items.len().min(index + 9);
                 let joined = (index + 1..end).find_map(|last| {
                     let whole = self.lines.between(start, sequence.pieces[last].value.end);
-                    (!trap::is_cut(whole)).then_some((last, whole))
+                    (!mistakes::is_cut(whole)).then_some((last, whole))
                 });
                 if let Some((last, whole)) = joined {
                     sequence.items[index] = self.cut(start, whole, "[ ]");
@@ -334,7 +334,7 @@ impl Tree<'_> {
     fn cut(&mut self, start: Marker, whole: &str, around: &str) -> Node {
         let start = place(start);
         let message = format!("a comma inside `{around}` ends this value too early");
-        self.problems.push(Diagnostic::error("KW0007", self.file, start, message).help(trap::OWN_LINES));
+        self.problems.push(Diagnostic::error("KW0007", self.file, start, message).help(mistakes::OWN_LINES));
         let layout = if whole.contains(['\n', '\r']) { Layout::Opaque } else { Layout::Inline };
         Node {
             place: start,
@@ -354,13 +354,13 @@ impl Tree<'_> {
             return;
         };
         // The span is the value's; the tag stands before it, perhaps a line above.
-        let found = trap::special_before(&self.lines, start, '!');
+        let found = mistakes::special_before(&self.lines, start, '!');
         let at = found.unwrap_or(place(start));
         let problem = if tag.is_yaml_core_schema() {
             Diagnostic::error("KW0004", self.file, at, "YAML tags are not allowed here")
                 .help("remove the tag; put text in quotes")
         } else {
-            trap::starts_with(self.file, at, '!')
+            mistakes::starts_with(self.file, at, '!')
         };
         self.problems.push(problem);
     }

@@ -10,7 +10,7 @@ use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::MessageEnd;
 use crate::facts::Csm;
 use crate::facts::history::{LabelRecord, TaskRecord};
-use crate::rehearsal::deed::{Deed, What};
+use crate::rehearsal::happened::{Deed, What};
 use crate::rehearsal::wording;
 use crate::rule::Context;
 use crate::rule::functions::FoldError;

@@ -3,7 +3,7 @@
 use super::{Course, OpenTask};
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, Look, State, advance, hindsight};
-use crate::rehearsal::deed::What;
+use crate::rehearsal::happened::What;
 use crate::rule::functions::FoldError;
 
 impl Course<'_> {

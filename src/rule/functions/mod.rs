@@ -12,6 +12,7 @@
 use crate::facts::{Arg, Cell, History, Type, Value};
 
 mod fold;
+pub mod global;
 mod pass;
 mod window;
 

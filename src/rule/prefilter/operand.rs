@@ -4,9 +4,9 @@ use rhai::{Dynamic, Expr, FnCallExpr, Position, Stmt};
 
 use super::{Names, Translation};
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
+use crate::rule::engine::sandbox::from_dynamic;
 use crate::rule::functions;
-use crate::rule::predicate::Term;
-use crate::rule::sandbox::from_dynamic;
+use crate::rule::prefilter::predicate::Term;
 
 pub(super) const HOUR: i64 = 3_600_000_000;
 pub(super) const DAY: i64 = 24 * HOUR;

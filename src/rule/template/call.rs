@@ -5,14 +5,15 @@ use minijinja::machinery::ast;
 
 use super::lower::{Lowering, Spot, spot, spot_of_name};
 use super::names::{literal, suggestion, text_of};
-use super::print;
 use super::tree::{ClockFunction, Expr, Format, Kind, Name};
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
-use crate::rule::calls::no_season;
+use crate::rule::check::calls::no_season;
+use crate::rule::check::missing_relations::lacking;
+use crate::rule::check::{ago, how_many};
+use crate::rule::functions::global;
 use crate::rule::functions::{self, ParamKind};
-use crate::rule::lacking::lacking;
-use crate::rule::{ago, free, how_many};
+use crate::rule::print;
 
 const FILTERS: &[&str] = &["default", "date", "number", "percent", "upper", "lower"];
 
@@ -180,13 +181,13 @@ impl Lowering<'_> {
     }
 
     fn function(&mut self, name: &str, args: &[ast::CallArg], at: Spot) -> Option<Expr> {
-        if free::find(name).is_none() {
+        if global::find(name).is_none() {
             let help = if self.scope.function_names.contains(&name) {
                 Some(format!("it is a method: `account.{name}(…)`"))
             } else if FILTERS.contains(&name) {
                 Some(format!("it is a filter: `… | {name}`"))
             } else {
-                suggestion(name, free::names())
+                suggestion(name, global::names())
             };
             return self.refuse("KW0201", at, format!("unknown function `{name}`"), help);
         }

@@ -7,11 +7,11 @@ use chrono_tz::Tz;
 
 use super::calculate::{as_number, calculate, equal, is_blank, order, truth};
 use super::escape::Escape;
-use super::print;
 use super::tree::{ClockFunction, Comparison, Expr, Format, Kind, Name, Node};
 use super::{MAX_OUTPUT, MAX_VALUE, RenderContext, RenderError};
 use crate::diagnostic::Position;
 use crate::facts::{CellPath, Contact, Csm, Value, time};
+use crate::rule::print;
 
 type Evaluated = Result<Value, RenderError>;
 

@@ -7,8 +7,8 @@ use super::lower::{Lowering, Spot, spot, spot_of_name};
 use super::tree::{Expr, Kind, Name};
 use crate::diagnostic::nearest;
 use crate::facts::{Cell, CellPath, Column, Subject, Type, Value};
-use crate::rule::ago;
-use crate::rule::lacking::lacking;
+use crate::rule::check::ago;
+use crate::rule::check::missing_relations::lacking;
 
 /// Every name that stands alone.
 pub(super) const ROOTS: &[&str] = &["account", "entry", "recipient", "csm", "playbook", "now", "none", "true", "false"];
@@ -47,7 +47,7 @@ impl Lowering<'_> {
         let has = |columns: &[Column]| columns.iter().any(|column| column.name == id);
         let help = if matches!(id, "null" | "nil" | "undefined") {
             Some("the missing value is `none`".to_owned())
-        } else if crate::rule::free::find(id).is_some() {
+        } else if crate::rule::functions::global::find(id).is_some() {
             Some(format!("`{id}` is a function: `{id}(…)`"))
         } else if self.scope.allow_recipient && has(&schema.contact) {
             Some(format!("did you mean `recipient.{id}`?"))

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use keepwell::clock::Instant;
 use keepwell::delivery::{Channel, Relay, RelayUrl, Timers};
 use keepwell::store::Store;
-use keepwell::store::playbooks::Missing;
-use keepwell::worker::publisher::{self, Files};
-use keepwell::worker::{Shared, pass, scheduler};
+use keepwell::store::runs::playbooks::Missing;
+use keepwell::worker::runs::publisher::{self, Files};
+use keepwell::worker::runs::scheduler;
+use keepwell::worker::{Shared, pass};
 
 use super::life::Life;
 use super::trap::{Trap, What};

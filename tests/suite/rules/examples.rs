@@ -1,7 +1,7 @@
 //! Every example that authors are shown is one they can use.
 
-use keepwell::rule::free::FREE;
 use keepwell::rule::functions::FUNCTIONS;
+use keepwell::rule::functions::global::FREE;
 
 use std::sync::Arc;
 

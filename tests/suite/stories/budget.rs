@@ -1,14 +1,14 @@
 //! One attention budget for all playbooks and human touches.
 
 use keepwell::clock::Instant;
-use keepwell::enrollment::budget::Answer;
+use keepwell::message::budget::Answer;
 use keepwell::playbook::budget::{Budget, Limit};
 use keepwell::store::Store;
-use keepwell::store::budget::{Asking, Rules, UnderWay};
-use keepwell::store::control::Halted;
-use keepwell::store::outbox::Wait;
-use keepwell::store::outcomes::{Ending, Settled};
-use keepwell::worker::foresight::Fate;
+use keepwell::store::messages::budget::{Asking, Rules, UnderWay};
+use keepwell::store::messages::outbox::Wait;
+use keepwell::store::messages::outcomes::{Ending, Settled};
+use keepwell::store::upkeep::stops::Halted;
+use keepwell::worker::runs::first_mails::Fate;
 use serde_json::json;
 
 use crate::support::smtp::{At, Do, Script};

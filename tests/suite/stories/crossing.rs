@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use keepwell::enrollment::{Enrollment, State, Transition};
-use keepwell::store::control::Halted;
-use keepwell::store::erasure::Erasure;
-use keepwell::store::person::Person;
-use keepwell::worker::{advancer, scheduler};
+use keepwell::store::customers::data_subject::Person;
+use keepwell::store::customers::erasure::Erasure;
+use keepwell::store::upkeep::stops::Halted;
+use keepwell::worker::enrollments::advancer;
+use keepwell::worker::runs::scheduler;
 
 use crate::support::world::{World, at, lines, playbook};
 
@@ -98,10 +99,10 @@ async fn a_run_that_breaks_off_finishes_what_it_is_writing() {
 /// A notice about a contact is claimed, and its text in a sender's hands.
 #[tokio::test]
 async fn erased_words_do_not_come_back_with_what_is_being_sent() {
-    use keepwell::store::budget::UnderWay;
-    use keepwell::store::departures::Departure;
-    use keepwell::store::marks::Marked;
-    use keepwell::store::outbox::Rendered;
+    use keepwell::store::messages::address_guard::Departure;
+    use keepwell::store::messages::budget::UnderWay;
+    use keepwell::store::messages::marks::Marked;
+    use keepwell::store::messages::outbox::Rendered;
 
     let world = World::new().await;
     world.playbook(&playbook(

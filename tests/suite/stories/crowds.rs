@@ -8,10 +8,11 @@ use keepwell::enrollment::{Enrollment, State, Transition};
 use keepwell::facts::SubjectId;
 use keepwell::ids;
 use keepwell::store::Store;
-use keepwell::store::control::{Halted, Target};
-use keepwell::store::facts::{self, SubjectWindow};
-use keepwell::store::transitions::Commit;
-use keepwell::worker::{advancer, enroller};
+use keepwell::store::customers::facts::{self, SubjectWindow};
+use keepwell::store::enrollments::transitions::Commit;
+use keepwell::store::upkeep::stops::{Halted, Target};
+use keepwell::worker::enrollments::advancer;
+use keepwell::worker::runs::run;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
@@ -148,7 +149,7 @@ async fn an_entry_that_is_repeated_repeats_no_effect() {
     let store = world.store();
     let revision = store.published().await.unwrap().remove(0).revision;
     let run = store.open_run("round", &revision, at(SLOT), "manual", at(SLOT)).await.unwrap().unwrap();
-    enroller::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
+    run::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
     assert_eq!(world.count("tasks").await, 5);
     world
         .sql(
@@ -160,7 +161,7 @@ async fn an_entry_that_is_repeated_repeats_no_effect() {
                   lease_until = clock_timestamp() - interval '1 second'",
         )
         .await;
-    enroller::tick(&world.shared, at(SLOT)).await.unwrap();
+    run::tick(&world.shared, at(SLOT)).await.unwrap();
     // The two enter with their tasks; of the third only the beginning was
     // written, and its look comes with the others that are due.
     assert_eq!(world.count("enrollments").await, 5);
@@ -179,7 +180,7 @@ async fn who_enters_while_the_playbook_is_stopped_begins_when_it_goes_on() {
     let revision = store.published().await.unwrap().remove(0).revision;
     let run = store.open_run("round", &revision, at(SLOT), "manual", at(SLOT)).await.unwrap().unwrap();
     world.stop(Target::Playbook("round".to_owned()), SLOT).await;
-    enroller::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
+    run::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
     assert_eq!(world.count("enrollments where state = 'active' and phase = 'begin'").await, 3);
     assert_eq!(world.count("tasks").await, 0);
     world.resume(Target::Playbook("round".to_owned())).await;
@@ -201,7 +202,7 @@ async fn steps_without_a_wait_follow_each_other_at_entry() {
     let store = world.store();
     let revision = store.published().await.unwrap().remove(0).revision;
     let run = store.open_run("round", &revision, at(SLOT), "manual", at(SLOT)).await.unwrap().unwrap();
-    enroller::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
+    run::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
     // Up to the mail that has to end first, and no further.
     let steps: BTreeSet<String> = lines(&world.messages().await, "account step state").into_iter().collect();
     let expected = ["a1 first planned", "a1 notify-1 planned", "a2 first planned", "a2 notify-1 planned"];

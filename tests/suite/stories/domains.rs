@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepwell::worker::{Domains, deliverer};
+use keepwell::worker::Domains;
+use keepwell::worker::messages::deliverer;
 use serde_json::json;
 
 use crate::support::smtp::{Do, Script};
@@ -86,8 +87,8 @@ async fn a_domain_that_says_nothing_takes_up_no_more_than_it_began_with() {
     Arc::get_mut(&mut world.shared).unwrap().domains = Domains::slow_after(Duration::from_millis(50));
     let now = at("2026-03-02T09:00:00Z");
     world.publish_at("2026-03-02T09:00:00Z").await;
-    keepwell::worker::scheduler::manual(&world.shared, now).await.unwrap();
-    while keepwell::worker::advancer::tick(&world.shared, now).await.unwrap() > 0 {}
+    keepwell::worker::runs::scheduler::manual(&world.shared, now).await.unwrap();
+    while keepwell::worker::enrollments::advancer::tick(&world.shared, now).await.unwrap() > 0 {}
     // The relay waits for minutes, and so does the lane that has them.
     let shared = world.shared.clone();
     let lane = tokio::spawn(async move { deliverer::tick(&shared, now).await });

@@ -152,7 +152,7 @@ async fn several_daemons_write_one_digest() {
     world.account("a1", json!({})).await;
     world.run_at("2026-03-02T09:00:00Z").await;
     let now = at("2026-03-03T08:00:05Z");
-    let tick = || keepwell::worker::digester::tick(&world.shared, now);
+    let tick = || keepwell::worker::messages::digester::tick(&world.shared, now);
     let all = tokio::join!(tick(), tick(), tick(), tick());
     assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok() && all.3.is_ok());
     assert_eq!(lines(&world.notices().await, "subject state"), ["Your day: 1 new task planned"]);

@@ -1,7 +1,7 @@
 //! What a playbook remembers of its condition from run to run: rises, falls,
 //! how long it has held, and who matched when it began.
 
-use keepwell::store::releases::Word;
+use keepwell::store::runs::releases::Word;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};

@@ -1,7 +1,7 @@
 //! A customer's data out and away.
 
-use keepwell::store::erasure::{Erased, Erasure};
-use keepwell::store::person::Person;
+use keepwell::store::customers::data_subject::Person;
+use keepwell::store::customers::erasure::{Erased, Erasure};
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, Row};
 

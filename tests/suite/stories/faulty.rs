@@ -1,7 +1,7 @@
 //! One playbook's trouble is not another's.
 
 use keepwell::clock::Instant;
-use keepwell::worker::scheduler;
+use keepwell::worker::runs::scheduler;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook, scheduled};

@@ -100,8 +100,8 @@ async fn a_contact_who_leaves_before_the_mail_does_gets_none() {
 async fn enrolled_and_planned(world: &World) {
     let now = at("2026-03-02T09:00:00Z");
     world.publish_at("2026-03-02T09:00:00Z").await;
-    keepwell::worker::scheduler::manual(&world.shared, now).await.unwrap();
-    keepwell::worker::advancer::tick(&world.shared, now).await.unwrap();
+    keepwell::worker::runs::scheduler::manual(&world.shared, now).await.unwrap();
+    keepwell::worker::enrollments::advancer::tick(&world.shared, now).await.unwrap();
     assert_eq!(lines(&world.mails().await, "state"), ["planned"]);
 }
 
@@ -114,7 +114,7 @@ async fn the_reason_is_looked_at_again_right_before_the_mail_leaves() {
     enrolled_and_planned(&world).await;
     world.sql("update customers.accounts set activated_at = '2026-03-02T08:59:00Z'").await;
     let now = at("2026-03-02T09:00:00Z");
-    keepwell::worker::deliverer::tick(&world.shared, now).await.unwrap();
+    keepwell::worker::messages::deliverer::tick(&world.shared, now).await.unwrap();
     let [cancelled] = &world.mails().await[..] else { panic!("one mail") };
     assert_eq!(cancelled["state"], "cancelled");
     assert!(cancelled["reason"].as_str().unwrap().starts_with("goal: "), "{cancelled}");

@@ -3,11 +3,13 @@
 
 use keepwell::diagnostic::Diagnostic;
 use keepwell::facts::{Schema, Subject, Type};
-use keepwell::store::control::Halted;
-use keepwell::store::lists::Filter;
-use keepwell::store::pages::Inbox;
-use keepwell::store::{Relation, Relations, mapping};
-use keepwell::worker::{pass, scheduler};
+use keepwell::store::customers::mapping;
+use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::views::cli::Filter;
+use keepwell::store::views::web::Inbox;
+use keepwell::store::{Relation, Relations};
+use keepwell::worker::pass;
+use keepwell::worker::runs::scheduler;
 use serde_json::json;
 
 use crate::support::database;

@@ -1,8 +1,8 @@
 //! One playbook puts a customer into another one, and so does a person.
 
 use keepwell::facts::SubjectId;
-use keepwell::store::moves::Cancelled;
-use keepwell::worker::referrer;
+use keepwell::store::enrollments::manual_moves::Cancelled;
+use keepwell::worker::enrollments::enroll_requests;
 use serde_json::{Value as Json, json};
 
 use crate::support::world::{World, at, lines, playbook};
@@ -108,7 +108,7 @@ async fn a_shadow_records_it_only_and_a_stopped_or_missing_playbook_takes_nobody
     world.playbook(&first("enroll: second")).playbook(&second(""));
     world.account("a1", json!({})).await;
     world.run_at(MONDAY).await;
-    world.stop(keepwell::store::control::Target::Playbook("second".to_owned()), MONDAY).await;
+    world.stop(keepwell::store::upkeep::stops::Target::Playbook("second".to_owned()), MONDAY).await;
     world.pass_at(TUESDAY).await;
     assert_eq!(referrals(&world.enrollments().await, "first"), ["second skipped stopped"]);
 }
@@ -125,15 +125,15 @@ async fn a_person_enrolls_and_cancels_through_the_same_door() {
     world.customer("a1").await;
     world.publish_at(MONDAY).await;
     let named = ["a1", "nobody"].map(|id| SubjectId { account: id.to_owned(), contact: String::new() });
-    let decided = referrer::decide(&world.shared, "second", at(MONDAY), &named).await.unwrap();
+    let decided = enroll_requests::decide(&world.shared, "second", at(MONDAY), &named).await.unwrap();
     assert_eq!(decided[1], Err("no such account".to_owned()));
     let enrollment = decided[0].clone().unwrap();
     assert!(world.store().enroll_named(&enrollment, "sam", at(MONDAY)).await.unwrap());
     assert!(!world.store().enroll_named(&enrollment, "sam", at(MONDAY)).await.unwrap(), "once");
-    let again = referrer::decide(&world.shared, "second", at(TUESDAY), &named[..1]).await.unwrap();
+    let again = enroll_requests::decide(&world.shared, "second", at(TUESDAY), &named[..1]).await.unwrap();
     assert_eq!(again, [Err("active".to_owned())]);
 
-    keepwell::worker::advancer::tick(&world.shared, at(MONDAY)).await.unwrap();
+    keepwell::worker::enrollments::advancer::tick(&world.shared, at(MONDAY)).await.unwrap();
     assert_eq!(lines(&world.messages().await, "state"), ["planned"]);
     let cancelled = world.store().cancel_enrollment(enrollment.id, "sam", at(MONDAY)).await.unwrap();
     assert_eq!(cancelled, Cancelled::Done);

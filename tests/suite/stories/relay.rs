@@ -58,7 +58,7 @@ async fn the_next_step_counts_from_the_sending_also_when_the_look_is_late() {
     let world = with(Script::reply(At::Recipient, "450 4.2.1 later")).await;
     world.server_does(Script::default()).await;
     let sent = crate::support::world::at("2026-03-02T10:00:00Z");
-    keepwell::worker::deliverer::tick(&world.shared, sent).await.unwrap();
+    keepwell::worker::messages::deliverer::tick(&world.shared, sent).await.unwrap();
     assert_eq!(lines(&world.mails().await, "state"), ["accepted"]);
     // Then nobody looks for five days.
     world.pass_at("2026-03-07T12:00:00Z").await;
@@ -127,7 +127,7 @@ async fn a_relay_that_refuses_our_login_stops_the_channel_once_and_uses_up_no_at
     // Mended by a person.
     world.server_does(Script::default()).await;
     for channel in ["email", "notice"] {
-        world.resume(keepwell::store::control::Target::Channel(channel.to_owned())).await;
+        world.resume(keepwell::store::upkeep::stops::Target::Channel(channel.to_owned())).await;
     }
     world.pass_at("2026-03-02T12:01:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1", "accepted 1", "accepted 1"]);

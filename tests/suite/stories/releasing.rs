@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use keepwell::store::Store;
-use keepwell::store::control::Halted;
-use keepwell::store::releases::{Released, Word};
-use keepwell::worker::enroller;
+use keepwell::store::runs::releases::{Released, Word};
+use keepwell::store::upkeep::stops::Halted;
+use keepwell::worker::runs::run;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
@@ -34,7 +34,7 @@ async fn an_approved_run_that_cannot_be_released_can_be_discarded_and_expires() 
     world.sql("update keepwell.revisions set text = 'playbook: [welcome'").await;
     let store = Store::connect((*world.store().pool().connect_options()).clone(), 2);
     let other = Arc::new(world.beside(store));
-    enroller::tick(&other, at("2026-03-02T10:00:00Z")).await.unwrap();
+    run::tick(&other, at("2026-03-02T10:00:00Z")).await.unwrap();
     assert_eq!(lines(&world.enrollments().await, "state"), ["held", "held", "held"]);
     // A person may take the word back: nobody works on it.
     assert_eq!(world.discard(RUN, "2026-03-02T10:01:00Z").await, Word::Taken);
@@ -45,7 +45,7 @@ async fn an_approved_run_that_cannot_be_released_can_be_discarded_and_expires() 
     world.sql("update keepwell.revisions set text = 'playbook: [welcome'").await;
     let store = Store::connect((*world.store().pool().connect_options()).clone(), 2);
     let other = Arc::new(world.beside(store));
-    enroller::tick(&other, at("2026-03-03T10:00:01Z")).await.unwrap();
+    run::tick(&other, at("2026-03-03T10:00:01Z")).await.unwrap();
     let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
     assert!(run["reason"].as_str().unwrap().contains("approve it again"), "{run}");
 }
@@ -162,7 +162,7 @@ async fn who_takes_a_run_over_leaves_those_their_room_who_have_entered_by_it() {
     let revision: String =
         sqlx::query_scalar("select revision from keepwell.playbooks").fetch_one(world.store().pool()).await.unwrap();
     let run = world.store().open_run("welcome", &revision, at(slot), "manual", at(slot)).await.unwrap().unwrap();
-    enroller::carry_out(&world.shared, &run, at(slot)).await.unwrap();
+    run::carry_out(&world.shared, &run, at(slot)).await.unwrap();
     // As if it had gone away before the end of its page.
     let token = run.token.unwrap();
     world
@@ -175,7 +175,7 @@ async fn who_takes_a_run_over_leaves_those_their_room_who_have_entered_by_it() {
     for id in ["a4", "a5"] {
         world.customer(id).await;
     }
-    enroller::carry_out(&world.shared, &run, at(slot)).await.unwrap();
+    run::carry_out(&world.shared, &run, at(slot)).await.unwrap();
     let run = world.run("welcome", slot).await;
     assert_eq!((&run["enrolled"], &run["skipped"]), (&json!(3), &json!({ "day cap": 1, "reentry": 1 })));
     assert_eq!(world.enrollments().await.len(), 4);

@@ -1,8 +1,8 @@
 //! Files that change while customers are on their way.
 
-use keepwell::store::control::Target;
-use keepwell::store::playbooks::Missing;
-use keepwell::worker::publisher;
+use keepwell::store::runs::playbooks::Missing;
+use keepwell::store::upkeep::stops::Target;
+use keepwell::worker::runs::publisher;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};

@@ -4,7 +4,8 @@
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
-use keepwell::worker::{enroller, pass};
+use keepwell::worker::pass;
+use keepwell::worker::runs::run;
 
 const SLOT: &str = "2026-03-02T09:00:00Z";
 const STEPS: &str = "  - task: { title: x, to: csm }";
@@ -62,7 +63,7 @@ async fn shared_or_alone_a_run_is_the_same() {
     alone.publish_at(SLOT).await;
     for published in alone.store().published().await.unwrap() {
         let run = alone.store().open_run(&published.id, &published.revision, at(SLOT), "manual", at(SLOT)).await;
-        enroller::carry_out(&alone.shared, &run.unwrap().unwrap(), at(SLOT)).await.unwrap();
+        run::carry_out(&alone.shared, &run.unwrap().unwrap(), at(SLOT)).await.unwrap();
     }
     while pass(&alone.shared, at(SLOT)).await.unwrap() > 0 {}
 

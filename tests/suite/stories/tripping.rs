@@ -1,7 +1,7 @@
 //! A playbook whose mail is not wanted, or does not arrive, stops by itself.
 
-use keepwell::store::control::Target;
-use keepwell::worker::tripwire;
+use keepwell::store::upkeep::stops::Target;
+use keepwell::worker::messages::auto_stop;
 use serde_json::json;
 
 use crate::support::smtp::{At, Script};
@@ -144,7 +144,7 @@ async fn nothing_is_stopped_without_a_word_or_let_go_halfway() {
              create trigger mute before update on keepwell.trips for each row execute function mute()",
         )
         .await;
-    let tick = async |when: &str| tripwire::tick(&world.shared, at(when)).await;
+    let tick = async |when: &str| auto_stop::tick(&world.shared, at(when)).await;
     assert!(tick("2026-03-02T10:00:00Z").await.is_err());
     assert_eq!(is_stopped(&world).await, None);
     assert_eq!(tick("2026-03-02T10:01:00Z").await.unwrap(), 1);

@@ -3,7 +3,8 @@
 
 use keepwell::config::{Config, StoreMap};
 use keepwell::playbook::source::SourceFile;
-use keepwell::store::{Relations, mapping};
+use keepwell::store::Relations;
+use keepwell::store::customers::mapping;
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, PgPool};
 

@@ -5,8 +5,10 @@ use super::{Finding, Source};
 
 /// Nothing imports from a later place. `config` reads playbook types and stands
 /// after them.
-const ORDER: [&[&str]; 15] = [
+const ORDER: [&[&str]; 18] = [
     &["address", "clock", "ids", "random", "diagnostic", "telemetry"],
+    &["postgres"],
+    &["import"],
     &["playbook"],
     &["config"],
     &["facts"],
@@ -15,6 +17,7 @@ const ORDER: [&[&str]; 15] = [
     &["action"],
     &["catalog"],
     &["enrollment"],
+    &["message"],
     &["store"],
     &["delivery"],
     &["rehearsal"],
@@ -25,14 +28,14 @@ const ORDER: [&[&str]; 15] = [
 
 /// A crate and the only places that may name it.
 const CRATES: [(&str, &[&str]); 9] = [
-    ("sqlx", &["store"]),
+    ("sqlx", &["postgres", "store"]),
     ("lettre", &["delivery"]),
     ("hyper", &["delivery"]),
     ("axum", &["web"]),
     ("rhai", &["rule", "action"]),
     ("minijinja", &["rule", "web"]),
     ("clap", &["cli", "main"]),
-    ("tokio", &["store", "delivery", "worker", "web", "cli", "main"]),
+    ("tokio", &["postgres", "store", "delivery", "worker", "web", "cli", "main"]),
     ("saphyr_parser", &["playbook"]),
 ];
 

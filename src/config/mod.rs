@@ -1,0 +1,338 @@
+//! The configuration: `keepwell.yaml`, every key optional.
+//!
+//! Read with the same reader as playbooks, so that its mistakes have the same
+//! codes and places. Secrets are not here: they come from the environment.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{Duration, NaiveDate};
+use chrono_tz::Tz;
+
+use crate::diagnostic::Diagnostic;
+use crate::playbook::budget::Budget;
+use crate::playbook::quiet_hours::QuietHours;
+use crate::playbook::reader::{Fields, is_off, is_variable, short};
+use crate::playbook::schedule::Schedule;
+use crate::playbook::season::Seasons;
+use crate::playbook::source::{SourceFile, read_file};
+use crate::playbook::yaml::{self, Node, NodeValue};
+use crate::playbook::{Guardrails, Source, guardrails, parse};
+
+pub mod mail;
+mod retention;
+pub mod store;
+mod webhooks;
+
+pub use mail::Mail;
+pub use retention::Retention;
+pub use store::StoreMap;
+
+/// Where the configuration is looked for when nobody names a file.
+pub const DEFAULT_FILE: &str = "keepwell.yaml";
+
+/// Ids of CSMs by the name of their pool.
+pub type Pools = BTreeMap<String, Arc<[String]>>;
+
+/// What an installation sets for all playbooks.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The zone of playbooks, accounts and contacts that name none.
+    pub timezone: Tz,
+    /// Ranges of days without business, both ends included.
+    pub holidays: Vec<(NaiveDate, NaiveDate)>,
+    /// Parts of the year for `in_season`.
+    pub seasons: Seasons,
+    /// A missed slot younger than this still runs once.
+    pub catch_up: Duration,
+    /// How often waiting enrollments are looked at; divides a day.
+    pub recheck: Duration,
+    /// A condition that keeps an account out of every playbook.
+    pub suppress: Option<Source>,
+    /// Who shares the tasks of `to: pool:NAME`.
+    pub pools: Pools,
+    /// How customer mail looks and leaves.
+    pub mail: Mail,
+    /// What all playbooks together may ask of a contact and of an account.
+    pub budget: Budget,
+    /// When no customer mail leaves; `None` is `off`.
+    pub quiet_hours: Option<QuietHours>,
+    /// For playbooks that do not say.
+    pub guardrails: Guardrails,
+    /// Hears of holds and failures of playbooks that name nobody.
+    pub alerts_to: Option<String>,
+    /// Where the web pages are served, on this machine only; `None` is `off`.
+    pub listen: Option<SocketAddr>,
+    /// The address that colleagues open, for links in what is sent to them.
+    pub web_url: Option<String>,
+    /// Whether CSMs get their notices by e-mail.
+    pub notify_csm_email: bool,
+    /// The environment variable with the URL of a Slack channel that gets the
+    /// notices to CSMs as well.
+    pub notify_csm_slack: Option<String>,
+    /// Where the customers are.
+    pub store: StoreMap,
+    /// When the notices of each colleague are gathered into one mail: a
+    /// crontab, in the colleague's own zone.
+    pub notify_csm_digest: Option<String>,
+    /// For how long words and evidence are kept.
+    pub retention: Retention,
+    /// Targets of webhooks beyond public https addresses, as `host:port`.
+    pub webhooks_allow: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            timezone: Tz::UTC,
+            holidays: Vec::new(),
+            seasons: Seasons::default(),
+            catch_up: Duration::hours(1),
+            recheck: Duration::minutes(15),
+            suppress: None,
+            pools: Pools::new(),
+            mail: Mail::default(),
+            budget: Budget::default(),
+            quiet_hours: None,
+            guardrails: Guardrails::default(),
+            alerts_to: None,
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
+            web_url: None,
+            notify_csm_email: true,
+            notify_csm_slack: None,
+            store: StoreMap::default(),
+            notify_csm_digest: None,
+            retention: Retention::default(),
+            webhooks_allow: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Where colleagues find the pages, without a slash at the end: what the
+    /// configuration says, else this machine.
+    pub fn pages_url(&self) -> Option<String> {
+        self.web_url.clone().or_else(|| self.listen.map(|listen| format!("http://{listen}")))
+    }
+
+    /// Reads the named file, or [`DEFAULT_FILE`] if nobody named one and it is
+    /// there, or else gives the defaults. A value that is wrong is reported
+    /// and has its default.
+    pub fn read(path: Option<&Path>) -> (Config, Vec<Diagnostic>) {
+        let default = Path::new(DEFAULT_FILE);
+        let path = match path {
+            Some(path) => path,
+            None if default.exists() => default,
+            None => return (Config::default(), Vec::new()),
+        };
+        match read_file(path) {
+            Ok(file) => Config::parse(&file),
+            Err(problem) => (Config::default(), vec![*problem]),
+        }
+    }
+
+    /// The same from a text that was read already.
+    pub fn parse(file: &SourceFile) -> (Config, Vec<Diagnostic>) {
+        let mut problems = Vec::new();
+        let mut config = Config::default();
+        match yaml::read(&file.path, &file.text, &mut problems) {
+            // An empty file sets nothing.
+            Some(node) if matches!(node.value, NodeValue::Null) => {}
+            Some(node) => config.fill(&file.path, &node, &mut problems),
+            None => {}
+        }
+        (config, problems)
+    }
+
+    fn fill(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
+        let mut fields = Fields::new(file, node, "the configuration", problems);
+        if let Some(zone) = parse::timezone(&mut fields, "timezone") {
+            self.timezone = zone;
+        }
+        self.holidays = holidays(&mut fields);
+        self.seasons = Seasons::read(&mut fields);
+        if let Some(seconds) = fields.elapsed("catch_up") {
+            self.catch_up = Duration::seconds(seconds);
+        }
+        if let Some(recheck) = recheck(&mut fields) {
+            self.recheck = recheck;
+        }
+        self.suppress = fields.expression("suppress");
+        self.pools = pools(&mut fields);
+        self.store.touch_events = fields.texts("touch_events").iter().map(|name| name.text.trim().to_owned()).collect();
+        if let Some(node) = fields.take("budget") {
+            self.budget = Budget::read(file, node, Budget::default(), fields.problems());
+        }
+        if let Some(node) = fields.take("quiet_hours") {
+            self.quiet_hours = QuietHours::read(file, node, fields.problems());
+        }
+        if let Some(node) = fields.take("mail") {
+            self.mail.fill(file, node, fields.problems());
+        }
+        if let Some(node) = fields.take("guardrails") {
+            self.guardrails = guardrails::read(file, node, fields.problems());
+        }
+        self.alerts_to = fields.address("alerts_to");
+        if let Some(node) = fields.take("web") {
+            (self.listen, self.web_url) = web(file, node, self.listen, fields.problems());
+        }
+        if let Some(node) = fields.take("notify") {
+            self.notify(file, node, fields.problems());
+        }
+        if let Some(node) = fields.take("webhooks") {
+            self.webhooks_allow = webhooks::read(file, node, fields.problems());
+        }
+        if let Some(node) = fields.take("retention") {
+            self.retention = Retention::read(file, node, fields.problems());
+        }
+        if let Some(node) = fields.take("store") {
+            let touch_events = std::mem::take(&mut self.store.touch_events);
+            self.store = StoreMap { touch_events, ..StoreMap::read(file, node, fields.problems()) };
+        }
+        fields.finish();
+    }
+
+    fn notify(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
+        let mut fields = Fields::new(file, node, "notify", problems);
+        if let Some(node) = fields.take("csm") {
+            let mut csm = Fields::new(file, node, "notify.csm", fields.problems());
+            if let Some(email) = csm.boolean("email") {
+                self.notify_csm_email = email;
+            }
+            if let Some(text) = csm.text("slack").filter(|text| &*text.text != "off") {
+                match text.text.strip_prefix("env:").filter(|name| is_variable(name)) {
+                    Some(name) => self.notify_csm_slack = Some(name.to_owned()),
+                    None => {
+                        let problem = text.error("KW0601", 1, 1, "`slack` names an environment variable with the URL");
+                        csm.problems().push(problem.help("write `slack: env:SLACK_WEBHOOK_URL`"));
+                    }
+                }
+            }
+            if let Some(text) = csm.text("digest").filter(|text| &*text.text != "off") {
+                match Schedule::parse(&text.text, self.timezone) {
+                    Ok(_) => self.notify_csm_digest = Some(text.text.to_string()),
+                    Err(error) => {
+                        let mut problem = text.error("KW0111", 1, error.column as u32, error.message);
+                        problem.help = error.help.or(Some("write `\"0 8 * * mon-fri\"`".to_owned()));
+                        csm.problems().push(problem);
+                    }
+                }
+            }
+            csm.finish();
+        }
+        fields.finish();
+    }
+}
+
+/// Pools as `{ onboarding: [csm-1, csm-2] }`.
+fn pools(fields: &mut Fields<'_, '_>) -> Pools {
+    let (file, mut pools) = (fields.file(), Pools::new());
+    for entry in fields.mapping("pools").into_iter().flatten() {
+        let named = entry.key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        if !named || entry.key.is_empty() {
+            let message = format!("`{}` is not a name for a pool", short(&entry.key));
+            fields.error_with_help("KW0601", entry.key_place, message, "write letters, digits, `-` and `_`");
+            continue;
+        }
+        let ids: Option<Vec<String>> = match &entry.node.value {
+            NodeValue::Sequence(items) if !items.is_empty() => {
+                items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
+            }
+            _ => None,
+        };
+        match ids {
+            Some(ids) => drop(pools.insert(entry.key.clone(), ids.into())),
+            None => {
+                let message = format!("the pool `{}` needs the ids of its members", short(&entry.key));
+                let help = format!("write `{}: [csm-1, csm-2]`", short(&entry.key));
+                fields.problems().push(Diagnostic::error("KW0601", &file, entry.node.place, message).help(help));
+            }
+        }
+    }
+    pools
+}
+
+/// Reports a value of the right type that cannot be used.
+fn refuse(fields: &mut Fields<'_, '_>, key: &str, message: impl Into<String>, help: &str) {
+    let at = fields.value_place(key);
+    fields.error_with_help("KW0601", at, message, help);
+}
+
+fn holidays(fields: &mut Fields<'_, '_>) -> Vec<(NaiveDate, NaiveDate)> {
+    let date = |text: &str| NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok();
+    let mut holidays = Vec::new();
+    for text in fields.texts("holidays") {
+        let range = match text.text.split_once("..") {
+            Some((first, last)) => date(first).zip(date(last)),
+            None => date(&text.text).map(|day| (day, day)),
+        };
+        match range.filter(|(first, last)| first <= last) {
+            Some(range) => holidays.push(range),
+            None => {
+                let message = format!("`{}` is not a date or a range of dates", short(&text.text));
+                let help = "write `2026-12-25` or `2027-02-05..2027-02-12`";
+                let problem = text.error("KW0116", 1, 1, message).help(help);
+                fields.problems().push(problem);
+            }
+        }
+    }
+    holidays
+}
+
+fn recheck(fields: &mut Fields<'_, '_>) -> Option<Duration> {
+    let seconds = fields.elapsed("recheck")?;
+    if seconds >= 60 && 86_400 % seconds == 0 {
+        return Some(Duration::seconds(seconds));
+    }
+    let message = "`recheck` is at least a minute and divides a day";
+    refuse(fields, "recheck", message, "write `15m`, `30m` or `1h`");
+    None
+}
+
+/// `off`, or `{ listen: "127.0.0.1:7717", url: https://keepwell.acme.example }`.
+fn web(
+    file: &Arc<str>,
+    node: &Node,
+    default: Option<SocketAddr>,
+    problems: &mut Vec<Diagnostic>,
+) -> (Option<SocketAddr>, Option<String>) {
+    if is_off(node) {
+        return (None, None);
+    }
+    let mut fields = Fields::new(file, node, "web", problems);
+    let mut address = default;
+    if let Some(text) = fields.string("listen") {
+        let numeric = match text.strip_prefix("localhost:") {
+            Some(port) => format!("127.0.0.1:{port}"),
+            None => text.clone(),
+        };
+        match numeric.parse::<SocketAddr>() {
+            Ok(given) if given.ip().is_loopback() => address = Some(given),
+            Ok(_) => {
+                let message = format!("`{text}` can be reached from other machines");
+                let help = "until there are logins, listen on `127.0.0.1` behind a proxy that asks who it is";
+                refuse(&mut fields, "listen", message, help);
+            }
+            Err(_) => {
+                let message = format!("`{}` is not an address to listen on", short(&text));
+                refuse(&mut fields, "listen", message, "write `\"127.0.0.1:7717\"`");
+            }
+        }
+    }
+    let mut own_url = None;
+    if let Some(url) = fields.string("url") {
+        if mail::is_web_url(&url) {
+            own_url = Some(url.trim_end_matches('/').to_owned());
+        } else {
+            let message = format!("`{}` is not a web address", short(&url));
+            refuse(&mut fields, "url", message, "write `https://keepwell.acme.example`, without a path");
+        }
+    }
+    fields.finish();
+    (address, own_url)
+}
+
+#[cfg(test)]
+mod tests;

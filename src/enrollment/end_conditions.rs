@@ -1,0 +1,91 @@
+//! What ends an enrollment or keeps a subject from entering.
+
+use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
+use crate::enrollment::State;
+use crate::facts::time::begins;
+use crate::facts::{Facts, Value};
+use crate::playbook::local_time;
+use crate::rule::{Context, EvalError, Rule, Verdict};
+
+/// A reason to stop, with what was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stop {
+    /// `Blocked`, `Goal` or `Exited`.
+    pub state: State,
+    /// The skip's name at entry: `blocked`, `goal`, `exit`, `status`, `stage`;
+    /// `left` is a contact who is gone, and a skip only of who was named.
+    pub name: &'static str,
+    /// In words, with the values read.
+    pub reason: String,
+}
+
+/// Looks at suppress, goal, exit, whether the contact left, status and stage,
+/// in this order of precedence.
+///
+/// # Errors
+/// When one of them that is reached cannot be decided: then nothing may leave
+/// and nothing ends until it can.
+pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<Stop>, EvalError> {
+    for rule in &playbook.suppress {
+        if holds(playbook, rule, context, "suppress")? {
+            return Ok(Some(Stop { state: State::Blocked, name: "blocked", reason: told("suppress", rule, context) }));
+        }
+    }
+    if let Some(rule) = &playbook.goal
+        && holds(playbook, rule, context, "goal")?
+    {
+        return Ok(Some(Stop { state: State::Goal, name: "goal", reason: told("goal", rule, context) }));
+    }
+    if let Some(rule) = &playbook.exit
+        && holds(playbook, rule, context, "exit")?
+    {
+        return Ok(Some(Stop { state: State::Exited, name: "exit", reason: told("exit", rule, context) }));
+    }
+    if let Some(left) = has_left(&context.facts) {
+        let reason = format!("the contact left on {}", local_time::date(playbook.zone, begins(left, playbook.zone)));
+        return Ok(Some(Stop { state: State::Exited, name: "left", reason }));
+    }
+    let text = |column| match context.facts.column(column) {
+        Some(Value::Text(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    let status = text("status").unwrap_or_default();
+    if !playbook.playbook.statuses.contains(&status) {
+        let reason = format!("status is {status}");
+        return Ok(Some(Stop { state: State::Exited, name: "status", reason }));
+    }
+    if let Some(stages) = &playbook.playbook.stages {
+        let stage = text("stage");
+        if !stage.as_ref().is_some_and(|stage| stages.contains(stage)) {
+            let reason = match stage {
+                Some(stage) => format!("stage is {stage}"),
+                None => "there is no stage".to_owned(),
+            };
+            return Ok(Some(Stop { state: State::Exited, name: "stage", reason }));
+        }
+    }
+    Ok(None)
+}
+
+/// When the enrolled contact left, if that has been; never for accounts.
+pub(super) fn has_left(facts: &Facts) -> Option<Instant> {
+    match facts.contact_column("left_at") {
+        Some(Value::Time(left)) if *left <= facts.as_of => Some(*left),
+        _ => None,
+    }
+}
+
+fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, what: &str) -> Result<bool, EvalError> {
+    match rule.verdict(&playbook.sandbox, context) {
+        Verdict::True => Ok(true),
+        Verdict::False => Ok(false),
+        Verdict::Undecided(error) => Err(EvalError::new(format!("{what}: {}", error.message))),
+    }
+}
+
+/// `goal: account.activated_at = 2026-03-05T…`.
+pub(super) fn told(what: &str, rule: &Rule, context: &Context) -> String {
+    let read = rule.told(&context.facts);
+    if read.is_empty() { what.to_owned() } else { format!("{what}: {read}") }
+}

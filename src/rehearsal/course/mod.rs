@@ -1,0 +1,281 @@
+//! The course of a case: slots, changes and looks in the order of time,
+//! exactly as a daemon that is always on time would take them.
+//!
+//! At one instant the changes come first, then tasks whose problem is gone are
+//! closed, then the run, then everything that is due, until nothing is due any
+//! more. A mail is delivered at the instant at which it was decided, after the
+//! last look at what may stop it, unless the case gives a budget or quiet hours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::fixture::Reader;
+use super::happened::{Deed, Note};
+use super::world::World;
+use super::{Failure, Happening, wording};
+use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
+use crate::config::Config;
+use crate::enrollment::{Edge, Enrollment, MessageEnd, State, next_quarter};
+use crate::facts::{Facts, Layout, Progress, Schema, Subject, Value};
+use crate::message::budget::Use;
+use crate::playbook::calendar::Calendar;
+use crate::playbook::case::{Case, Change};
+use crate::rule::Context;
+use crate::rule::functions::{FoldError, fold_facts};
+
+mod answer;
+mod consequences;
+mod entry;
+mod looks;
+mod mails;
+mod tasks;
+
+use consequences::OpenTask;
+use mails::Planned;
+
+/// Instants with something to do, at most; a playbook that runs every minute
+/// for 30 days has 43,200.
+const MAX_INSTANTS: usize = 400_000;
+/// Mails, tasks, notices and endings of one case, at most.
+const MAX_DEEDS: usize = 4_000;
+
+/// One case while it is played.
+pub(super) struct Course<'a> {
+    playbook: &'a ReadyPlaybook,
+    case: &'a Case,
+    config: &'a Config,
+    schema: &'a Schema,
+    calendar: Calendar,
+    start: Instant,
+    world: World,
+    trips: Vec<Trip>,
+    tasks: Vec<OpenTask>,
+    edge: Option<Edge>,
+    /// Mails that have not left yet.
+    planned: Vec<Planned>,
+    /// What used the attention budget.
+    uses: Vec<Use>,
+    /// Step, address in lower case and instant of each mail that left.
+    sent: Vec<(String, String, Instant)>,
+    /// What the case may expect, in order.
+    pub deeds: Vec<Deed>,
+    pub happened: Vec<Happening>,
+    /// Why something did not happen.
+    pub notes: Vec<Note>,
+    pub failures: Vec<Failure>,
+    /// Why the subject did not enter at the last slot.
+    pub outside: Option<String>,
+}
+
+/// An enrollment with what the store would keep beside it.
+struct Trip {
+    enrollment: Enrollment,
+    done: BTreeSet<String>,
+    outcomes: BTreeMap<String, String>,
+    sent: BTreeSet<String>,
+    answers: BTreeMap<String, Value>,
+    messages: Vec<MessageEnd>,
+    /// Its row in the account's own history.
+    record: usize,
+    told: Option<String>,
+}
+
+impl<'a> Course<'a> {
+    pub fn new(
+        playbook: &'a ReadyPlaybook,
+        case: &'a Case,
+        config: &'a Config,
+        schema: &'a Schema,
+        world: World,
+    ) -> Course<'a> {
+        Course {
+            playbook,
+            case,
+            config,
+            schema,
+            calendar: Calendar { holidays: config.holidays.clone() },
+            start: case.at.to_utc(),
+            world,
+            trips: Vec::new(),
+            tasks: Vec::new(),
+            edge: None,
+            planned: Vec::new(),
+            uses: Vec::new(),
+            sent: Vec::new(),
+            deeds: Vec::new(),
+            happened: Vec::new(),
+            notes: Vec::new(),
+            failures: Vec::new(),
+            outside: None,
+        }
+    }
+
+    /// What the playbook enrolls, in words.
+    pub fn noun(&self) -> &'static str {
+        Subject::from(self.playbook.playbook.subject).name()
+    }
+
+    /// Whether the subject ever entered.
+    pub fn entered(&self) -> bool {
+        !self.trips.is_empty()
+    }
+
+    /// Plays everything up to and including `until`.
+    pub fn play(&mut self, until: Instant) {
+        if let Err(error) = self.instants(until) {
+            let message = match error {
+                FoldError::MissingColumn { subject, name } => format!(
+                    "the playbook reads the column `{name}`, which every {whose} has and this case does not give: \
+                     add `{whose}: {{ {name}: … }}`",
+                    whose = subject.name()
+                ),
+                FoldError::Unknown(error) => error.to_string(),
+            };
+            self.failures.push(Failure { place: self.case.place, message });
+        }
+    }
+
+    fn instants(&mut self, until: Instant) -> Result<(), FoldError> {
+        let mut slot = Some(self.start);
+        let mut changes = self.case.then.iter().peekable();
+        let mut now = self.start;
+        for _ in 0..MAX_INSTANTS {
+            if self.deeds.len() > MAX_DEEDS {
+                break;
+            }
+            let change = changes.peek().map(|change| self.instant_of(change));
+            let quarter = next_quarter(now, self.config.recheck);
+            let closing = (!self.tasks.is_empty()).then_some(quarter);
+            let hindsight =
+                self.trips.iter().any(|trip| trip.enrollment.goal_until >= Some(quarter)).then_some(quarter);
+            let look = self.current().and_then(|trip| self.trips[trip].enrollment.look_at);
+            let mail = self.planned.iter().map(|mail| mail.next_at).min();
+            let Some(next) = [slot, change, closing, look, mail, hindsight].into_iter().flatten().min() else {
+                return Ok(());
+            };
+            if next > until {
+                return Ok(());
+            }
+            now = next;
+            while let Some(change) = changes.next_if(|change| self.instant_of(change) <= now) {
+                self.change(change, now);
+            }
+            if closing == Some(now) {
+                self.close_tasks(now)?;
+                self.hand_over(now);
+            }
+            if slot == Some(now) {
+                self.run(now)?;
+                slot = self.playbook.schedule.next_after(now);
+            }
+            self.look(now)?;
+            while self.deliver(now)? {
+                self.look(now)?;
+            }
+            if hindsight == Some(now) {
+                self.look_back(now)?;
+            }
+        }
+        let message = format!(
+            "the case is too long: it was played {} and stopped there; expect less, or test a rarer schedule",
+            wording::after(self.offset(now))
+        );
+        self.failures.push(Failure { place: self.case.place, message });
+        Ok(())
+    }
+
+    fn instant_of(&self, change: &Change) -> Instant {
+        self.start + TimeDelta::seconds(change.after)
+    }
+
+    fn offset(&self, at: Instant) -> i64 {
+        (at - self.start).num_seconds()
+    }
+
+    fn happen(&mut self, at: Instant, what: String) {
+        let after = self.offset(at);
+        self.happened.push(Happening { after, what });
+    }
+
+    fn note(&mut self, at: Instant, step: Option<&str>, what: String, failed: bool) {
+        self.happen(at, what.clone());
+        let after = self.offset(at);
+        self.notes.push(Note { after, step: step.map(str::to_owned), what, failed });
+    }
+
+    /// The active enrollment; at most one at a time.
+    fn current(&self) -> Option<usize> {
+        let last = self.trips.len().checked_sub(1)?;
+        (self.trips[last].enrollment.state == State::Active).then_some(last)
+    }
+
+    fn change(&mut self, change: &Change, now: Instant) {
+        // Its mistakes were reported before the play began.
+        let mut reader = Reader::new(self.playbook, self.case);
+        self.world.change(&change.fixtures, self.schema, now, &mut reader);
+        for (step, node) in &change.answers {
+            self.answer(step, node, now);
+        }
+        self.check_outcomes(change);
+        for step in change.done.iter().chain(change.outcomes.iter().map(|(step, _)| step)) {
+            let open = self.tasks.iter().position(|task| task.step == *step);
+            let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
+            match open {
+                Some(open) => {
+                    let OpenTask { trip, record, .. } = self.tasks.remove(open);
+                    // Just before this instant, as all of the change.
+                    let before = now - TimeDelta::microseconds(1);
+                    self.end_record(record, before, true);
+                    if record.is_some() {
+                        let what = format!("the task {}/{step}", self.playbook.playbook.id);
+                        self.uses.push(Use { contact: self.trips[trip].enrollment.contact.clone(), at: before, what });
+                    }
+                    self.trips[trip].done.insert(step.clone());
+                    self.happen(now, format!("the task `{step}` was completed"));
+                    if let Some(outcome) = outcome {
+                        self.trips[trip].outcomes.insert(step.clone(), outcome);
+                    }
+                }
+                // Named under `done` as well: completed a moment ago.
+                None if self.trips.last().is_some_and(|trip| trip.done.contains(step)) && outcome.is_some() => {
+                    if let (Some(trip), Some(outcome)) = (self.trips.last_mut(), outcome) {
+                        trip.outcomes.insert(step.clone(), outcome);
+                    }
+                }
+                None => self.happen(now, format!("nobody could complete the task `{step}`: it was not open")),
+            }
+        }
+    }
+
+    fn facts(&self, layout: &Arc<Layout>, trip: Option<&Trip>, now: Instant) -> Result<Facts, FoldError> {
+        let entered = trip.map(|trip| trip.enrollment.started_at);
+        let step_at = trip.map(|trip| trip.enrollment.step_at);
+        fold_facts(&self.world.history, &self.world.subject, layout, self.schema, now, entered, step_at)
+    }
+
+    /// What decisions about an enrollment see now.
+    fn context(&self, trip: &Trip, now: Instant) -> Result<Context, FoldError> {
+        let facts = self.facts(&self.playbook.step_layout, Some(trip), now)?;
+        Ok(self.context_of(trip, facts))
+    }
+
+    fn context_of(&self, trip: &Trip, facts: Facts) -> Context {
+        let progress = Progress {
+            entered_at: trip.enrollment.started_at,
+            step_at: trip.enrollment.step_at,
+            entry: trip.enrollment.entry.clone(),
+            done: trip.done.clone(),
+            outcomes: trip.outcomes.clone(),
+            sent: trip.sent.clone(),
+            answers: trip.answers.clone(),
+        };
+        Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone }
+    }
+
+    fn alerts_to(&self) -> Option<&'a str> {
+        self.playbook.playbook.alerts_to.as_deref().or(self.config.alerts_to.as_deref())
+    }
+}

@@ -1,0 +1,96 @@
+//! What a clause proves: which values cannot be missing where it is true, and
+//! which where it is false. Canonical texts, so both columns and methods count.
+
+use std::collections::HashSet;
+
+use rhai::{Expr, FnCallExpr, Stmt};
+
+use super::kind::Kind;
+use super::typecheck::Checker;
+
+/// Values present wherever `expr` is true.
+pub(crate) fn if_true(checker: &mut Checker, expr: &Expr) -> HashSet<String> {
+    proven(checker, expr, true)
+}
+
+/// Values present wherever `expr` is false.
+pub(crate) fn if_false(checker: &mut Checker, expr: &Expr) -> HashSet<String> {
+    proven(checker, expr, false)
+}
+
+fn proven(checker: &mut Checker, expr: &Expr, holds: bool) -> HashSet<String> {
+    match expr {
+        Expr::And(parts, _) => combine(checker, parts, holds, holds),
+        Expr::Or(parts, _) => combine(checker, parts, holds, !holds),
+        Expr::Stmt(block) => match block.statements().first() {
+            Some(Stmt::Expr(inner)) => proven(checker, inner, holds),
+            Some(Stmt::FnCall(call, _)) => comparison(checker, call, holds),
+            _ => HashSet::new(),
+        },
+        Expr::FnCall(call, _) => comparison(checker, call, holds),
+        _ => HashSet::new(),
+    }
+}
+
+/// All parts' proofs where every part has the truth in question, else only
+/// what each of them proves.
+fn combine(checker: &mut Checker, parts: &[Expr], holds: bool, every: bool) -> HashSet<String> {
+    let mut sets = parts.iter().map(|part| proven(checker, part, holds)).collect::<Vec<_>>().into_iter();
+    let Some(first) = sets.next() else { return HashSet::new() };
+    sets.fold(first, |all, set| if every { &all | &set } else { &all & &set })
+}
+
+fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<String> {
+    match (call.name.as_str(), call.args.as_slice()) {
+        ("!", [inner]) => proven(checker, inner, !holds),
+        ("contains", [list, item]) if holds && call.namespace.is_empty() => {
+            let (list, item) = (quietly(checker, list), quietly(checker, item));
+            match list.0 {
+                Kind::List(members) if members.iter().all(|member| !member.nullable && member.kind != Kind::None) => {
+                    present(item.1)
+                }
+                _ => HashSet::new(),
+            }
+        }
+        (operator @ ("==" | "!=" | "<" | "<=" | ">" | ">="), [a, b]) => {
+            let (a, b) = (quietly(checker, a), quietly(checker, b));
+            let (a_none, b_none) = (a.0 == Kind::None, b.0 == Kind::None);
+            match operator {
+                "!=" if holds && b_none => present(a.1),
+                "!=" if holds && a_none => present(b.1),
+                "==" if !holds && b_none => present(a.1),
+                "==" if !holds && a_none => present(b.1),
+                // Equal to something present, or ordered at all: present.
+                "==" if holds && !b.2 => present(a.1),
+                "==" if holds && !a.2 => present(b.1),
+                "<" | "<=" | ">" | ">=" => &present(a.1) | &present(b.1),
+                _ => HashSet::new(),
+            }
+        }
+        _ => HashSet::new(),
+    }
+}
+
+/// The text itself and, as a count of days or hours is missing exactly when its
+/// time is, the time inside.
+pub(crate) fn present(text: String) -> HashSet<String> {
+    inside_count(&text).map(str::to_owned).into_iter().chain([text.clone()]).collect()
+}
+
+/// The time inside `days_since(…)` and its kin, and behind `(… - days(n))`.
+pub(crate) fn inside_count(text: &str) -> Option<&str> {
+    let counts = ["days_since(", "days_until(", "hours_since(", "hours_until(", "month(", "weekday("];
+    let moved = |text| {
+        [" + days(", " - days(", " + hours(", " - hours("].iter().find_map(|by| Some(str::split_once(text, by)?.0))
+    };
+    let inner = counts.iter().find_map(|count| text.strip_prefix(count)?.strip_suffix(')'));
+    inner.or_else(|| text.strip_prefix('(').and_then(moved))
+}
+
+/// Kind, text and nullability of a part that has already been complained about.
+pub(crate) fn quietly(checker: &mut Checker, expr: &Expr) -> (Kind, String, bool) {
+    let before = checker.learnt.problems.len();
+    let typed = checker.expr(expr);
+    checker.learnt.problems.truncate(before);
+    (typed.kind, typed.text, typed.nullable)
+}

@@ -1,0 +1,93 @@
+//! What kind of value a part of an expression gives.
+
+use rhai::Position;
+
+use crate::facts::{Subject, Type};
+
+/// The kind of value an expression gives.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// Not known, or already complained about.
+    Unknown,
+    /// The literal `none`.
+    None,
+    Bool,
+    Int,
+    Float,
+    Text,
+    Time,
+    Span,
+    /// A JSON attribute whose kind nothing has said yet.
+    Attribute(Subject, String),
+    List(Vec<Typed>),
+    Subject(Subject),
+    Traits(Subject),
+    /// A subject that many days earlier.
+    Earlier(Subject, i64),
+    /// All the attributes of that.
+    EarlierTraits(Subject, i64),
+    Entry,
+    Since(&'static str),
+}
+
+impl Kind {
+    pub fn of(ty: Type) -> Kind {
+        match ty {
+            Type::Bool => Kind::Bool,
+            Type::Int => Kind::Int,
+            Type::Float => Kind::Float,
+            Type::Text => Kind::Text,
+            Type::Time => Kind::Time,
+            Type::Json => Kind::Unknown,
+        }
+    }
+
+    pub fn ty(&self) -> Option<Type> {
+        Some(match self {
+            Kind::Bool => Type::Bool,
+            Kind::Int => Type::Int,
+            Kind::Float => Type::Float,
+            Kind::Text => Type::Text,
+            Kind::Time => Type::Time,
+            _ => return None,
+        })
+    }
+
+    pub fn is_number(&self) -> bool {
+        matches!(self, Kind::Int | Kind::Float)
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kind::Unknown => "a value",
+            Kind::None => "`none`",
+            Kind::Bool => "true or false",
+            Kind::Int => "a whole number",
+            Kind::Float => "a number",
+            Kind::Text => "text",
+            Kind::Time => "a time",
+            Kind::Span => "a span of time",
+            Kind::Attribute(..) => "an attribute",
+            Kind::List(_) => "a list",
+            Kind::Subject(_) | Kind::Earlier(..) => "a whole account or contact",
+            Kind::Traits(_) | Kind::EarlierTraits(..) => "all the attributes",
+            Kind::Entry => "the whole enrollment",
+            Kind::Since(_) => "the start of a window",
+        }
+    }
+}
+
+/// A part of an expression with what is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Typed {
+    pub kind: Kind,
+    pub nullable: bool,
+    /// Canonical text: equal texts are the same value.
+    pub text: String,
+    pub position: Position,
+}
+
+/// Whether two kinds can be compared.
+pub(crate) fn compatible(a: &Kind, b: &Kind) -> bool {
+    matches!(a, Kind::Unknown) || matches!(b, Kind::Unknown) || (a.is_number() && b.is_number()) || a == b
+}

@@ -1,0 +1,118 @@
+//! The type check of methods: `account.events("login", 30)`.
+
+use rhai::{FnCallExpr, Position};
+
+use super::ago;
+use super::kind::{Kind, Typed};
+use super::typecheck::Checker;
+use crate::diagnostic::nearest;
+use crate::facts::{Arg, Cell, CellPath, Subject};
+use crate::rule::functions::{self, ParamKind};
+
+impl Checker<'_> {
+    pub(crate) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
+        let name = call.name.as_str();
+        let before = self.learnt.problems.len();
+        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let complained = self.learnt.problems.len() > before;
+        let text =
+            format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
+        let (subject, ago) = match &base.kind {
+            Kind::Subject(subject) if name == ago::NAME => {
+                return self.ago(*subject, &args, text, position, complained);
+            }
+            Kind::Subject(subject) => (*subject, None),
+            Kind::Earlier(..) if name == ago::NAME => {
+                let (code, message, help) = ago::twice();
+                self.problem(code, position, message, Some(help));
+                return self.unknown(text, position);
+            }
+            Kind::Earlier(subject, days) => (*subject, Some(*days)),
+            Kind::Unknown => return self.unknown(text, position),
+            other => {
+                let message = format!("`{}` is {} and has no functions", base.text, other.name());
+                let free = crate::rule::functions::global::find(name).map(|_| format!("write `{name}({})`", base.text));
+                let help = free.or_else(|| crate::rule::rhai_messages::meant_function(name).map(str::to_owned));
+                self.problem("KW0201", position, message, help);
+                return self.unknown(text, position);
+            }
+        };
+        let mut literal = Vec::new();
+        for arg in &args {
+            match self.literal(arg) {
+                Some(value) => literal.push(value),
+                None if complained => return self.unknown(text, position),
+                None => {
+                    let message = format!("`{name}` takes literal arguments, such as \"login\" and 30");
+                    self.problem("KW0205", arg.position, message, None);
+                    return self.unknown(text, position);
+                }
+            }
+        }
+        match super::signature::signature(subject, name, &literal) {
+            Ok((function, gives)) => {
+                if let (Some(_), Some((code, message, help))) = (ago, ago::refused(subject, function, &literal)) {
+                    self.problem(code, position, message, Some(help));
+                    return self.unknown(text, position);
+                }
+                self.check_names(function, &literal, &args);
+                let path = CellPath::Call { function: function.name(), args: literal };
+                let cell = Cell { subject, path: path.ago(ago) };
+                let text = cell.to_string();
+                if let Some((code, message, help)) = super::missing_relations::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                }
+                self.learnt.cells.insert(cell);
+                let nullable = gives.nullable && !self.known.contains(&text);
+                Typed { kind: Kind::of(gives.ty), nullable, text, position }
+            }
+            Err((code, message, help)) => {
+                self.problem(code, position, message, help);
+                self.unknown(text, position)
+            }
+        }
+    }
+
+    pub(crate) fn literal(&self, arg: &Typed) -> Option<Arg> {
+        match &arg.kind {
+            Kind::Int => arg.text.parse().ok().map(Arg::Int),
+            Kind::Text => serde_json::from_str::<String>(&arg.text).ok().map(Arg::Text),
+            Kind::List(items) => items
+                .iter()
+                .map(|item| match self.literal(item)? {
+                    Arg::Text(text) => Some(text),
+                    _ => None,
+                })
+                .collect::<Option<Vec<String>>>()
+                .map(Arg::Texts),
+            Kind::Since("since_entry") => Some(Arg::SinceEntry),
+            Kind::Since(_) => Some(Arg::SinceStep),
+            _ => None,
+        }
+    }
+
+    /// Playbooks and columns that the arguments name must exist.
+    fn check_names(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
+        let pairs = functions::pair(function, literal).unwrap_or_default();
+        for ((param, value), arg) in pairs.into_iter().zip(args) {
+            let Arg::Text(name) = value else { continue };
+            let columns = &self.scope.schema.columns(Subject::Account);
+            let (code, what, known): (_, _, Vec<&str>) = match param.kind {
+                ParamKind::PlaybookId if !self.scope.neighbours.lacks(name) => continue,
+                ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.neighbours.ids().collect()),
+                ParamKind::ColumnName => ("KW0202", "column", columns.iter().map(|column| &*column.name).collect()),
+                ParamKind::Label => {
+                    if let Some((message, help)) = self.scope.neighbours.unset(name) {
+                        self.warn("KW0215", arg.position, message, Some(help));
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            if !known.contains(&name.as_str()) {
+                let help = nearest(name, known).map(|near| format!("did you mean \"{near}\"?"));
+                self.problem(code, arg.position, format!("there is no {what} \"{name}\""), help);
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the customer store lacks: a fact that needs it is refused, instead of
+//! being answered from nothing.
+
+use crate::facts::{Cell, CellPath, Schema, Subject};
+use crate::rule::functions;
+
+/// The code, what is wrong and what helps.
+pub(crate) type Lacking = (&'static str, String, String);
+
+/// Columns of other relations that change what a function means; `changes`
+/// is a relation.
+const MEANINGFUL: [&str; 7] = [
+    "changes",
+    "events.contact_id",
+    "events.properties",
+    "tickets.severity",
+    "tickets.closed_at",
+    "contacts.role",
+    "contacts.left_at",
+];
+
+/// Why a cell cannot be answered, if the store lacks what it needs.
+pub(crate) fn lacking(cell: &Cell, schema: &Schema) -> Option<Lacking> {
+    let absent = match &cell.path {
+        CellPath::Column(_) => return None,
+        CellPath::Ago { path, .. } => match &**path {
+            CellPath::Call { .. } => return lacking(&Cell { subject: cell.subject, path: (**path).clone() }, schema),
+            _ => match schema.absent.contains("changes") {
+                true => Some("changes".to_owned()),
+                false => schema.lacks("changes", "became").then(|| "changes.became".to_owned()),
+            },
+        },
+        CellPath::Trait(_) => {
+            let relation = match cell.subject {
+                Subject::Account => "accounts",
+                Subject::Contact => "contacts",
+            };
+            schema.lacks(relation, "traits").then(|| format!("{relation}.traits"))
+        }
+        CellPath::Call { function, args } => {
+            let sql = functions::find(function)?.sql(args);
+            // A contact's own rows are found by this column alone.
+            let owned = ["events", "scores", "tickets"].into_iter().find(|relation| {
+                cell.subject == Subject::Contact && reads(sql, relation) && schema.lacks(relation, "contact_id")
+            });
+            if let Some(relation) = owned {
+                return Some(told(cell, &format!("{relation}.contact_id")));
+            }
+            let needed = MEANINGFUL.iter().find(|needed| schema.absent.contains(**needed) && reads(sql, needed));
+            needed.map(|needed| (*needed).to_owned())
+        }
+    }?;
+    Some(told(cell, &absent))
+}
+
+fn told(cell: &Cell, absent: &str) -> Lacking {
+    let message = format!("`{cell}` needs `{absent}`, which the customer store does not have");
+    let help = match absent.split_once('.') {
+        Some((relation, column)) => {
+            format!("name the column in the configuration: `store: {{ {relation}: {{ columns: {{ {column}: … }} }} }}`")
+        }
+        None => format!("name the relation in the configuration: `store: {{ {absent}: {{ relation: … }} }}`"),
+    };
+    ("KW0214", message, help)
+}
+
+/// Whether the text of a function reads a relation, or a column of it.
+fn reads(sql: &str, needed: &str) -> bool {
+    let (relation, column) = needed.split_once('.').unwrap_or((needed, ""));
+    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
+    sql.split(&format!("{{{relation}}} ")).skip(1).any(|rest| {
+        let alias = format!("{}.", word(rest));
+        column.is_empty() || sql.match_indices(&alias).any(|(at, _)| word(&sql[at + alias.len()..]) == column)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Arg;
+
+    fn told(absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
+        told_of(Subject::Account, absent, function, args)
+    }
+
+    fn told_of(subject: Subject, absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
+        needs(subject, absent, CellPath::Call { function, args })
+    }
+
+    fn needs(subject: Subject, absent: &str, path: CellPath) -> Option<String> {
+        let mut schema = Schema::default_store();
+        schema.absent.insert(absent.to_owned());
+        let cell = Cell { subject, path };
+        lacking(&cell, &schema).map(|(_, message, _)| message)
+    }
+
+    #[test]
+    fn a_function_is_refused_for_what_it_reads_and_nothing_else() {
+        let text = |word: &str| Arg::Text(word.to_owned());
+        assert!(told("tickets.severity", "open_tickets", vec![text("urgent")]).is_some());
+        assert!(told("tickets.severity", "open_tickets", vec![]).is_none());
+        assert!(told("tickets.closed_at", "open_tickets", vec![]).is_some());
+        assert!(told("events.contact_id", "active_contacts", vec![Arg::Int(30)]).is_some());
+        assert!(told("events.contact_id", "events", vec![text("login"), Arg::Int(30)]).is_none());
+        assert!(told("events.properties", "event_sum", vec![text("pay"), text("sum"), Arg::Int(30)]).is_some());
+        assert!(told("contacts.role", "contacts", vec![text("champion")]).is_some());
+        assert!(told("scores.contact_id", "score", vec![text("nps")]).is_none());
+        for (absent, function, args) in [
+            ("scores.contact_id", "score", vec![text("nps")]),
+            ("events.contact_id", "events", vec![text("login"), Arg::Int(30)]),
+            ("tickets", "open_tickets", vec![]),
+        ] {
+            assert!(told_of(Subject::Contact, absent, function, args).is_some(), "{absent}");
+        }
+        assert_eq!(
+            told("changes", "days_since_change", vec![text("tier")]).as_deref(),
+            Some("`account.days_since_change(\"tier\")` needs `changes`, which the customer store does not have")
+        );
+    }
+
+    #[test]
+    fn what_was_some_days_ago_needs_the_changes() {
+        let told = |absent: &str, path: &CellPath, ago| needs(Subject::Account, absent, path.clone().ago(ago));
+        let column = CellPath::Column("mrr".to_owned());
+        assert!(told("changes", &column, None).is_none());
+        assert!(told("changes.became", &column, Some(30)).is_some_and(|told| told.contains("`changes.became`")));
+        assert_eq!(
+            told("changes", &column, Some(30)).as_deref(),
+            Some("`account.ago(30).mrr` needs `changes`, which the customer store does not have")
+        );
+        let call = CellPath::Call { function: "open_tickets", args: vec![] };
+        assert!(told("changes", &call, Some(30)).is_none());
+        assert!(told("tickets.closed_at", &call, Some(30)).is_some());
+    }
+}

@@ -1,0 +1,108 @@
+//! The type check of what stands behind a dot: columns, attributes, and what was kept at enrollment.
+
+use rhai::{Expr, Position};
+
+use super::typecheck::Checker;
+use crate::diagnostic::nearest;
+use crate::facts::{Cell, CellPath, Subject};
+use crate::rule::check::kind::{Kind, Typed};
+
+impl Checker<'_> {
+    pub(crate) fn dot(&mut self, lhs: &Expr, rhs: &Expr, position: Position) -> Typed {
+        let base = self.expr(lhs);
+        self.member(base, rhs, position)
+    }
+
+    pub(crate) fn member(&mut self, base: Typed, rhs: &Expr, position: Position) -> Typed {
+        match rhs {
+            Expr::Dot(chain, _, _) => {
+                let inner = self.member(base, &chain.lhs, chain.lhs.position());
+                self.member(inner, &chain.rhs, chain.rhs.position())
+            }
+            Expr::Property(property, at) => self.property(&base, &property.2, *at),
+            Expr::MethodCall(call, at) => self.method(&base, call, *at),
+            _ => self.refuse(position, "this", "a part of a value is written with a dot: `account.mrr`"),
+        }
+    }
+
+    pub(crate) fn property(&mut self, base: &Typed, name: &str, position: Position) -> Typed {
+        let text = format!("{}.{name}", base.text);
+        let typed = |kind: Kind, nullable: bool| Typed { kind, nullable, text: text.clone(), position };
+        match &base.kind {
+            Kind::Unknown => self.unknown(text, position),
+            Kind::Subject(subject) if name == "traits" => typed(Kind::Traits(*subject), false),
+            Kind::Subject(subject) => {
+                let subject = *subject;
+                let Some(column) = self.scope.schema.column(subject, name) else {
+                    self.unknown_column(subject, subject.name(), name, position);
+                    return self.unknown(text, position);
+                };
+                let (kind, nullable) = (Kind::of(column.ty), column.nullable);
+                self.learnt.cells.insert(Cell { subject, path: CellPath::Column(name.to_owned()) });
+                typed(kind, nullable && !self.known.contains(&text))
+            }
+            Kind::Traits(subject) => {
+                let cell = Cell { subject: *subject, path: CellPath::Trait(name.to_owned()) };
+                if let Some((code, message, help)) = super::missing_relations::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                }
+                self.learnt.cells.insert(cell);
+                let nullable = !self.known.contains(&text);
+                typed(Kind::Attribute(*subject, name.to_owned()), nullable)
+            }
+            Kind::Earlier(subject, days) => self.earlier_property(*subject, *days, name, text, position),
+            Kind::EarlierTraits(subject, days) => {
+                let cell = Cell { subject: *subject, path: CellPath::Trait(name.to_owned()).ago(Some(*days)) };
+                if let Some((code, message, help)) = super::missing_relations::lacking(&cell, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                    return self.unknown(text, position);
+                }
+                self.learnt.cells.insert(cell);
+                let nullable = !self.known.contains(&text);
+                typed(Kind::Attribute(*subject, name.to_owned()), nullable)
+            }
+            Kind::Entry if name == "at" => typed(Kind::Time, false),
+            Kind::Entry => {
+                if name == "traits" {
+                    let help = "the columns are kept; read the attribute as it is now: `account.traits.…`";
+                    self.problem("KW0202", position, "attributes are not kept at enrollment", Some(help.to_owned()));
+                    return self.unknown(text, position);
+                }
+                let enrolled = self.scope.subject();
+                let Some((_, column)) = self.scope.schema.entry_column(enrolled, name) else {
+                    self.unknown_column(enrolled, "entry", name, position);
+                    return self.unknown(text, position);
+                };
+                let (kind, nullable) = (Kind::of(column.ty), column.nullable);
+                self.learnt.entry_columns.insert(name.to_owned());
+                typed(kind, nullable && !self.known.contains(&text))
+            }
+            other => {
+                let message = format!("`{}` is {} and has no parts", base.text, other.name());
+                let help = crate::rule::functions::global::find(name).map(|_| format!("write `{name}({})`", base.text));
+                self.problem("KW0202", position, message, help);
+                self.unknown(text, position)
+            }
+        }
+    }
+
+    pub(crate) fn unknown_column(&mut self, subject: Subject, root: &str, name: &str, position: Position) {
+        let columns: Vec<&str> = self.scope.schema.columns(subject).iter().map(|column| column.name.as_str()).collect();
+        let help = if let Some(function) = crate::rule::functions::find(name) {
+            let sample = function
+                .examples()
+                .first()
+                .map_or(String::new(), |example| format!(", as in `{}`", example.expression));
+            format!("`{name}` is a function: it needs parentheses{sample}")
+        } else {
+            match nearest(name, columns.iter().copied()) {
+                Some(near) => format!("did you mean `{root}.{near}`?"),
+                None if root == "entry" => format!("the columns are {}", columns.join(", ")),
+                None => {
+                    format!("an attribute is written `{root}.traits.{name}`; the columns are {}", columns.join(", "))
+                }
+            }
+        };
+        self.problem("KW0202", position, format!("unknown fact `{root}.{name}`"), Some(help));
+    }
+}

@@ -1,0 +1,379 @@
+//! What an expression reads and whether it can mean what it says.
+//!
+//! Rhai compiles unknown properties and functions, and compares a missing
+//! value or a text with a number silently; this walk over the compiled text is
+//! where such mistakes are found. It also collects the cells to fetch.
+//! After an unknown name no complaint about its type follows.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use rhai::{Expr, FnCallExpr, Position};
+
+use super::guards;
+use super::how_many;
+use super::kind::{Kind, Typed, compatible};
+use crate::diagnostic::Diagnostic;
+use crate::facts::{Cell, Subject, Type};
+use crate::playbook::Source;
+use crate::playbook::season::Seasons;
+use crate::rule::Scope;
+use crate::rule::engine::modules::Modules;
+
+/// Everything learnt about one expression or script.
+#[derive(Debug, Default)]
+pub(crate) struct Learnt {
+    pub cells: BTreeSet<Cell>,
+    pub entry_columns: BTreeSet<String>,
+    /// The kind each JSON attribute is read as.
+    pub traits: HashMap<(Subject, String), Type>,
+    pub modules: BTreeSet<String>,
+    pub problems: Vec<Diagnostic>,
+    /// Whether it was too much to read to its end.
+    pub exhausted: bool,
+    /// The scripts it calls that have mistakes.
+    pub broken: BTreeSet<String>,
+}
+
+/// How many parts an expression may have, those of module functions counted at
+/// every call: nobody writes that many, and a few nested calls can mean them.
+const MOST_PARTS: u32 = 20_000;
+/// More than this about one expression helps nobody.
+const MOST_PROBLEMS: usize = 50;
+/// The longest canonical text of a part, in bytes.
+const LONGEST_PART: usize = 32 * 1024;
+
+/// A module function being read in place of its call.
+#[derive(Debug)]
+pub(crate) struct Inlined {
+    pub module: String,
+    pub params: HashMap<String, Typed>,
+}
+
+pub(crate) struct Checker<'a> {
+    pub source: &'a Source,
+    pub scope: &'a Scope<'a>,
+    pub modules: &'a Modules,
+    pub seasons: &'a Seasons,
+    pub learnt: Learnt,
+    pub bound: Vec<Inlined>,
+    /// Whether it is a script: its variables are its own.
+    pub in_script: bool,
+    /// Parts read so far.
+    pub parts: u32,
+    /// Where the outermost such call stands; its problems are reported there.
+    pub call_site: Option<Position>,
+    /// What is proven not to be missing at this point, by canonical text.
+    pub known: HashSet<String>,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, mut problem: Diagnostic, help: Option<String>) {
+        problem.help = help;
+        if self.learnt.problems.len() < MOST_PROBLEMS && !self.learnt.problems.contains(&problem) {
+            self.learnt.problems.push(problem);
+        }
+    }
+
+    pub fn problem(
+        &mut self,
+        code: &'static str,
+        position: Position,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let position = self.call_site.unwrap_or(position);
+        let (line, column) = place(position);
+        self.report(self.source.error(code, line, column, message), help);
+    }
+
+    pub fn warn(&mut self, code: &'static str, position: Position, message: impl Into<String>, help: Option<String>) {
+        let position = self.call_site.unwrap_or(position);
+        let (line, column) = place(position);
+        self.report(self.source.warning(code, line, column, message), help);
+    }
+
+    pub fn unknown(&self, text: String, position: Position) -> Typed {
+        Typed { kind: Kind::Unknown, nullable: false, text, position }
+    }
+
+    /// Reads an expression; narrowing by guards follows evaluation order.
+    pub fn expr(&mut self, expr: &Expr) -> Typed {
+        self.parts += 1;
+        if self.parts > MOST_PARTS {
+            self.learnt.exhausted = true;
+        }
+        if self.learnt.exhausted {
+            return self.unknown("?".to_owned(), expr.position());
+        }
+        let typed = self.part(expr);
+        self.learnt.exhausted |= typed.text.len() > LONGEST_PART;
+        typed
+    }
+
+    fn part(&mut self, expr: &Expr) -> Typed {
+        let position = expr.position();
+        let plain = |kind: Kind, text: String| Typed { kind, nullable: false, text, position };
+        match expr {
+            Expr::BoolConstant(value, _) => plain(Kind::Bool, value.to_string()),
+            Expr::IntegerConstant(value, _) => plain(Kind::Int, value.to_string()),
+            Expr::FloatConstant(value, _) => plain(Kind::Float, format!("{value}")),
+            Expr::StringConstant(value, _) => plain(Kind::Text, quoted(value)),
+            Expr::Unit(_) => Typed { kind: Kind::None, nullable: true, text: "none".to_owned(), position },
+            Expr::Array(items, _) => {
+                let items: Vec<Typed> = items.iter().map(|item| self.expr(item)).collect();
+                let text = items.iter().map(|item| item.text.clone()).collect::<Vec<_>>().join(", ");
+                plain(Kind::List(items), format!("[{text}]"))
+            }
+            Expr::DynamicConstant(value, _) => self.constant_list(value, position),
+            Expr::Variable(variable, _, _) => self.variable(&variable.1, position),
+            Expr::And(parts, _) => self.logic(parts, true, position),
+            Expr::Or(parts, _) => self.logic(parts, false, position),
+            Expr::Coalesce(parts, _) => self.coalesce(parts, position),
+            Expr::FnCall(call, _) => self.call(call, position),
+            // The only syntax that is ours.
+            Expr::Custom(custom, _) => self.how_many(&custom.inputs, position),
+            Expr::Dot(chain, _, _) => self.dot(&chain.lhs, &chain.rhs, position),
+            Expr::Stmt(block) if block.statements().len() == 1 => match block.statements().first() {
+                Some(rhai::Stmt::Expr(inner)) => self.expr(inner),
+                Some(rhai::Stmt::FnCall(call, at)) => self.call(call, *at),
+                _ => self.refuse(position, "this", "put longer thoughts into a function in `scripts/`"),
+            },
+            Expr::InterpolatedString(..) => {
+                self.refuse(position, "a text with `${…}` in it", "put texts together with `+`")
+            }
+            Expr::Index(..) => {
+                self.refuse(position, "`[…]` behind a value", "a part of a value is written with a dot: `account.mrr`")
+            }
+            Expr::Map(..) => self.refuse(position, "`#{ … }`", "give the values one by one"),
+            _ => self.refuse(position, "this", "put longer thoughts into a function in `scripts/`"),
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, position: Position, what: &str, help: &str) -> Typed {
+        self.problem("KW0213", position, format!("{what} is not available in an expression"), Some(help.to_owned()));
+        self.unknown("?".to_owned(), position)
+    }
+
+    fn constant_list(&mut self, value: &rhai::Dynamic, position: Position) -> Typed {
+        let plain = |kind: Kind, text: String| Typed { kind, nullable: false, text, position };
+        let Some(items) = value.clone().try_cast::<rhai::Array>() else { return self.unknown("?".into(), position) };
+        let items: Vec<Typed> = items
+            .iter()
+            .map(|item| match crate::rule::engine::sandbox::from_dynamic(item) {
+                Some(crate::facts::Value::Bool(b)) => plain(Kind::Bool, b.to_string()),
+                Some(crate::facts::Value::Int(n)) => plain(Kind::Int, n.to_string()),
+                Some(crate::facts::Value::Float(n)) => plain(Kind::Float, n.to_string()),
+                Some(crate::facts::Value::Text(t)) => plain(Kind::Text, quoted(&t)),
+                Some(crate::facts::Value::Null) => plain(Kind::None, "none".to_owned()),
+                _ => plain(Kind::Unknown, "?".to_owned()),
+            })
+            .collect();
+        let text = items.iter().map(|item| item.text.clone()).collect::<Vec<_>>().join(", ");
+        plain(Kind::List(items), format!("[{text}]"))
+    }
+
+    fn variable(&mut self, name: &str, position: Position) -> Typed {
+        if let Some(bound) = self.bound.last() {
+            return match bound.params.get(name) {
+                Some(typed) => Typed { position, ..typed.clone() },
+                None if name == "none" => Typed { kind: Kind::None, nullable: true, text: "none".into(), position },
+                None => {
+                    self.problem("KW0203", position, format!("unknown name `{name}`"), None);
+                    self.unknown(name.to_owned(), position)
+                }
+            };
+        }
+        let typed = |kind: Kind, nullable: bool| Typed { kind, nullable, text: name.to_owned(), position };
+        match name {
+            "account" => typed(Kind::Subject(Subject::Account), false),
+            "contact" if self.scope.contact => typed(Kind::Subject(Subject::Contact), false),
+            "none" => typed(Kind::None, true),
+            "now" => typed(Kind::Time, false),
+            "entry" if self.scope.in_enrollment => typed(Kind::Entry, false),
+            "since_entry" if self.scope.in_enrollment => typed(Kind::Since("since_entry"), false),
+            "since_step" if self.scope.in_wait => typed(Kind::Since("since_step"), false),
+            "contact" => {
+                let help = "write `for: contact`, or ask the account: `account.contacts(\"champion\")`".to_owned();
+                self.problem("KW0212", position, "`contact` is only there in contact playbooks", Some(help));
+                self.unknown(name.to_owned(), position)
+            }
+            "entry" | "since_entry" => {
+                let message = format!("`{name}` is not available here: there is no enrollment yet");
+                self.problem("KW0212", position, message, None);
+                self.unknown(name.to_owned(), position)
+            }
+            "since_step" => {
+                self.problem("KW0212", position, "`since_step` is only available in a wait's `until`", None);
+                self.unknown(name.to_owned(), position)
+            }
+            // What it holds is known when the script runs; what is asked for, before.
+            _ if self.in_script => {
+                let message = format!("`{name}` cannot stand here: what is asked of an account is written out");
+                let help = "write the name or the number itself, as in `account.events(\"login\", 30)`";
+                self.problem("KW0205", position, message, Some(help.to_owned()));
+                self.unknown(name.to_owned(), position)
+            }
+            _ => {
+                let help = self.suggest_name(name, position);
+                self.problem("KW0203", position, format!("unknown name `{name}`"), help);
+                self.unknown(name.to_owned(), position)
+            }
+        }
+    }
+
+    fn suggest_name(&self, name: &str, position: Position) -> Option<String> {
+        let columns = self.scope.schema.account.iter().map(|column| column.name.as_str());
+        if let Some(column) = columns.clone().find(|column| *column == name) {
+            return Some(format!("write `account.{column}`"));
+        }
+        let around = match self.call_site {
+            None => crate::rule::rhai_messages::Around::new(&self.source.text, place(position), name),
+            Some(_) => crate::rule::rhai_messages::Around::default(),
+        };
+        Some(crate::rule::rhai_messages::meant(name, &around, self.modules, false))
+    }
+
+    fn logic(&mut self, parts: &[Expr], and: bool, position: Position) -> Typed {
+        let outer = self.known.clone();
+        let mut texts = Vec::new();
+        for part in parts {
+            let typed = self.expr(part);
+            self.want_bool(&typed, if and { "&&" } else { "||" });
+            let proven = if and { guards::if_true(self, part) } else { guards::if_false(self, part) };
+            self.known.extend(proven);
+            texts.push(typed.text);
+        }
+        self.known = outer;
+        if and {
+            self.remark_contradictions(parts);
+        }
+        let text = format!("({})", texts.join(if and { " && " } else { " || " }));
+        Typed { kind: Kind::Bool, nullable: false, text, position }
+    }
+
+    pub fn want_bool(&mut self, typed: &Typed, around: &str) {
+        match &typed.kind {
+            Kind::Unknown => {}
+            Kind::Attribute(subject, key) => {
+                let (subject, key) = (*subject, key.clone());
+                self.read_as(subject, &key, Type::Bool, typed.position);
+                self.want_present(typed);
+            }
+            Kind::Bool => self.want_present(typed),
+            other => {
+                let place = match around {
+                    how_many::NAME => "in its list",
+                    "!" => "behind it",
+                    _ => "on both sides",
+                };
+                let message = format!("`{around}` needs true or false {place}; `{}` is {}", typed.text, other.name());
+                let none = if around == "!" { "== none" } else { "!= none" };
+                let help = typed.nullable.then(|| format!("write `{} {none}`", typed.text));
+                self.problem("KW0209", typed.position, message, help);
+            }
+        }
+    }
+
+    /// Complains when a value that can be missing is used as if it could not.
+    pub fn want_present(&mut self, typed: &Typed) {
+        if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
+            let text = &typed.text;
+            let ty = match &typed.kind {
+                Kind::Attribute(subject, key) => self.learnt.traits.get(&(*subject, key.clone())).copied(),
+                kind => kind.ty(),
+            };
+            let stand_in = match ty {
+                Some(Type::Text) => "\"\"",
+                Some(Type::Bool) => "false",
+                Some(Type::Time) => "now",
+                _ => "0",
+            };
+            let guard = guards::inside_count(text).unwrap_or(text);
+            let help = format!("write `{guard} != none && …` before it, or give a default: `({text} ?? {stand_in})`");
+            self.problem("KW0207", typed.position, format!("`{text}` can be missing"), Some(help));
+        }
+    }
+
+    /// The same for what is compared by size. No default is offered: one that
+    /// makes the comparison true would let in every account without a value.
+    pub fn want_ordered(&mut self, typed: &Typed) {
+        if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
+            let text = &typed.text;
+            let guard = guards::inside_count(text).unwrap_or(text);
+            let help = format!("write `{guard} != none && …` before it");
+            self.problem("KW0207", typed.position, format!("`{text}` can be missing"), Some(help));
+        }
+    }
+
+    fn coalesce(&mut self, parts: &[Expr], position: Position) -> Typed {
+        let parts: Vec<Typed> = parts.iter().map(|part| self.expr(part)).collect();
+        let text = format!("({})", parts.iter().map(|part| part.text.clone()).collect::<Vec<_>>().join(" ?? "));
+        if let Some(first) = parts.first()
+            && !first.nullable
+            && first.kind != Kind::Unknown
+        {
+            let message = format!("`{}` is never missing, so its default is never used", first.text);
+            self.warn("KW0210", first.position, message, None);
+        }
+        let known = parts.iter().find(|part| !matches!(part.kind, Kind::Attribute(..) | Kind::None | Kind::Unknown));
+        let kind = known.map_or(Kind::Unknown, |part| part.kind.clone());
+        for part in &parts {
+            if let (Kind::Attribute(subject, key), Some(ty)) = (&part.kind, kind.ty()) {
+                let (subject, key) = (*subject, key.clone());
+                self.read_as(subject, &key, ty, part.position);
+            } else if part.kind != Kind::None && !compatible(&part.kind, &kind) {
+                let message = format!(
+                    "the default `{}` is {}, and what it stands in for is {}",
+                    part.text,
+                    part.kind.name(),
+                    kind.name()
+                );
+                self.problem("KW0206", part.position, message, None);
+            }
+        }
+        let kind =
+            if parts.iter().any(|part| part.kind == Kind::Float) && kind.is_number() { Kind::Float } else { kind };
+        Typed { kind, nullable: parts.iter().all(|part| part.nullable), text, position }
+    }
+
+    /// Notes that an attribute is read as this kind; reading it as two kinds in
+    /// one expression is a mistake.
+    pub fn read_as(&mut self, subject: Subject, key: &str, ty: Type, position: Position) {
+        let ty = if ty == Type::Int { Type::Float } else { ty };
+        let slot = (subject, key.to_owned());
+        match self.learnt.traits.get(&slot).copied() {
+            Some(before) if before != ty => {
+                let message = format!(
+                    "`{}.traits.{key}` is read as {} here and as {} before",
+                    subject.name(),
+                    ty.name(),
+                    before.name()
+                );
+                self.problem("KW0206", position, message, None);
+            }
+            _ => {
+                self.learnt.traits.insert(slot, ty);
+            }
+        }
+    }
+
+    fn call(&mut self, call: &FnCallExpr, position: Position) -> Typed {
+        if call.op_token.is_some() || call.name == "contains" && call.namespace.is_empty() {
+            return self.operator(call, position);
+        }
+        if !call.namespace.is_empty() {
+            return self.module_call(call, position);
+        }
+        self.function(call, position)
+    }
+}
+
+/// A text as a literal, which can be read back.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The 1-based place of a Rhai position, 1:1 when it has none.
+pub(crate) fn place(position: Position) -> (u32, u32) {
+    (position.line().unwrap_or(1) as u32, position.position().unwrap_or(1) as u32)
+}

@@ -1,0 +1,151 @@
+//! What an expression sees while it is evaluated.
+//!
+//! Rhai's functions take no hidden argument, so the context of the evaluation
+//! under way stands in a thread-local that only this folder reaches.
+//! Invariant: it is set for exactly the length of one evaluation, which is
+//! synchronous.
+
+use std::cell::{Cell as Slot, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use crate::clock::{Allowance, Instant};
+use crate::facts::time::begins;
+use crate::facts::{Cell, CellPath, Facts, Progress, Subject, Type, Value};
+
+/// The world of one evaluation.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub facts: Arc<Facts>,
+    /// `None` outside an enrollment: at entry, in `when`.
+    pub progress: Option<Arc<Progress>>,
+    /// The playbook's zone, for calendar functions.
+    pub zone: Tz,
+}
+
+/// The evaluation under way on this thread.
+pub(crate) struct Current {
+    pub context: Context,
+    /// The kind each JSON attribute is read as in this expression.
+    pub traits: Arc<HashMap<(Subject, String), Type>>,
+    /// The operations that were done so far, those of scripts among them.
+    operations: Slot<u64>,
+    /// Set at the first look at the time, which few conditions live to see.
+    allowance: Slot<Option<Allowance>>,
+    /// What went wrong where Rhai takes no error: why, and in which line.
+    fault: RefCell<Option<(String, u32)>>,
+}
+
+/// The operations that one evaluation may do.
+const OPERATIONS: u64 = 50_000;
+/// The time that one evaluation may work. A condition needs microseconds.
+const TIME_LIMIT: Duration = Duration::from_millis(200);
+/// The operations between two looks at the time.
+const BETWEEN_LOOKS: u64 = 64;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` with `current` in place, and takes it away again whatever happens.
+pub(crate) fn with<R>(current: Current, work: impl FnOnce() -> R) -> R {
+    struct Clear;
+    impl Drop for Clear {
+        fn drop(&mut self) {
+            CURRENT.with(|slot| slot.borrow_mut().take());
+        }
+    }
+    CURRENT.with(|slot| *slot.borrow_mut() = Some(current));
+    let _clear = Clear;
+    work()
+}
+
+/// Reads the current evaluation; an error outside of one.
+pub(crate) fn read<R>(question: impl FnOnce(&Current) -> Result<R, String>) -> Result<R, String> {
+    CURRENT.with(|slot| match slot.borrow().as_ref() {
+        Some(current) => question(current),
+        None => Err("there is no account in view here".to_owned()),
+    })
+}
+
+impl Current {
+    pub fn new(context: Context, traits: Arc<HashMap<(Subject, String), Type>>) -> Current {
+        Current { context, traits, operations: Slot::new(0), allowance: Slot::new(None), fault: RefCell::default() }
+    }
+
+    /// Counts one operation; why no other may follow it.
+    pub fn work(&self) -> Option<&'static str> {
+        let operations = self.operations.get() + 1;
+        self.operations.set(operations);
+        if operations > OPERATIONS {
+            return Some("it does too much work");
+        }
+        if !operations.is_multiple_of(BETWEEN_LOOKS) {
+            return None;
+        }
+        match self.allowance.get() {
+            Some(allowance) => allowance.is_spent().then_some("it took too long"),
+            None => {
+                self.allowance.set(Some(Allowance::of(TIME_LIMIT)));
+                None
+            }
+        }
+    }
+
+    /// Spoils the evaluation, whatever it gives; the first reason counts.
+    pub fn fail(&self, why: String, line: u32) {
+        self.fault.borrow_mut().get_or_insert((why, line));
+    }
+
+    /// Why the evaluation is spoilt.
+    pub fn fault(&self) -> Option<(String, u32)> {
+        self.fault.borrow().clone()
+    }
+
+    pub fn now(&self) -> Instant {
+        self.context.facts.as_of
+    }
+
+    /// The value of a cell as this expression reads it.
+    pub fn cell(&self, cell: &Cell) -> Result<Value, String> {
+        let value = self.context.facts.get(cell).ok_or_else(|| format!("`{cell}` was not fetched"))?;
+        Ok(match (cell.path.whenever(), value) {
+            (CellPath::Trait(key), Value::Json(raw)) => match self.traits.get(&(cell.subject, key.clone())) {
+                Some(ty) => self.held(&attribute_as(raw, *ty)),
+                None => Value::from_attribute(raw),
+            },
+            (CellPath::Column(_), value) => self.held(value),
+            (_, value) => value.clone(),
+        })
+    }
+
+    /// A value that a column holds: a date begins with its day in the
+    /// playbook's zone.
+    pub fn held(&self, value: &Value) -> Value {
+        match value {
+            Value::Time(at) => Value::Time(begins(*at, self.context.zone)),
+            other => other.clone(),
+        }
+    }
+
+    pub fn progress(&self) -> Result<&Progress, String> {
+        self.context.progress.as_deref().ok_or_else(|| "there is no enrollment in view here".to_owned())
+    }
+}
+
+/// A JSON attribute read as the kind it is compared with; another kind is missing.
+fn attribute_as(raw: &serde_json::Value, ty: Type) -> Value {
+    match (Value::from_attribute(raw), ty) {
+        (value @ (Value::Int(_) | Value::Float(_)), Type::Int | Type::Float)
+        | (value @ Value::Text(_), Type::Text)
+        | (value @ Value::Bool(_), Type::Bool) => value,
+        (value, Type::Json) => value,
+        (Value::Text(text), Type::Time) => {
+            chrono::DateTime::parse_from_rfc3339(&text).map_or(Value::Null, |time| Value::Time(time.to_utc()))
+        }
+        _ => Value::Null,
+    }
+}

@@ -1,0 +1,41 @@
+//! Values inside a text of a script: `${…}` and `+` print them as templates do.
+
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
+
+use super::{context, operators, sandbox};
+use crate::facts::{Cell, CellPath, Subject, Value};
+use crate::rule::template::printed;
+
+/// Registers what back-ticks ask for.
+pub(crate) fn register(engine: &mut Engine) {
+    engine.register_fn("to_string", |call: NativeCallContext, value: Dynamic| {
+        shown(&value).map_err(|why| {
+            // Rhai would print the value its own way: what becomes of it must not be used.
+            let line = if call.call_level() <= 1 { call.call_position().line().unwrap_or(0) } else { 0 };
+            let _ = context::read(|current| {
+                current.fail(why.clone(), line as u32);
+                Ok(())
+            });
+            Box::<EvalAltResult>::from(why)
+        })
+    });
+}
+
+/// A value as it prints in a text: times as dates in the playbook's zone and
+/// the account's language. What cannot be printed says why.
+pub(crate) fn shown(value: &Dynamic) -> Result<String, String> {
+    let cannot = || format!("{} cannot be put into a text", operators::describe(value));
+    let value = match operators::text(value) {
+        Some(text) => Value::text(&text),
+        None => sandbox::from_dynamic(value).ok_or_else(cannot)?,
+    };
+    context::read(|current| {
+        let context = &current.context;
+        let locale = Cell { subject: Subject::Account, path: CellPath::Column("locale".to_owned()) };
+        let locale = match context.facts.get(&locale) {
+            Some(Value::Text(locale)) => locale,
+            _ => "en",
+        };
+        printed(&value, context.zone, locale).map_err(|_| cannot())
+    })
+}

@@ -1,0 +1,162 @@
+//! The shared functions of `scripts/`, one module per file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{AST, ASTNode, Expr, Stmt};
+
+use super::sandbox::Sandbox;
+use crate::diagnostic::{Diagnostic, Position, nearest};
+use crate::playbook::season::Seasons;
+use crate::playbook::{Layout, Origin, Source};
+use crate::rule::foreign_syntax;
+
+/// A function of a script module.
+#[derive(Debug)]
+pub(crate) struct ModuleFunction {
+    pub name: String,
+    pub params: Vec<String>,
+    /// Its body, when it is a single expression.
+    pub expression: Option<Stmt>,
+}
+
+/// Every script module that compiles, with its text.
+#[derive(Debug, Default)]
+pub struct Modules {
+    modules: BTreeMap<String, Vec<ModuleFunction>>,
+    texts: BTreeMap<String, String>,
+    compiled: Vec<(String, AST)>,
+    /// Those that do not compile: that is said once, where it is wrong.
+    broken: BTreeSet<String>,
+}
+
+impl Modules {
+    /// Compiles modules given as (name, file, text); what is wrong is added to
+    /// `problems` and that module is left out.
+    pub fn compile<'a>(
+        scripts: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Modules {
+        let mut all = Modules::default();
+        for (name, file, text) in scripts {
+            let start = Position { line: 1, column: 1 };
+            if !is_name(name) {
+                let message = format!("nothing can call a script by the name `{name}`");
+                let help = "name the file with letters, digits and `_`, beginning with a letter: `health.rhai`";
+                problems.push(Diagnostic::warning("KW0402", file, start, message).help(help));
+            }
+            all.broken.insert(name.to_owned());
+            let layout = Layout::Block { first_line: 1, indent: 0, lead: 0 };
+            let source = Source { text: text.into(), origin: Origin { file: file.into(), start, layout } };
+            let (misspelt, _) = foreign_syntax::check(&source, foreign_syntax::Text::Script);
+            if !misspelt.is_empty() {
+                problems.extend(misspelt);
+                continue;
+            }
+            let ast = match Sandbox::module(text) {
+                Ok(ast) => ast,
+                Err(error) => {
+                    let (line, column) = crate::rule::check::typecheck::place(error.position());
+                    let at = Position { line, column };
+                    let (message, help) = crate::rule::rhai_messages::words(error.err_type());
+                    let mut problem = Diagnostic::error("KW0401", file, at, message);
+                    problem.help = help;
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            if let Some(statement) = ast.statements().first() {
+                let (line, column) = crate::rule::check::typecheck::place(statement.position());
+                problems.push(
+                    Diagnostic::error("KW0402", file, Position { line, column }, "a script holds functions only")
+                        .help("put it inside `fn name(…) { … }`"),
+                );
+                continue;
+            }
+            unknown_calls(&ast, file, problems);
+            let functions = ast
+                .iter_fn_def()
+                .map(|definition| ModuleFunction {
+                    name: definition.name.to_string(),
+                    params: definition.params.iter().map(ToString::to_string).collect(),
+                    expression: inside(text, definition.body.start_position(), definition.body.end_position())
+                        .and_then(|body| Sandbox::body(&body).ok())
+                        .and_then(|body| match body.statements() {
+                            [only @ (Stmt::Expr(_) | Stmt::FnCall(..))] => Some(only.clone()),
+                            _ => None,
+                        }),
+                })
+                .collect();
+            all.broken.remove(name);
+            all.modules.insert(name.to_owned(), functions);
+            all.texts.insert(name.to_owned(), text.to_owned());
+            all.compiled.push((name.to_owned(), ast));
+        }
+        all
+    }
+
+    pub(crate) fn functions(&self, module: &str) -> Option<&[ModuleFunction]> {
+        self.modules.get(module).map(Vec::as_slice)
+    }
+
+    /// Whether there is such a file, with mistakes.
+    pub(crate) fn is_broken(&self, module: &str) -> bool {
+        self.broken.contains(module)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.modules.keys().map(String::as_str)
+    }
+
+    /// The text of a module, for revisions.
+    pub fn text(&self, module: &str) -> Option<&str> {
+        self.texts.get(module).map(String::as_str)
+    }
+
+    /// The engines with these modules in reach.
+    pub fn sandbox(&self, seasons: &Seasons) -> Sandbox {
+        Sandbox::new(&self.compiled, seasons)
+    }
+}
+
+fn is_name(module: &str) -> bool {
+    module.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Reports calls of functions that exist nowhere.
+fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {
+    let own: Vec<&str> = ast.iter_fn_def().map(|definition| definition.name.as_str()).collect();
+    ast.walk(&mut |path| {
+        let unknown = match path.last() {
+            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
+                crate::rule::functions::find(&call.name).is_none().then_some((call, at))
+            }
+            Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+                let operator = call.op_token.is_some() || call.name == "contains";
+                let known =
+                    own.contains(&call.name.as_str()) || crate::rule::functions::global::find(&call.name).is_some();
+                (!operator && !known && call.namespace.is_empty()).then_some((call, at))
+            }
+            _ => None,
+        };
+        if let Some((call, at)) = unknown {
+            let (line, column) = crate::rule::check::typecheck::place(*at);
+            let message = format!("unknown function `{}`", call.name);
+            let mut problem = Diagnostic::error("KW0201", file, Position { line, column }, message);
+            problem.help = nearest(&call.name, own.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            problems.push(problem);
+        }
+        true
+    });
+}
+
+/// The text between the braces at two positions of a script.
+fn inside(text: &str, open: rhai::Position, close: rhai::Position) -> Option<String> {
+    let offset = |at: rhai::Position| {
+        let line = text.split_inclusive('\n').take(at.line()? - 1).map(str::len).sum::<usize>();
+        let column = text[line..].char_indices().nth(at.position()? - 1)?.0;
+        Some(line + column)
+    };
+    let (open, close) = (offset(open)?, offset(close)?);
+    text.get(open + 1..close).map(|body| body.trim().to_owned())
+}

@@ -1,0 +1,98 @@
+//! The functions of expressions that are not asked of an account: one list for
+//! the checker, for templates and for the reference.
+
+use super::Example;
+use crate::facts::Type;
+
+/// What is told of a function.
+#[derive(Clone, Copy, Debug)]
+pub struct FreeFunction {
+    pub name: &'static str,
+    /// As a call is written: `days_since(t)`.
+    pub signature: &'static str,
+    /// `None` is a span of time.
+    pub gives: Option<Type>,
+    /// Whether it can be missing.
+    pub nullable: bool,
+    /// One sentence for authors.
+    pub summary: &'static str,
+    /// Shown to authors, and tested.
+    pub example: Example,
+    /// Whether it needs an enrollment, so that `when` cannot use it.
+    pub after_entry: bool,
+}
+
+macro_rules! functions {
+    ($($name:ident $params:literal $(after_entry $after:literal)? gives $gives:expr, nullable $nullable:literal, $summary:literal,
+       $example:literal: $meaning:literal;)*) => {
+        /// Every such function, in the order of the reference.
+        pub const FREE: &[FreeFunction] = &[$(FreeFunction {
+            name: stringify!($name),
+            signature: concat!(stringify!($name), $params),
+            gives: $gives,
+            nullable: $nullable,
+            summary: $summary,
+            example: Example { expression: $example, meaning: $meaning },
+            after_entry: false $(|| $after)?,
+        }),*];
+    };
+}
+
+functions! {
+    days_since "(t)" gives Some(Type::Int), nullable true,
+        "Whole days of 24 hours since a time, rounded down; none exactly when the time is.",
+        "days_since(account.signed_up_at) >= 30": "They signed up at least 30 days ago.";
+    days_until "(t)" gives Some(Type::Int), nullable true,
+        "Whole days of 24 hours until a time, rounded down; none exactly when the time is.",
+        "account.renewal_at != none && days_until(account.renewal_at) <= 90": "The renewal is at most 90 days away.";
+    hours_since "(t)" gives Some(Type::Int), nullable true,
+        "Whole hours since a time, rounded down; none exactly when the time is.",
+        "hours_since(account.signed_up_at) < 48": "They signed up within the last two days.";
+    hours_until "(t)" gives Some(Type::Int), nullable true,
+        "Whole hours until a time, rounded down; none exactly when the time is.",
+        "(hours_until(account.renewal_at) ?? 9999) <= 72": "The renewal is at most three days away.";
+    days "(n)" gives None, nullable false,
+        "A span of so many times 24 hours, to add to a time or take from it.",
+        "account.signed_up_at > now - days(30)": "They signed up within the last 30 days.";
+    hours "(n)" gives None, nullable false,
+        "A span of so many hours, to add to a time or take from it.",
+        "account.signed_up_at > now - hours(36)": "They signed up within the last 36 hours.";
+    month "(t)" gives Some(Type::Int), nullable true,
+        "1 (January) to 12, in the playbook's zone; none exactly when the time is.",
+        "month(now) != 12": "It is not December.";
+    weekday "(t)" gives Some(Type::Int), nullable true,
+        "1 (Monday) to 7 (Sunday), in the playbook's zone; none exactly when the time is.",
+        "weekday(now) <= 5": "It is Monday to Friday.";
+    period "(unit)" gives Some(Type::Text), nullable false,
+        "The current calendar week, month, quarter or year, in the playbook's zone, such as 2026-Q1.",
+        "account.traits.reviewed_in != period(\"quarter\")": "There was no review in this quarter yet.";
+    in_season "(name)" gives Some(Type::Bool), nullable false,
+        "Whether today, in the playbook's zone, lies in that season of the configuration.",
+        "!in_season(\"summer\")": "The summer lull is over.";
+    how_many "([conditions])" gives Some(Type::Int), nullable false,
+        "How many of the conditions hold; one that cannot be decided counts as false.",
+        "how_many([account.tier == \"A\", account.mrr >= 5000, account.events(\"login\", 30) > 50]) >= 2":
+            "At least two of three signs of a large customer.";
+    done "(step)" after_entry true gives Some(Type::Bool), nullable false,
+        "Whether a person completed the task of that step.",
+        "done(\"call\")": "The call has been made.";
+    outcome "(step)" after_entry true gives Some(Type::Text), nullable true,
+        "The outcome that was chosen for the task of that step; none until then.",
+        "outcome(\"call\") == \"reached\"": "Somebody was reached.";
+    sent "(step)" after_entry true gives Some(Type::Bool), nullable false,
+        "Whether the mail server accepted a mail of that step.",
+        "sent(\"nudge\")": "The nudge is on its way.";
+    answer "(step)" after_entry true gives Some(Type::Int), nullable true,
+        "The latest answer to that survey: its score as a whole number, or its text; none until then.",
+        "(answer(\"why\") ?? 10) <= 6": "They are not likely to recommend us.";
+}
+
+/// The function of that exact name.
+pub fn find(name: &str) -> Option<&'static FreeFunction> {
+    FREE.iter().find(|function| function.name == name)
+}
+
+/// Every name, for suggestions.
+pub fn names() -> impl Iterator<Item = &'static str> + Clone {
+    FREE.iter().map(|function| function.name)
+}

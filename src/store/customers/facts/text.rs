@@ -1,0 +1,248 @@
+//! The text of a statement while it grows, and its parameters.
+
+use super::statement::{END, FIRST, Target};
+use crate::facts::{Arg, Schema, Subject, Type};
+use crate::rule::functions::{self, FactSource, Param};
+use crate::store::customers::facts::answer::{AS_IT_WAS, Answer, By};
+use crate::store::customers::facts::bind::{Bind, Start};
+use crate::store::customers::facts::touches::touches;
+use crate::store::{Relation, Relations};
+
+/// A statement's text while it grows.
+pub(crate) struct Text<'r> {
+    target: Target,
+    /// Whose rows they are.
+    pub(crate) subject: Subject,
+    pub(crate) relations: &'r Relations,
+    pub(crate) binds: Vec<Bind>,
+    /// How many days earlier the call is asked that is being filled in.
+    ago: Option<i64>,
+}
+
+impl<'r> Text<'r> {
+    pub(crate) fn new(target: Target, subject: Subject, relations: &'r Relations) -> Text<'r> {
+        Text { target, subject, relations, binds: Vec::new(), ago: None }
+    }
+
+    /// The relations it reads, at most one row for each subject: its account
+    /// is `a`, its contact `who`.
+    pub(crate) fn from(&mut self) -> String {
+        let account = format!("{} as a", self.relations.of(Relation::Accounts));
+        let contact = format!("{} as who", self.relations.of(Relation::Contacts));
+        if self.target == Target::All {
+            return match self.subject {
+                Subject::Account => account,
+                Subject::Contact => format!("{contact} join {account} on a.id = who.account_id"),
+            };
+        }
+        let mut arrays = vec![self.parameter(Bind::Accounts)];
+        let mut columns = vec!["account_id"];
+        if self.subject == Subject::Contact {
+            arrays.push(self.parameter(Bind::Contacts));
+            columns.push("contact_id");
+        }
+        for start in Start::ALL {
+            arrays.push(self.parameter(Bind::Starts(start)));
+            columns.push(start.column());
+        }
+        let subjects = format!("unnest({}) with ordinality as w ({}, position)", arrays.join(", "), columns.join(", "));
+        match (self.target, self.subject) {
+            (Target::Named, subject) => {
+                let key = self.relations.key().of_text("w.account_id");
+                let joined = format!("{subjects} join {account} on a.id = {key}");
+                match subject {
+                    Subject::Account => joined,
+                    Subject::Contact => {
+                        format!("{joined} join {contact} on who.account_id = a.id and who.id = w.contact_id")
+                    }
+                }
+            }
+            (Target::All | Target::OwnState, _) => subjects,
+        }
+    }
+
+    /// What is true of subjects that are still there, in a walk over all;
+    /// `None` where that goes without saying.
+    pub(crate) fn is_there(&mut self, schema: &Schema) -> Option<String> {
+        if self.target != Target::All || self.subject != Subject::Contact {
+            return None;
+        }
+        let left = quoted(Subject::Contact, &schema.stored(Subject::Contact, "left_at")?.name);
+        Some(format!("({left} is null or {left} > {})", self.parameter(Bind::AsOf)))
+    }
+
+    /// A cell's expression, cast to the type that is read; `None` when the
+    /// arguments do not fit the function.
+    pub(crate) fn answer(&mut self, answer: &Answer<'_>) -> Option<String> {
+        self.ago = answer.ago;
+        let expression = self.expression(answer);
+        self.ago = None;
+        Some(format!("({})::{}", expression?, answer.cast()))
+    }
+
+    fn expression(&mut self, answer: &Answer<'_>) -> Option<String> {
+        Some(match &answer.by {
+            By::Column(column) if answer.is_recorded() => {
+                let name = self.parameter(Bind::Text(column.name.clone()));
+                self.fill(
+                    answer.subject,
+                    &AS_IT_WAS.replace("{value}", &format!("-> {name}")),
+                    FactSource::Customers,
+                    &[],
+                )?
+            }
+            By::Trait(key) if answer.is_recorded() => {
+                let key = self.parameter(Bind::Text((*key).to_owned()));
+                self.fill(
+                    answer.subject,
+                    &AS_IT_WAS.replace("{value}", &format!("-> 'traits' -> {key}")),
+                    FactSource::Customers,
+                    &[],
+                )?
+            }
+            By::Column(column) => {
+                let name = quoted(answer.subject, &column.name);
+                match column.ty {
+                    // Infinity and years beyond four digits cannot be read; they are missing.
+                    Type::Time => format!("case when {name} >= {FIRST} and {name} < {END} then {name} end"),
+                    _ => name,
+                }
+            }
+            By::Trait(key) => {
+                let key = self.parameter(Bind::Text((*key).to_owned()));
+                format!("{}.traits -> {key}", alias(answer.subject))
+            }
+            By::Call(function, args) => {
+                let pairs = functions::pair(*function, args)?;
+                self.fill(answer.subject, function.sql(args), function.source(), &pairs)?
+            }
+        })
+    }
+
+    /// A function's text, asked of such a subject, with its named parameters
+    /// filled in.
+    pub(crate) fn fill(
+        &mut self,
+        subject: Subject,
+        text: &str,
+        source: FactSource,
+        pairs: &[(&Param, &Arg)],
+    ) -> Option<String> {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((text, tail)) = rest.split_once('{') {
+            let (name, tail) = tail.split_once('}')?;
+            filled.push_str(text);
+            filled.push_str(&self.named(name, subject, source, pairs)?);
+            rest = tail;
+        }
+        filled.push_str(rest);
+        Some(filled)
+    }
+
+    /// What stands for a named parameter of a call.
+    fn named(&mut self, name: &str, subject: Subject, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
+        let (account, contact) = match (self.target, source) {
+            (Target::OwnState, _) => ("w.account_id".to_owned(), "w.contact_id"),
+            // Our own tables know an account by its text.
+            (_, FactSource::Own) => (self.relations.key().to_text("a.id"), "who.id"),
+            (_, FactSource::Customers) => ("a.id".to_owned(), "who.id"),
+        };
+        if let Some(relation) = name.strip_prefix("whose ") {
+            let of_account = format!("{relation}.account_id = {account}");
+            return Some(match subject {
+                Subject::Account => of_account,
+                Subject::Contact => format!("{of_account} and {relation}.contact_id = {contact}"),
+            });
+        }
+        if let Some(relation) = Relation::named(name) {
+            return Some(self.relations.of(relation).to_owned());
+        }
+        if let Some((_, relation)) = OWN.iter().find(|(word, _)| *word == name) {
+            return Some((*relation).to_owned());
+        }
+        match name {
+            "touches" => Some(touches(self.relations, self.target, &account, |bind| self.parameter(bind))),
+            "account" if subject == Subject::Account => Some(account),
+            "as_of" => Some(self.instant(Bind::AsOf)),
+            "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
+            _ => pairs.iter().find_map(|(param, arg)| match arg {
+                Arg::Text(text) if param.name == name => Some(self.parameter(Bind::Text(text.clone()))),
+                Arg::Texts(texts) if param.name == name => Some(self.parameter(Bind::Texts(texts.clone()))),
+                _ => None,
+            }),
+        }
+    }
+
+    /// The start of the window of an argument, or of the one before that.
+    fn window(&mut self, since: bool, arg: &Arg) -> Option<String> {
+        let start = match (arg, since) {
+            (Arg::Text(_) | Arg::Texts(_), _) => return None,
+            (Arg::Int(days), true) => return Some(self.instant(Bind::Since(*days))),
+            (Arg::Int(days), false) => return Some(self.instant(Bind::Before(*days))),
+            // The check refuses it: an enrollment's windows end now.
+            (Arg::SinceEntry | Arg::SinceStep, _) if self.ago.is_some() => return None,
+            (Arg::SinceEntry, true) => Start::EntrySince,
+            (Arg::SinceEntry, false) => Start::EntryBefore,
+            (Arg::SinceStep, true) => Start::StepSince,
+            (Arg::SinceStep, false) => Start::StepBefore,
+        };
+        Some(match self.target {
+            // No enrollment, so the window is empty.
+            Target::All => self.parameter(Bind::AsOf),
+            Target::Named | Target::OwnState => format!("w.{}", start.column()),
+        })
+    }
+
+    /// An instant, of the day that the call is asked about.
+    fn instant(&mut self, bind: Bind) -> String {
+        self.parameter(match self.ago {
+            Some(days) => Bind::Ago(days, Box::new(bind)),
+            None => bind,
+        })
+    }
+
+    /// A typed parameter; equal ones are bound once.
+    pub(crate) fn parameter(&mut self, bind: Bind) -> String {
+        let ty = match bind {
+            Bind::AsOf | Bind::Ago(..) | Bind::Since(_) | Bind::Before(_) | Bind::FromNow(_) => "timestamptz",
+            Bind::Bool(_) => "boolean",
+            Bind::Int(_) => "int8",
+            Bind::Float(_) => "float8",
+            Bind::Json(_) => "jsonb",
+            Bind::Span(_) => "interval",
+            Bind::Text(_) => "text",
+            Bind::Texts(_) | Bind::Accounts | Bind::Contacts => "text[]",
+            Bind::Starts(_) => "timestamptz[]",
+        };
+        let index = match self.binds.iter().position(|known| *known == bind) {
+            Some(index) => index,
+            None => {
+                self.binds.push(bind);
+                self.binds.len() - 1
+            }
+        };
+        format!("${}::{ty}", index + 1)
+    }
+}
+
+/// What the rows of a subject are called in a statement.
+pub(crate) fn alias(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Account => "a",
+        Subject::Contact => "who",
+    }
+}
+
+/// A column of a subject.
+pub(crate) fn quoted(subject: Subject, column: &str) -> String {
+    format!("{}.\"{}\"", alias(subject), column.replace('"', "\"\""))
+}
+
+/// What the relations of our own state are called in the database.
+const OWN: [(&str, &str); 4] = [
+    ("enrollments", "keepwell.enrollments"),
+    ("tasks", "keepwell.tasks"),
+    ("messages", "keepwell.messages"),
+    ("labels", "keepwell.labels"),
+];

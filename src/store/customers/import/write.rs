@@ -1,0 +1,215 @@
+//! The statements of an import. Rows that say something about the same columns
+//! share a statement; each column goes there as one array.
+
+use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::query::Query;
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+
+use crate::import::relation::{Kind, Relation};
+use crate::import::row::Row;
+use crate::import::value::Cell;
+
+/// What a row means for the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Its key is not there.
+    New,
+    /// Its key is there with other values.
+    Changed,
+    /// Everything it says is there.
+    Unchanged,
+}
+
+/// Which columns a row says something about; single keys of an object count
+/// apart from the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Shape {
+    columns: u32,
+    keys: bool,
+}
+
+impl Shape {
+    pub fn of(row: &Row) -> Shape {
+        let given = |at: usize| u32::from(row.cells[at] != Cell::Keep) << at;
+        Shape {
+            columns: (0..row.cells.len()).map(given).sum(),
+            keys: row.cells.iter().any(|cell| matches!(cell, Cell::Keys(_))),
+        }
+    }
+
+    fn has(self, at: usize) -> bool {
+        self.columns >> at & 1 == 1
+    }
+}
+
+/// The statements for rows of one shape.
+pub struct Statements {
+    relation: &'static Relation,
+    shape: Shape,
+    /// `unnest(…)` as `i`, and the columns it gives.
+    incoming: String,
+}
+
+impl Statements {
+    pub fn new(relation: &'static Relation, shape: Shape) -> Statements {
+        let (mut arrays, mut names) = (Vec::new(), Vec::new());
+        let mut add = |name: String, ty: &str| {
+            arrays.push(format!("${}::{ty}[]", arrays.len() + 1));
+            names.push(name);
+        };
+        for (at, column) in relation.columns.iter().enumerate().filter(|(at, _)| shape.has(*at)) {
+            add(format!("\"{}\"", relation.columns[at].name), array_type(column.kind));
+            if column.kind == Kind::Object && shape.keys {
+                add("gone".to_owned(), "jsonb");
+            }
+        }
+        let incoming = format!("unnest({}) with ordinality as i ({}, n)", arrays.join(", "), names.join(", "));
+        Statements { relation, shape, incoming }
+    }
+
+    /// What each row means, in their order; none is written.
+    pub async fn find(&self, connection: &mut PgConnection, rows: &[&Row]) -> sqlx::Result<Vec<Found>> {
+        let differences: Vec<String> =
+            self.values().map(|(name, value)| format!("t.{name} is distinct from {value}")).collect();
+        let differs = if differences.is_empty() { "false".to_owned() } else { differences.join(" or ") };
+        let Statements { relation, incoming, .. } = self;
+        let sql =
+            format!("select i.n, {differs} from {incoming} join customers.{} t on {}", relation.name, self.same_key());
+        let mut found = vec![Found::New; rows.len()];
+        for row in self.bind(sql, rows).fetch_all(connection).await? {
+            let at: i64 = row.try_get(0)?;
+            if let Some(place) = usize::try_from(at - 1).ok().and_then(|at| found.get_mut(at)) {
+                *place = if row.try_get(1)? { Found::Changed } else { Found::Unchanged };
+            }
+        }
+        Ok(found)
+    }
+
+    /// Inserts rows that are new. What somebody else inserted in the meantime
+    /// is updated, or left alone if only new rows are wanted.
+    pub async fn insert(&self, connection: &mut PgConnection, rows: &[&Row], only_new: bool) -> sqlx::Result<()> {
+        let given: Vec<&str> = self.given().map(|at| self.relation.columns[at].name).collect();
+        let names = given.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        let values = self.given().map(|at| self.value(at)).collect::<Vec<_>>().join(", ");
+        let keys = self.relation.keys().map(|key| format!("\"{}\"", key.name)).collect::<Vec<_>>().join(", ");
+        let set: Vec<String> = self
+            .given()
+            .skip(self.relation.key_count())
+            .map(|at| {
+                let column = &self.relation.columns[at];
+                let name = column.name;
+                if column.kind == Kind::Object && self.shape.keys {
+                    format!("\"{name}\" = t.\"{name}\" || excluded.\"{name}\"")
+                } else {
+                    format!("\"{name}\" = excluded.\"{name}\"")
+                }
+            })
+            .collect();
+        let action =
+            if only_new || set.is_empty() { "nothing".to_owned() } else { format!("update set {}", set.join(", ")) };
+        let Statements { relation, incoming, .. } = self;
+        let sql = format!(
+            "insert into customers.{} as t ({names}) select {values} from {incoming} on conflict ({keys}) do {action}",
+            relation.name
+        );
+        self.bind(sql, rows).execute(connection).await.map(|_| ())
+    }
+
+    /// Updates rows that are there.
+    pub async fn update(&self, connection: &mut PgConnection, rows: &[&Row]) -> sqlx::Result<()> {
+        let set: Vec<String> = self.values().map(|(name, value)| format!("{name} = {value}")).collect();
+        let Statements { relation, incoming, .. } = self;
+        let sql = format!(
+            "update customers.{} t set {} from {incoming} where {}",
+            relation.name,
+            set.join(", "),
+            self.same_key()
+        );
+        self.bind(sql, rows).execute(connection).await.map(|_| ())
+    }
+
+    fn given(&self) -> impl Iterator<Item = usize> {
+        let shape = self.shape;
+        (0..self.relation.columns.len()).filter(move |at| shape.has(*at))
+    }
+
+    /// The columns outside of the key that are given, with what they become.
+    fn values(&self) -> impl Iterator<Item = (String, String)> {
+        self.given().skip(self.relation.key_count()).map(|at| {
+            let name = format!("\"{}\"", self.relation.columns[at].name);
+            let value = if self.relation.columns[at].kind == Kind::Object && self.shape.keys {
+                format!("(t.{name} || i.{name}) - array(select jsonb_array_elements_text(i.gone))")
+            } else {
+                self.value(at)
+            };
+            (name, value)
+        })
+    }
+
+    fn value(&self, at: usize) -> String {
+        let column = &self.relation.columns[at];
+        let cast = if column.kind == Kind::Amount { "::numeric(14,2)" } else { "" };
+        format!("i.\"{}\"{cast}", column.name)
+    }
+
+    fn same_key(&self) -> String {
+        let keys = self.relation.keys().map(|key| format!("t.\"{0}\" = i.\"{0}\"", key.name));
+        keys.collect::<Vec<_>>().join(" and ")
+    }
+
+    fn bind<'q>(&self, sql: String, rows: &'q [&'q Row]) -> Query<'q, Postgres, PgArguments> {
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for at in self.given() {
+            macro_rules! column {
+                ($($cell:pat => $value:expr),+) => {
+                    rows.iter().map(|row| match &row.cells[at] { $($cell => Some($value),)+ _ => None }).collect::<Vec<_>>()
+                };
+            }
+            query = match self.relation.columns[at].kind {
+                Kind::Text | Kind::Status | Kind::Zone => query.bind(column!(Cell::Text(text) => text.as_str())),
+                Kind::Amount => query.bind(column!(Cell::Amount(digits) => digits.as_str())),
+                Kind::Int => query.bind(column!(Cell::Int(number) => *number)),
+                Kind::Float => query.bind(column!(Cell::Float(number) => *number)),
+                Kind::Time => query.bind(column!(Cell::Time(time) => *time)),
+                Kind::Date => query.bind(column!(Cell::Date(date) => *date)),
+                Kind::Object if self.shape.keys => {
+                    let kept = column!(Cell::Keys(keys) => {
+                        let kept = keys.iter().filter(|(_, value)| !value.is_null());
+                        serde_json::Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
+                    });
+                    let gone = column!(Cell::Keys(keys) => {
+                        let gone = keys.iter().filter(|(_, value)| value.is_null());
+                        serde_json::Value::Array(gone.map(|(key, _)| key.clone().into()).collect())
+                    });
+                    query.bind(kept).bind(gone)
+                }
+                Kind::Object => query.bind(column!(Cell::Object(map) => Json(map))),
+            };
+        }
+        query
+    }
+}
+
+fn array_type(kind: Kind) -> &'static str {
+    match kind {
+        // Digits become an amount in the statement.
+        Kind::Text | Kind::Status | Kind::Zone | Kind::Amount => "text",
+        Kind::Int => "int",
+        Kind::Float => "float8",
+        Kind::Time => "timestamptz",
+        Kind::Date => "date",
+        Kind::Object => "jsonb",
+    }
+}
+
+/// How many of these rows name an account that is not there.
+pub async fn without_account(connection: &mut PgConnection, accounts: &[&str]) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from unnest($1::text[]) as i (id)
+          where not exists (select from customers.accounts where accounts.id = i.id)",
+    )
+    .bind(accounts)
+    .fetch_one(connection)
+    .await
+}

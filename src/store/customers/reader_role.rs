@@ -1,0 +1,154 @@
+//! The role that reads customers and can write nothing.
+//!
+//! Facts and people are read in read-only transactions; where the database has
+//! the role [`READER`], also as that role, so that the database itself refuses
+//! a write. The role belongs to the whole cluster, its rights to each database.
+
+use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+
+use crate::store::Store;
+
+/// The role's name.
+pub const READER: &str = "keepwell_reader";
+
+/// Creates the role, and lets the current user become it.
+const CREATE: &str = "
+do $$ begin
+    if not exists (select from pg_roles where rolname = 'keepwell_reader') then
+        begin
+            create role keepwell_reader nologin;
+        exception when duplicate_object or unique_violation then
+            null; -- Another database of this cluster was faster.
+        end;
+    end if;
+    if not (select rolsuper from pg_roles where rolname = current_user) then
+        grant keepwell_reader to current_user;
+    end if;
+end $$";
+
+/// What it reads of both schemas; the installation's secret is not for it.
+const GRANT: &str = "
+begin;
+select pg_advisory_xact_lock(4963210715);
+grant usage on schema customers, keepwell to keepwell_reader;
+grant select on all tables in schema customers to keepwell_reader;
+grant select on all tables in schema keepwell to keepwell_reader;
+revoke select on keepwell.installation from keepwell_reader;
+commit";
+
+/// One view of all rows, no writes, and set up for statements with many small
+/// subqueries whose rows are all read: compiling them costs far more than it
+/// saves, and the plan is for every row and not for the first few.
+const BEGIN: &str = "begin transaction isolation level repeatable read, read only; \
+    set local jit = off; set local cursor_tuple_fraction = 1";
+
+/// The same as the role.
+const BEGIN_AS_READER: &str = "begin transaction isolation level repeatable read, read only; \
+    set local jit = off; set local cursor_tuple_fraction = 1; set local role keepwell_reader";
+
+/// Starts a transaction that can only read.
+pub(crate) async fn begin(pool: &PgPool, as_reader: bool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    pool.begin_with(if as_reader { BEGIN_AS_READER } else { BEGIN }).await
+}
+
+/// Whether the current user can become the role.
+pub(crate) async fn is_there(pool: &PgPool) -> sqlx::Result<bool> {
+    match begin(pool, true).await {
+        Ok(transaction) => transaction.rollback().await.map(|()| true),
+        // There is none, or it is not for us.
+        Err(sqlx::Error::Database(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Creates the role and gives it its rights in this database, as far as the
+/// current user may.
+pub(crate) async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
+    sqlx::raw_sql(CREATE).execute(pool).await?;
+    let mut connection = pool.acquire().await?;
+    let granted = sqlx::raw_sql(GRANT).execute(&mut *connection).await;
+    if granted.is_err() {
+        sqlx::raw_sql("rollback").execute(&mut *connection).await?;
+    }
+    granted.map(|_| ())
+}
+
+/// What the roles of an installation may do beyond what they need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// The user of the connections.
+    pub user: String,
+    pub is_superuser: bool,
+    /// What the reader may do more than read: `writes customers.accounts`, at
+    /// most five. Empty as well without such a role.
+    pub of_reader: Vec<String>,
+}
+
+impl Store {
+    /// Looks at what the roles may do.
+    pub async fn rights(&self) -> sqlx::Result<Rights> {
+        let (user, is_superuser) =
+            sqlx::query_as("select current_user::text, rolsuper from pg_roles where rolname = current_user")
+                .fetch_one(self.pool())
+                .await?;
+        let of_reader = sqlx::query_scalar(
+            "with reader as (select * from pg_roles where rolname = $1),
+                  ours as (select n.oid, n.nspname from pg_namespace n
+                           where n.nspname !~ '^pg_' and n.nspname <> 'information_schema')
+             select told from (
+                 select 1 as place, 'is a superuser' as told from reader where rolsuper
+                 union all
+                 select 2, 'may make roles or databases, or passes row security' from reader
+                 where rolcreaterole or rolcreatedb or rolbypassrls or rolreplication
+                 union all
+                 select 3, format('creates in %s', o.nspname) from ours o, reader r
+                 where has_schema_privilege(r.oid, o.oid, 'create')
+                 union all
+                 select 4, format('writes %s.%s', o.nspname, c.relname)
+                 from pg_class c join ours o on o.oid = c.relnamespace, reader r
+                 where c.relkind in ('r', 'p', 'v', 'm', 'f')
+                   and (has_table_privilege(r.oid, c.oid, 'insert, update, delete, truncate')
+                        or has_any_column_privilege(r.oid, c.oid, 'insert, update'))
+             ) more order by place, told limit 5",
+        )
+        .bind(READER)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(Rights { user, is_superuser, of_reader })
+    }
+
+    /// A transaction that reads customers and can write nothing.
+    pub async fn read(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
+        begin(self.pool(), self.relations().as_reader).await
+    }
+
+    /// Lets the role read the mapped relations; gives those that it still cannot read.
+    pub async fn let_reader_read(&self, relations: &[(String, String)]) -> sqlx::Result<Vec<String>> {
+        let mut unread = Vec::new();
+        for (schema, table) in relations {
+            let [quoted_schema, quoted_table] =
+                [schema, table].map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
+            let sql = format!(
+                "grant usage on schema {quoted_schema} to {READER}; grant select on {quoted_schema}.{quoted_table} to {READER}"
+            );
+            // Whether that worked is asked next; a user without the right gets a warning or an error.
+            let _ = sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.pool()).await;
+            let reads: bool = sqlx::query_scalar(
+                "select has_schema_privilege($1, n.oid, 'usage') and has_table_privilege($1, c.oid, 'select')
+                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                 where n.nspname::text = $2 and c.relname::text = $3",
+            )
+            .bind(READER)
+            .bind(schema)
+            .bind(table)
+            .fetch_optional(self.pool())
+            .await?
+            .unwrap_or(false);
+            if !reads {
+                unread.push(format!("{schema}.{table}"));
+            }
+        }
+        Ok(unread)
+    }
+}

@@ -1,0 +1,123 @@
+//! What people answered to surveys.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::outcomes::wake;
+use super::suppressions::{is_keyed, keyed};
+use crate::clock::Instant;
+use crate::effect::Score;
+use crate::enrollment::Enrollment;
+use crate::facts::Value;
+use crate::store::Store;
+
+/// A survey mail, as its link finds it.
+#[derive(Clone, Debug, FromRow)]
+pub struct Asked {
+    pub account_id: String,
+    pub contact_id: String,
+    pub id: Uuid,
+    pub enrollment_id: Uuid,
+    pub playbook: String,
+    pub step: String,
+    /// The question as it was asked.
+    pub question: String,
+    pub valid_until: Instant,
+    /// The latest answer.
+    pub value: Option<i32>,
+    pub comment: Option<String>,
+}
+
+impl Store {
+    /// The unguessable part of a survey's links: reusable while it is open. It
+    /// says what is asked for, and tells nothing else.
+    pub async fn survey_token(&self, message: Uuid, score: Option<Score>) -> sqlx::Result<String> {
+        let said = format!("{}.{}", message.simple(), score.map_or("text", Score::name));
+        let signature = keyed(self.secret().await?, "survey", &said);
+        Ok(format!("{said}.{signature}"))
+    }
+
+    /// The survey mail that a link belongs to and what it asks for; `None`
+    /// when the token is not ours or the mail is gone.
+    pub async fn asked(&self, token: &str) -> sqlx::Result<Option<(Asked, Option<Score>)>> {
+        let Some((said, signature)) = token.rsplit_once('.') else { return Ok(None) };
+        if !is_keyed(self.secret().await?, "survey", said, signature) {
+            return Ok(None);
+        }
+        let Some((id, score)) = said.split_once('.') else { return Ok(None) };
+        let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
+        let asked: Option<Asked> = sqlx::query_as(
+            "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.step,
+                 coalesce(m.subject, '') as question, m.valid_until, a.value, a.comment
+             from keepwell.messages m
+             left join keepwell.answers a on a.account_id = m.account_id and a.message = m.id
+             where m.id = $1 and m.enrollment_id is not null",
+        )
+        .bind(id)
+        .fetch_optional(self.pool())
+        .await?;
+        Ok(asked.map(|asked| (asked, Score::parse(score))))
+    }
+
+    /// Keeps an answer, which replaces an earlier one to the same mail, and
+    /// lets the enrollment that waits for it look again.
+    pub async fn answer(
+        &self,
+        asked: &Asked,
+        score: Option<Score>,
+        value: Option<i32>,
+        comment: Option<&str>,
+        now: Instant,
+    ) -> sqlx::Result<()> {
+        let mut tx = self.pool().begin().await?;
+        sqlx::query(
+            "insert into keepwell.answers
+                 (account_id, contact_id, message, enrollment_id, playbook, step, score, value, comment, answered_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             on conflict (account_id, message) do update
+             set value = excluded.value, comment = excluded.comment, answered_at = excluded.answered_at",
+        )
+        .bind(&asked.account_id)
+        .bind(&asked.contact_id)
+        .bind(asked.id)
+        .bind(asked.enrollment_id)
+        .bind(&asked.playbook)
+        .bind(&asked.step)
+        .bind(score.map(Score::name))
+        .bind(value)
+        .bind(comment)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        wake(&mut tx, &asked.account_id, asked.enrollment_id, now).await?;
+        tx.commit().await
+    }
+
+    /// The answer to each survey step of each enrollment; of several, the latest.
+    pub(crate) async fn answers(
+        &self,
+        enrollments: &[Enrollment],
+    ) -> sqlx::Result<HashMap<Uuid, BTreeMap<String, Value>>> {
+        let accounts: Vec<&str> = enrollments.iter().map(|enrollment| enrollment.account.as_str()).collect();
+        let ids: Vec<Uuid> = enrollments.iter().map(|enrollment| enrollment.id).collect();
+        let rows: Vec<(Uuid, String, Option<i32>, Option<String>)> = sqlx::query_as(
+            "select enrollment_id, step, value, comment from keepwell.answers
+             where account_id = any($1) and enrollment_id = any($2) order by answered_at, message",
+        )
+        .bind(&accounts)
+        .bind(&ids)
+        .fetch_all(self.pool())
+        .await?;
+        let mut found: HashMap<Uuid, BTreeMap<String, Value>> = HashMap::new();
+        for (id, step, value, comment) in rows {
+            let value = match (value, comment) {
+                (Some(value), _) => Value::Int(i64::from(value)),
+                (None, comment) => Value::text(&comment.unwrap_or_default()),
+            };
+            found.entry(id).or_default().insert(step, value);
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,217 @@
+//! Digests: what a colleague should hear, gathered into one mail.
+
+use sqlx::{AssertSqlSafe, FromRow};
+use uuid::Uuid;
+
+use super::insert::Word;
+use crate::clock::Instant;
+use crate::facts::Colleague;
+use crate::store::upkeep::stops::Halted;
+use crate::store::{Relation, Store, again};
+
+/// The most tasks and notices one digest lists, each.
+pub const AT_MOST: i64 = 100;
+
+/// Somebody who gets digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// What their tasks are assigned to: a CSM's id or an address.
+    pub id: String,
+    pub address: String,
+}
+
+/// What has gathered for somebody.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    /// Open, not put off, and new or overdue; those due first at the top.
+    pub tasks: Vec<GatheredTask>,
+    /// Tasks that went on to somebody else since the last digest, in that order.
+    pub handed: Vec<HandedTask>,
+    /// In the order in which they were written.
+    pub notices: Vec<GatheredNotice>,
+}
+
+#[derive(Clone, Debug, FromRow)]
+pub struct GatheredTask {
+    pub id: Uuid,
+    pub title: String,
+    pub account: String,
+    pub due_at: Option<Instant>,
+    pub priority: String,
+    /// Why they have it, as in `covers for Kim`.
+    pub reason: Option<String>,
+    /// Whether no digest has listed it yet.
+    pub new: bool,
+}
+
+#[derive(Clone, Debug, FromRow)]
+pub struct HandedTask {
+    pub title: String,
+    pub account: String,
+    /// Who has it now.
+    pub to: Option<String>,
+}
+
+#[derive(Clone, Debug, FromRow)]
+pub struct GatheredNotice {
+    pub subject: String,
+    pub text: String,
+}
+
+impl Store {
+    /// The colleague with this mail address, ignoring case; of several the one
+    /// with the smallest id.
+    pub async fn colleague_at(&self, address: &str) -> sqlx::Result<Option<Colleague>> {
+        let colleagues = self.colleagues().await?;
+        Ok(colleagues.into_iter().find(|one| one.csm.email.trim().eq_ignore_ascii_case(address.trim())))
+    }
+
+    /// Addresses that have open tasks.
+    pub async fn task_addresses(&self) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar(
+            "select distinct assignee from keepwell.tasks where state = 'open' and assignee like '%@%' order by 1",
+        )
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Up to when each recipient was told, by id; begins for those who are new
+    /// just before `now`.
+    pub async fn told_until(&self, ids: &[String], now: Instant) -> sqlx::Result<Vec<(String, Instant)>> {
+        let known: Vec<(String, Instant)> =
+            sqlx::query_as("select recipient, told_until from keepwell.digests where recipient = any($1)")
+                .bind(ids)
+                .fetch_all(self.pool())
+                .await?;
+        if known.len() == ids.len() {
+            return Ok(known);
+        }
+        sqlx::query(
+            "insert into keepwell.digests (recipient, told_until) select unnest($1::text[]), $2 on conflict do nothing",
+        )
+        .bind(ids)
+        .bind(now - chrono::Duration::microseconds(1))
+        .execute(self.pool())
+        .await?;
+        sqlx::query_as("select recipient, told_until from keepwell.digests where recipient = any($1)")
+            .bind(ids)
+            .fetch_all(self.pool())
+            .await
+    }
+
+    /// Takes what has gathered for somebody since `told_until` into one mail,
+    /// named by `id`: whoever moves `told_until` on writes it, so there is one.
+    /// Nothing gathered is no mail. What is halted stays. It is
+    /// one of the few statements over several accounts, like a claim.
+    pub async fn write_digest(
+        &self,
+        recipient: &Recipient,
+        id: Uuid,
+        told_until: Instant,
+        halted: &Halted,
+        now: Instant,
+        compose: impl Fn(&Gathered) -> (String, String),
+    ) -> sqlx::Result<()> {
+        again(|| self.write_digest_once(recipient, id, told_until, halted, now, &compose)).await
+    }
+
+    async fn write_digest_once(
+        &self,
+        recipient: &Recipient,
+        id: Uuid,
+        told_until: Instant,
+        halted: &Halted,
+        now: Instant,
+        compose: impl Fn(&Gathered) -> (String, String),
+    ) -> sqlx::Result<()> {
+        let naming = self.naming().await?;
+        let mut tx = self.pool().begin().await?;
+        let ours = sqlx::query("update keepwell.digests set told_until = $3 where recipient = $1 and told_until = $2")
+            .bind(&recipient.id)
+            .bind(told_until)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+        if ours.rows_affected() == 0 {
+            return tx.rollback().await;
+        }
+        let (accounts, account) = (self.relation(Relation::Accounts), self.key().of_text("t.account_id"));
+        let sql = format!(
+            "select t.id, t.title, coalesce(a.name, t.account_id) as account, t.due_at, t.priority,
+                 t.reason, t.told_at is null as new
+             from keepwell.tasks t left join {accounts} a on a.id = {account}
+             where t.state = 'open' and t.assignee = any($1) and (t.told_at is null or t.due_at < $2)
+               and (t.snoozed_until is null or t.snoozed_until <= $2) and t.playbook <> all($3)
+               and t.account_id <> all($5)
+             order by t.due_at nulls last, t.created_at, t.id limit $4"
+        );
+        let tasks: Vec<GatheredTask> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind([&recipient.id, &recipient.address].as_slice())
+            .bind(now)
+            .bind(&halted.playbooks)
+            .bind(AT_MOST)
+            .bind(&halted.accounts)
+            .fetch_all(&mut *tx)
+            .await?;
+        let sql = format!(
+            "select t.title, coalesce(a.name, t.account_id) as account, coalesce(c.name, t.assignee) as to
+             from keepwell.tasks t left join {accounts} a on a.id = {account} left join {} c on c.id = t.assignee
+             where t.handed_from = any($1) and t.handed_at > $2 and t.handed_at <= $3 and t.playbook <> all($4)
+               and t.account_id <> all($6)
+             order by t.handed_at, t.created_at, t.id limit $5",
+            self.relation(Relation::Csms)
+        );
+        let handed: Vec<HandedTask> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind([&recipient.id, &recipient.address].as_slice())
+            .bind(told_until)
+            .bind(now)
+            .bind(&halted.playbooks)
+            .bind(AT_MOST)
+            .bind(&halted.accounts)
+            .fetch_all(&mut *tx)
+            .await?;
+        let notices: Vec<GatheredNotice> = sqlx::query_as(
+            "with taken as (
+                 update keepwell.messages set state = 'captured', ended_at = $2, reason = $3
+                 where (account_id, id) in (
+                     select account_id, id from keepwell.messages
+                     where channel = 'notice' and state in ('planned', 'deferred') and audience in ('csm', 'manager')
+                       and not shadow and step <> 'digest' and valid_until >= $2
+                       and lower(trim(to_address)) = lower(trim($1)) and playbook <> all($4)
+                       and account_id <> all($6)
+                     order by created_at, id limit $5 for update skip locked)
+                   and state in ('planned', 'deferred')
+                 returning created_at, id, coalesce(subject, '') as subject, coalesce(body_text, '') as text)
+             select subject, text from taken order by created_at, id",
+        )
+        .bind(&recipient.address)
+        .bind(now)
+        .bind(format!("in the digest {id}"))
+        .bind(&halted.playbooks)
+        .bind(AT_MOST)
+        .bind(&halted.accounts)
+        .fetch_all(&mut *tx)
+        .await?;
+        sqlx::query("update keepwell.tasks set told_at = $2 where id = any($1) and told_at is null")
+            .bind(tasks.iter().map(|task| task.id).collect::<Vec<_>>())
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+        let gathered = Gathered { tasks, handed, notices };
+        if !gathered.tasks.is_empty() || !gathered.handed.is_empty() || !gathered.notices.is_empty() {
+            let (subject, text) = compose(&gathered);
+            let word = Word {
+                id,
+                account: "",
+                playbook: "",
+                step: "digest",
+                audience: "csm",
+                to: Some(&recipient.address),
+                subject: &subject,
+                text: &text,
+            };
+            word.insert(&mut tx, naming, now).await?;
+        }
+        tx.commit().await
+    }
+}

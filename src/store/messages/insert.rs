@@ -1,0 +1,249 @@
+//! Messages as they are written into the outbox, with the decision.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::message_ids::Naming;
+use super::outbox::Claimed;
+use crate::clock::Instant;
+use crate::effect::{MessageDraft, Written};
+use crate::store::Store;
+use crate::store::enrollments::transitions::Asked;
+use crate::store::sql::bulk_rows::Rows;
+
+/// Writes messages inside the transaction of their transitions.
+pub(crate) async fn insert(
+    tx: &mut PgConnection,
+    messages: &[Asked<'_, MessageDraft>],
+    priority: i32,
+    naming: Naming<'_>,
+    now: Instant,
+) -> sqlx::Result<()> {
+    let messages: Vec<NewMessage> = messages.iter().map(|asked| message(asked, priority, now)).collect();
+    insert_all(tx, &messages, naming).await
+}
+
+fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, now: Instant) -> NewMessage<'a> {
+    let (enrollment, effect) = (asked.enrollment, asked.effect);
+    let mut message = NewMessage {
+        account: &enrollment.account,
+        id: effect.id,
+        enrollment: Some(enrollment.id),
+        playbook: &enrollment.playbook,
+        revision: Some(&enrollment.revision),
+        step: &effect.step,
+        shadow: enrollment.shadow,
+        priority,
+        ..NewMessage::at(now)
+    };
+    match asked.draft {
+        MessageDraft::Mail(mail) => {
+            message.contact = &mail.contact;
+            message.class = mail.class.name();
+            message.to = Some(&mail.to);
+            message.valid_until = mail.valid_until;
+            message.written = mail.written.as_ref();
+        }
+        MessageDraft::Notice(notice) => {
+            message.contact = &enrollment.contact;
+            message.channel = if notice.audience.starts_with("slack:") { "slack" } else { "notice" };
+            message.class = "internal";
+            message.audience = Some(&notice.audience);
+            message.to = notice.to.as_deref();
+            message.subject = Some(&notice.subject);
+            message.text = Some(&notice.text);
+            message.valid_until = notice.valid_until;
+            if notice.to.is_none() {
+                message.state = "skipped";
+                message.reason = Some("nobody to tell");
+            }
+        }
+        MessageDraft::Webhook(webhook) => {
+            message.channel = "webhook";
+            message.class = "internal";
+            message.to = Some(webhook.variable.as_str());
+            message.subject = Some(&webhook.subject);
+            message.text = Some(&webhook.body);
+            message.valid_until = webhook.valid_until;
+        }
+        MessageDraft::Skipped { contact, to, class, reason } => {
+            message.contact = contact;
+            message.to = to.as_deref();
+            message.class = class.name();
+            message.state = "skipped";
+            message.reason = Some(reason);
+        }
+        MessageDraft::Failed { channel, reason } => {
+            message.channel = channel;
+            message.class = if *channel == "email" { message.class } else { "internal" };
+            message.state = "failed";
+            message.reason = Some(reason);
+        }
+    }
+    message
+}
+
+/// A message row before it is written.
+struct NewMessage<'a> {
+    account: &'a str,
+    contact: &'a str,
+    id: Uuid,
+    enrollment: Option<Uuid>,
+    playbook: &'a str,
+    revision: Option<&'a str>,
+    step: &'a str,
+    channel: &'a str,
+    class: &'a str,
+    audience: Option<&'a str>,
+    to: Option<&'a str>,
+    subject: Option<&'a str>,
+    text: Option<&'a str>,
+    written: Option<&'a Written>,
+    state: &'a str,
+    reason: Option<&'a str>,
+    priority: i32,
+    valid_until: Instant,
+    shadow: bool,
+    now: Instant,
+}
+
+impl<'a> NewMessage<'a> {
+    fn at(now: Instant) -> NewMessage<'a> {
+        NewMessage {
+            account: "",
+            contact: "",
+            id: Uuid::nil(),
+            enrollment: None,
+            playbook: "",
+            revision: None,
+            step: "",
+            channel: "email",
+            class: "lifecycle",
+            audience: None,
+            to: None,
+            subject: None,
+            text: None,
+            written: None,
+            state: "planned",
+            reason: None,
+            priority: 50,
+            valid_until: now,
+            shadow: false,
+            now,
+        }
+    }
+}
+
+/// Writes messages; those that exist already stay.
+async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: Naming<'_>) -> sqlx::Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let each = || messages.iter();
+    let ended = |one: &NewMessage| matches!(one.state, "skipped" | "failed").then_some(one.now);
+    let rows = Rows::default()
+        .column("account_id", each().map(|one| one.account))
+        .column("contact_id", each().map(|one| one.contact))
+        .column("id", each().map(|one| one.id))
+        .column("enrollment_id", each().map(|one| one.enrollment))
+        .column("playbook", each().map(|one| one.playbook))
+        .column("revision", each().map(|one| one.revision))
+        .column("step", each().map(|one| one.step))
+        .column("channel", each().map(|one| one.channel))
+        .column("class", each().map(|one| one.class))
+        .column("audience", each().map(|one| one.audience))
+        .column("to_address", each().map(|one| one.to))
+        .column("subject", each().map(|one| one.subject))
+        .column("body_text", each().map(|one| one.text))
+        .column("words", each().map(|one| one.written.map(|written| serde_json::json!(written))))
+        .column("state", each().map(|one| one.state))
+        .column("reason", each().map(|one| one.reason))
+        .column("priority", each().map(|one| one.priority))
+        .column("valid_until", each().map(|one| one.valid_until))
+        .column("next_at", each().map(|one| one.now))
+        .column("message_id", each().map(|one| naming.message_id(one.id)))
+        .column("shadow", each().map(|one| one.shadow))
+        .column("created_at", each().map(|one| one.now))
+        .column("ended_at", each().map(ended));
+    rows.insert("keepwell.messages", "on conflict (account_id, id) do nothing")?.execute(tx).await?;
+    Ok(())
+}
+
+/// A notice that no step asked for.
+#[derive(Clone, Debug)]
+pub struct Word<'a> {
+    pub id: Uuid,
+    /// Empty where it belongs to no account.
+    pub account: &'a str,
+    pub playbook: &'a str,
+    pub step: &'a str,
+    /// `csm`, `manager` or `alerts_to`.
+    pub audience: &'a str,
+    /// `None` keeps it as a row that nobody could be told.
+    pub to: Option<&'a str>,
+    pub subject: &'a str,
+    pub text: &'a str,
+}
+
+impl<'a> Word<'a> {
+    /// To the owners of a playbook, or of the installation; it is about no account.
+    pub fn alert(id: Uuid, playbook: &'a str, to: &'a str, subject: &'a str, text: &'a str) -> Word<'a> {
+        Word { id, account: "", playbook, step: "alert", audience: "alerts_to", to: Some(to), subject, text }
+    }
+
+    /// Writes it, once per id.
+    pub(crate) async fn insert(&self, tx: &mut PgConnection, naming: Naming<'_>, now: Instant) -> sqlx::Result<()> {
+        let message = NewMessage {
+            account: self.account,
+            id: self.id,
+            playbook: self.playbook,
+            step: self.step,
+            channel: "notice",
+            class: "internal",
+            audience: Some(self.audience),
+            to: self.to,
+            subject: Some(self.subject),
+            text: Some(self.text),
+            state: if self.to.is_none() { "skipped" } else { "planned" },
+            reason: self.to.is_none().then_some("nobody to tell"),
+            priority: 100,
+            valid_until: now + chrono::Duration::days(30),
+            ..NewMessage::at(now)
+        };
+        insert_all(tx, &[message], naming).await
+    }
+}
+
+impl Store {
+    /// Plans the same words for a Slack channel, once for each notice.
+    pub async fn also_in_slack(&self, notice: &Claimed, variable: &str, text: &str, now: Instant) -> sqlx::Result<()> {
+        let (to, audience) = (format!("env:{variable}"), format!("slack:{variable}"));
+        let subject = notice.subject.clone().unwrap_or_default();
+        let text = format!("{subject}\n{text}");
+        let copy = NewMessage {
+            account: &notice.account_id,
+            id: crate::ids::notice(&["slack", &notice.id.to_string()]),
+            enrollment: notice.enrollment_id,
+            playbook: &notice.playbook,
+            revision: notice.revision.as_deref(),
+            step: &notice.step,
+            channel: "slack",
+            class: "internal",
+            audience: Some(&audience),
+            to: Some(&to),
+            subject: Some(&subject),
+            text: Some(&text),
+            valid_until: notice.valid_until.min(now + chrono::Duration::days(3)),
+            ..NewMessage::at(now)
+        };
+        let naming = self.naming().await?;
+        insert_all(&mut *self.pool().acquire().await?, &[copy], naming).await
+    }
+
+    /// Writes a notice, once per id.
+    pub async fn notice(&self, word: &Word<'_>, now: Instant) -> sqlx::Result<()> {
+        let naming = self.naming().await?;
+        let mut connection = self.pool().acquire().await?;
+        word.insert(&mut connection, naming, now).await
+    }
+}

@@ -1,0 +1,179 @@
+//! The marker: the last look between a server's "go ahead" and the first byte
+//! of a body. Behind it the body may leave, and only once.
+//!
+//! Connections that wait for theirs at the same moment share a transaction.
+//! Each of them has one message at the most, so that a crash leaves no more
+//! outcomes unknown than if each had a transaction of its own.
+
+use std::collections::HashMap;
+
+use sqlx::Row;
+use tokio::sync::OwnedMutexGuard;
+use uuid::Uuid;
+
+use super::outbox::Claimed;
+use crate::clock::Instant;
+use crate::effect::Refusal;
+use crate::store::sql::bulk_rows::Rows;
+use crate::store::sql::group_commit::all_failed;
+use crate::store::sql::kept_connection::Line;
+use crate::store::upkeep::epoch::{Mark, SET_BACK};
+use crate::store::upkeep::stops::{ITSELF, Target, insert};
+use crate::store::{Store, is_about_a_row};
+
+/// So much of a lease has to be left: what is still on its way through the
+/// network when it ends would be taken for lost.
+const LEASE_LEFT: chrono::Duration = chrono::Duration::seconds(30);
+
+/// The answer of the marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    Go,
+    /// Not now: stopped, suppressed, or no longer ours.
+    No(Refusal),
+}
+
+const NOT_OURS: Marked = Marked::No(Refusal::NotOurs);
+
+/// Its parts see the same instant of the database, but for the rows they wait
+/// for: of those, the latest. `is true` keeps the update off the index of what
+/// waits for an account: the key is better.
+const MARK: &str = "
+    with asking as materialized (select * from ROWS),
+    locked as materialized (
+        select address_hash, suppressed from keepwell.recipients
+        where address_hash = any(array(select address_hash from asking where class <> 'internal'))
+        order by address_hash for share),
+    known as materialized (
+        select clock_timestamp() as at, nextval('keepwell.marks') as number,
+            (extract(epoch from epoch) * 1000000)::bigint as epoch,
+            array(select scope from keepwell.stops where scope = any(array(
+                select 'all' union all select 'playbook:' || playbook from asking
+                union all select 'channel:' || channel from asking
+                union all select 'account:' || account_id from asking))) as stopped,
+            (select coalesce(jsonb_object_agg(address_hash, suppressed), '{}') from locked) as suppressed
+        from keepwell.installation),
+    asked as materialized (
+        select a.account_id, a.id, a.token, k.at, k.number, k.epoch,
+            -- Another may have taken the database's place since the last look.
+            case when (k.epoch, k.number) <= ($10, $11) then 'set back'
+                 when k.stopped && array['all', 'playbook:' || a.playbook, 'channel:' || a.channel,
+                                         'account:' || a.account_id] then 'stopped'
+                 when a.class <> 'internal' and k.suppressed -> a.address_hash ?| array['all', a.class]
+                 then 'suppressed' end as refused
+        from asking a cross join known k),
+    marked as (
+        update keepwell.messages m set marked_at = a.at, outcome = null from asked a
+        where a.refused is null and m.account_id = a.account_id and m.id = a.id and m.token = a.token
+          and (m.state = 'sending') is true and m.marked_at is null
+          and m.lease_until >= a.at + $9 and m.valid_until >= $8
+        returning m.id, a.token)
+    select id, token, refused, number, epoch, (id, token) in (select id, token from marked) is true as marked
+    from asked";
+
+/// The same, as long as nobody has carried it out.
+pub(crate) struct Asked {
+    message: Claimed,
+    to: String,
+    now: Instant,
+}
+
+/// What a connection asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    pub message: &'a Claimed,
+    /// The recipient's address.
+    pub to: &'a str,
+}
+
+impl Store {
+    /// Marks one message, together with those that ask at the same moment; see
+    /// [`Store::mark_all`].
+    pub async fn mark(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<Marked> {
+        let asked = Asked { message: message.clone(), to: to.to_owned(), now };
+        match self.together.marks.ask(asked, |all, line| self.mark_together(all, line)).await? {
+            Some(marked) => Ok(marked),
+            // Each in its own turn, and the body follows its marker at once.
+            None => {
+                let alone = self.mark_all(&[Asking { message, to }], now).await?;
+                Ok(alone.first().copied().unwrap_or(NOT_OURS))
+            }
+        }
+    }
+
+    /// Marks all, or says that each had better ask alone.
+    async fn mark_together(
+        &self,
+        all: Vec<Asked>,
+        mut line: OwnedMutexGuard<Line>,
+    ) -> Vec<sqlx::Result<Option<Marked>>> {
+        let asking: Vec<Asking<'_>> = all.iter().map(|one| Asking { message: &one.message, to: &one.to }).collect();
+        let Some(now) = all.iter().map(|one| one.now).max() else { return Vec::new() };
+        match self.mark_over(&mut line, &asking, now).await {
+            Ok(answers) => answers.into_iter().map(|marked| Ok(Some(marked))).collect(),
+            // One of them is at fault, and none was marked.
+            Err(error) if all.len() > 1 && is_about_a_row(&error) => all.iter().map(|_| Ok(None)).collect(),
+            Err(error) => all_failed(error, all.len()),
+        }
+    }
+
+    /// Marks messages in one statement, which sees what was stopped before it
+    /// began; the recipients' rows are locked against a suppression that is
+    /// being acknowledged; then each message is marked that is still ours and
+    /// still valid. The answers are in the order given. After an error nobody
+    /// knows what was marked.
+    pub async fn mark_all(&self, asked: &[Asking<'_>], now: Instant) -> sqlx::Result<Vec<Marked>> {
+        let mut line = self.together.marks.line().await;
+        self.mark_over(&mut line, asked, now).await
+    }
+
+    async fn mark_over(&self, line: &mut Line, asked: &[Asking<'_>], now: Instant) -> sqlx::Result<Vec<Marked>> {
+        let mut hashes = Vec::with_capacity(asked.len());
+        for one in asked {
+            hashes.push(self.address_hash(one.to).await?);
+        }
+        let each = || asked.iter().map(|one| one.message);
+        let rows = Rows::steady()
+            .column("account_id", each().map(|one| one.account_id.as_str()))
+            .column("id", each().map(|one| one.id))
+            .column("token", each().map(|one| one.token))
+            .column("playbook", each().map(|one| one.playbook.as_str()))
+            .column("channel", each().map(|one| one.channel.as_str()))
+            .column("class", each().map(|one| one.class.as_str()))
+            .column("address_hash", hashes.iter().map(String::as_str));
+        let last = self.last_mark();
+        let mark = rows.with(MARK)?.bind(now).bind(LEASE_LEFT).bind(last.epoch).bind(last.number);
+        let answers = line.carry(&self.pool().connect_options(), async |line| mark.fetch_all(line).await).await?;
+        let mut known = HashMap::with_capacity(asked.len());
+        for row in answers {
+            let (refused, marked): (Option<String>, bool) = (row.try_get("refused")?, row.try_get("marked")?);
+            if marked {
+                self.remember(Mark { epoch: row.try_get("epoch")?, number: row.try_get("number")? });
+            }
+            let answer = match refused.as_deref() {
+                None if marked => Marked::Go,
+                None => NOT_OURS,
+                Some("suppressed") => Marked::No(Refusal::Suppressed),
+                Some("set back") => {
+                    let mut connection = self.pool().acquire().await?;
+                    insert(&mut connection, &Target::All, ITSELF, Some(SET_BACK), now).await?;
+                    Marked::No(Refusal::Stopped)
+                }
+                Some(_) => Marked::No(Refusal::Stopped),
+            };
+            // By the claim: a process that has lost one may have the next of the
+            // same message, and ask for both at once.
+            known.insert((row.try_get::<Uuid, _>("id")?, row.try_get::<Uuid, _>("token")?), answer);
+        }
+        Ok(each().map(|one| known.get(&(one.id, one.token)).copied().unwrap_or(NOT_OURS)).collect())
+    }
+}
+
+/// What stops a message.
+pub(crate) fn scopes(message: &Claimed) -> [String; 3] {
+    [
+        format!("playbook:{}", message.playbook),
+        format!("channel:{}", message.channel),
+        format!("account:{}", message.account_id),
+    ]
+}

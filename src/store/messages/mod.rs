@@ -1,0 +1,18 @@
+//! Messages from their insertion to their end: the outbox, the marker before a
+//! body, outcomes, bounces, suppressions and the budget.
+
+pub mod address_guard;
+pub mod answers;
+pub mod auto_stop;
+pub mod bounces;
+pub mod budget;
+pub mod digests;
+pub mod expired_claims;
+pub mod insert;
+pub mod manual_outcomes;
+pub mod marks;
+pub(crate) mod message_ids;
+pub mod outbox;
+pub mod outcomes;
+pub mod resends;
+pub mod suppressions;

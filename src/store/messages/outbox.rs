@@ -1,0 +1,156 @@
+//! The outbox: messages written with the decision, sent afterwards.
+//!
+//! Invariants: a message is claimed by one token at a time; between the
+//! server's 354 and the first byte of the body stands [`Store::mark`]; a
+//! marked message without an outcome is never claimed again, it becomes
+//! `unknown`; late facts are taken whoever holds the claim ([`Store::settle`]).
+
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::budget::UnderWay;
+use crate::clock::Instant;
+use crate::random;
+use crate::store::upkeep::stops::Halted;
+use crate::store::{LEASE, Store};
+
+/// A claimed message.
+#[derive(Clone, Debug, FromRow)]
+pub struct Claimed {
+    pub account_id: String,
+    pub contact_id: String,
+    pub id: Uuid,
+    pub enrollment_id: Option<Uuid>,
+    pub playbook: String,
+    pub revision: Option<String>,
+    pub step: String,
+    /// `email`, `notice`, `webhook` or `slack`.
+    pub channel: String,
+    /// `lifecycle`, `marketing`, `transactional` or `internal`.
+    pub class: String,
+    /// `csm`, `manager`, `alerts_to` or `slack:NAME`, of a notice.
+    pub audience: Option<String>,
+    pub to_address: Option<String>,
+    pub subject: Option<String>,
+    pub words: Option<serde_json::Value>,
+    pub attempts: i32,
+    pub valid_until: Instant,
+    /// Whoever has it, which is all of one claim.
+    pub token: Uuid,
+    pub message_id: String,
+    pub shadow: bool,
+    /// Not before this; `None` as long as no undo window has begun.
+    pub leaves_at: Option<Instant>,
+    /// The end of the quiet hours that held it last.
+    pub held_until: Option<Instant>,
+}
+
+/// What a claimed mail waits for when it is put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Another try.
+    Retry,
+    /// The end of its undo window.
+    Undo { until: Instant },
+    /// The end of quiet hours, which may come some minutes before its turn.
+    Quiet { until: Instant },
+    /// A place in the attention budget.
+    Budget,
+}
+
+/// What was rendered, for the preview and the record.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+impl Store {
+    /// Claims due messages of what is not halted, those that
+    /// may have a customer's attention first in the order of their rank. Mail
+    /// for which runs that are `under_way` may bring something better waits.
+    pub async fn claim_messages(
+        &self,
+        now: Instant,
+        halted: &Halted,
+        under_way: &UnderWay,
+        limit: i64,
+    ) -> sqlx::Result<Vec<Claimed>> {
+        let lease = self.lease_clock().await? + LEASE;
+        sqlx::query_as(
+            // What somebody else has in hand at this moment is left to them.
+            "update keepwell.messages m
+             set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1,
+                 reserved_at = null
+             from (select account_id, id from keepwell.messages
+                   where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+                     and account_id <> all($6) and channel <> all($7)
+                     and (class not in ('lifecycle', 'marketing')
+                          or created_at < coalesce(case when playbook = $8 then $10 else $9 end, 'infinity'))
+                   order by priority desc, valid_until, account_id, id limit $3 for update skip locked) due
+             where m.account_id = due.account_id and m.id = due.id
+             returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
+                 m.class, m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
+                 m.token, m.message_id, m.shadow, m.leaves_at, m.held_until",
+        )
+        .bind(now)
+        .bind(&halted.playbooks)
+        .bind(limit)
+        .bind(random::token())
+        .bind(lease)
+        .bind(&halted.accounts)
+        .bind(&halted.channels)
+        .bind(under_way.first.as_ref().map(|(playbook, _)| playbook))
+        .bind(under_way.first.as_ref().map(|(_, slot)| *slot))
+        .bind(under_way.others)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Whether anything that is not halted is due to be sent.
+    pub async fn has_due_messages(&self, now: Instant, halted: &Halted) -> sqlx::Result<bool> {
+        sqlx::query_scalar(
+            "select exists (select 1 from keepwell.messages
+             where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+               and account_id <> all($3) and channel <> all($4))",
+        )
+        .bind(now)
+        .bind(&halted.playbooks)
+        .bind(&halted.accounts)
+        .bind(&halted.channels)
+        .fetch_one(self.pool())
+        .await
+    }
+
+    /// Keeps claims alive while a batch is worked through. One that has run
+    /// out is not revived: the machine may have stood still for hours.
+    pub async fn renew_claims(&self, token: Uuid) -> sqlx::Result<()> {
+        let lease_now = self.lease_clock().await?;
+        // What is being marked or settled at this moment needs no renewal, and
+        // waiting for it could mean that both wait for each other.
+        sqlx::query(
+            "update keepwell.messages m set lease_until = $2
+             from (select account_id, id from keepwell.messages
+                   where token = $1 and state = 'sending' and lease_until >= $3 for update skip locked) held
+             where m.account_id = held.account_id and m.id = held.id",
+        )
+        .bind(token)
+        .bind(lease_now + LEASE)
+        .bind(lease_now)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// The text of a notice.
+    pub async fn notice_text(&self, message: &Claimed) -> sqlx::Result<String> {
+        let text: Option<String> =
+            sqlx::query_scalar("select body_text from keepwell.messages where account_id = $1 and id = $2")
+                .bind(&message.account_id)
+                .bind(message.id)
+                .fetch_one(self.pool())
+                .await?;
+        Ok(text.unwrap_or_default())
+    }
+}

@@ -1,0 +1,278 @@
+//! What became of attempts: written when a server has answered, when nobody
+//! listens to it any more, or when a person knows.
+//!
+//! A fact about an attempt is taken whenever it comes: also when its claim was
+//! lost meanwhile, and also when a person has said otherwise. What is not known
+//! stays `unknown` in the column `outcome`, which keeps the machine from ever
+//! sending it again.
+
+use std::collections::HashSet;
+
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres, Row};
+use tokio::sync::OwnedMutexGuard;
+use uuid::Uuid;
+
+use super::outbox::{Claimed, Wait};
+use crate::clock::Instant;
+use crate::store::sql::bulk_rows::Rows;
+use crate::store::sql::group_commit::all_failed;
+use crate::store::sql::kept_connection::Line;
+use crate::store::{Store, is_about_a_row};
+
+/// How a claimed message ends or goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// Ended in this state.
+    Ended { state: &'static str, reason: Option<String>, outcome: Option<&'static str> },
+    /// Looked at again at this instant; a known failure if anything was tried,
+    /// so the marker is lifted.
+    Deferred { next_at: Instant, reason: String, counts: bool, wait: Wait },
+}
+
+impl Settled {
+    /// Ended before anything was tried.
+    pub fn untried(state: &'static str, reason: Option<String>) -> Settled {
+        Settled::Ended { state, reason, outcome: None }
+    }
+
+    /// Whether a place in the budget, if it had one, is free again.
+    fn gives_back(&self) -> bool {
+        match self {
+            Settled::Ended { state, .. } => !matches!(*state, "accepted" | "captured" | "unknown"),
+            Settled::Deferred { wait, .. } => *wait == Wait::Retry,
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Settled::Ended { reason, .. } => reason.as_deref(),
+            Settled::Deferred { reason, .. } => Some(reason),
+        }
+    }
+
+    fn outcome(&self) -> Option<&'static str> {
+        match self {
+            Settled::Ended { outcome, .. } => *outcome,
+            Settled::Deferred { .. } => None,
+        }
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        match self {
+            Settled::Ended { .. } => None,
+            Settled::Deferred { next_at, .. } => Some(*next_at),
+        }
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        match self {
+            Settled::Ended { .. } => None,
+            Settled::Deferred { wait, .. } => Some(*wait),
+        }
+    }
+
+    /// Whether something was tried, so that there is an attempt to record.
+    fn tried(&self) -> bool {
+        match self {
+            Settled::Ended { outcome, .. } => outcome.is_some(),
+            Settled::Deferred { counts, .. } => *counts,
+        }
+    }
+}
+
+/// What became of one claimed message.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    pub message: Claimed,
+    pub settled: Settled,
+    /// The server's words.
+    pub reply: Option<String>,
+    pub started: Instant,
+    pub ended: Instant,
+}
+
+impl Ending {
+    /// One that no server said anything about.
+    pub fn at(message: Claimed, settled: Settled, at: Instant) -> Ending {
+        Ending { message, settled, reply: None, started: at, ended: at }
+    }
+
+    /// Whether its enrollment may wait for it.
+    fn wakes(&self) -> bool {
+        self.message.channel == "email" && matches!(self.settled, Settled::Ended { .. })
+    }
+}
+
+impl Store {
+    /// Writes how one attempt went, together with those that end at the same
+    /// moment; see [`Store::settle_all`].
+    pub async fn settle(&self, ending: Ending) -> sqlx::Result<bool> {
+        self.together.endings.ask(ending, |all, line| self.settle_together(all, line)).await
+    }
+
+    async fn settle_together(&self, all: Vec<Ending>, mut line: OwnedMutexGuard<Line>) -> Vec<sqlx::Result<bool>> {
+        match self.settle_over(&mut line, &all).await {
+            Ok(taken) => taken.into_iter().map(Ok).collect(),
+            Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
+            // One of them is at fault; the others shall not suffer.
+            Err(_) => {
+                let mut taken = Vec::with_capacity(all.len());
+                for one in &all {
+                    let alone = self.settle_over(&mut line, std::slice::from_ref(one)).await;
+                    taken.push(alone.map(|taken| taken.contains(&true)));
+                }
+                taken
+            }
+        }
+    }
+
+    /// Writes how attempts went, all or none, and lets the enrollments that
+    /// wait for them look again. Says of each whether it was taken: not when
+    /// the claim was lost and nothing was learned about an attempt of ours.
+    pub async fn settle_all(&self, endings: &[Ending]) -> sqlx::Result<Vec<bool>> {
+        let mut line = self.together.endings.line().await;
+        self.settle_over(&mut line, endings).await
+    }
+
+    async fn settle_over(&self, line: &mut Line, endings: &[Ending]) -> sqlx::Result<Vec<bool>> {
+        let settle = settling(endings)?;
+        let rows = line.carry(&self.pool().connect_options(), async |line| settle.fetch_all(line).await).await?;
+        let (mut taken, mut woken) = (HashSet::new(), HashSet::new());
+        for row in rows {
+            let id: Uuid = row.try_get("id")?;
+            // By the claim: of the same message another may end at the same moment.
+            match row.try_get("is_message")? {
+                true => taken.insert((id, row.try_get::<Uuid, _>("token")?)),
+                false => woken.insert(id),
+            };
+        }
+        let taken = |one: &Ending| taken.contains(&(one.message.id, one.message.token));
+        for one in endings.iter().filter(|one| taken(one)) {
+            // What ended has ended: who is not told now looks again by itself, later.
+            if let Err(error) = self.tell_those_who_wait(one, &woken).await {
+                tracing::warn!(message = %one.message.id, "nobody could be told of its end: {error}");
+            }
+        }
+        Ok(endings.iter().map(taken).collect())
+    }
+
+    async fn tell_those_who_wait(&self, one: &Ending, woken: &HashSet<Uuid>) -> sqlx::Result<()> {
+        // Those that were in somebody's hands: one at a time, since whoever
+        // holds one may wait for another.
+        if let Some(enrollment) = one.message.enrollment_id.filter(|id| one.wakes() && !woken.contains(id)) {
+            let mut connection = self.pool().acquire().await?;
+            wake(&mut connection, &one.message.account_id, enrollment, one.ended).await?;
+        }
+        if matches!(one.message.class.as_str(), "lifecycle" | "marketing") && one.settled.gives_back() {
+            self.give_back(&one.message.account_id, one.ended).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What the server said is taken of every attempt of ours without a known
+/// outcome; that a webhook was taken, always; that a server did not take a
+/// message, also when its claim was lost meanwhile: it may go again. Not where a
+/// person has settled it, who may have written to the customer: it has failed. Nor
+/// where its second body has begun: that one may arrive. What was tried is recorded; enrollments look again as far as nobody holds them.
+const SETTLE: &str = "
+    with ending as materialized (select * from ROWS),
+    taken as (
+        update keepwell.messages m
+        set state = case when e.again and m.state in ('accepted', 'failed') then 'failed' else e.state end,
+            outcome = case when e.again and m.state in ('accepted', 'failed') then 'deferred' else e.outcome end,
+            ended_at = case when e.again and m.state in ('accepted', 'failed') then m.ended_at else e.ended_at end,
+            reason = e.reason, sent_at = e.sent_at, lease_until = null, attempts = m.attempts - e.uncounted,
+            token = case when e.again then null else m.token end,
+            marked_at = case when e.again then null else m.marked_at end,
+            next_at = case when e.again then e.next_at else m.next_at end,
+            over_budget = case when e.again then e.over_budget else m.over_budget end,
+            leaves_at = coalesce(e.leaves_at, m.leaves_at), held_until = coalesce(e.held_until, m.held_until)
+        from ending e
+        where m.account_id = e.account_id and m.id = e.id
+          and case when e.again then m.token = e.token and m.again_at is null
+                  and (m.state in ('sending', 'unknown') or m.state in ('accepted', 'failed') and m.outcome = 'unknown')
+              else (m.token = e.token and (m.state = 'sending'
+                                           or (m.outcome = 'unknown' and (e.outcome = 'accepted' or m.again_at is null
+                                                   and e.outcome in ('rejected', 'deferred')))))
+                   or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and e.outcome = 'accepted') end
+        returning m.account_id, m.id, e.token, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
+    recorded as (
+        insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)
+        select account_id, id, n, started_at, at, tried, reply from taken where tried is not null
+        on conflict (account_id, message, n) do nothing),
+    woken as (
+        update keepwell.enrollments e set look_at = least(e.look_at, w.at), version = e.version + 1
+        from (select account_id, id, min(at) as at
+              from (select f.account_id, f.id, t.at from taken t
+                    join keepwell.enrollments f on f.account_id = t.account_id and f.id = t.enrollment_id
+                    where t.wakes and (f.state = 'active') is true and (f.phase = 'sending') is true
+                    for update of f skip locked) free
+              group by account_id, id) w
+        where e.account_id = w.account_id and e.id = w.id
+        returning e.id)
+    select true as is_message, id, token from taken union all select false, id, null from woken";
+
+fn settling(endings: &[Ending]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+    let each = || endings.iter();
+    let again = |one: &Ending| matches!(one.settled, Settled::Deferred { .. });
+    let state = |one: &Ending| match one.settled {
+        Settled::Ended { state, .. } => state,
+        Settled::Deferred { .. } => "deferred",
+    };
+    let sent = |one: &&Ending| matches!(state(one), "accepted" | "captured");
+    let tried = |one: &&Ending| one.settled.tried() && one.message.channel != "notice";
+    Rows::steady()
+        .column("account_id", each().map(|one| one.message.account_id.as_str()))
+        .column("id", each().map(|one| one.message.id))
+        .column("token", each().map(|one| one.message.token))
+        .column("again", each().map(again))
+        .column("state", each().map(state))
+        .column("reason", each().map(|one| one.settled.reason()))
+        .column("outcome", each().map(|one| one.settled.outcome()))
+        .column("ended_at", each().map(|one| Some(one.ended).filter(|_| !again(one))))
+        .column("sent_at", each().map(|one| Some(one).filter(sent).map(|one| one.ended)))
+        // Given up before anything was tried, or looked at only.
+        .column("uncounted", each().map(|one| i32::from(!one.settled.tried())))
+        .column("next_at", each().map(|one| one.settled.next_at()))
+        .column("over_budget", each().map(|one| one.settled.wait() == Some(Wait::Budget)))
+        .column(
+            "leaves_at",
+            each().map(|one| match one.settled.wait() {
+                Some(Wait::Undo { until }) => Some(until),
+                _ => None,
+            }),
+        )
+        .column(
+            "held_until",
+            each().map(|one| match one.settled.wait() {
+                Some(Wait::Quiet { until }) => Some(until),
+                _ => None,
+            }),
+        )
+        .column("wakes", each().map(Ending::wakes))
+        .column("n", each().map(|one| one.message.attempts))
+        .column("tried", each().map(|one| Some(one).filter(tried).map(state)))
+        .column("started_at", each().map(|one| one.started))
+        .column("at", each().map(|one| one.ended))
+        .column("reply", each().map(|one| one.reply.as_deref()))
+        .with(SETTLE)
+}
+
+/// Makes the enrollment look again now that one of its messages has ended. A
+/// look that is under way may not have seen the end: the new version makes its
+/// commit stale, else it would put the enrollment back to sleep.
+pub(crate) async fn wake(tx: &mut PgConnection, account: &str, enrollment: Uuid, at: Instant) -> sqlx::Result<()> {
+    sqlx::query(
+        "update keepwell.enrollments set look_at = least(look_at, $3), version = version + 1
+         where account_id = $1 and id = $2 and state = 'active' and phase = 'sending'",
+    )
+    .bind(account)
+    .bind(enrollment)
+    .bind(at)
+    .execute(tx)
+    .await?;
+    Ok(())
+}

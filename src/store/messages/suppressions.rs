@@ -1,0 +1,227 @@
+//! What an address does not want. Addresses are kept as a keyed hash only.
+
+use std::collections::HashMap;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use sqlx::PgConnection;
+
+use crate::address::parse_address;
+use crate::clock::Instant;
+use crate::store::Store;
+use crate::store::upkeep::audit::record;
+
+/// The classes a suppression can name; `all` includes transactional mail.
+pub const CLASSES: [&str; 4] = ["all", "lifecycle", "marketing", "transactional"];
+
+/// Which mail an address gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preferences {
+    pub lifecycle: bool,
+    pub marketing: bool,
+    /// Not even what is wanted: the address was suppressed as a whole.
+    pub nothing: bool,
+}
+
+/// Whether suppressed classes, as stored, stop mail of this class.
+pub(crate) fn covers(suppressed: &serde_json::Value, class: &str) -> bool {
+    let has = |name: &str| suppressed.get(name).is_some();
+    has("all") || has(class)
+}
+
+impl Store {
+    /// The keyed hash an address goes by: case and outer blanks do not matter,
+    /// nor whether an international domain is in its ASCII form.
+    pub async fn address_hash(&self, address: &str) -> sqlx::Result<String> {
+        let address = parse_address(address).unwrap_or_else(|_| address.trim().to_owned());
+        Ok(keyed(self.secret().await?, "address", &address.to_lowercase()))
+    }
+
+    /// The unguessable part of an unsubscribe link: reusable, and it tells nothing.
+    pub async fn unsubscribe_token(&self, address: &str, class: &str) -> sqlx::Result<String> {
+        let hash = self.address_hash(address).await?;
+        let signature = keyed(self.secret().await?, "unsubscribe", &format!("{hash}.{class}"));
+        Ok(format!("{hash}.{class}.{signature}"))
+    }
+
+    /// Records that an address wants no mail of a class any more. When this
+    /// returns, no body to it will be begun: markers in flight held the row.
+    pub async fn suppress(&self, address: &str, class: &str, source: &str, now: Instant) -> sqlx::Result<()> {
+        let hash = self.address_hash(address).await?;
+        let mut tx = self.pool().begin().await?;
+        suppress_hash(&mut tx, &hash, class, source, now).await?;
+        tx.commit().await
+    }
+
+    /// The same by a person's word, which is written down.
+    pub async fn suppress_by_hand(&self, address: &str, class: &str, by: &str, now: Instant) -> sqlx::Result<()> {
+        let hash = self.address_hash(address).await?;
+        let mut tx = self.pool().begin().await?;
+        suppress_hash(&mut tx, &hash, class, "command line", now).await?;
+        record(&mut tx, "suppress", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+        tx.commit().await
+    }
+
+    /// Takes a suppression of exactly this class back by a person's word: the
+    /// address works again, or its owner asked for it. False when there was none.
+    pub async fn lift(&self, address: &str, class: &str, by: &str, now: Instant) -> sqlx::Result<bool> {
+        let hash = self.address_hash(address).await?;
+        let mut tx = self.pool().begin().await?;
+        let lifted = sqlx::query(
+            "update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1 and suppressed ? $2",
+        )
+        .bind(&hash)
+        .bind(class)
+        .execute(&mut *tx)
+        .await?;
+        if lifted.rows_affected() > 0 {
+            // Soft bounces begin to count anew.
+            sqlx::query("update keepwell.bounces set address_hash = '' where address_hash = $1")
+                .bind(&hash)
+                .execute(&mut *tx)
+                .await?;
+            record(&mut tx, "lift", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+        }
+        tx.commit().await?;
+        Ok(lifted.rows_affected() > 0)
+    }
+
+    /// The hash and class that a token of a link stands for; `None` when it is
+    /// not ours.
+    async fn opened<'a>(&self, token: &'a str) -> sqlx::Result<Option<(&'a str, &'a str)>> {
+        let mut parts = token.splitn(3, '.');
+        let (Some(hash), Some(class), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
+            return Ok(None);
+        };
+        let said = format!("{hash}.{class}");
+        let ours = is_keyed(self.secret().await?, "unsubscribe", &said, signature) && CLASSES.contains(&class);
+        Ok(ours.then_some((hash, class)))
+    }
+
+    /// What the address of a link gets; `None` when its token is not ours.
+    pub async fn preferences(&self, token: &str) -> sqlx::Result<Option<Preferences>> {
+        let Some((hash, _)) = self.opened(token).await? else { return Ok(None) };
+        let suppressed: Option<serde_json::Value> =
+            sqlx::query_scalar("select suppressed from keepwell.recipients where address_hash = $1")
+                .bind(hash)
+                .fetch_optional(self.pool())
+                .await?;
+        let has = |class: &str| suppressed.as_ref().is_some_and(|classes| classes.get(class).is_some());
+        let (lifecycle, marketing) = (!has("lifecycle"), !has("marketing"));
+        Ok(Some(Preferences { lifecycle, marketing, nothing: has("all") }))
+    }
+
+    /// Keeps what the person behind a link wants, at once as [`Store::suppress`]
+    /// does, and gives it back. What is suppressed for every class stays so.
+    pub async fn prefer(
+        &self,
+        token: &str,
+        lifecycle: bool,
+        marketing: bool,
+        now: Instant,
+    ) -> sqlx::Result<Option<Preferences>> {
+        let Some((hash, _)) = self.opened(token).await? else { return Ok(None) };
+        let mut tx = self.pool().begin().await?;
+        for (class, wanted) in [("lifecycle", lifecycle), ("marketing", marketing)] {
+            if wanted {
+                sqlx::query("update keepwell.recipients set suppressed = suppressed - $2 where address_hash = $1")
+                    .bind(hash)
+                    .bind(class)
+                    .execute(&mut *tx)
+                    .await?;
+            } else {
+                suppress_hash(&mut tx, hash, class, "preferences", now).await?;
+            }
+        }
+        tx.commit().await?;
+        self.preferences(token).await
+    }
+
+    /// The same as [`Store::suppress`] for a token of a link; false when the
+    /// token is not ours.
+    pub async fn suppress_by_token(&self, token: &str, now: Instant) -> sqlx::Result<bool> {
+        let Some((hash, class)) = self.opened(token).await? else { return Ok(false) };
+        let mut tx = self.pool().begin().await?;
+        suppress_hash(&mut tx, hash, class, "unsubscribe", now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Whether mail of this class to the address is suppressed.
+    pub async fn is_suppressed(&self, address: &str, class: &str) -> sqlx::Result<bool> {
+        let hash = self.address_hash(address).await?;
+        let suppressed: Option<serde_json::Value> =
+            sqlx::query_scalar("select suppressed from keepwell.recipients where address_hash = $1")
+                .bind(hash)
+                .fetch_optional(self.pool())
+                .await?;
+        Ok(suppressed.is_some_and(|classes| covers(&classes, class)))
+    }
+
+    /// The same of many addresses, each with a class, in the order given.
+    pub async fn suppressed(&self, mails: &[(&str, &str)]) -> sqlx::Result<Vec<bool>> {
+        let mut hashes = Vec::with_capacity(mails.len());
+        for (address, _) in mails {
+            hashes.push(self.address_hash(address).await?);
+        }
+        let known: HashMap<String, serde_json::Value> = sqlx::query_as(
+            "select address_hash, suppressed from keepwell.recipients
+             where address_hash = any($1) and suppressed <> '{}'",
+        )
+        // Not a plan from when there were few.
+        .persistent(false)
+        .bind(&hashes)
+        .fetch_all(self.pool())
+        .await?
+        .into_iter()
+        .collect();
+        let covered = |(hash, (_, class)): (&String, &(&str, &str))| {
+            known.get(hash).is_some_and(|classes| covers(classes, class))
+        };
+        Ok(hashes.iter().zip(mails).map(covered).collect())
+    }
+}
+
+/// Suppresses a class of mail to an address; once committed, no body is begun.
+pub(crate) async fn suppress_hash(
+    tx: &mut PgConnection,
+    hash: &str,
+    class: &str,
+    source: &str,
+    now: Instant,
+) -> sqlx::Result<()> {
+    sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
+        .bind(hash)
+        .execute(&mut *tx)
+        .await?;
+    // The first word stays: it says since when.
+    sqlx::query("update keepwell.recipients set suppressed = $2 || suppressed where address_hash = $1")
+        .bind(hash)
+        .bind(serde_json::json!({ class: { "at": now, "source": source } }))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// A keyed hash as hexadecimal text; each purpose has hashes of its own.
+pub(crate) fn keyed(secret: &[u8], purpose: &str, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(format!("{purpose}:{text}").as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether `given` is what [`keyed`] makes of the text; takes equally long
+/// wherever they differ.
+pub(crate) fn is_keyed(secret: &[u8], purpose: &str, text: &str, given: &str) -> bool {
+    let Some(given) = unhex(given) else { return false };
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(format!("{purpose}:{text}").as_bytes());
+    mac.verify_slice(&given).is_ok()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}

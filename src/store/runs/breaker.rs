@@ -1,0 +1,94 @@
+//! What the breaker asks of the database before a run acts.
+
+use sqlx::AssertSqlSafe;
+
+use crate::clock::Instant;
+use crate::playbook::guardrails::{Fresh, FreshSource};
+use crate::store::Store;
+use crate::store::customers::relations::Relation;
+
+/// A playbook's latest finished run.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Earlier {
+    pub revision: String,
+    /// How many subjects the store had then; `None` before that was kept.
+    pub subjects: Option<i64>,
+}
+
+impl Store {
+    /// The latest finished run of a playbook before a slot.
+    pub async fn earlier_run(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<Earlier>> {
+        sqlx::query_as(
+            "select revision, subjects from keepwell.runs where playbook = $1 and slot < $2 and state = 'done'
+             order by slot desc limit 1",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// How many the latest finished runs of a playbook before a slot enrolled, latest first.
+    pub async fn earlier_sizes(&self, playbook: &str, slot: Instant, limit: i64) -> sqlx::Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "select enrolled from keepwell.runs where playbook = $1 and slot < $2 and state = 'done'
+             order by slot desc limit $3",
+        )
+        .bind(playbook)
+        .bind(slot)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Remembers how large the store was at a run.
+    pub async fn keep_subjects(&self, playbook: &str, slot: Instant, subjects: i64) -> sqlx::Result<()> {
+        sqlx::query("update keepwell.runs set subjects = $3 where playbook = $1 and slot = $2")
+            .bind(playbook)
+            .bind(slot)
+            .bind(subjects)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// Of these accounts, those with an active enrollment in one of the
+    /// playbooks, with the first of them. Shadows do not count.
+    pub async fn active_in(
+        &self,
+        accounts: &[String],
+        playbooks: &[String],
+    ) -> sqlx::Result<std::collections::HashMap<String, String>> {
+        let found: Vec<(String, String)> = sqlx::query_as(
+            // By the keys of each account, whatever the statistics say: see enrollments.rs.
+            "select w.account_id, e.playbook
+             from (select distinct unnest($1::text[]) as account_id) w
+             cross join lateral (
+                 select min(e.playbook) as playbook from keepwell.enrollments e
+                 where e.account_id = w.account_id and (e.playbook = any($2)) is true
+                   and e.state = 'active' and not e.shadow
+                 having count(*) > 0) e",
+        )
+        .persistent(false)
+        .bind(accounts)
+        .bind(playbooks)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Whether a relation of the customer store has a row of the last while
+    /// before a slot.
+    pub async fn is_fresh(&self, fresh: &Fresh, slot: Instant) -> sqlx::Result<bool> {
+        let (relation, happened) = match fresh.source {
+            FreshSource::Events => (Relation::Events, "at >= $1 and at < $2"),
+            FreshSource::Scores => (Relation::Scores, "at >= $1 and at < $2"),
+            FreshSource::Tickets => {
+                (Relation::Tickets, "(opened_at >= $1 and opened_at < $2) or (closed_at >= $1 and closed_at < $2)")
+            }
+        };
+        let sql = format!("select exists (select 1 from {} r where {happened})", self.relation(relation));
+        let fresh = sqlx::query_scalar(AssertSqlSafe(sql)).bind(slot - fresh.within).bind(slot);
+        fresh.fetch_one(&mut *self.read().await?).await
+    }
+}

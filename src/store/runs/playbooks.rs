@@ -1,0 +1,273 @@
+//! Published playbooks: what all daemons run, whoever has the files.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::FromRow;
+
+use crate::clock::Instant;
+use crate::diagnostic::Diagnostic;
+use crate::store::Store;
+
+/// The current publication of a playbook.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct Published {
+    pub id: String,
+    pub revision: String,
+    pub file: String,
+    /// Whether its file is still there; without it the playbook is paused.
+    pub present: bool,
+    /// Up to when its slots are settled.
+    pub slots_after: Instant,
+    /// Diagnostics of a broken file, whose previous revision stays in force.
+    pub problems: serde_json::Value,
+}
+
+/// A revision's own text.
+#[derive(Clone, Debug, FromRow)]
+pub struct RevisionText {
+    pub playbook: String,
+    pub revision: String,
+    pub file: String,
+    pub text: String,
+    pub scripts: serde_json::Value,
+}
+
+impl RevisionText {
+    /// Its script modules by name.
+    pub fn modules(&self) -> BTreeMap<String, String> {
+        serde_json::from_value(self.scripts.clone()).unwrap_or_default()
+    }
+}
+
+/// One playbook to publish.
+#[derive(Clone, Debug)]
+pub struct Publication<'a> {
+    pub id: &'a str,
+    pub revision: &'a str,
+    pub file: &'a str,
+    pub text: &'a str,
+    pub scripts: &'a BTreeMap<String, String>,
+    /// Of this revision, whichever its waiting mail came from.
+    pub mail_priority: u8,
+}
+
+/// A file that cannot be used as it stands.
+#[derive(Clone, Debug)]
+pub struct Broken<'a> {
+    /// The playbook it claims to be, where that can be read.
+    pub id: Option<String>,
+    pub file: &'a str,
+    pub problems: Vec<&'a Diagnostic>,
+}
+
+impl Broken<'_> {
+    /// Whether it stands for this playbook. The id counts: the same file may
+    /// have been named by another path.
+    fn is_of(&self, known: &Published) -> bool {
+        self.id.as_ref().map_or(*self.file == known.file, |id| *id == known.id)
+    }
+}
+
+/// Whose files are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// A few are paused; so many that it will be the wrong folder, none at all.
+    Doubted,
+    /// All are paused: somebody said so.
+    Meant,
+}
+
+/// What a publication changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    /// Ids whose revision is new, and those that came back.
+    pub published: Vec<String>,
+    /// Ids that are paused from now on because their file is gone.
+    pub paused: Vec<String>,
+}
+
+/// Nothing was published: for the files of these playbooks in force one looked
+/// in the wrong place.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{} of the {of} playbooks in force have no file any more: {}", .gone.len(), .gone.join(", "))]
+pub struct Refused {
+    pub gone: Vec<String>,
+    /// How many are in force.
+    pub of: usize,
+}
+
+/// The playbooks in force whose file is neither among these nor broken.
+pub fn gone<'a>(
+    known: &'a [Published],
+    ids: &HashSet<&str>,
+    broken: &[Broken<'_>],
+) -> impl Iterator<Item = &'a Published> {
+    let is_there = move |known: &Published| ids.contains(&*known.id) || broken.iter().any(|file| file.is_of(known));
+    known.iter().filter(move |known| known.present && !is_there(known))
+}
+
+/// All at once, or most of at least three.
+fn is_doubtful(gone: usize, of: usize) -> bool {
+    gone > 0 && (gone == of || (gone >= 3 && gone * 2 > of))
+}
+
+impl Store {
+    /// Publishes a set of playbooks as the files now stand, in one
+    /// transaction. A playbook of a file in `broken` keeps its revision and
+    /// shows the problems; one whose file is gone is paused, unless that is to
+    /// be doubted. A new playbook's slots begin after `now`, and so do those of
+    /// one that comes back: the past is never replayed.
+    pub async fn publish(
+        &self,
+        playbooks: &[Publication<'_>],
+        broken: &[Broken<'_>],
+        missing: Missing,
+        now: Instant,
+    ) -> sqlx::Result<Result<Change, Refused>> {
+        let mut tx = self.pool().begin().await?;
+        // Two daemons that start at once publish one after the other.
+        sqlx::query("lock table keepwell.playbooks in share row exclusive mode").execute(&mut *tx).await?;
+        let before: Vec<Published> =
+            sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks")
+                .fetch_all(&mut *tx)
+                .await?;
+        let ids: HashSet<&str> = playbooks.iter().map(|playbook| playbook.id).collect();
+        let paused: Vec<String> = gone(&before, &ids, broken).map(|known| known.id.clone()).collect();
+        let of = before.iter().filter(|known| known.present).count();
+        if missing == Missing::Doubted && is_doubtful(paused.len(), of) {
+            return Ok(Err(Refused { gone: paused, of }));
+        }
+        let mut published = Vec::new();
+        for playbook in playbooks {
+            sqlx::query(
+                "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at)
+                 values ($1, $2, $3, $4, $5, $6) on conflict (playbook, revision) do nothing",
+            )
+            .bind(playbook.id)
+            .bind(playbook.revision)
+            .bind(playbook.file)
+            .bind(playbook.text)
+            .bind(serde_json::json!(playbook.scripts))
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            let known = before.iter().find(|known| known.id == playbook.id);
+            if known.is_none_or(|known| known.revision != playbook.revision || !known.present) {
+                published.push(playbook.id.to_owned());
+            }
+            let resumes = known.is_some_and(|known| !known.present);
+            sqlx::query(
+                "insert into keepwell.playbooks (id, revision, file, present, slots_after, published_at)
+                 values ($1, $2, $3, true, $4, $4)
+                 on conflict (id) do update set revision = excluded.revision, file = excluded.file, present = true,
+                     problems = '[]', published_at = excluded.published_at",
+            )
+            .bind(playbook.id)
+            .bind(playbook.revision)
+            .bind(playbook.file)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            if resumes {
+                sqlx::query("update keepwell.playbooks set slots_after = $2 where id = $1 and slots_after < $2")
+                    .bind(playbook.id)
+                    .bind(now)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+        }
+        for known in before.iter().filter(|known| !ids.contains(&*known.id)) {
+            if let Some(Broken { problems, .. }) = broken.iter().find(|file| file.is_of(known)) {
+                sqlx::query("update keepwell.playbooks set problems = $2 where id = $1")
+                    .bind(&known.id)
+                    .bind(serde_json::json!(problems))
+                    .execute(&mut *tx)
+                    .await?;
+            }
+        }
+        sqlx::query("update keepwell.playbooks set present = false where id = any($1)")
+            .bind(&paused)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Ok(Change { published, paused }))
+    }
+
+    /// Gives waiting mail the priority of its playbook's current revision, some
+    /// at a time; what is in somebody's hands keeps the one it has. Whoever
+    /// publishes next makes good what was left.
+    pub(crate) async fn rank_waiting_mail(&self, playbooks: &[Publication<'_>]) -> sqlx::Result<()> {
+        const BATCH: i64 = 1_000;
+        let ids: Vec<&str> = playbooks.iter().map(|playbook| playbook.id).collect();
+        let priorities: Vec<i32> = playbooks.iter().map(|playbook| i32::from(playbook.mail_priority)).collect();
+        loop {
+            let ranked = sqlx::query(
+                "update keepwell.messages m set priority = n.now
+                 from (select w.account_id, w.id, p.now from keepwell.messages w
+                       join unnest($1::text[], $2::int4[]) as p (playbook, now) on p.playbook = w.playbook
+                       where w.state in ('planned', 'deferred') and w.channel = 'email' and w.priority <> p.now
+                       order by w.account_id, w.id limit $3 for update of w skip locked) n
+                 where m.account_id = n.account_id and m.id = n.id",
+            )
+            .bind(&ids)
+            .bind(&priorities)
+            .bind(BATCH)
+            .execute(self.pool())
+            .await?;
+            if ranked.rows_affected() < BATCH as u64 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Every playbook ever published, by id.
+    pub async fn published(&self) -> sqlx::Result<Vec<Published>> {
+        sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks order by id")
+            .fetch_all(self.pool())
+            .await
+    }
+
+    /// Every revision that was ever published, with its playbook before it.
+    pub async fn revisions(&self) -> sqlx::Result<HashSet<(String, String)>> {
+        let all: Vec<(String, String)> =
+            sqlx::query_as("select playbook, revision from keepwell.revisions").fetch_all(self.pool()).await?;
+        Ok(all.into_iter().collect())
+    }
+
+    /// The text of a revision.
+    pub async fn revision_text(&self, playbook: &str, revision: &str) -> sqlx::Result<Option<RevisionText>> {
+        sqlx::query_as(
+            "select playbook, revision, file, text, scripts from keepwell.revisions where playbook = $1 and revision = $2",
+        )
+        .bind(playbook)
+        .bind(revision)
+        .fetch_optional(self.pool())
+        .await
+    }
+
+    /// Settles a playbook's slots up to an instant; it never goes back.
+    pub async fn settle_slots(&self, playbook: &str, until: Instant) -> sqlx::Result<()> {
+        sqlx::query("update keepwell.playbooks set slots_after = $2 where id = $1 and slots_after < $2")
+            .bind(playbook)
+            .bind(until)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The instant the sample company was made for, if there is one.
+    pub async fn sample_anchor(&self) -> sqlx::Result<Option<Instant>> {
+        sqlx::query_scalar("select anchor from keepwell.sample").fetch_optional(self.pool()).await
+    }
+
+    /// Remembers the sample company's instant; the first one stays.
+    pub async fn keep_sample_anchor(&self, anchor: Instant) -> sqlx::Result<()> {
+        sqlx::query("insert into keepwell.sample (anchor) values ($1) on conflict do nothing")
+            .bind(anchor)
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+}

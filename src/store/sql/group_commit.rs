@@ -1,0 +1,107 @@
+//! Calls that come while another is being carried out, carried out together.
+//!
+//! Nobody waits for company: the first is carried out at once, and those that
+//! come meanwhile share the next transaction. So a single sender has no delay,
+//! and many have one commit for all of them.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedMutexGuard, oneshot};
+
+use super::kept_connection::Line;
+
+/// Where callers meet. Callers are never cut off: each is carried out or told
+/// why not.
+pub(crate) struct Gathering<T, R> {
+    waiting: Mutex<Vec<(T, oneshot::Sender<sqlx::Result<R>>)>>,
+    /// Whoever has it carries out what waits.
+    line: Arc<tokio::sync::Mutex<Line>>,
+}
+
+impl<T, R> Default for Gathering<T, R> {
+    fn default() -> Gathering<T, R> {
+        Gathering { waiting: Mutex::default(), line: Arc::default() }
+    }
+}
+
+impl<T, R> Gathering<T, R> {
+    /// Waits until `item` has been carried out, by this caller or by another.
+    /// `carry_out` answers each of its items, in their order, over the line
+    /// that this gathering has.
+    pub async fn ask<F, Fut>(&self, item: T, carry_out: F) -> sqlx::Result<R>
+    where
+        F: FnOnce(Vec<T>, OwnedMutexGuard<Line>) -> Fut,
+        Fut: Future<Output = Vec<sqlx::Result<R>>>,
+    {
+        let (answer, mut answered) = oneshot::channel();
+        self.lock().push((item, answer));
+        let line = tokio::select! {
+            biased;
+            answered = &mut answered => return answered.unwrap_or(Err(sqlx::Error::WorkerCrashed)),
+            line = self.line() => line,
+        };
+        let (items, answers): (Vec<T>, Vec<_>) = std::mem::take(&mut *self.lock()).into_iter().unzip();
+        for (answer, result) in answers.into_iter().zip(carry_out(items, line).await) {
+            // Whoever asked may have been stopped.
+            let _ = answer.send(result);
+        }
+        answered.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// The line, once nobody else has it.
+    pub async fn line(&self) -> OwnedMutexGuard<Line> {
+        self.line.clone().lock_owned().await
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(T, oneshot::Sender<sqlx::Result<R>>)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same failure for each of so many.
+pub(crate) fn all_failed<R>(error: sqlx::Error, count: usize) -> Vec<sqlx::Result<R>> {
+    let told = error.to_string();
+    let others = (1..count).map(|_| Err(sqlx::Error::Protocol(told.clone())));
+    std::iter::once(Err(error)).chain(others).take(count).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn those_who_come_meanwhile_go_together() {
+        let gathering = Arc::new(Gathering::<u32, (u32, usize)>::default());
+        let (open, opened) = oneshot::channel::<()>();
+        let first = tokio::spawn({
+            let gathering = gathering.clone();
+            async move {
+                let carry_out = async |items: Vec<u32>, _line| {
+                    let _ = opened.await;
+                    items.iter().map(|item| Ok((*item, items.len()))).collect()
+                };
+                gathering.ask(0, carry_out).await.expect("an answer")
+            }
+        });
+        tokio::task::yield_now().await;
+        let others: Vec<_> = (1..=3)
+            .map(|item| {
+                let gathering = gathering.clone();
+                tokio::spawn(async move {
+                    let carry_out =
+                        async |items: Vec<u32>, _line| items.iter().map(|item| Ok((*item, items.len()))).collect();
+                    gathering.ask(item, carry_out).await.expect("an answer")
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        open.send(()).expect("it waits");
+        assert_eq!(first.await.expect("it ends"), (0, 1));
+        for (item, other) in (1..).zip(others) {
+            assert_eq!(other.await.expect("it ends"), (item, 3));
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Colleagues as work is given out, read from the customer store.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use sqlx::{AssertSqlSafe, FromRow};
+
+use crate::action::staff::Staff;
+use crate::clock::Instant;
+use crate::facts::{Colleague, Csm};
+use crate::store::{Relation, Store};
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    name: String,
+    email: String,
+    manager_id: Option<String>,
+    timezone: Option<String>,
+    capacity: Option<i32>,
+    backup_id: Option<String>,
+    away_from: Option<NaiveDate>,
+    away_until: Option<NaiveDate>,
+}
+
+impl Store {
+    /// Every colleague, in order of their ids.
+    pub async fn colleagues(&self) -> sqlx::Result<Vec<Colleague>> {
+        let sql = format!(
+            "select id, name, email, manager_id, timezone, capacity, backup_id,
+                 case when isfinite(away_from) then away_from end as away_from,
+                 case when isfinite(away_until) then away_until end as away_until
+             from {} c order by id",
+            self.relation(Relation::Csms)
+        );
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.read().await?).await?;
+        Ok(rows.into_iter().map(Row::into_colleague).collect())
+    }
+
+    /// Every colleague and, where `loads` are asked for, how many tasks each has
+    /// open and not put off at `now`. Nothing is locked: two who look at the same
+    /// time may both give to the same person.
+    pub async fn staff(&self, loads: bool, now: Instant) -> sqlx::Result<Staff> {
+        let open: Vec<(String, i64)> = if loads {
+            sqlx::query_as(
+                "select assignee, count(*) from keepwell.tasks
+                 where state = 'open' and assignee is not null and (snoozed_until is null or snoozed_until <= $1)
+                 group by assignee",
+            )
+            .bind(now)
+            .fetch_all(self.pool())
+            .await?
+        } else {
+            Vec::new()
+        };
+        Ok(Staff::new(self.colleagues().await?, open.into_iter().collect::<HashMap<_, _>>()))
+    }
+}
+
+impl Row {
+    fn into_colleague(self) -> Colleague {
+        Colleague {
+            csm: Csm {
+                id: self.id,
+                name: self.name,
+                email: self.email,
+                manager_id: self.manager_id,
+                timezone: self.timezone,
+            },
+            capacity: self.capacity,
+            backup_id: self.backup_id,
+            away_from: self.away_from,
+            away_until: self.away_until,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Which database this is, and what it may have forgotten.
+//!
+//! Invariant: no marker is written in a database other than the one that was
+//! confirmed: the view `keepwell.stops` says `all` there, and the marker reads
+//! it. A database whose own identity did not change, but that knows of fewer
+//! markers than a daemon remembers, was set back; [`Mark`] is what a daemon
+//! remembers.
+
+use std::sync::PoisonError;
+
+use uuid::Uuid;
+
+use super::audit::record;
+use super::stops::{Target, lift};
+use crate::clock::Instant;
+use crate::store::Store;
+
+/// `reason` of the stop of a database that was set back.
+pub const SET_BACK: &str =
+    "this database was set back: it does not know of mail that was sent; see `keepwell confirm-epoch`";
+
+/// How far sending had come: in which epoch, and the number of the last marker
+/// in it. A later one is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Microseconds since 1970 of the last confirmation; 0 when there was none.
+    pub epoch: i64,
+    pub number: i64,
+}
+
+/// What the database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    pub installation: Uuid,
+    /// The last marker it knows of.
+    pub mark: Mark,
+    /// System identifier and timeline, `unknown` where they may not be read.
+    pub cluster: String,
+    /// The same of the database that sending is allowed from.
+    pub confirmed: String,
+}
+
+impl Store {
+    /// What the database says of itself now.
+    pub async fn epoch(&self) -> sqlx::Result<Epoch> {
+        let (installation, epoch, number, cluster, confirmed) = sqlx::query_as(
+            "select id, (extract(epoch from epoch) * 1000000)::bigint,
+                 (select case when is_called then last_value else 0 end from keepwell.marks),
+                 keepwell.cluster(), cluster
+             from keepwell.installation",
+        )
+        .fetch_one(self.pool())
+        .await?;
+        Ok(Epoch { installation, mark: Mark { epoch, number }, cluster, confirmed })
+    }
+
+    /// A person's word that this database may send: lifts the stop of everything, too.
+    pub async fn confirm_epoch(&self, by: &str, now: Instant) -> sqlx::Result<()> {
+        let mut tx = self.pool().begin().await?;
+        sqlx::query("update keepwell.installation set cluster = keepwell.cluster(), epoch = greatest($1, epoch)")
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+        record(&mut tx, "confirm-epoch", by, &serde_json::json!({}), now).await?;
+        lift(&mut tx, &Target::All, by, now).await?;
+        tx.commit().await
+    }
+
+    /// When the last mail that this database knows of was accepted.
+    pub async fn last_sent(&self) -> sqlx::Result<Option<Instant>> {
+        sqlx::query_scalar("select max(sent_at) from keepwell.messages where outcome = 'accepted'")
+            .fetch_one(self.pool())
+            .await
+    }
+
+    /// The last marker this process has committed.
+    pub fn last_mark(&self) -> Mark {
+        *self.last_mark.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers how far others have come, so that whoever marks next here
+    /// notices a database that was set back. First the server is made to keep
+    /// it: a crash may take numbers back that nothing committed has used.
+    pub async fn remember_others(&self, mark: Mark) {
+        let kept = sqlx::query("select pg_logical_emit_message(true, 'keepwell', '')").execute(self.pool()).await;
+        // A provider may not allow it; then each daemon remembers its own.
+        if kept.is_ok() {
+            self.remember(mark);
+        }
+    }
+
+    /// To be called after the commit: a marker that the database may lose is
+    /// not remembered.
+    pub(crate) fn remember(&self, mark: Mark) {
+        let mut last = self.last_mark.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = mark.max(*last);
+    }
+}

@@ -1,0 +1,51 @@
+//! What is forgotten after its time, some rows at a time.
+
+use crate::clock::Instant;
+use crate::store::Store;
+
+/// Rows of one look.
+const BATCH: i64 = 500;
+
+impl Store {
+    /// Forgets the words of messages that ended before this; returns how many.
+    pub async fn forget_bodies(&self, before: Instant) -> sqlx::Result<u64> {
+        self.forget(
+            "update keepwell.messages m set words = null, body_text = null, body_html = null, forgotten = true
+             from (select account_id, id from keepwell.messages
+                   where ended_at < $1 and not forgotten order by ended_at limit $2) old
+             where m.account_id = old.account_id and m.id = old.id",
+            before,
+        )
+        .await
+    }
+
+    /// Forgets what was read for decisions that ended before this, and
+    /// what came back about mail; returns how many rows.
+    pub async fn forget_evidence(&self, before: Instant) -> sqlx::Result<u64> {
+        let mut forgotten = 0;
+        for statement in [
+            "update keepwell.enrollments e set entry = '{}', evidence = '{}'
+             from (select account_id, id from keepwell.enrollments
+                   where ended_at < $1 and (entry <> '{}' or evidence <> '{}') order by ended_at limit $2) old
+             where e.account_id = old.account_id and e.id = old.id",
+            "update keepwell.tasks t set evidence = '{}'
+             from (select account_id, id from keepwell.tasks
+                   where ended_at < $1 and evidence <> '{}' order by ended_at limit $2) old
+             where t.account_id = old.account_id and t.id = old.id",
+            "update keepwell.runs r set details = '[]'
+             from (select playbook, slot from keepwell.runs
+                   where started_at < $1 and details <> '[]' and ended_at is not null order by started_at limit $2) old
+             where r.playbook = old.playbook and r.slot = old.slot",
+            "delete from keepwell.bounces b
+             using (select name from keepwell.bounces where at < $1 order by at limit $2) old where b.name = old.name",
+        ] {
+            forgotten += self.forget(statement, before).await?;
+        }
+        Ok(forgotten)
+    }
+
+    async fn forget(&self, statement: &'static str, before: Instant) -> sqlx::Result<u64> {
+        let done = sqlx::query(statement).bind(before).bind(BATCH).execute(self.pool()).await?;
+        Ok(done.rows_affected())
+    }
+}

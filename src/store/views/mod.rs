@@ -1,0 +1,4 @@
+//! Lists for people: the rows that pages and commands show.
+
+pub mod cli;
+pub mod web;

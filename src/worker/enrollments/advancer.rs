@@ -1,0 +1,334 @@
+//! Waiting enrollments, looked at when they are due and on the quarter hours.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::Duration;
+use uuid::Uuid;
+
+use super::snapshot::{Sight, current, first_sight, gone, sight};
+use crate::action::staff::Staff;
+use crate::clock::Instant;
+use crate::effect::{Effect, EffectBody, MessageDraft};
+use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
+use crate::playbook::Mode;
+use crate::store::runs::Run;
+use crate::store::{Trouble, is_about_a_row, is_refusal, trouble};
+use crate::worker::revision_cache::Loaded;
+use crate::worker::{Round, Shared};
+
+const BATCH: i64 = 500;
+
+/// Moves every enrollment whose look is due.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+    moved(shared, now, true).await
+}
+
+async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> crate::worker::Result<usize> {
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks).await?;
+    let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
+    for enrollment in due {
+        let at = look_instant(&enrollment, now, shared.config.recheck);
+        let group = (enrollment.playbook.clone(), enrollment.revision.clone(), at);
+        groups.entry(group).or_default().push(enrollment);
+    }
+    let mut round = Round::default();
+    for ((playbook, revision, at), enrollments) in groups {
+        let count = enrollments.len();
+        let looked = match look(shared, &playbook, &revision, at, now, enrollments.clone()).await {
+            Err(error) if trouble(&error) == Trouble::Lasting => {
+                tracing::error!(%playbook, %revision, "cannot be looked at: {error:#}");
+                put_off(shared, enrollments, &format!("{error:#}"), at, now).await
+            }
+            looked => looked,
+        };
+        round.took(looked.map(|()| count))?;
+    }
+    round.end()
+}
+
+/// Moves what was due before a slot, so that its run finds enrollments as they
+/// stood then also when everything is late. Quarter hours that were missed are
+/// not made up for: the next look is as good.
+pub async fn until(shared: &Arc<Shared>, slot: Instant) -> crate::worker::Result<()> {
+    let before = slot - Duration::microseconds(1);
+    while moved(shared, before, false).await? > 0 {}
+    Ok(())
+}
+
+/// The instant a late look happens at: a wait ends at its due instant however
+/// late the daemon is, and of missed quarter hours only the latest counts.
+fn look_instant(enrollment: &Enrollment, now: Instant, recheck: Duration) -> Instant {
+    let look_at = enrollment.look_at.unwrap_or(now);
+    match (enrollment.phase, enrollment.due_at) {
+        (Phase::Begin, _) => look_at,
+        (Phase::Waiting | Phase::Sending, Some(due)) if due <= now => due,
+        _ => look_at.max(next_quarter(now, recheck) - recheck),
+    }
+}
+
+async fn look(
+    shared: &Arc<Shared>,
+    playbook: &str,
+    revision: &str,
+    at: Instant,
+    now: Instant,
+    enrollments: Vec<Enrollment>,
+) -> crate::worker::Result<()> {
+    let store = &shared.store;
+    let loaded = match shared.loaded(playbook, revision).await? {
+        Ok(loaded) => loaded,
+        Err(why) => return put_off(shared, enrollments, &why, at, now).await,
+    };
+    let sights = sight(shared, &loaded, at, &enrollments).await?;
+    let ends = store.message_ends(&enrollments).await?;
+    let looked = Looked::at(shared, &loaded, enrollments, sights, ends, at, now).await?;
+    commit_all(shared, &looked.transitions, looked.priority, at).await?;
+    looked.tell_failures(shared, &loaded, at).await
+}
+
+/// Leaves enrollments where they are until the next quarter hour, and says why.
+async fn put_off(
+    shared: &Shared,
+    enrollments: Vec<Enrollment>,
+    why: &str,
+    at: Instant,
+    now: Instant,
+) -> crate::worker::Result<()> {
+    let look_at = Some(next_quarter(now, shared.config.recheck));
+    let waits = |one: Enrollment| {
+        let enrollment = Enrollment { reason: Some(format!("waits: {why}")), look_at, ..one };
+        Transition { enrollment, effects: Vec::new(), stopped: false }
+    };
+    let waiting: Vec<Transition> = enrollments.into_iter().map(waits).collect();
+    commit_all(shared, &waiting, 0, at).await
+}
+
+/// What a look at enrollments of one revision would decide now; nothing is
+/// written.
+pub(crate) async fn foresee(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    enrollments: Vec<Enrollment>,
+    now: Instant,
+) -> crate::worker::Result<Vec<(Transition, Option<Sight>)>> {
+    let sights = sight(shared, loaded, now, &enrollments).await?;
+    let ends = shared.store.message_ends(&enrollments).await?;
+    let looked = Looked::at(shared, loaded, enrollments, sights, ends, now, now).await?;
+    Ok(looked.transitions.into_iter().zip(looked.sights).collect())
+}
+
+/// What looks at enrollments of one revision decided.
+struct Looked {
+    transitions: Vec<Transition>,
+    /// What each was decided on.
+    sights: Vec<Option<Sight>>,
+    priority: i32,
+}
+
+impl Looked {
+    /// Looks at each, off the async threads.
+    async fn at(
+        shared: &Arc<Shared>,
+        loaded: &Arc<Loaded>,
+        enrollments: Vec<Enrollment>,
+        sights: Vec<Option<Sight>>,
+        ends: HashMap<Uuid, Vec<MessageEnd>>,
+        at: Instant,
+        now: Instant,
+    ) -> crate::worker::Result<Looked> {
+        // Mode, alerts and priority are those of the current revision.
+        let current = current(shared, &loaded.ready.playbook.id).await?.unwrap_or_else(|| loaded.clone());
+        let playbook = &current.ready.playbook;
+        let shadow = playbook.mode == Mode::Shadow;
+        let alerts_to = playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
+        let priority = i32::from(playbook.mail_priority);
+        let mut staff = shared.store.staff(loaded.ready.weighs_load(), now).await?;
+        let (with, loaded) = (shared.clone(), loaded.clone());
+        let decided = tokio::task::spawn_blocking(move || {
+            let transitions = enrollments
+                .into_iter()
+                .zip(&sights)
+                .map(|(enrollment, seen)| {
+                    let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
+                    let decided = crate::worker::unless_panicking(|| match seen {
+                        Some(seen) => decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref()),
+                        None => ended_gone(&enrollment, at),
+                    });
+                    let Some(mut transition) = decided else {
+                        return failed(enrollment, "a fault of Keepwell's own: see its log".to_owned(), at);
+                    };
+                    for taker in transition.effects.iter().filter_map(taker) {
+                        staff.took(taker);
+                    }
+                    let next = &mut transition.enrollment;
+                    next.shadow |= shadow;
+                    // Nothing came of a look into the past: the next one is not
+                    // at the same instant again, or it would never end.
+                    if stands(&enrollment, next) && next.look_at.is_some_and(|look_at| look_at <= now) {
+                        next.look_at = Some(next_quarter(now, with.config.recheck));
+                    }
+                    transition
+                })
+                .collect();
+            Looked { transitions, sights, priority }
+        });
+        Ok(decided.await?)
+    }
+
+    /// Tells the owners of steps that failed.
+    async fn tell_failures(&self, shared: &Shared, loaded: &Loaded, at: Instant) -> crate::worker::Result<()> {
+        for transition in &self.transitions {
+            for effect in &transition.effects {
+                if let EffectBody::Message(MessageDraft::Failed { reason, .. }) = &effect.body {
+                    let account = &transition.enrollment.account;
+                    crate::worker::step_failed(shared, loaded, &effect.step, account, reason, at).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Newly admitted enrollments of a run, looked at and not yet written.
+pub(crate) struct Entry {
+    batch: Vec<Enrollment>,
+    looked: Looked,
+}
+
+impl Entry {
+    /// Takes the first look of a batch, at the slot: a first step that does not
+    /// wait leaves its effects with the entry.
+    pub async fn look(
+        shared: &Arc<Shared>,
+        loaded: &Arc<Loaded>,
+        batch: &[Enrollment],
+        slot: Instant,
+        now: Instant,
+    ) -> crate::worker::Result<Entry> {
+        let sights = first_sight(shared, loaded, slot, batch).await?;
+        let looked = Looked::at(shared, loaded, batch.to_vec(), sights, HashMap::new(), slot, now).await?;
+        Ok(Entry { batch: batch.to_vec(), looked })
+    }
+
+    /// Writes them, as long as the run is ours. Where the playbook or one of them was stopped meanwhile
+    /// they only enter. So they do when the database refuses what one of them
+    /// asks for: their look then comes with the others that are due, which
+    /// finds out whose fault it is.
+    pub async fn write(self, shared: &Shared, loaded: &Loaded, run: &Run) -> crate::worker::Result<()> {
+        let store = &shared.store;
+        let may_act = shared.halted().await?.is_some_and(|halted| {
+            !halted.playbooks.contains(&loaded.ready.playbook.id)
+                && !self.batch.iter().any(|one| halted.accounts.contains(&one.account))
+        });
+        if may_act {
+            match store.enter(run, &self.looked.transitions, self.looked.priority).await {
+                // Who has lost the run learns that at the next look at it.
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) => return self.looked.tell_failures(shared, loaded, run.slot).await,
+                Err(error) if is_about_a_row(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        store.enroll(run, &self.batch, State::Active).await?;
+        Ok(())
+    }
+}
+
+/// Commits transitions together. What the database refuses as a whole is
+/// halved until the one at fault stands alone, which ends as failed: its own
+/// values are the trouble, and waiting does not mend them.
+async fn commit_all(
+    shared: &Shared,
+    transitions: &[Transition],
+    priority: i32,
+    at: Instant,
+) -> crate::worker::Result<()> {
+    let store = &shared.store;
+    let mut parts = vec![transitions];
+    while let Some(part) = parts.pop() {
+        match (store.commit_all(part, priority, at).await, part) {
+            (Ok(_), _) => {}
+            (Err(error), [alone]) if is_refusal(&error) => {
+                let enrollment = alone.enrollment.clone();
+                tracing::error!(
+                    playbook = %enrollment.playbook, account = %enrollment.account, "an enrollment failed: {error}"
+                );
+                let failed = failed(enrollment, format!("its next step cannot be written: {error}"), at);
+                store.commit(&failed, priority, at).await?;
+            }
+            (Err(error), several) if several.len() > 1 && is_about_a_row(&error) => {
+                let (first, second) = several.split_at(several.len() / 2);
+                parts.extend([second, first]);
+            }
+            (Err(error), _) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Who gets a task by this effect.
+fn taker(effect: &Effect) -> Option<&str> {
+    match &effect.body {
+        EffectBody::Task(draft) => draft.assignee.as_deref(),
+        EffectBody::Message(_) | EffectBody::Referral { .. } | EffectBody::Label(_) => None,
+    }
+}
+
+/// Whether a look left an enrollment where it was.
+fn stands(before: &Enrollment, after: &Enrollment) -> bool {
+    let place = |one: &Enrollment| (one.state, one.phase, one.step_at, one.due_at);
+    place(before) == place(after) && before.step == after.step
+}
+
+/// An enrollment that ends because of a fault, visibly.
+fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
+    let enrollment = Enrollment {
+        state: State::Failed,
+        reason: Some(reason),
+        step: None,
+        phase: Phase::Begin,
+        due_at: None,
+        look_at: None,
+        ended_at: Some(at),
+        ..enrollment
+    };
+    Transition { enrollment, effects: Vec::new(), stopped: true }
+}
+
+/// An enrollment whose subject is not there any more.
+fn ended_gone(enrollment: &Enrollment, at: Instant) -> Transition {
+    let gone = Enrollment {
+        state: State::Exited,
+        reason: Some(gone(enrollment).to_owned()),
+        step: None,
+        due_at: None,
+        look_at: None,
+        ended_at: Some(at),
+        ..enrollment.clone()
+    };
+    Transition { enrollment: gone, effects: Vec::new(), stopped: true }
+}
+
+fn decide(
+    shared: &Shared,
+    loaded: &Loaded,
+    enrollment: &Enrollment,
+    seen: &Sight,
+    staff: &Staff,
+    messages: &[MessageEnd],
+    alerts_to: Option<&str>,
+) -> Transition {
+    advance(&Look {
+        playbook: &loaded.ready,
+        enrollment,
+        context: &seen.context,
+        people: &seen.people,
+        staff,
+        messages,
+        calendar: &shared.calendar,
+        alerts_to,
+        recheck: shared.config.recheck,
+    })
+}

@@ -1,0 +1,111 @@
+//! Goals that come true after the end: ended enrollments are looked at on the
+//! quarter hours as long as their goal still counts.
+//!
+//! One daemon takes each quarter hour. The database passes by those whose goal
+//! cannot hold, thousands at once, and the rest is decided like everything else.
+//! A quarter hour that is lost with its daemon is made good by the next.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::clock::Instant;
+use crate::enrollment::{Enrollment, hindsight, next_quarter};
+use crate::facts::Facts;
+use crate::rule::Context;
+use crate::store::customers::facts::{self, FactQuery, SubjectWindow};
+use crate::store::enrollments::late_goals::Ended;
+use crate::worker::Shared;
+use crate::worker::revision_cache::Loaded;
+
+/// How many are asked about in one statement.
+const PAGE: usize = 2_000;
+
+/// Looks at everything that has ended, once each quarter hour; returns how many
+/// goals came true. Nothing is done for a customer, so that only a stop of
+/// everything keeps it.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+    let next = next_quarter(now, shared.config.recheck);
+    let quarter = next - shared.config.recheck;
+    let store = &shared.store;
+    if shared.halted().await?.is_none() || !store.take_look("hindsight", quarter).await? {
+        return Ok(0);
+    }
+    let mut found = 0;
+    for (playbook, revision) in store.with_hindsight().await? {
+        if let Ok(loaded) = shared.loaded(&playbook, &revision).await?
+            && let Some(query) = &loaded.hindsight
+        {
+            found += look(shared, &loaded, query, quarter).await?;
+        }
+        store.end_hindsight(&playbook, &revision, next).await?;
+    }
+    Ok(found)
+}
+
+async fn look(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    query: &FactQuery,
+    quarter: Instant,
+) -> crate::worker::Result<usize> {
+    let (store, ready) = (&shared.store, &loaded.ready);
+    let mut found = 0;
+    let mut last: Option<Ended> = None;
+    loop {
+        let page = store.ended_by(&ready.playbook.id, &ready.revision, quarter, last.as_ref(), PAGE as i64).await?;
+        let is_last = page.len() < PAGE;
+        last = page.last().cloned();
+        // Of missed quarter hours the last at which it counted is as good as all.
+        let mut groups: BTreeMap<Instant, Vec<Ended>> = BTreeMap::new();
+        for one in page {
+            let at = (next_quarter(one.goal_until, shared.config.recheck) - shared.config.recheck).min(quarter);
+            groups.entry(at).or_default().push(one);
+        }
+        for (at, ended) in groups {
+            found += decide(shared, loaded, query, at, ended).await?;
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
+async fn decide(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    query: &FactQuery,
+    at: Instant,
+    ended: Vec<Ended>,
+) -> crate::worker::Result<usize> {
+    let store = &shared.store;
+    let windows: Vec<SubjectWindow> = ended
+        .iter()
+        .map(|one| SubjectWindow {
+            account: one.account_id.clone(),
+            contact: one.contact_id.clone(),
+            since_entry: Some(one.started_at),
+            since_step: Some(one.step_at),
+        })
+        .collect();
+    let facts = facts::fetch(store.pool(), query, at, &windows).await?;
+    let mut kept: HashMap<uuid::Uuid, Facts> =
+        ended.iter().zip(facts).filter_map(|(one, facts)| facts.map(|facts| (one.id, facts))).collect();
+    if kept.is_empty() {
+        return Ok(0);
+    }
+    let wanted: Vec<_> =
+        ended.into_iter().filter(|one| kept.contains_key(&one.id)).map(|one| (one.account_id, one.id)).collect();
+    let enrollments = store.enrollments_by_id(&wanted).await?;
+    let progress = store.progress(&enrollments).await?;
+    let with = loaded.clone();
+    let reached = tokio::task::spawn_blocking(move || {
+        let mut reached: Vec<Enrollment> = Vec::new();
+        for (enrollment, progress) in enrollments.into_iter().zip(progress) {
+            let Some(facts) = kept.remove(&enrollment.id) else { continue };
+            let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: with.ready.zone };
+            reached.extend(crate::worker::unless_panicking(|| hindsight(&with.ready, &enrollment, &context)).flatten());
+        }
+        reached
+    });
+    Ok(usize::try_from(store.came_true(&reached.await?).await?)?)
+}

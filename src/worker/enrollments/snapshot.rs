@@ -1,0 +1,103 @@
+//! What is seen of enrollments at an instant: their facts, how far they are, the
+//! people around them, and the revision in force.
+
+use std::sync::Arc;
+
+use crate::action::People;
+use crate::clock::Instant;
+use crate::enrollment::Enrollment;
+use crate::facts::{Facts, Progress};
+use crate::rule::Context;
+use crate::store::customers::facts::{self, SubjectWindow};
+use crate::store::runs::playbooks::Published;
+use crate::worker::Shared;
+use crate::worker::revision_cache::Loaded;
+
+/// Why nothing can be seen of an enrollment's subject.
+pub(crate) fn gone(enrollment: &Enrollment) -> &'static str {
+    if enrollment.contact.is_empty() { "the account is gone" } else { "the contact is gone" }
+}
+
+/// The current revision, some keys of which hold for running enrollments too.
+/// `None` when this version cannot use it.
+pub(crate) async fn current(shared: &Shared, playbook: &str) -> crate::worker::Result<Option<Arc<Loaded>>> {
+    current_among(shared, &shared.store.published().await?, playbook).await
+}
+
+/// The same, where what is published was read just now.
+pub(crate) async fn current_among(
+    shared: &Shared,
+    published: &[Published],
+    playbook: &str,
+) -> crate::worker::Result<Option<Arc<Loaded>>> {
+    let Some(current) = published.iter().find(|known| known.id == playbook) else {
+        return Ok(None);
+    };
+    Ok(shared.loaded(playbook, &current.revision).await?.ok())
+}
+
+/// Facts, progress and people of one enrollment at one instant.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    pub context: Context,
+    pub people: People,
+}
+
+/// Looks at many enrollments of one revision with a fixed number of
+/// statements; `None` where the subject is gone.
+pub(crate) async fn sight(
+    shared: &Shared,
+    loaded: &Loaded,
+    at: Instant,
+    enrollments: &[Enrollment],
+) -> crate::worker::Result<Vec<Option<Sight>>> {
+    let progress = shared.store.progress(enrollments).await?;
+    sight_with(shared, loaded, at, enrollments, progress).await
+}
+
+/// The same of enrollments that are just beginning.
+pub(crate) async fn first_sight(
+    shared: &Shared,
+    loaded: &Loaded,
+    at: Instant,
+    enrollments: &[Enrollment],
+) -> crate::worker::Result<Vec<Option<Sight>>> {
+    let progress = enrollments.iter().map(Enrollment::at_entry).collect();
+    sight_with(shared, loaded, at, enrollments, progress).await
+}
+
+async fn sight_with(
+    shared: &Shared,
+    loaded: &Loaded,
+    at: Instant,
+    enrollments: &[Enrollment],
+    progress: Vec<Progress>,
+) -> crate::worker::Result<Vec<Option<Sight>>> {
+    let store = &shared.store;
+    let windows: Vec<SubjectWindow> = enrollments
+        .iter()
+        .map(|enrollment| SubjectWindow {
+            account: enrollment.account.clone(),
+            contact: enrollment.contact.clone(),
+            since_entry: Some(enrollment.started_at),
+            since_step: Some(enrollment.step_at),
+        })
+        .collect();
+    let facts: Vec<Option<Facts>> = facts::fetch(store.pool(), &loaded.steps, at, &windows).await?;
+    let accounts: Vec<String> = enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
+    let people = store.people(&accounts).await?;
+    Ok(facts
+        .into_iter()
+        .zip(progress)
+        .map(|(facts, progress)| {
+            facts.map(|facts| Sight {
+                people: people.get(&facts.account).cloned().unwrap_or_default(),
+                context: Context {
+                    facts: Arc::new(facts),
+                    progress: Some(Arc::new(progress)),
+                    zone: loaded.ready.zone,
+                },
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,167 @@
+//! One attempt: on a connection, past its marker, and what came of it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::watch;
+
+use super::auto_stop::Troubles;
+use super::domain_limits::Pass;
+use super::prepare_mail::Prepared;
+use super::settlement::settle;
+use crate::clock::{Deadline, Instant, Stopwatch};
+use crate::delivery::post::Post;
+use crate::delivery::{Composed, Mark, Outcome, Session};
+use crate::effect::Refusal;
+use crate::store::messages::marks::Marked;
+use crate::store::messages::outbox::Claimed;
+use crate::store::messages::outcomes::{Ending, Settled};
+use crate::store::messages::resends::Copy;
+use crate::worker::Shared;
+
+/// Counts the messages whose body may be on its way.
+#[derive(Clone, Default)]
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn begin(&self) -> Body {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Body(self.clone())
+    }
+
+    pub fn any(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// One of them, from before its marker until its outcome is written.
+struct Body(UnderWay);
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// What is sent.
+enum Parcel {
+    Mail(Box<Composed>),
+    Post(Box<Post>),
+}
+
+/// How it is sent.
+enum Way<'a> {
+    Mail(Box<Composed>, Session<'a>),
+    Post(Box<Post>),
+}
+
+/// What the attempts of one batch share.
+pub(crate) struct Attempt {
+    pub shared: Arc<Shared>,
+    /// Until when the gate's verdict holds.
+    pub gate: Deadline,
+    pub now: Instant,
+    pub stop: watch::Receiver<bool>,
+    pub under_way: UnderWay,
+    pub troubles: Troubles,
+}
+
+impl Attempt {
+    /// Carries one out and writes what came of it.
+    pub async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<Pass>) -> crate::worker::Result<()> {
+        let (store, now) = (&self.shared.store, self.now);
+        let mut copy = None;
+        let (parcel, to) = match prepared {
+            Prepared::Ended { state, reason } => {
+                let ended = Settled::untried(state, Some(reason));
+                store.settle(Ending::at(message.clone(), ended, now)).await?;
+                self.count(&message, state == "failed");
+                return Ok(());
+            }
+            Prepared::Later { next_at, reason, wait } => {
+                let later = Settled::Deferred { next_at, reason, counts: false, wait };
+                store.settle(Ending::at(message, later, now)).await?;
+                return Ok(());
+            }
+            Prepared::Shadow { .. } => {
+                store.settle(Ending::at(message, Settled::untried("shadow", None), now)).await?;
+                return Ok(());
+            }
+            Prepared::Mail { composed, to, sends_again, .. } => {
+                copy = sends_again.then(|| Copy {
+                    bytes: composed.bytes.clone(),
+                    envelope_from: composed.envelope_from.clone(),
+                    to_address: composed.to.clone(),
+                });
+                (Parcel::Mail(composed), to)
+            }
+            Prepared::Post { post, to, .. } => (Parcel::Post(post), to),
+        };
+        let put_back = async |why| settle(&self.shared, &message, &Outcome::NotMarked(why), now, now).await;
+        if let Some(why) = self.forbids() {
+            return put_back(why).await;
+        }
+        let way = match parcel {
+            Parcel::Mail(composed) => Way::Mail(composed, self.shared.channel.session().await),
+            Parcel::Post(post) => Way::Post(post),
+        };
+        // What others have on the connections can take long.
+        if let Some(why) = self.forbids() {
+            return put_back(why).await;
+        }
+        if let Some(copy) = copy {
+            store.keep_copy(&message, &copy).await?;
+        }
+        if let Some(pass) = &pass {
+            pass.begin();
+        }
+        let watch = Stopwatch::start();
+        let body = OnceLock::new();
+        let mark = || async {
+            // Counted before the stop is looked at, so that a stop either
+            // is seen here or sees this body.
+            body.get_or_init(|| self.under_way.begin());
+            self.mark(&message, &to).await
+        };
+        let outcome = match way {
+            Way::Mail(composed, session) => session.deliver(&composed, mark).await,
+            Way::Post(post) => self.shared.http.deliver(&post, mark).await,
+        };
+        let ended = now + watch.whole_seconds();
+        if let Some(pass) = pass {
+            pass.end(&outcome, ended);
+        }
+        settle(&self.shared, &message, &outcome, now, ended).await?;
+        self.count(&message, matches!(outcome, Outcome::Rejected { .. } | Outcome::Unknown { .. }));
+        Ok(())
+    }
+
+    /// Counts what came of a customer's mail.
+    fn count(&self, message: &Claimed, bad: bool) {
+        if message.channel == "email" {
+            self.troubles.count(&message.playbook, bad);
+        }
+    }
+
+    /// Why no body may begin any more.
+    fn forbids(&self) -> Option<Refusal> {
+        if *self.stop.borrow() {
+            return Some(Refusal::Stopping);
+        }
+        self.gate.has_passed().then_some(Refusal::Stale)
+    }
+
+    async fn mark(&self, message: &Claimed, to: &str) -> Mark {
+        if let Some(why) = self.forbids() {
+            return Mark::No(why);
+        }
+        match self.shared.store.mark(message, to, self.now).await {
+            Ok(Marked::Go) => Mark::Go,
+            Ok(Marked::No(why)) => Mark::No(why),
+            Err(error) => {
+                tracing::error!(message = %message.id, "the marker failed: {error}");
+                Mark::Unclear
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! A notice to a colleague right before it leaves: whether it waits for their
+//! digest, and how it looks.
+
+use super::digester;
+use super::prepare_mail::{Prepared, bounces_to, sender};
+use crate::clock::Instant;
+use crate::delivery::{Footer, OutgoingMail, compose, layout, render};
+use crate::effect::From;
+use crate::store::messages::outbox::{Claimed, Rendered, Wait};
+use crate::worker::Shared;
+
+/// A notice to a colleague: its words are final.
+pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> crate::worker::Result<Prepared> {
+    if message.valid_until < now {
+        return Ok(Prepared::ended("expired", "not sent while it was valid"));
+    }
+    let Some(to) = message.to_address.clone() else {
+        return Ok(Prepared::ended("skipped", "nobody to tell"));
+    };
+    let text = shared.store.notice_text(message).await?;
+    let subject = message.subject.clone().unwrap_or_default();
+    let rendered = Rendered { subject: subject.clone(), text: text.clone(), html: String::new() };
+    if message.shadow {
+        return Ok(Prepared::Shadow { rendered, to });
+    }
+    // The owners always get their mail; it is the colleagues who may have chosen.
+    let quiet = !shared.config.notify_csm_email || shared.config.notify_csm_digest.is_some();
+    let personal = matches!(message.audience.as_deref(), Some("csm" | "manager"));
+    if quiet
+        && personal
+        && message.step != digester::STEP
+        && let Some(colleague) = shared.store.colleague_at(&to).await?
+    {
+        return Ok(match digester::next(shared, &colleague, now) {
+            // Taken by the digest before; should there be none any more, it goes alone.
+            Some(slot) if shared.config.notify_csm_email => Prepared::Later {
+                next_at: slot + chrono::Duration::minutes(15),
+                reason: "waits for the next digest".to_owned(),
+                wait: Wait::Retry,
+            },
+            _ => {
+                also_in_slack(shared, message, &text, now).await?;
+                Prepared::Shadow { rendered, to }
+            }
+        });
+    }
+    also_in_slack(shared, message, &text, now).await?;
+    let from = match sender(&shared.config.mail.from, From::Default, None) {
+        Ok(from) => from,
+        Err(reason) => return Ok(Prepared::ended("failed", reason)),
+    };
+    let body = render(&plain(&text));
+    let footer = Footer { postal_address: None, unsubscribe_url: None };
+    let rendered = Rendered { html: layout::page(&body.html, &footer), ..rendered };
+    let mail = OutgoingMail {
+        message_id: message.message_id.clone(),
+        envelope_from: bounces_to(&shared.config, message),
+        from,
+        reply_to: None,
+        to_name: None,
+        to: to.clone(),
+        subject,
+        text: body.text,
+        html: body.html,
+        unsubscribe: None,
+        list_id: None,
+        feedback_id: None,
+        auto_submitted: true,
+        date: now,
+        footer,
+    };
+    Ok(match compose(&mail) {
+        Ok(composed) => Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: false },
+        Err(error) => Prepared::ended("failed", error.to_string()),
+    })
+}
+
+/// A CSM's notice goes to the Slack channel of the configuration as well.
+async fn also_in_slack(shared: &Shared, message: &Claimed, text: &str, now: Instant) -> crate::worker::Result<()> {
+    if let Some(variable) = &shared.config.notify_csm_slack
+        && message.audience.as_deref() == Some("csm")
+    {
+        shared.store.also_in_slack(message, variable, text, now).await?;
+    }
+    Ok(())
+}
+
+/// A notice's text as Markdown that prints it literally, line by line.
+fn plain(text: &str) -> String {
+    text.lines().map(crate::delivery::escape).collect::<Vec<_>>().join("\n\n")
+}

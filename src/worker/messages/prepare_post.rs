@@ -1,0 +1,59 @@
+//! Right before a webhook or a Slack notice leaves: where it goes, and with
+//! which secret. Its words are final since the decision.
+
+use super::prepare_mail::Prepared;
+use crate::clock::Instant;
+use crate::delivery::post::Post;
+use crate::delivery::target::Target;
+use crate::store::messages::outbox::{Claimed, Rendered};
+use crate::worker::Shared;
+
+/// What becomes of it; failures are told to the owners of the playbook.
+pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) -> crate::worker::Result<Prepared> {
+    if message.valid_until < now {
+        return Ok(Prepared::ended("expired", "not sent while it was valid"));
+    }
+    let text = shared.store.notice_text(message).await?;
+    let to = message.to_address.clone().unwrap_or_default();
+    let rendered =
+        Rendered { subject: message.subject.clone().unwrap_or_default(), text: text.clone(), html: String::new() };
+    if message.shadow {
+        return Ok(Prepared::Shadow { rendered, to });
+    }
+    match post(shared, message, &to, text, now) {
+        Ok(post) => Ok(Prepared::Post { post: Box::new(post), rendered, to }),
+        Err(reason) => {
+            failed(shared, message, &reason, now).await?;
+            Ok(Prepared::ended("failed", reason))
+        }
+    }
+}
+
+/// Tells the owners, once for each step of a revision.
+pub(crate) async fn failed(
+    shared: &Shared,
+    message: &Claimed,
+    reason: &str,
+    now: Instant,
+) -> crate::worker::Result<()> {
+    if let Some(revision) = &message.revision
+        && let Ok(loaded) = shared.loaded(&message.playbook, revision).await?
+    {
+        crate::worker::step_failed(shared, &loaded, &message.step, &message.account_id, reason, now).await?;
+    }
+    Ok(())
+}
+
+fn post(shared: &Shared, message: &Claimed, to: &str, text: String, now: Instant) -> Result<Post, String> {
+    let name = to.strip_prefix("env:").unwrap_or_default();
+    let variable = |name: &str| (shared.variables)(name).filter(|value| !value.trim().is_empty());
+    let url = variable(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
+    let target = Target::parse(&url, &shared.config.webhooks_allow).map_err(|why| format!("{name}: {why}"))?;
+    if message.channel == "slack" {
+        return Ok(Post::slack(target, &text));
+    }
+    let secrets = format!("{name}_SECRET");
+    let given = variable(&secrets).unwrap_or_default();
+    Post::webhook(target, &message.id.to_string(), now.timestamp(), &given, text)
+        .map_err(|why| format!("{secrets}: {why}"))
+}

@@ -1,0 +1,107 @@
+//! Published revisions, compiled once and kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::catalog::{self, ReadyPlaybook};
+use crate::config::Config;
+use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
+use crate::rule::functions::UnknownCell;
+use crate::rule::{Neighbours, Predicate};
+use crate::store::customers::facts::FactQuery;
+use crate::store::{Relations, Store};
+
+/// A revision with its queries.
+#[derive(Debug)]
+pub struct Loaded {
+    pub ready: ReadyPlaybook,
+    /// Fetches what deciding who enters needs; its walk over all accounts
+    /// passes by those on which `when` cannot be true.
+    pub entry: FactQuery,
+    /// Fetches what every later decision needs.
+    pub steps: FactQuery,
+    /// Fetches what the goal reads, of those among the named on which it may
+    /// hold; `None` without a goal.
+    pub hindsight: Option<FactQuery>,
+}
+
+impl Loaded {
+    /// Builds the queries. An error names a cell that nothing answers.
+    pub fn new(ready: ReadyPlaybook, relations: &Relations) -> Result<Loaded, UnknownCell> {
+        let kept = ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
+        let entry = FactQuery::keeping(ready.entry_layout.clone(), relations, kept)?;
+        let hindsight = match &ready.goal {
+            None => None,
+            Some(goal) => {
+                let kept = goal.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
+                Some(FactQuery::among(ready.goal_layout.clone(), relations, kept)?)
+            }
+        };
+        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, hindsight, ready })
+    }
+}
+
+/// A revision, or why this version cannot use it.
+pub type Slot = Result<Arc<Loaded>, String>;
+
+/// The revisions this process has compiled. A revision never changes and is
+/// compiled by itself, so an entry is never wrong.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    known: Mutex<HashMap<(String, String), Slot>>,
+}
+
+impl Compiled {
+    /// A revision, compiled from its stored text. The inner error says why
+    /// this version cannot use it; its enrollments are held, visibly.
+    pub async fn get(&self, store: &Store, config: &Config, playbook: &str, revision: &str) -> anyhow::Result<Slot> {
+        let key = (playbook.to_owned(), revision.to_owned());
+        if let Some(slot) = self.lock().get(&key) {
+            return Ok(slot.clone());
+        }
+        let Some(text) = store.revision_text(playbook, revision).await? else {
+            return Ok(Err(format!("revision {revision} of {playbook} was never published")));
+        };
+        let scripts = text.modules();
+        let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
+        let (config, relations) = (config.clone(), store.relations().clone());
+        let compiled = tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations)).await;
+        let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
+        self.lock().insert(key, slot.clone());
+        Ok(slot)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Slot>> {
+        // A poisoned map is still a map of finished entries.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn compile(
+    file: &SourceFile,
+    scripts: BTreeMap<String, String>,
+    config: &Config,
+    relations: &Relations,
+) -> Result<Loaded, String> {
+    let mut problems = Vec::new();
+    let sources = SourceSet {
+        playbooks: Vec::new(),
+        scripts: scripts
+            .into_iter()
+            .map(|(module, text)| ScriptFile { path: format!("{module}.rhai").into(), module, text: text.into() })
+            .collect(),
+        ..SourceSet::default()
+    };
+    let modules = catalog::modules(&sources, &mut problems);
+    let sandbox = Arc::new(modules.sandbox(&config.seasons));
+    // What it names of others was looked at when it was published, and may be broken or gone since.
+    let neighbours = Neighbours::default();
+    let ready = crate::playbook::parse::parse(file, &mut problems).and_then(|playbook| {
+        catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, &neighbours, &mut problems)
+    });
+    let Some(ready) = ready else {
+        let first = problems.iter().find(|problem| problem.is_error());
+        return Err(first.map_or("it cannot be read".to_owned(), |problem| problem.message.clone()));
+    };
+    Loaded::new(ready, relations).map_err(|unknown| unknown.to_string())
+}

@@ -1,0 +1,142 @@
+//! Who is decided at a slot: the subjects that the prefilter keeps, and those
+//! whose condition was true at its latest verdict.
+//!
+//! The latter are looked at although the prefilter passes them by, so that
+//! every fall is decided by the condition itself and never follows from
+//! absence. A subject that is gone from the store keeps its state.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::shared_scan::{Share, Walk};
+use crate::clock::Instant;
+use crate::enrollment::History;
+use crate::facts::{Facts, Subject, SubjectId};
+use crate::store::customers::facts::{self, SubjectWindow};
+use crate::worker::Shared;
+use crate::worker::revision_cache::Loaded;
+
+/// How many subjects are fetched by name at once.
+const CHUNK: usize = 1000;
+
+/// A walk over the subjects of one run, each once.
+pub struct Candidates<'a> {
+    shared: &'a Arc<Shared>,
+    loaded: &'a Loaded,
+    slot: Instant,
+    first_run: bool,
+    walk: Option<Walk<'a>>,
+    /// True at the latest verdict, and not seen in the walk so far.
+    open: HashSet<SubjectId>,
+}
+
+impl<'a> Candidates<'a> {
+    pub async fn open(
+        shared: &'a Arc<Shared>,
+        loaded: &'a Loaded,
+        slot: Instant,
+    ) -> crate::worker::Result<Candidates<'a>> {
+        Candidates::open_on(shared, loaded, slot, None).await
+    }
+
+    /// The same on a share of a walk that several runs make together.
+    pub(crate) async fn open_on(
+        shared: &'a Arc<Shared>,
+        loaded: &'a Loaded,
+        slot: Instant,
+        share: Option<Share>,
+    ) -> crate::worker::Result<Candidates<'a>> {
+        let (store, playbook) = (&shared.store, &loaded.ready.playbook);
+        let open = match loaded.ready.follows_edges() {
+            true => store.open_edges(&playbook.id, Subject::from(playbook.subject)).await?.into_iter().collect(),
+            false => HashSet::new(),
+        };
+        let first_run = playbook.skip_existing && store.is_first_run(&playbook.id, slot).await?;
+        let walk = Some(match share {
+            Some(share) => Walk::Shared(share),
+            None => Walk::Own(facts::scan(store.pool(), &loaded.entry, slot).await?),
+        });
+        Ok(Candidates { shared, loaded, slot, first_run, walk, open })
+    }
+
+    /// The next subjects; empty when there are no more.
+    pub async fn next(&mut self) -> crate::worker::Result<Vec<Facts>> {
+        if let Some(walk) = &mut self.walk {
+            let chunk = walk.next().await?;
+            if !chunk.is_empty() {
+                chunk.iter().for_each(|facts| {
+                    self.open.remove(&facts.subject());
+                });
+                return Ok(chunk);
+            }
+        }
+        self.close_walk().await?;
+        while !self.open.is_empty() {
+            let subjects: Vec<SubjectId> = self.open.iter().take(CHUNK).cloned().collect();
+            subjects.iter().for_each(|subject| {
+                self.open.remove(subject);
+            });
+            let pool = self.shared.store.pool();
+            let found = facts::fetch(pool, &self.loaded.entry, self.slot, &windows(&subjects)).await?;
+            let chunk: Vec<Facts> = found.into_iter().flatten().collect();
+            if !chunk.is_empty() {
+                return Ok(chunk);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// What is known of a chunk's subjects, as it was before the run at
+    /// `slot`; without one, as it stands.
+    pub async fn histories(
+        &self,
+        chunk: &[Facts],
+        slot: Option<Instant>,
+    ) -> crate::worker::Result<HashMap<SubjectId, History>> {
+        let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
+        let mut histories = recall(self.shared, self.loaded, &subjects, slot, slot).await?;
+        if self.first_run {
+            subjects.into_iter().for_each(|subject| histories.entry(subject).or_default().first_run = true);
+        }
+        Ok(histories)
+    }
+
+    /// Gives the connection back.
+    pub async fn close(mut self) -> crate::worker::Result<()> {
+        self.close_walk().await
+    }
+
+    async fn close_walk(&mut self) -> crate::worker::Result<()> {
+        match self.walk.take() {
+            Some(walk) => walk.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is known of subjects in a playbook, leaving out what the run at a slot
+/// has written itself; their edges as they were before `edges_at`, or as they
+/// stand.
+pub(crate) async fn recall(
+    shared: &Shared,
+    loaded: &Loaded,
+    subjects: &[SubjectId],
+    slot: Option<Instant>,
+    edges_at: Option<Instant>,
+) -> crate::worker::Result<HashMap<SubjectId, History>> {
+    let (store, ready) = (&shared.store, &loaded.ready);
+    let id = &ready.playbook.id;
+    let mut histories = store.history(id, slot, subjects).await?;
+    if ready.follows_edges() {
+        store.recall_edges(id, edges_at, subjects, &mut histories).await?;
+    }
+    if ready.playbook.holdout.is_some() {
+        store.recall_arms(id, subjects, &mut histories).await?;
+    }
+    Ok(histories)
+}
+
+/// Subjects by name, outside any enrollment.
+pub fn windows(subjects: &[SubjectId]) -> Vec<SubjectWindow> {
+    subjects.iter().cloned().map(SubjectWindow::from).collect()
+}

@@ -1,0 +1,13 @@
+//! From a due slot to enrollments: publish playbooks, open runs, decide about
+//! candidates, hold what needs a person, release what was approved.
+
+pub(crate) mod audience_diff;
+pub mod breaker;
+pub mod candidates;
+pub mod first_mails;
+pub mod plan;
+pub mod publisher;
+pub(crate) mod releaser;
+pub mod run;
+pub mod scheduler;
+pub mod shared_scan;

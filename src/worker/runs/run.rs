@@ -1,0 +1,391 @@
+//! Carrying out a run: decide first, then commit, so that another daemon can
+//! finish it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::audience_diff;
+use super::breaker::{self, Limit};
+use super::releaser;
+use super::shared_scan::Share;
+use crate::clock::Instant;
+use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, Turn, admit};
+use crate::facts::{Facts, Subject, SubjectId};
+use crate::rule::EvalError;
+use crate::store::enrollments::matched_since::Turned;
+use crate::store::runs::{Run, Tally, run_id};
+use crate::worker::Shared;
+use crate::worker::enrollments::advancer::Entry;
+use crate::worker::revision_cache::Loaded;
+use crate::worker::runs::candidates::Candidates;
+
+/// How many enrollments one statement writes.
+pub(crate) const BATCH: usize = 2_000;
+
+/// Finishes runs of daemons that went away, and releases approved ones.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+    let mut handled = 0;
+    let Some(halted) = shared.halted().await? else { return Ok(0) };
+    for run in shared.store.take_over_runs(&halted).await? {
+        tracing::warn!(playbook = %run.playbook, slot = %run.slot, "taking over a run");
+        handled += 1;
+        if let Err(error) = carry_out(shared, &run, now).await {
+            tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
+        }
+    }
+    for run in shared.store.claim_approved_runs(&halted, now).await? {
+        match releaser::release(shared, &run, now).await {
+            Ok(()) => handled += 1,
+            Err(error) => {
+                tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
+                shared.store.leave_release(&run).await?;
+            }
+        }
+    }
+    Ok(handled)
+}
+
+/// Carries out a run that this process holds. Facts are as of the slot. A store
+/// that has changed under it fails the run, visibly, and not this process.
+pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> crate::worker::Result<()> {
+    carry_out_on(shared, run, None, now).await
+}
+
+/// The same on its share of a walk that several runs make together; without
+/// one it walks alone.
+pub(crate) async fn carry_out_on(
+    shared: &Arc<Shared>,
+    run: &Run,
+    share: Option<Share>,
+    now: Instant,
+) -> crate::worker::Result<()> {
+    match attempt(shared, run, share, now).await {
+        Err(error) if crate::store::is_misfit(&error) => {
+            let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
+            tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
+            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), None, now).await?;
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> crate::worker::Result<()> {
+    let store = &shared.store;
+    let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            store.end_run(run, "failed", Some(&why), &Tally::default(), None, now).await?;
+            return Ok(());
+        }
+    };
+    let limit = breaker::limit(shared, &loaded, run.slot).await?;
+    store.keep_subjects(&run.playbook, run.slot, limit.subjects).await?;
+    let mut decision = Deciding {
+        shared,
+        loaded: &loaded,
+        run,
+        limit,
+        admitted: 0,
+        held: run.verdict.as_deref() == Some("hold"),
+        buffer: Vec::new(),
+        writing: None,
+        waiting: 0,
+        tally: Tally::default(),
+    };
+    let decided = decision.carry_out(share, now).await;
+    // Also after an error: what was begun is not cut off, and has its end
+    // before its run has one.
+    let written = decision.written().await;
+    decided.and(written)
+}
+
+/// Decides a chunk off the async threads.
+pub async fn decide(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    chunk: Vec<Facts>,
+    mut history: HashMap<SubjectId, History>,
+) -> crate::worker::Result<Vec<(SubjectId, Decision)>> {
+    let (shared, loaded) = (shared.clone(), loaded.clone());
+    let decided = tokio::task::spawn_blocking(move || {
+        chunk
+            .into_iter()
+            .map(|facts| {
+                let subject = facts.subject();
+                let history = history.remove(&subject).unwrap_or_default();
+                let decision =
+                    crate::worker::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
+                let fault = || {
+                    let error = EvalError::new("a fault of Keepwell's own: see its log");
+                    Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: Turn::Stays }
+                };
+                (subject, decision.unwrap_or_else(fault))
+            })
+            .collect()
+    });
+    Ok(decided.await?)
+}
+
+/// A run being decided.
+struct Deciding<'a> {
+    shared: &'a Arc<Shared>,
+    loaded: &'a Arc<Loaded>,
+    run: &'a Run,
+    limit: Limit,
+    admitted: u64,
+    /// Whether it waits for a person: then nothing it writes is active.
+    held: bool,
+    /// Admitted and not yet written.
+    buffer: Vec<Enrollment>,
+    /// The batch that is being written while the next is decided.
+    writing: Option<JoinHandle<crate::worker::Result<()>>>,
+    /// Written as held.
+    waiting: i64,
+    tally: Tally,
+}
+
+impl Deciding<'_> {
+    /// Decides every candidate, then commits or holds.
+    async fn carry_out(&mut self, share: Option<Share>, now: Instant) -> crate::worker::Result<()> {
+        let (shared, loaded, run) = (self.shared, self.loaded, self.run);
+        let store = &shared.store;
+        let mut candidates = Candidates::open_on(shared, loaded, run.slot, share).await?;
+        loop {
+            let chunk = candidates.next().await?;
+            if chunk.is_empty() {
+                break;
+            }
+            if !store.renew_run(run).await? {
+                self.lost()?;
+                candidates.close().await?;
+                return Ok(());
+            }
+            let histories = candidates.histories(&chunk, Some(run.slot)).await?;
+            let mut turned = Vec::new();
+            for (subject, Decision { admission, turn }) in decide(shared, loaded, chunk, histories).await? {
+                self.take(&subject, admission);
+                if turn != Turn::Stays {
+                    turned.push(Turned { subject, turn });
+                }
+            }
+            store.keep_edges(&run.playbook, run.slot, &turned).await?;
+            if !self.flush(now).await? {
+                candidates.close().await?;
+                return Ok(());
+            }
+        }
+        candidates.close().await?;
+        match loaded.ready.follows_edges() {
+            true => store.forget_fallen(&run.playbook, run.slot).await?,
+            false => store.forget_edges(&run.playbook).await?,
+        }
+        self.finish(now).await
+    }
+
+    fn take(&mut self, subject: &SubjectId, admission: Admission) {
+        match admission {
+            Admission::NotCandidate => return,
+            Admission::Enroll(_) if self.limit.room_today.is_some_and(|room| self.admitted >= room) => {
+                self.tally.skip(Skip::DAY_CAP);
+            }
+            Admission::Enroll(enrollment) => {
+                self.admitted += 1;
+                self.buffer.push(*enrollment);
+            }
+            Admission::Skip(skip) => {
+                self.tally.skip(skip.name());
+                if let Skip::Undecided(error) = &skip {
+                    self.tally.detail(subject, skip.name(), &error.to_string());
+                }
+            }
+        }
+        self.tally.candidates += 1;
+    }
+
+    /// Somebody else has the run: nothing more of it is written here.
+    fn lost(&self) -> crate::worker::Result<bool> {
+        tracing::warn!(playbook = %self.run.playbook, slot = %self.run.slot, "somebody else has the run");
+        Ok(false)
+    }
+
+    /// Looks at a batch and begins to write it, after the one before it. False
+    /// when the run is lost: then it is not written.
+    async fn enter(&mut self, batch: &[Enrollment], now: Instant) -> crate::worker::Result<bool> {
+        if self.loaded.ready.weighs_load() {
+            // The tasks of the batch before count.
+            self.written().await?;
+        }
+        let entry = Entry::look(self.shared, self.loaded, batch, self.run.slot, now).await?;
+        self.written().await?;
+        if !self.shared.store.renew_run(self.run).await? {
+            return self.lost();
+        }
+        let (shared, loaded, run) = (self.shared.clone(), self.loaded.clone(), self.run.clone());
+        self.writing = Some(tokio::spawn(async move { entry.write(&shared, &loaded, &run).await }));
+        Ok(true)
+    }
+
+    /// Waits until everything that was begun is written.
+    async fn written(&mut self) -> crate::worker::Result<()> {
+        match self.writing.take() {
+            Some(writing) => writing.await?,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what may be written already; false when the run is lost.
+    async fn flush(&mut self, now: Instant) -> crate::worker::Result<bool> {
+        let store = &self.shared.store;
+        match self.limit.most {
+            None if !self.held => {
+                if !self.keep_room().await? {
+                    return self.lost();
+                }
+                for batch in std::mem::take(&mut self.buffer).chunks(BATCH) {
+                    if !self.enter(batch, now).await? {
+                        return Ok(false);
+                    }
+                }
+            }
+            // A predecessor has decided already, and may have enrolled some.
+            Some(_) if self.run.verdict.as_deref() == Some("go") => {}
+            most if self.held || most.is_some_and(|most| self.buffer.len() as u64 > most) => {
+                if !self.held {
+                    if !store.decide_run(self.run, "hold", 0).await? {
+                        return self.lost();
+                    }
+                    self.held = true;
+                }
+                for batch in self.buffer.chunks(BATCH) {
+                    if store.enroll(self.run, batch, State::Held).await?.is_none() {
+                        return self.lost();
+                    }
+                    self.waiting += batch.len() as i64;
+                }
+                self.buffer.clear();
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    async fn finish(&mut self, now: Instant) -> crate::worker::Result<()> {
+        self.written().await?;
+        let (store, run) = (&self.shared.store, self.run);
+        if self.held {
+            self.tally.skipped.insert("held".to_owned(), self.waiting);
+            let waiting = self.waiting as u64;
+            let reason = match self.limit.is_exceeded_by(waiting) {
+                true => self.limit.reason(waiting),
+                // It was decided by a predecessor, with what held then.
+                false => format!("{waiting} would enter, and were held by a daemon that went away"),
+            };
+            let reason = match audience_diff::told(self.shared, run).await? {
+                Some(difference) => format!("{reason}. {difference}"),
+                None => reason,
+            };
+            store.decide_run(run, "hold", self.waiting).await?;
+            let id = run_id(&run.playbook, run.slot);
+            let (subject, text) = (format!("Held: {}", run.playbook), told(run, &id, &reason));
+            let word = crate::worker::word(self.shared, self.loaded, &["held", &id], &subject, &text);
+            if store.end_run(run, "held", Some(&reason), &self.tally, word.as_ref(), now).await? {
+                tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
+            }
+            return Ok(());
+        }
+        if self.limit.most.is_some() && !self.commit_decided(now).await? {
+            return Ok(());
+        }
+        self.written().await?;
+        self.tally.entered = store.enrolled_by(&run.playbook, run.slot).await?;
+        self.tell_undecided(now).await?;
+        if store.end_run(run, "done", None, &self.tally, None, now).await? {
+            tracing::info!(
+                playbook = %run.playbook, slot = %run.slot, candidates = self.tally.candidates,
+                enrolled = self.tally.entered.all, skipped = ?self.tally.skipped, "run done"
+            );
+        }
+        Ok(())
+    }
+
+    /// Stores the verdict and the number, then commits up to it. A takeover
+    /// finds both and may only finish up to that number. False when the run is
+    /// lost: then the number is somebody else's.
+    async fn commit_decided(&mut self, now: Instant) -> crate::worker::Result<bool> {
+        let (store, run) = (&self.shared.store, self.run);
+        let ceiling = match (run.verdict.as_deref(), run.ceiling) {
+            (Some("go"), Some(ceiling)) => ceiling,
+            _ => {
+                if !self.keep_room().await? {
+                    return self.lost();
+                }
+                let ceiling = self.buffer.len() as i64;
+                if !store.decide_run(run, "go", ceiling).await? {
+                    return self.lost();
+                }
+                ceiling
+            }
+        };
+        let ids = store.enrolled_ids(&run.playbook, run.slot).await?;
+        let done: HashSet<uuid::Uuid> = ids.into_iter().collect();
+        let room = (ceiling - done.len() as i64).max(0) as usize;
+        let rest: Vec<Enrollment> =
+            self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
+        for batch in rest.chunks(BATCH) {
+            if !self.enter(batch, now).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Keeps room on its day for those that are about to be written, and skips
+    /// those for whom there is none: others may have entered since the run
+    /// began. False when the run is lost.
+    async fn keep_room(&mut self) -> crate::worker::Result<bool> {
+        let day = breaker::day(self.shared, self.loaded, self.run.slot);
+        let Some(day) = day.filter(|_| !self.buffer.is_empty()) else { return Ok(true) };
+        self.written().await?;
+        let (store, run) = (&self.shared.store, self.run);
+        // Those that a predecessor has entered have their room.
+        let done: HashSet<uuid::Uuid> = store.enrolled_ids(&run.playbook, run.slot).await?.into_iter().collect();
+        self.buffer.retain(|enrollment| !done.contains(&enrollment.id));
+        let Some(fit) = store.keep_room(run, &day, self.buffer.len()).await? else { return Ok(false) };
+        for _ in fit..self.buffer.len() {
+            self.tally.skip(Skip::DAY_CAP);
+        }
+        self.buffer.truncate(fit);
+        Ok(true)
+    }
+
+    /// Tells the owners, once for a revision, that some cannot be decided.
+    async fn tell_undecided(&self, now: Instant) -> crate::worker::Result<()> {
+        let Some(first) = self.tally.details.first() else { return Ok(()) };
+        let (playbook, revision) = (&self.run.playbook, &self.run.revision);
+        let text = |key: &str| first[key].as_str().unwrap_or_default().to_owned();
+        let text = format!(
+            "The playbook {playbook} could not decide about {} {}s, and leaves them alone. \
+             The first is {}: {}.\n\nThis is said once. To see them all: keepwell runs --playbook {playbook} --format json",
+            self.tally.skipped.get("undecided").copied().unwrap_or(0),
+            Subject::from(self.loaded.ready.playbook.subject).name(),
+            SubjectId { account: text("account"), contact: text("contact") },
+            text("message"),
+        );
+        let subject = format!("Undecided: {playbook}");
+        crate::worker::alert(self.shared, self.loaded, &["undecided", playbook, revision], &subject, &text, now).await
+    }
+}
+
+/// What the playbook's owners read of a run that waits for them.
+fn told(run: &Run, id: &str, reason: &str) -> String {
+    format!(
+        "The playbook {} is held: {reason}.\n\n\
+         To let it go on: keepwell approve {id}\n\n\
+         To drop it: keepwell discard {id}\n\n\
+         The next run of the playbook replaces this one.",
+        run.playbook
+    )
+}

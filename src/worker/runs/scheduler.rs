@@ -1,0 +1,149 @@
+//! Due slots to runs. No leader: whoever inserts the run's row carries it out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::shared_scan;
+use crate::clock::Instant;
+use crate::playbook::Mode;
+use crate::store::runs::playbooks::Published;
+use crate::worker::Shared;
+use crate::worker::enrollments::advancer;
+use crate::worker::tasks::closer;
+
+/// More missed slots than this are not written down one by one.
+const MOST_MISSED: usize = 10_000;
+
+/// Opens and carries out what is due; records what was missed or stopped.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+    let stopped = shared.store.stopped().await?;
+    let (mut handled, mut slots) = (0, BTreeMap::<Instant, Vec<Published>>::new());
+    for playbook in shared.store.published().await? {
+        if !playbook.present {
+            continue;
+        }
+        match due(shared, &playbook, now, stopped.covers(&playbook.id)).await {
+            Ok((done, slot)) => {
+                handled += done;
+                slot.into_iter().for_each(|slot| slots.entry(slot).or_default().push(playbook.clone()));
+            }
+            // One playbook's trouble is not another's.
+            Err(error) => tracing::error!(playbook = %playbook.id, "scheduling failed: {error:#}"),
+        }
+    }
+    for (slot, playbooks) in slots {
+        match run_slot(shared, &playbooks, slot, now).await {
+            Ok(done) => handled += done,
+            Err(error) => tracing::error!(%slot, "scheduling failed: {error:#}"),
+        }
+    }
+    Ok(handled)
+}
+
+/// Carries out the runs of one slot, and moves their playbooks beyond it.
+async fn run_slot(
+    shared: &Arc<Shared>,
+    playbooks: &[Published],
+    slot: Instant,
+    now: Instant,
+) -> crate::worker::Result<usize> {
+    let store = &shared.store;
+    advancer::until(shared, slot).await?;
+    let mut opened = Vec::new();
+    for playbook in playbooks {
+        opened.extend(store.open_run(&playbook.id, &playbook.revision, slot, "scheduled", now).await?);
+    }
+    let (mut handled, mut failed) = (0, Vec::new());
+    for (run, ended) in shared_scan::carry_out(shared, opened, now).await {
+        match ended {
+            Ok(()) => handled += 1,
+            Err(error) => {
+                tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
+                failed.push(run.playbook);
+            }
+        }
+    }
+    for playbook in playbooks.iter().filter(|playbook| !failed.contains(&playbook.id)) {
+        // Only now: whoever dies before this looks at the same slots again, and
+        // finds their rows.
+        store.settle_slots(&playbook.id, slot).await?;
+    }
+    Ok(handled)
+}
+
+/// Records the slots that will not run; gives their number, and the slot that
+/// is to run.
+async fn due(
+    shared: &Arc<Shared>,
+    playbook: &Published,
+    now: Instant,
+    stopped: bool,
+) -> crate::worker::Result<(usize, Option<Instant>)> {
+    let loaded = match shared.loaded(&playbook.id, &playbook.revision).await? {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            tracing::error!(playbook = %playbook.id, revision = %playbook.revision, "cannot be used: {why}");
+            return Ok((0, None));
+        }
+    };
+    let schedule = &loaded.ready.schedule;
+    let Some(latest) = schedule.latest_between(playbook.slots_after, now) else {
+        return Ok((0, None));
+    };
+    let store = &shared.store;
+    let mut missed = schedule.slots_between(playbook.slots_after, latest, MOST_MISSED);
+    missed.retain(|slot| *slot < latest);
+    let too_late = now - latest > shared.config.catch_up;
+    let paused = loaded.ready.playbook.mode == Mode::Paused;
+    let reason = match (stopped, paused) {
+        (true, _) => "stopped",
+        (_, true) => "paused",
+        _ => "missed",
+    };
+    let skipped = stopped || paused || too_late;
+    if skipped {
+        missed.push(latest);
+    }
+    if !missed.is_empty() {
+        store.skip_slots(&playbook.id, &playbook.revision, &missed, "scheduled", reason, now).await?;
+    }
+    if skipped {
+        store.settle_slots(&playbook.id, latest).await?;
+    }
+    Ok((missed.len(), (!skipped).then_some(latest)))
+}
+
+/// One manual run of every playbook at an instant, which is its slot.
+pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> crate::worker::Result<usize> {
+    let store = &shared.store;
+    let stopped = store.stopped().await?;
+    let (mut handled, mut opened) = (0, Vec::new());
+    advancer::until(shared, slot).await?;
+    // As in a pass: a task whose problem is gone closes before a run would
+    // refresh it.
+    while closer::tick(shared, slot).await? > 0 {}
+    for playbook in store.published().await? {
+        if !playbook.present {
+            continue;
+        }
+        let reason = match stopped.covers(&playbook.id) {
+            true => Some("stopped"),
+            false => shared.is_paused(&playbook).await?.then_some("paused"),
+        };
+        if let Some(reason) = reason {
+            // Not opened at all: a held run that waits must not be superseded
+            // by one that decides nothing.
+            handled +=
+                store.skip_slots(&playbook.id, &playbook.revision, &[slot], "manual", reason, slot).await? as usize;
+            continue;
+        }
+        opened.extend(store.open_run(&playbook.id, &playbook.revision, slot, "manual", slot).await?);
+    }
+    handled += opened.len();
+    for (run, ended) in shared_scan::carry_out(shared, opened, slot).await {
+        if let Err(error) = ended {
+            tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
+        }
+    }
+    Ok(handled)
+}

@@ -1,0 +1,6 @@
+//! Open tasks: close those whose problem is gone, hand them over when somebody
+//! is away, escalate those that are overdue.
+
+pub mod closer;
+pub mod escalator;
+pub mod handover;

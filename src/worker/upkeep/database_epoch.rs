@@ -1,0 +1,94 @@
+//! Notices a database that was set back to an earlier state while keeping its
+//! identity, as when a dump is loaded into it: what was sent since is unknown
+//! there and would be sent again. A change of identity the database notices by
+//! itself; see [`crate::store::upkeep::epoch`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use crate::clock::Instant;
+use crate::store::Store;
+use crate::store::upkeep::epoch::{Mark, SET_BACK};
+use crate::store::upkeep::stops::Target;
+
+/// What this host remembers of each installation's sending: the file `marks`
+/// in the data directory, a line each of installation, epoch and marker.
+pub struct Watch {
+    file: PathBuf,
+    known: Mutex<BTreeMap<Uuid, Mark>>,
+}
+
+impl Watch {
+    /// With the memory in this directory, which need not exist.
+    pub fn new(directory: &Path) -> Watch {
+        let file = directory.join("marks");
+        let known = Mutex::new(read(&file));
+        Watch { file, known }
+    }
+
+    /// Stops everything when the database knows of less than this host; else
+    /// remembers how far it is. A memory that cannot be written is no reason
+    /// not to work.
+    pub async fn look(&self, store: &Store, now: Instant) -> crate::worker::Result<()> {
+        // Before the database is asked: a marker committed in between is no regression.
+        let sent = store.last_mark();
+        let epoch = store.epoch().await?;
+        let remembered = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(&epoch.installation).copied().unwrap_or_default()
+        };
+        let last = remembered.max(sent);
+        if epoch.mark < last {
+            if store.stop_by_itself(&Target::All, SET_BACK, None, now).await? {
+                tracing::error!("{SET_BACK}");
+            }
+            return Ok(());
+        }
+        if epoch.mark > sent {
+            store.remember_others(epoch.mark).await;
+        }
+        let last = last.max(store.last_mark());
+        // Confirmed since: what was remembered of the time before is settled.
+        let last = if epoch.mark.epoch > last.epoch { Mark { number: 0, ..epoch.mark } } else { last };
+        if last > remembered
+            && let Err(error) = self.remember(epoch.installation, last)
+        {
+            tracing::debug!("{}: {error}", self.file.display());
+        }
+        Ok(())
+    }
+
+    fn remember(&self, installation: Uuid, mark: Mark) -> std::io::Result<()> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another process on the same directory may have come further.
+        for (installation, other) in read(&self.file) {
+            let mark = known.entry(installation).or_default();
+            *mark = other.max(*mark);
+        }
+        let last = known.entry(installation).or_default();
+        *last = mark.max(*last);
+        let lines: String = known.iter().map(|(id, mark)| format!("{id} {} {}\n", mark.epoch, mark.number)).collect();
+        if let Some(directory) = self.file.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        // Never a file that is half written.
+        let next = self.file.with_extension(std::process::id().to_string());
+        std::fs::write(&next, lines)?;
+        std::fs::rename(&next, &self.file)
+    }
+}
+
+/// What is in the file; nothing of a line that cannot be read.
+fn read(file: &Path) -> BTreeMap<Uuid, Mark> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let line = |line: &str| {
+        let mut words = line.split_whitespace();
+        let installation = words.next()?.parse().ok()?;
+        let (epoch, number) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some((installation, Mark { epoch, number }))
+    };
+    text.lines().filter_map(line).collect()
+}

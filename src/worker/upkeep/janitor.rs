@@ -1,0 +1,34 @@
+//! Settles what daemons that went away have left behind, and forgets what has
+//! been kept for its time.
+
+use std::sync::Arc;
+
+use crate::clock::Instant;
+use crate::worker::Shared;
+
+/// Frees expired claims that had not reached the marker, and says of the
+/// others that nobody knows. Then forgets a batch of what is old.
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+    let (freed, unknown) = shared.store.settle_expired(now).await?;
+    if freed > 0 {
+        tracing::warn!(freed, "claims of a daemon that went away are free again");
+    }
+    if unknown > 0 {
+        tracing::error!(unknown, "messages whose outcome nobody knows; they are not sent again");
+    }
+    Ok((freed + unknown) as usize + forget(shared, now).await? as usize)
+}
+
+async fn forget(shared: &Shared, now: Instant) -> crate::worker::Result<u64> {
+    let retention = &shared.config.retention;
+    // Longer than there has been time is for ever.
+    let before = |kept: Option<chrono::Duration>| kept.and_then(|kept| now.checked_sub_signed(kept));
+    let mut forgotten = 0;
+    if let Some(before) = before(retention.bodies) {
+        forgotten += shared.store.forget_bodies(before).await?;
+    }
+    if let Some(before) = before(retention.evidence) {
+        forgotten += shared.store.forget_evidence(before).await?;
+    }
+    Ok(forgotten)
+}

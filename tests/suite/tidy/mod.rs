@@ -1,0 +1,150 @@
+//! The rules of the house, checked on the repository's own sources: what may
+//! import what, where the clock, chance, the environment and SQL may be, and
+//! that no file outgrows a reader. A rule is a function from one source to its
+//! findings; each has a test that shows it can fail.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+mod imports;
+mod places;
+mod source;
+mod words;
+
+use source::Source;
+
+/// One broken rule.
+#[derive(Debug, PartialEq)]
+struct Finding {
+    file: String,
+    line: usize,
+    what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below a folder with one of these endings, by path.
+fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
+    let mut folders = vec![root().join(folder)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
+        for path in entries.map(|entry| entry.expect("an entry").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending)) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn text(path: &Path) -> (String, String) {
+    let name = path.strip_prefix(root()).expect("a file of the repository").to_string_lossy().into_owned();
+    let bytes = fs::read(path).expect("a readable file");
+    (name, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn sources_in(folder: &str) -> Vec<Source> {
+    files(folder, &["rs"])
+        .iter()
+        .map(|path| {
+            let (name, text) = text(path);
+            Source::read(&name, &text)
+        })
+        .collect()
+}
+
+/// The name of the module that a file holds.
+fn module_name(path: &Path) -> String {
+    let folder = || path.parent().and_then(Path::file_name);
+    let name = if path.ends_with("mod.rs") { folder() } else { path.file_stem() };
+    name.expect("a name").to_string_lossy().into_owned()
+}
+
+/// The sources of the program.
+fn sources() -> Vec<Source> {
+    let sources = sources_in("src");
+    assert!(sources.len() > 50, "the sources were found");
+    sources
+}
+
+fn fail_on(findings: Vec<Finding>) {
+    let told: Vec<String> = findings.iter().map(Finding::to_string).collect();
+    assert!(told.is_empty(), "\n{}", told.join("\n"));
+}
+
+#[test]
+fn imports_follow_the_order_of_the_folders() {
+    fail_on(sources().iter().flat_map(imports::check).collect());
+}
+
+#[test]
+fn every_call_has_its_place() {
+    fail_on(sources().iter().flat_map(places::check).collect());
+}
+
+#[test]
+fn sql_stays_in_the_store() {
+    fail_on(sources().iter().flat_map(places::sql).collect());
+}
+
+#[test]
+fn files_stay_short() {
+    let others = ["tests", "benches"].into_iter().flat_map(sources_in);
+    fail_on(sources().into_iter().chain(others).filter_map(|source| words::length(&source)).collect());
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    fail_on(sources().iter().flat_map(words::unfinished).collect());
+}
+
+#[test]
+fn every_file_is_in_its_list() {
+    for (folder, list) in [("src/rule/functions", "functions! {"), ("src/action", "KINDS: &[&dyn StepKind] =")] {
+        let (name, text) = text(&root().join(folder).join("mod.rs"));
+        let start = text.find(list).map(|at| at + list.len()).expect("the list");
+        let end = start + text[start..].find(['}', ';']).expect("its end");
+        let kinds = files(folder, &["rs"]).into_iter().filter(|path| {
+            let text = fs::read_to_string(path).expect("a text file");
+            text.contains("impl Function for ") || text.contains("impl StepKind for ")
+        });
+        let stems: Vec<String> = kinds.map(|path| module_name(&path)).collect();
+        assert!(stems.len() > 3, "the files were found");
+        fail_on(words::unlisted(&name, &text[start..end], &stems));
+    }
+}
+
+#[test]
+fn the_repository_speaks_of_the_project_alone() {
+    let mut findings = Vec::new();
+    for folder in ["src", "tests", "docs", "playbooks", "scripts", "benches"] {
+        for path in files(folder, &["rs", "md", "yaml", "rhai", "sql", "html", "css", "sh"]) {
+            // Where these very words are listed.
+            if !path.ends_with("tidy/words.rs") {
+                let (name, text) = text(&path);
+                findings.extend(words::foreign(&name, &text));
+            }
+        }
+    }
+    for name in ["README.md", "Cargo.toml"] {
+        if let Ok(text) = fs::read_to_string(root().join(name)) {
+            findings.extend(words::foreign(name, &text));
+        }
+    }
+    fail_on(findings);
+}
