@@ -10,7 +10,7 @@ use super::stop::told;
 use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::store::Store;
-use crate::store::upkeep::stops::{ITSELF, Target};
+use crate::store::upkeep::stopped::{ITSELF, Target};
 
 #[derive(Debug, Args)]
 pub struct Options {

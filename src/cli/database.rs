@@ -37,7 +37,7 @@ impl Database {
             Ok(url) if !url.is_empty() => {
                 let store = Store::connect_url(&url, connections).context("DATABASE_URL cannot be used")?;
                 reach(&store).await?;
-                if !store.is_migrated().await.map_err(store::unreachable)? {
+                if !store.is_migrated().await.map_err(store::explain_unreachable)? {
                     anyhow::bail!("the database has no (or older) schemas of Keepwell: run `keepwell migrate` first");
                 }
                 Ok(Database { store, private: None })
@@ -135,9 +135,9 @@ impl Database {
 
 /// Finds out at once whether the database of DATABASE_URL can be used.
 async fn reach(store: &Store) -> anyhow::Result<()> {
-    store.reach().await.map_err(store::unreachable)?;
-    let keeps_sessions = store.keeps_sessions().await.map_err(store::unreachable)?;
-    anyhow::ensure!(keeps_sessions, store::POOLED);
+    store.reach().await.map_err(store::explain_unreachable)?;
+    let keeps_sessions = store.keeps_sessions().await.map_err(store::explain_unreachable)?;
+    anyhow::ensure!(keeps_sessions, store::TRANSACTION_POOLER);
     Ok(())
 }
 

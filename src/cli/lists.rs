@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::store::customers::data_subject::Person;
 use crate::store::enrollments::holdout::Compared;
 use crate::store::runs::parse_run_id;
-use crate::store::upkeep::stops::Stopped;
+use crate::store::upkeep::stopped::Stopped;
 use crate::store::views::cli::{ENROLLMENT_STATES, Filter, MESSAGE_STATES, RUN_STATES, TASK_STATES};
 
 #[derive(Debug, Args)]

@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 use super::database::Database;
 use super::{Global, somebody};
 use crate::clock::{Clock, Instant};
-use crate::store::upkeep::stops::{Stopped, Target, Waiting};
+use crate::store::upkeep::stopped::{Stopped, Target};
+use crate::store::upkeep::stops::Waiting;
 
 #[derive(Debug, Args)]
 pub struct Options {

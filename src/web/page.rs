@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::WebState;
 use crate::clock::Instant;
-use crate::store::upkeep::stops::Target;
+use crate::store::upkeep::stopped::Target;
 
 /// What an extractor needs for the state.
 pub(super) type Web = State<Arc<WebState>>;

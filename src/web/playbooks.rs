@@ -20,7 +20,7 @@ use crate::playbook::{Mode, Playbook, SubjectKind, parse};
 use crate::store::enrollments::holdout::Compared;
 use crate::store::runs::playbooks::{Published, RevisionText};
 use crate::store::runs::run_id;
-use crate::store::upkeep::stops::{Stop, Stopped};
+use crate::store::upkeep::stopped::{Stop, Stopped};
 use crate::store::views::web::{EnrollmentRow, HeldRow, RunRow, Usefulness};
 
 /// How many runs and enrollments the page of one playbook shows.

@@ -34,8 +34,8 @@ use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::messages::insert::Word;
 use crate::store::runs::playbooks::Published;
-use crate::store::upkeep::stops::Halted;
-use crate::store::{Trouble, trouble};
+use crate::store::upkeep::stopped::Halted;
+use crate::store::{FailureKind, failure_kind};
 
 pub mod enrollments;
 pub mod messages;
@@ -125,7 +125,7 @@ impl Round {
     pub fn took(&mut self, done: Result<usize>) -> Result<()> {
         match done {
             Ok(handled) => self.handled += handled,
-            Err(error) if trouble(&error) == Trouble::Database => return Err(error),
+            Err(error) if failure_kind(&error) == FailureKind::Database => return Err(error),
             Err(error) => {
                 if let Some(first) = self.fault.replace(error) {
                     tracing::error!("failed: {first:#}");

@@ -3,7 +3,7 @@
 
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::messages::manual_outcomes::Verdict;
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 
 use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};

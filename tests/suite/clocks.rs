@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use keepwell::clock::Clock;
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use keepwell::worker::runs::publisher;
 use keepwell::worker::supervise::supervise;
 use keepwell::worker::upkeep::clock_check::{self, Clocks};

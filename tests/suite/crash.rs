@@ -9,8 +9,8 @@ use keepwell::enrollment::Transition;
 use keepwell::store::Store;
 use keepwell::store::enrollments::transitions::Commit;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::messages::outcomes::{Ending, Settled};
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::upkeep::stopped::Halted;
 use sqlx::{Executor, PgPool};
 
 use crate::support::database;

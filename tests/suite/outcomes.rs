@@ -7,12 +7,12 @@ use keepwell::clock::Instant;
 use keepwell::effect::Refusal;
 use keepwell::store::Store;
 use keepwell::store::messages::budget::UnderWay;
+use keepwell::store::messages::claimed::{Claimed, Wait};
+use keepwell::store::messages::ending::{Ending, Settled};
 use keepwell::store::messages::manual_outcomes::{Verdict, Word};
-use keepwell::store::messages::marks::{Asking, Marked};
-use keepwell::store::messages::outbox::{Claimed, Wait};
-use keepwell::store::messages::outcomes::{Ending, Settled};
+use keepwell::store::messages::mark_request::{MarkRequest, Marked};
 use keepwell::store::messages::resends::Copy;
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::upkeep::stopped::Halted;
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ impl Outbox {
     /// Claims and marks all.
     async fn marked(&self) -> Vec<Claimed> {
         let claimed = self.claim().await;
-        let asked: Vec<Asking<'_>> = claimed.iter().map(|message| Asking { message, to: TO }).collect();
+        let asked: Vec<MarkRequest<'_>> = claimed.iter().map(|message| MarkRequest { message, to: TO }).collect();
         let answers = self.store.mark_all(&asked, self.now).await.unwrap();
         assert!(answers.iter().all(|answer| *answer == Marked::Go), "{answers:?}");
         claimed
@@ -124,9 +124,12 @@ async fn markers_that_share_a_transaction_are_answered_one_by_one() {
     outbox.store.suppress("gone@customer.example", "all", "a test", outbox.now).await.unwrap();
     outbox.sql("insert into keepwell.control (scope, at, by) values ('account:a2', now(), 'a test')").await;
     outbox.sql("update keepwell.messages set token = null where account_id = 'a3'").await;
-    let asked: Vec<Asking<'_>> = claimed
+    let asked: Vec<MarkRequest<'_>> = claimed
         .iter()
-        .map(|message| Asking { message, to: if message.account_id == "a1" { "Gone@customer.example" } else { TO } })
+        .map(|message| MarkRequest {
+            message,
+            to: if message.account_id == "a1" { "Gone@customer.example" } else { TO },
+        })
         .collect();
     let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
     for (message, answer) in claimed.iter().zip(answers) {
@@ -150,7 +153,7 @@ async fn of_two_claims_of_a_message_in_one_transaction_one_is_marked() {
     // By the same process, which has not noticed.
     let taken = outbox.claim().await;
     let both = [email(&lost), email(&taken)];
-    let asked = both.map(|message| Asking { message, to: TO });
+    let asked = both.map(|message| MarkRequest { message, to: TO });
     let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
     assert_eq!(answers, [Marked::No(Refusal::NotOurs), Marked::Go]);
     let ending = |message: &Claimed| Ending::at(message.clone(), ended("accepted"), outbox.now);

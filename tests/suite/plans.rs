@@ -8,10 +8,10 @@ use keepwell::clock::Instant;
 use keepwell::store::Store;
 use keepwell::store::messages::address_guard::Departure;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::messages::marks::Marked;
-use keepwell::store::messages::outbox::Rendered;
-use keepwell::store::messages::outcomes::{Ending, Settled};
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::messages::claimed::Rendered;
+use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::messages::mark_request::Marked;
+use keepwell::store::upkeep::stopped::Halted;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::database;
@@ -45,7 +45,7 @@ async fn fill(pool: &PgPool, from: i64, to: i64, state: &str) {
 async fn send(store: &Store, now: Instant) -> usize {
     let claimed = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 100).await.unwrap();
     let departure = |message: &_| {
-        let message: keepwell::store::messages::outbox::Claimed = Clone::clone(message);
+        let message: keepwell::store::messages::claimed::Claimed = Clone::clone(message);
         let to = message.to_address.clone().unwrap();
         Departure { message, to, rendered: Rendered::default(), leaves: true, now }
     };

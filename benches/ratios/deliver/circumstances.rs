@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use keepwell::store::Store;
 use keepwell::store::messages::address_guard::Departure;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::messages::marks::{Asking, Marked};
-use keepwell::store::messages::outbox::{Claimed, Rendered};
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::messages::claimed::{Claimed, Rendered};
+use keepwell::store::messages::mark_request::{MarkRequest, Marked};
+use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::Shared;
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
@@ -135,7 +135,7 @@ async fn together(store: &Store, claimed: &[Claimed]) -> anyhow::Result<()> {
 async fn alone(store: &Store, claimed: &[Claimed]) -> anyhow::Result<()> {
     for message in claimed {
         let to = message.to_address.as_deref().unwrap_or_default();
-        let marked = store.mark_all(&[Asking { message, to }], FIRST.parse()?).await?;
+        let marked = store.mark_all(&[MarkRequest { message, to }], FIRST.parse()?).await?;
         anyhow::ensure!(marked == [Marked::Go], "{marked:?}");
     }
     Ok(())

@@ -7,8 +7,8 @@ use keepwell::clock::Instant;
 use keepwell::postgres::PrivatePostgres;
 use keepwell::store::Store;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::messages::outcomes::{Ending, Settled};
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::upkeep::stopped::Halted;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgPool};
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use keepwell::store::Store;
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use sqlx::AssertSqlSafe;
 
 use super::company::Company;

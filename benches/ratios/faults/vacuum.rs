@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use keepwell::store::Store;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::upkeep::stopped::Halted;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 

@@ -13,9 +13,10 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::data_subject::{Person, Table};
 use crate::clock::Instant;
+use crate::store::Store;
 use crate::store::messages::suppressions::suppress_hash;
+use crate::store::sql::errors::retry_contention;
 use crate::store::upkeep::audit::record;
-use crate::store::{Store, again};
 
 /// What an erasure did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Store {
         by: &str,
         now: Instant,
     ) -> sqlx::Result<Erasure> {
-        again(|| self.erase_once(person, also, dry_run, by, now)).await
+        retry_contention(|| self.erase_once(person, also, dry_run, by, now)).await
     }
 
     async fn erase_once(

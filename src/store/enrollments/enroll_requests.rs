@@ -6,12 +6,12 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::transitions::Asked;
+use super::planned_effect::PlannedEffect;
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
 use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
-use crate::store::upkeep::stops::Halted;
+use crate::store::upkeep::stopped::Halted;
 
 /// A referral that is not decided yet.
 #[derive(Clone, Debug, FromRow)]
@@ -30,12 +30,16 @@ pub struct Referral {
 }
 
 /// Writes referrals inside the transaction of the transitions that ask for them.
-pub(crate) async fn insert(tx: &mut PgConnection, referrals: &[Asked<'_, String>], now: Instant) -> sqlx::Result<()> {
+pub(crate) async fn insert(
+    tx: &mut PgConnection,
+    referrals: &[PlannedEffect<'_, String>],
+    now: Instant,
+) -> sqlx::Result<()> {
     if referrals.is_empty() {
         return Ok(());
     }
     let each = || referrals.iter();
-    let state = |one: &Asked<String>| if one.enrollment.shadow { "shadow" } else { "planned" };
+    let state = |one: &PlannedEffect<String>| if one.enrollment.shadow { "shadow" } else { "planned" };
     let rows = Rows::default()
         .column("account_id", each().map(|one| one.enrollment.account.as_str()))
         .column("contact_id", each().map(|one| one.enrollment.contact.as_str()))

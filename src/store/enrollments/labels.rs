@@ -8,15 +8,19 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::transitions::Asked;
+use super::planned_effect::PlannedEffect;
 use crate::clock::Instant;
 use crate::effect::LabelDraft;
 use crate::store::sql::bulk_rows::Rows;
 
 /// Writes labels inside the transaction of the transitions that set them.
-pub(crate) async fn insert(tx: &mut PgConnection, labels: &[Asked<'_, LabelDraft>], now: Instant) -> sqlx::Result<()> {
+pub(crate) async fn insert(
+    tx: &mut PgConnection,
+    labels: &[PlannedEffect<'_, LabelDraft>],
+    now: Instant,
+) -> sqlx::Result<()> {
     // Each once, and in the same order by everybody who writes at the same time.
-    let mut latest: BTreeMap<_, &Asked<LabelDraft>> = BTreeMap::new();
+    let mut latest: BTreeMap<_, &PlannedEffect<LabelDraft>> = BTreeMap::new();
     for one in labels {
         let of = &one.enrollment;
         latest.insert((&of.account, &one.draft.name, &of.contact, of.shadow), one);

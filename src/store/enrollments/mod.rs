@@ -15,7 +15,7 @@ use super::Store;
 use super::runs::{Run, is_ours};
 use super::sql::bulk_rows::Rows;
 use super::upkeep::audit::record;
-use super::upkeep::stops::Halted;
+use super::upkeep::stopped::Halted;
 use crate::clock::Instant;
 use crate::enrollment::holdout::{Arm, Drawn};
 use crate::enrollment::move_revision::Moved;
@@ -28,6 +28,7 @@ pub(crate) mod labels;
 pub mod late_goals;
 pub mod manual_moves;
 pub mod matched_since;
+pub(crate) mod planned_effect;
 pub mod progress;
 pub mod transitions;
 

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::planned_effect::PlannedEffect;
 use crate::clock::Instant;
-use crate::effect::Effect;
 use crate::effect::{EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{Enrollment, Transition};
 use crate::store::Store;
@@ -22,13 +22,6 @@ pub enum Commit {
     Committed,
     /// Somebody else moved the enrollment meanwhile.
     Stale,
-}
-
-/// An effect and the enrollment that asked for it.
-pub(crate) struct Asked<'a, D> {
-    pub enrollment: &'a Enrollment,
-    pub effect: &'a Effect,
-    pub draft: &'a D,
 }
 
 impl Store {
@@ -126,12 +119,14 @@ impl Store {
             let enrollment = &transition.enrollment;
             for effect in &transition.effects {
                 match &effect.body {
-                    EffectBody::Task(draft) => tasks.push(Asked::<TaskDraft> { enrollment, effect, draft }),
+                    EffectBody::Task(draft) => tasks.push(PlannedEffect::<TaskDraft> { enrollment, effect, draft }),
                     EffectBody::Referral { playbook } => {
-                        referrals.push(Asked::<String> { enrollment, effect, draft: playbook });
+                        referrals.push(PlannedEffect::<String> { enrollment, effect, draft: playbook });
                     }
-                    EffectBody::Label(draft) => labels.push(Asked::<LabelDraft> { enrollment, effect, draft }),
-                    EffectBody::Message(draft) => messages.push(Asked::<MessageDraft> { enrollment, effect, draft }),
+                    EffectBody::Label(draft) => labels.push(PlannedEffect::<LabelDraft> { enrollment, effect, draft }),
+                    EffectBody::Message(draft) => {
+                        messages.push(PlannedEffect::<MessageDraft> { enrollment, effect, draft })
+                    }
                 }
             }
             if transition.stopped {

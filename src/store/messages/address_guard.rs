@@ -8,12 +8,13 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
-use super::outbox::{Claimed, Rendered};
+use super::claimed::{Claimed, Rendered};
 use crate::clock::Instant;
+use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
+use crate::store::sql::errors::is_about_a_row;
 use crate::store::sql::group_commit::all_failed;
-use crate::store::sql::kept_connection::Line;
-use crate::store::{Store, is_about_a_row};
+use crate::store::sql::kept_connection::KeptConnection;
 
 /// A message right before it leaves.
 #[derive(Clone, Debug)]
@@ -64,15 +65,15 @@ impl Store {
     /// whatever contact, within the last 24 hours. The answers are in the order
     /// given; one that is at fault fails alone.
     pub async fn depart(&self, all: &[Departure]) -> Vec<sqlx::Result<bool>> {
-        let mut line = self.together.departures.lock().await;
-        match self.depart_over(&mut line, all).await {
+        let mut connection = self.shared.departures.lock().await;
+        match self.depart_over(&mut connection, all).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
             Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
             // One of them is at fault; the others shall not suffer.
             Err(_) => {
                 let mut answers = Vec::with_capacity(all.len());
                 for one in all {
-                    let alone = self.depart_over(&mut line, std::slice::from_ref(one)).await;
+                    let alone = self.depart_over(&mut connection, std::slice::from_ref(one)).await;
                     answers.push(alone.map(|answers| answers.first().copied().unwrap_or_default()));
                 }
                 answers
@@ -80,7 +81,7 @@ impl Store {
         }
     }
 
-    async fn depart_over(&self, line: &mut Line, all: &[Departure]) -> sqlx::Result<Vec<bool>> {
+    async fn depart_over(&self, connection: &mut KeptConnection, all: &[Departure]) -> sqlx::Result<Vec<bool>> {
         let mut asking = Vec::new();
         for one in all.iter().filter(|one| one.reserves()) {
             asking.push((one, self.address_hash(&one.to).await?));
@@ -95,14 +96,14 @@ impl Store {
                 seen.insert((hash.clone(), one.message.playbook.as_str(), one.message.step.as_str()))
             });
             let reserve = reserving(&turn)?;
-            for row in line.carry(&options, async |line| reserve.fetch_all(line).await).await? {
+            for row in connection.carry(&options, async |connection| reserve.fetch_all(connection).await).await? {
                 going.insert(row.try_get::<Uuid, _>(0)?);
             }
             asking = later;
         }
         let goes = |one: &Departure| going.contains(&one.message.id);
         let keep = keeping(&all.iter().filter(|one| goes(one)).collect::<Vec<_>>())?;
-        line.carry(&options, async |line| keep.execute(line).await).await?;
+        connection.carry(&options, async |connection| keep.execute(connection).await).await?;
         Ok(all.iter().map(goes).collect())
     }
 }

@@ -8,7 +8,8 @@ use super::insert::Word;
 use crate::clock::Instant;
 use crate::message::auto_stop::{FAST, SLOW, Signals};
 use crate::store::Store;
-use crate::store::upkeep::stops::{Target, insert_and_tell};
+use crate::store::upkeep::stopped::Target;
+use crate::store::upkeep::stops::insert_and_tell;
 
 #[derive(FromRow)]
 struct Row {

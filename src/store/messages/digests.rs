@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::insert::Word;
 use crate::clock::Instant;
 use crate::facts::Colleague;
-use crate::store::upkeep::stops::Halted;
-use crate::store::{Relation, Store, again};
+use crate::store::sql::errors::retry_contention;
+use crate::store::upkeep::stopped::Halted;
+use crate::store::{Relation, Store};
 
 /// The most tasks and notices one digest lists, each.
 pub const AT_MOST: i64 = 100;
@@ -112,7 +113,7 @@ impl Store {
         now: Instant,
         compose: impl Fn(&Gathered) -> (String, String),
     ) -> sqlx::Result<()> {
-        again(|| self.write_digest_once(recipient, id, told_until, halted, now, &compose)).await
+        retry_contention(|| self.write_digest_once(recipient, id, told_until, halted, now, &compose)).await
     }
 
     async fn write_digest_once(

@@ -3,28 +3,28 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::claimed::Claimed;
 use super::message_ids::Naming;
-use super::outbox::Claimed;
 use crate::clock::Instant;
 use crate::effect::{MessageDraft, Written};
 use crate::store::Store;
-use crate::store::enrollments::transitions::Asked;
+use crate::store::enrollments::planned_effect::PlannedEffect;
 use crate::store::sql::bulk_rows::Rows;
 
 /// Writes messages inside the transaction of their transitions.
 pub(crate) async fn insert(
     tx: &mut PgConnection,
-    messages: &[Asked<'_, MessageDraft>],
+    messages: &[PlannedEffect<'_, MessageDraft>],
     priority: i32,
     naming: Naming<'_>,
     now: Instant,
 ) -> sqlx::Result<()> {
-    let messages: Vec<NewMessage> = messages.iter().map(|asked| message(asked, priority, now)).collect();
+    let messages: Vec<NewMessage> = messages.iter().map(|effect| message(effect, priority, now)).collect();
     insert_all(tx, &messages, naming).await
 }
 
-fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, now: Instant) -> NewMessage<'a> {
-    let (enrollment, effect) = (asked.enrollment, asked.effect);
+fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: Instant) -> NewMessage<'a> {
+    let (enrollment, effect) = (planned.enrollment, planned.effect);
     let mut message = NewMessage {
         account: &enrollment.account,
         id: effect.id,
@@ -36,7 +36,7 @@ fn message<'a>(asked: &Asked<'a, MessageDraft>, priority: i32, now: Instant) -> 
         priority,
         ..NewMessage::at(now)
     };
-    match asked.draft {
+    match planned.draft {
         MessageDraft::Mail(mail) => {
             message.contact = &mail.contact;
             message.class = mail.class.name();

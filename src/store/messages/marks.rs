@@ -11,27 +11,23 @@ use sqlx::Row;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::outbox::Claimed;
+use super::claimed::Claimed;
+use super::mark_request::{MarkRequest, Marked, WaitingMarkRequest};
 use crate::clock::Instant;
 use crate::effect::Refusal;
+use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
+use crate::store::sql::errors::is_about_a_row;
 use crate::store::sql::group_commit::all_failed;
-use crate::store::sql::kept_connection::Line;
-use crate::store::upkeep::epoch::{Mark, SET_BACK};
-use crate::store::upkeep::stops::{ITSELF, Target, insert};
-use crate::store::{Store, is_about_a_row};
+use crate::store::sql::kept_connection::KeptConnection;
+use crate::store::upkeep::epoch::SET_BACK;
+use crate::store::upkeep::last_marker::LastMarker;
+use crate::store::upkeep::stopped::{ITSELF, Target};
+use crate::store::upkeep::stops::insert;
 
 /// So much of a lease has to be left: what is still on its way through the
 /// network when it ends would be taken for lost.
 const LEASE_LEFT: chrono::Duration = chrono::Duration::seconds(30);
-
-/// The answer of the marker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marked {
-    Go,
-    /// Not now: stopped, suppressed, or no longer ours.
-    No(Refusal),
-}
 
 const NOT_OURS: Marked = Marked::No(Refusal::NotOurs);
 
@@ -71,31 +67,16 @@ const MARK: &str = "
     select id, token, refused, number, epoch, (id, token) in (select id, token from marked) is true as marked
     from asked";
 
-/// The same, as long as nobody has carried it out.
-pub(crate) struct Asked {
-    message: Claimed,
-    to: String,
-    now: Instant,
-}
-
-/// What a connection asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Asking<'a> {
-    pub message: &'a Claimed,
-    /// The recipient's address.
-    pub to: &'a str,
-}
-
 impl Store {
     /// Marks one message, together with those that ask at the same moment; see
     /// [`Store::mark_all`].
     pub async fn mark(&self, message: &Claimed, to: &str, now: Instant) -> sqlx::Result<Marked> {
-        let asked = Asked { message: message.clone(), to: to.to_owned(), now };
-        match self.together.marks.ask(asked, |all, line| self.mark_together(all, line)).await? {
+        let request = WaitingMarkRequest { message: message.clone(), to: to.to_owned(), now };
+        match self.shared.marks.ask(request, |all, connection| self.mark_together(all, connection)).await? {
             Some(marked) => Ok(marked),
             // Each in its own turn, and the body follows its marker at once.
             None => {
-                let alone = self.mark_all(&[Asking { message, to }], now).await?;
+                let alone = self.mark_all(&[MarkRequest { message, to }], now).await?;
                 Ok(alone.first().copied().unwrap_or(NOT_OURS))
             }
         }
@@ -104,12 +85,13 @@ impl Store {
     /// Marks all, or says that each had better ask alone.
     async fn mark_together(
         &self,
-        all: Vec<Asked>,
-        mut line: OwnedMutexGuard<Line>,
+        all: Vec<WaitingMarkRequest>,
+        mut connection: OwnedMutexGuard<KeptConnection>,
     ) -> Vec<sqlx::Result<Option<Marked>>> {
-        let asking: Vec<Asking<'_>> = all.iter().map(|one| Asking { message: &one.message, to: &one.to }).collect();
+        let asking: Vec<MarkRequest<'_>> =
+            all.iter().map(|one| MarkRequest { message: &one.message, to: &one.to }).collect();
         let Some(now) = all.iter().map(|one| one.now).max() else { return Vec::new() };
-        match self.mark_over(&mut line, &asking, now).await {
+        match self.mark_over(&mut connection, &asking, now).await {
             Ok(answers) => answers.into_iter().map(|marked| Ok(Some(marked))).collect(),
             // One of them is at fault, and none was marked.
             Err(error) if all.len() > 1 && is_about_a_row(&error) => all.iter().map(|_| Ok(None)).collect(),
@@ -122,12 +104,17 @@ impl Store {
     /// being acknowledged; then each message is marked that is still ours and
     /// still valid. The answers are in the order given. After an error nobody
     /// knows what was marked.
-    pub async fn mark_all(&self, asked: &[Asking<'_>], now: Instant) -> sqlx::Result<Vec<Marked>> {
-        let mut line = self.together.marks.line().await;
-        self.mark_over(&mut line, asked, now).await
+    pub async fn mark_all(&self, asked: &[MarkRequest<'_>], now: Instant) -> sqlx::Result<Vec<Marked>> {
+        let mut connection = self.shared.marks.connection().await;
+        self.mark_over(&mut connection, asked, now).await
     }
 
-    async fn mark_over(&self, line: &mut Line, asked: &[Asking<'_>], now: Instant) -> sqlx::Result<Vec<Marked>> {
+    async fn mark_over(
+        &self,
+        connection: &mut KeptConnection,
+        asked: &[MarkRequest<'_>],
+        now: Instant,
+    ) -> sqlx::Result<Vec<Marked>> {
         let mut hashes = Vec::with_capacity(asked.len());
         for one in asked {
             hashes.push(self.address_hash(one.to).await?);
@@ -143,12 +130,14 @@ impl Store {
             .column("address_hash", hashes.iter().map(String::as_str));
         let last = self.last_mark();
         let mark = rows.with(MARK)?.bind(now).bind(LEASE_LEFT).bind(last.epoch).bind(last.number);
-        let answers = line.carry(&self.pool().connect_options(), async |line| mark.fetch_all(line).await).await?;
+        let answers = connection
+            .carry(&self.pool().connect_options(), async |connection| mark.fetch_all(connection).await)
+            .await?;
         let mut known = HashMap::with_capacity(asked.len());
         for row in answers {
             let (refused, marked): (Option<String>, bool) = (row.try_get("refused")?, row.try_get("marked")?);
             if marked {
-                self.remember(Mark { epoch: row.try_get("epoch")?, number: row.try_get("number")? });
+                self.remember(LastMarker { epoch: row.try_get("epoch")?, number: row.try_get("number")? });
             }
             let answer = match refused.as_deref() {
                 None if marked => Marked::Go,

@@ -14,113 +14,35 @@ use sqlx::{PgConnection, Postgres, Row};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::outbox::{Claimed, Wait};
+use super::claimed::Wait;
+use super::ending::{Ending, Settled};
 use crate::clock::Instant;
+use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
+use crate::store::sql::errors::is_about_a_row;
 use crate::store::sql::group_commit::all_failed;
-use crate::store::sql::kept_connection::Line;
-use crate::store::{Store, is_about_a_row};
-
-/// How a claimed message ends or goes on.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Settled {
-    /// Ended in this state.
-    Ended { state: &'static str, reason: Option<String>, outcome: Option<&'static str> },
-    /// Looked at again at this instant; a known failure if anything was tried,
-    /// so the marker is lifted.
-    Deferred { next_at: Instant, reason: String, counts: bool, wait: Wait },
-}
-
-impl Settled {
-    /// Ended before anything was tried.
-    pub fn untried(state: &'static str, reason: Option<String>) -> Settled {
-        Settled::Ended { state, reason, outcome: None }
-    }
-
-    /// Whether a place in the budget, if it had one, is free again.
-    fn gives_back(&self) -> bool {
-        match self {
-            Settled::Ended { state, .. } => !matches!(*state, "accepted" | "captured" | "unknown"),
-            Settled::Deferred { wait, .. } => *wait == Wait::Retry,
-        }
-    }
-
-    fn reason(&self) -> Option<&str> {
-        match self {
-            Settled::Ended { reason, .. } => reason.as_deref(),
-            Settled::Deferred { reason, .. } => Some(reason),
-        }
-    }
-
-    fn outcome(&self) -> Option<&'static str> {
-        match self {
-            Settled::Ended { outcome, .. } => *outcome,
-            Settled::Deferred { .. } => None,
-        }
-    }
-
-    fn next_at(&self) -> Option<Instant> {
-        match self {
-            Settled::Ended { .. } => None,
-            Settled::Deferred { next_at, .. } => Some(*next_at),
-        }
-    }
-
-    fn wait(&self) -> Option<Wait> {
-        match self {
-            Settled::Ended { .. } => None,
-            Settled::Deferred { wait, .. } => Some(*wait),
-        }
-    }
-
-    /// Whether something was tried, so that there is an attempt to record.
-    fn tried(&self) -> bool {
-        match self {
-            Settled::Ended { outcome, .. } => outcome.is_some(),
-            Settled::Deferred { counts, .. } => *counts,
-        }
-    }
-}
-
-/// What became of one claimed message.
-#[derive(Clone, Debug)]
-pub struct Ending {
-    pub message: Claimed,
-    pub settled: Settled,
-    /// The server's words.
-    pub reply: Option<String>,
-    pub started: Instant,
-    pub ended: Instant,
-}
-
-impl Ending {
-    /// One that no server said anything about.
-    pub fn at(message: Claimed, settled: Settled, at: Instant) -> Ending {
-        Ending { message, settled, reply: None, started: at, ended: at }
-    }
-
-    /// Whether its enrollment may wait for it.
-    fn wakes(&self) -> bool {
-        self.message.channel == "email" && matches!(self.settled, Settled::Ended { .. })
-    }
-}
+use crate::store::sql::kept_connection::KeptConnection;
 
 impl Store {
     /// Writes how one attempt went, together with those that end at the same
     /// moment; see [`Store::settle_all`].
     pub async fn settle(&self, ending: Ending) -> sqlx::Result<bool> {
-        self.together.endings.ask(ending, |all, line| self.settle_together(all, line)).await
+        self.shared.endings.ask(ending, |all, connection| self.settle_together(all, connection)).await
     }
 
-    async fn settle_together(&self, all: Vec<Ending>, mut line: OwnedMutexGuard<Line>) -> Vec<sqlx::Result<bool>> {
-        match self.settle_over(&mut line, &all).await {
+    async fn settle_together(
+        &self,
+        all: Vec<Ending>,
+        mut connection: OwnedMutexGuard<KeptConnection>,
+    ) -> Vec<sqlx::Result<bool>> {
+        match self.settle_over(&mut connection, &all).await {
             Ok(taken) => taken.into_iter().map(Ok).collect(),
             Err(error) if all.len() == 1 || !is_about_a_row(&error) => all_failed(error, all.len()),
             // One of them is at fault; the others shall not suffer.
             Err(_) => {
                 let mut taken = Vec::with_capacity(all.len());
                 for one in &all {
-                    let alone = self.settle_over(&mut line, std::slice::from_ref(one)).await;
+                    let alone = self.settle_over(&mut connection, std::slice::from_ref(one)).await;
                     taken.push(alone.map(|taken| taken.contains(&true)));
                 }
                 taken
@@ -132,13 +54,15 @@ impl Store {
     /// wait for them look again. Says of each whether it was taken: not when
     /// the claim was lost and nothing was learned about an attempt of ours.
     pub async fn settle_all(&self, endings: &[Ending]) -> sqlx::Result<Vec<bool>> {
-        let mut line = self.together.endings.line().await;
-        self.settle_over(&mut line, endings).await
+        let mut connection = self.shared.endings.connection().await;
+        self.settle_over(&mut connection, endings).await
     }
 
-    async fn settle_over(&self, line: &mut Line, endings: &[Ending]) -> sqlx::Result<Vec<bool>> {
+    async fn settle_over(&self, connection: &mut KeptConnection, endings: &[Ending]) -> sqlx::Result<Vec<bool>> {
         let settle = settling(endings)?;
-        let rows = line.carry(&self.pool().connect_options(), async |line| settle.fetch_all(line).await).await?;
+        let rows = connection
+            .carry(&self.pool().connect_options(), async |connection| settle.fetch_all(connection).await)
+            .await?;
         let (mut taken, mut woken) = (HashSet::new(), HashSet::new());
         for row in rows {
             let id: Uuid = row.try_get("id")?;

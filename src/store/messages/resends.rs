@@ -10,15 +10,17 @@
 use chrono::Duration;
 use sqlx::{FromRow, PgConnection};
 
-use super::marks::Marked;
-use super::outbox::Claimed;
+use super::claimed::Claimed;
+use super::mark_request::Marked;
 use super::suppressions::covers;
 use crate::clock::Instant;
 use crate::effect::{Refusal, SENT_AGAIN_AFTER};
 use crate::random;
 use crate::store::Store;
-use crate::store::upkeep::epoch::{Mark, SET_BACK};
-use crate::store::upkeep::stops::{Halted, ITSELF, Target, insert};
+use crate::store::upkeep::epoch::SET_BACK;
+use crate::store::upkeep::last_marker::LastMarker;
+use crate::store::upkeep::stopped::{Halted, ITSELF, Target};
+use crate::store::upkeep::stops::insert;
 
 /// Longer than a server may take for its answer.
 const LEASE: Duration = Duration::minutes(20);
@@ -126,7 +128,7 @@ impl Store {
         .bind(&scopes[..])
         .fetch_one(&mut *tx)
         .await?;
-        if (Mark { epoch, number }) <= last {
+        if (LastMarker { epoch, number }) <= last {
             insert(&mut tx, &Target::All, ITSELF, Some(SET_BACK), now).await?;
             tx.commit().await?;
             return Ok(Marked::No(Refusal::Stopped));
@@ -149,7 +151,7 @@ impl Store {
             return Ok(Marked::No(Refusal::NotOurs));
         }
         tx.commit().await?;
-        self.remember(Mark { epoch, number });
+        self.remember(LastMarker { epoch, number });
         Ok(Marked::Go)
     }
 

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres};
 use uuid::Uuid;
 
 use super::messages::insert::Word;
-use super::upkeep::stops::Halted;
+use super::upkeep::stopped::Halted;
 use super::{LEASE, Store};
 use crate::clock::Instant;
 use crate::facts::SubjectId;

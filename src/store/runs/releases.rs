@@ -9,7 +9,7 @@ use super::{Entered, Run, claim, delete_held, is_ours, of_holder};
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
 use crate::store::upkeep::audit::record;
-use crate::store::upkeep::stops::Halted;
+use crate::store::upkeep::stopped::Halted;
 use crate::store::{Store, enrollments};
 
 /// What became of a person's word on a held run.

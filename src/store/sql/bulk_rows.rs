@@ -79,7 +79,7 @@ impl Rows {
     /// A statement that reads [`Rows::relation`]. It is planned each time, for
     /// the tables as they are then: a plan kept from when they were small would
     /// read all of them for every batch, until somebody analyses them. That
-    /// cannot happen over a `Line`, where steady rows are for.
+    /// cannot happen over a `KeptConnection`, where steady rows are for.
     pub fn query(self, sql: String) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
         match self.problem {
             Some(problem) => Err(sqlx::Error::Encode(problem)),

@@ -17,8 +17,9 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::errors::is_about_a_row;
+use super::settings::SETTINGS;
 use crate::clock::Deadline;
-use crate::store::{SETTINGS, is_about_a_row};
 
 /// Plans are kept, and reach rows along indexes only.
 const KEPT_PLANS: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off;
@@ -39,7 +40,7 @@ const WORK: Duration = Duration::from_secs(150);
 
 /// The connection, which is opened when it is needed.
 #[derive(Default)]
-pub(crate) struct Line(Option<Open>);
+pub(crate) struct KeptConnection(Option<Open>);
 
 struct Open {
     connection: PgConnection,
@@ -49,7 +50,7 @@ struct Open {
     old: Deadline,
 }
 
-impl Line {
+impl KeptConnection {
     /// Carries something out. A connection that failed, or whose borrower was
     /// cut off, is not used again.
     pub async fn carry<T>(

@@ -2,5 +2,8 @@
 //! connections, and transactions that several callers share.
 
 pub(crate) mod bulk_rows;
+pub mod errors;
 pub(crate) mod group_commit;
 pub(crate) mod kept_connection;
+pub(crate) mod pool;
+mod settings;

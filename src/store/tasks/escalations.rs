@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::store::messages::insert::Word;
-use crate::store::upkeep::stops::Halted;
+use crate::store::upkeep::stopped::Halted;
 use crate::store::{Relation, Store};
 
 /// An open task nobody has done in time.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::action::staff::Handover;
 use crate::clock::Instant;
 use crate::store::sql::bulk_rows::Rows;
-use crate::store::upkeep::stops::Halted;
+use crate::store::upkeep::stopped::Halted;
 use crate::store::{Relation, Store};
 
 /// An open task that somebody has and that is not put off.

@@ -3,9 +3,9 @@
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::enrollments::transitions::Asked;
+use super::enrollments::planned_effect::PlannedEffect;
 use super::sql::bulk_rows::Rows;
-use super::upkeep::stops::Halted;
+use super::upkeep::stopped::Halted;
 use super::{Relation, Store};
 use crate::action::task::Snooze;
 use crate::clock::Instant;
@@ -42,12 +42,16 @@ pub enum TaskChange {
 /// Writes tasks inside the transaction of their transitions. Where the same
 /// step's task is open for the same subject, that one is refreshed instead; where
 /// this very task has ended, it stays as it is.
-pub(super) async fn insert(tx: &mut PgConnection, tasks: &[Asked<'_, TaskDraft>], now: Instant) -> sqlx::Result<()> {
+pub(super) async fn insert(
+    tx: &mut PgConnection,
+    tasks: &[PlannedEffect<'_, TaskDraft>],
+    now: Instant,
+) -> sqlx::Result<()> {
     if tasks.is_empty() {
         return Ok(());
     }
     let each = || tasks.iter();
-    let state = |one: &Asked<TaskDraft>| if one.enrollment.shadow { "shadow" } else { "open" };
+    let state = |one: &PlannedEffect<TaskDraft>| if one.enrollment.shadow { "shadow" } else { "open" };
     let rows = Rows::default()
         .column("account_id", each().map(|one| one.enrollment.account.as_str()))
         .column("contact_id", each().map(|one| one.enrollment.contact.as_str()))

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::stops::{ITSELF, Stop, Target};
+use super::stopped::{ITSELF, Stop, Target};
 use crate::clock::{Clock, Instant, ahead};
 use crate::store::Store;
 

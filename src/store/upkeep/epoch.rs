@@ -3,7 +3,7 @@
 //! Invariant: no marker is written in a database other than the one that was
 //! confirmed: the view `keepwell.stops` says `all` there, and the marker reads
 //! it. A database whose own identity did not change, but that knows of fewer
-//! markers than a daemon remembers, was set back; [`Mark`] is what a daemon
+//! markers than a daemon remembers, was set back; [`LastMarker`] is what a daemon
 //! remembers.
 
 use std::sync::PoisonError;
@@ -11,7 +11,9 @@ use std::sync::PoisonError;
 use uuid::Uuid;
 
 use super::audit::record;
-use super::stops::{Target, lift};
+use super::last_marker::LastMarker;
+use super::stopped::Target;
+use super::stops::lift;
 use crate::clock::Instant;
 use crate::store::Store;
 
@@ -19,21 +21,12 @@ use crate::store::Store;
 pub const SET_BACK: &str =
     "this database was set back: it does not know of mail that was sent; see `keepwell confirm-epoch`";
 
-/// How far sending had come: in which epoch, and the number of the last marker
-/// in it. A later one is greater.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
-    /// Microseconds since 1970 of the last confirmation; 0 when there was none.
-    pub epoch: i64,
-    pub number: i64,
-}
-
 /// What the database says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
     pub installation: Uuid,
     /// The last marker it knows of.
-    pub mark: Mark,
+    pub mark: LastMarker,
     /// System identifier and timeline, `unknown` where they may not be read.
     pub cluster: String,
     /// The same of the database that sending is allowed from.
@@ -51,7 +44,7 @@ impl Store {
         )
         .fetch_one(self.pool())
         .await?;
-        Ok(Epoch { installation, mark: Mark { epoch, number }, cluster, confirmed })
+        Ok(Epoch { installation, mark: LastMarker { epoch, number }, cluster, confirmed })
     }
 
     /// A person's word that this database may send: lifts the stop of everything, too.
@@ -74,14 +67,14 @@ impl Store {
     }
 
     /// The last marker this process has committed.
-    pub fn last_mark(&self) -> Mark {
-        *self.last_mark.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn last_mark(&self) -> LastMarker {
+        *self.last_marker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers how far others have come, so that whoever marks next here
     /// notices a database that was set back. First the server is made to keep
     /// it: a crash may take numbers back that nothing committed has used.
-    pub async fn remember_others(&self, mark: Mark) {
+    pub async fn remember_others(&self, mark: LastMarker) {
         let kept = sqlx::query("select pg_logical_emit_message(true, 'keepwell', '')").execute(self.pool()).await;
         // A provider may not allow it; then each daemon remembers its own.
         if kept.is_ok() {
@@ -91,8 +84,8 @@ impl Store {
 
     /// To be called after the commit: a marker that the database may lose is
     /// not remembered.
-    pub(crate) fn remember(&self, mark: Mark) {
-        let mut last = self.last_mark.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn remember(&self, mark: LastMarker) {
+        let mut last = self.last_marker.lock().unwrap_or_else(PoisonError::into_inner);
         *last = mark.max(*last);
     }
 }

@@ -4,5 +4,7 @@
 pub mod audit;
 pub mod clocks;
 pub mod epoch;
+pub mod last_marker;
 pub mod retention;
+pub mod stopped;
 pub mod stops;

@@ -13,7 +13,7 @@ use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
 use crate::playbook::Mode;
 use crate::store::runs::Run;
-use crate::store::{Trouble, is_about_a_row, is_refusal, trouble};
+use crate::store::{FailureKind, failure_kind, is_about_a_row, is_refusal};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::{Round, Shared};
 
@@ -37,7 +37,7 @@ async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> crate::wor
     for ((playbook, revision, at), enrollments) in groups {
         let count = enrollments.len();
         let looked = match look(shared, &playbook, &revision, at, now, enrollments.clone()).await {
-            Err(error) if trouble(&error) == Trouble::Lasting => {
+            Err(error) if failure_kind(&error) == FailureKind::Lasting => {
                 tracing::error!(%playbook, %revision, "cannot be looked at: {error:#}");
                 put_off(shared, enrollments, &format!("{error:#}"), at, now).await
             }

@@ -9,7 +9,7 @@ use crate::enrollment::{Admission, Enrollment, admit_named, next_quarter};
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::store::customers::facts::{self, SubjectWindow};
 use crate::store::enrollments::enroll_requests::Referral;
-use crate::store::{Trouble, trouble};
+use crate::store::{FailureKind, failure_kind};
 use crate::worker::runs::candidates;
 use crate::worker::{Round, Shared};
 
@@ -26,7 +26,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
     let mut round = Round::default();
     for ((target, at), referrals) in groups {
         let settled = match settle(shared, &target, at, &referrals, now).await {
-            Err(error) if trouble(&error) == Trouble::Lasting => {
+            Err(error) if failure_kind(&error) == FailureKind::Lasting => {
                 tracing::error!(playbook = %target, "nobody can be admitted: {error:#}");
                 let next = next_quarter(now, shared.config.recheck);
                 shared.store.look_at_referrals_again(&referrals, next).await.map_err(anyhow::Error::from)

@@ -13,9 +13,9 @@ use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Mark, Outcome, Session};
 use crate::effect::Refusal;
-use crate::store::messages::marks::Marked;
-use crate::store::messages::outbox::Claimed;
-use crate::store::messages::outcomes::{Ending, Settled};
+use crate::store::messages::claimed::Claimed;
+use crate::store::messages::ending::{Ending, Settled};
+use crate::store::messages::mark_request::Marked;
 use crate::store::messages::resends::Copy;
 use crate::worker::Shared;
 

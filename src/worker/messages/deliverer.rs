@@ -22,9 +22,9 @@ use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::enrollment::next_quarter;
 use crate::playbook::Mode;
 use crate::store::messages::address_guard::Departure;
-use crate::store::messages::outbox::Claimed;
+use crate::store::messages::claimed::Claimed;
 use crate::store::runs::playbooks::Published;
-use crate::store::{Trouble, is_refusal, trouble};
+use crate::store::{FailureKind, failure_kind, is_refusal};
 use crate::worker::Shared;
 use crate::worker::enrollments::snapshot::current_among;
 
@@ -178,7 +178,7 @@ async fn deliver_batch(
 /// When to look again at what cannot be prepared, and why: whatever the reason,
 /// it is in nobody's way. An error only when the database is away.
 fn later(shared: &Shared, error: anyhow::Error, now: Instant) -> crate::worker::Result<(Instant, String)> {
-    if trouble(&error) == Trouble::Database {
+    if failure_kind(&error) == FailureKind::Database {
         return Err(error);
     }
     tracing::error!("a message cannot be prepared: {error:#}");

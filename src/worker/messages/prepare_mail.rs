@@ -24,7 +24,7 @@ use crate::facts::{Contact, Csm};
 use crate::ids;
 use crate::message::budget::just_after;
 use crate::playbook::quiet_hours::SPREAD;
-use crate::store::messages::outbox::{Claimed, Rendered, Wait};
+use crate::store::messages::claimed::{Claimed, Rendered, Wait};
 use crate::store::runs::playbooks::Published;
 use crate::worker::Shared;
 use crate::worker::enrollments::snapshot::{Sight, gone, sight};

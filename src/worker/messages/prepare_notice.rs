@@ -6,7 +6,7 @@ use super::prepare_mail::{Prepared, bounces_to, sender};
 use crate::clock::Instant;
 use crate::delivery::{Footer, OutgoingMail, compose, layout, render};
 use crate::effect::From;
-use crate::store::messages::outbox::{Claimed, Rendered, Wait};
+use crate::store::messages::claimed::{Claimed, Rendered, Wait};
 use crate::worker::Shared;
 
 /// A notice to a colleague: its words are final.

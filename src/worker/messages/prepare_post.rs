@@ -5,7 +5,7 @@ use super::prepare_mail::Prepared;
 use crate::clock::Instant;
 use crate::delivery::post::Post;
 use crate::delivery::target::Target;
-use crate::store::messages::outbox::{Claimed, Rendered};
+use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::worker::Shared;
 
 /// What becomes of it; failures are told to the owners of the playbook.

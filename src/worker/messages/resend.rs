@@ -15,10 +15,10 @@ use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::{Composed, Mark, Outcome};
 use crate::effect::Refusal;
 use crate::enrollment::next_quarter;
-use crate::store::messages::marks::Marked;
-use crate::store::messages::outbox::Claimed;
+use crate::store::messages::claimed::Claimed;
+use crate::store::messages::mark_request::Marked;
 use crate::store::messages::resends::Copy;
-use crate::store::{Trouble, trouble};
+use crate::store::{FailureKind, failure_kind};
 use crate::worker::Shared;
 
 /// Sends again what may leave again, one mail at a time: there are rarely any,
@@ -32,7 +32,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<boo
     message.shadow |= shadows(shared, &published, std::slice::from_ref(&message)).await?.contains(&message.playbook);
     let (playbook, revision) = (message.playbook.clone(), message.revision.clone().unwrap_or_default());
     let prepared = match prepare(shared, &published, &playbook, &revision, vec![message.clone()], now).await {
-        Err(error) if trouble(&error) != Trouble::Database => {
+        Err(error) if failure_kind(&error) != FailureKind::Database => {
             tracing::error!(%playbook, "a mail cannot be prepared: {error:#}");
             shared.store.put_back_copy(&message, next_quarter(now, shared.config.recheck)).await?;
             return Ok(1);

@@ -13,7 +13,7 @@ use crate::enrollment::next_quarter;
 use crate::message::budget::Answer;
 use crate::store::is_about_a_row;
 use crate::store::messages::budget::{Asking, PATIENCE, Rules, UnderWay};
-use crate::store::messages::outbox::{Claimed, Wait};
+use crate::store::messages::claimed::{Claimed, Wait};
 use crate::store::runs::playbooks::Published;
 use crate::worker::Shared;
 

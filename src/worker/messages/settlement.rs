@@ -11,10 +11,10 @@ use crate::effect::Refusal;
 use crate::ids;
 use crate::random;
 use crate::store::is_refusal;
+use crate::store::messages::claimed::{Claimed, Wait};
+use crate::store::messages::ending::{Ending, Settled};
 use crate::store::messages::insert::Word;
-use crate::store::messages::outbox::{Claimed, Wait};
-use crate::store::messages::outcomes::{Ending, Settled};
-use crate::store::upkeep::stops::Target;
+use crate::store::upkeep::stopped::Target;
 use crate::worker::Shared;
 
 /// Writes what came of an attempt, again and again until it is written: the

@@ -12,7 +12,7 @@ use crate::facts::Subject;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{HoldAbove, Playbook, local_time, parse};
-use crate::store::messages::outbox::Claimed;
+use crate::store::messages::claimed::Claimed;
 use crate::store::runs::breaker::Earlier;
 use crate::store::runs::daily_quota::Day;
 use crate::store::runs::playbooks::Published;

@@ -62,7 +62,7 @@ pub(crate) async fn carry_out_on(
     now: Instant,
 ) -> crate::worker::Result<()> {
     match attempt(shared, run, share, now).await {
-        Err(error) if crate::store::is_misfit(&error) => {
+        Err(error) if crate::store::is_schema_mismatch(&error) => {
             let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
             tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
             shared.store.end_run(run, "failed", Some(&why), &Tally::default(), None, now).await?;

@@ -9,7 +9,7 @@ use crate::clock::Instant;
 use crate::enrollment::{State, next_quarter, stops};
 use crate::rule::{Rule, Verdict};
 use crate::store::tasks::OpenTask;
-use crate::store::{Trouble, trouble};
+use crate::store::{FailureKind, failure_kind};
 use crate::worker::enrollments::snapshot::{gone, sight};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::{Round, Shared};
@@ -37,7 +37,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
             Err(why) => Err(anyhow::anyhow!(why)),
         };
         let looked = match looked {
-            Err(error) if trouble(&error) == Trouble::Lasting => {
+            Err(error) if failure_kind(&error) == FailureKind::Lasting => {
                 tracing::error!(%playbook, %revision, "its tasks cannot be looked at: {error:#}");
                 let again = shared.store.look_at_tasks_again(&tasks.iter().collect::<Vec<_>>(), Some(next)).await;
                 again.map_err(anyhow::Error::from)

@@ -11,14 +11,15 @@ use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::store::Store;
-use crate::store::upkeep::epoch::{Mark, SET_BACK};
-use crate::store::upkeep::stops::Target;
+use crate::store::upkeep::epoch::SET_BACK;
+use crate::store::upkeep::last_marker::LastMarker;
+use crate::store::upkeep::stopped::Target;
 
 /// What this host remembers of each installation's sending: the file `marks`
 /// in the data directory, a line each of installation, epoch and marker.
 pub struct Watch {
     file: PathBuf,
-    known: Mutex<BTreeMap<Uuid, Mark>>,
+    known: Mutex<BTreeMap<Uuid, LastMarker>>,
 }
 
 impl Watch {
@@ -52,7 +53,7 @@ impl Watch {
         }
         let last = last.max(store.last_mark());
         // Confirmed since: what was remembered of the time before is settled.
-        let last = if epoch.mark.epoch > last.epoch { Mark { number: 0, ..epoch.mark } } else { last };
+        let last = if epoch.mark.epoch > last.epoch { LastMarker { number: 0, ..epoch.mark } } else { last };
         if last > remembered
             && let Err(error) = self.remember(epoch.installation, last)
         {
@@ -61,7 +62,7 @@ impl Watch {
         Ok(())
     }
 
-    fn remember(&self, installation: Uuid, mark: Mark) -> std::io::Result<()> {
+    fn remember(&self, installation: Uuid, mark: LastMarker) -> std::io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // Another process on the same directory may have come further.
         for (installation, other) in read(&self.file) {
@@ -82,13 +83,13 @@ impl Watch {
 }
 
 /// What is in the file; nothing of a line that cannot be read.
-fn read(file: &Path) -> BTreeMap<Uuid, Mark> {
+fn read(file: &Path) -> BTreeMap<Uuid, LastMarker> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let line = |line: &str| {
         let mut words = line.split_whitespace();
         let installation = words.next()?.parse().ok()?;
         let (epoch, number) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some((installation, Mark { epoch, number }))
+        Some((installation, LastMarker { epoch, number }))
     };
     text.lines().filter_map(line).collect()
 }

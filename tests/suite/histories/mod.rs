@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use keepwell::clock::Instant;
 use keepwell::store::Store;
 use keepwell::store::runs::parse_run_id;
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use keepwell::worker::{Shared, pass};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

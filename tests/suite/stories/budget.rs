@@ -5,9 +5,9 @@ use keepwell::message::budget::Answer;
 use keepwell::playbook::budget::{Budget, Limit};
 use keepwell::store::Store;
 use keepwell::store::messages::budget::{Asking, Rules, UnderWay};
-use keepwell::store::messages::outbox::Wait;
-use keepwell::store::messages::outcomes::{Ending, Settled};
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::messages::claimed::Wait;
+use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::runs::first_mails::Fate;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Playbooks for contacts: one person's way, beside those of their colleagues.
 
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use serde_json::json;
 
 use crate::support::world::{World, lines, playbook};

@@ -1,6 +1,6 @@
 //! What becomes of open tasks when whoever has them goes away.
 
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use serde_json::{Value as Json, json};
 
 use crate::support::world::{World, lines, playbook};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keepwell::enrollment::{Enrollment, State, Transition};
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::customers::erasure::Erasure;
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::enrollments::advancer;
 use keepwell::worker::runs::scheduler;
 
@@ -101,8 +101,8 @@ async fn a_run_that_breaks_off_finishes_what_it_is_writing() {
 async fn erased_words_do_not_come_back_with_what_is_being_sent() {
     use keepwell::store::messages::address_guard::Departure;
     use keepwell::store::messages::budget::UnderWay;
-    use keepwell::store::messages::marks::Marked;
-    use keepwell::store::messages::outbox::Rendered;
+    use keepwell::store::messages::claimed::Rendered;
+    use keepwell::store::messages::mark_request::Marked;
 
     let world = World::new().await;
     world.playbook(&playbook(

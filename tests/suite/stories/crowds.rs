@@ -10,7 +10,7 @@ use keepwell::ids;
 use keepwell::store::Store;
 use keepwell::store::customers::facts::{self, SubjectWindow};
 use keepwell::store::enrollments::transitions::Commit;
-use keepwell::store::upkeep::stops::{Halted, Target};
+use keepwell::store::upkeep::stopped::{Halted, Target};
 use keepwell::worker::enrollments::advancer;
 use keepwell::worker::runs::run;
 use serde_json::json;

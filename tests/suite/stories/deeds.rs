@@ -1,6 +1,6 @@
 //! What people did is written down, for good.
 
-use keepwell::store::upkeep::stops::{ITSELF, Target};
+use keepwell::store::upkeep::stopped::{ITSELF, Target};
 use sqlx::Executor;
 
 use crate::support::world::{World, at, lines, scheduled};

@@ -4,7 +4,7 @@
 use keepwell::diagnostic::Diagnostic;
 use keepwell::facts::{Schema, Subject, Type};
 use keepwell::store::customers::mapping;
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::upkeep::stopped::Halted;
 use keepwell::store::views::cli::Filter;
 use keepwell::store::views::web::Inbox;
 use keepwell::store::{Relation, Relations};

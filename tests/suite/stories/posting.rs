@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderMap, HeaderName};
 use chrono::{TimeDelta, Utc};
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use standardwebhooks::{Webhook, WebhookError};
 
 use crate::support::http::{Answer, Request, Server};

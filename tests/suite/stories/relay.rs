@@ -127,7 +127,7 @@ async fn a_relay_that_refuses_our_login_stops_the_channel_once_and_uses_up_no_at
     // Mended by a person.
     world.server_does(Script::default()).await;
     for channel in ["email", "notice"] {
-        world.resume(keepwell::store::upkeep::stops::Target::Channel(channel.to_owned())).await;
+        world.resume(keepwell::store::upkeep::stopped::Target::Channel(channel.to_owned())).await;
     }
     world.pass_at("2026-03-02T12:01:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1", "accepted 1", "accepted 1"]);

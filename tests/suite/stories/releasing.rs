@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keepwell::store::Store;
 use keepwell::store::runs::releases::{Released, Word};
-use keepwell::store::upkeep::stops::Halted;
+use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::runs::run;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Files that change while customers are on their way.
 
 use keepwell::store::runs::playbooks::Missing;
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use keepwell::worker::runs::publisher;
 use serde_json::json;
 

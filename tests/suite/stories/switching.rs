@@ -1,6 +1,6 @@
 //! Stops, resumes and the mode in which nothing leaves.
 
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use serde_json::json;
 
 use crate::support::smtp::{At, Script};

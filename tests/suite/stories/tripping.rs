@@ -1,6 +1,6 @@
 //! A playbook whose mail is not wanted, or does not arrive, stops by itself.
 
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use keepwell::worker::messages::auto_stop;
 use serde_json::json;
 

@@ -18,7 +18,7 @@ use keepwell::store::Store;
 use keepwell::store::runs::parse_run_id;
 use keepwell::store::runs::playbooks::Missing;
 use keepwell::store::runs::releases::Word;
-use keepwell::store::upkeep::stops::Target;
+use keepwell::store::upkeep::stopped::Target;
 use keepwell::store::views::cli::Filter;
 use keepwell::worker::enrollments::mover::{self, Done, Shown};
 use keepwell::worker::runs::plan::{self, Plan};

@@ -11,7 +11,8 @@ use self::write::{Found, Shape, Statements};
 use crate::import::relation::{Need, Relation};
 use crate::import::row::{Problem, Row};
 use crate::import::value::Cell;
-use crate::store::{Store, again};
+use crate::store::Store;
+use crate::store::sql::errors::retry_contention;
 
 mod write;
 
@@ -88,7 +89,7 @@ impl Import {
 
     /// Writes rows in one transaction, again if another one was in the way.
     async fn commit(&self, store: &Store, rows: &[Row]) -> sqlx::Result<Outcome> {
-        again(async || {
+        retry_contention(async || {
             let mut transaction = store.pool.begin().await?;
             let outcome = self.write(&mut transaction, rows).await?;
             transaction.commit().await?;

@@ -1,0 +1,65 @@
+//! Connecting to the database, and finding out whether it can be used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, Executor, PgConnection, Row};
+
+use super::Store;
+use super::sql::pool::lazy_pool;
+
+impl Store {
+    /// Connects lazily with at most `connections` connections.
+    pub fn connect(options: PgConnectOptions, connections: u32) -> Store {
+        Store {
+            pool: lazy_pool(options.application_name("keepwell"), connections),
+            secret: Arc::default(),
+            mail_domain: "keepwell.invalid".into(),
+            relations: Arc::default(),
+            last_marker: Arc::default(),
+            shared: Arc::default(),
+        }
+    }
+
+    /// The same for a URL, which must be one of Postgres.
+    pub fn connect_url(url: &str, connections: u32) -> sqlx::Result<Store> {
+        Ok(Store::connect(url.parse()?, connections))
+    }
+
+    /// Connects once, to find out at once whether that is possible: the pool
+    /// would try for half a minute.
+    pub async fn reach(&self) -> sqlx::Result<()> {
+        let options = self.pool.connect_options();
+        let connecting = PgConnection::connect_with(&options);
+        let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
+        connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+    }
+
+    /// Whether a connection stays with its session: false behind a pooler in
+    /// transaction mode, which gives it to whoever begins a transaction.
+    pub async fn keeps_sessions(&self) -> sqlx::Result<bool> {
+        let options = self.pool.connect_options();
+        let mut one = PgConnection::connect_with(&options).await?;
+        let mut other = PgConnection::connect_with(&options).await?;
+        // Without prepared statements, which such a pooler may not know.
+        let session = async |connection: &mut PgConnection| -> sqlx::Result<i32> {
+            connection.fetch_one(sqlx::raw_sql("select pg_backend_pid()")).await?.try_get(0)
+        };
+        let before = session(&mut one).await?;
+        other.execute(sqlx::raw_sql("begin")).await?;
+        // It may have to wait for ever for a connection that the other has.
+        let after = tokio::time::timeout(Duration::from_secs(10), session(&mut one)).await;
+        other.execute(sqlx::raw_sql("rollback")).await?;
+        other.close().await?;
+        let Ok(after) = after else { return Ok(false) };
+        one.close().await?;
+        Ok(after? == before)
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        self.shared.close().await;
+        self.pool.close().await;
+    }
+}
