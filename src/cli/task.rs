@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::clock::Instant;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
-use crate::store::tasks::TaskChange;
+use crate::store::tasks::manual_changes::TaskChange;
 
 /// A person's word on a task.
 #[derive(Debug, Subcommand)]

@@ -19,7 +19,7 @@ use crate::action::task::Snooze;
 use crate::clock::Instant;
 use crate::playbook::parse;
 use crate::playbook::source::SourceFile;
-use crate::store::tasks::TaskChange;
+use crate::store::tasks::manual_changes::TaskChange;
 use crate::store::views::web::TaskRow;
 
 /// The longest outcome or reason, in characters.

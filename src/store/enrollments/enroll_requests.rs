@@ -6,6 +6,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::insert::{insert_one, is_active};
 use super::planned_effect::PlannedEffect;
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
@@ -97,10 +98,10 @@ impl Store {
     ) -> sqlx::Result<()> {
         let mut tx = self.pool().begin().await?;
         let entered = match decided {
-            Ok(enrollment) => match super::insert_one(&mut tx, enrollment).await? {
+            Ok(enrollment) => match insert_one(&mut tx, enrollment).await? {
                 true => Ok(enrollment),
                 // Somebody was faster since it was decided.
-                false if super::is_active(&mut tx, enrollment).await? => Err("active"),
+                false if is_active(&mut tx, enrollment).await? => Err("active"),
                 false => Err("reentry"),
             },
             Err(reason) => Err(reason),

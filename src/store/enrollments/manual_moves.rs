@@ -7,8 +7,8 @@ use serde_json::json;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::stored_enrollment::{StoredEnrollment, counted_json, select_stored};
 use super::transitions::{Commit, close_open_work};
-use super::{EnrollmentRow, counted, select};
 use crate::clock::Instant;
 use crate::enrollment::move_revision::Say;
 use crate::enrollment::{Enrollment, Phase, State};
@@ -94,7 +94,7 @@ impl Store {
         after: Option<&Enrollment>,
         limit: i64,
     ) -> sqlx::Result<Vec<Enrollment>> {
-        let rows: Vec<EnrollmentRow> = sqlx::query_as(select!(
+        let rows: Vec<StoredEnrollment> = sqlx::query_as(select_stored!(
             "from keepwell.enrollments
              where playbook = $1 and revision <> $2 and step is not null
                and (state = 'active' or state = 'ghost' and ended_at is null)
@@ -173,7 +173,7 @@ impl Store {
         .bind(after.due_at)
         .bind(after.look_at)
         .bind(after.ended_at)
-        .bind(counted(after))
+        .bind(counted_json(after))
         .bind(after.moved.as_ref().map(|moved| json!(moved)))
         .execute(&mut *tx)
         .await?;

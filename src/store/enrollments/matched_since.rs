@@ -28,7 +28,7 @@ impl Store {
         let (accounts, contacts): (Vec<&str>, Vec<&str>) =
             subjects.iter().map(|subject| (subject.account.as_str(), subject.contact.as_str())).unzip();
         let rows: Vec<(String, String, Option<Instant>, bool, bool)> = sqlx::query_as(
-            // By the keys of each subject, whatever the statistics say: see enrollments.rs.
+            // By the keys of each subject, whatever the statistics say: see the docs of this room.
             "select w.account_id, w.contact_id, e.since, e.existing, e.overtaken
              from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
              cross join lateral (

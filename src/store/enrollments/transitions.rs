@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::planned_effect::PlannedEffect;
+use super::stored_enrollment::{counted_json, new_rows};
 use crate::clock::Instant;
 use crate::effect::{EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{Enrollment, Transition};
@@ -50,7 +51,7 @@ impl Store {
             .column("version", next().map(|one| one.version))
             .column("state", next().map(Enrollment::state_name))
             .column("outcome", next().map(Enrollment::outcome_name))
-            .column("counted", next().map(super::counted))
+            .column("counted", next().map(counted_json))
             .column("reason", next().map(|one| one.reason.as_deref()))
             .column("step", next().map(|one| one.step.as_deref()))
             .column("phase", next().map(|one| one.phase.name()))
@@ -96,7 +97,7 @@ impl Store {
             return Ok(None);
         }
         let slot = run.slot;
-        let rows = super::rows(transitions.iter().map(|transition| &transition.enrollment), Some(slot));
+        let rows = new_rows(transitions.iter().map(|transition| &transition.enrollment), Some(slot));
         let insert = rows.insert("keepwell.enrollments", "on conflict do nothing returning id")?;
         let new = ids(insert.fetch_all(&mut *tx).await?)?;
         Store::follow(&mut tx, transitions, &new, priority, naming, slot).await?;
@@ -134,7 +135,7 @@ impl Store {
                 stopped.push((enrollment.account.as_str(), enrollment.id, reason));
             }
         }
-        crate::store::tasks::insert(tx, &tasks, now).await?;
+        crate::store::tasks::insert::insert(tx, &tasks, now).await?;
         crate::store::messages::insert::insert(tx, &messages, priority, naming, now).await?;
         super::enroll_requests::insert(tx, &referrals, now).await?;
         super::labels::insert(tx, &labels, now).await?;

@@ -60,7 +60,7 @@ impl Store {
         playbooks: &[String],
     ) -> sqlx::Result<std::collections::HashMap<String, String>> {
         let found: Vec<(String, String)> = sqlx::query_as(
-            // By the keys of each account, whatever the statistics say: see enrollments.rs.
+            // By the keys of each account, whatever the statistics say: see the docs of `store::enrollments`.
             "select w.account_id, e.playbook
              from (select distinct unnest($1::text[]) as account_id) w
              cross join lateral (

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::{Entered, Run, claim, delete_held, is_ours, of_holder};
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
+use crate::store::Store;
+use crate::store::enrollments::stored_enrollment::new_rows;
 use crate::store::upkeep::audit::record;
 use crate::store::upkeep::stopped::Halted;
-use crate::store::{Store, enrollments};
 
 /// What became of a person's word on a held run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +155,7 @@ impl Store {
         let mut entered = 0;
         // Somebody may have been erased since they were looked at.
         if let Some(admitted) = admitted.filter(|_| waited > 0) {
-            let insert = enrollments::rows(std::iter::once(admitted), Some(run.slot));
+            let insert = new_rows(std::iter::once(admitted), Some(run.slot));
             let insert = insert.insert("keepwell.enrollments", "on conflict do nothing")?;
             entered = insert.execute(&mut *tx).await?.rows_affected();
         }

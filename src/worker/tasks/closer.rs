@@ -8,7 +8,7 @@ use crate::action::task::CloseWhen;
 use crate::clock::Instant;
 use crate::enrollment::{State, next_quarter, stops};
 use crate::rule::{Rule, Verdict};
-use crate::store::tasks::OpenTask;
+use crate::store::tasks::auto_close::OpenTask;
 use crate::store::{FailureKind, failure_kind};
 use crate::worker::enrollments::snapshot::{gone, sight};
 use crate::worker::revision_cache::Loaded;

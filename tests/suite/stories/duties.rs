@@ -2,7 +2,7 @@
 //! listed in a digest, and judged.
 
 use keepwell::action::task::Snooze;
-use keepwell::store::tasks::TaskChange;
+use keepwell::store::tasks::manual_changes::TaskChange;
 use serde_json::{Value as Json, json};
 
 use crate::support::world::{World, at, lines, playbook};

@@ -3,6 +3,11 @@
 use crate::facts::{Arg, Cell, CellPath, Column, Schema, Subject, Type};
 use crate::rule::functions::{self, FactSource, Function};
 
+/// The instants that can be read lie from here …
+pub(in crate::store) const FIRST: &str = "'0001-01-01 00:00:00+00'";
+/// … to before here.
+pub(in crate::store) const END: &str = "'10000-01-01 00:00:00+00'";
+
 /// A column of the account, by its name and the way into it, as the latest
 /// change before an instant left it.
 pub(crate) const AS_IT_WAS: &str = "(select h.became {value} from {changes} h \

@@ -5,7 +5,7 @@ use sqlx::postgres::types::PgInterval;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
 
-use super::SubjectWindow;
+use super::window::SubjectWindow;
 use crate::clock::Instant;
 use crate::rule::functions::{before, days_back};
 use crate::rule::prefilter::predicate::moved;

@@ -47,7 +47,7 @@ pub(crate) struct Hoisted {
 }
 
 /// One pass over a relation, for the calls that share it.
-struct Walk {
+struct RelationPass {
     relation: String,
     alias: &'static str,
     /// Whose rows are told apart.
@@ -125,7 +125,7 @@ impl Text<'_> {
         shape: Shape,
     ) -> Result<Hoisted, UnknownCell> {
         let mut hoisted = Hoisted::default();
-        let mut walks: Vec<Walk> = Vec::new();
+        let mut walks: Vec<RelationPass> = Vec::new();
         if shape == Shape::Passes {
             for cell in passes(readers) {
                 for table in pass(&cell).iter().flat_map(|(_, _, pass)| self.relations.tables_in(pass.relation)) {
@@ -206,7 +206,7 @@ impl Text<'_> {
     }
 
     /// Adds a call to the walk over its relation.
-    fn walk(&mut self, cell: &Cell, walks: &mut Vec<Walk>) -> Option<()> {
+    fn walk(&mut self, cell: &Cell, walks: &mut Vec<RelationPass>) -> Option<()> {
         let (function, args, pass) = pass(cell)?;
         let pairs = pair(function, args)?;
         let mut fill = |text: &str| self.fill(cell.subject, text, function.source(), &pairs);
@@ -214,7 +214,7 @@ impl Text<'_> {
         // `{rows}` is put in when all calls of the walk are known.
         let parts: Option<Vec<String>> = pass.value.split("{rows}").map(fill).collect();
         let value = parts?.join("{rows}");
-        let shares = |walk: &&mut Walk| {
+        let shares = |walk: &&mut RelationPass| {
             let first = matches!(pass.fold, PassFold::First { .. });
             walk.relation == relation
                 && walk.subject == cell.subject
@@ -225,7 +225,7 @@ impl Text<'_> {
             Some(walk) => walk,
             None => {
                 let (alias, subject, fold) = (pass.alias, cell.subject, pass.fold);
-                walks.push(Walk { relation, alias, subject, fold, rows: Vec::new(), calls: Vec::new() });
+                walks.push(RelationPass { relation, alias, subject, fold, rows: Vec::new(), calls: Vec::new() });
                 walks.last_mut()?
             }
         };
@@ -243,8 +243,8 @@ impl Text<'_> {
 
 impl Hoisted {
     /// Joins a pass to rows of such subjects. One without rows has none in it.
-    fn join(&mut self, number: usize, walk: &Walk, to: Subject, schema: &Schema) -> Result<(), UnknownCell> {
-        let Walk { relation, alias, .. } = walk;
+    fn join(&mut self, number: usize, walk: &RelationPass, to: Subject, schema: &Schema) -> Result<(), UnknownCell> {
+        let RelationPass { relation, alias, .. } = walk;
         let rows = |at: usize| match walk.rows.len() {
             1 => "true".to_owned(),
             _ => format!("({})", walk.rows[at]),

@@ -6,9 +6,10 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
 use super::answer::Answer;
+use super::answer::{END, FIRST};
 use super::bind::{Bind, bound};
 use super::hoist::{Hoisted, Reader, Shape};
-use super::statement::{END, FIRST, Target};
+use super::scope::SubjectScope;
 use super::text::{Text, alias, quoted};
 use crate::clock::Instant;
 use crate::facts::{CellPath, Schema, Subject, Type};
@@ -37,7 +38,7 @@ impl Clauses {
         store: &Relations,
         shape: Shape,
     ) -> Result<Clauses, UnknownCell> {
-        let (mut text, schema) = (Text::new(Target::All, subject, store), &store.schema);
+        let (mut text, schema) = (Text::new(SubjectScope::All, subject, store), &store.schema);
         let all = Predicate::All(predicates.iter().map(|&predicate| predicate.clone()).collect());
         let hoisted = text.hoist(&[Reader { cells: &[], kept: &all }], schema, shape)?;
         let relations = format!("{}{}", text.from(), hoisted.joins());

@@ -3,36 +3,19 @@
 use std::sync::Arc;
 
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{Postgres, Row, query::Query};
+use sqlx::{PgConnection, Postgres, Row, query::Query};
 
-use super::SubjectWindow;
 use super::answer::Answer;
 use super::bind::{Bind, bound};
 use super::hoist::{Hoisted, Reader, Shape, concerned, passes};
+use super::scope::SubjectScope;
 use super::text::Text;
+use super::window::SubjectWindow;
 use crate::clock::Instant;
 use crate::facts::{CellPath, Layout, Subject, Type, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 use crate::store::Relations;
-
-/// The instants that can be read lie from here …
-pub(in crate::store) const FIRST: &str = "'0001-01-01 00:00:00+00'";
-/// … to before here.
-pub(in crate::store) const END: &str = "'10000-01-01 00:00:00+00'";
-
-/// Which rows a statement has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// One for every subject that is kept: the account's id comes first, then
-    /// for contacts the contact's. Contacts who have left are no subjects.
-    All,
-    /// One for each bound subject that exists; the first column is the 1-based
-    /// position among the bound ones.
-    Named,
-    /// One for each bound subject, there or not; the first column as above.
-    OwnState,
-}
 
 /// A statement for some cells of a layout.
 #[derive(Clone, Debug)]
@@ -55,18 +38,18 @@ impl Statement {
     pub(crate) fn build(
         layout: &Layout,
         relations: &Relations,
-        target: Target,
+        scope: SubjectScope,
         source: FactSource,
         readers: &[Reader<'_>],
         shape: Shape,
     ) -> Result<Statement, UnknownCell> {
         let schema = &relations.schema;
-        let mut text = Text::new(target, layout.subject(), relations);
+        let mut text = Text::new(scope, layout.subject(), relations);
         let hoisted = text.hoist(readers, schema, shape)?;
-        let mut columns: Vec<String> = match (target, layout.subject()) {
-            (Target::All, Subject::Account) => vec![relations.key().to_text("a.id")],
-            (Target::All, Subject::Contact) => vec![relations.key().to_text("a.id"), "who.id".to_owned()],
-            (Target::Named | Target::OwnState, _) => vec!["w.position".to_owned()],
+        let mut columns: Vec<String> = match (scope, layout.subject()) {
+            (SubjectScope::All, Subject::Account) => vec![relations.key().to_text("a.id")],
+            (SubjectScope::All, Subject::Contact) => vec![relations.key().to_text("a.id"), "who.id".to_owned()],
+            (SubjectScope::Named | SubjectScope::OwnState, _) => vec!["w.position".to_owned()],
         };
         let lead = columns.len();
         let mut outputs = Vec::new();
@@ -117,7 +100,7 @@ impl Statement {
         readers: &[Reader<'_>],
         relations: &Relations,
     ) -> Result<Statement, UnknownCell> {
-        let (mut text, schema) = (Text::new(Target::All, subject, relations), &relations.schema);
+        let (mut text, schema) = (Text::new(SubjectScope::All, subject, relations), &relations.schema);
         let asking = readers.iter().filter(|reader| !passes(&[**reader]).is_empty());
         let asked = Predicate::any(asking.map(|reader| reader.kept.without_calls()));
         let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
@@ -186,6 +169,25 @@ fn read_value(row: &PgRow, index: usize, ty: Type) -> sqlx::Result<Value> {
     Ok(value.unwrap_or(Value::Null))
 }
 
+/// The rows of a statement over named subjects; each begins with the 1-based
+/// position of its subject.
+pub(super) async fn rows_of(
+    connection: &mut PgConnection,
+    statement: &Statement,
+    as_of: Instant,
+    subjects: &[SubjectWindow],
+) -> sqlx::Result<Vec<PgRow>> {
+    // Planned each time: a plan kept from when the tables were small would read
+    // all of them for each chunk.
+    statement.query(statement.sql().to_owned(), as_of, subjects).persistent(false).fetch_all(connection).await
+}
+
+/// The 0-based position of a row's subject.
+pub(super) fn position_of(row: &PgRow) -> sqlx::Result<usize> {
+    let ordinal: i64 = row.try_get(0)?;
+    usize::try_from(ordinal - 1).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,18 +216,18 @@ mod tests {
         cells
     }
 
-    fn build(cells: &[Cell], target: Target, source: FactSource) -> Result<Statement, UnknownCell> {
+    fn build(cells: &[Cell], scope: SubjectScope, source: FactSource) -> Result<Statement, UnknownCell> {
         let mut layout = Layout::default();
         layout.merge(cells);
         let reader = Reader { cells, kept: &Predicate::Always };
-        Statement::build(&layout, &Relations::default(), target, source, &[reader], Shape::Probes)
+        Statement::build(&layout, &Relations::default(), scope, source, &[reader], Shape::Probes)
     }
 
     #[test]
     fn every_named_parameter_is_filled() {
-        for target in [Target::All, Target::Named, Target::OwnState] {
+        for scope in [SubjectScope::All, SubjectScope::Named, SubjectScope::OwnState] {
             for source in [FactSource::Customers, FactSource::Own] {
-                let statement = build(&calls(), target, source).expect("every form is known");
+                let statement = build(&calls(), scope, source).expect("every form is known");
                 assert!(statement.has_cells());
                 assert!(!statement.sql().contains(['{', '}']), "{}", statement.sql());
             }
@@ -238,7 +240,7 @@ mod tests {
             subject: Subject::Account,
             path: CellPath::Call { function: "events", args: vec![Arg::Text("login".to_owned()), Arg::Int(days)] },
         };
-        let statement = build(&[call(7), call(30)], Target::All, FactSource::Customers).expect("both are known");
+        let statement = build(&[call(7), call(30)], SubjectScope::All, FactSource::Customers).expect("both are known");
         assert_eq!(statement.binds, [Bind::Text("login".to_owned()), Bind::Since(7), Bind::AsOf, Bind::Since(30)]);
     }
 
@@ -252,7 +254,7 @@ mod tests {
             (cell(Subject::Contact, column("role")), "contact.role"),
             (cell(Subject::Account, short), "account.events()"),
         ] {
-            let error = build(&[cell], Target::All, FactSource::Customers)
+            let error = build(&[cell], SubjectScope::All, FactSource::Customers)
                 .map(|statement| statement.sql)
                 .map_err(|error| error.to_string());
             assert_eq!(error, Err(format!("there is no fact {name}")));

@@ -1,16 +1,16 @@
 //! The text of a statement while it grows, and its parameters.
 
-use super::statement::{END, FIRST, Target};
+use super::answer::{AS_IT_WAS, Answer, By, END, FIRST};
+use super::bind::{Bind, Start};
+use super::scope::SubjectScope;
+use super::touches::touches;
 use crate::facts::{Arg, Schema, Subject, Type};
 use crate::rule::functions::{self, FactSource, Param};
-use crate::store::customers::facts::answer::{AS_IT_WAS, Answer, By};
-use crate::store::customers::facts::bind::{Bind, Start};
-use crate::store::customers::facts::touches::touches;
 use crate::store::{Relation, Relations};
 
 /// A statement's text while it grows.
 pub(crate) struct Text<'r> {
-    target: Target,
+    scope: SubjectScope,
     /// Whose rows they are.
     pub(crate) subject: Subject,
     pub(crate) relations: &'r Relations,
@@ -20,8 +20,8 @@ pub(crate) struct Text<'r> {
 }
 
 impl<'r> Text<'r> {
-    pub(crate) fn new(target: Target, subject: Subject, relations: &'r Relations) -> Text<'r> {
-        Text { target, subject, relations, binds: Vec::new(), ago: None }
+    pub(crate) fn new(scope: SubjectScope, subject: Subject, relations: &'r Relations) -> Text<'r> {
+        Text { scope, subject, relations, binds: Vec::new(), ago: None }
     }
 
     /// The relations it reads, at most one row for each subject: its account
@@ -29,7 +29,7 @@ impl<'r> Text<'r> {
     pub(crate) fn from(&mut self) -> String {
         let account = format!("{} as a", self.relations.of(Relation::Accounts));
         let contact = format!("{} as who", self.relations.of(Relation::Contacts));
-        if self.target == Target::All {
+        if self.scope == SubjectScope::All {
             return match self.subject {
                 Subject::Account => account,
                 Subject::Contact => format!("{contact} join {account} on a.id = who.account_id"),
@@ -46,8 +46,8 @@ impl<'r> Text<'r> {
             columns.push(start.column());
         }
         let subjects = format!("unnest({}) with ordinality as w ({}, position)", arrays.join(", "), columns.join(", "));
-        match (self.target, self.subject) {
-            (Target::Named, subject) => {
+        match (self.scope, self.subject) {
+            (SubjectScope::Named, subject) => {
                 let key = self.relations.key().of_text("w.account_id");
                 let joined = format!("{subjects} join {account} on a.id = {key}");
                 match subject {
@@ -57,14 +57,14 @@ impl<'r> Text<'r> {
                     }
                 }
             }
-            (Target::All | Target::OwnState, _) => subjects,
+            (SubjectScope::All | SubjectScope::OwnState, _) => subjects,
         }
     }
 
     /// What is true of subjects that are still there, in a walk over all;
     /// `None` where that goes without saying.
     pub(crate) fn is_there(&mut self, schema: &Schema) -> Option<String> {
-        if self.target != Target::All || self.subject != Subject::Contact {
+        if self.scope != SubjectScope::All || self.subject != Subject::Contact {
             return None;
         }
         let left = quoted(Subject::Contact, &schema.stored(Subject::Contact, "left_at")?.name);
@@ -142,8 +142,8 @@ impl<'r> Text<'r> {
 
     /// What stands for a named parameter of a call.
     fn named(&mut self, name: &str, subject: Subject, source: FactSource, pairs: &[(&Param, &Arg)]) -> Option<String> {
-        let (account, contact) = match (self.target, source) {
-            (Target::OwnState, _) => ("w.account_id".to_owned(), "w.contact_id"),
+        let (account, contact) = match (self.scope, source) {
+            (SubjectScope::OwnState, _) => ("w.account_id".to_owned(), "w.contact_id"),
             // Our own tables know an account by its text.
             (_, FactSource::Own) => (self.relations.key().to_text("a.id"), "who.id"),
             (_, FactSource::Customers) => ("a.id".to_owned(), "who.id"),
@@ -162,7 +162,7 @@ impl<'r> Text<'r> {
             return Some((*relation).to_owned());
         }
         match name {
-            "touches" => Some(touches(self.relations, self.target, &account, |bind| self.parameter(bind))),
+            "touches" => Some(touches(self.relations, self.scope, &account, |bind| self.parameter(bind))),
             "account" if subject == Subject::Account => Some(account),
             "as_of" => Some(self.instant(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
@@ -187,10 +187,10 @@ impl<'r> Text<'r> {
             (Arg::SinceStep, true) => Start::StepSince,
             (Arg::SinceStep, false) => Start::StepBefore,
         };
-        Some(match self.target {
+        Some(match self.scope {
             // No enrollment, so the window is empty.
-            Target::All => self.parameter(Bind::AsOf),
-            Target::Named | Target::OwnState => format!("w.{}", start.column()),
+            SubjectScope::All => self.parameter(Bind::AsOf),
+            SubjectScope::Named | SubjectScope::OwnState => format!("w.{}", start.column()),
         })
     }
 

@@ -2,13 +2,13 @@
 //! them beside what Keepwell did itself.
 
 use super::bind::Bind;
-use super::statement::Target;
+use super::scope::SubjectScope;
 use crate::store::{Relation, Relations};
 
 /// The relation of those of the account whose id, as text, is `account`.
 pub(crate) fn touches(
     relations: &Relations,
-    target: Target,
+    scope: SubjectScope,
     account: &str,
     parameter: impl FnOnce(Bind) -> String,
 ) -> String {
@@ -17,9 +17,9 @@ pub(crate) fn touches(
     }
     let names = parameter(Bind::Texts(relations.touch_events.clone()));
     // By the key as it is in the store, whose index is used.
-    let own = match target {
-        Target::OwnState => relations.key().of_text(account),
-        Target::All | Target::Named => "a.id".to_owned(),
+    let own = match scope {
+        SubjectScope::OwnState => relations.key().of_text(account),
+        SubjectScope::All | SubjectScope::Named => "a.id".to_owned(),
     };
     format!(
         "(select {account} as account_id, o.contact_id, o.at from {} o \

@@ -11,13 +11,15 @@ use chrono::SubsecRound;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row, Transaction};
 
 use super::hoist::{Reader, Shape, passes};
-use super::statement::{Statement, Target};
-use super::{SubjectWindow, begin, ordinal, rows_of};
+use super::scope::SubjectScope;
+use super::statement::{Statement, position_of, rows_of};
+use super::window::SubjectWindow;
 use crate::clock::Instant;
 use crate::facts::{Facts, Layout, Subject, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
-use crate::store::Relations;
+use crate::store::customers::reader_role::begin;
+use crate::store::customers::relations::Relations;
 
 /// How many subjects a chunk of a scan has at most.
 const CHUNK: usize = 1000;
@@ -64,8 +66,9 @@ impl Walk {
         };
         let readers: Vec<Reader<'_>> =
             wanted.iter().map(|(layout, kept)| Reader { cells: layout.cells(), kept }).collect();
-        let own = Statement::build(&layout, relations, Target::OwnState, FactSource::Own, &[], Shape::Probes)?;
-        let build = |shape| Statement::build(&layout, relations, Target::All, FactSource::Customers, &readers, shape);
+        let own = Statement::build(&layout, relations, SubjectScope::OwnState, FactSource::Own, &[], Shape::Probes)?;
+        let build =
+            |shape| Statement::build(&layout, relations, SubjectScope::All, FactSource::Customers, &readers, shape);
         let passes = match passes(&readers).is_empty() {
             true => None,
             false => Some(Passes {
@@ -176,7 +179,7 @@ impl Scan<'_> {
         }
         if let Some(own) = &self.walk.own {
             for row in rows_of(&mut self.transaction, own, self.as_of, &subjects).await? {
-                if let Some(values) = values.get_mut(ordinal(&row)?) {
+                if let Some(values) = values.get_mut(position_of(&row)?) {
                     own.read(&row, values)?;
                 }
             }

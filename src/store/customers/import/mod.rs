@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use sqlx::PgConnection;
 
-use self::write::{Found, Shape, Statements};
+use self::write::{ColumnSet, RowChange, Statements};
 use crate::import::relation::{Need, Relation};
 use crate::import::row::{Problem, Row};
 use crate::import::value::Cell;
@@ -103,14 +103,14 @@ impl Import {
             Outcome { without_account: self.without_account(connection, rows).await?, ..Outcome::default() };
         // A key that comes again belongs to a later statement: the order of
         // rows with the same key counts, that of others does not.
-        let mut rounds: Vec<BTreeMap<Shape, Vec<&Row>>> = Vec::new();
+        let mut rounds: Vec<BTreeMap<ColumnSet, Vec<&Row>>> = Vec::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
         for row in rows {
             let round = seen.entry(self.key(row)).or_default();
             if *round == rounds.len() {
                 rounds.push(BTreeMap::new());
             }
-            rounds[*round].entry(Shape::of(row)).or_default().push(row);
+            rounds[*round].entry(ColumnSet::of(row)).or_default().push(row);
             *round += 1;
         }
         for (shape, rows) in rounds.into_iter().flatten() {
@@ -119,12 +119,12 @@ impl Import {
             let (mut new, mut changed) = (Vec::new(), Vec::new());
             for (row, found) in rows.into_iter().zip(found) {
                 match found {
-                    Found::New => match self.incomplete(row) {
+                    RowChange::New => match self.incomplete(row) {
                         Some(problem) => outcome.problems.push(problem),
                         None => new.push(row),
                     },
-                    Found::Changed if !self.only_new => changed.push(row),
-                    Found::Changed | Found::Unchanged => outcome.unchanged += 1,
+                    RowChange::Changed if !self.only_new => changed.push(row),
+                    RowChange::Changed | RowChange::Unchanged => outcome.unchanged += 1,
                 }
             }
             if !new.is_empty() {
@@ -143,11 +143,11 @@ impl Import {
         let mut connection = store.pool.acquire().await?;
         let mut outcome =
             Outcome { without_account: self.without_account(&mut connection, rows).await?, ..Outcome::default() };
-        let mut shapes: BTreeMap<Shape, Vec<usize>> = BTreeMap::new();
+        let mut shapes: BTreeMap<ColumnSet, Vec<usize>> = BTreeMap::new();
         for (at, row) in rows.iter().enumerate() {
-            shapes.entry(Shape::of(row)).or_default().push(at);
+            shapes.entry(ColumnSet::of(row)).or_default().push(at);
         }
-        let mut found = vec![Found::New; rows.len()];
+        let mut found = vec![RowChange::New; rows.len()];
         for (shape, places) in shapes {
             let some: Vec<&Row> = places.iter().map(|&at| &rows[at]).collect();
             let answers = Statements::new(self.relation, shape).find(&mut connection, &some).await?;
@@ -159,20 +159,20 @@ impl Import {
             let (key, content) = (hash(&self.key(row)), hash(&format!("{:?}", row.cells)));
             let earlier = self.rehearsed.as_ref().and_then(|rehearsed| rehearsed.get(&key)).copied();
             let found = match earlier {
-                Some(earlier) if earlier == content => Found::Unchanged,
-                Some(_) => Found::Changed,
+                Some(earlier) if earlier == content => RowChange::Unchanged,
+                Some(_) => RowChange::Changed,
                 None => found,
             };
             match found {
-                Found::New => match self.incomplete(row) {
+                RowChange::New => match self.incomplete(row) {
                     Some(problem) => {
                         outcome.problems.push(problem);
                         continue;
                     }
                     None => outcome.new += 1,
                 },
-                Found::Changed if !self.only_new => outcome.changed += 1,
-                Found::Changed | Found::Unchanged => {
+                RowChange::Changed if !self.only_new => outcome.changed += 1,
+                RowChange::Changed | RowChange::Unchanged => {
                     outcome.unchanged += 1;
                     continue;
                 }

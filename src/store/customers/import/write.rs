@@ -12,7 +12,7 @@ use crate::import::value::Cell;
 
 /// What a row means for the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum RowChange {
     /// Its key is not there.
     New,
     /// Its key is there with other values.
@@ -24,15 +24,15 @@ pub enum Found {
 /// Which columns a row says something about; single keys of an object count
 /// apart from the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Shape {
+pub struct ColumnSet {
     columns: u32,
     keys: bool,
 }
 
-impl Shape {
-    pub fn of(row: &Row) -> Shape {
+impl ColumnSet {
+    pub fn of(row: &Row) -> ColumnSet {
         let given = |at: usize| u32::from(row.cells[at] != Cell::Keep) << at;
-        Shape {
+        ColumnSet {
             columns: (0..row.cells.len()).map(given).sum(),
             keys: row.cells.iter().any(|cell| matches!(cell, Cell::Keys(_))),
         }
@@ -46,13 +46,13 @@ impl Shape {
 /// The statements for rows of one shape.
 pub struct Statements {
     relation: &'static Relation,
-    shape: Shape,
+    shape: ColumnSet,
     /// `unnest(…)` as `i`, and the columns it gives.
     incoming: String,
 }
 
 impl Statements {
-    pub fn new(relation: &'static Relation, shape: Shape) -> Statements {
+    pub fn new(relation: &'static Relation, shape: ColumnSet) -> Statements {
         let (mut arrays, mut names) = (Vec::new(), Vec::new());
         let mut add = |name: String, ty: &str| {
             arrays.push(format!("${}::{ty}[]", arrays.len() + 1));
@@ -69,18 +69,18 @@ impl Statements {
     }
 
     /// What each row means, in their order; none is written.
-    pub async fn find(&self, connection: &mut PgConnection, rows: &[&Row]) -> sqlx::Result<Vec<Found>> {
+    pub async fn find(&self, connection: &mut PgConnection, rows: &[&Row]) -> sqlx::Result<Vec<RowChange>> {
         let differences: Vec<String> =
             self.values().map(|(name, value)| format!("t.{name} is distinct from {value}")).collect();
         let differs = if differences.is_empty() { "false".to_owned() } else { differences.join(" or ") };
         let Statements { relation, incoming, .. } = self;
         let sql =
             format!("select i.n, {differs} from {incoming} join customers.{} t on {}", relation.name, self.same_key());
-        let mut found = vec![Found::New; rows.len()];
+        let mut found = vec![RowChange::New; rows.len()];
         for row in self.bind(sql, rows).fetch_all(connection).await? {
             let at: i64 = row.try_get(0)?;
             if let Some(place) = usize::try_from(at - 1).ok().and_then(|at| found.get_mut(at)) {
-                *place = if row.try_get(1)? { Found::Changed } else { Found::Unchanged };
+                *place = if row.try_get(1)? { RowChange::Changed } else { RowChange::Unchanged };
             }
         }
         Ok(found)

@@ -4,7 +4,7 @@ use sqlx::{FromRow, PgPool};
 
 /// A table, view, materialized view, partitioned or foreign table.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundRelation {
     pub schema: String,
     pub table: String,
     /// Whether the connection's user may read it.
@@ -25,7 +25,7 @@ pub(crate) struct FoundColumn {
 }
 
 #[derive(FromRow)]
-struct Row {
+struct ColumnRow {
     schema: String,
     relation: String,
     readable: bool,
@@ -33,7 +33,7 @@ struct Row {
     column: FoundColumn,
 }
 
-impl Found {
+impl FoundRelation {
     pub fn column(&self, name: &str) -> Option<&FoundColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -51,9 +51,9 @@ impl FoundColumn {
 }
 
 /// The named relations that exist.
-pub(crate) async fn relations(pool: &PgPool, wanted: &[(&str, &str)]) -> sqlx::Result<Vec<Found>> {
+pub(crate) async fn relations(pool: &PgPool, wanted: &[(&str, &str)]) -> sqlx::Result<Vec<FoundRelation>> {
     let (schemas, names): (Vec<&str>, Vec<&str>) = wanted.iter().copied().unzip();
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<ColumnRow> = sqlx::query_as(
         "select n.nspname::text as schema, c.relname::text as relation,
             has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable,
             a.attname::text as name, coalesce(b.typname, t.typname)::text as ty,
@@ -73,11 +73,11 @@ pub(crate) async fn relations(pool: &PgPool, wanted: &[(&str, &str)]) -> sqlx::R
     .bind(names)
     .fetch_all(pool)
     .await?;
-    let mut found: Vec<Found> = Vec::new();
-    for Row { schema, relation, readable, column } in rows {
+    let mut found: Vec<FoundRelation> = Vec::new();
+    for ColumnRow { schema, relation, readable, column } in rows {
         match found.last_mut() {
             Some(last) if last.schema == schema && last.table == relation => last.columns.push(column),
-            _ => found.push(Found { schema, table: relation, readable, columns: vec![column] }),
+            _ => found.push(FoundRelation { schema, table: relation, readable, columns: vec![column] }),
         }
     }
     Ok(found)

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 
 use self::column::{Reading, key_of, key_reading, quoted, reading};
 use self::contract::Absent;
-use self::introspect::Found;
+use self::introspect::FoundRelation;
 use super::reader_role;
 use super::relations::{Key, Relation, Relations};
 use crate::config::store::{CONTRACT, Mapped, StoreMap};
@@ -107,12 +107,12 @@ fn as_column(used: &UsedColumn) -> Column {
     Column { name: used.ours.clone(), ty: used.ty, nullable: used.nullable }
 }
 
-fn find<'f>(found: &'f [Found], schema: &str, table: &str) -> Option<&'f Found> {
+fn find<'f>(found: &'f [FoundRelation], schema: &str, table: &str) -> Option<&'f FoundRelation> {
     found.iter().find(|found| found.schema == schema && found.table == table)
 }
 
 struct Builder<'f> {
-    found: &'f [Found],
+    found: &'f [FoundRelation],
     /// Every relation there is, for suggestions.
     names: Vec<String>,
     version: i32,
@@ -212,7 +212,13 @@ impl<'m> Theirs<'m> {
         Theirs { relation, mapped, selected: Vec::new(), filters: Vec::new(), bare: mapped.is_none(), report }
     }
 
-    fn fill(&mut self, builder: &mut Builder<'_>, found: &Found, columns: &'static [&'static str], several: bool) {
+    fn fill(
+        &mut self,
+        builder: &mut Builder<'_>,
+        found: &FoundRelation,
+        columns: &'static [&'static str],
+        several: bool,
+    ) {
         let mut taken: BTreeSet<&str> = BTreeSet::new();
         for &ours in columns {
             if let (Some(name), "name") = (self.mapped.and_then(|mapped| mapped.name.as_ref()), ours) {
@@ -280,7 +286,7 @@ impl<'m> Theirs<'m> {
         self.further(builder, found, columns, &taken);
     }
 
-    fn lacking(&mut self, builder: &mut Builder<'_>, found: &Found, ours: &str, said: bool) {
+    fn lacking(&mut self, builder: &mut Builder<'_>, found: &FoundRelation, ours: &str, said: bool) {
         let Some(mapped) = self.mapped else { return };
         // What is there and cannot be read has been said.
         if said || found.column(ours).is_some() {
@@ -330,7 +336,7 @@ impl<'m> Theirs<'m> {
     }
 
     /// Columns that Keepwell does not know by name.
-    fn further(&mut self, builder: &Builder<'_>, found: &Found, columns: &[&str], taken: &BTreeSet<&str>) {
+    fn further(&mut self, builder: &Builder<'_>, found: &FoundRelation, columns: &[&str], taken: &BTreeSet<&str>) {
         let facts = matches!(self.relation, Relation::Accounts | Relation::Contacts);
         for column in found.columns.iter().filter(|column| !taken.contains(column.name.as_str())) {
             let reason = if !facts {
@@ -360,14 +366,14 @@ impl<'m> Theirs<'m> {
         self.selected.push(format!("{sql} as {}", quoted(ours)));
     }
 
-    fn select(&self, found: &Found) -> String {
+    fn select(&self, found: &FoundRelation) -> String {
         let filter =
             if self.filters.is_empty() { String::new() } else { format!(" where {}", self.filters.join(" and ")) };
         let (schema, table) = (quoted(&found.schema), quoted(&found.table));
         format!("select {} from {schema}.{table} as t{filter}", self.selected.join(", "))
     }
 
-    fn subselect(&self, found: &Found) -> String {
+    fn subselect(&self, found: &FoundRelation) -> String {
         format!("({})", self.select(found))
     }
 }
