@@ -88,14 +88,12 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
     match to_bytes(body, LONGEST_BODY).await {
         Ok(body) if body.contains(&0) || body.windows(3).any(|three| three == b"%00") => zero().into_response(),
         Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(_) => {
-            Trouble::refused(StatusCode::PAYLOAD_TOO_LARGE, "This is more than a form of ours holds.").into_response()
-        }
+        Err(_) => Trouble::refused(StatusCode::PAYLOAD_TOO_LARGE, "This form is too long.").into_response(),
     }
 }
 
 fn zero() -> Trouble {
-    Trouble::refused(StatusCode::BAD_REQUEST, "A zero character stands in what was sent. It belongs into no text.")
+    Trouble::refused(StatusCode::BAD_REQUEST, "Zero characters are not allowed.")
 }
 
 /// Carries a request through even when nobody waits for the answer any more:
