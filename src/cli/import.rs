@@ -153,7 +153,7 @@ fn format(path: &Path, options: &Options) -> anyhow::Result<file::Format> {
         (Some(_), _) | (None, "csv") => Ok(csv(b',')),
         (None, "jsonl" | "ndjson" | "json") => Ok(file::Format::JsonLines),
         (None, _) if is_stdin(path) => Ok(csv(b',')),
-        (None, _) => anyhow::bail!("{}: say what it is: --format csv or --format jsonl", path.display()),
+        (None, _) => anyhow::bail!("{}: unknown file type; add --format csv or --format jsonl", path.display()),
     }
 }
 
