@@ -1,5 +1,5 @@
-//! What the prose promises is true: examples check and pass, commands parse,
-//! every function is in the reference.
+//! What the pages promise is true: examples check and pass, commands parse,
+//! every function is in the reference, links lead somewhere.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,12 +13,38 @@ use keepwell::rehearsal::{check_cases, play_all};
 use keepwell::rule::functions::FUNCTIONS;
 use keepwell::rule::functions::global;
 
+mod benches;
+mod links;
+
+use links::Place;
+
+/// The most lines that the first page may have.
+const README_LINES: usize = 130;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Every page, by its path: those beside the README and those in `docs`.
+fn pages() -> Vec<String> {
+    let mut found = Vec::new();
+    for folder in ["", "docs/"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                found.push(format!("{folder}{name}"));
+            }
+        }
+    }
+    found.sort();
+    for page in ["README.md", "CONTRIBUTING.md", "docs/playbooks.md", "docs/operations.md", "docs/measurements.md"] {
+        assert!(found.iter().any(|known| known == page), "{page} is missing");
+    }
+    found
 }
 
 /// The fenced blocks of a language.
@@ -62,8 +88,8 @@ fn the_shipped_playbooks_check_clean_and_pass_their_own_cases() {
 #[test]
 fn every_whole_playbook_in_the_prose_checks_clean_and_passes_its_cases() {
     let mut whole = 0;
-    for page in ["README.md", "docs/playbooks.md", "docs/operations.md"] {
-        for (at, block) in blocks(&read(page), "yaml").into_iter().enumerate() {
+    for page in pages() {
+        for (at, block) in blocks(&read(&page), "yaml").into_iter().enumerate() {
             if !block.starts_with("playbook:") {
                 continue;
             }
@@ -119,8 +145,8 @@ fn the_facts_command_lists_everything_that_can_be_asked() {
 #[test]
 fn every_command_in_the_prose_exists() {
     let mut seen = 0;
-    for page in ["README.md", "docs/playbooks.md", "docs/operations.md"] {
-        for block in blocks(&read(page), "sh") {
+    for page in pages() {
+        for block in blocks(&read(&page), "sh") {
             for line in block.lines().filter_map(|line| line.strip_prefix("keepwell ")) {
                 let word = line.split_whitespace().next().unwrap();
                 let help = Command::new(env!("CARGO_BIN_EXE_keepwell")).args([word, "--help"]).output().unwrap();
@@ -134,4 +160,60 @@ fn every_command_in_the_prose_exists() {
         }
     }
     assert!(seen >= 10, "only {seen} commands were found");
+}
+
+/// What is wrong with the length of a page.
+fn too_long(page: &str, text: &str, most: usize) -> Option<String> {
+    let lines = text.lines().count();
+    (lines > most).then(|| format!("{page} has {lines} lines, and {most} is the limit: move details into docs/"))
+}
+
+#[test]
+fn the_readme_can_be_read_in_one_go() {
+    assert_eq!(too_long("README.md", &read("README.md"), README_LINES), None);
+    assert!(too_long("a page", &"x\n".repeat(131), 130).is_some());
+    assert!(too_long("a page", &"x\n".repeat(130), 130).is_none());
+}
+
+#[test]
+fn every_link_between_the_pages_leads_somewhere() {
+    let look = |path: &str| {
+        let whole = root().join(path);
+        match path.ends_with(".md") && whole.is_file() {
+            true => Place::Page(read(path)),
+            false if whole.exists() => Place::Other,
+            false => Place::Missing,
+        }
+    };
+    let (mut broken, mut seen) = (Vec::new(), 0);
+    for page in pages() {
+        let text = read(&page);
+        seen += links::relative_links(&text).len();
+        broken.extend(links::broken(&page, &text, look));
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+    assert!(seen >= 20, "only {seen} links were found");
+}
+
+#[test]
+fn the_measurements_name_benches_that_exist_and_all_of_them() {
+    let (main, faults) = (read("benches/ratios/main.rs"), read("benches/ratios/faults/mod.rs"));
+    let parts: Vec<String> = ["PARTS", "NAMED"].into_iter().flat_map(|list| benches::listed(&main, list)).collect();
+    let rows = benches::listed(&faults, "ROWS");
+    let names = [parts.clone(), rows.clone()].concat();
+    let options = benches::options(&main);
+    assert!(parts.len() >= 8 && rows.len() >= 17 && options.len() >= 6, "{names:?} {options:?}");
+    let page = read("docs/measurements.md");
+    let commands = benches::commands(&page);
+    assert!(commands.len() >= 8, "only {} commands were found", commands.len());
+    for words in commands {
+        assert_eq!(benches::unknown(&words, &names, &options), Vec::<String>::new(), "cargo bench {words:?}");
+    }
+    for part in parts {
+        let is_named = page.contains(&format!("`{part}`")) || page.contains(&format!("cargo bench -- {part}"));
+        assert!(is_named, "the part {part} is not on the page");
+    }
+    for row in rows {
+        assert!(page.contains(&format!("\n| {row} ")), "the fault {row} is not in the table");
+    }
 }
