@@ -141,10 +141,19 @@ fn the_repository_speaks_of_the_project_alone() {
             }
         }
     }
-    for name in ["README.md", "Cargo.toml"] {
-        if let Ok(text) = fs::read_to_string(root().join(name)) {
-            findings.extend(words::foreign(name, &text));
-        }
+    let beside = fs::read_dir(root()).expect("the repository").map(|entry| entry.expect("an entry").path());
+    let beside: Vec<PathBuf> = beside.filter(|path| path.is_file() && is_page_or_manifest(path)).collect();
+    for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "Cargo.toml"] {
+        assert!(beside.contains(&root().join(name)), "{name} was not read");
+    }
+    for path in beside {
+        let (name, text) = text(&path);
+        findings.extend(words::foreign(&name, &text));
     }
     fail_on(findings);
+}
+
+/// What stands at the top of the repository and is written by hand.
+fn is_page_or_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "md") || path.ends_with("Cargo.toml")
 }
