@@ -16,7 +16,7 @@ use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Duration, Step};
+use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::EvalError;
 use crate::rule::template::{Escape, Template};
 
@@ -130,8 +130,8 @@ fn is_tag(tag: &str) -> bool {
 }
 
 impl StepKind for Kind {
-    fn name(&self) -> &'static str {
-        "email"
+    fn form(&self) -> StepForm {
+        StepForm::new("email").expected("mail", "email", &["notify"]).functions(&["sent"])
     }
 
     fn example(&self) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use crate::diagnostic::nearest;
 use crate::effect::EffectBody;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Source, Step};
+use crate::playbook::{Source, Step, StepForm};
 use crate::rule::EvalError;
 
 /// The kind `enroll`.
@@ -19,8 +19,8 @@ struct Enroll {
 }
 
 impl StepKind for Kind {
-    fn name(&self) -> &'static str {
-        "enroll"
+    fn form(&self) -> StepForm {
+        StepForm::new("enroll")
     }
 
     fn summary(&self) -> &'static str {

@@ -5,7 +5,7 @@
 //! in the list below; its trait methods are what the checker, the engine, the
 //! test runner and the reference need of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use chrono_tz::Tz;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::effect::EffectBody;
-use crate::facts::{Cell, Contact, Csm, Schema, Subject, Type};
+use crate::facts::{Cell, Contact, Csm, Schema, Subject};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::yaml::Node;
-use crate::playbook::{Source, Step};
+use crate::playbook::{Source, Step, StepForm};
 use crate::rule::template::{Escape, RenderContext, Template, TemplateScope};
-use crate::rule::{self, Context, EvalError, Modules, Neighbours, Rule, Sandbox, Scope, Wanted};
+use crate::rule::{self, Context, EvalError, Modules, NamedStep, NamedSteps, Neighbours, Rule, Sandbox, Scope, Wanted};
 
 pub mod email;
 mod enroll;
@@ -28,26 +28,59 @@ pub mod recipient;
 pub mod run;
 pub mod set;
 pub mod staff;
+mod steering;
 pub mod survey;
 pub mod task;
 mod webhook;
 
 use staff::{Staff, Taker};
 
-/// Every kind of step that acts. `branch`, `wait` and `end` steer and are part
-/// of the playbook's own form.
-pub const KINDS: &[&dyn StepKind] =
-    &[&email::Kind, &task::Kind, &notify::Kind, &webhook::Kind, &survey::Kind, &set::Kind, &enroll::Kind, &run::Kind];
+/// Every kind of step, in the order in which authors are told of them.
+pub const KINDS: &[&dyn StepKind] = &[
+    &email::Kind,
+    &steering::WAIT,
+    &steering::BRANCH,
+    &task::Kind,
+    &notify::Kind,
+    &webhook::Kind,
+    &survey::Kind,
+    &set::Kind,
+    &enroll::Kind,
+    &run::Kind,
+    &steering::END,
+];
+
+/// The kind that authors write so.
+pub fn kind(name: &str) -> Option<&'static dyn StepKind> {
+    KINDS.iter().copied().find(|kind| kind.name() == name)
+}
+
+/// What the reader of files needs to know of every kind.
+pub fn forms() -> Vec<StepForm> {
+    KINDS.iter().map(|kind| kind.form()).collect()
+}
 
 /// One kind of step.
 pub trait StepKind: Sync {
+    /// Its key, and what the reader of files must know of it.
+    fn form(&self) -> StepForm;
     /// The key authors write.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &'static str {
+        self.form().name
+    }
     /// One sentence for authors.
     fn summary(&self) -> &'static str;
     /// How a small one is written, where it needs keys.
     fn example(&self) -> Option<&'static str> {
         None
+    }
+    /// A step with this body, as one of the form's functions sees it.
+    fn named(&self, id: &str, _function: &str, _body: &Node) -> NamedStep {
+        NamedStep::new(id)
+    }
+    /// The labels that a step with this body sets; `None` where they cannot be told.
+    fn labels(&self, _body: &Node, _sandbox: &Sandbox) -> Option<BTreeSet<String>> {
+        Some(BTreeSet::new())
     }
     /// Reads the fields; what is wrong goes to the compiler's problems.
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>>;
@@ -205,10 +238,8 @@ pub struct Compiler<'a> {
     pub modules: &'a Modules,
     pub sandbox: &'a Sandbox,
     pub config: &'a Config,
-    pub task_steps: &'a [String],
-    pub email_steps: &'a [String],
-    pub survey_steps: &'a [(String, Type)],
-    pub outcomes: &'a BTreeMap<String, Vec<String>>,
+    /// The playbook's steps, by the functions that can name them.
+    pub named_steps: &'a NamedSteps,
     pub neighbours: &'a Neighbours,
     /// The id of the playbook itself.
     pub own: &'a str,
@@ -258,10 +289,7 @@ impl<'a> Compiler<'a> {
             in_enrollment: true,
             in_wait: false,
             zone: self.zone,
-            task_steps: self.task_steps,
-            email_steps: self.email_steps,
-            survey_steps: self.survey_steps,
-            outcomes: self.outcomes,
+            named_steps: self.named_steps,
             neighbours: self.neighbours,
             known: self.known_in_steps,
         }
@@ -279,9 +307,7 @@ impl<'a> Compiler<'a> {
             schema: self.schema,
             allow_recipient: recipient,
             allow_contact: self.subject == Subject::Contact,
-            task_steps: self.task_steps,
-            email_steps: self.email_steps,
-            survey_steps: self.survey_steps,
+            named_steps: self.named_steps,
             neighbours: self.neighbours,
             seasons: self.sandbox.seasons(),
             known: self.known_in_templates,

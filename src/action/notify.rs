@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MessageDraft, NoticeDraft};
 use crate::facts::{Cell, CellPath, Subject, Value};
-use crate::playbook::Step;
 use crate::playbook::reader::{Fields, is_variable};
 use crate::playbook::yaml::Node;
+use crate::playbook::{Step, StepForm};
 use crate::rule::EvalError;
 use crate::rule::template::{Escape, Template};
 
@@ -56,8 +56,8 @@ struct Notify {
 }
 
 impl StepKind for Kind {
-    fn name(&self) -> &'static str {
-        "notify"
+    fn form(&self) -> StepForm {
+        StepForm::new("notify").expected("notice", "notify", &[])
     }
 
     fn example(&self) -> Option<&'static str> {

@@ -1,15 +1,16 @@
 //! `set`: labels of our own, written down about the subject.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::diagnostic::Diagnostic;
 use crate::effect::{EffectBody, LabelDraft};
-use crate::playbook::Step;
 use crate::playbook::reader::short;
 use crate::playbook::yaml::{Node, NodeValue};
-use crate::rule::EvalError;
+use crate::playbook::{Step, StepForm};
 use crate::rule::template::{Escape, Template};
+use crate::rule::{EvalError, Sandbox};
 
 /// The kind `set`.
 pub struct Kind;
@@ -33,12 +34,16 @@ enum Words {
 }
 
 impl StepKind for Kind {
-    fn name(&self) -> &'static str {
-        "set"
+    fn form(&self) -> StepForm {
+        StepForm::new("set")
     }
 
     fn summary(&self) -> &'static str {
         "Writes labels down about the account or contact, for `label(name)`."
+    }
+
+    fn labels(&self, body: &Node, _sandbox: &Sandbox) -> Option<BTreeSet<String>> {
+        Some(body.as_mapping().unwrap_or_default().iter().map(|entry| entry.key.clone()).collect())
     }
 
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::email::Email;
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::EffectBody;
+use crate::facts::Type;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::Node;
-use crate::playbook::{Duration, Step};
-use crate::rule::EvalError;
+use crate::playbook::{Duration, Step, StepForm};
+use crate::rule::{EvalError, NamedStep};
 
 pub use crate::effect::Score;
 
@@ -26,8 +27,8 @@ pub struct Survey {
 }
 
 impl StepKind for Kind {
-    fn name(&self) -> &'static str {
-        "survey"
+    fn form(&self) -> StepForm {
+        StepForm::new("survey").expected("survey", "email", &["notify"]).functions(&["answer", "sent"])
     }
 
     fn example(&self) -> Option<&'static str> {
@@ -36,6 +37,14 @@ impl StepKind for Kind {
 
     fn summary(&self) -> &'static str {
         "Asks people at the customer a question by mail and waits for the first answer."
+    }
+
+    fn named(&self, id: &str, function: &str, body: &Node) -> NamedStep {
+        if function != "answer" {
+            return NamedStep::new(id);
+        }
+        let is_scored = body.as_mapping().is_some_and(|keys| keys.iter().any(|entry| entry.key == "score"));
+        NamedStep { ty: if is_scored { Type::Int } else { Type::Text }, ..NamedStep::new(id) }
     }
 
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {

@@ -12,13 +12,13 @@ use crate::clock::Instant;
 use crate::config::Pools;
 use crate::diagnostic::nearest;
 use crate::effect::{EffectBody, Priority, TaskDraft};
-use crate::facts::{Cell, CellPath, Csm, Subject, Value};
+use crate::facts::{Cell, CellPath, Csm, Subject, Type, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, no_duration};
 use crate::playbook::yaml::Node;
-use crate::playbook::{Duration, Source, Step, local_time};
+use crate::playbook::{Duration, Source, Step, StepForm, local_time};
 use crate::rule::template::{Escape, Template};
-use crate::rule::{EvalError, Rule, Wanted};
+use crate::rule::{EvalError, NamedStep, Rule, Wanted};
 
 /// The kind `task`.
 pub struct Kind;
@@ -132,8 +132,8 @@ impl Assignee {
 }
 
 impl StepKind for Kind {
-    fn name(&self) -> &'static str {
-        "task"
+    fn form(&self) -> StepForm {
+        StepForm::new("task").expected("task", "task", &[]).functions(&["done", "outcome"])
     }
 
     fn example(&self) -> Option<&'static str> {
@@ -142,6 +142,16 @@ impl StepKind for Kind {
 
     fn summary(&self) -> &'static str {
         "Gives the CSM something to do, which closes itself when the problem is gone."
+    }
+
+    fn named(&self, id: &str, function: &str, body: &Node) -> NamedStep {
+        if function != "outcome" {
+            return NamedStep::new(id);
+        }
+        let outcomes = body.as_mapping().unwrap_or_default().iter().find(|entry| entry.key == "outcomes");
+        let texts = outcomes.and_then(|entry| entry.node.as_sequence()).unwrap_or_default();
+        let texts = texts.iter().filter_map(|text| text.as_text()).map(str::to_owned).collect();
+        NamedStep { ty: Type::Text, texts, ..NamedStep::new(id) }
     }
 
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {

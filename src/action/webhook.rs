@@ -9,7 +9,7 @@ use crate::effect::{EffectBody, MessageDraft, WebhookDraft};
 use crate::facts::{Cell, CellPath, Subject};
 use crate::playbook::reader::{Fields, is_variable};
 use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Duration, Source, Step};
+use crate::playbook::{Duration, Source, Step, StepForm};
 use crate::rule::EvalError;
 use crate::rule::template::{Escape, Template};
 
@@ -45,8 +45,8 @@ enum Part {
 }
 
 impl StepKind for Kind {
-    fn name(&self) -> &'static str {
-        "webhook"
+    fn form(&self) -> StepForm {
+        StepForm::new("webhook").expected("webhook", "webhook", &[])
     }
 
     fn example(&self) -> Option<&'static str> {

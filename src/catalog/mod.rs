@@ -22,8 +22,10 @@ use crate::rule::{self, Modules, Neighbours, Rule, Sandbox, Scope, Wanted};
 
 mod across;
 mod program;
+mod step_names;
 
-use program::{Program, StepIds, set_labels};
+use program::Program;
+use step_names::{named_steps, set_labels};
 
 /// A playbook whose every expression is compiled.
 #[derive(Debug)]
@@ -262,8 +264,7 @@ pub fn compile(
         }
     }
     let subject = Subject::from(playbook.subject);
-    let mut steps_by_kind = StepIds::default();
-    steps_by_kind.collect(&playbook.steps);
+    let named_steps = named_steps(&playbook.steps);
     let nothing = HashSet::new();
     let at_entry = Scope {
         schema,
@@ -271,10 +272,7 @@ pub fn compile(
         in_enrollment: false,
         in_wait: false,
         zone,
-        task_steps: &steps_by_kind.tasks,
-        email_steps: &steps_by_kind.emails,
-        survey_steps: &steps_by_kind.surveys,
-        outcomes: &steps_by_kind.outcomes,
+        named_steps: &named_steps,
         neighbours,
         known: &nothing,
     };
@@ -324,10 +322,7 @@ pub fn compile(
         modules,
         sandbox,
         config,
-        task_steps: &steps_by_kind.tasks,
-        email_steps: &steps_by_kind.emails,
-        survey_steps: &steps_by_kind.surveys,
-        outcomes: &steps_by_kind.outcomes,
+        named_steps: &named_steps,
         neighbours,
         own: &playbook.id,
         zone,

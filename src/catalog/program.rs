@@ -1,85 +1,11 @@
 //! From the tree of steps that an author wrote to a program with positions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Deed, ReadyStep, ReadyWait, ReadyWaitOn};
-use crate::action::run::script;
-use crate::action::{Compiler, KINDS};
-use crate::facts::Type;
+use crate::action::{self, Compiler};
 use crate::playbook::{Goto, Step, StepBody, WaitOn};
-use crate::rule::{self, Sandbox, Wanted};
-
-/// Ids of the steps that `done(…)`, `outcome(…)` and `sent(…)` can name. A
-/// script may create both kinds.
-#[derive(Default)]
-pub(super) struct StepIds {
-    pub tasks: Vec<String>,
-    pub emails: Vec<String>,
-    /// What may be chosen for a task, where its step says so.
-    pub outcomes: BTreeMap<String, Vec<String>>,
-    /// With what an answer is: a whole number, or a text without `score`.
-    pub surveys: Vec<(String, Type)>,
-}
-
-impl StepIds {
-    pub fn collect(&mut self, steps: &[Step]) {
-        for step in steps {
-            match (step.kind.as_str(), &step.body) {
-                (_, StepBody::Branch(arms)) => arms.iter().for_each(|arm| self.collect(&arm.steps)),
-                ("task", body) => {
-                    self.tasks.push(step.id.clone());
-                    let keys = match body {
-                        StepBody::Action(node) => node.as_mapping().unwrap_or_default(),
-                        _ => &[],
-                    };
-                    let list = keys.iter().find(|entry| entry.key == "outcomes");
-                    let words = list.and_then(|entry| entry.node.as_sequence()).unwrap_or_default();
-                    let words: Vec<String> =
-                        words.iter().filter_map(|word| word.as_text()).map(str::to_owned).collect();
-                    if !words.is_empty() {
-                        self.outcomes.insert(step.id.clone(), words);
-                    }
-                }
-                ("email", _) => self.emails.push(step.id.clone()),
-                ("survey", body) => {
-                    let scored = matches!(body, StepBody::Action(node)
-                        if node.as_mapping().is_some_and(|keys| keys.iter().any(|entry| entry.key == "score")));
-                    self.surveys.push((step.id.clone(), if scored { Type::Int } else { Type::Text }));
-                    self.emails.push(step.id.clone());
-                }
-                ("run", _) => {
-                    self.tasks.push(step.id.clone());
-                    self.emails.push(step.id.clone());
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// The labels that steps set; `None` where a script does not say which.
-pub(super) fn set_labels(steps: &[Step], sandbox: &Sandbox) -> Option<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for step in steps {
-        match (step.kind.as_str(), &step.body) {
-            (_, StepBody::Branch(arms)) => {
-                for arm in arms {
-                    found.extend(set_labels(&arm.steps, sandbox)?);
-                }
-            }
-            ("set", StepBody::Action(node)) => {
-                found.extend(node.as_mapping().unwrap_or_default().iter().map(|entry| entry.key.clone()));
-            }
-            ("run", StepBody::Action(body)) => {
-                if let Some(script) = script(body) {
-                    found.extend(rule::labels(script, sandbox)?);
-                }
-            }
-            _ => {}
-        }
-    }
-    Some(found)
-}
+use crate::rule::Wanted;
 
 /// Turns the tree of steps into positions with explicit successors.
 pub(super) struct Program {
@@ -111,7 +37,7 @@ impl Program {
             },
             StepBody::Branch(arms) => return self.branch(step, arms, compiler),
             StepBody::Action(node) => {
-                let Some(kind) = KINDS.iter().find(|kind| kind.name() == step.kind) else {
+                let Some(kind) = action::kind(&step.kind) else {
                     compiler.error("KW0113", step.place, format!("unknown step kind `{}`", step.kind), None);
                     return self.whole = false;
                 };

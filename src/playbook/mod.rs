@@ -26,11 +26,13 @@ pub mod reader;
 pub mod schedule;
 pub mod season;
 pub mod source;
+mod step_form;
 mod steps;
 pub mod yaml;
 
 pub use duration::Duration;
 pub use guardrails::{Guardrails, HoldAbove};
+pub use step_form::{BodyForm, ExpectedForm, StepForm};
 
 /// A playbook as its author wrote it, checked in form.
 #[derive(Clone, Debug)]

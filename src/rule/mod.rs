@@ -7,7 +7,7 @@
 //! true, false or undecided for one subject's facts. No SQL runs here and no
 //! clock is read.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -19,6 +19,7 @@ use crate::playbook::{Origin, Source};
 
 mod foreign_syntax;
 pub mod functions;
+mod named_steps;
 pub mod prefilter;
 
 pub mod check;
@@ -36,6 +37,7 @@ pub use engine::error::EvalError;
 pub use engine::modules::Modules;
 pub use engine::sandbox::{Described, Sandbox, from_dynamic as value_of, texts};
 pub use engine::script::compile_script;
+pub use named_steps::{NamedStep, NamedSteps};
 pub use prefilter::Prefilter;
 pub use prefilter::predicate::Predicate;
 
@@ -82,13 +84,8 @@ pub struct Scope<'a> {
     pub in_wait: bool,
     /// The playbook's zone: where its dates begin.
     pub zone: Tz,
-    pub task_steps: &'a [String],
-    pub email_steps: &'a [String],
-    /// Survey steps with what an answer is: a whole number or a text.
-    pub survey_steps: &'a [(String, Type)],
-    /// What a person may choose as the outcome of a task, by its step, where the
-    /// step says so.
-    pub outcomes: &'a BTreeMap<String, Vec<String>>,
+    /// The playbook's steps, by the functions that can name them.
+    pub named_steps: &'a NamedSteps,
     pub neighbours: &'a Neighbours,
     /// Canonical texts of values that are proven present here.
     pub known: &'a HashSet<String>,

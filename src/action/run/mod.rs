@@ -18,9 +18,9 @@ use crate::effect::{EffectBody, From, MailClass, MessageDraft, Priority, QUIET, 
 use crate::facts::{Cell, Csm, Subject};
 use crate::playbook::reader::Fields as StepFields;
 use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Duration, Source, Step};
+use crate::playbook::{Duration, Source, Step, StepForm};
 use crate::rule::template::Escape;
-use crate::rule::{Described, EvalError, Rule, WrittenCall, literals, texts, value_of};
+use crate::rule::{Described, EvalError, Rule, Sandbox, WrittenCall, labels, literals, texts, value_of};
 
 mod fields;
 
@@ -43,12 +43,16 @@ struct Run {
 }
 
 impl StepKind for Kind {
-    fn name(&self) -> &'static str {
-        "run"
+    fn form(&self) -> StepForm {
+        StepForm { may_do_anything: true, ..StepForm::new("run").functions(&["done", "outcome", "sent"]) }
     }
 
     fn summary(&self) -> &'static str {
         "Runs a script that describes mails, tasks, notices and labels."
+    }
+
+    fn labels(&self, body: &Node, sandbox: &Sandbox) -> Option<BTreeSet<String>> {
+        script(body).map_or_else(|| Some(BTreeSet::new()), |script| labels(script, sandbox))
     }
 
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
@@ -93,7 +97,7 @@ impl StepKind for Kind {
 }
 
 /// The script of a `run` step, whichever way it is written.
-pub fn script(body: &Node) -> Option<&Source> {
+fn script(body: &Node) -> Option<&Source> {
     let node = match &body.value {
         NodeValue::Mapping(keys) => &keys.iter().find(|entry| entry.key == "script")?.node,
         _ => body,

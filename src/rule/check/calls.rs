@@ -347,21 +347,18 @@ impl Checker<'_> {
     /// What an answer to a survey step is.
     fn answer_kind(&self, step: &Typed) -> Kind {
         let id = step.text.trim_matches('"');
-        self.scope.survey_steps.iter().find(|(known, _)| known == id).map_or(Kind::Unknown, |(_, ty)| Kind::of(*ty))
+        self.scope.named_steps.find("answer", id).map_or(Kind::Unknown, |step| Kind::of(step.ty))
     }
 
     fn step_argument(&mut self, name: &str, step: &Typed) {
         let id = step.text.trim_matches('"').to_owned();
-        let (steps, what): (Vec<&str>, _) = match name {
-            "sent" => (self.scope.email_steps.iter().map(String::as_str).collect(), "email"),
-            "answer" => (self.scope.survey_steps.iter().map(|(id, _)| id.as_str()).collect(), "survey"),
-            _ => (self.scope.task_steps.iter().map(String::as_str).collect(), "task"),
-        };
+        let steps = self.scope.named_steps;
         if step.kind != Kind::Text || !step.text.starts_with('"') {
             self.problem("KW0205", step.position, format!("`{name}` takes the id of a step in quotes"), None);
-        } else if !steps.contains(&id.as_str()) {
-            let help = nearest(&id, steps.iter().copied()).map(|near| format!("did you mean \"{near}\"?"));
-            self.problem("KW0107", step.position, format!("there is no {what} step \"{id}\""), help);
+        } else if steps.find(name, &id).is_none() {
+            let help = nearest(&id, steps.ids(name)).map(|near| format!("did you mean \"{near}\"?"));
+            let message = format!("there is no {} step \"{id}\"", steps.kind(name));
+            self.problem("KW0107", step.position, message, help);
         }
     }
 

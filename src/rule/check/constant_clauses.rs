@@ -29,7 +29,7 @@ impl Checker<'_> {
         let Ok(word_text) = serde_json::from_str::<String>(&word.text) else { return };
         let step = value.text.strip_prefix("outcome(\"").and_then(|rest| rest.strip_suffix("\")"));
         let known = match step {
-            Some(step) => self.scope.outcomes.get(step).map(Vec::as_slice).unwrap_or_default(),
+            Some(step) => self.scope.named_steps.find("outcome", step).map_or(&[][..], |step| &step.texts),
             None if value.text == "account.status" => &self.scope.schema.statuses,
             None => return,
         };

@@ -229,27 +229,17 @@ impl Lowering<'_> {
             };
             return Some(self.made(Kind::InSeason(season.clone()), Some(Type::Bool), at));
         }
-        if name == "answer" {
-            let steps = self.scope.survey_steps;
-            let Some((_, ty)) = steps.iter().find(|(id, _)| id == text) else {
-                let help = suggestion(text, steps.iter().map(|(id, _)| id.as_str()));
-                return self.refuse("KW0107", spot(arg), format!("no survey step `{text}`"), help);
-            };
-            return Some(self.name(Name::Answer(text.to_owned()), Some(*ty), true, at));
-        }
-        let (kind, steps) = match name {
-            "sent" => ("email", self.scope.email_steps),
-            _ => ("task", self.scope.task_steps),
-        };
-        if !steps.iter().any(|step| step == text) {
-            let help = suggestion(text, steps.iter().map(String::as_str));
-            let message = format!("no {kind} step `{text}`");
+        let steps = self.scope.named_steps;
+        let Some(named) = steps.find(name, text) else {
+            let help = suggestion(text, steps.ids(name));
+            let message = format!("no {} step `{text}`", steps.kind(name));
             return self.refuse("KW0107", spot(arg), message, help);
-        }
+        };
         let step = text.to_owned();
         Some(match name {
             "done" => self.name(Name::Done(step), Some(Type::Bool), false, at),
             "sent" => self.name(Name::Sent(step), Some(Type::Bool), false, at),
+            "answer" => self.name(Name::Answer(step), Some(named.ty), true, at),
             _ => self.name(Name::Outcome(step), Some(Type::Text), true, at),
         })
     }

@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Arg, Cell, Contact, Csm, Facts, Progress, Schema, Subject, Type};
 use crate::playbook::Source;
 use crate::playbook::season::Seasons;
-use crate::rule::{EvalError, Neighbours};
+use crate::rule::{EvalError, NamedSteps, Neighbours};
 
 mod calculate;
 mod call;
@@ -50,12 +50,8 @@ pub struct TemplateScope<'a> {
     pub allow_recipient: bool,
     /// Whether it belongs to a contact playbook: `contact.…` is known.
     pub allow_contact: bool,
-    /// Ids that `done("…")` and `outcome("…")` may name.
-    pub task_steps: &'a [String],
-    /// Ids that `sent("…")` may name.
-    pub email_steps: &'a [String],
-    /// Ids that `answer("…")` may name, with what an answer is.
-    pub survey_steps: &'a [(String, Type)],
+    /// The playbook's steps, by the functions that can name them.
+    pub named_steps: &'a NamedSteps,
     /// Ids that `account.in_playbook("…")` and its kin may name.
     pub neighbours: &'a Neighbours,
     /// The seasons that `in_season("…")` may name.

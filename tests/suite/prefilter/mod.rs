@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use keepwell::facts::{Cell, Facts, Layout, Schema, Subject, SubjectId};
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::prefilter::predicate::Predicate;
-use keepwell::rule::{self, Context, Modules, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted};
+use keepwell::rule::{self, Context, Modules, NamedSteps, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted};
 use keepwell::store::Relations;
 use keepwell::store::customers::facts::{Clauses, FactQuery, Shape};
 use sqlx::{PgPool, Row};
@@ -59,7 +59,7 @@ impl Language {
         let start = keepwell::diagnostic::Position { line: 1, column: 1 };
         let origin = Origin { file: "p.yaml".into(), start, layout: playbook::Layout::Inline };
         let source = Source { text: text.into(), origin };
-        let (known, none) = (HashSet::new(), Vec::new());
+        let known = HashSet::new();
         let neighbours = Neighbours { playbooks: Some(vec!["rescue".to_owned()]), labels: None };
         let scope = Scope {
             schema: &self.schema,
@@ -67,10 +67,7 @@ impl Language {
             in_enrollment: false,
             in_wait: false,
             zone: self.zone,
-            task_steps: &none,
-            email_steps: &none,
-            survey_steps: &[],
-            outcomes: &Default::default(),
+            named_steps: &NamedSteps::default(),
             neighbours: &neighbours,
             known: &known,
         };

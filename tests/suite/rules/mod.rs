@@ -11,7 +11,9 @@ use keepwell::facts::{Facts, History, Layout, Progress, Schema, SubjectId, Type,
 use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
 use keepwell::rule::functions::fold_facts;
-use keepwell::rule::{self, Context, Modules, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted};
+use keepwell::rule::{
+    self, Context, Modules, NamedStep, NamedSteps, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted,
+};
 
 mod dates;
 mod examples;
@@ -157,18 +159,24 @@ impl World {
     }
 
     fn scoped<R>(&self, work: impl FnOnce(&Scope) -> R) -> R {
-        let (known, tasks, emails) = (HashSet::new(), ["call".to_owned()], ["nudge".to_owned()]);
-        let surveys = [("why".to_owned(), Type::Int), ("words".to_owned(), Type::Text)];
+        let (known, mut named_steps) = (HashSet::new(), NamedSteps::default());
+        for (function, kind, id, ty) in [
+            ("done", "task", "call", Type::Bool),
+            ("outcome", "task", "call", Type::Text),
+            ("sent", "email", "nudge", Type::Bool),
+            ("answer", "survey", "why", Type::Int),
+            ("answer", "survey", "words", Type::Text),
+        ] {
+            named_steps.declare(function, kind);
+            named_steps.add(function, NamedStep { ty, ..NamedStep::new(id) });
+        }
         work(&Scope {
             schema: &self.schema,
             contact: false,
             in_enrollment: self.place != Place::When,
             in_wait: self.place == Place::Wait,
             zone: self.zone,
-            task_steps: &tasks,
-            email_steps: &emails,
-            survey_steps: &surveys,
-            outcomes: &Default::default(),
+            named_steps: &named_steps,
             neighbours: &self.neighbours,
             known: &known,
         })

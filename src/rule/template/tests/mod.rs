@@ -12,7 +12,7 @@ use crate::facts::{Arg, Cell, CellPath, Contact, Csm, Facts, Layout, Progress, S
 use crate::facts::{Subject, Type, Value};
 use crate::playbook::season::Seasons;
 use crate::playbook::{Layout as Placing, Origin, Source};
-use crate::rule::Neighbours;
+use crate::rule::{NamedStep, NamedSteps, Neighbours};
 
 mod check;
 mod render;
@@ -158,9 +158,7 @@ fn compile_with(source: &Source, escape: Escape, known: &[&str], mail: bool) -> 
         schema: &schema,
         allow_recipient: mail,
         allow_contact: false,
-        task_steps: &steps(&["call", "escalate"]),
-        email_steps: &steps(&["nudge"]),
-        survey_steps: &[("why".to_owned(), Type::Int)],
+        named_steps: &named_steps(),
         neighbours: &Neighbours { playbooks: Some(steps(&["rescue", "renewal-plan"])), labels: None },
         seasons: &Seasons::default().with("summer", &["07-15..08-31"]).expect("a range of days"),
         known: &known,
@@ -168,6 +166,20 @@ fn compile_with(source: &Source, escape: Escape, known: &[&str], mail: bool) -> 
         function_names: FUNCTION_NAMES,
     };
     Template::compile(source, &scope, escape)
+}
+
+fn named_steps() -> NamedSteps {
+    let mut steps = NamedSteps::default();
+    for (function, kind, ids, ty) in [
+        ("done", "task", &["call", "escalate"][..], Type::Bool),
+        ("outcome", "task", &["call", "escalate"], Type::Text),
+        ("sent", "email", &["nudge"], Type::Bool),
+        ("answer", "survey", &["why"], Type::Int),
+    ] {
+        steps.declare(function, kind);
+        ids.iter().for_each(|id| steps.add(function, NamedStep { ty, ..NamedStep::new(id) }));
+    }
+    steps
 }
 
 fn compiled(template: &str, escape: Escape) -> Template {

@@ -1,0 +1,48 @@
+//! What the steps of a playbook are named for: by functions such as
+//! `done("call")`, and as the labels that conditions read.
+
+use std::collections::BTreeSet;
+
+use crate::action::{self, KINDS};
+use crate::playbook::yaml::Node;
+use crate::playbook::{Step, StepBody};
+use crate::rule::{NamedSteps, Sandbox};
+
+/// The steps that each function about steps can name.
+pub(super) fn named_steps(steps: &[Step]) -> NamedSteps {
+    let mut names = NamedSteps::default();
+    for kind in KINDS {
+        kind.form().functions.iter().for_each(|function| names.declare(function, kind.name()));
+    }
+    for (step, body) in actions(steps) {
+        let Some(kind) = action::kind(&step.kind) else { continue };
+        for function in kind.form().functions {
+            names.add(function, kind.named(&step.id, function, body));
+        }
+    }
+    names
+}
+
+/// The labels that the steps set; `None` where a script does not say which.
+pub(super) fn set_labels(steps: &[Step], sandbox: &Sandbox) -> Option<BTreeSet<String>> {
+    let mut labels = BTreeSet::new();
+    for (step, body) in actions(steps) {
+        if let Some(kind) = action::kind(&step.kind) {
+            labels.extend(kind.labels(body, sandbox)?);
+        }
+    }
+    Some(labels)
+}
+
+/// The steps that a kind reads, with their bodies, in the order of the text.
+fn actions(steps: &[Step]) -> Vec<(&Step, &Node)> {
+    let mut found = Vec::new();
+    for step in steps {
+        match &step.body {
+            StepBody::Branch(arms) => arms.iter().for_each(|arm| found.extend(actions(&arm.steps))),
+            StepBody::Action(body) => found.push((step, body)),
+            StepBody::Wait(_) | StepBody::End(_) => {}
+        }
+    }
+    found
+}
