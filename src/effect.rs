@@ -68,18 +68,27 @@ pub struct LabelDraft {
     pub value: Option<String>,
 }
 
+/// The kinds of effects, each called as the step kind that has no other.
+pub mod kind {
+    pub const TASK: &str = "task";
+    pub const MAIL: &str = "email";
+    pub const NOTICE: &str = "notify";
+    pub const WEBHOOK: &str = "webhook";
+    pub const REFERRAL: &str = "enroll";
+    pub const LABEL: &str = "set";
+}
+
 impl EffectBody {
-    /// The kind of step that it is the deed of; `None` for what only tells why
-    /// there is none.
+    /// Its kind; `None` for a message that only says why there is none.
     pub fn kind(&self) -> Option<&'static str> {
         Some(match self {
-            EffectBody::Task(_) => "task",
-            EffectBody::Message(MessageDraft::Mail(_)) => "email",
-            EffectBody::Message(MessageDraft::Notice(_)) => "notify",
-            EffectBody::Message(MessageDraft::Webhook(_)) => "webhook",
+            EffectBody::Task(_) => kind::TASK,
+            EffectBody::Message(MessageDraft::Mail(_)) => kind::MAIL,
+            EffectBody::Message(MessageDraft::Notice(_)) => kind::NOTICE,
+            EffectBody::Message(MessageDraft::Webhook(_)) => kind::WEBHOOK,
             EffectBody::Message(MessageDraft::Skipped { .. } | MessageDraft::Failed { .. }) => return None,
-            EffectBody::Referral { .. } => "enroll",
-            EffectBody::Label(_) => "set",
+            EffectBody::Referral { .. } => kind::REFERRAL,
+            EffectBody::Label(_) => kind::LABEL,
         })
     }
 }

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use crate::action::{Action, Compiler, Reads};
+use crate::action::{self, Action, Compiler, Reads};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, Layout, Schema, Subject};
-use crate::playbook::parse;
+use crate::playbook::parse::{self, Draft};
 use crate::playbook::schedule::Schedule;
-use crate::playbook::source::SourceSet;
+use crate::playbook::source::{SourceFile, SourceSet};
 use crate::playbook::{Duration, Playbook, Reentry, Source};
 use crate::rule::{self, Modules, Neighbours, Rule, Sandbox, Scope, Wanted};
 
@@ -137,6 +137,17 @@ impl ReadyPlaybook {
     }
 }
 
+/// Reads one playbook, whose steps may be of every kind. It is returned only
+/// if nothing is wrong with its form.
+pub fn parse(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
+    parse::parse(file, &action::forms(), problems)
+}
+
+/// Reads as much of a playbook as can be read.
+pub fn draft(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Draft> {
+    parse::draft(file, &action::forms(), problems)
+}
+
 /// Reads, checks and compiles every file. Playbooks with errors are left out;
 /// everything wrong with all of them is in the diagnostics. `others` are ids of
 /// playbooks that exist elsewhere and may be named.
@@ -151,7 +162,7 @@ pub fn load(
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     let (mut parsed, mut broken) = (Vec::new(), Vec::new());
     for file in &sources.playbooks {
-        match parse::draft(file, &mut problems) {
+        match draft(file, &mut problems) {
             Some(draft) if draft.is_whole => parsed.push(draft.playbook),
             Some(draft) => broken.push(draft.playbook),
             None => {}

@@ -10,7 +10,6 @@ use super::{Format, Global, output};
 use crate::catalog;
 use crate::clock::{Clock, Instant};
 use crate::diagnostic::render_human;
-use crate::playbook::parse;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceSet;
 
@@ -39,7 +38,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     // that is not at hand.
     for file in &sources.playbooks {
         let mut found_here = Vec::new();
-        let Some(draft) = parse::draft(file, &mut found_here) else {
+        let Some(draft) = catalog::draft(file, &mut found_here) else {
             // A file that is no YAML says nothing of when it is due.
             let claimed = catalog::claimed_id(&file.text);
             if options.playbook.is_none() || claimed.is_none() || claimed == options.playbook {

@@ -80,7 +80,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
                 }
                 say!("    what happened:");
                 for happening in &case.happened {
-                    say!("      {}", happening.told());
+                    say!("      {}", happening.describe());
                 }
             }
         }

@@ -101,7 +101,7 @@ impl Enrollment {
 
     /// Steps whose mail a ghost counted, which stands for having sent it.
     pub fn mails_counted(&self) -> impl Iterator<Item = &String> {
-        self.counted.get("email").into_iter().flat_map(BTreeMap::keys)
+        self.counted.get(crate::effect::kind::MAIL).into_iter().flat_map(BTreeMap::keys)
     }
 
     /// What it knows of itself before its first step.

@@ -5,10 +5,10 @@
 
 use chrono::{DateTime, FixedOffset};
 
-use super::Source;
 use super::budget::Budget;
 use super::quiet_hours::QuietHours;
 use super::yaml::{Entry, Node};
+use super::{ExpectedForm, Source};
 use crate::diagnostic::Position;
 
 /// One case after `like:` has been followed: a world, what happens in it, and
@@ -74,7 +74,7 @@ pub struct Expectation {
     pub place: Position,
     /// The exact offset from `at`, in seconds.
     pub after: i64,
-    pub kind: ExpectedKind,
+    pub expected: Expected,
     /// Email: a role or an address. Task: `csm`, `manager`, an address. Notice: its channel.
     pub to: Option<String>,
     /// The exact subject of a mail.
@@ -84,13 +84,9 @@ pub struct Expectation {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum ExpectedKind {
-    /// The id of the step.
-    Email(String),
-    Task(String),
-    Notify(String),
-    Webhook(String),
-    Survey(String),
+pub enum Expected {
+    /// What a step brings about.
+    Step { id: String, form: ExpectedForm },
     /// `completed`, `goal`, `exited`, `blocked` or the reason of an `end` step.
     Ended(String),
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use chrono::{DateTime, FixedOffset};
 
 use super::budget::Budget;
-use super::case::{Case, Change, Expectation, ExpectedKind, Fixtures};
+use super::case::{Case, Change, Expectation, Expected, Fixtures};
 use super::quiet_hours::QuietHours;
 use super::reader::{Fields, advice, inline, short};
-use super::steps::nearest_step;
+use super::steps::{KnownStep, nearest_step};
 use super::yaml::{Entry, Node, NodeValue};
-use super::{Duration, Source, duration};
+use super::{Duration, ExpectedForm, Source, StepForm, duration};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// How many values all cases of a playbook may hold after `like` is followed.
@@ -28,11 +28,12 @@ struct Raw<'n> {
     entries: Vec<&'n Entry>,
 }
 
-/// Reads the cases of a playbook whose steps have these ids and kinds.
+/// Reads the cases of a playbook with these steps.
 pub(super) fn read(
     file: &Arc<str>,
     node: &Node,
-    steps: &[(String, &'static str)],
+    steps: &[KnownStep],
+    forms: &[StepForm],
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Case> {
     let Some(items) = node.as_sequence() else {
@@ -69,7 +70,7 @@ pub(super) fn read(
                 problems.push(Diagnostic::error("KW0005", file, raw.place, message).help(help));
                 return cases;
             }
-            let reader = CaseReader { file, steps };
+            let reader = CaseReader { file, steps, forms };
             cases.extend(reader.case(raw, entries, &mut found));
         }
         found.retain(|p| said.insert((p.line, p.column, p.message.clone())));
@@ -156,7 +157,8 @@ fn merged(
 
 struct CaseReader<'a> {
     file: &'a Arc<str>,
-    steps: &'a [(String, &'static str)],
+    steps: &'a [KnownStep],
+    forms: &'a [StepForm],
 }
 
 impl CaseReader<'_> {
@@ -242,11 +244,11 @@ impl CaseReader<'_> {
             let done = words(&mut inner, "done");
             let at = inner.value_place("done");
             for id in &done {
-                self.check_step(&mut inner, id, "task", at);
+                self.check_named(&mut inner, id, "done", at);
             }
             let mut outcomes = Vec::new();
             for outcome in inner.mapping("outcome").unwrap_or_default() {
-                self.check_step(&mut inner, &outcome.key, "task", outcome.key_place);
+                self.check_named(&mut inner, &outcome.key, "outcome", outcome.key_place);
                 match outcome.node.as_text() {
                     Some(text) => outcomes.push((outcome.key.clone(), text.to_owned())),
                     None => inner.wrong_type(&outcome.key, &outcome.node, "text"),
@@ -254,7 +256,7 @@ impl CaseReader<'_> {
             }
             let mut answers = Vec::new();
             for answer in inner.mapping("answer").unwrap_or_default() {
-                self.check_step(&mut inner, &answer.key, "survey", answer.key_place);
+                self.check_named(&mut inner, &answer.key, "answer", answer.key_place);
                 match &answer.node.value {
                     NodeValue::Int(_) | NodeValue::Text(_) => answers.push((answer.key.clone(), answer.node.clone())),
                     _ => inner.wrong_type(&answer.key, &answer.node, "a whole number or text"),
@@ -288,31 +290,28 @@ impl CaseReader<'_> {
             fields.missing("after");
         }
         let after = fields.elapsed("after");
-        let mut kinds = Vec::new();
-        for key in ["email", "task", "notify", "webhook", "survey", "ended"] {
+        let mut expected = Vec::new();
+        for (key, form) in self.expectations() {
             let given = fields.has(key);
-            let Some(text) = fields.string(key) else {
+            let Some(id) = fields.string(key) else {
                 if given {
-                    kinds.push(None);
+                    expected.push(None);
                 }
                 continue;
             };
-            if key != "ended" {
-                let at = fields.value_place(key);
-                self.check_step(&mut fields, &text, key, at);
-            }
-            kinds.push(Some(match key {
-                "email" => ExpectedKind::Email(text),
-                "task" => ExpectedKind::Task(text),
-                "notify" => ExpectedKind::Notify(text),
-                "webhook" => ExpectedKind::Webhook(text),
-                "survey" => ExpectedKind::Survey(text),
-                _ => ExpectedKind::Ended(text),
-            }));
+            let at = fields.value_place(key);
+            self.check_step(&mut fields, &id, key, at, |form| form.can_be_expected_as(key));
+            expected.push(Some(Expected::Step { id, form }));
         }
-        if kinds.len() != 1 && node.as_mapping().is_some() {
-            let message =
-                "an expectation has exactly one of `email`, `task`, `notify`, `webhook`, `survey` and `ended`";
+        let given = fields.has("ended");
+        match fields.string("ended") {
+            Some(word) => expected.push(Some(Expected::Ended(word))),
+            None if given => expected.push(None),
+            None => {}
+        }
+        if expected.len() != 1 && node.as_mapping().is_some() {
+            let keys: Vec<String> = self.expectations().map(|(key, _)| format!("`{key}`")).collect();
+            let message = format!("an expectation has exactly one of {} and `ended`", keys.join(", "));
             fields.error("KW0501", node.place, message);
         }
         let to = fields.string("to");
@@ -321,20 +320,33 @@ impl CaseReader<'_> {
         if !fields.finish() {
             return None;
         }
-        Some(Expectation { place: node.place, after: after?, kind: kinds.pop()??, to, subject, contains })
+        Some(Expectation { place: node.place, after: after?, expected: expected.pop()??, to, subject, contains })
     }
 
-    /// Reports a step of a kind that the playbook does not have. A `run` step
-    /// can do anything.
-    fn check_step(&self, fields: &mut Fields<'_, '_>, id: &str, kind: &str, at: Position) {
-        let found = self.steps.iter().find(|(known, _)| known == id);
+    /// The keys of an expectation that name a step, with what they stand for.
+    fn expectations(&self) -> impl Iterator<Item = (&'static str, ExpectedForm)> {
+        self.forms.iter().filter_map(|form| Some((form.name, form.expected?)))
+    }
+
+    /// Reports an id that is no step which a function such as `done` can name.
+    fn check_named(&self, fields: &mut Fields<'_, '_>, id: &str, function: &str, at: Position) {
+        let kind = self.forms.iter().find(|form| form.functions.contains(&function)).map_or(function, |form| form.name);
+        self.check_step(fields, id, kind, at, |form| form.may_do_anything || form.functions.contains(&function));
+    }
+
+    /// Reports an id that is no step, or one of another kind.
+    fn check_step(
+        &self,
+        fields: &mut Fields<'_, '_>,
+        id: &str,
+        kind: &str,
+        at: Position,
+        fits: impl Fn(&StepForm) -> bool,
+    ) {
+        let found = self.steps.iter().find(|step| step.id == id);
         let message = match found {
-            Some((_, known)) if *known == kind || *known == "run" => return,
-            // A mail that finds nobody to write to tells the CSM so.
-            Some((_, "email" | "survey")) if kind == "notify" => return,
-            Some((_, known)) => {
-                format!("`{id}` is no {kind} step but a step of the kind `{known}`")
-            }
+            Some(step) if fits(&step.form) => return,
+            Some(step) => format!("`{id}` is no {kind} step but a step of the kind `{}`", step.form.name),
             None => format!("there is no step `{}`", short(id)),
         };
         match nearest_step(id, self.steps).filter(|_| found.is_none()) {

@@ -9,7 +9,7 @@ use super::reader::{Fields, inline, is_off, share};
 use super::source::SourceFile;
 use super::steps::StepReader;
 use super::yaml::{self, Node};
-use super::{Duration, Mode, Places, Playbook, Reentry, Source, SubjectKind, case_reader, guardrails};
+use super::{Duration, Mode, Places, Playbook, Reentry, Source, StepForm, SubjectKind, case_reader, guardrails};
 use crate::diagnostic::{Diagnostic, Position, nearest};
 
 /// The longest time after the end that a goal may count, in seconds: 90 days.
@@ -17,9 +17,10 @@ const MOST_GOAL_WINDOW: i64 = 90 * 86_400;
 const NO_ALERTS_TO: &str = "nobody hears of this playbook's holds and failures";
 
 /// Reads one playbook. Every problem of the file is added to `problems`; a
-/// playbook is returned only if none of them is an error.
-pub fn parse(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
-    draft(file, problems).filter(|draft| draft.is_whole).map(|draft| draft.playbook)
+/// playbook is returned only if none of them is an error. `forms` are those of
+/// all step kinds.
+pub fn parse(file: &SourceFile, forms: &[StepForm], problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
+    draft(file, forms, problems).filter(|draft| draft.is_whole).map(|draft| draft.playbook)
 }
 
 /// What could be read of a file, mistakes or not.
@@ -33,10 +34,10 @@ pub struct Draft {
 }
 
 /// Reads as much of a file as can be read; `None` when it is no mapping.
-pub fn draft(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Draft> {
+pub fn draft(file: &SourceFile, forms: &[StepForm], problems: &mut Vec<Diagnostic>) -> Option<Draft> {
     let before = problems.len();
     let root = yaml::read(&file.path, &file.text, problems)?;
-    let playbook = playbook(file, &root, problems);
+    let playbook = playbook(file, &root, forms, problems);
     root.as_mapping()?;
     let is_whole = !problems[before..].iter().any(Diagnostic::is_error);
     Some(Draft { playbook, is_whole })
@@ -72,7 +73,7 @@ pub fn forgive_alerts_to(problems: &mut Vec<Diagnostic>) {
     problems.retain(|problem| problem.message != NO_ALERTS_TO);
 }
 
-fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> Playbook {
+fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut Vec<Diagnostic>) -> Playbook {
     let path = &file.path;
     let mut fields = Fields::new(path, root, "a playbook", problems);
     let place = fields.key_place("playbook").unwrap_or(root.place);
@@ -108,10 +109,10 @@ fn playbook(file: &SourceFile, root: &Node, problems: &mut Vec<Diagnostic>) -> P
     }
     fields.finish();
 
-    let mut reader = StepReader::new(path, problems);
+    let mut reader = StepReader::new(path, forms, problems);
     let steps = steps_node.map(|node| reader.read(node));
     let order = std::mem::take(&mut reader.order);
-    let tests = tests.map(|node| case_reader::read(path, node, &order, problems)).unwrap_or_default();
+    let tests = tests.map(|node| case_reader::read(path, node, &order, forms, problems)).unwrap_or_default();
 
     let stand_in = |text: &str| inline(path, place, text);
     Playbook {
@@ -327,15 +328,23 @@ fn zone_advice(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Goto, HoldAbove, StepBody, WaitOn};
+    use super::super::{BodyForm, Goto, HoldAbove, StepBody, WaitOn};
     use super::*;
 
+    const FORMS: &[StepForm] = &[
+        StepForm::new("email"),
+        StepForm { body: BodyForm::Wait, ..StepForm::new("wait") },
+        StepForm { body: BodyForm::Branch, ..StepForm::new("branch") },
+        StepForm::new("task"),
+        StepForm::new("run"),
+        StepForm { body: BodyForm::End, ..StepForm::new("end") },
+    ];
     const HEAD: &str = "playbook: p\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: true\n";
 
     fn parsed(text: &str) -> (Option<Playbook>, Vec<Diagnostic>) {
         let file = SourceFile { path: "p.yaml".into(), text: text.into() };
         let mut problems = Vec::new();
-        let playbook = parse(&file, &mut problems);
+        let playbook = parse(&file, FORMS, &mut problems);
         (playbook, problems)
     }
 

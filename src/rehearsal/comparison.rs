@@ -1,13 +1,13 @@
 //! What was expected against what happened, in words.
 
-use super::happened::{Deed, Note, What};
+use super::happened::{Note, Occurrence};
 use super::{Failure, wording};
 use crate::diagnostic::Position;
-use crate::playbook::case::{Expectation, ExpectedKind};
+use crate::playbook::case::{Expectation, Expected};
 
 /// What a play brought about.
 pub(super) struct Outcome<'a> {
-    pub deeds: &'a [Deed],
+    pub occurrences: &'a [Occurrence],
     pub notes: &'a [Note],
     /// What the playbook enrolls, in words.
     pub subject: &'static str,
@@ -22,41 +22,42 @@ pub(super) struct Outcome<'a> {
 
 /// Everything in which the two differ; empty when they agree.
 pub(super) fn compare(expected: &[Expectation], outcome: &Outcome) -> Vec<Failure> {
-    let deeds = outcome.deeds;
-    let mut partner = aligned(expected, deeds);
-    let mut taken: Vec<bool> = (0..deeds.len()).map(|at| partner.contains(&Some(at))).collect();
+    let occurrences = outcome.occurrences;
+    let mut partner = aligned(expected, occurrences);
+    let mut taken: Vec<bool> = (0..occurrences.len()).map(|at| partner.contains(&Some(at))).collect();
     let mut failures = Vec::new();
     let mut explained = Vec::new();
     for (index, expectation) in expected.iter().enumerate() {
         if let Some(at) = partner[index] {
-            details(expectation, &deeds[at], &mut failures);
+            details(expectation, &occurrences[at], &mut failures);
             continue;
         }
         // The same thing at another time, or in another place of the order.
-        let other = |at: &usize| !taken[*at] && deeds[*at].is(&expectation.kind);
-        let same_time = (0..deeds.len()).filter(other).find(|at| deeds[*at].after == expectation.after);
-        let found =
-            same_time.or_else(|| (0..deeds.len()).find(other)).or_else(|| another_end(expectation, deeds, &taken));
+        let other = |at: &usize| !taken[*at] && occurrences[*at].is(&expectation.expected);
+        let same_time = (0..occurrences.len()).filter(other).find(|at| occurrences[*at].after == expectation.after);
+        let found = same_time
+            .or_else(|| (0..occurrences.len()).find(other))
+            .or_else(|| another_end(expectation, occurrences, &taken));
         let message = match found {
             Some(at) => {
                 taken[at] = true;
                 partner[index] = Some(at);
-                elsewhere(expectation, &deeds[at])
+                elsewhere(expectation, &occurrences[at])
             }
             None => missing(expectation, outcome, &mut explained),
         };
         failures.push(Failure { place: expectation.place, message });
     }
-    for (at, deed) in deeds.iter().enumerate() {
-        if taken[at] || !deed.must_be_listed() {
+    for (at, occurrence) in occurrences.iter().enumerate() {
+        if taken[at] || occurrence.is_end() {
             continue;
         }
-        let next = expected.iter().find(|expectation| expectation.after >= deed.after);
+        let next = expected.iter().find(|expectation| expectation.after >= occurrence.after);
         let message = format!(
             "{} {}, which the case does not expect: {}",
-            wording::after(deed.after),
-            deed.told(),
-            wording::beginning(&deed.text())
+            wording::after(occurrence.after),
+            occurrence.describe(),
+            wording::beginning(occurrence.text())
         );
         failures.push(Failure { place: next.map_or(outcome.place, |next| next.place), message });
     }
@@ -69,19 +70,20 @@ pub(super) fn compare(expected: &[Expectation], outcome: &Outcome) -> Vec<Failur
     failures
 }
 
-/// For each expectation the deed that is it, in the same order and at the same
+/// For each expectation the occurrence that fulfils it, in the same order and at the same
 /// time; as many as possible.
-fn aligned(expected: &[Expectation], deeds: &[Deed]) -> Vec<Option<usize>> {
-    let same = |i: usize, j: usize| expected[i].after == deeds[j].after && deeds[j].is(&expected[i].kind);
+fn aligned(expected: &[Expectation], occurrences: &[Occurrence]) -> Vec<Option<usize>> {
+    let same =
+        |i: usize, j: usize| expected[i].after == occurrences[j].after && occurrences[j].is(&expected[i].expected);
     // Pairs that agree in every detail count for a little more.
     let worth = |i: usize, j: usize| {
         let mut wrong = Vec::new();
-        details(&expected[i], &deeds[j], &mut wrong);
+        details(&expected[i], &occurrences[j], &mut wrong);
         if wrong.is_empty() { 1_001_u64 } else { 1_000 }
     };
-    let mut best = vec![vec![0_u64; deeds.len() + 1]; expected.len() + 1];
+    let mut best = vec![vec![0_u64; occurrences.len() + 1]; expected.len() + 1];
     for i in (0..expected.len()).rev() {
-        for j in (0..deeds.len()).rev() {
+        for j in (0..occurrences.len()).rev() {
             best[i][j] = best[i + 1][j].max(best[i][j + 1]);
             if same(i, j) {
                 best[i][j] = best[i][j].max(best[i + 1][j + 1] + worth(i, j));
@@ -90,7 +92,7 @@ fn aligned(expected: &[Expectation], deeds: &[Deed]) -> Vec<Option<usize>> {
     }
     let mut partner = vec![None; expected.len()];
     let (mut i, mut j) = (0, 0);
-    while i < expected.len() && j < deeds.len() {
+    while i < expected.len() && j < occurrences.len() {
         if same(i, j) && best[i][j] == best[i + 1][j + 1] + worth(i, j) {
             partner[i] = Some(j);
             (i, j) = (i + 1, j + 1);
@@ -103,67 +105,59 @@ fn aligned(expected: &[Expectation], deeds: &[Deed]) -> Vec<Option<usize>> {
     partner
 }
 
-fn another_end(expectation: &Expectation, deeds: &[Deed], taken: &[bool]) -> Option<usize> {
-    let is_end = |at: &usize| !taken[*at] && matches!(deeds[*at].what, What::Ended { .. });
-    match expectation.kind {
-        ExpectedKind::Ended(_) => (0..deeds.len()).find(is_end),
+fn another_end(expectation: &Expectation, occurrences: &[Occurrence], taken: &[bool]) -> Option<usize> {
+    let is_end = |at: &usize| !taken[*at] && occurrences[*at].is_end();
+    match expectation.expected {
+        Expected::Ended(_) => (0..occurrences.len()).find(is_end),
         _ => None,
     }
 }
 
-fn details(expectation: &Expectation, deed: &Deed, failures: &mut Vec<Failure>) {
+fn details(expectation: &Expectation, occurrence: &Occurrence, failures: &mut Vec<Failure>) {
     let mut wrong = |message| failures.push(Failure { place: expectation.place, message });
-    let what = format!("{} {}", deed.name(), wording::after(deed.after));
+    let what = format!("{} {}", occurrence.name(), wording::after(occurrence.after));
     if let Some(to) = &expectation.to
-        && !deed.went_to(to)
+        && !occurrence.went_to(to)
     {
-        wrong(format!("{what} was expected to go to `{to}`; it went to {}", deed.addressee()));
+        wrong(format!("{what} was expected to go to `{to}`; it went to {}", occurrence.addressee()));
     }
     if let Some(subject) = &expectation.subject
-        && deed.subject() != Some(subject)
+        && occurrence.subject() != Some(subject)
     {
-        let found = deed.subject().unwrap_or("nothing");
+        let found = occurrence.subject().unwrap_or("nothing");
         wrong(format!("{what} was expected to have the subject “{subject}”; it is “{found}”"));
     }
     if let Some(text) = &expectation.contains
-        && !deed.contains(text)
+        && !occurrence.contains(text)
     {
-        wrong(format!("{what} does not contain “{text}”; its text is “{}”", wording::beginning(&deed.text())));
+        wrong(format!("{what} does not contain “{text}”; its text is “{}”", wording::beginning(occurrence.text())));
     }
 }
 
 /// `the mail `nudge` after 2d`.
 fn wanted(expectation: &Expectation) -> String {
     let after = wording::after(expectation.after);
-    match &expectation.kind {
-        ExpectedKind::Email(step) => format!("the mail `{step}` {after}"),
-        ExpectedKind::Task(step) => format!("the task `{step}` {after}"),
-        ExpectedKind::Notify(step) => format!("the notice `{step}` {after}"),
-        ExpectedKind::Webhook(step) => format!("the webhook `{step}` {after}"),
-        ExpectedKind::Survey(step) => format!("the survey `{step}` {after}"),
-        ExpectedKind::Ended(word) => format!("the end as `{word}` {after}"),
+    match &expectation.expected {
+        Expected::Step { id, form } => format!("the {} `{id}` {after}", form.noun),
+        Expected::Ended(word) => format!("the end as `{word}` {after}"),
     }
 }
 
-fn elsewhere(expectation: &Expectation, deed: &Deed) -> String {
+fn elsewhere(expectation: &Expectation, occurrence: &Occurrence) -> String {
     let wanted = wanted(expectation);
-    if deed.after == expectation.after && deed.is(&expectation.kind) {
+    if occurrence.after == expectation.after && occurrence.is(&expectation.expected) {
         format!("expected {wanted} in another order: entries stand in the order in which things happen")
     } else {
-        format!("expected {wanted}, but {} {}", deed.told(), wording::after(deed.after))
+        format!("expected {wanted}, but {} {}", occurrence.describe(), wording::after(occurrence.after))
     }
 }
 
 /// It did not happen at all; says why if that is known.
 fn missing(expectation: &Expectation, outcome: &Outcome, explained: &mut Vec<usize>) -> String {
     let wanted = wanted(expectation);
-    let step = match &expectation.kind {
-        ExpectedKind::Email(step)
-        | ExpectedKind::Task(step)
-        | ExpectedKind::Notify(step)
-        | ExpectedKind::Webhook(step)
-        | ExpectedKind::Survey(step) => Some(step),
-        ExpectedKind::Ended(_) => None,
+    let step = match &expectation.expected {
+        Expected::Step { id, .. } => Some(id),
+        Expected::Ended(_) => None,
     };
     let of_step = |(_, note): &(usize, &Note)| step.is_some() && note.step.as_ref() == step;
     let nearest =
@@ -174,14 +168,14 @@ fn missing(expectation: &Expectation, outcome: &Outcome, explained: &mut Vec<usi
     }
     let mut message = format!("expected {wanted}, but it did not happen");
     let end =
-        outcome.deeds.iter().rfind(|deed| matches!(deed.what, What::Ended { .. }) && deed.after <= expectation.after);
+        outcome.occurrences.iter().rfind(|occurrence| occurrence.is_end() && occurrence.after <= expectation.after);
     let undecided = outcome.notes.iter().find(|note| note.step.is_none());
     if !outcome.entered {
         if let Some(outside) = outcome.outside {
             message.push_str(&format!(". The {} did not enter: {outside}", outcome.subject));
         }
     } else if let Some(end) = end {
-        message.push_str(&format!(": {} {}", end.told(), wording::after(end.after)));
+        message.push_str(&format!(": {} {}", end.describe(), wording::after(end.after)));
     } else if let Some(note) = undecided {
         message.push_str(&format!(": {} {}", wording::after(note.after), note.what));
     } else if step.is_none() {

@@ -2,13 +2,14 @@
 //! that authors give them.
 
 use super::wording;
-use crate::effect::{NoticeDraft, TaskDraft, WebhookDraft, Words};
+use crate::action;
+use crate::effect::{NoticeDraft, TaskDraft, WebhookDraft, Words, kind};
 use crate::enrollment::State;
-use crate::playbook::case::ExpectedKind;
+use crate::playbook::case::Expected;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
-pub(super) struct Deed {
+pub(super) struct Occurrence {
     /// Seconds after the case's `at`.
     pub after: i64,
     pub what: What,
@@ -16,33 +17,104 @@ pub(super) struct Deed {
 
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    Mail {
-        step: String,
-        /// The recipient's role, if it is a contact with one.
-        role: Option<String>,
-        /// Whether it is the enrolled contact.
-        enrolled: bool,
-        address: String,
-        words: Words,
-    },
-    Task {
-        step: String,
-        /// `csm`, `manager` or `pool:NAME`, if it is for one of these.
-        role: Option<String>,
-        draft: TaskDraft,
-    },
-    Notice {
-        step: String,
-        draft: NoticeDraft,
-    },
-    Webhook {
-        step: String,
-        draft: WebhookDraft,
-    },
-    Ended {
-        state: State,
-        reason: Option<String>,
-    },
+    /// A step brought something about.
+    Effect(Consequence),
+    /// The enrollment ended.
+    End { state: State, reason: Option<String> },
+}
+
+/// What a step brought about.
+#[derive(Clone, Debug)]
+pub(super) struct Consequence {
+    step: String,
+    /// The kind of effect.
+    effect: &'static str,
+    /// What was done with it, and for whom: `was sent to champion (a@b.example)`.
+    verb: &'static str,
+    addressee: String,
+    /// The roles, audiences and channels that it went to.
+    names: Vec<String>,
+    /// The addresses and ids that it went to, in any case of letters.
+    addresses: Vec<String>,
+    subject: Option<String>,
+    /// Its whole text, subject or title first.
+    text: String,
+    /// What its reader sees of a text that is rendered.
+    rendered: Option<String>,
+}
+
+impl Consequence {
+    /// A mail that left. `role` is the recipient's, `enrolled` says whether it
+    /// is the enrolled contact.
+    pub fn mail(step: &str, role: Option<&str>, enrolled: bool, address: &str, words: &Words) -> Consequence {
+        let name = role.or(enrolled.then_some("contact"));
+        let enrolled = enrolled.then_some("contact");
+        Consequence {
+            step: step.to_owned(),
+            effect: kind::MAIL,
+            verb: "was sent to",
+            addressee: name.map_or_else(|| address.to_owned(), |name| format!("{name} ({address})")),
+            names: role.into_iter().chain(enrolled).map(str::to_owned).collect(),
+            addresses: vec![address.to_owned()],
+            subject: Some(words.subject.clone()),
+            text: format!("{}\n{}", words.subject, words.body),
+            rendered: Some(wording::plain(&words.body)),
+        }
+    }
+
+    /// A task. `role` is `csm`, `manager` or `pool:NAME`, if it is for one of these.
+    pub fn task(step: &str, role: Option<&str>, draft: &TaskDraft) -> Consequence {
+        let lines = [draft.title.as_str()].into_iter().chain(draft.description.as_deref());
+        let lines = lines.chain(draft.checklist.iter().map(String::as_str));
+        Consequence {
+            step: step.to_owned(),
+            effect: kind::TASK,
+            verb: "was created for",
+            addressee: role.or(draft.assignee.as_deref()).unwrap_or("nobody").to_owned(),
+            names: role.into_iter().map(str::to_owned).collect(),
+            addresses: draft.assignee.iter().cloned().collect(),
+            subject: Some(draft.title.clone()),
+            text: lines.collect::<Vec<_>>().join("\n"),
+            rendered: None,
+        }
+    }
+
+    /// A notice to a colleague or to a channel.
+    pub fn notice(step: &str, draft: &NoticeDraft) -> Consequence {
+        let audience = &draft.audience;
+        Consequence {
+            step: step.to_owned(),
+            effect: kind::NOTICE,
+            verb: "was sent to",
+            addressee: draft.to.as_ref().map_or_else(|| audience.clone(), |to| format!("{audience} ({to})")),
+            names: vec![audience.clone()],
+            addresses: draft.to.iter().cloned().collect(),
+            subject: Some(draft.subject.clone()),
+            text: format!("{}\n{}", draft.subject, draft.text),
+            rendered: None,
+        }
+    }
+
+    /// A body that was posted to another system.
+    pub fn webhook(step: &str, draft: &WebhookDraft) -> Consequence {
+        Consequence {
+            step: step.to_owned(),
+            effect: kind::WEBHOOK,
+            verb: "was sent to",
+            addressee: draft.variable.clone(),
+            names: vec![draft.variable.clone()],
+            addresses: Vec::new(),
+            subject: None,
+            text: draft.body.clone(),
+            rendered: None,
+        }
+    }
+
+    /// `the mail `nudge``.
+    fn name(&self) -> String {
+        let expected = action::kind(self.effect).and_then(|kind| kind.form().expected);
+        format!("the {} `{}`", expected.map_or(self.effect, |expected| expected.noun), self.step)
+    }
 }
 
 /// Why something did not happen.
@@ -55,44 +127,40 @@ pub(super) struct Note {
     pub failed: bool,
 }
 
-impl Deed {
+impl Occurrence {
     /// Whether it is what an expectation names, apart from the time.
-    pub fn is(&self, kind: &ExpectedKind) -> bool {
-        match (&self.what, kind) {
-            (What::Mail { step, .. }, ExpectedKind::Email(id) | ExpectedKind::Survey(id))
-            | (What::Task { step, .. }, ExpectedKind::Task(id))
-            | (What::Notice { step, .. }, ExpectedKind::Notify(id))
-            | (What::Webhook { step, .. }, ExpectedKind::Webhook(id)) => step == id,
-            (What::Ended { state, reason }, ExpectedKind::Ended(word)) => {
+    pub fn is(&self, expected: &Expected) -> bool {
+        match (&self.what, expected) {
+            (What::Effect(consequence), Expected::Step { id, form }) => {
+                consequence.step == *id && consequence.effect == form.effect
+            }
+            (What::End { state, reason }, Expected::Ended(word)) => {
                 state.name() == word || (*state == State::Completed && reason.as_ref() == Some(word))
             }
             _ => false,
         }
     }
 
-    /// Whether the author must list it: all but endings.
-    pub fn must_be_listed(&self) -> bool {
-        !matches!(self.what, What::Ended { .. })
+    /// Whether it is the end of an enrollment, which a case need not list.
+    pub fn is_end(&self) -> bool {
+        matches!(self.what, What::End { .. })
     }
 
     /// `the mail `nudge``.
     pub fn name(&self) -> String {
         match &self.what {
-            What::Mail { step, .. } => format!("the mail `{step}`"),
-            What::Task { step, .. } => format!("the task `{step}`"),
-            What::Notice { step, .. } => format!("the notice `{step}`"),
-            What::Webhook { step, .. } => format!("the webhook `{step}`"),
-            What::Ended { .. } => "the end".to_owned(),
+            What::Effect(consequence) => consequence.name(),
+            What::End { .. } => "the end".to_owned(),
         }
     }
 
-    /// `was sent to champion`, `was created for csm`, `ended as goal (…)`.
-    pub fn told(&self) -> String {
+    /// `the mail `nudge` was sent to champion`, `it ended as `goal` (…)`.
+    pub fn describe(&self) -> String {
         match &self.what {
-            What::Mail { .. } => format!("{} was sent to {}", self.name(), self.addressee()),
-            What::Task { .. } => format!("{} was created for {}", self.name(), self.addressee()),
-            What::Notice { .. } | What::Webhook { .. } => format!("{} was sent to {}", self.name(), self.addressee()),
-            What::Ended { state, reason } => {
+            What::Effect(consequence) => {
+                format!("{} {} {}", consequence.name(), consequence.verb, consequence.addressee)
+            }
+            What::End { state, reason } => {
                 let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
                 format!("it ended as `{}`{why}", state.name())
             }
@@ -100,60 +168,36 @@ impl Deed {
     }
 
     /// Whom it went to, in words.
-    pub fn addressee(&self) -> String {
+    pub fn addressee(&self) -> &str {
         match &self.what {
-            What::Mail { role: Some(role), address, .. } => format!("{role} ({address})"),
-            What::Mail { enrolled: true, address, .. } => format!("contact ({address})"),
-            What::Mail { address, .. } => address.clone(),
-            What::Task { role: Some(role), .. } => role.clone(),
-            What::Task { draft, .. } => draft.assignee.clone().unwrap_or_else(|| "nobody".to_owned()),
-            What::Notice { draft, .. } => match &draft.to {
-                Some(to) => format!("{} ({to})", draft.audience),
-                None => draft.audience.clone(),
-            },
-            What::Webhook { draft, .. } => draft.variable.clone(),
-            What::Ended { .. } => "nobody".to_owned(),
+            What::Effect(consequence) => &consequence.addressee,
+            What::End { .. } => "nobody",
         }
     }
 
     /// Whether it went to this role, colleague, channel or address.
     pub fn went_to(&self, to: &str) -> bool {
         match &self.what {
-            What::Mail { role, enrolled, address, .. } => {
-                role.as_deref() == Some(to) || (*enrolled && to == "contact") || address.eq_ignore_ascii_case(to)
+            What::Effect(Consequence { names, addresses, .. }) => {
+                names.iter().any(|name| name == to) || addresses.iter().any(|address| address.eq_ignore_ascii_case(to))
             }
-            What::Task { role, draft, .. } => {
-                role.as_deref() == Some(to) || draft.assignee.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(to))
-            }
-            What::Notice { draft, .. } => {
-                draft.audience == to || draft.to.as_deref().is_some_and(|address| address.eq_ignore_ascii_case(to))
-            }
-            What::Webhook { draft, .. } => draft.variable == to,
-            What::Ended { .. } => false,
+            What::End { .. } => false,
         }
     }
 
     /// The subject of a mail or notice, the title of a task.
     pub fn subject(&self) -> Option<&str> {
         match &self.what {
-            What::Mail { words, .. } => Some(&words.subject),
-            What::Task { draft, .. } => Some(&draft.title),
-            What::Notice { draft, .. } => Some(&draft.subject),
-            What::Webhook { .. } | What::Ended { .. } => None,
+            What::Effect(consequence) => consequence.subject.as_deref(),
+            What::End { .. } => None,
         }
     }
 
     /// Its whole text, subject or title first.
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> &str {
         match &self.what {
-            What::Mail { words, .. } => format!("{}\n{}", words.subject, words.body),
-            What::Task { draft, .. } => {
-                let parts = [draft.title.as_str()].into_iter().chain(draft.description.as_deref());
-                parts.chain(draft.checklist.iter().map(String::as_str)).collect::<Vec<_>>().join("\n")
-            }
-            What::Notice { draft, .. } => format!("{}\n{}", draft.subject, draft.text),
-            What::Webhook { draft, .. } => draft.body.clone(),
-            What::Ended { reason, .. } => reason.clone().unwrap_or_default(),
+            What::Effect(consequence) => &consequence.text,
+            What::End { reason, .. } => reason.as_deref().unwrap_or_default(),
         }
     }
 
@@ -162,10 +206,10 @@ impl Deed {
     pub fn contains(&self, wanted: &str) -> bool {
         let text = self.text();
         let line = wording::one_line(wanted);
-        let read = match &self.what {
-            What::Mail { words, .. } => wording::plain(&words.body),
-            _ => String::new(),
+        let rendered = match &self.what {
+            What::Effect(consequence) => consequence.rendered.as_deref().unwrap_or_default(),
+            What::End { .. } => "",
         };
-        text.contains(wanted) || wording::one_line(&text).contains(&line) || read.contains(&line)
+        text.contains(wanted) || wording::one_line(text).contains(&line) || rendered.contains(&line)
     }
 }

@@ -6,10 +6,14 @@
 //! instead of committed and compared with what the case expects. Nothing here
 //! touches a database, the network or the clock.
 //!
-//! The cast: `fixture` reads single values, `world` is the account with its
-//! people and its past, `course` plays, `deed` is what happened, `comparison`
-//! finds the differences, `unread` what a case gives in vain, `wording` has the words, `mutants` asks how much the
-//! cases hold down.
+//! - `fixture` reads single values of a case.
+//! - `world` is the account with its people and its past.
+//! - `course` plays a case.
+//! - `happened` is what a case may expect.
+//! - `comparison` finds the differences between the two.
+//! - `unused_fixtures` finds what a case gives and its playbook never reads.
+//! - `mutants` asks which mistakes in a condition the cases would notice.
+//! - `wording` puts times and texts into words.
 
 use std::sync::Arc;
 
@@ -91,7 +95,7 @@ impl PlaybookReport {
 
 impl Happening {
     /// `after 6d 2h: …`.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         format!("{}: {}", wording::after(self.after), self.what)
     }
 }
@@ -177,7 +181,7 @@ pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Sch
     // Broken off, it cannot be compared.
     if failures.is_empty() {
         let outcome = Outcome {
-            deeds: &course.deeds,
+            occurrences: &course.occurrences,
             notes: &course.notes,
             outside: course.outside.as_deref(),
             entered: course.entered(),

@@ -1,43 +1,41 @@
 use chrono::TimeDelta;
 
 use super::comparison::{Outcome, compare};
-use super::happened::{Deed, Note, What};
+use super::happened::{Consequence, Note, Occurrence, What};
 use super::wording;
 use crate::clock::Instant;
 use crate::diagnostic::Position;
 use crate::effect::Words;
 use crate::enrollment::State;
-use crate::playbook::case::{Expectation, ExpectedKind};
+use crate::playbook::ExpectedForm;
+use crate::playbook::case::{Expectation, Expected};
 
-fn mail(after: i64, step: &str, role: &str) -> Deed {
+fn mail(after: i64, step: &str, role: &str) -> Occurrence {
     let words =
         Words { subject: "Hello".to_owned(), body: "A **bold** [link](https://example.com)\nand 1\\*2".to_owned() };
     let address = format!("{role}@customer.example");
-    Deed {
-        after,
-        what: What::Mail { step: step.to_owned(), role: Some(role.to_owned()), enrolled: false, address, words },
-    }
+    Occurrence { after, what: What::Effect(Consequence::mail(step, Some(role), false, &address, &words)) }
 }
 
-fn ended(after: i64, state: State, reason: Option<&str>) -> Deed {
-    Deed { after, what: What::Ended { state, reason: reason.map(str::to_owned) } }
+fn ended(after: i64, state: State, reason: Option<&str>) -> Occurrence {
+    Occurrence { after, what: What::End { state, reason: reason.map(str::to_owned) } }
 }
 
-fn expect(line: u32, after: i64, kind: ExpectedKind) -> Expectation {
-    Expectation { place: Position { line, column: 1 }, after, kind, to: None, subject: None, contains: None }
+fn expect(line: u32, after: i64, expected: Expected) -> Expectation {
+    Expectation { place: Position { line, column: 1 }, after, expected, to: None, subject: None, contains: None }
 }
 
-fn email(step: &str) -> ExpectedKind {
-    ExpectedKind::Email(step.to_owned())
+fn email(step: &str) -> Expected {
+    Expected::Step { id: step.to_owned(), form: ExpectedForm { noun: "mail", effect: "email", also: &[] } }
 }
 
-fn end(word: &str) -> ExpectedKind {
-    ExpectedKind::Ended(word.to_owned())
+fn end(word: &str) -> Expected {
+    Expected::Ended(word.to_owned())
 }
 
-fn differences(expected: &[Expectation], deeds: &[Deed], notes: &[Note]) -> Vec<(u32, String)> {
+fn differences(expected: &[Expectation], occurrences: &[Occurrence], notes: &[Note]) -> Vec<(u32, String)> {
     let outcome = Outcome {
-        deeds,
+        occurrences,
         notes,
         outside: None,
         entered: true,
@@ -50,32 +48,33 @@ fn differences(expected: &[Expectation], deeds: &[Deed], notes: &[Note]) -> Vec<
 
 #[test]
 fn endings_need_not_be_listed_and_everything_else_must() {
-    let deeds = [mail(0, "one", "champion"), ended(0, State::Completed, Some("won-back")), mail(60, "two", "owner")];
+    let occurrences =
+        [mail(0, "one", "champion"), ended(0, State::Completed, Some("won-back")), mail(60, "two", "owner")];
     let (one, two) = (expect(1, 0, email("one")), expect(3, 60, email("two")));
     for word in ["won-back", "completed"] {
-        assert_eq!(differences(&[one.clone(), expect(2, 0, end(word)), two.clone()], &deeds, &[]), []);
+        assert_eq!(differences(&[one.clone(), expect(2, 0, end(word)), two.clone()], &occurrences, &[]), []);
     }
-    assert_eq!(differences(&[one.clone(), two.clone()], &deeds, &[]), []);
-    let told = differences(&[one], &deeds, &[]);
+    assert_eq!(differences(&[one.clone(), two.clone()], &occurrences, &[]), []);
+    let told = differences(&[one], &occurrences, &[]);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].0, 99, "nothing later is expected, so it stands at the case");
-    let told = differences(&[two], &deeds, &[]);
+    let told = differences(&[two], &occurrences, &[]);
     assert_eq!((told.len(), told[0].0), (1, 3), "it stands at the next expectation");
 }
 
 #[test]
 fn the_order_of_one_instant_counts() {
-    let deeds = [mail(0, "one", "champion"), mail(0, "two", "champion")];
-    let told = differences(&[expect(1, 0, email("two")), expect(2, 0, email("one"))], &deeds, &[]);
+    let occurrences = [mail(0, "one", "champion"), mail(0, "two", "champion")];
+    let told = differences(&[expect(1, 0, email("two")), expect(2, 0, email("one"))], &occurrences, &[]);
     let order = "in another order: entries stand in the order in which things happen";
     assert!(told.len() == 1 && told[0].1.ends_with(order), "{told:?}");
 }
 
 #[test]
 fn one_step_may_write_to_several() {
-    let deeds = [mail(0, "one", "champion"), mail(0, "one", "owner")];
+    let occurrences = [mail(0, "one", "champion"), mail(0, "one", "owner")];
     let owner = Expectation { to: Some("owner".to_owned()), ..expect(1, 0, email("one")) };
-    let told = differences(std::slice::from_ref(&owner), &deeds, &[]);
+    let told = differences(std::slice::from_ref(&owner), &occurrences, &[]);
     assert_eq!(told.len(), 1);
     assert!(told[0].1.starts_with("at the start the mail `one` was sent to champion"), "{told:?}");
 }

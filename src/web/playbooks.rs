@@ -12,11 +12,12 @@ use serde_json::Value as Json;
 
 use super::WebState;
 use super::page::{Frame, Trouble, Web, below, href, moment};
+use crate::catalog;
 use crate::clock::Instant;
 use crate::facts::SubjectId;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceFile;
-use crate::playbook::{Mode, Playbook, SubjectKind, parse};
+use crate::playbook::{Mode, Playbook, SubjectKind};
 use crate::store::enrollments::holdout::Compared;
 use crate::store::runs::playbooks::{Published, RevisionText};
 use crate::store::runs::run_id;
@@ -275,7 +276,7 @@ fn summary(
 ) -> Summary {
     let written: Option<Playbook> = texts.remove(&published.id).and_then(|text| {
         let file = SourceFile { path: text.file.into(), text: text.text.into() };
-        parse::parse(&file, &mut Vec::new())
+        catalog::parse(&file, &mut Vec::new())
     });
     let runs = published.present && !stopped.covers(&published.id);
     let mode = match &written {

@@ -16,8 +16,8 @@ use super::fact::{self, Fact};
 use super::inbox::UNASSIGNED;
 use super::page::{Frame, Notice, Trouble, Web, below, date, href, moment};
 use crate::action::task::Snooze;
+use crate::catalog;
 use crate::clock::Instant;
-use crate::playbook::parse;
 use crate::playbook::source::SourceFile;
 use crate::store::tasks::manual_changes::TaskChange;
 use crate::store::views::web::TaskRow;
@@ -76,7 +76,7 @@ pub(super) async fn views(web: &WebState, rows: Vec<TaskRow>, now: Instant) -> R
         .into_iter()
         .filter_map(|text| {
             let file = SourceFile { path: text.file.into(), text: text.text.into() };
-            let about = parse::parse(&file, &mut Vec::new())?.about?;
+            let about = catalog::parse(&file, &mut Vec::new())?.about?;
             Some(((text.playbook, text.revision), about))
         })
         .collect();

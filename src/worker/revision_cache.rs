@@ -96,7 +96,7 @@ fn compile(
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     // What it names of others was looked at when it was published, and may be broken or gone since.
     let neighbours = Neighbours::default();
-    let ready = crate::playbook::parse::parse(file, &mut problems).and_then(|playbook| {
+    let ready = crate::catalog::parse(file, &mut problems).and_then(|playbook| {
         catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, &neighbours, &mut problems)
     });
     let Some(ready) = ready else {

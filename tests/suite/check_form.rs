@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use keepwell::catalog::parse;
 use keepwell::diagnostic::{CODES, Diagnostic, arrange, render_lines};
-use keepwell::playbook::parse::{check_across, parse};
+use keepwell::playbook::parse::check_across;
 use keepwell::playbook::source::{SourceFile, SourceSet, read_file};
 use keepwell::playbook::yaml::Entry;
 use keepwell::playbook::{Playbook, StepBody};

@@ -10,7 +10,7 @@ use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::MessageEnd;
 use crate::facts::Csm;
 use crate::facts::history::{LabelRecord, TaskRecord};
-use crate::rehearsal::happened::{Deed, What};
+use crate::rehearsal::happened::{Consequence, Occurrence, What};
 use crate::rehearsal::wording;
 use crate::rule::Context;
 use crate::rule::functions::FoldError;
@@ -74,12 +74,12 @@ impl Course<'_> {
                 EffectBody::Message(MessageDraft::Notice(draft)) => {
                     let text = format!("notice `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
                     self.happen(now, text);
-                    self.deed(now, What::Notice { step, draft });
+                    self.occur(now, What::Effect(Consequence::notice(&step, &draft)));
                 }
                 EffectBody::Message(MessageDraft::Webhook(draft)) => {
                     let text = format!("webhook `{step}` to {}: {}", draft.variable, wording::beginning(&draft.body));
                     self.happen(now, text);
-                    self.deed(now, What::Webhook { step, draft });
+                    self.occur(now, What::Effect(Consequence::webhook(&step, &draft)));
                 }
                 EffectBody::Message(MessageDraft::Skipped { to, reason, .. }) => {
                     let to = to.map_or(String::new(), |to| format!(" to {to}"));
@@ -108,9 +108,9 @@ impl Course<'_> {
         }
     }
 
-    pub(super) fn deed(&mut self, now: Instant, what: What) {
+    pub(super) fn occur(&mut self, now: Instant, what: What) {
         let after = self.offset(now);
-        self.deeds.push(Deed { after, what });
+        self.occurrences.push(Occurrence { after, what });
     }
 
     /// Notes in the account's own history how a task ended.
@@ -162,7 +162,7 @@ impl Course<'_> {
         let due =
             draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
         self.happen(now, format!("task `{step}` for {to}{covers}{due}: {}", draft.title));
-        self.deed(now, What::Task { step, role, draft });
+        self.occur(now, What::Effect(Consequence::task(&step, role.as_deref(), &draft)));
     }
 
     /// Gives tasks of colleagues who are away to their cover. Nobody of a case

@@ -58,7 +58,7 @@ impl Course<'_> {
                 }
                 let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
                 self.happen(now, format!("the goal was reached after the end{why}"));
-                self.deed(now, What::Ended { state, reason });
+                self.occur(now, What::End { state, reason });
             }
         }
         Ok(())
@@ -84,6 +84,6 @@ impl Course<'_> {
         }
         let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
         self.happen(ended, format!("ended as {}{why}", state.name()));
-        self.deed(ended, What::Ended { state, reason });
+        self.occur(ended, What::End { state, reason });
     }
 }

@@ -17,7 +17,7 @@ use crate::enrollment::{MessageEnd, Phase, next_quarter, stops};
 use crate::facts::Contact;
 use crate::facts::history::{EnrollmentRecord, MailRecord};
 use crate::message::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
-use crate::rehearsal::happened::What;
+use crate::rehearsal::happened::{Consequence, What};
 use crate::rehearsal::wording;
 use crate::rule::functions::FoldError;
 
@@ -286,7 +286,8 @@ impl Course<'_> {
         self.trips[mail.trip].sent.insert(step.clone());
         let who = role.as_deref().unwrap_or(if enrolled { "the contact" } else { "no contact" });
         self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
-        self.deed(now, What::Mail { step: step.clone(), role, enrolled, address: draft.to.clone(), words });
+        let consequence = Consequence::mail(step, role.as_deref(), enrolled, &draft.to, &words);
+        self.occur(now, What::Effect(consequence));
         self.ended(mail, now);
         Ok(())
     }

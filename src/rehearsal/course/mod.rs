@@ -12,7 +12,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::fixture::Reader;
-use super::happened::{Deed, Note};
+use super::happened::{Note, Occurrence};
 use super::world::World;
 use super::{Failure, Happening, wording};
 use crate::catalog::ReadyPlaybook;
@@ -40,7 +40,7 @@ use mails::Planned;
 /// for 30 days has 43,200.
 const MAX_INSTANTS: usize = 400_000;
 /// Mails, tasks, notices and endings of one case, at most.
-const MAX_DEEDS: usize = 4_000;
+const MAX_OCCURRENCES: usize = 4_000;
 
 /// One case while it is played.
 pub(super) struct Course<'a> {
@@ -61,7 +61,7 @@ pub(super) struct Course<'a> {
     /// Step, address in lower case and instant of each mail that left.
     sent: Vec<(String, String, Instant)>,
     /// What the case may expect, in order.
-    pub deeds: Vec<Deed>,
+    pub occurrences: Vec<Occurrence>,
     pub happened: Vec<Happening>,
     /// Why something did not happen.
     pub notes: Vec<Note>,
@@ -105,7 +105,7 @@ impl<'a> Course<'a> {
             planned: Vec::new(),
             uses: Vec::new(),
             sent: Vec::new(),
-            deeds: Vec::new(),
+            occurrences: Vec::new(),
             happened: Vec::new(),
             notes: Vec::new(),
             failures: Vec::new(),
@@ -143,7 +143,7 @@ impl<'a> Course<'a> {
         let mut changes = self.case.then.iter().peekable();
         let mut now = self.start;
         for _ in 0..MAX_INSTANTS {
-            if self.deeds.len() > MAX_DEEDS {
+            if self.occurrences.len() > MAX_OCCURRENCES {
                 break;
             }
             let change = changes.peek().map(|change| self.instant_of(change));

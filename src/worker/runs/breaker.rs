@@ -6,12 +6,13 @@
 
 use chrono::{NaiveDate, NaiveTime};
 
+use crate::catalog;
 use crate::clock::Instant;
 use crate::enrollment::next_quarter;
 use crate::facts::Subject;
 use crate::playbook::guardrails::Limits;
 use crate::playbook::source::SourceFile;
-use crate::playbook::{HoldAbove, Playbook, local_time, parse};
+use crate::playbook::{HoldAbove, Playbook, local_time};
 use crate::store::messages::claimed::Claimed;
 use crate::store::runs::breaker::Earlier;
 use crate::store::runs::daily_quota::Day;
@@ -135,7 +136,7 @@ pub(crate) async fn give_way(
 async fn reentry_of(shared: &Shared, playbook: &str, revision: &str) -> crate::worker::Result<Option<String>> {
     let Some(text) = shared.store.revision_text(playbook, revision).await? else { return Ok(None) };
     let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
-    Ok(parse::parse(&file, &mut Vec::new()).map(|playbook| playbook.reentry.written()))
+    Ok(catalog::parse(&file, &mut Vec::new()).map(|playbook| playbook.reentry.written()))
 }
 
 /// Why nobody may enter without a person's word, if so.

@@ -1,0 +1,109 @@
+//! Reading `wait`: a span, a date, or a condition with where it leads.
+
+use chrono::NaiveTime;
+
+use super::reader::StepReader;
+use crate::playbook::reader::{Fields, duration};
+use crate::playbook::yaml::{Entry, Node, NodeValue};
+use crate::playbook::{Goto, Source, Wait, WaitOn, duration as spans};
+
+impl StepReader<'_> {
+    pub(super) fn wait(&mut self, body: &Node, position: usize) -> Option<Wait> {
+        let file = self.file.clone();
+        if body.as_mapping().is_none() {
+            let length = duration(&file, "wait", body, self.problems)?;
+            return Some(Wait { on: WaitOn::For(length), at: None });
+        }
+        let mut fields = Fields::new(&file, body, "step wait", self.problems);
+        fields.take("id");
+        if fields.take("if").is_some() {
+            let at = fields.key_place("if").unwrap_or(body.place);
+            let message = "a wait has no `if`";
+            fields.error_with_help("KW0101", at, message, "put the wait inside a `branch`");
+        }
+        let forms = ["for", "date", "until"];
+        let given: Vec<&str> = forms.into_iter().filter(|key| fields.has(key)).collect();
+        if let (true, Some(entry)) = (given.is_empty(), body.as_mapping().and_then(|entries| counted(entries))) {
+            let text = format!("{} {}", entry.node.found().trim_start_matches("the number "), entry.key);
+            let message = format!("a wait has no key `{}`", entry.key);
+            let right = spans::meant(&text);
+            let help = right.map(|right| format!("write `wait: {right}`"));
+            self.error("KW0101", entry.key_place, message, help);
+            return None;
+        }
+        if given.len() != 1 {
+            let at = given.get(1).and_then(|key| fields.key_place(key));
+            let message = "a wait has exactly one of `for`, `date` and `until`";
+            fields.error("KW0102", at.unwrap_or(body.place), message);
+        }
+        let until = given.contains(&"until");
+        for (key, fits, with) in [
+            ("at", !until, "`for` or `date`"),
+            ("at_most", until, "`until`"),
+            ("on_met", until, "`until`"),
+            ("on_timeout", until, "`until`"),
+        ] {
+            if let Some(at) = fields.key_place(key).filter(|_| given.len() == 1 && !fits) {
+                fields.error("KW0101", at, format!("`{key}` goes only with {with}"));
+            }
+        }
+        let length = fields.duration("for");
+        let date = fields.expression("date");
+        let condition = fields.expression("until");
+        if until && given.len() == 1 && !fields.has("at_most") {
+            fields.missing("at_most");
+        }
+        let at_most = fields.duration("at_most");
+        let at = fields.text("at").and_then(|text| {
+            let time = time_of_day(&text.text);
+            if time.is_none() {
+                let message = format!("`at` is not a time of day: `{}`", text.text);
+                let place = fields.value_place("at");
+                fields.error_with_help("KW0104", place, message, "write it as \"09:00\"");
+            }
+            time
+        });
+        let on_met = fields.text("on_met");
+        let on_timeout = fields.text("on_timeout");
+        let ok = fields.finish();
+        let on_met = self.goto(on_met, position);
+        let on_timeout = self.goto(on_timeout, position);
+        if !ok {
+            return None;
+        }
+        let on = match (length, date, condition) {
+            (Some(length), None, None) => WaitOn::For(length),
+            (None, Some(date), None) => WaitOn::Date(date),
+            (None, None, Some(condition)) => WaitOn::Until { condition, at_most: at_most?, on_met, on_timeout },
+            _ => return None,
+        };
+        Some(Wait { on, at })
+    }
+
+    fn goto(&mut self, target: Option<Source>, from: usize) -> Goto {
+        let Some(target) = target else {
+            return Goto::Next;
+        };
+        match &*target.text {
+            "next" => Goto::Next,
+            "end" => Goto::End,
+            id => {
+                let step = Goto::Step(id.to_owned());
+                self.gotos.push((from, target));
+                step
+            }
+        }
+    }
+}
+
+/// A key such as `days` with a number.
+fn counted(entries: &[Entry]) -> Option<&Entry> {
+    const UNITS: [&str; 10] =
+        ["days", "day", "hours", "hour", "weeks", "week", "minutes", "minute", "months", "business_days"];
+    let number = |node: &Node| matches!(node.value, NodeValue::Int(_) | NodeValue::Float(_));
+    entries.iter().find(|entry| UNITS.contains(&entry.key.as_str()) && number(&entry.node))
+}
+
+fn time_of_day(text: &str) -> Option<NaiveTime> {
+    (text.len() == 5).then(|| NaiveTime::parse_from_str(text, "%H:%M").ok())?
+}
