@@ -78,7 +78,7 @@ impl Staff {
     }
 
     /// One more open task: those that are decided together see each other.
-    pub fn took(&mut self, id: &str) {
+    pub fn assign(&mut self, id: &str) {
         *self.open.entry(id.to_owned()).or_default() += 1;
     }
 

@@ -21,9 +21,11 @@ use crate::store::customers::sample::SampleCompany;
 use crate::store::runs::playbooks::Missing;
 use crate::store::views::cli::Filter;
 use crate::worker::Shared;
+use crate::worker::lanes::Daemon;
+use crate::worker::runs::publisher::FileWatch;
 use crate::worker::runs::{publisher, scheduler};
 use crate::worker::supervise::supervise;
-use crate::worker::upkeep::database_epoch::Watch;
+use crate::worker::upkeep::database_epoch::EpochWatch;
 
 /// Accounts of the sample company.
 const ACCOUNTS: usize = 320;
@@ -80,8 +82,9 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         say!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
     let page = listener.map(|listener| serve_page(&same_database(global), &shared, listener, stop.clone()));
-    let watch = Arc::new(Watch::new(&global.data.join("demo")));
-    supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
+    let epoch = EpochWatch::new(&global.data.join("demo"));
+    let daemon = Daemon { files: FileWatch::new(files, found), epoch };
+    supervise(shared.clone(), Clock::System, daemon, database.mend(), stop).await;
     if let Some(page) = page {
         let _ = tokio::time::timeout(super::run::PARTING, page).await;
     }

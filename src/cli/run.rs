@@ -23,12 +23,13 @@ use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::runs::playbooks::Missing;
 use crate::web::{self, WebState};
-use crate::worker::runs::publisher::{self, Files, Report};
+use crate::worker::lanes::{Daemon, pass_until};
+use crate::worker::runs::publisher::{self, FileWatch, Files, Report};
 use crate::worker::runs::scheduler;
 use crate::worker::supervise::supervise;
 use crate::worker::upkeep::clock_check::{self, Clocks};
-use crate::worker::upkeep::database_epoch::Watch;
-use crate::worker::{Compiled, Domains, Pace, Shared, Variables, pass_until};
+use crate::worker::upkeep::database_epoch::EpochWatch;
+use crate::worker::{Compiled, Domains, Pace, Shared, Variables};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("round").args(["once", "at"]).multiple(true))]
@@ -78,8 +79,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         clock_check::check(&shared.store, clock).await?;
     }
     let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
-    let watch = Arc::new(Watch::new(&data));
-    watch.look(&shared.store, clock.now()).await?;
+    let epoch = EpochWatch::new(&data);
+    epoch.check(&shared.store, clock.now()).await?;
     let files = files(global);
     let found = publisher::fingerprint(&files);
     let missing = if options.pause_missing { Missing::Meant } else { Missing::Doubted };
@@ -100,7 +101,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             scheduler::manual(&shared, slot).await?;
         }
         until_done(&shared, clock, &stop).await?;
-        watch.look(&shared.store, clock.now()).await?;
+        epoch.check(&shared.store, clock.now()).await?;
         part(&shared).await;
         database.close().await;
         if *stop.borrow() {
@@ -114,7 +115,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     tracing::info!(playbooks = published.playbooks, "running");
-    supervise(shared.clone(), Clock::System, files, found, database.mend(), watch, stop).await;
+    let daemon = Daemon { files: FileWatch::new(files, found), epoch };
+    supervise(shared.clone(), Clock::System, daemon, database.mend(), stop).await;
     // A reader or a relay that dawdles does not keep the process.
     if let Some(page) = page {
         let _ = tokio::time::timeout(PARTING, page).await;

@@ -1,38 +1,20 @@
-//! The daemon: runs the workers until it is told to stop.
+//! The daemon: runs the lanes of workers until it is told to stop.
 //!
-//! Lanes, so that a slow relay does not hold up an evaluation: one for files and
-//! runs, one for enrollments and tasks, some for mail, one for what comes back,
-//! one that watches the database's epoch. Each looks again at once while there is
-//! work, else after a pause. An error or a panic in a lane is logged and backs
-//! off; it never ends the process. Stopping lets what is under way finish.
+//! A lane looks again at once while it finds work, else after a pause. An error
+//! or a panic in a lane is logged and backs off; it never ends the process.
+//! Stopping lets what is under way finish.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::enrollments::{advancer, enroll_requests, late_goals};
-use super::messages::{auto_stop, bounce_collector, deliverer, digester, resend};
-use super::runs::publisher::{self, Files, Fingerprint};
-use super::runs::{run, scheduler};
-use super::tasks::{closer, escalator, handover};
+use super::lanes::{Daemon, Lane, Look, Worker};
+use super::round::Round;
+use super::shared::{Shared, stop_requested};
 use super::upkeep::clock_check::Clocks;
-use super::upkeep::database_epoch::Watch;
-use super::upkeep::janitor;
-use super::{Round, Shared};
 use crate::clock::{Clock, Instant};
-use crate::store::Store;
-use crate::store::runs::playbooks::Missing;
-
-/// Mail has several lanes: one whose relay is silent, for as long as ten
-/// minutes, does not hold up what was planned after it. The relay's sessions
-/// are shared, so there are no more of them.
-const MAIL_LANES: usize = 4;
-
-/// How long a lane rests when nothing is due.
-const REST: Duration = Duration::from_secs(1);
 
 /// How long a lane rests after a fault.
 const BACK_OFF: Duration = Duration::from_secs(5);
@@ -47,89 +29,14 @@ const STOP_PATIENCE: Duration = Duration::from_secs(25);
 
 /// Runs all lanes until `stop` turns true, as long as `clock` and the
 /// database's agree; see [`Clocks`]. Then returns when each has finished
-/// what it was doing, at the latest after 25 seconds. `published` is how the
-/// files stood before they were last published.
-pub async fn supervise(
-    shared: Arc<Shared>,
-    clock: Clock,
-    files: Files,
-    published: Fingerprint,
-    mend: Mend,
-    watch: Arc<Watch>,
-    stop: watch::Receiver<bool>,
-) {
-    let published = Arc::new(Mutex::new(published));
-    let mut stopping = stop.clone();
-    let time = Time { store: shared.store.clone(), clock, clocks: Arc::default() };
-    let runs = lane("runs", time.clone(), mend.clone(), stop.clone(), {
-        let shared = shared.clone();
-        move |now| {
-            let (shared, files, published) = (shared.clone(), files.clone(), published.clone());
-            async move {
-                let mut round = Round::default();
-                let found = publisher::fingerprint(&files);
-                if *known(&published) != found {
-                    match publisher::publish(&shared, &files, Missing::Doubted, now).await {
-                        Ok(_) => *known(&published) = found,
-                        // It is tried again; until then what is in force goes on.
-                        Err(error) => round.took(Err(error))?,
-                    }
-                }
-                round.took(scheduler::tick(&shared, now).await)?;
-                round.took(run::tick(&shared, now).await)?;
-                round.end()
-            }
-        }
-    });
-    let enrollments = lane("enrollments", time.clone(), mend.clone(), stop.clone(), {
-        let shared = shared.clone();
-        move |now| {
-            let shared = shared.clone();
-            async move {
-                let mut round = Round::default();
-                round.took(advancer::tick(&shared, now).await)?;
-                round.took(closer::tick(&shared, now).await)?;
-                round.took(late_goals::tick(&shared, now).await)?;
-                round.took(auto_stop::tick(&shared, now).await)?;
-                round.took(enroll_requests::tick(&shared, now).await)?;
-                round.took(handover::tick(&shared, now).await)?;
-                round.took(escalator::tick(&shared, now).await)?;
-                round.took(digester::tick(&shared, now).await)?;
-                round.end()
-            }
-        }
-    });
-    let epoch = lane("epoch", time.clone(), mend.clone(), stop.clone(), {
-        let shared = shared.clone();
-        move |now| {
-            let (shared, watch) = (shared.clone(), watch.clone());
-            async move { watch.look(&shared.store, now).await.map(|()| 0) }
-        }
-    });
-    // Of its own: a mailbox that cannot be read holds up nothing else.
-    let returns = lane("returns", time.clone(), mend.clone(), stop.clone(), {
-        let shared = shared.clone();
-        move |now| {
-            let shared = shared.clone();
-            async move { bounce_collector::tick(&shared, now).await }
-        }
-    });
-    let mut lanes = vec![runs, enrollments, epoch, returns];
-    for _ in 0..MAIL_LANES {
-        lanes.push(lane("mail", time.clone(), mend.clone(), stop.clone(), {
-            let (shared, stop) = (shared.clone(), stop.clone());
-            move |now| {
-                let (shared, stop) = (shared.clone(), stop.clone());
-                async move {
-                    let mut round = Round::default();
-                    round.took(janitor::tick(&shared, now).await)?;
-                    round.took(resend::tick(&shared, now, &stop).await)?;
-                    round.took(deliverer::tick_until(&shared, now, &stop).await)?;
-                    round.end()
-                }
-            }
-        }));
-    }
+/// what it was doing, at the latest after 25 seconds.
+pub async fn supervise(shared: Arc<Shared>, clock: Clock, daemon: Daemon, mend: Mend, mut stop: watch::Receiver<bool>) {
+    let runner = Runner { shared, clock, clocks: Arc::default(), daemon: Arc::new(daemon), mend, stop: stop.clone() };
+    let lanes: Vec<JoinHandle<()>> = Lane::ALL
+        .into_iter()
+        .flat_map(|lane| std::iter::repeat_n(lane, lane.copies()))
+        .map(|lane| tokio::spawn(runner.clone().run(lane)))
+        .collect();
     let lanes = async {
         for lane in lanes {
             if let Err(error) = lane.await {
@@ -138,7 +45,7 @@ pub async fn supervise(
         }
     };
     let late = async {
-        super::asked(&mut stopping).await;
+        stop_requested(&mut stop).await;
         tokio::time::sleep(STOP_PATIENCE).await;
     };
     tokio::select! {
@@ -147,57 +54,120 @@ pub async fn supervise(
     }
 }
 
-fn known(published: &Mutex<Fingerprint>) -> MutexGuard<'_, Fingerprint> {
-    // A poisoned fingerprint is still a fingerprint.
-    published.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Where lanes learn the time.
+/// What runs a lane.
 #[derive(Clone)]
-struct Time {
-    store: Store,
+struct Runner {
+    shared: Arc<Shared>,
     clock: Clock,
     clocks: Arc<Clocks>,
+    daemon: Arc<Daemon>,
+    mend: Mend,
+    stop: watch::Receiver<bool>,
 }
 
-impl Time {
-    async fn now(&self) -> super::Result<Option<Instant>> {
-        self.clocks.agree(&self.store, self.clock).await
+/// The workers of a lane, each with how long it still rests.
+struct Rota(Vec<(&'static Worker, Duration)>);
+
+impl Rota {
+    fn of(workers: impl Iterator<Item = &'static Worker>) -> Rota {
+        Rota(workers.map(|worker| (worker, Duration::ZERO)).collect())
+    }
+
+    /// Those that look now.
+    fn due(&self) -> Vec<&'static Worker> {
+        self.0.iter().filter(|(_, left)| left.is_zero()).map(|(worker, _)| *worker).collect()
+    }
+
+    /// All look at once: what one found may be work for another.
+    fn wake(&mut self) {
+        self.0.iter_mut().for_each(|(_, left)| *left = Duration::ZERO);
+    }
+
+    /// Lets those that have just looked rest; returns how long it is until
+    /// somebody is due again.
+    fn rest(&mut self) -> Duration {
+        for (worker, left) in self.0.iter_mut().filter(|(_, left)| left.is_zero()) {
+            *left = worker.interval;
+        }
+        let shortest = self.0.iter().map(|(_, left)| *left).min().unwrap_or(BACK_OFF);
+        self.0.iter_mut().for_each(|(_, left)| *left -= shortest);
+        shortest
     }
 }
 
-fn lane<F, Fut>(name: &'static str, time: Time, mend: Mend, mut stop: watch::Receiver<bool>, tick: F) -> JoinHandle<()>
-where
-    F: Fn(Instant) -> Fut + Send + 'static,
-    Fut: Future<Output = super::Result<usize>> + Send + 'static,
-{
-    tokio::spawn(async move {
-        while !*stop.borrow() {
-            let looked = match time.now().await {
-                Ok(Some(now)) => tokio::spawn(tick(now)).await,
+impl Runner {
+    /// Runs a lane until the daemon is asked to stop.
+    async fn run(mut self, lane: Lane) {
+        let mut rota = Rota::of(lane.workers());
+        while !*self.stop.borrow() {
+            let looked = match self.clocks.agree(&self.shared.store, self.clock).await {
+                Ok(Some(now)) => tokio::spawn(self.clone().look(rota.due(), now)).await,
                 // Nothing is due as long as nobody knows the time.
                 Ok(None) => Ok(Ok(0)),
                 Err(error) => Ok(Err(error)),
             };
             // A task of its own: a panic ends this look and not the lane.
             let rest = match looked {
-                Ok(Ok(0)) => REST,
-                Ok(Ok(_)) => continue,
+                Ok(Ok(0)) => rota.rest(),
+                Ok(Ok(_)) => {
+                    rota.wake();
+                    continue;
+                }
                 Ok(Err(error)) => {
-                    tracing::error!(lane = name, "failed: {error:#}");
-                    let mend = mend.clone();
+                    tracing::error!(lane = lane.name(), "failed: {error:#}");
+                    let mend = self.mend.clone();
                     let _ = tokio::task::spawn_blocking(move || mend()).await;
+                    rota.wake();
                     BACK_OFF
                 }
                 Err(panic) => {
-                    tracing::error!(lane = name, "failed: {panic}");
+                    tracing::error!(lane = lane.name(), "failed: {panic}");
+                    rota.wake();
                     BACK_OFF
                 }
             };
             tokio::select! {
-                () = super::asked(&mut stop) => {}
+                () = stop_requested(&mut self.stop) => {}
                 () = tokio::time::sleep(rest) => {}
             }
         }
-    })
+    }
+
+    /// Lets these workers look, one after the other.
+    async fn look(self, workers: Vec<&'static Worker>, now: Instant) -> anyhow::Result<usize> {
+        let look = Look { shared: self.shared, now, stop: self.stop };
+        let mut round = Round::default();
+        for worker in workers {
+            round.record(worker.look(look.clone(), &self.daemon).await)?;
+        }
+        round.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::lanes::WORKERS;
+
+    #[test]
+    fn a_worker_rests_for_its_interval_unless_another_found_work() {
+        let seconds = Duration::from_secs;
+        let mut rota = Rota::of(WORKERS.iter().take(2));
+        assert_eq!(rota.due().len(), 2);
+        assert_eq!(rota.rest(), WORKERS[0].interval.min(WORKERS[1].interval));
+
+        // One that rests for three seconds, beside one that looks each second.
+        rota.0[0].1 = seconds(3);
+        rota.0[1].1 = Duration::ZERO;
+        for _ in 0..2 {
+            assert_eq!(rota.due().iter().map(|one| one.name).collect::<Vec<_>>(), [WORKERS[1].name]);
+            assert_eq!(rota.rest(), WORKERS[1].interval);
+        }
+        assert_eq!(rota.rest(), WORKERS[1].interval);
+        assert_eq!(rota.due().len(), 2);
+
+        rota.0[0].1 = seconds(3);
+        rota.wake();
+        assert_eq!(rota.due().len(), 2);
+    }
 }

@@ -10,7 +10,7 @@ use keepwell::store::upkeep::stopped::Target;
 use keepwell::worker::runs::publisher;
 use keepwell::worker::supervise::supervise;
 use keepwell::worker::upkeep::clock_check::{self, Clocks};
-use keepwell::worker::upkeep::database_epoch::Watch;
+use keepwell::worker::upkeep::database_epoch::EpochWatch;
 use tokio::sync::watch;
 
 use crate::support::program::until;
@@ -99,8 +99,9 @@ impl Daemon {
         let (stop, stopping) = watch::channel(false);
         let files = world.files().clone();
         let published = publisher::fingerprint(&files);
-        let memory = Arc::new(Watch::new(Path::new("/nonexistent")));
-        let lanes = tokio::spawn(supervise(world.shared(), clock, files, published, Arc::new(|| ()), memory, stopping));
+        let epoch = EpochWatch::new(Path::new("/nonexistent"));
+        let daemon = lanes::Daemon { files: FileWatch::new(files, published), epoch };
+        let lanes = tokio::spawn(supervise(world.shared(), clock, daemon, Arc::new(|| ()), stopping));
         Daemon { stop, lanes }
     }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use keepwell::postgres::{Durability, PrivatePostgres};
 use keepwell::store::Store;
-use keepwell::worker::upkeep::database_epoch::Watch;
+use keepwell::worker::upkeep::database_epoch::EpochWatch;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
@@ -195,15 +195,15 @@ async fn what_other_daemons_sent_is_remembered_too() {
     let database = database::fresh().await;
     let folder = Scratch::new("others");
     let (one, other) = (Store::connect(database.options.clone(), 1), Store::connect(database.options.clone(), 1));
-    let watch = Watch::new(&folder.0);
+    let watch = EpochWatch::new(&folder.0);
     let now = FIRST.parse().unwrap();
-    watch.look(&other, now).await.unwrap();
+    watch.check(&other, now).await.unwrap();
     // Another daemon marks a mail.
     sqlx::query("select nextval('keepwell.marks')").execute(one.pool()).await.unwrap();
-    watch.look(&other, now).await.unwrap();
+    watch.check(&other, now).await.unwrap();
     assert_eq!(other.last_mark(), one.epoch().await.unwrap().mark);
     sqlx::query("select setval('keepwell.marks', 1, false)").execute(one.pool()).await.unwrap();
-    watch.look(&other, now).await.unwrap();
+    watch.check(&other, now).await.unwrap();
     assert!(other.stopped().await.unwrap().all(), "although it sent nothing itself");
     one.close().await;
     other.close().await;

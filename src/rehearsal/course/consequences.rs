@@ -175,7 +175,7 @@ impl Course<'_> {
             let pool = task.pool.as_ref().and_then(|pool| self.config.pools.get(pool));
             let held = Held { holder, pool: pool.map(|members| &**members), due_at: task.due_at, csm: None };
             if let Some(handover) = staff.handover(&held, now, self.playbook.zone) {
-                staff.took(&handover.to);
+                staff.assign(&handover.to);
                 let text = format!("the task `{}` went on to {}, who {}", task.step, handover.to, handover.reason);
                 self.happen(now, text);
                 self.tasks[place].assignee = Some(handover.to);
@@ -187,7 +187,7 @@ impl Course<'_> {
     pub(super) fn staff(&self) -> Staff {
         let mut staff = Staff::new(self.world.colleagues(&self.config.pools, self.playbook.zone), HashMap::new());
         for assignee in self.tasks.iter().filter_map(|task| task.assignee.as_deref()) {
-            staff.took(assignee);
+            staff.assign(assignee);
         }
         staff
     }

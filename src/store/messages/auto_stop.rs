@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{FromRow, PgConnection};
 
-use super::insert::Word;
+use super::insert::OwnerNotice;
 use crate::clock::Instant;
 use crate::message::auto_stop::{FAST, SLOW, Signals};
 use crate::store::Store;
@@ -119,13 +119,13 @@ impl Store {
         &self,
         playbook: &str,
         reason: &str,
-        word: Option<&Word<'_>>,
+        notice: Option<&OwnerNotice<'_>>,
         now: Instant,
     ) -> sqlx::Result<bool> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         let target = Target::Playbook(playbook.to_owned());
-        let stopped = insert_and_tell(&mut tx, &target, reason, word, naming, now).await?;
+        let stopped = insert_and_tell(&mut tx, &target, reason, notice, naming, now).await?;
         if stopped {
             sqlx::query("insert into keepwell.trips (playbook, at, reason) values ($1, $2, $3) on conflict do nothing")
                 .bind(playbook)

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
-use super::insert::Word;
+use super::insert::OwnerNotice;
 use crate::clock::Instant;
 use crate::facts::Colleague;
 use crate::store::sql::errors::retry_contention;
@@ -201,7 +201,7 @@ impl Store {
         let gathered = Gathered { tasks, handed, notices };
         if !gathered.tasks.is_empty() || !gathered.handed.is_empty() || !gathered.notices.is_empty() {
             let (subject, text) = compose(&gathered);
-            let word = Word {
+            let notice = OwnerNotice {
                 id,
                 account: "",
                 playbook: "",
@@ -211,7 +211,7 @@ impl Store {
                 subject: &subject,
                 text: &text,
             };
-            word.insert(&mut tx, naming, now).await?;
+            notice.insert(&mut tx, naming, now).await?;
         }
         tx.commit().await
     }

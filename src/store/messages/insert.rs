@@ -169,9 +169,16 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
     Ok(())
 }
 
+/// What a notice says.
+#[derive(Clone, Copy, Debug)]
+pub struct NoticeText<'a> {
+    pub subject: &'a str,
+    pub text: &'a str,
+}
+
 /// A notice that no step asked for.
 #[derive(Clone, Debug)]
-pub struct Word<'a> {
+pub struct OwnerNotice<'a> {
     pub id: Uuid,
     /// Empty where it belongs to no account.
     pub account: &'a str,
@@ -185,10 +192,11 @@ pub struct Word<'a> {
     pub text: &'a str,
 }
 
-impl<'a> Word<'a> {
+impl<'a> OwnerNotice<'a> {
     /// To the owners of a playbook, or of the installation; it is about no account.
-    pub fn alert(id: Uuid, playbook: &'a str, to: &'a str, subject: &'a str, text: &'a str) -> Word<'a> {
-        Word { id, account: "", playbook, step: "alert", audience: "alerts_to", to: Some(to), subject, text }
+    pub fn alert(id: Uuid, playbook: &'a str, to: &'a str, text: NoticeText<'a>) -> OwnerNotice<'a> {
+        let NoticeText { subject, text } = text;
+        OwnerNotice { id, account: "", playbook, step: "alert", audience: "alerts_to", to: Some(to), subject, text }
     }
 
     /// Writes it, once per id.
@@ -241,9 +249,9 @@ impl Store {
     }
 
     /// Writes a notice, once per id.
-    pub async fn notice(&self, word: &Word<'_>, now: Instant) -> sqlx::Result<()> {
+    pub async fn notice(&self, notice: &OwnerNotice<'_>, now: Instant) -> sqlx::Result<()> {
         let naming = self.naming().await?;
         let mut connection = self.pool().acquire().await?;
-        word.insert(&mut connection, naming, now).await
+        notice.insert(&mut connection, naming, now).await
     }
 }

@@ -8,7 +8,7 @@ use sqlx::query::{Query, QueryAs};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres};
 use uuid::Uuid;
 
-use super::messages::insert::Word;
+use super::messages::insert::OwnerNotice;
 use super::upkeep::stopped::Halted;
 use super::{LEASE, Store};
 use crate::clock::Instant;
@@ -184,7 +184,7 @@ impl Store {
         state: &str,
         reason: Option<&str>,
         tally: &Tally,
-        word: Option<&Word<'_>>,
+        notice: Option<&OwnerNotice<'_>>,
         now: Instant,
     ) -> sqlx::Result<bool> {
         let naming = self.naming().await?;
@@ -205,8 +205,8 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        if let Some(word) = word.filter(|_| ended > 0) {
-            word.insert(&mut tx, naming, now).await?;
+        if let Some(notice) = notice.filter(|_| ended > 0) {
+            notice.insert(&mut tx, naming, now).await?;
         }
         tx.commit().await?;
         Ok(ended > 0)

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::store::messages::insert::Word;
+use crate::store::messages::insert::OwnerNotice;
 use crate::store::upkeep::stopped::Halted;
 use crate::store::{Relation, Store};
 
@@ -47,7 +47,7 @@ impl Store {
     }
 
     /// Writes the word to the manager and that it was said, together and once.
-    pub async fn escalate_task(&self, task: &Overdue, word: &Word<'_>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn escalate_task(&self, task: &Overdue, notice: &OwnerNotice<'_>, now: Instant) -> sqlx::Result<bool> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         let said = sqlx::query(
@@ -64,7 +64,7 @@ impl Store {
             tx.rollback().await?;
             return Ok(false);
         }
-        word.insert(&mut tx, naming, now).await?;
+        notice.insert(&mut tx, naming, now).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -6,7 +6,7 @@ use super::audit::record;
 use super::stopped::{ITSELF, Stop, Stopped, Target};
 use crate::clock::Instant;
 use crate::store::Store;
-use crate::store::messages::insert::Word;
+use crate::store::messages::insert::OwnerNotice;
 use crate::store::messages::message_ids::Naming;
 
 /// Messages that wait to leave, or would have.
@@ -46,13 +46,13 @@ pub(crate) async fn insert_and_tell(
     tx: &mut PgConnection,
     target: &Target,
     reason: &str,
-    word: Option<&Word<'_>>,
+    notice: Option<&OwnerNotice<'_>>,
     naming: Naming<'_>,
     now: Instant,
 ) -> sqlx::Result<bool> {
     let stopped = insert(tx, target, ITSELF, Some(reason), now).await?;
-    if let Some(word) = word.filter(|_| stopped) {
-        word.insert(tx, naming, now).await?;
+    if let Some(notice) = notice.filter(|_| stopped) {
+        notice.insert(tx, naming, now).await?;
     }
     Ok(stopped)
 }
@@ -99,12 +99,12 @@ impl Store {
         &self,
         target: &Target,
         reason: &str,
-        word: Option<&Word<'_>>,
+        notice: Option<&OwnerNotice<'_>>,
         now: Instant,
     ) -> sqlx::Result<bool> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
-        let stopped = insert_and_tell(&mut tx, target, reason, word, naming, now).await?;
+        let stopped = insert_and_tell(&mut tx, target, reason, notice, naming, now).await?;
         tx.commit().await?;
         Ok(stopped)
     }

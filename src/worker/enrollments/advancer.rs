@@ -14,17 +14,19 @@ use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, 
 use crate::playbook::Mode;
 use crate::store::runs::Run;
 use crate::store::{FailureKind, failure_kind, is_about_a_row, is_refusal};
+use crate::worker::owner_notice::{FailedStep, alert_failed_step};
 use crate::worker::revision_cache::Loaded;
-use crate::worker::{Round, Shared};
+use crate::worker::round::Round;
+use crate::worker::shared::Shared;
 
 const BATCH: i64 = 500;
 
 /// Moves every enrollment whose look is due.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     moved(shared, now, true).await
 }
 
-async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> crate::worker::Result<usize> {
+async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> anyhow::Result<usize> {
     let Some(halted) = shared.halted().await? else { return Ok(0) };
     let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks).await?;
     let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
@@ -43,7 +45,7 @@ async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> crate::wor
             }
             looked => looked,
         };
-        round.took(looked.map(|()| count))?;
+        round.record(looked.map(|()| count))?;
     }
     round.end()
 }
@@ -51,7 +53,7 @@ async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> crate::wor
 /// Moves what was due before a slot, so that its run finds enrollments as they
 /// stood then also when everything is late. Quarter hours that were missed are
 /// not made up for: the next look is as good.
-pub async fn until(shared: &Arc<Shared>, slot: Instant) -> crate::worker::Result<()> {
+pub async fn until(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()> {
     let before = slot - Duration::microseconds(1);
     while moved(shared, before, false).await? > 0 {}
     Ok(())
@@ -75,7 +77,7 @@ async fn look(
     at: Instant,
     now: Instant,
     enrollments: Vec<Enrollment>,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(playbook, revision).await? {
         Ok(loaded) => loaded,
@@ -95,7 +97,7 @@ async fn put_off(
     why: &str,
     at: Instant,
     now: Instant,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let look_at = Some(next_quarter(now, shared.config.recheck));
     let waits = |one: Enrollment| {
         let enrollment = Enrollment { reason: Some(format!("waits: {why}")), look_at, ..one };
@@ -112,7 +114,7 @@ pub(crate) async fn foresee(
     loaded: &Arc<Loaded>,
     enrollments: Vec<Enrollment>,
     now: Instant,
-) -> crate::worker::Result<Vec<(Transition, Option<Sight>)>> {
+) -> anyhow::Result<Vec<(Transition, Option<Sight>)>> {
     let sights = sight(shared, loaded, now, &enrollments).await?;
     let ends = shared.store.message_ends(&enrollments).await?;
     let looked = Looked::at(shared, loaded, enrollments, sights, ends, now, now).await?;
@@ -137,7 +139,7 @@ impl Looked {
         ends: HashMap<Uuid, Vec<MessageEnd>>,
         at: Instant,
         now: Instant,
-    ) -> crate::worker::Result<Looked> {
+    ) -> anyhow::Result<Looked> {
         // Mode, alerts and priority are those of the current revision.
         let current = current(shared, &loaded.ready.playbook.id).await?.unwrap_or_else(|| loaded.clone());
         let playbook = &current.ready.playbook;
@@ -152,7 +154,7 @@ impl Looked {
                 .zip(&sights)
                 .map(|(enrollment, seen)| {
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
-                    let decided = crate::worker::unless_panicking(|| match seen {
+                    let decided = crate::worker::round::unless_panicking(|| match seen {
                         Some(seen) => decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref()),
                         None => ended_gone(&enrollment, at),
                     });
@@ -160,7 +162,7 @@ impl Looked {
                         return failed(enrollment, "a fault of Keepwell's own: see its log".to_owned(), at);
                     };
                     for taker in transition.effects.iter().filter_map(taker) {
-                        staff.took(taker);
+                        staff.assign(taker);
                     }
                     let next = &mut transition.enrollment;
                     next.shadow |= shadow;
@@ -178,12 +180,13 @@ impl Looked {
     }
 
     /// Tells the owners of steps that failed.
-    async fn tell_failures(&self, shared: &Shared, loaded: &Loaded, at: Instant) -> crate::worker::Result<()> {
+    async fn tell_failures(&self, shared: &Shared, loaded: &Loaded, at: Instant) -> anyhow::Result<()> {
         for transition in &self.transitions {
             for effect in &transition.effects {
                 if let EffectBody::Message(MessageDraft::Failed { reason, .. }) = &effect.body {
                     let account = &transition.enrollment.account;
-                    crate::worker::step_failed(shared, loaded, &effect.step, account, reason, at).await?;
+                    let failed = FailedStep { step: &effect.step, account, reason };
+                    alert_failed_step(shared, loaded, failed, at).await?;
                 }
             }
         }
@@ -206,7 +209,7 @@ impl Entry {
         batch: &[Enrollment],
         slot: Instant,
         now: Instant,
-    ) -> crate::worker::Result<Entry> {
+    ) -> anyhow::Result<Entry> {
         let sights = first_sight(shared, loaded, slot, batch).await?;
         let looked = Looked::at(shared, loaded, batch.to_vec(), sights, HashMap::new(), slot, now).await?;
         Ok(Entry { batch: batch.to_vec(), looked })
@@ -216,7 +219,7 @@ impl Entry {
     /// they only enter. So they do when the database refuses what one of them
     /// asks for: their look then comes with the others that are due, which
     /// finds out whose fault it is.
-    pub async fn write(self, shared: &Shared, loaded: &Loaded, run: &Run) -> crate::worker::Result<()> {
+    pub async fn write(self, shared: &Shared, loaded: &Loaded, run: &Run) -> anyhow::Result<()> {
         let store = &shared.store;
         let may_act = shared.halted().await?.is_some_and(|halted| {
             !halted.playbooks.contains(&loaded.ready.playbook.id)
@@ -239,12 +242,7 @@ impl Entry {
 /// Commits transitions together. What the database refuses as a whole is
 /// halved until the one at fault stands alone, which ends as failed: its own
 /// values are the trouble, and waiting does not mend them.
-async fn commit_all(
-    shared: &Shared,
-    transitions: &[Transition],
-    priority: i32,
-    at: Instant,
-) -> crate::worker::Result<()> {
+async fn commit_all(shared: &Shared, transitions: &[Transition], priority: i32, at: Instant) -> anyhow::Result<()> {
     let store = &shared.store;
     let mut parts = vec![transitions];
     while let Some(part) = parts.pop() {

@@ -10,13 +10,14 @@ use crate::facts::{Facts, Subject, SubjectId};
 use crate::store::customers::facts::{self, SubjectWindow};
 use crate::store::enrollments::enroll_requests::Referral;
 use crate::store::{FailureKind, failure_kind};
+use crate::worker::round::Round;
 use crate::worker::runs::candidates;
-use crate::worker::{Round, Shared};
+use crate::worker::shared::Shared;
 
 const BATCH: i64 = 500;
 
 /// Decides what steps have asked for.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let Some(halted) = shared.halted().await? else { return Ok(0) };
     let open = shared.store.open_referrals(now, &halted, BATCH).await?;
     let mut groups: BTreeMap<(String, Instant), Vec<Referral>> = BTreeMap::new();
@@ -33,7 +34,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
             }
             settled => settled,
         };
-        round.took(settled.map(|()| referrals.len()))?;
+        round.record(settled.map(|()| referrals.len()))?;
     }
     round.end()
 }
@@ -45,7 +46,7 @@ async fn settle(
     at: Instant,
     referrals: &[Referral],
     now: Instant,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let subject = |one: &Referral| SubjectId { account: one.account_id.clone(), contact: one.contact_id.clone() };
     let mut subjects: Vec<SubjectId> = referrals.iter().map(subject).collect();
     // Where accounts are enrolled, a contact brings theirs.
@@ -73,7 +74,7 @@ pub fn named_by(enrollment: &mut Enrollment, who: &str) {
 
 /// What the current revision of a playbook enrolls; `None` when there is none
 /// that can be used.
-async fn enrolls(shared: &Arc<Shared>, playbook: &str) -> crate::worker::Result<Option<Subject>> {
+async fn enrolls(shared: &Arc<Shared>, playbook: &str) -> anyhow::Result<Option<Subject>> {
     let current = super::snapshot::current(shared, playbook).await?;
     Ok(current.map(|current| Subject::from(current.ready.playbook.subject)))
 }
@@ -85,7 +86,7 @@ pub async fn decide(
     playbook: &str,
     at: Instant,
     subjects: &[SubjectId],
-) -> crate::worker::Result<Vec<Result<Enrollment, String>>> {
+) -> anyhow::Result<Vec<Result<Enrollment, String>>> {
     let nobody = |reason: &str| Ok(subjects.iter().map(|_| Err(reason.to_owned())).collect());
     let store = &shared.store;
     let published = store.published().await?;
@@ -120,7 +121,9 @@ pub async fn decide(
                 }
                 let Some(facts) = facts.next().flatten() else { return Err(format!("no such {}", kind.name())) };
                 let history = history.get(subject).cloned().unwrap_or_default();
-                match crate::worker::unless_panicking(|| admit_named(&loaded.ready, facts, &history, &with.calendar)) {
+                match crate::worker::round::unless_panicking(|| {
+                    admit_named(&loaded.ready, facts, &history, &with.calendar)
+                }) {
                     Some(Admission::Enroll(enrollment)) => Ok(*enrollment),
                     Some(Admission::Skip(skip)) => Err(skip.name().to_owned()),
                     Some(Admission::NotCandidate) => Err("no longer matches".to_owned()),

@@ -14,8 +14,8 @@ use crate::facts::Facts;
 use crate::rule::Context;
 use crate::store::customers::facts::{self, FactQuery, SubjectWindow};
 use crate::store::enrollments::late_goals::Ended;
-use crate::worker::Shared;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// How many are asked about in one statement.
 const PAGE: usize = 2_000;
@@ -23,7 +23,7 @@ const PAGE: usize = 2_000;
 /// Looks at everything that has ended, once each quarter hour; returns how many
 /// goals came true. Nothing is done for a customer, so that only a stop of
 /// everything keeps it.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let next = next_quarter(now, shared.config.recheck);
     let quarter = next - shared.config.recheck;
     let store = &shared.store;
@@ -47,7 +47,7 @@ async fn look(
     loaded: &Arc<Loaded>,
     query: &FactQuery,
     quarter: Instant,
-) -> crate::worker::Result<usize> {
+) -> anyhow::Result<usize> {
     let (store, ready) = (&shared.store, &loaded.ready);
     let mut found = 0;
     let mut last: Option<Ended> = None;
@@ -76,7 +76,7 @@ async fn decide(
     query: &FactQuery,
     at: Instant,
     ended: Vec<Ended>,
-) -> crate::worker::Result<usize> {
+) -> anyhow::Result<usize> {
     let store = &shared.store;
     let windows: Vec<SubjectWindow> = ended
         .iter()
@@ -103,7 +103,9 @@ async fn decide(
         for (enrollment, progress) in enrollments.into_iter().zip(progress) {
             let Some(facts) = kept.remove(&enrollment.id) else { continue };
             let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: with.ready.zone };
-            reached.extend(crate::worker::unless_panicking(|| hindsight(&with.ready, &enrollment, &context)).flatten());
+            reached.extend(
+                crate::worker::round::unless_panicking(|| hindsight(&with.ready, &enrollment, &context)).flatten(),
+            );
         }
         reached
     });

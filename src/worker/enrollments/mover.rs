@@ -12,8 +12,8 @@ use crate::enrollment::{Enrollment, Phase, State, Transition};
 use crate::facts::SubjectId;
 use crate::playbook::reader::advice;
 use crate::store::enrollments::transitions::Commit;
-use crate::worker::Shared;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 const BATCH: i64 = 500;
 
@@ -101,7 +101,7 @@ impl Shown {
 
 /// What it would be to take everybody of a playbook to its current revision.
 /// An error is a person's mistake, or a fault.
-pub async fn show(shared: &Arc<Shared>, playbook: &str, map: &Map, word: Say<'_>) -> crate::worker::Result<Shown> {
+pub async fn show(shared: &Arc<Shared>, playbook: &str, map: &Map, word: Say<'_>) -> anyhow::Result<Shown> {
     let published = shared.store.published().await?;
     let Some(current) = published.iter().find(|known| known.id == playbook) else {
         let known = published.iter().map(|known| known.id.as_str());
@@ -158,7 +158,7 @@ async fn add(
     page: Vec<Enrollment>,
     map: &Map,
     word: Say<'_>,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let mut acted = shared.store.acted(&page).await?;
     let mut come = Vec::new();
     for one in page {
@@ -227,7 +227,7 @@ impl Next {
 
 /// Does what was shown. Whoever does not stand any more where they were seen
 /// is left alone.
-pub async fn carry_out(shared: &Shared, shown: &Shown, word: Say<'_>) -> crate::worker::Result<Done> {
+pub async fn carry_out(shared: &Shared, shown: &Shown, word: Say<'_>) -> anyhow::Result<Done> {
     let mut done = Done::default();
     for (before, after) in &shown.ways {
         match shared.store.move_enrollment(before, after, word).await? {

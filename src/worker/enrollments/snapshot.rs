@@ -10,8 +10,8 @@ use crate::facts::{Facts, Progress};
 use crate::rule::Context;
 use crate::store::customers::facts::{self, SubjectWindow};
 use crate::store::runs::playbooks::Published;
-use crate::worker::Shared;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// Why nothing can be seen of an enrollment's subject.
 pub(crate) fn gone(enrollment: &Enrollment) -> &'static str {
@@ -20,7 +20,7 @@ pub(crate) fn gone(enrollment: &Enrollment) -> &'static str {
 
 /// The current revision, some keys of which hold for running enrollments too.
 /// `None` when this version cannot use it.
-pub(crate) async fn current(shared: &Shared, playbook: &str) -> crate::worker::Result<Option<Arc<Loaded>>> {
+pub(crate) async fn current(shared: &Shared, playbook: &str) -> anyhow::Result<Option<Arc<Loaded>>> {
     current_among(shared, &shared.store.published().await?, playbook).await
 }
 
@@ -29,7 +29,7 @@ pub(crate) async fn current_among(
     shared: &Shared,
     published: &[Published],
     playbook: &str,
-) -> crate::worker::Result<Option<Arc<Loaded>>> {
+) -> anyhow::Result<Option<Arc<Loaded>>> {
     let Some(current) = published.iter().find(|known| known.id == playbook) else {
         return Ok(None);
     };
@@ -50,7 +50,7 @@ pub(crate) async fn sight(
     loaded: &Loaded,
     at: Instant,
     enrollments: &[Enrollment],
-) -> crate::worker::Result<Vec<Option<Sight>>> {
+) -> anyhow::Result<Vec<Option<Sight>>> {
     let progress = shared.store.progress(enrollments).await?;
     sight_with(shared, loaded, at, enrollments, progress).await
 }
@@ -61,7 +61,7 @@ pub(crate) async fn first_sight(
     loaded: &Loaded,
     at: Instant,
     enrollments: &[Enrollment],
-) -> crate::worker::Result<Vec<Option<Sight>>> {
+) -> anyhow::Result<Vec<Option<Sight>>> {
     let progress = enrollments.iter().map(Enrollment::at_entry).collect();
     sight_with(shared, loaded, at, enrollments, progress).await
 }
@@ -72,7 +72,7 @@ async fn sight_with(
     at: Instant,
     enrollments: &[Enrollment],
     progress: Vec<Progress>,
-) -> crate::worker::Result<Vec<Option<Sight>>> {
+) -> anyhow::Result<Vec<Option<Sight>>> {
     let store = &shared.store;
     let windows: Vec<SubjectWindow> = enrollments
         .iter()

@@ -17,7 +17,7 @@ use crate::store::messages::claimed::Claimed;
 use crate::store::messages::ending::{Ending, Settled};
 use crate::store::messages::mark_request::Marked;
 use crate::store::messages::resends::Copy;
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// Counts the messages whose body may be on its way.
 #[derive(Clone, Default)]
@@ -68,7 +68,7 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Carries one out and writes what came of it.
-    pub async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<Pass>) -> crate::worker::Result<()> {
+    pub async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<Pass>) -> anyhow::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
         let mut copy = None;
         let (parcel, to) = match prepared {

@@ -9,12 +9,12 @@ use chrono::DurationRound;
 use crate::clock::Instant;
 use crate::ids;
 use crate::message::auto_stop::Judgement;
-use crate::store::messages::insert::Word;
-use crate::worker::Shared;
+use crate::store::messages::insert::{NoticeText, OwnerNotice};
+use crate::worker::shared::Shared;
 
 /// Looks at all playbooks, once a minute: what receivers say comes in at any
 /// time. Returns how many were stopped.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let minute = now.duration_trunc(chrono::Duration::minutes(1)).unwrap_or(now);
     if !shared.store.take_look("trips", minute).await? {
         return Ok(0);
@@ -23,7 +23,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
 }
 
 /// Looks at these playbooks at once, or at all.
-pub(crate) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -> crate::worker::Result<usize> {
+pub(crate) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -> anyhow::Result<usize> {
     let mut stopped = 0;
     for (playbook, signals) in shared.store.signals(of, now).await? {
         match signals.judge() {
@@ -36,7 +36,10 @@ pub(crate) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -
                 );
                 let (id, subject) = (ids::notice(&["complaints", &playbook, &week]), format!("Complaints: {playbook}"));
                 if let Some(to) = owners(shared, &playbook).await? {
-                    shared.store.notice(&Word::alert(id, "", &to, &subject, &text), now).await?;
+                    shared
+                        .store
+                        .notice(&OwnerNotice::alert(id, "", &to, NoticeText { subject: &subject, text: &text }), now)
+                        .await?;
                 }
             }
             Judgement::Trip(reason) => {
@@ -48,8 +51,10 @@ pub(crate) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -
                 );
                 let id = ids::notice(&["trip", &playbook, &now.to_rfc3339()]);
                 let (to, subject) = (owners(shared, &playbook).await?, format!("Stopped: {playbook}"));
-                let word = to.as_deref().map(|to| Word::alert(id, "", to, &subject, &text));
-                if shared.store.trip(&playbook, &reason, word.as_ref(), now).await? {
+                let notice = to
+                    .as_deref()
+                    .map(|to| OwnerNotice::alert(id, "", to, NoticeText { subject: &subject, text: &text }));
+                if shared.store.trip(&playbook, &reason, notice.as_ref(), now).await? {
                     stopped += 1;
                     tracing::error!(%playbook, "stopped: {reason}");
                 }
@@ -61,7 +66,7 @@ pub(crate) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -
 
 /// Who hears of it. What they read belongs to no playbook: what is stopped says
 /// nothing any more.
-async fn owners(shared: &Shared, playbook: &str) -> crate::worker::Result<Option<String>> {
+async fn owners(shared: &Shared, playbook: &str) -> anyhow::Result<Option<String>> {
     let current = crate::worker::enrollments::snapshot::current(shared, playbook).await?;
     let own = current.and_then(|current| current.ready.playbook.alerts_to.clone());
     Ok(own.or_else(|| shared.config.alerts_to.clone()))
@@ -91,7 +96,7 @@ impl Troubles {
 
     /// Looks at once at playbooks in trouble, where there is more than a little
     /// of it: the rest has time until the next minute.
-    pub async fn look(&self, shared: &Shared, now: Instant) -> crate::worker::Result<()> {
+    pub async fn look(&self, shared: &Shared, now: Instant) -> anyhow::Result<()> {
         let playbooks: Vec<String> = {
             let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let Seen { mails, bad, playbooks } = std::mem::take(&mut *seen);

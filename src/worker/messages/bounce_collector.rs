@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use crate::clock::Instant;
 use crate::delivery::report::{self, Fate, Report};
 use crate::store::messages::bounces::{Meaning, Returned, Taken};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// Files in one look; the others are due at once after it.
 const BATCH: usize = 50;
@@ -20,7 +20,7 @@ const BATCH: usize = 50;
 const LONGEST: u64 = 1 << 20;
 
 /// Takes what has arrived; returns how many files are done with.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let Some(bounces) = &shared.config.mail.bounces else { return Ok(0) };
     let maildir = bounces.maildir.clone();
     let found = tokio::task::spawn_blocking(move || arrived(&maildir)).await?;
@@ -33,12 +33,12 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
 }
 
 /// Takes one file; false when it has to wait for its mail to be sent.
-async fn take(shared: &Shared, maildir: &Path, path: &Path, bytes: &[u8], now: Instant) -> crate::worker::Result<bool> {
+async fn take(shared: &Shared, maildir: &Path, path: &Path, bytes: &[u8], now: Instant) -> anyhow::Result<bool> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // The name without the flags that a mail program may have put there.
     let name = file.split(":2,").next().unwrap_or_default();
     let named = shared.store.messages_named(bytes).await?;
-    let read = crate::worker::unless_panicking(|| report::read(bytes)).flatten();
+    let read = crate::worker::round::unless_panicking(|| report::read(bytes)).flatten();
     let redirected = shared.config.mail.redirect_to.is_some();
     let told = |verdict, meaning, detail| Returned { name, verdict, meaning, detail, may_suppress: !redirected };
     let report = match (&read, &named[..]) {

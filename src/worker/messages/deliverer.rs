@@ -25,8 +25,8 @@ use crate::store::messages::address_guard::Departure;
 use crate::store::messages::claimed::Claimed;
 use crate::store::runs::playbooks::Published;
 use crate::store::{FailureKind, failure_kind, is_refusal};
-use crate::worker::Shared;
 use crate::worker::enrollments::snapshot::current_among;
+use crate::worker::shared::Shared;
 
 /// How old a gate's verdict may be when the body begins.
 pub(crate) const GATE_HOLDS: Duration = Duration::from_secs(50);
@@ -43,18 +43,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sends what is due.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let (_never, stop) = watch::channel(false);
     tick_until(shared, now, &stop).await
 }
 
 /// The same. Asked to stop, it begins no further body, waits for those under
 /// way and gives the other claims back.
-pub async fn tick_until(
-    shared: &Arc<Shared>,
-    now: Instant,
-    stop: &watch::Receiver<bool>,
-) -> crate::worker::Result<usize> {
+pub async fn tick_until(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> anyhow::Result<usize> {
     if *stop.borrow() {
         return Ok(0);
     }
@@ -97,7 +93,7 @@ async fn deliver_batch(
     gate: Deadline,
     now: Instant,
     stop: &watch::Receiver<bool>,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let mut ready: Vec<(Claimed, Prepared)> = Vec::new();
     let mut groups: BTreeMap<(String, String), Vec<Claimed>> = BTreeMap::new();
     let shadows = shadows(shared, &known.published, &claimed).await?;
@@ -164,7 +160,7 @@ async fn deliver_batch(
             // Other lanes have sent something, or an attempt has become slow.
             () = changed, if queue.waits() => {}
             () = tokio::time::sleep(LOOK_AGAIN), if queue.waits() => {}
-            () = crate::worker::asked(&mut stopping) => {
+            () = crate::worker::shared::stop_requested(&mut stopping) => {
                 wind_down(&mut sending, &under_way).await;
                 break;
             }
@@ -177,7 +173,7 @@ async fn deliver_batch(
 
 /// When to look again at what cannot be prepared, and why: whatever the reason,
 /// it is in nobody's way. An error only when the database is away.
-fn later(shared: &Shared, error: anyhow::Error, now: Instant) -> crate::worker::Result<(Instant, String)> {
+fn later(shared: &Shared, error: anyhow::Error, now: Instant) -> anyhow::Result<(Instant, String)> {
     if failure_kind(&error) == FailureKind::Database {
         return Err(error);
     }
@@ -185,11 +181,7 @@ fn later(shared: &Shared, error: anyhow::Error, now: Instant) -> crate::worker::
     Ok((next_quarter(now, shared.config.recheck), format!("{error:#}")))
 }
 
-fn or_later(
-    shared: &Shared,
-    prepared: crate::worker::Result<Prepared>,
-    now: Instant,
-) -> crate::worker::Result<Prepared> {
+fn or_later(shared: &Shared, prepared: anyhow::Result<Prepared>, now: Instant) -> anyhow::Result<Prepared> {
     prepared.or_else(|error| later(shared, error, now).map(|(next_at, reason)| Prepared::retry(next_at, reason)))
 }
 
@@ -198,7 +190,7 @@ pub(crate) async fn shadows(
     shared: &Shared,
     published: &[Published],
     claimed: &[Claimed],
-) -> crate::worker::Result<BTreeSet<String>> {
+) -> anyhow::Result<BTreeSet<String>> {
     let playbooks: BTreeSet<&String> = claimed.iter().map(|message| &message.playbook).collect();
     let mut shadows = BTreeSet::new();
     for playbook in playbooks {
@@ -235,7 +227,7 @@ fn wait_for_domains(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Ins
 
 /// Keeps what is about to be sent, and reserves the addresses. A text that the
 /// database refuses ends its message, which would come back for ever otherwise.
-async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant) -> crate::worker::Result<()> {
+async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant) -> anyhow::Result<()> {
     let (mut departures, mut places) = (Vec::new(), Vec::new());
     for (place, (message, prepared)) in ready.iter_mut().enumerate() {
         let leaves = !matches!(prepared, Prepared::Shadow { .. });
@@ -267,7 +259,7 @@ async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant
 
 /// Waits for the bodies under way. Attempts that have not begun theirs are
 /// left to themselves: no marker is given to them any more.
-async fn wind_down(sending: &mut JoinSet<crate::worker::Result<()>>, under_way: &UnderWay) {
+async fn wind_down(sending: &mut JoinSet<anyhow::Result<()>>, under_way: &UnderWay) {
     let patience = Deadline::after(STOP_PATIENCE);
     while under_way.any() && !patience.has_passed() {
         tokio::select! {
@@ -285,7 +277,7 @@ async fn wind_down(sending: &mut JoinSet<crate::worker::Result<()>>, under_way: 
 
 /// What went wrong with one message. The others go on: each is a matter of
 /// its own, and those under way must not be cut off.
-fn finish(done: Result<crate::worker::Result<()>, tokio::task::JoinError>) -> Option<anyhow::Error> {
+fn finish(done: Result<anyhow::Result<()>, tokio::task::JoinError>) -> Option<anyhow::Error> {
     match done {
         Ok(Ok(())) => None,
         Ok(Err(error)) => {

@@ -11,13 +11,13 @@ use crate::facts::Colleague;
 use crate::ids;
 use crate::playbook::schedule::Schedule;
 use crate::store::messages::digests::{Gathered, GatheredTask, Recipient};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// The step that a digest's row names.
 pub const STEP: &str = "digest";
 
 /// Writes the digests that are due. Of those missed, one is written.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     if shared.config.notify_csm_digest.is_none() || !shared.config.notify_csm_email {
         return Ok(0);
     }
@@ -59,7 +59,7 @@ fn zone(shared: &Shared, colleague: &Colleague) -> Tz {
 
 /// Every colleague who is there, and every other address that has tasks, with
 /// their zones. What gathers for somebody who is away waits for them.
-async fn recipients(shared: &Shared, now: Instant) -> crate::worker::Result<Vec<(Recipient, Tz)>> {
+async fn recipients(shared: &Shared, now: Instant) -> anyhow::Result<Vec<(Recipient, Tz)>> {
     let colleagues = shared.store.colleagues().await?;
     let mut addresses = shared.store.task_addresses().await?;
     addresses.retain(|address| !colleagues.iter().any(|one| one.csm.email.trim().eq_ignore_ascii_case(address)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// How often claims are renewed while a batch is under way.
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -26,9 +26,10 @@ use crate::message::budget::just_after;
 use crate::playbook::quiet_hours::SPREAD;
 use crate::store::messages::claimed::{Claimed, Rendered, Wait};
 use crate::store::runs::playbooks::Published;
-use crate::worker::Shared;
 use crate::worker::enrollments::snapshot::{Sight, gone, sight};
+use crate::worker::owner_notice::{FailedStep, alert_failed_step};
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// What the gate made of a message.
 pub(crate) enum Prepared {
@@ -80,7 +81,7 @@ pub(crate) async fn prepare(
     revision: &str,
     mut messages: Vec<Claimed>,
     now: Instant,
-) -> crate::worker::Result<Vec<(Claimed, Prepared)>> {
+) -> anyhow::Result<Vec<(Claimed, Prepared)>> {
     let store = &shared.store;
     let loaded = match shared.loaded(playbook, revision).await? {
         Ok(loaded) => loaded,
@@ -133,7 +134,7 @@ pub(crate) async fn prepare(
                     Some((enrollment, Some(sight))) => {
                         let survey = surveys.get(&message.id).map(String::as_str);
                         let gate = Gate { shared: &with, loaded: &loaded, enrollment, sight, survey, now };
-                        crate::worker::unless_panicking(|| gate.prepare(&message, suppressed, token))
+                        crate::worker::round::unless_panicking(|| gate.prepare(&message, suppressed, token))
                             .unwrap_or_else(|| Prepared::ended("failed", "a fault of Keepwell's own: see its log"))
                     }
                     Some((enrollment, None)) => Prepared::ended("cancelled", gone(enrollment)),
@@ -147,7 +148,8 @@ pub(crate) async fn prepare(
     crate::worker::runs::breaker::give_way(shared, published, playbook, &mut prepared, now).await?;
     for (message, outcome) in &prepared {
         if let Prepared::Ended { state: "failed", reason } = outcome {
-            crate::worker::step_failed(shared, &compiled, &message.step, &message.account_id, reason, now).await?;
+            let failed = FailedStep { step: &message.step, account: &message.account_id, reason };
+            alert_failed_step(shared, &compiled, failed, now).await?;
         }
     }
     Ok(prepared)

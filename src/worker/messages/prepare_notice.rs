@@ -7,10 +7,10 @@ use crate::clock::Instant;
 use crate::delivery::{Footer, OutgoingMail, compose, layout, render};
 use crate::effect::From;
 use crate::store::messages::claimed::{Claimed, Rendered, Wait};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// A notice to a colleague: its words are final.
-pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> crate::worker::Result<Prepared> {
+pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> anyhow::Result<Prepared> {
     if message.valid_until < now {
         return Ok(Prepared::ended("expired", "not sent while it was valid"));
     }
@@ -76,7 +76,7 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
 }
 
 /// A CSM's notice goes to the Slack channel of the configuration as well.
-async fn also_in_slack(shared: &Shared, message: &Claimed, text: &str, now: Instant) -> crate::worker::Result<()> {
+async fn also_in_slack(shared: &Shared, message: &Claimed, text: &str, now: Instant) -> anyhow::Result<()> {
     if let Some(variable) = &shared.config.notify_csm_slack
         && message.audience.as_deref() == Some("csm")
     {

@@ -6,10 +6,11 @@ use crate::clock::Instant;
 use crate::delivery::post::Post;
 use crate::delivery::target::Target;
 use crate::store::messages::claimed::{Claimed, Rendered};
-use crate::worker::Shared;
+use crate::worker::owner_notice::{FailedStep, alert_failed_step};
+use crate::worker::shared::Shared;
 
 /// What becomes of it; failures are told to the owners of the playbook.
-pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) -> crate::worker::Result<Prepared> {
+pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) -> anyhow::Result<Prepared> {
     if message.valid_until < now {
         return Ok(Prepared::ended("expired", "not sent while it was valid"));
     }
@@ -30,16 +31,12 @@ pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) ->
 }
 
 /// Tells the owners, once for each step of a revision.
-pub(crate) async fn failed(
-    shared: &Shared,
-    message: &Claimed,
-    reason: &str,
-    now: Instant,
-) -> crate::worker::Result<()> {
+pub(crate) async fn failed(shared: &Shared, message: &Claimed, reason: &str, now: Instant) -> anyhow::Result<()> {
     if let Some(revision) = &message.revision
         && let Ok(loaded) = shared.loaded(&message.playbook, revision).await?
     {
-        crate::worker::step_failed(shared, &loaded, &message.step, &message.account_id, reason, now).await?;
+        let failed = FailedStep { step: &message.step, account: &message.account_id, reason };
+        alert_failed_step(shared, &loaded, failed, now).await?;
     }
     Ok(())
 }

@@ -9,9 +9,9 @@ use crate::effect::Written;
 use crate::facts::Contact;
 use crate::playbook::calendar::Calendar;
 use crate::playbook::quiet_hours::QuietHours;
-use crate::worker::Shared;
 use crate::worker::enrollments::snapshot::Sight;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// The quiet hours around one mail.
 pub(crate) struct Quiet<'a> {

@@ -19,12 +19,12 @@ use crate::store::messages::claimed::Claimed;
 use crate::store::messages::mark_request::Marked;
 use crate::store::messages::resends::Copy;
 use crate::store::{FailureKind, failure_kind};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// Sends again what may leave again, one mail at a time: there are rarely any,
 /// and each is looked at right before it leaves. Returns how many were looked
 /// at. Asked to stop, it begins none.
-pub async fn tick(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<bool>) -> anyhow::Result<usize> {
     let published = shared.store.published().await?;
     let Some(halted) = shared.halted_among(&published).await? else { return Ok(0) };
     let Some((mut message, copy)) = shared.store.claim_copy(now, &halted).await? else { return Ok(0) };
@@ -51,7 +51,7 @@ async fn one(
     prepared: Prepared,
     begins: impl Fn() -> bool,
     now: Instant,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let store = &shared.store;
     let to = match prepared {
         // The bytes name whom the first went to, and it went where they would go now.

@@ -15,7 +15,7 @@ use crate::store::is_about_a_row;
 use crate::store::messages::budget::{Asking, PATIENCE, Rules, UnderWay};
 use crate::store::messages::claimed::{Claimed, Wait};
 use crate::store::runs::playbooks::Published;
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// Asks for a place in the budget for each mail that passed everything else;
 /// what gets none is put back or ended.
@@ -24,7 +24,7 @@ pub(crate) async fn reserve(
     ready: &mut [(Claimed, Prepared)],
     paused: &[String],
     now: Instant,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let config = &shared.config;
     let asks = |message: &Claimed, prepared: &Prepared| {
         matches!(prepared, Prepared::Mail { .. }) && matches!(message.class.as_str(), "lifecycle" | "marketing")
@@ -62,7 +62,7 @@ async fn ask(
     token: Uuid,
     rules: Rules<'_>,
     now: Instant,
-) -> crate::worker::Result<BTreeMap<Uuid, Answer>> {
+) -> anyhow::Result<BTreeMap<Uuid, Answer>> {
     let together = shared.store.reserve(asking, token, rules, now).await;
     if !together.as_ref().is_err_and(is_about_a_row) {
         return Ok(together?);
@@ -94,7 +94,7 @@ pub(crate) async fn under_way(
     published: &[Published],
     paused: &[String],
     now: Instant,
-) -> crate::worker::Result<UnderWay> {
+) -> anyhow::Result<UnderWay> {
     if shared.config.budget.is_off() {
         return Ok(UnderWay::default());
     }

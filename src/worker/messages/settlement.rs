@@ -13,9 +13,9 @@ use crate::random;
 use crate::store::is_refusal;
 use crate::store::messages::claimed::{Claimed, Wait};
 use crate::store::messages::ending::{Ending, Settled};
-use crate::store::messages::insert::Word;
+use crate::store::messages::insert::{NoticeText, OwnerNotice};
 use crate::store::upkeep::stopped::Target;
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// Writes what came of an attempt, again and again until it is written: the
 /// server's answer must not be lost to a database that is away, for however
@@ -26,14 +26,14 @@ pub(crate) async fn settle(
     outcome: &Outcome,
     started: Instant,
     ended: Instant,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     until_written(message, || settle_once(shared, message, outcome, started, ended)).await
 }
 
 /// The same of whatever `write` writes about a message; it may do so twice.
-pub(crate) async fn until_written<F>(message: &Claimed, mut write: impl FnMut() -> F) -> crate::worker::Result<()>
+pub(crate) async fn until_written<F>(message: &Claimed, mut write: impl FnMut() -> F) -> anyhow::Result<()>
 where
-    F: Future<Output = crate::worker::Result<()>>,
+    F: Future<Output = anyhow::Result<()>>,
 {
     let mut pause = Duration::from_millis(200);
     loop {
@@ -73,7 +73,7 @@ async fn settle_once(
     outcome: &Outcome,
     started: Instant,
     now: Instant,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let store = &shared.store;
     let ended = |state, reason: Option<&str>, outcome| Settled::Ended {
         state,
@@ -128,7 +128,7 @@ async fn settle_once(
 /// Nothing leaves by a channel whose relay refuses our login or our TLS: each
 /// try would use up patience, ours and the relay's, and only a person can mend
 /// it. Said once; what was due waits.
-async fn stop_channel(shared: &Shared, channel: &str, why: &str, now: Instant) -> crate::worker::Result<()> {
+async fn stop_channel(shared: &Shared, channel: &str, why: &str, now: Instant) -> anyhow::Result<()> {
     let reason = format!("the relay cannot be used as configured: {why}");
     let subject = format!("Stopped: the channel {channel}");
     let text = format!(
@@ -136,8 +136,12 @@ async fn stop_channel(shared: &Shared, channel: &str, why: &str, now: Instant) -
          What is due waits. When it is mended: keepwell resume --channel {channel}"
     );
     let id = ids::notice(&["channel", channel, &now.to_rfc3339()]);
-    let word = shared.config.alerts_to.as_deref().map(|to| Word::alert(id, "", to, &subject, &text));
-    if shared.store.stop_by_itself(&Target::Channel(channel.to_owned()), &reason, word.as_ref(), now).await? {
+    let notice = shared
+        .config
+        .alerts_to
+        .as_deref()
+        .map(|to| OwnerNotice::alert(id, "", to, NoticeText { subject: &subject, text: &text }));
+    if shared.store.stop_by_itself(&Target::Channel(channel.to_owned()), &reason, notice.as_ref(), now).await? {
         tracing::error!("the channel {channel} is stopped: {reason}");
     }
     Ok(())

@@ -9,8 +9,8 @@ use super::run::decide;
 use crate::enrollment::{Admission, Decision};
 use crate::facts::SubjectId;
 use crate::store::runs::Run;
-use crate::worker::Shared;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// How many of each side are named.
 const NAMED: usize = 5;
@@ -18,7 +18,7 @@ const NAMED: usize = 5;
 /// How the subjects that a run holds differ from those whom the playbook's
 /// previous revision would enroll at the same slot, in words. `None` where the
 /// revision is not new, or the one before cannot be used any more.
-pub(crate) async fn told(shared: &Arc<Shared>, run: &Run) -> crate::worker::Result<Option<String>> {
+pub(crate) async fn told(shared: &Arc<Shared>, run: &Run) -> anyhow::Result<Option<String>> {
     let store = &shared.store;
     let earlier = store.earlier_run(&run.playbook, run.slot).await?;
     let Some(earlier) = earlier.filter(|earlier| earlier.revision != run.revision) else { return Ok(None) };
@@ -40,7 +40,7 @@ async fn audience(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
     run: &Run,
-) -> crate::worker::Result<Option<BTreeSet<SubjectId>>> {
+) -> anyhow::Result<Option<BTreeSet<SubjectId>>> {
     let mut found = BTreeSet::new();
     let mut candidates = Candidates::open(shared, loaded, run.slot).await?;
     loop {

@@ -17,10 +17,10 @@ use crate::store::messages::claimed::Claimed;
 use crate::store::runs::breaker::Earlier;
 use crate::store::runs::daily_quota::Day;
 use crate::store::runs::playbooks::Published;
-use crate::worker::Shared;
 use crate::worker::enrollments::snapshot::current_among;
 use crate::worker::messages::prepare_mail::Prepared;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// So many earlier runs tell what is usual.
 const EARLIER_RUNS: i64 = 7;
@@ -70,7 +70,7 @@ impl Limit {
 }
 
 /// The limit of a playbook's run at a slot.
-pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> crate::worker::Result<Limit> {
+pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> anyhow::Result<Limit> {
     let store = &shared.store;
     let playbook = &loaded.ready.playbook;
     let limits = playbook.guardrails.over(&shared.config.guardrails);
@@ -114,7 +114,7 @@ pub(crate) async fn give_way(
     playbook: &str,
     prepared: &mut [(Claimed, Prepared)],
     now: Instant,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let Some(current) = current_among(shared, published, playbook).await? else { return Ok(()) };
     let yields_to = yields_to(shared, &current.ready.playbook);
     if yields_to.is_empty() {
@@ -133,7 +133,7 @@ pub(crate) async fn give_way(
 
 /// How a revision writes `reentry`, whether or not the rest of it can still be
 /// used; `None` when it cannot be read.
-async fn reentry_of(shared: &Shared, playbook: &str, revision: &str) -> crate::worker::Result<Option<String>> {
+async fn reentry_of(shared: &Shared, playbook: &str, revision: &str) -> anyhow::Result<Option<String>> {
     let Some(text) = shared.store.revision_text(playbook, revision).await? else { return Ok(None) };
     let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
     Ok(catalog::parse(&file, &mut Vec::new()).map(|playbook| playbook.reentry.written()))
@@ -147,7 +147,7 @@ async fn untimely(
     earlier: Option<&Earlier>,
     subjects: i64,
     slot: Instant,
-) -> crate::worker::Result<Option<String>> {
+) -> anyhow::Result<Option<String>> {
     let ready = &loaded.ready;
     for fresh in &limits.fresh {
         if !shared.store.is_fresh(fresh, slot).await? {
@@ -183,7 +183,7 @@ async fn counted(
     limits: &Limits,
     subjects: i64,
     slot: Instant,
-) -> crate::worker::Result<Option<(u64, Why)>> {
+) -> anyhow::Result<Option<(u64, Why)>> {
     let HoldAbove::Above { count, share } = limits.hold_above else { return Ok(None) };
     let most = count.max((share * subjects as f64).floor() as u64);
     if let Some(times) = limits.unusual {

@@ -13,8 +13,8 @@ use crate::clock::Instant;
 use crate::enrollment::History;
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::store::customers::facts::{self, SubjectWindow};
-use crate::worker::Shared;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// How many subjects are fetched by name at once.
 const CHUNK: usize = 1000;
@@ -31,11 +31,7 @@ pub struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    pub async fn open(
-        shared: &'a Arc<Shared>,
-        loaded: &'a Loaded,
-        slot: Instant,
-    ) -> crate::worker::Result<Candidates<'a>> {
+    pub async fn open(shared: &'a Arc<Shared>, loaded: &'a Loaded, slot: Instant) -> anyhow::Result<Candidates<'a>> {
         Candidates::open_on(shared, loaded, slot, None).await
     }
 
@@ -45,7 +41,7 @@ impl<'a> Candidates<'a> {
         loaded: &'a Loaded,
         slot: Instant,
         share: Option<Share>,
-    ) -> crate::worker::Result<Candidates<'a>> {
+    ) -> anyhow::Result<Candidates<'a>> {
         let (store, playbook) = (&shared.store, &loaded.ready.playbook);
         let open = match loaded.ready.follows_edges() {
             true => store.open_edges(&playbook.id, Subject::from(playbook.subject)).await?.into_iter().collect(),
@@ -60,7 +56,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// The next subjects; empty when there are no more.
-    pub async fn next(&mut self) -> crate::worker::Result<Vec<Facts>> {
+    pub async fn next(&mut self) -> anyhow::Result<Vec<Facts>> {
         if let Some(walk) = &mut self.walk {
             let chunk = walk.next().await?;
             if !chunk.is_empty() {
@@ -92,7 +88,7 @@ impl<'a> Candidates<'a> {
         &self,
         chunk: &[Facts],
         slot: Option<Instant>,
-    ) -> crate::worker::Result<HashMap<SubjectId, History>> {
+    ) -> anyhow::Result<HashMap<SubjectId, History>> {
         let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
         let mut histories = recall(self.shared, self.loaded, &subjects, slot, slot).await?;
         if self.first_run {
@@ -102,11 +98,11 @@ impl<'a> Candidates<'a> {
     }
 
     /// Gives the connection back.
-    pub async fn close(mut self) -> crate::worker::Result<()> {
+    pub async fn close(mut self) -> anyhow::Result<()> {
         self.close_walk().await
     }
 
-    async fn close_walk(&mut self) -> crate::worker::Result<()> {
+    async fn close_walk(&mut self) -> anyhow::Result<()> {
         match self.walk.take() {
             Some(walk) => walk.close().await,
             None => Ok(()),
@@ -123,7 +119,7 @@ pub(crate) async fn recall(
     subjects: &[SubjectId],
     slot: Option<Instant>,
     edges_at: Option<Instant>,
-) -> crate::worker::Result<HashMap<SubjectId, History>> {
+) -> anyhow::Result<HashMap<SubjectId, History>> {
     let (store, ready) = (&shared.store, &loaded.ready);
     let id = &ready.playbook.id;
     let mut histories = store.history(id, slot, subjects).await?;

@@ -15,11 +15,11 @@ use crate::facts::SubjectId;
 use crate::message::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
 use crate::playbook::Mode;
 use crate::store::messages::budget::Rules;
-use crate::worker::Shared;
 use crate::worker::enrollments::advancer::foresee;
 use crate::worker::enrollments::snapshot::Sight;
 use crate::worker::messages::quiet::Quiet;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 const BATCH: usize = 500;
 
@@ -67,7 +67,7 @@ pub async fn first_mails(
     loaded: &Arc<Loaded>,
     entering: Vec<Enrollment>,
     slot: Instant,
-) -> crate::worker::Result<(Vec<FirstMail>, BTreeMap<&'static str, usize>)> {
+) -> anyhow::Result<(Vec<FirstMail>, BTreeMap<&'static str, usize>)> {
     let ready = &loaded.ready;
     if ready.playbook.mode == Mode::Shadow {
         return Ok((Vec::new(), BTreeMap::new()));
@@ -127,7 +127,7 @@ pub async fn share_budget(
     mails: &mut [&mut FirstMail],
     ahead: &[(String, Use)],
     now: Instant,
-) -> crate::worker::Result<Vec<(String, Use)>> {
+) -> anyhow::Result<Vec<(String, Use)>> {
     let config = &shared.config;
     let asks = |mail: &FirstMail| mail.fate == Fate::Leaves && mail.draft.class != MailClass::Transactional;
     let mut accounts: Vec<&str> =

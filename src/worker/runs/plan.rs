@@ -13,8 +13,8 @@ use crate::enrollment::{Admission, Decision, Skip};
 use crate::facts::SubjectId;
 use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
-use crate::worker::Shared;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// What one playbook's run at a slot would do.
 #[derive(Clone, Debug, Default)]

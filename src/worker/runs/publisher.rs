@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::catalog;
@@ -11,7 +12,7 @@ use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::SourceSet;
 use crate::rehearsal::objections;
 use crate::store::runs::playbooks::{Broken, Change, Missing, Publication};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ impl Report {
 /// Nothing is published while a folder cannot be read, or lacks most of what is
 /// in force (an empty mount, another folder): what is in it would be taken for
 /// gone, and every playbook of it be paused, for all daemons.
-pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Instant) -> crate::worker::Result<Report> {
+pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Instant) -> anyhow::Result<Report> {
     let known = shared.store.revisions().await?;
     let folder = files.playbooks.display().to_string();
     let (files, config, schema) = (files.clone(), shared.config.clone(), shared.store.schema().clone());
@@ -146,4 +147,33 @@ pub fn fingerprint(files: &Files) -> Fingerprint {
     }
     seen.sort();
     seen
+}
+
+/// The files, and how they stood when they were last published.
+pub struct FileWatch {
+    files: Files,
+    published: Mutex<Fingerprint>,
+}
+
+impl FileWatch {
+    /// Of files that stood like `published` before they were published last.
+    pub fn new(files: Files, published: Fingerprint) -> FileWatch {
+        FileWatch { files, published: Mutex::new(published) }
+    }
+
+    fn published(&self) -> MutexGuard<'_, Fingerprint> {
+        // A poisoned fingerprint is still a fingerprint.
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Publishes the files if they have changed. After an error it is tried again;
+/// until then what is in force goes on.
+pub async fn tick(shared: &Shared, watch: &FileWatch, now: Instant) -> anyhow::Result<usize> {
+    let found = fingerprint(&watch.files);
+    if *watch.published() != found {
+        publish(shared, &watch.files, Missing::Doubted, now).await?;
+        *watch.published() = found;
+    }
+    Ok(0)
 }

@@ -13,14 +13,14 @@ use crate::facts::{Facts, SubjectId};
 use crate::store::customers::facts;
 use crate::store::runs::Run;
 use crate::store::runs::releases::{Released, Rest};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// How long an approval holds that could not be carried out although it was due.
 const APPROVAL_HOLDS: chrono::Duration = chrono::Duration::hours(24);
 
 /// Releases an approved run: each subject is decided again now, and only those
 /// that were held can enter.
-pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> crate::worker::Result<()> {
+pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> anyhow::Result<()> {
     let store = &shared.store;
     if run.approved_at.max(run.ramp_at).is_some_and(|due| now - due > APPROVAL_HOLDS) {
         let reason = "the approval could not be carried out for more than a day: approve it again, or discard it";

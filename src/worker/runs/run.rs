@@ -15,17 +15,19 @@ use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, T
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::rule::EvalError;
 use crate::store::enrollments::matched_since::Turned;
+use crate::store::messages::insert::NoticeText;
 use crate::store::runs::{Run, Tally, run_id};
-use crate::worker::Shared;
 use crate::worker::enrollments::advancer::Entry;
+use crate::worker::owner_notice::{alert, owner_notice};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::runs::candidates::Candidates;
+use crate::worker::shared::Shared;
 
 /// How many enrollments one statement writes.
 pub(crate) const BATCH: usize = 2_000;
 
 /// Finishes runs of daemons that went away, and releases approved ones.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let mut handled = 0;
     let Some(halted) = shared.halted().await? else { return Ok(0) };
     for run in shared.store.take_over_runs(&halted).await? {
@@ -49,7 +51,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
 
 /// Carries out a run that this process holds. Facts are as of the slot. A store
 /// that has changed under it fails the run, visibly, and not this process.
-pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> crate::worker::Result<()> {
+pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> anyhow::Result<()> {
     carry_out_on(shared, run, None, now).await
 }
 
@@ -60,7 +62,7 @@ pub(crate) async fn carry_out_on(
     run: &Run,
     share: Option<Share>,
     now: Instant,
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     match attempt(shared, run, share, now).await {
         Err(error) if crate::store::is_schema_mismatch(&error) => {
             let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
@@ -72,7 +74,7 @@ pub(crate) async fn carry_out_on(
     }
 }
 
-async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> crate::worker::Result<()> {
+async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> anyhow::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -108,7 +110,7 @@ pub async fn decide(
     loaded: &Arc<Loaded>,
     chunk: Vec<Facts>,
     mut history: HashMap<SubjectId, History>,
-) -> crate::worker::Result<Vec<(SubjectId, Decision)>> {
+) -> anyhow::Result<Vec<(SubjectId, Decision)>> {
     let (shared, loaded) = (shared.clone(), loaded.clone());
     let decided = tokio::task::spawn_blocking(move || {
         chunk
@@ -117,7 +119,7 @@ pub async fn decide(
                 let subject = facts.subject();
                 let history = history.remove(&subject).unwrap_or_default();
                 let decision =
-                    crate::worker::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
+                    crate::worker::round::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
                 let fault = || {
                     let error = EvalError::new("a fault of Keepwell's own: see its log");
                     Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: Turn::Stays }
@@ -141,7 +143,7 @@ struct Deciding<'a> {
     /// Admitted and not yet written.
     buffer: Vec<Enrollment>,
     /// The batch that is being written while the next is decided.
-    writing: Option<JoinHandle<crate::worker::Result<()>>>,
+    writing: Option<JoinHandle<anyhow::Result<()>>>,
     /// Written as held.
     waiting: i64,
     tally: Tally,
@@ -149,7 +151,7 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     /// Decides every candidate, then commits or holds.
-    async fn carry_out(&mut self, share: Option<Share>, now: Instant) -> crate::worker::Result<()> {
+    async fn carry_out(&mut self, share: Option<Share>, now: Instant) -> anyhow::Result<()> {
         let (shared, loaded, run) = (self.shared, self.loaded, self.run);
         let store = &shared.store;
         let mut candidates = Candidates::open_on(shared, loaded, run.slot, share).await?;
@@ -206,14 +208,14 @@ impl Deciding<'_> {
     }
 
     /// Somebody else has the run: nothing more of it is written here.
-    fn lost(&self) -> crate::worker::Result<bool> {
+    fn lost(&self) -> anyhow::Result<bool> {
         tracing::warn!(playbook = %self.run.playbook, slot = %self.run.slot, "somebody else has the run");
         Ok(false)
     }
 
     /// Looks at a batch and begins to write it, after the one before it. False
     /// when the run is lost: then it is not written.
-    async fn enter(&mut self, batch: &[Enrollment], now: Instant) -> crate::worker::Result<bool> {
+    async fn enter(&mut self, batch: &[Enrollment], now: Instant) -> anyhow::Result<bool> {
         if self.loaded.ready.weighs_load() {
             // The tasks of the batch before count.
             self.written().await?;
@@ -229,7 +231,7 @@ impl Deciding<'_> {
     }
 
     /// Waits until everything that was begun is written.
-    async fn written(&mut self) -> crate::worker::Result<()> {
+    async fn written(&mut self) -> anyhow::Result<()> {
         match self.writing.take() {
             Some(writing) => writing.await?,
             None => Ok(()),
@@ -237,7 +239,7 @@ impl Deciding<'_> {
     }
 
     /// Writes what may be written already; false when the run is lost.
-    async fn flush(&mut self, now: Instant) -> crate::worker::Result<bool> {
+    async fn flush(&mut self, now: Instant) -> anyhow::Result<bool> {
         let store = &self.shared.store;
         match self.limit.most {
             None if !self.held => {
@@ -272,7 +274,7 @@ impl Deciding<'_> {
         Ok(true)
     }
 
-    async fn finish(&mut self, now: Instant) -> crate::worker::Result<()> {
+    async fn finish(&mut self, now: Instant) -> anyhow::Result<()> {
         self.written().await?;
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
@@ -290,8 +292,9 @@ impl Deciding<'_> {
             store.decide_run(run, "hold", self.waiting).await?;
             let id = run_id(&run.playbook, run.slot);
             let (subject, text) = (format!("Held: {}", run.playbook), told(run, &id, &reason));
-            let word = crate::worker::word(self.shared, self.loaded, &["held", &id], &subject, &text);
-            if store.end_run(run, "held", Some(&reason), &self.tally, word.as_ref(), now).await? {
+            let text = NoticeText { subject: &subject, text: &text };
+            let notice = owner_notice(self.shared, self.loaded, &["held", &id], text);
+            if store.end_run(run, "held", Some(&reason), &self.tally, notice.as_ref(), now).await? {
                 tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
             }
             return Ok(());
@@ -314,7 +317,7 @@ impl Deciding<'_> {
     /// Stores the verdict and the number, then commits up to it. A takeover
     /// finds both and may only finish up to that number. False when the run is
     /// lost: then the number is somebody else's.
-    async fn commit_decided(&mut self, now: Instant) -> crate::worker::Result<bool> {
+    async fn commit_decided(&mut self, now: Instant) -> anyhow::Result<bool> {
         let (store, run) = (&self.shared.store, self.run);
         let ceiling = match (run.verdict.as_deref(), run.ceiling) {
             (Some("go"), Some(ceiling)) => ceiling,
@@ -345,7 +348,7 @@ impl Deciding<'_> {
     /// Keeps room on its day for those that are about to be written, and skips
     /// those for whom there is none: others may have entered since the run
     /// began. False when the run is lost.
-    async fn keep_room(&mut self) -> crate::worker::Result<bool> {
+    async fn keep_room(&mut self) -> anyhow::Result<bool> {
         let day = breaker::day(self.shared, self.loaded, self.run.slot);
         let Some(day) = day.filter(|_| !self.buffer.is_empty()) else { return Ok(true) };
         self.written().await?;
@@ -362,7 +365,7 @@ impl Deciding<'_> {
     }
 
     /// Tells the owners, once for a revision, that some cannot be decided.
-    async fn tell_undecided(&self, now: Instant) -> crate::worker::Result<()> {
+    async fn tell_undecided(&self, now: Instant) -> anyhow::Result<()> {
         let Some(first) = self.tally.details.first() else { return Ok(()) };
         let (playbook, revision) = (&self.run.playbook, &self.run.revision);
         let text = |key: &str| first[key].as_str().unwrap_or_default().to_owned();
@@ -374,8 +377,8 @@ impl Deciding<'_> {
             SubjectId { account: text("account"), contact: text("contact") },
             text("message"),
         );
-        let subject = format!("Undecided: {playbook}");
-        crate::worker::alert(self.shared, self.loaded, &["undecided", playbook, revision], &subject, &text, now).await
+        let text = NoticeText { subject: &format!("Undecided: {playbook}"), text: &text };
+        alert(self.shared, self.loaded, &["undecided", playbook, revision], text, now).await
     }
 }
 

@@ -7,15 +7,15 @@ use super::shared_scan;
 use crate::clock::Instant;
 use crate::playbook::Mode;
 use crate::store::runs::playbooks::Published;
-use crate::worker::Shared;
 use crate::worker::enrollments::advancer;
+use crate::worker::shared::Shared;
 use crate::worker::tasks::closer;
 
 /// More missed slots than this are not written down one by one.
 const MOST_MISSED: usize = 10_000;
 
 /// Opens and carries out what is due; records what was missed or stopped.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let stopped = shared.store.stopped().await?;
     let (mut handled, mut slots) = (0, BTreeMap::<Instant, Vec<Published>>::new());
     for playbook in shared.store.published().await? {
@@ -41,12 +41,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
 }
 
 /// Carries out the runs of one slot, and moves their playbooks beyond it.
-async fn run_slot(
-    shared: &Arc<Shared>,
-    playbooks: &[Published],
-    slot: Instant,
-    now: Instant,
-) -> crate::worker::Result<usize> {
+async fn run_slot(shared: &Arc<Shared>, playbooks: &[Published], slot: Instant, now: Instant) -> anyhow::Result<usize> {
     let store = &shared.store;
     advancer::until(shared, slot).await?;
     let mut opened = Vec::new();
@@ -78,7 +73,7 @@ async fn due(
     playbook: &Published,
     now: Instant,
     stopped: bool,
-) -> crate::worker::Result<(usize, Option<Instant>)> {
+) -> anyhow::Result<(usize, Option<Instant>)> {
     let loaded = match shared.loaded(&playbook.id, &playbook.revision).await? {
         Ok(loaded) => loaded,
         Err(why) => {
@@ -114,7 +109,7 @@ async fn due(
 }
 
 /// One manual run of every playbook at an instant, which is its slot.
-pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> crate::worker::Result<usize> {
+pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<usize> {
     let store = &shared.store;
     let stopped = store.stopped().await?;
     let (mut handled, mut opened) = (0, Vec::new());

@@ -16,8 +16,8 @@ use crate::facts::{Facts, Subject};
 use crate::store::LEASE;
 use crate::store::customers::facts::{self, FactQuery, Scan};
 use crate::store::runs::Run;
-use crate::worker::Shared;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
 
 /// How many accounts wait for all runs of a walk at most, twice.
 const WAITING: usize = 5_000;
@@ -38,7 +38,7 @@ pub(crate) struct Share {
 
 impl Walk<'_> {
     /// The next accounts; empty when there are no more.
-    pub(crate) async fn next(&mut self) -> crate::worker::Result<Vec<Facts>> {
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Vec<Facts>> {
         match self {
             Walk::Own(scan) => Ok(scan.next().await?),
             Walk::Shared(share) => match share.chunks.recv().await {
@@ -49,7 +49,7 @@ impl Walk<'_> {
         }
     }
 
-    pub(crate) async fn close(self) -> crate::worker::Result<()> {
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
         match self {
             Walk::Own(scan) => Ok(scan.close().await?),
             Walk::Shared(_) => Ok(()),
@@ -58,7 +58,7 @@ impl Walk<'_> {
 }
 
 /// Carries out runs of one slot that this process holds; gives how each ended.
-pub async fn carry_out(shared: &Arc<Shared>, runs: Vec<Run>, now: Instant) -> Vec<(Run, crate::worker::Result<()>)> {
+pub async fn carry_out(shared: &Arc<Shared>, runs: Vec<Run>, now: Instant) -> Vec<(Run, anyhow::Result<()>)> {
     let (mut usable, mut alone) = (Vec::new(), Vec::new());
     for run in runs {
         match shared.loaded(&run.playbook, &run.revision).await {
@@ -101,7 +101,7 @@ struct Dealt {
     sender: Option<mpsc::Sender<Result<Vec<Facts>, String>>>,
     /// Kept for it and not handed over yet.
     waiting: Vec<Facts>,
-    task: JoinHandle<crate::worker::Result<()>>,
+    task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Dealt {
@@ -129,7 +129,7 @@ async fn share_out(
     runs: Vec<(Run, Arc<Loaded>)>,
     mut scan: facts::Scan<'_>,
     now: Instant,
-) -> Vec<(Run, crate::worker::Result<()>)> {
+) -> Vec<(Run, anyhow::Result<()>)> {
     let enough = (WAITING / runs.len()).clamp(FEWEST, MOST);
     let mut dealt: Vec<Dealt> = runs.into_iter().map(|(run, _)| Dealt::start(shared, run, now)).collect();
     let failed = loop {

@@ -12,12 +12,13 @@ use crate::store::tasks::auto_close::OpenTask;
 use crate::store::{FailureKind, failure_kind};
 use crate::worker::enrollments::snapshot::{gone, sight};
 use crate::worker::revision_cache::Loaded;
-use crate::worker::{Round, Shared};
+use crate::worker::round::Round;
+use crate::worker::shared::Shared;
 
 const BATCH: i64 = 500;
 
 /// Looks at every open task whose look is due, as of the latest quarter hour.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let Some(halted) = shared.halted().await? else { return Ok(0) };
     let next = next_quarter(now, shared.config.recheck);
     let at = next - shared.config.recheck;
@@ -44,7 +45,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
             }
             looked => looked,
         };
-        round.took(looked.map(|()| 0))?;
+        round.record(looked.map(|()| 0))?;
     }
     round.end().map(|_| handled)
 }
@@ -55,7 +56,7 @@ async fn look(
     at: Instant,
     next: Instant,
     tasks: &[OpenTask],
-) -> crate::worker::Result<()> {
+) -> anyhow::Result<()> {
     let store = &shared.store;
     let wanted: Vec<_> = tasks.iter().map(|task| (task.account_id.clone(), task.enrollment_id)).collect();
     let enrollments = store.enrollments_by_id(&wanted).await?;

@@ -7,15 +7,15 @@ use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::facts::Csm;
 use crate::ids;
-use crate::store::messages::insert::Word;
+use crate::store::messages::insert::OwnerNotice;
 use crate::store::tasks::escalations::Overdue;
-use crate::worker::Shared;
 use crate::worker::enrollments::snapshot::current;
+use crate::worker::shared::Shared;
 
 const BATCH: i64 = 100;
 
 /// Tells managers of every task that has been overdue for two business days.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let Some(halted) = shared.halted().await? else { return Ok(0) };
     let overdue = shared.store.overdue_tasks(now, &halted, BATCH).await?;
     if overdue.is_empty() {
@@ -28,7 +28,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
     Ok(overdue.len())
 }
 
-async fn tell(shared: &Shared, staff: &Staff, task: &Overdue, now: Instant) -> crate::worker::Result<()> {
+async fn tell(shared: &Shared, staff: &Staff, task: &Overdue, now: Instant) -> anyhow::Result<()> {
     let config = &shared.config;
     let manager = manager(staff, task).map(|manager| staff.taker(manager, now, config.timezone));
     let to = match manager {
@@ -56,7 +56,7 @@ async fn tell(shared: &Shared, staff: &Staff, task: &Overdue, now: Instant) -> c
     if let Some(url) = config.pages_url() {
         text.push_str(&format!("\n\n{url}/tasks/{}", task.id));
     }
-    let word = Word {
+    let notice = OwnerNotice {
         id: ids::notice(&["overdue", &task.id.to_string()]),
         account: &task.account_id,
         playbook: &task.playbook,
@@ -66,7 +66,7 @@ async fn tell(shared: &Shared, staff: &Staff, task: &Overdue, now: Instant) -> c
         subject: &format!("Overdue: {}", task.title),
         text: &text,
     };
-    shared.store.escalate_task(task, &word, now).await?;
+    shared.store.escalate_task(task, &notice, now).await?;
     Ok(())
 }
 

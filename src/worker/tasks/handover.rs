@@ -10,13 +10,13 @@ use crate::action::staff::Held;
 use crate::clock::Instant;
 use crate::enrollment::next_quarter;
 use crate::store::tasks::handovers::HeldTask;
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 const BATCH: i64 = 500;
 
 /// Looks at every open task whose holder may not be there, once for each
 /// quarter hour and as of it.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let store = &shared.store;
     let at = next_quarter(now, shared.config.recheck) - shared.config.recheck;
     if !store.take_look("handover", at).await? {
@@ -46,7 +46,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
             let csm = task.csm_id.as_deref();
             let held = Held { holder: &task.assignee, pool: pool.map(|members| &**members), due_at: task.due_at, csm };
             if let Some(handover) = staff.handover(&held, at, zone) {
-                staff.took(&handover.to);
+                staff.assign(&handover.to);
                 going.push((task, handover));
             }
         }
@@ -56,11 +56,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
 
 /// The zone of a task's playbook; of one that this version cannot use, the
 /// configuration's.
-async fn zone(
-    shared: &Shared,
-    known: &mut HashMap<(String, String), Tz>,
-    task: &HeldTask,
-) -> crate::worker::Result<Tz> {
+async fn zone(shared: &Shared, known: &mut HashMap<(String, String), Tz>, task: &HeldTask) -> anyhow::Result<Tz> {
     let revision = (task.playbook.clone(), task.revision.clone());
     if let Some(zone) = known.get(&revision) {
         return Ok(*zone);

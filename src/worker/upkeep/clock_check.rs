@@ -27,7 +27,7 @@ pub struct Clocks {
 }
 
 /// An error when the clock and the database's do not agree.
-pub async fn check(store: &Store, clock: Clock) -> crate::worker::Result<()> {
+pub async fn check(store: &Store, clock: Clock) -> anyhow::Result<()> {
     let (ahead, _) = store.ahead(clock).await?;
     anyhow::ensure!(ahead.abs() < APART, "this machine: {}; nothing was done", told(ahead));
     Ok(())
@@ -42,7 +42,7 @@ impl Default for Clocks {
 impl Clocks {
     /// The time, when the database agrees; `None` while nothing may be done.
     /// Whoever asks goes by this time and by no earlier one.
-    pub async fn agree(&self, store: &Store, clock: Clock) -> crate::worker::Result<Option<Instant>> {
+    pub async fn agree(&self, store: &Store, clock: Clock) -> anyhow::Result<Option<Instant>> {
         let (ahead, now) = store.ahead(clock).await?;
         if ahead.abs() < APART {
             if self.lock().take().is_some() {
@@ -68,15 +68,10 @@ impl Clocks {
 
     /// Waits until the database agrees; false when the daemon is asked to stop
     /// before that.
-    pub async fn wait(
-        &self,
-        store: &Store,
-        clock: Clock,
-        stop: &mut watch::Receiver<bool>,
-    ) -> crate::worker::Result<bool> {
+    pub async fn wait(&self, store: &Store, clock: Clock, stop: &mut watch::Receiver<bool>) -> anyhow::Result<bool> {
         while self.agree(store, clock).await?.is_none() {
             tokio::select! {
-                () = crate::worker::asked(stop) => return Ok(false),
+                () = crate::worker::shared::stop_requested(stop) => return Ok(false),
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
         }

@@ -14,26 +14,27 @@ use crate::store::Store;
 use crate::store::upkeep::epoch::SET_BACK;
 use crate::store::upkeep::last_marker::LastMarker;
 use crate::store::upkeep::stopped::Target;
+use crate::worker::shared::Shared;
 
 /// What this host remembers of each installation's sending: the file `marks`
 /// in the data directory, a line each of installation, epoch and marker.
-pub struct Watch {
+pub struct EpochWatch {
     file: PathBuf,
     known: Mutex<BTreeMap<Uuid, LastMarker>>,
 }
 
-impl Watch {
+impl EpochWatch {
     /// With the memory in this directory, which need not exist.
-    pub fn new(directory: &Path) -> Watch {
+    pub fn new(directory: &Path) -> EpochWatch {
         let file = directory.join("marks");
         let known = Mutex::new(read(&file));
-        Watch { file, known }
+        EpochWatch { file, known }
     }
 
     /// Stops everything when the database knows of less than this host; else
     /// remembers how far it is. A memory that cannot be written is no reason
     /// not to work.
-    pub async fn look(&self, store: &Store, now: Instant) -> crate::worker::Result<()> {
+    pub async fn check(&self, store: &Store, now: Instant) -> anyhow::Result<()> {
         // Before the database is asked: a marker committed in between is no regression.
         let sent = store.last_mark();
         let epoch = store.epoch().await?;
@@ -80,6 +81,11 @@ impl Watch {
         std::fs::write(&next, lines)?;
         std::fs::rename(&next, &self.file)
     }
+}
+
+/// One check by the daemon; there is never more to do.
+pub async fn tick(shared: &Shared, watch: &EpochWatch, now: Instant) -> anyhow::Result<usize> {
+    watch.check(&shared.store, now).await.map(|()| 0)
 }
 
 /// What is in the file; nothing of a line that cannot be read.

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use crate::clock::Instant;
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// Frees expired claims that had not reached the marker, and says of the
 /// others that nobody knows. Then forgets a batch of what is old.
-pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<usize> {
+pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let (freed, unknown) = shared.store.settle_expired(now).await?;
     if freed > 0 {
         tracing::warn!(freed, "claims of a daemon that went away are free again");
@@ -19,7 +19,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> crate::worker::Result<u
     Ok((freed + unknown) as usize + forget(shared, now).await? as usize)
 }
 
-async fn forget(shared: &Shared, now: Instant) -> crate::worker::Result<u64> {
+async fn forget(shared: &Shared, now: Instant) -> anyhow::Result<u64> {
     let retention = &shared.config.retention;
     // Longer than there has been time is for ever.
     let before = |kept: Option<chrono::Duration>| kept.and_then(|kept| now.checked_sub_signed(kept));

@@ -1,0 +1,60 @@
+//! Notices to the owners of a playbook, once for each occasion.
+
+use super::revision_cache::Loaded;
+use super::shared::Shared;
+use crate::clock::Instant;
+use crate::ids;
+use crate::store::messages::insert::{NoticeText, OwnerNotice};
+
+/// A notice to the owners of a playbook, the same one for the same `occasion`;
+/// `None` where nobody is named.
+pub(crate) fn owner_notice<'a>(
+    shared: &'a Shared,
+    loaded: &'a Loaded,
+    occasion: &[&str],
+    text: NoticeText<'a>,
+) -> Option<OwnerNotice<'a>> {
+    let playbook = &loaded.ready.playbook;
+    let to = playbook.alerts_to.as_ref().or(shared.config.alerts_to.as_ref())?;
+    Some(OwnerNotice::alert(ids::notice(occasion), &playbook.id, to, text))
+}
+
+/// Sends the owners of a playbook a notice, once for the same `occasion`;
+/// nothing where nobody is named.
+pub(crate) async fn alert(
+    shared: &Shared,
+    loaded: &Loaded,
+    occasion: &[&str],
+    text: NoticeText<'_>,
+    now: Instant,
+) -> anyhow::Result<()> {
+    if let Some(notice) = owner_notice(shared, loaded, occasion, text) {
+        shared.store.notice(&notice, now).await?;
+    }
+    Ok(())
+}
+
+/// A step that failed for an account, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FailedStep<'a> {
+    pub step: &'a str,
+    pub account: &'a str,
+    pub reason: &'a str,
+}
+
+/// Tells the owners that a step fails, once for each step of a revision.
+pub(crate) async fn alert_failed_step(
+    shared: &Shared,
+    loaded: &Loaded,
+    failed: FailedStep<'_>,
+    now: Instant,
+) -> anyhow::Result<()> {
+    let (id, revision) = (&loaded.ready.playbook.id, &loaded.ready.revision);
+    let FailedStep { step, account, reason } = failed;
+    let text = format!(
+        "The step {step} of the playbook {id} failed for the account {account}: {reason}.\n\n\
+         Others may follow; this is said once. To see them all: keepwell messages --playbook {id} --state failed"
+    );
+    let text = NoticeText { subject: &format!("Failed: {id}"), text: &text };
+    alert(shared, loaded, &["failed", id, revision, step], text, now).await
+}
