@@ -4,10 +4,22 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::error::PrivateError;
 use super::identity::Identity;
 use super::layout::Layout;
 use super::programs::Programs;
-use super::{Durability, NAME, PrivateError};
+
+/// The server's superuser and its first database.
+pub(super) const NAME: &str = "keepwell";
+
+/// What survives a crash of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Everything that was committed.
+    Durable,
+    /// Nothing: for tests, which want speed.
+    Tests,
+}
 
 const ALWAYS: &[&str] = &[
     "listen_addresses=",

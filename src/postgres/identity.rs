@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::PrivateError;
+use super::error::PrivateError;
 
 /// An id that is in every passwd file and owns nothing.
 const NOBODY: u32 = 65_534;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::PrivateError;
+use super::error::PrivateError;
 use super::identity::Identity;
 
 /// What an address of a unix socket can hold without its final zero.

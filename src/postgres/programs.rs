@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::PrivateError;
+use super::error::PrivateError;
 
 /// Debian keeps the server's programs here, one directory a version.
 const DEBIAN: &str = "/usr/lib/postgresql";
