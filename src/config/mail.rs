@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::refuse;
+use super::refusal::refuse;
 use crate::address::{parse_address, parse_mailbox};
 use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::{Fields, is_off, short};

@@ -2,6 +2,10 @@
 //!
 //! Read with the same reader as playbooks, so that its mistakes have the same
 //! codes and places. Secrets are not here: they come from the environment.
+//!
+//! This file has [`Config`] and its short keys. Keys with keys of their own have
+//! a file each: [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
+//! `refusal` reports a value that cannot be used.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,17 +18,21 @@ use chrono_tz::Tz;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::budget::Budget;
 use crate::playbook::quiet_hours::QuietHours;
-use crate::playbook::reader::{Fields, is_off, is_variable, short};
-use crate::playbook::schedule::Schedule;
+use crate::playbook::reader::{Fields, short};
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, parse};
 
 pub mod mail;
+mod notify;
+mod refusal;
 mod retention;
 pub mod store;
+mod web;
 mod webhooks;
+
+use refusal::refuse;
 
 pub use mail::Mail;
 pub use retention::Retention;
@@ -176,10 +184,13 @@ impl Config {
         }
         self.alerts_to = fields.address("alerts_to");
         if let Some(node) = fields.take("web") {
-            (self.listen, self.web_url) = web(file, node, self.listen, fields.problems());
+            (self.listen, self.web_url) = web::read(file, node, self.listen, fields.problems());
         }
         if let Some(node) = fields.take("notify") {
-            self.notify(file, node, fields.problems());
+            let csm = notify::read(file, node, self.timezone, fields.problems());
+            self.notify_csm_email = csm.email.unwrap_or(self.notify_csm_email);
+            self.notify_csm_slack = csm.slack;
+            self.notify_csm_digest = csm.digest;
         }
         if let Some(node) = fields.take("webhooks") {
             self.webhooks_allow = webhooks::read(file, node, fields.problems());
@@ -190,37 +201,6 @@ impl Config {
         if let Some(node) = fields.take("store") {
             let touch_events = std::mem::take(&mut self.store.touch_events);
             self.store = StoreMap { touch_events, ..StoreMap::read(file, node, fields.problems()) };
-        }
-        fields.finish();
-    }
-
-    fn notify(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
-        let mut fields = Fields::new(file, node, "notify", problems);
-        if let Some(node) = fields.take("csm") {
-            let mut csm = Fields::new(file, node, "notify.csm", fields.problems());
-            if let Some(email) = csm.boolean("email") {
-                self.notify_csm_email = email;
-            }
-            if let Some(text) = csm.text("slack").filter(|text| &*text.text != "off") {
-                match text.text.strip_prefix("env:").filter(|name| is_variable(name)) {
-                    Some(name) => self.notify_csm_slack = Some(name.to_owned()),
-                    None => {
-                        let problem = text.error("KW0601", 1, 1, "`slack` names an environment variable with the URL");
-                        csm.problems().push(problem.help("write `slack: env:SLACK_WEBHOOK_URL`"));
-                    }
-                }
-            }
-            if let Some(text) = csm.text("digest").filter(|text| &*text.text != "off") {
-                match Schedule::parse(&text.text, self.timezone) {
-                    Ok(_) => self.notify_csm_digest = Some(text.text.to_string()),
-                    Err(error) => {
-                        let mut problem = text.error("KW0111", 1, error.column as u32, error.message);
-                        problem.help = error.help.or(Some("write `\"0 8 * * mon-fri\"`".to_owned()));
-                        csm.problems().push(problem);
-                    }
-                }
-            }
-            csm.finish();
         }
         fields.finish();
     }
@@ -254,12 +234,6 @@ fn pools(fields: &mut Fields<'_, '_>) -> Pools {
     pools
 }
 
-/// Reports a value of the right type that cannot be used.
-fn refuse(fields: &mut Fields<'_, '_>, key: &str, message: impl Into<String>, help: &str) {
-    let at = fields.value_place(key);
-    fields.error_with_help("KW0601", at, message, help);
-}
-
 fn holidays(fields: &mut Fields<'_, '_>) -> Vec<(NaiveDate, NaiveDate)> {
     let date = |text: &str| NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok();
     let mut holidays = Vec::new();
@@ -289,49 +263,6 @@ fn recheck(fields: &mut Fields<'_, '_>) -> Option<Duration> {
     let message = "`recheck` is at least a minute and divides a day";
     refuse(fields, "recheck", message, "write `15m`, `30m` or `1h`");
     None
-}
-
-/// `off`, or `{ listen: "127.0.0.1:7717", url: https://keepwell.acme.example }`.
-fn web(
-    file: &Arc<str>,
-    node: &Node,
-    default: Option<SocketAddr>,
-    problems: &mut Vec<Diagnostic>,
-) -> (Option<SocketAddr>, Option<String>) {
-    if is_off(node) {
-        return (None, None);
-    }
-    let mut fields = Fields::new(file, node, "web", problems);
-    let mut address = default;
-    if let Some(text) = fields.string("listen") {
-        let numeric = match text.strip_prefix("localhost:") {
-            Some(port) => format!("127.0.0.1:{port}"),
-            None => text.clone(),
-        };
-        match numeric.parse::<SocketAddr>() {
-            Ok(given) if given.ip().is_loopback() => address = Some(given),
-            Ok(_) => {
-                let message = format!("`{text}` can be reached from other machines");
-                let help = "until there are logins, listen on `127.0.0.1` behind a proxy that asks who it is";
-                refuse(&mut fields, "listen", message, help);
-            }
-            Err(_) => {
-                let message = format!("`{}` is not an address to listen on", short(&text));
-                refuse(&mut fields, "listen", message, "write `\"127.0.0.1:7717\"`");
-            }
-        }
-    }
-    let mut own_url = None;
-    if let Some(url) = fields.string("url") {
-        if mail::is_web_url(&url) {
-            own_url = Some(url.trim_end_matches('/').to_owned());
-        } else {
-            let message = format!("`{}` is not a web address", short(&url));
-            refuse(&mut fields, "url", message, "write `https://keepwell.acme.example`, without a path");
-        }
-    }
-    fields.finish();
-    (address, own_url)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::refuse;
+use super::refusal::refuse;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::{Fields, is_off};
 use crate::playbook::yaml::Node;
