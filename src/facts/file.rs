@@ -13,7 +13,8 @@
 
 use std::path::Path;
 
-use super::{Column, Schema, Type};
+use super::schema::{Column, Schema};
+use super::value::Type;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::Fields;
 use crate::playbook::source::{SourceFile, read_file};

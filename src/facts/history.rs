@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Value;
+use super::value::Value;
 use crate::clock::Instant;
 
 /// Everything the customer store and our own state know of one account, its

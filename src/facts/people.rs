@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::Value;
+use super::value::Value;
 use crate::clock::Instant;
 use crate::playbook::calendar::local_date;
 

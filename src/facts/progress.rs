@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Value;
+use super::value::Value;
 use crate::clock::Instant;
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::{Subject, Type};
+use super::subject::Subject;
+use super::value::Type;
 
 /// One column an author can name.
 #[derive(Clone, Debug, PartialEq, Eq)]
