@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::records::{LONGEST_RECORD, Record, Records};
 use super::relation::Relation;
-use super::row::{Draft, Mapping, Problem, Row, Target};
+use super::row::{Draft, FieldTarget, Mapping, Problem, Row};
 use super::value::{self, LONGEST_VALUE};
 
 /// The most rows and mistakes of a batch.
@@ -140,7 +140,7 @@ fn read_csv(
     Ok(())
 }
 
-fn headers(record: &Record, mapping: &Mapping, delimiter: u8) -> Result<Vec<Target>, Vec<Problem>> {
+fn headers(record: &Record, mapping: &Mapping, delimiter: u8) -> Result<Vec<FieldTarget>, Vec<Problem>> {
     let wrong = |message: &str| Err(vec![Problem::new(record.line, None, message)]);
     if record.unclosed || record.too_long.is_some() {
         return wrong("the line of headers does not end: is a quote not closed?");
@@ -163,12 +163,12 @@ fn headers(record: &Record, mapping: &Mapping, delimiter: u8) -> Result<Vec<Targ
     if problems.is_empty() { Ok(targets) } else { Err(problems) }
 }
 
-fn row_of_record(record: &Record, targets: &[Target], relation: &'static Relation) -> Result<Row, Problem> {
+fn row_of_record(record: &Record, targets: &[FieldTarget], relation: &'static Relation) -> Result<Row, Problem> {
     let mut draft = Draft::new(relation, record.line);
     let name = |at: usize| match targets.get(at) {
-        Some(Target::Column(at)) => Some(relation.columns[*at].name.to_owned()),
-        Some(Target::Key(key)) => relation.object().map(|object| format!("{}.{key}", object.name)),
-        Some(Target::Ignored) | None => None,
+        Some(FieldTarget::Column(at)) => Some(relation.columns[*at].name.to_owned()),
+        Some(FieldTarget::Key(key)) => relation.object().map(|object| format!("{}.{key}", object.name)),
+        Some(FieldTarget::Ignored) | None => None,
     };
     if record.unclosed {
         draft.wrong(name(record.len() - 1).as_deref(), "a quote is opened here and not closed before the file ends");
@@ -180,12 +180,12 @@ fn row_of_record(record: &Record, targets: &[Target], relation: &'static Relatio
         for (field, target) in record.fields().zip(targets) {
             let text = std::str::from_utf8(field).map_err(|error| not_utf8(field, error));
             match target {
-                Target::Column(at) => {
+                FieldTarget::Column(at) => {
                     let column = &relation.columns[*at];
                     draft.column(*at, text.and_then(|text| value::from_text(column, text)));
                 }
-                Target::Key(key) => draft.key(key, text.and_then(value::trait_from_text)),
-                Target::Ignored => {}
+                FieldTarget::Key(key) => draft.key(key, text.and_then(value::trait_from_text)),
+                FieldTarget::Ignored => {}
             }
         }
     }
@@ -262,12 +262,12 @@ fn row_of_json(text: &[u8], line: u64, mapping: &Mapping) -> Result<Row, Problem
             continue;
         }
         match mapping.target(&name) {
-            Ok(Target::Column(at)) => {
+            Ok(FieldTarget::Column(at)) => {
                 let column = &relation.columns[at];
                 draft.column(at, value::from_json(column, value));
             }
-            Ok(Target::Key(key)) => draft.key(&key, value::trait_from_json(value)),
-            Ok(Target::Ignored) => {}
+            Ok(FieldTarget::Key(key)) => draft.key(&key, value::trait_from_json(value)),
+            Ok(FieldTarget::Ignored) => {}
             Err(message) => draft.wrong(Some(&name), message),
         }
     }

@@ -35,7 +35,7 @@ impl Problem {
 
 /// Where a field of a file goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum FieldTarget {
     /// To the column at this position.
     Column(usize),
     /// To this key of the relation's object.
@@ -48,7 +48,7 @@ pub enum Target {
 pub struct Mapping {
     pub relation: &'static Relation,
     /// Headers that a person gave another meaning.
-    renamed: Vec<(String, Target)>,
+    renamed: Vec<(String, FieldTarget)>,
     ignore_unknown: bool,
 }
 
@@ -78,7 +78,7 @@ impl Mapping {
     }
 
     /// Where a header's fields go; an error says what could be meant.
-    pub fn target(&self, header: &str) -> Result<Target, String> {
+    pub fn target(&self, header: &str) -> Result<FieldTarget, String> {
         if let Some((_, target)) = self.renamed.iter().find(|(known, _)| known == header) {
             return Ok(target.clone());
         }
@@ -102,7 +102,7 @@ impl Mapping {
     }
 
     /// The targets of a header line, and what is wrong with it.
-    pub fn targets(&self, line: u64, headers: &[String]) -> (Vec<Target>, Vec<Problem>) {
+    pub fn targets(&self, line: u64, headers: &[String]) -> (Vec<FieldTarget>, Vec<Problem>) {
         let (mut targets, mut problems) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
         for header in headers {
@@ -120,7 +120,7 @@ impl Mapping {
         }
         if problems.is_empty() {
             for (at, key) in self.relation.keys().enumerate() {
-                if !targets.contains(&Target::Column(at)) {
+                if !targets.contains(&FieldTarget::Column(at)) {
                     let name = key.name;
                     let message =
                         format!("is missing: it is part of the key; --map {name}=HEADER names another header");
@@ -131,20 +131,20 @@ impl Mapping {
         (targets, problems)
     }
 
-    fn unknown(&self, message: String) -> Result<Target, String> {
-        if self.ignore_unknown { Ok(Target::Ignored) } else { Err(message) }
+    fn unknown(&self, message: String) -> Result<FieldTarget, String> {
+        if self.ignore_unknown { Ok(FieldTarget::Ignored) } else { Err(message) }
     }
 
     /// A column by its name, or what else could be meant.
-    fn by_name(&self, name: &str) -> Result<Target, String> {
+    fn by_name(&self, name: &str) -> Result<FieldTarget, String> {
         if let Some(at) = self.relation.position(name) {
-            return Ok(Target::Column(at));
+            return Ok(FieldTarget::Column(at));
         }
         if let (Some(object), Some((before, key))) = (self.relation.object(), name.split_once('.'))
             && before == object.name
             && !key.is_empty()
         {
-            return Ok(Target::Key(key.to_owned()));
+            return Ok(FieldTarget::Key(key.to_owned()));
         }
         Err(near(nearest(name, self.relation.columns.iter().map(|column| column.name))))
     }
@@ -257,8 +257,8 @@ mod tests {
     #[test]
     fn a_mapping_renames_headers() {
         let map = mapping("accounts", &[("id", "Account ID"), ("traits.plan", "Plan")], false).unwrap();
-        assert_eq!(map.target("Account ID"), Ok(Target::Column(0)));
-        assert_eq!(map.target("Plan"), Ok(Target::Key("plan".to_owned())));
+        assert_eq!(map.target("Account ID"), Ok(FieldTarget::Column(0)));
+        assert_eq!(map.target("Plan"), Ok(FieldTarget::Key("plan".to_owned())));
         assert_eq!(told(&map, &["Account ID", "Plan"]), [""; 0]);
         assert!(told(&map, &["Account Id", "Plan"])[1].contains("(is `Account Id` meant?)"));
         assert!(told(&map, &["Account ID", "Plan", "id"])[0].contains("is not used"));
