@@ -1,5 +1,16 @@
 //! The customer store: reading facts from it, mapping a company's own tables
 //! onto it, importing into it, and one person's data in all of it.
+//!
+//! - [`relations`]: where the customers are, in our tables or in a company's own;
+//! - [`mapping`]: from `store:` of the configuration to these relations;
+//! - [`reader_role`]: reading as a role that cannot write;
+//! - [`facts`]: the cells that conditions ask for;
+//! - [`people`]: contacts and colleagues of accounts;
+//! - [`import`]: writing rows of files into the store;
+//! - [`export`]: everything that is known of a customer, as one document;
+//! - [`sample`]: the made-up company of the demo;
+//! - [`data_subject`]: which rows and words are about one person;
+//! - [`erasure`]: deleting these.
 
 pub mod data_subject;
 pub mod erasure;

@@ -1,5 +1,10 @@
-//! How statements are sent, whatever they are about: rows in bulk, kept
-//! connections, and transactions that several callers share.
+//! How statements are sent, whatever they are about.
+//!
+//! - `pool`: the pool of connections, and what each is set to (`settings`);
+//! - [`errors`]: what an error says about trying again;
+//! - `bulk_rows`: many rows in one statement;
+//! - `kept_connection`: a connection that keeps its plans;
+//! - `group_commit`: callers that share a transaction.
 
 pub(crate) mod bulk_rows;
 pub mod errors;

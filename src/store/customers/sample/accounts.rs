@@ -2,9 +2,9 @@
 
 use chrono::{Datelike, Duration, NaiveTime};
 
+use super::rows::{SampleAccount, Story};
 use super::spread::{Spread, Topic};
 use super::words::{COUNTRIES, Country};
-use super::{SampleAccount, Story};
 use crate::clock::Instant;
 
 /// Eighteen months.

@@ -3,8 +3,8 @@
 use chrono::Duration;
 
 use super::accounts::seconds;
+use super::rows::{SampleAccount, SampleContact, SampleScore, SampleTicket, Story};
 use super::spread::{Spread, Topic};
-use super::{SampleAccount, SampleContact, SampleScore, SampleTicket, Story};
 use crate::clock::Instant;
 
 /// The tickets of one account, oldest first.

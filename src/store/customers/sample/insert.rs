@@ -2,7 +2,7 @@
 
 use sqlx::{PgPool, Postgres, Transaction};
 
-use super::SampleCompany;
+use super::rows::SampleCompany;
 
 /// Rows per statement: large enough that the round trip does not count, small
 /// enough that progress is seen.

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::accounts::{country_of, seconds};
+use super::rows::{SampleAccount, SampleContact, SampleCsm, Story};
 use super::spread::{Spread, Topic};
 use super::words::{COUNTRIES, TITLES, ascii};
-use super::{SampleAccount, SampleContact, SampleCsm, Story};
 use crate::clock::Instant;
 
 /// The colleagues; everybody reports to the same manager.

@@ -3,6 +3,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::Duration;
 
 use super::*;
+use crate::clock::Instant;
 
 fn anchors() -> [Instant; 3] {
     // A Monday, a Saturday after 29 February, and an instant within a second.

@@ -4,9 +4,9 @@
 use chrono::{Datelike, Duration, NaiveTime, Weekday};
 
 use super::accounts::{country_of, seconds};
+use super::rows::{SampleAccount, SampleContact, SampleEvent, Story};
 use super::spread::{Spread, Topic};
 use super::words::COUNTRIES;
-use super::{SampleAccount, SampleContact, SampleEvent, Story};
 use crate::clock::Instant;
 
 /// Kinds of events and how many there are for each login.
