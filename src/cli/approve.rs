@@ -9,7 +9,7 @@ use super::database::Database;
 use super::{Global, lists, somebody};
 use crate::clock::{Clock, Instant};
 use crate::store::runs::parse_run_id;
-use crate::store::runs::releases::Word;
+use crate::store::runs::releases::ReleaseAnswer;
 use crate::store::views::cli::Filter;
 
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitC
     let runs = database.store.list_runs(&filter).await?;
     database.close().await;
     told(options, word)?;
-    if word == Word::Already {
+    if word == ReleaseAnswer::Already {
         let reason = runs.iter().find(|row| row["id"] == options.run.as_str()).and_then(|row| row["reason"].as_str());
         say!("{}: it was approved already; {}", options.run, reason.unwrap_or("it is about to be released"));
     } else {
@@ -61,12 +61,16 @@ pub async fn discard(global: &Global, options: &Options) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(options: &Options, word: Word) -> anyhow::Result<()> {
+fn told(options: &Options, word: ReleaseAnswer) -> anyhow::Result<()> {
     match word {
-        Word::Taken | Word::Already => Ok(()),
-        Word::Unknown => anyhow::bail!("there is no run {}", options.run),
-        Word::NotHeld => anyhow::bail!("the run {} is not held", options.run),
-        Word::UnderWay => anyhow::bail!("the run {} is just being released: try again in a minute", options.run),
-        Word::Outdated => anyhow::bail!("the playbook of {} has changed since; its next run decides anew", options.run),
+        ReleaseAnswer::Taken | ReleaseAnswer::Already => Ok(()),
+        ReleaseAnswer::Unknown => anyhow::bail!("there is no run {}", options.run),
+        ReleaseAnswer::NotHeld => anyhow::bail!("the run {} is not held", options.run),
+        ReleaseAnswer::UnderWay => {
+            anyhow::bail!("the run {} is just being released: try again in a minute", options.run)
+        }
+        ReleaseAnswer::Outdated => {
+            anyhow::bail!("the playbook of {} has changed since; its next run decides anew", options.run)
+        }
     }
 }

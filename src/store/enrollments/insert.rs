@@ -7,7 +7,7 @@ use super::stored_enrollment::new_rows;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, State};
 use crate::store::Store;
-use crate::store::runs::{Run, is_ours};
+use crate::store::runs::run::{Run, is_ours};
 use crate::store::upkeep::audit::record;
 
 impl Store {

@@ -14,7 +14,7 @@ use crate::effect::{EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{Enrollment, Transition};
 use crate::store::Store;
 use crate::store::messages::message_ids::Naming;
-use crate::store::runs::{Run, is_ours};
+use crate::store::runs::run::{Run, is_ours};
 use crate::store::sql::bulk_rows::Rows;
 
 /// What became of a transition.

@@ -2,7 +2,7 @@
 //! one after the other, and what one was given nobody else gets while it is
 //! under way; so no two together pass the limit, however they meet.
 
-use super::{Run, of_holder};
+use super::run::{Run, of_holder};
 use crate::clock::Instant;
 use crate::store::Store;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Entered, Run, claim, delete_held, is_ours, of_holder};
+use super::run::{Run, claim, delete_held, is_ours, of_holder};
+use super::tally::Entered;
 use crate::clock::Instant;
 use crate::enrollment::Enrollment;
 use crate::store::Store;
@@ -15,7 +16,7 @@ use crate::store::upkeep::stopped::Halted;
 
 /// What became of a person's word on a held run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum ReleaseAnswer {
     Taken,
     /// It was said before, and holds.
     Already,
@@ -54,7 +55,13 @@ pub struct Rest {
 impl Store {
     /// Records a person's approval of a held run. It is bound to the run's
     /// revision and to the number that was held.
-    pub async fn approve_run(&self, playbook: &str, slot: Instant, by: &str, now: Instant) -> sqlx::Result<Word> {
+    pub async fn approve_run(
+        &self,
+        playbook: &str,
+        slot: Instant,
+        by: &str,
+        now: Instant,
+    ) -> sqlx::Result<ReleaseAnswer> {
         let mut tx = self.pool().begin().await?;
         let found: Option<(String, String, Option<String>, bool)> = sqlx::query_as(
             "select r.state, r.revision, p.revision, r.approved_at is not null from keepwell.runs r
@@ -66,10 +73,10 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let word = match found {
-            None => Word::Unknown,
-            Some((state, ..)) if state != "held" => Word::NotHeld,
-            Some((_, revision, current, _)) if current.as_deref() != Some(&revision) => Word::Outdated,
-            Some((.., true)) => Word::Already,
+            None => ReleaseAnswer::Unknown,
+            Some((state, ..)) if state != "held" => ReleaseAnswer::NotHeld,
+            Some((_, revision, current, _)) if current.as_deref() != Some(&revision) => ReleaseAnswer::Outdated,
+            Some((.., true)) => ReleaseAnswer::Already,
             Some(_) => {
                 sqlx::query(
                     "update keepwell.runs set approved_at = $3, approved_by = $4 where playbook = $1 and slot = $2",
@@ -81,7 +88,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
                 record(&mut tx, "approve", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
-                Word::Taken
+                ReleaseAnswer::Taken
             }
         };
         tx.commit().await?;
@@ -90,7 +97,13 @@ impl Store {
 
     /// Deletes what a held run would have enrolled; it uses up no entry.
     /// Whoever was releasing it and has gone away finds it gone.
-    pub async fn discard_run(&self, playbook: &str, slot: Instant, by: &str, now: Instant) -> sqlx::Result<Word> {
+    pub async fn discard_run(
+        &self,
+        playbook: &str,
+        slot: Instant,
+        by: &str,
+        now: Instant,
+    ) -> sqlx::Result<ReleaseAnswer> {
         let lease_now = self.lease_clock().await?;
         let mut tx = self.pool().begin().await?;
         let found: Option<(String, bool)> = sqlx::query_as(
@@ -103,9 +116,9 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let word = match found {
-            None => Word::Unknown,
-            Some((state, _)) if state != "held" => Word::NotHeld,
-            Some((_, true)) => Word::UnderWay,
+            None => ReleaseAnswer::Unknown,
+            Some((state, _)) if state != "held" => ReleaseAnswer::NotHeld,
+            Some((_, true)) => ReleaseAnswer::UnderWay,
             Some((_, false)) => {
                 sqlx::query(
                     "update keepwell.runs set state = 'skipped', reason = 'discarded', approved_by = $4, ended_at = $3,
@@ -120,7 +133,7 @@ impl Store {
                 .await?;
                 delete_held(&mut tx, playbook, slot).await?;
                 record(&mut tx, "discard", by, &json!({ "playbook": playbook, "slot": slot }), now).await?;
-                Word::Taken
+                ReleaseAnswer::Taken
             }
         };
         tx.commit().await?;

@@ -1,7 +1,7 @@
 //! What a playbook remembers of its condition from run to run: rises, falls,
 //! how long it has held, and who matched when it began.
 
-use keepwell::store::runs::releases::Word;
+use keepwell::store::runs::releases::ReleaseAnswer;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
@@ -165,10 +165,10 @@ async fn neither_a_held_nor_a_discarded_run_uses_an_edge_up() {
     for day in [2, 3, 4] {
         world.run_at(&format!("2026-03-0{day}T09:00:00Z")).await;
     }
-    assert_eq!(world.discard("rescue@2026-03-04T09:00:00Z", "2026-03-04T10:00:00Z").await, Word::Taken);
+    assert_eq!(world.discard("rescue@2026-03-04T09:00:00Z", "2026-03-04T10:00:00Z").await, ReleaseAnswer::Taken);
     world.run_at("2026-03-05T09:00:00Z").await;
     assert_eq!(lines(&world.enrollments().await, "account state"), ["a1 held", "a2 held"]);
-    assert_eq!(world.approve("rescue@2026-03-05T09:00:00Z", "2026-03-05T10:00:00Z").await, Word::Taken);
+    assert_eq!(world.approve("rescue@2026-03-05T09:00:00Z", "2026-03-05T10:00:00Z").await, ReleaseAnswer::Taken);
     world.pass_at("2026-03-05T11:00:00Z").await;
     assert_eq!(
         lines(&world.enrollments().await, "account started_at entry_key"),

@@ -1,6 +1,6 @@
 //! A run that would touch too many waits for a person.
 
-use keepwell::store::runs::releases::Word;
+use keepwell::store::runs::releases::ReleaseAnswer;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
@@ -56,7 +56,7 @@ async fn the_next_run_replaces_a_held_one() {
         ["03-02T09:00 skipped superseded 0", "03-03T09:00 done - 2"]
     );
     assert_eq!(lines(&world.enrollments().await, "account state"), ["a1 completed", "a2 completed"]);
-    assert_eq!(world.approve(RUN, "2026-03-03T10:00:00Z").await, Word::NotHeld);
+    assert_eq!(world.approve(RUN, "2026-03-03T10:00:00Z").await, ReleaseAnswer::NotHeld);
 }
 
 #[tokio::test]
@@ -65,8 +65,8 @@ async fn an_approved_run_is_decided_again_and_enrolls_at_most_the_held() {
     world.customer("a4").await;
     world.sql("update customers.accounts set tier = 'B' where id = 'a1'").await;
     world.sql("update customers.accounts set status = 'churned' where id = 'a2'").await;
-    assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, Word::Taken);
-    assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, Word::Already);
+    assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, ReleaseAnswer::Taken);
+    assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, ReleaseAnswer::Already);
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert_eq!(lines(&world.enrollments().await, "account state started_at"), ["a3 completed 03-02T12:00"]);
     let run = world.run("welcome", "2026-03-02T09:00:00Z").await;
@@ -98,8 +98,8 @@ async fn approved_and_not_yet_released_counts_as_active() {
 #[tokio::test]
 async fn a_discarded_run_uses_nothing_up() {
     let world = held().await;
-    assert_eq!(world.discard(RUN, "2026-03-02T11:00:00Z").await, Word::Taken);
-    assert_eq!(world.discard(RUN, "2026-03-02T11:00:00Z").await, Word::NotHeld);
+    assert_eq!(world.discard(RUN, "2026-03-02T11:00:00Z").await, ReleaseAnswer::Taken);
+    assert_eq!(world.discard(RUN, "2026-03-02T11:00:00Z").await, ReleaseAnswer::NotHeld);
     assert!(world.enrollments().await.is_empty());
     world.run_at("2026-03-03T09:00:00Z").await;
     assert_eq!(
@@ -116,7 +116,7 @@ async fn an_approval_is_bound_to_the_revision() {
     let world = held().await;
     world.playbook(&playbook("welcome", KEYS, &STEPS.replace("Hello", "Other")));
     world.publish_at("2026-03-02T10:00:00Z").await;
-    assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, Word::Outdated);
+    assert_eq!(world.approve(RUN, "2026-03-02T11:00:00Z").await, ReleaseAnswer::Outdated);
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert!(world.mails().await.is_empty());
 }
@@ -131,7 +131,7 @@ async fn a_run_that_is_stopped_does_not_replace_a_held_one() {
         lines(&world.runs().await, "slot kind state"),
         ["03-02T09:00 manual held", "03-02T11:00 manual skipped"]
     );
-    assert_eq!(world.approve(RUN, "2026-03-02T12:00:00Z").await, Word::Taken);
+    assert_eq!(world.approve(RUN, "2026-03-02T12:00:00Z").await, ReleaseAnswer::Taken);
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn an_approved_run_goes_out_in_growing_batches() {
         world.customer(&format!("a{number}")).await;
     }
     world.run_at("2026-03-02T09:00:00Z").await;
-    assert_eq!(world.approve(RUN, "2026-03-02T10:00:00Z").await, Word::Taken);
+    assert_eq!(world.approve(RUN, "2026-03-02T10:00:00Z").await, ReleaseAnswer::Taken);
     let entered = async || {
         let active = world.enrollments().await.iter().filter(|one| one["state"] != json!("held")).count();
         (active, world.mails().await.len())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keepwell::store::Store;
-use keepwell::store::runs::releases::{Released, Word};
+use keepwell::store::runs::releases::{ReleaseAnswer, Released};
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::runs::run;
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn an_approved_run_that_cannot_be_released_can_be_discarded_and_expires() 
     run::tick(&other, at("2026-03-02T10:00:00Z")).await.unwrap();
     assert_eq!(lines(&world.enrollments().await, "state"), ["held", "held", "held"]);
     // A person may take the word back: nobody works on it.
-    assert_eq!(world.discard(RUN, "2026-03-02T10:01:00Z").await, Word::Taken);
+    assert_eq!(world.discard(RUN, "2026-03-02T10:01:00Z").await, ReleaseAnswer::Taken);
     assert!(world.enrollments().await.is_empty());
 
     let world = held("", 3).await;
@@ -56,10 +56,10 @@ async fn a_run_that_is_being_released_is_not_discarded() {
     world.approve(RUN, "2026-03-02T10:00:00Z").await;
     let claimed = world.store().claim_approved_runs(&Halted::default(), at("2026-03-02T10:00:00Z")).await.unwrap();
     assert_eq!(claimed.len(), 1);
-    assert_eq!(world.discard(RUN, "2026-03-02T10:00:00Z").await, Word::UnderWay);
+    assert_eq!(world.discard(RUN, "2026-03-02T10:00:00Z").await, ReleaseAnswer::UnderWay);
     // Its daemon went away.
     world.sql("update keepwell.runs set lease_until = now() - interval '1 second'").await;
-    assert_eq!(world.discard(RUN, "2026-03-02T10:02:00Z").await, Word::Taken);
+    assert_eq!(world.discard(RUN, "2026-03-02T10:02:00Z").await, ReleaseAnswer::Taken);
     // Should it come back, it lets nobody in.
     assert!(world.enrollments().await.is_empty());
     assert!(!world.store().renew_run(&claimed[0]).await.unwrap());
@@ -144,7 +144,7 @@ async fn an_approval_of_what_is_just_being_discarded_says_so() {
     });
     world.somebody_waits().await;
     tx.commit().await.unwrap();
-    assert_eq!(word.await.unwrap(), Word::NotHeld);
+    assert_eq!(word.await.unwrap(), ReleaseAnswer::NotHeld);
 }
 
 /// With `hold_above: off` pages are written as they are decided, so that who

@@ -17,7 +17,7 @@ use keepwell::playbook::source::{SourceFile, SourceSet};
 use keepwell::store::Store;
 use keepwell::store::runs::parse_run_id;
 use keepwell::store::runs::playbooks::Missing;
-use keepwell::store::runs::releases::Word;
+use keepwell::store::runs::releases::ReleaseAnswer;
 use keepwell::store::upkeep::stopped::Target;
 use keepwell::store::views::cli::Filter;
 use keepwell::worker::enrollments::mover::{self, Done, Shown};
@@ -352,12 +352,12 @@ impl World {
         assert!(self.store().resume(&target, "a test", at("2026-03-02T09:00:00Z")).await.unwrap(), "it was stopped");
     }
 
-    pub async fn approve(&self, run: &str, when: &str) -> Word {
+    pub async fn approve(&self, run: &str, when: &str) -> ReleaseAnswer {
         let (playbook, slot) = parse_run_id(run).expect("a run's name");
         self.store().approve_run(&playbook, slot, "a test", at(when)).await.unwrap()
     }
 
-    pub async fn discard(&self, run: &str, when: &str) -> Word {
+    pub async fn discard(&self, run: &str, when: &str) -> ReleaseAnswer {
         let (playbook, slot) = parse_run_id(run).expect("a run's name");
         self.store().discard_run(&playbook, slot, "a test", at(when)).await.unwrap()
     }
