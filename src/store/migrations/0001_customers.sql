@@ -1,9 +1,9 @@
 -- The customer store. Its names are a contract: importers and other tools write
--- to these tables directly, and Keepwell only reads them.
+-- to these tables directly, and Keepwell only reads them. What they hold is
+-- therefore said in comments of the catalogue, too.
 --
--- Every table says in a comment which class it belongs to. In a "by account"
--- table the account comes first in every key, so that the schema can be
--- distributed by account. There are no foreign keys: rows may arrive in any order.
+-- The comment on each table begins with its class; see 0002_runs.sql. There are
+-- no foreign keys: rows may arrive in any order.
 
 create schema customers;
 comment on schema customers is 'The customer store: written by importers, read by Keepwell.';
@@ -27,7 +27,7 @@ create table customers.accounts (
     locale        text,
     traits        jsonb not null default '{}'
 );
-comment on table customers.accounts is 'by account';
+comment on table customers.accounts is 'by account: the customers. Written by importers.';
 comment on column customers.accounts.status is 'active, trial or churned';
 
 create table customers.contacts (
@@ -44,7 +44,7 @@ create table customers.contacts (
     traits      jsonb not null default '{}',
     primary key (account_id, id)
 );
-comment on table customers.contacts is 'by account';
+comment on table customers.contacts is 'by account: the people of each customer. Written by importers.';
 
 create table customers.csms (
     id          text primary key,
@@ -58,57 +58,54 @@ create table customers.csms (
     away_until  date,
     traits      jsonb not null default '{}'
 );
-comment on table customers.csms is 'shared';
+comment on table customers.csms is 'small shared: the customer success managers. Written by importers.';
 
--- Instants that facts subtract are finite: a subtraction of infinity raises.
 create table customers.events (
     account_id  text not null,
     id          text not null,
     contact_id  text,
     name        text not null,
+    -- Facts subtract instants, and a subtraction of infinity raises an error.
     at          timestamptz not null check (isfinite(at)),
     properties  jsonb not null default '{}',
     primary key (account_id, id, at)
 ) partition by range (at);
-comment on table customers.events is 'by account';
+comment on table customers.events is 'by account: what customers did, and when. Written by importers.';
+create index events_by_name on customers.events (account_id, name, at);
 
 create table customers.events_2023 partition of customers.events
     for values from ('2023-01-01 00:00:00+00') to ('2024-01-01 00:00:00+00');
+comment on table customers.events_2023 is 'by account: the events of 2023. Written by importers.';
 create table customers.events_2024 partition of customers.events
     for values from ('2024-01-01 00:00:00+00') to ('2025-01-01 00:00:00+00');
+comment on table customers.events_2024 is 'by account: the events of 2024. Written by importers.';
 create table customers.events_2025 partition of customers.events
     for values from ('2025-01-01 00:00:00+00') to ('2026-01-01 00:00:00+00');
+comment on table customers.events_2025 is 'by account: the events of 2025. Written by importers.';
 create table customers.events_2026 partition of customers.events
     for values from ('2026-01-01 00:00:00+00') to ('2027-01-01 00:00:00+00');
+comment on table customers.events_2026 is 'by account: the events of 2026. Written by importers.';
 create table customers.events_2027 partition of customers.events
     for values from ('2027-01-01 00:00:00+00') to ('2028-01-01 00:00:00+00');
+comment on table customers.events_2027 is 'by account: the events of 2027. Written by importers.';
 create table customers.events_2028 partition of customers.events
     for values from ('2028-01-01 00:00:00+00') to ('2029-01-01 00:00:00+00');
+comment on table customers.events_2028 is 'by account: the events of 2028. Written by importers.';
 create table customers.events_default partition of customers.events default;
-comment on table customers.events_2023 is 'by account';
-comment on table customers.events_2024 is 'by account';
-comment on table customers.events_2025 is 'by account';
-comment on table customers.events_2026 is 'by account';
-comment on table customers.events_2027 is 'by account';
-comment on table customers.events_2028 is 'by account';
-comment on table customers.events_default is 'by account';
+comment on table customers.events_default is 'by account: the events of all other years. Written by importers.';
 
-create index events_by_name on customers.events (account_id, name, at);
-
--- Bounded, which excludes NaN and infinity too: no difference of two scores
--- can then overflow.
 create table customers.scores (
     account_id  text not null,
     id          text not null,
     contact_id  text,
     name        text not null,
+    -- The bounds exclude NaN and infinity, too: no difference of two scores can overflow.
     value       double precision not null check (value between -1e15 and 1e15),
     at          timestamptz not null check (isfinite(at)),
     primary key (account_id, id)
 );
-comment on table customers.scores is 'by account';
+comment on table customers.scores is 'by account: measurements such as nps, csat or health. Written by importers.';
 comment on column customers.scores.contact_id is 'null: a score of the account as a whole';
-
 create index scores_latest on customers.scores (account_id, name, at desc);
 
 create table customers.tickets (
@@ -120,21 +117,20 @@ create table customers.tickets (
     severity    text,
     primary key (account_id, id)
 );
-comment on table customers.tickets is 'by account';
-
+comment on table customers.tickets is 'by account: requests for support. Written by importers.';
 create index tickets_by_opening on customers.tickets (account_id, opened_at);
 
--- The past of account columns, so that a backtest reads it as it was. The id
--- only separates changes of one account at one instant; the order is (at, id).
 create table customers.account_changes (
     account_id  text not null,
     at          timestamptz not null,
+    -- Only separates changes of one account at one instant: the order is (at, id).
     id          bigint generated always as identity,
     was         jsonb,
     became      jsonb,
     primary key (account_id, at, id)
 );
-comment on table customers.account_changes is 'by account';
+comment on table customers.account_changes is
+    'by account: the past of account columns, from which a backtest reads them as they were. Written by the trigger record_account_change.';
 comment on column customers.account_changes.was is
     'the columns that changed with their earlier values; the whole row at a deletion; null at an insertion';
 comment on column customers.account_changes.became is

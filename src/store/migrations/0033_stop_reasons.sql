@@ -1,2 +1,0 @@
--- Why something is stopped: a person's words, or what the machine found.
-alter table keepwell.control add column reason text;
