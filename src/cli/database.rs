@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, render_human};
 use crate::postgres::{Durability, PrivatePostgres};
 use crate::store::customers::mapping::{self, CustomerStore};
 use crate::store::customers::reader_role::READER;
-use crate::store::{self, Relations, Store};
+use crate::store::{self, Incompatible, MigrationError, Relations, Store};
 
 /// An open database.
 pub struct Database {
@@ -37,10 +37,16 @@ impl Database {
             Ok(url) if !url.is_empty() => {
                 let store = Store::connect_url(&url, connections).context("DATABASE_URL cannot be used")?;
                 reach(&store).await?;
-                if !store.is_migrated().await.map_err(store::explain_unreachable)? {
-                    anyhow::bail!("the database has no (or older) schemas of Keepwell: run `keepwell migrate` first");
+                match store.is_migrated().await {
+                    Ok(true) => Ok(Database { store, private: None }),
+                    Ok(false) => {
+                        anyhow::bail!(
+                            "the database has no (or older) schemas of Keepwell: run `keepwell migrate` first"
+                        )
+                    }
+                    Err(MigrationError::Database(error)) => Err(store::explain_unreachable(error)),
+                    Err(error) => Err(not_migrated(error, ANOTHER_URL)),
                 }
-                Ok(Database { store, private: None })
             }
             _ => Database::private(&global.data, connections).await,
         }
@@ -82,7 +88,7 @@ impl Database {
             Ok(url) if !url.is_empty() && !global.demo => {
                 let store = Store::connect_url(&url, 2).context("DATABASE_URL cannot be used")?;
                 reach(&store).await?;
-                store.migrate().await.context("the schemas could not be created")?;
+                store.migrate().await.map_err(|error| not_migrated(error, ANOTHER_URL))?;
                 Ok(Database { store, private: None })
             }
             _ => Database::open(global, 2).await,
@@ -96,8 +102,14 @@ impl Database {
         let server =
             tokio::task::spawn_blocking(move || PrivatePostgres::ensure(&starting, Durability::Durable)).await??;
         let store = Store::connect(server.options("keepwell"), connections);
-        store.migrate().await.context("the schemas could not be created")?;
-        Ok(Database { store, private: Some(Private { dir, server: Arc::new(Mutex::new(server)) }) })
+        let private = Private { dir: dir.clone(), server: Arc::new(Mutex::new(server)) };
+        let database = Database { store, private: Some(private) };
+        if let Err(error) = database.store.migrate().await {
+            database.close().await;
+            let instead = format!("remove the folder {}, or name another one with --data", dir.display());
+            return Err(not_migrated(error, &instead));
+        }
+        Ok(database)
     }
 
     /// What a daemon does after a fault: see that the private Postgres runs.
@@ -139,6 +151,19 @@ async fn reach(store: &Store) -> anyhow::Result<()> {
     let keeps_sessions = store.keeps_sessions().await.map_err(store::explain_unreachable)?;
     anyhow::ensure!(keeps_sessions, store::TRANSACTION_POOLER);
     Ok(())
+}
+
+/// What to do about a database of DATABASE_URL that cannot be upgraded.
+const ANOTHER_URL: &str = "create a new database and name it in DATABASE_URL";
+
+/// Why the schemas are not up to date, and what to do about it: `instead` leads
+/// to another database.
+fn not_migrated(error: MigrationError, instead: &str) -> anyhow::Error {
+    match error {
+        MigrationError::Incompatible(Incompatible::Newer) => anyhow::anyhow!("{error}: use that build or a later one"),
+        MigrationError::Incompatible(_) => anyhow::anyhow!("{error}: {instead}"),
+        error => anyhow::Error::new(error).context("the schemas could not be created"),
+    }
 }
 
 /// The configuration, whose mistakes are printed.

@@ -2,14 +2,14 @@
 
 use super::Store;
 use super::customers::reader_role;
+use super::migrations::{self, MigrationError};
 use crate::random;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
-
 impl Store {
-    /// Creates or upgrades both schemas. Two processes may do it at once.
-    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        MIGRATIONS.run(&self.pool).await?;
+    /// Creates or upgrades both schemas. Two processes may do it at once. A
+    /// database that cannot be upgraded is left as it was.
+    pub async fn migrate(&self) -> Result<(), MigrationError> {
+        migrations::run(&self.pool).await?;
         sqlx::query("insert into keepwell.installation (id, secret, cluster) values ($1, $2, keepwell.cluster()) on conflict do nothing")
             .bind(random::token())
             .bind(random::bytes::<32>().as_slice())
@@ -22,16 +22,9 @@ impl Store {
         Ok(())
     }
 
-    /// Whether both schemas are there and complete.
-    pub async fn is_migrated(&self) -> sqlx::Result<bool> {
-        let table: Option<String> =
-            sqlx::query_scalar("select to_regclass('public._sqlx_migrations')::text").fetch_one(&self.pool).await?;
-        if table.is_none() {
-            return Ok(false);
-        }
-        let done: i64 = sqlx::query_scalar("select count(*) from public._sqlx_migrations where success")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(done >= MIGRATIONS.iter().count() as i64)
+    /// Whether both schemas are there and complete for this build; a newer build
+    /// may have added to them.
+    pub async fn is_migrated(&self) -> Result<bool, MigrationError> {
+        migrations::are_complete(&self.pool).await
     }
 }

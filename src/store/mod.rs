@@ -32,6 +32,7 @@ use messages::shared_connections::SharedConnections;
 use upkeep::last_marker::LastMarker;
 
 pub use customers::relations::{Key, Relation, Relations};
+pub use migrations::{Incompatible, MigrationError};
 pub(crate) use sql::errors::{FailureKind, failure_kind};
 pub use sql::errors::{TRANSACTION_POOLER, explain_unreachable, is_about_a_row, is_refusal, is_schema_mismatch};
 
@@ -40,6 +41,7 @@ pub mod customers;
 pub mod enrollments;
 pub mod messages;
 mod migrate;
+mod migrations;
 pub mod runs;
 pub mod sql;
 pub mod tasks;

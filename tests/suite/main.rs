@@ -20,6 +20,7 @@ mod faults;
 mod functions;
 mod histories;
 mod import;
+mod migrations;
 mod outcomes;
 mod own_tables;
 mod plans;

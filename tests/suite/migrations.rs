@@ -1,0 +1,155 @@
+//! The migrations: how they change, and whose databases are refused.
+
+use std::path::Path;
+
+use keepwell::store::Store;
+use keepwell::store::private::{Durability, PrivatePostgres};
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+
+use crate::support::database;
+use crate::support::program::Home;
+
+/// SHA-256 of every migration. From the first release on lines are only added:
+/// databases of others were made from these files.
+const SUMS: &str = "
+    0001_customers.sql  11113d3225a2542a7b29f298912fe73512dc62887cf114a7c81171fc34649fc6
+    0002_runs.sql  b0255c8375494d943f845602db5d55b42f75ff499e32fe19fb61c518b3322b4a
+    0003_enrollments.sql  1f6f51c42428c951df6f6fe63fcf58b9a4c5fa6ed25af176eeeb7c1439985b37
+    0004_messages.sql  97ca558daa99727155e4b5586a72a367be4101735a4f87aa37add3733a48554a
+    0005_tasks.sql  1ecaab88884b8f775c4ce9e467c7376b16d39181fc00e96f1a8fe3bd17732690
+    0006_upkeep.sql  f378dfa331b0d0cb997ad3155dad04823c1e33ce000b6183b3f0d913daecea03
+";
+
+#[test]
+fn migrations_are_added_and_never_edited() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
+    let mut sums: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .map(|path| {
+            let sum = Sha256::digest(std::fs::read(&path).unwrap());
+            let digits: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{}  {digits}", path.file_name().unwrap().to_str().unwrap())
+        })
+        .collect();
+    sums.sort();
+    let known: Vec<&str> = SUMS.trim().lines().map(str::trim).collect();
+    assert_eq!(
+        sums, known,
+        "a migration that was released is never edited, renamed or removed: add a file, and its line here"
+    );
+}
+
+const UNRELEASED: &str =
+    "the database was made by a build of Keepwell from before the first release and cannot be upgraded";
+
+/// Records migrations as an earlier build did, in place of ours.
+const EARLIER: &str = "truncate public._sqlx_migrations;
+    insert into public._sqlx_migrations (version, description, success, checksum, execution_time)
+    values (1, 'customers', true, '\\x01', 0), (2, 'keepwell', true, '\\x02', 0), (4, 'bulk', true, '\\x04', 0),
+        (61, 'analyzing', true, '\\x61', 0)";
+
+/// Everything that a migration or the start of a command could change.
+async fn contents(pool: &PgPool) -> Vec<String> {
+    let relations = "select format('%s %s %s', c.oid, c.oid::regclass, c.relnatts) from pg_class c
+        where c.relnamespace::regnamespace::text in ('public', 'customers', 'keepwell')
+        union all select nspname from pg_namespace
+        union all select format('%s %s', ctid, m) from public._sqlx_migrations m order by 1";
+    sqlx::query_scalar(relations).fetch_all(pool).await.unwrap()
+}
+
+/// That each command ends with an error that says so, and leaves the database alone.
+async fn refused(home: &Home, pool: &PgPool, expected: &str) {
+    let before = contents(pool).await;
+    for command in [&["migrate"][..], &["run", "--once"], &["tasks"], &["stop"], &["confirm-epoch", "--yes"]] {
+        let answer = home.run(command);
+        assert!(answer.code == 1 && answer.stderr.contains(expected), "{command:?}: {answer:?}");
+        assert_eq!(answer.stderr.trim().lines().count(), 1, "{command:?}: {answer:?}");
+    }
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.code != 0 && doctor.stdout.contains(expected), "{doctor:?}");
+    assert_eq!(contents(pool).await, before, "{expected}");
+}
+
+#[tokio::test]
+async fn a_database_of_an_earlier_build_is_refused() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    sqlx::raw_sql(EARLIER).execute(&pool).await.unwrap();
+    let mut home = Home::new("earlier-build");
+    home.set("DATABASE_URL", &database.url);
+    refused(&home, &pool, &format!("{UNRELEASED}: create a new database and name it in DATABASE_URL")).await;
+}
+
+#[tokio::test]
+async fn a_database_where_another_program_keeps_migrations_is_refused_before_any_of_ours() {
+    let database = database::fresh_from("occupied", async |pool| {
+        // In the midst of our numbers: those before it must not be applied.
+        sqlx::raw_sql(
+            "create table public._sqlx_migrations (version bigint primary key, description text not null,
+                 installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,
+                 execution_time bigint not null);
+             insert into public._sqlx_migrations (version, description, success, checksum, execution_time)
+             values (5, 'orders', true, '\\x05', 0)",
+        )
+        .execute(pool)
+        .await
+        .unwrap();
+    })
+    .await;
+    let mut home = Home::new("occupied");
+    home.set("DATABASE_URL", &database.url);
+    let expected = "another program keeps its migrations in the table `public._sqlx_migrations` of the database: \
+        create a new database and name it in DATABASE_URL";
+    refused(&home, &database.pool().await, expected).await;
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_build_is_used_and_not_migrated() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    sqlx::raw_sql(
+        "insert into public._sqlx_migrations (version, description, success, checksum, execution_time)
+         values (1000, 'more', true, '\\x10', 0)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let mut home = Home::new("newer-build");
+    home.set("DATABASE_URL", &database.url);
+    let migrated = home.run(&["migrate"]);
+    let expected = "the database was upgraded by a newer build of Keepwell: use that build or a later one";
+    assert!(migrated.code == 1 && migrated.stderr.contains(expected), "{migrated:?}");
+    home.done(&["tasks"]);
+}
+
+#[tokio::test]
+async fn a_private_database_of_an_earlier_build_is_refused_and_its_server_stopped() {
+    let home = Home::new("private-earlier");
+    let folder = home.path.join("kept/demo");
+    let mut postgres = PrivatePostgres::ensure(&folder, Durability::Tests).unwrap();
+    let store = Store::connect(postgres.options("keepwell"), 2);
+    store.migrate().await.unwrap();
+    sqlx::raw_sql(EARLIER).execute(store.pool()).await.unwrap();
+    let before = contents(store.pool()).await;
+    store.close().await;
+    postgres.stop();
+
+    for command in [
+        &["demo", "--once", "--data", "kept"][..],
+        &["tasks", "--demo", "--data", "kept"],
+        &["migrate", "--data", "kept/demo"],
+        &["run", "--once", "--data", "kept/demo"],
+    ] {
+        let answer = home.run(command);
+        let expected = format!("{UNRELEASED}: remove the folder kept/demo, or name another one with --data");
+        assert!(answer.code == 1 && answer.stderr.contains(&expected), "{command:?}: {answer:?}");
+        assert!(!folder.join("data/postmaster.pid").exists(), "{command:?} left a server running");
+    }
+    let postgres = PrivatePostgres::ensure(&folder, Durability::Tests).unwrap();
+    let store = Store::connect(postgres.options("keepwell"), 2);
+    assert_eq!(contents(store.pool()).await, before);
+    store.close().await;
+}
