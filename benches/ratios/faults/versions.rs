@@ -29,8 +29,15 @@ pub async fn upgrades(size: Size, older: Option<&Path>, chance: &mut Chance) -> 
     company.home.set("DATABASE_URL", &company.postgres.url("before"));
     if let Some(older) = older {
         company.home.program = older.to_owned();
+        migrate(&company)?;
+        company.home.program = newer.clone();
+        let opened = company.home.run(&["tasks"]);
+        let refused = opened.stderr.contains("cannot be upgraded");
+        anyhow::ensure!(!refused, "--older names a build whose database this one refuses: {}", opened.stderr);
+        company.home.program = older.to_owned();
+    } else {
+        migrate(&company)?;
     }
-    migrate(&company)?;
     company.sql("insert into customers.csms (id, name, email) values ('csm', 'Sam', 'sam@example.com')").await?;
     let known = company.number("select count(*) from public._sqlx_migrations").await?;
 
