@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use keepwell::postgres::{Durability, PrivatePostgres};
 use keepwell::store::Store;
-use keepwell::store::private::{Durability, PrivatePostgres};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
