@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::database::Database;
-use super::stop::told;
+use super::stop::describe;
 use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::store::Store;
@@ -45,7 +45,7 @@ async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
     }
     let waiting = store.waiting(now).await?;
     say!("{}", if waiting.is_empty() { "nothing is waiting to leave" } else { "waiting to leave:" });
-    for line in waiting.iter().flat_map(told) {
+    for line in waiting.iter().flat_map(describe) {
         say!("{line}");
     }
     if !yes {

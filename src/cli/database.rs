@@ -176,6 +176,11 @@ pub fn configuration(global: &Global) -> anyhow::Result<Config> {
     Ok(config)
 }
 
+/// The sample company's configuration, whatever the file says.
+pub fn demo_configuration() -> Config {
+    Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() }
+}
+
 /// The `store:` of the configuration, whose mistakes are printed.
 pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
     Ok(configuration(global)?.store)

@@ -11,10 +11,10 @@ use chrono::Timelike;
 use clap::Args;
 
 use super::Global;
-use super::database::Database;
+use super::database::{Database, demo_configuration};
 use super::run::{files, no_variables, page_listener, report, serve_page, shared, stop_signal, until_done};
 use crate::clock::{Clock, Instant};
-use crate::config::{Config, StoreMap};
+use crate::config::StoreMap;
 use crate::delivery::Channel;
 use crate::store::Store;
 use crate::store::customers::sample::SampleCompany;
@@ -47,7 +47,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         .with_customers(&StoreMap::default())
         .await?;
     let anchor = sample(&database.store).await?;
-    let mut config = config();
+    let mut config = demo_configuration();
     let listener = match options.once {
         true => None,
         false => match page_listener(&mut config, options.port).await {
@@ -90,11 +90,6 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The sample company's configuration, whatever the file says.
-pub fn config() -> Config {
-    Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() }
 }
 
 /// The sample company, made once; returns the instant it is a function of.

@@ -45,7 +45,7 @@ pub struct Options {
     /// How the files are written: csv or jsonl (by default their endings say
     /// it, and stdin is CSV); and how the answer is: human or json.
     #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Vec<Format>,
+    format: Vec<ImportFormat>,
     /// What separates the fields of CSV: one character, or `tab`.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<u8>,
@@ -55,7 +55,7 @@ pub struct Options {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ImportFormat {
     Csv,
     Jsonl,
     Human,
@@ -129,13 +129,13 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
                 return Err(error);
             }
         };
-        if !options.format.contains(&Format::Json) {
+        if !options.format.contains(&ImportFormat::Json) {
             print(&summary, relation, path, options.dry_run);
         }
         summaries.push((path, summary));
     }
     database.close().await;
-    if options.format.contains(&Format::Json) {
+    if options.format.contains(&ImportFormat::Json) {
         let rows: Vec<_> = summaries.iter().map(|(path, one)| as_json(one, relation, path, options.dry_run)).collect();
         output::json(&json!({ "import": rows }));
     }
@@ -144,11 +144,11 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
 }
 
 fn format(path: &Path, options: &Options) -> anyhow::Result<file::Format> {
-    let named = options.format.iter().find(|format| matches!(format, Format::Csv | Format::Jsonl));
+    let named = options.format.iter().find(|format| matches!(format, ImportFormat::Csv | ImportFormat::Jsonl));
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
     let csv = |usual| file::Format::Csv { delimiter: options.delimiter.unwrap_or(usual) };
     match (named, ending.as_str()) {
-        (Some(Format::Jsonl), _) => Ok(file::Format::JsonLines),
+        (Some(ImportFormat::Jsonl), _) => Ok(file::Format::JsonLines),
         (Some(_), "tsv") | (None, "tsv") => Ok(csv(b'\t')),
         (Some(_), _) | (None, "csv") => Ok(csv(b',')),
         (None, "jsonl" | "ndjson" | "json") => Ok(file::Format::JsonLines),
@@ -273,9 +273,9 @@ impl Progress {
         self.next = Deadline::after(Progress::pause(self.terminal));
         let Progress { name, word, .. } = self;
         let Summary { read, line, failed, .. } = summary;
-        let told = format!("{name}: {word} up to line {line}, {read} rows, {failed} failed");
+        let progress = format!("{name}: {word} up to line {line}, {read} rows, {failed} failed");
         if !self.terminal {
-            tell!("{told}");
+            tell!("{progress}");
             return;
         }
         const WIDTH: usize = 20;
@@ -283,7 +283,7 @@ impl Progress {
             let done = (bytes.min(length) as f64 / length as f64 * WIDTH as f64) as usize;
             format!("[{}{}] ", "#".repeat(done), "-".repeat(WIDTH - done))
         });
-        let _ = write!(std::io::stderr(), "\r\x1b[K{}{told}", bar.unwrap_or_default());
+        let _ = write!(std::io::stderr(), "\r\x1b[K{}{progress}", bar.unwrap_or_default());
         let _ = std::io::stderr().flush();
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum UnsupportedCommand {
     #[command(hide = true)]
     Apply(Anything),
     #[command(hide = true)]
@@ -27,7 +27,7 @@ pub struct Anything {
     _words: Vec<String>,
 }
 
-pub fn refuse(command: &Command) -> anyhow::Result<ExitCode> {
+pub fn refuse(command: &UnsupportedCommand) -> anyhow::Result<ExitCode> {
     let name = format!("{command:?}").split('(').next().unwrap_or_default().to_lowercase();
     anyhow::bail!("`keepwell {name}` is not yet supported")
 }

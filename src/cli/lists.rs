@@ -160,8 +160,8 @@ const SAMPLE: i64 = 10;
 pub async fn sample(store: &Store, run: &str) -> anyhow::Result<Json> {
     let Some((playbook, slot)) = parse_run_id(run) else { return Ok(Json::Null) };
     let rows = store.held_ids(&playbook, slot, SAMPLE).await?;
-    let told = |(account, contact, evidence): (String, String, Json)| json!({ "account": account, "contact": Some(contact).filter(|contact| !contact.is_empty()), "read": evidence });
-    Ok(rows.into_iter().map(told).collect())
+    let as_json = |(account, contact, evidence): (String, String, Json)| json!({ "account": account, "contact": Some(contact).filter(|contact| !contact.is_empty()), "read": evidence });
+    Ok(rows.into_iter().map(as_json).collect())
 }
 
 /// Says why a run is held and whom it would touch.

@@ -10,9 +10,9 @@ use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::store::messages::manual_outcomes::{self, Verdict};
 
-/// A person's word on a message.
+/// What a person says of a message.
 #[derive(Debug, Subcommand)]
-pub enum Word {
+pub enum MessageCommand {
     /// What became of a message in the state `unknown`; it is not sent again.
     Settle {
         #[arg(value_parser = super::id)]
@@ -31,17 +31,17 @@ pub enum Outcome {
     Failed,
 }
 
-pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
-    let Word::Settle { id, outcome } = word;
-    let (verdict, told) = match outcome {
+pub async fn run(global: &Global, command: &MessageCommand) -> anyhow::Result<ExitCode> {
+    let MessageCommand::Settle { id, outcome } = command;
+    let (verdict, name) = match outcome {
         Outcome::Accepted => (Verdict::Accepted, "accepted"),
         Outcome::Failed => (Verdict::Failed, "failed"),
     };
     let database = Database::open(global, 2).await?;
-    let word = database.store.settle_unknown(*id, verdict, &somebody(), Clock::System.now()).await?;
+    let answer = database.store.settle_unknown(*id, verdict, &somebody(), Clock::System.now()).await?;
     database.close().await;
-    match word {
-        manual_outcomes::Word::Taken => say!("message {id}: {told}"),
+    match answer {
+        manual_outcomes::Word::Taken => say!("message {id}: {name}"),
         manual_outcomes::Word::Known => anyhow::bail!("what became of message {id} is known: see `keepwell messages`"),
         manual_outcomes::Word::NoMessage => anyhow::bail!("there is no message {id}"),
     }

@@ -162,10 +162,10 @@ enum Command {
     Move(move_on::Options),
     /// Complete or dismiss a task.
     #[command(subcommand)]
-    Task(task::Word),
+    Task(task::TaskCommand),
     /// Say what became of a message whose outcome nobody knew.
     #[command(subcommand)]
-    Message(message::Word),
+    Message(message::MessageCommand),
     /// Let a held run go on.
     Approve(approve::Options),
     /// Drop a held run.
@@ -189,7 +189,7 @@ enum Command {
     /// Bring CSV or JSON Lines into the customer store.
     Import(import::Options),
     #[command(flatten)]
-    Later(later::Command),
+    Later(later::UnsupportedCommand),
 }
 
 /// Runs the program and returns its exit code.
@@ -260,17 +260,17 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 
 fn failed(error: &anyhow::Error) -> ExitCode {
     // Causes that only repeat what was said above them are left out.
-    let mut told = String::new();
+    let mut reason = String::new();
     for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
-        if !told.contains(&cause) {
-            told.push_str(if told.is_empty() { "" } else { ": " });
-            told.push_str(&cause);
+        if !reason.contains(&cause) {
+            reason.push_str(if reason.is_empty() { "" } else { ": " });
+            reason.push_str(&cause);
         }
     }
     if logs_json() {
-        tracing::error!("{told}");
+        tracing::error!("{reason}");
     } else {
-        tell!("error: {told}");
+        tell!("error: {reason}");
     }
     ExitCode::from(1)
 }

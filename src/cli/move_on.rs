@@ -81,12 +81,12 @@ async fn answer(global: &Global, shared: &Arc<Shared>, options: &Options) -> any
 }
 
 fn as_json(shown: &Shown, done: Option<&Done>) -> Json {
-    let told = |place: &Place| match place {
+    let name = |place: &Place| match place {
         Place::Step(id) => id.clone(),
         Place::End => "end".to_owned(),
     };
     let group = |((revision, step), group): (&(String, String), &Group)| {
-        json!({ "revision": revision, "step": step, "to": group.to.as_ref().map(told), "count": group.count,
+        json!({ "revision": revision, "step": step, "to": group.to.as_ref().map(name), "count": group.count,
             "sample": names(&group.sample), "left": group.left })
     };
     let next = &shown.next;

@@ -161,9 +161,9 @@ fn mails(plan: &Plan) {
     by.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
     const SHOWN: usize = 5;
     if !by.is_empty() {
-        let told: Vec<String> = by.iter().take(SHOWN).map(|(what, count)| format!("{what} {count}")).collect();
+        let reasons: Vec<String> = by.iter().take(SHOWN).map(|(what, count)| format!("{what} {count}")).collect();
         let more = by.len().saturating_sub(SHOWN);
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-        say!("    they wait because of: {}{more}", told.join(", "));
+        say!("    they wait because of: {}{more}", reasons.join(", "));
     }
 }

@@ -12,8 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Global;
-use super::database::{Database, configuration};
-use super::demo;
+use super::database::{Database, configuration, demo_configuration};
 use crate::clock::{Clock, Instant};
 use crate::config::Config;
 use crate::delivery::http::{Http, HttpTimers};
@@ -55,7 +54,7 @@ pub const PARTING: Duration = Duration::from_secs(1);
 pub const CONNECTIONS: u32 = 16;
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let mut config = if global.demo { demo::config() } else { configuration(global)? };
+    let mut config = if global.demo { demo_configuration() } else { configuration(global)? };
     // The sample company's mail and posts never leave.
     let (channel, variables) = match global.demo {
         true => (Channel::Captured, no_variables()),

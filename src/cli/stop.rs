@@ -79,7 +79,7 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let waiting = database.store.waiting(now).await?;
     database.close().await;
     say!("{}: {target}", if lifted { "resumed" } else { "was not stopped" });
-    for line in waiting.iter().filter(|waiting| goes(waiting, &left)).flat_map(told) {
+    for line in waiting.iter().filter(|waiting| goes(waiting, &left)).flat_map(describe) {
         say!("{line}");
     }
     for stop in left.stops {
@@ -95,7 +95,7 @@ fn goes(waiting: &Waiting, left: &Stopped) -> bool {
 }
 
 /// What becomes of waiting messages, in words.
-pub fn told(waiting: &Waiting) -> Vec<String> {
+pub fn describe(waiting: &Waiting) -> Vec<String> {
     let of = if waiting.playbook.is_empty() { String::new() } else { format!(" of {}", waiting.playbook) };
     let mut lines = Vec::new();
     if waiting.due > 0 {

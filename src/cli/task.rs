@@ -14,9 +14,9 @@ use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::tasks::manual_changes::TaskChange;
 
-/// A person's word on a task.
+/// What a person does with a task.
 #[derive(Debug, Subcommand)]
-pub enum Word {
+pub enum TaskCommand {
     /// It is done.
     Done {
         #[arg(value_parser = super::id)]
@@ -43,24 +43,24 @@ pub enum Word {
     },
 }
 
-pub async fn run(global: &Global, word: &Word) -> anyhow::Result<ExitCode> {
+pub async fn run(global: &Global, command: &TaskCommand) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     let database = Database::open_customers(global, 2).await?;
-    let (id, change) = match word {
-        Word::Done { id, outcome } => (id, database.store.complete_task(*id, outcome.as_deref(), now).await?),
-        Word::Dismiss { because, .. } if because.trim().is_empty() => {
+    let (id, change) = match command {
+        TaskCommand::Done { id, outcome } => (id, database.store.complete_task(*id, outcome.as_deref(), now).await?),
+        TaskCommand::Dismiss { because, .. } if because.trim().is_empty() => {
             anyhow::bail!("--because needs a reason");
         }
-        Word::Dismiss { id, because } => (id, database.store.dismiss_task(*id, because, now).await?),
-        Word::Snooze { id, until } => (id, snooze(global, &database.store, *id, until, now).await?),
+        TaskCommand::Dismiss { id, because } => (id, database.store.dismiss_task(*id, because, now).await?),
+        TaskCommand::Snooze { id, until } => (id, snooze(global, &database.store, *id, until, now).await?),
     };
     database.close().await;
     match change {
         TaskChange::Changed => {
-            let what = match word {
-                Word::Done { .. } => "done",
-                Word::Dismiss { .. } => "dismissed",
-                Word::Snooze { .. } => "put off",
+            let what = match command {
+                TaskCommand::Done { .. } => "done",
+                TaskCommand::Dismiss { .. } => "dismissed",
+                TaskCommand::Snooze { .. } => "put off",
             };
             say!("task {id}: {what}")
         }

@@ -64,11 +64,11 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
         false => Vec::new(),
     };
     if options.format == Format::Json {
-        let mut told = json!({ "tests": rows });
+        let mut report = json!({ "tests": rows });
         if options.mutants {
-            told["mutants"] = tried.iter().map(Tried::as_json).collect();
+            report["mutants"] = tried.iter().map(Tried::as_json).collect();
         }
-        output::json(&told);
+        output::json(&report);
     } else {
         for report in &reports {
             let passed = report.cases.iter().filter(|case| case.passed).count();
