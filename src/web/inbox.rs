@@ -8,19 +8,18 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::page::{Frame, Notice, Trouble, Web, href, moment};
-use super::task::{Given, TaskView, views};
+use super::task::{TaskForm, TaskView, UNASSIGNED, views};
 use crate::store::views::web::{Inbox, OpenCount};
 
 /// How many tasks one page shows.
 const AT_MOST: i64 = 100;
 
-/// What stands in a link for no person in particular.
+/// What stands in a link for the tasks of all colleagues.
 const EVERYBODY: &str = "everybody";
-pub(super) const UNASSIGNED: &str = "unassigned";
 
 /// What the page is asked for.
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct InboxQuery {
     /// A CSM's id, an address, `everybody` or `unassigned`.
     csm: Option<String>,
     /// The task that was just ended.
@@ -38,7 +37,7 @@ struct InboxPage {
     tasks: Vec<TaskView>,
     snoozed: Vec<TaskView>,
     more: i64,
-    given: Given,
+    given: TaskForm,
 }
 
 #[derive(Serialize)]
@@ -50,7 +49,7 @@ struct Person {
 }
 
 /// The inbox of the chosen colleague, else of the first who has something to do.
-pub(super) async fn show(State(web): Web, Query(asked): Query<Asked>) -> Result<Response, Trouble> {
+pub(super) async fn show(State(web): Web, Query(asked): Query<InboxQuery>) -> Result<Response, Trouble> {
     let now = web.clock.now();
     let counts = web.store.open_counts(now).await?;
     let chosen = asked.csm.filter(|csm| !csm.is_empty());
@@ -85,7 +84,7 @@ pub(super) async fn show(State(web): Web, Query(asked): Query<Asked>) -> Result<
         more: (open - tasks.len() as i64).max(0),
         tasks,
         snoozed,
-        given: Given::default(),
+        given: TaskForm::default(),
     };
     let notice = notice(&web, asked.ended.as_deref()).await?;
     Frame::new(&web, "inbox", notice).await?.page(StatusCode::OK, "inbox.html", page)

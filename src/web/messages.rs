@@ -19,7 +19,7 @@ const AT_MOST: i64 = 200;
 
 /// What the list is asked for.
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct MessageQuery {
     state: Option<String>,
     playbook: Option<String>,
 }
@@ -53,7 +53,7 @@ struct Line {
 }
 
 /// Messages, newest first.
-pub(super) async fn list(State(web): Web, Query(asked): Query<Asked>) -> Result<Response, Trouble> {
+pub(super) async fn list(State(web): Web, Query(asked): Query<MessageQuery>) -> Result<Response, Trouble> {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let (state, playbook) = (given(asked.state), given(asked.playbook));
     let counts = web.store.message_states(playbook.as_deref()).await?;

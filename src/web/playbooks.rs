@@ -241,8 +241,8 @@ fn holdout(compared: Compared) -> HoldoutView {
     HoldoutView { told: sentence(&compared.comparison.told()), counted: counted.collect() }
 }
 
-fn sentence(told: &str) -> String {
-    let mut chars = told.chars();
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
     let first = chars.next().map(char::to_uppercase).into_iter().flatten();
     first.chain(chars).chain(['.']).collect()
 }

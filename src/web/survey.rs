@@ -20,13 +20,13 @@ const LONGEST: usize = 4_000;
 
 /// What a link says: the value that was clicked.
 #[derive(Deserialize)]
-pub(super) struct Chosen {
+pub(super) struct AnswerLink {
     answer: Option<String>,
 }
 
 /// What a form sends.
 #[derive(Deserialize)]
-pub(super) struct Given {
+pub(super) struct AnswerForm {
     answer: Option<String>,
     comment: Option<String>,
 }
@@ -52,7 +52,7 @@ struct Page<'a> {
 pub(super) async fn ask(
     State(web): Web,
     Path(token): Path<String>,
-    Query(chosen): Query<Chosen>,
+    Query(chosen): Query<AnswerLink>,
 ) -> Result<Response, Trouble> {
     let Some((asked, score)) = web.store.asked(&token).await? else { return Err(unknown()) };
     let value = valid(score, chosen.answer.as_deref()).or(asked.value);
@@ -65,7 +65,7 @@ pub(super) async fn ask(
 pub(super) async fn take(
     State(web): Web,
     Path(token): Path<String>,
-    Form(given): Form<Given>,
+    Form(given): Form<AnswerForm>,
 ) -> Result<Response, Trouble> {
     let Some((asked, score)) = web.store.asked(&token).await? else { return Err(unknown()) };
     let now = web.clock.now();

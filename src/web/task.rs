@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::fact::{self, Fact};
-use super::inbox::UNASSIGNED;
 use super::page::{Frame, Notice, Trouble, Web, below, date, href, moment};
 use crate::action::task::Snooze;
 use crate::catalog;
@@ -132,13 +131,16 @@ fn texts(list: &Json) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
+/// What stands in a link for the tasks that nobody has.
+pub(super) const UNASSIGNED: &str = "unassigned";
+
 /// Reasons for a dismissal that `task_forms.html` offers, besides `other`.
 const REASONS: [&str; 3] = ["not relevant", "already known", "wrong data"];
 
 /// What a form about a task carries. All forms are read with it, so that a
 /// page shown again can repeat what was typed.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(super) struct Given {
+pub(super) struct TaskForm {
     #[serde(default)]
     pub outcome: String,
     /// One of [`REASONS`], or `other`.
@@ -161,20 +163,20 @@ pub(super) struct Given {
 struct TaskPage {
     task: TaskView,
     inbox_href: String,
-    given: Given,
+    given: TaskForm,
 }
 
 /// The page of a task.
 pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Response, Trouble> {
     let id = id.parse().map_err(|_| UNKNOWN)?;
-    page(&web, id, StatusCode::OK, None, Given::default()).await
+    page(&web, id, StatusCode::OK, None, TaskForm::default()).await
 }
 
 /// A person completed it.
 pub(super) async fn complete(
     State(web): Web,
     Path(id): Path<String>,
-    form: Result<Form<Given>, FormRejection>,
+    form: Result<Form<TaskForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
     let (id, given) = sent(&id, form)?;
     let outcome = given.outcome.trim();
@@ -189,7 +191,7 @@ pub(super) async fn complete(
 pub(super) async fn dismiss(
     State(web): Web,
     Path(id): Path<String>,
-    form: Result<Form<Given>, FormRejection>,
+    form: Result<Form<TaskForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
     let (id, given) = sent(&id, form)?;
     let words = given.because.trim();
@@ -212,7 +214,7 @@ pub(super) async fn dismiss(
 pub(super) async fn snooze(
     State(web): Web,
     Path(id): Path<String>,
-    form: Result<Form<Given>, FormRejection>,
+    form: Result<Form<TaskForm>, FormRejection>,
 ) -> Result<Response, Trouble> {
     let (id, given) = sent(&id, form)?;
     let until = if given.until.trim().is_empty() { &given.span } else { &given.until };
@@ -227,7 +229,7 @@ pub(super) async fn snooze(
     }
 }
 
-fn sent(id: &str, form: Result<Form<Given>, FormRejection>) -> Result<(Uuid, Given), Trouble> {
+fn sent(id: &str, form: Result<Form<TaskForm>, FormRejection>) -> Result<(Uuid, TaskForm), Trouble> {
     let id = id.parse().map_err(|_| UNKNOWN)?;
     match form {
         Ok(Form(given)) => Ok((id, given)),
@@ -235,7 +237,7 @@ fn sent(id: &str, form: Result<Form<Given>, FormRejection>) -> Result<(Uuid, Giv
     }
 }
 
-async fn answer(web: &WebState, id: Uuid, change: TaskChange, given: Given) -> Result<Response, Trouble> {
+async fn answer(web: &WebState, id: Uuid, change: TaskChange, given: TaskForm) -> Result<Response, Trouble> {
     match change {
         TaskChange::Changed => {
             let id = id.to_string();
@@ -253,7 +255,7 @@ async fn answer(web: &WebState, id: Uuid, change: TaskChange, given: Given) -> R
 }
 
 /// The page once more, with what was typed and what is wrong with it.
-async fn again(web: &WebState, id: Uuid, words: &str, given: Given) -> Result<Response, Trouble> {
+async fn again(web: &WebState, id: Uuid, words: &str, given: TaskForm) -> Result<Response, Trouble> {
     page(web, id, StatusCode::UNPROCESSABLE_ENTITY, Some(Notice::error(words.to_owned())), given).await
 }
 
@@ -262,7 +264,7 @@ async fn page(
     id: Uuid,
     status: StatusCode,
     notice: Option<Notice>,
-    given: Given,
+    given: TaskForm,
 ) -> Result<Response, Trouble> {
     let row = web.store.task_row(id).await?.ok_or(UNKNOWN)?;
     let task = views(web, vec![row], web.clock.now()).await?.pop().ok_or(UNKNOWN)?;
