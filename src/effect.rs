@@ -68,6 +68,16 @@ pub struct LabelDraft {
     pub value: Option<String>,
 }
 
+impl Effect {
+    /// Whose work grows by it: who gets its task.
+    pub fn assignee(&self) -> Option<&str> {
+        match &self.body {
+            EffectBody::Task(draft) => draft.assignee.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// The kinds of effects, each called as the step kind that has no other.
 pub mod kind {
     pub const TASK: &str = "task";

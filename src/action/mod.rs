@@ -13,11 +13,11 @@ use chrono_tz::Tz;
 
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::effect::EffectBody;
+use crate::effect::{EffectBody, Score};
 use crate::facts::{Cell, Contact, Csm, Schema, Subject};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::yaml::Node;
-use crate::playbook::{Source, Step, StepForm};
+use crate::playbook::{Duration, Source, Step, StepForm};
 use crate::rule::template::{Escape, RenderContext, Template, TemplateScope};
 use crate::rule::{self, Context, EvalError, Modules, NamedStep, NamedSteps, Neighbours, Rule, Sandbox, Scope, Wanted};
 
@@ -29,7 +29,7 @@ pub mod run;
 pub mod set;
 pub mod staff;
 mod steering;
-pub mod survey;
+mod survey;
 pub mod task;
 mod webhook;
 
@@ -108,8 +108,8 @@ pub trait Action: Send + Sync + Debug {
         None
     }
 
-    /// The survey it asks, whose answer the next step waits for.
-    fn survey(&self) -> Option<&survey::Survey> {
+    /// The question its mail asks, whose answer the next step waits for.
+    fn question(&self) -> Option<&Question> {
         None
     }
 
@@ -118,9 +118,14 @@ pub trait Action: Send + Sync + Debug {
         None
     }
 
-    /// The task it creates, for closing it again.
-    fn task(&self) -> Option<&task::Task> {
-        None
+    /// What closes the tasks that it makes.
+    fn close_when(&self) -> &CloseWhen {
+        &CloseWhen::Goal
+    }
+
+    /// What may be chosen as the outcome of its tasks; empty is anything.
+    fn outcomes(&self) -> &[String] {
+        &[]
     }
 
     /// Whether the next step waits until its messages have ended.
@@ -137,6 +142,24 @@ pub trait Action: Send + Sync + Debug {
     fn roles(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// A question that is asked by mail and answered on a page of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What is asked for; `None` is a text.
+    pub score: Option<Score>,
+    /// How long an answer is awaited, from the beginning of the step.
+    pub valid_for: Duration,
+}
+
+/// What closes a task by itself.
+#[derive(Debug)]
+pub enum CloseWhen {
+    /// The playbook's goal, if it has one.
+    Goal,
+    Off,
+    Rule(Arc<Rule>),
 }
 
 /// Everything a set of expressions and templates reads.

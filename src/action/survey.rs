@@ -3,27 +3,22 @@
 use std::sync::Arc;
 
 use super::email::Email;
-use super::{Action, Compiler, Reads, Situation, StepKind};
-use crate::effect::EffectBody;
+use super::{Action, Compiler, Question, Reads, Situation, StepKind};
+use crate::effect::{EffectBody, Score};
 use crate::facts::Type;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::{EvalError, NamedStep};
 
-pub use crate::effect::Score;
-
 /// The kind `survey`.
 pub struct Kind;
 
 /// A survey step. Its mail holds the question; the gate adds the links.
 #[derive(Debug)]
-pub struct Survey {
+struct Survey {
     email: Email,
-    /// What is asked for; `None` is a text.
-    pub score: Option<Score>,
-    /// How long an answer is awaited, from the beginning of the step.
-    pub valid_for: Duration,
+    question: Question,
 }
 
 impl StepKind for Kind {
@@ -60,7 +55,7 @@ impl StepKind for Kind {
         if !fine {
             return None;
         }
-        Some(Arc::new(Survey { email: email?, score, valid_for }))
+        Some(Arc::new(Survey { email: email?, question: Question { score, valid_for } }))
     }
 }
 
@@ -81,8 +76,8 @@ impl Action for Survey {
         Some(&self.email)
     }
 
-    fn survey(&self) -> Option<&Survey> {
-        Some(self)
+    fn question(&self) -> Option<&Question> {
+        Some(&self.question)
     }
 
     fn awaits_messages(&self) -> bool {

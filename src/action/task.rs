@@ -6,7 +6,7 @@ use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use super::staff::Taker;
-use super::{Action, Compiler, Reads, Situation, StepKind};
+use super::{Action, CloseWhen, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::Pools;
@@ -25,7 +25,7 @@ pub struct Kind;
 
 /// A task step.
 #[derive(Debug)]
-pub struct Task {
+struct Task {
     title: Template,
     description: Option<Template>,
     to: Assignee,
@@ -33,18 +33,9 @@ pub struct Task {
     priority: Priority,
     checklist: Vec<Template>,
     /// What may be chosen; empty is anything.
-    pub outcomes: Vec<String>,
-    pub close_when: CloseWhen,
+    outcomes: Vec<String>,
+    close_when: CloseWhen,
     keep: bool,
-}
-
-/// What closes a task by itself.
-#[derive(Debug)]
-pub enum CloseWhen {
-    /// The playbook's goal, if it has one.
-    Goal,
-    Off,
-    Rule(Arc<Rule>),
 }
 
 /// Who gets a task.
@@ -286,8 +277,12 @@ impl Action for Task {
         Ok(vec![EffectBody::Task(self.to.give(at, |person| self.due_at(at, person), draft)?)])
     }
 
-    fn task(&self) -> Option<&Task> {
-        Some(self)
+    fn close_when(&self) -> &CloseWhen {
+        &self.close_when
+    }
+
+    fn outcomes(&self) -> &[String] {
+        &self.outcomes
     }
 
     fn weighs_load(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Deed, ReadyPlaybook};
+use super::{ReadyBody, ReadyPlaybook};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::{Arg, Cell, CellPath, Subject};
@@ -109,7 +109,7 @@ fn entered(
         return;
     }
     for step in &playbook.steps {
-        let Deed::Act(action) = &step.deed else { continue };
+        let ReadyBody::Action(action) = &step.body else { continue };
         let Some(other) = action.enrolls().and_then(|id| by_id.get(id)) else { continue };
         if Subject::from(other.playbook.subject) == Subject::Contact {
             let at = place(steps, &step.id).unwrap_or(playbook.playbook.place);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use crate::action::{self, Action, Compiler, Reads};
+use crate::action::{self, Action, CloseWhen, Compiler, Reads};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, Layout, Schema, Subject};
@@ -67,14 +67,14 @@ pub enum ReadyReentry {
 pub struct ReadyStep {
     pub id: String,
     pub condition: Option<Rule>,
-    pub deed: Deed,
+    pub body: ReadyBody,
     /// The position that follows; the program's length ends it.
     pub next: usize,
 }
 
 #[derive(Debug)]
-pub enum Deed {
-    Act(Arc<dyn Action>),
+pub enum ReadyBody {
+    Action(Arc<dyn Action>),
     Wait(ReadyWait),
     /// The first arm whose rule holds, else `otherwise`.
     Branch {
@@ -100,7 +100,7 @@ pub enum ReadyWaitOn {
 impl ReadyPlaybook {
     /// Whether a step chooses by how much each colleague has to do.
     pub fn weighs_load(&self) -> bool {
-        self.steps.iter().any(|step| matches!(&step.deed, Deed::Act(action) if action.weighs_load()))
+        self.steps.iter().any(|step| matches!(&step.body, ReadyBody::Action(action) if action.weighs_load()))
     }
 
     /// The position of a step by id.
@@ -110,9 +110,19 @@ impl ReadyPlaybook {
 
     /// What a step does, if it acts.
     pub fn action(&self, step: &str) -> Option<&dyn Action> {
-        match &self.steps[self.step(step)?].deed {
-            Deed::Act(action) => Some(action.as_ref()),
+        match &self.steps[self.step(step)?].body {
+            ReadyBody::Action(action) => Some(action.as_ref()),
             _ => None,
+        }
+    }
+
+    /// What closes a task of a step, with the word for it: the step's own rule,
+    /// else the goal; `None` where only a person ends it.
+    pub fn closing_rule(&self, step: &str) -> Option<(&'static str, &Rule)> {
+        match self.action(step).map(|action| action.close_when()) {
+            Some(CloseWhen::Off) => None,
+            Some(CloseWhen::Rule(rule)) => Some(("solved", rule)),
+            Some(CloseWhen::Goal) | None => self.goal.as_ref().map(|goal| ("goal", goal)),
         }
     }
 
@@ -128,8 +138,8 @@ impl ReadyPlaybook {
     pub fn roles(&self) -> BTreeSet<String> {
         self.steps
             .iter()
-            .filter_map(|step| match &step.deed {
-                Deed::Act(action) => Some(action.roles()),
+            .filter_map(|step| match &step.body {
+                ReadyBody::Action(action) => Some(action.roles()),
                 _ => None,
             })
             .flatten()
@@ -380,14 +390,14 @@ pub fn compile(
     }
     for step in &steps {
         step.condition.iter().for_each(|rule| later.rule(rule));
-        match &step.deed {
-            Deed::Act(action) => action.reads(&mut later),
-            Deed::Wait(wait) => match &wait.on {
+        match &step.body {
+            ReadyBody::Action(action) => action.reads(&mut later),
+            ReadyBody::Wait(wait) => match &wait.on {
                 ReadyWaitOn::Date(rule) | ReadyWaitOn::Until { condition: rule, .. } => later.rule(rule),
                 ReadyWaitOn::For(_) => {}
             },
-            Deed::Branch { arms, .. } => arms.iter().for_each(|(rule, _)| later.rule(rule)),
-            Deed::End(_) => {}
+            ReadyBody::Branch { arms, .. } => arms.iter().for_each(|(rule, _)| later.rule(rule)),
+            ReadyBody::End(_) => {}
         }
     }
     let mut entry = stops;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Deed, ReadyStep, ReadyWait, ReadyWaitOn};
+use super::{ReadyBody, ReadyStep, ReadyWait, ReadyWaitOn};
 use crate::action::{self, Compiler};
 use crate::playbook::{Goto, Step, StepBody, WaitOn};
 use crate::rule::Wanted;
@@ -29,10 +29,10 @@ impl Program {
     fn step(&mut self, step: &Step, compiler: &mut Compiler) {
         let condition = step.condition.as_ref().and_then(|source| compiler.expression(source, Wanted::Verdict, false));
         let position = self.steps.len();
-        let deed = match &step.body {
-            StepBody::End(reason) => Deed::End(reason.clone()),
+        let body = match &step.body {
+            StepBody::End(reason) => ReadyBody::End(reason.clone()),
             StepBody::Wait(wait) => match self.wait(position, wait, compiler) {
-                Some(wait) => Deed::Wait(wait),
+                Some(wait) => ReadyBody::Wait(wait),
                 None => return self.whole = false,
             },
             StepBody::Branch(arms) => return self.branch(step, arms, compiler),
@@ -49,12 +49,12 @@ impl Program {
                     return self.whole = false;
                 }
                 match kind.parse(step, node, compiler) {
-                    Some(action) => Deed::Act(action),
+                    Some(action) => ReadyBody::Action(action),
                     None => return self.whole = false,
                 }
             }
         };
-        self.steps.push(ReadyStep { id: step.id.clone(), condition, deed, next: position + 1 });
+        self.steps.push(ReadyStep { id: step.id.clone(), condition, body, next: position + 1 });
     }
 
     fn wait(&mut self, position: usize, wait: &crate::playbook::Wait, compiler: &mut Compiler) -> Option<ReadyWait> {
@@ -75,7 +75,7 @@ impl Program {
         self.steps.push(ReadyStep {
             id: step.id.clone(),
             condition: None,
-            deed: Deed::Branch { arms: Vec::new(), otherwise: UNSET },
+            body: ReadyBody::Branch { arms: Vec::new(), otherwise: UNSET },
             next: position + 1,
         });
         let mut rules = Vec::new();
@@ -102,7 +102,7 @@ impl Program {
                 if inner.next == tail.end {
                     inner.next = after;
                 }
-                if let Deed::Branch { arms, otherwise } = &mut inner.deed {
+                if let ReadyBody::Branch { arms, otherwise } = &mut inner.body {
                     for target in arms.iter_mut().map(|(_, target)| target).chain([otherwise]) {
                         if *target == tail.end {
                             *target = after;
@@ -111,7 +111,7 @@ impl Program {
                 }
             }
         }
-        self.steps[position].deed = Deed::Branch {
+        self.steps[position].body = ReadyBody::Branch {
             arms: rules.into_iter().map(|(rule, target)| (rule, settled(target))).collect(),
             otherwise: otherwise.map_or(after, settled),
         };
@@ -129,7 +129,8 @@ impl Program {
                 Goto::End => end,
                 Goto::Step(id) => positions.get(id).copied().unwrap_or(end),
             };
-            if let Deed::Wait(ReadyWait { on: ReadyWaitOn::Until { on_met, on_timeout, .. }, .. }) = &mut step.deed {
+            if let ReadyBody::Wait(ReadyWait { on: ReadyWaitOn::Until { on_met, on_timeout, .. }, .. }) = &mut step.body
+            {
                 (*on_met, *on_timeout) = (target(&met), target(&timeout));
             }
         }

@@ -35,7 +35,7 @@ pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitC
     let filter = Filter { playbook: Some(playbook.clone()), ..Filter::default() };
     let runs = database.store.list_runs(&filter).await?;
     database.close().await;
-    told(options, word)?;
+    refuse(options, word)?;
     if word == ReleaseAnswer::Already {
         let reason = runs.iter().find(|row| row["id"] == options.run.as_str()).and_then(|row| row["reason"].as_str());
         say!("{}: it was approved already; {}", options.run, reason.unwrap_or("it is about to be released"));
@@ -56,12 +56,12 @@ pub async fn discard(global: &Global, options: &Options) -> anyhow::Result<ExitC
     let database = Database::open(global, 2).await?;
     let word = database.store.discard_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
     database.close().await;
-    told(options, word)?;
+    refuse(options, word)?;
     say!("{}: discarded", options.run);
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(options: &Options, word: ReleaseAnswer) -> anyhow::Result<()> {
+fn refuse(options: &Options, word: ReleaseAnswer) -> anyhow::Result<()> {
     match word {
         ReleaseAnswer::Taken | ReleaseAnswer::Already => Ok(()),
         ReleaseAnswer::Unknown => anyhow::bail!("there is no run {}", options.run),

@@ -4,12 +4,13 @@
 //! A step that is due at that instant is done, and so are all that follow it
 //! without waiting.
 
+use std::collections::BTreeMap;
+
 use super::late_goal::open_until;
 use super::{Enrollment, Phase, State, stops};
 use crate::action::staff::Staff;
-use crate::action::survey::Survey;
-use crate::action::{Action, People, Situation};
-use crate::catalog::{Deed, ReadyPlaybook, ReadyWait, ReadyWaitOn};
+use crate::action::{Action, People, Question, Situation};
+use crate::catalog::{ReadyBody, ReadyPlaybook, ReadyWait, ReadyWaitOn};
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::facts::Value;
@@ -168,7 +169,7 @@ impl Way<'_> {
     fn begin(&mut self, position: usize) -> Onward {
         let step = &self.look.playbook.steps[position];
         let began = self.next.step_at;
-        if matches!(step.deed, Deed::Act(_)) && self.has_acted(&step.id) {
+        if matches!(step.body, ReadyBody::Action(_)) && self.has_acted(&step.id) {
             return Onward::To(step.next, began);
         }
         if let Some(condition) = &step.condition
@@ -176,26 +177,26 @@ impl Way<'_> {
         {
             return Onward::To(step.next, began);
         }
-        match &step.deed {
-            Deed::End(reason) => {
+        match &step.body {
+            ReadyBody::End(reason) => {
                 self.end(State::Completed, Some(reason.clone()), began);
                 Onward::Ended
             }
-            Deed::Branch { arms, otherwise } => {
+            ReadyBody::Branch { arms, otherwise } => {
                 let mut arms = arms.iter().enumerate();
                 let taken = arms.find(|(arm, (rule, _))| self.holds(rule, &step.id, *arm));
                 Onward::To(taken.map_or(*otherwise, |(_, (_, to))| *to), began)
             }
             // A window since the step began needs facts fetched from now on.
-            Deed::Wait(ReadyWait { on: ReadyWaitOn::Until { condition, at_most, .. }, .. })
+            ReadyBody::Wait(ReadyWait { on: ReadyWaitOn::Until { condition, at_most, .. }, .. })
                 if condition.reads_since_step() =>
             {
                 Onward::Again(self.after(began, *at_most))
             }
-            Deed::Wait(_) => self.wait_on(position),
-            Deed::Act(action) => {
+            ReadyBody::Wait(_) => self.wait_on(position),
+            ReadyBody::Action(action) => {
                 let messages = self.act(&step.id, action.as_ref());
-                let until = action.survey().map(|survey| self.answer_until(survey));
+                let until = action.question().map(|question| self.answer_until(question));
                 // A ghost's mail ends when it would have begun; its surveys
                 // wait for an answer as all do.
                 let leaves = messages && (until.is_some() || !self.next.is_ghost());
@@ -238,17 +239,14 @@ impl Way<'_> {
                 vec![EffectBody::Message(MessageDraft::Failed { channel, reason })]
             }
         };
-        let (mut on_its_way, mut tasks, mut labels, mut messages) = (false, 0, 0, 0);
+        let mut on_its_way = false;
+        let mut ordinals: BTreeMap<Option<&str>, i32> = BTreeMap::new();
         for (ordinal, body) in bodies.into_iter().enumerate() {
             on_its_way |= matches!(body, EffectBody::Message(MessageDraft::Mail(_)));
             let id = ids::effect(self.next.id, step, 0, ordinal);
-            let count = match body {
-                EffectBody::Task(_) => &mut tasks,
-                EffectBody::Label(_) => &mut labels,
-                EffectBody::Message(_) | EffectBody::Referral { .. } => &mut messages,
-            };
-            self.effects.push(Effect { id, step: step.to_owned(), ordinal: *count, body });
-            *count += 1;
+            let next = ordinals.entry(body.kind()).or_default();
+            self.effects.push(Effect { id, step: step.to_owned(), ordinal: *next, body });
+            *next += 1;
         }
         on_its_way
     }
@@ -256,7 +254,7 @@ impl Way<'_> {
     /// Looks whether a wait is over.
     fn wait_on(&mut self, position: usize) -> Onward {
         let step = &self.look.playbook.steps[position];
-        let Deed::Wait(wait) = &step.deed else {
+        let ReadyBody::Wait(wait) = &step.body else {
             return Onward::To(step.next, self.next.step_at);
         };
         let now = self.now();
@@ -313,16 +311,16 @@ impl Way<'_> {
     }
 
     /// How long an answer is awaited.
-    fn answer_until(&self, survey: &Survey) -> Instant {
-        self.after(self.next.step_at, survey.valid_for)
+    fn answer_until(&self, question: &Question) -> Instant {
+        self.after(self.next.step_at, question.valid_for)
     }
 
     fn sending(&mut self, position: usize) -> Onward {
         let step = &self.look.playbook.steps[position];
-        if let Deed::Act(action) = &step.deed
-            && let Some(survey) = action.survey()
+        if let ReadyBody::Action(action) = &step.body
+            && let Some(question) = action.question()
         {
-            return self.answered(&step.id, step.next, self.answer_until(survey));
+            return self.answered(&step.id, step.next, self.answer_until(question));
         }
         self.all_ended(step.next)
     }

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Enrollment, Phase, State};
-use crate::catalog::{Deed, ReadyPlaybook};
+use crate::catalog::{ReadyBody, ReadyPlaybook};
 use crate::clock::Instant;
 use crate::facts::Subject;
 
@@ -94,11 +94,11 @@ pub fn moved<'a>(
         return Err(Stays::NotKept(column));
     }
     let left = enrollment.step.clone().unwrap_or_default();
-    let deed = to.step(place).map(|position| &to.steps[position].deed);
-    let (phase, step_at) = match (enrollment.phase, deed) {
+    let body = to.step(place).map(|position| &to.steps[position].body);
+    let (phase, step_at) = match (enrollment.phase, body) {
         // A wait goes on in a wait, and mail in the step that sent it.
-        (Phase::Waiting, Some(Deed::Wait(_))) => (Phase::Waiting, enrollment.step_at),
-        (Phase::Sending, Some(Deed::Act(action))) if left == place && action.awaits_messages() => {
+        (Phase::Waiting, Some(ReadyBody::Wait(_))) => (Phase::Waiting, enrollment.step_at),
+        (Phase::Sending, Some(ReadyBody::Action(action))) if left == place && action.awaits_messages() => {
             (Phase::Sending, enrollment.step_at)
         }
         (Phase::Sending, _) => return Err(Stays::MailUnderWay),

@@ -12,8 +12,7 @@ impl Course<'_> {
     /// A person chooses an outcome among those that the task names.
     pub(super) fn check_outcomes(&mut self, change: &Change) {
         for (step, outcome) in &change.outcomes {
-            let task = self.playbook.action(step).and_then(|action| action.task());
-            let known = task.map(|task| task.outcomes.as_slice()).unwrap_or_default();
+            let known = self.playbook.action(step).map(|action| action.outcomes()).unwrap_or_default();
             if !known.is_empty() && !known.contains(outcome) {
                 let message = format!("`{outcome}` is no outcome of `{step}`: it is one of {}", known.join(", "));
                 self.failures.push(Failure { place: self.case.place, message });
@@ -23,8 +22,8 @@ impl Course<'_> {
 
     /// Keeps an answer to a survey that was asked, and wakes who waits for it.
     pub(super) fn answer(&mut self, step: &str, node: &Node, now: Instant) {
-        let survey = self.playbook.action(step).and_then(|action| action.survey());
-        let score = survey.and_then(|survey| survey.score);
+        let question = self.playbook.action(step).and_then(|action| action.question());
+        let score = question.and_then(|question| question.score);
         let value = match (&node.value, score) {
             (NodeValue::Int(value), Some(score)) if score.values().any(|known| i64::from(known) == *value) => {
                 Value::Int(*value)

@@ -1,7 +1,6 @@
 //! Tasks whose problem goes away.
 
 use super::Course;
-use crate::action::task::CloseWhen;
 use crate::clock::Instant;
 use crate::rule::Verdict;
 use crate::rule::functions::FoldError;
@@ -11,14 +10,7 @@ impl Course<'_> {
     pub(super) fn close_tasks(&mut self, now: Instant) -> Result<(), FoldError> {
         let mut closed = Vec::new();
         for (at, task) in self.tasks.iter().enumerate() {
-            let close_when =
-                self.playbook.action(&task.step).and_then(|action| action.task()).map(|task| &task.close_when);
-            let rule = match close_when {
-                Some(CloseWhen::Off) => None,
-                Some(CloseWhen::Rule(rule)) => Some(rule.as_ref()),
-                Some(CloseWhen::Goal) | None => self.playbook.goal.as_ref(),
-            };
-            let Some(rule) = rule else { continue };
+            let Some((_, rule)) = self.playbook.closing_rule(&task.step) else { continue };
             let context = self.context(&self.trips[task.trip], now)?;
             if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
                 closed.push(at);

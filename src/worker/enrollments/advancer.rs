@@ -161,7 +161,7 @@ impl Looked {
                     let Some(mut transition) = decided else {
                         return failed(enrollment, "a fault of Keepwell's own: see its log".to_owned(), at);
                     };
-                    for taker in transition.effects.iter().filter_map(taker) {
+                    for taker in transition.effects.iter().filter_map(Effect::assignee) {
                         staff.assign(taker);
                     }
                     let next = &mut transition.enrollment;
@@ -264,14 +264,6 @@ async fn commit_all(shared: &Shared, transitions: &[Transition], priority: i32, 
         }
     }
     Ok(())
-}
-
-/// Who gets a task by this effect.
-fn taker(effect: &Effect) -> Option<&str> {
-    match &effect.body {
-        EffectBody::Task(draft) => draft.assignee.as_deref(),
-        EffectBody::Message(_) | EffectBody::Referral { .. } | EffectBody::Label(_) => None,
-    }
 }
 
 /// Whether a look left an enrollment where it was.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::advancer::foresee;
-use crate::catalog::Deed;
+use crate::catalog::ReadyBody;
 use crate::clock::Instant;
 use crate::enrollment::move_revision::{Place, Say, ended, moved};
 use crate::enrollment::{Enrollment, Phase, State, Transition};
@@ -200,7 +200,7 @@ impl Next {
         let here = one.step.as_ref().and_then(|step| to.ready.step(step)).unwrap_or_default();
         let ahead = if one.phase == Phase::Begin { here } else { here + 1 };
         let acted = one.moved.as_ref().map(|moved| &moved.acted);
-        for step in to.ready.steps.iter().skip(ahead).filter(|step| matches!(step.deed, Deed::Act(_))) {
+        for step in to.ready.steps.iter().skip(ahead).filter(|step| matches!(step.body, ReadyBody::Action(_))) {
             if acted.is_some_and(|acted| acted.contains(&step.id)) {
                 *self.not_again.entry(step.id.clone()).or_default() += 1;
             }

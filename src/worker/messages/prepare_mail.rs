@@ -119,8 +119,8 @@ pub(crate) async fn prepare(
     }
     let mut surveys = HashMap::new();
     for (message, ..) in &asked {
-        if let Some(survey) = loaded.ready.action(&message.step).and_then(|action| action.survey()) {
-            let token = store.survey_token(message.id, survey.score).await?;
+        if let Some(question) = loaded.ready.action(&message.step).and_then(|action| action.question()) {
+            let token = store.survey_token(message.id, question.score).await?;
             surveys.insert(message.id, format!("{}/s/{token}", shared.public_url));
         }
     }
@@ -270,8 +270,8 @@ impl Gate<'_> {
             (None, Some(email)) => (self.words(email, contact)?, email.from, email.reply_to.clone()),
             (None, None) => return Err(format!("its revision has no mail step {}", message.step)),
         };
-        if let (Some(survey), Some(link)) = (step.and_then(|action| action.survey()), self.survey) {
-            words.body.push_str(&answers(survey.score, link));
+        if let (Some(question), Some(link)) = (step.and_then(|action| action.question()), self.survey) {
+            words.body.push_str(&answers(question.score, link));
         }
         let csm = self.sight.people.csm.as_ref();
         let auto_submitted = from == From::Default;

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::action::task::CloseWhen;
 use crate::clock::Instant;
 use crate::enrollment::{State, next_quarter, stops};
-use crate::rule::{Rule, Verdict};
+use crate::rule::Verdict;
 use crate::store::tasks::auto_close::OpenTask;
 use crate::store::{FailureKind, failure_kind};
 use crate::worker::enrollments::snapshot::{gone, sight};
@@ -63,7 +62,7 @@ async fn look(
     let sights = sight(shared, loaded, at, &enrollments).await?;
     let (mut again, mut never) = (Vec::new(), Vec::new());
     for task in tasks {
-        let Some((word, rule)) = closing_rule(loaded, &task.step) else {
+        let Some((word, rule)) = loaded.ready.closing_rule(&task.step) else {
             never.push(task);
             continue;
         };
@@ -89,18 +88,4 @@ async fn look(
     store.look_at_tasks_again(&again, Some(next)).await?;
     store.look_at_tasks_again(&never, None).await?;
     Ok(())
-}
-
-/// What closes a step's task and the word for it: its own rule, else the goal;
-/// a script's task closes with the goal.
-fn closing_rule<'a>(loaded: &'a Loaded, step: &str) -> Option<(&'static str, &'a Rule)> {
-    let goal = loaded.ready.goal.as_ref().map(|goal| ("goal", goal));
-    match loaded.ready.action(step).and_then(|action| action.task()) {
-        Some(task) => match &task.close_when {
-            CloseWhen::Goal => goal,
-            CloseWhen::Off => None,
-            CloseWhen::Rule(rule) => Some(("solved", rule)),
-        },
-        None => goal,
-    }
 }
