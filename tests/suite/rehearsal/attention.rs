@@ -23,7 +23,7 @@ fn a_budget_defers_a_mail_and_the_step_waits_for_it() {
     passes(&playbook(TWO, &case("", "2h")));
     passes(&playbook(TWO, &case("    budget: { account: [5 per 1d] }\n", "2h")));
     let cases = passes(&playbook(TWO, &case("    budget: { contact: [1 per 1d] }\n", "1d")));
-    let happened: Vec<String> = cases[0].happened.iter().map(|one| one.told()).collect();
+    let happened: Vec<String> = cases[0].happened.iter().map(|one| one.describe()).collect();
     let told = "after 2h: the mail `two` to champion@customer.example waits: budget: 1 per 1d of \
                 champion@customer.example used by p/one at 2026-03-02T09:00:00Z";
     assert!(happened.iter().any(|line| line == told), "{happened:#?}");

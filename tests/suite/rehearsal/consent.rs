@@ -26,7 +26,7 @@ fn marketing_leaves_only_with_consent() {
     let told: Vec<String> = passes(&cases())
         .iter()
         .map(|case| {
-            case.happened.iter().map(|happening| happening.told()).filter(|told| told.contains("skipped")).collect()
+            case.happened.iter().map(|happening| happening.describe()).filter(|told| told.contains("skipped")).collect()
         })
         .collect();
     let [agreed, taken_back, left, never, yes] = &told[..] else { panic!("{told:#?}") };

@@ -28,7 +28,7 @@ fn a_new_rise_lets_the_account_in_again() {
     let messages = fails(&text, "2d: {", "49h: {");
     assert!(messages[0].contains("it did not happen"), "{messages:?}");
     let case = play(&text.replacen("2d: {", "49h: {", 1)).remove(0);
-    let last = case.happened.last().map(|happening| happening.told()).unwrap_or_default();
+    let last = case.happened.last().map(|happening| happening.describe()).unwrap_or_default();
     assert!(last.contains("`reentry` does not allow another enrollment"), "{last}");
 }
 

@@ -179,7 +179,7 @@ tests:
 "#,
     );
     let case = play(&text).remove(0);
-    let happened: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
+    let happened: Vec<String> = case.happened.iter().map(|happening| happening.describe()).collect();
     assert!(happened.iter().any(|told| told.contains("new@acme.example")), "{:#?} {happened:#?}", case.failures);
 }
 

@@ -43,7 +43,7 @@ fn passes(text: &str) -> Vec<CaseReport> {
     let cases = play(text);
     assert!(!cases.is_empty());
     for case in &cases {
-        let happened: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
+        let happened: Vec<String> = case.happened.iter().map(|happening| happening.describe()).collect();
         assert!(case.passed, "{}: {:#?}\n{happened:#?}", case.name, case.failures);
     }
     cases
@@ -107,7 +107,7 @@ fn rescue(case: &str) -> String {
 #[test]
 fn a_whole_way_is_played() {
     let cases = passes(&rescue(""));
-    let happened: Vec<String> = cases[0].happened.iter().map(|happening| happening.told()).collect();
+    let happened: Vec<String> = cases[0].happened.iter().map(|happening| happening.describe()).collect();
     assert_eq!(
         happened,
         [
@@ -182,7 +182,7 @@ fn a_recipient_from_a_fact_is_an_address() {
         playbook(&format!("\nwhen: account.mrr > 1\nsteps:\n{steps}\ntests:\n{case}\n"))
     };
     let told = |to: &str, billing: &str| -> Vec<String> {
-        play(&text(to, billing))[0].happened.iter().map(|happening| happening.told()).collect()
+        play(&text(to, billing))[0].happened.iter().map(|happening| happening.describe()).collect()
     };
     for billing in ["all", "champion", "Ann <a@b.example>"] {
         for to in ["step", "account.traits.billing"] {

@@ -65,7 +65,7 @@ fn an_open_task_of_a_case_goes_on_to_the_backup() {
     ));
     let case = play_with(&text, &config()).remove(0);
     assert!(case.passed, "{:#?}", case.failures);
-    let went: Vec<String> = case.happened.iter().map(|happening| happening.told()).collect();
+    let went: Vec<String> = case.happened.iter().map(|happening| happening.describe()).collect();
     let went: Vec<&String> = went.iter().filter(|told| told.contains("went on")).collect();
     assert_eq!(went, ["after 15h: the task `own` went on to max, who covers for Casey Morgan until 6 March 2026"]);
 }

@@ -61,7 +61,7 @@ tests:
     expect: [ { after: 0d, task: plan }, { after: 7d, task: plan } ]
 "#,
     ));
-    let happened: Vec<String> = cases[0].happened.iter().map(|happening| happening.told()).collect();
+    let happened: Vec<String> = cases[0].happened.iter().map(|happening| happening.describe()).collect();
     assert!(
         happened.contains(&"after 3d: the task `plan` is still open and was refreshed".to_owned()),
         "{happened:#?}"
