@@ -40,7 +40,7 @@ fn conditions() -> Vec<String> {
 pub async fn measure(store: &Store, options: &Options) -> anyhow::Result<()> {
     let playbooks = playbooks(&conditions())?;
     let queries: Vec<&FactQuery> = playbooks.iter().map(|playbook| &playbook.entry).collect();
-    let walk = FactQuery::together(&queries, &Relations::default())?;
+    let walk = FactQuery::shared_walk(&queries, &Relations::default())?;
     let shared = together(store, &playbooks, &walk).await?;
     for (at, (playbook, found)) in playbooks.iter().zip(&shared).enumerate() {
         let alone = evaluate(store, playbook).await?;

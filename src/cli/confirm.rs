@@ -43,7 +43,7 @@ async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
         ),
         None => say!("it knows of no mail that was ever accepted"),
     }
-    let waiting = store.waiting(now).await?;
+    let waiting = store.waiting_messages(now).await?;
     say!("{}", if waiting.is_empty() { "nothing is waiting to leave" } else { "waiting to leave:" });
     for line in waiting.iter().flat_map(describe) {
         say!("{line}");

@@ -61,7 +61,7 @@ impl Database {
 
     /// The same with the customers in these relations.
     pub fn reading(mut self, relations: Relations) -> Database {
-        self.store = self.store.reading(relations);
+        self.store = self.store.with_relations(relations);
         self
     }
 

@@ -11,7 +11,7 @@ use super::{Format, Global, output};
 use crate::facts::SubjectId;
 use crate::store::Store;
 use crate::store::customers::data_subject::Person;
-use crate::store::enrollments::holdout::Compared;
+use crate::store::enrollments::holdout::ArmComparison;
 use crate::store::runs::parse_run_id;
 use crate::store::upkeep::stopped::Stopped;
 use crate::store::views::cli::{ENROLLMENT_STATES, Filter, MESSAGE_STATES, RUN_STATES, TASK_STATES};
@@ -109,7 +109,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         anyhow::bail!("nothing is known of an account `{account}`");
     }
     let compared = match what {
-        What::Runs => store.compared(options.playbook.as_deref()).await?,
+        What::Runs => store.compare_arms(options.playbook.as_deref()).await?,
         _ => BTreeMap::new(),
     };
     let stopped = match what {
@@ -118,7 +118,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
     };
     for row in &mut rows {
         if let Some(stop) = row["playbook"].as_str().and_then(|playbook| stopped.stop_of(playbook)) {
-            row["stopped"] = stop.told().into();
+            row["stopped"] = stop.describe().into();
         }
         if let Some(one) = row["playbook"].as_str().and_then(|playbook| compared.get(playbook)) {
             row["holdout"] = holdout(one);
@@ -147,7 +147,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
 }
 
 /// How a playbook's two arms fare.
-fn holdout(Compared { comparison, counted }: &Compared) -> Json {
+fn holdout(ArmComparison { comparison, counted }: &ArmComparison) -> Json {
     let points = comparison.difference().map(|(least, most)| json!({ "least": least, "most": most }));
     json!({ "treated": comparison.treated, "ghosts": comparison.ghosts, "points": points, "counted": counted,
         "told": comparison.told() })

@@ -76,7 +76,7 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let database = Database::open(global, 2).await?;
     let lifted = database.store.resume(&target, &somebody(), now).await?;
     let left = database.store.stopped().await?;
-    let waiting = database.store.waiting(now).await?;
+    let waiting = database.store.waiting_messages(now).await?;
     database.close().await;
     say!("{}: {target}", if lifted { "resumed" } else { "was not stopped" });
     for line in waiting.iter().filter(|waiting| goes(waiting, &left)).flat_map(describe) {

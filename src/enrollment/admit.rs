@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::end_conditions::has_left;
 use super::holdout::{self, Drawn};
-use super::{Edge, Enrollment, Phase, State, Turn, stops};
+use super::{Enrollment, MatchChange, MatchedSince, Phase, State, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
 use crate::facts::{Cell, Facts, Progress, Value};
@@ -30,7 +30,7 @@ pub struct History {
     pub last_started: Option<Instant>,
     /// Its state before this slot; `None` where its condition was last seen
     /// false or never seen, and where the playbook does not follow it.
-    pub edge: Option<Edge>,
+    pub edge: Option<MatchedSince>,
     /// Whether a run of a later slot has decided it already.
     pub overtaken: bool,
     /// Whether this is the playbook's very first run.
@@ -45,7 +45,7 @@ pub struct Decision {
     pub admission: Admission,
     /// How its condition has turned. It stands whatever becomes of the
     /// admission: a skip uses up neither the chance nor the edge.
-    pub turn: Turn,
+    pub turn: MatchChange,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -110,14 +110,14 @@ pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar
     // A contact who has left is no subject, whatever the condition says: it
     // is not asked, and so nothing turns.
     if has_left(&facts).is_some() {
-        return Decision { admission: Admission::NotCandidate, turn: Turn::Stays };
+        return Decision { admission: Admission::NotCandidate, turn: MatchChange::Unchanged };
     }
     let context = at_entry(playbook, facts);
     let (admission, turn) = match playbook.when.verdict(&playbook.sandbox, &context) {
-        Verdict::False => (Admission::NotCandidate, Turn::fall(history.edge)),
-        Verdict::Undecided(error) => (Admission::Skip(Skip::Undecided(error)), Turn::Stays),
+        Verdict::False => (Admission::NotCandidate, MatchChange::fall(history.edge)),
+        Verdict::Undecided(error) => (Admission::Skip(Skip::Undecided(error)), MatchChange::Unchanged),
         Verdict::True => {
-            let edge = Edge::of(playbook, history, context.facts.as_of);
+            let edge = MatchedSince::of(playbook, history, context.facts.as_of);
             let admission = match history.overtaken {
                 true => Admission::Skip(Skip::Overtaken),
                 false => enter(playbook, &context, history, Some(edge), calendar),
@@ -160,7 +160,7 @@ fn enter(
     playbook: &ReadyPlaybook,
     context: &Context,
     history: &History,
-    edge: Option<Edge>,
+    edge: Option<MatchedSince>,
     calendar: &Calendar,
 ) -> Admission {
     if history.stopped {
@@ -234,7 +234,7 @@ fn reentry_key(
     playbook: &ReadyPlaybook,
     context: &Context,
     history: &History,
-    edge: Option<Edge>,
+    edge: Option<MatchedSince>,
     calendar: &Calendar,
 ) -> Result<String, Skip> {
     let now = context.facts.as_of;

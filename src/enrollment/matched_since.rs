@@ -10,7 +10,7 @@ use crate::clock::Instant;
 
 /// A condition that is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edge {
+pub struct MatchedSince {
     /// The slot that first saw it true after it was false or had never been seen.
     pub since: Instant,
     /// Whether that was the playbook's very first run, and the playbook lets
@@ -20,31 +20,35 @@ pub struct Edge {
 
 /// How a subject's condition changed at a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum MatchChange {
     /// It did not, or could not be decided, or nothing needs to know.
-    Stays,
-    Rose(Edge),
+    Unchanged,
+    Rose(MatchedSince),
     Fell,
 }
 
-impl Edge {
+impl MatchedSince {
     /// The edge of a subject whose condition is true now.
-    pub(super) fn of(playbook: &ReadyPlaybook, history: &History, now: Instant) -> Edge {
-        let fresh = || Edge { since: now, existing: playbook.playbook.skip_existing && history.first_run };
+    pub(super) fn of(playbook: &ReadyPlaybook, history: &History, now: Instant) -> MatchedSince {
+        let fresh = || MatchedSince { since: now, existing: playbook.playbook.skip_existing && history.first_run };
         history.edge.unwrap_or_else(fresh)
     }
 
     /// What is to be remembered of it.
-    pub(super) fn turn(self, playbook: &ReadyPlaybook, history: &History) -> Turn {
+    pub(super) fn turn(self, playbook: &ReadyPlaybook, history: &History) -> MatchChange {
         let for_long =
             matches!(playbook.reentry, ReadyReentry::OnRematch { .. }) || playbook.playbook.holds_for.is_some();
-        if history.edge.is_none() && (for_long || self.existing) { Turn::Rose(self) } else { Turn::Stays }
+        if history.edge.is_none() && (for_long || self.existing) {
+            MatchChange::Rose(self)
+        } else {
+            MatchChange::Unchanged
+        }
     }
 }
 
-impl Turn {
+impl MatchChange {
     /// The condition is false.
-    pub(super) fn fall(before: Option<Edge>) -> Turn {
-        if before.is_some() { Turn::Fell } else { Turn::Stays }
+    pub(super) fn fall(before: Option<MatchedSince>) -> MatchChange {
+        if before.is_some() { MatchChange::Fell } else { MatchChange::Unchanged }
     }
 }

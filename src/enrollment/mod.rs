@@ -30,7 +30,7 @@ pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
 pub use end_conditions::{Stop, stops};
 pub use late_goal::hindsight;
-pub use matched_since::{Edge, Turn};
+pub use matched_since::{MatchChange, MatchedSince};
 
 /// One subject's way through one playbook.
 #[derive(Clone, Debug, PartialEq)]

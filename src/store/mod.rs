@@ -75,7 +75,7 @@ impl Store {
     }
 
     /// The same, with the customers in these relations.
-    pub fn reading(mut self, relations: Relations) -> Store {
+    pub fn with_relations(mut self, relations: Relations) -> Store {
         self.relations = Arc::new(relations);
         self
     }

@@ -18,7 +18,7 @@ use crate::facts::SubjectId;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{Mode, Playbook, SubjectKind};
-use crate::store::enrollments::holdout::Compared;
+use crate::store::enrollments::holdout::ArmComparison;
 use crate::store::runs::playbooks::{Published, RevisionText};
 use crate::store::runs::run_id;
 use crate::store::upkeep::stopped::{Stop, Stopped};
@@ -214,7 +214,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     for run in runs {
         shown.push(run_shown(&web, run).await?);
     }
-    let compared = web.store.compared(Some(&id)).await?.remove(&id);
+    let compared = web.store.compare_arms(Some(&id)).await?.remove(&id);
     let behind = web.store.behind(&id).await?.into_iter().map(|one| BehindView {
         published: moment(one.published_at, web.zone),
         revision: one.revision,
@@ -236,7 +236,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbook.html", page)
 }
 
-fn holdout(compared: Compared) -> HoldoutView {
+fn holdout(compared: ArmComparison) -> HoldoutView {
     let counted = compared.counted.into_iter().map(|(reason, count)| Skipped { reason, count });
     HoldoutView { told: sentence(&compared.comparison.told()), counted: counted.collect() }
 }
@@ -299,7 +299,7 @@ fn summary(
         .map(|playbook| format!("{} {}", playbook.schedule.text, playbook.timezone.unwrap_or(web.zone).name()));
     Summary {
         href: below("/playbooks", &published.id),
-        stop: stopped.stop_of(&published.id).map(Stop::told),
+        stop: stopped.stop_of(&published.id).map(Stop::describe),
         id: published.id,
         mode,
         schedule,

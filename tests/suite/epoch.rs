@@ -187,7 +187,7 @@ async fn a_database_that_is_set_back_in_the_middle_of_a_mail_gets_no_body() {
     assert_eq!(world.accepted().len(), 1, "a2 gets no body");
     let stopped = world.store().stopped().await.unwrap();
     assert!(stopped.all());
-    assert!(stopped.stops[0].told().contains("set back"), "{stopped:?}");
+    assert!(stopped.stops[0].describe().contains("set back"), "{stopped:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Course, Trip};
 use crate::clock::Instant;
 use crate::enrollment::holdout::Drawn;
-use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, Turn, admit, stops};
+use crate::enrollment::{Admission, Decision, Enrollment, History, MatchChange, Skip, admit, stops};
 use crate::facts::Facts;
 use crate::facts::history::EnrollmentRecord;
 use crate::rule::Context;
@@ -36,9 +36,9 @@ impl Course<'_> {
         };
         let Decision { admission, turn } = admit(self.playbook, facts.clone(), &history, &self.calendar);
         match turn {
-            Turn::Stays => {}
-            Turn::Rose(edge) => self.edge = Some(edge),
-            Turn::Fell => self.edge = None,
+            MatchChange::Unchanged => {}
+            MatchChange::Rose(edge) => self.edge = Some(edge),
+            MatchChange::Fell => self.edge = None,
         }
         if inside {
             return Ok(());

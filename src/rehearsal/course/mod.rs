@@ -18,7 +18,7 @@ use super::{Failure, Happening, wording};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
-use crate::enrollment::{Edge, Enrollment, MessageEnd, State, next_quarter};
+use crate::enrollment::{Enrollment, MatchedSince, MessageEnd, State, next_quarter};
 use crate::facts::{Facts, Layout, Progress, Schema, Subject, Value};
 use crate::message::budget::Use;
 use crate::playbook::calendar::Calendar;
@@ -53,7 +53,7 @@ pub(super) struct Course<'a> {
     world: World,
     trips: Vec<Trip>,
     tasks: Vec<OpenTask>,
-    edge: Option<Edge>,
+    edge: Option<MatchedSince>,
     /// Mails that have not left yet.
     planned: Vec<Planned>,
     /// What used the attention budget.

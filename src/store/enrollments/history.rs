@@ -72,7 +72,7 @@ impl Store {
 
     /// Says of each subject on which side of the comparison its account is in a
     /// playbook. What was only watched in shadow, or waits, has drawn nobody.
-    pub async fn recall_arms(
+    pub async fn load_arms(
         &self,
         playbook: &str,
         subjects: &[SubjectId],

@@ -7,7 +7,7 @@ use crate::store::Store;
 
 /// A playbook's comparison, and what its ghosts did without.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct ArmComparison {
     pub comparison: Comparison,
     /// Kind to number.
     pub counted: BTreeMap<String, i64>,
@@ -17,7 +17,7 @@ impl Store {
     /// By playbook, of those that have or had a holdout, or of the one that is
     /// named. An account is where it was drawn first; what was only watched in
     /// shadow does not count.
-    pub async fn compared(&self, playbook: Option<&str>) -> sqlx::Result<BTreeMap<String, Compared>> {
+    pub async fn compare_arms(&self, playbook: Option<&str>) -> sqlx::Result<BTreeMap<String, ArmComparison>> {
         let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
             "select playbook, arm, count(*), count(*) filter (where reached)
              from (select playbook, (array_agg(arm order by started_at, id))[1] as arm,
@@ -41,7 +41,7 @@ impl Store {
         .bind(playbook)
         .fetch_all(self.pool())
         .await?;
-        let mut compared: BTreeMap<String, Compared> = BTreeMap::new();
+        let mut compared: BTreeMap<String, ArmComparison> = BTreeMap::new();
         for (playbook, arm, accounts, goal) in rows {
             let comparison = &mut compared.entry(playbook).or_default().comparison;
             match Arm::parse(&arm) {

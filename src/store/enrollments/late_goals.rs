@@ -24,7 +24,7 @@ pub struct Ended {
 
 impl Store {
     /// Playbooks and revisions of which there are some.
-    pub async fn with_hindsight(&self) -> sqlx::Result<Vec<(String, String)>> {
+    pub async fn revisions_with_late_goals(&self) -> sqlx::Result<Vec<(String, String)>> {
         sqlx::query_as(
             "select distinct playbook, revision from keepwell.enrollments where goal_until is not null order by 1, 2",
         )
@@ -34,7 +34,7 @@ impl Store {
 
     /// Those of a revision that had ended at an instant, after the given one in
     /// the order of account and id.
-    pub async fn ended_by(
+    pub async fn late_goal_candidates(
         &self,
         playbook: &str,
         revision: &str,
@@ -60,7 +60,7 @@ impl Store {
     }
 
     /// Writes goals that came true, of those that nobody has changed meanwhile.
-    pub async fn came_true(&self, reached: &[Enrollment]) -> sqlx::Result<u64> {
+    pub async fn record_late_goals(&self, reached: &[Enrollment]) -> sqlx::Result<u64> {
         if reached.is_empty() {
             return Ok(0);
         }
@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// Lets go of those of a revision whose goal does not count at `next` any more.
-    pub async fn end_hindsight(&self, playbook: &str, revision: &str, next: Instant) -> sqlx::Result<()> {
+    pub async fn end_late_goals(&self, playbook: &str, revision: &str, next: Instant) -> sqlx::Result<()> {
         sqlx::query(
             "update keepwell.enrollments set goal_until = null
              where playbook = $1 and revision = $2 and goal_until is not null and goal_until < $3",

@@ -113,7 +113,7 @@ impl Store {
     }
 
     /// The steps of which each has done anything, or tried to.
-    pub async fn acted(&self, enrollments: &[Enrollment]) -> sqlx::Result<HashMap<Uuid, BTreeSet<String>>> {
+    pub async fn acted_steps(&self, enrollments: &[Enrollment]) -> sqlx::Result<HashMap<Uuid, BTreeSet<String>>> {
         let accounts: Vec<&str> = enrollments.iter().map(|one| one.account.as_str()).collect();
         let ids: Vec<Uuid> = enrollments.iter().map(|one| one.id).collect();
         let rows: Vec<(Uuid, String)> = sqlx::query_as(

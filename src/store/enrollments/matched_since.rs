@@ -4,21 +4,21 @@
 use std::collections::HashMap;
 
 use crate::clock::Instant;
-use crate::enrollment::{Edge, History, Turn};
+use crate::enrollment::{History, MatchChange, MatchedSince};
 use crate::facts::{Subject, SubjectId};
 use crate::store::Store;
 
 /// A subject of a playbook whose condition has turned.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Turned {
+pub struct SubjectChange {
     pub subject: SubjectId,
-    pub turn: Turn,
+    pub turn: MatchChange,
 }
 
 impl Store {
     /// Adds the edges of these subjects to what is known of them: as they were
     /// before the run at `slot`, or without a slot as they stand.
-    pub async fn recall_edges(
+    pub async fn load_matched_since(
         &self,
         playbook: &str,
         slot: Option<Instant>,
@@ -48,14 +48,14 @@ impl Store {
         .await?;
         for (account, contact, since, existing, overtaken) in rows {
             let history = histories.entry(SubjectId { account, contact }).or_default();
-            history.edge = since.map(|since| Edge { since, existing });
+            history.edge = since.map(|since| MatchedSince { since, existing });
             history.overtaken = overtaken;
         }
         Ok(())
     }
 
     /// Subjects of that kind whose condition was true at its latest verdict.
-    pub async fn open_edges(&self, playbook: &str, kind: Subject) -> sqlx::Result<Vec<SubjectId>> {
+    pub async fn matching_subjects(&self, playbook: &str, kind: Subject) -> sqlx::Result<Vec<SubjectId>> {
         let rows: Vec<(String, String)> = sqlx::query_as(
             "select account_id, contact_id from keepwell.edges
              where playbook = $1 and true_since is not null and (contact_id = '') = $2",
@@ -69,12 +69,17 @@ impl Store {
 
     /// Writes what has turned at a slot. Rows that this slot or a later one has
     /// written already stay as they are.
-    pub async fn keep_edges(&self, playbook: &str, slot: Instant, turned: &[Turned]) -> sqlx::Result<()> {
-        let row = |turned: &Turned| {
+    pub async fn record_match_changes(
+        &self,
+        playbook: &str,
+        slot: Instant,
+        turned: &[SubjectChange],
+    ) -> sqlx::Result<()> {
+        let row = |turned: &SubjectChange| {
             let edge = match turned.turn {
-                Turn::Stays => return None,
-                Turn::Rose(edge) => Some(edge),
-                Turn::Fell => None,
+                MatchChange::Unchanged => return None,
+                MatchChange::Rose(edge) => Some(edge),
+                MatchChange::Fell => None,
             };
             Some(serde_json::json!({
                 "account_id": turned.subject.account,
@@ -120,7 +125,7 @@ impl Store {
     }
 
     /// Forgets the edges of a playbook that does not follow them any more.
-    pub async fn forget_edges(&self, playbook: &str) -> sqlx::Result<()> {
+    pub async fn forget_matched_since(&self, playbook: &str) -> sqlx::Result<()> {
         sqlx::query("delete from keepwell.edges where playbook = $1").bind(playbook).execute(self.pool()).await?;
         Ok(())
     }

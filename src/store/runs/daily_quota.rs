@@ -18,7 +18,7 @@ pub struct Day {
 impl Store {
     /// How many more may enter a playbook on a day; those of the run at `but`
     /// do not count. Nothing is kept.
-    pub async fn room_on(&self, playbook: &str, day: &Day, but: Instant) -> sqlx::Result<u64> {
+    pub async fn quota_left(&self, playbook: &str, day: &Day, but: Instant) -> sqlx::Result<u64> {
         let entered: i64 = sqlx::query_scalar(
             "select count(*) from keepwell.enrollments
              where playbook = $1 and started_at >= $2 and started_at < $3 and state <> 'held'

@@ -167,7 +167,7 @@ impl Store {
     }
 
     /// How many enrollments a run has committed so far.
-    pub async fn enrolled_by(&self, playbook: &str, slot: Instant) -> sqlx::Result<Entered> {
+    pub async fn count_enrolled(&self, playbook: &str, slot: Instant) -> sqlx::Result<Entered> {
         sqlx::query_as(
             "select count(*) as all, count(*) filter (where state = 'ghost') as ghosts
              from keepwell.enrollments where playbook = $1 and run_slot = $2 and state <> 'held'",

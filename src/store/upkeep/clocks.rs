@@ -18,7 +18,7 @@ impl Store {
     }
 
     /// Says that a daemon rests; to be said again within a minute.
-    pub async fn rest(&self, process: Uuid, ahead: chrono::Duration) -> sqlx::Result<()> {
+    pub async fn report_resting(&self, process: Uuid, ahead: chrono::Duration) -> sqlx::Result<()> {
         sqlx::query(
             "with gone as (delete from keepwell.resting where process <> $1 and seen < $3 - interval '1 day')
              insert into keepwell.resting (process, seconds, seen) values ($1, $2, $3)
@@ -33,21 +33,21 @@ impl Store {
     }
 
     /// Says that it works again.
-    pub async fn work_again(&self, process: Uuid) -> sqlx::Result<()> {
+    pub async fn report_working(&self, process: Uuid) -> sqlx::Result<()> {
         sqlx::query("delete from keepwell.resting where process = $1").bind(process).execute(self.pool()).await?;
         Ok(())
     }
 }
 
 /// A daemon whose clock is so much ahead, as a stop that nobody has to lift.
-pub(crate) fn rests(seconds: i64) -> Stop {
-    let reason = format!("{}; nothing is done until they agree", told(chrono::Duration::seconds(seconds)));
+pub(crate) fn resting_stop(seconds: i64) -> Stop {
+    let reason = format!("{}; nothing is done until they agree", describe_offset(chrono::Duration::seconds(seconds)));
     Stop { target: Target::Daemon, by: ITSELF.to_owned(), reason: Some(reason) }
 }
 
 /// `its clock is 3 hours ahead of the database's`, in the largest unit that
 /// leaves at least two.
-pub fn told(ahead: chrono::Duration) -> String {
+pub fn describe_offset(ahead: chrono::Duration) -> String {
     let seconds = ahead.num_seconds().abs();
     let (count, unit) = match seconds {
         ..120 => (seconds, "seconds"),

@@ -76,7 +76,7 @@ pub const ITSELF: &str = "keepwell";
 
 impl Stop {
     /// `by keepwell: 6 of 100 mails came back, more than 5 %`.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match &self.reason {
             Some(reason) => format!("by {}: {reason}", self.by),
             None => format!("by {}", self.by),
@@ -86,7 +86,7 @@ impl Stop {
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.target, self.told())
+        write!(f, "{} ({})", self.target, self.describe())
     }
 }
 

@@ -124,14 +124,14 @@ impl Store {
         .fetch_all(self.pool())
         .await?;
         let stop = |(scope, by, reason, seconds): (String, _, _, _)| match seconds {
-            Some(seconds) => Some(super::clocks::rests(seconds)),
+            Some(seconds) => Some(super::clocks::resting_stop(seconds)),
             None => Some(Stop { target: Target::of(&scope)?, by, reason }),
         };
         Ok(Stopped { stops: rows.into_iter().filter_map(stop).collect() })
     }
 
     /// What waits in the outbox at `now`, by playbook and channel.
-    pub async fn waiting(&self, now: Instant) -> sqlx::Result<Vec<Waiting>> {
+    pub async fn waiting_messages(&self, now: Instant) -> sqlx::Result<Vec<Waiting>> {
         sqlx::query_as(
             "select playbook, channel, count(*) filter (where valid_until >= $1) as due,
                  count(*) filter (where valid_until < $1) as expired

@@ -31,13 +31,13 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let mut found = 0;
-    for (playbook, revision) in store.with_hindsight().await? {
+    for (playbook, revision) in store.revisions_with_late_goals().await? {
         if let Ok(loaded) = shared.loaded(&playbook, &revision).await?
             && let Some(query) = &loaded.hindsight
         {
             found += look(shared, &loaded, query, quarter).await?;
         }
-        store.end_hindsight(&playbook, &revision, next).await?;
+        store.end_late_goals(&playbook, &revision, next).await?;
     }
     Ok(found)
 }
@@ -52,7 +52,9 @@ async fn look(
     let mut found = 0;
     let mut last: Option<Ended> = None;
     loop {
-        let page = store.ended_by(&ready.playbook.id, &ready.revision, quarter, last.as_ref(), PAGE as i64).await?;
+        let page = store
+            .late_goal_candidates(&ready.playbook.id, &ready.revision, quarter, last.as_ref(), PAGE as i64)
+            .await?;
         let is_last = page.len() < PAGE;
         last = page.last().cloned();
         // Of missed quarter hours the last at which it counted is as good as all.
@@ -109,5 +111,5 @@ async fn decide(
         }
         reached
     });
-    Ok(usize::try_from(store.came_true(&reached.await?).await?)?)
+    Ok(usize::try_from(store.record_late_goals(&reached.await?).await?)?)
 }

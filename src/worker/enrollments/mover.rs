@@ -159,7 +159,7 @@ async fn add(
     map: &Map,
     word: Say<'_>,
 ) -> anyhow::Result<()> {
-    let mut acted = shared.store.acted(&page).await?;
+    let mut acted = shared.store.acted_steps(&page).await?;
     let mut come = Vec::new();
     for one in page {
         let step = one.step.clone().unwrap_or_default();

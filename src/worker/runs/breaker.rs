@@ -78,7 +78,7 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> anyhow::R
     let subjects = store.subjects_with_status(subject, &playbook.statuses, slot).await?;
     let earlier = store.earlier_run(&playbook.id, slot).await?;
     let room_today = match day(shared, loaded, slot) {
-        Some(day) => Some(store.room_on(&playbook.id, &day, slot).await?),
+        Some(day) => Some(store.quota_left(&playbook.id, &day, slot).await?),
         None => None,
     };
     let held = match untimely(shared, loaded, &limits, earlier.as_ref(), subjects, slot).await? {

@@ -44,7 +44,7 @@ impl<'a> Candidates<'a> {
     ) -> anyhow::Result<Candidates<'a>> {
         let (store, playbook) = (&shared.store, &loaded.ready.playbook);
         let open = match loaded.ready.follows_edges() {
-            true => store.open_edges(&playbook.id, Subject::from(playbook.subject)).await?.into_iter().collect(),
+            true => store.matching_subjects(&playbook.id, Subject::from(playbook.subject)).await?.into_iter().collect(),
             false => HashSet::new(),
         };
         let first_run = playbook.skip_existing && store.is_first_run(&playbook.id, slot).await?;
@@ -124,10 +124,10 @@ pub(crate) async fn recall(
     let id = &ready.playbook.id;
     let mut histories = store.history(id, slot, subjects).await?;
     if ready.follows_edges() {
-        store.recall_edges(id, edges_at, subjects, &mut histories).await?;
+        store.load_matched_since(id, edges_at, subjects, &mut histories).await?;
     }
     if ready.playbook.holdout.is_some() {
-        store.recall_arms(id, subjects, &mut histories).await?;
+        store.load_arms(id, subjects, &mut histories).await?;
     }
     Ok(histories)
 }

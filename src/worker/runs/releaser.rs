@@ -34,7 +34,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
     let ramp = loaded.ready.playbook.guardrails.over(&shared.config.guardrails).ramp;
     let ramp = ramp.filter(|_| run.ceiling.unwrap_or(0) > 0);
     // Somebody may have begun this batch and gone away.
-    let before = store.enrolled_by(&run.playbook, run.slot).await?.all.unsigned_abs();
+    let before = store.count_enrolled(&run.playbook, run.slot).await?.all.unsigned_abs();
     let in_batch = ramp.map_or(u64::MAX, |ramp| ramp.so_far(run.ramp_batch.unsigned_abs()).saturating_sub(before));
     let mut dropped: BTreeMap<String, i64> = BTreeMap::new();
     let held = store.held_enrollments(&run.playbook, run.slot).await?;
@@ -91,7 +91,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
             }
         }
     }
-    let entered = store.enrolled_by(&run.playbook, run.slot).await?;
+    let entered = store.count_enrolled(&run.playbook, run.slot).await?;
     let enrolled = entered.all;
     let rest = match (ramp, next_day) {
         _ if left == 0 => None,

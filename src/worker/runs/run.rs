@@ -11,10 +11,10 @@ use super::breaker::{self, Limit};
 use super::releaser;
 use super::shared_scan::Share;
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Decision, Enrollment, History, Skip, State, Turn, admit};
+use crate::enrollment::{Admission, Decision, Enrollment, History, MatchChange, Skip, State, admit};
 use crate::facts::{Facts, Subject, SubjectId};
 use crate::rule::EvalError;
-use crate::store::enrollments::matched_since::Turned;
+use crate::store::enrollments::matched_since::SubjectChange;
 use crate::store::messages::insert::NoticeText;
 use crate::store::runs::{Run, Tally, run_id};
 use crate::worker::enrollments::advancer::Entry;
@@ -122,7 +122,7 @@ pub async fn decide(
                     crate::worker::round::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
                 let fault = || {
                     let error = EvalError::new("a fault of Keepwell's own: see its log");
-                    Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: Turn::Stays }
+                    Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: MatchChange::Unchanged }
                 };
                 (subject, decision.unwrap_or_else(fault))
             })
@@ -169,11 +169,11 @@ impl Deciding<'_> {
             let mut turned = Vec::new();
             for (subject, Decision { admission, turn }) in decide(shared, loaded, chunk, histories).await? {
                 self.take(&subject, admission);
-                if turn != Turn::Stays {
-                    turned.push(Turned { subject, turn });
+                if turn != MatchChange::Unchanged {
+                    turned.push(SubjectChange { subject, turn });
                 }
             }
-            store.keep_edges(&run.playbook, run.slot, &turned).await?;
+            store.record_match_changes(&run.playbook, run.slot, &turned).await?;
             if !self.flush(now).await? {
                 candidates.close().await?;
                 return Ok(());
@@ -182,7 +182,7 @@ impl Deciding<'_> {
         candidates.close().await?;
         match loaded.ready.follows_edges() {
             true => store.forget_fallen(&run.playbook, run.slot).await?,
-            false => store.forget_edges(&run.playbook).await?,
+            false => store.forget_matched_since(&run.playbook).await?,
         }
         self.finish(now).await
     }
@@ -303,7 +303,7 @@ impl Deciding<'_> {
             return Ok(());
         }
         self.written().await?;
-        self.tally.entered = store.enrolled_by(&run.playbook, run.slot).await?;
+        self.tally.entered = store.count_enrolled(&run.playbook, run.slot).await?;
         self.tell_undecided(now).await?;
         if store.end_run(run, "done", None, &self.tally, None, now).await? {
             tracing::info!(

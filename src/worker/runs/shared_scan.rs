@@ -75,7 +75,7 @@ pub async fn carry_out(shared: &Arc<Shared>, runs: Vec<Run>, now: Instant) -> Ve
             continue;
         }
         let queries: Vec<&FactQuery> = usable.iter().map(|(_, loaded)| &loaded.entry).collect();
-        let walk = FactQuery::together(&queries, shared.store.relations());
+        let walk = FactQuery::shared_walk(&queries, shared.store.relations());
         let slot = usable[0].0.slot;
         let started = match &walk {
             Ok(walk) => walk.start(shared.store.pool(), slot, None).await.map_err(anyhow::Error::from),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, Deadline, Instant};
 use crate::random;
 use crate::store::Store;
-use crate::store::upkeep::clocks::told;
+use crate::store::upkeep::clocks::describe_offset;
 
 /// From here on two clocks do not agree.
 pub const APART: chrono::Duration = chrono::Duration::seconds(60);
@@ -29,7 +29,7 @@ pub struct Clocks {
 /// An error when the clock and the database's do not agree.
 pub async fn check(store: &Store, clock: Clock) -> anyhow::Result<()> {
     let (ahead, _) = store.ahead(clock).await?;
-    anyhow::ensure!(ahead.abs() < APART, "this machine: {}; nothing was done", told(ahead));
+    anyhow::ensure!(ahead.abs() < APART, "this machine: {}; nothing was done", describe_offset(ahead));
     Ok(())
 }
 
@@ -47,7 +47,7 @@ impl Clocks {
         if ahead.abs() < APART {
             if self.lock().take().is_some() {
                 tracing::info!("the clocks agree again");
-                store.work_again(self.process).await?;
+                store.report_working(self.process).await?;
             }
             return Ok(Some(now));
         }
@@ -60,8 +60,8 @@ impl Clocks {
             say
         };
         if say {
-            tracing::error!("this machine: {}; nothing is done until they agree", told(ahead));
-            store.rest(self.process, ahead).await?;
+            tracing::error!("this machine: {}; nothing is done until they agree", describe_offset(ahead));
+            store.report_resting(self.process, ahead).await?;
         }
         Ok(None)
     }

@@ -433,7 +433,7 @@ async fn walk_for_several(subject: Subject) {
     }
     for some in [&(0..queries.len()).collect::<Vec<_>>()[..], &[41, 43], &[7, 43, 12]] {
         let chosen: Vec<&FactQuery> = some.iter().map(|at| &queries[*at]).collect();
-        let walk = FactQuery::together(&chosen, &world.relations).expect("all are known");
+        let walk = FactQuery::shared_walk(&chosen, &world.relations).expect("all are known");
         for shape in SHAPES {
             let mut found = vec![Vec::new(); some.len()];
             let mut scan = walk.start(&world.pool, now(), Some(shape)).await.expect("it starts");

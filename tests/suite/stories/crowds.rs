@@ -271,7 +271,7 @@ async fn a_second_run_probes_keys_also_where_statistics_are_missing() {
         assert!(asked.1 - after.1 <= 6000, "{} rows by conditions, statistics: {statistics}", asked.1 - after.1);
         for chunk in subjects.chunks(1000) {
             let mut known = HashMap::new();
-            store.recall_edges("round", None, chunk, &mut known).await.unwrap();
+            store.load_matched_since("round", None, chunk, &mut known).await.unwrap();
             assert_eq!(known.len(), 1000);
             let accounts: Vec<String> = chunk.iter().map(|one| one.account.clone()).collect();
             assert_eq!(store.active_in(&accounts, &["round".to_owned()]).await.unwrap().len(), 1000);

@@ -103,7 +103,7 @@ async fn it_counts_on_both_sides_of_a_comparison_and_reads_what_was_kept() {
     world.run_at("2026-03-02T09:00:00Z").await;
     world.sql("update customers.accounts set mrr = 200").await;
     world.pass_at("2026-03-20T09:00:00Z").await;
-    let compared = world.store().compared(None).await.unwrap().remove("welcome").unwrap().comparison;
+    let compared = world.store().compare_arms(None).await.unwrap().remove("welcome").unwrap().comparison;
     assert!(compared.treated.accounts > 0 && compared.ghosts.accounts > 0, "{compared:?}");
     assert_eq!(compared.treated.goal, compared.treated.accounts);
     assert_eq!(compared.ghosts.goal, compared.ghosts.accounts);

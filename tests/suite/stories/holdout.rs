@@ -79,7 +79,7 @@ async fn whoever_is_held_out_goes_the_same_way_and_gets_nothing() {
         json!({ "email": { "hello": 1 }, "task": { "call": 1 }, "notify": { "notify-1": 1 } })
     );
 
-    let compared = world.store().compared(None).await.unwrap().remove("welcome").expect("is compared");
+    let compared = world.store().compare_arms(None).await.unwrap().remove("welcome").expect("is compared");
     let of = |accounts: &[&str]| Outcomes { accounts: accounts.len() as i64, goal: 1 };
     assert_eq!((compared.comparison.treated, compared.comparison.ghosts), (of(&treated), of(&ghosts)));
     assert_eq!(compared.counted["email"], ghosts.len() as i64);
@@ -124,7 +124,7 @@ async fn whoever_was_treated_before_is_not_held_out_and_takes_no_part() {
     world.customer("b1").await;
     world.run_at("2026-03-04T09:00:00Z").await;
     assert_eq!(those(&world.enrollments().await, "ghost"), ["b1"]);
-    let compared = world.store().compared(Some("welcome")).await.unwrap().remove("welcome").unwrap().comparison;
+    let compared = world.store().compare_arms(Some("welcome")).await.unwrap().remove("welcome").unwrap().comparison;
     assert_eq!((compared.treated.accounts, compared.ghosts.accounts), (0, 1));
     // Without a holdout a ghost enters like anybody else, and is none any more.
     world.playbook(&playbook("welcome", &without, step));
@@ -158,7 +158,7 @@ async fn colleagues_at_one_account_are_together() {
     world.run_at("2026-03-04T09:00:00Z").await;
     let rows: Vec<Json> = world.enrollments().await.into_iter().filter(|row| row["contact"] == "bob").collect();
     assert_eq!((rows.len(), those(&rows, "ghost")), (12, first.iter().map(String::as_str).collect()));
-    let compared = world.store().compared(None).await.unwrap().remove("welcome").unwrap().comparison;
+    let compared = world.store().compare_arms(None).await.unwrap().remove("welcome").unwrap().comparison;
     assert_eq!(compared.ghosts.accounts, first.len() as i64);
 }
 
@@ -206,5 +206,5 @@ async fn in_shadow_nobody_is_compared() {
     world.playbook(&playbook("welcome", &format!("{KEYS}\nmode: shadow"), STEPS));
     world.run_at("2026-03-02T09:00:00Z").await;
     assert!(!those(&world.enrollments().await, "ghost").is_empty());
-    assert!(world.store().compared(None).await.unwrap().is_empty());
+    assert!(world.store().compare_arms(None).await.unwrap().is_empty());
 }

@@ -124,7 +124,7 @@ impl World {
         let world = World {
             variables: variables.clone(),
             shared: Arc::new(Shared {
-                store: store.reading(relations),
+                store: store.with_relations(relations),
                 calendar: Calendar { holidays: config.holidays.clone() },
                 channel,
                 http: Http::new(HttpTimers::default(), &[]).unwrap(),
@@ -154,7 +154,7 @@ impl World {
     pub fn beside(&self, store: Store) -> Shared {
         let shared = &self.shared;
         Shared {
-            store: store.reading(shared.store.relations().clone()),
+            store: store.with_relations(shared.store.relations().clone()),
             config: shared.config.clone(),
             calendar: Calendar { holidays: shared.config.holidays.clone() },
             channel: Channel::Captured,

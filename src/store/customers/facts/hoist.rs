@@ -86,7 +86,7 @@ impl Reader<'_> {
 
 /// Subjects on which the cell matters to some reader, as columns tell; `None`
 /// when that is all of them.
-pub(crate) fn concerned(readers: &[Reader<'_>], cell: &Cell) -> Option<Predicate> {
+pub(crate) fn subjects_concerned(readers: &[Reader<'_>], cell: &Cell) -> Option<Predicate> {
     let reading = readers.iter().filter(|reader| reader.reads(cell));
     let concerned = Predicate::any(reading.map(|reader| reader.kept.without_calls()));
     (readers.len() > 1 && concerned != Predicate::Always).then_some(concerned)
@@ -150,7 +150,7 @@ impl Text<'_> {
             let unknown = || UnknownCell(cell.clone());
             let answer = Answer::find(&cell, self.subject, schema).ok_or_else(unknown)?;
             let mut text = self.answer(&answer).ok_or_else(unknown)?;
-            if let Some(concerned) = concerned(readers, &cell) {
+            if let Some(concerned) = subjects_concerned(readers, &cell) {
                 let concerned = self.predicate(&concerned, &Hoisted::default(), schema)?;
                 text = format!("case when {concerned} then {text} end");
             }

@@ -61,7 +61,7 @@ impl FactQuery {
 
     /// One walk for several queries about the same kind of subject: each gets
     /// the cells it fetches of the subjects it keeps, as if it walked alone.
-    pub fn together(queries: &[&FactQuery], relations: &Relations) -> Result<Walk, UnknownCell> {
+    pub fn shared_walk(queries: &[&FactQuery], relations: &Relations) -> Result<Walk, UnknownCell> {
         let wanted: Vec<_> = queries.iter().map(|query| (&query.layout, &query.kept)).collect();
         Walk::new(&wanted, relations)
     }

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Postgres, Row, query::Query};
 
 use super::answer::Answer;
 use super::bind::{Bind, bound};
-use super::hoist::{Hoisted, Reader, Shape, concerned, passes};
+use super::hoist::{Hoisted, Reader, Shape, passes, subjects_concerned};
 use super::scope::SubjectScope;
 use super::text::Text;
 use super::window::SubjectWindow;
@@ -57,7 +57,7 @@ impl Statement {
             let unknown = || UnknownCell(cell.clone());
             let answer = Answer::find(cell, layout.subject(), schema).ok_or_else(unknown)?;
             if answer.source() == source {
-                columns.push(match (hoisted.value(cell), concerned(readers, cell)) {
+                columns.push(match (hoisted.value(cell), subjects_concerned(readers, cell)) {
                     (Some(value), _) => value,
                     (None, Some(concerned)) if matches!(cell.path, CellPath::Call { .. } | CellPath::Ago { .. }) => {
                         let concerned = text.predicate(&concerned, &hoisted, schema)?;

@@ -89,12 +89,12 @@ impl Statements {
     /// Inserts rows that are new. What somebody else inserted in the meantime
     /// is updated, or left alone if only new rows are wanted.
     pub async fn insert(&self, connection: &mut PgConnection, rows: &[&Row], only_new: bool) -> sqlx::Result<()> {
-        let given: Vec<&str> = self.given().map(|at| self.relation.columns[at].name).collect();
+        let given: Vec<&str> = self.given_columns().map(|at| self.relation.columns[at].name).collect();
         let names = given.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-        let values = self.given().map(|at| self.value(at)).collect::<Vec<_>>().join(", ");
+        let values = self.given_columns().map(|at| self.value(at)).collect::<Vec<_>>().join(", ");
         let keys = self.relation.keys().map(|key| format!("\"{}\"", key.name)).collect::<Vec<_>>().join(", ");
         let set: Vec<String> = self
-            .given()
+            .given_columns()
             .skip(self.relation.key_count())
             .map(|at| {
                 let column = &self.relation.columns[at];
@@ -129,14 +129,14 @@ impl Statements {
         self.bind(sql, rows).execute(connection).await.map(|_| ())
     }
 
-    fn given(&self) -> impl Iterator<Item = usize> {
+    fn given_columns(&self) -> impl Iterator<Item = usize> {
         let shape = self.shape;
         (0..self.relation.columns.len()).filter(move |at| shape.has(*at))
     }
 
     /// The columns outside of the key that are given, with what they become.
     fn values(&self) -> impl Iterator<Item = (String, String)> {
-        self.given().skip(self.relation.key_count()).map(|at| {
+        self.given_columns().skip(self.relation.key_count()).map(|at| {
             let name = format!("\"{}\"", self.relation.columns[at].name);
             let value = if self.relation.columns[at].kind == Kind::Object && self.shape.keys {
                 format!("(t.{name} || i.{name}) - array(select jsonb_array_elements_text(i.gone))")
@@ -160,7 +160,7 @@ impl Statements {
 
     fn bind<'q>(&self, sql: String, rows: &'q [&'q Row]) -> Query<'q, Postgres, PgArguments> {
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for at in self.given() {
+        for at in self.given_columns() {
             macro_rules! column {
                 ($($cell:pat => $value:expr),+) => {
                     rows.iter().map(|row| match &row.cells[at] { $($cell => Some($value),)+ _ => None }).collect::<Vec<_>>()

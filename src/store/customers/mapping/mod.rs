@@ -278,7 +278,7 @@ impl<'m> Theirs<'m> {
                             self.bare = false;
                             self.select_as(text, ours);
                         }
-                        Absent::Refused => self.lacking(builder, found, ours, written.is_some()),
+                        Absent::Refused => self.report_missing(builder, found, ours, written.is_some()),
                     }
                 }
             }
@@ -286,7 +286,7 @@ impl<'m> Theirs<'m> {
         self.further(builder, found, columns, &taken);
     }
 
-    fn lacking(&mut self, builder: &mut Builder<'_>, found: &FoundRelation, ours: &str, said: bool) {
+    fn report_missing(&mut self, builder: &mut Builder<'_>, found: &FoundRelation, ours: &str, said: bool) {
         let Some(mapped) = self.mapped else { return };
         // What is there and cannot be read has been said.
         if said || found.column(ours).is_some() {
