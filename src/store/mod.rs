@@ -39,6 +39,7 @@ pub use sql::errors::{TRANSACTION_POOLER, explain_unreachable, is_about_a_row, i
 mod connect;
 pub mod customers;
 pub mod enrollments;
+pub mod lease;
 pub mod messages;
 mod migrate;
 mod migrations;

@@ -7,23 +7,24 @@ use super::stored_enrollment::new_rows;
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, State};
 use crate::store::Store;
+use crate::store::lease::Lost;
 use crate::store::runs::run::{Run, is_ours};
 use crate::store::upkeep::audit::record;
 
 impl Store {
     /// Writes enrollments of a run; those that exist already are left as they
-    /// are. Returns how many are new, or nothing when somebody else has the run.
-    pub async fn enroll(&self, run: &Run, batch: &[Enrollment], state: State) -> sqlx::Result<Option<u64>> {
+    /// are. Returns how many are new, or that somebody else has the run.
+    pub async fn enroll(&self, run: &Run, batch: &[Enrollment], state: State) -> sqlx::Result<Result<u64, Lost>> {
         let batch: Vec<Enrollment> = batch.iter().map(|enrollment| placed(enrollment, state)).collect();
         let insert = new_rows(batch.iter(), Some(run.slot)).insert("keepwell.enrollments", "on conflict do nothing")?;
         let mut tx = self.pool().begin().await?;
         if !is_ours(&mut tx, run).await? {
             tx.rollback().await?;
-            return Ok(None);
+            return Ok(Err(Lost));
         }
         let new = insert.execute(&mut *tx).await?.rows_affected();
         tx.commit().await?;
-        Ok(Some(new))
+        Ok(Ok(new))
     }
 
     /// Writes the enrollment of somebody who was named; false when it exists

@@ -13,6 +13,7 @@ use crate::clock::Instant;
 use crate::effect::{EffectBody, LabelDraft, MessageDraft, TaskDraft};
 use crate::enrollment::{Enrollment, Transition};
 use crate::store::Store;
+use crate::store::lease::Lost;
 use crate::store::messages::message_ids::Naming;
 use crate::store::runs::run::{Run, is_ours};
 use crate::store::sql::bulk_rows::Rows;
@@ -88,13 +89,18 @@ impl Store {
     /// Writes new enrollments of a run as far as their first look, at its slot,
     /// has taken them, each with all its effects. Those that exist already are
     /// left as they are, without effects; an error means that none was written.
-    /// Returns how many are new, or nothing when somebody else has the run.
-    pub async fn enter(&self, run: &Run, transitions: &[Transition], priority: i32) -> sqlx::Result<Option<usize>> {
+    /// Returns how many are new, or that somebody else has the run.
+    pub async fn enter(
+        &self,
+        run: &Run,
+        transitions: &[Transition],
+        priority: i32,
+    ) -> sqlx::Result<Result<usize, Lost>> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         if !is_ours(&mut tx, run).await? {
             tx.rollback().await?;
-            return Ok(None);
+            return Ok(Err(Lost));
         }
         let slot = run.slot;
         let rows = new_rows(transitions.iter().map(|transition| &transition.enrollment), Some(slot));
@@ -102,7 +108,7 @@ impl Store {
         let new = ids(insert.fetch_all(&mut *tx).await?)?;
         Store::follow(&mut tx, transitions, &new, priority, naming, slot).await?;
         tx.commit().await?;
-        Ok(Some(new.len()))
+        Ok(Ok(new.len()))
     }
 
     /// Writes what follows from those of the transitions that were `moved`.

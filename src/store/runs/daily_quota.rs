@@ -5,6 +5,7 @@
 use super::run::{Run, of_holder};
 use crate::clock::Instant;
 use crate::store::Store;
+use crate::store::lease::{Lost, unless_lost};
 
 /// A day of a playbook's zone, on which no more than so many may enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +35,10 @@ impl Store {
     }
 
     /// Keeps room for as many as are `asked` for, or for as many as fit, beside
-    /// those that have entered by the same run on that day; `None` when the run
-    /// is somebody else's. What was kept before is given back, so the caller
+    /// those that have entered by the same run on that day; What was kept before is given back, so the caller
     /// has nothing under way. It is kept as long as somebody has the run; who
     /// takes it over has it, too.
-    pub async fn keep_room(&self, run: &Run, day: &Day, asked: usize) -> sqlx::Result<Option<usize>> {
+    pub async fn keep_room(&self, run: &Run, day: &Day, asked: usize) -> sqlx::Result<Result<usize, Lost>> {
         let mut tx = self.pool().begin().await?;
         // One after the other, and each sees what the one before has kept: so
         // the counting is a statement of its own.
@@ -72,6 +72,6 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
-        Ok((kept.rows_affected() > 0).then_some(fit as usize))
+        Ok(unless_lost(kept.rows_affected()).map(|()| fit as usize))
     }
 }

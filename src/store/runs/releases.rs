@@ -11,6 +11,7 @@ use crate::clock::Instant;
 use crate::enrollment::Enrollment;
 use crate::store::Store;
 use crate::store::enrollments::stored_enrollment::new_rows;
+use crate::store::lease::{Lost, unless_lost};
 use crate::store::upkeep::audit::record;
 use crate::store::upkeep::stopped::Halted;
 
@@ -37,8 +38,6 @@ pub enum Released {
     Entered,
     /// It is gone: it does not enter, or has entered already.
     Dropped,
-    /// Somebody else has the run.
-    Lost,
 }
 
 /// What is left of an approved run once a batch of it is out.
@@ -151,12 +150,17 @@ impl Store {
     /// Releases a held enrollment as long as its run is ours: it starts now, as
     /// `admitted` says; without that it no longer enters, is deleted and has
     /// used up nothing.
-    pub async fn release(&self, run: &Run, held: &Enrollment, admitted: Option<&Enrollment>) -> sqlx::Result<Released> {
+    pub async fn release(
+        &self,
+        run: &Run,
+        held: &Enrollment,
+        admitted: Option<&Enrollment>,
+    ) -> sqlx::Result<Result<Released, Lost>> {
         let mut tx = self.pool().begin().await?;
         // Whoever takes the run over waits for this, and then counts it.
         if !is_ours(&mut tx, run).await? {
             tx.rollback().await?;
-            return Ok(Released::Lost);
+            return Ok(Err(Lost));
         }
         let waited =
             sqlx::query("delete from keepwell.enrollments where account_id = $1 and id = $2 and state = 'held'")
@@ -173,7 +177,7 @@ impl Store {
             entered = insert.execute(&mut *tx).await?.rows_affected();
         }
         tx.commit().await?;
-        Ok(if entered > 0 { Released::Entered } else { Released::Dropped })
+        Ok(Ok(if entered > 0 { Released::Entered } else { Released::Dropped }))
     }
 
     /// Writes what came of a release: how many have entered, why others did
@@ -185,7 +189,7 @@ impl Store {
         dropped: &BTreeMap<String, i64>,
         rest: Option<&Rest>,
         now: Instant,
-    ) -> sqlx::Result<bool> {
+    ) -> sqlx::Result<Result<(), Lost>> {
         let mut counted = dropped.clone();
         if let Some(rest) = rest {
             counted.insert("held".to_owned(), rest.waiting);
@@ -209,7 +213,7 @@ impl Store {
         .bind(rest.map_or(run.ramp_batch, |rest| rest.ramp_batch))
         .execute(self.pool())
         .await?;
-        Ok(settled.rows_affected() > 0)
+        Ok(unless_lost(settled.rows_affected()))
     }
 
     /// Lets go of a run whose release has failed: it is tried again when the
@@ -220,11 +224,12 @@ impl Store {
     }
 
     /// Takes back an approval that was not carried out in time.
-    pub(crate) async fn expire_approval(&self, run: &Run, reason: &str) -> sqlx::Result<bool> {
+    pub(crate) async fn expire_approval(&self, run: &Run, reason: &str) -> sqlx::Result<Result<(), Lost>> {
         let expired = of_holder(
             run,
             "approved_at = null, approved_by = null, reason = $4, ramp_at = null, token = null, lease_until = null",
         );
-        Ok(expired.bind(reason.to_owned()).execute(self.pool()).await?.rows_affected() > 0)
+        let expired = expired.bind(reason.to_owned()).execute(self.pool()).await?;
+        Ok(unless_lost(expired.rows_affected()))
     }
 }

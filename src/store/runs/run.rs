@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::tally::{Entered, Tally};
 use crate::clock::Instant;
 use crate::random;
+use crate::store::lease::{Lost, unless_lost};
 use crate::store::messages::insert::OwnerNotice;
 use crate::store::upkeep::stopped::Halted;
 use crate::store::{LEASE, Store};
@@ -100,11 +101,11 @@ impl Store {
         claim("state = 'running' and lease_until < $1", lease_now, halted).fetch_all(self.pool()).await
     }
 
-    /// Keeps a run ours; false when it is not any more.
-    pub async fn renew_run(&self, run: &Run) -> sqlx::Result<bool> {
+    /// Keeps a run ours.
+    pub async fn renew_run(&self, run: &Run) -> sqlx::Result<Result<(), Lost>> {
         let lease = self.lease_clock().await? + LEASE;
         let renewed = of_holder(run, "lease_until = $4").bind(lease).execute(self.pool()).await?;
-        Ok(renewed.rows_affected() > 0)
+        Ok(unless_lost(renewed.rows_affected()))
     }
 
     /// Keeps several runs ours, as far as they still are.
@@ -125,10 +126,10 @@ impl Store {
     }
 
     /// Stores the verdict before anything is committed: how many may enter.
-    pub async fn decide_run(&self, run: &Run, verdict: &str, ceiling: i64) -> sqlx::Result<bool> {
+    pub async fn decide_run(&self, run: &Run, verdict: &str, ceiling: i64) -> sqlx::Result<Result<(), Lost>> {
         let decided = of_holder(run, "verdict = $4, ceiling = $5").bind(verdict).bind(ceiling);
         let decided = decided.execute(self.pool()).await?;
-        Ok(decided.rows_affected() > 0)
+        Ok(unless_lost(decided.rows_affected()))
     }
 
     /// Ends a run, or leaves it `held`, and tells whoever is to hear of it.
@@ -140,7 +141,7 @@ impl Store {
         tally: &Tally,
         notice: Option<&OwnerNotice<'_>>,
         now: Instant,
-    ) -> sqlx::Result<bool> {
+    ) -> sqlx::Result<Result<(), Lost>> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
         let ended = of_holder(
@@ -163,7 +164,7 @@ impl Store {
             notice.insert(&mut tx, naming, now).await?;
         }
         tx.commit().await?;
-        Ok(ended > 0)
+        Ok(unless_lost(ended))
     }
 
     /// How many enrollments a run has committed so far.

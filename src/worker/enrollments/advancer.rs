@@ -227,14 +227,15 @@ impl Entry {
         });
         if may_act {
             match store.enter(run, &self.looked.transitions, self.looked.priority).await {
-                // Who has lost the run learns that at the next look at it.
-                Ok(None) => return Ok(()),
-                Ok(Some(_)) => return self.looked.tell_failures(shared, loaded, run.slot).await,
+                Ok(entered) => {
+                    entered?;
+                    return self.looked.tell_failures(shared, loaded, run.slot).await;
+                }
                 Err(error) if is_about_a_row(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        store.enroll(run, &self.batch, State::Active).await?;
+        store.enroll(run, &self.batch, State::Active).await??;
         Ok(())
     }
 }

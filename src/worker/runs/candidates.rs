@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::shared_scan::{Share, Walk};
+use super::scan_share::{Share, Walk};
 use crate::clock::Instant;
 use crate::enrollment::History;
 use crate::facts::{Facts, Subject, SubjectId};

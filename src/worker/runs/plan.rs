@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::breaker;
 use super::candidates::Candidates;
+use super::decide::decide;
 use super::first_mails::{Fate, FirstMail, first_mails, share_budget};
-use super::run::decide;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Decision, Skip};

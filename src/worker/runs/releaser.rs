@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::breaker;
 use super::candidates::{self, windows};
-use super::run::{BATCH, decide};
+use super::decide::{BATCH, decide};
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment};
 use crate::facts::{Facts, SubjectId};
@@ -24,7 +24,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
     let store = &shared.store;
     if run.approved_at.max(run.ramp_at).is_some_and(|due| now - due > APPROVAL_HOLDS) {
         let reason = "the approval could not be carried out for more than a day: approve it again, or discard it";
-        store.expire_approval(run, reason).await?;
+        store.expire_approval(run, reason).await??;
         return Ok(());
     }
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
@@ -43,7 +43,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
     // When the next day begins, if this one has no room for the whole batch.
     let mut next_day = None;
     if let Some(day) = breaker::day(shared, &loaded, now) {
-        let Some(fit) = store.keep_room(run, &day, room).await? else { return Ok(()) };
+        let fit = store.keep_room(run, &day, room).await??;
         next_day = (fit < room).then_some(day.until);
         room = fit;
     }
@@ -51,9 +51,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
         if room == 0 {
             break;
         }
-        if !store.renew_run(run).await? {
-            return Ok(());
-        }
+        store.renew_run(run).await??;
         let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
         let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows(&subjects)).await?;
         // Edges as they stand: a run, and not this, decides whether one has turned.
@@ -72,11 +70,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
                 Some(Admission::Enroll(admitted)) => Some(&**admitted),
                 _ => None,
             };
-            match store.release(run, held, admitted).await? {
-                Released::Lost => {
-                    tracing::warn!(playbook = %run.playbook, slot = %run.slot, "somebody else has the run");
-                    return Ok(());
-                }
+            match store.release(run, held, admitted).await?? {
                 Released::Entered => room -= 1,
                 Released::Dropped => {
                     let reason = match &admission {
@@ -110,9 +104,8 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
         }
         (None, None) => None,
     };
-    if store.settle_release(run, entered, &dropped, rest.as_ref(), now).await? {
-        tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, left, ?dropped, "released");
-    }
+    store.settle_release(run, entered, &dropped, rest.as_ref(), now).await??;
+    tracing::info!(playbook = %run.playbook, slot = %run.slot, enrolled, left, ?dropped, "released");
     Ok(())
 }
 

@@ -1,20 +1,21 @@
 //! Carrying out a run: decide first, then commit, so that another daemon can
 //! finish it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
 use super::audience_diff;
 use super::breaker::{self, Limit};
+use super::decide::{BATCH, decide};
 use super::releaser;
-use super::shared_scan::Share;
+use super::scan_share::Share;
 use crate::clock::Instant;
-use crate::enrollment::{Admission, Decision, Enrollment, History, MatchChange, Skip, State, admit};
-use crate::facts::{Facts, Subject, SubjectId};
-use crate::rule::EvalError;
+use crate::enrollment::{Admission, Decision, Enrollment, MatchChange, Skip, State};
+use crate::facts::{Subject, SubjectId};
 use crate::store::enrollments::matched_since::SubjectChange;
+use crate::store::lease::Lost;
 use crate::store::messages::insert::NoticeText;
 use crate::store::runs::{Run, Tally, run_id};
 use crate::worker::enrollments::advancer::Entry;
@@ -22,9 +23,6 @@ use crate::worker::owner_notice::{alert, owner_notice};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::runs::candidates::Candidates;
 use crate::worker::shared::Shared;
-
-/// How many enrollments one statement writes.
-pub(crate) const BATCH: usize = 2_000;
 
 /// Finishes runs of daemons that went away, and releases approved ones.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
@@ -38,7 +36,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         }
     }
     for run in shared.store.claim_approved_runs(&halted, now).await? {
-        match releaser::release(shared, &run, now).await {
+        match unless_lost(&run, releaser::release(shared, &run, now).await) {
             Ok(()) => handled += 1,
             Err(error) => {
                 tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
@@ -63,29 +61,42 @@ pub(crate) async fn carry_out_on(
     share: Option<Share>,
     now: Instant,
 ) -> anyhow::Result<()> {
-    match attempt(shared, run, share, now).await {
+    let done = match attempt(shared, run, share, now).await {
         Err(error) if crate::store::is_schema_mismatch(&error) => {
             let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
             tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
-            shared.store.end_run(run, "failed", Some(&why), &Tally::default(), None, now).await?;
+            fail(shared, run, &why, now).await
+        }
+        done => done,
+    };
+    unless_lost(run, done)
+}
+
+/// Whoever has lost a run has nothing more to do for it, which is no error.
+fn unless_lost(run: &Run, done: anyhow::Result<()>) -> anyhow::Result<()> {
+    match done {
+        Err(error) if error.is::<Lost>() => {
+            tracing::warn!(playbook = %run.playbook, slot = %run.slot, "somebody else has the run");
             Ok(())
         }
         done => done,
     }
 }
 
+/// Ends a run as failed, visibly.
+async fn fail(shared: &Shared, run: &Run, why: &str, now: Instant) -> anyhow::Result<()> {
+    Ok(shared.store.end_run(run, "failed", Some(why), &Tally::default(), None, now).await??)
+}
+
 async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> anyhow::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
-        Err(why) => {
-            store.end_run(run, "failed", Some(&why), &Tally::default(), None, now).await?;
-            return Ok(());
-        }
+        Err(why) => return fail(shared, run, &why, now).await,
     };
     let limit = breaker::limit(shared, &loaded, run.slot).await?;
     store.keep_subjects(&run.playbook, run.slot, limit.subjects).await?;
-    let mut decision = Deciding {
+    let mut deciding = Deciding {
         shared,
         loaded: &loaded,
         run,
@@ -97,38 +108,11 @@ async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Ins
         waiting: 0,
         tally: Tally::default(),
     };
-    let decided = decision.carry_out(share, now).await;
-    // Also after an error: what was begun is not cut off, and has its end
-    // before its run has one.
-    let written = decision.written().await;
+    let decided = deciding.carry_out(share, now).await;
+    // Also after an error: wait for the batch that is being written before the
+    // run is ended.
+    let written = deciding.finish_writing().await;
     decided.and(written)
-}
-
-/// Decides a chunk off the async threads.
-pub async fn decide(
-    shared: &Arc<Shared>,
-    loaded: &Arc<Loaded>,
-    chunk: Vec<Facts>,
-    mut history: HashMap<SubjectId, History>,
-) -> anyhow::Result<Vec<(SubjectId, Decision)>> {
-    let (shared, loaded) = (shared.clone(), loaded.clone());
-    let decided = tokio::task::spawn_blocking(move || {
-        chunk
-            .into_iter()
-            .map(|facts| {
-                let subject = facts.subject();
-                let history = history.remove(&subject).unwrap_or_default();
-                let decision =
-                    crate::worker::round::unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
-                let fault = || {
-                    let error = EvalError::new("a fault of Keepwell's own: see its log");
-                    Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: MatchChange::Unchanged }
-                };
-                (subject, decision.unwrap_or_else(fault))
-            })
-            .collect()
-    });
-    Ok(decided.await?)
 }
 
 /// A run being decided.
@@ -155,31 +139,9 @@ impl Deciding<'_> {
         let (shared, loaded, run) = (self.shared, self.loaded, self.run);
         let store = &shared.store;
         let mut candidates = Candidates::open_on(shared, loaded, run.slot, share).await?;
-        loop {
-            let chunk = candidates.next().await?;
-            if chunk.is_empty() {
-                break;
-            }
-            if !store.renew_run(run).await? {
-                self.lost()?;
-                candidates.close().await?;
-                return Ok(());
-            }
-            let histories = candidates.histories(&chunk, Some(run.slot)).await?;
-            let mut turned = Vec::new();
-            for (subject, Decision { admission, turn }) in decide(shared, loaded, chunk, histories).await? {
-                self.take(&subject, admission);
-                if turn != MatchChange::Unchanged {
-                    turned.push(SubjectChange { subject, turn });
-                }
-            }
-            store.record_match_changes(&run.playbook, run.slot, &turned).await?;
-            if !self.flush(now).await? {
-                candidates.close().await?;
-                return Ok(());
-            }
-        }
-        candidates.close().await?;
+        let decided = self.decide_all(&mut candidates, now).await;
+        let closed = candidates.close().await;
+        decided.and(closed)?;
         match loaded.ready.follows_edges() {
             true => store.forget_fallen(&run.playbook, run.slot).await?,
             false => store.forget_matched_since(&run.playbook).await?,
@@ -187,7 +149,31 @@ impl Deciding<'_> {
         self.finish(now).await
     }
 
-    fn take(&mut self, subject: &SubjectId, admission: Admission) {
+    /// Decides every candidate, and writes what may be written already.
+    async fn decide_all(&mut self, candidates: &mut Candidates<'_>, now: Instant) -> anyhow::Result<()> {
+        let (shared, loaded, run) = (self.shared, self.loaded, self.run);
+        let store = &shared.store;
+        loop {
+            let chunk = candidates.next().await?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            store.renew_run(run).await??;
+            let histories = candidates.histories(&chunk, Some(run.slot)).await?;
+            let mut changes = Vec::new();
+            for (subject, Decision { admission, turn }) in decide(shared, loaded, chunk, histories).await? {
+                self.count(&subject, admission);
+                if turn != MatchChange::Unchanged {
+                    changes.push(SubjectChange { subject, turn });
+                }
+            }
+            store.record_match_changes(&run.playbook, run.slot, &changes).await?;
+            self.flush(now).await?;
+        }
+    }
+
+    /// Counts a subject, and buffers it where it enters.
+    fn count(&mut self, subject: &SubjectId, admission: Admission) {
         match admission {
             Admission::NotCandidate => return,
             Admission::Enroll(_) if self.limit.room_today.is_some_and(|room| self.admitted >= room) => {
@@ -207,75 +193,58 @@ impl Deciding<'_> {
         self.tally.candidates += 1;
     }
 
-    /// Somebody else has the run: nothing more of it is written here.
-    fn lost(&self) -> anyhow::Result<bool> {
-        tracing::warn!(playbook = %self.run.playbook, slot = %self.run.slot, "somebody else has the run");
-        Ok(false)
-    }
-
-    /// Looks at a batch and begins to write it, after the one before it. False
-    /// when the run is lost: then it is not written.
-    async fn enter(&mut self, batch: &[Enrollment], now: Instant) -> anyhow::Result<bool> {
+    /// Looks at a batch and begins to write it, after the one before it.
+    async fn enter(&mut self, batch: &[Enrollment], now: Instant) -> anyhow::Result<()> {
         if self.loaded.ready.weighs_load() {
             // The tasks of the batch before count.
-            self.written().await?;
+            self.finish_writing().await?;
         }
         let entry = Entry::look(self.shared, self.loaded, batch, self.run.slot, now).await?;
-        self.written().await?;
-        if !self.shared.store.renew_run(self.run).await? {
-            return self.lost();
-        }
+        self.finish_writing().await?;
+        self.shared.store.renew_run(self.run).await??;
         let (shared, loaded, run) = (self.shared.clone(), self.loaded.clone(), self.run.clone());
         self.writing = Some(tokio::spawn(async move { entry.write(&shared, &loaded, &run).await }));
-        Ok(true)
+        Ok(())
     }
 
     /// Waits until everything that was begun is written.
-    async fn written(&mut self) -> anyhow::Result<()> {
+    async fn finish_writing(&mut self) -> anyhow::Result<()> {
         match self.writing.take() {
             Some(writing) => writing.await?,
             None => Ok(()),
         }
     }
 
-    /// Writes what may be written already; false when the run is lost.
-    async fn flush(&mut self, now: Instant) -> anyhow::Result<bool> {
+    /// Writes what may be written already.
+    async fn flush(&mut self, now: Instant) -> anyhow::Result<()> {
         let store = &self.shared.store;
         match self.limit.most {
             None if !self.held => {
-                if !self.keep_room().await? {
-                    return self.lost();
-                }
+                self.keep_room().await?;
                 for batch in std::mem::take(&mut self.buffer).chunks(BATCH) {
-                    if !self.enter(batch, now).await? {
-                        return Ok(false);
-                    }
+                    self.enter(batch, now).await?;
                 }
             }
             // A predecessor has decided already, and may have enrolled some.
             Some(_) if self.run.verdict.as_deref() == Some("go") => {}
             most if self.held || most.is_some_and(|most| self.buffer.len() as u64 > most) => {
                 if !self.held {
-                    if !store.decide_run(self.run, "hold", 0).await? {
-                        return self.lost();
-                    }
+                    store.decide_run(self.run, "hold", 0).await??;
                     self.held = true;
                 }
                 for batch in self.buffer.chunks(BATCH) {
-                    if store.enroll(self.run, batch, State::Held).await?.is_none() {
-                        return self.lost();
-                    }
+                    store.enroll(self.run, batch, State::Held).await??;
                     self.waiting += batch.len() as i64;
                 }
                 self.buffer.clear();
             }
             _ => {}
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn finish(&mut self, now: Instant) -> anyhow::Result<()> {
-        self.written().await?;
+        self.finish_writing().await?;
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
             self.tally.skipped.insert("held".to_owned(), self.waiting);
@@ -285,50 +254,43 @@ impl Deciding<'_> {
                 // It was decided by a predecessor, with what held then.
                 false => format!("{waiting} would enter, and were held by a daemon that went away"),
             };
-            let reason = match audience_diff::told(self.shared, run).await? {
+            let reason = match audience_diff::describe(self.shared, run).await? {
                 Some(difference) => format!("{reason}. {difference}"),
                 None => reason,
             };
-            store.decide_run(run, "hold", self.waiting).await?;
+            store.decide_run(run, "hold", self.waiting).await??;
             let id = run_id(&run.playbook, run.slot);
-            let (subject, text) = (format!("Held: {}", run.playbook), told(run, &id, &reason));
+            let (subject, text) = (format!("Held: {}", run.playbook), held_notice(run, &id, &reason));
             let text = NoticeText { subject: &subject, text: &text };
             let notice = owner_notice(self.shared, self.loaded, &["held", &id], text);
-            if store.end_run(run, "held", Some(&reason), &self.tally, notice.as_ref(), now).await? {
-                tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
-            }
+            store.end_run(run, "held", Some(&reason), &self.tally, notice.as_ref(), now).await??;
+            tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
             return Ok(());
         }
-        if self.limit.most.is_some() && !self.commit_decided(now).await? {
-            return Ok(());
+        if self.limit.most.is_some() {
+            self.commit_decided(now).await?;
         }
-        self.written().await?;
+        self.finish_writing().await?;
         self.tally.entered = store.count_enrolled(&run.playbook, run.slot).await?;
         self.tell_undecided(now).await?;
-        if store.end_run(run, "done", None, &self.tally, None, now).await? {
-            tracing::info!(
-                playbook = %run.playbook, slot = %run.slot, candidates = self.tally.candidates,
-                enrolled = self.tally.entered.all, skipped = ?self.tally.skipped, "run done"
-            );
-        }
+        store.end_run(run, "done", None, &self.tally, None, now).await??;
+        tracing::info!(
+            playbook = %run.playbook, slot = %run.slot, candidates = self.tally.candidates,
+            enrolled = self.tally.entered.all, skipped = ?self.tally.skipped, "run done"
+        );
         Ok(())
     }
 
     /// Stores the verdict and the number, then commits up to it. A takeover
-    /// finds both and may only finish up to that number. False when the run is
-    /// lost: then the number is somebody else's.
-    async fn commit_decided(&mut self, now: Instant) -> anyhow::Result<bool> {
+    /// finds both and may only finish up to that number.
+    async fn commit_decided(&mut self, now: Instant) -> anyhow::Result<()> {
         let (store, run) = (&self.shared.store, self.run);
         let ceiling = match (run.verdict.as_deref(), run.ceiling) {
             (Some("go"), Some(ceiling)) => ceiling,
             _ => {
-                if !self.keep_room().await? {
-                    return self.lost();
-                }
+                self.keep_room().await?;
                 let ceiling = self.buffer.len() as i64;
-                if !store.decide_run(run, "go", ceiling).await? {
-                    return self.lost();
-                }
+                store.decide_run(run, "go", ceiling).await??;
                 ceiling
             }
         };
@@ -338,30 +300,28 @@ impl Deciding<'_> {
         let rest: Vec<Enrollment> =
             self.buffer.drain(..).filter(|enrollment| !done.contains(&enrollment.id)).take(room).collect();
         for batch in rest.chunks(BATCH) {
-            if !self.enter(batch, now).await? {
-                return Ok(false);
-            }
+            self.enter(batch, now).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Keeps room on its day for those that are about to be written, and skips
     /// those for whom there is none: others may have entered since the run
-    /// began. False when the run is lost.
-    async fn keep_room(&mut self) -> anyhow::Result<bool> {
+    /// began.
+    async fn keep_room(&mut self) -> anyhow::Result<()> {
         let day = breaker::day(self.shared, self.loaded, self.run.slot);
-        let Some(day) = day.filter(|_| !self.buffer.is_empty()) else { return Ok(true) };
-        self.written().await?;
+        let Some(day) = day.filter(|_| !self.buffer.is_empty()) else { return Ok(()) };
+        self.finish_writing().await?;
         let (store, run) = (&self.shared.store, self.run);
         // Those that a predecessor has entered have their room.
         let done: HashSet<uuid::Uuid> = store.enrolled_ids(&run.playbook, run.slot).await?.into_iter().collect();
         self.buffer.retain(|enrollment| !done.contains(&enrollment.id));
-        let Some(fit) = store.keep_room(run, &day, self.buffer.len()).await? else { return Ok(false) };
+        let fit = store.keep_room(run, &day, self.buffer.len()).await??;
         for _ in fit..self.buffer.len() {
             self.tally.skip(Skip::DAY_CAP);
         }
         self.buffer.truncate(fit);
-        Ok(true)
+        Ok(())
     }
 
     /// Tells the owners, once for a revision, that some cannot be decided.
@@ -383,7 +343,7 @@ impl Deciding<'_> {
 }
 
 /// What the playbook's owners read of a run that waits for them.
-fn told(run: &Run, id: &str, reason: &str) -> String {
+fn held_notice(run: &Run, id: &str, reason: &str) -> String {
     format!(
         "The playbook {} is held: {reason}.\n\n\
          To let it go on: keepwell approve {id}\n\n\

@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::run;
+use super::scan_share::Share;
 use crate::clock::Instant;
 use crate::facts::{Facts, Subject};
 use crate::store::LEASE;
-use crate::store::customers::facts::{self, FactQuery, Scan};
+use crate::store::customers::facts::{self, FactQuery};
 use crate::store::runs::Run;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -24,38 +25,6 @@ const WAITING: usize = 5_000;
 /// How many a run gets at once.
 const FEWEST: usize = 50;
 const MOST: usize = 1_000;
-
-/// Where a run's accounts come from.
-pub(crate) enum Walk<'a> {
-    Own(Scan<'a>),
-    Shared(Share),
-}
-
-/// A run's share of a walk.
-pub(crate) struct Share {
-    chunks: mpsc::Receiver<Result<Vec<Facts>, String>>,
-}
-
-impl Walk<'_> {
-    /// The next accounts; empty when there are no more.
-    pub(crate) async fn next(&mut self) -> anyhow::Result<Vec<Facts>> {
-        match self {
-            Walk::Own(scan) => Ok(scan.next().await?),
-            Walk::Shared(share) => match share.chunks.recv().await {
-                Some(Ok(chunk)) => Ok(chunk),
-                Some(Err(error)) => anyhow::bail!("the shared walk failed: {error}"),
-                None => Ok(Vec::new()),
-            },
-        }
-    }
-
-    pub(crate) async fn close(self) -> anyhow::Result<()> {
-        match self {
-            Walk::Own(scan) => Ok(scan.close().await?),
-            Walk::Shared(_) => Ok(()),
-        }
-    }
-}
 
 /// Carries out runs of one slot that this process holds; gives how each ended.
 pub async fn carry_out(shared: &Arc<Shared>, runs: Vec<Run>, now: Instant) -> Vec<(Run, anyhow::Result<()>)> {
@@ -108,7 +77,7 @@ impl Dealt {
     fn start(shared: &Arc<Shared>, run: Run, now: Instant) -> Dealt {
         let (sender, chunks) = mpsc::channel(1);
         let (shared, own) = (shared.clone(), run.clone());
-        let task = tokio::spawn(async move { run::carry_out_on(&shared, &own, Some(Share { chunks }), now).await });
+        let task = tokio::spawn(async move { run::carry_out_on(&shared, &own, Some(Share::new(chunks)), now).await });
         Dealt { run, sender: Some(sender), waiting: Vec::new(), task }
     }
 
@@ -148,7 +117,7 @@ async fn share_out(
         if dealt.iter().all(|one| one.sender.is_none()) {
             break None;
         }
-        keep(shared, &dealt).await;
+        renew_runs(shared, &dealt).await;
     };
     if let Err(error) = scan.close().await {
         tracing::warn!("closing the shared walk: {error:#}");
@@ -170,7 +139,7 @@ async fn share_out(
                     ended.push((one.run, result));
                     break;
                 }
-                Err(_) => keep(shared, rest.as_slice()).await,
+                Err(_) => renew_runs(shared, rest.as_slice()).await,
             }
         }
     }
@@ -178,7 +147,7 @@ async fn share_out(
 }
 
 /// Keeps the runs that wait for their accounts or their turn ours.
-async fn keep(shared: &Shared, waiting: &[Dealt]) {
+async fn renew_runs(shared: &Shared, waiting: &[Dealt]) {
     let runs: Vec<Run> = waiting.iter().map(|one| one.run.clone()).collect();
     if let Err(error) = shared.store.renew_runs(&runs).await {
         tracing::warn!("keeping runs: {error:#}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use keepwell::enrollment::{Enrollment, State, Transition};
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::customers::erasure::Erasure;
+use keepwell::store::lease::Lost;
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::enrollments::advancer;
 use keepwell::worker::runs::scheduler;
@@ -149,16 +150,16 @@ async fn who_has_lost_a_run_writes_nothing_more_of_it() {
     let stale = store.open_run("tips", &waiting[0].revision, slot, "manual", slot).await.unwrap().unwrap();
     world.sql("update keepwell.runs set lease_until = now() - interval '1 second'").await;
     let [taken] = &store.take_over_runs(&Halted::default()).await.unwrap()[..] else { panic!("one run") };
-    assert_eq!(store.enroll(&stale, &waiting, State::Held).await.unwrap(), None);
+    assert_eq!(store.enroll(&stale, &waiting, State::Held).await.unwrap(), Err(Lost));
     let look = |one: &Enrollment| Transition { enrollment: one.clone(), effects: Vec::new(), stopped: false };
     let looks: Vec<Transition> = waiting.iter().map(look).collect();
-    assert_eq!(store.enter(&stale, &looks, 50).await.unwrap(), None);
+    assert_eq!(store.enter(&stale, &looks, 50).await.unwrap(), Err(Lost));
     assert_eq!(world.count("enrollments").await, 0);
-    assert_eq!(store.enroll(taken, &waiting, State::Held).await.unwrap(), Some(3));
+    assert_eq!(store.enroll(taken, &waiting, State::Held).await.unwrap(), Ok(3));
     // Its holder renews it while it writes, and nobody takes it over meanwhile.
     let mut writing = store.pool().begin().await.unwrap();
     sqlx::query("select 1 from keepwell.runs for key share").execute(&mut *writing).await.unwrap();
-    assert!(store.renew_run(taken).await.unwrap());
+    assert_eq!(store.renew_run(taken).await.unwrap(), Ok(()));
     world.sql("update keepwell.runs set lease_until = now() - interval '1 second' where state = 'running'").await;
     assert!(store.take_over_runs(&Halted::default()).await.unwrap().is_empty());
     writing.commit().await.unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keepwell::store::Store;
+use keepwell::store::lease::Lost;
 use keepwell::store::runs::releases::{ReleaseAnswer, Released};
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::runs::run;
@@ -62,7 +63,7 @@ async fn a_run_that_is_being_released_is_not_discarded() {
     assert_eq!(world.discard(RUN, "2026-03-02T10:02:00Z").await, ReleaseAnswer::Taken);
     // Should it come back, it lets nobody in.
     assert!(world.enrollments().await.is_empty());
-    assert!(!world.store().renew_run(&claimed[0]).await.unwrap());
+    assert_eq!(world.store().renew_run(&claimed[0]).await.unwrap(), Err(Lost));
 }
 
 #[tokio::test]
@@ -93,7 +94,7 @@ async fn whoever_is_gone_from_a_held_run_does_not_enter_with_it() {
     // Erased between the look and the word.
     world.sql("delete from keepwell.enrollments where account_id = 'a1'").await;
     let released = world.store().release(&claimed[0], &waiting[0], Some(&waiting[0])).await.unwrap();
-    assert_eq!((waiting[0].account.as_str(), released), ("a1", Released::Dropped));
+    assert_eq!((waiting[0].account.as_str(), released), ("a1", Ok(Released::Dropped)));
     assert_eq!(lines(&world.enrollments().await, "account"), ["a2", "a3"]);
 }
 
