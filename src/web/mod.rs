@@ -35,6 +35,7 @@ mod health;
 mod inbox;
 mod messages;
 mod page;
+mod playbook_views;
 mod playbooks;
 mod preferences;
 mod survey;

@@ -1,0 +1,218 @@
+//! What the pages about playbooks show of a playbook, its runs and those in it.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::page::moment;
+use crate::facts::SubjectId;
+use crate::store::enrollments::holdout::ArmComparison;
+use crate::store::runs::run_id;
+use crate::store::views::web::{EnrollmentRow, RunRow, Usefulness};
+
+/// How many undecided subjects of a run are named.
+const DETAILS: usize = 20;
+
+#[derive(Serialize)]
+pub struct PlaybookList {
+    pub broken: Vec<Broken>,
+    pub playbooks: Vec<Summary>,
+}
+
+#[derive(Serialize)]
+pub struct Broken {
+    pub file: String,
+    pub findings: Json,
+}
+
+/// A playbook as far as its published text says.
+#[derive(Serialize)]
+pub struct Summary {
+    pub id: String,
+    pub href: String,
+    pub about: Option<String>,
+    /// `None` when this version cannot read the text.
+    pub mode: Option<&'static str>,
+    pub schedule: Option<String>,
+    pub next_slot: Option<String>,
+    pub goal: Option<String>,
+    pub contacts: bool,
+    pub file: String,
+    /// Whether its file was taken away, which pauses it.
+    pub gone: bool,
+    pub revision: String,
+    pub findings: Json,
+    pub active: i64,
+    pub held: i64,
+    /// By whom and why it is stopped, if it is itself.
+    pub stop: Option<String>,
+    pub runs: Vec<RunView>,
+}
+
+#[derive(Serialize)]
+pub struct RunView {
+    pub id: String,
+    pub state: String,
+    pub when: String,
+    pub kind: String,
+    pub reason: Option<String>,
+    pub candidates: i64,
+    pub enrolled: i64,
+    pub ghosts: i64,
+    pub waiting: Option<i64>,
+    pub approved_by: Option<String>,
+    pub skipped: Vec<Skipped>,
+    /// Some of those who wait in it, with what was read of them.
+    pub sample: Vec<Detail>,
+    pub details: Vec<Detail>,
+    pub more_details: usize,
+}
+
+#[derive(Serialize)]
+pub struct Skipped {
+    pub reason: String,
+    pub count: i64,
+}
+
+#[derive(Serialize)]
+pub struct Detail {
+    pub account: String,
+    pub message: String,
+}
+
+#[derive(Serialize)]
+pub struct PlaybookPage {
+    pub playbook: Summary,
+    pub messages_href: String,
+    pub counts: Vec<Count>,
+    pub runs: Vec<RunView>,
+    pub enrollments: Vec<EnrollmentView>,
+    pub tasks: Option<Judged>,
+    pub holdout: Option<HoldoutView>,
+    pub behind: Vec<BehindView>,
+    pub more: i64,
+}
+
+/// Those who stand at a step of an earlier revision.
+#[derive(Serialize)]
+pub struct BehindView {
+    pub revision: String,
+    pub published: String,
+    pub step: String,
+    pub count: i64,
+}
+
+/// How the accounts that are held out fare.
+#[derive(Serialize)]
+pub struct HoldoutView {
+    pub told: String,
+    /// What the ghosts did without, the kind as the reason.
+    pub counted: Vec<Skipped>,
+}
+
+/// How useful its tasks were, as people judged them.
+#[derive(Serialize)]
+pub struct Judged {
+    pub percent: Option<i64>,
+    pub done: i64,
+    pub dismissed: i64,
+    pub closed: i64,
+    pub poor: bool,
+    pub reasons: Vec<Skipped>,
+}
+
+#[derive(Serialize)]
+pub struct Count {
+    pub state: String,
+    pub count: i64,
+}
+
+#[derive(Serialize)]
+pub struct EnrollmentView {
+    pub account: String,
+    pub account_name: String,
+    pub contact: Option<String>,
+    pub state: String,
+    pub shadow: bool,
+    pub reason: Option<String>,
+    pub step: Option<String>,
+    pub due: Option<String>,
+    pub started: String,
+}
+
+pub fn holdout_view(compared: ArmComparison) -> HoldoutView {
+    let counted = compared.counted.into_iter().map(|(reason, count)| Skipped { reason, count });
+    HoldoutView { told: sentence(&compared.comparison.told()), counted: counted.collect() }
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(chars).chain(['.']).collect()
+}
+
+/// `None` when no task ended.
+pub fn judged_tasks(judged: Usefulness) -> Option<Judged> {
+    let judged_at_all = judged.done + judged.dismissed;
+    (judged_at_all + judged.closed > 0).then(|| Judged {
+        percent: judged.percent(),
+        // Too few judgements condemn nobody.
+        poor: judged_at_all >= 5 && judged.dismissed * 10 > judged_at_all * 6,
+        done: judged.done,
+        dismissed: judged.dismissed,
+        closed: judged.closed,
+        reasons: judged.reasons.into_iter().map(|(reason, count)| Skipped { reason, count }).collect(),
+    })
+}
+
+pub fn run_view(run: RunRow, zone: Tz) -> RunView {
+    let mut skipped: Vec<Skipped> = run
+        .skipped
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(reason, count)| Skipped { reason: reason.clone(), count: count.as_i64().unwrap_or_default() })
+        .collect();
+    skipped.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reason.cmp(&b.reason)));
+    let details: Vec<Detail> = run
+        .details
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|detail| {
+            let text = |key: &str| detail.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+            let subject = SubjectId { account: text("account"), contact: text("contact") };
+            Detail { account: subject.to_string(), message: text("message") }
+        })
+        .collect();
+    RunView {
+        id: run_id(&run.playbook, run.slot),
+        when: moment(run.slot, zone),
+        waiting: run.ceiling.filter(|_| run.state == "held"),
+        state: run.state,
+        kind: run.kind,
+        reason: run.reason,
+        candidates: run.candidates,
+        enrolled: run.enrolled,
+        ghosts: run.ghosts,
+        approved_by: run.approved_by,
+        sample: Vec::new(),
+        skipped,
+        more_details: details.len().saturating_sub(DETAILS),
+        details: details.into_iter().take(DETAILS).collect(),
+    }
+}
+
+pub fn enrollment_view(row: EnrollmentRow, zone: Tz) -> EnrollmentView {
+    EnrollmentView {
+        account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
+        account: row.account_id,
+        contact: row.contact_name,
+        state: row.state,
+        shadow: row.shadow,
+        reason: row.reason,
+        step: row.step,
+        due: row.due_at.map(|at| moment(at, zone)),
+        started: moment(row.started_at, zone),
+    }
+}
