@@ -1,28 +1,31 @@
 //! `keepwell import`: files into the customer store.
+//!
+//! `progress` shows how far it got, `summary` what became of each file.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
-use super::database::Database;
+use super::database::{self, Database};
 use super::run::stop_signal;
 use super::{Global, output};
-use crate::clock::Deadline;
 use crate::import::file::{self, Batch, Unreadable};
 use crate::import::relation::Relation;
-use crate::import::row::{Mapping, Problem};
+use crate::import::row::Mapping;
 use crate::store::Store;
 use crate::store::customers::import::Import;
 
-/// How many mistakes of a file are listed; all are counted.
-const LISTED: usize = 1_000;
+mod progress;
+mod summary;
+
+use progress::Progress;
+use summary::{Summary, as_json, is_stdin, print};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -62,44 +65,9 @@ enum ImportFormat {
     Json,
 }
 
-/// What became of a file.
-#[derive(Debug, Default)]
-struct Summary {
-    read: u64,
-    new: u64,
-    changed: u64,
-    unchanged: u64,
-    failed: u64,
-    without_account: u64,
-    /// At most [`LISTED`].
-    problems: Vec<Problem>,
-    /// Up to this line the file is imported.
-    line: u64,
-    /// A person ended it before the end of the file.
-    interrupted: bool,
-    /// Why the rest could not be read.
-    unreadable: Option<String>,
-}
-
-impl Summary {
-    fn add(&mut self, problems: Vec<Problem>) {
-        self.failed += problems.len() as u64;
-        self.list(problems);
-    }
-
-    fn list(&mut self, problems: Vec<Problem>) {
-        let room = LISTED - self.problems.len();
-        self.problems.extend(problems.into_iter().take(room));
-    }
-
-    fn is_sound(&self) -> bool {
-        self.problems.is_empty() && !self.interrupted && self.unreadable.is_none()
-    }
-}
-
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let relation = Relation::named(&options.relation).context("there is no such relation")?;
-    if !global.demo && super::database::store_map(global)?.relations.contains_key(relation.name) {
+    if !global.demo && database::store_map(global)?.relations.contains_key(relation.name) {
         anyhow::bail!(
             "`{0}` is read from the company's own relation (`store.{0}` of the configuration): write there",
             relation.name
@@ -155,14 +123,6 @@ fn format(path: &Path, options: &Options) -> anyhow::Result<file::Format> {
         (None, _) if is_stdin(path) => Ok(csv(b',')),
         (None, _) => anyhow::bail!("{}: unknown file type; add --format csv or --format jsonl", path.display()),
     }
-}
-
-fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
-fn name(path: &Path) -> String {
-    if is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() }
 }
 
 /// A file with its length in bytes, as far as it has one.
@@ -244,112 +204,6 @@ async fn take_in(
     }
     progress.clear();
     Ok(summary)
-}
-
-/// How far it got, on stderr: a bar in a terminal, now and then a line elsewhere.
-struct Progress {
-    name: String,
-    length: Option<u64>,
-    terminal: bool,
-    word: &'static str,
-    next: Deadline,
-}
-
-impl Progress {
-    fn new(path: &Path, length: Option<u64>, dry_run: bool) -> Progress {
-        let terminal = std::io::stderr().is_terminal();
-        let word = if dry_run { "checked" } else { "imported" };
-        Progress { name: name(path), length, terminal, word, next: Deadline::after(Progress::pause(terminal)) }
-    }
-
-    fn pause(terminal: bool) -> Duration {
-        Duration::from_millis(if terminal { 100 } else { 1_000 })
-    }
-
-    fn show(&mut self, summary: &Summary, bytes: u64) {
-        if !self.next.has_passed() {
-            return;
-        }
-        self.next = Deadline::after(Progress::pause(self.terminal));
-        let Progress { name, word, .. } = self;
-        let Summary { read, line, failed, .. } = summary;
-        let progress = format!("{name}: {word} up to line {line}, {read} rows, {failed} failed");
-        if !self.terminal {
-            tell!("{progress}");
-            return;
-        }
-        const WIDTH: usize = 20;
-        let bar = self.length.filter(|length| *length > 0).map(|length| {
-            let done = (bytes.min(length) as f64 / length as f64 * WIDTH as f64) as usize;
-            format!("[{}{}] ", "#".repeat(done), "-".repeat(WIDTH - done))
-        });
-        let _ = write!(std::io::stderr(), "\r\x1b[K{}{progress}", bar.unwrap_or_default());
-        let _ = std::io::stderr().flush();
-    }
-
-    fn clear(&self) {
-        if self.terminal {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
-fn print(summary: &Summary, relation: &Relation, path: &Path, dry_run: bool) {
-    let file = name(path);
-    for Problem { line, column, message } in &summary.problems {
-        match column {
-            Some(column) => say!("{file}:{line}: {column}: {message}"),
-            None => say!("{file}:{line}: {message}"),
-        }
-    }
-    let Summary { read, new, changed, unchanged, failed, line, .. } = summary;
-    if *failed > summary.problems.len() as u64 {
-        say!("{file}: … and {} more errors", failed - summary.problems.len() as u64);
-    }
-    if let Some(why) = &summary.unreadable {
-        say!("{file}: {why}");
-    }
-    if *read == 0 && !summary.problems.is_empty() {
-        say!("{file}: nothing was imported");
-        return;
-    }
-    let would = if dry_run { " would be" } else { "" };
-    say!(
-        "{} from {file}: {read} read,{would} {new} new, {changed} changed, {unchanged} unchanged, {failed} failed",
-        relation.name
-    );
-    if summary.without_account > 0 {
-        say!("warning: {} rows name an account that is not there", summary.without_account);
-    }
-    if summary.interrupted {
-        say!("interrupted after line {line}: the same command again goes on");
-    }
-    if dry_run {
-        say!("nothing was written (--dry-run)");
-    }
-}
-
-fn as_json(summary: &Summary, relation: &Relation, path: &Path, dry_run: bool) -> serde_json::Value {
-    let errors: Vec<_> = summary
-        .problems
-        .iter()
-        .map(|problem| json!({ "line": problem.line, "column": problem.column, "message": problem.message }))
-        .collect();
-    json!({
-        "relation": relation.name,
-        "file": path.display().to_string(),
-        "dry_run": dry_run,
-        "read": summary.read,
-        "new": summary.new,
-        "changed": summary.changed,
-        "unchanged": summary.unchanged,
-        "failed": summary.failed,
-        "without_account": summary.without_account,
-        "line": summary.line,
-        "interrupted": summary.interrupted,
-        "unreadable": summary.unreadable,
-        "errors": errors,
-    })
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
