@@ -7,7 +7,7 @@ use super::{ReadyBody, ReadyPlaybook};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::{Arg, Cell, CellPath, Subject};
-use crate::playbook::{Step, StepBody};
+use crate::playbook::Step;
 use crate::rule::Neighbours;
 
 /// Reports it. The neighbours are all playbooks, those included that could not
@@ -122,9 +122,5 @@ fn entered(
 
 /// Where a step stands.
 fn place(steps: &[Step], id: &str) -> Option<Position> {
-    steps.iter().find_map(|step| match &step.body {
-        _ if step.id == id => Some(step.place),
-        StepBody::Branch(arms) => arms.iter().find_map(|arm| place(&arm.steps, id)),
-        _ => None,
-    })
+    Step::walk(steps).into_iter().find(|step| step.id == id).map(|step| step.place)
 }

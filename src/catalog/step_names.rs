@@ -35,14 +35,9 @@ pub(super) fn set_labels(steps: &[Step], sandbox: &Sandbox) -> Option<BTreeSet<S
 }
 
 /// The steps that a kind reads, with their bodies, in the order of the text.
-fn actions(steps: &[Step]) -> Vec<(&Step, &Node)> {
-    let mut found = Vec::new();
-    for step in steps {
-        match &step.body {
-            StepBody::Branch(arms) => arms.iter().for_each(|arm| found.extend(actions(&arm.steps))),
-            StepBody::Action(body) => found.push((step, body)),
-            StepBody::Wait(_) | StepBody::End(_) => {}
-        }
-    }
-    found
+fn actions(steps: &[Step]) -> impl Iterator<Item = (&Step, &Node)> {
+    Step::walk(steps).into_iter().filter_map(|step| match &step.body {
+        StepBody::Action(body) => Some((step, body)),
+        _ => None,
+    })
 }

@@ -22,7 +22,7 @@ use crate::playbook::reader::{Fields, short};
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
-use crate::playbook::{Guardrails, Source, guardrails, parse};
+use crate::playbook::{Guardrails, Source, guardrails, timezone};
 
 pub mod mail;
 mod notify;
@@ -156,7 +156,7 @@ impl Config {
 
     fn fill(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
         let mut fields = Fields::new(file, node, "the configuration", problems);
-        if let Some(zone) = parse::timezone(&mut fields, "timezone") {
+        if let Some(zone) = timezone::timezone(&mut fields, "timezone") {
             self.timezone = zone;
         }
         self.holidays = holidays(&mut fields);

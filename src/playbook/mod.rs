@@ -16,7 +16,6 @@ use crate::diagnostic::{Diagnostic, Position};
 pub mod budget;
 pub mod calendar;
 pub mod case;
-mod case_reader;
 pub mod duration;
 pub mod guardrails;
 pub mod local_time;
@@ -28,6 +27,7 @@ pub mod season;
 pub mod source;
 mod step_form;
 mod steps;
+pub mod timezone;
 pub mod yaml;
 
 pub use duration::Duration;
@@ -121,14 +121,14 @@ pub enum Reentry {
 
 impl Reentry {
     /// What it says, in one canonical text: two that are equal mean the same.
-    pub fn written(&self) -> String {
-        let told = |gap: &Option<Duration>| gap.map_or("-".to_owned(), |gap| gap.to_string());
+    pub fn canonical(&self) -> String {
+        let text = |gap: &Option<Duration>| gap.map_or("-".to_owned(), |gap| gap.to_string());
         match self {
             Reentry::Never => "never".to_owned(),
-            Reentry::OnRematch { gap } => format!("on rematch, gap {}", told(gap)),
+            Reentry::OnRematch { gap } => format!("on rematch, gap {}", text(gap)),
             Reentry::Again { once_per, gap } => {
                 let key = once_per.as_ref().map_or("-", |source| source.text.trim());
-                format!("once per {key}, gap {}", told(gap))
+                format!("once per {key}, gap {}", text(gap))
             }
         }
     }
@@ -146,6 +146,30 @@ pub struct Step {
     /// `if:`; false skips the step.
     pub condition: Option<Source>,
     pub body: StepBody,
+}
+
+impl Step {
+    /// The steps and all that stand inside them, in the order of the text.
+    pub fn walk(steps: &[Step]) -> Vec<&Step> {
+        let mut found = Vec::new();
+        for step in steps {
+            found.push(step);
+            if let StepBody::Branch(arms) = &step.body {
+                arms.iter().for_each(|arm| found.extend(Step::walk(&arm.steps)));
+            }
+        }
+        found
+    }
+
+    /// The conditions that it states itself, in the order of the text.
+    pub fn conditions(&self) -> Vec<&Source> {
+        let own = self.condition.iter();
+        match &self.body {
+            StepBody::Branch(arms) => own.chain(arms.iter().filter_map(|arm| arm.condition.as_ref())).collect(),
+            StepBody::Wait(Wait { on: WaitOn::Until { condition, .. }, .. }) => own.chain([condition]).collect(),
+            StepBody::Wait(_) | StepBody::End(_) | StepBody::Action(_) => own.collect(),
+        }
+    }
 }
 
 /// The inside of a step.

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::diagnostic::Position;
 use crate::facts::Schema;
 use crate::playbook::source::{SourceFile, SourceSet};
-use crate::playbook::{Arm, Playbook, Reentry, Source, Step, StepBody, WaitOn};
+use crate::playbook::{Playbook, Reentry, Source, Step};
 
 /// A playbook with one mistake.
 #[derive(Clone, Debug)]
@@ -99,31 +99,11 @@ pub fn mutants(playbook: &Playbook) -> Vec<Mutant> {
     if let Reentry::Again { once_per: Some(once_per), .. } = &playbook.reentry {
         conditions.push(once_per);
     }
-    of_steps(&playbook.steps, &mut conditions);
+    conditions.extend(Step::walk(&playbook.steps).into_iter().flat_map(Step::conditions));
     let mut mutants: Vec<Mutant> =
         conditions.into_iter().flat_map(|condition| turn(condition, &playbook.text)).collect();
     mutants.sort_by_key(|mutant| mutant.place);
     mutants
-}
-
-fn of_steps<'p>(steps: &'p [Step], conditions: &mut Vec<&'p Source>) {
-    for step in steps {
-        conditions.extend(&step.condition);
-        match &step.body {
-            StepBody::Branch(arms) => {
-                for Arm { condition, steps } in arms {
-                    conditions.extend(condition);
-                    of_steps(steps, conditions);
-                }
-            }
-            StepBody::Wait(wait) => {
-                if let WaitOn::Until { condition, .. } = &wait.on {
-                    conditions.push(condition);
-                }
-            }
-            StepBody::End(_) | StepBody::Action(_) => {}
-        }
-    }
 }
 
 /// The mistakes of one condition in the text of its file.

@@ -109,3 +109,10 @@ mod tests {
         }
     }
 }
+
+/// Whether it can be the name of an environment variable.
+pub fn is_variable(name: &str) -> bool {
+    let first = name.chars().next();
+    first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -136,7 +136,7 @@ pub(crate) async fn give_way(
 async fn reentry_of(shared: &Shared, playbook: &str, revision: &str) -> anyhow::Result<Option<String>> {
     let Some(text) = shared.store.revision_text(playbook, revision).await? else { return Ok(None) };
     let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
-    Ok(catalog::parse(&file, &mut Vec::new()).map(|playbook| playbook.reentry.written()))
+    Ok(catalog::parse(&file, &mut Vec::new()).map(|playbook| playbook.reentry.canonical()))
 }
 
 /// Why nobody may enter without a person's word, if so.
@@ -158,7 +158,7 @@ async fn untimely(
     let changed = earlier.is_none_or(|earlier| earlier.revision != ready.revision);
     if let Some(earlier) = earlier.filter(|_| changed) {
         match reentry_of(shared, &ready.playbook.id, &earlier.revision).await? {
-            Some(before) if before == ready.playbook.reentry.written() => {}
+            Some(before) if before == ready.playbook.reentry.canonical() => {}
             Some(_) => return Ok(Some("`reentry` has changed".to_owned())),
             None => return Ok(Some("`reentry` may have changed: the revision before cannot be read".to_owned())),
         }

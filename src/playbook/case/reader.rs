@@ -1,169 +1,34 @@
-//! Reading `tests:`, with `like:` followed.
+//! Reading one test case.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
 
-use super::budget::Budget;
-use super::case::{Case, Change, Expectation, Expected, Fixtures};
-use super::quiet_hours::QuietHours;
-use super::reader::{Fields, advice, inline, short};
-use super::steps::{KnownStep, nearest_step};
-use super::yaml::{Entry, Node, NodeValue};
-use super::{Duration, ExpectedForm, Source, StepForm, duration};
+use super::{Case, Change, Expectation, Expected, Fixtures};
 use crate::diagnostic::{Diagnostic, Position};
+use crate::playbook::budget::Budget;
+use crate::playbook::quiet_hours::QuietHours;
+use crate::playbook::reader::{Fields, inline, short};
+use crate::playbook::steps::{KnownStep, nearest_step};
+use crate::playbook::yaml::{Entry, Node, NodeValue};
+use crate::playbook::{Duration, ExpectedForm, Source, StepForm, duration};
 
-/// How many values all cases of a playbook may hold after `like` is followed.
-const MAX_VALUES: usize = 100_000;
-/// How many cases may be like one another in a row.
-const MAX_LIKE: usize = 16;
-
-/// A case as it stands in the file.
-struct Raw<'n> {
-    name: String,
-    place: Position,
-    /// The case it starts from, and where that is said.
-    like: Option<(String, Position)>,
-    entries: Vec<&'n Entry>,
-}
-
-/// Reads the cases of a playbook with these steps.
-pub(super) fn read(
-    file: &Arc<str>,
-    node: &Node,
-    steps: &[KnownStep],
-    forms: &[StepForm],
-    problems: &mut Vec<Diagnostic>,
-) -> Vec<Case> {
-    let Some(items) = node.as_sequence() else {
-        let message = format!("`tests` needs a list of cases, not {}", node.found());
-        problems.push(Diagnostic::error("KW0103", file, node.place, message));
-        return Vec::new();
-    };
-    let mut raws: Vec<Raw<'_>> = Vec::new();
-    for item in items {
-        let Some(raw) = raw(file, item, problems) else {
-            continue;
-        };
-        if let Some(first) = raws.iter().find(|other| other.name == raw.name) {
-            let message = format!("two test cases are called `{}`", raw.name);
-            let help = format!("the first one is on line {}", first.place.line);
-            problems.push(Diagnostic::error("KW0501", file, raw.place, message).help(help));
-            continue;
-        }
-        raws.push(raw);
-    }
-    let names = raws.iter().enumerate();
-    let names: HashMap<&str, usize> = names.map(|(at, raw)| (raw.name.as_str(), at)).collect();
-    let mut cases = Vec::new();
-    let mut said = HashSet::new();
-    let mut size = 0;
-    for raw in &raws {
-        // A base's mistakes show up again in the cases like it: say them once.
-        let mut found = Vec::new();
-        if let Some(entries) = merged(file, &raws, &names, raw, &mut found) {
-            size += entries.iter().map(|entry| count(&entry.node)).sum::<usize>();
-            if size > MAX_VALUES {
-                let message = format!("the test cases hold more than {MAX_VALUES} values");
-                let help = "those of the cases they are `like` count each time";
-                problems.push(Diagnostic::error("KW0005", file, raw.place, message).help(help));
-                return cases;
-            }
-            let reader = CaseReader { file, steps, forms };
-            cases.extend(reader.case(raw, entries, &mut found));
-        }
-        found.retain(|p| said.insert((p.line, p.column, p.message.clone())));
-        problems.append(&mut found);
-    }
-    cases
-}
-
-/// How many values a node holds, itself included.
-fn count(node: &Node) -> usize {
-    1 + match &node.value {
-        NodeValue::Sequence(items) => items.iter().map(count).sum(),
-        NodeValue::Mapping(entries) => entries.iter().map(|entry| count(&entry.node)).sum(),
-        _ => 0,
-    }
-}
-
-fn raw<'n>(file: &Arc<str>, item: &'n Node, problems: &mut Vec<Diagnostic>) -> Option<Raw<'n>> {
-    let entries = item.as_mapping().unwrap_or_default();
-    let mut fields = Fields::new(file, item, "a test case", problems);
-    let name = fields.required_text("name");
-    let like = fields.text("like").map(|like| {
-        let at = fields.value_place("like");
-        (like.text.to_string(), at)
-    });
-    Some(Raw {
-        name: name?.text.to_string(),
-        place: fields.key_place("name").unwrap_or(item.place),
-        like,
-        entries: entries.iter().filter(|entry| entry.key != "name" && entry.key != "like").collect(),
-    })
-}
-
-/// The keys of a case on top of those of the case it is like, one level deep.
-fn merged(
-    file: &Arc<str>,
-    raws: &[Raw<'_>],
-    names: &HashMap<&str, usize>,
-    case: &Raw<'_>,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<Vec<Entry>> {
-    let mut chain = vec![case];
-    let mut current = case;
-    while let Some((name, place)) = &current.like {
-        let Some(base) = names.get(name.as_str()) else {
-            let message = format!("there is no test case `{}`", short(name));
-            let others = raws.iter().map(|raw| raw.name.as_str()).take(50);
-            let others = others.filter(|other| *other != current.name);
-            let help = advice(name, others);
-            problems.push(Diagnostic::error("KW0502", file, *place, message).help(help));
-            return None;
-        };
-        current = &raws[*base];
-        if chain.iter().any(|other| other.name == current.name) {
-            let message = "this test case is, in the end, like itself";
-            problems.push(Diagnostic::error("KW0501", file, *place, message));
-            return None;
-        }
-        if chain.len() > MAX_LIKE {
-            let message = format!("more than {MAX_LIKE} test cases are like one another in a row");
-            problems.push(Diagnostic::error("KW0501", file, *place, message));
-            return None;
-        }
-        chain.push(current);
-    }
-    let mut entries: Vec<Entry> = Vec::new();
-    for entry in chain.iter().rev().flat_map(|raw| raw.entries.iter()) {
-        match entries.iter_mut().find(|base| base.key == entry.key) {
-            None => entries.push((*entry).clone()),
-            Some(base) => {
-                let mut node = entry.node.clone();
-                if let (NodeValue::Mapping(given), NodeValue::Mapping(old)) = (&mut node.value, &base.node.value) {
-                    let kept = old.iter().filter(|o| !given.iter().any(|g| g.key == o.key));
-                    let mut all: Vec<Entry> = kept.cloned().collect();
-                    all.append(given);
-                    *given = all;
-                }
-                *base = Entry { node, ..(*entry).clone() };
-            }
-        }
-    }
-    Some(entries)
-}
-
-struct CaseReader<'a> {
-    file: &'a Arc<str>,
-    steps: &'a [KnownStep],
-    forms: &'a [StepForm],
+/// Reads the cases of one playbook.
+pub(super) struct CaseReader<'a> {
+    pub file: &'a Arc<str>,
+    pub steps: &'a [KnownStep],
+    pub forms: &'a [StepForm],
 }
 
 impl CaseReader<'_> {
-    fn case(&self, raw: &Raw<'_>, entries: Vec<Entry>, problems: &mut Vec<Diagnostic>) -> Option<Case> {
-        let node = Node { place: raw.place, value: NodeValue::Mapping(entries) };
+    pub fn case(
+        &self,
+        name: &str,
+        place: Position,
+        entries: Vec<Entry>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Case> {
+        let node = Node { place, value: NodeValue::Mapping(entries) };
         let mut fields = Fields::new(self.file, &node, "a test case", problems);
         // Said above; here so that it is among the keys that a message lists.
         fields.take("name");
@@ -188,7 +53,7 @@ impl CaseReader<'_> {
         if !ok {
             return None;
         }
-        Some(Case { name: raw.name.clone(), place: raw.place, at: at?, fixtures, budget, quiet_hours, then, expect })
+        Some(Case { name: name.to_owned(), place, at: at?, fixtures, budget, quiet_hours, then, expect })
     }
 
     fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {

@@ -1,7 +1,8 @@
 //! The test cases written inside a playbook, as data.
 //!
 //! Fixture columns stay YAML nodes: what columns exist is the store's schema,
-//! which this folder does not know.
+//! which this folder does not know. `like` reads the list of cases and follows
+//! `like:`; `reader` reads one of them.
 
 use chrono::{DateTime, FixedOffset};
 
@@ -10,6 +11,11 @@ use super::quiet_hours::QuietHours;
 use super::yaml::{Entry, Node};
 use super::{ExpectedForm, Source};
 use crate::diagnostic::Position;
+
+mod like;
+mod reader;
+
+pub(super) use like::read;
 
 /// One case after `like:` has been followed: a world, what happens in it, and
 /// everything that must come out.
