@@ -71,7 +71,7 @@ create table keepwell.enrollments (
     autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 500
 );
 comment on table keepwell.enrollments is
-    'by account: the way of one subject through one playbook. Written by runs, releases and the step `enroll`, then by the advancer, and by people who enroll, end or move.';
+    'by account: the way of one subject through one playbook. Written by runs, releases and the step `enroll`, then by the workers `advancer` and `late_goals`, and by people who enroll, end or move.';
 -- At most one on its way in a playbook.
 create unique index enrollments_one_active on keepwell.enrollments (account_id, contact_id, playbook)
     where state = 'active' or (state = 'ghost' and ended_at is null);
@@ -147,6 +147,6 @@ create table keepwell.referrals (
     primary key (account_id, id)
 );
 comment on table keepwell.referrals is
-    'by account: the wish of a step that its subject enters another playbook, and what became of it. Written by the advancer, for the step `enroll`; decided by a worker of its own.';
+    'by account: the wish of a step that its subject enters another playbook, and what became of it. Written by the advancer, for the step `enroll`; decided by the worker `enroll_requests`.';
 create index referrals_open on keepwell.referrals (at) where state = 'planned';
 create index referrals_of_enrollment on keepwell.referrals (account_id, enrollment_id);

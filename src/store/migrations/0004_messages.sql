@@ -140,7 +140,7 @@ create table keepwell.copies (
     primary key (account_id, message)
 );
 comment on table keepwell.copies is
-    'by account: mails of steps with `if_unknown: send_again`, which may leave a second time, unchanged, as long as nobody knows whether the first arrived. Written by the deliverer before the first leaves, then by the one that sends again.';
+    'by account: mails of steps with `if_unknown: send_again`, which may leave a second time, unchanged, as long as nobody knows whether the first arrived. Written by the deliverer before the first leaves, then by the worker `resend`.';
 
 create table keepwell.budgets (
     account_id  text primary key
@@ -184,7 +184,7 @@ create table keepwell.bounces (
     address_hash  text not null default ''
 );
 comment on table keepwell.bounces is
-    'coordinator: each mail to the bounce address, and what it said; the primary key decides who takes it. Written by the collector of bounces.';
+    'coordinator: each mail to the bounce address, and what it said; the primary key decides who takes it. Written by the worker `bounce_collector`.';
 create index bounces_of_address on keepwell.bounces (address_hash, at) where verdict = 'soft';
 create index bounces_of_account on keepwell.bounces (account_id) where account_id <> '';
 create index bounces_latest on keepwell.bounces (at);
@@ -215,7 +215,7 @@ create table keepwell.trips (
     primary key (playbook, at)
 );
 comment on table keepwell.trips is
-    'coordinator: when a playbook was stopped by what came of its mail; what was before does not count again. Written by the automatic stop.';
+    'coordinator: when a playbook was stopped by what came of its mail; what was before does not count again. Written by the worker `auto_stop`.';
 
 create table keepwell.digests (
     recipient   text primary key,
