@@ -8,7 +8,7 @@ use super::database::Database;
 use super::{Global, somebody};
 use crate::clock::{Clock, Instant};
 use crate::store::upkeep::stopped::{Stopped, Target};
-use crate::store::upkeep::stops::Waiting;
+use crate::store::upkeep::stops::WaitingMessages;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -90,12 +90,12 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
 
 /// Whether nothing that is still stopped keeps these messages. Stops of single
 /// accounts are not looked at here: they keep a few of many.
-fn goes(waiting: &Waiting, left: &Stopped) -> bool {
+fn goes(waiting: &WaitingMessages, left: &Stopped) -> bool {
     !left.covers(&waiting.playbook) && !left.is(&Target::Channel(waiting.channel.clone()))
 }
 
 /// What becomes of waiting messages, in words.
-pub fn describe(waiting: &Waiting) -> Vec<String> {
+pub fn describe(waiting: &WaitingMessages) -> Vec<String> {
     let of = if waiting.playbook.is_empty() { String::new() } else { format!(" of {}", waiting.playbook) };
     let mut lines = Vec::new();
     if waiting.due > 0 {

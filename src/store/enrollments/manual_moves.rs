@@ -26,7 +26,7 @@ pub enum Cancelled {
 
 /// How many stand at a step of a revision that is not the current one.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct Behind {
+pub struct StepBehind {
     pub revision: String,
     pub published_at: Instant,
     pub step: String,
@@ -70,7 +70,7 @@ impl Store {
 
     /// How many are on their way through earlier revisions of a playbook, by
     /// revision and step.
-    pub async fn behind(&self, playbook: &str) -> sqlx::Result<Vec<Behind>> {
+    pub async fn behind(&self, playbook: &str) -> sqlx::Result<Vec<StepBehind>> {
         sqlx::query_as(
             "select e.revision, r.published_at, e.step, e.count
              from (select playbook, revision, step, count(*) as count from keepwell.enrollments

@@ -8,7 +8,7 @@ use crate::enrollment::{History, MatchChange, MatchedSince};
 use crate::facts::{Subject, SubjectId};
 use crate::store::Store;
 
-/// A subject of a playbook whose condition has turned.
+/// A subject of a playbook whose condition has become true or false.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubjectChange {
     pub subject: SubjectId,
@@ -16,8 +16,8 @@ pub struct SubjectChange {
 }
 
 impl Store {
-    /// Adds the edges of these subjects to what is known of them: as they were
-    /// before the run at `slot`, or without a slot as they stand.
+    /// Adds to the histories of these subjects since when their condition has
+    /// been true: as it was before the run at `slot`, or without a slot as it is.
     pub async fn load_matched_since(
         &self,
         playbook: &str,
@@ -67,7 +67,7 @@ impl Store {
         Ok(rows.into_iter().map(|(account, contact)| SubjectId { account, contact }).collect())
     }
 
-    /// Writes what has turned at a slot. Rows that this slot or a later one has
+    /// Writes which conditions have changed at a slot. Rows that this slot or a later one has
     /// written already stay as they are.
     pub async fn record_match_changes(
         &self,
@@ -124,7 +124,7 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the edges of a playbook that does not follow them any more.
+    /// Forgets all of a playbook that does not need to know any more.
     pub async fn forget_matched_since(&self, playbook: &str) -> sqlx::Result<()> {
         sqlx::query("delete from keepwell.edges where playbook = $1").bind(playbook).execute(self.pool()).await?;
         Ok(())

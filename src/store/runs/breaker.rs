@@ -9,7 +9,7 @@ use crate::store::customers::relations::Relation;
 
 /// A playbook's latest finished run.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Earlier {
+pub struct EarlierRun {
     pub revision: String,
     /// How many subjects the store had then; `None` before that was kept.
     pub subjects: Option<i64>,
@@ -17,7 +17,7 @@ pub struct Earlier {
 
 impl Store {
     /// The latest finished run of a playbook before a slot.
-    pub async fn earlier_run(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<Earlier>> {
+    pub async fn earlier_run(&self, playbook: &str, slot: Instant) -> sqlx::Result<Option<EarlierRun>> {
         sqlx::query_as(
             "select revision, subjects from keepwell.runs where playbook = $1 and slot < $2 and state = 'done'
              order by slot desc limit 1",

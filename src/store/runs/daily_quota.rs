@@ -9,7 +9,7 @@ use crate::store::lease::{Lost, unless_lost};
 
 /// A day of a playbook's zone, on which no more than so many may enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Day {
+pub struct QuotaDay {
     pub most: u64,
     pub since: Instant,
     /// The first instant after it.
@@ -19,7 +19,7 @@ pub struct Day {
 impl Store {
     /// How many more may enter a playbook on a day; those of the run at `but`
     /// do not count. Nothing is kept.
-    pub async fn quota_left(&self, playbook: &str, day: &Day, but: Instant) -> sqlx::Result<u64> {
+    pub async fn quota_left(&self, playbook: &str, day: &QuotaDay, but: Instant) -> sqlx::Result<u64> {
         let entered: i64 = sqlx::query_scalar(
             "select count(*) from keepwell.enrollments
              where playbook = $1 and started_at >= $2 and started_at < $3 and state <> 'held'
@@ -38,7 +38,7 @@ impl Store {
     /// those that have entered by the same run on that day; What was kept before is given back, so the caller
     /// has nothing under way. It is kept as long as somebody has the run; who
     /// takes it over has it, too.
-    pub async fn keep_room(&self, run: &Run, day: &Day, asked: usize) -> sqlx::Result<Result<usize, Lost>> {
+    pub async fn keep_room(&self, run: &Run, day: &QuotaDay, asked: usize) -> sqlx::Result<Result<usize, Lost>> {
         let mut tx = self.pool().begin().await?;
         // One after the other, and each sees what the one before has kept: so
         // the counting is a statement of its own.

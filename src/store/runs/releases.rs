@@ -42,7 +42,7 @@ pub enum Released {
 
 /// What is left of an approved run once a batch of it is out.
 #[derive(Clone, Debug)]
-pub struct Rest {
+pub struct ReleaseRest {
     pub waiting: i64,
     /// When it goes on, and why not at once.
     pub at: Instant,
@@ -187,7 +187,7 @@ impl Store {
         run: &Run,
         entered: Entered,
         dropped: &BTreeMap<String, i64>,
-        rest: Option<&Rest>,
+        rest: Option<&ReleaseRest>,
         now: Instant,
     ) -> sqlx::Result<Result<(), Lost>> {
         let mut counted = dropped.clone();

@@ -11,7 +11,7 @@ use crate::facts::{Colleague, Csm};
 use crate::store::{Relation, Store};
 
 #[derive(FromRow)]
-struct CsmRow {
+struct ColleagueRow {
     id: String,
     name: String,
     email: String,
@@ -33,8 +33,8 @@ impl Store {
              from {} c order by id",
             self.relation(Relation::Csms)
         );
-        let rows: Vec<CsmRow> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.read().await?).await?;
-        Ok(rows.into_iter().map(CsmRow::into_colleague).collect())
+        let rows: Vec<ColleagueRow> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.read().await?).await?;
+        Ok(rows.into_iter().map(ColleagueRow::into_colleague).collect())
     }
 
     /// Every colleague and, where `loads` are asked for, how many tasks each has
@@ -57,7 +57,7 @@ impl Store {
     }
 }
 
-impl CsmRow {
+impl ColleagueRow {
     fn into_colleague(self) -> Colleague {
         Colleague {
             csm: Csm {

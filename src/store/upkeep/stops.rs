@@ -11,7 +11,7 @@ use crate::store::messages::message_ids::Naming;
 
 /// Messages that wait to leave, or would have.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct Waiting {
+pub struct WaitingMessages {
     pub playbook: String,
     pub channel: String,
     /// How many go out when nothing stops them.
@@ -131,7 +131,7 @@ impl Store {
     }
 
     /// What waits in the outbox at `now`, by playbook and channel.
-    pub async fn waiting_messages(&self, now: Instant) -> sqlx::Result<Vec<Waiting>> {
+    pub async fn waiting_messages(&self, now: Instant) -> sqlx::Result<Vec<WaitingMessages>> {
         sqlx::query_as(
             "select playbook, channel, count(*) filter (where valid_until >= $1) as due,
                  count(*) filter (where valid_until < $1) as expired

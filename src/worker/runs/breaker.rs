@@ -14,8 +14,8 @@ use crate::playbook::guardrails::Limits;
 use crate::playbook::source::SourceFile;
 use crate::playbook::{HoldAbove, Playbook, local_time};
 use crate::store::messages::claimed::Claimed;
-use crate::store::runs::breaker::Earlier;
-use crate::store::runs::daily_quota::Day;
+use crate::store::runs::breaker::EarlierRun;
+use crate::store::runs::daily_quota::QuotaDay;
 use crate::store::runs::playbooks::Published;
 use crate::worker::enrollments::snapshot::current_among;
 use crate::worker::messages::prepare_mail::Prepared;
@@ -90,12 +90,12 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> anyhow::R
 }
 
 /// The day of a playbook that an instant lies in; `None` without `max_per_day`.
-pub(crate) fn day(shared: &Shared, loaded: &Loaded, at: Instant) -> Option<Day> {
+pub(crate) fn day(shared: &Shared, loaded: &Loaded, at: Instant) -> Option<QuotaDay> {
     let most = loaded.ready.playbook.guardrails.over(&shared.config.guardrails).max_per_day?;
     let zone = loaded.ready.zone;
     let today = local_time::date(zone, at);
     let begins = |date: NaiveDate| local_time::instant(zone, date.and_time(NaiveTime::MIN));
-    Some(Day { most, since: begins(today), until: begins(today.succ_opt().unwrap_or(today)) })
+    Some(QuotaDay { most, since: begins(today), until: begins(today.succ_opt().unwrap_or(today)) })
 }
 
 /// Playbooks that customer mail of this one yields to.
@@ -144,7 +144,7 @@ async fn untimely(
     shared: &Shared,
     loaded: &Loaded,
     limits: &Limits,
-    earlier: Option<&Earlier>,
+    earlier: Option<&EarlierRun>,
     subjects: i64,
     slot: Instant,
 ) -> anyhow::Result<Option<String>> {

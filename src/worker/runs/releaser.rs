@@ -12,7 +12,7 @@ use crate::enrollment::{Admission, Enrollment};
 use crate::facts::{Facts, SubjectId};
 use crate::store::customers::facts;
 use crate::store::runs::Run;
-use crate::store::runs::releases::{Released, Rest};
+use crate::store::runs::releases::{ReleaseRest, Released};
 use crate::worker::shared::Shared;
 
 /// How long an approval holds that could not be carried out although it was due.
@@ -94,13 +94,13 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
                 "approved: {enrolled} have entered, {left} wait; `max_per_day` lets the next in at {}",
                 rfc3339(at)
             );
-            Some(Rest { waiting: left as i64, at, reason, ramp_batch: run.ramp_batch })
+            Some(ReleaseRest { waiting: left as i64, at, reason, ramp_batch: run.ramp_batch })
         }
         (Some(ramp), None) => {
             let (at, batch) = (now + ramp.every, run.ramp_batch + 1);
             let next = ramp.batch(batch.unsigned_abs()).min(left as u64);
             let reason = format!("approved: {enrolled} have entered, {left} wait; the next {next} at {}", rfc3339(at));
-            Some(Rest { waiting: left as i64, at, reason, ramp_batch: batch })
+            Some(ReleaseRest { waiting: left as i64, at, reason, ramp_batch: batch })
         }
         (None, None) => None,
     };

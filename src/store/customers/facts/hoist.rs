@@ -25,7 +25,7 @@ pub enum Shape {
 
 /// One reader of a walk: the cells it wants, of the subjects it keeps.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct WalkReader<'a> {
     pub cells: &'a [Cell],
     pub kept: &'a Predicate,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Reader<'a> {
 /// the subjects, behind a fence, it is calculated once, after the clauses about
 /// columns, and only for subjects that passed the functions before it.
 #[derive(Default)]
-pub(crate) struct Hoisted {
+pub(crate) struct HoistedFunctions {
     /// Cells and the expressions of their values.
     values: Vec<(Cell, String)>,
     /// Clauses that many readers share, and the column that says whether they hold.
@@ -59,7 +59,7 @@ struct RelationPass {
     calls: Vec<(Cell, usize, String)>,
 }
 
-impl Hoisted {
+impl HoistedFunctions {
     /// The value of a cell that stands here.
     pub(crate) fn value(&self, cell: &Cell) -> Option<String> {
         self.values.iter().find(|(known, _)| known == cell).map(|(_, value)| value.clone())
@@ -76,7 +76,7 @@ impl Hoisted {
     }
 }
 
-impl Reader<'_> {
+impl WalkReader<'_> {
     fn reads(&self, cell: &Cell) -> bool {
         let mut called = Vec::new();
         calls(self.kept, &mut called);
@@ -86,14 +86,14 @@ impl Reader<'_> {
 
 /// Subjects on which the cell matters to some reader, as columns tell; `None`
 /// when that is all of them.
-pub(crate) fn subjects_concerned(readers: &[Reader<'_>], cell: &Cell) -> Option<Predicate> {
+pub(crate) fn subjects_concerned(readers: &[WalkReader<'_>], cell: &Cell) -> Option<Predicate> {
     let reading = readers.iter().filter(|reader| reader.reads(cell));
     let concerned = Predicate::any(reading.map(|reader| reader.kept.without_calls()));
     (readers.len() > 1 && concerned != Predicate::Always).then_some(concerned)
 }
 
 /// The calls of the customer store that can be answered in a pass, each once.
-pub(crate) fn passes(readers: &[Reader<'_>]) -> Vec<Cell> {
+pub(crate) fn passes(readers: &[WalkReader<'_>]) -> Vec<Cell> {
     let mut found = Vec::new();
     for reader in readers {
         calls(reader.kept, &mut found);
@@ -120,11 +120,11 @@ impl Text<'_> {
     /// others they read, too.
     pub(crate) fn hoist(
         &mut self,
-        readers: &[Reader<'_>],
+        readers: &[WalkReader<'_>],
         schema: &Schema,
         shape: Shape,
-    ) -> Result<Hoisted, UnknownCell> {
-        let mut hoisted = Hoisted::default();
+    ) -> Result<HoistedFunctions, UnknownCell> {
+        let mut hoisted = HoistedFunctions::default();
         let mut walks: Vec<RelationPass> = Vec::new();
         if shape == Shape::Passes {
             for cell in passes(readers) {
@@ -151,7 +151,7 @@ impl Text<'_> {
             let answer = Answer::find(&cell, self.subject, schema).ok_or_else(unknown)?;
             let mut text = self.answer(&answer).ok_or_else(unknown)?;
             if let Some(concerned) = subjects_concerned(readers, &cell) {
-                let concerned = self.predicate(&concerned, &Hoisted::default(), schema)?;
+                let concerned = self.predicate(&concerned, &HoistedFunctions::default(), schema)?;
                 text = format!("case when {concerned} then {text} end");
             }
             hoisted.joins.push(format!(" cross join lateral (select {text} as value offset 0) as f{at}"));
@@ -162,7 +162,12 @@ impl Text<'_> {
 
     /// The columns that are compared as floats, each converted once for a row:
     /// from a decimal number that costs more than all the rest of a comparison.
-    fn convert(&mut self, readers: &[Reader<'_>], schema: &Schema, hoisted: &mut Hoisted) -> Result<(), UnknownCell> {
+    fn convert(
+        &mut self,
+        readers: &[WalkReader<'_>],
+        schema: &Schema,
+        hoisted: &mut HoistedFunctions,
+    ) -> Result<(), UnknownCell> {
         let mut columns: Vec<Cell> = Vec::new();
         let mut add = |term: &Term| {
             let column = matches!(term.cell.path, CellPath::Column(_)) && term.ty == Type::Float;
@@ -186,7 +191,12 @@ impl Text<'_> {
 
     /// The clauses about columns that many readers have in common, each decided
     /// once for a row.
-    fn share(&mut self, readers: &[Reader<'_>], schema: &Schema, hoisted: &mut Hoisted) -> Result<(), UnknownCell> {
+    fn share(
+        &mut self,
+        readers: &[WalkReader<'_>],
+        schema: &Schema,
+        hoisted: &mut HoistedFunctions,
+    ) -> Result<(), UnknownCell> {
         let mut clauses: BTreeMap<String, (usize, &Predicate)> = BTreeMap::new();
         for reader in readers {
             reader.kept.each_leaf(&mut |leaf| clauses.entry(format!("{leaf:?}")).or_insert((0, leaf)).0 += 1);
@@ -241,7 +251,7 @@ impl Text<'_> {
     }
 }
 
-impl Hoisted {
+impl HoistedFunctions {
     /// Joins a pass to rows of such subjects. One without rows has none in it.
     fn join(&mut self, number: usize, walk: &RelationPass, to: Subject, schema: &Schema) -> Result<(), UnknownCell> {
         let RelationPass { relation, alias, .. } = walk;

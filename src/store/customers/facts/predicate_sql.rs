@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use super::answer::Answer;
 use super::answer::{END, FIRST};
 use super::bind::{Bind, bound};
-use super::hoist::{Hoisted, Reader, Shape};
+use super::hoist::{HoistedFunctions, Shape, WalkReader};
 use super::scope::SubjectScope;
 use super::text::{Text, alias, quoted};
 use crate::clock::Instant;
@@ -40,7 +40,7 @@ impl Clauses {
     ) -> Result<Clauses, UnknownCell> {
         let (mut text, schema) = (Text::new(SubjectScope::All, subject, store), &store.schema);
         let all = Predicate::All(predicates.iter().map(|&predicate| predicate.clone()).collect());
-        let hoisted = text.hoist(&[Reader { cells: &[], kept: &all }], schema, shape)?;
+        let hoisted = text.hoist(&[WalkReader { cells: &[], kept: &all }], schema, shape)?;
         let relations = format!("{}{}", text.from(), hoisted.joins());
         let expressions = predicates
             .iter()
@@ -62,7 +62,7 @@ impl Text<'_> {
     pub(crate) fn predicate(
         &mut self,
         predicate: &Predicate,
-        hoisted: &Hoisted,
+        hoisted: &HoistedFunctions,
         schema: &Schema,
     ) -> Result<String, UnknownCell> {
         let joined = |text: &mut Text<'_>, parts: &[Predicate], word: &str| {
@@ -92,7 +92,7 @@ impl Text<'_> {
         left: &Term,
         comparison: Comparison,
         right: &Operand,
-        hoisted: &Hoisted,
+        hoisted: &HoistedFunctions,
         schema: &Schema,
     ) -> Result<String, UnknownCell> {
         let operator = operator(comparison);
@@ -136,7 +136,7 @@ impl Text<'_> {
         &mut self,
         term: &Term,
         present: bool,
-        hoisted: &Hoisted,
+        hoisted: &HoistedFunctions,
         schema: &Schema,
     ) -> Result<String, UnknownCell> {
         Ok(match (&term.cell.path, term.ty) {
@@ -190,7 +190,7 @@ impl Text<'_> {
 
     /// A term's value: the same that is fetched for its cell, or for an
     /// attribute the text or truth value it holds.
-    fn term(&mut self, term: &Term, hoisted: &Hoisted, schema: &Schema) -> Result<String, UnknownCell> {
+    fn term(&mut self, term: &Term, hoisted: &HoistedFunctions, schema: &Schema) -> Result<String, UnknownCell> {
         if let Some(value) = hoisted.value(&term.cell) {
             return Ok(value);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::PgPool;
 
-use super::hoist::{Reader, Shape};
+use super::hoist::{Shape, WalkReader};
 use super::scope::SubjectScope;
 use super::statement::{Statement, position_of, rows_of};
 use super::walk::{Scan, Walk};
@@ -48,7 +48,7 @@ impl FactQuery {
     /// predicate may be true.
     pub fn among(layout: Arc<Layout>, relations: &Relations, kept: &Predicate) -> Result<FactQuery, UnknownCell> {
         let mut query = FactQuery::new(layout, relations)?;
-        let readers = [Reader { cells: query.layout.cells(), kept }];
+        let readers = [WalkReader { cells: query.layout.cells(), kept }];
         let (scope, source) = (SubjectScope::Named, FactSource::Customers);
         query.fetch = Statement::build(&query.layout, relations, scope, source, &readers, Shape::Probes)?;
         Ok(query)

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Postgres, Row, query::Query};
 
 use super::answer::Answer;
 use super::bind::{Bind, bound};
-use super::hoist::{Hoisted, Reader, Shape, passes, subjects_concerned};
+use super::hoist::{HoistedFunctions, Shape, WalkReader, passes, subjects_concerned};
 use super::scope::SubjectScope;
 use super::text::Text;
 use super::window::SubjectWindow;
@@ -40,7 +40,7 @@ impl Statement {
         relations: &Relations,
         scope: SubjectScope,
         source: FactSource,
-        readers: &[Reader<'_>],
+        readers: &[WalkReader<'_>],
         shape: Shape,
     ) -> Result<Statement, UnknownCell> {
         let schema = &relations.schema;
@@ -97,14 +97,14 @@ impl Statement {
     /// what a pass can answer.
     pub(crate) fn asking(
         subject: Subject,
-        readers: &[Reader<'_>],
+        readers: &[WalkReader<'_>],
         relations: &Relations,
     ) -> Result<Statement, UnknownCell> {
         let (mut text, schema) = (Text::new(SubjectScope::All, subject, relations), &relations.schema);
         let asking = readers.iter().filter(|reader| !passes(&[**reader]).is_empty());
         let asked = Predicate::any(asking.map(|reader| reader.kept.without_calls()));
         let mut clauses: Vec<String> = text.is_there(schema).into_iter().collect();
-        clauses.push(text.predicate(&asked, &Hoisted::default(), schema)?);
+        clauses.push(text.predicate(&asked, &HoistedFunctions::default(), schema)?);
         let sql = format!("select from {} where {}", text.from(), clauses.join(" and "));
         Ok(Statement { sql, binds: text.binds, lead: 0, outputs: Vec::new(), passed: Vec::new() })
     }
@@ -219,7 +219,7 @@ mod tests {
     fn build(cells: &[Cell], scope: SubjectScope, source: FactSource) -> Result<Statement, UnknownCell> {
         let mut layout = Layout::default();
         layout.merge(cells);
-        let reader = Reader { cells, kept: &Predicate::Always };
+        let reader = WalkReader { cells, kept: &Predicate::Always };
         Statement::build(&layout, &Relations::default(), scope, source, &[reader], Shape::Probes)
     }
 

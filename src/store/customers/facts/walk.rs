@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::SubsecRound;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row, Transaction};
 
-use super::hoist::{Reader, Shape, passes};
+use super::hoist::{Shape, WalkReader, passes};
 use super::scope::SubjectScope;
 use super::statement::{Statement, position_of, rows_of};
 use super::window::SubjectWindow;
@@ -64,8 +64,8 @@ impl Walk {
                 Arc::new(layout)
             }
         };
-        let readers: Vec<Reader<'_>> =
-            wanted.iter().map(|(layout, kept)| Reader { cells: layout.cells(), kept }).collect();
+        let readers: Vec<WalkReader<'_>> =
+            wanted.iter().map(|(layout, kept)| WalkReader { cells: layout.cells(), kept }).collect();
         let own = Statement::build(&layout, relations, SubjectScope::OwnState, FactSource::Own, &[], Shape::Probes)?;
         let build =
             |shape| Statement::build(&layout, relations, SubjectScope::All, FactSource::Customers, &readers, shape);

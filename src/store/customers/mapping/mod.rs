@@ -50,7 +50,7 @@ pub async fn open(pool: &PgPool, map: &StoreMap) -> sqlx::Result<CustomerStore> 
     let names = if missing { introspect::names(pool).await? } else { Vec::new() };
     let version = introspect::version(pool).await?;
     let mut builder =
-        Builder { found: &found, names, version, key: Key::Text, report: Vec::new(), problems: Vec::new() };
+        MappingBuilder { found: &found, names, version, key: Key::Text, report: Vec::new(), problems: Vec::new() };
     builder.key = builder.key_of_accounts(map);
     let as_reader = reader_role::is_there(pool).await?;
     let touch_events = map.touch_events.clone();
@@ -111,7 +111,7 @@ fn find<'f>(found: &'f [FoundRelation], schema: &str, table: &str) -> Option<&'f
     found.iter().find(|found| found.schema == schema && found.table == table)
 }
 
-struct Builder<'f> {
+struct MappingBuilder<'f> {
     found: &'f [FoundRelation],
     /// Every relation there is, for suggestions.
     names: Vec<String>,
@@ -121,7 +121,7 @@ struct Builder<'f> {
     problems: Vec<Diagnostic>,
 }
 
-impl Builder<'_> {
+impl MappingBuilder<'_> {
     fn key_of_accounts(&self, map: &StoreMap) -> Key {
         let Some(mapped) = map.relations.get("accounts").and_then(|given| given.first()) else { return Key::Text };
         let (schema, table) = mapped.parts();
@@ -135,7 +135,7 @@ impl Builder<'_> {
         let table = relation.default_table();
         let parts = table.split_once('.').unwrap_or_default();
         let Some(found) = find(self.found, parts.0, parts.1) else { return table.to_owned() };
-        let mut source = Theirs::new(relation, table, None);
+        let mut source = MappedRelation::new(relation, table, None);
         source.fill(self, found, columns, false);
         let text = if source.bare { table.to_owned() } else { source.subselect(found) };
         self.report.push(source.report);
@@ -164,7 +164,7 @@ impl Builder<'_> {
                 self.refuse(&mapped.relation, format!("`{}` may not be read", mapped.relation.text), &help);
                 continue;
             }
-            let mut source = Theirs::new(relation, &mapped.relation.text, Some(mapped));
+            let mut source = MappedRelation::new(relation, &mapped.relation.text, Some(mapped));
             source.fill(self, found, columns, given.len() > 1);
             texts.push(source.select(found));
             self.report.push(source.report);
@@ -190,7 +190,7 @@ impl Builder<'_> {
 }
 
 /// One relation of theirs while its subselect grows.
-struct Theirs<'m> {
+struct MappedRelation<'m> {
     relation: Relation,
     mapped: Option<&'m Mapped>,
     selected: Vec<String>,
@@ -200,7 +200,7 @@ struct Theirs<'m> {
     report: RelationReport,
 }
 
-impl<'m> Theirs<'m> {
+impl<'m> MappedRelation<'m> {
     fn new(relation: Relation, theirs: &str, mapped: Option<&'m Mapped>) -> Self {
         let report = RelationReport {
             ours: relation.name(),
@@ -209,12 +209,12 @@ impl<'m> Theirs<'m> {
             ignored: Vec::new(),
             absent: Vec::new(),
         };
-        Theirs { relation, mapped, selected: Vec::new(), filters: Vec::new(), bare: mapped.is_none(), report }
+        MappedRelation { relation, mapped, selected: Vec::new(), filters: Vec::new(), bare: mapped.is_none(), report }
     }
 
     fn fill(
         &mut self,
-        builder: &mut Builder<'_>,
+        builder: &mut MappingBuilder<'_>,
         found: &FoundRelation,
         columns: &'static [&'static str],
         several: bool,
@@ -286,7 +286,7 @@ impl<'m> Theirs<'m> {
         self.further(builder, found, columns, &taken);
     }
 
-    fn report_missing(&mut self, builder: &mut Builder<'_>, found: &FoundRelation, ours: &str, said: bool) {
+    fn report_missing(&mut self, builder: &mut MappingBuilder<'_>, found: &FoundRelation, ours: &str, said: bool) {
         let Some(mapped) = self.mapped else { return };
         // What is there and cannot be read has been said.
         if said || found.column(ours).is_some() {
@@ -336,7 +336,13 @@ impl<'m> Theirs<'m> {
     }
 
     /// Columns that Keepwell does not know by name.
-    fn further(&mut self, builder: &Builder<'_>, found: &FoundRelation, columns: &[&str], taken: &BTreeSet<&str>) {
+    fn further(
+        &mut self,
+        builder: &MappingBuilder<'_>,
+        found: &FoundRelation,
+        columns: &[&str],
+        taken: &BTreeSet<&str>,
+    ) {
         let facts = matches!(self.relation, Relation::Accounts | Relation::Contacts);
         for column in found.columns.iter().filter(|column| !taken.contains(column.name.as_str())) {
             let reason = if !facts {
