@@ -35,7 +35,7 @@ mod webhook;
 
 use staff::{Staff, Taker};
 
-/// Every kind of step, in the order in which authors are told of them.
+/// Every kind of step, in the order in which messages list them.
 pub const KINDS: &[&dyn StepKind] = &[
     &email::Kind,
     &steering::WAIT,
@@ -192,7 +192,7 @@ pub struct Situation<'a> {
     /// Who covers for whom, and how much each has to do.
     pub staff: &'a Staff,
     pub playbook: &'a str,
-    /// Who hears of trouble; may be nobody.
+    /// The address that gets alerts; may be nobody.
     pub alerts_to: Option<&'a str>,
     /// The zone of the playbook.
     pub zone: Tz,

@@ -55,7 +55,7 @@ impl StepKind for Kind {
             }
             Some(entries) => entries,
             None => {
-                let message = format!("`set` needs labels with their values, not {}", body.found());
+                let message = format!("`set` needs labels with their values, not {}", body.describe());
                 compiler.error("KW0103", body.place, message, Some(help));
                 return None;
             }
@@ -89,7 +89,7 @@ fn words(label: &str, node: &Node, compiler: &mut Compiler) -> Option<Words> {
 
 /// A label's value that is neither a text nor another that stands for itself.
 pub fn unfit(file: &str, label: &str, node: &Node) -> Diagnostic {
-    let message = format!("the label `{}` is a text, a number, true or false, not {}", short(label), node.found());
+    let message = format!("the label `{}` is a text, a number, true or false, not {}", short(label), node.describe());
     Diagnostic::error("KW0103", file, node.place, message).help("to remove a label, write `none`")
 }
 

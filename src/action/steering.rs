@@ -2,7 +2,7 @@
 //!
 //! Their bodies are read with the form of a playbook, into
 //! [`StepBody`](crate::playbook::StepBody), and `enrollment::advance` follows
-//! them; here is what authors are told of them.
+//! them; this file has their names and what the reference says of them.
 
 use std::sync::Arc;
 

@@ -47,8 +47,8 @@ pub(super) enum Assignee {
     Address(String),
 }
 
-/// How long after its due instant the manager hears of an open task, in the
-/// calendar of whoever has it.
+/// How long after its due instant an open task is reported to the manager, in
+/// its assignee's calendar.
 pub const ESCALATED_AFTER: Duration = Duration::BusinessDays(2);
 
 #[derive(Debug)]
@@ -312,7 +312,7 @@ pub(super) fn due_after(at: &Situation, span: Duration, person: Option<&Csm>) ->
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snooze {
     pub until: Instant,
-    /// The manager hears of it at the earliest then.
+    /// The earliest time at which the manager is notified.
     pub escalate_at: Instant,
 }
 

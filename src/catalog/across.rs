@@ -30,14 +30,14 @@ pub(super) fn check(
     let by_id: BTreeMap<&str, &ReadyPlaybook> =
         playbooks.iter().map(|one| (one.playbook.id.as_str(), one.as_ref())).collect();
     for playbook in by_id.values() {
-        kept_out(playbook, &by_id, problems);
-        asked_of_contacts(playbook, &by_id, problems);
-        entered(playbook, &playbook.playbook.steps, &by_id, problems);
+        check_suppression(playbook, &by_id, problems);
+        check_questions_about_contacts(playbook, &by_id, problems);
+        check_entries(playbook, &playbook.playbook.steps, &by_id, problems);
     }
 }
 
 /// Playbooks that each end where the other is, and one that ends itself.
-fn kept_out(playbook: &ReadyPlaybook, by_id: &BTreeMap<&str, &ReadyPlaybook>, problems: &mut Vec<Diagnostic>) {
+fn check_suppression(playbook: &ReadyPlaybook, by_id: &BTreeMap<&str, &ReadyPlaybook>, problems: &mut Vec<Diagnostic>) {
     let (Some(source), own) = (&playbook.playbook.suppress, &playbook.playbook.id) else { return };
     for other in suppressing(playbook) {
         if other == *own {
@@ -57,12 +57,12 @@ fn suppressing(playbook: &ReadyPlaybook) -> Vec<String> {
     let own = playbook.playbook.suppress.as_ref().and(playbook.suppress.first());
     own.into_iter()
         .flat_map(|rule| rule.cells())
-        .filter_map(|cell| Some(asked(cell, "in_playbook")?.to_owned()))
+        .filter_map(|cell| Some(playbook_named_by(cell, "in_playbook")?.to_owned()))
         .collect()
 }
 
 /// The playbook that a call names, if it is that function's.
-fn asked<'c>(cell: &'c Cell, name: &str) -> Option<&'c str> {
+fn playbook_named_by<'c>(cell: &'c Cell, name: &str) -> Option<&'c str> {
     match &cell.path {
         CellPath::Call { function, args } if *function == name => match args.first() {
             Some(Arg::Text(id)) => Some(id),
@@ -73,13 +73,17 @@ fn asked<'c>(cell: &'c Cell, name: &str) -> Option<&'c str> {
 }
 
 /// What is asked of a contact about a playbook that enrolls accounts.
-fn asked_of_contacts(playbook: &ReadyPlaybook, by_id: &BTreeMap<&str, &ReadyPlaybook>, problems: &mut Vec<Diagnostic>) {
+fn check_questions_about_contacts(
+    playbook: &ReadyPlaybook,
+    by_id: &BTreeMap<&str, &ReadyPlaybook>,
+    problems: &mut Vec<Diagnostic>,
+) {
     let written = &playbook.playbook;
     let sources = [Some(&written.when), written.goal.as_ref(), written.exit.as_ref(), written.suppress.as_ref()];
     let mut said = Vec::new();
     for cell in playbook.entry_layout.cells().iter().chain(playbook.step_layout.cells()) {
         let functions = ["in_playbook", "reached_goal", "days_since_playbook"];
-        let found = functions.iter().find_map(|name| Some((*name, asked(cell, name)?)));
+        let found = functions.iter().find_map(|name| Some((*name, playbook_named_by(cell, name)?)));
         let Some((name, id)) = found.filter(|_| cell.subject == Subject::Contact && !said.contains(&cell)) else {
             continue;
         };
@@ -99,7 +103,7 @@ fn asked_of_contacts(playbook: &ReadyPlaybook, by_id: &BTreeMap<&str, &ReadyPlay
 }
 
 /// Steps that take an account to a playbook for contacts.
-fn entered(
+fn check_entries(
     playbook: &ReadyPlaybook,
     steps: &[Step],
     by_id: &BTreeMap<&str, &ReadyPlaybook>,

@@ -44,7 +44,7 @@ impl Program {
                 if let Some(example) = kind.example()
                     && node.as_mapping().is_none()
                 {
-                    let message = format!("the step `{}` needs keys, not {}", kind.name(), node.found());
+                    let message = format!("the step `{}` needs keys, not {}", kind.name(), node.describe());
                     compiler.error("KW0103", node.place, message, Some(&format!("write `{example}`")));
                     return self.whole = false;
                 }

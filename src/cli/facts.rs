@@ -35,7 +35,7 @@ pub struct Options {
 
 /// What something gives.
 #[derive(Clone, Copy)]
-enum Given {
+enum Gives {
     Value(Type),
     Span,
     /// An account or a contact, of which more can be asked.
@@ -49,7 +49,7 @@ struct Entry {
     name: String,
     /// The ways to call it; none for columns.
     calls: Vec<String>,
-    gives: Given,
+    gives: Gives,
     nullable: bool,
     summary: &'static str,
     examples: Vec<Example>,
@@ -123,7 +123,7 @@ fn entries(schema: &Schema) -> Vec<Entry> {
             kind: "column",
             name: format!("{root}.{}", column.name),
             calls: Vec::new(),
-            gives: Given::Value(column.ty),
+            gives: Gives::Value(column.ty),
             nullable: column.nullable,
             summary,
             examples: Vec::new(),
@@ -133,7 +133,7 @@ fn entries(schema: &Schema) -> Vec<Entry> {
         kind: "method",
         name: format!("{}.{}", subject.name(), function.name()),
         calls: forms(subject, function),
-        gives: Given::Value(function.gives(&[]).ty),
+        gives: Gives::Value(function.gives(&[]).ty),
         nullable: function.gives(&[]).nullable,
         summary,
         examples,
@@ -150,7 +150,7 @@ fn entries(schema: &Schema) -> Vec<Entry> {
             kind: "method",
             name: format!("{}.{}", subject.name(), ago::NAME),
             calls: vec![format!("{}.{}(n)", subject.name(), ago::NAME)],
-            gives: Given::Subject(subject),
+            gives: Gives::Subject(subject),
             nullable: false,
             summary,
             examples: if subject == Subject::Account { vec![ago::EXAMPLE] } else { Vec::new() },
@@ -160,7 +160,7 @@ fn entries(schema: &Schema) -> Vec<Entry> {
         kind: "function",
         name: function.name.to_owned(),
         calls: vec![function.signature.to_owned()],
-        gives: function.gives.map_or(Given::Span, Given::Value),
+        gives: function.gives.map_or(Gives::Span, Gives::Value),
         nullable: function.nullable,
         summary: function.summary,
         examples: vec![function.example],
@@ -181,9 +181,9 @@ impl Entry {
             "name": self.name,
             "calls": self.calls,
             "type": match self.gives {
-                Given::Value(ty) => TYPES.iter().find(|(_, known)| *known == ty).map_or("json", |(word, _)| *word),
-                Given::Span => "span",
-                Given::Subject(subject) => subject.name(),
+                Gives::Value(ty) => TYPES.iter().find(|(_, known)| *known == ty).map_or("json", |(word, _)| *word),
+                Gives::Span => "span",
+                Gives::Subject(subject) => subject.name(),
             },
             "nullable": self.nullable,
             "summary": self.summary,
@@ -194,9 +194,9 @@ impl Entry {
     /// What it gives, in words.
     fn gives(&self) -> String {
         let gives = match self.gives {
-            Given::Value(ty) => ty.name().to_owned(),
-            Given::Span => "a span of time".to_owned(),
-            Given::Subject(subject) => format!("the {}, to ask it more", subject.name()),
+            Gives::Value(ty) => ty.name().to_owned(),
+            Gives::Span => "a span of time".to_owned(),
+            Gives::Subject(subject) => format!("the {}, to ask it more", subject.name()),
         };
         if self.nullable { format!("{gives}; can be missing") } else { gives }
     }

@@ -133,7 +133,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         Format::Json => output::json(&json!({ noun: rows })),
         _ => {
             output::table(&rows, columns);
-            rows.iter().for_each(held);
+            rows.iter().for_each(print_held);
             for (playbook, one) in &compared {
                 say!("{playbook}: {}", one.comparison.told());
             }
@@ -165,7 +165,7 @@ pub async fn sample(store: &Store, run: &str) -> anyhow::Result<Json> {
 }
 
 /// Says why a run is held and whom it would touch.
-fn held(row: &Json) {
+fn print_held(row: &Json) {
     let (Some(id), Some(sample)) = (row["id"].as_str(), row["sample"].as_array()) else { return };
     say!("{id}: {}", row["reason"].as_str().unwrap_or_default());
     whom(sample, row["held"].as_u64().unwrap_or_default());

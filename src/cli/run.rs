@@ -61,8 +61,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         false => (channel(&config)?, Arc::new(|name: &str| std::env::var(name).ok()) as Variables),
     };
     let once = options.once || options.at.is_some();
-    // Listened to from the start: whoever is asked to stop while starting
-    // stops in good order as well.
+    // Signals count from the start, so that a stop while starting is clean too.
     let stop = stop_signal();
     let listener = if once { None } else { page_listener(&mut config, options.port).await? };
     let database = Database::open_customers(global, CONNECTIONS).await?;
@@ -126,14 +125,14 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says goodbye to the relay.
+/// Closes the idle connections to the relay.
 async fn part(shared: &Shared) {
     if let Channel::Smtp(relay) = &shared.channel {
         let _ = tokio::time::timeout(PARTING, relay.close_idle()).await;
     }
 }
 
-/// Says aloud what customers would notice first.
+/// Warns of what customers would notice first.
 fn warn_of_mail(shared: &Shared) {
     let url = shared.config.mail.public_url.as_deref();
     match &shared.channel {

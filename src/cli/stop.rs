@@ -30,7 +30,7 @@ pub struct Options {
 pub struct StopOptions {
     #[command(flatten)]
     what: Options,
-    /// Why, for whoever wonders.
+    /// Why, for the people who look at it later.
     #[arg(long)]
     because: Option<String>,
 }
@@ -63,7 +63,7 @@ impl Options {
 pub async fn stop(global: &Global, options: &StopOptions) -> anyhow::Result<ExitCode> {
     let target = options.what.target();
     let database = Database::open(global, 2).await?;
-    known(global, &database, &target).await?;
+    check_target(global, &database, &target).await?;
     database.store.stop(&target, &somebody(), options.because.as_deref(), Clock::System.now()).await?;
     database.close().await;
     say!("stopped: {target}");
@@ -107,7 +107,7 @@ pub fn describe(waiting: &WaitingMessages) -> Vec<String> {
     lines
 }
 
-async fn known(global: &Global, database: &Database, target: &Target) -> anyhow::Result<()> {
+async fn check_target(global: &Global, database: &Database, target: &Target) -> anyhow::Result<()> {
     match target {
         Target::Playbook(id) if !database.store.published().await?.iter().any(|known| &known.id == id) => {
             anyhow::bail!("there is no playbook `{id}`")
@@ -115,7 +115,7 @@ async fn known(global: &Global, database: &Database, target: &Target) -> anyhow:
         Target::Account(id) => match is_known(global, id).await {
             Ok(true) => Ok(()),
             Ok(false) => anyhow::bail!("there is no account `{id}`"),
-            // Whoever is in a hurry must not be kept by where the accounts are read.
+            // A stop must not depend on the database of the accounts: it is for emergencies.
             Err(error) => {
                 tell!("whether there is an account `{id}` could not be looked up: {error:#}");
                 Ok(())

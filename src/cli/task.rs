@@ -71,7 +71,7 @@ pub async fn run(global: &Global, command: &TaskCommand) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts a task off in the calendar of whoever has it.
+/// Puts a task off in its assignee's calendar.
 async fn snooze(global: &Global, store: &Store, id: Uuid, until: &str, now: Instant) -> anyhow::Result<TaskChange> {
     let config = configuration(global)?;
     let Some(zone) = store.task_zone(id).await? else { return Ok(TaskChange::Unknown) };

@@ -227,7 +227,7 @@ impl Connection {
         expect(2, Phase::Sender, timers.command, reset).await.is_ok()
     }
 
-    /// Says goodbye, without waiting long for an answer.
+    /// Sends QUIT, without waiting long for an answer.
     pub(super) async fn quit(mut self) {
         let _ = timeout(Duration::from_secs(1), self.smtp.command(Quit)).await;
     }

@@ -1,4 +1,5 @@
-//! What an author is told: values, never panics, and all of them together.
+//! What is wrong with what an author wrote: values, never panics, and all of
+//! them together.
 //!
 //! Every message has a stable code (listed once, in [`CODES`], a number is
 //! never reused), a place, and, where it can be known, what to write instead.

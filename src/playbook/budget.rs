@@ -110,7 +110,7 @@ fn limits(key: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Vec<Limit> {
                 fields.error_with_help("KW0104", item.place, message, HELP);
             }
             None => {
-                let message = format!("`{key}` needs limits, not {}", item.found());
+                let message = format!("`{key}` needs limits, not {}", item.describe());
                 fields.error_with_help("KW0103", item.place, message, HELP);
             }
         }

@@ -190,7 +190,7 @@ fn switched<T>(
         _ => node.as_text().and_then(|text| read(text.trim())),
     };
     if given.is_none() {
-        let message = format!("`{key}` cannot be {}", node.found());
+        let message = format!("`{key}` cannot be {}", node.describe());
         fields.error_with_help("KW0103", node.place, message, help);
     }
     given.map(Some)
@@ -203,7 +203,7 @@ fn ramp(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<
         return Some(None);
     }
     if node.as_mapping().is_none() {
-        let message = format!("`ramp` needs `first`, `every` and `grow`, not {}", node.found());
+        let message = format!("`ramp` needs `first`, `every` and `grow`, not {}", node.describe());
         problems.push(Diagnostic::error("KW0103", file, node.place, message).help(HELP));
         return None;
     }
@@ -244,7 +244,7 @@ fn hold_above(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> O
         return Some(HoldAbove::Off);
     }
     if node.as_mapping().is_none() {
-        let message = format!("`hold_above` needs `count` and `share`, not {}", node.found());
+        let message = format!("`hold_above` needs `count` and `share`, not {}", node.describe());
         problems.push(Diagnostic::error("KW0103", file, node.place, message).help(HELP));
         return None;
     }

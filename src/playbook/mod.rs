@@ -46,7 +46,7 @@ pub struct Playbook {
     /// Where the `playbook:` key stands.
     pub place: Position,
     pub about: Option<String>,
-    /// Who hears of holds and failures; the configuration's default when absent.
+    /// The address that gets alerts of holds and failures; the configuration's default when absent.
     pub alerts_to: Option<String>,
     pub mode: Mode,
     pub subject: SubjectKind,

@@ -42,9 +42,8 @@ pub fn draft(file: &SourceFile, forms: &[StepForm], problems: &mut Vec<Diagnosti
     Some(Draft { playbook, is_whole })
 }
 
-/// Reports ids that several files claim, at each of them: nobody but the
-/// author knows which one is meant, and the order of the names must not decide.
-/// Gives those ids.
+/// Reports ids that several files claim, at each of them, and returns those ids.
+/// Only the author knows which file is meant; their order must not decide.
 pub fn check_across<'a>(
     playbooks: impl IntoIterator<Item = &'a Playbook>,
     problems: &mut Vec<Diagnostic>,
@@ -228,7 +227,7 @@ fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {
             fields.error_with_help("KW0104", node.place, message, HELP);
         }
         None => {
-            let message = format!("`reentry` cannot be {}", node.found());
+            let message = format!("`reentry` cannot be {}", node.describe());
             fields.error_with_help("KW0103", node.place, message, HELP);
         }
     }
@@ -256,7 +255,7 @@ fn holdout(fields: &mut Fields<'_, '_>) -> Option<f64> {
             None
         }
         None => {
-            let message = format!("`holdout` cannot be {}", node.found());
+            let message = format!("`holdout` cannot be {}", node.describe());
             fields.error_with_help("KW0103", node.place, message, HELP);
             None
         }

@@ -1,6 +1,6 @@
 //! What the form of a file depends on in each kind of step.
 //!
-//! The kinds are listed in `action`; whoever reads a file hands their forms in.
+//! `action` lists the kinds; the reader of a file takes their forms as an argument.
 
 /// A kind of step, as far as reading a file needs it.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub enum BodyForm {
 /// What a test case can expect of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpectedForm {
-    /// What it brings about, in a word for people.
+    /// What it brings about, in one word for people.
     pub noun: &'static str,
     /// The kind of effect that it brings about.
     pub effect: &'static str,

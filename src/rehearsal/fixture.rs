@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         let text = match node.as_text() {
             Some(text) => text.trim(),
             None => {
-                self.error("KW0501", node.place, format!("`{what}` needs a time, not {}", node.found()), TIME_HELP);
+                self.error("KW0501", node.place, format!("`{what}` needs a time, not {}", node.describe()), TIME_HELP);
                 return None;
             }
         };
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
             None => {
                 let help =
                     if column.ty == Type::Text { "put it in quotes" } else { "write a value of the column's type" };
-                let message = format!("the column `{name}` is {}, not {}", column.ty.name(), node.found());
+                let message = format!("the column `{name}` is {}, not {}", column.ty.name(), node.describe());
                 self.error("KW0501", node.place, message, help);
                 None
             }
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         match json(node) {
             serde_json::Value::Object(map) => map,
             _ => {
-                let message = format!("`{what}` needs a mapping, not {}", node.found());
+                let message = format!("`{what}` needs a mapping, not {}", node.describe());
                 self.error("KW0501", node.place, message, "write `{ key: value }`");
                 serde_json::Map::new()
             }

@@ -119,7 +119,7 @@ pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema, known: &[String]) 
     let mut problems = Vec::new();
     for case in &playbook.playbook.tests {
         problems.extend(build(playbook, case, schema).err().unwrap_or_default());
-        problems.extend(unused_fixtures::unread(playbook, case, schema));
+        problems.extend(unused_fixtures::find_unused(playbook, case, schema));
         let later = case.then.iter().flat_map(|change| &change.fixtures.in_playbook);
         for id in
             case.fixtures.in_playbook.iter().chain(later).filter(|id| known.iter().all(|known| **known != *id.text))

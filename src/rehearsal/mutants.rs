@@ -1,7 +1,7 @@
-//! How much the cases of a playbook hold down: each comparison, number, `&&`
-//! and `||` of its conditions is turned, one at a time, and the cases are played
-//! against each mistake. One that no case notices could be made by anybody
-//! tomorrow, and the playbook would be taken.
+//! How many mistakes the cases of a playbook would notice: each comparison,
+//! number, `&&` and `||` of its conditions is changed, one at a time, and the
+//! cases are played against each changed playbook. A mistake that no case
+//! notices could be made tomorrow, and the playbook would still be accepted.
 //!
 //! Mistakes by one (`>=` for `>`) are left out: they touch one day's accounts,
 //! and a case for each edge would be more than an author should have to write.

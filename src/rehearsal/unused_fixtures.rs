@@ -1,5 +1,5 @@
-//! What a case gives and its playbook never asks for: most often a misspelt name,
-//! and then the case holds nothing.
+//! What a case gives and its playbook never reads: most often a misspelt name,
+//! which makes the case prove nothing.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +12,18 @@ use crate::playbook::yaml::Entry;
 
 /// The warnings about a case. A name that is like none that the playbook asks
 /// for may well be there to show that it does not count.
-pub(super) fn unread(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> Vec<Diagnostic> {
-    let asked = asked(playbook);
+pub(super) fn find_unused(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> Vec<Diagnostic> {
+    let read = names_read(playbook);
     let mut found = Vec::new();
     let mut warn = |at: Position, message: String, help: String| {
         found.push(Diagnostic::warning("KW0501", &playbook.playbook.file, at, message).help(help));
     };
     for given in std::iter::once(&case.fixtures).chain(case.then.iter().map(|change| &change.fixtures)) {
         for (what, name, at) in names(given) {
-            if asked.contains(name) {
+            if read.contains(name) {
                 continue;
             }
-            if let Some(near) = nearest(name, asked.iter().map(String::as_str)) {
+            if let Some(near) = nearest(name, read.iter().map(String::as_str)) {
                 let message = format!("the playbook asks for no {what} `{}`", short(name));
                 warn(at, message, format!("did you mean `{near}`?"));
             }
@@ -53,20 +53,20 @@ fn names(given: &Fixtures) -> impl Iterator<Item = (&'static str, &str, Position
     events.chain(labels).chain(scores)
 }
 
-/// Every name that a function is asked about.
-fn asked(playbook: &ReadyPlaybook) -> BTreeSet<String> {
+/// Every name that the playbook's functions are called with.
+fn names_read(playbook: &ReadyPlaybook) -> BTreeSet<String> {
     let cells = playbook.entry_layout.cells().iter().chain(playbook.step_layout.cells());
-    let mut asked = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for cell in cells {
         if let CellPath::Call { args, .. } = cell.path.whenever() {
             for arg in args {
                 match arg {
-                    Arg::Text(name) => drop(asked.insert(name.clone())),
-                    Arg::Texts(names) => asked.extend(names.iter().cloned()),
+                    Arg::Text(name) => drop(names.insert(name.clone())),
+                    Arg::Texts(all) => names.extend(all.iter().cloned()),
                     _ => {}
                 }
             }
         }
     }
-    asked
+    names
 }

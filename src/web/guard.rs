@@ -46,7 +46,7 @@ pub(super) async fn head(request: Request, next: Next) -> Response {
 /// the name by that of this machine.
 pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, next: Next) -> Response {
     let Some(host) = host(&request) else {
-        return Trouble::refused(StatusCode::BAD_REQUEST, "The request does not say which host it is for.")
+        return Trouble::refusal(StatusCode::BAD_REQUEST, "The request does not say which host it is for.")
             .into_response();
     };
     // The token in such a link is all that counts: it is a mail program's to
@@ -63,7 +63,7 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
     let brought = state.public_host.is_some() && BROUGHT.iter().any(|name| request.headers().contains_key(*name));
     if brought || !(own || is_this_machine(&name)) {
         if !public && !brought {
-            return Trouble::refused(
+            return Trouble::refusal(
                 StatusCode::MISDIRECTED_REQUEST,
                 "These pages are for this machine. Open them with the address 127.0.0.1.",
             )
@@ -75,7 +75,7 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if !reads && !for_customers && !is_ours(request.headers(), &host) {
-        return Trouble::refused(
+        return Trouble::refusal(
             StatusCode::FORBIDDEN,
             "This was sent from another site and has not been carried out. Do it from the page itself.",
         )
@@ -88,12 +88,12 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
     match to_bytes(body, LONGEST_BODY).await {
         Ok(body) if body.contains(&0) || body.windows(3).any(|three| three == b"%00") => zero().into_response(),
         Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(_) => Trouble::refused(StatusCode::PAYLOAD_TOO_LARGE, "This form is too long.").into_response(),
+        Err(_) => Trouble::refusal(StatusCode::PAYLOAD_TOO_LARGE, "This form is too long.").into_response(),
     }
 }
 
 fn zero() -> Trouble {
-    Trouble::refused(StatusCode::BAD_REQUEST, "Zero characters are not allowed.")
+    Trouble::refusal(StatusCode::BAD_REQUEST, "Zero characters are not allowed.")
 }
 
 /// Carries a request through even when nobody waits for the answer any more:

@@ -156,7 +156,7 @@ pub(super) async fn settle(
     form: Result<Form<Said>, FormRejection>,
 ) -> Result<Response, Trouble> {
     let id: Uuid = id.parse().map_err(|_| UNKNOWN)?;
-    let unread = |status| Trouble::refused(status, "The form could not be read. The message is as it was.");
+    let unread = |status| Trouble::refusal(status, "The form could not be read. The message is as it was.");
     let Form(said) = form.map_err(|rejected| unread(rejected.status()))?;
     let verdict = match said.verdict.as_str() {
         "accepted" => Verdict::Accepted,

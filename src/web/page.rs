@@ -146,7 +146,7 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    pub fn refused(status: StatusCode, words: &'static str) -> Trouble {
+    pub fn refusal(status: StatusCode, words: &'static str) -> Trouble {
         Trouble::Refused(status, words)
     }
 }
@@ -187,7 +187,7 @@ pub(super) async fn nothing_here() -> Trouble {
 
 /// For methods that a path does not know.
 pub(super) async fn not_possible() -> Trouble {
-    Trouble::refused(StatusCode::METHOD_NOT_ALLOWED, "This page cannot do that.")
+    Trouble::refusal(StatusCode::METHOD_NOT_ALLOWED, "This page cannot do that.")
 }
 
 /// The style sheet. Its address changes with its text.

@@ -55,7 +55,7 @@ pub(super) struct TaskView {
     covers: Option<String>,
     /// Who had it before, and since when they have it no more.
     handed: Option<String>,
-    /// When the manager was told.
+    /// When the manager was notified.
     escalated: Option<String>,
     created: String,
     playbook: String,
@@ -233,7 +233,7 @@ fn sent(id: &str, form: Result<Form<TaskForm>, FormRejection>) -> Result<(Uuid, 
     let id = id.parse().map_err(|_| UNKNOWN)?;
     match form {
         Ok(Form(given)) => Ok((id, given)),
-        Err(rejected) => Err(Trouble::refused(rejected.status(), "The form could not be read. The task is unchanged.")),
+        Err(rejected) => Err(Trouble::refusal(rejected.status(), "The form could not be read. The task is unchanged.")),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::config::Config;
 
 use super::Findings;
 
-/// Mails that nobody understood are told about for so many days.
+/// How many days back it counts bounces that could not be understood.
 const LATELY: i64 = 30;
 
 pub(super) async fn look(config: &Config, database: Option<&Database>, findings: &mut Findings) {

@@ -12,7 +12,7 @@ use crate::store::{Relations, Store};
 
 use super::Findings;
 
-/// So many seconds between two clocks are worth a word, and so many too much.
+/// Seconds between two clocks from which it warns, and from which it fails.
 const APART: (f64, f64) = (2.0, 60.0);
 
 /// Looks at it, and leaves it open when it can be used.

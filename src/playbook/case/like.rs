@@ -34,7 +34,7 @@ pub fn read(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Case> {
     let Some(items) = node.as_sequence() else {
-        let message = format!("`tests` needs a list of cases, not {}", node.found());
+        let message = format!("`tests` needs a list of cases, not {}", node.describe());
         problems.push(Diagnostic::error("KW0103", file, node.place, message));
         return Vec::new();
     };

@@ -29,7 +29,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         let before = problems.len();
         let entries = node.as_mapping();
         if entries.is_none() {
-            let message = format!("{what} needs keys, not {}", node.found());
+            let message = format!("{what} needs keys, not {}", node.describe());
             problems.push(Diagnostic::error("KW0103", file, node.place, message));
         }
         Fields {
@@ -128,7 +128,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// Reports that a value has the wrong type.
     pub fn wrong_type(&mut self, key: &str, node: &Node, needed: &str) {
-        let message = format!("`{key}` needs {needed}, not {}", node.found());
+        let message = format!("`{key}` needs {needed}, not {}", node.describe());
         let help = match node.value {
             NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_) if needed.starts_with("text") => {
                 Some(quoted_or(key).to_owned())
@@ -149,7 +149,7 @@ impl<'n, 'p> Fields<'n, 'p> {
             let message = format!("{} has no key `{}`", self.what, entry.key);
             // A key that is there already is less likely what was meant.
             let given = |key: &&str| self.entries.iter().any(|other| other.key == *key);
-            // Every step has these, whoever reads them.
+            // Every step has these; they were read before its own keys.
             let of_steps = if self.what.starts_with("the step `") { &["if", "id"][..] } else { &[] };
             let allowed = || self.allowed.iter().chain(of_steps).copied();
             let near = condition(&entry.key, of_steps).or_else(|| {

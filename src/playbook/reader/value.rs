@@ -27,7 +27,7 @@ pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diag
         problems.push(match (&node.value, node.as_text()) {
             (_, Some(text)) => no_duration(file, key, node.place, text),
             (value, None) => {
-                let message = format!("`{key}` needs a span of time, not {}", node.found());
+                let message = format!("`{key}` needs a span of time, not {}", node.describe());
                 let number = match value {
                     NodeValue::Int(number) => number.to_string(),
                     NodeValue::Float(number) => number.to_string(),

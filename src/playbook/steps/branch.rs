@@ -12,7 +12,7 @@ impl StepReader<'_> {
                 "`branch` needs a list of ways, not {}",
                 match body.as_sequence() {
                     Some(_) => "an empty one".to_owned(),
-                    None => body.found(),
+                    None => body.describe(),
                 }
             );
             let help = "each starts with `- if:` or, the last one, `- else:`";

@@ -23,7 +23,7 @@ impl StepReader<'_> {
                 (reason?, place)
             }
             _ => {
-                let message = format!("`end` needs a reason, not {}", body.found());
+                let message = format!("`end` needs a reason, not {}", body.describe());
                 let help = "write it as text, such as `end: won-back`";
                 self.error("KW0103", body.place, message, Some(help.into()));
                 return None;

@@ -97,7 +97,7 @@ impl<'p> StepReader<'p> {
 
     pub(super) fn list(&mut self, node: &Node, key: &str) -> Vec<Step> {
         let Some(items) = node.as_sequence() else {
-            let message = format!("`{key}` needs a list of steps, not {}", node.found());
+            let message = format!("`{key}` needs a list of steps, not {}", node.describe());
             let help = "start each step on a line of its own with `- `";
             self.error("KW0103", node.place, message, Some(help.into()));
             return Vec::new();
@@ -119,7 +119,7 @@ impl<'p> StepReader<'p> {
 
     fn step(&mut self, node: &Node) -> Option<Step> {
         let Some(entries) = node.as_mapping() else {
-            let message = format!("a step is a kind and its keys, not {}", node.found());
+            let message = format!("a step is a kind and its keys, not {}", node.describe());
             let help = format!("its kind is {}", listed(self.names()));
             self.error("KW0103", node.place, message, Some(help));
             return None;
@@ -137,7 +137,7 @@ impl<'p> StepReader<'p> {
             Some(entry) if form.body != BodyForm::Wait => {
                 let condition = expression(&self.file, &entry.node);
                 if condition.is_none() {
-                    let found = entry.node.found();
+                    let found = entry.node.describe();
                     let message = format!("`if` needs an expression, not {found}");
                     self.error("KW0103", entry.node.place, message, None);
                 }
@@ -212,7 +212,7 @@ impl<'p> StepReader<'p> {
                     self.error("KW0104", place, message, Some(help.into()));
                 }
                 None => {
-                    let message = format!("`id` needs text, not {}", entry.node.found());
+                    let message = format!("`id` needs text, not {}", entry.node.describe());
                     self.error("KW0103", place, message, Some("put it in quotes".into()));
                 }
             }

@@ -24,7 +24,7 @@ impl StepReader<'_> {
         let forms = ["for", "date", "until"];
         let given: Vec<&str> = forms.into_iter().filter(|key| fields.has(key)).collect();
         if let (true, Some(entry)) = (given.is_empty(), body.as_mapping().and_then(|entries| counted(entries))) {
-            let text = format!("{} {}", entry.node.found().trim_start_matches("the number "), entry.key);
+            let text = format!("{} {}", entry.node.describe().trim_start_matches("the number "), entry.key);
             let message = format!("a wait has no key `{}`", entry.key);
             let right = spans::meant(&text);
             let help = right.map(|right| format!("write `wait: {right}`"));

@@ -56,8 +56,8 @@ pub struct Entry {
 }
 
 impl Node {
-    /// What an author is told was found: `the number 5`, `a list`, `nothing`.
-    pub fn found(&self) -> String {
+    /// What it is, in words for authors: `the number 5`, `a list`, `nothing`.
+    pub fn describe(&self) -> String {
         match &self.value {
             NodeValue::Null => "nothing".into(),
             NodeValue::Bool(value) => format!("`{value}`"),

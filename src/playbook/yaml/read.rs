@@ -297,7 +297,7 @@ impl Tree<'_> {
                     (!mistakes::is_cut(whole)).then_some((last, whole))
                 });
                 if let Some((last, whole)) = joined {
-                    let node = self.cut(start, whole, "{ }");
+                    let node = self.rejoin(start, whole, "{ }");
                     mapping.entries[index].node = node;
                     mapping.entries.drain(index + 1..=last);
                     mapping.pieces.drain(index + 1..=last);
@@ -321,7 +321,7 @@ impl Tree<'_> {
                     (!mistakes::is_cut(whole)).then_some((last, whole))
                 });
                 if let Some((last, whole)) = joined {
-                    sequence.items[index] = self.cut(start, whole, "[ ]");
+                    sequence.items[index] = self.rejoin(start, whole, "[ ]");
                     sequence.items.drain(index + 1..=last);
                     sequence.pieces.drain(index + 1..=last);
                 }
@@ -330,8 +330,8 @@ impl Tree<'_> {
         }
     }
 
-    /// Reports a value that was cut and gives it as it was meant.
-    fn cut(&mut self, start: Marker, whole: &str, around: &str) -> Node {
+    /// Reports a value that a comma ends too early, and returns it as it was meant.
+    fn rejoin(&mut self, start: Marker, whole: &str, around: &str) -> Node {
         let start = place(start);
         let message = format!("a comma inside `{around}` ends this value too early");
         self.problems.push(Diagnostic::error("KW0007", self.file, start, message).help(mistakes::OWN_LINES));

@@ -74,7 +74,7 @@ impl World {
             NodeValue::Int(whole) => Some(whole as f64),
             NodeValue::Float(number) => Some(number),
             _ => {
-                let message = format!("`value` needs a number, not {}", node.found());
+                let message = format!("`value` needs a number, not {}", node.describe());
                 reader.error("KW0501", node.place, message, "write a number without quotes");
                 None
             }
