@@ -180,6 +180,7 @@ impl Reads {
     pub fn template(&mut self, template: &Template) {
         self.cells.extend(template.cells().iter().cloned());
         self.entry_columns.extend(template.entry_columns().iter().cloned());
+        self.modules.extend(template.modules().iter().cloned());
     }
 }
 
@@ -222,13 +223,12 @@ impl Situation<'_> {
         locale: &'b str,
     ) -> RenderContext<'b> {
         RenderContext {
-            facts: &self.context.facts,
-            progress: self.context.progress.as_deref(),
+            sandbox: self.sandbox,
+            context: self.context,
             recipient,
             csm: self.people.csm.as_ref(),
             playbook: self.playbook,
             zone,
-            playbook_zone: self.zone,
             locale,
         }
     }
@@ -324,19 +324,8 @@ impl<'a> Compiler<'a> {
             let problem = source.warning("KW0103", 1, 1, "this text is empty");
             self.problems.push(problem.help("say something, or remove it"));
         }
-        let names: Vec<&'static str> = rule::functions::FUNCTIONS.iter().map(|function| function.name()).collect();
-        let signature = rule::check::signature::for_templates;
-        let scope = TemplateScope {
-            schema: self.schema,
-            allow_recipient: recipient,
-            allow_contact: self.subject == Subject::Contact,
-            named_steps: self.named_steps,
-            neighbours: self.neighbours,
-            seasons: self.sandbox.seasons(),
-            known: self.known_in_templates,
-            signature: &signature,
-            function_names: &names,
-        };
+        let names = Scope { known: self.known_in_templates, ..self.scope() };
+        let scope = TemplateScope { scope: &names, recipient, modules: self.modules, sandbox: self.sandbox };
         let (template, problems) = Template::compile(source, &scope, escape);
         self.problems.extend(problems);
         template

@@ -168,6 +168,7 @@ mod tests {
             email: format!("{id}@acme.example"),
             manager_id: None,
             timezone: None,
+            traits: Default::default(),
         };
         Colleague {
             csm,

@@ -13,7 +13,7 @@ use super::{Format, Global, output};
 use crate::config::StoreMap;
 use crate::facts::file::TYPES;
 use crate::facts::{Schema, Subject, Type};
-use crate::rule::check::ago;
+use crate::rule::functions::ago;
 use crate::rule::check::signature::forms;
 use crate::rule::functions::global::FREE;
 use crate::rule::functions::{Example, FUNCTIONS, Function};

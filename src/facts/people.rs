@@ -45,6 +45,8 @@ pub struct Csm {
     pub manager_id: Option<String>,
     /// IANA name.
     pub timezone: Option<String>,
+    /// For templates; empty where nobody asks for them.
+    pub traits: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A CSM as work is given out: how much they can carry, and who covers for

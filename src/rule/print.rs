@@ -15,7 +15,9 @@ pub(in crate::rule) fn printed(value: &Value, zone: Tz, locale: &str) -> Result<
     Ok(match value {
         Value::Text(text) => text.to_string(),
         Value::Int(number) => number.to_string(),
-        Value::Float(value) => number(*value).ok_or("this number has no end")?,
+        Value::Float(value) => {
+            Language::of(locale).number(&number(*value).ok_or("this number has no end")?)
+        }
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Time(at) => date(*at, if is_date(*at) { Tz::UTC } else { zone }, locale),
@@ -50,6 +52,19 @@ pub(crate) fn fixed(value: f64, decimals: u8) -> Option<String> {
     let rounded = if nudged.abs() < 9.0e15 { nudged.round() / scale } else { value };
     let text = format!("{rounded:.*}", usize::from(decimals));
     Some(without_minus_zero(text))
+}
+
+/// An amount of a currency, such as `€1,234.50`, as the reader's language writes
+/// it; `None` when it is not finite. Currencies without smaller coins have no
+/// decimals.
+pub(crate) fn money(value: f64, currency: &str, locale: &str) -> Option<String> {
+    let decimals = if ["JPY", "KRW", "VND", "CLP", "ISK"].contains(&currency) { 0 } else { 2 };
+    Some(Language::of(locale).money(&fixed(value, decimals)?, currency))
+}
+
+/// A number as the reader's language writes it: `4,5`.
+pub(crate) fn localized(number: &str, locale: &str) -> String {
+    Language::of(locale).number(number)
 }
 
 fn trimmed(text: String) -> String {

@@ -1,8 +1,9 @@
-//! How dates read in the languages that mails are written in.
+//! How dates, numbers and amounts read in the languages that mails are written in.
 
 use chrono::Datelike;
 
-/// The names of months and weekdays in one language, and its order of a date.
+/// The names of months and weekdays in one language, its order of a date, and
+/// its signs in numbers.
 #[derive(Debug)]
 pub(crate) struct Language {
     code: &'static str,
@@ -12,6 +13,20 @@ pub(crate) struct Language {
     weekdays: [&'static str; 7],
     weekdays_short: [&'static str; 7],
     order: Order,
+    /// What stands before the decimals of a number, and between its thousands.
+    decimal: char,
+    thousands: char,
+    money: MoneyOrder,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum MoneyOrder {
+    /// `€1,234.50`, `CHF 1,234.50`
+    Before,
+    /// `€ 1.234,50`
+    Apart,
+    /// `1.234,50 €`
+    After,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +63,35 @@ impl Language {
         }
     }
 
+    /// A plain number, such as `-1234.5`, as it stands in a sentence.
+    pub(crate) fn number(&self, plain: &str) -> String {
+        plain.replace('.', self.decimal.encode_utf8(&mut [0; 4]))
+    }
+
+    /// An amount of a currency, from a plain number.
+    pub(crate) fn money(&self, plain: &str, currency: &str) -> String {
+        let (sign, plain) = plain.strip_prefix('-').map_or(("", plain), |rest| ("-", rest));
+        let (whole, decimals) = plain.split_once('.').map_or((plain, None), |(whole, rest)| (whole, Some(rest)));
+        let mut amount = String::new();
+        for (at, digit) in whole.chars().enumerate() {
+            if at > 0 && (whole.len() - at).is_multiple_of(3) {
+                amount.push(self.thousands);
+            }
+            amount.push(digit);
+        }
+        if let Some(decimals) = decimals {
+            amount.push(self.decimal);
+            amount.push_str(decimals);
+        }
+        let symbol = symbol(currency);
+        match self.money {
+            MoneyOrder::Before if symbol.is_some() => format!("{sign}{}{amount}", symbol.unwrap_or(currency)),
+            MoneyOrder::Before => format!("{sign}{currency}\u{a0}{amount}"),
+            MoneyOrder::Apart => format!("{}\u{a0}{sign}{amount}", symbol.unwrap_or(currency)),
+            MoneyOrder::After => format!("{sign}{amount}\u{a0}{}", symbol.unwrap_or(currency)),
+        }
+    }
+
     pub(crate) fn month(&self, date: &impl Datelike, short: bool) -> &'static str {
         let names = if short { &self.months_short } else { &self.months };
         names[date.month0() as usize % 12]
@@ -57,6 +101,20 @@ impl Language {
         let names = if short { &self.weekdays_short } else { &self.weekdays };
         names[date.weekday().num_days_from_monday() as usize % 7]
     }
+}
+
+/// The sign of a currency that everybody knows by it.
+fn symbol(currency: &str) -> Option<&'static str> {
+    Some(match currency {
+        "EUR" => "€",
+        "USD" => "$",
+        "GBP" => "£",
+        "JPY" | "CNY" => "¥",
+        "INR" => "₹",
+        "KRW" => "₩",
+        "BRL" => "R$",
+        _ => return None,
+    })
 }
 
 const NUMBERED: [&str; 12] = ["1月", "2月", "3月", "4月", "5月", "6月", "7月", "8月", "9月", "10月", "11月", "12月"];
@@ -81,6 +139,9 @@ static ENGLISH: Language = Language {
     weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     weekdays_short: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
     order: Order::Plain,
+    decimal: '.',
+    thousands: ',',
+    money: MoneyOrder::Before,
 };
 
 static LANGUAGES: [Language; 8] = [
@@ -104,6 +165,9 @@ static LANGUAGES: [Language; 8] = [
         weekdays: ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"],
         weekdays_short: ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"],
         order: Order::Dotted,
+        decimal: ',',
+        thousands: '.',
+        money: MoneyOrder::After,
     },
     Language {
         code: "fr",
@@ -127,6 +191,9 @@ static LANGUAGES: [Language; 8] = [
         weekdays: ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
         weekdays_short: ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."],
         order: Order::French,
+        decimal: ',',
+        thousands: '\u{202f}',
+        money: MoneyOrder::After,
     },
     Language {
         code: "es",
@@ -148,6 +215,9 @@ static LANGUAGES: [Language; 8] = [
         weekdays: ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
         weekdays_short: ["lun", "mar", "mié", "jue", "vie", "sáb", "dom"],
         order: Order::Of,
+        decimal: ',',
+        thousands: '.',
+        money: MoneyOrder::After,
     },
     Language {
         code: "it",
@@ -169,6 +239,9 @@ static LANGUAGES: [Language; 8] = [
         weekdays: ["lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato", "domenica"],
         weekdays_short: ["lun", "mar", "mer", "gio", "ven", "sab", "dom"],
         order: Order::Plain,
+        decimal: ',',
+        thousands: '.',
+        money: MoneyOrder::After,
     },
     Language {
         code: "nl",
@@ -190,6 +263,9 @@ static LANGUAGES: [Language; 8] = [
         weekdays: ["maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"],
         weekdays_short: ["ma", "di", "wo", "do", "vr", "za", "zo"],
         order: Order::Plain,
+        decimal: ',',
+        thousands: '.',
+        money: MoneyOrder::Apart,
     },
     Language {
         code: "pt",
@@ -211,6 +287,9 @@ static LANGUAGES: [Language; 8] = [
         weekdays: ["segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo"],
         weekdays_short: ["seg.", "ter.", "qua.", "qui.", "sex.", "sáb.", "dom."],
         order: Order::Of,
+        decimal: ',',
+        thousands: '.',
+        money: MoneyOrder::After,
     },
     Language {
         code: "zh",
@@ -219,6 +298,9 @@ static LANGUAGES: [Language; 8] = [
         weekdays: ["星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"],
         weekdays_short: ["周一", "周二", "周三", "周四", "周五", "周六", "周日"],
         order: Order::YearFirst,
+        decimal: '.',
+        thousands: ',',
+        money: MoneyOrder::Before,
     },
     Language {
         code: "ja",
@@ -227,5 +309,8 @@ static LANGUAGES: [Language; 8] = [
         weekdays: ["月曜日", "火曜日", "水曜日", "木曜日", "金曜日", "土曜日", "日曜日"],
         weekdays_short: ["月", "火", "水", "木", "金", "土", "日"],
         order: Order::YearFirst,
+        decimal: '.',
+        thousands: ',',
+        money: MoneyOrder::Before,
     },
 ];

@@ -2,8 +2,8 @@
 
 use rhai::{LexError, ParseError, ParseErrorType as Kind};
 
-use super::check::how_many;
 use super::check::typecheck::place;
+use super::engine::how_many;
 use super::engine::modules::Modules;
 use super::foreign_syntax;
 use crate::diagnostic::{Diagnostic, nearest};

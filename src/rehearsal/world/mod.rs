@@ -37,6 +37,7 @@ pub(super) struct World {
     pub people: People,
     /// The CSM's columns by name, whether or not the account has one now.
     csm: BTreeMap<String, Value>,
+    csm_traits: serde_json::Map<String, serde_json::Value>,
 }
 
 impl World {
@@ -47,6 +48,7 @@ impl World {
             history: History::default(),
             people: People::default(),
             csm: BTreeMap::new(),
+            csm_traits: serde_json::Map::new(),
         };
         let mut default = |name: &str, value: Value| {
             if schema.account.iter().any(|column| column.name == name) {
@@ -172,6 +174,10 @@ impl World {
 
     fn apply_csm(&mut self, given: &Fixtures, schema: &Schema, reader: &mut Reader) {
         for Entry { key, key_place, node } in given.csm.iter().flatten() {
+            if key == "traits" {
+                self.csm_traits.extend(reader.attributes("csm.traits", node));
+                continue;
+            }
             let Some(column) = reader.column("the CSM", &schema.csm, key, *key_place) else { continue };
             let Some(value) = reader.value(column, node) else { continue };
             let says = given.account.iter().any(|given| given.key == "csm_id");

@@ -33,6 +33,7 @@ impl World {
             email: format!("{}@keepwell.example", id.replace(|c: char| !c.is_alphanumeric() && c != '_', "-")),
             manager_id: None,
             timezone: None,
+            traits: Default::default(),
         };
         for id in pools.values().flat_map(|members| members.iter()) {
             all.insert(id.clone(), plain(named(id)));
@@ -70,6 +71,7 @@ impl World {
             email: text("email").unwrap_or_default(),
             manager_id: text("manager_id"),
             timezone: text("timezone"),
+            traits: self.csm_traits.clone(),
         });
         let manager = csm.as_ref().and_then(|csm| csm.manager_id.clone()).map(|id| Csm {
             id,
@@ -77,6 +79,7 @@ impl World {
             email: "riley.quinn@keepwell.example".to_owned(),
             manager_id: None,
             timezone: None,
+            traits: Default::default(),
         });
         self.people = People { contacts, csm, manager };
     }

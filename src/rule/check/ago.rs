@@ -11,23 +11,8 @@ use super::kind::{Kind, Typed};
 use super::missing_relations::lacking;
 use super::typecheck::Checker;
 use crate::facts::{Arg, Cell, CellPath, Subject};
-use crate::rule::functions::{Example, FactSource, Function};
-
-/// The name authors call.
-pub const NAME: &str = "ago";
-
-/// One sentence for authors, of an account and of a contact.
-pub const SUMMARIES: [(Subject, &str); 2] = [
-    (
-        Subject::Account,
-        "The account so many days earlier: its columns, attributes and methods over the customer store.",
-    ),
-    (Subject::Contact, "The contact so many days earlier: its methods over the customer store."),
-];
-
-/// Shown to authors.
-pub const EXAMPLE: Example =
-    Example { expression: r#"account.mrr < (account.ago(30).mrr ?? 0)"#, meaning: "They pay less than 30 days ago." };
+use crate::rule::functions::ago::NAME;
+use crate::rule::functions::{FactSource, Function};
 
 /// What is wrong with a call: the code, the message and the help.
 pub(crate) type Refusal = (&'static str, String, String);

@@ -73,6 +73,7 @@ impl Checker<'_> {
         let whole = |kind: &Kind| {
             matches!(kind, Kind::List(_) | Kind::Entry | Kind::Since(_))
                 || matches!(kind, Kind::Subject(_) | Kind::Traits(_) | Kind::Earlier(..) | Kind::EarlierTraits(..))
+                || matches!(kind, Kind::Person(_) | Kind::PersonTraits(_))
         };
         if !self.comparable(a, b) || whole(&a.kind) || whole(&b.kind) {
             self.mismatch(operator, a, b, position);
@@ -226,7 +227,9 @@ impl Checker<'_> {
             }
             (_, x, y) => {
                 let message = format!("`{name}` cannot calculate with {} and {}", x.name(), y.name());
-                self.problem("KW0206", position, message, None);
+                let joins = self.in_text.is_some() && name == "+" && (*x == Kind::Text || *y == Kind::Text);
+                let help = joins.then(|| format!("values stand beside one another: `{{{{ {} }}}}{{{{ {} }}}}`", a.text, b.text));
+                self.problem("KW0206", position, message, help);
                 Kind::Unknown
             }
         };
@@ -321,6 +324,8 @@ impl Checker<'_> {
             _ => {
                 let help = if functions::find(name).is_some() {
                     Some(format!("it is asked of the account: `account.{name}(…)`"))
+                } else if let Some(help) = self.filter_help(name) {
+                    Some(help)
                 } else if let Some(meant) = rhai_messages::meant_function(name) {
                     Some(meant.to_owned())
                 } else {
@@ -330,6 +335,12 @@ impl Checker<'_> {
                 self.unknown(text, position)
             }
         }
+    }
+
+    /// What to write for a filter that is called like a function.
+    pub(crate) fn filter_help(&self, name: &str) -> Option<String> {
+        let known = self.in_text.is_some_and(|text| text.filters.contains(&name));
+        known.then(|| format!("`{name}` is a filter: write `… | {name}` before `}}}}`"))
     }
 
     /// The season must be one of the configuration.

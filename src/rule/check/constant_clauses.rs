@@ -46,6 +46,10 @@ impl Checker<'_> {
 
     /// An exact count of days, alone or in a list.
     pub(crate) fn remark_day(&mut self, count: Option<&Typed>, position: Position) {
+        // A text that says "tomorrow" loses nobody.
+        if self.in_text.is_some() {
+            return;
+        }
         let Some(count) = count.filter(|count| is_day_count(count)) else { return };
         self.warn(
             "KW0211",
@@ -147,7 +151,7 @@ pub(crate) fn mirrored(operator: &str) -> &str {
 /// Whether it is a count, and so never below zero: a whole number that every
 /// account has.
 fn counts(typed: &Typed) -> bool {
-    if typed.text.starts_with(super::how_many::NAME) {
+    if typed.text.starts_with(crate::rule::engine::how_many::NAME) {
         return true;
     }
     let call = typed.text.strip_prefix("account.").or_else(|| typed.text.strip_prefix("contact."));

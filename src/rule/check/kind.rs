@@ -3,6 +3,7 @@
 use rhai::Position;
 
 use crate::facts::{Subject, Type};
+use crate::rule::holder::{Holder, Person};
 
 /// The kind of value an expression gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +19,7 @@ pub(crate) enum Kind {
     Time,
     Span,
     /// A JSON attribute whose kind nothing has said yet.
-    Attribute(Subject, String),
+    Attribute(Holder, String),
     List(Vec<Typed>),
     Subject(Subject),
     Traits(Subject),
@@ -28,6 +29,9 @@ pub(crate) enum Kind {
     EarlierTraits(Subject, i64),
     Entry,
     Since(&'static str),
+    /// The recipient or the CSM of a text.
+    Person(Person),
+    PersonTraits(Person),
 }
 
 impl Kind {
@@ -53,6 +57,11 @@ impl Kind {
         })
     }
 
+    /// Whether a value of this kind has a text.
+    pub fn is_printable(&self) -> bool {
+        self.ty().is_some() || matches!(self, Kind::Unknown | Kind::Attribute(..))
+    }
+
     pub fn is_number(&self) -> bool {
         matches!(self, Kind::Int | Kind::Float)
     }
@@ -70,9 +79,10 @@ impl Kind {
             Kind::Attribute(..) => "an attribute",
             Kind::List(_) => "a list",
             Kind::Subject(_) | Kind::Earlier(..) => "a whole account or contact",
-            Kind::Traits(_) | Kind::EarlierTraits(..) => "all the attributes",
+            Kind::Traits(_) | Kind::EarlierTraits(..) | Kind::PersonTraits(_) => "all the attributes",
             Kind::Entry => "the whole enrollment",
             Kind::Since(_) => "the start of a window",
+            Kind::Person(_) => "a whole person",
         }
     }
 }

@@ -7,6 +7,7 @@ use super::kind::{Kind, Typed};
 use super::typecheck::Checker;
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject};
+use crate::rule::functions::ago::NAME as AGO;
 use crate::rule::functions::{self, ParamKind};
 
 impl Checker<'_> {
@@ -18,11 +19,11 @@ impl Checker<'_> {
         let text =
             format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let (subject, ago) = match &base.kind {
-            Kind::Subject(subject) if name == ago::NAME => {
+            Kind::Subject(subject) if name == AGO => {
                 return self.ago(*subject, &args, text, position, complained);
             }
             Kind::Subject(subject) => (*subject, None),
-            Kind::Earlier(..) if name == ago::NAME => {
+            Kind::Earlier(..) if name == AGO => {
                 let (code, message, help) = ago::twice();
                 self.problem(code, position, message, Some(help));
                 return self.unknown(text, position);
@@ -32,7 +33,9 @@ impl Checker<'_> {
             other => {
                 let message = format!("`{}` is {} and has no functions", base.text, other.name());
                 let free = crate::rule::functions::global::find(name).map(|_| format!("write `{name}({})`", base.text));
-                let help = free.or_else(|| crate::rule::rhai_messages::meant_function(name).map(str::to_owned));
+                let help = free
+                    .or_else(|| self.filter_help(name))
+                    .or_else(|| crate::rule::rhai_messages::meant_function(name).map(str::to_owned));
                 self.problem("KW0201", position, message, help);
                 return self.unknown(text, position);
             }

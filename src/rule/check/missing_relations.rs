@@ -3,6 +3,7 @@
 
 use crate::facts::{Cell, CellPath, Schema, Subject};
 use crate::rule::functions;
+use crate::rule::holder::Person;
 
 /// The code, what is wrong and what helps.
 pub(crate) type Lacking = (&'static str, String, String);
@@ -44,17 +45,26 @@ pub(crate) fn lacking(cell: &Cell, schema: &Schema) -> Option<Lacking> {
                 cell.subject == Subject::Contact && reads(sql, relation) && schema.lacks(relation, "contact_id")
             });
             if let Some(relation) = owned {
-                return Some(told(cell, &format!("{relation}.contact_id")));
+                return Some(refusal(&cell.to_string(), &format!("{relation}.contact_id")));
             }
             let needed = MEANINGFUL.iter().find(|needed| schema.absent.contains(**needed) && reads(sql, needed));
             needed.map(|needed| (*needed).to_owned())
         }
     }?;
-    Some(told(cell, &absent))
+    Some(refusal(&cell.to_string(), &absent))
 }
 
-fn told(cell: &Cell, absent: &str) -> Lacking {
-    let message = format!("`{cell}` needs `{absent}`, which the customer store does not have");
+/// Why an attribute of a person, written so, cannot be read.
+pub(crate) fn attributes(person: Person, text: &str, schema: &Schema) -> Option<Lacking> {
+    let relation = match person {
+        Person::Recipient => "contacts",
+        Person::Csm => "csms",
+    };
+    schema.lacks(relation, "traits").then(|| refusal(text, &format!("{relation}.traits")))
+}
+
+fn refusal(fact: &str, absent: &str) -> Lacking {
+    let message = format!("`{fact}` needs `{absent}`, which the customer store does not have");
     let help = match absent.split_once('.') {
         Some((relation, column)) => {
             format!("name the column in the configuration: `store: {{ {relation}: {{ columns: {{ {column}: … }} }} }}`")

@@ -4,8 +4,9 @@ use rhai::{Expr, Position};
 
 use super::typecheck::Checker;
 use crate::diagnostic::nearest;
-use crate::facts::{Cell, CellPath, Subject};
+use crate::facts::{Cell, CellPath, Column, Subject};
 use crate::rule::check::kind::{Kind, Typed};
+use crate::rule::holder::{Holder, Person};
 
 impl Checker<'_> {
     pub(crate) fn dot(&mut self, lhs: &Expr, rhs: &Expr, position: Position) -> Typed {
@@ -48,7 +49,7 @@ impl Checker<'_> {
                 }
                 self.learnt.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
-                typed(Kind::Attribute(*subject, name.to_owned()), nullable)
+                typed(Kind::Attribute(Holder::Subject(*subject), name.to_owned()), nullable)
             }
             Kind::Earlier(subject, days) => self.earlier_property(*subject, *days, name, text, position),
             Kind::EarlierTraits(subject, days) => {
@@ -59,7 +60,16 @@ impl Checker<'_> {
                 }
                 self.learnt.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
-                typed(Kind::Attribute(*subject, name.to_owned()), nullable)
+                typed(Kind::Attribute(Holder::Subject(*subject), name.to_owned()), nullable)
+            }
+            Kind::Person(person) => self.person_property(*person, name, text, position),
+            Kind::PersonTraits(person) => {
+                if let Some((code, message, help)) = super::missing_relations::attributes(*person, &text, self.scope.schema) {
+                    self.problem(code, position, message, Some(help));
+                }
+                self.learnt.people.insert(*person);
+                let nullable = !self.known.contains(&text);
+                typed(Kind::Attribute(Holder::Person(*person), name.to_owned()), nullable)
             }
             Kind::Entry if name == "at" => typed(Kind::Time, false),
             Kind::Entry => {
@@ -86,9 +96,36 @@ impl Checker<'_> {
         }
     }
 
+    /// A column of the recipient or the CSM; their attributes behind `traits`.
+    fn person_property(&mut self, person: Person, name: &str, text: String, position: Position) -> Typed {
+        self.learnt.people.insert(person);
+        if name == "traits" {
+            return Typed { kind: Kind::PersonTraits(person), nullable: false, text, position };
+        }
+        let columns: Vec<&Column> = match person {
+            Person::Recipient => self.scope.schema.contact.iter().collect(),
+            Person::Csm => self.scope.schema.csm.iter().filter(|column| is_kept(&column.name)).collect(),
+        };
+        let Some(column) = columns.iter().find(|column| column.name == name) else {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            self.unknown_name(person.name(), &names, name, position);
+            return self.unknown(text, position);
+        };
+        // Any column of the CSM proves that there is one.
+        let is_csm = |text: &String| text == "csm" || text.starts_with("csm.");
+        let nobody = person == Person::Csm && !self.known.iter().any(is_csm);
+        let nullable = (column.nullable || nobody) && !self.known.contains(&text);
+        Typed { kind: Kind::of(column.ty), nullable, text, position }
+    }
+
     pub(crate) fn unknown_column(&mut self, subject: Subject, root: &str, name: &str, position: Position) {
         let columns: Vec<&str> = self.scope.schema.columns(subject).iter().map(|column| column.name.as_str()).collect();
-        let help = if let Some(function) = crate::rule::functions::find(name) {
+        self.unknown_name(root, &columns, name, position);
+    }
+
+    fn unknown_name(&mut self, root: &str, columns: &[&str], name: &str, position: Position) {
+        let has_functions = ["account", "contact", "entry"].contains(&root);
+        let help = if let Some(function) = crate::rule::functions::find(name).filter(|_| has_functions) {
             let sample = function
                 .examples()
                 .first()
@@ -105,4 +142,9 @@ impl Checker<'_> {
         };
         self.problem("KW0202", position, format!("unknown fact `{root}.{name}`"), Some(help));
     }
+}
+
+/// Whether a text can name this column of a CSM.
+fn is_kept(column: &str) -> bool {
+    ["id", "name", "email", "manager_id", "timezone"].contains(&column)
 }

@@ -7,7 +7,9 @@ use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Stmt};
 
 use super::typecheck::place;
 use crate::playbook::Source;
-use crate::rule::engine::sandbox::{ACTIONS, Sandbox};
+use crate::rule::engine::actions::ACTIONS;
+use crate::rule::engine::sandbox::Sandbox;
+use crate::rule::engine::value::texts;
 
 /// The call of one action.
 #[derive(Debug)]
@@ -87,7 +89,7 @@ pub fn literals(source: &Source, sandbox: &Sandbox) -> BTreeSet<String> {
             match path.last() {
                 Some(ASTNode::Expr(Expr::StringConstant(text, _))) => drop(found.insert(text.to_string())),
                 Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => {
-                    found.extend(crate::rule::texts(value).into_iter().flatten());
+                    found.extend(texts(value).into_iter().flatten());
                 }
                 _ => {}
             }

@@ -3,7 +3,6 @@
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Subject};
 use crate::rule::functions::{FUNCTIONS, Function, Gives, ParamKind, find, pair};
-use crate::rule::template::FunctionInfo;
 
 /// What is wrong with a call: the code, the message and the advice.
 pub type Misfit = (&'static str, String, Option<String>);
@@ -72,13 +71,4 @@ pub fn forms(subject: Subject, function: &dyn Function) -> Vec<String> {
     let mut forms = vec![form(false), form(true)];
     forms.dedup();
     forms
-}
-
-/// The same for templates, whose messages stand on their own.
-pub fn for_templates(subject: Subject, name: &str, args: &[Arg]) -> Result<FunctionInfo, (&'static str, String)> {
-    match signature(subject, name, args) {
-        Ok((function, gives)) => Ok(FunctionInfo { function: function.name(), ty: gives.ty, nullable: gives.nullable }),
-        Err((code, message, Some(help))) => Err((code, format!("{message}; {help}"))),
-        Err((code, message, None)) => Err((code, message)),
-    }
 }

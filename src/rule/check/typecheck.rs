@@ -10,14 +10,16 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::guards;
-use super::how_many;
 use super::kind::{Kind, Typed, compatible};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, Subject, Type};
 use crate::playbook::Source;
 use crate::playbook::season::Seasons;
-use crate::rule::Scope;
+use crate::rule::engine::how_many;
 use crate::rule::engine::modules::Modules;
+use crate::rule::engine::value::from_dynamic;
+use crate::rule::holder::{AttributeTypes, Holder, Person};
+use crate::rule::scope::{Scope, TextNames};
 
 /// Everything learnt about one expression or script.
 #[derive(Debug, Default)]
@@ -25,7 +27,9 @@ pub(crate) struct Learnt {
     pub cells: BTreeSet<Cell>,
     pub entry_columns: BTreeSet<String>,
     /// The kind each JSON attribute is read as.
-    pub traits: HashMap<(Subject, String), Type>,
+    pub traits: AttributeTypes,
+    /// The people that a text names.
+    pub people: BTreeSet<Person>,
     pub modules: BTreeSet<String>,
     pub problems: Vec<Diagnostic>,
     /// Whether it was too much to read to its end.
@@ -58,6 +62,11 @@ pub(crate) struct Checker<'a> {
     pub bound: Vec<Inlined>,
     /// Whether it is a script: its variables are its own.
     pub in_script: bool,
+    /// What a template may name beyond that, where it stands in one.
+    pub in_text: Option<TextNames>,
+    /// Whether the next `??` may stand in for a value of another kind: it is
+    /// all that is printed.
+    pub any_default: bool,
     /// Parts read so far.
     pub parts: u32,
     /// Where the outermost such call stands; its problems are reported there.
@@ -159,7 +168,7 @@ impl Checker<'_> {
         let Some(items) = value.clone().try_cast::<rhai::Array>() else { return self.unknown("?".into(), position) };
         let items: Vec<Typed> = items
             .iter()
-            .map(|item| match crate::rule::engine::sandbox::from_dynamic(item) {
+            .map(|item| match from_dynamic(item) {
                 Some(crate::facts::Value::Bool(b)) => plain(Kind::Bool, b.to_string()),
                 Some(crate::facts::Value::Int(n)) => plain(Kind::Int, n.to_string()),
                 Some(crate::facts::Value::Float(n)) => plain(Kind::Float, n.to_string()),
@@ -189,11 +198,25 @@ impl Checker<'_> {
             "contact" if self.scope.contact => typed(Kind::Subject(Subject::Contact), false),
             "none" => typed(Kind::None, true),
             "now" => typed(Kind::Time, false),
+            "recipient" if self.in_text.is_some_and(|text| !text.recipient) => {
+                let message = "`recipient` is not available here: this text has no single reader";
+                self.problem("KW0212", position, message, None);
+                self.unknown(name.to_owned(), position)
+            }
+            "recipient" | "csm" if self.in_text.is_some() => {
+                let person = if name == "csm" { Person::Csm } else { Person::Recipient };
+                self.learnt.people.insert(person);
+                typed(Kind::Person(person), !self.known.contains(name))
+            }
+            "playbook" if self.in_text.is_some() => typed(Kind::Text, false),
             "entry" if self.scope.in_enrollment => typed(Kind::Entry, false),
             "since_entry" if self.scope.in_enrollment => typed(Kind::Since("since_entry"), false),
             "since_step" if self.scope.in_wait => typed(Kind::Since("since_step"), false),
             "contact" => {
-                let help = "write `for: contact`, or ask the account: `account.contacts(\"champion\")`".to_owned();
+                let help = match self.in_text {
+                    Some(text) if text.recipient => "who gets this message is `recipient`".to_owned(),
+                    _ => "write `for: contact`, or ask the account: `account.contacts(\"champion\")`".to_owned(),
+                };
                 self.problem("KW0212", position, "`contact` is only there in contact playbooks", Some(help));
                 self.unknown(name.to_owned(), position)
             }
@@ -222,9 +245,20 @@ impl Checker<'_> {
     }
 
     fn suggest_name(&self, name: &str, position: Position) -> Option<String> {
-        let columns = self.scope.schema.account.iter().map(|column| column.name.as_str());
-        if let Some(column) = columns.clone().find(|column| *column == name) {
-            return Some(format!("write `account.{column}`"));
+        let schema = self.scope.schema;
+        if self.in_text.is_some_and(|text| text.recipient) && schema.contact.iter().any(|column| column.name == name) {
+            return Some(format!("write `recipient.{name}`"));
+        }
+        if schema.account.iter().any(|column| column.name == name) {
+            return Some(format!("write `account.{name}`"));
+        }
+        if self.in_text.is_some()
+            && let Some(near) = nearest(name, ["recipient", "csm", "playbook"])
+        {
+            return Some(format!("did you mean `{near}`?"));
+        }
+        if crate::rule::functions::global::find(name).is_some() {
+            return Some(format!("`{name}` is a function: write `{name}(…)`"));
         }
         let around = match self.call_site {
             None => crate::rule::rhai_messages::Around::new(&self.source.text, place(position), name),
@@ -306,6 +340,7 @@ impl Checker<'_> {
     }
 
     fn coalesce(&mut self, parts: &[Expr], position: Position) -> Typed {
+        let any_default = std::mem::take(&mut self.any_default);
         let parts: Vec<Typed> = parts.iter().map(|part| self.expr(part)).collect();
         let text = format!("({})", parts.iter().map(|part| part.text.clone()).collect::<Vec<_>>().join(" ?? "));
         if let Some(first) = parts.first()
@@ -317,10 +352,13 @@ impl Checker<'_> {
         }
         let known = parts.iter().find(|part| !matches!(part.kind, Kind::Attribute(..) | Kind::None | Kind::Unknown));
         let kind = known.map_or(Kind::Unknown, |part| part.kind.clone());
+        let mut mixed = false;
         for part in &parts {
             if let (Kind::Attribute(subject, key), Some(ty)) = (&part.kind, kind.ty()) {
                 let (subject, key) = (*subject, key.clone());
                 self.read_as(subject, &key, ty, part.position);
+            } else if any_default && part.kind.is_printable() && kind.is_printable() {
+                mixed |= !compatible(&part.kind, &kind);
             } else if part.kind != Kind::None && !compatible(&part.kind, &kind) {
                 let message = format!(
                     "the default `{}` is {}, and what it stands in for is {}",
@@ -333,19 +371,20 @@ impl Checker<'_> {
         }
         let kind =
             if parts.iter().any(|part| part.kind == Kind::Float) && kind.is_number() { Kind::Float } else { kind };
+        let kind = if mixed { Kind::Unknown } else { kind };
         Typed { kind, nullable: parts.iter().all(|part| part.nullable), text, position }
     }
 
     /// Notes that an attribute is read as this kind; reading it as two kinds in
     /// one expression is a mistake.
-    pub fn read_as(&mut self, subject: Subject, key: &str, ty: Type, position: Position) {
+    pub fn read_as(&mut self, holder: Holder, key: &str, ty: Type, position: Position) {
         let ty = if ty == Type::Int { Type::Float } else { ty };
-        let slot = (subject, key.to_owned());
+        let slot = (holder, key.to_owned());
         match self.learnt.traits.get(&slot).copied() {
             Some(before) if before != ty => {
                 let message = format!(
                     "`{}.traits.{key}` is read as {} here and as {} before",
-                    subject.name(),
+                    holder.name(),
                     ty.name(),
                     before.name()
                 );

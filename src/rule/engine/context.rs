@@ -6,15 +6,18 @@
 //! synchronous.
 
 use std::cell::{Cell as Slot, RefCell};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use rhai::{Dynamic, EvalAltResult};
 
+use super::date;
+use super::reader::Reader;
+use super::value::to_dynamic;
 use crate::clock::{Allowance, Instant};
-use crate::facts::time::begins;
-use crate::facts::{Cell, CellPath, Facts, Progress, Subject, Type, Value};
+use crate::facts::{Cell, CellPath, Facts, Progress, Type, Value};
+use crate::rule::holder::{AttributeTypes, Holder, Person};
 
 /// The world of one evaluation.
 #[derive(Clone, Debug)]
@@ -30,7 +33,9 @@ pub struct Context {
 pub(crate) struct Current {
     pub context: Context,
     /// The kind each JSON attribute is read as in this expression.
-    pub traits: Arc<HashMap<(Subject, String), Type>>,
+    pub traits: Arc<AttributeTypes>,
+    /// Whom a text names; `None` where the expression stands in none.
+    reader: Option<Arc<Reader>>,
     /// The operations that were done so far, those of scripts among them.
     operations: Slot<u64>,
     /// Set at the first look at the time, which few conditions live to see.
@@ -71,9 +76,21 @@ pub(crate) fn read<R>(question: impl FnOnce(&Current) -> Result<R, String>) -> R
     })
 }
 
+/// The same for a function that expressions call.
+pub(crate) fn look_up<R>(question: impl FnOnce(&Current) -> Result<R, String>) -> Result<R, Box<EvalAltResult>> {
+    read(question).map_err(Into::into)
+}
+
 impl Current {
-    pub fn new(context: Context, traits: Arc<HashMap<(Subject, String), Type>>) -> Current {
-        Current { context, traits, operations: Slot::new(0), allowance: Slot::new(None), fault: RefCell::default() }
+    pub fn new(context: Context, traits: Arc<AttributeTypes>, reader: Option<Arc<Reader>>) -> Current {
+        Current {
+            context,
+            traits,
+            reader,
+            operations: Slot::new(0),
+            allowance: Slot::new(None),
+            fault: RefCell::default(),
+        }
     }
 
     /// Counts one operation; why no other may follow it.
@@ -110,25 +127,43 @@ impl Current {
     }
 
     /// The value of a cell as this expression reads it.
-    pub fn cell(&self, cell: &Cell) -> Result<Value, String> {
+    pub fn cell(&self, cell: &Cell) -> Result<Dynamic, String> {
         let value = self.context.facts.get(cell).ok_or_else(|| format!("`{cell}` was not fetched"))?;
         Ok(match (cell.path.whenever(), value) {
-            (CellPath::Trait(key), Value::Json(raw)) => match self.traits.get(&(cell.subject, key.clone())) {
-                Some(ty) => self.held(&attribute_as(raw, *ty)),
-                None => Value::from_attribute(raw),
+            (CellPath::Trait(key), Value::Json(raw)) => match self.traits.get(&(Holder::Subject(cell.subject), key.clone())) {
+                Some(ty) => self.of_column(&attribute_as(raw, *ty)),
+                None => to_dynamic(&Value::from_attribute(raw)),
             },
-            (CellPath::Column(_), value) => self.held(value),
-            (_, value) => value.clone(),
+            (CellPath::Column(_), value) => self.of_column(value),
+            (_, value) => to_dynamic(value),
         })
     }
 
     /// A value that a column holds: a date begins with its day in the
     /// playbook's zone.
-    pub fn held(&self, value: &Value) -> Value {
+    pub fn of_column(&self, value: &Value) -> Dynamic {
         match value {
-            Value::Time(at) => Value::Time(begins(*at, self.context.zone)),
-            other => other.clone(),
+            Value::Time(at) => date::of_column(*at, self.context.zone),
+            other => to_dynamic(other),
         }
+    }
+
+    /// A column of a person whom the text names.
+    pub fn person_column(&self, person: Person, name: &str) -> Result<Dynamic, String> {
+        Ok(self.of_column(&self.reader()?.column(person, name)))
+    }
+
+    /// An attribute of a person whom the text names.
+    pub fn person_attribute(&self, person: Person, key: &str) -> Result<Dynamic, String> {
+        let Some(raw) = self.reader()?.attribute(person, key) else { return Ok(Dynamic::UNIT) };
+        Ok(match self.traits.get(&(Holder::Person(person), key.to_owned())) {
+            Some(ty) => self.of_column(&attribute_as(raw, *ty)),
+            None => to_dynamic(&Value::from_attribute(raw)),
+        })
+    }
+
+    fn reader(&self) -> Result<&Reader, String> {
+        self.reader.as_deref().ok_or_else(|| "there is no reader in view here".to_owned())
     }
 
     pub fn progress(&self) -> Result<&Progress, String> {

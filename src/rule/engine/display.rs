@@ -2,9 +2,10 @@
 
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 
-use super::{context, operators, sandbox};
+use super::context;
+use super::value::{describe, from_dynamic, text};
 use crate::facts::{Cell, CellPath, Subject, Value};
-use crate::rule::template::printed;
+use crate::rule::print::printed;
 
 /// Registers what back-ticks ask for.
 pub(crate) fn register(engine: &mut Engine) {
@@ -24,10 +25,10 @@ pub(crate) fn register(engine: &mut Engine) {
 /// A value as it prints in a text: times as dates in the playbook's zone and
 /// the account's language. What cannot be printed says why.
 pub(crate) fn shown(value: &Dynamic) -> Result<String, String> {
-    let cannot = || format!("{} cannot be put into a text", operators::describe(value));
-    let value = match operators::text(value) {
+    let cannot = || format!("{} cannot be put into a text", describe(value));
+    let value = match text(value) {
         Some(text) => Value::text(&text),
-        None => sandbox::from_dynamic(value).ok_or_else(cannot)?,
+        None => from_dynamic(value).ok_or_else(cannot)?,
     };
     context::read(|current| {
         let context = &current.context;

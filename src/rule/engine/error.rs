@@ -35,6 +35,11 @@ impl EvalError {
     }
 }
 
+/// A failure of a function that expressions call.
+pub(crate) fn fail<T>(message: impl Into<String>) -> Result<T, Box<EvalAltResult>> {
+    Err(message.into().into())
+}
+
 /// What Rhai says of a failure, in words for people.
 pub(crate) fn explain(error: &EvalAltResult) -> EvalError {
     // Of a failure inside a function of `scripts/`, where that is called.

@@ -7,21 +7,15 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
+use rhai::{Array, Dynamic, Engine, EvalAltResult};
 
+use super::date;
 use super::display::shown;
-use super::sandbox::LONGEST_TEXT;
+use super::error::fail;
+use super::value::{LONGEST_TEXT, Span, describe, is_missing, text};
 use crate::clock::Instant;
 
-/// A span of time, as `days(n)` and `hours(n)` give.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Span(pub chrono::Duration);
-
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
-
-pub(crate) fn fail<T>(message: impl Into<String>) -> Result<T> {
-    Err(message.into().into())
-}
 
 /// Registers every operator on values of any kind.
 pub(crate) fn register(engine: &mut Engine) {
@@ -57,13 +51,13 @@ pub(crate) fn register(engine: &mut Engine) {
 }
 
 #[derive(Clone, Copy)]
-enum Number {
+pub(crate) enum Number {
     Int(i64),
     Float(f64),
 }
 
 impl Number {
-    fn float(self) -> f64 {
+    pub fn float(self) -> f64 {
         match self {
             Number::Int(n) => n as f64,
             Number::Float(n) => n,
@@ -71,7 +65,7 @@ impl Number {
     }
 }
 
-fn number(value: &Dynamic) -> Option<Number> {
+pub(crate) fn number(value: &Dynamic) -> Option<Number> {
     if let Ok(n) = value.as_int() {
         return Some(Number::Int(n));
     }
@@ -86,37 +80,11 @@ fn span(value: &Dynamic) -> Option<Span> {
     value.clone().try_cast::<Span>()
 }
 
-/// A text; a single character of one, which Rhai keeps apart, is one as well.
-pub(crate) fn text(value: &Dynamic) -> Option<ImmutableString> {
-    value.as_char().map(|c| c.to_string().into()).ok().or_else(|| value.clone().into_immutable_string().ok())
-}
-
-/// The word for a value's kind in messages.
-pub(crate) fn describe(value: &Dynamic) -> &'static str {
-    if value.is_unit() {
-        "a missing value"
-    } else if value.is_bool() {
-        "true or false"
-    } else if value.is_int() || value.is_float() {
-        "a number"
-    } else if value.is_string() || value.is_char() {
-        "text"
-    } else if value.is::<Instant>() {
-        "a time"
-    } else if value.is::<Span>() {
-        "a span of time"
-    } else if value.is_array() {
-        "a list"
-    } else {
-        "this kind of value"
-    }
-}
-
 /// Equality by value; a missing value equals only a missing one, and values of
 /// different kinds are different.
 pub(crate) fn equal(a: &Dynamic, b: &Dynamic) -> bool {
     if a.is_unit() || b.is_unit() {
-        return a.is_unit() && b.is_unit();
+        return is_missing(a) && is_missing(b);
     }
     match (number(a), number(b)) {
         (Some(Number::Int(x)), Some(Number::Int(y))) => return x == y,
@@ -163,10 +131,10 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         return Ok(Dynamic::UNIT);
     }
     if let (Some(t), Some(s)) = (instant(a), span(b)) {
-        return shifted(t, s.0);
+        return shifted(a, t, s.0);
     }
     if let (Some(s), Some(t)) = (span(a), instant(b)) {
-        return shifted(t, s.0);
+        return shifted(b, t, s.0);
     }
     if let (Some(x), Some(y)) = (span(a), span(b)) {
         return x.0.checked_add(&y.0).map(|sum| Dynamic::from(Span(sum))).ok_or_else(|| "the span is too long".into());
@@ -186,7 +154,7 @@ fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         return Ok(Dynamic::UNIT);
     }
     if let (Some(t), Some(s)) = (instant(a), span(b)) {
-        return shifted(t, -s.0);
+        return shifted(a, t, -s.0);
     }
     if let (Some(x), Some(y)) = (span(a), span(b)) {
         return x
@@ -198,8 +166,8 @@ fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
     arithmetic("-", a, b, i64::checked_sub, |x, y| x - y)
 }
 
-fn shifted(t: Instant, by: chrono::Duration) -> Result<Dynamic> {
-    t.checked_add_signed(by).map(Dynamic::from).ok_or_else(|| "the time lies too far away".into())
+fn shifted(time: &Dynamic, t: Instant, by: chrono::Duration) -> Result<Dynamic> {
+    t.checked_add_signed(by).map(|moved| date::moved(time, moved)).ok_or_else(|| "the time lies too far away".into())
 }
 
 fn arithmetic(

@@ -7,12 +7,14 @@ use std::collections::HashSet;
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::modules::Modules;
-use super::sandbox::{ACTIONS, Sandbox};
+use super::actions::ACTIONS;
+use super::sandbox::Sandbox;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
 use crate::rule::check::kind::Typed;
 use crate::rule::check::typecheck::Checker;
 use crate::rule::functions::global;
+use crate::rule::compile::{Compilation, finish};
 use crate::rule::{Rule, Scope, foreign_syntax, rhai_messages};
 
 /// Compiles the script of a `run` step. `None` means that `problems` got an error.
@@ -35,7 +37,8 @@ pub fn compile_script(
             return None;
         }
     };
-    let mut checker = Checker { in_script: true, ..crate::rule::checker(source, scope, modules, sandbox) };
+    let compilation = Compilation { scope, modules, sandbox, in_text: None };
+    let mut checker = Checker { in_script: true, ..compilation.checker(source) };
     for own in ast.iter_fn_def() {
         let help = "put it into a file of `scripts/` and call it as `file::name(…)`";
         let message = format!("`{}` cannot be defined inside a step", own.name);
@@ -69,7 +72,7 @@ pub fn compile_script(
         let doubts = crate::rule::check::script_lints::doubts(&ast, &mut checker);
         checker.learnt.problems.extend(doubts);
     }
-    crate::rule::finish(source, ast, checker.learnt, HashSet::new(), problems)
+    finish(source, ast, checker.learnt, HashSet::new(), problems)
 }
 
 fn name(expr: &Expr) -> &str {

@@ -21,6 +21,8 @@ pub(super) use word::WHOLE;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Text {
     Expression,
+    /// An expression in a template.
+    Template,
     Script,
 }
 
@@ -95,7 +97,7 @@ impl Here<'_> {
     }
 
     fn is_expression(&self) -> bool {
-        self.of == Text::Expression
+        self.of != Text::Script
     }
 
     fn step(&self) -> Step {

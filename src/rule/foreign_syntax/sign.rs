@@ -1,6 +1,6 @@
 //! Operators and other signs that mean something elsewhere.
 
-use super::{Foreign, Here, is_word};
+use super::{Foreign, Here, Text, is_word};
 
 /// Signs that stand for others, with what is written here. Longer ones first.
 const ALWAYS: [(&str, &str); 10] = [
@@ -54,6 +54,10 @@ fn expression(here: &Here) -> Result<usize, Foreign> {
     match rest {
         ['=', '>', ..] => Err(operator(rest, 2, "=>", ">=")),
         ['=', '!', ..] => Err(operator(rest, 2, "=!", "!=")),
+        ['~', ..] if here.of == Text::Template => {
+            let help = "texts are put together with `+`; values stand beside one another: `{{ a }} {{ b }}`";
+            Err(Foreign::new(1, "`~` is not an operator here", help).right("+"))
+        }
         ['=' | '!', '~', ..] | ['~', ..] => {
             let length = if rest[0] == '~' { 1 } else { 2 };
             let sign: String = rest[..length].iter().collect();

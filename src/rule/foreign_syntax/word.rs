@@ -15,6 +15,10 @@ pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {
     }
     let after = &rest[length..];
     let operator = here.is_expression() && here.after_value();
+    if here.of == Text::Template && word == "if" && here.after_value() {
+        let help = "write `{% if … %}…{% else %}…{% endif %}` around the words";
+        return Err(Foreign::new(length, "`if` does not choose inside of `{{ … }}`", help));
+    }
     let found = value(&word, after).or_else(|| connective(here, &word, after));
     match found.or_else(|| if operator { comparison(&word, after) } else { None }) {
         Some((more, message, help, right)) => {
@@ -65,7 +69,13 @@ fn connective(here: &Here, word: &str, after: &[char]) -> Option<Found> {
         "not" => spelt(word, 0, "`!(…)` around what it turns round, or `!=`", ""),
         "is" => {
             let not = following(after, &["not"]);
-            let nothing = following(&after[not..], &["null", "none", "nil", "empty", "blank", "missing"]);
+            let nothing = following(&after[not..], &["null", "none", "nil", "empty", "blank", "missing", "undefined"]);
+            let defined = following(&after[not..], &["defined"]);
+            if defined > 0 {
+                let right = if not > 0 { "== none" } else { "!= none" };
+                let message = "`is` is not an operator here".to_owned();
+                return Some((not + defined, message, format!("write `{right}`"), right));
+            }
             let (none, same) = if not > 0 { ("!= none", "!=") } else { ("== none", "==") };
             let message = "`is` is not an operator here".to_owned();
             let compared = comparison_behind(&after[not..]);

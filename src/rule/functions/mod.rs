@@ -11,6 +11,7 @@
 
 use crate::facts::{Arg, Cell, History, Type, Value};
 
+pub mod ago;
 mod fold;
 pub mod global;
 mod pass;

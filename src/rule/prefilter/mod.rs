@@ -9,7 +9,6 @@
 //!
 //! `operand` reads the values that are compared, `comparison` compares them.
 
-use std::collections::HashMap;
 
 use chrono_tz::Tz;
 use rhai::{Expr, FnCallExpr, Position, Stmt};
@@ -18,9 +17,10 @@ use super::check::guards::quietly;
 use super::check::typecheck::{Checker, place};
 use super::engine::modules::{ModuleFunction, Modules};
 use super::functions::global;
+use super::holder::AttributeTypes;
 use super::prefilter::predicate::{Comparison, Operand, Predicate};
 use crate::diagnostic;
-use crate::facts::{Schema, Subject, Type};
+use crate::facts::{Schema, Type};
 
 mod comparison;
 mod operand;
@@ -143,7 +143,7 @@ struct Translation<'a> {
     slack: i64,
     modules: &'a Modules,
     /// The type each attribute is read as in this condition.
-    attributes: &'a HashMap<(Subject, String), Type>,
+    attributes: &'a AttributeTypes,
     /// Parts that may still be read.
     left: u32,
     /// Where the outermost call of a module function stands.

@@ -58,6 +58,8 @@ struct CsmRow {
     email: String,
     manager_id: Option<String>,
     timezone: Option<String>,
+    /// JSON as text: what cannot be read is no attribute.
+    traits: Option<String>,
     manager: Option<String>,
     manager_name: Option<String>,
     manager_email: Option<String>,
@@ -86,7 +88,7 @@ impl Store {
             sqlx::query_as(AssertSqlSafe(sql)).bind(accounts).fetch_all(&mut *reading).await?;
         let csms = self.relation(Relation::Csms);
         let sql = format!(
-            "select {} as account_id, c.id, c.name, c.email, c.manager_id, c.timezone,
+            "select {} as account_id, c.id, c.name, c.email, c.manager_id, c.timezone, c.traits::text as traits,
                     m.id as manager, m.name as manager_name, m.email as manager_email, m.timezone as manager_timezone
              from {} a
              join {csms} c on c.id = a.csm_id
@@ -112,6 +114,7 @@ impl Store {
                     email: row.manager_email.unwrap_or_default(),
                     manager_id: None,
                     timezone: row.manager_timezone,
+                    traits: Default::default(),
                 });
                 around.csm = Some(Csm {
                     id: row.id,
@@ -119,6 +122,7 @@ impl Store {
                     email: row.email,
                     manager_id: row.manager_id,
                     timezone: row.timezone,
+                    traits: row.traits.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
                 });
             }
         }

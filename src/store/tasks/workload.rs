@@ -66,6 +66,7 @@ impl ColleagueRow {
                 email: self.email,
                 manager_id: self.manager_id,
                 timezone: self.timezone,
+                traits: Default::default(),
             },
             capacity: self.capacity,
             backup_id: self.backup_id,

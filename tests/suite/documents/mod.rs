@@ -15,6 +15,7 @@ use keepwell::rule::functions::global;
 
 mod benches;
 mod links;
+mod templates;
 
 use links::Place;
 

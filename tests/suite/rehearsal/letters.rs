@@ -65,7 +65,7 @@ steps:
       - if: answer("why") == none
         steps: [ { end: silent } ]
       - if: answer("why") != none && answer("why") <= 6
-        steps: [ { task: { id: call, title: "They gave {{ answer('why') | default('nothing') }}" } } ]
+        steps: [ { task: { id: call, title: 'They gave {{ answer("why") | default("nothing") }}' } } ]
 tests:
   - name: a detractor is called at once
     at: 2026-03-02T09:00:00Z

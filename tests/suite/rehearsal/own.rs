@@ -95,16 +95,16 @@ fn labels_are_facts_from_then_on() {
         r#"
 when: account.mrr > 0 && account.label("risk") != "low"
 steps:
-  - notify: { id: before, channel: csm, text: "{{ account.label('risk') | default('none') }}" }
+  - notify: { id: before, channel: csm, text: '{{ account.label("risk") | default("none") }}' }
   - set: { risk: high, plan: "on {{ account.tier }}" }
-  - notify: { id: at-once, channel: csm, text: "{{ account.label('risk') | default('none') }}" }
+  - notify: { id: at-once, channel: csm, text: '{{ account.label("risk") | default("none") }}' }
   - wait: 1d
-  - notify: { id: after, channel: csm, text: "{{ account.label('risk') | default('none') }} {{ account.label('plan') | default('none') }}" }
+  - notify: { id: after, channel: csm, text: '{{ account.label("risk") | default("none") }} {{ account.label("plan") | default("none") }}' }
   - wait: { until: account.label("risk") == none, at_most: 9d }
   - run: |
       set(#{ risk: "low", seen: now });
   - wait: 1d
-  - notify: { id: last, channel: csm, text: "{{ account.label('risk') | default('none') }} {{ account.label('seen') | default('none') }}" }
+  - notify: { id: last, channel: csm, text: '{{ account.label("risk") | default("none") }} {{ account.label("seen") | default("none") }}' }
 tests:
   - name: they are remembered
     at: 2026-03-02T09:00:00Z
@@ -134,7 +134,7 @@ when: contact.label("asked") == none
 steps:
   - set: { asked: "yes" }
   - wait: 1d
-  - notify: { id: told, channel: csm, text: "{{ contact.label('asked') | default('none') }}, {{ account.label('asked') | default('none') }}" }
+  - notify: { id: told, channel: csm, text: '{{ contact.label("asked") | default("none") }}, {{ account.label("asked") | default("none") }}' }
 tests:
   - name: it is asked once
     at: 2026-03-02T09:00:00Z

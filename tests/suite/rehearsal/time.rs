@@ -12,7 +12,7 @@ timezone: Europe/Berlin
 when: account.renewal_at != none && days_until(account.renewal_at) >= 30
 steps:
   - wait: { date: account.renewal_at - days(90), at: "10:30" }
-  - notify: { id: ninety, channel: alerts_to, text: "due {{ account.renewal_at | default('?') }}" }
+  - notify: { id: ninety, channel: alerts_to, text: 'due {{ account.renewal_at | default("?") }}' }
   - wait: { for: 1d, at: "08:00" }
   - task: { id: plan, title: Plan }
 tests:
@@ -47,7 +47,7 @@ fn scores_and_spread_events_are_seen_strictly_before() {
     passes(&playbook(
         r#"
 when: account.score("nps") != none && account.score("nps") < 7 && account.active_days("login", 10) >= 10
-steps: [ { task: { id: call, title: "NPS {{ account.score('nps') | default('?') }}" } } ]
+steps: [ { task: { id: call, title: 'NPS {{ account.score("nps") | default("?") }}' } } ]
 tests:
   - name: a bad answer
     at: 2026-03-02T09:00:00Z

@@ -19,7 +19,7 @@ fn asking(score: &str, low: &str) -> String {
         "  - survey: {{ id: why, {score} question: \"How likely are you to recommend us, {{{{ recipient.name }}}}?\", to: champion, valid_for: 7d }}"
     );
     let rest = format!(
-        "  - task: {{ id: call, if: {low}, title: \"Call: {{{{ answer('why') | default('nothing') }}}}\", to: csm }}\n  - end: over"
+        "  - task: {{ id: call, if: {low}, title: 'Call: {{{{ answer(\"why\") | default(\"nothing\") }}}}', to: csm }}\n  - end: over"
     );
     playbook("asks", "when: account.mrr > 0", &format!("{survey}\n{rest}"))
 }

@@ -75,7 +75,7 @@ async fn every_column_of_theirs_is_a_fact() {
     world.playbook(&playbook(
         "steel",
         "when: account.industry == \"steel\" && account.grade == \"B\"",
-        "  - email: { to: champion, subject: \"For {{ account.industry }}\", body: \"Dear {{ recipient.nickname | default('you') }}\" }",
+        "  - email: { to: champion, subject: \"For {{ account.industry }}\", body: 'Dear {{ recipient.nickname | default(\"you\") }}' }",
     ));
     world.run_at("2026-03-02T09:00:00Z").await;
     let mails = world.mails().await;

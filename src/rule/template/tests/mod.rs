@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Escape, FunctionInfo, RenderContext, RenderError, Template, TemplateScope};
+use super::{Escape, RenderContext, RenderError, Template, TemplateScope};
 use crate::clock::Instant;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Arg, Cell, CellPath, Contact, Csm, Facts, Layout, Progress, Schema};
 use crate::facts::{Subject, Type, Value};
 use crate::playbook::season::Seasons;
 use crate::playbook::{Layout as Placing, Origin, Source};
-use crate::rule::{NamedStep, NamedSteps, Neighbours};
+use crate::rule::{Context, Modules, NamedStep, NamedSteps, Neighbours, Sandbox, Scope};
 
 mod check;
+mod foreign;
 mod render;
+mod same;
 
 fn at(text: &str) -> Instant {
     chrono::DateTime::parse_from_rfc3339(text).expect("a fixed instant").to_utc()
@@ -32,20 +34,16 @@ fn source(text: &str) -> Source {
     }
 }
 
-/// The methods that the tests call.
-fn signature(_: Subject, name: &str, args: &[Arg]) -> Result<FunctionInfo, (&'static str, String)> {
-    let of = |function, ty, nullable| Ok(FunctionInfo { function, ty, nullable });
-    match (name, args) {
-        ("events", [Arg::Text(_), Arg::Int(_) | Arg::SinceEntry]) => of("events", Type::Int, false),
-        ("events", _) => Err(("KW0205", "`events` takes a name and days".to_owned())),
-        ("score", [Arg::Text(_)]) => of("score", Type::Float, true),
-        ("event_change", [Arg::Text(_), Arg::Int(_)]) => of("event_change", Type::Float, true),
-        ("in_playbook", [Arg::Text(_)]) => of("in_playbook", Type::Bool, false),
-        _ => Err(("KW0205", "wrong arguments".to_owned())),
-    }
+/// The scripts and the sandbox of the tests.
+fn engines() -> (Modules, Sandbox) {
+    let script = "fn grade(n) { if n > 5 { \"high\" } else { \"low\" } }\nfn busy(account) { account.events(\"login\", 30) > 3 }";
+    let mut problems = Vec::new();
+    let modules = Modules::compile([("health", "scripts/health.rhai", script)], &mut problems);
+    assert!(problems.is_empty(), "{problems:?}");
+    let seasons = Seasons::default().with("summer", &["07-15..08-31"]).expect("a range of days");
+    let sandbox = modules.sandbox(&seasons);
+    (modules, sandbox)
 }
-
-const FUNCTION_NAMES: &[&str] = &["events", "score", "event_change", "in_playbook"];
 
 fn column(name: &str) -> Cell {
     Cell { subject: Subject::Account, path: CellPath::Column(name.to_owned()) }
@@ -146,25 +144,33 @@ fn csm() -> Csm {
         email: "kim@us.example".to_owned(),
         manager_id: None,
         timezone: None,
+        traits: json!({ "team": "EMEA" }).as_object().cloned().unwrap_or_default(),
     }
 }
 
-/// Compiles for a mail; `known` is what the condition has proven.
-fn compile_with(source: &Source, escape: Escape, known: &[&str], mail: bool) -> (Option<Template>, Vec<Diagnostic>) {
+/// Compiles for a mail, or for a text without one reader; `known` is what the
+/// condition has proven.
+fn compile_with(
+    (modules, sandbox): &(Modules, Sandbox),
+    source: &Source,
+    escape: Escape,
+    known: &[&str],
+    mail: bool,
+) -> (Option<Template>, Vec<Diagnostic>) {
     let schema = Schema::default_store();
     let steps = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
     let known: HashSet<String> = known.iter().map(|text| (*text).to_owned()).collect();
-    let scope = TemplateScope {
+    let scope = Scope {
         schema: &schema,
-        allow_recipient: mail,
-        allow_contact: false,
+        contact: false,
+        in_enrollment: true,
+        in_wait: false,
+        zone: chrono_tz::UTC,
         named_steps: &named_steps(),
         neighbours: &Neighbours { playbooks: Some(steps(&["rescue", "renewal-plan"])), labels: None },
-        seasons: &Seasons::default().with("summer", &["07-15..08-31"]).expect("a range of days"),
         known: &known,
-        signature: &signature,
-        function_names: FUNCTION_NAMES,
     };
+    let scope = TemplateScope { scope: &scope, recipient: mail, modules, sandbox };
     Template::compile(source, &scope, escape)
 }
 
@@ -182,30 +188,53 @@ fn named_steps() -> NamedSteps {
     steps
 }
 
-fn compiled(template: &str, escape: Escape) -> Template {
-    let (compiled, found) = compile_with(&source(template), escape, &[], true);
+fn compiled(engines: &(Modules, Sandbox), template: &str, escape: Escape) -> Template {
+    let (compiled, found) = compile_with(engines, &source(template), escape, &[], true);
     compiled.unwrap_or_else(|| panic!("{template}: {found:?}"))
 }
 
-/// Renders a template for a contact in Berlin.
+/// For whom a template is rendered, and where.
+#[derive(Clone, Copy)]
+struct Setting<'a> {
+    escape: Escape,
+    locale: &'a str,
+    /// Of the reader, and of the playbook.
+    zone: chrono_tz::Tz,
+    playbook_zone: chrono_tz::Tz,
+    /// Whether there are a recipient and a CSM.
+    peopled: bool,
+}
+
+/// A contact in Berlin.
+const BERLIN: Setting = Setting {
+    escape: Escape::Plain,
+    locale: "en",
+    zone: chrono_tz::Europe::Berlin,
+    playbook_zone: chrono_tz::UTC,
+    peopled: true,
+};
+
 fn rendered(template: &str) -> Result<String, RenderError> {
-    rendered_as(template, Escape::Plain, "en")
+    rendered_for(BERLIN, template)
 }
 
-fn rendered_as(template: &str, escape: Escape, locale: &str) -> Result<String, RenderError> {
-    rendered_in(chrono_tz::Europe::Berlin, template, escape, locale)
+fn rendered_for(setting: Setting, template: &str) -> Result<String, RenderError> {
+    rendered_of(facts(), setting, template)
 }
 
-fn rendered_in(zone: chrono_tz::Tz, template: &str, escape: Escape, locale: &str) -> Result<String, RenderError> {
-    let (facts, progress, contact, csm) = (facts(), progress(), contact(), csm());
-    compiled(template, escape).render(&RenderContext {
-        facts: &facts,
-        progress: Some(&progress),
-        recipient: Some(&contact),
-        csm: Some(&csm),
+fn rendered_of(facts: Facts, setting: Setting, template: &str) -> Result<String, RenderError> {
+    let engines = engines();
+    let template = compiled(&engines, template, setting.escape);
+    let (contact, csm) = (contact(), csm());
+    let context =
+        Context { facts: Arc::new(facts), progress: Some(Arc::new(progress())), zone: setting.playbook_zone };
+    template.render(&RenderContext {
+        sandbox: &engines.1,
+        context: &context,
+        recipient: Some(&contact).filter(|_| setting.peopled),
+        csm: Some(&csm).filter(|_| setting.peopled),
         playbook: "rescue",
-        zone,
-        playbook_zone: chrono_tz::UTC,
-        locale,
+        zone: setting.zone,
+        locale: setting.locale,
     })
 }

@@ -1,0 +1,120 @@
+//! A compiled expression or script, and what it says of one subject.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use rhai::AST;
+
+use super::holder::AttributeTypes;
+use super::engine::context::Context;
+use super::engine::error::EvalError;
+use super::engine::actions::Described;
+use super::engine::sandbox::Sandbox;
+use super::engine::value::{describe, from_dynamic};
+use super::prefilter::Prefilter;
+use crate::facts::{Arg, Cell, CellPath, Facts, Value};
+use crate::playbook::Origin;
+
+/// Compiled text of one expression or script.
+#[derive(Debug)]
+pub struct Rule {
+    pub(super) ast: AST,
+    pub(super) origin: Origin,
+    pub(super) traits: Arc<AttributeTypes>,
+    pub(super) cells: Vec<Cell>,
+    pub(super) entry_columns: BTreeSet<String>,
+    pub(super) modules: BTreeSet<String>,
+    pub(super) proven: HashSet<String>,
+    /// Boxed: most rules have none, and stand in small things.
+    pub(super) prefilter: Option<Box<Prefilter>>,
+}
+
+/// What a rule says of one subject.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    True,
+    False,
+    /// It could not be decided, and why. It never enrolls.
+    Undecided(EvalError),
+}
+
+impl Rule {
+    /// The cells that must be fetched before it can be evaluated.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The columns it reads as `entry.COLUMN`.
+    pub fn entry_columns(&self) -> &BTreeSet<String> {
+        &self.entry_columns
+    }
+
+    /// Whether it counts from when the current step began.
+    pub fn reads_since_step(&self) -> bool {
+        self.cells.iter().any(
+            |cell| matches!(&cell.path, CellPath::Call { args, .. } if args.contains(&Arg::SinceStep)),
+        )
+    }
+
+    /// The modules of `scripts/` it calls.
+    pub fn modules(&self) -> &BTreeSet<String> {
+        &self.modules
+    }
+
+    /// What the database decides of it; only a `when` condition has one.
+    pub fn prefilter(&self) -> Option<&Prefilter> {
+        self.prefilter.as_deref()
+    }
+
+    /// Canonical texts of what is present wherever the rule is true.
+    pub fn proven(&self) -> &HashSet<String> {
+        &self.proven
+    }
+
+    /// Decides.
+    pub fn verdict(&self, sandbox: &Sandbox, context: &Context) -> Verdict {
+        match sandbox.evaluate(&self.ast, context, &self.traits, None) {
+            Ok(value) => match value.as_bool() {
+                Ok(true) => Verdict::True,
+                Ok(false) => Verdict::False,
+                Err(_) => Verdict::Undecided(EvalError::new(format!(
+                    "it gives {} instead of true or false",
+                    describe(&value)
+                ))),
+            },
+            Err(error) => Verdict::Undecided(error.of(&self.origin)),
+        }
+    }
+
+    /// Evaluates to a value.
+    pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
+        let value = sandbox.evaluate(&self.ast, context, &self.traits, None).map_err(|error| error.of(&self.origin))?;
+        from_dynamic(&value).ok_or_else(|| {
+            EvalError::new(format!("it gives {}, which cannot be used here", describe(&value)))
+        })
+    }
+
+    /// Runs a `run` script.
+    pub fn describe(&self, sandbox: &Sandbox, context: &Context) -> Result<Vec<Described>, EvalError> {
+        sandbox.describe(&self.ast, context, &self.traits).map_err(|error| error.of(&self.origin))
+    }
+
+    /// `account.tier = C, account.mrr = 501`: the values it read, in words.
+    pub fn told(&self, facts: &Facts) -> String {
+        let words = |(fact, value): (String, serde_json::Value)| match value {
+            serde_json::Value::Null => format!("{fact} is missing"),
+            serde_json::Value::String(text) => format!("{fact} = {text}"),
+            // As people write numbers: 501 and not 501.0.
+            serde_json::Value::Number(number) if number.is_f64() => {
+                format!("{fact} = {}", number.as_f64().unwrap_or_default())
+            }
+            other => format!("{fact} = {other}"),
+        };
+        self.evidence(facts).into_iter().map(words).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The values it read, by canonical text, for the record.
+    pub fn evidence(&self, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
+        self.cells.iter().filter_map(|cell| facts.get(cell).map(|value| (cell.to_string(), value.to_json()))).collect()
+    }
+}

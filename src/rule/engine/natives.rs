@@ -1,0 +1,147 @@
+//! The functions of the language, as Rhai calls them.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
+
+use super::context::{Current, look_up};
+use super::error::fail;
+use super::names::{Since, SubjectRef, cell};
+use super::value::{Span, describe, texts, to_dynamic};
+use crate::clock::Instant;
+use crate::facts::{Arg, CellPath, time};
+use crate::playbook::season::Seasons;
+use crate::rule::functions::{FUNCTIONS, Param};
+
+/// Registers the functions that need no season.
+pub(crate) fn register(engine: &mut Engine) {
+    register_time(engine);
+    register_progress(engine);
+    register_facts(engine);
+}
+
+fn register_time(engine: &mut Engine) {
+    type Count = fn(Instant, Instant) -> i64;
+    let counts: [(&str, Count); 4] = [
+        ("days_since", time::days_since),
+        ("days_until", time::days_until),
+        ("hours_since", time::hours_since),
+        ("hours_until", time::hours_until),
+    ];
+    for (name, count) in counts {
+        engine.register_fn(name, move |t: Dynamic| {
+            on_time(name, &t, |current, t| Dynamic::from(count(current.now(), t)))
+        });
+    }
+    engine.register_fn("month", |t: Dynamic| {
+        on_time("month", &t, |current, t| Dynamic::from(time::month(t, current.context.zone)))
+    });
+    engine.register_fn("weekday", |t: Dynamic| {
+        on_time("weekday", &t, |current, t| Dynamic::from(time::weekday(t, current.context.zone)))
+    });
+    engine.register_fn("period", |unit: ImmutableString| {
+        look_up(|current| {
+            time::period(current.now(), &unit, current.context.zone)
+                .map(Dynamic::from)
+                .ok_or_else(|| format!("`period(\"{unit}\")`: week, month, quarter or year"))
+        })
+    });
+    engine.register_fn("days", |n: Dynamic| span("days", &n, chrono::Duration::try_days));
+    engine.register_fn("hours", |n: Dynamic| span("hours", &n, chrono::Duration::try_hours));
+}
+
+/// Registers `in_season`, for an installation with these seasons.
+pub(crate) fn register_seasons(engine: &mut Engine, seasons: Arc<Seasons>) {
+    engine.register_fn("in_season", move |name: ImmutableString| {
+        look_up(|current| match seasons.get(&name) {
+            Some(season) => Ok(Dynamic::from(season.contains(current.now(), current.context.zone))),
+            None => Err(format!("there is no season \"{name}\"")),
+        })
+    });
+}
+
+fn span(name: &str, count: &Dynamic, length: fn(i64) -> Option<chrono::Duration>) -> Result<Span, Box<EvalAltResult>> {
+    match count.as_int() {
+        Ok(count) => length(count).map(Span).ok_or_else(|| "the span is too long".into()),
+        Err(_) => fail(format!("`{name}` needs a whole number, not {}", describe(count))),
+    }
+}
+
+fn on_time(
+    name: &str,
+    value: &Dynamic,
+    answer: impl FnOnce(&Current, Instant) -> Dynamic,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    if value.is_unit() {
+        return Ok(Dynamic::UNIT);
+    }
+    match value.clone().try_cast::<Instant>() {
+        Some(t) => look_up(|current| Ok(answer(current, t))),
+        None => fail(format!("`{name}` needs a time, not {}", describe(value))),
+    }
+}
+
+fn register_progress(engine: &mut Engine) {
+    engine.register_fn("done", |step: ImmutableString| {
+        look_up(|current| Ok(Dynamic::from(current.progress()?.done.contains(step.as_str()))))
+    });
+    engine.register_fn("sent", |step: ImmutableString| {
+        look_up(|current| Ok(Dynamic::from(current.progress()?.sent.contains(step.as_str()))))
+    });
+    engine.register_fn("answer", |step: ImmutableString| {
+        look_up(|current| Ok(current.progress()?.answers.get(step.as_str()).map_or(Dynamic::UNIT, to_dynamic)))
+    });
+    engine.register_fn("outcome", |step: ImmutableString| {
+        look_up(|current| {
+            let outcome = current.progress()?.outcomes.get(step.as_str());
+            Ok(outcome.map_or(Dynamic::UNIT, |text| Dynamic::from(text.clone())))
+        })
+    });
+}
+
+fn register_facts(engine: &mut Engine) {
+    for function in FUNCTIONS {
+        let name = function.name();
+        let params: &[Param] = function.params();
+        let least = params.iter().filter(|param| !param.optional).count();
+        for count in [least, params.len()].into_iter().collect::<std::collections::BTreeSet<_>>() {
+            match count {
+                0 => engine.register_fn(name, move |subject: &mut SubjectRef| call(*subject, name, &[])),
+                1 => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic| call(*subject, name, &[a])),
+                2 => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic, b: Dynamic| {
+                    call(*subject, name, &[a, b])
+                }),
+                _ => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic, b: Dynamic, c: Dynamic| {
+                    call(*subject, name, &[a, b, c])
+                }),
+            };
+        }
+    }
+}
+
+fn call(subject: SubjectRef, function: &'static str, args: &[Dynamic]) -> Result<Dynamic, Box<EvalAltResult>> {
+    let args = args
+        .iter()
+        .map(|arg| {
+            if let Ok(number) = arg.as_int() {
+                return Ok(Arg::Int(number));
+            }
+            if let Some(since) = arg.clone().try_cast::<Since>() {
+                return Ok(match since {
+                    Since::Entry => Arg::SinceEntry,
+                    Since::Step => Arg::SinceStep,
+                });
+            }
+            if arg.is_array()
+                && let Some(list) = texts(arg)
+            {
+                return Ok(Arg::Texts(list));
+            }
+            match arg.clone().into_immutable_string() {
+                Ok(text) => Ok(Arg::Text(text.to_string())),
+                Err(_) => fail(format!("`{function}` takes literal arguments")),
+            }
+        })
+        .collect::<Result<Vec<Arg>, _>>()?;
+    cell(subject, CellPath::Call { function, args })
+}

@@ -1,0 +1,75 @@
+//! Which names an expression may use where it stands.
+
+use std::collections::{BTreeSet, HashSet};
+
+use chrono_tz::Tz;
+
+use super::named_steps::NamedSteps;
+use crate::diagnostic::nearest;
+use crate::facts::{Schema, Subject};
+
+/// What playbooks may name of one another.
+#[derive(Clone, Debug, Default)]
+pub struct Neighbours {
+    /// The ids of all playbooks; `None` where it does not matter what they name.
+    pub playbooks: Option<Vec<String>>,
+    /// The labels that some playbook sets; `None` where that is not known.
+    pub labels: Option<BTreeSet<String>>,
+}
+
+impl Neighbours {
+    /// Whether there is no such playbook.
+    pub(crate) fn lacks(&self, playbook: &str) -> bool {
+        self.playbooks.as_ref().is_some_and(|known| !known.iter().any(|known| known == playbook))
+    }
+
+    /// The ids that are known.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.playbooks.iter().flatten().map(String::as_str)
+    }
+
+    /// What to say of a label that nobody sets: the message and the help.
+    pub(crate) fn unset(&self, label: &str) -> Option<(String, String)> {
+        let known = self.labels.as_ref().filter(|known| !known.contains(label))?;
+        let help = match nearest(label, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("a step `set: {{ {label}: … }}` sets it"),
+        };
+        Some((format!("no playbook sets the label \"{label}\", so it is always missing"), help))
+    }
+}
+
+/// The names an expression may use where it stands.
+#[derive(Clone, Debug)]
+pub struct Scope<'a> {
+    pub schema: &'a Schema,
+    /// Whether it stands in a contact playbook.
+    pub contact: bool,
+    /// Everywhere but in `when` and `once_per`: `entry`, `done(…)`, `since_entry`.
+    pub in_enrollment: bool,
+    /// In a wait's `until`: `since_step`.
+    pub in_wait: bool,
+    /// The playbook's zone: where its dates begin.
+    pub zone: Tz,
+    /// The playbook's steps, by the functions that can name them.
+    pub named_steps: &'a NamedSteps,
+    pub neighbours: &'a Neighbours,
+    /// Canonical texts of values that are proven present here.
+    pub known: &'a HashSet<String>,
+}
+
+impl Scope<'_> {
+    /// What the playbook enrolls.
+    pub fn subject(&self) -> Subject {
+        if self.contact { Subject::Contact } else { Subject::Account }
+    }
+}
+
+/// What a template may name beyond its [`Scope`]: `csm`, `playbook` and, where
+/// it has one reader, `recipient`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextNames {
+    pub recipient: bool,
+    /// The filters that stand behind `|`, for suggestions.
+    pub filters: &'static [&'static str],
+}

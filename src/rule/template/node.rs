@@ -1,0 +1,72 @@
+//! What a template is once it is compiled.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::escape::Escape;
+use super::filter::Filter;
+use crate::diagnostic::Position;
+use crate::facts::Cell;
+use crate::rule::compiled::Rule;
+use crate::rule::holder::Person;
+
+/// A compiled template. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Template(pub(super) Arc<Compiled>);
+
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub nodes: Vec<Node>,
+    pub escape: Escape,
+    pub cells: Vec<Cell>,
+    pub entry_columns: BTreeSet<String>,
+    pub modules: BTreeSet<String>,
+    /// Whom it names.
+    pub people: BTreeSet<Person>,
+}
+
+#[derive(Debug)]
+pub(super) enum Node {
+    Words(Box<str>),
+    Print(Box<Print>),
+    /// The first arm whose condition holds, else `otherwise`.
+    If { arms: Vec<Arm>, otherwise: Vec<Node> },
+}
+
+/// A value to print.
+#[derive(Debug)]
+pub(super) struct Print {
+    pub rule: Rule,
+    /// What is missing where it has no value, as authors write it.
+    pub name: Box<str>,
+    pub filters: Vec<Filter>,
+    /// Where it begins in the file.
+    pub place: Position,
+}
+
+/// A condition and what it is about.
+#[derive(Debug)]
+pub(super) struct Arm {
+    pub condition: Rule,
+    pub nodes: Vec<Node>,
+    /// Where the condition begins in the file.
+    pub place: Position,
+}
+
+impl Template {
+    /// What it reads about the account (and the contact of a contact
+    /// playbook), each cell once, in order of appearance.
+    pub fn cells(&self) -> &[Cell] {
+        &self.0.cells
+    }
+
+    /// The columns it reads as they were at enrollment (`entry.COLUMN`).
+    pub fn entry_columns(&self) -> &BTreeSet<String> {
+        &self.0.entry_columns
+    }
+
+    /// The modules of `scripts/` it calls.
+    pub fn modules(&self) -> &BTreeSet<String> {
+        &self.0.modules
+    }
+}

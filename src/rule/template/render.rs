@@ -1,0 +1,255 @@
+//! Rendering: a template with one subject's facts, for one reader.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use rhai::Dynamic;
+
+use super::escape::Escape;
+use super::filter::Filter;
+use super::node::{Compiled, Node, Print, Template};
+use crate::clock::{Allowance, Instant};
+use crate::diagnostic::Position;
+use crate::facts::{Contact, Csm};
+use crate::rule::compiled::Rule;
+use crate::rule::engine::context::Context;
+use crate::rule::engine::error::EvalError;
+use crate::rule::engine::reader::Reader;
+use crate::rule::engine::sandbox::Sandbox;
+use crate::rule::engine::value::{describe, from_dynamic};
+use crate::rule::engine::{date, operators};
+use crate::rule::holder::Person;
+use crate::rule::print;
+
+/// The longest single value that is printed, in bytes.
+const LONGEST_VALUE: usize = 64 * 1024;
+/// The longest result, in bytes.
+const LONGEST_TEXT: usize = 256 * 1024;
+/// The time that all expressions of one text may work together. A mail needs
+/// microseconds.
+const TIME_LIMIT: Duration = Duration::from_millis(200);
+
+/// Everything one rendering reads.
+#[derive(Clone, Copy)]
+pub struct RenderContext<'a> {
+    pub sandbox: &'a Sandbox,
+    /// Its facts must hold every cell of [`Template::cells`].
+    pub context: &'a Context,
+    /// `None` when the recipient is not a contact of the account.
+    pub recipient: Option<&'a Contact>,
+    /// `None` when nobody looks after the account.
+    pub csm: Option<&'a Csm>,
+    /// The playbook's id.
+    pub playbook: &'a str,
+    /// The reader's zone: how times print.
+    pub zone: Tz,
+    /// The reader's BCP 47 tag; an unknown language reads English dates.
+    pub locale: &'a str,
+}
+
+/// Why one message could not be written; the template itself is sound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RenderError {
+    /// Says which name was missing or too long.
+    pub message: String,
+    /// Where it stands in the playbook's file.
+    pub place: Position,
+}
+
+impl From<RenderError> for EvalError {
+    fn from(error: RenderError) -> EvalError {
+        EvalError::new(format!("{} (line {})", error.message, error.place.line))
+    }
+}
+
+impl Template {
+    /// Writes the text for one reader. The result has at most 256 KiB.
+    ///
+    /// # Errors
+    /// When a value is printed that is missing, not printable or longer than
+    /// 64 KiB, and when an expression of it cannot be evaluated.
+    pub fn render(&self, context: &RenderContext) -> Result<String, RenderError> {
+        let Compiled { nodes, escape, people, .. } = &*self.0;
+        let reader = Arc::new(Reader {
+            recipient: context.recipient.filter(|_| people.contains(&Person::Recipient)).cloned(),
+            csm: context.csm.filter(|_| people.contains(&Person::Csm)).cloned(),
+            playbook: context.playbook.into(),
+        });
+        let rendering = Rendering { context, reader, escape: *escape, allowance: Allowance::of(TIME_LIMIT) };
+        let mut out = String::new();
+        rendering.nodes(nodes, &mut out)?;
+        Ok(out)
+    }
+}
+
+struct Rendering<'a> {
+    context: &'a RenderContext<'a>,
+    reader: Arc<Reader>,
+    escape: Escape,
+    allowance: Allowance,
+}
+
+impl Rendering<'_> {
+    fn nodes(&self, nodes: &[Node], out: &mut String) -> Result<(), RenderError> {
+        for node in nodes {
+            match node {
+                Node::Words(words) => out.push_str(words),
+                Node::Print(print) => {
+                    self.print(print, out).map_err(|message| RenderError { message, place: print.place })?;
+                }
+                Node::If { arms, otherwise } => {
+                    let mut taken = otherwise;
+                    for arm in arms {
+                        let holds = self.holds(&arm.condition);
+                        if holds.map_err(|message| RenderError { message, place: arm.place })? {
+                            taken = &arm.nodes;
+                            break;
+                        }
+                    }
+                    self.nodes(taken, out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, rule: &Rule) -> Result<Dynamic, String> {
+        if self.allowance.is_spent() {
+            return Err("the text takes too long".to_owned());
+        }
+        let RenderContext { sandbox, context, .. } = self.context;
+        sandbox.evaluate(&rule.ast, context, &rule.traits, Some(&self.reader)).map_err(|error| error.message)
+    }
+
+    fn holds(&self, condition: &Rule) -> Result<bool, String> {
+        let value = self.value(condition)?;
+        value.as_bool().map_err(|_| format!("the condition gives {} instead of true or false", describe(&value)))
+    }
+
+    fn print(&self, print: &Print, out: &mut String) -> Result<(), String> {
+        let mut value = self.value(&print.rule)?;
+        for filter in &print.filters {
+            value = self.filtered(filter, value)?;
+        }
+        if value.is_unit() {
+            return Err(self.missing(&print.name));
+        }
+        let text = self.text(&value)?;
+        match print.filters.last() {
+            // Nothing in it means anything, and what it stands in may not be escaped.
+            Some(Filter::Url) => out.push_str(&text),
+            _ => self.escape.push(out, &text),
+        }
+        if out.len() > LONGEST_TEXT {
+            return Err("the text is too long: over 256 KiB".to_owned());
+        }
+        Ok(())
+    }
+
+    fn missing(&self, name: &str) -> String {
+        let nobody = if name.starts_with("recipient.") && self.context.recipient.is_none() {
+            ": the recipient is not a contact of this account"
+        } else if name.starts_with("csm.") && self.context.csm.is_none() {
+            ": this account has no CSM"
+        } else {
+            ""
+        };
+        format!("`{name}` is missing{nobody}")
+    }
+
+    fn filtered(&self, filter: &Filter, value: Dynamic) -> Result<Dynamic, String> {
+        if let Filter::Default(default) = filter {
+            let is_blank = value.read_lock::<rhai::ImmutableString>().is_some_and(|text| text.trim().is_empty());
+            return if value.is_unit() || is_blank { self.value(default) } else { Ok(value) };
+        }
+        if value.is_unit() {
+            return Ok(value);
+        }
+        let number = || {
+            let number = operators::number(&value).ok_or_else(|| needs("a number", &value))?;
+            Ok::<f64, String>(number.float())
+        };
+        let endless = "this number has no end";
+        let text = match filter {
+            Filter::Default(_) => return Ok(value),
+            Filter::Date(pattern) => {
+                let at = value.clone().try_cast::<Instant>().ok_or_else(|| needs("a time", &value))?;
+                let (at, zone) = self.calendar(&value, at);
+                match pattern {
+                    None => print::date(at, zone, self.context.locale),
+                    Some(pattern) => {
+                        print::pattern(at, zone, self.context.locale, pattern).ok_or("not a date pattern")?
+                    }
+                }
+            }
+            Filter::Number(decimals) => {
+                print::localized(&print::fixed(number()?, *decimals).ok_or(endless)?, self.context.locale)
+            }
+            Filter::Money(currency) => print::money(number()?, currency, self.context.locale).ok_or(endless)?,
+            Filter::Percent { decimals, scale } => {
+                let share = print::fixed(number()? * scale, *decimals).ok_or(endless)?;
+                print::localized(&share, self.context.locale) + "%"
+            }
+            Filter::Upper => self.text(&value)?.to_uppercase(),
+            Filter::Lower => self.text(&value)?.to_lowercase(),
+            Filter::Capitalize => capitalized(&self.text(&value)?),
+            Filter::Url => percent_encoded(&self.text(&value)?),
+        };
+        Ok(short_enough(text)?.into())
+    }
+
+    /// A time, and the zone to read its date in. A date of the store is the same
+    /// for every reader.
+    fn calendar(&self, value: &Dynamic, at: Instant) -> (Instant, Tz) {
+        date::date(value, at).map_or((at, self.context.zone), |midnight| (midnight, Tz::UTC))
+    }
+
+    /// A present value as it prints.
+    fn text(&self, value: &Dynamic) -> Result<String, String> {
+        let text = match value.clone().try_cast::<Instant>() {
+            Some(at) => {
+                let (at, zone) = self.calendar(value, at);
+                print::date(at, zone, self.context.locale)
+            }
+            None => {
+                let plain = from_dynamic(value).ok_or_else(|| match value.is::<Arc<serde_json::Value>>() {
+                    true => "a list or an object cannot be printed".to_owned(),
+                    false => format!("{} cannot be printed", describe(value)),
+                })?;
+                print::printed(&plain, self.context.zone, self.context.locale)?
+            }
+        };
+        short_enough(text)
+    }
+}
+
+fn needs(what: &str, value: &Dynamic) -> String {
+    format!("{what} is needed here, not {}", describe(value))
+}
+
+fn short_enough(text: String) -> Result<String, String> {
+    match text.len() > LONGEST_VALUE {
+        true => Err("this value is too long: over 64 KiB".to_owned()),
+        false => Ok(text),
+    }
+}
+
+/// The same with its first letter in capitals.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A text as a part of a URL: nothing in it separates anything.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => out.push(char::from(byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
