@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keepwell::clock::Instant;
 use keepwell::facts::history::{EventRecord, History, ScoreRecord};
 use keepwell::facts::{CellPath, Schema, SubjectId, Value};
-use keepwell::rule::functions::fold_facts;
+use keepwell::rule::functions::fold::fold_facts;
 use keepwell::rule::{Context, Verdict};
 use keepwell::worker::revision_cache::Loaded;
 use sqlx::postgres::PgConnection;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rhai::{AST, Expr, Stmt};
 
+use super::check::checker::{Checker, Learnt};
 use super::check::guards;
 use super::check::kind::{Kind, Typed};
-use super::check::typecheck::{Checker, Learnt};
 use super::compiled::Rule;
 use super::engine::modules::Modules;
 use super::engine::sandbox::Sandbox;
@@ -78,12 +78,7 @@ pub fn compile(
 impl<'a> Compilation<'a> {
     /// Checks and compiles one expression. `None` means that `problems` got an
     /// error.
-    pub fn expression(
-        &self,
-        source: &Source,
-        wanted: Wanted,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Option<Checked> {
+    pub fn expression(&self, source: &Source, wanted: Wanted, problems: &mut Vec<Diagnostic>) -> Option<Checked> {
         let dialect = match self.in_text {
             Some(_) => foreign_syntax::Text::Template,
             None => foreign_syntax::Text::Expression,
@@ -105,7 +100,12 @@ impl<'a> Compilation<'a> {
         let ast = match self.sandbox.expression(&source.text) {
             Ok(ast) => ast,
             Err(error) => {
-                problems.push(rhai_messages::unreadable(source, &error, self.modules, true));
+                problems.push(rhai_messages::unreadable(
+                    source,
+                    &error,
+                    |name| self.modules.functions(name).is_some(),
+                    true,
+                ));
                 return None;
             }
         };
@@ -259,7 +259,10 @@ fn want_printable(checker: &mut Checker, typed: &Typed, attribute: Option<Type>)
         _ => None,
     };
     let help = example.map(|example| format!("write `{example}`"));
-    let message = format!("`{}` is {}, which has no text", typed.text, typed.kind.name());
+    let message = match &typed.kind {
+        Kind::None => "`none` has no text".to_owned(),
+        kind => format!("`{}` is {}, which has no text", typed.text, kind.name()),
+    };
     checker.problem("KW0302", typed.position, message, help);
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use rhai::AST;
 
-use super::holder::AttributeTypes;
+use super::engine::actions::Described;
 use super::engine::context::Context;
 use super::engine::error::EvalError;
-use super::engine::actions::Described;
 use super::engine::sandbox::Sandbox;
 use super::engine::value::{describe, from_dynamic};
-use super::prefilter::Prefilter;
+use super::holder::AttributeTypes;
+use super::prefilter::clause::Prefilter;
 use crate::facts::{Arg, Cell, CellPath, Facts, Value};
 use crate::playbook::Origin;
 
@@ -51,9 +51,9 @@ impl Rule {
 
     /// Whether it counts from when the current step began.
     pub fn reads_since_step(&self) -> bool {
-        self.cells.iter().any(
-            |cell| matches!(&cell.path, CellPath::Call { args, .. } if args.contains(&Arg::SinceStep)),
-        )
+        self.cells
+            .iter()
+            .any(|cell| matches!(&cell.path, CellPath::Call { args, .. } if args.contains(&Arg::SinceStep)))
     }
 
     /// The modules of `scripts/` it calls.
@@ -89,9 +89,8 @@ impl Rule {
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
         let value = sandbox.evaluate(&self.ast, context, &self.traits, None).map_err(|error| error.of(&self.origin))?;
-        from_dynamic(&value).ok_or_else(|| {
-            EvalError::new(format!("it gives {}, which cannot be used here", describe(&value)))
-        })
+        from_dynamic(&value)
+            .ok_or_else(|| EvalError::new(format!("it gives {}, which cannot be used here", describe(&value))))
     }
 
     /// Runs a `run` script.

@@ -11,13 +11,11 @@ use crate::clock::Instant;
 use crate::facts::Value;
 
 /// A value as it prints; what has no text says why.
-pub(in crate::rule) fn printed(value: &Value, zone: Tz, locale: &str) -> Result<String, &'static str> {
+pub(crate) fn printed(value: &Value, zone: Tz, locale: &str) -> Result<String, &'static str> {
     Ok(match value {
         Value::Text(text) => text.to_string(),
         Value::Int(number) => number.to_string(),
-        Value::Float(value) => {
-            Language::of(locale).number(&number(*value).ok_or("this number has no end")?)
-        }
+        Value::Float(value) => Language::of(locale).number(&number(*value).ok_or("this number has no end")?),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Time(at) => date(*at, if is_date(*at) { Tz::UTC } else { zone }, locale),

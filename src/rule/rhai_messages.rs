@@ -2,12 +2,14 @@
 
 use rhai::{LexError, ParseError, ParseErrorType as Kind};
 
-use super::check::typecheck::place;
 use super::engine::how_many;
-use super::engine::modules::Modules;
 use super::foreign_syntax;
+use super::place::place;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
+
+/// How days and months are named.
+pub(crate) const COUNTED: &str = "days are numbers from 1, which is Monday, and months from 1, which is January";
 
 const JOINED: &str = "two conditions are joined with `&&` or `||`";
 
@@ -15,8 +17,14 @@ const JOINED: &str = "two conditions are joined with `&&` or `||`";
 const STATEMENTS: [&str; 14] =
     ["if", "switch", "while", "loop", "do", "for", "fn", "let", "const", "return", "throw", "try", "{", ";"];
 
-/// The diagnostic about an expression, or the script of a step.
-pub(super) fn unreadable(source: &Source, error: &ParseError, modules: &Modules, expression: bool) -> Diagnostic {
+/// The diagnostic about an expression, or the script of a step. `is_script` says
+/// whether a file of `scripts/` has a name.
+pub(super) fn unreadable(
+    source: &Source,
+    error: &ParseError,
+    is_script: impl Fn(&str) -> bool,
+    expression: bool,
+) -> Diagnostic {
     let (line, column) = within(&source.text, place(error.position()));
     let (code, message, help) = match error.err_type() {
         Kind::BadInput(LexError::UnexpectedInput(word)) if expression && STATEMENTS.contains(&word.as_str()) => (
@@ -27,7 +35,7 @@ pub(super) fn unreadable(source: &Source, error: &ParseError, modules: &Modules,
         Kind::VariableUndefined(name) => (
             "KW0203",
             format!("unknown name `{name}`"),
-            Some(meant(name, &Around::new(&source.text, (line, column), name), modules, !expression)),
+            Some(meant(name, &Around::new(&source.text, (line, column), name), is_script(name), !expression)),
         ),
         Kind::UnexpectedEOF if ends_in_operator(&source.text) => {
             ("KW0204", "it ends too early: a value is missing behind its last sign".to_owned(), None)
@@ -113,8 +121,9 @@ impl<'a> Around<'a> {
     }
 }
 
-/// What to write in place of a name that nothing has.
-pub(super) fn meant(name: &str, around: &Around, modules: &Modules, in_script: bool) -> String {
+/// What to write in place of a name that nothing has; `is_script` where a file of
+/// `scripts/` is called so.
+pub(super) fn meant(name: &str, around: &Around, is_script: bool, in_script: bool) -> String {
     match name.to_lowercase().as_str() {
         "today" => return "write `now`".to_owned(),
         "tomorrow" => return "write `now + days(1)`".to_owned(),
@@ -125,10 +134,10 @@ pub(super) fn meant(name: &str, around: &Around, modules: &Modules, in_script: b
         "yes" => return "write `true`".to_owned(),
         "no" => return "write `false`".to_owned(),
         "blank" | "empty" | "missing" | "nothing" | "unknown" => return "write `none`".to_owned(),
-        word if is_weekday(word) || foreign_syntax::is_month(word) => return super::check::calls::COUNTED.to_owned(),
+        word if is_weekday(word) || foreign_syntax::is_month(word) => return COUNTED.to_owned(),
         _ => {}
     }
-    if let (Some(function), true) = (around.method(), modules.functions(name).is_some()) {
+    if let (Some(function), true) = (around.method(), is_script) {
         return format!("a function of a script is called `{name}::{function}(…)`");
     }
     if in_script && around.behind.starts_with('=') && !around.behind.starts_with("==") {

@@ -13,7 +13,7 @@ use crate::facts::history::{LabelRecord, TaskRecord};
 use crate::rehearsal::happened::{Consequence, Occurrence, What};
 use crate::rehearsal::wording;
 use crate::rule::Context;
-use crate::rule::functions::FoldError;
+use crate::rule::functions::fold::FoldError;
 
 /// A task that nobody has done yet.
 pub(super) struct OpenTask {

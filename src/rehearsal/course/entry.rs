@@ -10,7 +10,7 @@ use crate::enrollment::{Admission, Decision, Enrollment, History, MatchChange, S
 use crate::facts::Facts;
 use crate::facts::history::EnrollmentRecord;
 use crate::rule::Context;
-use crate::rule::functions::FoldError;
+use crate::rule::functions::fold::FoldError;
 
 impl Course<'_> {
     /// The run of one slot.

@@ -4,7 +4,7 @@ use super::{Course, OpenTask};
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, Look, State, advance, hindsight};
 use crate::rehearsal::happened::What;
-use crate::rule::functions::FoldError;
+use crate::rule::functions::fold::FoldError;
 
 impl Course<'_> {
     /// Looks at the active enrollment until it is not due at this instant any more.

@@ -19,7 +19,7 @@ use crate::facts::history::{EnrollmentRecord, MailRecord};
 use crate::message::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
 use crate::rehearsal::happened::{Consequence, What};
 use crate::rehearsal::wording;
-use crate::rule::functions::FoldError;
+use crate::rule::functions::fold::FoldError;
 
 /// The same mail address hears from one step at most once in this time.
 const SAME_ADDRESS: TimeDelta = TimeDelta::hours(24);

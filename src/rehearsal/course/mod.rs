@@ -24,7 +24,7 @@ use crate::message::budget::Use;
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
 use crate::rule::Context;
-use crate::rule::functions::{FoldError, fold_facts};
+use crate::rule::functions::fold::{FoldError, fold_facts};
 
 mod answer;
 mod consequences;

@@ -3,7 +3,7 @@
 use super::Course;
 use crate::clock::Instant;
 use crate::rule::Verdict;
-use crate::rule::functions::FoldError;
+use crate::rule::functions::fold::FoldError;
 
 impl Course<'_> {
     /// Closes the tasks whose problem is gone.

@@ -7,9 +7,9 @@
 
 use rhai::Position;
 
+use super::checker::Checker;
 use super::kind::{Kind, Typed};
 use super::missing_relations::lacking;
-use super::typecheck::Checker;
 use crate::facts::{Arg, Cell, CellPath, Subject};
 use crate::rule::functions::ago::NAME;
 use crate::rule::functions::{FactSource, Function};

@@ -3,8 +3,8 @@
 
 use rhai::{Expr, Position};
 
+use super::checker::Checker;
 use super::kind::{Kind, Typed};
-use super::typecheck::Checker;
 use crate::diagnostic::nearest;
 use crate::facts::Type;
 use crate::rule::functions::{self, Function};

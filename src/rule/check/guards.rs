@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use rhai::{Expr, FnCallExpr, Stmt};
 
+use super::canonical::present;
+use super::checker::Checker;
 use super::kind::Kind;
-use super::typecheck::Checker;
 
 /// Values present wherever `expr` is true.
 pub(crate) fn if_true(checker: &mut Checker, expr: &Expr) -> HashSet<String> {
@@ -69,22 +70,6 @@ fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<
         }
         _ => HashSet::new(),
     }
-}
-
-/// The text itself and, as a count of days or hours is missing exactly when its
-/// time is, the time inside.
-pub(crate) fn present(text: String) -> HashSet<String> {
-    inside_count(&text).map(str::to_owned).into_iter().chain([text.clone()]).collect()
-}
-
-/// The time inside `days_since(…)` and its kin, and behind `(… - days(n))`.
-pub(crate) fn inside_count(text: &str) -> Option<&str> {
-    let counts = ["days_since(", "days_until(", "hours_since(", "hours_until(", "month(", "weekday("];
-    let moved = |text| {
-        [" + days(", " - days(", " + hours(", " - hours("].iter().find_map(|by| Some(str::split_once(text, by)?.0))
-    };
-    let inner = counts.iter().find_map(|count| text.strip_prefix(count)?.strip_suffix(')'));
-    inner.or_else(|| text.strip_prefix('(').and_then(moved))
 }
 
 /// Kind, text and nullability of a part that has already been complained about.

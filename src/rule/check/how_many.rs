@@ -2,8 +2,8 @@
 
 use rhai::{Expr, Position};
 
+use super::checker::Checker;
 use super::kind::{Kind, Typed};
-use super::typecheck::Checker;
 use crate::rule::engine::how_many::{HELP, NAME};
 
 impl Checker<'_> {

@@ -3,8 +3,8 @@
 use rhai::{FnCallExpr, Position};
 
 use super::ago;
+use super::checker::Checker;
 use super::kind::{Kind, Typed};
-use super::typecheck::Checker;
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Cell, CellPath, Subject};
 use crate::rule::functions::ago::NAME as AGO;

@@ -1,16 +1,27 @@
-//! The type check of conditions and scripts: what can be said about an
-//! expression before it ever runs.
+//! The type check of expressions and scripts: what can be said about a text
+//! before it ever runs.
+//!
+//! `checker` is the check under way and `kind` what it says of a part;
+//! `expressions` walks over an expression, with `operators`, `calls`, `methods`,
+//! `properties`, `ago` and `how_many` for its parts and `guards` for what a
+//! clause proves. `constant_clauses` warns of what is always the same,
+//! `missing_relations` of what the customer store lacks. `script` does it for
+//! the scripts of `run` steps, with `script_calls` and `script_lints`.
 
-pub mod ago;
+pub(crate) mod ago;
 pub(crate) mod calls;
+pub(crate) mod canonical;
+pub(crate) mod checker;
 pub(crate) mod constant_clauses;
+pub(crate) mod expressions;
 pub(crate) mod guards;
 pub(crate) mod how_many;
 pub(crate) mod kind;
 pub(crate) mod methods;
 pub(crate) mod missing_relations;
+pub(crate) mod operators;
 pub(crate) mod properties;
-pub(crate) mod script_calls;
+pub mod script;
+pub mod script_calls;
 pub(crate) mod script_lints;
 pub mod signature;
-pub(crate) mod typecheck;

@@ -2,7 +2,7 @@
 
 use rhai::{Expr, Position};
 
-use super::typecheck::Checker;
+use super::checker::Checker;
 use crate::diagnostic::nearest;
 use crate::facts::{Cell, CellPath, Column, Subject};
 use crate::rule::check::kind::{Kind, Typed};
@@ -22,6 +22,10 @@ impl Checker<'_> {
             }
             Expr::Property(property, at) => self.property(&base, &property.2, *at),
             Expr::MethodCall(call, at) => self.method(&base, call, *at),
+            Expr::Index(..) => {
+                let help = "a part of a value is written with a dot: `account.mrr`";
+                self.refuse(rhs.position(), "`[…]` behind a value", help)
+            }
             _ => self.refuse(position, "this", "a part of a value is written with a dot: `account.mrr`"),
         }
     }
@@ -64,7 +68,9 @@ impl Checker<'_> {
             }
             Kind::Person(person) => self.person_property(*person, name, text, position),
             Kind::PersonTraits(person) => {
-                if let Some((code, message, help)) = super::missing_relations::attributes(*person, &text, self.scope.schema) {
+                if let Some((code, message, help)) =
+                    super::missing_relations::attributes(*person, &text, self.scope.schema)
+                {
                     self.problem(code, position, message, Some(help));
                 }
                 self.learnt.people.insert(*person);

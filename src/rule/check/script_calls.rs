@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Stmt};
 
-use super::typecheck::place;
 use crate::playbook::Source;
 use crate::rule::engine::actions::ACTIONS;
 use crate::rule::engine::sandbox::Sandbox;
 use crate::rule::engine::value::texts;
+use crate::rule::place::place;
 
 /// The call of one action.
 #[derive(Debug)]

@@ -8,9 +8,10 @@ use std::collections::HashSet;
 
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
+use super::canonical;
+use super::checker::{Checker, Learnt};
 use super::guards;
 use super::kind::Kind;
-use super::typecheck::{Checker, Learnt};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::rule::functions::global;
 
@@ -23,11 +24,11 @@ pub(crate) fn doubts(ast: &AST, checker: &mut Checker) -> Vec<Diagnostic> {
             Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
                 if let ("==" | "!=", [a, b]) = (call.name.as_str(), call.args.as_slice()) {
                     let (a, b) = (fact(checker, a), fact(checker, b));
-                    cared_for.extend(a.into_iter().chain(b).flat_map(guards::present));
+                    cared_for.extend(a.into_iter().chain(b).flat_map(canonical::present));
                 }
             }
             Some(ASTNode::Stmt(Stmt::Var(kept, ..))) => {
-                cared_for.extend(fact(checker, &kept.1).into_iter().flat_map(guards::present));
+                cared_for.extend(fact(checker, &kept.1).into_iter().flat_map(canonical::present));
             }
             _ => {}
         }

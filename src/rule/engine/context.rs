@@ -130,10 +130,12 @@ impl Current {
     pub fn cell(&self, cell: &Cell) -> Result<Dynamic, String> {
         let value = self.context.facts.get(cell).ok_or_else(|| format!("`{cell}` was not fetched"))?;
         Ok(match (cell.path.whenever(), value) {
-            (CellPath::Trait(key), Value::Json(raw)) => match self.traits.get(&(Holder::Subject(cell.subject), key.clone())) {
-                Some(ty) => self.of_column(&attribute_as(raw, *ty)),
-                None => to_dynamic(&Value::from_attribute(raw)),
-            },
+            (CellPath::Trait(key), Value::Json(raw)) => {
+                match self.traits.get(&(Holder::Subject(cell.subject), key.clone())) {
+                    Some(ty) => self.of_column(&attribute_as(raw, *ty)),
+                    None => to_dynamic(&Value::from_attribute(raw)),
+                }
+            }
             (CellPath::Column(_), value) => self.of_column(value),
             (_, value) => to_dynamic(value),
         })

@@ -50,6 +50,7 @@ pub(crate) fn explain(error: &EvalAltResult) -> EvalError {
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
             format!("true or false is needed here, not {}", if found == "()" { "a missing value" } else { found })
         }
+        EvalAltResult::ErrorDataTooLarge(..) => "a text or a list in it is too long".to_owned(),
         other => {
             let text = other.to_string();
             text.split(" (line ").next().unwrap_or(&text).to_owned()

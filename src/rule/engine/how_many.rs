@@ -4,9 +4,7 @@
 //! the conditions are not values of a list: this is syntax of its own, and
 //! each of them is evaluated by itself.
 
-use rhai::{
-    Dynamic, Engine, EvalAltResult, EvalContext, Expression, ImmutableString, LexError, ParseError, Position,
-};
+use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Expression, ImmutableString, LexError, ParseError, Position};
 
 use super::error::root;
 

@@ -1,5 +1,11 @@
-//! Running Rhai: the sandbox, what an expression can see, and what operators and
-//! errors mean.
+//! Running Rhai.
+//!
+//! `sandbox` holds the engines that authors' texts run in, and `modules` the
+//! files of `scripts/`. An evaluation sees its `context`, through the `names`
+//! that its text begins with; `natives`, `operators` and `how_many` are what it
+//! can call, `actions` what a script describes. `value` and `date` are what
+//! values are in Rhai, `reader` the people whom a text names, `error` and
+//! `display` what is said in words.
 
 pub(crate) mod actions;
 pub(crate) mod context;
@@ -14,5 +20,4 @@ pub(crate) mod natives;
 pub(crate) mod operators;
 pub(crate) mod reader;
 pub(crate) mod sandbox;
-pub(crate) mod script;
 pub(crate) mod value;

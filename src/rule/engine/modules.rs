@@ -8,7 +8,8 @@ use super::sandbox::Sandbox;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::playbook::season::Seasons;
 use crate::playbook::{Layout, Origin, Source};
-use crate::rule::foreign_syntax;
+use crate::rule::place::place;
+use crate::rule::{foreign_syntax, rhai_messages};
 
 /// A function of a script module.
 #[derive(Debug)]
@@ -55,9 +56,9 @@ impl Modules {
             let ast = match Sandbox::module(text) {
                 Ok(ast) => ast,
                 Err(error) => {
-                    let (line, column) = crate::rule::check::typecheck::place(error.position());
+                    let (line, column) = place(error.position());
                     let at = Position { line, column };
-                    let (message, help) = crate::rule::rhai_messages::words(error.err_type());
+                    let (message, help) = rhai_messages::words(error.err_type());
                     let mut problem = Diagnostic::error("KW0401", file, at, message);
                     problem.help = help;
                     problems.push(problem);
@@ -65,7 +66,7 @@ impl Modules {
                 }
             };
             if let Some(statement) = ast.statements().first() {
-                let (line, column) = crate::rule::check::typecheck::place(statement.position());
+                let (line, column) = place(statement.position());
                 problems.push(
                     Diagnostic::error("KW0402", file, Position { line, column }, "a script holds functions only")
                         .help("put it inside `fn name(…) { … }`"),
@@ -140,7 +141,7 @@ fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {
             _ => None,
         };
         if let Some((call, at)) = unknown {
-            let (line, column) = crate::rule::check::typecheck::place(*at);
+            let (line, column) = place(*at);
             let message = format!("unknown function `{}`", call.name);
             let mut problem = Diagnostic::error("KW0201", file, Position { line, column }, message);
             problem.help = nearest(&call.name, own.iter().copied()).map(|near| format!("did you mean `{near}`?"));

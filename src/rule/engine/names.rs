@@ -87,10 +87,7 @@ pub(crate) fn register(engine: &mut Engine) {
         }
         cell(*subject, CellPath::Column(name.to_string()))
     });
-    engine.register_fn(ago::NAME, |subject: &mut SubjectRef, days: i64| SubjectRef {
-        ago: Some(days),
-        ..*subject
-    });
+    engine.register_fn(ago::NAME, |subject: &mut SubjectRef, days: i64| SubjectRef { ago: Some(days), ..*subject });
     engine.register_indexer_get(|traits: &mut TraitsRef, key: ImmutableString| {
         cell(traits.0, CellPath::Trait(key.to_string()))
     });

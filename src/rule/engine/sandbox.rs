@@ -12,7 +12,7 @@ use super::actions::{self, Described};
 use super::context::{self, Context, Current};
 use super::error::{EvalError, explain};
 use super::reader::Reader;
-use super::value::LONGEST_TEXT;
+use super::value::{LONGEST_TEXT, LONGEST_VALUE};
 use super::{display, how_many, library, names, natives, operators};
 use crate::playbook::season::Seasons;
 use crate::rule::holder::AttributeTypes;
@@ -52,6 +52,7 @@ impl Sandbox {
         // The checker reports unknown names, all of them, with suggestions.
         expressions
             .set_strict_variables(false)
+            .set_max_string_size(LONGEST_VALUE)
             .set_allow_if_expression(false)
             .set_allow_switch_expression(false)
             .set_allow_loop_expressions(false)

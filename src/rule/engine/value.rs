@@ -9,6 +9,9 @@ use crate::rule::holder::Person;
 /// The longest text that an expression or script may make, in bytes.
 pub(crate) const LONGEST_TEXT: usize = 16 * 1024;
 
+/// The longest text of a fact that an expression may give, in bytes.
+pub(crate) const LONGEST_VALUE: usize = 64 * 1024;
+
 /// A span of time, as `days(n)` and `hours(n)` give.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span(pub chrono::Duration);

@@ -1,12 +1,12 @@
 //! Numbers with what people write into them and behind them, and dates.
 
-use super::{Foreign, Here, is_word};
+use super::here::{Foreign, Here, is_word};
 
 /// What to do instead of writing a date.
-pub(in crate::rule) const NO_DATES: &str = "count days, as in `days_since(account.signed_up_at) >= 30`; `period(\"month\") == \"2026-01\"` is true in that month";
+pub(crate) const NO_DATES: &str = "count days, as in `days_since(account.signed_up_at) >= 30`; `period(\"month\") == \"2026-01\"` is true in that month";
 
 /// Whether a text is a date such as `2026-01-15` or `15/01/2026`.
-pub(in crate::rule) fn is_date(text: &str) -> bool {
+pub(crate) fn is_date(text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
     date(&chars) == Some(chars.len())
 }
@@ -234,7 +234,7 @@ fn date(rest: &[char]) -> Option<usize> {
 }
 
 /// Whether a word is the name of a month, or its first letters.
-pub(in crate::rule) fn is_month(word: &str) -> bool {
+pub(crate) fn is_month(word: &str) -> bool {
     const MONTHS: [&str; 12] = [
         "january",
         "february",

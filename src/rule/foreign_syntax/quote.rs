@@ -1,6 +1,6 @@
 //! Quotation marks: single ones, and those that word processors put in.
 
-use super::{Foreign, Here, is_word};
+use super::here::{Foreign, Here, is_word};
 
 const DOUBLE: &str = "“”„‟«»＂";
 const SINGLE: &str = "'‘’‚‛‹›";

@@ -1,6 +1,6 @@
 //! Operators and other signs that mean something elsewhere.
 
-use super::{Foreign, Here, Text, is_word};
+use super::here::{Foreign, Here, Text, is_word};
 
 /// Signs that stand for others, with what is written here. Longer ones first.
 const ALWAYS: [(&str, &str); 10] = [
@@ -61,7 +61,7 @@ fn expression(here: &Here) -> Result<usize, Foreign> {
         ['=' | '!', '~', ..] | ['~', ..] => {
             let length = if rest[0] == '~' { 1 } else { 2 };
             let sign: String = rest[..length].iter().collect();
-            Err(Foreign::new(length, format!("`{sign}` is not an operator here"), super::WHOLE))
+            Err(Foreign::new(length, format!("`{sign}` is not an operator here"), super::word::WHOLE))
         }
         [a @ ('<' | '>' | '!' | '='), ' ', '=', after, ..] if *after != '=' => {
             Err(Foreign::new(3, format!("`{a} =` is one sign, without a space"), format!("write `{a}=`"))

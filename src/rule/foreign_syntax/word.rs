@@ -1,9 +1,9 @@
 //! Words that are operators, values or functions elsewhere.
 
-use super::{Foreign, Here, Text, is_word};
+use super::here::{Foreign, Here, Text, is_word};
 
 /// What to do where a part of a text is looked for.
-pub(in crate::rule) const WHOLE: &str = "texts are compared as a whole: write `==`, or `in [\"…\", \"…\"]`";
+pub(crate) const WHOLE: &str = "texts are compared as a whole: write `==`, or `in [\"…\", \"…\"]`";
 
 /// How many characters are fine here, or what is foreign.
 pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {

@@ -1,6 +1,8 @@
 //! `active_days(name, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
+use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
+use super::pass::{Pass, PassFold};
+use super::window::Window;
 use crate::facts::{Arg, History, Type, Value};
 use std::collections::BTreeSet;
 

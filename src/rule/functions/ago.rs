@@ -1,7 +1,7 @@
 //! `account.ago(n)`, as authors see it: the same account n times 24 hours
 //! earlier.
 
-use super::Example;
+use super::function::Example;
 use crate::facts::Subject;
 
 /// The name authors call.

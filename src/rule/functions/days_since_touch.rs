@@ -1,6 +1,7 @@
 //! `days_since_touch()`
 
-use super::{Example, FactSource, Function, Gives, Param, Window};
+use super::function::{Example, FactSource, Function, Gives, Param};
+use super::window::Window;
 use crate::facts::time::days_since;
 use crate::facts::{Arg, History, Type, Value};
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{FactSource, Function, UnknownCell, Window, days_back, find};
+use super::find;
+use super::function::{FactSource, Function, UnknownCell};
+use super::window::{Window, days_back};
 use crate::clock::Instant;
 use crate::facts::history::ContactRecord;
 use crate::facts::{Arg, Cell, CellPath, Facts, History, Layout, Schema, Subject, SubjectId, Type, Value};
@@ -53,7 +55,7 @@ pub fn fold_facts(
                 }
                 CellPath::Call { function, args } => find(function)
                     .and_then(|function| {
-                        let call = Window::new(function, args, as_of, since_entry, since_step)?;
+                        let call = function.window(args, as_of, since_entry, since_step)?;
                         whose.call(function, call)
                     })
                     .ok_or_else(unknown),
@@ -102,7 +104,7 @@ impl Whose<'_> {
                 if args.iter().any(|arg| matches!(arg, Arg::SinceEntry | Arg::SinceStep)) {
                     return None;
                 }
-                self.call(function, Window::new(function, args, then, None, None)?)
+                self.call(function, function.window(args, then, None, None)?)
             }
             _ if self.contact.is_some() => None,
             CellPath::Column(name) => {

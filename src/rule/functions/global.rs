@@ -1,7 +1,7 @@
 //! The functions of expressions that are not asked of an account: one list for
 //! the checker, for templates and for the reference.
 
-use super::Example;
+use super::function::Example;
 use crate::facts::Type;
 
 /// What is told of a function.

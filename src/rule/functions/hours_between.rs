@@ -1,6 +1,7 @@
 //! `hours_between(first, then)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
+use super::window::Window;
 use crate::clock::Instant;
 use crate::facts::time::hours_since;
 use crate::facts::{Arg, History, Type, Value};

@@ -1,6 +1,7 @@
 //! `in_playbook(id)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
+use super::window::Window;
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
+use super::window::Window;
 use crate::facts::history::LabelRecord;
 use crate::facts::{Arg, History, Type, Value};
 

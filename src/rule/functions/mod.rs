@@ -3,22 +3,23 @@
 //!
 //! One file each, holding its name, parameters and type, its meaning as a SQL
 //! expression for one account, mostly also for all accounts in one pass, and the
-//! same meaning in memory. The list below is the only other
-//! place that knows it. A test runs all meanings over the same histories.
+//! same meaning in memory. The list below is the only other place that knows it.
+//! A test runs all meanings over the same histories. `function` says what a fact
+//! function is, `window` what one call looks at, `pass` how all accounts are
+//! answered at once; `fold` answers from a history in memory. `global` and `ago`
+//! describe what is not asked of an account's facts.
 //!
 //! All of them see what happened strictly before `as_of`; a window of days
 //! starts exactly that many times 24 hours before and includes its start.
 
-use crate::facts::{Arg, Cell, History, Type, Value};
-
 pub mod ago;
-mod fold;
+pub mod fold;
+mod function;
 pub mod global;
 mod pass;
 mod window;
 
-pub use fold::{FoldError, fold_facts};
-use pass::LATEST_SCORE;
+pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
 pub use pass::{Pass, PassFold};
 pub use window::{Window, before, days_back};
 
@@ -60,165 +61,15 @@ functions! {
     label,
 }
 
-/// A fact function.
-pub trait Function: Sync {
-    /// What authors call it.
-    fn name(&self) -> &'static str;
-
-    /// One sentence for authors.
-    fn summary(&self) -> &'static str;
-
-    /// The same for a contact; `None` when a contact has no such fact.
-    fn of_contact(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn params(&self) -> &'static [Param];
-
-    /// The type of its value, and whether it can be missing.
-    fn gives(&self, args: &[Arg]) -> Gives;
-
-    /// Whose tables it reads.
-    fn source(&self) -> FactSource;
-
-    /// One SQL expression with one value for one subject, in parentheses.
-    ///
-    /// Named parameters stand in braces: `{whose e}` is true on rows of the
-    /// relation `e` that belong to the subject: to the account, or to that one
-    /// contact of it. `{account}` is the account's id, for functions that
-    /// contacts do not have;
-    /// `{as_of}` now, `{since}` and `{before}` the start of the window and of
-    /// the equally long one before it; a text parameter goes by its own name,
-    /// a list of texts too, as an array;
-    /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
-    /// `{enrollments}`, `{tasks}`, `{messages}` and `{labels}` are relations, and `{touches}` is that of the account's events
-    /// which the configuration names as touches. Each table is bound to the account, and nothing in the
-    /// text can raise an error whatever the data.
-    fn sql(&self, args: &[Arg]) -> &'static str;
-
-    /// The same meaning for all accounts in one pass; `None` when it can only be
-    /// asked for one account at a time. See [`Pass`].
-    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
-        None
-    }
-
-    /// The same meaning in memory.
-    fn fold(&self, history: &History, call: &Window<'_>) -> Value;
-
-    /// Shown to authors, and tested.
-    fn examples(&self) -> &'static [Example];
-}
-
-/// One parameter of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Param {
-    pub name: &'static str,
-    pub kind: ParamKind,
-    /// Whether it may be left out; all optional ones are, or none.
-    pub optional: bool,
-}
-
-/// What a parameter accepts; always a literal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParamKind {
-    Text,
-    /// A list of texts, at least one.
-    Texts,
-    /// A whole number of days from 1, or `since_entry` or `since_step`.
-    Days,
-    /// The id of another playbook.
-    PlaybookId,
-    /// The name of a column.
-    ColumnName,
-    /// The name of a label.
-    Label,
-}
-
-/// What a call yields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gives {
-    pub ty: Type,
-    pub nullable: bool,
-}
-
-/// Where a function's facts come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FactSource {
-    /// The customer store.
-    Customers,
-    /// Keepwell's own state.
-    Own,
-}
-
-/// An expression and what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Example {
-    pub expression: &'static str,
-    pub meaning: &'static str,
-}
-
-/// A cell that no column or function answers.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no fact {0}")]
-pub struct UnknownCell(pub Cell);
-
 /// The function of that exact name.
 pub fn find(name: &str) -> Option<&'static dyn Function> {
     FUNCTIONS.iter().copied().find(|function| function.name() == name)
 }
 
-/// Matches arguments with parameters: all of them, or all that are not
-/// optional. `None` when their number or kind does not fit.
-pub fn pair<'a>(function: &dyn Function, args: &'a [Arg]) -> Option<Vec<(&'static Param, &'a Arg)>> {
-    let params = function.params();
-    let complete = args.len() == params.len();
-    let params: Vec<_> = params.iter().filter(|param| complete || !param.optional).collect();
-    if params.len() != args.len() {
-        return None;
-    }
-    params.into_iter().zip(args).map(|(param, arg)| param.kind.accepts(arg).then_some((param, arg))).collect()
-}
-
-impl Param {
-    /// A parameter that must be given.
-    pub const fn required(name: &'static str, kind: ParamKind) -> Param {
-        Param { name, kind, optional: false }
-    }
-
-    /// A parameter that may be left out.
-    pub const fn optional(name: &'static str, kind: ParamKind) -> Param {
-        Param { name, kind, optional: true }
-    }
-}
-
-impl ParamKind {
-    /// Whether the literal fits.
-    pub fn accepts(self, arg: &Arg) -> bool {
-        match (self, arg) {
-            (ParamKind::Days, Arg::Int(days)) => *days >= 1,
-            (ParamKind::Texts, Arg::Texts(texts)) => !texts.is_empty(),
-            (ParamKind::Days, Arg::SinceEntry | Arg::SinceStep) => true,
-            (ParamKind::Text | ParamKind::PlaybookId | ParamKind::ColumnName | ParamKind::Label, Arg::Text(_)) => true,
-            _ => false,
-        }
-    }
-}
-
-impl Gives {
-    /// Always a value.
-    pub const fn always(ty: Type) -> Gives {
-        Gives { ty, nullable: false }
-    }
-
-    /// A value or `none`.
-    pub const fn maybe(ty: Type) -> Gives {
-        Gives { ty, nullable: true }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Arg;
 
     #[test]
     fn names_are_unique_and_found() {

@@ -1,6 +1,7 @@
 //! `open_tasks()`
 
-use super::{Example, FactSource, Function, Gives, Param, Window};
+use super::function::{Example, FactSource, Function, Gives, Param};
+use super::window::Window;
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;

@@ -1,6 +1,7 @@
 //! `reached_goal(id)`, `reached_goal(id, days)`
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Window};
+use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
+use super::window::Window;
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;

@@ -1,6 +1,8 @@
 //! `score(name)`
 
-use super::{Example, FactSource, Function, Gives, LATEST_SCORE, Param, ParamKind, Pass, PassFold, Window};
+use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
+use super::pass::{LATEST_SCORE, Pass, PassFold};
+use super::window::Window;
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;

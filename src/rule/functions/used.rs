@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Example, FactSource, Function, Gives, Param, ParamKind, Pass, PassFold, Window};
+use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
+use super::pass::{Pass, PassFold};
+use super::window::Window;
 use crate::facts::{Arg, History, Type, Value};
 
 pub struct Fact;

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Duration};
 
-use super::{Function, pair};
 use crate::clock::Instant;
 use crate::facts::Arg;
 use crate::facts::history::{
@@ -48,22 +47,22 @@ fn earliest() -> Instant {
 }
 
 impl<'a> Window<'a> {
-    /// The window of a call; `None` when the arguments do not fit the function.
+    /// The window of a call with these arguments, each with its parameter's
+    /// name.
     ///
     /// Where `since_entry` or `since_step` is asked for but not known, or not
     /// before `as_of`, the window is empty.
     pub fn new(
-        function: &dyn Function,
-        args: &'a [Arg],
+        args: impl IntoIterator<Item = (&'static str, &'a Arg)>,
         as_of: Instant,
         since_entry: Option<Instant>,
         since_step: Option<Instant>,
-    ) -> Option<Window<'a>> {
+    ) -> Window<'a> {
         let mut window = Window { contact: None, as_of, since: None, before: None, texts: Vec::new(), list: &[] };
-        for (param, arg) in pair(function, args)? {
+        for (param, arg) in args {
             let since = match arg {
                 Arg::Text(text) => {
-                    window.texts.push((param.name, text));
+                    window.texts.push((param, text));
                     continue;
                 }
                 Arg::Texts(list) => {
@@ -77,7 +76,7 @@ impl<'a> Window<'a> {
             window.since = Some(since);
             window.before = Some(before(as_of, since));
         }
-        Some(window)
+        window
     }
 
     /// The same call, asked about one contact.
@@ -165,7 +164,6 @@ impl<'a> Window<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::functions::find;
 
     #[test]
     fn windows_end_at_now_and_stay_in_range() {
@@ -182,12 +180,12 @@ mod tests {
     fn an_unknown_start_is_an_empty_window() {
         let now = DateTime::UNIX_EPOCH + Duration::days(20_000);
         let args = [Arg::Text("login".to_owned()), Arg::SinceEntry];
-        let events = find("events").expect("it is listed");
-        let window = Window::new(events, &args, now, None, None).expect("the arguments fit");
+        let args = || ["name", "days"].into_iter().zip(&args);
+        let window = Window::new(args(), now, None, None);
         assert_eq!(window.since, Some(now));
         assert!(!window.contains(now));
         let later = now + Duration::seconds(1);
-        let window = Window::new(events, &args, now, Some(later), None).expect("the arguments fit");
+        let window = Window::new(args(), now, Some(later), None);
         assert_eq!(window.since, Some(now));
     }
 }

@@ -2,11 +2,11 @@
 
 use rhai::Position;
 
-use super::Translation;
 use super::operand::{Part, float, sum};
+use super::predicate::{Comparison, Operand, Predicate, Term};
+use super::translation::Translation;
 use crate::facts::{Type, Value};
 use crate::rule::functions;
-use crate::rule::prefilter::predicate::{Comparison, Operand, Predicate, Term};
 
 /// Whole numbers up to here are floats exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -2,12 +2,12 @@
 
 use rhai::{Dynamic, Expr, FnCallExpr, Position, Stmt};
 
-use super::{Names, Translation};
+use super::predicate::Term;
+use super::translation::{Names, Translation};
 use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
 use crate::rule::engine::value::from_dynamic;
-use crate::rule::holder::Holder;
 use crate::rule::functions;
-use crate::rule::prefilter::predicate::Term;
+use crate::rule::holder::Holder;
 
 pub(super) const HOUR: i64 = 3_600_000_000;
 pub(super) const DAY: i64 = 24 * HOUR;
@@ -113,7 +113,8 @@ impl Translation<'_> {
             Expr::Dot(chain, _, _) => match (&chain.lhs, &chain.rhs) {
                 (Expr::Property(traits, _), Expr::Property(key, _)) if traits.2.as_str() == "traits" => {
                     let key = key.2.to_string();
-                    let ty = self.attributes.get(&(Holder::Subject(subject), key.clone())).copied().unwrap_or(Type::Json);
+                    let ty =
+                        self.attributes.get(&(Holder::Subject(subject), key.clone())).copied().unwrap_or(Type::Json);
                     cell(CellPath::Trait(key), ty)
                 }
                 _ => Part::Unknown,

@@ -10,12 +10,12 @@ use super::escape::Escape;
 use super::filter::{self, FILTERS, Filter, Flow};
 use super::node::{Arm, Compiled, Node, Print, Template};
 use super::placeholder;
-use super::split::{self, Part, Piece, Spot, UNREADABLE};
+use super::split::{self, Fragment, Piece, Spot, UNREADABLE};
 use super::tag::{self, Tag};
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::{Cell, Type};
 use crate::playbook::Source;
-use crate::rule::check::guards;
+use crate::rule::check::canonical;
 use crate::rule::check::kind::Kind;
 use crate::rule::compile::{Checked, Compilation, Wanted};
 use crate::rule::compiled::Rule;
@@ -138,7 +138,7 @@ impl TextCompiler<'_> {
     }
 
     /// Compiles one expression of the text.
-    fn expression(&mut self, part: Part, wanted: Wanted) -> Option<Checked> {
+    fn expression(&mut self, part: Fragment, wanted: Wanted) -> Option<Checked> {
         self.expressions += 1;
         if self.expressions > MOST_EXPRESSIONS {
             if self.expressions == MOST_EXPRESSIONS + 1 {
@@ -166,17 +166,18 @@ impl TextCompiler<'_> {
     }
 
     /// Complains of `{{-` and `-%}`, which trim blanks elsewhere.
-    fn trims(&mut self, inside: Part) -> bool {
+    fn trims(&mut self, inside: Fragment) -> bool {
         let (begins, ends) = (inside.text.starts_with(['-', '+']), inside.text.ends_with(['-', '+']));
         if begins || ends {
             let at = if begins { inside.at } else { inside.at.after(inside.text.split_at(inside.text.len() - 1).0) };
-            let help = "leave it out: a tag alone on its line leaves no empty line; a negative number is written `{{ -5 }}`";
+            let help =
+                "leave it out: a tag alone on its line leaves no empty line; a negative number is written `{{ -5 }}`";
             self.error(UNREADABLE, at, "blanks are not trimmed by a sign at the braces", Some(help));
         }
         begins || ends
     }
 
-    fn print(&mut self, inside: Part) {
+    fn print(&mut self, inside: Fragment) {
         if self.trims(inside) {
             return;
         }
@@ -185,7 +186,7 @@ impl TextCompiler<'_> {
             return self.error(UNREADABLE, inside.at, "`{{{` is not known here", Some(help));
         }
         let (parts, within) = split::filters(inside);
-        let mut parts = parts.into_iter().map(Part::trimmed);
+        let mut parts = parts.into_iter().map(Fragment::trimmed);
         let Some(value) = parts.next().filter(|value| !value.text.is_empty()) else {
             return self.error(UNREADABLE, inside.at, "nothing is printed here", Some("write `{{ account.name }}`"));
         };
@@ -193,7 +194,7 @@ impl TextCompiler<'_> {
             let help = "a filter stands at the end, before `}}`; a default within is `(account.seats ?? 0)`, and \"or\" is `||`";
             return self.error(UNREADABLE, *at, "`|` does not belong in parentheses", Some(help));
         }
-        let filters: Vec<(Part, Option<Part>)> = match parts.map(|part| self.written(part)).collect() {
+        let filters: Vec<(Fragment, Option<Fragment>)> = match parts.map(|part| self.written(part)).collect() {
             Some(filters) => filters,
             None => {
                 self.expression(value, Wanted::Printable(None));
@@ -231,14 +232,19 @@ impl TextCompiler<'_> {
             self.warn_missing(inside, value.at, &name, !compiled.is_empty());
         }
         let place = self.place(value.at);
-        self.nodes.push(Node::Print(Box::new(Print { rule: checked.rule, name: name.into(), filters: compiled, place })));
+        self.nodes.push(Node::Print(Box::new(Print {
+            rule: checked.rule,
+            name: name.into(),
+            filters: compiled,
+            place,
+        })));
     }
 
     /// The name of a filter and what stands in its parentheses; `None` after an
     /// error.
-    fn written<'t>(&mut self, part: Part<'t>) -> Option<(Part<'t>, Option<Part<'t>>)> {
+    fn written<'t>(&mut self, part: Fragment<'t>) -> Option<(Fragment<'t>, Option<Fragment<'t>>)> {
         let length = part.text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(part.text.len());
-        let name = Part { text: &part.text[..length], at: part.at };
+        let name = Fragment { text: &part.text[..length], at: part.at };
         let rest = part.from(length).trimmed();
         if name.text.is_empty() || rest.text.starts_with('.') {
             let help = "a default is `| default(\"…\")`, and \"or\" is `||`";
@@ -265,7 +271,7 @@ impl TextCompiler<'_> {
         match args {
             Some(_) => {
                 let args = rest.from(1);
-                let args = Part { text: &args.text[..args.text.len() - 1], ..args }.trimmed();
+                let args = Fragment { text: &args.text[..args.text.len() - 1], ..args }.trimmed();
                 Some((name, Some(args).filter(|args| !args.text.is_empty())))
             }
             None if rest.text.starts_with(':') => {
@@ -281,7 +287,7 @@ impl TextCompiler<'_> {
         }
     }
 
-    fn default(&mut self, name: Part, args: Option<Part>, attribute: Option<Type>) -> Option<Checked> {
+    fn default(&mut self, name: Fragment, args: Option<Fragment>, attribute: Option<Type>) -> Option<Checked> {
         match args {
             Some(args) => self.expression(args, Wanted::Printable(attribute)),
             None => {
@@ -293,14 +299,14 @@ impl TextCompiler<'_> {
 
     /// The literals in a filter's parentheses; `None` where something else
     /// stands there.
-    fn literals(&mut self, args: Option<Part>) -> Option<Vec<Dynamic>> {
+    fn literals(&mut self, args: Option<Fragment>) -> Option<Vec<Dynamic>> {
         let Some(args) = args else { return Some(Vec::new()) };
         let checked = self.expression(args, Wanted::Printable(None))?;
         literal(&checked.expr).map(|value| vec![value])
     }
 
     /// Warns of what would leave a hole in the text.
-    fn warn_missing(&mut self, inside: Part, at: Spot, name: &str, is_filtered: bool) {
+    fn warn_missing(&mut self, inside: Fragment, at: Spot, name: &str, is_filtered: bool) {
         let whole = inside.trimmed().text;
         let help = match whole.len() <= 100 && !whole.contains('\n') {
             // A filter needs the value: the whole is left out without it.
@@ -312,15 +318,15 @@ impl TextCompiler<'_> {
         self.problems.push(self.source.warning("KW0303", at.line, at.column, message).help(help));
     }
 
-    fn tag(&mut self, inside: Part, at: Spot) {
+    fn tag(&mut self, inside: Fragment, at: Spot) {
         if self.trims(inside) {
             // What is meant is known all the same.
-            return self.keyword(Part { text: inside.text.trim_matches(['-', '+']), ..inside }, at);
+            return self.keyword(Fragment { text: inside.text.trim_matches(['-', '+']), ..inside }, at);
         }
         self.keyword(inside, at);
     }
 
-    fn keyword(&mut self, inside: Part, at: Spot) {
+    fn keyword(&mut self, inside: Fragment, at: Spot) {
         match tag::read(inside) {
             Err((message, help)) => self.error(UNREADABLE, at, message, help.as_deref()),
             Ok(Tag::If(condition)) => {
@@ -384,7 +390,7 @@ impl TextCompiler<'_> {
     }
 
     /// Compiles a condition and sets what is known where it holds.
-    fn condition(&mut self, open: &mut OpenIf, condition: Part) {
+    fn condition(&mut self, open: &mut OpenIf, condition: Fragment) {
         let (parts, within) = split::filters(condition);
         if let Some(at) = within.first().copied().or_else(|| parts.get(1).map(|part| part.at)) {
             let help = "\"or\" is `||`, and a default is `(account.seats ?? 0)`";
@@ -408,7 +414,7 @@ fn attribute(filter: &str) -> Option<Type> {
 
 /// Because of which value a canonical text can be missing, as authors write it.
 fn weak(text: &str) -> &str {
-    let text = guards::inside_count(text).unwrap_or(text);
+    let text = canonical::inside_count(text).unwrap_or(text);
     let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
     inner.rsplit_once(" ?? ").map_or(text, |(_, last)| last)
 }

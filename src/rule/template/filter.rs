@@ -9,8 +9,7 @@ use crate::rule::compiled::Rule;
 use crate::rule::print;
 
 /// Every filter, in the order of the reference.
-pub const FILTERS: &[&str] =
-    &["default", "date", "number", "money", "percent", "upper", "lower", "capitalize", "url"];
+pub const FILTERS: &[&str] = &["default", "date", "number", "money", "percent", "upper", "lower", "capitalize", "url"];
 
 const MOST_DECIMALS: i64 = 9;
 
@@ -25,7 +24,10 @@ pub(super) enum Filter {
     /// An amount of that currency.
     Money(Box<str>),
     /// A share as percent; with `scale` 1 the value is percent already.
-    Percent { decimals: u8, scale: f64 },
+    Percent {
+        decimals: u8,
+        scale: f64,
+    },
     Upper,
     Lower,
     Capitalize,
@@ -127,9 +129,9 @@ fn text(value: &Dynamic) -> Option<String> {
 fn decimals(filter: &str, args: &[Dynamic]) -> Result<u8, Misuse> {
     let Some(arg) = args.first() else { return Ok(0) };
     let count = arg.as_int().ok().filter(|count| (0..=MOST_DECIMALS).contains(count));
-    count.and_then(|count| u8::try_from(count).ok()).ok_or_else(|| {
-        ("KW0205", format!("`{filter}` takes the number of decimals, 0 to {MOST_DECIMALS}"), None)
-    })
+    count
+        .and_then(|count| u8::try_from(count).ok())
+        .ok_or_else(|| ("KW0205", format!("`{filter}` takes the number of decimals, 0 to {MOST_DECIMALS}"), None))
 }
 
 /// What to write for a filter of another tool.

@@ -30,7 +30,10 @@ pub(super) enum Node {
     Words(Box<str>),
     Print(Box<Print>),
     /// The first arm whose condition holds, else `otherwise`.
-    If { arms: Vec<Arm>, otherwise: Vec<Node> },
+    If {
+        arms: Vec<Arm>,
+        otherwise: Vec<Node>,
+    },
 }
 
 /// A value to print.

@@ -17,13 +17,11 @@ use crate::rule::engine::context::Context;
 use crate::rule::engine::error::EvalError;
 use crate::rule::engine::reader::Reader;
 use crate::rule::engine::sandbox::Sandbox;
-use crate::rule::engine::value::{describe, from_dynamic};
+use crate::rule::engine::value::{LONGEST_VALUE, describe, from_dynamic};
 use crate::rule::engine::{date, operators};
 use crate::rule::holder::Person;
 use crate::rule::print;
 
-/// The longest single value that is printed, in bytes.
-const LONGEST_VALUE: usize = 64 * 1024;
 /// The longest result, in bytes.
 const LONGEST_TEXT: usize = 256 * 1024;
 /// The time that all expressions of one text may work together. A mail needs

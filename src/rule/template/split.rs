@@ -18,7 +18,7 @@ pub(super) struct Spot {
 
 /// A part of a text, with where it begins in its template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part<'a> {
+pub(super) struct Fragment<'a> {
     pub text: &'a str,
     pub at: Spot,
 }
@@ -29,22 +29,22 @@ pub(super) enum Piece<'a> {
     /// Printed as it stands.
     Words(&'a str),
     /// What stands between `{{` and `}}`.
-    Print(Part<'a>),
+    Print(Fragment<'a>),
     /// What stands between `{%` and `%}`; `open` is where its `{%` stands.
-    Tag { inside: Part<'a>, open: Spot },
+    Tag { inside: Fragment<'a>, open: Spot },
 }
 
-impl<'a> Part<'a> {
+impl<'a> Fragment<'a> {
     /// Without the blanks around it.
-    pub fn trimmed(self) -> Part<'a> {
+    pub fn trimmed(self) -> Fragment<'a> {
         let rest = self.text.trim_start();
         let (before, _) = self.text.split_at(self.text.len() - rest.len());
-        Part { text: rest.trim_end(), at: self.at.after(before) }
+        Fragment { text: rest.trim_end(), at: self.at.after(before) }
     }
 
     /// What follows after so many bytes.
-    pub fn from(self, at: usize) -> Part<'a> {
-        Part { text: &self.text[at..], at: self.at.after(&self.text[..at]) }
+    pub fn from(self, at: usize) -> Fragment<'a> {
+        Fragment { text: &self.text[at..], at: self.at.after(&self.text[..at]) }
     }
 
     /// This part as a text of its own, whose places are those of the template.
@@ -96,7 +96,7 @@ pub(super) fn split<'a>(source: &'a Source) -> (Vec<Piece<'a>>, Vec<Diagnostic>)
     let whole: &str = &source.text;
     let whole = whole.strip_suffix('\n').map_or(whole, |text| text.strip_suffix('\r').unwrap_or(text));
     let (mut pieces, mut problems) = (Vec::new(), Vec::new());
-    let mut rest = Part { text: whole, at: Spot { line: 1, column: 1 } };
+    let mut rest = Fragment { text: whole, at: Spot { line: 1, column: 1 } };
     while let Some(open) = next_open(rest.text) {
         let begins = whole.len() - rest.text.len() + open;
         let (words, tag) = (&rest.text[..open], rest.from(open));
@@ -119,7 +119,7 @@ pub(super) fn split<'a>(source: &'a Source) -> (Vec<Piece<'a>>, Vec<Diagnostic>)
             rest = inside;
             continue;
         };
-        let part = Part { text: &inside.text[..end], at: inside.at };
+        let part = Fragment { text: &inside.text[..end], at: inside.at };
         match close {
             "}}" => pieces.push(Piece::Print(part)),
             "%}" => pieces.push(Piece::Tag { inside: part, open: tag.at }),
@@ -142,7 +142,7 @@ pub(super) fn split<'a>(source: &'a Source) -> (Vec<Piece<'a>>, Vec<Diagnostic>)
 /// The parts of an expression with filters: what stands between single `|`
 /// outside of brackets and quoted texts; and where such a sign stands inside of
 /// brackets.
-pub(super) fn filters(inside: Part) -> (Vec<Part>, Vec<Spot>) {
+pub(super) fn filters(inside: Fragment) -> (Vec<Fragment>, Vec<Spot>) {
     let (mut parts, mut within) = (Vec::new(), Vec::new());
     let (mut from, mut at, mut depth) = (0, 0, 0_u32);
     let text = inside.text;
@@ -158,7 +158,7 @@ pub(super) fn filters(inside: Part) -> (Vec<Part>, Vec<Spot>) {
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             '|' if here.starts_with("||") => at += 1,
             '|' if depth == 0 => {
-                parts.push(Part { text: &text[from..at], at: from_spot });
+                parts.push(Fragment { text: &text[from..at], at: from_spot });
                 from_spot = from_spot.after(&text[from..=at]);
                 from = at + 1;
             }
@@ -167,7 +167,7 @@ pub(super) fn filters(inside: Part) -> (Vec<Part>, Vec<Spot>) {
         }
         at += c.len_utf8();
     }
-    parts.push(Part { text: &text[from..], at: from_spot });
+    parts.push(Fragment { text: &text[from..], at: from_spot });
     (parts, within)
 }
 
@@ -239,7 +239,9 @@ mod tests {
     fn shown(text: &str) -> Vec<String> {
         let source = source(text);
         let (pieces, problems) = split(&source);
-        let place = |part: &Part| format!("{}@{}:{}", part.trimmed().text, part.trimmed().at.line, part.trimmed().at.column);
+        let place = |part: &Fragment| {
+            format!("{}@{}:{}", part.trimmed().text, part.trimmed().at.line, part.trimmed().at.column)
+        };
         let problems = problems.iter().map(|problem| format!("! {} at {}", problem.message, problem.column - 10));
         pieces
             .iter()
@@ -264,15 +266,14 @@ mod tests {
             ("{{ it's }} and {{ b }}", &["{it's@1:4}", " and ", "{b@1:19}"]),
             ("{{ \"a }} and {{ b }}", &["{\"a@1:4}", " and ", "{b@1:17}"]),
             ("a{# {{ b }} #}c", &["a", "c"]),
-            ("{{ a", &["a", "! this `{{` is never closed at 1"]),
+            ("{{ a", &[" a", "! this `{{` is never closed at 1"]),
             ("{{ a, {{ b }}", &[" a, ", "{b@1:10}", "! this `{{` is never closed at 1"]),
             ("x{% if a", &["x", " if a", "! this `{%` is never closed at 2"]),
             ("{# a {{ b }}", &[" a ", "{b@1:9}", "! this `{#` is never closed at 1"]),
         ] {
-            let expected: Vec<&str> = pieces.iter().map(|piece| piece.trim_start_matches('\0')).collect();
             let found = shown(text);
             let found: Vec<&str> = found.iter().map(String::as_str).collect();
-            assert_eq!(found, expected, "{text}");
+            assert_eq!(found, pieces, "{text}");
         }
     }
 
@@ -289,8 +290,10 @@ mod tests {
         ] {
             let source = source(text);
             let pieces = split(&source).0;
-            let printed: String =
-                pieces.iter().filter_map(|piece| if let Piece::Words(words) = piece { Some(*words) } else { None }).collect();
+            let printed: String = pieces
+                .iter()
+                .filter_map(|piece| if let Piece::Words(words) = piece { Some(*words) } else { None })
+                .collect();
             assert_eq!(printed, words, "{text:?}");
         }
     }
@@ -307,7 +310,7 @@ mod tests {
             ("a | f(b | c)", &["a ", " f(b | c)"], &[9]),
             ("|", &["", ""], &[]),
         ] {
-            let (found, inside) = filters(Part { text, at });
+            let (found, inside) = filters(Fragment { text, at });
             assert_eq!(found.iter().map(|part| part.text).collect::<Vec<_>>(), parts, "{text}");
             assert_eq!(inside.iter().map(|spot| spot.column).collect::<Vec<_>>(), within, "{text}");
         }

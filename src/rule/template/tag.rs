@@ -1,12 +1,12 @@
 //! The keywords of `{% … %}`, and what to write for those of other tools.
 
-use super::split::Part;
+use super::split::Fragment;
 
 /// A tag that is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag<'a> {
-    If(Part<'a>),
-    Elif(Part<'a>),
+    If(Fragment<'a>),
+    Elif(Fragment<'a>),
     Else,
     EndIf,
 }
@@ -18,7 +18,7 @@ pub(super) type NoTag = (String, Option<String>);
 const ALL: &str = "there are `{% if … %}`, `{% elif … %}`, `{% else %}` and `{% endif %}`";
 
 /// Reads what stands between `{%` and `%}`.
-pub(super) fn read(inside: Part) -> Result<Tag, NoTag> {
+pub(super) fn read(inside: Fragment) -> Result<Tag, NoTag> {
     let inside = inside.trimmed();
     let length = inside.text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(inside.text.len());
     let (word, rest) = (&inside.text[..length], inside.from(length).trimmed());
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn told(text: &str) -> String {
-        let part = Part { text, at: Spot { line: 1, column: 3 } };
+        let part = Fragment { text, at: Spot { line: 1, column: 3 } };
         match read(part) {
             Ok(Tag::If(condition)) => format!("if {}@{}", condition.text, condition.at.column),
             Ok(Tag::Elif(condition)) => format!("elif {}@{}", condition.text, condition.at.column),
@@ -101,7 +101,10 @@ mod tests {
                 " for account in matching ",
                 "`{% for … in matching %}` is not available yet; it will list the accounts of a run in a mail to colleagues",
             ),
-            (" 5 ", "`{% 5 %}` is not available in templates; there are `{% if … %}`, `{% elif … %}`, `{% else %}` and `{% endif %}`"),
+            (
+                " 5 ",
+                "`{% 5 %}` is not available in templates; there are `{% if … %}`, `{% elif … %}`, `{% else %}` and `{% endif %}`",
+            ),
             (" = x ", "`{%` is followed by a keyword; write `{% if … %}`, or `{{ … }}` to print"),
         ] {
             assert_eq!(told(text), expected, "{text}");

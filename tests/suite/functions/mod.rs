@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use keepwell::facts::{Arg, Cell, CellPath, Facts, Layout, Schema, Subject, SubjectId, Type, Value};
-use keepwell::rule::functions::{FUNCTIONS, FactSource, Function, Param, ParamKind, find, fold_facts};
+use keepwell::rule::functions::fold::fold_facts;
+use keepwell::rule::functions::{FUNCTIONS, FactSource, Function, Param, ParamKind, find};
 use keepwell::store::Relations;
 use keepwell::store::customers::facts::{FactQuery, Shape, SubjectWindow, fetch, scan};
 use serde_json::json;

@@ -10,7 +10,7 @@ use keepwell::facts::history::{EnrollmentRecord, EventRecord, ScoreRecord, Ticke
 use keepwell::facts::{Facts, History, Layout, Progress, Schema, SubjectId, Type, Value};
 use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
-use keepwell::rule::functions::fold_facts;
+use keepwell::rule::functions::fold::fold_facts;
 use keepwell::rule::{
     self, Context, Modules, NamedStep, NamedSteps, Neighbours, Rule, Sandbox, Scope, Verdict, Wanted,
 };

@@ -33,7 +33,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("hyper", &["delivery"]),
     ("axum", &["web"]),
     ("rhai", &["rule", "action"]),
-    ("minijinja", &["rule", "web"]),
+    ("minijinja", &["web"]),
     ("clap", &["cli", "main"]),
     ("tokio", &["postgres", "store", "delivery", "worker", "web", "cli", "main"]),
     ("saphyr_parser", &["playbook"]),

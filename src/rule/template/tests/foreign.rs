@@ -22,7 +22,10 @@ fn jinja_and_liquid_get_the_right_spelling() {
         ("account.tier == null", "23 KW0208 `null` is not spelt like this here | write `none`"),
         ("account.tier == 'A'", "23 KW0208 text stands in double quotes | write \"A\""),
         ("account.mrr = 5", "19 KW0208 `=` does not compare | write `==`"),
-        ("account.name contains \"x\"", "20 KW0208 `contains` is not an operator here | texts are compared as a whole: write `==`, or `in [\"…\", \"…\"]`"),
+        (
+            "account.name contains \"x\"",
+            "20 KW0208 `contains` is not an operator here | texts are compared as a whole: write `==`, or `in [\"…\", \"…\"]`",
+        ),
         ("account.tier == blank", "23 KW0203 unknown name `blank` | write `none`"),
     ] {
         in_condition(condition, expected);
@@ -55,7 +58,10 @@ fn jinja_and_liquid_get_the_right_spelling() {
             "{% if done(\"call\") -%}a{% endif %}",
             "21 KW0301 blanks are not trimmed by a sign at the braces | leave it out: a tag alone on its line leaves no empty line; a negative number is written `{{ -5 }}`",
         ),
-        ("{{{ account.name }}}", "3 KW0301 `{{{` is not known here | write two braces: a printed value is always text and never markup"),
+        (
+            "{{{ account.name }}}",
+            "3 KW0301 `{{{` is not known here | write two braces: a printed value is always text and never markup",
+        ),
         ("{{ }}", "3 KW0301 nothing is printed here | write `{{ account.name }}`"),
         (
             "{{ account.renewal_at | date: \"%d\" }}",
@@ -87,7 +93,10 @@ fn jinja_and_liquid_get_the_right_spelling() {
             "{% for account in matching %}",
             "1 KW0301 `{% for … in matching %}` is not available yet | it will list the accounts of a run in a mail to colleagues",
         ),
-        ("{% unless done(\"call\") %}", "1 KW0301 `{% unless %}` is not available in templates | write `{% if !(…) %}`"),
+        (
+            "{% unless done(\"call\") %}",
+            "1 KW0301 `{% unless %}` is not available in templates | write `{% if !(…) %}`",
+        ),
         (
             "{% assign x = 1 %}",
             "1 KW0301 `{% assign %}` is not available in templates | a text has no variables: write the expression where it is printed",

@@ -226,8 +226,7 @@ fn rendered_of(facts: Facts, setting: Setting, template: &str) -> Result<String,
     let engines = engines();
     let template = compiled(&engines, template, setting.escape);
     let (contact, csm) = (contact(), csm());
-    let context =
-        Context { facts: Arc::new(facts), progress: Some(Arc::new(progress())), zone: setting.playbook_zone };
+    let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress())), zone: setting.playbook_zone };
     template.render(&RenderContext {
         sandbox: &engines.1,
         context: &context,

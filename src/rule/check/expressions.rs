@@ -5,106 +5,25 @@
 //! where such mistakes are found. It also collects the cells to fetch.
 //! After an unknown name no complaint about its type follows.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-
 use rhai::{Expr, FnCallExpr, Position};
 
+use super::canonical::quoted;
+use super::checker::Checker;
 use super::guards;
 use super::kind::{Kind, Typed, compatible};
-use crate::diagnostic::{Diagnostic, nearest};
-use crate::facts::{Cell, Subject, Type};
-use crate::playbook::Source;
-use crate::playbook::season::Seasons;
-use crate::rule::engine::how_many;
-use crate::rule::engine::modules::Modules;
+use crate::diagnostic::nearest;
+use crate::facts::Subject;
 use crate::rule::engine::value::from_dynamic;
-use crate::rule::holder::{AttributeTypes, Holder, Person};
-use crate::rule::scope::{Scope, TextNames};
-
-/// Everything learnt about one expression or script.
-#[derive(Debug, Default)]
-pub(crate) struct Learnt {
-    pub cells: BTreeSet<Cell>,
-    pub entry_columns: BTreeSet<String>,
-    /// The kind each JSON attribute is read as.
-    pub traits: AttributeTypes,
-    /// The people that a text names.
-    pub people: BTreeSet<Person>,
-    pub modules: BTreeSet<String>,
-    pub problems: Vec<Diagnostic>,
-    /// Whether it was too much to read to its end.
-    pub exhausted: bool,
-    /// The scripts it calls that have mistakes.
-    pub broken: BTreeSet<String>,
-}
+use crate::rule::holder::Person;
+use crate::rule::place::place;
 
 /// How many parts an expression may have, those of module functions counted at
 /// every call: nobody writes that many, and a few nested calls can mean them.
 const MOST_PARTS: u32 = 20_000;
-/// More than this about one expression helps nobody.
-const MOST_PROBLEMS: usize = 50;
 /// The longest canonical text of a part, in bytes.
 const LONGEST_PART: usize = 32 * 1024;
 
-/// A module function being read in place of its call.
-#[derive(Debug)]
-pub(crate) struct Inlined {
-    pub module: String,
-    pub params: HashMap<String, Typed>,
-}
-
-pub(crate) struct Checker<'a> {
-    pub source: &'a Source,
-    pub scope: &'a Scope<'a>,
-    pub modules: &'a Modules,
-    pub seasons: &'a Seasons,
-    pub learnt: Learnt,
-    pub bound: Vec<Inlined>,
-    /// Whether it is a script: its variables are its own.
-    pub in_script: bool,
-    /// What a template may name beyond that, where it stands in one.
-    pub in_text: Option<TextNames>,
-    /// Whether the next `??` may stand in for a value of another kind: it is
-    /// all that is printed.
-    pub any_default: bool,
-    /// Parts read so far.
-    pub parts: u32,
-    /// Where the outermost such call stands; its problems are reported there.
-    pub call_site: Option<Position>,
-    /// What is proven not to be missing at this point, by canonical text.
-    pub known: HashSet<String>,
-}
-
 impl Checker<'_> {
-    fn report(&mut self, mut problem: Diagnostic, help: Option<String>) {
-        problem.help = help;
-        if self.learnt.problems.len() < MOST_PROBLEMS && !self.learnt.problems.contains(&problem) {
-            self.learnt.problems.push(problem);
-        }
-    }
-
-    pub fn problem(
-        &mut self,
-        code: &'static str,
-        position: Position,
-        message: impl Into<String>,
-        help: Option<String>,
-    ) {
-        let position = self.call_site.unwrap_or(position);
-        let (line, column) = place(position);
-        self.report(self.source.error(code, line, column, message), help);
-    }
-
-    pub fn warn(&mut self, code: &'static str, position: Position, message: impl Into<String>, help: Option<String>) {
-        let position = self.call_site.unwrap_or(position);
-        let (line, column) = place(position);
-        self.report(self.source.warning(code, line, column, message), help);
-    }
-
-    pub fn unknown(&self, text: String, position: Position) -> Typed {
-        Typed { kind: Kind::Unknown, nullable: false, text, position }
-    }
-
     /// Reads an expression; narrowing by guards follows evaluation order.
     pub fn expr(&mut self, expr: &Expr) -> Typed {
         self.parts += 1;
@@ -264,7 +183,7 @@ impl Checker<'_> {
             None => crate::rule::rhai_messages::Around::new(&self.source.text, place(position), name),
             Some(_) => crate::rule::rhai_messages::Around::default(),
         };
-        Some(crate::rule::rhai_messages::meant(name, &around, self.modules, false))
+        Some(crate::rule::rhai_messages::meant(name, &around, self.modules.functions(name).is_some(), false))
     }
 
     fn logic(&mut self, parts: &[Expr], and: bool, position: Position) -> Typed {
@@ -283,60 +202,6 @@ impl Checker<'_> {
         }
         let text = format!("({})", texts.join(if and { " && " } else { " || " }));
         Typed { kind: Kind::Bool, nullable: false, text, position }
-    }
-
-    pub fn want_bool(&mut self, typed: &Typed, around: &str) {
-        match &typed.kind {
-            Kind::Unknown => {}
-            Kind::Attribute(subject, key) => {
-                let (subject, key) = (*subject, key.clone());
-                self.read_as(subject, &key, Type::Bool, typed.position);
-                self.want_present(typed);
-            }
-            Kind::Bool => self.want_present(typed),
-            other => {
-                let place = match around {
-                    how_many::NAME => "in its list",
-                    "!" => "behind it",
-                    _ => "on both sides",
-                };
-                let message = format!("`{around}` needs true or false {place}; `{}` is {}", typed.text, other.name());
-                let none = if around == "!" { "== none" } else { "!= none" };
-                let help = typed.nullable.then(|| format!("write `{} {none}`", typed.text));
-                self.problem("KW0209", typed.position, message, help);
-            }
-        }
-    }
-
-    /// Complains when a value that can be missing is used as if it could not.
-    pub fn want_present(&mut self, typed: &Typed) {
-        if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
-            let text = &typed.text;
-            let ty = match &typed.kind {
-                Kind::Attribute(subject, key) => self.learnt.traits.get(&(*subject, key.clone())).copied(),
-                kind => kind.ty(),
-            };
-            let stand_in = match ty {
-                Some(Type::Text) => "\"\"",
-                Some(Type::Bool) => "false",
-                Some(Type::Time) => "now",
-                _ => "0",
-            };
-            let guard = guards::inside_count(text).unwrap_or(text);
-            let help = format!("write `{guard} != none && …` before it, or give a default: `({text} ?? {stand_in})`");
-            self.problem("KW0207", typed.position, format!("`{text}` can be missing"), Some(help));
-        }
-    }
-
-    /// The same for what is compared by size. No default is offered: one that
-    /// makes the comparison true would let in every account without a value.
-    pub fn want_ordered(&mut self, typed: &Typed) {
-        if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
-            let text = &typed.text;
-            let guard = guards::inside_count(text).unwrap_or(text);
-            let help = format!("write `{guard} != none && …` before it");
-            self.problem("KW0207", typed.position, format!("`{text}` can be missing"), Some(help));
-        }
     }
 
     fn coalesce(&mut self, parts: &[Expr], position: Position) -> Typed {
@@ -375,27 +240,6 @@ impl Checker<'_> {
         Typed { kind, nullable: parts.iter().all(|part| part.nullable), text, position }
     }
 
-    /// Notes that an attribute is read as this kind; reading it as two kinds in
-    /// one expression is a mistake.
-    pub fn read_as(&mut self, holder: Holder, key: &str, ty: Type, position: Position) {
-        let ty = if ty == Type::Int { Type::Float } else { ty };
-        let slot = (holder, key.to_owned());
-        match self.learnt.traits.get(&slot).copied() {
-            Some(before) if before != ty => {
-                let message = format!(
-                    "`{}.traits.{key}` is read as {} here and as {} before",
-                    holder.name(),
-                    ty.name(),
-                    before.name()
-                );
-                self.problem("KW0206", position, message, None);
-            }
-            _ => {
-                self.learnt.traits.insert(slot, ty);
-            }
-        }
-    }
-
     fn call(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         if call.op_token.is_some() || call.name == "contains" && call.namespace.is_empty() {
             return self.operator(call, position);
@@ -405,14 +249,4 @@ impl Checker<'_> {
         }
         self.function(call, position)
     }
-}
-
-/// A text as a literal, which can be read back.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// The 1-based place of a Rhai position, 1:1 when it has none.
-pub(crate) fn place(position: Position) -> (u32, u32) {
-    (position.line().unwrap_or(1) as u32, position.position().unwrap_or(1) as u32)
 }

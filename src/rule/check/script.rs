@@ -6,16 +6,19 @@ use std::collections::HashSet;
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use super::modules::Modules;
-use super::actions::ACTIONS;
-use super::sandbox::Sandbox;
+use super::checker::Checker;
+use super::kind::Typed;
+use super::script_lints;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
-use crate::rule::check::kind::Typed;
-use crate::rule::check::typecheck::Checker;
-use crate::rule::functions::global;
 use crate::rule::compile::{Compilation, finish};
-use crate::rule::{Rule, Scope, foreign_syntax, rhai_messages};
+use crate::rule::compiled::Rule;
+use crate::rule::engine::actions::ACTIONS;
+use crate::rule::engine::modules::Modules;
+use crate::rule::engine::sandbox::Sandbox;
+use crate::rule::functions::global;
+use crate::rule::scope::Scope;
+use crate::rule::{foreign_syntax, rhai_messages};
 
 /// Compiles the script of a `run` step. `None` means that `problems` got an error.
 pub fn compile_script(
@@ -33,7 +36,7 @@ pub fn compile_script(
     let ast = match sandbox.script(&source.text) {
         Ok(ast) => ast,
         Err(error) => {
-            problems.push(rhai_messages::unreadable(source, &error, modules, false));
+            problems.push(rhai_messages::unreadable(source, &error, |name| modules.functions(name).is_some(), false));
             return None;
         }
     };
@@ -69,7 +72,7 @@ pub fn compile_script(
         true
     });
     if !checker.learnt.problems.iter().any(Diagnostic::is_error) {
-        let doubts = crate::rule::check::script_lints::doubts(&ast, &mut checker);
+        let doubts = script_lints::doubts(&ast, &mut checker);
         checker.learnt.problems.extend(doubts);
     }
     finish(source, ast, checker.learnt, HashSet::new(), problems)
