@@ -6,6 +6,7 @@
 //! synchronous.
 
 use std::cell::{Cell as Slot, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(crate) struct Current {
     /// The kind each JSON attribute is read as in this expression.
     pub traits: Arc<AttributeTypes>,
     /// Whom a text names; `None` where the expression stands in none.
-    reader: Option<Arc<Reader>>,
+    reader: Option<Rc<Reader>>,
     /// The operations that were done so far, those of scripts among them.
     operations: Slot<u64>,
     /// Set at the first look at the time, which few conditions live to see.
@@ -44,7 +45,7 @@ pub(crate) struct Current {
     fault: RefCell<Option<(String, u32)>>,
 }
 
-/// The operations that one evaluation may do.
+/// The operations that one evaluation may do, or all of one text together.
 const OPERATIONS: u64 = 50_000;
 /// The time that one evaluation may work. A condition needs microseconds.
 const TIME_LIMIT: Duration = Duration::from_millis(200);
@@ -82,7 +83,7 @@ pub(crate) fn look_up<R>(question: impl FnOnce(&Current) -> Result<R, String>) -
 }
 
 impl Current {
-    pub fn new(context: Context, traits: Arc<AttributeTypes>, reader: Option<Arc<Reader>>) -> Current {
+    pub fn new(context: Context, traits: Arc<AttributeTypes>, reader: Option<Rc<Reader>>) -> Current {
         Current {
             context,
             traits,
@@ -95,8 +96,10 @@ impl Current {
 
     /// Counts one operation; why no other may follow it.
     pub fn work(&self) -> Option<&'static str> {
-        let operations = self.operations.get() + 1;
-        self.operations.set(operations);
+        // The expressions of one text are counted together.
+        let counter = self.reader.as_ref().map_or(&self.operations, |reader| &reader.operations);
+        let operations = counter.get() + 1;
+        counter.set(operations);
         if operations > OPERATIONS {
             return Some("it does too much work");
         }

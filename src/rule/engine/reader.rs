@@ -1,12 +1,14 @@
 //! The people whom a text names, as its expressions read them.
 
+use std::cell::Cell;
+
 use rhai::ImmutableString;
 
 use crate::facts::{Contact, Csm, Value};
 use crate::rule::holder::Person;
 
 /// Who reads a text, and who looks after the account.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Reader {
     /// `None` when the recipient is not a contact of the account.
     pub recipient: Option<Contact>,
@@ -14,6 +16,8 @@ pub(crate) struct Reader {
     pub csm: Option<Csm>,
     /// The playbook's id.
     pub playbook: ImmutableString,
+    /// The operations that the expressions of the text have done so far.
+    pub operations: Cell<u64>,
 }
 
 impl Reader {

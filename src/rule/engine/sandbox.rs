@@ -4,6 +4,7 @@
 //! `print`, `sleep`. Every limit is set and a limit on time holds, because
 //! counted operations are not time. Only values are in scope.
 
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, OptimizationLevel, ParseError, Scope};
@@ -105,12 +106,12 @@ impl Sandbox {
         ast: &AST,
         context: &Context,
         traits: &Arc<AttributeTypes>,
-        reader: Option<&Arc<Reader>>,
+        reader: Option<&Rc<Reader>>,
     ) -> Result<Dynamic, EvalError> {
         let mut desk = self.desks().pop().unwrap_or_else(|| Desk { scope: names::of_texts(), resolved: Caches::new() });
         let engine = &self.expressions;
         let value = context::with(Current::new(context.clone(), traits.clone(), reader.cloned()), || {
-            names::set(&mut desk.scope, context, reader.map(Arc::as_ref));
+            names::set(&mut desk.scope, context, reader.map(Rc::as_ref));
             let state = &mut engine.new_global_runtime_state();
             // What `eval_ast_with_scope` does for an AST without functions, with
             // something to remember in. There is no other name for it.

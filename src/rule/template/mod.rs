@@ -4,8 +4,8 @@
 //! and compiled as those of conditions are, and `render` prints what they give.
 //! `filter` is what stands behind `|`, `tag` the keywords of `{% … %}`, `escape`
 //! keeps printed values from becoming markup, and `placeholder` finds the braces
-//! of other tools. There are no loops: the work of one rendering is bounded by
-//! its text, and by time.
+//! of other tools. There are no loops, and the operations of one rendering are counted
+//! together.
 
 mod compile;
 mod escape;

@@ -1,7 +1,8 @@
 //! Rendering: a template with one subject's facts, for one reader.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono_tz::Tz;
 use rhai::Dynamic;
@@ -9,7 +10,7 @@ use rhai::Dynamic;
 use super::escape::Escape;
 use super::filter::Filter;
 use super::node::{Compiled, Node, Print, Template};
-use crate::clock::{Allowance, Instant};
+use crate::clock::Instant;
 use crate::diagnostic::Position;
 use crate::facts::{Contact, Csm};
 use crate::rule::compiled::Rule;
@@ -24,9 +25,6 @@ use crate::rule::print;
 
 /// The longest result, in bytes.
 const LONGEST_TEXT: usize = 256 * 1024;
-/// The time that all expressions of one text may work together. A mail needs
-/// microseconds.
-const TIME_LIMIT: Duration = Duration::from_millis(200);
 
 /// Everything one rendering reads.
 #[derive(Clone, Copy)]
@@ -70,12 +68,13 @@ impl Template {
     /// 64 KiB, and when an expression of it cannot be evaluated.
     pub fn render(&self, context: &RenderContext) -> Result<String, RenderError> {
         let Compiled { nodes, escape, people, .. } = &*self.0;
-        let reader = Arc::new(Reader {
+        let reader = Rc::new(Reader {
             recipient: context.recipient.filter(|_| people.contains(&Person::Recipient)).cloned(),
             csm: context.csm.filter(|_| people.contains(&Person::Csm)).cloned(),
             playbook: context.playbook.into(),
+            operations: Cell::new(0),
         });
-        let rendering = Rendering { context, reader, escape: *escape, allowance: Allowance::of(TIME_LIMIT) };
+        let rendering = Rendering { context, reader, escape: *escape };
         let mut out = String::new();
         rendering.nodes(nodes, &mut out)?;
         Ok(out)
@@ -84,9 +83,8 @@ impl Template {
 
 struct Rendering<'a> {
     context: &'a RenderContext<'a>,
-    reader: Arc<Reader>,
+    reader: Rc<Reader>,
     escape: Escape,
-    allowance: Allowance,
 }
 
 impl Rendering<'_> {
@@ -114,9 +112,6 @@ impl Rendering<'_> {
     }
 
     fn value(&self, rule: &Rule) -> Result<Dynamic, String> {
-        if self.allowance.is_spent() {
-            return Err("the text takes too long".to_owned());
-        }
         let RenderContext { sandbox, context, .. } = self.context;
         sandbox.evaluate(&rule.ast, context, &rule.traits, Some(&self.reader)).map_err(|error| error.message)
     }

@@ -255,12 +255,9 @@ fn the_result_has_a_limit() {
 #[test]
 fn the_work_of_one_text_has_a_limit() {
     let heavy = "{{ how_many([".to_owned() + "account.mrr * 2 > 3, ".repeat(900).as_str() + "true]) }}";
-    let begun = std::time::Instant::now();
+    assert_eq!(rendered(&heavy.repeat(2)).as_deref(), Ok("901901"));
     let result = rendered(&heavy.repeat(3));
-    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
-    assert!(result.is_ok_and(|text| text == "901901901"));
-    let error = rendered("{{ how_many([account.mrr > 1, account.name + account.name == \"\"]) }}");
-    assert_eq!(error.as_deref(), Ok("1"));
+    assert_eq!(result.map_err(|error| error.message), Err("it does too much work".to_owned()));
 }
 
 #[test]
