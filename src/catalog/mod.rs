@@ -299,7 +299,7 @@ pub fn compile(
     };
     let when = rule::compile(&playbook.when, Wanted::Verdict, &at_entry, modules, sandbox, problems);
     let after_when = problems.len();
-    let proven = when.as_ref().map(|when| when.proven().clone()).unwrap_or_default();
+    let proven = when.as_ref().map(|when| when.proves().clone()).unwrap_or_default();
     // What `entry` means was read when the condition was.
     let known_in_steps: HashSet<String> = proven
         .iter()

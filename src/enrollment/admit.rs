@@ -223,7 +223,7 @@ fn enter(
 /// The first kept column that the rest of the playbook relies on, because its
 /// condition proves it present, and that is missing all the same.
 fn unproven(playbook: &ReadyPlaybook, context: &Context) -> Option<String> {
-    let proven = playbook.when.proven();
+    let proven = playbook.when.proves();
     let missing = |cell: &Cell| context.facts.get(cell) == Some(&Value::Null);
     let mut kept = playbook.entry_columns.values();
     kept.find(|cell| missing(cell) && proven.contains(&cell.to_string())).map(ToString::to_string)

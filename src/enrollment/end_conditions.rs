@@ -86,6 +86,6 @@ fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, what: &str) -
 
 /// `goal: account.activated_at = 2026-03-05T…`.
 pub(super) fn told(what: &str, rule: &Rule, context: &Context) -> String {
-    let read = rule.told(&context.facts);
+    let read = rule.describe_facts(&context.facts);
     if read.is_empty() { what.to_owned() } else { format!("{what}: {read}") }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{AST, Expr, Stmt};
 
-use super::check::checker::{Checker, Learnt};
+use super::check::checker::{Checker, Findings};
 use super::check::guards;
 use super::check::kind::{Kind, Typed};
 use super::compiled::Rule;
@@ -100,7 +100,7 @@ impl<'a> Compilation<'a> {
         let ast = match self.sandbox.expression(&source.text) {
             Ok(ast) => ast,
             Err(error) => {
-                problems.push(rhai_messages::unreadable(
+                problems.push(rhai_messages::describe_parse_error(
                     source,
                     &error,
                     |name| self.modules.functions(name).is_some(),
@@ -128,22 +128,22 @@ impl<'a> Compilation<'a> {
                 if_false = guards::if_false(&mut checker, &expr);
             }
         }
-        let sound = !checker.learnt.exhausted && !checker.learnt.problems.iter().any(Diagnostic::is_error);
+        let sound = !checker.findings.exhausted && !checker.findings.problems.iter().any(Diagnostic::is_error);
         let prefilter = (sound && wanted == Wanted::Verdict && self.in_text.is_none())
             .then(|| Box::new(prefilter::translate(&mut checker, &expr)));
-        let people = checker.learnt.people.iter().copied().collect();
-        let rule = Rule { prefilter, ..finish(source, ast, checker.learnt, if_true, problems)? };
+        let people = checker.findings.people.iter().copied().collect();
+        let rule = Rule { prefilter, ..finish(source, ast, checker.findings, if_true, problems)? };
         Some(Checked { rule, kind: typed.kind, nullable: typed.nullable, text: typed.text, expr, if_false, people })
     }
 
-    /// A type check that has learnt nothing yet.
+    /// A type check that has found nothing yet.
     pub fn checker(&self, source: &'a Source) -> Checker<'a> {
         Checker {
             source,
             scope: self.scope,
             modules: self.modules,
             seasons: self.sandbox.seasons(),
-            learnt: Learnt::default(),
+            findings: Findings::default(),
             bound: Vec::new(),
             in_script: false,
             in_text: self.in_text,
@@ -159,24 +159,24 @@ impl<'a> Compilation<'a> {
 pub(super) fn finish(
     source: &Source,
     ast: AST,
-    mut learnt: Learnt,
+    mut findings: Findings,
     proven: HashSet<String>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
-    if learnt.exhausted {
-        learnt.problems.push(
+    if findings.exhausted {
+        findings.problems.push(
             source.error("KW0204", 1, 1, TOO_MUCH).help("move a part of it into a script that takes plain values"),
         );
     }
-    let failed = learnt.problems.iter().any(Diagnostic::is_error);
-    problems.extend(learnt.problems);
+    let failed = findings.problems.iter().any(Diagnostic::is_error);
+    problems.extend(findings.problems);
     (!failed).then(|| Rule {
         ast,
         origin: source.origin.clone(),
-        traits: Arc::new(learnt.traits),
-        cells: learnt.cells.into_iter().collect(),
-        entry_columns: learnt.entry_columns,
-        modules: learnt.modules,
+        traits: Arc::new(findings.traits),
+        cells: findings.cells.into_iter().collect(),
+        entry_columns: findings.entry_columns,
+        modules: findings.modules,
         proven,
         prefilter: None,
     })
@@ -269,8 +269,8 @@ fn want_printable(checker: &mut Checker, typed: &Typed, attribute: Option<Type>)
 /// A key that is the same for everybody and at all times lets nobody in again,
 /// and `now` lets everybody in at every run.
 fn want_change(checker: &mut Checker, typed: &Typed) {
-    let learnt = &checker.learnt;
-    if !learnt.cells.is_empty() || !learnt.modules.is_empty() || typed.text.contains("period(") {
+    let findings = &checker.findings;
+    if !findings.cells.is_empty() || !findings.modules.is_empty() || typed.text.contains("period(") {
     } else if typed.text == "now" {
         let help = "write `period(\"week\")` or the like, or `gap: 7d`";
         checker.warn("KW0209", typed.position, "`now` is new at every run", Some(help.to_owned()));

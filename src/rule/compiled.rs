@@ -67,7 +67,7 @@ impl Rule {
     }
 
     /// Canonical texts of what is present wherever the rule is true.
-    pub fn proven(&self) -> &HashSet<String> {
+    pub fn proves(&self) -> &HashSet<String> {
         &self.proven
     }
 
@@ -99,7 +99,7 @@ impl Rule {
     }
 
     /// `account.tier = C, account.mrr = 501`: the values it read, in words.
-    pub fn told(&self, facts: &Facts) -> String {
+    pub fn describe_facts(&self, facts: &Facts) -> String {
         let words = |(fact, value): (String, serde_json::Value)| match value {
             serde_json::Value::Null => format!("{fact} is missing"),
             serde_json::Value::String(text) => format!("{fact} = {text}"),

@@ -11,7 +11,7 @@ use crate::clock::Instant;
 use crate::facts::Value;
 
 /// A value as it prints; what has no text says why.
-pub(crate) fn printed(value: &Value, zone: Tz, locale: &str) -> Result<String, &'static str> {
+pub(crate) fn print_value(value: &Value, zone: Tz, locale: &str) -> Result<String, &'static str> {
     Ok(match value {
         Value::Text(text) => text.to_string(),
         Value::Int(number) => number.to_string(),
@@ -35,11 +35,11 @@ pub(crate) fn number(value: f64) -> Option<String> {
     if !value.is_finite() {
         return None;
     }
-    Some(trimmed(format!("{value:.10}")))
+    Some(trim_zeros(format!("{value:.10}")))
 }
 
 /// A number with exactly so many decimals, halves away from zero.
-pub(crate) fn fixed(value: f64, decimals: u8) -> Option<String> {
+pub(crate) fn with_decimals(value: f64, decimals: u8) -> Option<String> {
     if !value.is_finite() {
         return None;
     }
@@ -49,7 +49,7 @@ pub(crate) fn fixed(value: f64, decimals: u8) -> Option<String> {
     let nudged = scaled + scaled.signum() * scaled.abs() * f64::EPSILON * 2.0;
     let rounded = if nudged.abs() < 9.0e15 { nudged.round() / scale } else { value };
     let text = format!("{rounded:.*}", usize::from(decimals));
-    Some(without_minus_zero(text))
+    Some(drop_minus_of_zero(text))
 }
 
 /// An amount of a currency, such as `€1,234.50`, as the reader's language writes
@@ -57,20 +57,20 @@ pub(crate) fn fixed(value: f64, decimals: u8) -> Option<String> {
 /// decimals.
 pub(crate) fn money(value: f64, currency: &str, locale: &str) -> Option<String> {
     let decimals = if ["JPY", "KRW", "VND", "CLP", "ISK"].contains(&currency) { 0 } else { 2 };
-    Some(Language::of(locale).money(&fixed(value, decimals)?, currency))
+    Some(Language::of(locale).money(&with_decimals(value, decimals)?, currency))
 }
 
 /// A number as the reader's language writes it: `4,5`.
-pub(crate) fn localized(number: &str, locale: &str) -> String {
+pub(crate) fn localize(number: &str, locale: &str) -> String {
     Language::of(locale).number(number)
 }
 
-fn trimmed(text: String) -> String {
+fn trim_zeros(text: String) -> String {
     let text = text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    without_minus_zero(text)
+    drop_minus_of_zero(text)
 }
 
-fn without_minus_zero(text: String) -> String {
+fn drop_minus_of_zero(text: String) -> String {
     match text.strip_prefix('-') {
         Some(rest) if !rest.bytes().any(|b| (b'1'..=b'9').contains(&b)) => rest.to_owned(),
         _ => text,
@@ -131,7 +131,7 @@ mod tests {
             (1_234.5, 2, "1234.50"),
             (1e300, 1, format!("{:.1}", 1e300).as_str()),
         ] {
-            assert_eq!(fixed(value, decimals).as_deref(), Some(text));
+            assert_eq!(with_decimals(value, decimals).as_deref(), Some(text));
         }
     }
 

@@ -19,7 +19,7 @@ const STATEMENTS: [&str; 14] =
 
 /// The diagnostic about an expression, or the script of a step. `is_script` says
 /// whether a file of `scripts/` has a name.
-pub(super) fn unreadable(
+pub(super) fn describe_parse_error(
     source: &Source,
     error: &ParseError,
     is_script: impl Fn(&str) -> bool,
@@ -35,17 +35,22 @@ pub(super) fn unreadable(
         Kind::VariableUndefined(name) => (
             "KW0203",
             format!("unknown name `{name}`"),
-            Some(meant(name, &Around::new(&source.text, (line, column), name), is_script(name), !expression)),
+            Some(suggest_name(
+                name,
+                &Surroundings::new(&source.text, (line, column), name),
+                is_script(name),
+                !expression,
+            )),
         ),
         Kind::UnexpectedEOF if ends_in_operator(&source.text) => {
             ("KW0204", "it ends too early: a value is missing behind its last sign".to_owned(), None)
         }
         kind => {
-            let (message, help) = words(kind);
+            let (message, help) = describe_error_kind(kind);
             let rest = from(&source.text, line, column);
             let help = match kind {
-                Kind::BadInput(LexError::UnterminatedString) => unclosed(rest).or(help),
-                Kind::BadInput(LexError::UnexpectedInput(_)) => called(&source.text, rest).or(help),
+                Kind::BadInput(LexError::UnterminatedString) => suggest_closing(rest).or(help),
+                Kind::BadInput(LexError::UnexpectedInput(_)) => suggest_parentheses(&source.text, rest).or(help),
                 _ => help,
             };
             ("KW0204", message, help)
@@ -77,7 +82,7 @@ fn ends_in_operator(text: &str) -> bool {
 }
 
 /// What to write for a text that nothing closes, if that can be guessed.
-fn unclosed(rest: &str) -> Option<String> {
+fn suggest_closing(rest: &str) -> Option<String> {
     let line = rest.lines().next()?.strip_prefix('"')?;
     let end = line.find(['\'', '’', '”', '“']).or_else(|| line.find("&&")).or_else(|| line.find("||"));
     let inner = line[..end.unwrap_or(line.len())].trim_end().trim_end_matches(')');
@@ -85,7 +90,7 @@ fn unclosed(rest: &str) -> Option<String> {
 }
 
 /// `days_since account.signed_up_at`: a function without its parentheses.
-fn called(text: &str, rest: &str) -> Option<String> {
+fn suggest_parentheses(text: &str, rest: &str) -> Option<String> {
     let before = text.strip_suffix(rest)?.trim_end();
     let word = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
     super::functions::global::find(word).map(|_| format!("a function takes its value in parentheses: `{word}(…)`"))
@@ -93,17 +98,19 @@ fn called(text: &str, rest: &str) -> Option<String> {
 
 /// What stands before and behind a name.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Around<'a> {
+pub(super) struct Surroundings<'a> {
     before: &'a str,
     behind: &'a str,
 }
 
-impl<'a> Around<'a> {
-    /// Around the name at a place of a text; nothing where it is not there.
-    pub fn new(text: &'a str, (line, column): (u32, u32), name: &str) -> Around<'a> {
+impl<'a> Surroundings<'a> {
+    /// Surroundings the name at a place of a text; nothing where it is not there.
+    pub fn new(text: &'a str, (line, column): (u32, u32), name: &str) -> Surroundings<'a> {
         let behind = from(text, line, column);
         let before = text[..text.len() - behind.len()].trim_end();
-        behind.strip_prefix(name).map_or(Around::default(), |behind| Around { before, behind: behind.trim_start() })
+        behind
+            .strip_prefix(name)
+            .map_or(Surroundings::default(), |behind| Surroundings { before, behind: behind.trim_start() })
     }
 
     /// Whether a text may well be meant: beside `==`, in a list, as an argument.
@@ -123,7 +130,7 @@ impl<'a> Around<'a> {
 
 /// What to write in place of a name that nothing has; `is_script` where a file of
 /// `scripts/` is called so.
-pub(super) fn meant(name: &str, around: &Around, is_script: bool, in_script: bool) -> String {
+pub(super) fn suggest_name(name: &str, around: &Surroundings, is_script: bool, in_script: bool) -> String {
     match name.to_lowercase().as_str() {
         "today" => return "write `now`".to_owned(),
         "tomorrow" => return "write `now + days(1)`".to_owned(),
@@ -154,7 +161,7 @@ pub(super) fn meant(name: &str, around: &Around, is_script: bool, in_script: boo
 }
 
 /// What to write in place of a function of SQL or a spreadsheet.
-pub(super) fn meant_function(name: &str) -> Option<&'static str> {
+pub(super) fn suggest_function(name: &str) -> Option<&'static str> {
     Some(match name.to_lowercase().as_str() {
         "now" | "today" | "current_date" | "current_timestamp" | "getdate" => "write `now`, without parentheses",
         "date" | "datevalue" | "to_date" => foreign_syntax::NO_DATES,
@@ -180,7 +187,7 @@ fn is_weekday(word: &str) -> bool {
 }
 
 /// Message and advice.
-pub(super) fn words(kind: &Kind) -> (String, Option<String>) {
+pub(super) fn describe_error_kind(kind: &Kind) -> (String, Option<String>) {
     let help = |text: &str| Some(text.to_owned());
     match kind {
         Kind::UnexpectedEOF => ("it ends too early: something is missing at its end".to_owned(), None),

@@ -29,7 +29,7 @@ impl Neighbours {
     }
 
     /// What to say of a label that nobody sets: the message and the help.
-    pub(crate) fn unset(&self, label: &str) -> Option<(String, String)> {
+    pub(crate) fn describe_unset_label(&self, label: &str) -> Option<(String, String)> {
         let known = self.labels.as_ref().filter(|known| !known.contains(label))?;
         let help = match nearest(label, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean \"{near}\"?"),

@@ -49,7 +49,7 @@ impl Course<'_> {
                 return Ok(());
             }
             Admission::NotCandidate => {
-                format!("the condition was false ({})", self.playbook.when.told(&facts))
+                format!("the condition was false ({})", self.playbook.when.describe_facts(&facts))
             }
             Admission::Skip(skip) => self.told(&skip, facts),
         };
@@ -86,7 +86,7 @@ impl Course<'_> {
 
     pub(super) fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &Facts) {
         self.outside = None;
-        let (read, noun) = (self.playbook.when.told(facts), self.noun());
+        let (read, noun) = (self.playbook.when.describe_facts(facts), self.noun());
         let read = if read.is_empty() { read } else { format!(" ({read})") };
         self.happen(now, format!("the {noun} entered{read}"));
         self.world.history.enrollments.push(EnrollmentRecord {

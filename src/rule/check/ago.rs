@@ -9,7 +9,7 @@ use rhai::Position;
 
 use super::checker::Checker;
 use super::kind::{Kind, Typed};
-use super::missing_relations::lacking;
+use super::missing_relations::missing_for;
 use crate::facts::{Arg, Cell, CellPath, Subject};
 use crate::rule::functions::ago::NAME;
 use crate::rule::functions::{FactSource, Function};
@@ -26,19 +26,19 @@ pub(crate) fn days(args: &[Arg]) -> Option<i64> {
 }
 
 /// Why a call gives no days.
-pub(crate) fn not_days() -> Refusal {
+pub(crate) fn refuse_days() -> Refusal {
     let help = "for example `account.ago(30).mrr`".to_owned();
     ("KW0205", format!("`{NAME}` takes a number of days from 1"), help)
 }
 
 /// Why it does not stand behind itself.
-pub(crate) fn twice() -> Refusal {
+pub(crate) fn refuse_nesting() -> Refusal {
     let help = "add the days up: `account.ago(7)` is `ago(3)` and four days more".to_owned();
     ("KW0212", format!("`{NAME}(…)` cannot stand behind `{NAME}(…)`"), help)
 }
 
 /// Why a column has no past.
-pub(crate) fn no_columns(subject: Subject, name: &str) -> Option<Refusal> {
+pub(crate) fn refuse_column(subject: Subject, name: &str) -> Option<Refusal> {
     let contact = subject == Subject::Contact;
     contact.then(|| {
         let message = format!("`contact.{name}` as it was is not on record: columns of contacts have no history");
@@ -47,7 +47,7 @@ pub(crate) fn no_columns(subject: Subject, name: &str) -> Option<Refusal> {
 }
 
 /// Why this cannot be asked about an earlier day.
-pub(crate) fn refused(subject: Subject, function: &dyn Function, args: &[Arg]) -> Option<Refusal> {
+pub(crate) fn refuse_function(subject: Subject, function: &dyn Function, args: &[Arg]) -> Option<Refusal> {
     let name = function.name();
     if function.source() == FactSource::Own {
         let message = format!("`{name}` is not available behind `{NAME}(…)`: it looks at Keepwell's own state");
@@ -77,7 +77,7 @@ impl Checker<'_> {
             Some(days) => Typed { kind: Kind::Earlier(subject, days), nullable: false, text, position },
             None if complained => self.unknown(text, position),
             None => {
-                let (code, message, help) = not_days();
+                let (code, message, help) = refuse_days();
                 self.problem(code, position, message, Some(help));
                 self.unknown(text, position)
             }
@@ -98,7 +98,7 @@ impl Checker<'_> {
             self.unknown_column(subject, subject.name(), name, position);
             return self.unknown(text, position);
         }
-        if let Some((code, message, help)) = no_columns(subject, name) {
+        if let Some((code, message, help)) = refuse_column(subject, name) {
             self.problem(code, position, message, Some(help));
             return self.unknown(text, position);
         }
@@ -106,11 +106,11 @@ impl Checker<'_> {
             return Typed { kind: Kind::EarlierTraits(subject, days), nullable: false, text, position };
         };
         let cell = Cell { subject, path: CellPath::Column(name.to_owned()).ago(Some(days)) };
-        if let Some((code, message, help)) = lacking(&cell, self.scope.schema) {
+        if let Some((code, message, help)) = missing_for(&cell, self.scope.schema) {
             self.problem(code, position, message, Some(help));
             return self.unknown(text, position);
         }
-        self.learnt.cells.insert(cell);
+        self.findings.cells.insert(cell);
         let nullable = !self.known.contains(&text);
         Typed { kind: Kind::of(ty), nullable, text, position }
     }

@@ -2,7 +2,7 @@
 
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
-use super::checker::{Checker, Inlined};
+use super::checker::{Checker, InlinedCall};
 use super::kind::{Kind, Typed};
 use crate::diagnostic::nearest;
 use crate::facts::Type;
@@ -89,7 +89,7 @@ impl Checker<'_> {
                     Some(format!("it is asked of the account: `account.{name}(…)`"))
                 } else if let Some(help) = self.filter_help(name) {
                     Some(help)
-                } else if let Some(meant) = rhai_messages::meant_function(name) {
+                } else if let Some(meant) = rhai_messages::suggest_function(name) {
                     Some(meant.to_owned())
                 } else {
                     nearest(name, global::names()).map(|near| format!("did you mean `{near}`?"))
@@ -149,7 +149,7 @@ impl Checker<'_> {
         let Some(functions) = modules.functions(&module) else {
             // What is wrong with it is said there; here, once, that this cannot be used.
             if modules.is_broken(&module) {
-                if self.learnt.broken.insert(module.clone()) {
+                if self.findings.broken.insert(module.clone()) {
                     let message = format!("the script `{module}.rhai` has mistakes, and this calls it");
                     self.problem("KW0201", position, message, None);
                 }
@@ -159,7 +159,7 @@ impl Checker<'_> {
             self.problem("KW0201", position, format!("there is no script `{module}.rhai`"), help);
             return self.unknown(text, position);
         };
-        self.learnt.modules.insert(module.clone());
+        self.findings.modules.insert(module.clone());
         let Some(function) = functions.iter().find(|f| f.name == name && f.params.len() == args.len()) else {
             let near = nearest(name, functions.iter().map(|f| f.name.as_str()));
             let near = functions.iter().find(|function| Some(function.name.as_str()) == near);
@@ -192,7 +192,7 @@ impl Checker<'_> {
         let outer = self.call_site;
         self.call_site = outer.or(Some(position));
         let params = function.params.iter().cloned().zip(args).collect();
-        self.bound.push(Inlined { module, params });
+        self.bound.push(InlinedCall { module, params });
         let typed = match body {
             Stmt::Expr(expr) => self.expr(expr),
             Stmt::FnCall(inner, at) => self.call_in_body(inner, *at),

@@ -19,6 +19,6 @@ pub(crate) fn inside_count(text: &str) -> Option<&str> {
 }
 
 /// A text as a literal, which can be read back.
-pub(crate) fn quoted(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

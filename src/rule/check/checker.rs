@@ -1,5 +1,5 @@
 //! The type check under way: what it knows of the place where it stands, what it
-//! has learnt, and what it demands of a value.
+//! has found out, and what it demands of a value.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -17,9 +17,9 @@ use crate::rule::holder::{AttributeTypes, Holder, Person};
 use crate::rule::place::place;
 use crate::rule::scope::{Scope, TextNames};
 
-/// Everything learnt about one expression or script.
+/// Everything found out about one expression or script.
 #[derive(Debug, Default)]
-pub(crate) struct Learnt {
+pub(crate) struct Findings {
     pub cells: BTreeSet<Cell>,
     pub entry_columns: BTreeSet<String>,
     /// The kind each JSON attribute is read as.
@@ -38,7 +38,7 @@ pub(crate) struct Learnt {
 const MOST_PROBLEMS: usize = 50;
 /// A module function being read in place of its call.
 #[derive(Debug)]
-pub(crate) struct Inlined {
+pub(crate) struct InlinedCall {
     pub module: String,
     pub params: HashMap<String, Typed>,
 }
@@ -48,8 +48,8 @@ pub(crate) struct Checker<'a> {
     pub scope: &'a Scope<'a>,
     pub modules: &'a Modules,
     pub seasons: &'a Seasons,
-    pub learnt: Learnt,
-    pub bound: Vec<Inlined>,
+    pub findings: Findings,
+    pub bound: Vec<InlinedCall>,
     /// Whether it is a script: its variables are its own.
     pub in_script: bool,
     /// What a template may name beyond that, where it stands in one.
@@ -68,8 +68,8 @@ pub(crate) struct Checker<'a> {
 impl Checker<'_> {
     fn report(&mut self, mut problem: Diagnostic, help: Option<String>) {
         problem.help = help;
-        if self.learnt.problems.len() < MOST_PROBLEMS && !self.learnt.problems.contains(&problem) {
-            self.learnt.problems.push(problem);
+        if self.findings.problems.len() < MOST_PROBLEMS && !self.findings.problems.contains(&problem) {
+            self.findings.problems.push(problem);
         }
     }
 
@@ -123,7 +123,7 @@ impl Checker<'_> {
         if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
             let text = &typed.text;
             let ty = match &typed.kind {
-                Kind::Attribute(subject, key) => self.learnt.traits.get(&(*subject, key.clone())).copied(),
+                Kind::Attribute(subject, key) => self.findings.traits.get(&(*subject, key.clone())).copied(),
                 kind => kind.ty(),
             };
             let stand_in = match ty {
@@ -154,7 +154,7 @@ impl Checker<'_> {
     pub fn read_as(&mut self, holder: Holder, key: &str, ty: Type, position: Position) {
         let ty = if ty == Type::Int { Type::Float } else { ty };
         let slot = (holder, key.to_owned());
-        match self.learnt.traits.get(&slot).copied() {
+        match self.findings.traits.get(&slot).copied() {
             Some(before) if before != ty => {
                 let message = format!(
                     "`{}.traits.{key}` is read as {} here and as {} before",
@@ -165,7 +165,7 @@ impl Checker<'_> {
                 self.problem("KW0206", position, message, None);
             }
             _ => {
-                self.learnt.traits.insert(slot, ty);
+                self.findings.traits.insert(slot, ty);
             }
         }
     }

@@ -64,7 +64,7 @@ impl Checker<'_> {
 
     /// `<`, `<=`, `>`, `>=` between two literals, or a count and zero.
     pub(crate) fn remark_order(&mut self, operator: &str, a: &Typed, b: &Typed, position: Position) {
-        for (count, number, operator) in [(a, b, operator), (b, a, mirrored(operator))] {
+        for (count, number, operator) in [(a, b, operator), (b, a, mirror(operator))] {
             let Ok(number) = number.text.parse::<f64>() else { continue };
             let truth = match operator {
                 "<" if number <= 0.0 => false,
@@ -93,12 +93,12 @@ impl Checker<'_> {
             if !["<", "<=", ">", ">="].contains(&name) {
                 continue;
             }
-            let before = self.learnt.problems.len();
+            let before = self.findings.problems.len();
             let (a, b) = (self.expr(a), self.expr(b));
-            self.learnt.problems.truncate(before);
+            self.findings.problems.truncate(before);
             let (value, number, name) = match (a.text.parse::<f64>(), b.text.parse::<f64>()) {
                 (Err(_), Ok(number)) => (a.text, number, name),
-                (Ok(number), Err(_)) => (b.text, number, mirrored(name)),
+                (Ok(number), Err(_)) => (b.text, number, mirror(name)),
                 _ => continue,
             };
             let (below, strict) = (name.starts_with('<'), !name.ends_with('='));
@@ -125,9 +125,9 @@ impl Checker<'_> {
             if call.name != "==" || !literal {
                 continue;
             }
-            let before = self.learnt.problems.len();
+            let before = self.findings.problems.len();
             let (a, b) = (self.expr(a).text, self.expr(b).text);
-            self.learnt.problems.truncate(before);
+            self.findings.problems.truncate(before);
             if let Some((_, other)) = equal.iter().find(|(text, value)| *text == a && *value != b) {
                 let message = format!("`{a}` cannot have two values at once, so this is always false");
                 self.warn("KW0210", *position, message, Some(format!("write `{a} in [{other}, {b}]`")));
@@ -138,7 +138,7 @@ impl Checker<'_> {
 }
 
 /// The comparison with its sides changed: `<` for `>`.
-pub(crate) fn mirrored(operator: &str) -> &str {
+pub(crate) fn mirror(operator: &str) -> &str {
     match operator {
         "<" => ">",
         "<=" => ">=",

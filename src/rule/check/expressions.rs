@@ -7,7 +7,7 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::canonical::quoted;
+use super::canonical::quote;
 use super::checker::Checker;
 use super::guards;
 use super::kind::{Kind, Typed, compatible};
@@ -28,13 +28,13 @@ impl Checker<'_> {
     pub fn expr(&mut self, expr: &Expr) -> Typed {
         self.parts += 1;
         if self.parts > MOST_PARTS {
-            self.learnt.exhausted = true;
+            self.findings.exhausted = true;
         }
-        if self.learnt.exhausted {
+        if self.findings.exhausted {
             return self.unknown("?".to_owned(), expr.position());
         }
         let typed = self.part(expr);
-        self.learnt.exhausted |= typed.text.len() > LONGEST_PART;
+        self.findings.exhausted |= typed.text.len() > LONGEST_PART;
         typed
     }
 
@@ -45,7 +45,7 @@ impl Checker<'_> {
             Expr::BoolConstant(value, _) => plain(Kind::Bool, value.to_string()),
             Expr::IntegerConstant(value, _) => plain(Kind::Int, value.to_string()),
             Expr::FloatConstant(value, _) => plain(Kind::Float, format!("{value}")),
-            Expr::StringConstant(value, _) => plain(Kind::Text, quoted(value)),
+            Expr::StringConstant(value, _) => plain(Kind::Text, quote(value)),
             Expr::Unit(_) => Typed { kind: Kind::None, nullable: true, text: "none".to_owned(), position },
             Expr::Array(items, _) => {
                 let items: Vec<Typed> = items.iter().map(|item| self.expr(item)).collect();
@@ -91,7 +91,7 @@ impl Checker<'_> {
                 Some(crate::facts::Value::Bool(b)) => plain(Kind::Bool, b.to_string()),
                 Some(crate::facts::Value::Int(n)) => plain(Kind::Int, n.to_string()),
                 Some(crate::facts::Value::Float(n)) => plain(Kind::Float, n.to_string()),
-                Some(crate::facts::Value::Text(t)) => plain(Kind::Text, quoted(&t)),
+                Some(crate::facts::Value::Text(t)) => plain(Kind::Text, quote(&t)),
                 Some(crate::facts::Value::Null) => plain(Kind::None, "none".to_owned()),
                 _ => plain(Kind::Unknown, "?".to_owned()),
             })
@@ -124,7 +124,7 @@ impl Checker<'_> {
             }
             "recipient" | "csm" if self.in_text.is_some() => {
                 let person = if name == "csm" { Person::Csm } else { Person::Recipient };
-                self.learnt.people.insert(person);
+                self.findings.people.insert(person);
                 typed(Kind::Person(person), !self.known.contains(name))
             }
             "playbook" if self.in_text.is_some() => typed(Kind::Text, false),
@@ -180,10 +180,10 @@ impl Checker<'_> {
             return Some(format!("`{name}` is a function: write `{name}(…)`"));
         }
         let around = match self.call_site {
-            None => crate::rule::rhai_messages::Around::new(&self.source.text, place(position), name),
-            Some(_) => crate::rule::rhai_messages::Around::default(),
+            None => crate::rule::rhai_messages::Surroundings::new(&self.source.text, place(position), name),
+            Some(_) => crate::rule::rhai_messages::Surroundings::default(),
         };
-        Some(crate::rule::rhai_messages::meant(name, &around, self.modules.functions(name).is_some(), false))
+        Some(crate::rule::rhai_messages::suggest_name(name, &around, self.modules.functions(name).is_some(), false))
     }
 
     fn logic(&mut self, parts: &[Expr], and: bool, position: Position) -> Typed {

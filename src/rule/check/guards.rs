@@ -11,20 +11,20 @@ use super::kind::Kind;
 
 /// Values present wherever `expr` is true.
 pub(crate) fn if_true(checker: &mut Checker, expr: &Expr) -> HashSet<String> {
-    proven(checker, expr, true)
+    present_where(checker, expr, true)
 }
 
 /// Values present wherever `expr` is false.
 pub(crate) fn if_false(checker: &mut Checker, expr: &Expr) -> HashSet<String> {
-    proven(checker, expr, false)
+    present_where(checker, expr, false)
 }
 
-fn proven(checker: &mut Checker, expr: &Expr, holds: bool) -> HashSet<String> {
+fn present_where(checker: &mut Checker, expr: &Expr, holds: bool) -> HashSet<String> {
     match expr {
         Expr::And(parts, _) => combine(checker, parts, holds, holds),
         Expr::Or(parts, _) => combine(checker, parts, holds, !holds),
         Expr::Stmt(block) => match block.statements().first() {
-            Some(Stmt::Expr(inner)) => proven(checker, inner, holds),
+            Some(Stmt::Expr(inner)) => present_where(checker, inner, holds),
             Some(Stmt::FnCall(call, _)) => comparison(checker, call, holds),
             _ => HashSet::new(),
         },
@@ -36,14 +36,14 @@ fn proven(checker: &mut Checker, expr: &Expr, holds: bool) -> HashSet<String> {
 /// All parts' proofs where every part has the truth in question, else only
 /// what each of them proves.
 fn combine(checker: &mut Checker, parts: &[Expr], holds: bool, every: bool) -> HashSet<String> {
-    let mut sets = parts.iter().map(|part| proven(checker, part, holds)).collect::<Vec<_>>().into_iter();
+    let mut sets = parts.iter().map(|part| present_where(checker, part, holds)).collect::<Vec<_>>().into_iter();
     let Some(first) = sets.next() else { return HashSet::new() };
     sets.fold(first, |all, set| if every { &all | &set } else { &all & &set })
 }
 
 fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<String> {
     match (call.name.as_str(), call.args.as_slice()) {
-        ("!", [inner]) => proven(checker, inner, !holds),
+        ("!", [inner]) => present_where(checker, inner, !holds),
         ("contains", [list, item]) if holds && call.namespace.is_empty() => {
             let (list, item) = (quietly(checker, list), quietly(checker, item));
             match list.0 {
@@ -74,8 +74,8 @@ fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<
 
 /// Kind, text and nullability of a part that has already been complained about.
 pub(crate) fn quietly(checker: &mut Checker, expr: &Expr) -> (Kind, String, bool) {
-    let before = checker.learnt.problems.len();
+    let before = checker.findings.problems.len();
     let typed = checker.expr(expr);
-    checker.learnt.problems.truncate(before);
+    checker.findings.problems.truncate(before);
     (typed.kind, typed.text, typed.nullable)
 }

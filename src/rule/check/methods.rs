@@ -13,9 +13,9 @@ use crate::rule::functions::{self, ParamKind};
 impl Checker<'_> {
     pub(crate) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
         let name = call.name.as_str();
-        let before = self.learnt.problems.len();
+        let before = self.findings.problems.len();
         let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
-        let complained = self.learnt.problems.len() > before;
+        let complained = self.findings.problems.len() > before;
         let text =
             format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let (subject, ago) = match &base.kind {
@@ -24,7 +24,7 @@ impl Checker<'_> {
             }
             Kind::Subject(subject) => (*subject, None),
             Kind::Earlier(..) if name == AGO => {
-                let (code, message, help) = ago::twice();
+                let (code, message, help) = ago::refuse_nesting();
                 self.problem(code, position, message, Some(help));
                 return self.unknown(text, position);
             }
@@ -35,7 +35,7 @@ impl Checker<'_> {
                 let free = crate::rule::functions::global::find(name).map(|_| format!("write `{name}({})`", base.text));
                 let help = free
                     .or_else(|| self.filter_help(name))
-                    .or_else(|| crate::rule::rhai_messages::meant_function(name).map(str::to_owned));
+                    .or_else(|| crate::rule::rhai_messages::suggest_function(name).map(str::to_owned));
                 self.problem("KW0201", position, message, help);
                 return self.unknown(text, position);
             }
@@ -54,7 +54,8 @@ impl Checker<'_> {
         }
         match super::signature::signature(subject, name, &literal) {
             Ok((function, gives)) => {
-                if let (Some(_), Some((code, message, help))) = (ago, ago::refused(subject, function, &literal)) {
+                if let (Some(_), Some((code, message, help))) = (ago, ago::refuse_function(subject, function, &literal))
+                {
                     self.problem(code, position, message, Some(help));
                     return self.unknown(text, position);
                 }
@@ -62,10 +63,10 @@ impl Checker<'_> {
                 let path = CellPath::Call { function: function.name(), args: literal };
                 let cell = Cell { subject, path: path.ago(ago) };
                 let text = cell.to_string();
-                if let Some((code, message, help)) = super::missing_relations::lacking(&cell, self.scope.schema) {
+                if let Some((code, message, help)) = super::missing_relations::missing_for(&cell, self.scope.schema) {
                     self.problem(code, position, message, Some(help));
                 }
-                self.learnt.cells.insert(cell);
+                self.findings.cells.insert(cell);
                 let nullable = gives.nullable && !self.known.contains(&text);
                 Typed { kind: Kind::of(gives.ty), nullable, text, position }
             }
@@ -105,7 +106,7 @@ impl Checker<'_> {
                 ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.neighbours.ids().collect()),
                 ParamKind::ColumnName => ("KW0202", "column", columns.iter().map(|column| &*column.name).collect()),
                 ParamKind::Label => {
-                    if let Some((message, help)) = self.scope.neighbours.unset(name) {
+                    if let Some((message, help)) = self.scope.neighbours.describe_unset_label(name) {
                         self.warn("KW0215", arg.position, message, Some(help));
                     }
                     continue;

@@ -6,7 +6,7 @@ use crate::rule::functions;
 use crate::rule::holder::Person;
 
 /// The code, what is wrong and what helps.
-pub(crate) type Lacking = (&'static str, String, String);
+pub(crate) type MissingRelation = (&'static str, String, String);
 
 /// Columns of other relations that change what a function means; `changes`
 /// is a relation.
@@ -21,11 +21,13 @@ const MEANINGFUL: [&str; 7] = [
 ];
 
 /// Why a cell cannot be answered, if the store lacks what it needs.
-pub(crate) fn lacking(cell: &Cell, schema: &Schema) -> Option<Lacking> {
+pub(crate) fn missing_for(cell: &Cell, schema: &Schema) -> Option<MissingRelation> {
     let absent = match &cell.path {
         CellPath::Column(_) => return None,
         CellPath::Ago { path, .. } => match &**path {
-            CellPath::Call { .. } => return lacking(&Cell { subject: cell.subject, path: (**path).clone() }, schema),
+            CellPath::Call { .. } => {
+                return missing_for(&Cell { subject: cell.subject, path: (**path).clone() }, schema);
+            }
             _ => match schema.absent.contains("changes") {
                 true => Some("changes".to_owned()),
                 false => schema.lacks("changes", "became").then(|| "changes.became".to_owned()),
@@ -55,7 +57,7 @@ pub(crate) fn lacking(cell: &Cell, schema: &Schema) -> Option<Lacking> {
 }
 
 /// Why an attribute of a person, written so, cannot be read.
-pub(crate) fn attributes(person: Person, text: &str, schema: &Schema) -> Option<Lacking> {
+pub(crate) fn missing_for_attribute(person: Person, text: &str, schema: &Schema) -> Option<MissingRelation> {
     let relation = match person {
         Person::Recipient => "contacts",
         Person::Csm => "csms",
@@ -63,7 +65,7 @@ pub(crate) fn attributes(person: Person, text: &str, schema: &Schema) -> Option<
     schema.lacks(relation, "traits").then(|| refusal(text, &format!("{relation}.traits")))
 }
 
-fn refusal(fact: &str, absent: &str) -> Lacking {
+fn refusal(fact: &str, absent: &str) -> MissingRelation {
     let message = format!("`{fact}` needs `{absent}`, which the customer store does not have");
     let help = match absent.split_once('.') {
         Some((relation, column)) => {
@@ -101,7 +103,7 @@ mod tests {
         let mut schema = Schema::default_store();
         schema.absent.insert(absent.to_owned());
         let cell = Cell { subject, path };
-        lacking(&cell, &schema).map(|(_, message, _)| message)
+        missing_for(&cell, &schema).map(|(_, message, _)| message)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rhai::{FnCallExpr, Position};
 
 use super::checker::Checker;
-use super::constant_clauses::mirrored;
+use super::constant_clauses::mirror;
 use super::kind::{Kind, Typed, compatible};
 use crate::facts::Type;
 use crate::rule::foreign_syntax;
@@ -130,7 +130,7 @@ impl Checker<'_> {
         let help = match (time, number, &a.kind, &b.kind) {
             // `-30` is meant as thirty days ago, and what came after it is younger.
             (Some(time), Some(number), _, _) => Some(match number.text.strip_prefix('-') {
-                Some(days) => format!("count days first: `days_since({}) {} {days}`", time.text, mirrored(operator)),
+                Some(days) => format!("count days first: `days_since({}) {} {days}`", time.text, mirror(operator)),
                 None => format!("count days first: `days_since({}) {operator} {}`", time.text, number.text),
             }),
             (_, _, Kind::Bool, _) if a.text.starts_with('!') && operator == "in" => {

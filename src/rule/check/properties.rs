@@ -43,37 +43,37 @@ impl Checker<'_> {
                     return self.unknown(text, position);
                 };
                 let (kind, nullable) = (Kind::of(column.ty), column.nullable);
-                self.learnt.cells.insert(Cell { subject, path: CellPath::Column(name.to_owned()) });
+                self.findings.cells.insert(Cell { subject, path: CellPath::Column(name.to_owned()) });
                 typed(kind, nullable && !self.known.contains(&text))
             }
             Kind::Traits(subject) => {
                 let cell = Cell { subject: *subject, path: CellPath::Trait(name.to_owned()) };
-                if let Some((code, message, help)) = super::missing_relations::lacking(&cell, self.scope.schema) {
+                if let Some((code, message, help)) = super::missing_relations::missing_for(&cell, self.scope.schema) {
                     self.problem(code, position, message, Some(help));
                 }
-                self.learnt.cells.insert(cell);
+                self.findings.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(Holder::Subject(*subject), name.to_owned()), nullable)
             }
             Kind::Earlier(subject, days) => self.earlier_property(*subject, *days, name, text, position),
             Kind::EarlierTraits(subject, days) => {
                 let cell = Cell { subject: *subject, path: CellPath::Trait(name.to_owned()).ago(Some(*days)) };
-                if let Some((code, message, help)) = super::missing_relations::lacking(&cell, self.scope.schema) {
+                if let Some((code, message, help)) = super::missing_relations::missing_for(&cell, self.scope.schema) {
                     self.problem(code, position, message, Some(help));
                     return self.unknown(text, position);
                 }
-                self.learnt.cells.insert(cell);
+                self.findings.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(Holder::Subject(*subject), name.to_owned()), nullable)
             }
             Kind::Person(person) => self.person_property(*person, name, text, position),
             Kind::PersonTraits(person) => {
                 if let Some((code, message, help)) =
-                    super::missing_relations::attributes(*person, &text, self.scope.schema)
+                    super::missing_relations::missing_for_attribute(*person, &text, self.scope.schema)
                 {
                     self.problem(code, position, message, Some(help));
                 }
-                self.learnt.people.insert(*person);
+                self.findings.people.insert(*person);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(Holder::Person(*person), name.to_owned()), nullable)
             }
@@ -90,7 +90,7 @@ impl Checker<'_> {
                     return self.unknown(text, position);
                 };
                 let (kind, nullable) = (Kind::of(column.ty), column.nullable);
-                self.learnt.entry_columns.insert(name.to_owned());
+                self.findings.entry_columns.insert(name.to_owned());
                 typed(kind, nullable && !self.known.contains(&text))
             }
             other => {
@@ -104,7 +104,7 @@ impl Checker<'_> {
 
     /// A column of the recipient or the CSM; their attributes behind `traits`.
     fn person_property(&mut self, person: Person, name: &str, text: String, position: Position) -> Typed {
-        self.learnt.people.insert(person);
+        self.findings.people.insert(person);
         if name == "traits" {
             return Typed { kind: Kind::PersonTraits(person), nullable: false, text, position };
         }

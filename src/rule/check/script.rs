@@ -36,7 +36,12 @@ pub fn compile_script(
     let ast = match sandbox.script(&source.text) {
         Ok(ast) => ast,
         Err(error) => {
-            problems.push(rhai_messages::unreadable(source, &error, |name| modules.functions(name).is_some(), false));
+            problems.push(rhai_messages::describe_parse_error(
+                source,
+                &error,
+                |name| modules.functions(name).is_some(),
+                false,
+            ));
             return None;
         }
     };
@@ -71,11 +76,11 @@ pub fn compile_script(
         }
         true
     });
-    if !checker.learnt.problems.iter().any(Diagnostic::is_error) {
-        let doubts = script_lints::doubts(&ast, &mut checker);
-        checker.learnt.problems.extend(doubts);
+    if !checker.findings.problems.iter().any(Diagnostic::is_error) {
+        let doubts = script_lints::lint(&ast, &mut checker);
+        checker.findings.problems.extend(doubts);
     }
-    finish(source, ast, checker.learnt, HashSet::new(), problems)
+    finish(source, ast, checker.findings, HashSet::new(), problems)
 }
 
 fn name(expr: &Expr) -> &str {

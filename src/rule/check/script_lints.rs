@@ -9,15 +9,15 @@ use std::collections::HashSet;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::canonical;
-use super::checker::{Checker, Learnt};
+use super::checker::{Checker, Findings};
 use super::guards;
 use super::kind::Kind;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::rule::functions::global;
 
-/// The warnings about a script. What `checker` has learnt stays as it is.
-pub(crate) fn doubts(ast: &AST, checker: &mut Checker) -> Vec<Diagnostic> {
-    let (learnt, known) = (std::mem::take(&mut checker.learnt), checker.known.clone());
+/// The warnings about a script. What `checker` has found stays as it is.
+pub(crate) fn lint(ast: &AST, checker: &mut Checker) -> Vec<Diagnostic> {
+    let (findings, known) = (std::mem::take(&mut checker.findings), checker.known.clone());
     let mut cared_for = HashSet::new();
     ast.walk(&mut |path| {
         match path.last() {
@@ -34,7 +34,7 @@ pub(crate) fn doubts(ast: &AST, checker: &mut Checker) -> Vec<Diagnostic> {
         }
         true
     });
-    checker.learnt = Learnt::default();
+    checker.findings = Findings::default();
     checker.known.extend(cared_for);
     ast.walk(&mut |path| {
         match path.last() {
@@ -52,7 +52,7 @@ pub(crate) fn doubts(ast: &AST, checker: &mut Checker) -> Vec<Diagnostic> {
         true
     });
     checker.known = known;
-    let found = std::mem::replace(&mut checker.learnt, learnt).problems;
+    let found = std::mem::replace(&mut checker.findings, findings).problems;
     let doubtful = found.into_iter().filter(|found| ["KW0206", "KW0207", "KW0209"].contains(&found.code));
     doubtful.map(|found| Diagnostic { severity: Severity::Warning, ..found }).collect()
 }

@@ -5,11 +5,15 @@ use crate::facts::{Arg, Subject};
 use crate::rule::functions::{FUNCTIONS, Function, Gives, ParamKind, find, pair};
 
 /// What is wrong with a call: the code, the message and the advice.
-pub type Misfit = (&'static str, String, Option<String>);
+pub type SignatureMismatch = (&'static str, String, Option<String>);
 
 /// The function of that name, asked of such a subject, and what it gives for
 /// these arguments.
-pub fn signature(subject: Subject, name: &str, args: &[Arg]) -> Result<(&'static dyn Function, Gives), Misfit> {
+pub fn signature(
+    subject: Subject,
+    name: &str,
+    args: &[Arg],
+) -> Result<(&'static dyn Function, Gives), SignatureMismatch> {
     let of_contact = subject == Subject::Contact;
     let Some(function) = find(name) else {
         let of_subject = FUNCTIONS.iter().filter(|function| !of_contact || function.of_contact().is_some());

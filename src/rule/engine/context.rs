@@ -57,7 +57,7 @@ thread_local! {
 }
 
 /// Runs `work` with `current` in place, and takes it away again whatever happens.
-pub(crate) fn with<R>(current: Current, work: impl FnOnce() -> R) -> R {
+pub(crate) fn run_with<R>(current: Current, work: impl FnOnce() -> R) -> R {
     struct Clear;
     impl Drop for Clear {
         fn drop(&mut self) {

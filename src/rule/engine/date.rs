@@ -26,7 +26,7 @@ pub(crate) fn of_column(at: Instant, zone: Tz) -> Dynamic {
 }
 
 /// A time moved by a span; a date moved by whole days stays one.
-pub(crate) fn moved(from: &Dynamic, to: Instant) -> Dynamic {
+pub(crate) fn carry(from: &Dynamic, to: Instant) -> Dynamic {
     let mut value = Dynamic::from(to);
     value.set_tag(from.tag());
     value
@@ -55,9 +55,9 @@ mod tests {
             assert_eq!(date(&value, begins), Some(at("2026-10-20T00:00:00Z")), "{zone}");
             // The clocks change on the 25th.
             let later = begins + Duration::days(10);
-            assert_eq!(date(&moved(&value, later), later), Some(at("2026-10-30T00:00:00Z")), "{zone}");
+            assert_eq!(date(&carry(&value, later), later), Some(at("2026-10-30T00:00:00Z")), "{zone}");
             let later = begins + Duration::hours(10);
-            assert_eq!(date(&moved(&value, later), later), None, "{zone}");
+            assert_eq!(date(&carry(&value, later), later), None, "{zone}");
             let instant = of_column(at("2026-10-20T09:00:00Z"), zone);
             assert_eq!(date(&instant, at("2026-10-20T09:00:00Z")), None, "{zone}");
             assert_eq!(date(&Dynamic::from(begins), begins), None, "{zone}");

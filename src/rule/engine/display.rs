@@ -5,12 +5,12 @@ use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use super::context;
 use super::value::{describe, from_dynamic, text};
 use crate::facts::{Cell, CellPath, Subject, Value};
-use crate::rule::print::printed;
+use crate::rule::print::print_value;
 
 /// Registers what back-ticks ask for.
 pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn("to_string", |call: NativeCallContext, value: Dynamic| {
-        shown(&value).map_err(|why| {
+        display_text(&value).map_err(|why| {
             // Rhai would print the value its own way: what becomes of it must not be used.
             let line = if call.call_level() <= 1 { call.call_position().line().unwrap_or(0) } else { 0 };
             let _ = context::read(|current| {
@@ -24,7 +24,7 @@ pub(crate) fn register(engine: &mut Engine) {
 
 /// A value as it prints in a text: times as dates in the playbook's zone and
 /// the account's language. What cannot be printed says why.
-pub(crate) fn shown(value: &Dynamic) -> Result<String, String> {
+pub(crate) fn display_text(value: &Dynamic) -> Result<String, String> {
     let cannot = || format!("{} cannot be put into a text", describe(value));
     let value = match text(value) {
         Some(text) => Value::text(&text),
@@ -37,6 +37,6 @@ pub(crate) fn shown(value: &Dynamic) -> Result<String, String> {
             Some(Value::Text(locale)) => locale,
             _ => "en",
         };
-        printed(&value, context.zone, locale).map_err(|_| cannot())
+        print_value(&value, context.zone, locale).map_err(|_| cannot())
     })
 }

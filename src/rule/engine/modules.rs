@@ -58,7 +58,7 @@ impl Modules {
                 Err(error) => {
                     let (line, column) = place(error.position());
                     let at = Position { line, column };
-                    let (message, help) = rhai_messages::words(error.err_type());
+                    let (message, help) = rhai_messages::describe_error_kind(error.err_type());
                     let mut problem = Diagnostic::error("KW0401", file, at, message);
                     problem.help = help;
                     problems.push(problem);

@@ -46,8 +46,8 @@ fn register_time(engine: &mut Engine) {
                 .ok_or_else(|| format!("`period(\"{unit}\")`: week, month, quarter or year"))
         })
     });
-    engine.register_fn("days", |n: Dynamic| span("days", &n, chrono::Duration::try_days));
-    engine.register_fn("hours", |n: Dynamic| span("hours", &n, chrono::Duration::try_hours));
+    engine.register_fn("days", |n: Dynamic| make_span("days", &n, chrono::Duration::try_days));
+    engine.register_fn("hours", |n: Dynamic| make_span("hours", &n, chrono::Duration::try_hours));
 }
 
 /// Registers `in_season`, for an installation with these seasons.
@@ -60,7 +60,11 @@ pub(crate) fn register_seasons(engine: &mut Engine, seasons: Arc<Seasons>) {
     });
 }
 
-fn span(name: &str, count: &Dynamic, length: fn(i64) -> Option<chrono::Duration>) -> Result<Span, Box<EvalAltResult>> {
+fn make_span(
+    name: &str,
+    count: &Dynamic,
+    length: fn(i64) -> Option<chrono::Duration>,
+) -> Result<Span, Box<EvalAltResult>> {
     match count.as_int() {
         Ok(count) => length(count).map(Span).ok_or_else(|| "the span is too long".into()),
         Err(_) => fail(format!("`{name}` needs a whole number, not {}", describe(count))),

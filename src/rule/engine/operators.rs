@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use rhai::{Array, Dynamic, Engine, EvalAltResult};
 
 use super::date;
-use super::display::shown;
+use super::display::display_text;
 use super::error::fail;
 use super::value::{LONGEST_TEXT, Span, describe, is_missing, text};
 use crate::clock::Instant;
@@ -131,16 +131,16 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         return Ok(Dynamic::UNIT);
     }
     if let (Some(t), Some(s)) = (instant(a), span(b)) {
-        return shifted(a, t, s.0);
+        return shift(a, t, s.0);
     }
     if let (Some(s), Some(t)) = (span(a), instant(b)) {
-        return shifted(b, t, s.0);
+        return shift(b, t, s.0);
     }
     if let (Some(x), Some(y)) = (span(a), span(b)) {
         return x.0.checked_add(&y.0).map(|sum| Dynamic::from(Span(sum))).ok_or_else(|| "the span is too long".into());
     }
     if (text(a).is_some() || text(b).is_some()) && !a.is_unit() && !b.is_unit() {
-        let (x, y) = (shown(a)?, shown(b)?);
+        let (x, y) = (display_text(a)?, display_text(b)?);
         if x.len() + y.len() > LONGEST_TEXT {
             return fail("the text is too long");
         }
@@ -154,7 +154,7 @@ fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
         return Ok(Dynamic::UNIT);
     }
     if let (Some(t), Some(s)) = (instant(a), span(b)) {
-        return shifted(a, t, -s.0);
+        return shift(a, t, -s.0);
     }
     if let (Some(x), Some(y)) = (span(a), span(b)) {
         return x
@@ -166,8 +166,8 @@ fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
     arithmetic("-", a, b, i64::checked_sub, |x, y| x - y)
 }
 
-fn shifted(time: &Dynamic, t: Instant, by: chrono::Duration) -> Result<Dynamic> {
-    t.checked_add_signed(by).map(|moved| date::moved(time, moved)).ok_or_else(|| "the time lies too far away".into())
+fn shift(time: &Dynamic, t: Instant, by: chrono::Duration) -> Result<Dynamic> {
+    t.checked_add_signed(by).map(|moved| date::carry(time, moved)).ok_or_else(|| "the time lies too far away".into())
 }
 
 fn arithmetic(

@@ -31,7 +31,7 @@ pub struct Sandbox {
     scripts: Engine,
     seasons: Arc<Seasons>,
     /// Between two evaluations; as many as there were at once.
-    desks: Mutex<Vec<Desk>>,
+    workspaces: Mutex<Vec<Workspace>>,
 }
 
 /// What one evaluation of an expression leaves for the next: the names in
@@ -39,7 +39,7 @@ pub struct Sandbox {
 /// expressions have no functions of their own, and a call into a script begins
 /// with nothing remembered.
 #[derive(Debug)]
-struct Desk {
+struct Workspace {
     scope: Scope<'static>,
     resolved: Caches,
 }
@@ -67,7 +67,7 @@ impl Sandbox {
             expressions.register_static_module(name, module.clone());
             scripts.register_static_module(name, module);
         }
-        Sandbox { expressions, scripts, seasons, desks: Mutex::default() }
+        Sandbox { expressions, scripts, seasons, workspaces: Mutex::default() }
     }
 
     /// The seasons that `in_season` knows.
@@ -108,25 +108,27 @@ impl Sandbox {
         traits: &Arc<AttributeTypes>,
         reader: Option<&Rc<Reader>>,
     ) -> Result<Dynamic, EvalError> {
-        let mut desk = self.desks().pop().unwrap_or_else(|| Desk { scope: names::of_texts(), resolved: Caches::new() });
+        let mut workspace =
+            self.workspaces().pop().unwrap_or_else(|| Workspace { scope: names::of_texts(), resolved: Caches::new() });
         let engine = &self.expressions;
-        let value = context::with(Current::new(context.clone(), traits.clone(), reader.cloned()), || {
-            names::set(&mut desk.scope, context, reader.map(Rc::as_ref));
+        let value = context::run_with(Current::new(context.clone(), traits.clone(), reader.cloned()), || {
+            names::set(&mut workspace.scope, context, reader.map(Rc::as_ref));
             let state = &mut engine.new_global_runtime_state();
             // What `eval_ast_with_scope` does for an AST without functions, with
             // something to remember in. There is no other name for it.
             #[allow(deprecated)]
-            let value = engine.eval_statements_raw(state, &mut desk.resolved, &mut desk.scope, ast.statements());
+            let value =
+                engine.eval_statements_raw(state, &mut workspace.resolved, &mut workspace.scope, ast.statements());
             unless_spoilt(value)
         });
         // What broke off is not built upon.
         let value = value?;
-        self.desks().push(desk);
+        self.workspaces().push(workspace);
         Ok(value)
     }
 
-    fn desks(&self) -> MutexGuard<'_, Vec<Desk>> {
-        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn workspaces(&self) -> MutexGuard<'_, Vec<Workspace>> {
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a `run` script and returns what it described, in order.
@@ -138,7 +140,7 @@ impl Sandbox {
     ) -> Result<Vec<Described>, EvalError> {
         let current = Current::new(context.clone(), traits.clone(), None);
         actions::describing(|| {
-            context::with(current, || {
+            context::run_with(current, || {
                 let mut scope = names::of_rules();
                 names::set(&mut scope, context, None);
                 unless_spoilt(self.scripts.eval_ast_with_scope::<Dynamic>(&mut scope, ast))

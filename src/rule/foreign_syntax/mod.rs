@@ -8,7 +8,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::playbook::Source;
 
-mod here;
+mod cursor;
 mod number;
 mod quote;
 mod sign;
@@ -17,26 +17,26 @@ mod word;
 pub(super) use number::{NO_DATES, is_date, is_month};
 pub(super) use word::WHOLE;
 
-pub(super) use here::Text;
-use here::{Bracket, Foreign, Here, is_word};
+pub(super) use cursor::Text;
+use cursor::{Bracket, Cursor, ForeignSpelling, is_word};
 
 /// What stands there: so many characters without fault, or a foreign spelling.
 enum Step {
     Plain(usize),
-    Foreign(Foreign),
+    Foreign(ForeignSpelling),
 }
 
-fn step(here: &Here) -> Step {
+fn step(here: &Cursor) -> Step {
     let rest = here.rest();
     let found = match rest {
         ['"', ..]
             if here.is_expression()
-                && let Some(word) = quote::unopened(here) =>
+                && let Some(word) = quote::missing_open_quote(here) =>
         {
             Some(word)
         }
-        ['"', ..] => return Step::Plain(quote::closed(rest, '"').unwrap_or(rest.len())),
-        ['`', ..] => return Step::Plain(quote::closed(rest, '`').unwrap_or(rest.len())),
+        ['"', ..] => return Step::Plain(quote::quoted_length(rest, '"').unwrap_or(rest.len())),
+        ['`', ..] => return Step::Plain(quote::quoted_length(rest, '`').unwrap_or(rest.len())),
         ['#', '"' | '#', ..] => return Step::Plain(quote::raw(rest)),
         ['/', '/', ..] => return Step::Plain(rest.iter().position(|c| *c == '\n').unwrap_or(rest.len())),
         ['/', '*', ..] => {
@@ -66,12 +66,12 @@ fn step(here: &Here) -> Step {
 pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<String>) {
     let mut found = Vec::new();
     let chars: Vec<char> = source.text.chars().collect();
-    let mut mended = Mended { chars: chars.clone(), whole: true };
+    let mut mended = Correction { chars: chars.clone(), whole: true };
     let mut brackets = Vec::new();
     let (mut line, mut column) = (1u32, 1u32);
     let mut at = 0;
     while at < chars.len() && found.len() < 20 {
-        let here = Here { chars: &chars, at, of, brackets: &brackets };
+        let here = Cursor { chars: &chars, at, of, brackets: &brackets };
         let (length, as_list) = match step(&here) {
             Step::Plain(length) => (length, false),
             Step::Foreign(foreign) => {
@@ -110,12 +110,12 @@ pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<Strin
 }
 
 /// A text being put right, every character in its place.
-struct Mended {
+struct Correction {
     chars: Vec<char>,
     whole: bool,
 }
 
-impl Mended {
+impl Correction {
     /// Puts `right` over so many characters; what does not fit leaves the text
     /// as not mended.
     fn put(&mut self, at: usize, over: usize, right: &str) {

@@ -1,6 +1,6 @@
 //! Numbers with what people write into them and behind them, and dates.
 
-use super::here::{Foreign, Here, is_word};
+use super::cursor::{Cursor, ForeignSpelling, is_word};
 
 /// What to do instead of writing a date.
 pub(crate) const NO_DATES: &str = "count days, as in `days_since(account.signed_up_at) >= 30`; `period(\"month\") == \"2026-01\"` is true in that month";
@@ -12,7 +12,7 @@ pub(crate) fn is_date(text: &str) -> bool {
 }
 
 /// How many characters are fine here, or what is foreign.
-pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {
+pub(crate) fn check(here: &Cursor) -> Result<usize, ForeignSpelling> {
     let rest = here.rest();
     // A digit of a name, or of a part behind a dot.
     if here.before().is_some_and(|c| is_word(c) || c == '.') {
@@ -24,9 +24,9 @@ pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {
     if here.is_expression()
         && let Some(length) = date(rest)
     {
-        return Err(Foreign::new(length, "an expression has no fixed dates", NO_DATES));
+        return Err(ForeignSpelling::new(length, "an expression has no fixed dates", NO_DATES));
     }
-    if let Some((length, number)) = grouped(here) {
+    if let Some((length, number)) = read_grouped(here) {
         let written: String = rest[..length].iter().collect();
         let (message, help) = match written.strip_suffix(".000") {
             Some(one) if number == format!("{one}000") => {
@@ -34,7 +34,7 @@ pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {
             }
             _ => (format!("`{written}` is not one number here"), format!("write {number}")),
         };
-        return Err(Foreign::new(length, message, help).right(number));
+        return Err(ForeignSpelling::new(length, message, help).right(number));
     }
     let length = plain(rest);
     let number: String = rest[..length].iter().collect();
@@ -47,13 +47,13 @@ pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {
         ['€' | '£' | '¥' | '$', ..] => {
             let over = length + spaces + 1;
             let message = format!("`{}` does not belong to a number", after[spaces]);
-            Err(Foreign::new(over, message, format!("write {number}")).right(number))
+            Err(ForeignSpelling::new(over, message, format!("write {number}")).right(number))
         }
         ['%', more @ ..] if !operand(more) => {
             let message = "a number has no `%` here: it takes the rest of a division";
             let help =
                 format!("write {number} where percent are counted, as by `event_change`, else a share such as 0.2");
-            Err(Foreign::new(length + spaces + 1, message, help).right(number))
+            Err(ForeignSpelling::new(length + spaces + 1, message, help).right(number))
         }
         [c, ..] if c.is_alphabetic() => {
             let word: String = after[spaces..].iter().take_while(|c| c.is_alphanumeric()).collect();
@@ -95,7 +95,7 @@ fn plain(rest: &[char]) -> usize {
 
 /// A number with marks in it for people: `1,000`, `1.000,50`, `1 000`, `2,5`.
 /// Its length, and how it is written here.
-fn grouped(here: &Here) -> Option<(usize, String)> {
+fn read_grouped(here: &Cursor) -> Option<(usize, String)> {
     let rest = here.rest();
     let first = digits(rest);
     let mark = *rest.get(first)?;
@@ -149,7 +149,7 @@ fn operand(after: &[char]) -> bool {
 }
 
 /// A number with a unit behind it.
-fn unit(here: &Here, number: &str, word: &str, close: bool, length: usize) -> Option<Foreign> {
+fn unit(here: &Cursor, number: &str, word: &str, close: bool, length: usize) -> Option<ForeignSpelling> {
     const MONEY: [&str; 8] = ["eur", "usd", "gbp", "chf", "euro", "euros", "dollar", "dollars"];
     let lower = word.to_lowercase();
     let written = if close { format!("{number}{word}") } else { format!("{number} {word}") };
@@ -162,16 +162,18 @@ fn unit(here: &Here, number: &str, word: &str, close: bool, length: usize) -> Op
         "y" | "year" | "years" => 365,
         "h" | "hour" | "hours" | "hr" | "hrs" => 0,
         "min" | "mins" | "minute" | "minutes" => {
-            return Some(Foreign::new(length, message, "the smallest span here is an hour"));
+            return Some(ForeignSpelling::new(length, message, "the smallest span here is an hour"));
         }
         word if MONEY.contains(&word) => {
-            return Some(Foreign::new(length, message, format!("write {number}")).right(number));
+            return Some(ForeignSpelling::new(length, message, format!("write {number}")).right(number));
         }
         "k" if close => {
             let thousands = whole? * 1_000;
-            return Some(Foreign::new(length, message, format!("write {thousands}")));
+            return Some(ForeignSpelling::new(length, message, format!("write {thousands}")));
         }
-        "m" if close => return Some(Foreign::new(length, message, "write the number out, or count in days or hours")),
+        "m" if close => {
+            return Some(ForeignSpelling::new(length, message, "write the number out, or count in days or hours"));
+        }
         _ => return None,
     };
     let added = matches!(here.last(), Some('+' | '-'))
@@ -183,9 +185,12 @@ fn unit(here: &Here, number: &str, word: &str, close: bool, length: usize) -> Op
             .is_some_and(|c| is_word(*c) || *c == ')');
     let (name, count) = if days == 0 { ("hours", whole?) } else { ("days", whole?.checked_mul(days)?) };
     Some(match (added, here.among_items(), days) {
-        (true, ..) => Foreign::new(length, message, format!("write `{name}({count})`")),
-        (false, true, 0) => Foreign::new(length, message, "a window is counted in days: write their number alone"),
-        _ => Foreign::new(length, message, format!("it counts in {name}: write {count}")).right(count.to_string()),
+        (true, ..) => ForeignSpelling::new(length, message, format!("write `{name}({count})`")),
+        (false, true, 0) => {
+            ForeignSpelling::new(length, message, "a window is counted in days: write their number alone")
+        }
+        _ => ForeignSpelling::new(length, message, format!("it counts in {name}: write {count}"))
+            .right(count.to_string()),
     })
 }
 

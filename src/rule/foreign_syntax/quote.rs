@@ -1,6 +1,6 @@
 //! Quotation marks: single ones, and those that word processors put in.
 
-use super::here::{Foreign, Here, is_word};
+use super::cursor::{Cursor, ForeignSpelling, is_word};
 
 const DOUBLE: &str = "“”„‟«»＂";
 const SINGLE: &str = "'‘’‚‛‹›";
@@ -11,7 +11,7 @@ pub(crate) fn opens(c: char) -> bool {
 }
 
 /// The length of a quoted text with its quotes, if it closes.
-pub(crate) fn closed(rest: &[char], quote: char) -> Option<usize> {
+pub(crate) fn quoted_length(rest: &[char], quote: char) -> Option<usize> {
     let mut at = 1;
     while at < rest.len() {
         match rest[at] {
@@ -24,12 +24,12 @@ pub(crate) fn closed(rest: &[char], quote: char) -> Option<usize> {
 }
 
 /// `A"`: a text that only ends with its mark.
-pub(crate) fn unopened(here: &Here) -> Option<Foreign> {
+pub(crate) fn missing_open_quote(here: &Cursor) -> Option<ForeignSpelling> {
     let mut word: Vec<char> = here.chars[..here.at].iter().rev().take_while(|c| is_word(**c)).copied().collect();
     word.reverse();
     let word: String = word.into_iter().collect();
     let fits = !word.is_empty() && !["in", "IN"].contains(&&*word);
-    fits.then(|| Foreign::new(1, "a text begins with a double quote as well", format!("write \"{word}\"")))
+    fits.then(|| ForeignSpelling::new(1, "a text begins with a double quote as well", format!("write \"{word}\"")))
 }
 
 /// The length of a text such as `#"…"#`; without its end, of all that is left.
@@ -44,7 +44,7 @@ pub(crate) fn raw(rest: &[char]) -> usize {
 
 /// A text in the wrong marks. It ends on its line; one that is not closed is
 /// taken to be a word.
-pub(crate) fn foreign(rest: &[char]) -> Foreign {
+pub(crate) fn foreign(rest: &[char]) -> ForeignSpelling {
     let closers = if DOUBLE.contains(rest[0]) { format!("{DOUBLE}\"") } else { format!("{SINGLE}\"") };
     let line = rest.iter().position(|c| *c == '\n').unwrap_or(rest.len());
     let (inner, length) = match rest[1..line].iter().position(|c| closers.contains(*c)) {
@@ -57,5 +57,6 @@ pub(crate) fn foreign(rest: &[char]) -> Foreign {
     let inner: String = inner.iter().collect();
     let straight = if rest[0] == '\'' { "" } else { "straight " };
     let right = format!("\"{inner}\"");
-    Foreign::new(length, format!("text stands in {straight}double quotes"), format!("write {right}")).right(right)
+    ForeignSpelling::new(length, format!("text stands in {straight}double quotes"), format!("write {right}"))
+        .right(right)
 }

@@ -4,7 +4,7 @@ use super::{Text, check};
 use crate::diagnostic::Position;
 use crate::playbook::{Layout, Origin, Source};
 
-fn told(text: &str, of: Text) -> (Vec<String>, Option<String>) {
+fn findings(text: &str, of: Text) -> (Vec<String>, Option<String>) {
     let start = Position { line: 1, column: 1 };
     let origin = Origin { file: Arc::from("p.yaml"), start, layout: Layout::Inline };
     let (found, mended) = check(&Source { text: text.into(), origin }, of);
@@ -29,14 +29,14 @@ fn nothing_is_said_of_what_is_right() {
         "account.name in (account.traits.names) && account.tier == #\"it's \"so\"\"#",
         "account.name == `it's 30d`",
     ] {
-        assert_eq!(told(fine, Text::Expression), (Vec::new(), Some(fine.to_owned())), "{fine}");
+        assert_eq!(findings(fine, Text::Expression), (Vec::new(), Some(fine.to_owned())), "{fine}");
     }
     for fine in [
         "let x = 5; let y =!true; switch x { 1 => 2, 3 => 4, _ => 5 }",
         "let over = [1,200]; for n in (over) { email(#{ to: \"champion\", body: `${n} 30d 'x'` }) }",
         "if x in (a) { x = 10 % y } // 1,000 and 'so'",
     ] {
-        assert_eq!(told(fine, Text::Script), (Vec::new(), Some(fine.to_owned())), "{fine}");
+        assert_eq!(findings(fine, Text::Script), (Vec::new(), Some(fine.to_owned())), "{fine}");
     }
 }
 
@@ -67,7 +67,7 @@ fn what_can_be_put_right_keeps_its_length() {
         ("days_since(a) > 30 days", "days_since(a) > 30     "),
         ("a.events(\"x\", 2w) > 1", "a.events(\"x\", 14) > 1"),
     ] {
-        let (found, mended) = told(wrong, Text::Expression);
+        let (found, mended) = findings(wrong, Text::Expression);
         assert!(!found.is_empty(), "{wrong}");
         // What stays foreign after one round is not gone on with.
         if !wrong.contains("it's") {
@@ -79,6 +79,6 @@ fn what_can_be_put_right_keeps_its_length() {
 #[test]
 fn a_long_text_is_read_in_one_go() {
     for part in ["in (", "#", "'", "“", "1,", "1 0", "and ", "\"", "${", "not in ", "between "] {
-        told(&part.repeat(200_000 / part.len()), Text::Expression);
+        findings(&part.repeat(200_000 / part.len()), Text::Expression);
     }
 }

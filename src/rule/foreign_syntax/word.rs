@@ -1,12 +1,12 @@
 //! Words that are operators, values or functions elsewhere.
 
-use super::here::{Foreign, Here, Text, is_word};
+use super::cursor::{Cursor, ForeignSpelling, Text, is_word};
 
 /// What to do where a part of a text is looked for.
 pub(crate) const WHOLE: &str = "texts are compared as a whole: write `==`, or `in [\"…\", \"…\"]`";
 
 /// How many characters are fine here, or what is foreign.
-pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {
+pub(crate) fn check(here: &Cursor) -> Result<usize, ForeignSpelling> {
     let rest = here.rest();
     let length = rest.iter().take_while(|c| is_word(**c)).count();
     let word: String = rest[..length].iter().collect();
@@ -17,12 +17,12 @@ pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {
     let operator = here.is_expression() && here.after_value();
     if here.of == Text::Template && word == "if" && here.after_value() {
         let help = "write `{% if … %}…{% else %}…{% endif %}` around the words";
-        return Err(Foreign::new(length, "`if` does not choose inside of `{{ … }}`", help));
+        return Err(ForeignSpelling::new(length, "`if` does not choose inside of `{{ … }}`", help));
     }
     let found = value(&word, after).or_else(|| connective(here, &word, after));
     match found.or_else(|| if operator { comparison(&word, after) } else { None }) {
         Some((more, message, help, right)) => {
-            let foreign = Foreign::new(length + more, message, help);
+            let foreign = ForeignSpelling::new(length + more, message, help);
             Err(if right.is_empty() { foreign } else { foreign.right(right) })
         }
         None => Ok(length),
@@ -31,42 +31,42 @@ pub(crate) fn check(here: &Here) -> Result<usize, Foreign> {
 
 /// How much of what follows belongs to it, the message, the help, and what to
 /// put in its place; nothing certain is an empty text.
-type Found = (usize, String, String, &'static str);
+type Misspelling = (usize, String, String, &'static str);
 
-fn spelt(word: &str, more: usize, right: &str, put: &'static str) -> Option<Found> {
+fn misspelling(word: &str, more: usize, right: &str, put: &'static str) -> Option<Misspelling> {
     Some((more, format!("`{word}` is not spelt like this here"), format!("write {right}"), put))
 }
 
 /// Words for values.
-fn value(word: &str, after: &[char]) -> Option<Found> {
+fn value(word: &str, after: &[char]) -> Option<Misspelling> {
     // `Null(…)` would be a call, and is judged as one.
     if after.first() == Some(&'(') {
         return None;
     }
     match word.to_lowercase().as_str() {
-        "null" | "nil" | "undefined" => spelt(word, 0, "`none`", "none"),
-        "none" if word != "none" => spelt(word, 0, "`none`", "none"),
-        "true" if word != "true" => spelt(word, 0, "`true`", "true"),
-        "false" if word != "false" => spelt(word, 0, "`false`", "false"),
+        "null" | "nil" | "undefined" => misspelling(word, 0, "`none`", "none"),
+        "none" if word != "none" => misspelling(word, 0, "`none`", "none"),
+        "true" if word != "true" => misspelling(word, 0, "`true`", "true"),
+        "false" if word != "false" => misspelling(word, 0, "`false`", "false"),
         _ => None,
     }
 }
 
 /// Words that join or turn round.
-fn connective(here: &Here, word: &str, after: &[char]) -> Option<Found> {
+fn connective(here: &Cursor, word: &str, after: &[char]) -> Option<Misspelling> {
     let called = after.first() == Some(&'(') && !here.after_value();
     match word.to_lowercase().as_str() {
         "and" if called => function(word, "a && b"),
         "or" if called => function(word, "a || b"),
         "xor" if called => function(word, "(a || b) && !(a && b)"),
         "and" if after_between(here) => None,
-        "and" => spelt(word, 0, "`&&`", "&&"),
-        "or" => spelt(word, 0, "`||`", "||"),
-        "xor" if here.after_value() => spelt(word, 0, "`(a || b) && !(a && b)`", ""),
-        "not" if following(after, &["in"]) > 0 => spelt(word, 0, "`!(x in [\"A\", \"B\"])`", ""),
-        "not" if after.first() == Some(&'(') => spelt(word, 0, "`!(…)`", "!"),
+        "and" => misspelling(word, 0, "`&&`", "&&"),
+        "or" => misspelling(word, 0, "`||`", "||"),
+        "xor" if here.after_value() => misspelling(word, 0, "`(a || b) && !(a && b)`", ""),
+        "not" if following(after, &["in"]) > 0 => misspelling(word, 0, "`!(x in [\"A\", \"B\"])`", ""),
+        "not" if after.first() == Some(&'(') => misspelling(word, 0, "`!(…)`", "!"),
         // It binds looser where people come from: `not x == 5` is not `!x == 5`.
-        "not" => spelt(word, 0, "`!(…)` around what it turns round, or `!=`", ""),
+        "not" => misspelling(word, 0, "`!(…)` around what it turns round, or `!=`", ""),
         "is" => {
             let not = following(after, &["not"]);
             let nothing = following(&after[not..], &["null", "none", "nil", "empty", "blank", "missing", "undefined"]);
@@ -91,43 +91,43 @@ fn connective(here: &Here, word: &str, after: &[char]) -> Option<Found> {
     }
 }
 
-fn function(word: &str, right: &str) -> Option<Found> {
+fn function(word: &str, right: &str) -> Option<Misspelling> {
     Some((0, format!("`{word}` is not a function here"), format!("write `{right}`"), ""))
 }
 
 /// Words that stand between two values.
-fn comparison(word: &str, after: &[char]) -> Option<Found> {
+fn comparison(word: &str, after: &[char]) -> Option<Misspelling> {
     let lower = word.to_lowercase();
     match lower.as_str() {
-        "in" if word != "in" => spelt(word, 0, "`in`", "in"),
-        "equals" | "equal" | "eq" => spelt(word, following(after, &["to"]), "`==`", "=="),
-        "ne" | "neq" => spelt(word, 0, "`!=`", "!="),
-        "gt" => spelt(word, 0, "`>`", ">"),
-        "gte" | "ge" => spelt(word, 0, "`>=`", ">="),
-        "lt" => spelt(word, 0, "`<`", "<"),
-        "lte" | "le" => spelt(word, 0, "`<=`", "<="),
-        "between" => spelt(word, 0, "`x >= low && x <= high`", ""),
+        "in" if word != "in" => misspelling(word, 0, "`in`", "in"),
+        "equals" | "equal" | "eq" => misspelling(word, following(after, &["to"]), "`==`", "=="),
+        "ne" | "neq" => misspelling(word, 0, "`!=`", "!="),
+        "gt" => misspelling(word, 0, "`>`", ">"),
+        "gte" | "ge" => misspelling(word, 0, "`>=`", ">="),
+        "lt" => misspelling(word, 0, "`<`", "<"),
+        "lte" | "le" => misspelling(word, 0, "`<=`", "<="),
+        "between" => misspelling(word, 0, "`x >= low && x <= high`", ""),
         "like" | "ilike" | "contains" | "includes" | "matches" | "startswith" | "endswith" | "starts_with"
         | "ends_with" => Some((0, format!("`{word}` is not an operator here"), WHOLE.to_owned(), "")),
         "starts" | "begins" | "ends" => {
             let more = following(after, &["with"]);
             Some((more, format!("`{word}` is not an operator here"), WHOLE.to_owned(), ""))
         }
-        "unless" => spelt(word, 0, "`&& !(…)`", ""),
+        "unless" => misspelling(word, 0, "`&& !(…)`", ""),
         "then" => {
             let help = "an expression is a condition alone; what happens then stands in `steps:`";
             Some((0, "`then` does not belong here".to_owned(), help.to_owned(), ""))
         }
         _ => {
-            let (more, right) = worded(&lower, after)?;
-            spelt(word, more, &format!("`{right}`"), right)
+            let (more, right) = comparison_words(&lower, after)?;
+            misspelling(word, more, &format!("`{right}`"), right)
         }
     }
 }
 
 /// `greater than`, `at least` and the like: what belongs to it after the first
 /// word, and its sign.
-fn worded(word: &str, after: &[char]) -> Option<(usize, &'static str)> {
+fn comparison_words(word: &str, after: &[char]) -> Option<(usize, &'static str)> {
     let than = following(after, &["than"]);
     match word {
         "greater" | "more" | "higher" | "larger" | "bigger" | "later" if than > 0 => Some((than, ">")),
@@ -148,12 +148,12 @@ fn comparison_behind(after: &[char]) -> Option<(usize, &'static str)> {
     let space = after.iter().take_while(|c| **c == ' ').count();
     let length = after[space..].iter().take_while(|c| is_word(**c)).count();
     let word: String = after[space..space + length].iter().collect();
-    let (more, right) = worded(&word.to_lowercase(), &after[space + length..])?;
+    let (more, right) = comparison_words(&word.to_lowercase(), &after[space + length..])?;
     Some((space + length + more, right))
 }
 
 /// Whether the `and` at this place belongs to a `between`.
-fn after_between(here: &Here) -> bool {
+fn after_between(here: &Cursor) -> bool {
     let before: String = here.chars[here.at.saturating_sub(100)..here.at].iter().collect::<String>().to_lowercase();
     before.rfind("between").is_some_and(|at| !before[at..].contains("&&") && !before[at..].contains(" and "))
 }

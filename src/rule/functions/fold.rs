@@ -42,9 +42,9 @@ pub fn fold_facts(
         .map(|cell| {
             let unknown = || FoldError::from(UnknownCell(cell.clone()));
             let whose = match cell.subject {
-                Subject::Account => Whose { id: &subject.account, contact: None, history },
+                Subject::Account => SubjectHistory { id: &subject.account, contact: None, history },
                 Subject::Contact => {
-                    Whose { id: &subject.contact, contact: Some(contact.ok_or_else(unknown)?), history }
+                    SubjectHistory { id: &subject.contact, contact: Some(contact.ok_or_else(unknown)?), history }
                 }
             };
             match &cell.path {
@@ -67,13 +67,13 @@ pub fn fold_facts(
 }
 
 /// An account, or one contact of it.
-struct Whose<'a> {
+struct SubjectHistory<'a> {
     id: &'a str,
     contact: Option<&'a ContactRecord>,
     history: &'a History,
 }
 
-impl Whose<'_> {
+impl SubjectHistory<'_> {
     fn column(&self, cell: &Cell, name: &str, schema: &Schema) -> Result<Value, FoldError> {
         if name == "id" {
             return Ok(Value::text(self.id));

@@ -2,7 +2,7 @@
 
 use rhai::Position;
 
-use super::operand::{Part, float, sum};
+use super::operand::{Part, add_spans, float};
 use super::predicate::{Comparison, Operand, Predicate, Term};
 use super::translation::Translation;
 use crate::facts::{Type, Value};
@@ -66,9 +66,9 @@ impl Translation<'_> {
         }
         // What is simpler stands on the right.
         if matches!(right, Part::First(_)) || simplicity(left) > simplicity(right) {
-            return self.compare(comparison.mirrored(), right, left, holds, at);
+            return self.compare(comparison.mirror(), right, left, holds, at);
         }
-        let demanded = if holds { comparison } else { comparison.negated() };
+        let demanded = if holds { comparison } else { comparison.negate() };
         match (left, right) {
             (_, Part::None) => match demanded {
                 Comparison::Equals => self.missing(left, at),
@@ -81,28 +81,30 @@ impl Translation<'_> {
             },
             (Part::Now(a), Part::Now(b)) => Predicate::constant(demanded.holds(a.cmp(b))),
             (Part::Count { of, unit, since }, Part::Literal(Value::Int(number))) => {
-                match self.counted(of, *unit, *since, demanded, *number, at) {
+                match self.compare_count(of, *unit, *since, demanded, *number, at) {
                     Some(predicate) => predicate,
                     None => self.leave(at),
                 }
             }
             (Part::Cell { term, .. }, Part::Literal(literal)) => match against_literal(term, demanded, literal) {
-                Some(predicate) => with_not_a_number(predicate, demanded, holds, [Some(term), None]),
+                Some(predicate) => allow_not_a_number(predicate, demanded, holds, [Some(term), None]),
                 None => self.leave(at),
             },
             (Part::Cell { term, moved }, Part::Now(by)) if term.ty == Type::Time && !term.is_attribute() => {
-                match sum(*by, -moved).and_then(|by| loosely(term, demanded, by, self.slack, Operand::FromNow)) {
+                match add_spans(*by, -moved)
+                    .and_then(|by| compare_loosely(term, demanded, by, self.slack, Operand::FromNow))
+                {
                     Some(predicate) => predicate,
                     None => self.leave(at),
                 }
             }
             (Part::Cell { term, moved }, Part::Cell { term: other, moved: by }) => {
-                let both = sum(*by, -moved).filter(|_| comparable(term, other));
+                let both = add_spans(*by, -moved).filter(|_| comparable(term, other));
                 let Some(by) = both else { return self.leave(at) };
                 let slack = if term.ty == Type::Time { 2 * self.slack } else { 0 };
                 let other_cell = |by| Operand::Cell(other.clone(), by);
-                let Some(order) = loosely(term, demanded, by, slack, other_cell) else { return self.leave(at) };
-                let order = with_not_a_number(order, demanded, holds, [Some(term), Some(other)]);
+                let Some(order) = compare_loosely(term, demanded, by, slack, other_cell) else { return self.leave(at) };
+                let order = allow_not_a_number(order, demanded, holds, [Some(term), Some(other)]);
                 match demanded {
                     // Two missing values are equal.
                     Comparison::Equals => {
@@ -118,7 +120,7 @@ impl Translation<'_> {
 
     /// A count of whole units since or until a time, compared with a number:
     /// bounds of the time itself.
-    fn counted(
+    fn compare_count(
         &mut self,
         of: &Part,
         unit: i64,
@@ -141,7 +143,13 @@ impl Translation<'_> {
                 (false, true) => Comparison::AtLeast,
                 (false, false) => Comparison::Less,
             };
-            loosely(term, comparison, sum(by, 0).and_then(|by| sum(by, -moved))?, slack, Operand::FromNow)
+            compare_loosely(
+                term,
+                comparison,
+                add_spans(by, 0).and_then(|by| add_spans(by, -moved))?,
+                slack,
+                Operand::FromNow,
+            )
         };
         let next = number.checked_add(1)?;
         Some(match demanded {
@@ -158,13 +166,13 @@ impl Translation<'_> {
     }
 }
 
-fn compared(left: &Term, comparison: Comparison, right: Operand) -> Predicate {
+fn make_comparison(left: &Term, comparison: Comparison, right: Operand) -> Predicate {
     Predicate::Compare { left: left.clone(), comparison, right }
 }
 
 /// A comparison of times that also holds for those that lie up to `slack`
 /// beyond; `None` where that says nothing.
-fn loosely(
+fn compare_loosely(
     left: &Term,
     comparison: Comparison,
     by: i64,
@@ -172,10 +180,10 @@ fn loosely(
     right: impl Fn(i64) -> Operand,
 ) -> Option<Predicate> {
     if slack == 0 {
-        return Some(compared(left, comparison, right(by)));
+        return Some(make_comparison(left, comparison, right(by)));
     }
-    let above = || Some(compared(left, Comparison::AtLeast, right(sum(by, -slack)?)));
-    let below = || Some(compared(left, Comparison::AtMost, right(sum(by, slack)?)));
+    let above = || Some(make_comparison(left, Comparison::AtLeast, right(add_spans(by, -slack)?)));
+    let below = || Some(make_comparison(left, Comparison::AtMost, right(add_spans(by, slack)?)));
     match comparison {
         Comparison::Equals => Some(Predicate::all([above()?, below()?])),
         Comparison::Greater | Comparison::AtLeast => above(),
@@ -228,24 +236,24 @@ fn against_literal(term: &Term, demanded: Comparison, literal: &Value) -> Option
         // Postgres knows no text with this character.
         (Type::Text, Value::Text(text)) if !text.contains('\0') => Operand::Text(text.to_string()),
         (Type::Int | Type::Float, Value::Int(_) | Value::Float(_)) if term.is_attribute() => {
-            return about(term, demanded, float(literal)?);
+            return compare_about(term, demanded, float(literal)?);
         }
         (Type::Int, Value::Int(number)) => Operand::Int(*number),
         (Type::Int | Type::Float, _) => Operand::Float(float(literal).filter(|number| number.is_finite())?),
         _ => return None,
     };
-    Some(compared(term, demanded, right))
+    Some(make_comparison(term, demanded, right))
 }
 
 /// A number in JSON is decimal in the database and was rounded where it was
 /// read: its bounds are wider than the rounding.
-fn about(term: &Term, demanded: Comparison, number: f64) -> Option<Predicate> {
+fn compare_about(term: &Term, demanded: Comparison, number: f64) -> Option<Predicate> {
     if number.is_nan() || number.abs() > EXACT {
         return None;
     }
     let slack = (number.abs() * 1e-12).max(1e-300);
-    let above = || compared(term, Comparison::AtLeast, Operand::Float(number - slack));
-    let below = || compared(term, Comparison::AtMost, Operand::Float(number + slack));
+    let above = || make_comparison(term, Comparison::AtLeast, Operand::Float(number - slack));
+    let below = || make_comparison(term, Comparison::AtMost, Operand::Float(number + slack));
     Some(match demanded {
         Comparison::Equals => Predicate::all([above(), below()]),
         Comparison::Greater | Comparison::AtLeast => above(),
@@ -256,7 +264,7 @@ fn about(term: &Term, demanded: Comparison, number: f64) -> Option<Predicate> {
 
 /// What is not a number equals nothing and is in no order with anything, so a
 /// comparison with it is false; the database orders it.
-fn with_not_a_number(predicate: Predicate, demanded: Comparison, holds: bool, terms: [Option<&Term>; 2]) -> Predicate {
+fn allow_not_a_number(predicate: Predicate, demanded: Comparison, holds: bool, terms: [Option<&Term>; 2]) -> Predicate {
     if holds && demanded != Comparison::Differs {
         return predicate;
     }

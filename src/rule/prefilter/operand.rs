@@ -42,7 +42,7 @@ pub(super) enum Part {
 }
 
 /// A sum of microseconds that is still safe to add to an instant.
-pub(super) fn sum(a: i64, b: i64) -> Option<i64> {
+pub(super) fn add_spans(a: i64, b: i64) -> Option<i64> {
     a.checked_add(b).filter(|sum| sum.abs() <= LONGEST)
 }
 
@@ -144,7 +144,7 @@ impl Translation<'_> {
     fn call_part(&mut self, call: &FnCallExpr, at: Position, names: Names) -> Part {
         if let Some((module, function)) = self.module_function(call, names) {
             return self
-                .inlined(module, function, call, at, names, |translation, body, names| match body {
+                .inline(module, function, call, at, names, |translation, body, names| match body {
                     Stmt::Expr(expr) => translation.part(expr, names),
                     Stmt::FnCall(call, at) => translation.call_part(call, *at, names),
                     _ => Part::Unknown,
@@ -156,8 +156,8 @@ impl Translation<'_> {
         }
         let parts: Vec<Part> = call.args.iter().map(|arg| self.part(arg, names)).collect();
         match (call.name.as_str(), parts.as_slice()) {
-            ("days", [Part::Literal(Value::Int(count))]) => span(*count, DAY),
-            ("hours", [Part::Literal(Value::Int(count))]) => span(*count, HOUR),
+            ("days", [Part::Literal(Value::Int(count))]) => span_of(*count, DAY),
+            ("hours", [Part::Literal(Value::Int(count))]) => span_of(*count, HOUR),
             ("days_since", [of]) => count(of, DAY, true),
             ("days_until", [of]) => count(of, DAY, false),
             ("hours_since", [of]) => count(of, HOUR, true),
@@ -166,9 +166,9 @@ impl Translation<'_> {
                 number.checked_neg().map_or(Part::Unknown, |number| Part::Literal(Value::Int(number)))
             }
             ("-", [Part::Literal(Value::Float(number))]) => Part::Literal(Value::Float(-number)),
-            (operator @ ("+" | "-" | "*"), [Part::Literal(a), Part::Literal(b)]) => calculated(operator, a, b),
-            ("+", [time, Part::Span(by)]) | ("+", [Part::Span(by), time]) => time_moved(time, *by),
-            ("-", [time, Part::Span(by)]) => time_moved(time, -by),
+            (operator @ ("+" | "-" | "*"), [Part::Literal(a), Part::Literal(b)]) => calculate(operator, a, b),
+            ("+", [time, Part::Span(by)]) | ("+", [Part::Span(by), time]) => move_time(time, *by),
+            ("-", [time, Part::Span(by)]) => move_time(time, -by),
             _ => Part::Unknown,
         }
     }
@@ -197,8 +197,8 @@ fn is_since_entry(arg: &Expr, names: Names) -> bool {
     matches!((arg, names), (Expr::Variable(variable, ..), Names::Condition) if variable.1.as_str() == "since_entry")
 }
 
-fn span(count: i64, unit: i64) -> Part {
-    count.checked_mul(unit).and_then(|span| sum(span, 0)).map_or(Part::Unknown, Part::Span)
+fn span_of(count: i64, unit: i64) -> Part {
+    count.checked_mul(unit).and_then(|span| add_spans(span, 0)).map_or(Part::Unknown, Part::Span)
 }
 
 fn count(of: &Part, unit: i64, since: bool) -> Part {
@@ -208,11 +208,11 @@ fn count(of: &Part, unit: i64, since: bool) -> Part {
     }
 }
 
-fn time_moved(time: &Part, by: i64) -> Part {
+fn move_time(time: &Part, by: i64) -> Part {
     let moved = match time {
-        Part::Now(before) => sum(*before, by).map(Part::Now),
+        Part::Now(before) => add_spans(*before, by).map(Part::Now),
         Part::Cell { term, moved } if term.ty == Type::Time => {
-            sum(*moved, by).map(|moved| Part::Cell { term: term.clone(), moved })
+            add_spans(*moved, by).map(|moved| Part::Cell { term: term.clone(), moved })
         }
         _ => None,
     };
@@ -220,7 +220,7 @@ fn time_moved(time: &Part, by: i64) -> Part {
 }
 
 /// The engine's arithmetic on two literal numbers.
-fn calculated(operator: &str, a: &Value, b: &Value) -> Part {
+fn calculate(operator: &str, a: &Value, b: &Value) -> Part {
     let result = match (a, b) {
         (Value::Int(a), Value::Int(b)) => match operator {
             "+" => a.checked_add(*b),

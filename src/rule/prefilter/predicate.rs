@@ -67,7 +67,7 @@ pub const LARGEST_READABLE: f64 = 1e308;
 
 impl Comparison {
     /// The comparison that is false exactly where this one is true.
-    pub fn negated(self) -> Comparison {
+    pub fn negate(self) -> Comparison {
         match self {
             Comparison::Equals => Comparison::Differs,
             Comparison::Differs => Comparison::Equals,
@@ -79,7 +79,7 @@ impl Comparison {
     }
 
     /// The same with its sides exchanged.
-    pub fn mirrored(self) -> Comparison {
+    pub fn mirror(self) -> Comparison {
         match self {
             Comparison::Less => Comparison::Greater,
             Comparison::Greater => Comparison::Less,
@@ -238,9 +238,9 @@ impl Operand {
             Operand::Int(value) => Value::Int(*value),
             Operand::Float(value) => Value::Float(*value),
             Operand::Text(text) => Value::text(text),
-            Operand::FromNow(by) => moved(facts.as_of, *by).map_or(Value::Null, Value::Time),
+            Operand::FromNow(by) => move_instant(facts.as_of, *by).map_or(Value::Null, Value::Time),
             Operand::Cell(term, by) => match term.read(facts) {
-                Value::Time(at) => moved(at, *by).map_or(Value::Null, Value::Time),
+                Value::Time(at) => move_instant(at, *by).map_or(Value::Null, Value::Time),
                 value => value,
             },
         }
@@ -248,7 +248,7 @@ impl Operand {
 }
 
 /// An instant that many microseconds later; `None` beyond the calendar.
-pub fn moved(at: Instant, micros: i64) -> Option<Instant> {
+pub fn move_instant(at: Instant, micros: i64) -> Option<Instant> {
     at.checked_add_signed(Duration::microseconds(micros))
 }
 

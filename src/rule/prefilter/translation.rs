@@ -108,7 +108,7 @@ impl<'a> Translation<'a> {
     }
 
     /// Reads the body of a module function in place of its call.
-    pub(super) fn inlined<T>(
+    pub(super) fn inline<T>(
         &mut self,
         module: &str,
         function: Option<&ModuleFunction>,

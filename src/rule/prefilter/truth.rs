@@ -19,16 +19,16 @@ const MOST_PARTS: u32 = 2_000;
 pub(crate) fn translate(checker: &mut Checker, condition: &Expr) -> Prefilter {
     let mut leaves = Vec::new();
     conjuncts(condition, &mut leaves);
-    let (parts, exhausted) = (checker.parts, checker.learnt.exhausted);
+    let (parts, exhausted) = (checker.parts, checker.findings.exhausted);
     let texts: Vec<String> = leaves.iter().map(|leaf| quietly(checker, leaf).1).collect();
-    (checker.parts, checker.learnt.exhausted) = (parts, exhausted);
+    (checker.parts, checker.findings.exhausted) = (parts, exhausted);
     let mut translation = Translation {
         schema: checker.scope.schema,
         // Dates begin at different instants, and the database compares them as
         // they are stored: what it might rule out wrongly, it leaves.
         slack: if checker.scope.zone == Tz::UTC { 0 } else { DAY },
         modules: checker.modules,
-        attributes: &checker.learnt.traits,
+        attributes: &checker.findings.traits,
         left: MOST_PARTS,
         call_site: None,
         engine: Vec::new(),
@@ -134,7 +134,7 @@ impl Translation<'_> {
     fn call(&mut self, call: &FnCallExpr, at: Position, names: Names, holds: bool) -> Predicate {
         if let Some((module, function)) = self.module_function(call, names) {
             return self
-                .inlined(module, function, call, at, names, |translation, body, names| match body {
+                .inline(module, function, call, at, names, |translation, body, names| match body {
                     Stmt::Expr(expr) => translation.truth(expr, names, holds),
                     Stmt::FnCall(call, at) => translation.call(call, *at, names, holds),
                     _ => translation.leave(at),

@@ -166,7 +166,7 @@ impl TextCompiler<'_> {
     }
 
     /// Complains of `{{-` and `-%}`, which trim blanks elsewhere.
-    fn trims(&mut self, inside: Fragment) -> bool {
+    fn refuse_trimming(&mut self, inside: Fragment) -> bool {
         let (begins, ends) = (inside.text.starts_with(['-', '+']), inside.text.ends_with(['-', '+']));
         if begins || ends {
             let at = if begins { inside.at } else { inside.at.after(inside.text.split_at(inside.text.len() - 1).0) };
@@ -178,7 +178,7 @@ impl TextCompiler<'_> {
     }
 
     fn print(&mut self, inside: Fragment) {
-        if self.trims(inside) {
+        if self.refuse_trimming(inside) {
             return;
         }
         if inside.text.starts_with('{') {
@@ -186,7 +186,7 @@ impl TextCompiler<'_> {
             return self.error(UNREADABLE, inside.at, "`{{{` is not known here", Some(help));
         }
         let (parts, within) = split::filters(inside);
-        let mut parts = parts.into_iter().map(Fragment::trimmed);
+        let mut parts = parts.into_iter().map(Fragment::trim);
         let Some(value) = parts.next().filter(|value| !value.text.is_empty()) else {
             return self.error(UNREADABLE, inside.at, "nothing is printed here", Some("write `{{ account.name }}`"));
         };
@@ -194,7 +194,7 @@ impl TextCompiler<'_> {
             let help = "a filter stands at the end, before `}}`; a default within is `(account.seats ?? 0)`, and \"or\" is `||`";
             return self.error(UNREADABLE, *at, "`|` does not belong in parentheses", Some(help));
         }
-        let filters: Vec<(Fragment, Option<Fragment>)> = match parts.map(|part| self.written(part)).collect() {
+        let filters: Vec<(Fragment, Option<Fragment>)> = match parts.map(|part| self.read_filter(part)).collect() {
             Some(filters) => filters,
             None => {
                 self.expression(value, Wanted::Printable(None));
@@ -214,12 +214,12 @@ impl TextCompiler<'_> {
                 compiled.push(Filter::Default(Box::new(default.rule)));
                 continue;
             }
-            let filter = filter::fits(name.text, &flow)
+            let filter = filter::check_input(name.text, &flow)
                 .map_err(|misuse| (misuse, value.at))
                 .and_then(|()| self.literals(args).ok_or_else(|| (no_literal(name.text), name.at)))
                 .and_then(|literals| {
                     let at = args.map_or(name.at, |args| args.at);
-                    filter::with(name.text, &literals, is_percent(&checked.expr)).map_err(|misuse| (misuse, at))
+                    filter::read(name.text, &literals, is_percent(&checked.expr)).map_err(|misuse| (misuse, at))
                 });
             match filter {
                 Ok(filter) => compiled.push(filter),
@@ -227,7 +227,7 @@ impl TextCompiler<'_> {
             }
             flow = Flow { kind: Kind::Text, nullable: flow.nullable, default: None };
         }
-        let name = weak(names.last().map_or("", String::as_str)).to_owned();
+        let name = missing_part(names.last().map_or("", String::as_str)).to_owned();
         if flow.nullable {
             self.warn_missing(inside, value.at, &name, !compiled.is_empty());
         }
@@ -242,17 +242,17 @@ impl TextCompiler<'_> {
 
     /// The name of a filter and what stands in its parentheses; `None` after an
     /// error.
-    fn written<'t>(&mut self, part: Fragment<'t>) -> Option<(Fragment<'t>, Option<Fragment<'t>>)> {
+    fn read_filter<'t>(&mut self, part: Fragment<'t>) -> Option<(Fragment<'t>, Option<Fragment<'t>>)> {
         let length = part.text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(part.text.len());
         let name = Fragment { text: &part.text[..length], at: part.at };
-        let rest = part.from(length).trimmed();
+        let rest = part.from(length).trim();
         if name.text.is_empty() || rest.text.starts_with('.') {
             let help = "a default is `| default(\"…\")`, and \"or\" is `||`";
             self.error(UNREADABLE, part.at, "a filter is needed behind `|`", Some(help));
             return None;
         }
         if !FILTERS.contains(&name.text) {
-            let help = match (filter::meant(&name.text.to_lowercase()), nearest(name.text, FILTERS.iter().copied())) {
+            let help = match (filter::suggest(&name.text.to_lowercase()), nearest(name.text, FILTERS.iter().copied())) {
                 (_, Some(near)) => format!("did you mean `{near}`?"),
                 (Some(meant), None) => meant.to_owned(),
                 (None, None) => {
@@ -271,7 +271,7 @@ impl TextCompiler<'_> {
         match args {
             Some(_) => {
                 let args = rest.from(1);
-                let args = Fragment { text: &args.text[..args.text.len() - 1], ..args }.trimmed();
+                let args = Fragment { text: &args.text[..args.text.len() - 1], ..args }.trim();
                 Some((name, Some(args).filter(|args| !args.text.is_empty())))
             }
             None if rest.text.starts_with(':') => {
@@ -307,7 +307,7 @@ impl TextCompiler<'_> {
 
     /// Warns of what would leave a hole in the text.
     fn warn_missing(&mut self, inside: Fragment, at: Spot, name: &str, is_filtered: bool) {
-        let whole = inside.trimmed().text;
+        let whole = inside.trim().text;
         let help = match whole.len() <= 100 && !whole.contains('\n') {
             // A filter needs the value: the whole is left out without it.
             true if is_filtered => format!("{{% if {name} != none %}}{{{{ {whole} }}}}{{% endif %}}"),
@@ -319,7 +319,7 @@ impl TextCompiler<'_> {
     }
 
     fn tag(&mut self, inside: Fragment, at: Spot) {
-        if self.trims(inside) {
+        if self.refuse_trimming(inside) {
             // What is meant is known all the same.
             return self.keyword(Fragment { text: inside.text.trim_matches(['-', '+']), ..inside }, at);
         }
@@ -397,7 +397,7 @@ impl TextCompiler<'_> {
             return self.error(UNREADABLE, at, "a filter does not belong in a condition", Some(help));
         }
         let Some(checked) = self.expression(condition, Wanted::Verdict) else { return };
-        self.known.extend(checked.rule.proven().iter().cloned());
+        self.known.extend(checked.rule.proves().iter().cloned());
         open.otherwise.extend(checked.if_false);
         open.condition = Some((checked.rule, self.place(condition.at)));
     }
@@ -413,13 +413,13 @@ fn attribute(filter: &str) -> Option<Type> {
 }
 
 /// Because of which value a canonical text can be missing, as authors write it.
-fn weak(text: &str) -> &str {
+fn missing_part(text: &str) -> &str {
     let text = canonical::inside_count(text).unwrap_or(text);
     let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
     inner.rsplit_once(" ?? ").map_or(text, |(_, last)| last)
 }
 
-fn no_literal(filter: &str) -> filter::Misuse {
+fn no_literal(filter: &str) -> filter::FilterMistake {
     ("KW0205", format!("the argument of `{filter}` is written out: a text or a number"), None)
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Flow {
 }
 
 /// Why a filter cannot be used so: the code, the message and the help.
-pub(super) type Misuse = (&'static str, String, Option<String>);
+pub(super) type FilterMistake = (&'static str, String, Option<String>);
 
 /// What a filter takes, in words, and whether a value of a kind fits.
 fn takes(filter: &str) -> (&'static str, fn(&Kind) -> bool) {
@@ -57,7 +57,7 @@ fn takes(filter: &str) -> (&'static str, fn(&Kind) -> bool) {
 }
 
 /// Checks that what flows in fits a filter other than `default`.
-pub(super) fn fits(filter: &str, flow: &Flow) -> Result<(), Misuse> {
+pub(super) fn check_input(filter: &str, flow: &Flow) -> Result<(), FilterMistake> {
     let (needs, fits) = takes(filter);
     let is_wrong = |kind: &Kind| kind.ty().is_some() && !fits(kind);
     if let Some(default) = flow.default.as_ref().filter(|default| is_wrong(default)) {
@@ -81,7 +81,7 @@ impl Flow {
 
 /// The filter of a name with the literals of its arguments; the name is one of
 /// [`FILTERS`] but `default`.
-pub(super) fn with(name: &str, args: &[Dynamic], is_percent: bool) -> Result<Filter, Misuse> {
+pub(super) fn read(name: &str, args: &[Dynamic], is_percent: bool) -> Result<Filter, FilterMistake> {
     let wrong = |message: String, help: Option<&str>| Err(("KW0205", message, help.map(str::to_owned)));
     match (name, args) {
         ("date", []) => Ok(Filter::Date(None)),
@@ -126,7 +126,7 @@ fn text(value: &Dynamic) -> Option<String> {
     value.clone().into_string().ok()
 }
 
-fn decimals(filter: &str, args: &[Dynamic]) -> Result<u8, Misuse> {
+fn decimals(filter: &str, args: &[Dynamic]) -> Result<u8, FilterMistake> {
     let Some(arg) = args.first() else { return Ok(0) };
     let count = arg.as_int().ok().filter(|count| (0..=MOST_DECIMALS).contains(count));
     count
@@ -135,7 +135,7 @@ fn decimals(filter: &str, args: &[Dynamic]) -> Result<u8, Misuse> {
 }
 
 /// What to write for a filter of another tool.
-pub(super) fn meant(name: &str) -> Option<&'static str> {
+pub(super) fn suggest(name: &str) -> Option<&'static str> {
     Some(match name {
         "escape" | "e" | "safe" | "raw" | "html_escape" | "force_escape" | "escape_once" | "h" => {
             "leave it out: a printed value is always text and never markup"

@@ -124,7 +124,7 @@ impl Rendering<'_> {
     fn print(&self, print: &Print, out: &mut String) -> Result<(), String> {
         let mut value = self.value(&print.rule)?;
         for filter in &print.filters {
-            value = self.filtered(filter, value)?;
+            value = self.apply(filter, value)?;
         }
         if value.is_unit() {
             return Err(self.missing(&print.name));
@@ -152,7 +152,7 @@ impl Rendering<'_> {
         format!("`{name}` is missing{nobody}")
     }
 
-    fn filtered(&self, filter: &Filter, value: Dynamic) -> Result<Dynamic, String> {
+    fn apply(&self, filter: &Filter, value: Dynamic) -> Result<Dynamic, String> {
         if let Filter::Default(default) = filter {
             let is_blank = value.read_lock::<rhai::ImmutableString>().is_some_and(|text| text.trim().is_empty());
             return if value.is_unit() || is_blank { self.value(default) } else { Ok(value) };
@@ -178,17 +178,17 @@ impl Rendering<'_> {
                 }
             }
             Filter::Number(decimals) => {
-                print::localized(&print::fixed(number()?, *decimals).ok_or(endless)?, self.context.locale)
+                print::localize(&print::with_decimals(number()?, *decimals).ok_or(endless)?, self.context.locale)
             }
             Filter::Money(currency) => print::money(number()?, currency, self.context.locale).ok_or(endless)?,
             Filter::Percent { decimals, scale } => {
-                let share = print::fixed(number()? * scale, *decimals).ok_or(endless)?;
-                print::localized(&share, self.context.locale) + "%"
+                let share = print::with_decimals(number()? * scale, *decimals).ok_or(endless)?;
+                print::localize(&share, self.context.locale) + "%"
             }
             Filter::Upper => self.text(&value)?.to_uppercase(),
             Filter::Lower => self.text(&value)?.to_lowercase(),
-            Filter::Capitalize => capitalized(&self.text(&value)?),
-            Filter::Url => percent_encoded(&self.text(&value)?),
+            Filter::Capitalize => capitalize(&self.text(&value)?),
+            Filter::Url => percent_encode(&self.text(&value)?),
         };
         Ok(short_enough(text)?.into())
     }
@@ -211,7 +211,7 @@ impl Rendering<'_> {
                     true => "a list or an object cannot be printed".to_owned(),
                     false => format!("{} cannot be printed", describe(value)),
                 })?;
-                print::printed(&plain, self.context.zone, self.context.locale)?
+                print::print_value(&plain, self.context.zone, self.context.locale)?
             }
         };
         short_enough(text)
@@ -230,13 +230,13 @@ fn short_enough(text: String) -> Result<String, String> {
 }
 
 /// The same with its first letter in capitals.
-fn capitalized(text: &str) -> String {
+fn capitalize(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A text as a part of a URL: nothing in it separates anything.
-fn percent_encoded(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {

@@ -36,7 +36,7 @@ pub(super) enum Piece<'a> {
 
 impl<'a> Fragment<'a> {
     /// Without the blanks around it.
-    pub fn trimmed(self) -> Fragment<'a> {
+    pub fn trim(self) -> Fragment<'a> {
         let rest = self.text.trim_start();
         let (before, _) = self.text.split_at(self.text.len() - rest.len());
         Fragment { text: rest.trim_end(), at: self.at.after(before) }
@@ -149,7 +149,7 @@ pub(super) fn filters(inside: Fragment) -> (Vec<Fragment>, Vec<Spot>) {
     let mut from_spot = inside.at;
     while let Some(c) = text[at..].chars().next() {
         let here = &text[at..];
-        if let Some(length) = quoted(here) {
+        if let Some(length) = quoted_length(here) {
             at += length;
             continue;
         }
@@ -192,7 +192,7 @@ fn end_of_tag(text: &str, close: &str) -> Option<usize> {
         if opens(here) {
             break;
         }
-        at += quoted(here).unwrap_or(c.len_utf8());
+        at += quoted_length(here).unwrap_or(c.len_utf8());
     }
     // A quote that is not closed hides no end.
     let end = text.find(close)?;
@@ -201,7 +201,7 @@ fn end_of_tag(text: &str, close: &str) -> Option<usize> {
 
 /// The length of a quoted text that begins here and ends on its line. Single
 /// quotes are not ours, which is said elsewhere.
-fn quoted(text: &str) -> Option<usize> {
+fn quoted_length(text: &str) -> Option<usize> {
     let quote = text.chars().next().filter(|c| ['"', '\'', '`'].contains(c))?;
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
@@ -239,9 +239,7 @@ mod tests {
     fn shown(text: &str) -> Vec<String> {
         let source = source(text);
         let (pieces, problems) = split(&source);
-        let place = |part: &Fragment| {
-            format!("{}@{}:{}", part.trimmed().text, part.trimmed().at.line, part.trimmed().at.column)
-        };
+        let place = |part: &Fragment| format!("{}@{}:{}", part.trim().text, part.trim().at.line, part.trim().at.column);
         let problems = problems.iter().map(|problem| format!("! {} at {}", problem.message, problem.column - 10));
         pieces
             .iter()

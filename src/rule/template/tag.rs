@@ -19,9 +19,9 @@ const ALL: &str = "there are `{% if … %}`, `{% elif … %}`, `{% else %}` and 
 
 /// Reads what stands between `{%` and `%}`.
 pub(super) fn read(inside: Fragment) -> Result<Tag, NoTag> {
-    let inside = inside.trimmed();
+    let inside = inside.trim();
     let length = inside.text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(inside.text.len());
-    let (word, rest) = (&inside.text[..length], inside.from(length).trimmed());
+    let (word, rest) = (&inside.text[..length], inside.from(length).trim());
     let says = |message: &str, help: &str| Err((message.to_owned(), Some(help.to_owned())));
     match word {
         "" => says("`{%` is followed by a keyword", "write `{% if … %}`, or `{{ … }}` to print"),
@@ -42,12 +42,12 @@ pub(super) fn read(inside: Fragment) -> Result<Tag, NoTag> {
             "`{% for … in matching %}` is not available yet",
             "it will list the accounts of a run in a mail to colleagues",
         ),
-        other => Err((format!("`{{% {other} %}}` is not available in templates"), Some(meant(other).to_owned()))),
+        other => Err((format!("`{{% {other} %}}` is not available in templates"), Some(suggest(other).to_owned()))),
     }
 }
 
 /// What to write for a keyword of another tool.
-fn meant(keyword: &str) -> &'static str {
+fn suggest(keyword: &str) -> &'static str {
     match keyword {
         "unless" => "write `{% if !(…) %}`",
         "set" | "assign" | "let" | "capture" | "with" | "macro" | "increment" => {

@@ -73,7 +73,7 @@ async fn look(
             continue;
         };
         if rule.verdict(&loaded.ready.sandbox, &seen.context) == Verdict::True {
-            let read = rule.told(&seen.context.facts);
+            let read = rule.describe_facts(&seen.context.facts);
             let active = position.is_some_and(|position| enrollments[position].state == State::Active);
             // What ends the enrollment first names the reason for its tasks, too.
             let reason = match stops(&loaded.ready, &seen.context) {

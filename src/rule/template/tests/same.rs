@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::rule::print::printed;
+use crate::rule::print::print_value;
 use crate::rule::{Verdict, Wanted, compile};
 
 /// A number as an author may write one; of a missing value with its default.
@@ -79,7 +79,7 @@ fn by_rule(engines: &(Modules, Sandbox), context: &Context, text: &str) -> Resul
     if let Value::Bool(value) = value {
         assert_eq!(verdict, if value { Verdict::True } else { Verdict::False }, "{text}");
     }
-    printed(&value, chrono_tz::UTC, "en").map_err(str::to_owned)
+    print_value(&value, chrono_tz::UTC, "en").map_err(str::to_owned)
 }
 
 fn context() -> Context {

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Postgres};
 use super::window::SubjectWindow;
 use crate::clock::Instant;
 use crate::rule::functions::{before, days_back};
-use crate::rule::prefilter::predicate::moved;
+use crate::rule::prefilter::predicate::move_instant;
 
 /// What is bound to one parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +73,7 @@ pub(crate) fn bound(
             Bind::Int(number) => query.bind(*number),
             Bind::Float(number) => query.bind(*number),
             Bind::Json(number) => query.bind(serde_json::Value::from(*number)),
-            Bind::FromNow(by) => query.bind(moved(as_of, *by)),
+            Bind::FromNow(by) => query.bind(move_instant(as_of, *by)),
             Bind::Span(microseconds) => query.bind(PgInterval { months: 0, days: 0, microseconds: *microseconds }),
             Bind::Accounts => query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>()),
             Bind::Contacts => query.bind(subjects.iter().map(|subject| subject.contact.clone()).collect::<Vec<_>>()),

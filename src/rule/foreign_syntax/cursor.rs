@@ -11,7 +11,7 @@ pub(crate) enum Text {
 }
 
 /// A foreign spelling at the place where the scan stands.
-pub(super) struct Foreign {
+pub(super) struct ForeignSpelling {
     /// How many characters belong to it.
     pub(super) length: usize,
     pub(super) message: String,
@@ -23,13 +23,13 @@ pub(super) struct Foreign {
     pub(super) other: Option<(usize, char)>,
 }
 
-impl Foreign {
-    pub(super) fn new(length: usize, message: impl Into<String>, help: impl Into<String>) -> Foreign {
-        Foreign { length, message: message.into(), help: help.into(), right: None, other: None }
+impl ForeignSpelling {
+    pub(super) fn new(length: usize, message: impl Into<String>, help: impl Into<String>) -> ForeignSpelling {
+        ForeignSpelling { length, message: message.into(), help: help.into(), right: None, other: None }
     }
 
-    pub(super) fn right(self, right: impl Into<String>) -> Foreign {
-        Foreign { right: Some(right.into()), ..self }
+    pub(super) fn right(self, right: impl Into<String>) -> ForeignSpelling {
+        ForeignSpelling { right: Some(right.into()), ..self }
     }
 }
 
@@ -42,14 +42,14 @@ pub(super) enum Bracket {
 }
 
 /// The place where the scan stands.
-pub(super) struct Here<'a> {
+pub(super) struct Cursor<'a> {
     pub(super) chars: &'a [char],
     pub(super) at: usize,
     pub(super) of: Text,
     pub(super) brackets: &'a [Bracket],
 }
 
-impl Here<'_> {
+impl Cursor<'_> {
     pub(super) fn rest(&self) -> &[char] {
         &self.chars[self.at..]
     }
