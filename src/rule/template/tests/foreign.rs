@@ -1,13 +1,10 @@
 //! Spellings of Jinja, Liquid and others: each says what to write here.
 
-use super::check::expect;
+use super::check::expect_all;
 
 #[test]
 fn jinja_and_liquid_get_the_right_spelling() {
-    let in_condition = |condition: &str, expected: &str| {
-        expect(&format!("{{% if {condition} %}}a{{% endif %}}"), &[expected]);
-    };
-    for (condition, expected) in [
+    let conditions = [
         ("account.mrr > 1 and done(\"call\")", "23 KW0208 `and` is not spelt like this here | write `&&`"),
         ("account.mrr > 1 or done(\"call\")", "23 KW0208 `or` is not spelt like this here | write `||`"),
         (
@@ -27,10 +24,10 @@ fn jinja_and_liquid_get_the_right_spelling() {
             "20 KW0208 `contains` is not an operator here | texts are compared as a whole: write `==`, or `in [\"…\", \"…\"]`",
         ),
         ("account.tier == blank", "23 KW0203 unknown name `blank` | write `none`"),
-    ] {
-        in_condition(condition, expected);
-    }
-    for (template, expected) in [
+    ]
+    .map(|(condition, expected)| (format!("{{% if {condition} %}}a{{% endif %}}"), expected));
+    expect_all(conditions.iter().map(|(template, expected)| (template.as_str(), std::slice::from_ref(expected))));
+    let cases = [
         ("{{ account.tier|default('A') }}", "25 KW0208 text stands in double quotes | write \"A\""),
         ("{{ account.tier | default(“A”) }}", "27 KW0208 text stands in straight double quotes | write \"A\""),
         (
@@ -56,7 +53,7 @@ fn jinja_and_liquid_get_the_right_spelling() {
         ),
         (
             "{% if done(\"call\") -%}a{% endif %}",
-            "21 KW0301 blanks are not trimmed by a sign at the braces | leave it out: a tag alone on its line leaves no empty line; a negative number is written `{{ -5 }}`",
+            "20 KW0301 blanks are not trimmed by a sign at the braces | leave it out: a tag alone on its line leaves no empty line; a negative number is written `{{ -5 }}`",
         ),
         (
             "{{{ account.name }}}",
@@ -109,7 +106,6 @@ fn jinja_and_liquid_get_the_right_spelling() {
         ("Hi {{ account.name", "4 KW0301 this `{{` is never closed | end it with `}}`"),
         ("{{ account.name, {{ now }}", "1 KW0301 this `{{` is never closed | end it with `}}`"),
         ("{# a", "1 KW0301 this `{#` is never closed | end it with `#}`"),
-    ] {
-        expect(template, &[expected]);
-    }
+    ];
+    expect_all(cases.iter().map(|(template, expected)| (*template, std::slice::from_ref(expected))));
 }
