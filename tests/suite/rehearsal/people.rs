@@ -69,3 +69,18 @@ fn an_open_task_of_a_case_goes_on_to_the_backup() {
     let went: Vec<&String> = went.iter().filter(|told| told.contains("went on")).collect();
     assert_eq!(went, ["after 15h: the task `own` went on to max, who covers for Casey Morgan until 6 March 2026"]);
 }
+
+#[test]
+fn a_case_says_what_a_csm_has() {
+    let text = playbook(concat!(
+        "when: account.mrr > 5\nsteps:\n",
+        "  - task: { id: own, title: 'Ask in {{ csm.traits.team | default(\"every team\") }}', to: csm }\n",
+        "tests:\n  - name: of a team\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n",
+        "    csm: { traits: { team: EMEA } }\n    expect: [ { after: 0d, task: own, contains: \"in EMEA\" } ]\n",
+        "  - name: of none\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n",
+        "    expect: [ { after: 0d, task: own, contains: \"in every team\" } ]\n",
+    ));
+    for case in play_with(&text, &config()) {
+        assert!(case.passed, "{:#?}", case.failures);
+    }
+}

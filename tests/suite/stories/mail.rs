@@ -181,6 +181,26 @@ async fn a_template_that_fails_for_one_account_fails_only_there() {
 }
 
 #[tokio::test]
+async fn a_text_chooses_by_the_conditions_of_when() {
+    let world = World::new().await;
+    let body =
+        "{% if csm != none && csm.traits.phone != none %}Call {{ csm.traits.phone }}.{% else %}Write to us.{% endif %}";
+    let steps = format!(
+        "  - email: {{ id: hello, to: champion, subject: 'For {{{{ account.mrr | money(\"EUR\") }}}}', body: '{body}' }}\n  - end: done"
+    );
+    world.playbook(&playbook("usage", "when: account.tier == \"A\"", &steps));
+    world.customer("a1").await.customer("a2").await;
+    world.sql("update customers.accounts set mrr = 1234.5, csm_id = null where id = 'a2'").await;
+    world.sql("update customers.csms set traits = '{\"phone\": \"+49 30\"}'").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    let mails = world.mails().await;
+    let texts = [world.text(&mails[0]).await, world.text(&mails[1]).await];
+    assert!(texts[0].contains("Call +49 30."), "{texts:?}");
+    assert!(texts[1].contains("Write to us."), "{texts:?}");
+    assert_eq!(mails[1]["subject"], "For €1,234.50");
+}
+
+#[tokio::test]
 async fn a_suppressed_address_gets_nothing_of_that_class() {
     let world = World::new().await;
     for (id, class) in [("life", "lifecycle"), ("bill", "transactional"), ("news", "marketing")] {

@@ -106,10 +106,7 @@ fn wrong_arguments_and_types_are_found() {
             "4 KW0302 `days(3)` is a span of time, which has no text | write `account.renewal_at - days(3)`",
         ),
         ("{{ account.name | default }}", "19 KW0205 `default` needs a value | `x | default(\"…\")`"),
-        (
-            "{{ account.name | default(nope) }}",
-            "27 KW0203 unknown name `nope` | text stands in double quotes: \"nope\"",
-        ),
+        ("{{ account.name | default(nope) }}", "27 KW0203 unknown name `nope` | did you mean `none`?"),
         ("{{ account.name | date }}", "4 KW0206 `date` needs a time, and this is text"),
         (
             "{{ now | date(\"%!\") }}",
@@ -135,7 +132,7 @@ fn wrong_arguments_and_types_are_found() {
         ("{{ account.name | upper(2) }}", "25 KW0205 `upper` takes no argument"),
         (
             "{{ account.mrr | number(1) * 2 }}",
-            "27 KW0301 nothing follows the filter `number` | calculate before the `|`; another filter stands behind another `|`",
+            "24 KW0301 nothing follows the filter `number` | calculate before the `|`; another filter stands behind another `|`",
         ),
         (
             "{{ account.name + account.mrr }}",

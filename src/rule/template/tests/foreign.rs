@@ -100,7 +100,7 @@ fn jinja_and_liquid_get_the_right_spelling() {
         ),
         ("a{% endif %}", "2 KW0301 `{% endif %}` without an `{% if %}` before it"),
         ("a{% else %}", "2 KW0301 `{% else %}` without an `{% if %}` before it"),
-        ("{% if done(\"call\") %}a{% else %}b{% else %}c{% endif %}", "33 KW0301 `{% else %}` after `{% else %}`"),
+        ("{% if done(\"call\") %}a{% else %}b{% else %}c{% endif %}", "34 KW0301 `{% else %}` after `{% else %}`"),
         ("{% if done(\"call\") %}a{% else if x %}{% endif %}", "23 KW0301 `else if` is not known here | write `elif`"),
         ("a{% if done(\"call\") %}b", "2 KW0301 this `{% if %}` is never closed | end it with `{% endif %}`"),
         ("Hi {{ account.name", "4 KW0301 this `{{` is never closed | end it with `}}`"),

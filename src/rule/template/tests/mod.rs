@@ -36,7 +36,9 @@ fn source(text: &str) -> Source {
 
 /// The scripts and the sandbox of the tests.
 fn engines() -> (Modules, Sandbox) {
-    let script = "fn grade(n) { if n > 5 { \"high\" } else { \"low\" } }\nfn busy(account) { account.events(\"login\", 30) > 3 }";
+    let script = "fn grade(n) { if n > 5 { \"high\" } else { \"low\" } }\n\
+        fn busy(account) { account.events(\"login\", 30) > 3 }\n\
+        fn count(n) { let i = 0; while i < n { i += 1; } i }";
     let mut problems = Vec::new();
     let modules = Modules::compile([("health", "scripts/health.rhai", script)], &mut problems);
     assert!(problems.is_empty(), "{problems:?}");
