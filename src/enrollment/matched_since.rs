@@ -1,7 +1,7 @@
 //! Since when a condition has been true: what `reentry: on_rematch`,
 //! `holds_for` and `existing: skip` remember of a subject.
 //!
-//! Only a decided verdict turns anything. Whether a rise was used is not kept
+//! Only a decided verdict changes anything. Whether a rise was used is not kept
 //! here: its instant is the key of the enrollment that used it.
 
 use super::History;
@@ -28,7 +28,7 @@ pub enum MatchChange {
 }
 
 impl MatchedSince {
-    /// The edge of a subject whose condition is true now.
+    /// Since when the condition has been true of a subject of which it is true now.
     pub(super) fn of(playbook: &ReadyPlaybook, history: &History, now: Instant) -> MatchedSince {
         let fresh = || MatchedSince { since: now, existing: playbook.playbook.skip_existing && history.first_run };
         history.edge.unwrap_or_else(fresh)

@@ -35,9 +35,9 @@ impl Store {
     }
 
     /// Keeps room for as many as are `asked` for, or for as many as fit, beside
-    /// those that have entered by the same run on that day; What was kept before is given back, so the caller
-    /// has nothing under way. It is kept as long as somebody has the run; who
-    /// takes it over has it, too.
+    /// those that have entered by the same run on that day. What was kept before
+    /// is given back, so the caller has nothing under way. It is kept as long as
+    /// somebody has the run; who takes it over has it, too.
     pub async fn keep_room(&self, run: &Run, day: &QuotaDay, asked: usize) -> sqlx::Result<Result<usize, Lost>> {
         let mut tx = self.pool().begin().await?;
         // One after the other, and each sees what the one before has kept: so
