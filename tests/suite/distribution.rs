@@ -104,9 +104,9 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
         "messages/outcomes.rs",
         "messages/resends.rs",
         "runs/daily_quota.rs",
-        "runs/mod.rs",
         "runs/playbooks.rs",
         "runs/releases.rs",
+        "runs/run.rs",
     ];
     assert_eq!(
         locking, known,
