@@ -1,12 +1,17 @@
 //! The heart: who enters, and what happens next. Pure functions of facts.
 //!
-//! `admit` answers a candidate with an enrollment or a named skip; `advance`
-//! takes a waiting enrollment to its next state with the effects on the way;
-//! `stops` is what ends an enrollment, looked at in both and once more right
-//! before a mail leaves; `budget` says who of several may have a customer's
-//! attention, `holdout` who gets nothing, `hindsight` what counts after the
-//! end, `moving` where an enrollment stands in another revision, `trip` when a playbook must not go on by itself. Nothing here does IO, knows SQL or reads the clock:
-//! `now` is the instant of the facts.
+//! - [`admit`] answers a candidate with an enrollment or a named skip;
+//! - [`hold`] says whether a run's enrollments go ahead or wait for a person;
+//! - [`advance`] takes an enrollment to its next state, with the effects on the way;
+//! - [`stops`] is what ends an enrollment early: both of these ask it, and once
+//!   more the gate of a mail;
+//! - [`holdout`] draws who gets nothing, so that the rest can be compared;
+//! - [`late_goal`] is a goal that comes true after the end;
+//! - [`move_revision`] is where an enrollment stands in another revision;
+//! - `matched_since` is since when a condition has been true.
+//!
+//! Nothing here does IO, knows SQL or reads the clock: `now` is the instant of
+//! the facts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +26,7 @@ use move_revision::Moved;
 mod admit;
 mod advance;
 mod end_conditions;
+pub mod hold;
 pub mod holdout;
 mod late_goal;
 mod matched_since;

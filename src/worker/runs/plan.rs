@@ -9,6 +9,7 @@ use super::decide::decide;
 use super::first_mails::{Fate, FirstMail, first_mails, share_budget};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
+use crate::enrollment::hold::HoldAnswer;
 use crate::enrollment::{Admission, Decision, Skip};
 use crate::facts::SubjectId;
 use crate::playbook::Mode;
@@ -131,8 +132,8 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyh
     plan.enter.sort();
     plan.ghosts.sort();
     let would_enter = plan.enter.len() as u64;
-    if limit.is_exceeded_by(would_enter) {
-        plan.hold = Some(limit.reason(would_enter));
+    if let HoldAnswer::Hold(reason) = limit.hold.answer(would_enter) {
+        plan.hold = Some(reason.to_string());
     }
     Ok(plan)
 }

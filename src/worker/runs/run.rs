@@ -7,11 +7,12 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::audience_diff;
-use super::breaker::{self, Limit};
+use super::breaker::{self, RunLimit};
 use super::decide::{BATCH, decide};
 use super::releaser;
 use super::scan_share::Share;
 use crate::clock::Instant;
+use crate::enrollment::hold::HoldAnswer;
 use crate::enrollment::{Admission, Decision, Enrollment, MatchChange, Skip, State};
 use crate::facts::{Subject, SubjectId};
 use crate::store::enrollments::matched_since::SubjectChange;
@@ -120,7 +121,7 @@ struct Deciding<'a> {
     shared: &'a Arc<Shared>,
     loaded: &'a Arc<Loaded>,
     run: &'a Run,
-    limit: Limit,
+    limit: RunLimit,
     admitted: u64,
     /// Whether it waits for a person: then nothing it writes is active.
     held: bool,
@@ -218,7 +219,7 @@ impl Deciding<'_> {
     /// Writes what may be written already.
     async fn flush(&mut self, now: Instant) -> anyhow::Result<()> {
         let store = &self.shared.store;
-        match self.limit.most {
+        match self.limit.hold.most() {
             None if !self.held => {
                 self.keep_room().await?;
                 for batch in std::mem::take(&mut self.buffer).chunks(BATCH) {
@@ -249,10 +250,10 @@ impl Deciding<'_> {
         if self.held {
             self.tally.skipped.insert("held".to_owned(), self.waiting);
             let waiting = self.waiting as u64;
-            let reason = match self.limit.is_exceeded_by(waiting) {
-                true => self.limit.reason(waiting),
+            let reason = match self.limit.hold.answer(waiting) {
+                HoldAnswer::Hold(reason) => reason.to_string(),
                 // It was decided by a predecessor, with what held then.
-                false => format!("{waiting} would enter, and were held by a daemon that went away"),
+                HoldAnswer::Go => format!("{waiting} would enter, and were held by a daemon that went away"),
             };
             let reason = match audience_diff::describe(self.shared, run).await? {
                 Some(difference) => format!("{reason}. {difference}"),
@@ -267,7 +268,7 @@ impl Deciding<'_> {
             tracing::warn!(playbook = %run.playbook, slot = %run.slot, held = self.waiting, "held");
             return Ok(());
         }
-        if self.limit.most.is_some() {
+        if self.limit.hold.most().is_some() {
             self.commit_decided(now).await?;
         }
         self.finish_writing().await?;

@@ -1,0 +1,363 @@
+//! The breaker: whether the enrollments of a run go ahead, or wait for a person.
+//!
+//! Either nobody enters without a person's approval, however few: then one of
+//! the causes of [`limit`] applies, looked at in the order of [`HoldCause`]. Or
+//! some may, up to a number.
+
+use std::fmt;
+
+use crate::playbook::guardrails::{Fresh, Limits};
+use crate::playbook::{Duration, HoldAbove};
+
+/// So many earlier runs tell what is usual.
+pub const EARLIER_RUNS: i64 = 7;
+/// Fewer tell nothing.
+const FEWEST_RUNS: usize = 3;
+
+/// What was seen of the store and of the playbook's runs before a run.
+#[derive(Clone, Debug)]
+pub struct BeforeRun {
+    /// A relation that has no row of the while within which one is expected.
+    pub stale: Option<Fresh>,
+    pub revision: RevisionBefore,
+    /// How many subjects of its statuses there are.
+    pub subjects: i64,
+    /// How many there were at the latest finished run; `None` where there was
+    /// none, or where the number was not kept.
+    pub subjects_before: Option<i64>,
+    /// How many each of the latest finished runs enrolled, at most
+    /// [`EARLIER_RUNS`].
+    pub sizes: Vec<i64>,
+}
+
+/// The revision of the latest finished run, compared with this run's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevisionBefore {
+    /// There was no run.
+    NoRun,
+    Same,
+    Other(ReentryBefore),
+}
+
+/// How the revision before writes `reentry`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReentryBefore {
+    Same,
+    Different,
+    /// It cannot be read any more.
+    Unreadable,
+}
+
+/// Why a run may be held, in the order in which causes are looked at. All but
+/// the last two hold everybody.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HoldCause {
+    /// A relation of the store has stopped growing.
+    Stale(Fresh),
+    ReentryChanged,
+    ReentryUnreadable,
+    /// The revision has not run before.
+    FirstRun,
+    /// The store has many more or fewer subjects than at the run before.
+    StoreChanged {
+        before: i64,
+        now: i64,
+    },
+    /// More than so many times the median of the last runs.
+    Unusual {
+        times: f64,
+        median: f64,
+    },
+    /// More than `hold_above`.
+    Count,
+}
+
+/// How many may enter without a person's approval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HoldLimit {
+    /// `None` is any number.
+    most: Option<u64>,
+    cause: HoldCause,
+}
+
+/// Whether a run goes ahead.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HoldAnswer {
+    Go,
+    Hold(HoldReason),
+}
+
+/// Why a run is held; its text is what the person reads who is to approve it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HoldReason {
+    pub cause: HoldCause,
+    pub would_enter: u64,
+    /// How many may enter.
+    pub most: u64,
+}
+
+/// The limit of a run: the first cause that applies.
+pub fn limit(limits: &Limits, before: &BeforeRun) -> HoldLimit {
+    match cause_to_hold_all(limits, before) {
+        Some(cause) => HoldLimit { most: Some(0), cause },
+        None => limit_by_count(limits, before),
+    }
+}
+
+impl HoldLimit {
+    /// How many may enter; `None` is any number.
+    pub fn most(&self) -> Option<u64> {
+        self.most
+    }
+
+    /// Whether a run that would enroll so many goes ahead.
+    pub fn answer(&self, would_enter: u64) -> HoldAnswer {
+        match self.most {
+            Some(most) if would_enter > most => {
+                HoldAnswer::Hold(HoldReason { cause: self.cause.clone(), would_enter, most })
+            }
+            _ => HoldAnswer::Go,
+        }
+    }
+}
+
+/// Why nobody may enter without a person's approval, if so.
+fn cause_to_hold_all(limits: &Limits, before: &BeforeRun) -> Option<HoldCause> {
+    if let Some(stale) = before.stale {
+        return Some(HoldCause::Stale(stale));
+    }
+    match before.revision {
+        RevisionBefore::Other(ReentryBefore::Different) => return Some(HoldCause::ReentryChanged),
+        RevisionBefore::Other(ReentryBefore::Unreadable) => return Some(HoldCause::ReentryUnreadable),
+        RevisionBefore::NoRun | RevisionBefore::Other(ReentryBefore::Same) if limits.hold_first_run => {
+            return Some(HoldCause::FirstRun);
+        }
+        RevisionBefore::NoRun | RevisionBefore::Same | RevisionBefore::Other(ReentryBefore::Same) => {}
+    }
+    let (change, subjects) = (limits.store_change.as_ref()?, before.subjects_before?);
+    let moved = before.subjects.abs_diff(subjects);
+    let is_much = moved > change.least && moved as f64 > change.share * subjects as f64;
+    is_much.then_some(HoldCause::StoreChanged { before: subjects, now: before.subjects })
+}
+
+/// The smaller of what `hold_above` and `unusual` say.
+fn limit_by_count(limits: &Limits, before: &BeforeRun) -> HoldLimit {
+    let HoldAbove::Above { count, share } = limits.hold_above else {
+        return HoldLimit { most: None, cause: HoldCause::Count };
+    };
+    let most = count.max((share * before.subjects as f64).floor() as u64);
+    if let (Some(times), Some(median)) = (limits.unusual, median(&before.sizes)) {
+        let usual = count.max((times * median).floor() as u64);
+        if usual < most {
+            return HoldLimit { most: Some(usual), cause: HoldCause::Unusual { times, median } };
+        }
+    }
+    HoldLimit { most: Some(most), cause: HoldCause::Count }
+}
+
+/// The middle of what earlier runs enrolled; `None` when there are too few.
+fn median(sizes: &[i64]) -> Option<f64> {
+    if sizes.len() < FEWEST_RUNS {
+        return None;
+    }
+    let mut sizes = sizes.to_vec();
+    sizes.sort_unstable();
+    let middle = sizes.len() / 2;
+    Some(match sizes.len() % 2 {
+        0 => (sizes[middle - 1] + sizes[middle]) as f64 / 2.0,
+        _ => sizes[middle] as f64,
+    })
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HoldReason { cause, would_enter, most } = self;
+        match cause {
+            HoldCause::Count => {
+                return write!(f, "{would_enter} would enter; more than {most} wait for a person's approval");
+            }
+            HoldCause::Unusual { times, median } => {
+                return write!(
+                    f,
+                    "{would_enter} would enter, which is unusual: more than {times} times {median}, the median of \
+                     the last runs"
+                );
+            }
+            HoldCause::Stale(fresh) => {
+                let within = Duration::Seconds(fresh.within.num_seconds());
+                write!(f, "stale: the store has no {} of the last {within}", fresh.source.name())?;
+            }
+            HoldCause::ReentryChanged => f.write_str("`reentry` has changed")?,
+            HoldCause::ReentryUnreadable => {
+                f.write_str("`reentry` may have changed: the revision before cannot be read")?;
+            }
+            HoldCause::FirstRun => f.write_str("first run of this revision")?,
+            HoldCause::StoreChanged { before, now } => {
+                write!(f, "the store has changed from {before} to {now} since the last run")?;
+            }
+        }
+        write!(f, ": {would_enter} would enter, and wait for a person's approval")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playbook::guardrails::{FreshSource, StoreChange};
+
+    const STALE: Fresh = Fresh { source: FreshSource::Events, within: chrono::Duration::hours(36) };
+
+    /// Nothing holds but `hold_above` of 25 or 2 %.
+    fn limits() -> Limits {
+        Limits {
+            hold_above: HoldAbove::Above { count: 25, share: 0.02 },
+            hold_first_run: false,
+            ramp: None,
+            unusual: None,
+            store_change: None,
+            max_per_day: None,
+            fresh: Vec::new(),
+            yields_to: Vec::new(),
+        }
+    }
+
+    /// A revision that ran before on a store of the same size.
+    fn before() -> BeforeRun {
+        BeforeRun {
+            stale: None,
+            revision: RevisionBefore::Same,
+            subjects: 1_000,
+            subjects_before: Some(1_000),
+            sizes: vec![4, 6, 5],
+        }
+    }
+
+    /// The words for a run of so many, or `go`.
+    fn answer(limits: &Limits, before: &BeforeRun, would_enter: u64) -> String {
+        match limit(limits, before).answer(would_enter) {
+            HoldAnswer::Go => "go".to_owned(),
+            HoldAnswer::Hold(reason) => reason.to_string(),
+        }
+    }
+
+    #[test]
+    fn each_limit_holds_from_the_first_number_above_it() {
+        let count = |count, share| Limits { hold_above: HoldAbove::Above { count, share }, ..limits() };
+        let unusual = |times| Limits { unusual: Some(times), ..count(10, 0.5) };
+        let change = |share, least| Limits { store_change: Some(StoreChange { share, least }), ..limits() };
+        let subjects = |subjects, earlier| BeforeRun { subjects, subjects_before: earlier, ..before() };
+        let sizes = |sizes: &[i64]| BeforeRun { sizes: sizes.to_vec(), ..before() };
+        let first = Limits { hold_first_run: true, ..limits() };
+        let of = |revision| BeforeRun { revision, ..before() };
+        let other = |reentry| of(RevisionBefore::Other(reentry));
+        let moved = |from, to| format!("the store has changed from {from} to {to} since the last run");
+        let all = |why: &str, count| format!("{why}: {count} would enter, and wait for a person's approval");
+        let above = |count, most| format!("{count} would enter; more than {most} wait for a person's approval");
+        let usual = |count, times, median| {
+            format!(
+                "{count} would enter, which is unusual: more than {times} times {median}, the median of the last runs"
+            )
+        };
+        let cases: Vec<(&str, Limits, BeforeRun, u64, String)> = vec![
+            ("the count is the larger", limits(), before(), 25, "go".to_owned()),
+            ("one above the count", limits(), before(), 26, above(26, 25)),
+            ("the share is the larger", limits(), subjects(5_000, None), 100, "go".to_owned()),
+            ("one above the share", limits(), subjects(5_000, None), 101, above(101, 100)),
+            ("a share is rounded down", limits(), subjects(1_999, None), 40, above(40, 39)),
+            ("`hold_above: off`", Limits { hold_above: HoldAbove::Off, ..limits() }, before(), 9_999, "go".to_owned()),
+            (
+                "`off` has no usual number",
+                Limits { hold_above: HoldAbove::Off, ..unusual(1.0) },
+                before(),
+                9_999,
+                "go".to_owned(),
+            ),
+            ("as many as usual", unusual(3.0), before(), 15, "go".to_owned()),
+            ("more than usual", unusual(3.0), before(), 16, usual(16, 3, "5")),
+            ("never fewer than the count", unusual(1.0), before(), 10, "go".to_owned()),
+            ("more than the count, which is unusual", unusual(1.0), before(), 11, usual(11, 1, "5")),
+            ("an even number of runs", unusual(3.0), sizes(&[4, 5, 6, 9]), 17, usual(17, 3, "5.5")),
+            ("two runs tell nothing", unusual(3.0), sizes(&[5, 5]), 500, "go".to_owned()),
+            ("the usual number is above the limit", unusual(200.0), before(), 501, above(501, 500)),
+            ("the store moved by the least", change(0.1, 200), subjects(1_200, Some(1_000)), 1, "go".to_owned()),
+            ("the store grew", change(0.1, 20), subjects(1_101, Some(1_000)), 1, all(&moved(1_000, 1_101), 1)),
+            ("the store moved by the share", change(0.1, 20), subjects(1_100, Some(1_000)), 1, "go".to_owned()),
+            ("the store shrank", change(0.1, 20), subjects(899, Some(1_000)), 1, all(&moved(1_000, 899), 1)),
+            ("the size before is not known", change(0.1, 20), subjects(9, None), 1, "go".to_owned()),
+            ("the first run of all", first.clone(), of(RevisionBefore::NoRun), 1, all("first run of this revision", 1)),
+            ("the first run is not held", limits(), of(RevisionBefore::NoRun), 1, "go".to_owned()),
+            (
+                "the first of a revision",
+                first.clone(),
+                other(ReentryBefore::Same),
+                2,
+                all("first run of this revision", 2),
+            ),
+            ("the second of a revision", first, before(), 2, "go".to_owned()),
+            ("another revision", limits(), other(ReentryBefore::Same), 2, "go".to_owned()),
+            ("`reentry` changed", limits(), other(ReentryBefore::Different), 3, all("`reentry` has changed", 3)),
+            (
+                "`reentry` cannot be read",
+                limits(),
+                other(ReentryBefore::Unreadable),
+                1,
+                all("`reentry` may have changed: the revision before cannot be read", 1),
+            ),
+            (
+                "a relation is stale",
+                limits(),
+                BeforeRun { stale: Some(STALE), ..before() },
+                1,
+                all("stale: the store has no events of the last 36h", 1),
+            ),
+            ("nobody would enter", limits(), BeforeRun { stale: Some(STALE), ..before() }, 0, "go".to_owned()),
+        ];
+        for (situation, limits, before, would_enter, words) in cases {
+            assert_eq!(answer(&limits, &before, would_enter), words, "{situation}");
+        }
+    }
+
+    #[test]
+    fn of_several_causes_the_earliest_is_named() {
+        let limits = Limits {
+            hold_first_run: true,
+            unusual: Some(1.0),
+            store_change: Some(StoreChange { share: 0.1, least: 20 }),
+            hold_above: HoldAbove::Above { count: 1, share: 0.01 },
+            ..limits()
+        };
+        // Everything at once; each next case lacks the cause before it.
+        let mut before = BeforeRun {
+            stale: Some(STALE),
+            revision: RevisionBefore::Other(ReentryBefore::Different),
+            subjects_before: Some(10),
+            ..before()
+        };
+        let cause = |limits: &Limits, before: &BeforeRun| match limit(limits, before).answer(11) {
+            HoldAnswer::Go => None,
+            HoldAnswer::Hold(reason) => Some(reason.cause),
+        };
+        assert_eq!(cause(&limits, &before), Some(HoldCause::Stale(STALE)));
+        before.stale = None;
+        assert_eq!(cause(&limits, &before), Some(HoldCause::ReentryChanged));
+        before.revision = RevisionBefore::Other(ReentryBefore::Unreadable);
+        assert_eq!(cause(&limits, &before), Some(HoldCause::ReentryUnreadable));
+        before.revision = RevisionBefore::Other(ReentryBefore::Same);
+        assert_eq!(cause(&limits, &before), Some(HoldCause::FirstRun));
+        before.revision = RevisionBefore::Same;
+        assert_eq!(cause(&limits, &before), Some(HoldCause::StoreChanged { before: 10, now: 1_000 }));
+        before.subjects_before = Some(1_000);
+        assert_eq!(cause(&limits, &before), Some(HoldCause::Unusual { times: 1.0, median: 5.0 }));
+        before.sizes.clear();
+        assert_eq!(cause(&limits, &before), Some(HoldCause::Count));
+        before.subjects = 1_100;
+        assert_eq!(cause(&limits, &before), None);
+    }
+
+    #[test]
+    fn the_median_needs_three_runs() {
+        assert_eq!(median(&[5, 1]), None);
+        assert_eq!(median(&[9, 1, 2]), Some(2.0));
+        assert_eq!(median(&[9, 1, 2, 4]), Some(3.0));
+    }
+}
