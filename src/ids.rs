@@ -7,12 +7,30 @@ use uuid::Uuid;
 
 const NAMESPACE: Uuid = Uuid::from_bytes(*b"keepwell-ids-v1.");
 
-/// The id of a subject's way through a playbook.
-///
-/// `contact` is empty for account playbooks; `entry_key` tells repeated
+/// The id of a playbook, where it stands beside other ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaybookId<'a>(pub &'a str);
+
+/// The id of a revision of a playbook: the hash of its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevisionId<'a>(pub &'a str);
+
+/// The id of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountId<'a>(pub &'a str);
+
+/// The id of a contact within its account; empty where the account is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContactId<'a>(pub &'a str);
+
+/// Who acts, by the name they give or the machine knows them by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Person<'a>(pub &'a str);
+
+/// The id of a subject's way through a playbook. `entry_key` tells repeated
 /// enrollments of one subject apart.
-pub fn enrollment(playbook: &str, account: &str, contact: &str, entry_key: &str) -> Uuid {
-    derive(&["enrollment", playbook, account, contact, entry_key])
+pub fn enrollment(playbook: PlaybookId<'_>, account: AccountId<'_>, contact: ContactId<'_>, entry_key: &str) -> Uuid {
+    derive(&["enrollment", playbook.0, account.0, contact.0, entry_key])
 }
 
 /// The id of one consequence of one step: `ordinal` numbers the effects of a
@@ -66,7 +84,8 @@ mod tests {
 
     #[test]
     fn parts_do_not_run_together() {
-        assert_ne!(enrollment("a", "bc", "", ""), enrollment("ab", "c", "", ""));
-        assert_eq!(enrollment("a", "b", "", "k"), enrollment("a", "b", "", "k"));
+        let id = |playbook, account, key| enrollment(PlaybookId(playbook), AccountId(account), ContactId(""), key);
+        assert_ne!(id("a", "bc", ""), id("ab", "c", ""));
+        assert_eq!(id("a", "b", "k"), id("a", "b", "k"));
     }
 }

@@ -14,7 +14,7 @@ use crate::diagnostic::nearest;
 use crate::effect::{EffectBody, Priority, TaskDraft};
 use crate::facts::{Cell, CellPath, Csm, Subject, Type, Value};
 use crate::playbook::calendar::Calendar;
-use crate::playbook::reader::{Fields, no_duration};
+use crate::playbook::reader::{Fields, Written, no_duration};
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Source, Step, StepForm, local_time};
 use crate::rule::template::{Escape, Template};
@@ -232,7 +232,11 @@ fn assignee(source: &Source, compiler: &mut Compiler) -> Option<Assignee> {
 /// A time expression; a misspelt duration gets advice on durations.
 fn due_expression(source: &Source, compiler: &mut Compiler) -> Option<Due> {
     if source.text.trim().starts_with(|c: char| c.is_ascii_digit()) {
-        compiler.problems.push(no_duration(&compiler.file, "due", source.origin.at(1, 1), &source.text));
+        compiler.problems.push(no_duration(
+            &compiler.file,
+            "due",
+            Written { at: source.origin.at(1, 1), text: &source.text },
+        ));
         return None;
     }
     compiler.expression(source, Wanted::Time, false).map(|rule| Due::At(Arc::new(rule)))

@@ -12,7 +12,7 @@ use super::{Enrollment, MatchChange, MatchedSince, Phase, State, stops};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
 use crate::facts::{Cell, Facts, Progress, Value};
-use crate::ids;
+use crate::ids::{self, AccountId, ContactId, PlaybookId};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::{Duration, Mode};
 use crate::rule::{Context, EvalError, Verdict};
@@ -193,7 +193,12 @@ fn enter(
     let now = facts.as_of;
     let entry = context.progress.as_ref().map(|progress| progress.entry.clone()).unwrap_or_default();
     Admission::Enroll(Box::new(Enrollment {
-        id: ids::enrollment(&playbook.playbook.id, &facts.account, &facts.contact, &entry_key),
+        id: ids::enrollment(
+            PlaybookId(&playbook.playbook.id),
+            AccountId(&facts.account),
+            ContactId(&facts.contact),
+            &entry_key,
+        ),
         account: facts.account.clone(),
         contact: facts.contact.clone(),
         playbook: playbook.playbook.id.clone(),

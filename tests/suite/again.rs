@@ -3,6 +3,7 @@
 
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::messages::manual_outcomes::Verdict;
+use keepwell::store::messages::suppressions::Suppression;
 use keepwell::store::upkeep::stopped::Target;
 
 use crate::support::smtp::{At, Do, Script};
@@ -105,7 +106,7 @@ async fn everything_is_looked_at_again_before() {
     }
     let world = unsure("if_unknown: send_again").await;
     let to = world.accepted()[0].to[0].clone();
-    world.store().suppress(&to, "all", "a person", at(BEFORE_TEN)).await.unwrap();
+    world.store().suppress(&to, Suppression { class: "all", source: "a person" }, at(BEFORE_TEN)).await.unwrap();
     world.pass_at(AFTER_TEN).await;
     assert_eq!(world.accepted().len(), 1);
     // Turned to shadow: nothing leaves any more.

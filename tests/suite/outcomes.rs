@@ -1,6 +1,7 @@
 //! What the database says of attempts: who may send, and which facts are taken
 //! from whom.
 
+use keepwell::store::messages::suppressions::Suppression;
 use std::time::Duration;
 
 use keepwell::clock::Instant;
@@ -121,7 +122,11 @@ async fn the_marker_wants_half_a_minute_of_lease_and_a_mail_that_is_still_valid(
 async fn markers_that_share_a_transaction_are_answered_one_by_one() {
     let outbox = Outbox::of(5).await;
     let claimed = outbox.claim().await;
-    outbox.store.suppress("gone@customer.example", "all", "a test", outbox.now).await.unwrap();
+    outbox
+        .store
+        .suppress("gone@customer.example", Suppression { class: "all", source: "a test" }, outbox.now)
+        .await
+        .unwrap();
     outbox.sql("insert into keepwell.control (scope, at, by) values ('account:a2', now(), 'a test')").await;
     outbox.sql("update keepwell.messages set token = null where account_id = 'a3'").await;
     let asked: Vec<MarkRequest<'_>> = claimed

@@ -1,6 +1,8 @@
 //! Sixteen connections that want the same thing at the same time, on a real
 //! Postgres: none of it happens twice, and no limit is passed.
 
+use keepwell::ids::{PlaybookId, RevisionId};
+use keepwell::store::runs::RunKind;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -96,8 +98,12 @@ async fn sixteen_holders_of_a_run_enter_everybody_once() {
     world.publish_at(SLOT).await;
     let revision: String =
         sqlx::query_scalar("select revision from keepwell.playbooks").fetch_one(world.store().pool()).await.unwrap();
-    let run =
-        world.store().open_run("tips", &revision, at(SLOT), "manual", at(SLOT)).await.unwrap().expect("it is new");
+    let run = world
+        .store()
+        .open_run(PlaybookId("tips"), RevisionId(&revision), at(SLOT), RunKind::Manual, at(SLOT))
+        .await
+        .unwrap()
+        .expect("it is new");
     race(&world, |_, shared| {
         let run: Run = run.clone();
         async move { run::carry_out(&shared, &run, at(SLOT)).await.unwrap() }

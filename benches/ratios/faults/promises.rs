@@ -1,6 +1,7 @@
 //! What a person or a playbook demands while mail leaves: slots, stops,
 //! suppressions, budgets.
 
+use keepwell::store::messages::suppressions::Suppression;
 use std::time::{Duration, Instant};
 
 use keepwell::store::Store;
@@ -76,7 +77,7 @@ pub async fn suppressions(size: Size, chance: &mut Chance) -> anyhow::Result<Row
             continue;
         }
         let address = format!("person{number}@customer.example");
-        store.suppress(&address, "all", "a person", chrono::Utc::now()).await?;
+        store.suppress(&address, Suppression { class: "all", source: "a person" }, chrono::Utc::now()).await?;
         let at: chrono::DateTime<chrono::Utc> =
             sqlx::query_scalar("select clock_timestamp()").fetch_one(store.pool()).await?;
         acknowledged.push((address, at));

@@ -13,4 +13,6 @@ mod typed;
 mod value;
 
 pub use fields::Fields;
-pub use value::{advice, duration, expression, inline, is_off, is_variable, listed, no_duration, share, short};
+pub use value::{
+    Written, advice, duration, expression, inline, is_off, is_variable, listed, no_duration, share, short,
+};

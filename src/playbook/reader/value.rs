@@ -25,7 +25,7 @@ pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diag
     let parsed = node.as_text().and_then(Duration::parse);
     if parsed.is_none() {
         problems.push(match (&node.value, node.as_text()) {
-            (_, Some(text)) => no_duration(file, key, node.place, text),
+            (_, Some(text)) => no_duration(file, key, Written { at: node.place, text }),
             (value, None) => {
                 let message = format!("`{key}` needs a span of time, not {}", node.describe());
                 let number = match value {
@@ -40,8 +40,16 @@ pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diag
     parsed
 }
 
+/// A text and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    pub at: Position,
+    pub text: &'a str,
+}
+
 /// The error for a text that is no span of time.
-pub fn no_duration(file: &str, key: &str, at: Position, text: &str) -> Diagnostic {
+pub fn no_duration(file: &str, key: &str, written: Written<'_>) -> Diagnostic {
+    let Written { at, text } = written;
     let what = if Duration::is_too_long(text) { "too long" } else { "not a span of time" };
     let message = format!("`{key}` is {what}: `{}`", short(text));
     Diagnostic::error("KW0110", file, at, message).help(duration_help(text))

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::data_subject::{Person, Table};
 use crate::clock::Instant;
 use crate::store::Store;
-use crate::store::messages::suppressions::suppress_hash;
+use crate::store::messages::suppressions::{Suppression, suppress_hash};
 use crate::store::sql::errors::retry_contention;
 use crate::store::upkeep::audit::record;
 
@@ -140,7 +140,7 @@ impl Store {
             note(&mut erased.scrubbed, "control", stops.execute(&mut *tx).await?.rows_affected());
         }
         for hash in &hashes {
-            suppress_hash(&mut tx, hash, "all", "erased", now).await?;
+            suppress_hash(&mut tx, hash, Suppression { class: "all", source: "erased" }, now).await?;
         }
         let about = json!({ "account": person.account, "contact": person.contact });
         record(&mut tx, "erase", by, &about, now).await?;

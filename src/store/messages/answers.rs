@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::outcomes::wake;
-use super::suppressions::{is_keyed, keyed};
+use super::suppressions::{Signed, is_keyed, keyed};
 use crate::clock::Instant;
 use crate::effect::Score;
 use crate::enrollment::Enrollment;
@@ -43,7 +43,7 @@ impl Store {
     /// when the token is not ours or the mail is gone.
     pub async fn asked(&self, token: &str) -> sqlx::Result<Option<(Asked, Option<Score>)>> {
         let Some((said, signature)) = token.rsplit_once('.') else { return Ok(None) };
-        if !is_keyed(self.secret().await?, "survey", said, signature) {
+        if !is_keyed(self.secret().await?, "survey", Signed { text: said, signature }) {
             return Ok(None);
         }
         let Some((id, score)) = said.split_once('.') else { return Ok(None) };

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::suppressions::suppress_hash;
+use super::suppressions::{Suppression, suppress_hash};
 use crate::clock::Instant;
 use crate::store::Store;
 
@@ -110,7 +110,7 @@ impl Store {
             && report.may_suppress
             && !hash.is_empty()
         {
-            suppress_hash(&mut tx, &hash, &known.class, "unsubscribe", now).await?;
+            suppress_hash(&mut tx, &hash, Suppression { class: &known.class, source: "unsubscribe" }, now).await?;
             tx.commit().await?;
             return Ok(Taken::Unsubscribed { account: known.account_id.clone() });
         }
@@ -147,7 +147,7 @@ impl Store {
                 _ => (&[], ""),
             };
             for class in classes {
-                suppress_hash(&mut tx, &hash, class, source, now).await?;
+                suppress_hash(&mut tx, &hash, Suppression { class, source }, now).await?;
                 suppressed = true;
             }
         }

@@ -1,5 +1,6 @@
 //! What an address does not want. Addresses are kept as a keyed hash only.
 
+use crate::ids::Person;
 use std::collections::HashMap;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -29,6 +30,15 @@ pub(crate) fn covers(suppressed: &serde_json::Value, class: &str) -> bool {
     has("all") || has(class)
 }
 
+/// What is suppressed, and what says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Suppression<'a> {
+    /// A class of mail, or `all`.
+    pub class: &'a str,
+    /// Where it comes from, as `unsubscribe` or `bounce`.
+    pub source: &'a str,
+}
+
 impl Store {
     /// The keyed hash an address goes by: case and outer blanks do not matter,
     /// nor whether an international domain is in its ASCII form.
@@ -46,25 +56,25 @@ impl Store {
 
     /// Records that an address wants no mail of a class any more. When this
     /// returns, no body to it will be begun: markers in flight held the row.
-    pub async fn suppress(&self, address: &str, class: &str, source: &str, now: Instant) -> sqlx::Result<()> {
+    pub async fn suppress(&self, address: &str, suppression: Suppression<'_>, now: Instant) -> sqlx::Result<()> {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
-        suppress_hash(&mut tx, &hash, class, source, now).await?;
+        suppress_hash(&mut tx, &hash, suppression, now).await?;
         tx.commit().await
     }
 
     /// The same by a person's word, which is written down.
-    pub async fn suppress_by_hand(&self, address: &str, class: &str, by: &str, now: Instant) -> sqlx::Result<()> {
+    pub async fn suppress_by_hand(&self, address: &str, class: &str, by: Person<'_>, now: Instant) -> sqlx::Result<()> {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
-        suppress_hash(&mut tx, &hash, class, "command line", now).await?;
-        record(&mut tx, "suppress", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+        suppress_hash(&mut tx, &hash, Suppression { class, source: "command line" }, now).await?;
+        record(&mut tx, "suppress", by.0, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
         tx.commit().await
     }
 
     /// Takes a suppression of exactly this class back by a person's word: the
     /// address works again, or its owner asked for it. False when there was none.
-    pub async fn lift(&self, address: &str, class: &str, by: &str, now: Instant) -> sqlx::Result<bool> {
+    pub async fn lift(&self, address: &str, class: &str, by: Person<'_>, now: Instant) -> sqlx::Result<bool> {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
         let lifted = sqlx::query(
@@ -80,7 +90,7 @@ impl Store {
                 .bind(&hash)
                 .execute(&mut *tx)
                 .await?;
-            record(&mut tx, "lift", by, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
+            record(&mut tx, "lift", by.0, &serde_json::json!({ "address_hash": hash, "class": class }), now).await?;
         }
         tx.commit().await?;
         Ok(lifted.rows_affected() > 0)
@@ -94,7 +104,8 @@ impl Store {
             return Ok(None);
         };
         let said = format!("{hash}.{class}");
-        let ours = is_keyed(self.secret().await?, "unsubscribe", &said, signature) && CLASSES.contains(&class);
+        let ours = is_keyed(self.secret().await?, "unsubscribe", Signed { text: &said, signature })
+            && CLASSES.contains(&class);
         Ok(ours.then_some((hash, class)))
     }
 
@@ -130,7 +141,7 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             } else {
-                suppress_hash(&mut tx, hash, class, "preferences", now).await?;
+                suppress_hash(&mut tx, hash, Suppression { class, source: "preferences" }, now).await?;
             }
         }
         tx.commit().await?;
@@ -142,7 +153,7 @@ impl Store {
     pub async fn suppress_by_token(&self, token: &str, now: Instant) -> sqlx::Result<bool> {
         let Some((hash, class)) = self.opened(token).await? else { return Ok(false) };
         let mut tx = self.pool().begin().await?;
-        suppress_hash(&mut tx, hash, class, "unsubscribe", now).await?;
+        suppress_hash(&mut tx, hash, Suppression { class, source: "unsubscribe" }, now).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -186,8 +197,7 @@ impl Store {
 pub(crate) async fn suppress_hash(
     tx: &mut PgConnection,
     hash: &str,
-    class: &str,
-    source: &str,
+    suppression: Suppression<'_>,
     now: Instant,
 ) -> sqlx::Result<()> {
     sqlx::query("insert into keepwell.recipients (address_hash) values ($1) on conflict (address_hash) do nothing")
@@ -197,7 +207,7 @@ pub(crate) async fn suppress_hash(
     // The first word stays: it says since when.
     sqlx::query("update keepwell.recipients set suppressed = $2 || suppressed where address_hash = $1")
         .bind(hash)
-        .bind(serde_json::json!({ class: { "at": now, "source": source } }))
+        .bind(serde_json::json!({ suppression.class: { "at": now, "source": suppression.source } }))
         .execute(tx)
         .await?;
     Ok(())
@@ -210,10 +220,18 @@ pub(crate) fn keyed(secret: &[u8], purpose: &str, text: &str) -> String {
     mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether `given` is what [`keyed`] makes of the text; takes equally long
+/// A text, and what is to be what [`keyed`] makes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signed<'a> {
+    pub text: &'a str,
+    pub signature: &'a str,
+}
+
+/// Whether the signature is what [`keyed`] makes of the text; takes equally long
 /// wherever they differ.
-pub(crate) fn is_keyed(secret: &[u8], purpose: &str, text: &str, given: &str) -> bool {
-    let Some(given) = unhex(given) else { return false };
+pub(crate) fn is_keyed(secret: &[u8], purpose: &str, signed: Signed<'_>) -> bool {
+    let Signed { text, signature } = signed;
+    let Some(given) = unhex(signature) else { return false };
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     mac.update(format!("{purpose}:{text}").as_bytes());
     mac.verify_slice(&given).is_ok()

@@ -14,5 +14,5 @@ pub mod releases;
 pub mod run;
 pub mod tally;
 
-pub use run::{Run, parse_run_id, run_id};
+pub use run::{Run, RunKind, parse_run_id, run_id};
 pub use tally::{Entered, Tally};

@@ -1,6 +1,7 @@
 //! One evaluation of a playbook for a slot, from its opening to its end. The
 //! primary key decides who runs it, the lease who may finish it.
 
+use crate::ids::{PlaybookId, RevisionId};
 use sqlx::postgres::PgArguments;
 use sqlx::query::{Query, QueryAs};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres};
@@ -35,6 +36,25 @@ pub struct Run {
     pub ramp_at: Option<Instant>,
 }
 
+/// Why there is a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// A slot of the playbook's schedule was due.
+    Scheduled,
+    /// A person named the instant.
+    Manual,
+}
+
+impl RunKind {
+    /// The word in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunKind::Scheduled => "scheduled",
+            RunKind::Manual => "manual",
+        }
+    }
+}
+
 /// The name of a run, as `approve` takes it: `playbook@slot`.
 pub fn run_id(playbook: &str, slot: Instant) -> String {
     format!("{playbook}@{}", slot.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
@@ -51,10 +71,10 @@ impl Store {
     /// runs before it are superseded, unless they are approved.
     pub async fn open_run(
         &self,
-        playbook: &str,
-        revision: &str,
+        playbook: PlaybookId<'_>,
+        revision: RevisionId<'_>,
         slot: Instant,
-        kind: &str,
+        kind: RunKind,
         now: Instant,
     ) -> sqlx::Result<Option<Run>> {
         let token = random::token();
@@ -66,10 +86,10 @@ impl Store {
              on conflict (playbook, slot) do nothing
              returning playbook, slot, kind, revision, verdict, ceiling, token, approved_at, ramp_batch, ramp_at",
         )
-        .bind(playbook)
+        .bind(playbook.0)
         .bind(slot)
-        .bind(kind)
-        .bind(revision)
+        .bind(kind.name())
+        .bind(revision.0)
         .bind(now)
         .bind(token)
         .bind(lease)
@@ -80,13 +100,13 @@ impl Store {
                 "update keepwell.runs set state = 'skipped', reason = 'superseded', ended_at = $3
                  where playbook = $1 and slot <> $2 and state = 'held' and approved_at is null returning slot",
             )
-            .bind(playbook)
+            .bind(playbook.0)
             .bind(slot)
             .bind(now)
             .fetch_all(&mut *tx)
             .await?;
             for slot in superseded {
-                delete_held(&mut tx, playbook, slot).await?;
+                delete_held(&mut tx, playbook.0, slot).await?;
             }
         }
         tx.commit().await?;
@@ -193,10 +213,10 @@ impl Store {
     /// Records slots that will not run, with the reason.
     pub async fn skip_slots(
         &self,
-        playbook: &str,
-        revision: &str,
+        playbook: PlaybookId<'_>,
+        revision: RevisionId<'_>,
         slots: &[Instant],
-        kind: &str,
+        kind: RunKind,
         reason: &str,
         now: Instant,
     ) -> sqlx::Result<u64> {
@@ -205,12 +225,12 @@ impl Store {
              select $1, slot, $6, $2, 'skipped', $4, $5, $5 from unnest($3::timestamptz[]) as s(slot)
              on conflict (playbook, slot) do nothing",
         )
-        .bind(playbook)
-        .bind(revision)
+        .bind(playbook.0)
+        .bind(revision.0)
         .bind(slots)
         .bind(reason)
         .bind(now)
-        .bind(kind)
+        .bind(kind.name())
         .execute(self.pool())
         .await?;
         Ok(done.rows_affected())

@@ -1,5 +1,7 @@
 //! Due slots to runs. No leader: whoever inserts the run's row carries it out.
 
+use crate::ids::{PlaybookId, RevisionId};
+use crate::store::runs::RunKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,7 +48,11 @@ async fn run_slot(shared: &Arc<Shared>, playbooks: &[Published], slot: Instant, 
     advancer::until(shared, slot).await?;
     let mut opened = Vec::new();
     for playbook in playbooks {
-        opened.extend(store.open_run(&playbook.id, &playbook.revision, slot, "scheduled", now).await?);
+        opened.extend(
+            store
+                .open_run(PlaybookId(&playbook.id), RevisionId(&playbook.revision), slot, RunKind::Scheduled, now)
+                .await?,
+        );
     }
     let (mut handled, mut failed) = (0, Vec::new());
     for (run, ended) in shared_scan::carry_out(shared, opened, now).await {
@@ -100,7 +106,16 @@ async fn due(
         missed.push(latest);
     }
     if !missed.is_empty() {
-        store.skip_slots(&playbook.id, &playbook.revision, &missed, "scheduled", reason, now).await?;
+        store
+            .skip_slots(
+                PlaybookId(&playbook.id),
+                RevisionId(&playbook.revision),
+                &missed,
+                RunKind::Scheduled,
+                reason,
+                now,
+            )
+            .await?;
     }
     if skipped {
         store.settle_slots(&playbook.id, latest).await?;
@@ -128,11 +143,23 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<usize
         if let Some(reason) = reason {
             // Not opened at all: a held run that waits must not be superseded
             // by one that decides nothing.
-            handled +=
-                store.skip_slots(&playbook.id, &playbook.revision, &[slot], "manual", reason, slot).await? as usize;
+            handled += store
+                .skip_slots(
+                    PlaybookId(&playbook.id),
+                    RevisionId(&playbook.revision),
+                    &[slot],
+                    RunKind::Manual,
+                    reason,
+                    slot,
+                )
+                .await? as usize;
             continue;
         }
-        opened.extend(store.open_run(&playbook.id, &playbook.revision, slot, "manual", slot).await?);
+        opened.extend(
+            store
+                .open_run(PlaybookId(&playbook.id), RevisionId(&playbook.revision), slot, RunKind::Manual, slot)
+                .await?,
+        );
     }
     handled += opened.len();
     for (run, ended) in shared_scan::carry_out(shared, opened, slot).await {

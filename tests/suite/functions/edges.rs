@@ -1,6 +1,7 @@
 //! Declared types, the ends of windows, and what nobody can read.
 
 use super::*;
+use keepwell::ids::{AccountId, ContactId, PlaybookId};
 
 #[tokio::test]
 async fn declared_types_and_nullability_hold() {
@@ -133,7 +134,7 @@ async fn a_scan_visits_every_account_once() {
     .await
     .expect("the store takes them");
     let enrolled = json!({
-        "id": keepwell::ids::enrollment("rescue", "a2200", "", ""), "account_id": "a2200",
+        "id": keepwell::ids::enrollment(PlaybookId("rescue"), AccountId("a2200"), ContactId(""), ""), "account_id": "a2200",
         "contact_id": "", "playbook": "rescue", "state": "active", "shadow": false,
         "revision": "r", "entry_key": "", "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
         "step_at": stamp(now()), "run_slot": stamp(now()),

@@ -1,5 +1,6 @@
 //! Generated pasts of accounts, and how they are written to a store.
 
+use keepwell::ids::{AccountId, ContactId, PlaybookId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -307,7 +308,7 @@ fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl F
 }
 
 fn uuid(number: u32) -> String {
-    keepwell::ids::enrollment("other", "", "", &number.to_string()).to_string()
+    keepwell::ids::enrollment(PlaybookId("other"), AccountId(""), ContactId(""), &number.to_string()).to_string()
 }
 
 /// Writes accounts with their histories to the store, and beside each
@@ -379,7 +380,7 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
             add(
                 "keepwell.enrollments",
                 json!({
-                    "id": keepwell::ids::enrollment(playbook, id, "", &key), "account_id": id,
+                    "id": keepwell::ids::enrollment(PlaybookId(playbook), AccountId(id), ContactId(""), &key), "account_id": id,
                     "contact_id": contact.unwrap_or(""), "playbook": playbook, "state": state,
                     "revision": "r", "entry_key": key, "phase": "begin", "entry": {}, "evidence": {}, "version": 0,
                     "step_at": stamp(from), "run_slot": stamp(from),

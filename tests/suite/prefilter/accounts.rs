@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use keepwell::clock::Instant;
+use keepwell::ids::{AccountId, ContactId, PlaybookId};
 use serde_json::{Value as Json, json};
 use sqlx::PgPool;
 
@@ -46,7 +47,7 @@ async fn own_state(pool: &PgPool, count: usize, seed: u64) {
     let (mut enrollments, mut tasks, mut messages, mut labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for number in 0..count {
         let account = format!("a{number:04}");
-        let id = keepwell::ids::enrollment("rescue", &account, "", "").to_string();
+        let id = keepwell::ids::enrollment(PlaybookId("rescue"), AccountId(&account), ContactId(""), "").to_string();
         let contact = |dice: &mut Dice| json!(*dice.pick(&["", "", "c0", "c1"]));
         if dice.roll(2) == 0 {
             let (from, to) = (time(dice), time(dice));

@@ -3,6 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use keepwell::clock::Clock;
+use keepwell::store::messages::suppressions::Suppression;
 use keepwell::web::{WebState, router};
 use serde_json::json;
 use tower::ServiceExt;
@@ -124,7 +125,11 @@ async fn a_goal_ends_it_while_it_waits_and_nobody_to_ask_is_no_reason_to_wait() 
     world.playbook(&scored());
     world.account("none", json!({})).await;
     world.customer("no-mail").await;
-    world.store().suppress("ann@no-mail.example", "lifecycle", "a test", at(MONDAY)).await.unwrap();
+    world
+        .store()
+        .suppress("ann@no-mail.example", Suppression { class: "lifecycle", source: "a test" }, at(MONDAY))
+        .await
+        .unwrap();
     world.run_at(MONDAY).await;
     assert_eq!(
         lines(&world.mails().await, "account state reason"),

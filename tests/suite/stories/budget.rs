@@ -7,6 +7,7 @@ use keepwell::store::Store;
 use keepwell::store::messages::budget::{Asking, Rules, UnderWay};
 use keepwell::store::messages::claimed::Wait;
 use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::messages::suppressions::Suppression;
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::runs::first_mails::Fate;
 use serde_json::json;
@@ -69,7 +70,11 @@ async fn a_plan_says_what_the_budget_and_quiet_hours_would_put_off() {
         "  - email: { to: champion, subject: x, body: y }",
     ));
     world.sql("update customers.accounts set tier = 'N' where id = 'a2'").await;
-    world.store().suppress("ann@a4.example", "lifecycle", "a test", at("2026-03-02T08:00:00Z")).await.unwrap();
+    world
+        .store()
+        .suppress("ann@a4.example", Suppression { class: "lifecycle", source: "a test" }, at("2026-03-02T08:00:00Z"))
+        .await
+        .unwrap();
     let files = ["atips", "receipt", "renewal"]
         .map(|id| (id, std::fs::read_to_string(world.files().playbooks.join(format!("{id}.yaml"))).unwrap()));
     for (id, _) in &files {

@@ -1,6 +1,8 @@
 //! Two that are at work at the same time, one of them in the middle of what
 //! the other does.
 
+use keepwell::ids::{PlaybookId, RevisionId};
+use keepwell::store::runs::RunKind;
 use std::time::Duration;
 
 use keepwell::enrollment::{Enrollment, State, Transition};
@@ -147,7 +149,11 @@ async fn who_has_lost_a_run_writes_nothing_more_of_it() {
     let waiting = store.held_enrollments("tips", at(SLOT)).await.unwrap();
     world.discard(&format!("tips@{SLOT}"), SLOT).await;
     let slot = at("2026-03-02T10:00:00Z");
-    let stale = store.open_run("tips", &waiting[0].revision, slot, "manual", slot).await.unwrap().unwrap();
+    let stale = store
+        .open_run(PlaybookId("tips"), RevisionId(&waiting[0].revision), slot, RunKind::Manual, slot)
+        .await
+        .unwrap()
+        .unwrap();
     world.sql("update keepwell.runs set lease_until = now() - interval '1 second'").await;
     let [taken] = &store.take_over_runs(&Halted::default()).await.unwrap()[..] else { panic!("one run") };
     assert_eq!(store.enroll(&stale, &waiting, State::Held).await.unwrap(), Err(Lost));

@@ -1,5 +1,7 @@
 //! Many at once: decided and written together, and each still on its own.
 
+use keepwell::ids::{PlaybookId, RevisionId};
+use keepwell::store::runs::RunKind;
 use std::collections::{BTreeSet, HashMap};
 
 use keepwell::clock::Instant;
@@ -148,7 +150,11 @@ async fn an_entry_that_is_repeated_repeats_no_effect() {
     assert_eq!(report.playbooks, 1);
     let store = world.store();
     let revision = store.published().await.unwrap().remove(0).revision;
-    let run = store.open_run("round", &revision, at(SLOT), "manual", at(SLOT)).await.unwrap().unwrap();
+    let run = store
+        .open_run(PlaybookId("round"), RevisionId(&revision), at(SLOT), RunKind::Manual, at(SLOT))
+        .await
+        .unwrap()
+        .unwrap();
     run::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
     assert_eq!(world.count("tasks").await, 5);
     world
@@ -178,7 +184,11 @@ async fn who_enters_while_the_playbook_is_stopped_begins_when_it_goes_on() {
     world.crowd(3).await.publish_at(SLOT).await;
     let store = world.store();
     let revision = store.published().await.unwrap().remove(0).revision;
-    let run = store.open_run("round", &revision, at(SLOT), "manual", at(SLOT)).await.unwrap().unwrap();
+    let run = store
+        .open_run(PlaybookId("round"), RevisionId(&revision), at(SLOT), RunKind::Manual, at(SLOT))
+        .await
+        .unwrap()
+        .unwrap();
     world.stop(Target::Playbook("round".to_owned()), SLOT).await;
     run::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
     assert_eq!(world.count("enrollments where state = 'active' and phase = 'begin'").await, 3);
@@ -201,7 +211,11 @@ async fn steps_without_a_wait_follow_each_other_at_entry() {
     world.crowd(2).await.publish_at(SLOT).await;
     let store = world.store();
     let revision = store.published().await.unwrap().remove(0).revision;
-    let run = store.open_run("round", &revision, at(SLOT), "manual", at(SLOT)).await.unwrap().unwrap();
+    let run = store
+        .open_run(PlaybookId("round"), RevisionId(&revision), at(SLOT), RunKind::Manual, at(SLOT))
+        .await
+        .unwrap()
+        .unwrap();
     run::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
     // Up to the mail that has to end first, and no further.
     let steps: BTreeSet<String> = lines(&world.messages().await, "account step state").into_iter().collect();

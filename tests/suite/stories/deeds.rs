@@ -1,5 +1,6 @@
 //! What people did is written down, for good.
 
+use keepwell::ids::Person;
 use keepwell::store::upkeep::stopped::{ITSELF, Target};
 use sqlx::Executor;
 
@@ -19,7 +20,7 @@ async fn deeds_of_people_are_listed_in_their_order() {
     world.resume(Target::Channel("email".to_owned())).await;
     world.store().stop(&Target::All, ITSELF, None, at("2026-03-02T09:50:00Z")).await.unwrap();
     world.resume(Target::All).await;
-    world.store().suppress_by_hand("ann@a1.example", "all", "dana", at("2026-03-02T09:55:00Z")).await.unwrap();
+    world.store().suppress_by_hand("ann@a1.example", "all", Person("dana"), at("2026-03-02T09:55:00Z")).await.unwrap();
     let audit = world.store().list_audit(None).await.unwrap();
     let deeds: Vec<String> = audit.iter().map(|row| lines(std::slice::from_ref(row), "by deed")[0].clone()).collect();
     assert_eq!(deeds, ["a test approve", "a test stop", "a test resume", "a test resume", "dana suppress"]);

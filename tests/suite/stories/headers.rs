@@ -1,5 +1,6 @@
 //! What a mail says about itself, and where its bounces go.
 
+use keepwell::store::messages::suppressions::Suppression;
 use serde_json::json;
 
 use crate::support::mime;
@@ -115,7 +116,11 @@ async fn addresses_beyond_ascii() {
     world.contact("a1", "bob", json!({ "email": "bob@bücher.example" })).await;
     world
         .store()
-        .suppress("BOB@xn--bcher-kva.example", "all", "a test", "2026-03-01T00:00:00Z".parse().unwrap())
+        .suppress(
+            "BOB@xn--bcher-kva.example",
+            Suppression { class: "all", source: "a test" },
+            "2026-03-01T00:00:00Z".parse().unwrap(),
+        )
         .await
         .unwrap();
     world.run_at("2026-03-02T09:00:00Z").await;

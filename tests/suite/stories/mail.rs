@@ -1,5 +1,6 @@
 //! Who gets a mail, and who does not.
 
+use keepwell::store::messages::suppressions::Suppression;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
@@ -214,7 +215,11 @@ async fn a_suppressed_address_gets_nothing_of_that_class() {
     for (address, class) in
         [("Never@A1.example", "all"), ("nonews@a1.example", "marketing"), ("nolife@a1.example", "lifecycle")]
     {
-        world.store().suppress(address, class, "a test", at("2026-03-01T00:00:00Z")).await.unwrap();
+        world
+            .store()
+            .suppress(address, Suppression { class, source: "a test" }, at("2026-03-01T00:00:00Z"))
+            .await
+            .unwrap();
     }
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(
@@ -240,7 +245,11 @@ async fn a_suppression_also_stops_what_is_planned_already() {
     world.playbook(&playbook("welcome", ALL, &steps));
     world.customer("a1").await;
     enrolled_and_planned(&world).await;
-    world.store().suppress("ann@a1.example", "lifecycle", "a test", at("2026-03-02T09:00:00Z")).await.unwrap();
+    world
+        .store()
+        .suppress("ann@a1.example", Suppression { class: "lifecycle", source: "a test" }, at("2026-03-02T09:00:00Z"))
+        .await
+        .unwrap();
     world.pass_at("2026-03-02T09:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "state reason attempts"), ["suppressed suppressed 0"]);
     assert_eq!(lines(&world.tasks().await, "title"), ["after"]);

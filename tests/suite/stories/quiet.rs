@@ -1,6 +1,7 @@
 //! When no mail leaves: quiet hours and the undo window.
 
 use chrono::TimeDelta;
+use keepwell::store::messages::suppressions::Suppression;
 use serde_json::{Value as Json, json};
 
 use crate::support::world::{World, at, lines, playbook};
@@ -115,7 +116,11 @@ async fn held_mail_is_looked_at_wholly_again() {
     }
     world.run_at("2026-03-04T22:00:00Z").await;
     world.sql("update customers.accounts set activated_at = '2026-03-05T01:00:00Z' where id = 'goal'").await;
-    world.store().suppress("ann@suppressed.example", "all", "a test", at("2026-03-05T01:00:00Z")).await.unwrap();
+    world
+        .store()
+        .suppress("ann@suppressed.example", Suppression { class: "all", source: "a test" }, at("2026-03-05T01:00:00Z"))
+        .await
+        .unwrap();
     world
         .sql(
             "insert into keepwell.messages (account_id, contact_id, id, playbook, step, channel, class, to_address, state,

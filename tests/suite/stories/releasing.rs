@@ -1,5 +1,7 @@
 //! What a person approved goes out, or does not.
 
+use keepwell::ids::{PlaybookId, RevisionId};
+use keepwell::store::runs::RunKind;
 use std::sync::Arc;
 
 use keepwell::store::Store;
@@ -162,7 +164,12 @@ async fn who_takes_a_run_over_leaves_those_their_room_who_have_entered_by_it() {
     world.publish_at(slot).await;
     let revision: String =
         sqlx::query_scalar("select revision from keepwell.playbooks").fetch_one(world.store().pool()).await.unwrap();
-    let run = world.store().open_run("welcome", &revision, at(slot), "manual", at(slot)).await.unwrap().unwrap();
+    let run = world
+        .store()
+        .open_run(PlaybookId("welcome"), RevisionId(&revision), at(slot), RunKind::Manual, at(slot))
+        .await
+        .unwrap()
+        .unwrap();
     run::carry_out(&world.shared, &run, at(slot)).await.unwrap();
     // As if it had gone away before the end of its page.
     let token = run.token.unwrap();

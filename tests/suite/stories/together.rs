@@ -1,6 +1,8 @@
 //! Playbooks that are due in one slot walk over the accounts together, and each
 //! does what it would have done alone.
 
+use keepwell::ids::{PlaybookId, RevisionId};
+use keepwell::store::runs::RunKind;
 use serde_json::json;
 
 use crate::support::world::{World, at, lines, playbook};
@@ -62,7 +64,10 @@ async fn shared_or_alone_a_run_is_the_same() {
     });
     alone.publish_at(SLOT).await;
     for published in alone.store().published().await.unwrap() {
-        let run = alone.store().open_run(&published.id, &published.revision, at(SLOT), "manual", at(SLOT)).await;
+        let run = alone
+            .store()
+            .open_run(PlaybookId(&published.id), RevisionId(&published.revision), at(SLOT), RunKind::Manual, at(SLOT))
+            .await;
         run::carry_out(&alone.shared, &run.unwrap().unwrap(), at(SLOT)).await.unwrap();
     }
     while pass(&alone.shared, at(SLOT)).await.unwrap() > 0 {}
@@ -95,7 +100,17 @@ async fn a_run_of_a_shared_walk_is_taken_over_alone() {
     // Opened by a daemon that went away before it had walked.
     for published in world.store().published().await.unwrap() {
         if ["big", "busy"].contains(&&*published.id) {
-            world.store().open_run(&published.id, &published.revision, at(SLOT), "manual", at(SLOT)).await.unwrap();
+            world
+                .store()
+                .open_run(
+                    PlaybookId(&published.id),
+                    RevisionId(&published.revision),
+                    at(SLOT),
+                    RunKind::Manual,
+                    at(SLOT),
+                )
+                .await
+                .unwrap();
         }
     }
     world.sql("update keepwell.runs set lease_until = now() - interval '1 minute' where playbook = 'busy'").await;

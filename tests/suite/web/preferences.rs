@@ -1,6 +1,7 @@
 //! The page on which customers choose the kinds of mail they want.
 
 use super::*;
+use keepwell::store::messages::suppressions::Suppression;
 
 async fn chosen(site: &Site) -> (bool, bool) {
     let suppressed = async |class| site.store.is_suppressed("kim@fjord.example", class).await.expect("an answer");
@@ -45,7 +46,7 @@ async fn what_others_have_decided_about_an_address_stays() {
     let site = Site::empty().await;
     let token = site.store.unsubscribe_token("kim@fjord.example", "marketing").await.expect("a token");
     let now = "2026-03-01T00:00:00Z".parse().expect("an instant");
-    site.store.suppress("kim@fjord.example", "all", "bounce", now).await.expect("done");
+    site.store.suppress("kim@fjord.example", Suppression { class: "all", source: "bounce" }, now).await.expect("done");
     let page = site.post(&format!("/p/{token}"), "lifecycle=yes&marketing=yes").await;
     page.shows("we send nothing to this address");
     assert_eq!(chosen(&site).await, (false, false));
