@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ReadyBody, ReadyPlaybook};
+use super::ready::{ReadyBody, ReadyPlaybook};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::facts::{Arg, Cell, CellPath, Subject};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ReadyBody, ReadyStep, ReadyWait, ReadyWaitOn};
+use super::ready::{ReadyBody, ReadyStep, ReadyWait, ReadyWaitOn};
 use crate::action::{self, Compiler};
 use crate::playbook::{Goto, Step, StepBody, WaitOn};
 use crate::rule::Wanted;

@@ -1,0 +1,255 @@
+//! From one parsed playbook to one that is ready: its expressions become rules,
+//! its steps a program, and the cells that each part reads are gathered.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::program::Program;
+use super::ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyWaitOn};
+use super::step_names::named_steps;
+use crate::action::{Compiler, Reads};
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::facts::{Cell, Layout, Schema, Subject};
+use crate::playbook::schedule::Schedule;
+use crate::playbook::{Playbook, Reentry, Source};
+use crate::rule::{self, Modules, Neighbours, Sandbox, Scope, Wanted};
+
+/// Compiles one playbook; `None` means that `problems` got an error about it.
+pub fn compile(
+    playbook: Playbook,
+    modules: &Modules,
+    sandbox: &Arc<Sandbox>,
+    config: &Config,
+    schema: &Schema,
+    neighbours: &Neighbours,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<ReadyPlaybook> {
+    let before = problems.iter().filter(|problem| problem.is_error()).count();
+    let zone = playbook.timezone.unwrap_or(config.timezone);
+    let schedule = match Schedule::parse(&playbook.schedule.text, zone) {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            let mut problem = playbook.schedule.error("KW0111", 1, error.column as u32, error.message);
+            problem.help = error.help;
+            problems.push(problem);
+            None
+        }
+    };
+    let statuses = || schema.statuses.iter().map(String::as_str);
+    let unheard = |status: &String| !schema.statuses.is_empty() && !schema.statuses.contains(status);
+    for (index, status) in playbook.statuses.iter().enumerate().filter(|(_, status)| unheard(status)) {
+        let message = format!("no account has the status `{status}`");
+        let help = nearest(status, statuses()).map_or_else(
+            || format!("the statuses are {}", schema.statuses.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let at = playbook.places.statuses.get(index).copied().unwrap_or(playbook.place);
+        problems.push(Diagnostic::warning("KW0104", &playbook.file, at, message).help(help));
+    }
+    if playbook.holdout.is_some() && playbook.goal.is_none() {
+        let message = "a `holdout` compares who reaches the goal, and there is no `goal`";
+        let at = playbook.places.holdout.unwrap_or(playbook.place);
+        let problem = Diagnostic::warning("KW0217", &playbook.file, at, message);
+        problems.push(problem.help("say with `goal:` what counts as success"));
+    }
+    if playbook.stages.is_some() && schema.lacks("accounts", "stage") {
+        let message = "`stages` needs `accounts.stage`, which the customer store does not have";
+        let help = "name the column in the configuration: `store: { accounts: { columns: { stage: … } } }`";
+        let at = playbook.places.stages.unwrap_or(playbook.place);
+        problems.push(Diagnostic::error("KW0214", &playbook.file, at, message).help(help));
+    }
+    for other in playbook.guardrails.yields_to.iter().flatten() {
+        let id = other.text.trim();
+        if id == playbook.id || neighbours.lacks(id) {
+            let mut problem =
+                other.error("KW0108", 1, 1, format!("`yields_to` names \"{id}\", which is no other playbook"));
+            problem.help = nearest(id, neighbours.ids()).map(|near| format!("did you mean \"{near}\"?"));
+            problems.push(problem);
+        }
+    }
+    let subject = Subject::from(playbook.subject);
+    let named_steps = named_steps(&playbook.steps);
+    let nothing = HashSet::new();
+    let at_entry = Scope {
+        schema,
+        contact: subject == Subject::Contact,
+        in_enrollment: false,
+        in_wait: false,
+        zone,
+        named_steps: &named_steps,
+        neighbours,
+        known: &nothing,
+    };
+    let when = rule::compile(&playbook.when, Wanted::Verdict, &at_entry, modules, sandbox, problems);
+    let after_when = problems.len();
+    let proven = when.as_ref().map(|when| when.proves().clone()).unwrap_or_default();
+    // What `entry` means was read when the condition was.
+    let known_in_steps: HashSet<String> = proven
+        .iter()
+        .filter_map(|text| text.split_once('.'))
+        .filter(|(root, name)| schema.entry_column(subject, name).is_some_and(|(of, _)| of.name() == *root))
+        .map(|(_, name)| format!("entry.{name}"))
+        .collect();
+    let known_in_templates = &proven | &known_in_steps;
+    let later = Scope { in_enrollment: true, known: &known_in_steps, ..at_entry.clone() };
+    let mut constant = Vec::new();
+    let mut verdict = |source: &Option<Source>| match source {
+        None => Some(None),
+        Some(source) => rule::compile(source, Wanted::Verdict, &later, modules, sandbox, problems).map(Some),
+    };
+    for (key, source) in [("goal", &playbook.goal), ("exit", &playbook.exit), ("suppress", &playbook.suppress)] {
+        if let Some(source) = source
+            && let text @ ("true" | "false") = source.text.trim().trim_matches('"')
+        {
+            constant.push(source.warning("KW0210", 1, 1, format!("`{key}` is always {text}")));
+        }
+    }
+    let goal = verdict(&playbook.goal);
+    let exit = verdict(&playbook.exit);
+    let own_suppress = verdict(&playbook.suppress);
+    let all_suppress = verdict(&config.suppress);
+    problems.extend(constant);
+    let reentry = match &playbook.reentry {
+        Reentry::Never => Some(ReadyReentry::Never),
+        Reentry::OnRematch { gap } => Some(ReadyReentry::OnRematch { gap: *gap }),
+        Reentry::Again { once_per: None, gap } => Some(ReadyReentry::Again { once_per: None, gap: *gap }),
+        Reentry::Again { once_per: Some(source), gap } => {
+            let scope = Scope { known: &proven, ..at_entry.clone() };
+            rule::compile(source, Wanted::Key, &scope, modules, sandbox, problems)
+                .map(|rule| ReadyReentry::Again { once_per: Some(Box::new(rule)), gap: *gap })
+        }
+    };
+    let mut compiler = Compiler {
+        file: playbook.file.clone(),
+        subject,
+        schema,
+        modules,
+        sandbox,
+        config,
+        named_steps: &named_steps,
+        neighbours,
+        own: &playbook.id,
+        zone,
+        holdout: playbook.holdout.is_some(),
+        known_in_templates: &known_in_templates,
+        known_in_steps: &known_in_steps,
+        problems,
+    };
+    let mut program = Program { steps: Vec::new(), gotos: Vec::new(), whole: true };
+    program.sequence(&playbook.steps, &mut compiler);
+    let whole = program.whole;
+    let steps = program.finish();
+    if when.is_none() {
+        // What an unreadable condition would have proven is not known.
+        let mut place = 0;
+        problems.retain(|problem| {
+            place += 1;
+            place <= after_when || !depends_on_guard(problem)
+        });
+    }
+    if !whole || problems.iter().filter(|problem| problem.is_error()).count() > before {
+        return None;
+    }
+    let mut suppress = Vec::new();
+    suppress.extend(own_suppress?);
+    suppress.extend(all_suppress?);
+    let (when, goal, exit, reentry, schedule) = (when?, goal?, exit?, reentry?, schedule?);
+
+    let mut wins = Reads::default();
+    goal.iter().for_each(|rule| wins.rule(rule));
+    let mut stops = Reads::default();
+    goal.iter().chain(&exit).chain(&suppress).for_each(|rule| stops.rule(rule));
+    let kept = |cells: &mut BTreeSet<Cell>, of: Subject, columns: &[&str]| {
+        cells.extend(columns.iter().map(|column| Cell::column(of, column)));
+    };
+    kept(&mut stops.cells, Subject::Account, &["status", "stage"]);
+    if subject == Subject::Contact {
+        kept(&mut stops.cells, subject, &["name", "left_at"]);
+    }
+    let mut later = stops.clone();
+    kept(&mut later.cells, Subject::Account, &["id", "name", "timezone", "locale"]);
+    if subject == Subject::Contact {
+        kept(&mut later.cells, subject, &["id", "timezone"]);
+    }
+    for step in &steps {
+        step.condition.iter().for_each(|rule| later.rule(rule));
+        match &step.body {
+            ReadyBody::Action(action) => action.reads(&mut later),
+            ReadyBody::Wait(wait) => match &wait.on {
+                ReadyWaitOn::Date(rule) | ReadyWaitOn::Until { condition: rule, .. } => later.rule(rule),
+                ReadyWaitOn::For(_) => {}
+            },
+            ReadyBody::Branch { arms, .. } => arms.iter().for_each(|(rule, _)| later.rule(rule)),
+            ReadyBody::End(_) => {}
+        }
+    }
+    let mut entry = stops;
+    entry.rule(&when);
+    if let ReadyReentry::Again { once_per: Some(rule), .. } = &reentry {
+        entry.rule(rule);
+    }
+    entry.entry_columns.extend(later.entry_columns.iter().cloned());
+    let entry_columns: BTreeMap<String, Cell> = entry
+        .entry_columns
+        .iter()
+        .filter_map(|name| schema.entry_column(subject, name).map(|(of, _)| (name.clone(), Cell::column(of, name))))
+        .collect();
+    entry.cells.extend(entry_columns.values().cloned());
+    kept(&mut entry.cells, Subject::Account, &["name"]);
+    let reached = &entry.modules | &later.modules;
+    let scripts: BTreeMap<String, String> = reached
+        .iter()
+        .filter_map(|module| modules.text(module).map(|text| (module.clone(), text.to_owned())))
+        .collect();
+    Some(ReadyPlaybook {
+        revision: revision(&playbook.text, &scripts),
+        scripts,
+        zone,
+        schedule,
+        when,
+        goal,
+        exit,
+        suppress,
+        reentry,
+        steps,
+        sandbox: sandbox.clone(),
+        entry_layout: layout(subject, &entry.cells),
+        step_layout: layout(subject, &later.cells),
+        goal_layout: layout(subject, &wins.cells),
+        entry_columns,
+        playbook,
+    })
+}
+
+/// Whether a complaint could be answered by a guard in `when`.
+fn depends_on_guard(problem: &Diagnostic) -> bool {
+    match problem.code {
+        "KW0207" => problem.message.contains("`entry.") || problem.message.contains("(entry."),
+        "KW0303" => true,
+        _ => false,
+    }
+}
+
+/// The content hash of a playbook: its text and the scripts it reaches.
+pub fn revision(text: &str, scripts: &BTreeMap<String, String>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(text.as_bytes());
+    for (module, text) in scripts {
+        hash.update([0]);
+        hash.update(module.as_bytes());
+        hash.update([0]);
+        hash.update(text.as_bytes());
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn layout(subject: Subject, cells: &BTreeSet<Cell>) -> Arc<Layout> {
+    let mut layout = Layout::of(subject);
+    cells.iter().for_each(|cell| {
+        layout.add(cell.clone());
+    });
+    Arc::new(layout)
+}

@@ -1,0 +1,132 @@
+//! Playbooks that are ready to decide, as the engine runs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use crate::action::{Action, CloseWhen};
+use crate::facts::{Cell, Layout};
+use crate::playbook::schedule::Schedule;
+use crate::playbook::{Duration, Playbook};
+use crate::rule::{Rule, Sandbox};
+
+/// A playbook whose every expression is compiled.
+#[derive(Debug)]
+pub struct ReadyPlaybook {
+    pub playbook: Playbook,
+    /// Hash of its text and of every script module it reaches.
+    pub revision: String,
+    /// The script modules it reaches, by name.
+    pub scripts: BTreeMap<String, String>,
+    pub zone: Tz,
+    pub schedule: Schedule,
+    pub when: Rule,
+    pub goal: Option<Rule>,
+    pub exit: Option<Rule>,
+    /// Its own `suppress` and the configuration's.
+    pub suppress: Vec<Rule>,
+    pub reentry: ReadyReentry,
+    pub steps: Vec<ReadyStep>,
+    pub sandbox: Arc<Sandbox>,
+    /// Cells for deciding who enters.
+    pub entry_layout: Arc<Layout>,
+    /// Cells for every later decision.
+    pub step_layout: Arc<Layout>,
+    /// Cells for deciding the goal alone.
+    pub goal_layout: Arc<Layout>,
+    /// What is kept at enrollment, by the name behind `entry.`.
+    pub entry_columns: BTreeMap<String, Cell>,
+}
+
+#[derive(Debug)]
+pub enum ReadyReentry {
+    Never,
+    OnRematch { gap: Option<Duration> },
+    Again { once_per: Option<Box<Rule>>, gap: Option<Duration> },
+}
+
+/// One step of the program.
+#[derive(Debug)]
+pub struct ReadyStep {
+    pub id: String,
+    pub condition: Option<Rule>,
+    pub body: ReadyBody,
+    /// The position that follows; the program's length ends it.
+    pub next: usize,
+}
+
+#[derive(Debug)]
+pub enum ReadyBody {
+    Action(Arc<dyn Action>),
+    Wait(ReadyWait),
+    /// The first arm whose rule holds, else `otherwise`.
+    Branch {
+        arms: Vec<(Rule, usize)>,
+        otherwise: usize,
+    },
+    End(String),
+}
+
+#[derive(Debug)]
+pub struct ReadyWait {
+    pub on: ReadyWaitOn,
+    pub at: Option<chrono::NaiveTime>,
+}
+
+#[derive(Debug)]
+pub enum ReadyWaitOn {
+    For(Duration),
+    Date(Box<Rule>),
+    Until { condition: Box<Rule>, at_most: Duration, on_met: usize, on_timeout: usize },
+}
+
+impl ReadyPlaybook {
+    /// Whether a step chooses by how much each colleague has to do.
+    pub fn weighs_load(&self) -> bool {
+        self.steps.iter().any(|step| matches!(&step.body, ReadyBody::Action(action) if action.weighs_load()))
+    }
+
+    /// The position of a step by id.
+    pub fn step(&self, id: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.id == id)
+    }
+
+    /// What a step does, if it acts.
+    pub fn action(&self, step: &str) -> Option<&dyn Action> {
+        match &self.steps[self.step(step)?].body {
+            ReadyBody::Action(action) => Some(action.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// What closes a task of a step, with the word for it: the step's own rule,
+    /// else the goal; `None` where only a person ends it.
+    pub fn closing_rule(&self, step: &str) -> Option<(&'static str, &Rule)> {
+        match self.action(step).map(|action| action.close_when()) {
+            Some(CloseWhen::Off) => None,
+            Some(CloseWhen::Rule(rule)) => Some(("solved", rule)),
+            Some(CloseWhen::Goal) | None => self.goal.as_ref().map(|goal| ("goal", goal)),
+        }
+    }
+
+    /// Whether deciding who enters needs to know since when the condition has
+    /// been true.
+    pub fn follows_edges(&self) -> bool {
+        matches!(self.reentry, ReadyReentry::OnRematch { .. })
+            || self.playbook.holds_for.is_some()
+            || self.playbook.skip_existing
+    }
+
+    /// Roles its mails go to, for test cases.
+    pub fn roles(&self) -> BTreeSet<String> {
+        self.steps
+            .iter()
+            .filter_map(|step| match &step.body {
+                ReadyBody::Action(action) => Some(action.roles()),
+                _ => None,
+            })
+            .flatten()
+            .collect()
+    }
+}
