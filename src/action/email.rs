@@ -10,7 +10,7 @@ use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
 use crate::diagnostic::Diagnostic;
 use crate::effect::{
-    EffectBody, From, MailClass, MailDraft, MessageDraft, QUIET, ReplyTo, SENT_AGAIN_AFTER, Words, Written,
+    EffectBody, From, MailClass, MailDraft, MessageDraft, QUIET, ReplyTo, SENT_AGAIN_AFTER, Words, Written, kind,
 };
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::playbook::calendar::Calendar;
@@ -131,7 +131,7 @@ fn is_tag(tag: &str) -> bool {
 
 impl StepKind for Kind {
     fn form(&self) -> StepForm {
-        StepForm::new("email").expected("mail", "email", &["notify"]).functions(&["sent"])
+        StepForm::new("email").expected("mail", kind::MAIL, &[kind::NOTICE]).functions(&["sent"])
     }
 
     fn example(&self) -> Option<&'static str> {
@@ -324,7 +324,7 @@ pub(super) fn addressed(
              Please see who could be added.",
             at.playbook
         );
-        let notice = super::notify::to_csm(at, format!("Nobody to write to at {account}"), text);
+        let notice = super::notice::to_csm(at, format!("Nobody to write to at {account}"), text);
         return vec![EffectBody::Message(skipped), EffectBody::Message(MessageDraft::Notice(notice))];
     }
     let mut bodies = Vec::new();

@@ -23,10 +23,12 @@ use crate::rule::{self, Context, EvalError, Modules, NamedStep, NamedSteps, Neig
 
 pub mod email;
 mod enroll;
+pub mod label;
+mod notice;
 mod notify;
 pub mod recipient;
 pub mod run;
-pub mod set;
+mod set;
 pub mod staff;
 mod steering;
 mod survey;

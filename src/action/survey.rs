@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::email::Email;
 use super::{Action, Compiler, Question, Reads, Situation, StepKind};
-use crate::effect::{EffectBody, Score};
+use crate::effect::{EffectBody, Score, kind};
 use crate::facts::Type;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::Node;
@@ -23,7 +23,7 @@ struct Survey {
 
 impl StepKind for Kind {
     fn form(&self) -> StepForm {
-        StepForm::new("survey").expected("survey", "email", &["notify"]).functions(&["answer", "sent"])
+        StepForm::new("survey").expected("survey", kind::MAIL, &[kind::NOTICE]).functions(&["answer", "sent"])
     }
 
     fn example(&self) -> Option<&'static str> {

@@ -262,7 +262,7 @@ impl Action for Task {
             // A task must not be lost to a template: the CSM sees the account and the fault.
             Err(error) => format!(
                 "{} ({}; the title could not be written: {error})",
-                super::notify::account_name(at),
+                super::notice::account_name(at),
                 at.playbook
             ),
         };

@@ -166,7 +166,7 @@ impl Action for Webhook {
         {
             return Err(EvalError::new(format!("its body is not JSON: {error}")));
         }
-        let subject = format!("{}: {}", at.playbook, super::notify::account_name(at));
+        let subject = format!("{}: {}", at.playbook, super::notice::account_name(at));
         let now = at.context.facts.as_of;
         let draft = WebhookDraft {
             variable: format!("env:{}", self.variable),

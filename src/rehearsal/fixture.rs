@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
 
-use crate::action::set;
+use crate::action::label;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::diagnostic::{Diagnostic, Position};
@@ -115,13 +115,13 @@ impl<'a> Reader<'a> {
 
     /// A label's value; nothing inside where it is removed.
     pub fn label(&mut self, name: &str, node: &Node) -> Option<Option<String>> {
-        if let Some(why) = set::misnamed(name) {
+        if let Some(why) = label::name_problem(name) {
             self.error("KW0501", node.place, why, "");
             return None;
         }
-        match (set::fixed(node), node.as_text()) {
+        match (label::constant(node), node.as_text()) {
             (None, None) => {
-                self.problems.push(set::unfit(self.file, name, node));
+                self.problems.push(label::value_problem(self.file, name, node));
                 None
             }
             (fixed, text) => Some(fixed.unwrap_or_else(|| text.map(|text| text.trim().to_owned()))),

@@ -3,7 +3,7 @@
 
 use super::wording;
 use crate::action;
-use crate::effect::{NoticeDraft, TaskDraft, WebhookDraft, Words, kind};
+use crate::effect::{Words, kind};
 use crate::enrollment::State;
 use crate::playbook::case::Expected;
 
@@ -26,21 +26,21 @@ pub(super) enum What {
 /// What a step brought about.
 #[derive(Clone, Debug)]
 pub(super) struct Consequence {
-    step: String,
+    pub step: String,
     /// The kind of effect.
-    effect: &'static str,
+    pub effect: &'static str,
     /// What was done with it, and for whom: `was sent to champion (a@b.example)`.
-    verb: &'static str,
-    addressee: String,
+    pub verb: &'static str,
+    pub addressee: String,
     /// The roles, audiences and channels that it went to.
-    names: Vec<String>,
+    pub names: Vec<String>,
     /// The addresses and ids that it went to, in any case of letters.
-    addresses: Vec<String>,
-    subject: Option<String>,
+    pub addresses: Vec<String>,
+    pub subject: Option<String>,
     /// Its whole text, subject or title first.
-    text: String,
+    pub text: String,
     /// What its reader sees of a text that is rendered.
-    rendered: Option<String>,
+    pub rendered: Option<String>,
 }
 
 impl Consequence {
@@ -59,54 +59,6 @@ impl Consequence {
             subject: Some(words.subject.clone()),
             text: format!("{}\n{}", words.subject, words.body),
             rendered: Some(wording::plain(&words.body)),
-        }
-    }
-
-    /// A task. `role` is `csm`, `manager` or `pool:NAME`, if it is for one of these.
-    pub fn task(step: &str, role: Option<&str>, draft: &TaskDraft) -> Consequence {
-        let lines = [draft.title.as_str()].into_iter().chain(draft.description.as_deref());
-        let lines = lines.chain(draft.checklist.iter().map(String::as_str));
-        Consequence {
-            step: step.to_owned(),
-            effect: kind::TASK,
-            verb: "was created for",
-            addressee: role.or(draft.assignee.as_deref()).unwrap_or("nobody").to_owned(),
-            names: role.into_iter().map(str::to_owned).collect(),
-            addresses: draft.assignee.iter().cloned().collect(),
-            subject: Some(draft.title.clone()),
-            text: lines.collect::<Vec<_>>().join("\n"),
-            rendered: None,
-        }
-    }
-
-    /// A notice to a colleague or to a channel.
-    pub fn notice(step: &str, draft: &NoticeDraft) -> Consequence {
-        let audience = &draft.audience;
-        Consequence {
-            step: step.to_owned(),
-            effect: kind::NOTICE,
-            verb: "was sent to",
-            addressee: draft.to.as_ref().map_or_else(|| audience.clone(), |to| format!("{audience} ({to})")),
-            names: vec![audience.clone()],
-            addresses: draft.to.iter().cloned().collect(),
-            subject: Some(draft.subject.clone()),
-            text: format!("{}\n{}", draft.subject, draft.text),
-            rendered: None,
-        }
-    }
-
-    /// A body that was posted to another system.
-    pub fn webhook(step: &str, draft: &WebhookDraft) -> Consequence {
-        Consequence {
-            step: step.to_owned(),
-            effect: kind::WEBHOOK,
-            verb: "was sent to",
-            addressee: draft.variable.clone(),
-            names: vec![draft.variable.clone()],
-            addresses: Vec::new(),
-            subject: None,
-            text: draft.body.clone(),
-            rendered: None,
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Map};
 
 use super::email::{NO_REPLY_TO, NOT_QUIET, answers_to};
-use super::notify::{Audience, slack};
+use super::notice::{Audience, slack};
 use super::recipient::Recipients;
 use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
@@ -192,8 +192,8 @@ impl Run {
             _ => {
                 let notice = Notice::read(&mut fields);
                 let notice = match fields.finish(notice)? {
-                    Notice::Person(audience, text) => super::notify::notice(at, audience, text),
-                    Notice::Slack(variable, text) => super::notify::in_slack(at, &variable, text),
+                    Notice::Person(audience, text) => super::notice::about_account(at, audience, text),
+                    Notice::Slack(variable, text) => super::notice::in_slack(at, &variable, text),
                 };
                 Ok(vec![EffectBody::Message(MessageDraft::Notice(notice))])
             }
@@ -315,11 +315,11 @@ impl Notice {
 
 fn set(labels: Map, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
     let one = |(name, value): (rhai::Identifier, Dynamic)| {
-        if let Some(why) = super::set::misnamed(&name) {
+        if let Some(why) = super::label::name_problem(&name) {
             return Err(EvalError::new(why));
         }
         let wrong = || EvalError::new(format!("the label `{name}` is a text, a number, a time, true or false"));
-        super::set::label(&name, value_of(&value).ok_or_else(wrong)?.canonical(at.zone))
+        super::label::effect(&name, value_of(&value).ok_or_else(wrong)?.canonical(at.zone))
     };
     labels.into_iter().map(one).collect()
 }

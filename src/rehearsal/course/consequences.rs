@@ -6,7 +6,7 @@ use super::{Course, Planned};
 use crate::action::Situation;
 use crate::action::staff::{Held, Staff};
 use crate::clock::Instant;
-use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, TaskDraft};
+use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, NoticeDraft, TaskDraft, WebhookDraft, kind};
 use crate::enrollment::MessageEnd;
 use crate::facts::Csm;
 use crate::facts::history::{LabelRecord, TaskRecord};
@@ -74,12 +74,12 @@ impl Course<'_> {
                 EffectBody::Message(MessageDraft::Notice(draft)) => {
                     let text = format!("notice `{step}` to {}: {}", draft.audience, wording::beginning(&draft.text));
                     self.happen(now, text);
-                    self.occur(now, What::Effect(Consequence::notice(&step, &draft)));
+                    self.occur(now, What::Effect(notice(&step, &draft)));
                 }
                 EffectBody::Message(MessageDraft::Webhook(draft)) => {
                     let text = format!("webhook `{step}` to {}: {}", draft.variable, wording::beginning(&draft.body));
                     self.happen(now, text);
-                    self.occur(now, What::Effect(Consequence::webhook(&step, &draft)));
+                    self.occur(now, What::Effect(webhook(&step, &draft)));
                 }
                 EffectBody::Message(MessageDraft::Skipped { to, reason, .. }) => {
                     let to = to.map_or(String::new(), |to| format!(" to {to}"));
@@ -162,7 +162,7 @@ impl Course<'_> {
         let due =
             draft.due_at.map_or(String::new(), |due| format!(", due {}", wording::instant(due, self.playbook.zone)));
         self.happen(now, format!("task `{step}` for {to}{covers}{due}: {}", draft.title));
-        self.occur(now, What::Effect(Consequence::task(&step, role.as_deref(), &draft)));
+        self.occur(now, What::Effect(task(&step, role.as_deref(), &draft)));
     }
 
     /// Gives tasks of colleagues who are away to their cover. Nobody of a case
@@ -203,5 +203,53 @@ impl Course<'_> {
             zone: self.playbook.zone,
             calendar: &self.calendar,
         }
+    }
+}
+
+/// A task. `role` is `csm`, `manager` or `pool:NAME`, if it is for one of these.
+fn task(step: &str, role: Option<&str>, draft: &TaskDraft) -> Consequence {
+    let lines = [draft.title.as_str()].into_iter().chain(draft.description.as_deref());
+    let lines = lines.chain(draft.checklist.iter().map(String::as_str));
+    Consequence {
+        step: step.to_owned(),
+        effect: kind::TASK,
+        verb: "was created for",
+        addressee: role.or(draft.assignee.as_deref()).unwrap_or("nobody").to_owned(),
+        names: role.into_iter().map(str::to_owned).collect(),
+        addresses: draft.assignee.iter().cloned().collect(),
+        subject: Some(draft.title.clone()),
+        text: lines.collect::<Vec<_>>().join("\n"),
+        rendered: None,
+    }
+}
+
+/// A notice to a colleague or to a channel.
+fn notice(step: &str, draft: &NoticeDraft) -> Consequence {
+    let audience = &draft.audience;
+    Consequence {
+        step: step.to_owned(),
+        effect: kind::NOTICE,
+        verb: "was sent to",
+        addressee: draft.to.as_ref().map_or_else(|| audience.clone(), |to| format!("{audience} ({to})")),
+        names: vec![audience.clone()],
+        addresses: draft.to.iter().cloned().collect(),
+        subject: Some(draft.subject.clone()),
+        text: format!("{}\n{}", draft.subject, draft.text),
+        rendered: None,
+    }
+}
+
+/// A body that was posted to another system.
+fn webhook(step: &str, draft: &WebhookDraft) -> Consequence {
+    Consequence {
+        step: step.to_owned(),
+        effect: kind::WEBHOOK,
+        verb: "was sent to",
+        addressee: draft.variable.clone(),
+        names: vec![draft.variable.clone()],
+        addresses: Vec::new(),
+        subject: None,
+        text: draft.body.clone(),
+        rendered: None,
     }
 }
