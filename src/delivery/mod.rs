@@ -95,7 +95,7 @@ pub enum Outcome {
 
 /// A place from which one message can be sent at once.
 pub enum Session<'a> {
-    Smtp(smtp::Session<'a>),
+    Smtp(smtp::RelaySession<'a>),
     Captured,
 }
 
@@ -110,7 +110,7 @@ impl Channel {
 }
 
 impl Session<'_> {
-    /// Delivers one message; see [`smtp::Session::send`].
+    /// Delivers one message; see [`smtp::RelaySession::send`].
     pub async fn deliver<F, Fut>(self, mail: &Composed, mark: F) -> Outcome
     where
         F: FnOnce() -> Fut,

@@ -51,7 +51,7 @@ pub enum RelayError {
 
 /// One of a relay's connections is free for whoever has this; it is opened, or
 /// used again, when something is sent.
-pub struct Session<'a> {
+pub struct RelaySession<'a> {
     relay: &'a Relay,
     _permit: Option<SemaphorePermit<'a>>,
 }
@@ -103,9 +103,9 @@ impl Relay {
     }
 
     /// Waits until one of its connections is free.
-    pub async fn session(&self) -> Session<'_> {
+    pub async fn session(&self) -> RelaySession<'_> {
         // The semaphore is never closed; a failure would only lift the limit.
-        Session { relay: self, _permit: self.sessions.acquire().await.ok() }
+        RelaySession { relay: self, _permit: self.sessions.acquire().await.ok() }
     }
 
     /// Closes connections that nobody uses.
@@ -174,7 +174,7 @@ impl Relay {
     }
 }
 
-impl Session<'_> {
+impl RelaySession<'_> {
     /// Sends one message. `mark` is called once the server is ready for the
     /// body, and at most once; the body leaves only after it said
     /// [`Mark::Go`].

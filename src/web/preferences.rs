@@ -30,7 +30,7 @@ struct Choice {
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+struct PreferencesPage<'a> {
     sender: &'a str,
     action: String,
     choices: [Choice; 2],
@@ -72,7 +72,7 @@ fn page(web: &WebState, token: &str, preferences: Preferences, saved: bool) -> R
         },
     ];
     let (action, nothing) = (below("/p", token), preferences.nothing);
-    let page = Page { sender: &web.sender, action, choices, saved, nothing };
+    let page = PreferencesPage { sender: &web.sender, action, choices, saved, nothing };
     Ok((StatusCode::OK, Html(render("preferences.html", Serde(page).into())?)).into_response())
 }
 

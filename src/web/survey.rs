@@ -32,7 +32,7 @@ pub(super) struct AnswerForm {
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+struct SurveyPage<'a> {
     sender: &'a str,
     question: &'a str,
     /// `ask`, `thanks` or `over`.
@@ -58,7 +58,7 @@ pub(super) async fn ask(
     let value = valid(score, chosen.answer.as_deref()).or(asked.value);
     let stage = if asked.valid_until < web.clock.now() { "over" } else { "ask" };
     let comment = asked.comment.as_deref().unwrap_or_default();
-    Page { stage, chosen: value, comment, ..Page::new(&web, &token, &asked, score) }.show()
+    SurveyPage { stage, chosen: value, comment, ..SurveyPage::new(&web, &token, &asked, score) }.show()
 }
 
 /// Keeps the answer.
@@ -73,7 +73,7 @@ pub(super) async fn take(
         given.comment.as_deref().unwrap_or_default().replace('\0', "").replace("\r\n", "\n").trim().to_owned();
     let value = valid(score, given.answer.as_deref());
     if asked.valid_until < now {
-        return Page { stage: "over", ..Page::new(&web, &token, &asked, score) }.show();
+        return SurveyPage { stage: "over", ..SurveyPage::new(&web, &token, &asked, score) }.show();
     }
     let wrong = if score.is_some() && value.is_none() {
         Some("Please choose one of the answers.")
@@ -85,11 +85,12 @@ pub(super) async fn take(
         None
     };
     if wrong.is_some() {
-        return Page { chosen: value, comment: &comment, wrong, ..Page::new(&web, &token, &asked, score) }.show();
+        return SurveyPage { chosen: value, comment: &comment, wrong, ..SurveyPage::new(&web, &token, &asked, score) }
+            .show();
     }
     let comment = Some(comment.as_str()).filter(|comment| !comment.is_empty());
     web.store.answer(&asked, score, value, comment, now).await?;
-    Page { stage: "thanks", ..Page::new(&web, &token, &asked, score) }.show()
+    SurveyPage { stage: "thanks", ..SurveyPage::new(&web, &token, &asked, score) }.show()
 }
 
 /// The value, if it is one of the score's.
@@ -102,10 +103,10 @@ fn unknown() -> Trouble {
     Trouble::NotFound("This link is not one of ours, or no longer valid.")
 }
 
-impl<'a> Page<'a> {
-    fn new(web: &'a WebState, token: &str, asked: &'a Asked, score: Option<Score>) -> Page<'a> {
+impl<'a> SurveyPage<'a> {
+    fn new(web: &'a WebState, token: &str, asked: &'a Asked, score: Option<Score>) -> SurveyPage<'a> {
         let (low, high) = score.map_or(("", ""), Score::ends);
-        Page {
+        SurveyPage {
             sender: &web.sender,
             question: &asked.question,
             stage: "ask",

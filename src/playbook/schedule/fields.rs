@@ -11,7 +11,7 @@ const SHORTHANDS: &[(&str, &str)] =
     &[("@hourly", "0 * * * *"), ("@daily", "0 0 * * *"), ("@weekly", "0 0 * * 0"), ("@monthly", "0 0 1 * *")];
 
 /// A whole line.
-pub(super) struct Fields {
+pub(super) struct CronFields {
     minutes: Field,
     hours: Field,
     days: Field,
@@ -21,15 +21,15 @@ pub(super) struct Fields {
     pub(super) column: usize,
 }
 
-impl Fields {
-    pub(super) fn parse(text: &str) -> Result<Fields, ScheduleError> {
+impl CronFields {
+    pub(super) fn parse(text: &str) -> Result<CronFields, ScheduleError> {
         let words = words(text);
         let Some(&(column, first)) = words.first() else {
             return Err(wrong_count(0, 1));
         };
         if first.starts_with('@') {
             let line = shorthand(column, first, words.get(1).copied())?;
-            return Fields::parse(line).map(|fields| Fields { column, ..fields });
+            return CronFields::parse(line).map(|fields| CronFields { column, ..fields });
         }
         let [minute, hour, day, month, weekday] = words[..] else {
             let column = words.get(5).map_or(column, |(column, _)| *column);
@@ -38,7 +38,7 @@ impl Fields {
         let read = |index: usize, (column, word): (usize, &str)| {
             UNITS[index].read(word).map_err(|(message, help)| ScheduleError { message, help, column })
         };
-        Ok(Fields {
+        Ok(CronFields {
             minutes: read(0, minute)?,
             hours: read(1, hour)?,
             days: read(2, day)?,

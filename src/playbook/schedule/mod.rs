@@ -15,7 +15,7 @@ use crate::clock::Instant;
 mod fields;
 mod unit;
 
-use fields::Fields;
+use fields::CronFields;
 
 /// A schedule in its time zone. Its slots are whole minutes of local time.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Schedule {
     ///
     /// A schedule that can never be due, such as the 31st of February, is an error.
     pub fn parse(text: &str, zone: Tz) -> Result<Schedule, ScheduleError> {
-        let fields = Fields::parse(text)?;
+        let fields = CronFields::parse(text)?;
         let mut calendars = Vec::new();
         for expression in fields.calendars() {
             // What remains to be refused here would be a mistake of `fields`;
