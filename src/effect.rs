@@ -4,12 +4,12 @@
 //! id derived from the enrollment, the step and the visit, so that the same
 //! decision taken twice names the same consequence.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
+use crate::message::channel::Channel;
+use crate::message::class::Class;
 
 /// One consequence of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,33 +31,6 @@ pub enum EffectBody {
         playbook: String,
     },
     Label(LabelDraft),
-}
-
-/// Why a message whose bytes are ready does not leave after all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Somebody else has it, and says what becomes of it.
-    NotOurs,
-    /// It, its playbook, its channel or its account is stopped.
-    Stopped,
-    /// Its address wants none of its class.
-    Suppressed,
-    /// Its sender is being stopped.
-    Stopping,
-    /// What the gate saw may have changed since.
-    Stale,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Refusal::NotOurs => "no longer ours",
-            Refusal::Stopped => "stopped",
-            Refusal::Suppressed => "suppressed",
-            Refusal::Stopping => "stopping",
-            Refusal::Stale => "looked at too long ago",
-        })
-    }
 }
 
 /// A label of the subject.
@@ -168,31 +141,6 @@ impl Priority {
     }
 }
 
-/// Why a customer gets a mail, which decides what may stop it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MailClass {
-    Lifecycle,
-    Marketing,
-    Transactional,
-}
-
-impl MailClass {
-    pub const ALL: [(&'static str, MailClass); 3] = [
-        ("lifecycle", MailClass::Lifecycle),
-        ("marketing", MailClass::Marketing),
-        ("transactional", MailClass::Transactional),
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            MailClass::Lifecycle => "lifecycle",
-            MailClass::Marketing => "marketing",
-            MailClass::Transactional => "transactional",
-        }
-    }
-}
-
 /// What a survey asks for on a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Score {
@@ -254,10 +202,10 @@ pub enum MessageDraft {
     /// A body for another system, final.
     Webhook(WebhookDraft),
     /// A customer mail that will not be sent, kept as a row with its reason.
-    Skipped { contact: String, to: Option<String>, class: MailClass, reason: &'static str },
+    Skipped { contact: String, to: Option<String>, class: Class, reason: &'static str },
     /// What a step could not do, kept as a row with its reason. `channel` is
-    /// what it would have left by; `none` when nothing would have left.
-    Failed { channel: &'static str, reason: String },
+    /// what it would have left by.
+    Failed { channel: Channel, reason: String },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -265,7 +213,7 @@ pub struct MailDraft {
     /// The contact's id; empty for an address that belongs to no contact.
     pub contact: String,
     pub to: String,
-    pub class: MailClass,
+    pub class: Class,
     /// Not sent any more after this.
     pub valid_until: Instant,
     /// What a script wrote; `None` renders the step's templates.

@@ -59,6 +59,8 @@ pub mod facts;
 
 pub mod rule;
 
+pub mod message;
+
 pub mod effect;
 
 pub mod action;
@@ -66,8 +68,6 @@ pub mod action;
 pub mod catalog;
 
 pub mod enrollment;
-
-pub mod message;
 
 pub mod store;
 

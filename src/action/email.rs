@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono_tz::Tz;
-
 use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
 use crate::diagnostic::Diagnostic;
 use crate::effect::{
-    EffectBody, From, MailClass, MailDraft, MessageDraft, QUIET, ReplyTo, SENT_AGAIN_AFTER, Words, Written, kind,
+    EffectBody, From, MailDraft, MessageDraft, QUIET, ReplyTo, SENT_AGAIN_AFTER, Words, Written, kind,
 };
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
+use crate::message::channel::Channel;
+use crate::message::class::Class;
+use crate::message::recipient::{has_consented, recipient_zone};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
@@ -27,7 +28,7 @@ pub struct Kind;
 #[derive(Debug)]
 pub struct Email {
     to: Recipients,
-    pub class: MailClass,
+    pub class: Class,
     subject: Localized,
     body: Localized,
     pub from: From,
@@ -146,14 +147,14 @@ impl StepKind for Kind {
         let mut problems = Vec::new();
         let mut fields = Fields::new(&compiler.file, body, "the step `email`", &mut problems).at(step.place);
         let to = recipients(&mut fields, compiler.subject);
-        let class = fields.one_of("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
+        let class = fields.one_of("class", &Class::OF_MAIL).unwrap_or(Class::Lifecycle);
         let class_place = fields.value_place("class");
         let subject = fields.required("subject");
         let text = fields.required("body");
         let from = fields.one_of("from", &From::ALL).unwrap_or_default();
         let reply_to = fields.text("reply_to");
         let ignores_quiet = fields.one_of("quiet", &QUIET).unwrap_or(false);
-        if ignores_quiet && class != MailClass::Transactional {
+        if ignores_quiet && class != Class::Transactional {
             let at = fields.key_place("quiet").unwrap_or(step.place);
             fields.error_with_help("KW0104", at, NOT_QUIET.0, NOT_QUIET.1);
         }
@@ -169,7 +170,7 @@ impl StepKind for Kind {
         }
         let sends_again = fields.one_of("if_unknown", &[("leave", false), ("send_again", true)]).unwrap_or(false);
         let again_at = fields.key_place("if_unknown").unwrap_or(step.place);
-        if sends_again && class == MailClass::Marketing {
+        if sends_again && class == Class::Marketing {
             let help = "leave it out: an advertisement that comes twice does more harm than one that does not come";
             fields.error_with_help("KW0104", again_at, "`if_unknown: send_again` is not for marketing mail", help);
         }
@@ -179,14 +180,14 @@ impl StepKind for Kind {
         }
         let fine = fields.finish();
         compiler.problems.extend(problems);
-        if class == MailClass::Transactional {
+        if class == Class::Transactional {
             compiler.no_transactional_mail(class_place);
         }
         let answers = answers_to(reply_to.as_ref().map(|source| &*source.text));
         if let (None, Some(source)) = (&answers, &reply_to) {
             compiler.problems.push(source.error("KW0115", 1, 1, NO_REPLY_TO));
         }
-        if class == MailClass::Marketing && compiler.schema.lacks("contacts", "traits") {
+        if class == Class::Marketing && compiler.schema.lacks("contacts", "traits") {
             let message = "marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`";
             let help = "name the column in the configuration: `store: { contacts: { columns: { traits: … } } }`";
             compiler.error("KW0214", step.place, message, Some(help));
@@ -239,7 +240,7 @@ impl Email {
         let to = addressees(to, compiler);
         let subject = question.and_then(|node| Localized::parse(node, compiler, Escape::Plain))?;
         let body = question.and_then(|node| Localized::parse(node, compiler, Escape::Markdown))?;
-        let (class, from, reply_to) = (MailClass::Lifecycle, From::Default, ReplyTo::Csm);
+        let (class, from, reply_to) = (Class::Lifecycle, From::Default, ReplyTo::Csm);
         Some(Email {
             to: to?,
             class,
@@ -281,8 +282,8 @@ impl Action for Email {
         }
     }
 
-    fn channel(&self) -> &'static str {
-        "email"
+    fn channel(&self) -> Channel {
+        Channel::Email
     }
 
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
@@ -307,7 +308,7 @@ impl Action for Email {
 pub(super) fn addressed(
     at: &Situation,
     recipients: &[Recipient],
-    class: MailClass,
+    class: Class,
     valid_for: Duration,
     written: Option<&Written>,
 ) -> Vec<EffectBody> {
@@ -338,7 +339,7 @@ pub(super) fn addressed(
         };
         let draft = if !addresses.insert(recipient.address.to_lowercase()) {
             skip("duplicate address")
-        } else if class == MailClass::Marketing && !consents(at, &recipient.contact) {
+        } else if class == Class::Marketing && !consents(at, &recipient.contact) {
             skip("no consent")
         } else {
             MessageDraft::Mail(MailDraft {
@@ -356,36 +357,5 @@ pub(super) fn addressed(
 
 /// Marketing needs `contact.traits.consent`; an address without contact has none.
 fn consents(at: &Situation, contact: &str) -> bool {
-    at.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact).is_some_and(consented)
-}
-
-/// Whether a contact agreed to marketing mail: `true` and nothing else is yes.
-fn consented(contact: &Contact) -> bool {
-    contact.traits.get("consent") == Some(&serde_json::Value::Bool(true))
-}
-
-/// The zone in which a recipient's clock runs: their own, else the account's,
-/// else `otherwise`. A name that is no zone is as good as none.
-pub fn recipient_zone(recipient: Option<&Contact>, account_zone: Option<&str>, otherwise: Tz) -> Tz {
-    let own = recipient.and_then(|contact| contact.timezone.as_deref());
-    [own, account_zone].into_iter().flatten().find_map(|zone| zone.trim().parse().ok()).unwrap_or(otherwise)
-}
-
-/// Why mail of this class cannot go to whom it was planned for, as things are
-/// by `now`: the contact left, lost the address or is gone, or marketing has no
-/// consent. `planned_for` is the contact's id, empty for an address that
-/// belongs to none.
-pub fn refused(
-    planned_for: &str,
-    contact: Option<&Contact>,
-    class: &str,
-    now: crate::clock::Instant,
-) -> Option<&'static str> {
-    let marketing = class == MailClass::Marketing.name();
-    match contact {
-        Some(contact) if !contact.is_reachable(now) => Some("contact left"),
-        None if !planned_for.is_empty() => Some("contact gone"),
-        contact if marketing && !contact.is_some_and(consented) => Some("no consent"),
-        _ => None,
-    }
+    at.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact).is_some_and(has_consented)
 }

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::effect::{EffectBody, Score};
 use crate::facts::{Cell, Contact, Csm, Schema, Subject};
+use crate::message::channel::Channel;
 use crate::playbook::calendar::Calendar;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Source, Step, StepForm};
@@ -99,10 +100,10 @@ pub trait Action: Send + Sync + Debug {
     /// When an expression of it cannot be evaluated or a template not filled.
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError>;
 
-    /// What its messages leave by; `none` when nothing of it leaves, or
+    /// What its messages leave by; `Nothing` when nothing of it leaves, or
     /// anything may.
-    fn channel(&self) -> &'static str {
-        "none"
+    fn channel(&self) -> Channel {
+        Channel::Nothing
     }
 
     /// The mail it sends, for rendering at the moment of sending.

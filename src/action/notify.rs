@@ -6,6 +6,7 @@ use super::notice::{self, Audience};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MessageDraft};
 use crate::facts::{Cell, CellPath, Subject};
+use crate::message::channel::Channel;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Step, StepForm};
@@ -73,10 +74,10 @@ impl Action for Notify {
         reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column("name".to_owned()) });
     }
 
-    fn channel(&self) -> &'static str {
+    fn channel(&self) -> Channel {
         match self.to {
-            To::Person(_) => "notice",
-            To::Slack(_) => "slack",
+            To::Person(_) => Channel::Notice,
+            To::Slack(_) => Channel::Slack,
         }
     }
 

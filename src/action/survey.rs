@@ -6,6 +6,7 @@ use super::email::Email;
 use super::{Action, Compiler, Question, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, Score, kind};
 use crate::facts::Type;
+use crate::message::channel::Channel;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Step, StepForm};
@@ -64,8 +65,8 @@ impl Action for Survey {
         self.email.reads(reads);
     }
 
-    fn channel(&self) -> &'static str {
-        "email"
+    fn channel(&self) -> Channel {
+        self.email.channel()
     }
 
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MessageDraft, WebhookDraft};
 use crate::facts::{Cell, CellPath, Subject};
+use crate::message::channel::Channel;
 use crate::playbook::reader::{Fields, is_variable};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Source, Step, StepForm};
@@ -152,8 +153,8 @@ impl Action for Webhook {
         reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column("name".to_owned()) });
     }
 
-    fn channel(&self) -> &'static str {
-        "webhook"
+    fn channel(&self) -> Channel {
+        Channel::Webhook
     }
 
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {

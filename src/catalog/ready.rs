@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use crate::action::{Action, CloseWhen};
+use crate::effect::Written;
 use crate::facts::{Cell, Layout};
 use crate::playbook::schedule::Schedule;
 use crate::playbook::{Duration, Playbook};
@@ -107,6 +108,15 @@ impl ReadyPlaybook {
             Some(CloseWhen::Off) => None,
             Some(CloseWhen::Rule(rule)) => Some(("solved", rule)),
             Some(CloseWhen::Goal) | None => self.goal.as_ref().map(|goal| ("goal", goal)),
+        }
+    }
+
+    /// Whether a mail of a step leaves in quiet hours too: a script says it of
+    /// each mail, and else the step does.
+    pub fn ignores_quiet(&self, step: &str, written: Option<&Written>) -> bool {
+        match written {
+            Some(written) => written.ignores_quiet,
+            None => self.action(step).and_then(|action| action.email()).is_some_and(|email| email.ignores_quiet),
         }
     }
 

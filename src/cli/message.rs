@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::database::Database;
 use super::{Global, somebody};
 use crate::clock::Clock;
-use crate::store::messages::manual_outcomes::{self, Verdict};
+use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
 
 /// What a person says of a message.
 #[derive(Debug, Subcommand)]
@@ -34,16 +34,16 @@ pub enum Outcome {
 pub async fn run(global: &Global, command: &MessageCommand) -> anyhow::Result<ExitCode> {
     let MessageCommand::Settle { id, outcome } = command;
     let (verdict, name) = match outcome {
-        Outcome::Accepted => (Verdict::Accepted, "accepted"),
-        Outcome::Failed => (Verdict::Failed, "failed"),
+        Outcome::Accepted => (ManualOutcome::Accepted, "accepted"),
+        Outcome::Failed => (ManualOutcome::Failed, "failed"),
     };
     let database = Database::open(global, 2).await?;
     let answer = database.store.settle_unknown(*id, verdict, &somebody(), Clock::System.now()).await?;
     database.close().await;
     match answer {
-        manual_outcomes::Word::Taken => say!("message {id}: {name}"),
-        manual_outcomes::Word::Known => anyhow::bail!("what became of message {id} is known: see `keepwell messages`"),
-        manual_outcomes::Word::NoMessage => anyhow::bail!("there is no message {id}"),
+        SettleAnswer::Taken => say!("message {id}: {name}"),
+        SettleAnswer::Known => anyhow::bail!("what became of message {id} is known: see `keepwell messages`"),
+        SettleAnswer::NoMessage => anyhow::bail!("there is no message {id}"),
     }
     Ok(ExitCode::SUCCESS)
 }

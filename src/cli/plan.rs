@@ -13,6 +13,7 @@ use super::{Format, Global, output};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
 use crate::facts::SubjectId;
+use crate::message::state::State;
 use crate::rule::prefilter::Clause;
 use crate::worker::runs::first_mails::{Fate, FirstMail};
 use crate::worker::runs::plan::{Plan, plan_all};
@@ -82,7 +83,7 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
         "skipped": plan.skipped,
         "mails": {
             "leave": plan.mails_that(|fate| *fate == Fate::Leaves),
-            "suppressed": plan.mails_that(|fate| *fate == Fate::Suppressed),
+            "suppressed": plan.mails_that(|fate| matches!(fate, Fate::Never { state: State::Suppressed, .. })),
             "unwritten": plan.unwritten,
             "put_off": plan.put_off(),
             "waiting": plan.mails.iter().filter_map(waiting_as_json).collect::<Vec<_>>(),
@@ -152,8 +153,8 @@ fn mails(plan: &Plan) {
         return;
     }
     let leave = plan.mails_that(|fate| *fate == Fate::Leaves);
-    let suppressed = plan.mails_that(|fate| *fate == Fate::Suppressed);
-    let waiting = plan.mails.len() - leave - suppressed;
+    let suppressed = plan.mails_that(|fate| matches!(fate, Fate::Never { state: State::Suppressed, .. }));
+    let waiting = plan.mails_that(|fate| matches!(fate, Fate::Waits { .. }));
     let suppressed = if suppressed > 0 { format!(", suppressed {suppressed}") } else { String::new() };
     let unwritten: String = plan.unwritten.iter().map(|(reason, count)| format!(", {reason} {count}")).collect();
     say!("  first mails: {leave} would leave, {waiting} would wait{suppressed}{unwritten}");

@@ -23,7 +23,7 @@ use super::Mark;
 use super::phase::clip;
 use super::smtp::{RelayError, trusting};
 use super::target::{Target, Unreachable};
-use crate::effect::Refusal;
+use crate::message::refusal::Refusal;
 
 /// How long each phase may take.
 #[derive(Clone, Copy, Debug)]

@@ -37,9 +37,10 @@ mod wire;
 
 use std::future::Future;
 
-use crate::effect::Refusal;
+use crate::message::refusal::Refusal;
 
 pub use crate::address::{AddressError, Mailbox, parse_address, parse_mailbox};
+pub use crate::message::outcome::Outcome;
 pub use compose::{ComposeError, Composed, OutgoingMail, Unsubscribe, compose};
 pub use layout::Footer;
 pub use markdown::{Rendered, escape, render};
@@ -64,33 +65,6 @@ pub enum Mark {
     No(Refusal),
     /// Nobody knows whether the attempt was recorded: do not send.
     Unclear,
-}
-
-/// How one attempt ended. Texts are at most about 500 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The relay has it.
-    Accepted { reply: String },
-    /// Not sent: the mail is kept by us.
-    Captured,
-    /// Not sent; another attempt may succeed.
-    Deferred { reply: String },
-    /// Not taken: the receiver asked to be left alone for these seconds.
-    AskedToWait { reply: String, seconds: u64 },
-    /// Not taken, and no further attempt is made.
-    Failed { reply: String },
-    /// Not sent; another attempt would fail as well.
-    Rejected { reply: String },
-    /// Nobody knows. Never sent again by the machine.
-    Unknown { what: String },
-    /// Not sent: the mark said no, for this reason.
-    NotMarked(Refusal),
-    /// Not sent; whether the mark was recorded has to be looked up.
-    MarkUnclear,
-    /// Not sent: the relay cannot be reached, or not be used as configured, TLS
-    /// or login, which only a person can mend. Says nothing about the message,
-    /// so no attempt is used up.
-    ChannelDown { why: String, misfit: bool },
 }
 
 /// A place from which one message can be sent at once.
@@ -124,30 +98,5 @@ impl Session<'_> {
                 Mark::Unclear => Outcome::MarkUnclear,
             },
         }
-    }
-}
-
-/// How long to wait after the `attempt`-th deferral, counted from 1: 5, 10,
-/// 20, 40, 80 minutes, then 2 hours, times `jitter` (around 1.0).
-pub fn retry_after(attempt: u32, jitter: f64) -> chrono::Duration {
-    let minutes = match attempt {
-        0 | 1 => 5.0,
-        2..=5 => 5.0 * f64::from(1u32 << (attempt - 1)),
-        _ => 120.0,
-    };
-    let jitter = if jitter.is_finite() { jitter.clamp(0.5, 2.0) } else { 1.0 };
-    chrono::Duration::milliseconds((minutes * 60_000.0 * jitter) as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_to_two_hours() {
-        let minutes = |attempt| retry_after(attempt, 1.0).num_minutes();
-        assert_eq!((0..9).map(minutes).collect::<Vec<_>>(), [5, 5, 10, 20, 40, 80, 120, 120, 120]);
-        assert_eq!(retry_after(1, 1.2).num_seconds(), 360);
-        assert_eq!(retry_after(u32::MAX, f64::NAN).num_minutes(), 120);
     }
 }

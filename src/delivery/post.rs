@@ -95,22 +95,6 @@ fn answered(status: u16, retry_after: Option<u64>, repeatable: bool) -> Outcome 
     }
 }
 
-/// How long to wait after the `attempt`-th failure of a webhook, counted from
-/// 1: 5 seconds, 5 and 30 minutes, 2, 5 and then always 10 hours, times
-/// `jitter` (around 1.0).
-pub fn webhook_retry_after(attempt: u32, jitter: f64) -> chrono::Duration {
-    let seconds = match attempt {
-        0 | 1 => 5.0,
-        2 => 300.0,
-        3 => 1_800.0,
-        4 => 7_200.0,
-        5 => 18_000.0,
-        _ => 36_000.0,
-    };
-    let jitter = if jitter.is_finite() { jitter.clamp(0.5, 2.0) } else { 1.0 };
-    chrono::Duration::milliseconds((seconds * 1_000.0 * jitter) as i64)
-}
-
 fn content_type(body: &str) -> &'static str {
     match serde_json::from_str::<serde::de::IgnoredAny>(body) {
         Ok(_) => "application/json",
@@ -169,7 +153,5 @@ mod tests {
         for status in [301, 400, 404, 410] {
             assert!(matches!(answered(status, None, true), Outcome::Failed { .. }), "{status}");
         }
-        let waits: Vec<i64> = (1..8).map(|attempt| webhook_retry_after(attempt, 1.0).num_seconds()).collect();
-        assert_eq!(waits, [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000]);
     }
 }

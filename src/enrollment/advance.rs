@@ -15,6 +15,7 @@ use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::facts::Value;
 use crate::ids;
+use crate::message::channel::Channel;
 use crate::playbook::Duration;
 use crate::playbook::calendar::Calendar;
 use crate::rule::{Context, EvalError, Rule, Verdict};
@@ -362,7 +363,7 @@ impl Way<'_> {
             Verdict::Undecided(error) => {
                 let ordinal = CONDITIONS + arm;
                 let id = ids::effect(self.next.id, step, 0, ordinal);
-                let failed = MessageDraft::Failed { channel: "none", reason: format!("undecided: {error}") };
+                let failed = MessageDraft::Failed { channel: Channel::Nothing, reason: format!("undecided: {error}") };
                 let body = EffectBody::Message(failed);
                 self.effects.push(Effect { id, step: step.to_owned(), ordinal: ordinal as i32, body });
                 false

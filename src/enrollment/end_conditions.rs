@@ -2,9 +2,10 @@
 
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
-use crate::enrollment::State;
+use crate::enrollment::{Enrollment, State};
 use crate::facts::time::begins;
 use crate::facts::{Facts, Value};
+use crate::message::gate;
 use crate::playbook::local_time;
 use crate::rule::{Context, EvalError, Rule, Verdict};
 
@@ -66,6 +67,22 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<Stop>
         }
     }
     Ok(None)
+}
+
+/// Whether mail of an enrollment is still wanted, as the gate of messages asks.
+///
+/// An enrollment whose steps are through waits for no mail whose outcome is
+/// unknown; one that is found not to have left may still leave.
+pub fn is_mail_wanted(playbook: &ReadyPlaybook, enrollment: &Enrollment, context: &Context) -> gate::Enrollment {
+    if !matches!(enrollment.state, State::Active | State::Completed) {
+        let reason = enrollment.reason.clone();
+        return gate::Enrollment::Ended(reason.unwrap_or_else(|| enrollment.state.name().to_owned()));
+    }
+    match stops(playbook, context) {
+        Ok(None) => gate::Enrollment::GoesOn,
+        Ok(Some(stop)) => gate::Enrollment::Ends(stop.reason),
+        Err(error) => gate::Enrollment::Undecided(error.to_string()),
+    }
 }
 
 /// When the enrolled contact left, if that has been; never for accounts.

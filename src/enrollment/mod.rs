@@ -34,7 +34,7 @@ pub mod move_revision;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
-pub use end_conditions::{Stop, stops};
+pub use end_conditions::{Stop, is_mail_wanted, stops};
 pub use late_goal::hindsight;
 pub use matched_since::{MatchChange, MatchedSince};
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
 use super::page::{Frame, Notice, Trouble, Web, below, href, moment};
-use crate::store::messages::manual_outcomes::{Verdict, Word};
+use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
 use crate::store::views::web::MessageRow;
 
 /// How many messages one page shows.
@@ -159,17 +159,17 @@ pub(super) async fn settle(
     let unread = |status| Trouble::refusal(status, "The form could not be read. The message is as it was.");
     let Form(said) = form.map_err(|rejected| unread(rejected.status()))?;
     let verdict = match said.verdict.as_str() {
-        "accepted" => Verdict::Accepted,
-        "failed" => Verdict::Failed,
+        "accepted" => ManualOutcome::Accepted,
+        "failed" => ManualOutcome::Failed,
         _ => return Err(unread(StatusCode::UNPROCESSABLE_ENTITY)),
     };
     match web.store.settle_unknown(id, verdict, "a colleague", web.clock.now()).await? {
-        Word::Taken => Ok(Redirect::to(&below("/messages", &id.to_string())).into_response()),
-        Word::Known => {
+        SettleAnswer::Taken => Ok(Redirect::to(&below("/messages", &id.to_string())).into_response()),
+        SettleAnswer::Known => {
             let notice = Notice::error("What became of it is known, so nothing has changed.".to_owned());
             page(&web, id, StatusCode::CONFLICT, Some(notice)).await
         }
-        Word::NoMessage => Err(UNKNOWN),
+        SettleAnswer::NoMessage => Err(UNKNOWN),
     }
 }
 

@@ -2,7 +2,7 @@
 //! leaves once more, unchanged, and never a third time.
 
 use keepwell::store::customers::data_subject::Person;
-use keepwell::store::messages::manual_outcomes::Verdict;
+use keepwell::store::messages::manual_outcomes::ManualOutcome;
 use keepwell::store::messages::suppressions::Suppression;
 use keepwell::store::upkeep::stopped::Target;
 
@@ -84,7 +84,7 @@ async fn nothing_leaves_twice_that_did_not_ask_for_it() {
 #[tokio::test]
 async fn everything_is_looked_at_again_before() {
     // Settled by a person, either way.
-    for (verdict, state) in [(Verdict::Accepted, "accepted"), (Verdict::Failed, "failed")] {
+    for (verdict, state) in [(ManualOutcome::Accepted, "accepted"), (ManualOutcome::Failed, "failed")] {
         let world = unsure("if_unknown: send_again").await;
         let id = world.mails().await[0]["id"].as_str().unwrap().parse().unwrap();
         world.store().settle_unknown(id, verdict, "Sam", at(BEFORE_TEN)).await.unwrap();

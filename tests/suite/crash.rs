@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use keepwell::enrollment::Transition;
+use keepwell::message::outcome::{Fact, Settled};
+use keepwell::message::state::State;
 use keepwell::store::Store;
 use keepwell::store::enrollments::transitions::Commit;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::messages::ending::Ending;
 use keepwell::store::upkeep::stopped::Halted;
 use sqlx::{Executor, PgPool};
 
@@ -373,7 +375,7 @@ async fn the_end_of_a_message_during_a_look_is_not_slept_through() {
 
     let mut seen = due().await.remove(0);
     let message = store.claim_messages(now, &Halted::default(), &UnderWay::default(), 10).await.unwrap().remove(0);
-    let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };
+    let sent = Settled::Ended { state: State::Captured, reason: None, fact: Some(Fact::Accepted) };
     assert!(store.settle(Ending::at(message, sent, now)).await.unwrap());
     // What the look has seen is no longer so.
     seen.look_at = Some(now + chrono::Duration::minutes(15));

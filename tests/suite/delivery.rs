@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keepwell::delivery::{Channel, Composed, Mark, Outcome, Relay, RelayUrl, Timers, compose};
-use keepwell::effect::Refusal;
+use keepwell::message::refusal::Refusal;
 
 use crate::support::mail::{composed, mail};
 use crate::support::mime;

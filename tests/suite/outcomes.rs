@@ -5,12 +5,16 @@ use keepwell::store::messages::suppressions::Suppression;
 use std::time::Duration;
 
 use keepwell::clock::Instant;
-use keepwell::effect::Refusal;
+use keepwell::message::channel::Channel;
+use keepwell::message::gate::Wait;
+use keepwell::message::outcome::{Fact, Settled};
+use keepwell::message::refusal::Refusal;
+use keepwell::message::state::State;
 use keepwell::store::Store;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::messages::claimed::{Claimed, Wait};
-use keepwell::store::messages::ending::{Ending, Settled};
-use keepwell::store::messages::manual_outcomes::{Verdict, Word};
+use keepwell::store::messages::claimed::Claimed;
+use keepwell::store::messages::ending::Ending;
+use keepwell::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
 use keepwell::store::messages::mark_request::{MarkRequest, Marked};
 use keepwell::store::messages::resends::Copy;
 use keepwell::store::upkeep::stopped::Halted;
@@ -87,9 +91,9 @@ fn is(state: &str, outcome: Option<&str>) -> (String, Option<String>, i32) {
     (state.to_owned(), outcome.map(str::to_owned), 1)
 }
 
-fn ended(state: &'static str) -> Settled {
-    let outcome = if state == "accepted" { "accepted" } else { "rejected" };
-    Settled::Ended { state, reason: None, outcome: Some(outcome) }
+fn ended(state: State) -> Settled {
+    let fact = if state == State::Accepted { Fact::Accepted } else { Fact::Rejected };
+    Settled::Ended { state, reason: None, fact: Some(fact) }
 }
 
 fn deferred(at: Instant) -> Settled {
@@ -97,7 +101,7 @@ fn deferred(at: Instant) -> Settled {
 }
 
 fn email(claimed: &[Claimed]) -> &Claimed {
-    claimed.iter().find(|message| message.channel == "email").unwrap()
+    claimed.iter().find(|message| message.channel == Channel::Email).unwrap()
 }
 
 #[tokio::test]
@@ -161,15 +165,15 @@ async fn of_two_claims_of_a_message_in_one_transaction_one_is_marked() {
     let asked = both.map(|message| MarkRequest { message, to: TO });
     let answers = outbox.store.mark_all(&asked, outbox.now).await.unwrap();
     assert_eq!(answers, [Marked::No(Refusal::NotOurs), Marked::Go]);
-    let ending = |message: &Claimed| Ending::at(message.clone(), ended("accepted"), outbox.now);
+    let ending = |message: &Claimed| Ending::at(message.clone(), ended(State::Accepted), outbox.now);
     assert_eq!(outbox.store.settle_all(&both.map(ending)).await.unwrap(), [false, true]);
 }
 
 #[tokio::test]
 async fn what_a_server_said_is_taken_although_the_claim_was_lost() {
     for (settled, wanted) in [
-        (ended("accepted"), is("accepted", Some("accepted"))),
-        (ended("rejected"), is("rejected", Some("rejected"))),
+        (ended(State::Accepted), is("accepted", Some("accepted"))),
+        (ended(State::Rejected), is("rejected", Some("rejected"))),
         // Known not to be taken, so it may go again.
         (deferred(at("2026-03-02T09:05:00Z")), is("deferred", None)),
     ] {
@@ -185,7 +189,7 @@ async fn what_a_server_said_is_taken_although_the_claim_was_lost() {
             sqlx::query_as("select outcome, reply from keepwell.attempts").fetch_one(&outbox.pool).await.unwrap();
         assert_eq!(known, (wanted.0.clone(), "what it said".to_owned()));
         // A second answer changes nothing.
-        assert!(!outbox.settle(mail, ended("rejected")).await);
+        assert!(!outbox.settle(mail, ended(State::Rejected)).await);
         assert_eq!(outbox.is(mail).await, wanted);
     }
 }
@@ -194,8 +198,8 @@ async fn what_a_server_said_is_taken_although_the_claim_was_lost() {
 async fn a_late_no_sets_nothing_free_that_has_left_twice() {
     for (late, wanted) in [
         (deferred(at("2026-03-02T12:00:00Z")), None),
-        (ended("rejected"), None),
-        (ended("accepted"), Some(is("accepted", Some("accepted")))),
+        (ended(State::Rejected), None),
+        (ended(State::Accepted), Some(is("accepted", Some("accepted")))),
     ] {
         let mut outbox = Outbox::of(1).await;
         let claimed = outbox.marked().await;
@@ -253,8 +257,8 @@ async fn whoever_lost_a_claim_moves_nothing() {
     assert!(!outbox.settle(mail, deferred(outbox.now)).await);
     let taken = outbox.claim().await;
     assert_eq!(taken.len(), 2);
-    assert!(!outbox.settle(mail, ended("accepted")).await, "without a marker there was no attempt");
-    assert!(outbox.settle(email(&taken), ended("accepted")).await);
+    assert!(!outbox.settle(mail, ended(State::Accepted)).await, "without a marker there was no attempt");
+    assert!(outbox.settle(email(&taken), ended(State::Accepted)).await);
 }
 
 #[tokio::test]
@@ -285,8 +289,8 @@ async fn a_webhook_that_was_taken_late_is_not_sent_again() {
         sqlx::query_scalar("select reason from keepwell.messages").fetch_one(&outbox.pool).await.unwrap();
     assert_eq!(reason, "its sender went away before an answer came");
     assert_eq!(outbox.is(&claimed[0]).await, is("deferred", None), "an attempt of it was made");
-    assert!(!outbox.settle(&claimed[0], ended("failed")).await, "another try may do better");
-    assert!(outbox.settle(&claimed[0], ended("accepted")).await);
+    assert!(!outbox.settle(&claimed[0], ended(State::Failed)).await, "another try may do better");
+    assert!(outbox.settle(&claimed[0], ended(State::Accepted)).await);
     assert!(outbox.claim().await.is_empty());
 }
 
@@ -296,12 +300,12 @@ async fn a_person_settles_what_nobody_knows_and_a_fact_goes_above_that() {
     let claimed = outbox.marked().await;
     let mail = email(&claimed);
     let say = async |id, verdict| outbox.store.settle_unknown(id, verdict, "Sam", outbox.now).await.unwrap();
-    assert_eq!(say(mail.id, Verdict::Failed).await, Word::Known, "it is under way");
-    assert_eq!(say(Uuid::nil(), Verdict::Failed).await, Word::Known);
-    assert_eq!(say(Uuid::max(), Verdict::Failed).await, Word::NoMessage);
+    assert_eq!(say(mail.id, ManualOutcome::Failed).await, SettleAnswer::Known, "it is under way");
+    assert_eq!(say(Uuid::nil(), ManualOutcome::Failed).await, SettleAnswer::Known);
+    assert_eq!(say(Uuid::max(), ManualOutcome::Failed).await, SettleAnswer::NoMessage);
     outbox.lose_the_claims().await;
-    for (verdict, state) in [(Verdict::Accepted, "accepted"), (Verdict::Failed, "failed")] {
-        assert_eq!(say(mail.id, verdict).await, Word::Taken);
+    for (verdict, state) in [(ManualOutcome::Accepted, "accepted"), (ManualOutcome::Failed, "failed")] {
+        assert_eq!(say(mail.id, verdict).await, SettleAnswer::Taken);
         assert_eq!(outbox.is(mail).await, is(state, Some("unknown")));
     }
     let told: (String, Option<Instant>) = sqlx::query_as("select reason, sent_at from keepwell.messages where id = $1")
@@ -313,10 +317,10 @@ async fn a_person_settles_what_nobody_knows_and_a_fact_goes_above_that() {
     let deeds = outbox.store.list_audit(None).await.unwrap();
     assert_eq!(lines(&deeds, "by deed"), ["Sam settle", "Sam settle"]);
     // Not even then is it sent again.
-    assert!(outbox.claim().await.iter().all(|again| again.channel == "webhook"));
-    assert!(outbox.settle(mail, ended("accepted")).await);
+    assert!(outbox.claim().await.iter().all(|again| again.channel == Channel::Webhook));
+    assert!(outbox.settle(mail, ended(State::Accepted)).await);
     assert_eq!(outbox.is(mail).await, is("accepted", Some("accepted")));
-    assert_eq!(say(mail.id, Verdict::Failed).await, Word::Known);
+    assert_eq!(say(mail.id, ManualOutcome::Failed).await, SettleAnswer::Known);
 }
 
 #[tokio::test]
@@ -326,8 +330,8 @@ async fn outcomes_that_share_a_transaction_are_taken_one_by_one() {
     outbox.sql("update keepwell.messages set token = null where account_id = 'a2'").await;
     let settled = |message: &Claimed| match message.account_id.as_str() {
         "a1" => deferred(outbox.now),
-        "a3" => ended("rejected"),
-        _ => ended("accepted"),
+        "a3" => ended(State::Rejected),
+        _ => ended(State::Accepted),
     };
     let endings: Vec<Ending> =
         claimed.iter().map(|message| Ending::at(message.clone(), settled(message), outbox.now)).collect();
@@ -431,7 +435,7 @@ async fn a_last_try_that_failed_is_known_also_when_it_comes_late() {
     let outbox = Outbox::of(1).await;
     let claimed = outbox.marked().await;
     outbox.lose_the_claims().await;
-    let last = Settled::Ended { state: "expired", reason: None, outcome: Some("deferred") };
+    let last = Settled::Ended { state: State::Expired, reason: None, fact: Some(Fact::Deferred) };
     assert!(outbox.settle(email(&claimed), last).await);
     assert_eq!(outbox.is(email(&claimed)).await, is("expired", Some("deferred")));
 }
@@ -441,10 +445,13 @@ async fn that_it_was_not_taken_goes_above_a_persons_word_and_sends_nothing() {
     let outbox = Outbox::of(1).await;
     let claimed = outbox.marked().await;
     let message = email(&claimed);
-    for verdict in [Verdict::Accepted, Verdict::Failed] {
+    for verdict in [ManualOutcome::Accepted, ManualOutcome::Failed] {
         outbox.sql("update keepwell.messages set state = 'unknown', outcome = 'unknown'").await;
         outbox.sql(&format!("update keepwell.messages set token = '{}'", message.token)).await;
-        assert_eq!(outbox.store.settle_unknown(message.id, verdict, "dana", outbox.now).await.unwrap(), Word::Taken);
+        assert_eq!(
+            outbox.store.settle_unknown(message.id, verdict, "dana", outbox.now).await.unwrap(),
+            SettleAnswer::Taken
+        );
         assert!(outbox.settle(message, deferred(at("2026-03-02T10:00:00Z"))).await);
         assert_eq!(outbox.is(message).await, is("failed", Some("deferred")), "{verdict:?}");
         let sent =

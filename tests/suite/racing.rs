@@ -10,9 +10,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use keepwell::clock::Instant;
 use keepwell::enrollment::move_revision::Say;
+use keepwell::message::outcome::{Fact, Settled};
+use keepwell::message::state::State;
 use keepwell::store::Store;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::messages::ending::Ending;
 use keepwell::store::messages::mark_request::Marked;
 use keepwell::store::runs::Run;
 use keepwell::store::upkeep::stopped::Halted;
@@ -207,7 +209,7 @@ async fn a_message_gets_one_marker_from_sixteen_senders() {
                     let to = message.to_address.clone().unwrap();
                     if store.mark(&message, &to, now).await.unwrap() == Marked::Go {
                         *bodies.lock().unwrap().entry(message.account_id.clone()).or_default() += 1;
-                        let sent = Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") };
+                        let sent = Settled::Ended { state: State::Captured, reason: None, fact: Some(Fact::Accepted) };
                         store.settle(Ending::at(message, sent, now)).await.unwrap();
                     }
                 }

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use keepwell::clock::Instant;
+use keepwell::message::outcome::{Fact, Settled};
+use keepwell::message::state::State;
 use keepwell::postgres::PrivatePostgres;
 use keepwell::store::Store;
 use keepwell::store::messages::budget::UnderWay;
-use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::messages::ending::Ending;
 use keepwell::store::upkeep::stopped::Halted;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgPool};
@@ -30,7 +32,11 @@ pub async fn all(store: &Store) -> anyhow::Result<u64> {
         }
         let ending = |message| Ending {
             reply: Some("250 2.0.0 queued".to_owned()),
-            ..Ending::at(message, Settled::Ended { state: "accepted", reason: None, outcome: Some("accepted") }, now)
+            ..Ending::at(
+                message,
+                Settled::Ended { state: State::Accepted, reason: None, fact: Some(Fact::Accepted) },
+                now,
+            )
         };
         let endings: Vec<Ending> = claimed.into_iter().map(ending).collect();
         handled += store.settle_all(&endings).await?.into_iter().filter(|taken| *taken).count() as u64;

@@ -14,8 +14,9 @@ use super::recipient::Recipients;
 use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::config::Pools;
-use crate::effect::{EffectBody, From, MailClass, MessageDraft, Priority, QUIET, ReplyTo, TaskDraft, Words, Written};
+use crate::effect::{EffectBody, From, MessageDraft, Priority, QUIET, ReplyTo, TaskDraft, Words, Written};
 use crate::facts::{Cell, Csm, Subject};
+use crate::message::class::Class;
 use crate::playbook::reader::Fields as StepFields;
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Source, Step, StepForm};
@@ -211,7 +212,7 @@ impl Run {
 /// A described mail.
 struct Mail {
     to: Recipients,
-    class: MailClass,
+    class: Class,
     subject: String,
     body: String,
     from: From,
@@ -230,14 +231,14 @@ impl Mail {
         let (subject, body) = (fields.words("subject"), fields.words("body"));
         // What only the run shows is judged then.
         let class_is_known = !fields.is_calculated("class");
-        let class = fields.word("class", &MailClass::ALL).unwrap_or(MailClass::Lifecycle);
+        let class = fields.word("class", &Class::OF_MAIL).unwrap_or(Class::Lifecycle);
         let from = fields.word("from", &From::ALL).unwrap_or_default();
         let reply_to = answers_to(fields.text("reply_to").as_deref());
         if reply_to.is_none() {
             fields.refuse("reply_to", "KW0115", NO_REPLY_TO.to_owned(), None);
         }
         let ignores_quiet = fields.word("quiet", &QUIET).unwrap_or(false);
-        if ignores_quiet && class_is_known && class != MailClass::Transactional {
+        if ignores_quiet && class_is_known && class != Class::Transactional {
             fields.refuse("quiet", "KW0104", NOT_QUIET.0.to_owned(), Some(NOT_QUIET.1.to_owned()));
         }
         let valid_for = fields.duration("valid_for").unwrap_or(Duration::Seconds(3 * 86_400));

@@ -54,7 +54,7 @@ impl Course<'_> {
         if !mails.is_empty() {
             self.trips[index].messages = vec![MessageEnd(None); mails.len()];
         }
-        let mut verdicts = self.verdicts(&mails, now)?;
+        let mut fates = self.fates(&mails, now)?;
         let mut mails = mails.into_iter();
         for Effect { id, step, ordinal, body } in effects {
             match body {
@@ -67,8 +67,8 @@ impl Course<'_> {
                 EffectBody::Label(draft) => self.set_label(index, draft, now),
                 // In the order of the text, tasks and notices between them.
                 EffectBody::Message(MessageDraft::Mail(_)) => {
-                    if let (Some(mail), Some(verdict)) = (mails.next(), verdicts.remove(&id)) {
-                        self.act(mail, verdict, now)?;
+                    if let (Some(mail), Some(fate)) = (mails.next(), fates.remove(&id)) {
+                        self.act(mail, fate, now)?;
                     }
                 }
                 EffectBody::Message(MessageDraft::Notice(draft)) => {

@@ -9,14 +9,16 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::Course;
-use crate::action::email::{recipient_zone, refused};
-use crate::address::parse_address;
 use crate::clock::Instant;
-use crate::effect::{MailClass, MailDraft};
-use crate::enrollment::{MessageEnd, Phase, next_quarter, stops};
+use crate::effect::{MailDraft, Words};
+use crate::enrollment::{MessageEnd, Phase, is_mail_wanted, next_quarter};
 use crate::facts::Contact;
 use crate::facts::history::{EnrollmentRecord, MailRecord};
-use crate::message::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
+use crate::message::budget::{self, Contender, Rank, Standing, Use, allot};
+use crate::message::gate::{Answer, Because, Seen, Wait, after_budget, gate, needs_budget, yields_to};
+use crate::message::quiet::Quiet;
+use crate::message::recipient::recipient_zone;
+use crate::message::state::State;
 use crate::rehearsal::happened::{Consequence, What};
 use crate::rehearsal::wording;
 use crate::rule::functions::fold::FoldError;
@@ -39,10 +41,12 @@ pub(super) struct Planned {
 }
 
 /// What becomes of a mail that is due.
-pub(super) enum Verdict {
-    Go,
-    Later { next_at: Instant, held_until: Option<Instant>, reason: String, failed: bool },
-    Ended { reason: String, failed: bool },
+pub(super) enum Fate {
+    /// It leaves with these words.
+    Leaves(Words),
+    Held(Answer),
+    /// Its words cannot be made.
+    Unwritable(String),
 }
 
 impl Course<'_> {
@@ -53,10 +57,10 @@ impl Course<'_> {
         self.planned = later;
         let due: Vec<Planned> = due.into_iter().map(|mail| self.readdressed(mail)).collect();
         let any = !due.is_empty();
-        let mut verdicts = self.verdicts(&due, now)?;
+        let mut fates = self.fates(&due, now)?;
         for mail in due {
-            if let Some(verdict) = verdicts.remove(&mail.id) {
-                self.act(mail, verdict, now)?;
+            if let Some(fate) = fates.remove(&mail.id) {
+                self.act(mail, fate, now)?;
             }
         }
         Ok(any)
@@ -72,38 +76,59 @@ impl Course<'_> {
     }
 
     /// What becomes of each of several mails that are due together.
-    pub(super) fn verdicts(&self, due: &[Planned], now: Instant) -> Result<BTreeMap<Uuid, Verdict>, FoldError> {
-        let mut verdicts = BTreeMap::new();
+    pub(super) fn fates(&self, due: &[Planned], now: Instant) -> Result<BTreeMap<Uuid, Fate>, FoldError> {
+        let mut fates = BTreeMap::new();
         for mail in due {
-            verdicts.insert(mail.id, self.gate(mail, now)?);
+            let fate = match self.gate(mail, now)? {
+                Answer::Go => match self.words(mail, now)? {
+                    Ok(words) => Fate::Leaves(words),
+                    Err(reason) => Fate::Unwritable(reason),
+                },
+                held => Fate::Held(held),
+            };
+            fates.insert(mail.id, fate);
         }
         let asking: Vec<&Planned> =
-            due.iter().filter(|mail| matches!(verdicts.get(&mail.id), Some(Verdict::Go))).collect();
-        for (id, answer) in self.answers(&asking, now) {
-            let verdict = match answer {
-                Answer::Go => Verdict::Go,
-                Answer::Later { at, reason, .. } | Answer::StepBack { at, reason } => {
-                    Verdict::Later { next_at: at, held_until: None, reason, failed: false }
-                }
-                Answer::Outranked { reason } => {
-                    Verdict::Ended { reason: format!("was skipped: {reason}"), failed: false }
-                }
-            };
-            verdicts.insert(id, verdict);
+            due.iter().filter(|mail| matches!(fates.get(&mail.id), Some(Fate::Leaves(_)))).collect();
+        for (mail, answer) in self.ask_budget(&asking, now) {
+            match after_budget(answer, mail.draft.valid_until, now) {
+                Answer::Go => {}
+                held => drop(fates.insert(mail.id, Fate::Held(held))),
+            }
         }
-        Ok(verdicts)
+        Ok(fates)
     }
 
-    /// Carries a verdict out.
-    pub(super) fn act(&mut self, mut mail: Planned, verdict: Verdict, now: Instant) -> Result<(), FoldError> {
-        match verdict {
-            Verdict::Go => self.send(&mail, now)?,
-            Verdict::Ended { reason, failed } => self.end_mail(&mail, &reason, failed, now),
-            Verdict::Later { next_at, held_until, reason, failed } => {
+    /// Carries out what becomes of a mail.
+    pub(super) fn act(&mut self, mut mail: Planned, fate: Fate, now: Instant) -> Result<(), FoldError> {
+        match fate {
+            Fate::Leaves(words) => self.send(&mail, words, now)?,
+            Fate::Held(Answer::Go) => {}
+            Fate::Unwritable(reason) => self.end_mail(&mail, &format!("could not be written: {reason}"), true, now),
+            Fate::Held(Answer::Never { state, because }) => {
+                let to = &mail.draft.to;
+                let what = match (state, &because) {
+                    (State::Expired, _) => "expired: it was not sent while it was valid".to_owned(),
+                    (State::Failed, _) => format!("could not be sent: {because}"),
+                    (State::Skipped, Because::Outranked(_)) => format!("was skipped: {because}"),
+                    (State::Skipped, _) => format!("to {to} was skipped: {because}"),
+                    _ => format!("was not sent: {because}"),
+                };
+                self.end_mail(&mail, &what, state == State::Failed, now);
+            }
+            Fate::Held(Answer::Later { until, because }) => {
+                let reason = match because {
+                    Because::QuietHours { ends: Some(ends), zone } => {
+                        format!("quiet hours until {}", wording::instant(ends, zone))
+                    }
+                    _ => because.to_string(),
+                };
                 let text = format!("the mail `{}` to {} waits: {reason}", mail.step, mail.draft.to);
-                self.note(now, Some(&mail.step), text, failed);
-                mail.next_at = next_at;
-                mail.held_until = held_until.or(mail.held_until);
+                self.note(now, Some(&mail.step), text, matches!(because, Because::Undecided(_)));
+                if let Wait::Quiet { until } = because.wait(mail.draft.valid_until) {
+                    mail.held_until = Some(until);
+                }
+                mail.next_at = until;
                 self.planned.push(mail);
             }
         }
@@ -122,80 +147,45 @@ impl Course<'_> {
     }
 
     /// Whether a mail may leave, but for the budget.
-    fn gate(&self, mail: &Planned, now: Instant) -> Result<Verdict, FoldError> {
-        if mail.draft.valid_until < now {
-            return Ok(Verdict::Ended {
-                reason: "expired: it was not sent while it was valid".to_owned(),
-                failed: false,
-            });
-        }
+    fn gate(&self, mail: &Planned, now: Instant) -> Result<Answer, FoldError> {
+        let (draft, enrollment) = (&mail.draft, &self.trips[mail.trip].enrollment);
         let context = self.context(&self.trips[mail.trip], now)?;
-        match stops(self.playbook, &context) {
-            Ok(None) => {}
-            Ok(Some(stop)) => {
-                return Ok(Verdict::Ended { reason: format!("was not sent: {}", stop.reason), failed: false });
-            }
-            // Unsure is not sure: the mail waits.
-            Err(error) => {
-                let next_at = next_quarter(now, self.config.recheck).min(just_after(mail.draft.valid_until));
-                let reason = format!("undecided: {error}");
-                return Ok(Verdict::Later { next_at, held_until: None, reason, failed: true });
-            }
-        }
-        let draft = &mail.draft;
-        if let Err(error) = parse_address(&draft.to) {
-            return Ok(Verdict::Ended { reason: format!("could not be sent: {error}"), failed: true });
-        }
-        if let Some(reason) = refused(&draft.contact, self.recipient(mail), draft.class.name(), now) {
-            return Ok(Verdict::Ended { reason: format!("to {} was skipped: {reason}", draft.to), failed: false });
-        }
-        if let Some(other) = self.gives_way_to(now).filter(|_| !self.trips[mail.trip].enrollment.shadow) {
-            let (next_at, reason) =
-                (next_quarter(now, self.config.recheck), format!("it yields to {other}, which is active"));
-            let next_at = next_at.min(just_after(mail.draft.valid_until));
-            return Ok(Verdict::Later { next_at, held_until: None, reason, failed: false });
-        }
-        let Some(quiet) = self.case.quiet_hours.as_ref().filter(|_| !self.trips[mail.trip].enrollment.shadow) else {
-            return Ok(Verdict::Go);
-        };
-        let email = self.playbook.action(&mail.step).and_then(|action| action.email());
-        let ignores = match &mail.draft.written {
-            Some(written) => written.ignores_quiet,
-            None => email.is_some_and(|email| email.ignores_quiet),
-        };
-        if mail.draft.class == MailClass::Transactional && ignores {
-            return Ok(Verdict::Go);
-        }
-        let zone = recipient_zone(self.recipient(mail), context.facts.account_zone(), self.playbook.zone);
-        let latest = just_after(mail.draft.valid_until);
-        let until = quiet.next_allowed(&self.calendar, now, zone).unwrap_or(latest);
-        if until <= now {
-            return Ok(Verdict::Go);
-        }
-        let reason = format!("quiet hours until {}", wording::instant(until, zone));
-        let until = until.min(latest);
-        Ok(Verdict::Later { next_at: until, held_until: Some(until), reason, failed: false })
+        let contact = self.recipient(mail);
+        let zone = recipient_zone(contact, context.facts.account_zone(), self.playbook.zone);
+        let ignores = self.playbook.ignores_quiet(&mail.step, draft.written.as_ref());
+        Ok(gate(&Seen {
+            now,
+            valid_until: draft.valid_until,
+            class: draft.class,
+            shadow: enrollment.shadow,
+            enrollment: is_mail_wanted(self.playbook, enrollment, &context),
+            planned_for: &draft.contact,
+            contact,
+            address: Some(&draft.to),
+            // Nobody of a case has unsubscribed.
+            suppressed: false,
+            recheck_at: next_quarter(now, self.config.recheck),
+            // Nor is there a person who could undo a mail.
+            undo_until: None,
+            quiet: Quiet::around(self.case.quiet_hours.as_ref(), &self.calendar, zone, draft.class, ignores),
+            yields_to: self.yields_to(now),
+        }))
     }
 
     /// The playbook that customer mail waits for now, if there is one.
-    fn gives_way_to(&self, now: Instant) -> Option<&str> {
-        let own = &self.playbook.playbook.id;
+    fn yields_to(&self, now: Instant) -> Option<&str> {
         let limits = self.playbook.playbook.guardrails.over(&self.config.guardrails);
+        let others = yields_to(&self.playbook.playbook.id, limits);
         let is_active = |one: &&EnrollmentRecord| one.started_at <= now && one.ended_at.is_none();
-        let others = self.world.history.enrollments.iter().filter(is_active);
-        others
-            .map(|one| one.playbook.as_str())
-            .find(|id| *id != own && limits.yields_to.iter().any(|other| other == id))
+        let active = self.world.history.enrollments.iter().filter(is_active);
+        active.map(|one| one.playbook.as_str()).find(|id| others.iter().any(|other| other == id))
     }
 
-    /// Who of the mails that ask may leave now.
-    fn answers(&self, asking: &[&Planned], now: Instant) -> Vec<(Uuid, Answer)> {
-        let exempt =
-            |mail: &Planned| mail.draft.class == MailClass::Transactional || self.trips[mail.trip].enrollment.shadow;
-        let free = asking.iter().filter(|mail| exempt(mail)).map(|mail| (mail.id, Answer::Go));
+    /// What the budget says of mails that passed the gate together.
+    fn ask_budget<'m>(&self, asking: &[&'m Planned], now: Instant) -> Vec<(&'m Planned, budget::Answer)> {
         let contenders: Vec<Contender> = asking
             .iter()
-            .filter(|mail| !exempt(mail))
+            .filter(|mail| needs_budget(mail.draft.class, self.trips[mail.trip].enrollment.shadow))
             .map(|mail| Contender {
                 rank: Rank::new(0, mail.draft.valid_until, mail.id),
                 contact: mail.draft.contact.clone(),
@@ -220,7 +210,10 @@ impl Course<'_> {
             })
             .collect();
         uses.extend(self.uses.iter().cloned());
-        free.chain(allot(&self.case.budget, &self.world.subject.account, &uses, &contenders, now)).collect()
+        allot(&self.case.budget, &self.world.subject.account, &uses, &contenders, now)
+            .into_iter()
+            .filter_map(|(id, answer)| Some((*asking.iter().find(|mail| mail.id == id)?, answer)))
+            .collect()
     }
 
     /// A mail that will not be sent.
@@ -246,8 +239,25 @@ impl Course<'_> {
         self.world.people.contacts.iter().find(|known| !contact.is_empty() && known.id == *contact)
     }
 
+    /// The words of a mail, or why there are none.
+    fn words(&self, mail: &Planned, now: Instant) -> Result<Result<Words, String>, FoldError> {
+        let action = self.playbook.action(&mail.step).and_then(|action| action.email());
+        Ok(match (&mail.draft.written, action) {
+            (Some(written), _) => Ok(written.words.clone()),
+            (None, Some(email)) => {
+                let context = self.context(&self.trips[mail.trip], now)?;
+                let staff = self.staff();
+                let situation = self.situation(&context, &staff);
+                email
+                    .words(&situation, self.recipient(mail), context.facts.account_zone())
+                    .map_err(|error| error.to_string())
+            }
+            (None, None) => Err("the step has no words".to_owned()),
+        })
+    }
+
     /// Delivers one mail.
-    fn send(&mut self, mail: &Planned, now: Instant) -> Result<(), FoldError> {
+    fn send(&mut self, mail: &Planned, words: Words, now: Instant) -> Result<(), FoldError> {
         let (step, draft) = (&mail.step, &mail.draft);
         let address = draft.to.to_lowercase();
         let recent =
@@ -256,29 +266,14 @@ impl Course<'_> {
             self.end_mail(mail, &format!("to {} was skipped: duplicate address", draft.to), false, now);
             return Ok(());
         }
-        let context = self.context(&self.trips[mail.trip], now)?;
         let recipient = self.recipient(mail);
         let role = recipient.and_then(|contact| contact.role.clone());
         let enrolled = recipient.is_some_and(|contact| contact.id == self.world.subject.contact);
-        let words = match (&draft.written, self.playbook.action(step).and_then(|action| action.email())) {
-            (Some(written), _) => Ok(written.words.clone()),
-            (None, Some(email)) => email
-                .words(&self.situation(&context, &self.staff()), recipient, context.facts.account_zone())
-                .map_err(|error| error.to_string()),
-            (None, None) => Err("the step has no words".to_owned()),
-        };
-        let words = match words {
-            Ok(words) => words,
-            Err(reason) => {
-                self.end_mail(mail, &format!("could not be written: {reason}"), true, now);
-                return Ok(());
-            }
-        };
         self.sent.push((step.clone(), address, now));
         if !self.trips[mail.trip].enrollment.shadow {
             let contact = Some(draft.contact.clone()).filter(|contact| !contact.is_empty());
             self.world.history.mails.push(MailRecord { contact, sent_at: now });
-            if draft.class != MailClass::Transactional {
+            if needs_budget(draft.class, false) {
                 let what = format!("{}/{step}", self.playbook.playbook.id);
                 self.uses.push(Use { contact: draft.contact.clone(), at: now, what });
             }

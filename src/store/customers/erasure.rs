@@ -13,8 +13,10 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::data_subject::{Person, Table};
 use crate::clock::Instant;
+use crate::message::state::State;
 use crate::store::Store;
 use crate::store::messages::suppressions::{Suppression, suppress_hash};
+use crate::store::messages::transitions::{WAITING, end_waiting, free};
 use crate::store::sql::errors::retry_contention;
 use crate::store::upkeep::audit::record;
 
@@ -81,17 +83,12 @@ impl Store {
         // this transaction, and what was claimed before is seen.
         let theirs = "account_id = $1 and ($2::text is null or contact_id = $2 or enrollment_id in
             (select id from keepwell.enrollments where account_id = $1 and contact_id = $2))";
-        sqlx::query(AssertSqlSafe(format!(
-            "update keepwell.messages set state = 'cancelled', reason = 'erased', ended_at = $3
-             where {theirs} and state in ('planned', 'deferred')"
-        )))
-        .bind(&person.account)
-        .bind(&person.contact)
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
+        let cancel = end_waiting(State::Cancelled, "$3", "'erased'");
+        let sql = format!("update keepwell.messages m set {cancel} where {theirs} and state in {}", *WAITING);
+        sqlx::query(AssertSqlSafe(sql)).bind(&person.account).bind(&person.contact).bind(now).execute(&mut *tx).await?;
         let busy: bool = sqlx::query_scalar(AssertSqlSafe(format!(
-            "select exists (select 1 from keepwell.messages where {theirs} and state = 'sending')"
+            "select exists (select 1 from keepwell.messages where {theirs} and state = '{}')",
+            State::Sending
         )))
         .bind(&person.account)
         .bind(&person.contact)
@@ -194,9 +191,9 @@ async fn give_back(
     now: Instant,
 ) -> sqlx::Result<()> {
     let sql = format!(
-        "update keepwell.messages set state = 'deferred', token = null, lease_until = null, next_at = $3,
-             attempts = attempts - 1, reason = 'names were erased from it before it left'
-         where account_id in ('', $1) and state = 'sending' and marked_at is null and {}",
+        "update keepwell.messages m set {} where account_id in ('', $1) and state = '{}' and marked_at is null and {}",
+        free("$3", "'names were erased from it before it left'"),
+        State::Sending,
         messages.names("$2")
     );
     sqlx::query(AssertSqlSafe(sql)).bind(&person.account).bind(pattern).bind(now).execute(tx).await?;

@@ -164,25 +164,17 @@ pub(crate) async fn close_open_work(
     if stopped.is_empty() {
         return Ok(());
     }
-    let rows = || {
-        Rows::default()
-            .column("account_id", stopped.iter().map(|(account, ..)| *account))
-            .column("enrollment_id", stopped.iter().map(|(_, id, _)| *id))
-            .column("reason", stopped.iter().map(|(.., reason)| *reason))
-            .column("ended_at", stopped.iter().map(|_| now))
-    };
-    for update in [
+    let rows = Rows::default()
+        .column("account_id", stopped.iter().map(|(account, ..)| *account))
+        .column("enrollment_id", stopped.iter().map(|(_, id, _)| *id))
+        .column("reason", stopped.iter().map(|(.., reason)| *reason))
+        .column("ended_at", stopped.iter().map(|_| now));
+    let close = format!(
         "update keepwell.tasks t set state = 'closed', reason = s.reason, ended_at = s.ended_at, look_at = null
-         from {stopped}
+         from {}
          where t.account_id = s.account_id and t.enrollment_id = s.enrollment_id and t.state = 'open' and not t.keep",
-        "update keepwell.messages m set state = 'cancelled', reason = s.reason, ended_at = s.ended_at
-         from {stopped}
-         where m.account_id = s.account_id and m.enrollment_id = s.enrollment_id
-           and m.state in ('planned', 'deferred') and m.channel = 'email'",
-    ] {
-        let rows = rows();
-        let update = update.replace("{stopped}", &rows.relation("s"));
-        rows.query(update)?.execute(&mut *tx).await?;
-    }
-    Ok(())
+        rows.relation("s")
+    );
+    rows.query(close)?.execute(&mut *tx).await?;
+    crate::store::messages::transitions::cancel_mail(tx, stopped, now).await
 }

@@ -31,7 +31,7 @@ pub struct Departure {
 impl Departure {
     /// Whether it wants its step's place at the address.
     fn reserves(&self) -> bool {
-        self.leaves && self.message.channel == "email"
+        self.leaves && self.message.channel.reaches_customers()
     }
 }
 

@@ -1,10 +1,14 @@
 //! What came back about mail, each report once, and what follows from it.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::suppressions::{Suppression, suppress_hash};
+use super::transitions::{among, learn};
 use crate::clock::Instant;
+use crate::message::class::Class;
+use crate::message::outcome::Fact;
+use crate::message::state::State;
 use crate::store::Store;
 
 /// So many given up mails to an address in so many days end the trying.
@@ -54,15 +58,17 @@ pub enum Taken {
     /// The address gets no more mail of that class.
     Unsubscribed { account: String },
     /// The mail is now in this state, and its address suppressed or not.
-    Settled { account: String, state: &'static str, suppressed: bool },
+    Settled { account: String, state: State, suppressed: bool },
 }
 
 #[derive(FromRow)]
 struct Known {
     account_id: String,
-    class: String,
+    #[sqlx(try_from = "String")]
+    class: Class,
     to_address: Option<String>,
-    state: String,
+    #[sqlx(try_from = "String")]
+    state: State,
 }
 
 impl Store {
@@ -73,7 +79,7 @@ impl Store {
                 .bind(message)
                 .fetch_optional(self.pool())
                 .await?;
-        if known.as_ref().is_some_and(|known| known.state == "sending") {
+        if known.as_ref().is_some_and(|known| known.state == State::Sending) {
             return Ok(Taken::NotYet);
         }
         let hash = match known.as_ref().and_then(|known| known.to_address.as_deref()) {
@@ -100,17 +106,18 @@ impl Store {
             return Ok(Taken::Already);
         }
         let state = match report.meaning {
-            Meaning::Arrived => Some("accepted"),
-            Meaning::Soft | Meaning::Policy | Meaning::Hard => Some("bounced"),
-            Meaning::Complaint => Some("complained"),
+            Meaning::Arrived => Some(State::Accepted),
+            Meaning::Soft | Meaning::Policy | Meaning::Hard => Some(State::Bounced),
+            Meaning::Complaint => Some(State::Complained),
             Meaning::Unwanted | Meaning::Unclear => None,
         };
         if let (Meaning::Unwanted, Some(known)) = (report.meaning, &known)
-            && ["lifecycle", "marketing"].contains(&known.class.as_str())
+            && known.class.may_be_refused()
             && report.may_suppress
             && !hash.is_empty()
         {
-            suppress_hash(&mut tx, &hash, Suppression { class: &known.class, source: "unsubscribe" }, now).await?;
+            let suppression = Suppression { class: known.class.name(), source: "unsubscribe" };
+            suppress_hash(&mut tx, &hash, suppression, now).await?;
             tx.commit().await?;
             return Ok(Taken::Unsubscribed { account: known.account_id.clone() });
         }
@@ -120,30 +127,32 @@ impl Store {
         };
         // Only what left can come back. A bounce takes the place of an outcome
         // that nobody knew; a complaint that of a bounce.
-        let from: &[&str] = match state {
-            "accepted" => &["unknown"],
-            "bounced" => &["unknown", "accepted"],
-            _ => &["unknown", "accepted", "bounced"],
+        let from: &[State] = match state {
+            State::Accepted => &[State::Unknown],
+            State::Bounced => &[State::Unknown, State::Accepted],
+            _ => &[State::Unknown, State::Accepted, State::Bounced],
         };
-        let changed = sqlx::query(
-            "update keepwell.messages set state = $3, reason = $4, outcome = 'accepted', sent_at = coalesce(sent_at, ended_at)
-             where account_id = $1 and id = $2 and state = any($5)",
-        )
-        .bind(&known.account_id)
-        .bind(message)
-        .bind(state)
-        .bind((state != "accepted").then(|| format!("{}: {}", report.verdict, report.detail)))
-        .bind(from)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
+        let accepted = format!("'{}'", Fact::Accepted.name());
+        let sql = format!(
+            "update keepwell.messages m set {} where account_id = $1 and id = $2 and state in {}",
+            learn("$3", "$4", "coalesce(m.sent_at, m.ended_at)", &accepted),
+            among(from)
+        );
+        let changed = sqlx::query(AssertSqlSafe(sql))
+            .bind(&known.account_id)
+            .bind(message)
+            .bind(state.name())
+            .bind((state != State::Accepted).then(|| format!("{}: {}", report.verdict, report.detail)))
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
         let mut suppressed = false;
-        let left = ["accepted", "unknown", "bounced", "complained"].contains(&known.state.as_str());
-        if left && report.may_suppress && known.class != "internal" && !hash.is_empty() {
+        let left = matches!(known.state, State::Accepted | State::Unknown | State::Bounced | State::Complained);
+        if left && report.may_suppress && known.class != Class::Internal && !hash.is_empty() {
             let (classes, source): (&[&str], _) = match report.meaning {
                 Meaning::Hard => (&["all"], "bounce"),
                 Meaning::Soft if self.is_hopeless(&mut tx, &hash, now).await? => (&["all"], "soft bounces"),
-                Meaning::Complaint => (&["lifecycle", "marketing"], "complaint"),
+                Meaning::Complaint => (&[Class::Lifecycle.name(), Class::Marketing.name()], "complaint"),
                 _ => (&[], ""),
             };
             for class in classes {
@@ -153,7 +162,7 @@ impl Store {
         }
         tx.commit().await?;
         // What bounced was not read; a complaint was.
-        if changed > 0 && state == "bounced" && matches!(known.class.as_str(), "lifecycle" | "marketing") {
+        if changed > 0 && state == State::Bounced && known.class.may_be_refused() {
             self.give_back(&known.account_id, now).await?;
         }
         if changed == 0 && !suppressed {

@@ -7,8 +7,10 @@ use chrono::Duration;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::transitions::{COUNTS, WAITING, among};
 use crate::clock::Instant;
 use crate::message::budget::{Answer, Contender, Rank, Standing, Use, allot};
+use crate::message::state::State;
 use crate::playbook::budget::Budget;
 use crate::store::{Relation, Store};
 
@@ -80,9 +82,6 @@ struct ContenderRow {
 /// is under way and has no place uses nothing.)
 const USED_AT: &str = "coalesce(m.reserved_at, case when coalesce(m.sent_at, m.ended_at) is not null
                                        then least(coalesce(m.sent_at, m.ended_at), m.valid_until) end)";
-
-/// Mail that counts in the budget, apart from its state.
-const COUNTS: &str = "m.channel = 'email' and m.class in ('lifecycle', 'marketing') and not m.shadow";
 
 impl Store {
     /// Answers mails claimed under one token that ask for a place, and reserves
@@ -242,7 +241,7 @@ async fn used(
     let sql = format!(
         "select m.account_id, m.contact_id, {USED_AT} as at, m.playbook || '/' || m.step as what
          from keepwell.messages m
-         where m.account_id = any($1) and {COUNTS} and m.state in ('sending', 'accepted', 'captured', 'unknown', 'complained')
+         where m.account_id = any($1) and {} and m.state in {}
            and m.valid_until > $2 and {USED_AT} > $2 and {USED_AT} < $3
          union all
          select t.account_id, t.contact_id, t.ended_at, 'the task ' || t.playbook || '/' || t.step
@@ -252,6 +251,8 @@ async fn used(
          select {}, coalesce(e.contact_id, ''), e.at, 'the event ' || e.name
          from {} e
          where {} and e.name = any($5) and e.at > $2 and e.at <= $4",
+        *COUNTS,
+        among(&State::ALL.into_iter().filter(|state| state.uses_budget()).collect::<Vec<_>>()),
         store.key().to_text("e.account_id"),
         store.relation(Relation::Events),
         store.key().among("e.account_id", "$1")
@@ -277,14 +278,15 @@ async fn contending(
     now: Instant,
     lease_now: Instant,
 ) -> sqlx::Result<Vec<ContenderRow>> {
+    let (counts, waiting, sending) = (&*COUNTS, &*WAITING, State::Sending);
     let sql = format!(
         "select m.account_id, m.contact_id, m.id, m.to_address, m.playbook || '/' || m.step as what, m.priority,
              m.valid_until, m.held_until, false as survived
          from keepwell.messages m
-         where m.account_id = any($1) and {COUNTS}
-           and ((m.state in ('planned', 'deferred') and m.next_at <= $3 and m.valid_until >= $3
+         where m.account_id = any($1) and {counts}
+           and ((m.state in {waiting} and m.next_at <= $3 and m.valid_until >= $3
                  and m.playbook <> all($4))
-                or (m.state = 'sending' and m.reserved_at is null
+                or (m.state = '{sending}' and m.reserved_at is null
                     and (m.id = any($2) or (m.lease_until > $5 and m.token <> $6))))
          union all
          select m.account_id, m.contact_id, m.id, m.to_address, m.playbook || '/' || m.step, m.priority,
@@ -293,7 +295,7 @@ async fn contending(
          join (select distinct o.account_id, o.contact_id, o.held_until from keepwell.messages o
                where o.account_id = any($1) and o.id = any($2) and o.held_until is not null) held
            on held.account_id = m.account_id and held.contact_id = m.contact_id and held.held_until = m.held_until
-         where m.account_id = any($1) and {COUNTS} and m.id <> all($2)
+         where m.account_id = any($1) and {counts} and m.id <> all($2)
            and (m.reserved_at is not null or m.over_budget)"
     );
     sqlx::query_as(sqlx::AssertSqlSafe(sql))

@@ -1,9 +1,11 @@
-//! A message in the hands of one claim, and what it may be put back for.
+//! A message in the hands of one claim.
 
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::clock::Instant;
+use crate::message::channel::Channel;
+use crate::message::class::Class;
 
 /// A claimed message.
 #[derive(Clone, Debug, FromRow)]
@@ -15,10 +17,10 @@ pub struct Claimed {
     pub playbook: String,
     pub revision: Option<String>,
     pub step: String,
-    /// `email`, `notice`, `webhook` or `slack`.
-    pub channel: String,
-    /// `lifecycle`, `marketing`, `transactional` or `internal`.
-    pub class: String,
+    #[sqlx(try_from = "String")]
+    pub channel: Channel,
+    #[sqlx(try_from = "String")]
+    pub class: Class,
     /// `csm`, `manager`, `alerts_to` or `slack:NAME`, of a notice.
     pub audience: Option<String>,
     pub to_address: Option<String>,
@@ -26,7 +28,7 @@ pub struct Claimed {
     pub words: Option<serde_json::Value>,
     pub attempts: i32,
     pub valid_until: Instant,
-    /// Whoever has it, which is all of one claim.
+    /// The claim that holds this message; one token for each batch.
     pub token: Uuid,
     pub message_id: String,
     pub shadow: bool,
@@ -34,19 +36,6 @@ pub struct Claimed {
     pub leaves_at: Option<Instant>,
     /// The end of the quiet hours that held it last.
     pub held_until: Option<Instant>,
-}
-
-/// What a claimed mail waits for when it is put back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// Another try.
-    Retry,
-    /// The end of its undo window.
-    Undo { until: Instant },
-    /// The end of quiet hours, which may come some minutes before its turn.
-    Quiet { until: Instant },
-    /// A place in the attention budget.
-    Budget,
 }
 
 /// What was rendered, for the preview and the record.

@@ -4,8 +4,11 @@ use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::insert::OwnerNotice;
+use super::transitions::{WAITING, end_waiting};
 use crate::clock::Instant;
 use crate::facts::Colleague;
+use crate::message::channel::Channel;
+use crate::message::state::State;
 use crate::store::sql::errors::retry_contention;
 use crate::store::upkeep::stopped::Halted;
 use crate::store::{Relation, Store};
@@ -171,28 +174,32 @@ impl Store {
             .bind(&halted.accounts)
             .fetch_all(&mut *tx)
             .await?;
-        let notices: Vec<GatheredNotice> = sqlx::query_as(
+        let sql = format!(
             "with taken as (
-                 update keepwell.messages set state = 'captured', ended_at = $2, reason = $3
+                 update keepwell.messages m set {take}
                  where (account_id, id) in (
                      select account_id, id from keepwell.messages
-                     where channel = 'notice' and state in ('planned', 'deferred') and audience in ('csm', 'manager')
+                     where channel = '{notice}' and state in {waiting} and audience in ('csm', 'manager')
                        and not shadow and step <> 'digest' and valid_until >= $2
                        and lower(trim(to_address)) = lower(trim($1)) and playbook <> all($4)
                        and account_id <> all($6)
                      order by created_at, id limit $5 for update skip locked)
-                   and state in ('planned', 'deferred')
+                   and state in {waiting}
                  returning created_at, id, coalesce(subject, '') as subject, coalesce(body_text, '') as text)
              select subject, text from taken order by created_at, id",
-        )
-        .bind(&recipient.address)
-        .bind(now)
-        .bind(format!("in the digest {id}"))
-        .bind(&halted.playbooks)
-        .bind(AT_MOST)
-        .bind(&halted.accounts)
-        .fetch_all(&mut *tx)
-        .await?;
+            take = end_waiting(State::Captured, "$2", "$3"),
+            notice = Channel::Notice,
+            waiting = *WAITING
+        );
+        let notices: Vec<GatheredNotice> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(&recipient.address)
+            .bind(now)
+            .bind(format!("in the digest {id}"))
+            .bind(&halted.playbooks)
+            .bind(AT_MOST)
+            .bind(&halted.accounts)
+            .fetch_all(&mut *tx)
+            .await?;
         sqlx::query("update keepwell.tasks set told_at = $2 where id = any($1) and told_at is null")
             .bind(tasks.iter().map(|task| task.id).collect::<Vec<_>>())
             .bind(now)

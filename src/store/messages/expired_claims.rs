@@ -9,7 +9,10 @@ use sqlx::{AssertSqlSafe, Postgres, Row};
 use uuid::Uuid;
 
 use super::outcomes::wake;
+use super::transitions::{free, lose};
 use crate::clock::Instant;
+use crate::message::channel::Channel;
+use crate::message::state::State;
 use crate::store::Store;
 
 /// Whose claims are over.
@@ -23,11 +26,12 @@ enum Over {
 
 impl Over {
     /// The claims, by `$1`.
-    fn condition(self) -> &'static str {
-        match self {
-            Over::Expired(_) => "state = 'sending' and lease_until < $1",
-            Over::Held(_) => "state = 'sending' and token = $1",
-        }
+    fn condition(self) -> String {
+        let claimed = match self {
+            Over::Expired(_) => "lease_until < $1",
+            Over::Held(_) => "token = $1",
+        };
+        format!("state = '{}' and {claimed}", State::Sending)
     }
 
     /// Why they are free again.
@@ -70,13 +74,13 @@ impl Store {
     /// another daemon has locked for the same reason to it.
     async fn free(&self, over: Over, now: Instant) -> sqlx::Result<u64> {
         let sql = format!(
-            "update keepwell.messages m set state = 'deferred', token = null, lease_until = null, next_at = $2,
-                 attempts = m.attempts - case when m.marked_at is null then 1 else 0 end, marked_at = null,
-                 reason = case when m.marked_at is null then $3 else 'its sender went away before an answer came' end
+            "update keepwell.messages m set {}
              from (select account_id, id from keepwell.messages
-                   where {} and (marked_at is null or channel = 'webhook') for update skip locked) over
+                   where {} and (marked_at is null or channel = '{}') for update skip locked) over
              where m.account_id = over.account_id and m.id = over.id",
-            over.condition()
+            free("$2", "case when m.marked_at is null then $3 else 'its sender went away before an answer came' end"),
+            over.condition(),
+            Channel::Webhook
         );
         Ok(over.query(sql).bind(now).bind(over.reason()).execute(self.pool()).await?.rows_affected())
     }
@@ -91,9 +95,8 @@ impl Store {
         for row in over.query(lost).fetch_all(self.pool()).await? {
             let (account, id): (String, Uuid) = (row.try_get("account_id")?, row.try_get("id")?);
             let sql = format!(
-                "update keepwell.messages set state = 'unknown', outcome = 'unknown', ended_at = $4, lease_until = null,
-                     reason = 'its sender went away before the server answered'
-                 where account_id = $2 and id = $3 and {} and marked_at is not null",
+                "update keepwell.messages m set {} where account_id = $2 and id = $3 and {} and marked_at is not null",
+                lose("$4", "'its sender went away before the server answered'"),
                 over.condition()
             );
             let mut tx = self.pool().begin().await?;

@@ -7,6 +7,9 @@ use super::claimed::Claimed;
 use super::message_ids::Naming;
 use crate::clock::Instant;
 use crate::effect::{MessageDraft, Written};
+use crate::message::channel::Channel;
+use crate::message::class::Class;
+use crate::message::state::State;
 use crate::store::Store;
 use crate::store::enrollments::planned_effect::PlannedEffect;
 use crate::store::sql::bulk_rows::Rows;
@@ -39,28 +42,28 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
     match planned.draft {
         MessageDraft::Mail(mail) => {
             message.contact = &mail.contact;
-            message.class = mail.class.name();
+            message.class = mail.class;
             message.to = Some(&mail.to);
             message.valid_until = mail.valid_until;
             message.written = mail.written.as_ref();
         }
         MessageDraft::Notice(notice) => {
             message.contact = &enrollment.contact;
-            message.channel = if notice.audience.starts_with("slack:") { "slack" } else { "notice" };
-            message.class = "internal";
+            message.channel = if notice.audience.starts_with("slack:") { Channel::Slack } else { Channel::Notice };
+            message.class = Class::Internal;
             message.audience = Some(&notice.audience);
             message.to = notice.to.as_deref();
             message.subject = Some(&notice.subject);
             message.text = Some(&notice.text);
             message.valid_until = notice.valid_until;
             if notice.to.is_none() {
-                message.state = "skipped";
+                message.state = State::Skipped;
                 message.reason = Some("nobody to tell");
             }
         }
         MessageDraft::Webhook(webhook) => {
-            message.channel = "webhook";
-            message.class = "internal";
+            message.channel = Channel::Webhook;
+            message.class = Class::Internal;
             message.to = Some(webhook.variable.as_str());
             message.subject = Some(&webhook.subject);
             message.text = Some(&webhook.body);
@@ -69,14 +72,14 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
         MessageDraft::Skipped { contact, to, class, reason } => {
             message.contact = contact;
             message.to = to.as_deref();
-            message.class = class.name();
-            message.state = "skipped";
+            message.class = *class;
+            message.state = State::Skipped;
             message.reason = Some(reason);
         }
         MessageDraft::Failed { channel, reason } => {
-            message.channel = channel;
-            message.class = if *channel == "email" { message.class } else { "internal" };
-            message.state = "failed";
+            message.channel = *channel;
+            message.class = if channel.reaches_customers() { message.class } else { Class::Internal };
+            message.state = State::Failed;
             message.reason = Some(reason);
         }
     }
@@ -92,14 +95,14 @@ struct NewMessage<'a> {
     playbook: &'a str,
     revision: Option<&'a str>,
     step: &'a str,
-    channel: &'a str,
-    class: &'a str,
+    channel: Channel,
+    class: Class,
     audience: Option<&'a str>,
     to: Option<&'a str>,
     subject: Option<&'a str>,
     text: Option<&'a str>,
     written: Option<&'a Written>,
-    state: &'a str,
+    state: State,
     reason: Option<&'a str>,
     priority: i32,
     valid_until: Instant,
@@ -117,14 +120,14 @@ impl<'a> NewMessage<'a> {
             playbook: "",
             revision: None,
             step: "",
-            channel: "email",
-            class: "lifecycle",
+            channel: Channel::Email,
+            class: Class::Lifecycle,
             audience: None,
             to: None,
             subject: None,
             text: None,
             written: None,
-            state: "planned",
+            state: State::Planned,
             reason: None,
             priority: 50,
             valid_until: now,
@@ -140,7 +143,7 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
         return Ok(());
     }
     let each = || messages.iter();
-    let ended = |one: &NewMessage| matches!(one.state, "skipped" | "failed").then_some(one.now);
+    let ended = |one: &NewMessage| one.state.is_final().then_some(one.now);
     let rows = Rows::default()
         .column("account_id", each().map(|one| one.account))
         .column("contact_id", each().map(|one| one.contact))
@@ -149,14 +152,14 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
         .column("playbook", each().map(|one| one.playbook))
         .column("revision", each().map(|one| one.revision))
         .column("step", each().map(|one| one.step))
-        .column("channel", each().map(|one| one.channel))
-        .column("class", each().map(|one| one.class))
+        .column("channel", each().map(|one| one.channel.name()))
+        .column("class", each().map(|one| one.class.name()))
         .column("audience", each().map(|one| one.audience))
         .column("to_address", each().map(|one| one.to))
         .column("subject", each().map(|one| one.subject))
         .column("body_text", each().map(|one| one.text))
         .column("words", each().map(|one| one.written.map(|written| serde_json::json!(written))))
-        .column("state", each().map(|one| one.state))
+        .column("state", each().map(|one| one.state.name()))
         .column("reason", each().map(|one| one.reason))
         .column("priority", each().map(|one| one.priority))
         .column("valid_until", each().map(|one| one.valid_until))
@@ -206,13 +209,13 @@ impl<'a> OwnerNotice<'a> {
             id: self.id,
             playbook: self.playbook,
             step: self.step,
-            channel: "notice",
-            class: "internal",
+            channel: Channel::Notice,
+            class: Class::Internal,
             audience: Some(self.audience),
             to: self.to,
             subject: Some(self.subject),
             text: Some(self.text),
-            state: if self.to.is_none() { "skipped" } else { "planned" },
+            state: if self.to.is_none() { State::Skipped } else { State::Planned },
             reason: self.to.is_none().then_some("nobody to tell"),
             priority: 100,
             valid_until: now + chrono::Duration::days(30),
@@ -235,8 +238,8 @@ impl Store {
             playbook: &notice.playbook,
             revision: notice.revision.as_deref(),
             step: &notice.step,
-            channel: "slack",
-            class: "internal",
+            channel: Channel::Slack,
+            class: Class::Internal,
             audience: Some(&audience),
             to: Some(&to),
             subject: Some(&subject),

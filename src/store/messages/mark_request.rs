@@ -2,7 +2,7 @@
 
 use super::claimed::Claimed;
 use crate::clock::Instant;
-use crate::effect::Refusal;
+use crate::message::refusal::Refusal;
 
 /// What a connection asks for.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::claimed::Claimed;
 use super::mark_request::{MarkRequest, Marked, WaitingMarkRequest};
 use crate::clock::Instant;
-use crate::effect::Refusal;
+use crate::message::refusal::Refusal;
 use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
 use crate::store::sql::errors::is_about_a_row;
@@ -125,8 +125,8 @@ impl Store {
             .column("id", each().map(|one| one.id))
             .column("token", each().map(|one| one.token))
             .column("playbook", each().map(|one| one.playbook.as_str()))
-            .column("channel", each().map(|one| one.channel.as_str()))
-            .column("class", each().map(|one| one.class.as_str()))
+            .column("channel", each().map(|one| one.channel.name()))
+            .column("class", each().map(|one| one.class.name()))
             .column("address_hash", hashes.iter().map(String::as_str));
         let last = self.last_mark();
         let mark = rows.with(MARK)?.bind(now).bind(LEASE_LEFT).bind(last.epoch).bind(last.number);

@@ -20,3 +20,4 @@ pub mod outcomes;
 pub mod resends;
 pub(super) mod shared_connections;
 pub mod suppressions;
+pub(crate) mod transitions;

@@ -5,11 +5,14 @@
 //! marked message without an outcome is never claimed again, it becomes
 //! `unknown`; late facts are taken whoever holds the claim ([`Store::settle`]).
 
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::budget::UnderWay;
 use super::claimed::Claimed;
+use super::transitions::{WAITING, claim};
 use crate::clock::Instant;
+use crate::message::state::State;
 use crate::random;
 use crate::store::upkeep::stopped::Halted;
 use crate::store::{LEASE, Store};
@@ -26,13 +29,11 @@ impl Store {
         limit: i64,
     ) -> sqlx::Result<Vec<Claimed>> {
         let lease = self.lease_clock().await? + LEASE;
-        sqlx::query_as(
+        let sql = format!(
             // What somebody else has in hand at this moment is left to them.
-            "update keepwell.messages m
-             set state = 'sending', token = $4, lease_until = $5, attempts = m.attempts + 1,
-                 reserved_at = null
+            "update keepwell.messages m set {claim}
              from (select account_id, id from keepwell.messages
-                   where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+                   where state in {waiting} and next_at <= $1 and playbook <> all($2)
                      and account_id <> all($6) and channel <> all($7)
                      and (class not in ('lifecycle', 'marketing')
                           or created_at < coalesce(case when playbook = $8 then $10 else $9 end, 'infinity'))
@@ -41,34 +42,39 @@ impl Store {
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
                  m.class, m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
                  m.token, m.message_id, m.shadow, m.leaves_at, m.held_until",
-        )
-        .bind(now)
-        .bind(&halted.playbooks)
-        .bind(limit)
-        .bind(random::token())
-        .bind(lease)
-        .bind(&halted.accounts)
-        .bind(&halted.channels)
-        .bind(under_way.first.as_ref().map(|(playbook, _)| playbook))
-        .bind(under_way.first.as_ref().map(|(_, slot)| *slot))
-        .bind(under_way.others)
-        .fetch_all(self.pool())
-        .await
+            claim = claim("$4", "$5"),
+            waiting = *WAITING
+        );
+        sqlx::query_as(AssertSqlSafe(sql))
+            .bind(now)
+            .bind(&halted.playbooks)
+            .bind(limit)
+            .bind(random::token())
+            .bind(lease)
+            .bind(&halted.accounts)
+            .bind(&halted.channels)
+            .bind(under_way.first.as_ref().map(|(playbook, _)| playbook))
+            .bind(under_way.first.as_ref().map(|(_, slot)| *slot))
+            .bind(under_way.others)
+            .fetch_all(self.pool())
+            .await
     }
 
     /// Whether anything that is not halted is due to be sent.
     pub async fn has_due_messages(&self, now: Instant, halted: &Halted) -> sqlx::Result<bool> {
-        sqlx::query_scalar(
+        let sql = format!(
             "select exists (select 1 from keepwell.messages
-             where state in ('planned', 'deferred') and next_at <= $1 and playbook <> all($2)
+             where state in {} and next_at <= $1 and playbook <> all($2)
                and account_id <> all($3) and channel <> all($4))",
-        )
-        .bind(now)
-        .bind(&halted.playbooks)
-        .bind(&halted.accounts)
-        .bind(&halted.channels)
-        .fetch_one(self.pool())
-        .await
+            *WAITING
+        );
+        sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(now)
+            .bind(&halted.playbooks)
+            .bind(&halted.accounts)
+            .bind(&halted.channels)
+            .fetch_one(self.pool())
+            .await
     }
 
     /// Keeps claims alive while a batch is worked through. One that has run
@@ -77,17 +83,19 @@ impl Store {
         let lease_now = self.lease_clock().await?;
         // What is being marked or settled at this moment needs no renewal, and
         // waiting for it could mean that both wait for each other.
-        sqlx::query(
+        let sql = format!(
             "update keepwell.messages m set lease_until = $2
              from (select account_id, id from keepwell.messages
-                   where token = $1 and state = 'sending' and lease_until >= $3 for update skip locked) held
+                   where token = $1 and state = '{}' and lease_until >= $3 for update skip locked) held
              where m.account_id = held.account_id and m.id = held.id",
-        )
-        .bind(token)
-        .bind(lease_now + LEASE)
-        .bind(lease_now)
-        .execute(self.pool())
-        .await?;
+            State::Sending
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(token)
+            .bind(lease_now + LEASE)
+            .bind(lease_now)
+            .execute(self.pool())
+            .await?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 //! sending it again.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
@@ -14,9 +15,13 @@ use sqlx::{PgConnection, Postgres, Row};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::claimed::Wait;
-use super::ending::{Ending, Settled};
+use super::ending::Ending;
+use super::transitions::settle;
 use crate::clock::Instant;
+use crate::message::budget::just_after;
+use crate::message::gate::Wait;
+use crate::message::outcome::Fact;
+use crate::message::state::State;
 use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
 use crate::store::sql::errors::is_about_a_row;
@@ -89,7 +94,7 @@ impl Store {
             let mut connection = self.pool().acquire().await?;
             wake(&mut connection, &one.message.account_id, enrollment, one.ended).await?;
         }
-        if matches!(one.message.class.as_str(), "lifecycle" | "marketing") && one.settled.gives_back() {
+        if one.message.class.may_be_refused() && one.settled.frees_budget() {
             self.give_back(&one.message.account_id, one.ended).await?;
         }
         Ok(())
@@ -101,19 +106,13 @@ impl Store {
 /// message, also when its claim was lost meanwhile: it may go again. Not where a
 /// person has settled it, who may have written to the customer: it has failed. Nor
 /// where its second body has begun: that one may arrive. What was tried is recorded; enrollments look again as far as nobody holds them.
-const SETTLE: &str = "
+static SETTLE: LazyLock<String> = LazyLock::new(|| SETTLE_ROWS.replacen("SET", &settle(), 1));
+
+const SETTLE_ROWS: &str = "
     with ending as materialized (select * from ROWS),
     taken as (
         update keepwell.messages m
-        set state = case when e.again and m.state in ('accepted', 'failed') then 'failed' else e.state end,
-            outcome = case when e.again and m.state in ('accepted', 'failed') then 'deferred' else e.outcome end,
-            ended_at = case when e.again and m.state in ('accepted', 'failed') then m.ended_at else e.ended_at end,
-            reason = e.reason, sent_at = e.sent_at, lease_until = null, attempts = m.attempts - e.uncounted,
-            token = case when e.again then null else m.token end,
-            marked_at = case when e.again then null else m.marked_at end,
-            next_at = case when e.again then e.next_at else m.next_at end,
-            over_budget = case when e.again then e.over_budget else m.over_budget end,
-            leaves_at = coalesce(e.leaves_at, m.leaves_at), held_until = coalesce(e.held_until, m.held_until)
+        set SET
         from ending e
         where m.account_id = e.account_id and m.id = e.id
           and case when e.again then m.token = e.token and m.again_at is null
@@ -141,26 +140,25 @@ const SETTLE: &str = "
 
 fn settling(endings: &[Ending]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
     let each = || endings.iter();
-    let again = |one: &Ending| matches!(one.settled, Settled::Deferred { .. });
-    let state = |one: &Ending| match one.settled {
-        Settled::Ended { state, .. } => state,
-        Settled::Deferred { .. } => "deferred",
-    };
-    let sent = |one: &&Ending| matches!(state(one), "accepted" | "captured");
-    let tried = |one: &&Ending| one.settled.tried() && one.message.channel != "notice";
+    let again = |one: &Ending| one.settled.is_deferred();
+    let state = |one: &Ending| one.settled.state();
+    let sent = |one: &&Ending| matches!(state(one), State::Accepted | State::Captured);
+    let tried = |one: &&Ending| one.settled.was_tried() && one.message.channel.records_attempts();
+    // What is put back is looked at again when it has expired, and no later.
+    let next_at = |one: &Ending| one.settled.next_at().map(|at| at.min(just_after(one.message.valid_until)));
     Rows::steady()
         .column("account_id", each().map(|one| one.message.account_id.as_str()))
         .column("id", each().map(|one| one.message.id))
         .column("token", each().map(|one| one.message.token))
         .column("again", each().map(again))
-        .column("state", each().map(state))
+        .column("state", each().map(|one| state(one).name()))
         .column("reason", each().map(|one| one.settled.reason()))
-        .column("outcome", each().map(|one| one.settled.outcome()))
+        .column("outcome", each().map(|one| one.settled.fact().map(Fact::name)))
         .column("ended_at", each().map(|one| Some(one.ended).filter(|_| !again(one))))
         .column("sent_at", each().map(|one| Some(one).filter(sent).map(|one| one.ended)))
         // Given up before anything was tried, or looked at only.
-        .column("uncounted", each().map(|one| i32::from(!one.settled.tried())))
-        .column("next_at", each().map(|one| one.settled.next_at()))
+        .column("uncounted", each().map(|one| i32::from(!one.settled.was_tried())))
+        .column("next_at", each().map(next_at))
         .column("over_budget", each().map(|one| one.settled.wait() == Some(Wait::Budget)))
         .column(
             "leaves_at",
@@ -178,11 +176,11 @@ fn settling(endings: &[Ending]) -> sqlx::Result<Query<'static, Postgres, PgArgum
         )
         .column("wakes", each().map(Ending::wakes))
         .column("n", each().map(|one| one.message.attempts))
-        .column("tried", each().map(|one| Some(one).filter(tried).map(state)))
+        .column("tried", each().map(|one| Some(one).filter(tried).map(|one| state(one).name())))
         .column("started_at", each().map(|one| one.started))
         .column("at", each().map(|one| one.ended))
         .column("reply", each().map(|one| one.reply.as_deref()))
-        .with(SETTLE)
+        .with(&SETTLE)
 }
 
 /// Makes the enrollment look again now that one of its messages has ended. A

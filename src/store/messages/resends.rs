@@ -8,13 +8,17 @@
 //! stays `unknown`.
 
 use chrono::Duration;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use super::claimed::Claimed;
 use super::mark_request::Marked;
 use super::suppressions::covers;
+use super::transitions::learn;
 use crate::clock::Instant;
-use crate::effect::{Refusal, SENT_AGAIN_AFTER};
+use crate::effect::SENT_AGAIN_AFTER;
+use crate::message::outcome::Fact;
+use crate::message::refusal::Refusal;
+use crate::message::state::State;
 use crate::random;
 use crate::store::Store;
 use crate::store::upkeep::epoch::SET_BACK;
@@ -142,7 +146,7 @@ impl Store {
                 .bind(&hash)
                 .fetch_optional(&mut *tx)
                 .await?;
-        if suppressed.is_some_and(|classes| covers(&classes, &message.class)) {
+        if suppressed.is_some_and(|classes| covers(&classes, message.class.name())) {
             tx.rollback().await?;
             return Ok(Marked::No(Refusal::Suppressed));
         }
@@ -195,25 +199,30 @@ impl Store {
         .bind(message.attempts)
         .bind(started)
         .bind(ended)
-        .bind(if accepted { "accepted" } else { "unknown" })
+        .bind(if accepted { Fact::Accepted.name() } else { Fact::Unknown.name() })
         .bind(reply)
         .execute(&mut *tx)
         .await?;
-        let reason = if accepted { None } else { Some(format!("sent again, and still not known: {reply}")) };
-        sqlx::query(
-            "update keepwell.messages set attempts = greatest(attempts, $3), reason = $4,
-                 state = case when $5 then 'accepted' else state end, outcome = case when $5 then 'accepted' else outcome end,
-                 sent_at = case when $5 then $6 else sent_at end, ended_at = case when $5 then $6 else ended_at end
-             where account_id = $1 and id = $2 and outcome = 'unknown' and (state = 'unknown' or $5)",
-        )
-        .bind(&message.account_id)
-        .bind(message.id)
-        .bind(message.attempts)
-        .bind(reason)
-        .bind(accepted)
-        .bind(ended)
-        .execute(&mut *tx)
-        .await?;
+        let unknown = Fact::Unknown.name();
+        let (set, from) = match accepted {
+            true => {
+                let (state, outcome) = (format!("'{}'", State::Accepted), format!("'{}'", Fact::Accepted.name()));
+                // Also where a person has settled it: the server's own words count.
+                (format!("{}, ended_at = $5", learn(&state, "$4", "$5", &outcome)), String::new())
+            }
+            false => ("reason = $4".to_owned(), format!(" and state = '{}'", State::Unknown)),
+        };
+        let sql = format!(
+            "update keepwell.messages m set attempts = greatest(m.attempts, $3), {set}
+             where account_id = $1 and id = $2 and outcome = '{unknown}'{from}"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(&message.account_id)
+            .bind(message.id)
+            .bind(message.attempts)
+            .bind((!accepted).then(|| format!("sent again, and still not known: {reply}")));
+        let query = if accepted { query.bind(ended) } else { query };
+        query.execute(&mut *tx).await?;
         forget(&mut tx, message).await?;
         tx.commit().await
     }

@@ -12,9 +12,11 @@ use super::settlement::settle;
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Mark, Outcome, Session};
-use crate::effect::Refusal;
+use crate::message::outcome::Settled;
+use crate::message::refusal::Refusal;
+use crate::message::state::State;
 use crate::store::messages::claimed::Claimed;
-use crate::store::messages::ending::{Ending, Settled};
+use crate::store::messages::ending::Ending;
 use crate::store::messages::mark_request::Marked;
 use crate::store::messages::resends::Copy;
 use crate::worker::shared::Shared;
@@ -75,7 +77,7 @@ impl Attempt {
             Prepared::Ended { state, reason } => {
                 let ended = Settled::untried(state, Some(reason));
                 store.settle(Ending::at(message.clone(), ended, now)).await?;
-                self.count(&message, state == "failed");
+                self.count(&message, state == State::Failed);
                 return Ok(());
             }
             Prepared::Later { next_at, reason, wait } => {
@@ -84,7 +86,7 @@ impl Attempt {
                 return Ok(());
             }
             Prepared::Shadow { .. } => {
-                store.settle(Ending::at(message, Settled::untried("shadow", None), now)).await?;
+                store.settle(Ending::at(message, Settled::untried(State::Shadow, None), now)).await?;
                 return Ok(());
             }
             Prepared::Mail { composed, to, sends_again, .. } => {
@@ -138,7 +140,7 @@ impl Attempt {
 
     /// Counts what came of a customer's mail.
     fn count(&self, message: &Claimed, bad: bool) {
-        if message.channel == "email" {
+        if message.channel.reaches_customers() {
             self.troubles.count(&message.playbook, bad);
         }
     }

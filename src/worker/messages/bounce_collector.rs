@@ -54,7 +54,7 @@ async fn take(shared: &Shared, maildir: &Path, path: &Path, bytes: &[u8], now: I
     match &taken {
         Taken::NotYet => return Ok(false),
         Taken::Settled { account, state, suppressed } => {
-            tracing::info!(account, state, suppressed, verdict = report.verdict, "a mail came back");
+            tracing::info!(account, state = state.name(), suppressed, verdict = report.verdict, "a mail came back");
         }
         Taken::Unsubscribed { account } => tracing::info!(account, "somebody unsubscribed by mail"),
         Taken::Kept if report.meaning == Meaning::Unclear => {

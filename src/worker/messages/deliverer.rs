@@ -20,6 +20,8 @@ use super::send_queue::{Next, Queue};
 use super::{prepare_post, reserve};
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::enrollment::next_quarter;
+use crate::message::channel::Channel;
+use crate::message::state::State;
 use crate::playbook::Mode;
 use crate::store::messages::address_guard::Departure;
 use crate::store::messages::claimed::Claimed;
@@ -99,11 +101,11 @@ async fn deliver_batch(
     let shadows = shadows(shared, &known.published, &claimed).await?;
     for mut message in claimed {
         message.shadow |= shadows.contains(&message.playbook);
-        match (&message.revision, message.channel.as_str()) {
-            (Some(revision), "email") => {
+        match (&message.revision, message.channel) {
+            (Some(revision), Channel::Email) => {
                 groups.entry((message.playbook.clone(), revision.clone())).or_default().push(message);
             }
-            (_, "webhook" | "slack") => {
+            (_, Channel::Webhook | Channel::Slack) => {
                 let prepared = or_later(shared, prepare_post::prepare(shared, &message, now).await, now)?;
                 ready.push((message, prepared));
             }
@@ -247,9 +249,9 @@ async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant
         let prepared = &mut ready[place].1;
         match departed {
             Ok(true) => {}
-            Ok(false) => *prepared = Prepared::ended("skipped", "duplicate address"),
+            Ok(false) => *prepared = Prepared::ended(State::Skipped, "duplicate address"),
             Err(error) if is_refusal(&error) => {
-                *prepared = Prepared::ended("failed", format!("its text cannot be kept: {error}"));
+                *prepared = Prepared::ended(State::Failed, format!("its text cannot be kept: {error}"));
             }
             Err(error) => return Err(error.into()),
         }

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use crate::clock::Instant;
 use crate::facts::Colleague;
 use crate::ids;
+use crate::message::channel::Channel;
 use crate::playbook::schedule::Schedule;
 use crate::store::messages::digests::{Gathered, GatheredTask, Recipient};
 use crate::worker::shared::Shared;
@@ -22,7 +23,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let Some(halted) = shared.halted().await? else { return Ok(0) };
-    if halted.channels.iter().any(|channel| channel == "notice") {
+    if halted.channels.iter().any(|channel| channel == Channel::Notice.name()) {
         return Ok(0);
     }
     let recipients = recipients(shared, now).await?;

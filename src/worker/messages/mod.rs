@@ -12,7 +12,6 @@ pub(crate) mod heartbeat;
 pub(crate) mod prepare_mail;
 pub(crate) mod prepare_notice;
 pub(crate) mod prepare_post;
-pub(crate) mod quiet;
 pub mod resend;
 pub(crate) mod reserve;
 pub(crate) mod send_queue;

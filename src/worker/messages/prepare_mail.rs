@@ -1,17 +1,14 @@
-//! Right before a mail leaves: is its reason still true, is the contact still
-//! there, may this address be written to, is the mail still valid, is it a time
-//! to write. What passes is rendered and composed; `attention` then says who of
-//! several may have the customer's.
+//! Right before a customer's mail leaves: what the gate needs to know is looked
+//! at, and what passes is rendered and composed. `reserve` then says which of
+//! several may have the customer's attention.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::SecondsFormat;
 use sha2::{Digest, Sha256};
 
-use super::quiet::Quiet;
 use crate::action::Situation;
-use crate::action::email::{Email, refused};
+use crate::action::email::Email;
 use crate::action::staff::Staff;
 use crate::address::parse_address;
 use crate::clock::Instant;
@@ -19,14 +16,15 @@ use crate::config::Config;
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
 use crate::effect::{From, ReplyTo, Score, Words, Written};
-use crate::enrollment::{Enrollment, State, next_quarter, stops};
+use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
 use crate::facts::{Contact, Csm};
-use crate::ids;
-use crate::message::budget::just_after;
-use crate::playbook::quiet_hours::SPREAD;
-use crate::store::messages::claimed::{Claimed, Rendered, Wait};
+use crate::message::gate::{self, Answer, Because, Seen, Wait, gate, has_expired, yields_to};
+use crate::message::quiet::{Quiet, spread};
+use crate::message::recipient::recipient_zone;
+use crate::message::state::State;
+use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::store::runs::playbooks::Published;
-use crate::worker::enrollments::snapshot::{Sight, gone, sight};
+use crate::worker::enrollments::snapshot::{Sight, current_among, sight};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -53,7 +51,7 @@ pub(crate) enum Prepared {
         to: String,
     },
     Ended {
-        state: &'static str,
+        state: State,
         reason: String,
     },
     Later {
@@ -64,12 +62,24 @@ pub(crate) enum Prepared {
 }
 
 impl Prepared {
-    pub fn ended(state: &'static str, reason: impl Into<String>) -> Prepared {
+    pub fn ended(state: State, reason: impl Into<String>) -> Prepared {
         Prepared::Ended { state, reason: reason.into() }
     }
 
     pub fn retry(next_at: Instant, reason: String) -> Prepared {
         Prepared::Later { next_at, reason, wait: Wait::Retry }
+    }
+
+    /// What a mail becomes that the gate does not let through; `None` for one
+    /// that may go.
+    pub fn of(answer: Answer, valid_until: Instant) -> Option<Prepared> {
+        match answer {
+            Answer::Go => None,
+            Answer::Never { state, because } => Some(Prepared::ended(state, because.to_string())),
+            Answer::Later { until, because } => {
+                Some(Prepared::Later { next_at: until, reason: because.to_string(), wait: because.wait(valid_until) })
+            }
+        }
     }
 }
 
@@ -83,12 +93,15 @@ pub(crate) async fn prepare(
     now: Instant,
 ) -> anyhow::Result<Vec<(Claimed, Prepared)>> {
     let store = &shared.store;
+    let recheck_at = next_quarter(now, shared.config.recheck);
     let loaded = match shared.loaded(playbook, revision).await? {
         Ok(loaded) => loaded,
         Err(why) => {
-            let next_at = next_quarter(now, shared.config.recheck);
-            let later = |message| (message, Prepared::retry(next_at, why.clone()));
-            return Ok(messages.into_iter().map(later).collect());
+            let prepared = |message: Claimed| match has_expired(message.valid_until, now) {
+                true => (message, Prepared::ended(State::Expired, Because::Expired.to_string())),
+                false => (message, Prepared::retry(recheck_at, why.clone())),
+            };
+            return Ok(messages.into_iter().map(prepared).collect());
         }
     };
     let wanted: Vec<_> =
@@ -103,15 +116,16 @@ pub(crate) async fn prepare(
             message.to_address = Some(current);
         }
     }
-    let mails = messages.iter().map(|message| (message.to_address.as_deref().unwrap_or_default(), &*message.class));
+    let mails =
+        messages.iter().map(|message| (message.to_address.as_deref().unwrap_or_default(), message.class.name()));
     let suppressed = store.suppressed(&mails.collect::<Vec<_>>()).await?;
     let mut asked = Vec::new();
     for (message, suppressed) in messages.into_iter().zip(suppressed) {
         let token = match &message.to_address {
             // Of redirected mail it is the reader who may try the link, and not the customer.
-            Some(to) if message.class != "transactional" => {
+            Some(to) if message.class.may_be_refused() => {
                 let reader = shared.config.mail.redirect_to.as_ref().unwrap_or(to);
-                Some(store.unsubscribe_token(reader, &message.class).await?)
+                Some(store.unsubscribe_token(reader, message.class.name()).await?)
             }
             _ => None,
         };
@@ -124,30 +138,25 @@ pub(crate) async fn prepare(
             surveys.insert(message.id, format!("{}/s/{token}", shared.public_url));
         }
     }
+    let active = active_before(shared, published, playbook, &asked).await?;
     let (with, compiled) = (shared.clone(), loaded.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         asked
             .into_iter()
             .map(|(message, suppressed, token)| {
                 let around = message.enrollment_id.and_then(|id| seen.get(&id));
-                let prepared = match around {
-                    Some((enrollment, Some(sight))) => {
-                        let survey = surveys.get(&message.id).map(String::as_str);
-                        let gate = Gate { shared: &with, loaded: &loaded, enrollment, sight, survey, now };
-                        crate::worker::round::unless_panicking(|| gate.prepare(&message, suppressed, token))
-                            .unwrap_or_else(|| Prepared::ended("failed", "a fault of Keepwell's own: see its log"))
-                    }
-                    Some((enrollment, None)) => Prepared::ended("cancelled", gone(enrollment)),
-                    None => Prepared::ended("cancelled", "its enrollment is gone"),
-                };
-                (message, prepared)
+                let survey = surveys.get(&message.id).map(String::as_str);
+                let yields_to = active.get(&message.account_id).map(String::as_str);
+                let asker = Asker { shared: &with, loaded: &loaded, around, yields_to, survey, recheck_at, now };
+                let prepared = crate::worker::round::unless_panicking(|| asker.prepare(&message, suppressed, token));
+                let fault = || Prepared::ended(State::Failed, "a fault of Keepwell's own: see its log");
+                (message, prepared.unwrap_or_else(fault))
             })
             .collect::<Vec<(Claimed, Prepared)>>()
     });
-    let mut prepared = prepared.await?;
-    crate::worker::runs::breaker::give_way(shared, published, playbook, &mut prepared, now).await?;
+    let prepared = prepared.await?;
     for (message, outcome) in &prepared {
-        if let Prepared::Ended { state: "failed", reason } = outcome {
+        if let Prepared::Ended { state: State::Failed, reason } = outcome {
             let failed = FailedStep { step: &message.step, account: &message.account_id, reason };
             alert_failed_step(shared, &compiled, failed, now).await?;
         }
@@ -155,104 +164,115 @@ pub(crate) async fn prepare(
     Ok(prepared)
 }
 
+/// By account, an active playbook that mail of this one yields to. The current
+/// revision says to whom.
+async fn active_before(
+    shared: &Shared,
+    published: &[Published],
+    playbook: &str,
+    asked: &[(Claimed, bool, Option<String>)],
+) -> anyhow::Result<HashMap<String, String>> {
+    let Some(current) = current_among(shared, published, playbook).await? else { return Ok(HashMap::new()) };
+    let yields_to = yields_to(playbook, current.ready.playbook.guardrails.over(&shared.config.guardrails));
+    if yields_to.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let accounts: Vec<String> = asked.iter().map(|(message, ..)| message.account_id.clone()).collect();
+    Ok(shared.store.active_in(&accounts, &yields_to).await?)
+}
+
 /// The address a contact has by now, which may have changed since the mail was
 /// planned.
 fn current_address(sight: &Sight, contact: &str) -> Option<String> {
-    let contact = sight.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact)?;
+    let contact = contact_of(sight, contact)?;
     contact.email.as_deref().map(str::trim).filter(|email| !email.is_empty()).map(str::to_owned)
 }
 
-/// One enrollment right before a mail of it leaves.
-struct Gate<'a> {
+fn contact_of<'a>(sight: &'a Sight, contact: &str) -> Option<&'a Contact> {
+    sight.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact)
+}
+
+/// What asks the gate for one mail, and makes what may leave.
+struct Asker<'a> {
     shared: &'a Shared,
     loaded: &'a Loaded,
-    enrollment: &'a Enrollment,
-    sight: &'a Sight,
+    /// Its enrollment with what is around it.
+    around: Option<&'a (Enrollment, Option<Sight>)>,
+    /// An active playbook that it yields to.
+    yields_to: Option<&'a str>,
     /// Where a survey is answered.
     survey: Option<&'a str>,
+    recheck_at: Instant,
     now: Instant,
 }
 
-impl Gate<'_> {
+impl Asker<'_> {
     fn prepare(&self, message: &Claimed, suppressed: bool, token: Option<String>) -> Prepared {
-        if message.valid_until < self.now {
-            return Prepared::ended("expired", "not sent while it was valid");
-        }
-        // An enrollment whose steps are through waits for no mail of which nobody
-        // knows whether it arrived; one that is found not to have left still may.
-        if !matches!(self.enrollment.state, State::Active | State::Completed) {
-            let reason = self.enrollment.reason.clone();
-            return Prepared::ended("cancelled", reason.unwrap_or_else(|| self.enrollment.state.name().to_owned()));
-        }
-        match stops(&self.loaded.ready, &self.sight.context) {
-            Ok(None) => {}
-            Ok(Some(stop)) => return Prepared::ended("cancelled", stop.reason),
-            // Unsure is not sure: the mail waits.
-            Err(error) => {
-                let next_at = next_quarter(self.now, self.shared.config.recheck);
-                return Prepared::retry(next_at, format!("undecided: {error}"));
-            }
-        }
-        let contact = self.sight.people.contacts.iter().find(|contact| contact.id == message.contact_id);
-        if let Some(reason) = refused(&message.contact_id, contact, &message.class, self.now) {
-            return Prepared::ended("skipped", reason);
-        }
-        if suppressed {
-            return Prepared::ended("suppressed", "suppressed");
-        }
+        let sight = self.around.and_then(|(_, sight)| sight.as_ref());
+        let contact = sight.and_then(|sight| contact_of(sight, &message.contact_id));
         let written = match message.words.clone().map(serde_json::from_value::<Written>).transpose() {
             Ok(written) => written,
-            Err(error) => return Prepared::ended("failed", error.to_string()),
+            Err(error) => return Prepared::ended(State::Failed, error.to_string()),
         };
-        if let Some(later) = self.held_back(message, written.as_ref(), contact) {
-            return later;
+        let seen = Seen {
+            now: self.now,
+            valid_until: message.valid_until,
+            class: message.class,
+            shadow: message.shadow,
+            enrollment: self.enrollment(),
+            planned_for: &message.contact_id,
+            contact,
+            address: message.to_address.as_deref(),
+            suppressed,
+            recheck_at: self.recheck_at,
+            undo_until: Some(message.leaves_at.unwrap_or(self.now + self.shared.config.mail.undo_window)),
+            quiet: sight.and_then(|sight| self.quiet(message, written.as_ref(), contact, sight)),
+            yields_to: self.yields_to,
+        };
+        if let Some(prepared) = Prepared::of(gate(&seen), message.valid_until) {
+            return prepared;
         }
-        let Some(to) = message.to_address.clone() else {
-            return Prepared::ended("failed", "there is no address");
+        // The gate lets nothing through without either.
+        let (Some(sight), Some(to)) = (sight, message.to_address.clone()) else {
+            return Prepared::ended(State::Failed, Because::NoAddress.to_string());
         };
-        match self.compose(message, written, contact, &to, token) {
+        match self.compose(message, written, contact, &to, token, sight) {
             Ok((_, rendered)) if message.shadow => Prepared::Shadow { rendered, to },
             Ok((composed, rendered)) => {
                 Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: self.sends_again(message) }
             }
-            Err(reason) => Prepared::ended("failed", reason),
+            Err(reason) => Prepared::ended(State::Failed, reason),
         }
+    }
+
+    fn enrollment(&self) -> gate::Enrollment {
+        let (enrollment, sight) = match self.around {
+            None => return gate::Enrollment::Gone,
+            Some((enrollment, None)) if enrollment.contact.is_empty() => return gate::Enrollment::AccountGone,
+            Some((_, None)) => return gate::Enrollment::ContactGone,
+            Some((enrollment, Some(sight))) => (enrollment, sight),
+        };
+        is_mail_wanted(&self.loaded.ready, enrollment, &sight.context)
+    }
+
+    fn quiet(
+        &self,
+        message: &Claimed,
+        written: Option<&Written>,
+        contact: Option<&Contact>,
+        sight: &Sight,
+    ) -> Option<Quiet<'_>> {
+        let ignores = self.loaded.ready.ignores_quiet(&message.step, written);
+        let zone = recipient_zone(contact, sight.context.facts.account_zone(), self.loaded.ready.zone);
+        let hours = self.shared.config.quiet_hours.as_ref();
+        let quiet = Quiet::around(hours, &self.shared.calendar, zone, message.class, ignores)?;
+        let to = message.to_address.as_deref().unwrap_or_default();
+        Some(quiet.spread_by(spread(&message.account_id, &message.contact_id, to)))
     }
 
     fn sends_again(&self, message: &Claimed) -> bool {
         let action = self.loaded.ready.action(&message.step);
         action.and_then(|action| action.email()).is_some_and(|email| email.sends_again)
-    }
-
-    /// The undo window and quiet hours. What is held is looked at wholly again
-    /// when its time comes, and when it has expired.
-    fn held_back(&self, message: &Claimed, written: Option<&Written>, contact: Option<&Contact>) -> Option<Prepared> {
-        if message.shadow {
-            return None;
-        }
-        let config = &self.shared.config;
-        let latest = just_after(message.valid_until);
-        let later = |until: Instant, reason, wait| {
-            (until > self.now).then(|| Prepared::Later { next_at: until.min(latest), reason, wait })
-        };
-        let leaves_at = message.leaves_at.unwrap_or(self.now + config.mail.undo_window);
-        let told = leaves_at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let undo = later(leaves_at, format!("can be cancelled until {told}"), Wait::Undo { until: leaves_at });
-        if undo.is_some() {
-            return undo;
-        }
-        let quiet =
-            Quiet::around(self.shared, self.loaded, self.sight, &message.step, written, contact, &message.class)?;
-        let Some(until) = quiet.over(self.now) else {
-            return later(latest, quiet.told(None), Wait::Quiet { until: latest });
-        };
-        // Stable for a recipient, so that several mails held for one meet again.
-        let to = message.to_address.as_deref().unwrap_or_default().to_lowercase();
-        let who = if message.contact_id.is_empty() { &to } else { &message.contact_id };
-        let spread = ids::share(&["quiet", &message.account_id, who], SPREAD.num_seconds().unsigned_abs());
-        let turn = until + chrono::Duration::seconds(spread as i64);
-        let turn = if until > self.now && quiet.over(turn) == Some(turn) { turn } else { until };
-        later(turn, quiet.told(Some(until)), Wait::Quiet { until })
     }
 
     fn compose(
@@ -262,18 +282,19 @@ impl Gate<'_> {
         contact: Option<&Contact>,
         to: &str,
         token: Option<String>,
+        sight: &Sight,
     ) -> Result<(Composed, Rendered), String> {
         let step = self.loaded.ready.action(&message.step);
         let action = step.and_then(|action| action.email());
         let (mut words, from, reply_to) = match (written, action) {
             (Some(written), _) => (written.words, written.from, written.reply_to),
-            (None, Some(email)) => (self.words(email, contact)?, email.from, email.reply_to.clone()),
+            (None, Some(email)) => (self.words(email, contact, sight)?, email.from, email.reply_to.clone()),
             (None, None) => return Err(format!("its revision has no mail step {}", message.step)),
         };
         if let (Some(question), Some(link)) = (step.and_then(|action| action.question()), self.survey) {
             words.body.push_str(&answers(question.score, link));
         }
-        let csm = self.sight.people.csm.as_ref();
+        let csm = sight.people.csm.as_ref();
         let auto_submitted = from == From::Default;
         let from = sender(&self.shared.config.mail.from, from, csm)?;
         let reply_to = match reply_to {
@@ -311,9 +332,9 @@ impl Gate<'_> {
                 https_url,
                 address: envelope_from,
             }),
-            list_id: (message.class != "transactional").then(|| format!("{}.{domain}", message.class)),
+            list_id: message.class.may_be_refused().then(|| format!("{}.{domain}", message.class)),
             feedback_id: Some(feedback_id(message, &domain)),
-            // A mail in a person's name wants answers; that the reader is away is one.
+
             auto_submitted,
             date: self.now,
             footer,
@@ -321,21 +342,21 @@ impl Gate<'_> {
         compose(&mail).map(|composed| (composed, rendered)).map_err(|error| error.to_string())
     }
 
-    fn words(&self, email: &Email, contact: Option<&Contact>) -> Result<Words, String> {
+    fn words(&self, email: &Email, contact: Option<&Contact>, sight: &Sight) -> Result<Words, String> {
         let alerts_to = self.loaded.ready.playbook.alerts_to.as_deref();
         // The words are of the account's own CSM, whoever covers.
         let staff = Staff::default();
         let situation = Situation {
             sandbox: &self.loaded.ready.sandbox,
-            context: &self.sight.context,
-            people: &self.sight.people,
+            context: &sight.context,
+            people: &sight.people,
             staff: &staff,
             playbook: &self.loaded.ready.playbook.id,
             alerts_to: alerts_to.or(self.shared.config.alerts_to.as_deref()),
             zone: self.loaded.ready.zone,
             calendar: &self.shared.calendar,
         };
-        email.words(&situation, contact, self.sight.context.facts.account_zone()).map_err(|error| error.to_string())
+        email.words(&situation, contact, sight.context.facts.account_zone()).map_err(|error| error.to_string())
     }
 }
 

@@ -6,16 +6,18 @@ use super::prepare_mail::{Prepared, bounces_to, sender};
 use crate::clock::Instant;
 use crate::delivery::{Footer, OutgoingMail, compose, layout, render};
 use crate::effect::From;
-use crate::store::messages::claimed::{Claimed, Rendered, Wait};
+use crate::message::gate::{Because, has_expired};
+use crate::message::state::State;
+use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::worker::shared::Shared;
 
 /// A notice to a colleague: its words are final.
 pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> anyhow::Result<Prepared> {
-    if message.valid_until < now {
-        return Ok(Prepared::ended("expired", "not sent while it was valid"));
+    if has_expired(message.valid_until, now) {
+        return Ok(Prepared::ended(State::Expired, Because::Expired.to_string()));
     }
     let Some(to) = message.to_address.clone() else {
-        return Ok(Prepared::ended("skipped", "nobody to tell"));
+        return Ok(Prepared::ended(State::Skipped, "nobody to tell"));
     };
     let text = shared.store.notice_text(message).await?;
     let subject = message.subject.clone().unwrap_or_default();
@@ -33,11 +35,9 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     {
         return Ok(match digester::next(shared, &colleague, now) {
             // Taken by the digest before; should there be none any more, it goes alone.
-            Some(slot) if shared.config.notify_csm_email => Prepared::Later {
-                next_at: slot + chrono::Duration::minutes(15),
-                reason: "waits for the next digest".to_owned(),
-                wait: Wait::Retry,
-            },
+            Some(slot) if shared.config.notify_csm_email => {
+                Prepared::retry(slot + chrono::Duration::minutes(15), "waits for the next digest".to_owned())
+            }
             _ => {
                 also_in_slack(shared, message, &text, now).await?;
                 Prepared::Shadow { rendered, to }
@@ -47,7 +47,7 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     also_in_slack(shared, message, &text, now).await?;
     let from = match sender(&shared.config.mail.from, From::Default, None) {
         Ok(from) => from,
-        Err(reason) => return Ok(Prepared::ended("failed", reason)),
+        Err(reason) => return Ok(Prepared::ended(State::Failed, reason)),
     };
     let body = render(&plain(&text));
     let footer = Footer { postal_address: None, unsubscribe_url: None };
@@ -71,7 +71,7 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
     };
     Ok(match compose(&mail) {
         Ok(composed) => Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: false },
-        Err(error) => Prepared::ended("failed", error.to_string()),
+        Err(error) => Prepared::ended(State::Failed, error.to_string()),
     })
 }
 

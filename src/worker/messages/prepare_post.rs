@@ -5,14 +5,17 @@ use super::prepare_mail::Prepared;
 use crate::clock::Instant;
 use crate::delivery::post::Post;
 use crate::delivery::target::Target;
+use crate::message::channel::Channel;
+use crate::message::gate::{Because, has_expired};
+use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step};
 use crate::worker::shared::Shared;
 
 /// What becomes of it; failures are told to the owners of the playbook.
 pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) -> anyhow::Result<Prepared> {
-    if message.valid_until < now {
-        return Ok(Prepared::ended("expired", "not sent while it was valid"));
+    if has_expired(message.valid_until, now) {
+        return Ok(Prepared::ended(State::Expired, Because::Expired.to_string()));
     }
     let text = shared.store.notice_text(message).await?;
     let to = message.to_address.clone().unwrap_or_default();
@@ -25,7 +28,7 @@ pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) ->
         Ok(post) => Ok(Prepared::Post { post: Box::new(post), rendered, to }),
         Err(reason) => {
             failed(shared, message, &reason, now).await?;
-            Ok(Prepared::ended("failed", reason))
+            Ok(Prepared::ended(State::Failed, reason))
         }
     }
 }
@@ -46,7 +49,7 @@ fn post(shared: &Shared, message: &Claimed, to: &str, text: String, now: Instant
     let variable = |name: &str| (shared.variables)(name).filter(|value| !value.trim().is_empty());
     let url = variable(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
     let target = Target::parse(&url, &shared.config.webhooks_allow).map_err(|why| format!("{name}: {why}"))?;
-    if message.channel == "slack" {
+    if message.channel == Channel::Slack {
         return Ok(Post::slack(target, &text));
     }
     let secrets = format!("{name}_SECRET");

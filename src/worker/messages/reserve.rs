@@ -11,9 +11,10 @@ use super::prepare_mail::Prepared;
 use crate::clock::Instant;
 use crate::enrollment::next_quarter;
 use crate::message::budget::Answer;
+use crate::message::gate::{after_budget, needs_budget};
 use crate::store::is_about_a_row;
 use crate::store::messages::budget::{Asking, PATIENCE, Rules, UnderWay};
-use crate::store::messages::claimed::{Claimed, Wait};
+use crate::store::messages::claimed::Claimed;
 use crate::store::runs::playbooks::Published;
 use crate::worker::shared::Shared;
 
@@ -27,7 +28,7 @@ pub(crate) async fn reserve(
 ) -> anyhow::Result<()> {
     let config = &shared.config;
     let asks = |message: &Claimed, prepared: &Prepared| {
-        matches!(prepared, Prepared::Mail { .. }) && matches!(message.class.as_str(), "lifecycle" | "marketing")
+        matches!(prepared, Prepared::Mail { .. }) && needs_budget(message.class, message.shadow)
     };
     let asking: Vec<&Claimed> = ready.iter().filter(|(message, kept)| asks(message, kept)).map(|one| &one.0).collect();
     let Some(token) = asking.first().map(|message| message.token) else { return Ok(()) };
@@ -39,15 +40,10 @@ pub(crate) async fn reserve(
     let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused };
     let mut answers = ask(shared, &asking, token, rules, now).await?;
     for (message, prepared) in ready.iter_mut() {
-        match answers.remove(&message.id) {
-            None | Some(Answer::Go) => {}
-            Some(Answer::Later { at, reason, .. }) => {
-                *prepared = Prepared::Later { next_at: at, reason, wait: Wait::Budget };
-            }
-            Some(Answer::StepBack { at, reason }) => {
-                *prepared = Prepared::Later { next_at: at, reason, wait: Wait::Retry };
-            }
-            Some(Answer::Outranked { reason }) => *prepared = Prepared::ended("skipped", reason),
+        let Some(answer) = answers.remove(&message.id) else { continue };
+        let answer = after_budget(answer, message.valid_until, now);
+        if let Some(held) = Prepared::of(answer, message.valid_until) {
+            *prepared = held;
         }
     }
     Ok(())

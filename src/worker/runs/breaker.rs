@@ -1,24 +1,18 @@
 //! What the breaker has to see before a run, and the day that a run counts for.
 //!
 //! `run` and `plan` ask it alike; nothing here writes, and what follows from it
-//! is decided in [`crate::enrollment::hold`]. Preparing mail asks it for the
-//! playbooks that mail here yields to.
+//! is decided in [`crate::enrollment::hold`].
 
 use chrono::{NaiveDate, NaiveTime};
 
 use crate::catalog;
 use crate::clock::Instant;
 use crate::enrollment::hold::{self, BeforeRun, EARLIER_RUNS, HoldLimit, ReentryBefore, RevisionBefore};
-use crate::enrollment::next_quarter;
 use crate::facts::Subject;
 use crate::playbook::guardrails::Limits;
+use crate::playbook::local_time;
 use crate::playbook::source::SourceFile;
-use crate::playbook::{Playbook, local_time};
-use crate::store::messages::claimed::Claimed;
 use crate::store::runs::daily_quota::QuotaDay;
-use crate::store::runs::playbooks::Published;
-use crate::worker::enrollments::snapshot::current_among;
-use crate::worker::messages::prepare_mail::Prepared;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
@@ -86,39 +80,6 @@ pub(crate) fn day(shared: &Shared, loaded: &Loaded, at: Instant) -> Option<Quota
     let today = local_time::date(zone, at);
     let begins = |date: NaiveDate| local_time::instant(zone, date.and_time(NaiveTime::MIN));
     Some(QuotaDay { most, since: begins(today), until: begins(today.succ_opt().unwrap_or(today)) })
-}
-
-/// Playbooks that customer mail of this one yields to.
-pub(crate) fn yields_to(shared: &Shared, playbook: &Playbook) -> Vec<String> {
-    let mut others = playbook.guardrails.over(&shared.config.guardrails).yields_to;
-    // The configuration's list is for all: none of them waits for itself.
-    others.retain(|other| *other != playbook.id);
-    others
-}
-
-/// Puts customer mail off that yields to another playbook, as long as that one
-/// has an active enrollment of the account. The current revision says to whom.
-pub(crate) async fn give_way(
-    shared: &Shared,
-    published: &[Published],
-    playbook: &str,
-    prepared: &mut [(Claimed, Prepared)],
-    now: Instant,
-) -> anyhow::Result<()> {
-    let Some(current) = current_among(shared, published, playbook).await? else { return Ok(()) };
-    let yields_to = yields_to(shared, &current.ready.playbook);
-    if yields_to.is_empty() {
-        return Ok(());
-    }
-    let accounts: Vec<String> = prepared.iter().map(|(message, _)| message.account_id.clone()).collect();
-    let active = shared.store.active_in(&accounts, &yields_to).await?;
-    for (message, outcome) in prepared {
-        if let (Prepared::Mail { .. }, Some(other)) = (&*outcome, active.get(&message.account_id)) {
-            let next_at = next_quarter(now, shared.config.recheck);
-            *outcome = Prepared::retry(next_at, format!("yields to {other}, which is active"));
-        }
-    }
-    Ok(())
 }
 
 /// How a revision writes `reentry`, whether or not the rest of it can still be

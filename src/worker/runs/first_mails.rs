@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::breaker::yields_to;
 use crate::clock::Instant;
-use crate::effect::{EffectBody, MailClass, MailDraft, MessageDraft};
-use crate::enrollment::{Enrollment, next_quarter};
+use crate::effect::{EffectBody, MailDraft, MessageDraft};
+use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
 use crate::facts::SubjectId;
-use crate::message::budget::{Answer, Contender, Rank, Standing, Use, allot, just_after};
+use crate::message::budget::{self, Contender, Rank, Standing, Use, allot};
+use crate::message::gate::{Answer, Because, Seen, after_budget, gate, needs_budget, yields_to};
+use crate::message::quiet::{Quiet, spread};
+use crate::message::recipient::recipient_zone;
+use crate::message::state::State;
 use crate::playbook::Mode;
 use crate::store::messages::budget::Rules;
 use crate::worker::enrollments::advancer::foresee;
 use crate::worker::enrollments::snapshot::Sight;
-use crate::worker::messages::quiet::Quiet;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
@@ -45,15 +47,33 @@ pub enum Fate {
         reason: String,
         by: Vec<String>,
     },
-    /// Its address does not want it.
-    Suppressed,
+    /// It will not be sent.
+    Never {
+        state: State,
+        reason: String,
+    },
+}
+
+impl Fate {
+    /// What the gate's answer foretells.
+    fn of(answer: Answer) -> Fate {
+        let (until, because) = match answer {
+            Answer::Go => return Fate::Leaves,
+            Answer::Never { state, because } => return Fate::Never { state, reason: because.to_string() },
+            Answer::Later { until, because } => (until, because),
+        };
+        let reason = because.to_string();
+        let by = match because {
+            Because::QuietHours { .. } => vec!["quiet hours".to_owned()],
+            Because::YieldsTo(other) => vec![other],
+            Because::Budget { used_by, .. } => used_by,
+            _ => vec![reason.clone()],
+        };
+        Fate::Waits { until, reason, by }
+    }
 }
 
 impl FirstMail {
-    fn waits(&mut self, until: Instant, reason: String, by: Vec<String>) {
-        self.fate = Fate::Waits { until: until.min(just_after(self.draft.valid_until)), reason, by };
-    }
-
     fn what(&self) -> String {
         format!("{}/{}", self.playbook, self.step)
     }
@@ -73,7 +93,7 @@ pub async fn first_mails(
         return Ok((Vec::new(), BTreeMap::new()));
     }
     let priority = i32::from(ready.playbook.mail_priority);
-    let yields_to = yields_to(shared, &ready.playbook);
+    let yields_to = yields_to(&ready.playbook.id, ready.playbook.guardrails.over(&shared.config.guardrails));
     let (mut mails, mut unwritten) = (Vec::new(), BTreeMap::new());
     for batch in entering.chunks(BATCH) {
         let accounts: Vec<String> = batch.iter().map(|one| one.account.clone()).collect();
@@ -103,16 +123,9 @@ pub async fn first_mails(
                     draft,
                     rank,
                 };
-                let class = mail.draft.class.name();
-                if shared.store.is_suppressed(&mail.draft.to, class).await? {
-                    mail.fate = Fate::Suppressed;
-                } else if let Some((until, reason)) = hushed(shared, loaded, sight, &mail, slot) {
-                    mail.waits(until, reason, vec!["quiet hours".to_owned()]);
-                } else if let Some(other) = active.get(&subject.account) {
-                    let next = next_quarter(slot, shared.config.recheck);
-                    let reason = format!("yields to {other}, which is active");
-                    mail.waits(next, reason, vec![other.clone()]);
-                }
+                let suppressed = shared.store.is_suppressed(&mail.draft.to, mail.draft.class.name()).await?;
+                let active = active.get(&subject.account).map(String::as_str);
+                mail.fate = foretell(shared, loaded, &transition.enrollment, sight, &mail, suppressed, active, slot);
                 mails.push(mail);
             }
         }
@@ -129,7 +142,7 @@ pub async fn share_budget(
     now: Instant,
 ) -> anyhow::Result<Vec<(String, Use)>> {
     let config = &shared.config;
-    let asks = |mail: &FirstMail| mail.fate == Fate::Leaves && mail.draft.class != MailClass::Transactional;
+    let asks = |mail: &FirstMail| mail.fate == Fate::Leaves && needs_budget(mail.draft.class, false);
     let mut accounts: Vec<&str> =
         mails.iter().filter(|mail| asks(mail)).map(|mail| mail.subject.account.as_str()).collect();
     accounts.sort_unstable();
@@ -139,7 +152,7 @@ pub async fn share_budget(
     }
     let paused = shared.halted().await?.map_or(Vec::new(), |halted| halted.playbooks);
     let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused: &paused };
-    let mut answers: BTreeMap<Uuid, Answer> = BTreeMap::new();
+    let mut answers: BTreeMap<Uuid, budget::Answer> = BTreeMap::new();
     let mut known = shared.store.attention(&accounts, rules, now).await?;
     for account in accounts {
         let (mut uses, mut contenders) = known.remove(account).unwrap_or_default();
@@ -159,32 +172,55 @@ pub async fn share_budget(
     }
     let mut taken = Vec::new();
     for mail in mails {
-        match answers.remove(&mail.rank.id()) {
-            Some(Answer::Go) => {
-                let used = Use { contact: mail.draft.contact.clone(), at: now, what: mail.what() };
-                taken.push((mail.subject.account.clone(), used));
-            }
-            Some(Answer::Later { at, reason, used_by }) => mail.waits(at, reason, used_by),
-            // Nothing of it was held before.
-            Some(Answer::StepBack { .. } | Answer::Outranked { .. }) | None => {}
+        let Some(answer) = answers.remove(&mail.rank.id()) else { continue };
+        mail.fate = Fate::of(after_budget(answer, mail.draft.valid_until, now));
+        if mail.fate == Fate::Leaves {
+            let used = Use { contact: mail.draft.contact.clone(), at: now, what: mail.what() };
+            taken.push((mail.subject.account.clone(), used));
         }
     }
     Ok(taken)
 }
 
-/// Until when quiet hours hold a mail, and why, if they do.
-fn hushed(
+/// What the gate will say of a mail, but for the budget. Its undo window is
+/// looked past: what counts is what becomes of it then.
+#[expect(clippy::too_many_arguments)]
+fn foretell(
     shared: &Shared,
     loaded: &Loaded,
+    enrollment: &Enrollment,
     sight: &Sight,
     mail: &FirstMail,
+    suppressed: bool,
+    yields_to: Option<&str>,
     slot: Instant,
-) -> Option<(Instant, String)> {
-    let draft = &mail.draft;
+) -> Fate {
+    let (ready, draft) = (&loaded.ready, &mail.draft);
     let contact = sight.people.contacts.iter().find(|known| !draft.contact.is_empty() && known.id == draft.contact);
-    let written = draft.written.as_ref();
-    let quiet = Quiet::around(shared, loaded, sight, &mail.step, written, contact, draft.class.name())?;
-    let leaves_at = slot + shared.config.mail.undo_window;
-    let over = quiet.over(leaves_at);
-    (over != Some(leaves_at)).then(|| (over.unwrap_or(draft.valid_until), quiet.told(over)))
+    let zone = recipient_zone(contact, sight.context.facts.account_zone(), ready.zone);
+    let ignores = ready.ignores_quiet(&mail.step, draft.written.as_ref());
+    let hours = shared.config.quiet_hours.as_ref();
+    let quiet = Quiet::around(hours, &shared.calendar, zone, draft.class, ignores);
+    let seen = Seen {
+        now: slot,
+        valid_until: draft.valid_until,
+        class: draft.class,
+        shadow: false,
+        enrollment: is_mail_wanted(ready, enrollment, &sight.context),
+        planned_for: &draft.contact,
+        contact,
+        address: Some(&draft.to),
+        suppressed,
+        recheck_at: next_quarter(slot, shared.config.recheck),
+        undo_until: Some(slot + shared.config.mail.undo_window),
+        quiet: quiet.map(|quiet| quiet.spread_by(spread(&enrollment.account, &draft.contact, &draft.to))),
+        yields_to,
+    };
+    let answer = match gate(&seen) {
+        Answer::Later { until, because: Because::UndoWindow { .. } } => {
+            gate(&Seen { now: until, recheck_at: next_quarter(until, shared.config.recheck), ..seen })
+        }
+        answer => answer,
+    };
+    Fate::of(answer)
 }

@@ -34,7 +34,7 @@ fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {
     play_all(&ready, config, &schema).remove(0).cases
 }
 
-fn play(text: &str) -> Vec<CaseReport> {
+pub fn play(text: &str) -> Vec<CaseReport> {
     play_with(text, &Config::default())
 }
 

@@ -2,11 +2,13 @@
 
 use keepwell::clock::Instant;
 use keepwell::message::budget::Answer;
+use keepwell::message::gate::Wait;
+use keepwell::message::outcome::{Fact, Settled};
+use keepwell::message::state::State;
 use keepwell::playbook::budget::{Budget, Limit};
 use keepwell::store::Store;
 use keepwell::store::messages::budget::{Asking, Rules, UnderWay};
-use keepwell::store::messages::claimed::Wait;
-use keepwell::store::messages::ending::{Ending, Settled};
+use keepwell::store::messages::ending::Ending;
 use keepwell::store::messages::suppressions::Suppression;
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::worker::runs::first_mails::Fate;
@@ -92,7 +94,7 @@ async fn a_plan_says_what_the_budget_and_quiet_hours_would_put_off() {
             let told = match &mail.fate {
                 Fate::Leaves => "captured -".to_owned(),
                 Fate::Waits { reason, .. } => format!("deferred {reason}"),
-                Fate::Suppressed => "suppressed suppressed".to_owned(),
+                Fate::Never { state, reason } => format!("{state} {reason}"),
             };
             foreseen.push(format!("{} {} {told}", mail.subject, plan.playbook));
         }
@@ -327,9 +329,9 @@ async fn drain(store: Store, budget: Budget, now: Instant) {
             let settled = match &answers[&message.id] {
                 // Every fifth is refused by its server, and gives its place back.
                 Answer::Go if at % 5 == 4 => {
-                    Settled::Ended { state: "rejected", reason: Some("no".to_owned()), outcome: Some("rejected") }
+                    Settled::Ended { state: State::Rejected, reason: Some("no".to_owned()), fact: Some(Fact::Rejected) }
                 }
-                Answer::Go => Settled::Ended { state: "captured", reason: None, outcome: Some("accepted") },
+                Answer::Go => Settled::Ended { state: State::Captured, reason: None, fact: Some(Fact::Accepted) },
                 Answer::Later { at, reason, .. } => {
                     Settled::Deferred { next_at: *at, reason: reason.clone(), counts: false, wait: Wait::Budget }
                 }

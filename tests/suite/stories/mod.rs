@@ -15,6 +15,7 @@ mod earlier;
 mod edges;
 mod entering;
 mod erasing;
+mod expiring;
 mod faulty;
 mod headers;
 mod hindsight;
