@@ -270,6 +270,8 @@ pub struct Words {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoticeDraft {
+    /// What it leaves by.
+    pub channel: Channel,
     /// `csm`, `manager`, `alerts_to` or `slack:NAME`: whom the author meant.
     pub audience: String,
     /// The address, or `env:NAME` of a Slack channel; `None` when nobody could
@@ -282,6 +284,8 @@ pub struct NoticeDraft {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookDraft {
+    /// What it leaves by.
+    pub channel: Channel,
     /// `env:NAME`: the environment variable that holds the URL.
     pub variable: String,
     /// For people who look at it; not sent.

@@ -3,6 +3,7 @@
 use super::Situation;
 use crate::effect::NoticeDraft;
 use crate::facts::Value;
+use crate::message::channel::Channel;
 use crate::playbook::reader::is_variable;
 
 /// Whom a notice is for.
@@ -40,6 +41,7 @@ pub(super) fn slack(channel: &str) -> Option<String> {
 /// A notice about the account in view for a Slack channel.
 pub(super) fn in_slack(at: &Situation, variable: &str, text: String) -> NoticeDraft {
     NoticeDraft {
+        channel: Channel::Slack,
         audience: format!("slack:{variable}"),
         to: Some(format!("env:{variable}")),
         subject: format!("{}: {}", at.playbook, account_name(at)),
@@ -75,6 +77,7 @@ fn addressed(at: &Situation, audience: Audience, subject: String, text: String) 
         None => text,
     };
     NoticeDraft {
+        channel: Channel::Notice,
         audience: audience.name().to_owned(),
         to: taker.map(|taker| taker.csm.email.clone()).or(at.alerts_to.map(str::to_owned)),
         subject,

@@ -170,6 +170,7 @@ impl Action for Webhook {
         let subject = format!("{}: {}", at.playbook, super::notice::account_name(at));
         let now = at.context.facts.as_of;
         let draft = WebhookDraft {
+            channel: self.channel(),
             variable: format!("env:{}", self.variable),
             subject,
             body,

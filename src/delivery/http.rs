@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::Mark;
+use super::Permission;
 use super::phase::clip;
 use super::smtp::{RelayError, trusting};
 use super::target::{Target, Unreachable};
@@ -78,7 +78,7 @@ impl Http {
     pub async fn post<F, Fut>(&self, target: &Target, headers: &[(&'static str, String)], body: &str, mark: F) -> Posted
     where
         F: FnOnce() -> Fut,
-        Fut: Future<Output = Mark>,
+        Fut: Future<Output = Permission>,
     {
         let stream = match self.connect(target).await {
             Ok(stream) => stream,
@@ -130,7 +130,7 @@ impl Http {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: FnOnce() -> Fut,
-        Fut: Future<Output = Mark>,
+        Fut: Future<Output = Permission>,
     {
         let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
         let host = if matches!((target.https, target.port), (true, 443) | (false, 80)) {
@@ -152,9 +152,9 @@ impl Http {
             Err(error) => return Posted::NotSent(clip(&error.to_string())),
         };
         match mark().await {
-            Mark::Go => {}
-            Mark::No(reason) => return Posted::NotMarked(reason),
-            Mark::Unclear => return Posted::MarkUnclear,
+            Permission::Go => {}
+            Permission::No(reason) => return Posted::NotMarked(reason),
+            Permission::Unclear => return Posted::MarkUnclear,
         }
         // Works the connection while the answer is awaited, and ends with it.
         let working = tokio::spawn(connection);

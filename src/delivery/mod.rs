@@ -58,7 +58,7 @@ pub enum Channel {
 
 /// The caller's word between the server's "go ahead" and the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum Permission {
     /// The attempt is recorded: send.
     Go,
     /// It must not be sent.
@@ -88,14 +88,14 @@ impl Session<'_> {
     pub async fn deliver<F, Fut>(self, mail: &Composed, mark: F) -> Outcome
     where
         F: FnOnce() -> Fut,
-        Fut: Future<Output = Mark>,
+        Fut: Future<Output = Permission>,
     {
         match self {
             Session::Smtp(session) => session.send(mail, mark).await,
             Session::Captured => match mark().await {
-                Mark::Go => Outcome::Captured,
-                Mark::No(reason) => Outcome::NotMarked(reason),
-                Mark::Unclear => Outcome::MarkUnclear,
+                Permission::Go => Outcome::Captured,
+                Permission::No(reason) => Outcome::NotMarked(reason),
+                Permission::Unclear => Outcome::MarkUnclear,
             },
         }
     }

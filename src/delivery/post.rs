@@ -14,7 +14,7 @@ use sha2::Sha256;
 
 use super::http::{Http, Posted};
 use super::target::Target;
-use super::{Mark, Outcome};
+use super::{Outcome, Permission};
 
 /// What is posted where.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl Http {
     pub async fn deliver<F, Fut>(&self, post: &Post, mark: F) -> Outcome
     where
         F: FnOnce() -> Fut,
-        Fut: Future<Output = Mark>,
+        Fut: Future<Output = Permission>,
     {
         match self.post(&post.target, &post.headers, &post.body, mark).await {
             Posted::Answered { status, retry_after } => answered(status, retry_after, post.repeatable),

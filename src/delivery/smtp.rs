@@ -23,7 +23,7 @@ use super::compose::Composed;
 use super::connection::{Connection, Finish, Tls};
 use super::phase::{Cause, Fault, Phase, Timers};
 use super::relay::{RelayUrl, Security};
-use super::{Mark, Outcome};
+use super::{Outcome, Permission};
 
 /// An idle connection is not used again after this.
 const IDLE: Duration = Duration::from_secs(60);
@@ -177,14 +177,14 @@ impl Relay {
 impl RelaySession<'_> {
     /// Sends one message. `mark` is called once the server is ready for the
     /// body, and at most once; the body leaves only after it said
-    /// [`Mark::Go`].
+    /// [`Permission::Go`].
     ///
     /// Run it to completion: dropping it midway drops `mark` and the answer
     /// with it. It ends by itself, since every phase has its timer.
     pub async fn send<F, Fut>(self, mail: &Composed, mark: F) -> Outcome
     where
         F: FnOnce() -> Fut,
-        Fut: Future<Output = Mark>,
+        Fut: Future<Output = Permission>,
     {
         let relay = self.relay;
         let mut connection = match relay.ready(mail).await {
@@ -192,11 +192,11 @@ impl RelaySession<'_> {
             Err(outcome) => return outcome,
         };
         match mark().await {
-            Mark::Go => {}
+            Permission::Go => {}
             // Leaving drops the connection, so the dot never follows and the
             // server has nothing to deliver.
-            Mark::No(reason) => return Outcome::NotMarked(reason),
-            Mark::Unclear => return Outcome::MarkUnclear,
+            Permission::No(reason) => return Outcome::NotMarked(reason),
+            Permission::Unclear => return Outcome::MarkUnclear,
         }
         match connection.finish(&mail.bytes, &relay.timers).await {
             Finish::Replied(code, text) => {

@@ -70,7 +70,7 @@ impl Threshold {
     }
 
     /// `6 of 100 mails came back, more than 5 %`, if that is so.
-    fn told(&self, part: i64, whole: i64, what: &str) -> Option<String> {
+    fn describe(&self, part: i64, whole: i64, what: &str) -> Option<String> {
         let least = if self.inclusive { "at least" } else { "more than" };
         let percent = self.above as f64 / 10.0;
         self.is_passed(part, whole).then(|| format!("{part} of {whole} {what}, {least} {percent} %"))
@@ -81,12 +81,12 @@ impl Signals {
     /// What they ask for, with every reason.
     pub fn judge(&self) -> Judgement {
         let reasons: Vec<String> = [
-            BOUNCED.told(self.bounced, self.sent, "mails came back"),
-            COMPLAINED.told(self.complained, self.sent, "recipients complained"),
-            UNSUBSCRIBED.told(self.unsubscribed, self.sent, "recipients unsubscribed"),
-            REJECTED.told(self.rejected, self.offered, "mails of the last hour were refused"),
-            UNKNOWN.told(self.unknown, self.offered, "mails of the last hour have an unknown outcome"),
-            FAILED.told(self.failed, self.failed + self.offered, "mails of the last hour could not be made"),
+            BOUNCED.describe(self.bounced, self.sent, "mails came back"),
+            COMPLAINED.describe(self.complained, self.sent, "recipients complained"),
+            UNSUBSCRIBED.describe(self.unsubscribed, self.sent, "recipients unsubscribed"),
+            REJECTED.describe(self.rejected, self.offered, "mails of the last hour were refused"),
+            UNKNOWN.describe(self.unknown, self.offered, "mails of the last hour have an unknown outcome"),
+            FAILED.describe(self.failed, self.failed + self.offered, "mails of the last hour could not be made"),
         ]
         .into_iter()
         .flatten()
@@ -94,7 +94,7 @@ impl Signals {
         if !reasons.is_empty() {
             return Judgement::Trip(reasons.join("; "));
         }
-        match COMPLAINED_A_LITTLE.told(self.complained, self.sent, "recipients complained") {
+        match COMPLAINED_A_LITTLE.describe(self.complained, self.sent, "recipients complained") {
             Some(reason) => Judgement::Warn(reason),
             None => Judgement::Fine,
         }

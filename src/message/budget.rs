@@ -70,9 +70,9 @@ pub enum Standing {
     Survived,
 }
 
-/// What a mail that asks is told.
+/// What a mail that asks is users.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum BudgetAnswer {
     /// It may leave; its place is taken from now on.
     Go,
     /// It looks again at this instant; these used the budget up.
@@ -98,7 +98,7 @@ pub fn allot(
     uses: &[Use],
     contenders: &[Contender],
     now: Instant,
-) -> Vec<(Uuid, Answer)> {
+) -> Vec<(Uuid, BudgetAnswer)> {
     let mut ranked: Vec<&Contender> = contenders.iter().collect();
     // Who survived before stands before whoever asks now.
     ranked.sort_by_key(|one| (one.standing != Standing::Survived, one.rank));
@@ -121,19 +121,19 @@ pub fn allot(
         if contender.held_until.is_some() {
             survivors.push(contender);
         }
-        let answer = match refusal(budget, account, &taken, &contender.contact, &contender.to, now) {
-            Some(refusal) => {
-                let waits_for_another = refusal.used_by.iter().any(|used| expected.contains(used));
-                let at = if waits_for_another { refusal.until.min(now + STEP_BACK) } else { refusal.until };
-                let reason = refusal.reason();
-                Answer::Later { at: contender.no_later(at), reason, used_by: refusal.used_by }
+        let answer = match first_exceeded(budget, account, &taken, &contender.contact, &contender.to, now) {
+            Some(exceeded) => {
+                let waits_for_another = exceeded.used_by.iter().any(|used| expected.contains(used));
+                let at = if waits_for_another { exceeded.until.min(now + STEP_BACK) } else { exceeded.until };
+                let reason = exceeded.reason();
+                BudgetAnswer::Later { at: contender.no_later(at), reason, used_by: exceeded.used_by }
             }
             None => {
                 taken.push(Use { contact: contender.contact.clone(), at: now, what: contender.what.clone() });
                 if !asks {
                     expected.insert(contender.what.clone());
                 }
-                Answer::Go
+                BudgetAnswer::Go
             }
         };
         if asks {
@@ -154,13 +154,13 @@ impl Contender {
         self.rank.id != other.rank.id && same && other.held_until.is_some() && self.held_until == other.held_until
     }
 
-    fn outranked(&self, first: &Contender, now: Instant) -> Answer {
+    fn outranked(&self, first: &Contender, now: Instant) -> BudgetAnswer {
         match first.standing {
-            Standing::Expected => Answer::StepBack {
+            Standing::Expected => BudgetAnswer::StepBack {
                 at: self.no_later(now + STEP_BACK),
                 reason: format!("quiet hours: {} to {} goes first", first.what, first.to),
             },
-            Standing::Asking | Standing::Survived => Answer::Outranked {
+            Standing::Asking | Standing::Survived => BudgetAnswer::Outranked {
                 reason: format!("quiet hours: of several held mails to {}, {} was kept", self.to, first.what),
             },
         }
@@ -178,22 +178,29 @@ pub fn just_after(valid_until: Instant) -> Instant {
 }
 
 /// Why a mail cannot go now, and when it can.
-struct Refusal {
+struct Exceeded {
     limit: Limit,
     of: String,
     until: Instant,
     used_by: Vec<String>,
-    told: String,
+    users: String,
 }
 
-impl Refusal {
+impl Exceeded {
     fn reason(&self) -> String {
-        format!("budget: {} of {} used by {}", self.limit, self.of, self.told)
+        format!("budget: {} of {} used by {}", self.limit, self.of, self.users)
     }
 }
 
 /// The limit that keeps a mail from going longest; `None` when it fits.
-fn refusal(budget: &Budget, account: &str, uses: &[Use], contact: &str, to: &str, now: Instant) -> Option<Refusal> {
+fn first_exceeded(
+    budget: &Budget,
+    account: &str,
+    uses: &[Use],
+    contact: &str,
+    to: &str,
+    now: Instant,
+) -> Option<Exceeded> {
     let of_contact: Vec<&Use> = uses.iter().filter(|used| !contact.is_empty() && used.contact == contact).collect();
     let of_account: Vec<&Use> = uses.iter().collect();
     let contact_limits = budget.contact.iter().map(|limit| exceeded(limit, &of_contact, to.to_owned(), now));
@@ -207,7 +214,7 @@ fn refusal(budget: &Budget, account: &str, uses: &[Use], contact: &str, to: &str
 }
 
 /// Whether a limit is used up now. A use counts until exactly a window later.
-fn exceeded(limit: &Limit, uses: &[&Use], of: String, now: Instant) -> Option<Refusal> {
+fn exceeded(limit: &Limit, uses: &[&Use], of: String, now: Instant) -> Option<Exceeded> {
     let mut within: Vec<&Use> =
         uses.iter().copied().filter(|used| used.at > now - limit.window && used.at < now + limit.window).collect();
     within.sort_by(|one, other| (other.at, &other.what).cmp(&(one.at, &one.what)));
@@ -222,9 +229,9 @@ fn exceeded(limit: &Limit, uses: &[&Use], of: String, now: Instant) -> Option<Re
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let told = format!("{}{more}", named.join(", "));
+    let users = format!("{}{more}", named.join(", "));
     let used_by = within.iter().take(limit.most).map(|used| used.what.clone()).collect();
-    Some(Refusal { limit: limit.clone(), of, until, used_by, told })
+    Some(Exceeded { limit: limit.clone(), of, until, used_by, users })
 }
 
 #[cfg(test)]
@@ -259,7 +266,7 @@ mod tests {
         }
     }
 
-    fn answer(budget: &Budget, uses: &[Use], contenders: &[Contender]) -> Vec<(u128, Answer)> {
+    fn answer(budget: &Budget, uses: &[Use], contenders: &[Contender]) -> Vec<(u128, BudgetAnswer)> {
         let answers = allot(budget, "a1", uses, contenders, at("2026-03-02T09:00:00Z"));
         answers.into_iter().map(|(id, answer)| (id.as_u128(), answer)).collect()
     }
@@ -268,11 +275,11 @@ mod tests {
     fn a_window_frees_exactly_when_it_has_passed() {
         let limit = budget(&["1 per 1d"], &[]);
         let before = [used("ann", "2026-03-01T09:00:00Z", "p/nudge")];
-        assert_eq!(answer(&limit, &before, &[asking("ann", 50, 1)]), [(1, Answer::Go)]);
+        assert_eq!(answer(&limit, &before, &[asking("ann", 50, 1)]), [(1, BudgetAnswer::Go)]);
         let just = [used("ann", "2026-03-01T09:00:01Z", "p/nudge")];
         let reason = "budget: 1 per 1d of ann@a1.example used by p/nudge at 2026-03-01T09:00:01Z".to_owned();
         let used_by = vec!["p/nudge".to_owned()];
-        let later = Answer::Later { at: at("2026-03-02T09:00:01Z"), reason, used_by };
+        let later = BudgetAnswer::Later { at: at("2026-03-02T09:00:01Z"), reason, used_by };
         assert_eq!(answer(&limit, &just, &[asking("ann", 50, 1)]), [(1, later)]);
     }
 
@@ -284,19 +291,21 @@ mod tests {
             used("ann", "2026-03-01T08:00:00Z", "p/two"),
             used("", "2026-02-28T08:00:00Z", "the task p/call"),
         ];
-        let [(1, Answer::Later { at: until, reason, .. })] = &answer(&limit, &uses, &[asking("ann", 50, 1)])[..] else {
+        let [(1, BudgetAnswer::Later { at: until, reason, .. })] = &answer(&limit, &uses, &[asking("ann", 50, 1)])[..]
+        else {
             panic!("deferred");
         };
         assert_eq!(*until, at("2026-03-03T08:00:00Z"));
         assert_eq!(reason, "budget: 1 per 1d of ann@a1.example used by p/three at 2026-03-02T08:00:00Z");
         // A colleague has the account's limit alone.
-        let [(1, Answer::Later { at: until, reason, .. })] = &answer(&limit, &uses, &[asking("bob", 50, 1)])[..] else {
+        let [(1, BudgetAnswer::Later { at: until, reason, .. })] = &answer(&limit, &uses, &[asking("bob", 50, 1)])[..]
+        else {
             panic!("deferred");
         };
         assert_eq!(*until, at("2026-03-03T08:00:00Z"));
         assert!(reason.starts_with("budget: 3 per 3d of the account a1 used by p/three at"), "{reason}");
         // And so has an address of no contact.
-        assert!(matches!(answer(&limit, &uses[..2], &[asking("", 50, 1)])[..], [(1, Answer::Go)]));
+        assert!(matches!(answer(&limit, &uses[..2], &[asking("", 50, 1)])[..], [(1, BudgetAnswer::Go)]));
     }
 
     #[test]
@@ -304,27 +313,28 @@ mod tests {
         let limit = budget(&["1 per 1d"], &[]);
         let contenders = [asking("ann", 10, 1), asking("ann", 90, 2), asking("bob", 10, 3)];
         let answers = answer(&limit, &[], &contenders);
-        assert_eq!((answers[0].0, &answers[0].1), (2, &Answer::Go));
-        assert_eq!(answers.iter().find(|(id, _)| *id == 3), Some(&(3, Answer::Go)));
-        assert!(matches!(&answers.iter().find(|(id, _)| *id == 1), Some((_, Answer::Later { at: next, .. }))
+        assert_eq!((answers[0].0, &answers[0].1), (2, &BudgetAnswer::Go));
+        assert_eq!(answers.iter().find(|(id, _)| *id == 3), Some(&(3, BudgetAnswer::Go)));
+        assert!(matches!(&answers.iter().find(|(id, _)| *id == 1), Some((_, BudgetAnswer::Later { at: next, .. }))
             if *next == at("2026-03-03T09:00:00Z")));
         let mut sooner = asking("ann", 50, 9);
         sooner.rank = Rank::new(50, at("2026-03-03T09:00:00Z"), Uuid::from_u128(9));
-        assert_eq!(answer(&limit, &[], &[asking("ann", 50, 1), sooner])[0], (9, Answer::Go));
+        assert_eq!(answer(&limit, &[], &[asking("ann", 50, 1), sooner])[0], (9, BudgetAnswer::Go));
     }
 
     #[test]
     fn one_that_is_looked_at_elsewhere_keeps_its_place() {
         let limit = budget(&["1 per 1d"], &[]);
         let better = Contender { standing: Standing::Expected, ..asking("ann", 90, 2) };
-        let [(1, Answer::Later { at: next, reason, .. })] = &answer(&limit, &[], &[asking("ann", 10, 1), better])[..]
+        let [(1, BudgetAnswer::Later { at: next, reason, .. })] =
+            &answer(&limit, &[], &[asking("ann", 10, 1), better])[..]
         else {
             panic!("it waits");
         };
         assert_eq!(*next, at("2026-03-02T09:00:10Z"));
         assert!(reason.contains("p2/mail"), "{reason}");
         let worse = Contender { standing: Standing::Expected, ..asking("ann", 5, 2) };
-        assert_eq!(answer(&limit, &[], &[asking("ann", 10, 1), worse]), [(1, Answer::Go)]);
+        assert_eq!(answer(&limit, &[], &[asking("ann", 10, 1), worse]), [(1, BudgetAnswer::Go)]);
     }
 
     #[test]
@@ -333,24 +343,30 @@ mod tests {
         let of = |contact, priority, id| Contender { held_until: held, ..asking(contact, priority, id) };
         let answers = answer(&Budget::OFF, &[], &[of("ann", 10, 1), of("ann", 90, 2), of("bob", 5, 3)]);
         let reason = "quiet hours: of several held mails to ann@a1.example, p2/mail was kept".to_owned();
-        assert_eq!(answers, [(2, Answer::Go), (1, Answer::Outranked { reason }), (3, Answer::Go)]);
+        assert_eq!(answers, [(2, BudgetAnswer::Go), (1, BudgetAnswer::Outranked { reason }), (3, BudgetAnswer::Go)]);
         // Another night's mail is no matter of this one, nor is a mail that never waited.
         let other = Contender { held_until: Some(at("2026-03-01T08:00:00Z")), ..asking("ann", 1, 4) };
         let answers = answer(&Budget::OFF, &[], &[of("ann", 90, 2), other, asking("ann", 1, 5)]);
-        assert!(answers.iter().all(|(_, answer)| *answer == Answer::Go), "{answers:?}");
+        assert!(answers.iter().all(|(_, answer)| *answer == BudgetAnswer::Go), "{answers:?}");
         // While the better one is looked at elsewhere, the other one waits for the outcome.
         let better = Contender { standing: Standing::Expected, ..of("ann", 90, 2) };
-        assert!(matches!(answer(&Budget::OFF, &[], &[of("ann", 10, 1), better])[..], [(1, Answer::StepBack { .. })]));
+        assert!(matches!(
+            answer(&Budget::OFF, &[], &[of("ann", 10, 1), better])[..],
+            [(1, BudgetAnswer::StepBack { .. })]
+        ));
         // Who survived before stays the one, whatever it is worth.
         let before = Contender { standing: Standing::Survived, ..of("ann", 1, 6) };
-        assert!(matches!(answer(&Budget::OFF, &[], &[of("ann", 90, 2), before])[..], [(2, Answer::Outranked { .. })]));
+        assert!(matches!(
+            answer(&Budget::OFF, &[], &[of("ann", 90, 2), before])[..],
+            [(2, BudgetAnswer::Outranked { .. })]
+        ));
     }
 
     #[test]
     fn what_cannot_go_while_it_is_valid_expires_on_time() {
         let limit = budget(&["1 per 7d"], &[]);
         let uses = [used("ann", "2026-03-01T09:00:00Z", "p/nudge")];
-        let [(1, Answer::Later { at: next, .. })] = &answer(&limit, &uses, &[asking("ann", 50, 1)])[..] else {
+        let [(1, BudgetAnswer::Later { at: next, .. })] = &answer(&limit, &uses, &[asking("ann", 50, 1)])[..] else {
             panic!("deferred");
         };
         assert_eq!(*next, at("2026-03-05T09:00:00.000001Z"));
@@ -376,9 +392,9 @@ mod tests {
                 for (granted, answer) in allot(&budget, "a1", &uses, &asks, now) {
                     let asked = asks.iter().find(|one| one.rank.id() == granted).expect("it asked");
                     match answer {
-                        Answer::Go => uses.push(Use { contact: asked.contact.clone(), at: now, what: "m".to_owned() }),
-                        Answer::Later { at, .. } => prop_assert!(at > now),
-                        Answer::StepBack { .. } | Answer::Outranked { .. } => prop_assert!(false, "nothing was held"),
+                        BudgetAnswer::Go => uses.push(Use { contact: asked.contact.clone(), at: now, what: "m".to_owned() }),
+                        BudgetAnswer::Later { at, .. } => prop_assert!(at > now),
+                        BudgetAnswer::StepBack { .. } | BudgetAnswer::Outranked { .. } => prop_assert!(false, "nothing was held"),
                     }
                 }
             }

@@ -206,12 +206,9 @@ const CHANNEL_DOWN: TimeDelta = TimeDelta::minutes(5);
 /// and no less than was asked for.
 fn until_next(outcome: &Outcome, of: &Attempted, jitter: f64) -> TimeDelta {
     let attempt = u32::try_from(of.attempt.max(1)).unwrap_or(1);
-    let usual = match of.channel {
-        Channel::Webhook => webhook_retry_after(attempt, jitter),
-        _ => retry_after(attempt, jitter),
-    };
+    let usual = of.channel.retry_after(attempt, jitter);
     match outcome {
-        Outcome::AskedToWait { seconds, .. } if of.channel == Channel::Slack => at_most_a_month(*seconds),
+        Outcome::AskedToWait { seconds, .. } if of.channel.names_its_pace() => at_most_a_month(*seconds),
         Outcome::AskedToWait { seconds, .. } => usual.max(at_most_a_month(*seconds)),
         _ => usual,
     }
@@ -223,47 +220,9 @@ fn at_most_a_month(seconds: u64) -> TimeDelta {
     TimeDelta::seconds(i64::try_from(seconds.min(30 * 86_400)).unwrap_or_default())
 }
 
-/// How long to wait after the `attempt`-th deferral, counted from 1: 5, 10,
-/// 20, 40, 80 minutes, then 2 hours, times `jitter` (around 1.0).
-fn retry_after(attempt: u32, jitter: f64) -> TimeDelta {
-    let minutes = match attempt {
-        0 | 1 => 5.0,
-        2..=5 => 5.0 * f64::from(1u32 << (attempt - 1)),
-        _ => 120.0,
-    };
-    let jitter = if jitter.is_finite() { jitter.clamp(0.5, 2.0) } else { 1.0 };
-    TimeDelta::milliseconds((minutes * 60_000.0 * jitter) as i64)
-}
-
-/// How long to wait after the `attempt`-th failure of a webhook, counted from
-/// 1: 5 seconds, 5 and 30 minutes, 2, 5 and then always 10 hours, times
-/// `jitter` (around 1.0).
-fn webhook_retry_after(attempt: u32, jitter: f64) -> TimeDelta {
-    let seconds = match attempt {
-        0 | 1 => 5.0,
-        2 => 300.0,
-        3 => 1_800.0,
-        4 => 7_200.0,
-        5 => 18_000.0,
-        _ => 36_000.0,
-    };
-    let jitter = if jitter.is_finite() { jitter.clamp(0.5, 2.0) } else { 1.0 };
-    TimeDelta::milliseconds((seconds * 1_000.0 * jitter) as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn waits_grow_to_two_hours() {
-        let minutes = |attempt| retry_after(attempt, 1.0).num_minutes();
-        assert_eq!((0..9).map(minutes).collect::<Vec<_>>(), [5, 5, 10, 20, 40, 80, 120, 120, 120]);
-        assert_eq!(retry_after(1, 1.2).num_seconds(), 360);
-        assert_eq!(retry_after(u32::MAX, f64::NAN).num_minutes(), 120);
-        let waits: Vec<i64> = (1..8).map(|attempt| webhook_retry_after(attempt, 1.0).num_seconds()).collect();
-        assert_eq!(waits, [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000]);
-    }
 
     fn at(text: &str) -> Instant {
         text.parse().expect("an instant")

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::WebState;
 use super::page::{Trouble, Web, below, render};
 use crate::effect::Score;
-use crate::store::messages::answers::Asked;
+use crate::store::messages::answers::SurveyMail;
 
 /// The longest comment, in characters.
 const LONGEST: usize = 4_000;
@@ -54,7 +54,7 @@ pub(super) async fn ask(
     Path(token): Path<String>,
     Query(chosen): Query<AnswerLink>,
 ) -> Result<Response, Trouble> {
-    let Some((asked, score)) = web.store.asked(&token).await? else { return Err(unknown()) };
+    let Some((asked, score)) = web.store.survey_mail(&token).await? else { return Err(unknown()) };
     let value = valid(score, chosen.answer.as_deref()).or(asked.value);
     let stage = if asked.valid_until < web.clock.now() { "over" } else { "ask" };
     let comment = asked.comment.as_deref().unwrap_or_default();
@@ -67,7 +67,7 @@ pub(super) async fn take(
     Path(token): Path<String>,
     Form(given): Form<AnswerForm>,
 ) -> Result<Response, Trouble> {
-    let Some((asked, score)) = web.store.asked(&token).await? else { return Err(unknown()) };
+    let Some((asked, score)) = web.store.survey_mail(&token).await? else { return Err(unknown()) };
     let now = web.clock.now();
     let comment =
         given.comment.as_deref().unwrap_or_default().replace('\0', "").replace("\r\n", "\n").trim().to_owned();
@@ -104,7 +104,7 @@ fn unknown() -> Trouble {
 }
 
 impl<'a> SurveyPage<'a> {
-    fn new(web: &'a WebState, token: &str, asked: &'a Asked, score: Option<Score>) -> SurveyPage<'a> {
+    fn new(web: &'a WebState, token: &str, asked: &'a SurveyMail, score: Option<Score>) -> SurveyPage<'a> {
         let (low, high) = score.map_or(("", ""), Score::ends);
         SurveyPage {
             sender: &web.sender,

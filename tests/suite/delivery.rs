@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use keepwell::delivery::{Channel, Composed, Mark, Outcome, Relay, RelayUrl, Timers, compose};
+use keepwell::delivery::{Channel, Composed, Outcome, Permission, Relay, RelayUrl, Timers, compose};
 use keepwell::message::refusal::Refusal;
 
 use crate::support::mail::{composed, mail};
@@ -28,7 +28,7 @@ fn relay(server: &Server) -> Relay {
 }
 
 /// Sends once; gives the outcome and how often the mark was asked.
-async fn send(relay: &Relay, mark: Mark) -> (Outcome, usize) {
+async fn send(relay: &Relay, mark: Permission) -> (Outcome, usize) {
     let asked = AtomicUsize::new(0);
     let outcome = relay
         .session()
@@ -44,7 +44,7 @@ async fn send(relay: &Relay, mark: Mark) -> (Outcome, usize) {
 async fn go(script: Script) -> (Server, Outcome, usize) {
     let server = Server::start(script);
     let relay = relay(&server);
-    let (outcome, asked) = send(&relay, Mark::Go).await;
+    let (outcome, asked) = send(&relay, Permission::Go).await;
     (server, outcome, asked)
 }
 
@@ -97,11 +97,11 @@ async fn a_connection_is_kept_and_replaced_after_a_hundred_messages() {
     let server = Server::start(Script::default());
     let relay = relay(&server);
     for _ in 0..100 {
-        let (outcome, _) = send(&relay, Mark::Go).await;
+        let (outcome, _) = send(&relay, Permission::Go).await;
         assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
     }
     assert_eq!(server.connections(), 1);
-    send(&relay, Mark::Go).await;
+    send(&relay, Permission::Go).await;
     assert_eq!(server.connections(), 2);
     assert_eq!(server.accepted().len(), 101);
 }
@@ -113,7 +113,7 @@ async fn no_more_connections_than_sessions() {
     let sends: Vec<_> = (0..40)
         .map(|_| {
             let relay = Arc::clone(&relay);
-            tokio::spawn(async move { relay.session().await.send(&composed(), || async { Mark::Go }).await })
+            tokio::spawn(async move { relay.session().await.send(&composed(), || async { Permission::Go }).await })
         })
         .collect();
     for send in sends {
@@ -158,9 +158,9 @@ async fn a_refused_recipient_leaves_the_connection_usable() {
     let mut mail = mail();
     mail.to = "gone@customer.example".to_owned();
     let refused = compose(&mail).unwrap();
-    let outcome = relay.session().await.send(&refused, || async { Mark::Go }).await;
+    let outcome = relay.session().await.send(&refused, || async { Permission::Go }).await;
     assert!(matches!(outcome, Outcome::Rejected { .. }), "{outcome:?}");
-    let (outcome, _) = send(&relay, Mark::Go).await;
+    let (outcome, _) = send(&relay, Permission::Go).await;
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
     assert_eq!(server.connections(), 1);
 }
@@ -176,7 +176,7 @@ async fn an_envelope_goes_in_one_write_where_that_is_offered() {
         let server = Server::start(Script { pipelining, ..Script::default() });
         let relay = relay(&server);
         for _ in 0..5 {
-            let (outcome, asked) = send(&relay, Mark::Go).await;
+            let (outcome, asked) = send(&relay, Permission::Go).await;
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
             assert_eq!(asked, 1);
         }
@@ -194,7 +194,7 @@ async fn a_recipient_refused_in_the_middle_of_one_write_is_told_apart() {
         let script = Script { careless, ..Script::default() };
         let server = Server::start(refusing("gone@customer.example", script));
         let relay = relay(&server);
-        send(&relay, Mark::Go).await;
+        send(&relay, Permission::Go).await;
         let mut mail = mail();
         mail.to = "gone@customer.example".to_owned();
         let asked = AtomicUsize::new(0);
@@ -203,13 +203,13 @@ async fn a_recipient_refused_in_the_middle_of_one_write_is_told_apart() {
             .await
             .send(&compose(&mail).unwrap(), || async {
                 asked.fetch_add(1, Ordering::SeqCst);
-                Mark::Go
+                Permission::Go
             })
             .await;
         let Outcome::Rejected { reply } = &outcome else { panic!("{outcome:?}") };
         assert!(reply.starts_with("550 5.1.1 gone (at RCPT TO)"), "{reply}");
         assert_eq!((asked.into_inner(), server.ahead()), (0, 1));
-        let (outcome, _) = send(&relay, Mark::Go).await;
+        let (outcome, _) = send(&relay, Permission::Go).await;
         assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
         assert_eq!((server.connections(), server.accepted().len()), (connections, 2));
     }
@@ -222,8 +222,8 @@ async fn refusals_and_cuts_in_one_write_are_those_of_their_commands() {
             let script = Script { pipelining: true, later_only: true, ..Script::reply(at, what) };
             let server = Server::start(script);
             let relay = relay(&server);
-            send(&relay, Mark::Go).await;
-            let (outcome, _) = send(&relay, Mark::Go).await;
+            send(&relay, Permission::Go).await;
+            let (outcome, _) = send(&relay, Permission::Go).await;
             let fine = match what {
                 "450 later" => matches!(outcome, Outcome::Deferred { .. }),
                 "550 never" => matches!(outcome, Outcome::Rejected { .. }),
@@ -266,7 +266,7 @@ async fn a_relay_that_does_not_want_us_is_down() {
     let relay = relay(&server);
     drop(server);
     std::thread::sleep(Duration::from_millis(100));
-    let (outcome, asked) = send(&relay, Mark::Go).await;
+    let (outcome, asked) = send(&relay, Permission::Go).await;
     assert!(matches!(outcome, Outcome::ChannelDown { .. }), "{outcome:?}");
     assert_eq!(asked, 0);
 }
@@ -286,7 +286,7 @@ async fn a_cut_before_the_dot_is_deferred() {
     let long = long();
     for what in [Do::Cut, Do::Hang] {
         let server = Server::start(Script::at(At::Body, what.clone()));
-        let outcome = relay(&server).session().await.send(&long, || async { Mark::Go }).await;
+        let outcome = relay(&server).session().await.send(&long, || async { Permission::Go }).await;
         let Outcome::Deferred { reply } = &outcome else {
             panic!("{what:?}: {outcome:?}");
         };
@@ -299,15 +299,15 @@ async fn a_cut_before_the_dot_is_deferred() {
 async fn without_the_mark_nothing_is_sent() {
     let server = Server::start(Script::default());
     let relay = relay(&server);
-    let no = Mark::No(Refusal::Suppressed);
+    let no = Permission::No(Refusal::Suppressed);
     let (outcome, asked) = send(&relay, no).await;
     assert_eq!(outcome, Outcome::NotMarked(Refusal::Suppressed));
     assert_eq!(asked, 1);
-    let (outcome, _) = send(&relay, Mark::Unclear).await;
+    let (outcome, _) = send(&relay, Permission::Unclear).await;
     assert_eq!(outcome, Outcome::MarkUnclear);
     server.wait_for_fragments(2);
     assert!(server.accepted().is_empty());
-    let (outcome, _) = send(&relay, Mark::Go).await;
+    let (outcome, _) = send(&relay, Permission::Go).await;
     assert!(matches!(outcome, Outcome::Accepted { .. }));
 }
 
@@ -324,7 +324,7 @@ async fn a_stale_connection_gets_one_fresh_try() {
         let server = Server::start(script);
         let relay = relay(&server);
         for _ in 0..2 {
-            let (outcome, asked) = send(&relay, Mark::Go).await;
+            let (outcome, asked) = send(&relay, Permission::Go).await;
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{at:?} {what:?}: {outcome:?}");
             assert_eq!(asked, 1);
         }
@@ -348,7 +348,7 @@ async fn encrypted_and_logged_in() {
         let server = Server::start(secure_script(tls));
         let relay = secure(&server, scheme, "localhost", &server.certificate);
         for _ in 0..2 {
-            let (outcome, _) = send(&relay, Mark::Go).await;
+            let (outcome, _) = send(&relay, Permission::Go).await;
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
         }
         let accepted = server.accepted();
@@ -365,13 +365,13 @@ async fn encrypted_cuts_are_told_apart() {
         script.at.insert(At::Dot, Do::Cut);
         let server = Server::start(script.clone());
         let relay = secure(&server, scheme, "localhost", &server.certificate);
-        let (outcome, _) = send(&relay, Mark::Go).await;
+        let (outcome, _) = send(&relay, Permission::Go).await;
         assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
 
         script.at = Script::at(At::Body, Do::Hang).at;
         server.set(script);
         let long = long();
-        let outcome = relay.session().await.send(&long, || async { Mark::Go }).await;
+        let outcome = relay.session().await.send(&long, || async { Permission::Go }).await;
         assert!(matches!(outcome, Outcome::Deferred { .. }), "{outcome:?}");
     }
 }
@@ -384,7 +384,7 @@ async fn without_trustworthy_tls_nothing_is_said() {
     script.tls = None;
     let server = Server::start(script);
     let relay = secure(&server, "smtp", "localhost", &server.certificate);
-    let (outcome, asked) = send(&relay, Mark::Go).await;
+    let (outcome, asked) = send(&relay, Permission::Go).await;
     assert!(down(&outcome), "{outcome:?}");
     assert_eq!(asked, 0);
     assert!(!server.commands().iter().any(|line| line.starts_with("AUTH")));
@@ -394,7 +394,7 @@ async fn without_trustworthy_tls_nothing_is_said() {
         let server = Server::start(secure_script(tls));
         for (host, roots) in [("localhost", ""), ("127.0.0.1", server.certificate.as_str())] {
             let relay = secure(&server, scheme, host, roots);
-            let (outcome, _) = send(&relay, Mark::Go).await;
+            let (outcome, _) = send(&relay, Permission::Go).await;
             assert!(down(&outcome), "{outcome:?}");
         }
         // The wrong password.
@@ -402,7 +402,7 @@ async fn without_trustworthy_tls_nothing_is_said() {
         script.login = Some(("ann".to_owned(), "other".to_owned()));
         server.set(script);
         let relay = secure(&server, scheme, "localhost", &server.certificate);
-        let (outcome, _) = send(&relay, Mark::Go).await;
+        let (outcome, _) = send(&relay, Permission::Go).await;
         assert!(down(&outcome), "{outcome:?}");
         assert!(!format!("{outcome:?}").contains("pa ss"));
         assert!(server.accepted().is_empty());
@@ -431,7 +431,7 @@ async fn without_trustworthy_tls_nothing_is_said() {
 async fn server_is_down(script: Script) -> bool {
     let server = Server::start(script);
     let relay = secure(&server, "smtp", "localhost", &server.certificate);
-    let (outcome, asked) = send(&relay, Mark::Go).await;
+    let (outcome, asked) = send(&relay, Permission::Go).await;
     assert_eq!(asked, 0);
     let Outcome::ChannelDown { misfit, .. } = outcome else { panic!("{outcome:?}") };
     misfit
@@ -440,8 +440,8 @@ async fn server_is_down(script: Script) -> bool {
 #[tokio::test]
 async fn captured_mail_asks_for_the_mark_too() {
     let mail = composed();
-    let captured = Channel::Captured.session().await.deliver(&mail, || async { Mark::Go });
+    let captured = Channel::Captured.session().await.deliver(&mail, || async { Permission::Go });
     assert_eq!(captured.await, Outcome::Captured);
-    let refused = Channel::Captured.session().await.deliver(&mail, || async { Mark::No(Refusal::Stopped) });
+    let refused = Channel::Captured.session().await.deliver(&mail, || async { Permission::No(Refusal::Stopped) });
     assert_eq!(refused.await, Outcome::NotMarked(Refusal::Stopped));
 }

@@ -16,7 +16,7 @@ use keepwell::store::messages::claimed::Claimed;
 use keepwell::store::messages::ending::Ending;
 use keepwell::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
 use keepwell::store::messages::mark_request::{MarkRequest, Marked};
-use keepwell::store::messages::resends::Copy;
+use keepwell::store::messages::resends::MailCopy;
 use keepwell::store::upkeep::stopped::Halted;
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use uuid::Uuid;
@@ -204,7 +204,7 @@ async fn a_late_no_sets_nothing_free_that_has_left_twice() {
         let mut outbox = Outbox::of(1).await;
         let claimed = outbox.marked().await;
         let mail = email(&claimed);
-        let copy = Copy { bytes: b"Hi".to_vec(), envelope_from: String::new(), to_address: TO.to_owned() };
+        let copy = MailCopy { bytes: b"Hi".to_vec(), envelope_from: String::new(), to_address: TO.to_owned() };
         outbox.store.keep_copy(mail, &copy).await.unwrap();
         outbox.lose_the_claims().await;
         outbox.now = at("2026-03-02T10:30:00Z");

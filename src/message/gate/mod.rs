@@ -254,14 +254,14 @@ pub fn gate(seen: &Seen) -> Answer {
 
 /// The last step of the gate: what the budget said of a mail that passed the
 /// others.
-pub fn after_budget(answer: budget::Answer, valid_until: Instant, now: Instant) -> Answer {
+pub fn after_budget(answer: budget::BudgetAnswer, valid_until: Instant, now: Instant) -> Answer {
     match answer {
-        budget::Answer::Go => Answer::Go,
-        budget::Answer::Later { at, reason, used_by } => {
+        budget::BudgetAnswer::Go => Answer::Go,
+        budget::BudgetAnswer::Later { at, reason, used_by } => {
             later(at, Because::Budget { reason, used_by }, valid_until, now)
         }
-        budget::Answer::StepBack { at, reason } => later(at, Because::GoesFirst(reason), valid_until, now),
-        budget::Answer::Outranked { reason } => {
+        budget::BudgetAnswer::StepBack { at, reason } => later(at, Because::GoesFirst(reason), valid_until, now),
+        budget::BudgetAnswer::Outranked { reason } => {
             Answer::Never { state: State::Skipped, because: Because::Outranked(reason) }
         }
     }

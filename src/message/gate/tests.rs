@@ -232,15 +232,15 @@ fn every_delay_ends_with_the_validity() {
     }
     let of_budget = |now| {
         let (at, reason) = (at("2026-03-02T12:00:00Z"), "budget: full".to_owned());
-        after_budget(budget::Answer::Later { at, reason, used_by: Vec::new() }, valid_until, now)
+        after_budget(budget::BudgetAnswer::Later { at, reason, used_by: Vec::new() }, valid_until, now)
     };
     assert!(matches!(of_budget(now), Answer::Later { until, .. } if until == just_after(valid_until)));
     assert_eq!(of_budget(valid_until), expired);
-    let step_back = budget::Answer::StepBack { at: now + TimeDelta::seconds(10), reason: "first".to_owned() };
+    let step_back = budget::BudgetAnswer::StepBack { at: now + TimeDelta::seconds(10), reason: "first".to_owned() };
     assert!(matches!(after_budget(step_back, valid_until, now), Answer::Later { because: Because::GoesFirst(_), .. }));
-    let outranked = after_budget(budget::Answer::Outranked { reason: "kept".to_owned() }, valid_until, now);
+    let outranked = after_budget(budget::BudgetAnswer::Outranked { reason: "kept".to_owned() }, valid_until, now);
     assert_eq!(outranked, Answer::Never { state: State::Skipped, because: Because::Outranked("kept".to_owned()) });
-    assert_eq!(after_budget(budget::Answer::Go, valid_until, valid_until), Answer::Go);
+    assert_eq!(after_budget(budget::BudgetAnswer::Go, valid_until, valid_until), Answer::Go);
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Course<'_> {
     }
 
     /// What the budget says of mails that passed the gate together.
-    fn ask_budget<'m>(&self, asking: &[&'m Planned], now: Instant) -> Vec<(&'m Planned, budget::Answer)> {
+    fn ask_budget<'m>(&self, asking: &[&'m Planned], now: Instant) -> Vec<(&'m Planned, budget::BudgetAnswer)> {
         let contenders: Vec<Contender> = asking
             .iter()
             .filter(|mail| needs_budget(mail.draft.class, self.trips[mail.trip].enrollment.shadow))

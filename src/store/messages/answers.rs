@@ -15,7 +15,7 @@ use crate::store::Store;
 
 /// A survey mail, as its link finds it.
 #[derive(Clone, Debug, FromRow)]
-pub struct Asked {
+pub struct SurveyMail {
     pub account_id: String,
     pub contact_id: String,
     pub id: Uuid,
@@ -41,14 +41,14 @@ impl Store {
 
     /// The survey mail that a link belongs to and what it asks for; `None`
     /// when the token is not ours or the mail is gone.
-    pub async fn asked(&self, token: &str) -> sqlx::Result<Option<(Asked, Option<Score>)>> {
+    pub async fn survey_mail(&self, token: &str) -> sqlx::Result<Option<(SurveyMail, Option<Score>)>> {
         let Some((said, signature)) = token.rsplit_once('.') else { return Ok(None) };
         if !is_keyed(self.secret().await?, "survey", Signed { text: said, signature }) {
             return Ok(None);
         }
         let Some((id, score)) = said.split_once('.') else { return Ok(None) };
         let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
-        let asked: Option<Asked> = sqlx::query_as(
+        let asked: Option<SurveyMail> = sqlx::query_as(
             "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.step,
                  coalesce(m.subject, '') as question, m.valid_until, a.value, a.comment
              from keepwell.messages m
@@ -65,7 +65,7 @@ impl Store {
     /// lets the enrollment that waits for it look again.
     pub async fn answer(
         &self,
-        asked: &Asked,
+        asked: &SurveyMail,
         score: Option<Score>,
         value: Option<i32>,
         comment: Option<&str>,

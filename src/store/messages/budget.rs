@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::transitions::{COUNTS, WAITING, among};
 use crate::clock::Instant;
-use crate::message::budget::{Answer, Contender, Rank, Standing, Use, allot};
+use crate::message::budget::{BudgetAnswer, Contender, Rank, Standing, Use, allot};
 use crate::message::state::State;
 use crate::playbook::budget::Budget;
 use crate::store::{Relation, Store};
@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::minutes(5);
 
 /// A mail that passed everything else.
 #[derive(Clone, Copy, Debug)]
-pub struct Asking<'a> {
+pub struct BudgetRequest<'a> {
     pub account: &'a str,
     pub id: Uuid,
 }
@@ -92,11 +92,11 @@ impl Store {
     /// give the same place away.
     pub async fn reserve(
         &self,
-        asking: &[Asking<'_>],
+        asking: &[BudgetRequest<'_>],
         token: Uuid,
         rules: Rules<'_>,
         now: Instant,
-    ) -> sqlx::Result<BTreeMap<Uuid, Answer>> {
+    ) -> sqlx::Result<BTreeMap<Uuid, BudgetAnswer>> {
         let mut accounts: Vec<&str> = asking.iter().map(|one| one.account).collect();
         accounts.sort_unstable();
         accounts.dedup();
@@ -121,7 +121,8 @@ impl Store {
         for (account, (uses, contenders)) in &around {
             answers.extend(allot(rules.budget, account, uses, contenders, now));
         }
-        let going: Vec<&Asking<'_>> = asking.iter().filter(|one| answers.get(&one.id) == Some(&Answer::Go)).collect();
+        let going: Vec<&BudgetRequest<'_>> =
+            asking.iter().filter(|one| answers.get(&one.id) == Some(&BudgetAnswer::Go)).collect();
         sqlx::query(
             "update keepwell.messages m set reserved_at = $4, over_budget = false
              from unnest($1::text[], $2::uuid[]) going(account, id)

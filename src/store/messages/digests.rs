@@ -188,7 +188,7 @@ impl Store {
                  returning created_at, id, coalesce(subject, '') as subject, coalesce(body_text, '') as text)
              select subject, text from taken order by created_at, id",
             take = end_waiting(State::Captured, "$2", "$3"),
-            notice = Channel::Notice,
+            notice = Channel::OF_COLLEAGUES,
             waiting = *WAITING
         );
         let notices: Vec<GatheredNotice> = sqlx::query_as(AssertSqlSafe(sql))

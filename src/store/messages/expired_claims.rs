@@ -9,9 +9,8 @@ use sqlx::{AssertSqlSafe, Postgres, Row};
 use uuid::Uuid;
 
 use super::outcomes::wake;
-use super::transitions::{free, lose};
+use super::transitions::{REPEATABLE, free, lose};
 use crate::clock::Instant;
-use crate::message::channel::Channel;
 use crate::message::state::State;
 use crate::store::Store;
 
@@ -76,11 +75,11 @@ impl Store {
         let sql = format!(
             "update keepwell.messages m set {}
              from (select account_id, id from keepwell.messages
-                   where {} and (marked_at is null or channel = '{}') for update skip locked) over
+                   where {} and (marked_at is null or channel in {}) for update skip locked) over
              where m.account_id = over.account_id and m.id = over.id",
             free("$2", "case when m.marked_at is null then $3 else 'its sender went away before an answer came' end"),
             over.condition(),
-            Channel::Webhook
+            *REPEATABLE
         );
         Ok(over.query(sql).bind(now).bind(over.reason()).execute(self.pool()).await?.rows_affected())
     }

@@ -49,7 +49,7 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
         }
         MessageDraft::Notice(notice) => {
             message.contact = &enrollment.contact;
-            message.channel = if notice.audience.starts_with("slack:") { Channel::Slack } else { Channel::Notice };
+            message.channel = notice.channel;
             message.class = Class::Internal;
             message.audience = Some(&notice.audience);
             message.to = notice.to.as_deref();
@@ -62,7 +62,7 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
             }
         }
         MessageDraft::Webhook(webhook) => {
-            message.channel = Channel::Webhook;
+            message.channel = webhook.channel;
             message.class = Class::Internal;
             message.to = Some(webhook.variable.as_str());
             message.subject = Some(&webhook.subject);
@@ -120,7 +120,7 @@ impl<'a> NewMessage<'a> {
             playbook: "",
             revision: None,
             step: "",
-            channel: Channel::Email,
+            channel: Channel::OF_CUSTOMERS,
             class: Class::Lifecycle,
             audience: None,
             to: None,
@@ -209,7 +209,7 @@ impl<'a> OwnerNotice<'a> {
             id: self.id,
             playbook: self.playbook,
             step: self.step,
-            channel: Channel::Notice,
+            channel: Channel::OF_COLLEAGUES,
             class: Class::Internal,
             audience: Some(self.audience),
             to: self.to,
@@ -226,19 +226,27 @@ impl<'a> OwnerNotice<'a> {
 }
 
 impl Store {
-    /// Plans the same words for a Slack channel, once for each notice.
-    pub async fn also_in_slack(&self, notice: &Claimed, variable: &str, text: &str, now: Instant) -> sqlx::Result<()> {
-        let (to, audience) = (format!("env:{variable}"), format!("slack:{variable}"));
+    /// Plans the words of a notice for another channel as well, whose URL is in
+    /// an environment variable; once for each notice.
+    pub async fn also_by(
+        &self,
+        channel: Channel,
+        notice: &Claimed,
+        variable: &str,
+        text: &str,
+        now: Instant,
+    ) -> sqlx::Result<()> {
+        let (to, audience) = (format!("env:{variable}"), format!("{channel}:{variable}"));
         let subject = notice.subject.clone().unwrap_or_default();
         let text = format!("{subject}\n{text}");
         let copy = NewMessage {
             account: &notice.account_id,
-            id: crate::ids::notice(&["slack", &notice.id.to_string()]),
+            id: crate::ids::notice(&[channel.name(), &notice.id.to_string()]),
             enrollment: notice.enrollment_id,
             playbook: &notice.playbook,
             revision: notice.revision.as_deref(),
             step: &notice.step,
-            channel: Channel::Slack,
+            channel,
             class: Class::Internal,
             audience: Some(&audience),
             to: Some(&to),

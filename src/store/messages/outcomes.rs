@@ -16,7 +16,7 @@ use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::ending::Ending;
-use super::transitions::settle;
+use super::transitions::{REPEATABLE, settle};
 use crate::clock::Instant;
 use crate::message::budget::just_after;
 use crate::message::gate::Wait;
@@ -106,7 +106,8 @@ impl Store {
 /// message, also when its claim was lost meanwhile: it may go again. Not where a
 /// person has settled it, who may have written to the customer: it has failed. Nor
 /// where its second body has begun: that one may arrive. What was tried is recorded; enrollments look again as far as nobody holds them.
-static SETTLE: LazyLock<String> = LazyLock::new(|| SETTLE_ROWS.replacen("SET", &settle(), 1));
+static SETTLE: LazyLock<String> =
+    LazyLock::new(|| SETTLE_ROWS.replacen("SET", &settle(), 1).replace("REPEATABLE", &REPEATABLE));
 
 const SETTLE_ROWS: &str = "
     with ending as materialized (select * from ROWS),
@@ -120,7 +121,7 @@ const SETTLE_ROWS: &str = "
               else (m.token = e.token and (m.state = 'sending'
                                            or (m.outcome = 'unknown' and (e.outcome = 'accepted' or m.again_at is null
                                                    and e.outcome in ('rejected', 'deferred')))))
-                   or (m.channel = 'webhook' and m.state in ('deferred', 'sending') and e.outcome = 'accepted') end
+                   or (m.channel in REPEATABLE and m.state in ('deferred', 'sending') and e.outcome = 'accepted') end
         returning m.account_id, m.id, e.token, m.enrollment_id, e.n, e.tried, e.wakes, e.started_at, e.at, e.reply),
     recorded as (
         insert into keepwell.attempts (account_id, message, n, started_at, ended_at, outcome, reply)

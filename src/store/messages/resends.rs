@@ -34,7 +34,7 @@ const LEASE_LEFT: Duration = Duration::minutes(12);
 
 /// What left, and may leave again.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct Copy {
+pub struct MailCopy {
     pub bytes: Vec<u8>,
     pub envelope_from: String,
     /// Where it went, which redirected mail does elsewhere than its row says.
@@ -43,7 +43,7 @@ pub struct Copy {
 
 impl Store {
     /// Keeps what is about to leave. A try before it has failed for certain.
-    pub async fn keep_copy(&self, message: &Claimed, copy: &Copy) -> sqlx::Result<()> {
+    pub async fn keep_copy(&self, message: &Claimed, copy: &MailCopy) -> sqlx::Result<()> {
         sqlx::query(
             "insert into keepwell.copies (account_id, contact_id, message, bytes, envelope_from, to_address)
              values ($1, $2, $3, $4, $5, $6)
@@ -64,7 +64,7 @@ impl Store {
 
     /// Claims a mail that may leave again, and forgets copies that no longer
     /// may: what became of the first is known, or it is too late.
-    pub async fn claim_copy(&self, now: Instant, halted: &Halted) -> sqlx::Result<Option<(Claimed, Copy)>> {
+    pub async fn claim_copy(&self, now: Instant, halted: &Halted) -> sqlx::Result<Option<(Claimed, MailCopy)>> {
         if !sqlx::query_scalar::<_, bool>("select exists (select 1 from keepwell.copies)")
             .fetch_one(self.pool())
             .await?
@@ -81,7 +81,7 @@ impl Store {
         .execute(self.pool())
         .await?;
         let (lease_now, token) = (self.lease_clock().await?, random::token());
-        let copy: Option<Copy> = sqlx::query_as(
+        let copy: Option<MailCopy> = sqlx::query_as(
             "update keepwell.copies c set token = $2, lease_until = $3
              from (select c.account_id, c.message from keepwell.copies c
                    join keepwell.messages m on m.account_id = c.account_id and m.id = c.message

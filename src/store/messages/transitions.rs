@@ -103,7 +103,7 @@ pub(crate) async fn cancel_mail(
         end_waiting(State::Cancelled, "s.ended_at", "s.reason"),
         rows.relation("s"),
         *WAITING,
-        Channel::Email
+        Channel::OF_CUSTOMERS
     );
     rows.query(sql)?.execute(tx).await?;
     Ok(())
@@ -113,5 +113,12 @@ pub(crate) async fn cancel_mail(
 pub(crate) static COUNTS: LazyLock<String> = LazyLock::new(|| {
     let classes: Vec<String> =
         Class::ALL.iter().filter(|class| class.may_be_refused()).map(|class| format!("'{class}'")).collect();
-    format!("m.channel = '{}' and m.class in ({}) and not m.shadow", Channel::Email, classes.join(", "))
+    format!("m.channel = '{}' and m.class in ({}) and not m.shadow", Channel::OF_CUSTOMERS, classes.join(", "))
+});
+
+/// Channels whose messages may leave twice, as a list of SQL.
+pub(crate) static REPEATABLE: LazyLock<String> = LazyLock::new(|| {
+    let channels: Vec<String> =
+        Channel::ALL.iter().filter(|channel| channel.may_repeat()).map(|channel| format!("'{channel}'")).collect();
+    format!("({})", channels.join(", "))
 });

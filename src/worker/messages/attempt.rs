@@ -6,19 +6,19 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 use super::auto_stop::Troubles;
-use super::domain_limits::Pass;
+use super::domain_limits::InFlight;
 use super::prepare_mail::Prepared;
 use super::settlement::settle;
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::Post;
-use crate::delivery::{Composed, Mark, Outcome, Session};
+use crate::delivery::{Composed, Outcome, Permission, Session};
 use crate::message::outcome::Settled;
 use crate::message::refusal::Refusal;
 use crate::message::state::State;
 use crate::store::messages::claimed::Claimed;
 use crate::store::messages::ending::Ending;
 use crate::store::messages::mark_request::Marked;
-use crate::store::messages::resends::Copy;
+use crate::store::messages::resends::MailCopy;
 use crate::worker::shared::Shared;
 
 /// Counts the messages whose body may be on its way.
@@ -70,7 +70,7 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Carries one out and writes what came of it.
-    pub async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<Pass>) -> anyhow::Result<()> {
+    pub async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<InFlight>) -> anyhow::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
         let mut copy = None;
         let (parcel, to) = match prepared {
@@ -90,7 +90,7 @@ impl Attempt {
                 return Ok(());
             }
             Prepared::Mail { composed, to, sends_again, .. } => {
-                copy = sends_again.then(|| Copy {
+                copy = sends_again.then(|| MailCopy {
                     bytes: composed.bytes.clone(),
                     envelope_from: composed.envelope_from.clone(),
                     to_address: composed.to.clone(),
@@ -153,16 +153,16 @@ impl Attempt {
         self.gate.has_passed().then_some(Refusal::Stale)
     }
 
-    async fn mark(&self, message: &Claimed, to: &str) -> Mark {
+    async fn mark(&self, message: &Claimed, to: &str) -> Permission {
         if let Some(why) = self.forbids() {
-            return Mark::No(why);
+            return Permission::No(why);
         }
         match self.shared.store.mark(message, to, self.now).await {
-            Ok(Marked::Go) => Mark::Go,
-            Ok(Marked::No(why)) => Mark::No(why),
+            Ok(Marked::Go) => Permission::Go,
+            Ok(Marked::No(why)) => Permission::No(why),
             Err(error) => {
                 tracing::error!(message = %message.id, "the marker failed: {error}");
-                Mark::Unclear
+                Permission::Unclear
             }
         }
     }

@@ -17,10 +17,9 @@ use super::heartbeat::Heartbeat;
 use super::prepare_mail::{Prepared, prepare};
 use super::prepare_notice::notice;
 use super::send_queue::{Next, Queue};
-use super::{prepare_post, reserve};
+use super::{posts, prepare_post, reserve};
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::enrollment::next_quarter;
-use crate::message::channel::Channel;
 use crate::message::state::State;
 use crate::playbook::Mode;
 use crate::store::messages::address_guard::Departure;
@@ -101,11 +100,11 @@ async fn deliver_batch(
     let shadows = shadows(shared, &known.published, &claimed).await?;
     for mut message in claimed {
         message.shadow |= shadows.contains(&message.playbook);
-        match (&message.revision, message.channel) {
-            (Some(revision), Channel::Email) => {
+        match &message.revision {
+            Some(revision) if message.channel.reaches_customers() => {
                 groups.entry((message.playbook.clone(), revision.clone())).or_default().push(message);
             }
-            (_, Channel::Webhook | Channel::Slack) => {
+            _ if posts::by(message.channel).is_some() => {
                 let prepared = or_later(shared, prepare_post::prepare(shared, &message, now).await, now)?;
                 ready.push((message, prepared));
             }

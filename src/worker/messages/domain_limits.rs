@@ -65,10 +65,10 @@ struct Domain {
 
 /// Whether a message may be tried now.
 #[derive(Debug)]
-pub enum Turn {
-    Now(Pass),
+pub enum SendPermit {
+    Now(InFlight),
     /// As soon as another attempt has ended.
-    Soon,
+    Wait,
     /// Not before this instant, for this reason.
     Later {
         at: Instant,
@@ -77,7 +77,7 @@ pub enum Turn {
 }
 
 /// One attempt under way.
-pub struct Pass {
+pub struct InFlight {
     domains: Domains,
     domain: String,
     number: u64,
@@ -97,20 +97,20 @@ impl Domains {
 
     /// Asks for the turn of a message. At most half of the `connections` are
     /// for one domain, so that none takes them all.
-    pub fn ask(&self, name: &str, connections: usize, now: Instant) -> Turn {
+    pub fn ask(&self, name: &str, connections: usize, now: Instant) -> SendPermit {
         if let Some((at, reason)) = self.closed(name, now) {
-            return Turn::Later { at, reason };
+            return SendPermit::Later { at, reason };
         }
         let mut known = self.lock();
         let domain = known.entry(name.to_owned()).or_default();
         domain.room = domain.room.min(connections.div_ceil(2)).max(1);
         if domain.under_way.len() >= domain.room {
-            return Turn::Soon;
+            return SendPermit::Wait;
         }
         domain.given += 1;
         let number = domain.given;
         domain.under_way.push((number, None));
-        Turn::Now(Pass { domains: self.clone(), domain: name.to_owned(), number })
+        SendPermit::Now(InFlight { domains: self.clone(), domain: name.to_owned(), number })
     }
 
     /// Whether nothing of a domain is tried now: until when, and why.
@@ -193,7 +193,7 @@ impl Domain {
     }
 }
 
-impl Pass {
+impl InFlight {
     /// The attempt begins, now that a connection is free for it.
     pub fn begin(&self) {
         self.domains.begin(&self.domain, self.number);
@@ -205,16 +205,16 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
+impl Drop for InFlight {
     /// Without a word it has told nothing.
     fn drop(&mut self) {
         self.domains.end(&self.domain, self.number, None, Instant::default());
     }
 }
 
-impl fmt::Debug for Pass {
+impl fmt::Debug for InFlight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pass({} {})", self.domain, self.number)
+        write!(f, "InFlight({} {})", self.domain, self.number)
     }
 }
 
@@ -235,9 +235,9 @@ pub(crate) mod tests {
     }
 
     /// As many passes as there are now.
-    fn passes(domains: &Domains, name: &str, now: Instant) -> Vec<Pass> {
+    fn passes(domains: &Domains, name: &str, now: Instant) -> Vec<InFlight> {
         std::iter::from_fn(|| match domains.ask(name, 8, now) {
-            Turn::Now(pass) => Some(pass),
+            SendPermit::Now(pass) => Some(pass),
             _ => None,
         })
         .collect()
@@ -263,7 +263,7 @@ pub(crate) mod tests {
     fn three_failures_in_a_row_close_a_domain_for_longer_each_time() {
         let domains = Domains::default();
         let fail = |now| match domains.ask("a.example", 8, now) {
-            Turn::Now(pass) => pass.end(&refused(), now),
+            SendPermit::Now(pass) => pass.end(&refused(), now),
             turn => panic!("{turn:?}"),
         };
         let until = |now| domains.closed("a.example", now).map(|(until, _)| (until - at(0)).num_minutes());
@@ -293,7 +293,7 @@ pub(crate) mod tests {
     fn a_burst_of_failures_closes_a_domain_once() {
         let domains = Domains::default();
         for _ in 0..100 {
-            let Turn::Now(pass) = domains.ask("a.example", 64, at(0)) else { panic!("there is room") };
+            let SendPermit::Now(pass) = domains.ask("a.example", 64, at(0)) else { panic!("there is room") };
             pass.end(&taken(), at(0));
         }
         let burst = passes(&domains, "a.example", at(0));
@@ -309,13 +309,15 @@ pub(crate) mod tests {
     #[test]
     fn behind_a_silent_attempt_nothing_is_tried() {
         let domains = Domains::slow_after(Duration::ZERO);
-        let Turn::Now(silent) = domains.ask("a.example", 8, at(0)) else { panic!("there is room") };
-        let Turn::Now(waits) = domains.ask("a.example", 8, at(0)) else { panic!("a wait for ourselves tells nothing") };
+        let SendPermit::Now(silent) = domains.ask("a.example", 8, at(0)) else { panic!("there is room") };
+        let SendPermit::Now(waits) = domains.ask("a.example", 8, at(0)) else {
+            panic!("a wait for ourselves tells nothing")
+        };
         drop(waits);
         silent.begin();
-        let Turn::Later { at: until, reason } = domains.ask("a.example", 8, at(0)) else { panic!("it is slow") };
+        let SendPermit::Later { at: until, reason } = domains.ask("a.example", 8, at(0)) else { panic!("it is slow") };
         assert_eq!((until, reason.as_str()), (at(1), "waits for a.example, which has not answered yet"));
         drop(silent);
-        assert!(matches!(domains.ask("a.example", 8, at(0)), Turn::Now(_)));
+        assert!(matches!(domains.ask("a.example", 8, at(0)), SendPermit::Now(_)));
     }
 }

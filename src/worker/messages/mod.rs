@@ -9,6 +9,7 @@ pub mod deliverer;
 pub mod digester;
 pub mod domain_limits;
 pub(crate) mod heartbeat;
+pub(crate) mod posts;
 pub(crate) mod prepare_mail;
 pub(crate) mod prepare_notice;
 pub(crate) mod prepare_post;

@@ -6,6 +6,7 @@ use super::prepare_mail::{Prepared, bounces_to, sender};
 use crate::clock::Instant;
 use crate::delivery::{Footer, OutgoingMail, compose, layout, render};
 use crate::effect::From;
+use crate::message::channel::Channel;
 use crate::message::gate::{Because, has_expired};
 use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
@@ -80,7 +81,7 @@ async fn also_in_slack(shared: &Shared, message: &Claimed, text: &str, now: Inst
     if let Some(variable) = &shared.config.notify_csm_slack
         && message.audience.as_deref() == Some("csm")
     {
-        shared.store.also_in_slack(message, variable, text, now).await?;
+        shared.store.also_by(Channel::Slack, message, variable, text, now).await?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Right before a webhook or a Slack notice leaves: where it goes, and with
 //! which secret. Its words are final since the decision.
 
+use super::posts::{self, Words};
 use super::prepare_mail::Prepared;
 use crate::clock::Instant;
 use crate::delivery::post::Post;
 use crate::delivery::target::Target;
-use crate::message::channel::Channel;
 use crate::message::gate::{Because, has_expired};
 use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
@@ -45,15 +45,10 @@ pub(crate) async fn failed(shared: &Shared, message: &Claimed, reason: &str, now
 }
 
 fn post(shared: &Shared, message: &Claimed, to: &str, text: String, now: Instant) -> Result<Post, String> {
-    let name = to.strip_prefix("env:").unwrap_or_default();
-    let variable = |name: &str| (shared.variables)(name).filter(|value| !value.trim().is_empty());
-    let url = variable(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
-    let target = Target::parse(&url, &shared.config.webhooks_allow).map_err(|why| format!("{name}: {why}"))?;
-    if message.channel == Channel::Slack {
-        return Ok(Post::slack(target, &text));
-    }
-    let secrets = format!("{name}_SECRET");
-    let given = variable(&secrets).unwrap_or_default();
-    Post::webhook(target, &message.id.to_string(), now.timestamp(), &given, text)
-        .map_err(|why| format!("{secrets}: {why}"))
+    let variable = to.strip_prefix("env:").unwrap_or_default();
+    let look_up = |name: &str| (shared.variables)(name).filter(|value| !value.trim().is_empty());
+    let url = look_up(variable).ok_or_else(|| format!("the environment variable {variable} is not set"))?;
+    let target = Target::parse(&url, &shared.config.webhooks_allow).map_err(|why| format!("{variable}: {why}"))?;
+    let channel = posts::by(message.channel).ok_or_else(|| format!("{} is not posted", message.channel))?;
+    channel.post(target, Words { id: &message.id.to_string(), text, variable, look_up: &look_up, now })
 }

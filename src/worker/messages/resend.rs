@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 use super::deliverer::{GATE_HOLDS, shadows};
-use super::domain_limits::Turn;
+use super::domain_limits::SendPermit;
 use super::prepare_mail::{Prepared, prepare};
 use super::settlement::until_written;
 use crate::clock::{Deadline, Instant, Stopwatch};
-use crate::delivery::{Composed, Mark, Outcome};
+use crate::delivery::{Composed, Outcome, Permission};
 use crate::enrollment::next_quarter;
 use crate::message::refusal::Refusal;
 use crate::store::messages::claimed::Claimed;
 use crate::store::messages::mark_request::Marked;
-use crate::store::messages::resends::Copy;
+use crate::store::messages::resends::MailCopy;
 use crate::store::{FailureKind, failure_kind};
 use crate::worker::shared::Shared;
 
@@ -47,7 +47,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<boo
 async fn one(
     shared: &Shared,
     message: Claimed,
-    copy: Copy,
+    copy: MailCopy,
     prepared: Prepared,
     begins: impl Fn() -> bool,
     now: Instant,
@@ -69,26 +69,26 @@ async fn one(
     let composed = Composed { bytes: copy.bytes, envelope_from: copy.envelope_from, to: copy.to_address };
     let soon = now + chrono::Duration::minutes(5);
     let pass = match shared.domains.ask(&composed.domain(), shared.config.mail.connections, now) {
-        Turn::Now(pass) => pass,
-        Turn::Soon => return Ok(store.put_back_copy(&message, soon).await?),
-        Turn::Later { at, .. } => return Ok(store.put_back_copy(&message, at).await?),
+        SendPermit::Now(pass) => pass,
+        SendPermit::Wait => return Ok(store.put_back_copy(&message, soon).await?),
+        SendPermit::Later { at, .. } => return Ok(store.put_back_copy(&message, at).await?),
     };
     let session = shared.channel.session().await;
     pass.begin();
     let (watch, began) = (Stopwatch::start(), AtomicBool::new(false));
     let mark = || async {
         if !begins() {
-            return Mark::No(Refusal::Stale);
+            return Permission::No(Refusal::Stale);
         }
         match store.mark_copy(&message, &to, now).await {
             Ok(Marked::Go) => {
                 began.store(true, Ordering::Relaxed);
-                Mark::Go
+                Permission::Go
             }
-            Ok(Marked::No(why)) => Mark::No(why),
+            Ok(Marked::No(why)) => Permission::No(why),
             Err(error) => {
                 tracing::error!(message = %message.id, "the marker failed: {error}");
-                Mark::Unclear
+                Permission::Unclear
             }
         }
     };

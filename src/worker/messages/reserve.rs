@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::prepare_mail::Prepared;
 use crate::clock::Instant;
 use crate::enrollment::next_quarter;
-use crate::message::budget::Answer;
+use crate::message::budget::BudgetAnswer;
 use crate::message::gate::{after_budget, needs_budget};
 use crate::store::is_about_a_row;
-use crate::store::messages::budget::{Asking, PATIENCE, Rules, UnderWay};
+use crate::store::messages::budget::{BudgetRequest, PATIENCE, Rules, UnderWay};
 use crate::store::messages::claimed::Claimed;
 use crate::store::runs::playbooks::Published;
 use crate::worker::shared::Shared;
@@ -35,8 +35,8 @@ pub(crate) async fn reserve(
     if config.budget.is_off() && asking.iter().all(|message| message.held_until.is_none()) {
         return Ok(());
     }
-    let asking: Vec<Asking<'_>> =
-        asking.into_iter().map(|message| Asking { account: &message.account_id, id: message.id }).collect();
+    let asking: Vec<BudgetRequest<'_>> =
+        asking.into_iter().map(|message| BudgetRequest { account: &message.account_id, id: message.id }).collect();
     let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused };
     let mut answers = ask(shared, &asking, token, rules, now).await?;
     for (message, prepared) in ready.iter_mut() {
@@ -54,16 +54,16 @@ pub(crate) async fn reserve(
 /// other: its mail looks again later.
 async fn ask(
     shared: &Shared,
-    asking: &[Asking<'_>],
+    asking: &[BudgetRequest<'_>],
     token: Uuid,
     rules: Rules<'_>,
     now: Instant,
-) -> anyhow::Result<BTreeMap<Uuid, Answer>> {
+) -> anyhow::Result<BTreeMap<Uuid, BudgetAnswer>> {
     let together = shared.store.reserve(asking, token, rules, now).await;
     if !together.as_ref().is_err_and(is_about_a_row) {
         return Ok(together?);
     }
-    let mut accounts: BTreeMap<&str, Vec<Asking<'_>>> = BTreeMap::new();
+    let mut accounts: BTreeMap<&str, Vec<BudgetRequest<'_>>> = BTreeMap::new();
     for one in asking {
         accounts.entry(one.account).or_default().push(*one);
     }
@@ -75,7 +75,8 @@ async fn ask(
                 tracing::error!(account, "its attention budget cannot be asked: {error}");
                 let at = next_quarter(now, shared.config.recheck);
                 let reason = format!("the attention budget cannot be asked: {error}");
-                answers.extend(asking.iter().map(|one| (one.id, Answer::StepBack { at, reason: reason.clone() })));
+                answers
+                    .extend(asking.iter().map(|one| (one.id, BudgetAnswer::StepBack { at, reason: reason.clone() })));
             }
             Err(error) => return Err(error.into()),
         }

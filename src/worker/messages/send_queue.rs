@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::domain_limits::{Pass, Turn};
+use super::domain_limits::{InFlight, SendPermit};
 use crate::clock::Instant;
 
 /// What a lane has to send. What finds no turn waits here, behind it everything
@@ -19,7 +19,7 @@ pub struct Queue<T> {
 #[derive(Debug)]
 pub enum Next<T> {
     /// To be sent, or with no domain and so no pass.
-    Now(T, Option<Pass>),
+    Now(T, Option<InFlight>),
     Later {
         item: T,
         at: Instant,
@@ -34,7 +34,7 @@ impl<T> Queue<T> {
     }
 
     /// The next that need not wait; `ask` asks for the turn of a domain.
-    pub fn next(&mut self, mut ask: impl FnMut(&str) -> Turn) -> Option<Next<T>> {
+    pub fn next(&mut self, mut ask: impl FnMut(&str) -> SendPermit) -> Option<Next<T>> {
         while let Some(name) = self.open.last().cloned() {
             if let Some(item) = self.first_of(&name) {
                 match ask(&name).of(item) {
@@ -78,13 +78,13 @@ impl<T> Queue<T> {
     }
 }
 
-impl Turn {
+impl SendPermit {
     /// Of this item; gives it back when it has to wait.
     fn of<T>(self, item: T) -> Result<Next<T>, T> {
         match self {
-            Turn::Now(pass) => Ok(Next::Now(item, Some(pass))),
-            Turn::Soon => Err(item),
-            Turn::Later { at, reason } => Ok(Next::Later { item, at, reason }),
+            SendPermit::Now(pass) => Ok(Next::Now(item, Some(pass))),
+            SendPermit::Wait => Err(item),
+            SendPermit::Later { at, reason } => Ok(Next::Later { item, at, reason }),
         }
     }
 }

@@ -152,7 +152,7 @@ pub async fn share_budget(
     }
     let paused = shared.halted().await?.map_or(Vec::new(), |halted| halted.playbooks);
     let rules = Rules { budget: &config.budget, touch_events: &config.store.touch_events, paused: &paused };
-    let mut answers: BTreeMap<Uuid, budget::Answer> = BTreeMap::new();
+    let mut answers: BTreeMap<Uuid, budget::BudgetAnswer> = BTreeMap::new();
     let mut known = shared.store.attention(&accounts, rules, now).await?;
     for account in accounts {
         let (mut uses, mut contenders) = known.remove(account).unwrap_or_default();

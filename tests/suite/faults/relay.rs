@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keepwell::delivery::{Mark, Outcome, OutgoingMail, Relay, RelayUrl, Timers, compose};
+use keepwell::delivery::{Outcome, OutgoingMail, Permission, Relay, RelayUrl, Timers, compose};
 
 use crate::support::mail::mail;
 use crate::support::proxy::{Behind, Fault, Proxy};
@@ -47,7 +47,7 @@ impl Way {
             .await
             .send(&mail, || {
                 marked = true;
-                async { Mark::Go }
+                async { Permission::Go }
             })
             .await;
         relay.close_idle().await;

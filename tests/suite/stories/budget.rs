@@ -1,13 +1,13 @@
 //! One attention budget for all playbooks and human touches.
 
 use keepwell::clock::Instant;
-use keepwell::message::budget::Answer;
+use keepwell::message::budget::BudgetAnswer;
 use keepwell::message::gate::Wait;
 use keepwell::message::outcome::{Fact, Settled};
 use keepwell::message::state::State;
 use keepwell::playbook::budget::{Budget, Limit};
 use keepwell::store::Store;
-use keepwell::store::messages::budget::{Asking, Rules, UnderWay};
+use keepwell::store::messages::budget::{BudgetRequest, Rules, UnderWay};
 use keepwell::store::messages::ending::Ending;
 use keepwell::store::messages::suppressions::Suppression;
 use keepwell::store::upkeep::stopped::Halted;
@@ -322,20 +322,20 @@ async fn drain(store: Store, budget: Budget, now: Instant) {
             }
             return;
         }
-        let asking: Vec<Asking<'_>> =
-            claimed.iter().map(|one| Asking { account: &one.account_id, id: one.id }).collect();
+        let asking: Vec<BudgetRequest<'_>> =
+            claimed.iter().map(|one| BudgetRequest { account: &one.account_id, id: one.id }).collect();
         let answers = store.reserve(&asking, claimed[0].token, rules, now).await.unwrap();
         for (at, message) in claimed.iter().enumerate() {
             let settled = match &answers[&message.id] {
                 // Every fifth is refused by its server, and gives its place back.
-                Answer::Go if at % 5 == 4 => {
+                BudgetAnswer::Go if at % 5 == 4 => {
                     Settled::Ended { state: State::Rejected, reason: Some("no".to_owned()), fact: Some(Fact::Rejected) }
                 }
-                Answer::Go => Settled::Ended { state: State::Captured, reason: None, fact: Some(Fact::Accepted) },
-                Answer::Later { at, reason, .. } => {
+                BudgetAnswer::Go => Settled::Ended { state: State::Captured, reason: None, fact: Some(Fact::Accepted) },
+                BudgetAnswer::Later { at, reason, .. } => {
                     Settled::Deferred { next_at: *at, reason: reason.clone(), counts: false, wait: Wait::Budget }
                 }
-                Answer::StepBack { .. } | Answer::Outranked { .. } => panic!("nothing was held"),
+                BudgetAnswer::StepBack { .. } | BudgetAnswer::Outranked { .. } => panic!("nothing was held"),
             };
             assert!(store.settle(Ending::at(message.clone(), settled, now)).await.unwrap());
         }
