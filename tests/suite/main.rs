@@ -20,6 +20,7 @@ mod faults;
 mod functions;
 mod histories;
 mod import;
+mod message_rows;
 mod migrations;
 mod outcomes;
 mod own_tables;

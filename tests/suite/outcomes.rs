@@ -65,7 +65,7 @@ impl Outbox {
 
     /// Their leases run out, and somebody notices.
     async fn lose_the_claims(&self) -> (u64, u64) {
-        self.sql("update keepwell.messages set lease_until = clock_timestamp() - interval '1 second'").await;
+        self.sql("update keepwell.messages set lease_until = clock_timestamp() - interval '1 second' where state = 'sending'").await;
         self.store.settle_expired(self.now).await.unwrap()
     }
 
@@ -110,14 +110,14 @@ async fn the_marker_wants_half_a_minute_of_lease_and_a_mail_that_is_still_valid(
     let claimed = outbox.claim().await;
     let mark = async |message: &Claimed, now| outbox.store.mark(message, TO, now).await.unwrap();
     let lost = Marked::No(Refusal::NotOurs);
-    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '29 seconds'").await;
+    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '29 seconds' where state = 'sending'").await;
     assert_eq!(mark(&claimed[0], outbox.now).await, lost);
-    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '35 seconds'").await;
+    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '35 seconds' where state = 'sending'").await;
     assert_eq!(mark(&claimed[0], at("2026-03-05T09:00:01Z")).await, lost);
     assert_eq!(mark(&claimed[0], at("2026-03-05T09:00:00Z")).await, Marked::Go);
     assert_eq!(mark(&claimed[0], outbox.now).await, lost, "once");
     // A heartbeat gives the others their time back.
-    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '5 seconds'").await;
+    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() + interval '5 seconds' where state = 'sending'").await;
     outbox.store.renew_claims(claimed[1].token).await.unwrap();
     assert_eq!(mark(&claimed[1], outbox.now).await, Marked::Go);
 }
@@ -132,7 +132,7 @@ async fn markers_that_share_a_transaction_are_answered_one_by_one() {
         .await
         .unwrap();
     outbox.sql("insert into keepwell.control (scope, at, by) values ('account:a2', now(), 'a test')").await;
-    outbox.sql("update keepwell.messages set token = null where account_id = 'a3'").await;
+    outbox.sql("update keepwell.messages set token = gen_random_uuid() where account_id = 'a3'").await;
     let asked: Vec<MarkRequest<'_>> = claimed
         .iter()
         .map(|message| MarkRequest {
@@ -231,7 +231,7 @@ async fn a_late_no_sets_nothing_free_that_has_left_twice() {
 async fn a_claim_that_has_run_out_is_not_revived() {
     let outbox = Outbox::of(2).await;
     let claimed = outbox.claim().await;
-    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() - interval '1 second'").await;
+    outbox.sql("update keepwell.messages set lease_until = clock_timestamp() - interval '1 second' where state = 'sending'").await;
     outbox.store.renew_claims(claimed[0].token).await.unwrap();
     assert_eq!(outbox.store.mark(&claimed[0], TO, outbox.now).await.unwrap(), Marked::No(Refusal::NotOurs));
     assert_eq!(outbox.store.settle_expired(outbox.now).await.unwrap(), (3, 0));
@@ -258,6 +258,7 @@ async fn whoever_lost_a_claim_moves_nothing() {
     let taken = outbox.claim().await;
     assert_eq!(taken.len(), 2);
     assert!(!outbox.settle(mail, ended(State::Accepted)).await, "without a marker there was no attempt");
+    assert_eq!(outbox.store.mark(email(&taken), TO, outbox.now).await.unwrap(), Marked::Go);
     assert!(outbox.settle(email(&taken), ended(State::Accepted)).await);
 }
 
@@ -327,7 +328,7 @@ async fn a_person_settles_what_nobody_knows_and_a_fact_goes_above_that() {
 async fn outcomes_that_share_a_transaction_are_taken_one_by_one() {
     let outbox = Outbox::of(4).await;
     let claimed = outbox.marked().await;
-    outbox.sql("update keepwell.messages set token = null where account_id = 'a2'").await;
+    outbox.sql("update keepwell.messages set token = gen_random_uuid() where account_id = 'a2'").await;
     let settled = |message: &Claimed| match message.account_id.as_str() {
         "a1" => deferred(outbox.now),
         "a3" => ended(State::Rejected),
@@ -446,7 +447,12 @@ async fn that_it_was_not_taken_goes_above_a_persons_word_and_sends_nothing() {
     let claimed = outbox.marked().await;
     let message = email(&claimed);
     for verdict in [ManualOutcome::Accepted, ManualOutcome::Failed] {
-        outbox.sql("update keepwell.messages set state = 'unknown', outcome = 'unknown'").await;
+        outbox
+            .sql(
+                "update keepwell.messages set state = 'unknown', outcome = 'unknown', ended_at = now(), sent_at = null,
+                 lease_until = null, marked_at = coalesce(marked_at, now())",
+            )
+            .await;
         outbox.sql(&format!("update keepwell.messages set token = '{}'", message.token)).await;
         assert_eq!(
             outbox.store.settle_unknown(message.id, verdict, "dana", outbox.now).await.unwrap(),

@@ -24,15 +24,16 @@ const MANY: i64 = 100_000;
 /// Mails numbered from..to of as many accounts, each with an enrollment that
 /// waits for it.
 async fn fill(pool: &PgPool, from: i64, to: i64, state: &str) {
+    let left = if state == "accepted" { "'2026-03-02'" } else { "null" };
     let insert = format!(
         "insert into keepwell.enrollments (account_id, id, playbook, revision, entry_key, state, phase, step_at, look_at,
              started_at, entry, evidence, shadow, run_slot)
          select 'a' || n, md5('e' || n)::uuid, 'tips', 'r', '', 'active', 'sending', '2026-03-02', '2026-04-02', '2026-03-02',
              '{{}}', '{{}}', false, '2026-03-02' from generate_series({from}, {to}) n;
          insert into keepwell.messages (account_id, contact_id, id, enrollment_id, playbook, step, channel, class,
-             to_address, state, priority, valid_until, next_at, message_id, shadow, created_at)
+             to_address, state, priority, valid_until, next_at, message_id, shadow, created_at, marked_at, sent_at, ended_at)
          select 'a' || n, 'c', md5('m' || n)::uuid, md5('e' || n)::uuid, 'tips', 'mail', 'email', 'lifecycle',
-             n || '@customer.example', '{state}', 50, '2026-03-09', '2026-03-02', n, false, '2026-03-02'
+             n || '@customer.example', '{state}', 50, '2026-03-09', '2026-03-02', n, false, '2026-03-02', {left}, {left}, {left}
          from generate_series({from}, {to}) n;
          insert into keepwell.recipients (address_hash) select md5(n::text) from generate_series({from}, {to}) n;
          insert into keepwell.address_guard select md5(n::text), 'tips', 'mail', md5('m' || n)::uuid, '2026-03-01'

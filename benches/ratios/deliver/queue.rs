@@ -77,10 +77,11 @@ pub async fn by_hand(pool: &PgPool) -> anyhow::Result<u64> {
 /// Mail in one state, spread over the year before or due now.
 const MAIL: &str = "
     insert into keepwell.messages (account_id, contact_id, id, enrollment_id, playbook, revision, step, channel, class,
-        to_address, state, priority, valid_until, next_at, message_id, shadow, created_at, sent_at, ended_at, outcome)
+        to_address, state, priority, valid_until, next_at, message_id, shadow, created_at, marked_at, sent_at, ended_at, outcome)
     select 'a' || n % 200000, 'c', md5('STATE' || n)::uuid, md5('e' || n)::uuid, 'one', 'r', 'mail', 'email', 'lifecycle',
         'person' || n || '@customer.example', 'STATE', 50, at + interval '7 days', at, '<STATE' || n || '@x>', false, at,
         case when 'STATE' = 'accepted' then at end, case when 'STATE' = 'accepted' then at end,
+        case when 'STATE' = 'accepted' then at end,
         case when 'STATE' = 'accepted' then 'accepted' end
     from (select n, 'FIRST'::timestamptz - case when 'STATE' = 'accepted' then interval '1 day' + interval '1 year' * n / COUNT
                                                 else interval '0' end as at

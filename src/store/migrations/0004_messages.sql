@@ -57,7 +57,7 @@ create table keepwell.messages (
     -- The marker, written right before the first byte of the body: it may have left
     -- since then. What is known of it by the server's answer; null: nothing yet.
     marked_at      timestamptz,
-    outcome        text,
+    outcome        text check (outcome in ('accepted', 'rejected', 'deferred', 'unknown')),
     -- When its second body began; null: there is none. A mail that has one goes
     -- nowhere any more: what a server says late of the first must not set it free.
     again_at       timestamptz,
@@ -66,7 +66,22 @@ create table keepwell.messages (
     sent_at        timestamptz,
     ended_at       timestamptz,
 
-    primary key (account_id, id)
+    primary key (account_id, id),
+
+    -- What belongs together, whoever writes it; src/message/state.rs has what each
+    -- state means. What waits is in nobody's hands and nothing of it has left.
+    constraint messages_waiting check (state not in ('planned', 'deferred')
+        or (token is null and marked_at is null and outcome is null and sent_at is null)),
+    -- Only what is claimed has a lease.
+    constraint messages_claimed check ((state = 'sending') = (lease_until is not null)
+        and (state <> 'sending' or (token is not null and outcome is null and sent_at is null))),
+    constraint messages_ended check ((ended_at is null) = (state in ('planned', 'deferred', 'sending'))),
+    -- Nothing left without its marker. Of a webhook that went twice, the first
+    -- answer may come when the second waits, whose marker is still to come.
+    constraint messages_left check (state not in ('accepted', 'bounced', 'complained')
+        or (sent_at is not null and (marked_at is not null or channel = 'webhook'))),
+    constraint messages_lost check (state <> 'unknown'
+        or (marked_at is not null and sent_at is null and outcome is not distinct from 'unknown'))
 ) with (
     -- The row is written five times on its way. With room left in a page its new
     -- version stays beside the old one; only its claim and its end touch an index,

@@ -55,7 +55,7 @@ async fn company() -> World {
         .expect("a survey");
     let id: uuid::Uuid = asked["id"].as_str().unwrap().parse().unwrap();
     let token = world.store().survey_token(id, None).await.unwrap();
-    let (survey, score) = world.store().asked(&token).await.unwrap().unwrap();
+    let (survey, score) = world.store().survey_mail(&token).await.unwrap().unwrap();
     world.store().answer(&survey, score, None, Some("Zoë says no"), at("2026-03-03T11:00:00Z")).await.unwrap();
     world
         .sql(
@@ -176,7 +176,7 @@ async fn of_an_erased_contact_nothing_remains_and_the_account_goes_on() {
 #[tokio::test]
 async fn nothing_is_erased_while_a_mail_is_being_sent() {
     let world = company().await;
-    world.sql("update keepwell.messages set state = 'sending' where id = (select id from keepwell.messages where contact_id = 'c1' and account_id = 'a1' limit 1)").await;
+    world.sql("update keepwell.messages set state = 'sending', token = gen_random_uuid(), lease_until = now() + interval '1 hour', outcome = null, sent_at = null, ended_at = null where id = (select id from keepwell.messages where contact_id = 'c1' and account_id = 'a1' limit 1)").await;
     let before = found(&world, &FJORD).await;
     for person in ["a1", "a1/c1"] {
         let person = Person::parse(person).unwrap();

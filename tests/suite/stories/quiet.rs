@@ -124,10 +124,10 @@ async fn held_mail_is_looked_at_wholly_again() {
     world
         .sql(
             "insert into keepwell.messages (account_id, contact_id, id, playbook, step, channel, class, to_address, state,
-                 priority, valid_until, next_at, message_id, shadow, created_at, sent_at)
+                 priority, valid_until, next_at, message_id, shadow, created_at, sent_at, ended_at)
              values ('used', 'ann', gen_random_uuid(), 'other', 'mail', 'email', 'lifecycle', 'ann@used.example',
                  'captured', 1, '2026-03-09T09:00:00Z', '2026-03-05T01:00:00Z', 'x', false, '2026-03-05T01:00:00Z',
-                 '2026-03-05T01:00:00Z')",
+                 '2026-03-05T01:00:00Z', '2026-03-05T01:00:00Z')",
         )
         .await;
     world.pass_at("2026-03-05T08:05:00Z").await;

@@ -55,14 +55,14 @@ const ROWS: &str = r#"
          'look', 'Nobody has this one', null, null, 'normal', '[]', '[]', false, 'open', null, '{}',
          '2026-03-01T09:00:00Z', '2026-03-01T09:00:00Z', 0);
     insert into keepwell.messages (account_id, id, playbook, step, channel, class, to_address, subject, body_text,
-        body_html, state, priority, valid_until, next_at, message_id, shadow, created_at, sent_at) values
+        body_html, state, priority, valid_until, next_at, message_id, shadow, created_at, sent_at, ended_at) values
         ('a-1', '00000000-0000-0000-0000-000000000011', 'rescue', 'nudge', 'email', 'lifecycle', 'kim@fjord.example',
          'Three steps', 'Hi Kim', '<p style="color:red" class=''x''>Hi <script>alert(1)</script> Kim</p>', 'captured', 50,
          '2026-03-05T09:00:00Z', '2026-03-01T09:00:00Z', '<1@example.com>', false, '2026-03-01T09:00:00Z',
-         '2026-03-01T09:01:00Z'),
+         '2026-03-01T09:01:00Z', '2026-03-01T09:01:00Z'),
         ('a-1', '00000000-0000-0000-0000-000000000012', 'rescue', 'again', 'email', 'lifecycle', 'kim@fjord.example',
          null, null, null, 'planned', 50, '2026-03-05T09:00:00Z', '2026-03-01T09:00:00Z', '<2@example.com>', false,
-         '2026-03-01T10:00:00Z', null);
+         '2026-03-01T10:00:00Z', null, null);
 "#;
 
 struct Site {
@@ -359,7 +359,7 @@ async fn a_person_says_what_became_of_a_message_that_nobody_knows_of() {
     let (page, settle) = (format!("/messages/{MAIL}"), format!("/messages/{MAIL}/settle"));
     assert!(!site.get(&page).await.body.contains("What became of it?"));
     assert_eq!(site.post(&settle, "verdict=failed").await.status, StatusCode::CONFLICT);
-    sqlx::raw_sql("update keepwell.messages set state = 'unknown', outcome = 'unknown' where state = 'captured'")
+    sqlx::raw_sql("update keepwell.messages set state = 'unknown', outcome = 'unknown', marked_at = ended_at, sent_at = null where state = 'captured'")
         .execute(&site.pool)
         .await
         .expect("the row is there");
