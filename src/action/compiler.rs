@@ -1,0 +1,94 @@
+//! What a kind reads its fields with: the compiler of expressions and templates.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::facts::{Schema, Subject};
+use crate::playbook::Source;
+use crate::rule::template::{Escape, Template, TemplateScope};
+use crate::rule::{self, Modules, NamedSteps, Neighbours, Rule, Sandbox, Scope, Wanted};
+
+/// Compiles the expressions and templates of one playbook's steps.
+pub struct Compiler<'a> {
+    /// The playbook's file, for messages.
+    pub file: Arc<str>,
+    /// What the playbook enrolls.
+    pub subject: Subject,
+    pub schema: &'a Schema,
+    pub modules: &'a Modules,
+    pub sandbox: &'a Sandbox,
+    pub config: &'a Config,
+    /// The playbook's steps, by the functions that can name them.
+    pub named_steps: &'a NamedSteps,
+    pub neighbours: &'a Neighbours,
+    /// The id of the playbook itself.
+    pub own: &'a str,
+    /// Its zone.
+    pub zone: Tz,
+    /// Whether some accounts are held out.
+    pub holdout: bool,
+    /// Values that the playbook's condition proves present, as `account.x`
+    /// for templates and `entry.x` for expressions.
+    pub known_in_templates: &'a HashSet<String>,
+    pub known_in_steps: &'a HashSet<String>,
+    pub problems: &'a mut Vec<Diagnostic>,
+}
+
+impl<'a> Compiler<'a> {
+    /// Compiles an expression of a step. `in_wait` allows `since_step`.
+    pub fn expression(&mut self, source: &Source, wanted: Wanted, in_wait: bool) -> Option<Rule> {
+        let scope = Scope { in_wait, ..self.scope() };
+        rule::compile(source, wanted, &scope, self.modules, self.sandbox, self.problems)
+    }
+
+    /// Compiles the script of a `run` step.
+    pub fn script(&mut self, source: &Source) -> Option<Rule> {
+        let scope = self.scope();
+        rule::compile_script(source, &scope, self.modules, self.sandbox, self.problems)
+    }
+
+    /// Adds an error at a place of the playbook's file.
+    pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: Option<&str>) {
+        let mut problem = Diagnostic::error(code, &self.file, at, message);
+        problem.help = help.map(str::to_owned);
+        self.problems.push(problem);
+    }
+
+    /// Reports transactional mail where some accounts would not get it.
+    pub fn no_transactional_mail(&mut self, at: Position) {
+        if self.holdout {
+            let help = "a customer must get it: remove `holdout`, or move this mail to a playbook without one";
+            self.error("KW0217", at, "a playbook with transactional mail may have no `holdout`", Some(help));
+        }
+    }
+
+    fn scope(&self) -> Scope<'a> {
+        Scope {
+            schema: self.schema,
+            contact: self.subject == Subject::Contact,
+            in_enrollment: true,
+            in_wait: false,
+            zone: self.zone,
+            named_steps: self.named_steps,
+            neighbours: self.neighbours,
+            known: self.known_in_steps,
+        }
+    }
+
+    /// Compiles a template. `recipient` says whether there is one.
+    pub fn template(&mut self, source: &Source, escape: Escape, recipient: bool) -> Option<Template> {
+        if source.text.trim().is_empty() {
+            let problem = source.warning("KW0103", 1, 1, "this text is empty");
+            self.problems.push(problem.help("say something, or remove it"));
+        }
+        let names = Scope { known: self.known_in_templates, ..self.scope() };
+        let scope = TemplateScope { scope: &names, recipient, modules: self.modules, sandbox: self.sandbox };
+        let (template, problems) = Template::compile(source, &scope, escape);
+        self.problems.extend(problems);
+        template
+    }
+}
