@@ -39,15 +39,15 @@ impl Course<'_> {
                 return self.failures.push(Failure { place: node.place, message });
             }
         };
-        let Some(trip) = self.trips.last_mut().filter(|trip| trip.sent.contains(step)) else {
+        let Some(played) = self.played.last_mut().filter(|played| played.sent.contains(step)) else {
             return self.happen(now, format!("nobody could answer the survey `{step}`: it was not asked"));
         };
-        trip.answers.insert(step.to_owned(), value);
-        let waits = trip.enrollment.state == State::Active
-            && trip.enrollment.phase == Phase::Sending
-            && trip.enrollment.step.as_deref() == Some(step);
+        played.answers.insert(step.to_owned(), value);
+        let waits = played.enrollment.state == State::Active
+            && played.enrollment.phase == Phase::Sending
+            && played.enrollment.step.as_deref() == Some(step);
         if waits {
-            trip.enrollment.look_at = Some(now);
+            played.enrollment.look_at = Some(now);
         }
         self.happen(now, format!("the survey `{step}` was answered"));
     }

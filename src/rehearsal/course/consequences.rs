@@ -26,7 +26,7 @@ pub(super) struct OpenTask {
     due_at: Option<Instant>,
     pub keep: bool,
     /// The latest enrollment that asked for it.
-    pub trip: usize,
+    pub played: usize,
     /// Its row in the account's own history; a shadow has none.
     pub record: Option<usize>,
 }
@@ -42,7 +42,7 @@ impl Course<'_> {
             })
             .enumerate()
             .map(|(place, (effect, draft))| Planned {
-                trip: index,
+                played: index,
                 place,
                 id: effect.id,
                 step: effect.step.clone(),
@@ -52,7 +52,7 @@ impl Course<'_> {
             })
             .collect();
         if !mails.is_empty() {
-            self.trips[index].messages = vec![MessageEnd(None); mails.len()];
+            self.played[index].messages = vec![MessageEnd(None); mails.len()];
         }
         let mut fates = self.fates(&mails, now)?;
         let mut mails = mails.into_iter();
@@ -102,7 +102,7 @@ impl Course<'_> {
             None => format!("the label `{name}` was removed"),
         };
         self.happen(now, what);
-        if !self.trips[index].enrollment.shadow {
+        if !self.played[index].enrollment.shadow {
             let contact = self.world.enrolled();
             self.world.history.labels.push(LabelRecord { contact, name, value, at: now });
         }
@@ -122,7 +122,7 @@ impl Course<'_> {
 
     fn open(&mut self, index: usize, step: String, ordinal: i32, draft: TaskDraft, now: Instant) {
         if let Some(open) = self.tasks.iter_mut().find(|task| task.step == step && task.ordinal == ordinal) {
-            (open.keep, open.trip, open.due_at) = (draft.keep, index, draft.due_at);
+            (open.keep, open.played, open.due_at) = (draft.keep, index, draft.due_at);
             // Whoever has it from a pool keeps it.
             if open.pool.is_none() || open.pool != draft.pool {
                 (open.assignee, open.pool) = (draft.assignee, draft.pool);
@@ -130,7 +130,7 @@ impl Course<'_> {
             self.happen(now, format!("the task `{step}` is still open and was refreshed"));
             return;
         }
-        let record = (!self.trips[index].enrollment.shadow).then_some(self.world.history.tasks.len());
+        let record = (!self.played[index].enrollment.shadow).then_some(self.world.history.tasks.len());
         if record.is_some() {
             let contact = self.world.enrolled();
             self.world.history.tasks.push(TaskRecord { contact, created_at: now, ended_at: None, done: false });
@@ -142,7 +142,7 @@ impl Course<'_> {
             pool: draft.pool.clone(),
             due_at: draft.due_at,
             keep: draft.keep,
-            trip: index,
+            played: index,
             record,
         });
         let people = &self.world.people;

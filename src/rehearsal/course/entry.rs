@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Course, Trip};
+use super::{Course, PlayedEnrollment};
 use crate::clock::Instant;
 use crate::enrollment::holdout::Drawn;
 use crate::enrollment::{Admission, Decision, Enrollment, History, MatchChange, Skip, admit, stops};
@@ -22,7 +22,7 @@ impl Course<'_> {
         }
         let facts = self.facts(&self.playbook.entry_layout, None, now)?;
         let own = &self.playbook.playbook.id;
-        let earlier = self.trips.iter().map(|trip| &trip.enrollment);
+        let earlier = self.played.iter().map(|played| &played.enrollment);
         let history = History {
             active: inside || self.case.fixtures.in_playbook.iter().any(|id| *id.text == **own),
             keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
@@ -51,7 +51,7 @@ impl Course<'_> {
             Admission::NotCandidate => {
                 format!("the condition was false ({})", self.playbook.when.describe_facts(&facts))
             }
-            Admission::Skip(skip) => self.told(&skip, facts),
+            Admission::Skip(skip) => self.describe_skip(&skip, facts),
         };
         if self.outside.as_ref() != Some(&outside) {
             self.happen(now, format!("the {} did not enter: {outside}", self.noun()));
@@ -61,7 +61,7 @@ impl Course<'_> {
     }
 
     /// A skip in words.
-    pub(super) fn told(&self, skip: &Skip, facts: Facts) -> String {
+    pub(super) fn describe_skip(&self, skip: &Skip, facts: Facts) -> String {
         match skip {
             Skip::Undecided(error) => format!("it could not be decided: {error}"),
             Skip::Active => "it is in this playbook already".to_owned(),
@@ -97,7 +97,7 @@ impl Course<'_> {
             goal_at: None,
         });
         let record = self.world.history.enrollments.len() - 1;
-        self.trips.push(Trip {
+        self.played.push(PlayedEnrollment {
             enrollment,
             done: BTreeSet::new(),
             outcomes: BTreeMap::new(),
@@ -105,7 +105,7 @@ impl Course<'_> {
             answers: BTreeMap::new(),
             messages: Vec::new(),
             record,
-            told: None,
+            last_reason: None,
         });
     }
 }

@@ -10,50 +10,50 @@ impl Course<'_> {
     /// Looks at the active enrollment until it is not due at this instant any more.
     pub(super) fn look(&mut self, now: Instant) -> Result<(), FoldError> {
         while let Some(index) = self.current() {
-            if self.trips[index].enrollment.look_at.is_none_or(|due| due > now) {
+            if self.played[index].enrollment.look_at.is_none_or(|due| due > now) {
                 break;
             }
-            let trip = &self.trips[index];
-            let context = self.context(trip, now)?;
+            let played = &self.played[index];
+            let context = self.context(played, now)?;
             let staff = self.staff();
             let transition = advance(&Look {
                 playbook: self.playbook,
-                enrollment: &trip.enrollment,
+                enrollment: &played.enrollment,
                 context: &context,
                 people: &self.world.people,
                 staff: &staff,
-                messages: &trip.messages,
+                messages: &played.messages,
                 calendar: &self.calendar,
                 alerts_to: self.alerts_to(),
                 recheck: self.config.recheck,
             });
-            self.trips[index].enrollment = transition.enrollment;
+            self.played[index].enrollment = transition.enrollment;
             self.carry_out(index, transition.effects, now)?;
             if transition.stopped {
                 let (kept, closed): (Vec<OpenTask>, Vec<OpenTask>) =
-                    std::mem::take(&mut self.tasks).into_iter().partition(|task| task.trip != index || task.keep);
+                    std::mem::take(&mut self.tasks).into_iter().partition(|task| task.played != index || task.keep);
                 self.tasks = kept;
                 closed.iter().for_each(|task| self.end_record(task.record, now, false));
                 self.cancel(index, now);
             }
-            self.tell(index, now);
+            self.record_state(index, now);
         }
         Ok(())
     }
 
     /// Looks whether a goal came true that still counts.
     pub(super) fn look_back(&mut self, now: Instant) -> Result<(), FoldError> {
-        for index in 0..self.trips.len() {
-            let trip = &self.trips[index];
-            if trip.enrollment.goal_until.is_none_or(|until| until < now) {
+        for index in 0..self.played.len() {
+            let played = &self.played[index];
+            if played.enrollment.goal_until.is_none_or(|until| until < now) {
                 continue;
             }
-            let facts = self.facts(&self.playbook.goal_layout, Some(trip), now)?;
-            let context = self.context_of(trip, facts);
-            if let Some(reached) = hindsight(self.playbook, &trip.enrollment, &context) {
+            let facts = self.facts(&self.playbook.goal_layout, Some(played), now)?;
+            let context = self.context_of(played, facts);
+            if let Some(reached) = hindsight(self.playbook, &played.enrollment, &context) {
                 let Enrollment { state, reason, .. } = reached.clone();
-                self.trips[index].enrollment = reached;
-                if let Some(record) = self.world.history.enrollments.get_mut(self.trips[index].record) {
+                self.played[index].enrollment = reached;
+                if let Some(record) = self.world.history.enrollments.get_mut(self.played[index].record) {
                     record.goal_at = Some(now);
                 }
                 let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
@@ -65,22 +65,22 @@ impl Course<'_> {
     }
 
     /// Says what a look brought about.
-    pub(super) fn tell(&mut self, index: usize, now: Instant) {
-        let trip = &mut self.trips[index];
-        let (state, reason) = (trip.enrollment.state, trip.enrollment.reason.clone());
+    pub(super) fn record_state(&mut self, index: usize, now: Instant) {
+        let played = &mut self.played[index];
+        let (state, reason) = (played.enrollment.state, played.enrollment.reason.clone());
         if state == State::Active {
-            if trip.told != reason {
-                trip.told.clone_from(&reason);
+            if played.last_reason != reason {
+                played.last_reason.clone_from(&reason);
                 if let Some(reason) = reason {
                     self.note(now, None, format!("nothing could be decided: {reason}"), false);
                 }
             }
             return;
         }
-        let ended = trip.enrollment.ended_at.unwrap_or(now);
-        if let Some(record) = self.world.history.enrollments.get_mut(trip.record) {
+        let ended = played.enrollment.ended_at.unwrap_or(now);
+        if let Some(record) = self.world.history.enrollments.get_mut(played.record) {
             record.ended_at = Some(ended);
-            record.goal_at = trip.enrollment.goal_at;
+            record.goal_at = played.enrollment.goal_at;
         }
         let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
         self.happen(ended, format!("ended as {}{why}", state.name()));

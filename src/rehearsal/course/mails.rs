@@ -29,7 +29,7 @@ const SAME_ADDRESS: TimeDelta = TimeDelta::hours(24);
 /// A mail that has not left yet.
 #[derive(Clone)]
 pub(super) struct Planned {
-    pub trip: usize,
+    pub played: usize,
     /// Its place among the mails of its step.
     pub place: usize,
     pub id: Uuid,
@@ -136,9 +136,9 @@ impl Course<'_> {
     }
 
     /// Drops the mails of an enrollment that was stopped.
-    pub(super) fn cancel(&mut self, trip: usize, now: Instant) {
+    pub(super) fn cancel(&mut self, played: usize, now: Instant) {
         let (gone, kept): (Vec<Planned>, Vec<Planned>) =
-            std::mem::take(&mut self.planned).into_iter().partition(|mail| mail.trip == trip);
+            std::mem::take(&mut self.planned).into_iter().partition(|mail| mail.played == played);
         self.planned = kept;
         for mail in gone {
             let text = format!("the mail `{}` to {} was cancelled", mail.step, mail.draft.to);
@@ -148,8 +148,8 @@ impl Course<'_> {
 
     /// Whether a mail may leave, but for the budget.
     fn gate(&self, mail: &Planned, now: Instant) -> Result<Answer, FoldError> {
-        let (draft, enrollment) = (&mail.draft, &self.trips[mail.trip].enrollment);
-        let context = self.context(&self.trips[mail.trip], now)?;
+        let (draft, enrollment) = (&mail.draft, &self.played[mail.played].enrollment);
+        let context = self.context(&self.played[mail.played], now)?;
         let contact = self.recipient(mail);
         let zone = recipient_zone(contact, context.facts.account_zone(), self.playbook.zone);
         let ignores = self.playbook.ignores_quiet(&mail.step, draft.written.as_ref());
@@ -185,7 +185,7 @@ impl Course<'_> {
     fn ask_budget<'m>(&self, asking: &[&'m Planned], now: Instant) -> Vec<(&'m Planned, budget::BudgetAnswer)> {
         let contenders: Vec<Contender> = asking
             .iter()
-            .filter(|mail| needs_budget(mail.draft.class, self.trips[mail.trip].enrollment.shadow))
+            .filter(|mail| needs_budget(mail.draft.class, self.played[mail.played].enrollment.shadow))
             .map(|mail| Contender {
                 rank: Rank::new(0, mail.draft.valid_until, mail.id),
                 contact: mail.draft.contact.clone(),
@@ -225,12 +225,12 @@ impl Course<'_> {
 
     /// The step goes on once all its mails have ended.
     fn ended(&mut self, mail: &Planned, now: Instant) {
-        let trip = &mut self.trips[mail.trip];
-        if let Some(end) = trip.messages.get_mut(mail.place) {
+        let played = &mut self.played[mail.played];
+        if let Some(end) = played.messages.get_mut(mail.place) {
             *end = MessageEnd(Some(now));
         }
-        if trip.enrollment.phase == Phase::Sending {
-            trip.enrollment.look_at = Some(now);
+        if played.enrollment.phase == Phase::Sending {
+            played.enrollment.look_at = Some(now);
         }
     }
 
@@ -245,7 +245,7 @@ impl Course<'_> {
         Ok(match (&mail.draft.written, action) {
             (Some(written), _) => Ok(written.words.clone()),
             (None, Some(email)) => {
-                let context = self.context(&self.trips[mail.trip], now)?;
+                let context = self.context(&self.played[mail.played], now)?;
                 let staff = self.staff();
                 let situation = self.situation(&context, &staff);
                 email
@@ -270,7 +270,7 @@ impl Course<'_> {
         let role = recipient.and_then(|contact| contact.role.clone());
         let enrolled = recipient.is_some_and(|contact| contact.id == self.world.subject.contact);
         self.sent.push((step.clone(), address, now));
-        if !self.trips[mail.trip].enrollment.shadow {
+        if !self.played[mail.played].enrollment.shadow {
             let contact = Some(draft.contact.clone()).filter(|contact| !contact.is_empty());
             self.world.history.mails.push(MailRecord { contact, sent_at: now });
             if needs_budget(draft.class, false) {
@@ -278,7 +278,7 @@ impl Course<'_> {
                 self.uses.push(Use { contact: draft.contact.clone(), at: now, what });
             }
         }
-        self.trips[mail.trip].sent.insert(step.clone());
+        self.played[mail.played].sent.insert(step.clone());
         let who = role.as_deref().unwrap_or(if enrolled { "the contact" } else { "no contact" });
         self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
         let consequence = Consequence::mail(step, role.as_deref(), enrolled, &draft.to, &words);

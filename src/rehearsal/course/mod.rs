@@ -51,7 +51,7 @@ pub(super) struct Course<'a> {
     calendar: Calendar,
     start: Instant,
     world: World,
-    trips: Vec<Trip>,
+    played: Vec<PlayedEnrollment>,
     tasks: Vec<OpenTask>,
     edge: Option<MatchedSince>,
     /// Mails that have not left yet.
@@ -71,7 +71,7 @@ pub(super) struct Course<'a> {
 }
 
 /// An enrollment with what the store would keep beside it.
-struct Trip {
+struct PlayedEnrollment {
     enrollment: Enrollment,
     done: BTreeSet<String>,
     outcomes: BTreeMap<String, String>,
@@ -80,7 +80,8 @@ struct Trip {
     messages: Vec<MessageEnd>,
     /// Its row in the account's own history.
     record: usize,
-    told: Option<String>,
+    /// Why nothing could be decided at the last look.
+    last_reason: Option<String>,
 }
 
 impl<'a> Course<'a> {
@@ -99,7 +100,7 @@ impl<'a> Course<'a> {
             calendar: Calendar { holidays: config.holidays.clone() },
             start: case.at.to_utc(),
             world,
-            trips: Vec::new(),
+            played: Vec::new(),
             tasks: Vec::new(),
             edge: None,
             planned: Vec::new(),
@@ -120,7 +121,7 @@ impl<'a> Course<'a> {
 
     /// Whether the subject ever entered.
     pub fn entered(&self) -> bool {
-        !self.trips.is_empty()
+        !self.played.is_empty()
     }
 
     /// Plays everything up to and including `until`.
@@ -150,8 +151,8 @@ impl<'a> Course<'a> {
             let quarter = next_quarter(now, self.config.recheck);
             let closing = (!self.tasks.is_empty()).then_some(quarter);
             let hindsight =
-                self.trips.iter().any(|trip| trip.enrollment.goal_until >= Some(quarter)).then_some(quarter);
-            let look = self.current().and_then(|trip| self.trips[trip].enrollment.look_at);
+                self.played.iter().any(|played| played.enrollment.goal_until >= Some(quarter)).then_some(quarter);
+            let look = self.current().and_then(|played| self.played[played].enrollment.look_at);
             let mail = self.planned.iter().map(|mail| mail.next_at).min();
             let Some(next) = [slot, change, closing, look, mail, hindsight].into_iter().flatten().min() else {
                 return Ok(());
@@ -208,8 +209,8 @@ impl<'a> Course<'a> {
 
     /// The active enrollment; at most one at a time.
     fn current(&self) -> Option<usize> {
-        let last = self.trips.len().checked_sub(1)?;
-        (self.trips[last].enrollment.state == State::Active).then_some(last)
+        let last = self.played.len().checked_sub(1)?;
+        (self.played[last].enrollment.state == State::Active).then_some(last)
     }
 
     fn change(&mut self, change: &Change, now: Instant) {
@@ -225,24 +226,28 @@ impl<'a> Course<'a> {
             let outcome = change.outcomes.iter().find(|(of, _)| of == step).map(|(_, outcome)| outcome.clone());
             match open {
                 Some(open) => {
-                    let OpenTask { trip, record, .. } = self.tasks.remove(open);
+                    let OpenTask { played, record, .. } = self.tasks.remove(open);
                     // Just before this instant, as all of the change.
                     let before = now - TimeDelta::microseconds(1);
                     self.end_record(record, before, true);
                     if record.is_some() {
                         let what = format!("the task {}/{step}", self.playbook.playbook.id);
-                        self.uses.push(Use { contact: self.trips[trip].enrollment.contact.clone(), at: before, what });
+                        self.uses.push(Use {
+                            contact: self.played[played].enrollment.contact.clone(),
+                            at: before,
+                            what,
+                        });
                     }
-                    self.trips[trip].done.insert(step.clone());
+                    self.played[played].done.insert(step.clone());
                     self.happen(now, format!("the task `{step}` was completed"));
                     if let Some(outcome) = outcome {
-                        self.trips[trip].outcomes.insert(step.clone(), outcome);
+                        self.played[played].outcomes.insert(step.clone(), outcome);
                     }
                 }
                 // Named under `done` as well: completed a moment ago.
-                None if self.trips.last().is_some_and(|trip| trip.done.contains(step)) && outcome.is_some() => {
-                    if let (Some(trip), Some(outcome)) = (self.trips.last_mut(), outcome) {
-                        trip.outcomes.insert(step.clone(), outcome);
+                None if self.played.last().is_some_and(|played| played.done.contains(step)) && outcome.is_some() => {
+                    if let (Some(played), Some(outcome)) = (self.played.last_mut(), outcome) {
+                        played.outcomes.insert(step.clone(), outcome);
                     }
                 }
                 None => self.happen(now, format!("nobody could complete the task `{step}`: it was not open")),
@@ -250,27 +255,27 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn facts(&self, layout: &Arc<Layout>, trip: Option<&Trip>, now: Instant) -> Result<Facts, FoldError> {
-        let entered = trip.map(|trip| trip.enrollment.started_at);
-        let step_at = trip.map(|trip| trip.enrollment.step_at);
+    fn facts(&self, layout: &Arc<Layout>, played: Option<&PlayedEnrollment>, now: Instant) -> Result<Facts, FoldError> {
+        let entered = played.map(|played| played.enrollment.started_at);
+        let step_at = played.map(|played| played.enrollment.step_at);
         fold_facts(&self.world.history, &self.world.subject, layout, self.schema, now, entered, step_at)
     }
 
     /// What decisions about an enrollment see now.
-    fn context(&self, trip: &Trip, now: Instant) -> Result<Context, FoldError> {
-        let facts = self.facts(&self.playbook.step_layout, Some(trip), now)?;
-        Ok(self.context_of(trip, facts))
+    fn context(&self, played: &PlayedEnrollment, now: Instant) -> Result<Context, FoldError> {
+        let facts = self.facts(&self.playbook.step_layout, Some(played), now)?;
+        Ok(self.context_of(played, facts))
     }
 
-    fn context_of(&self, trip: &Trip, facts: Facts) -> Context {
+    fn context_of(&self, played: &PlayedEnrollment, facts: Facts) -> Context {
         let progress = Progress {
-            entered_at: trip.enrollment.started_at,
-            step_at: trip.enrollment.step_at,
-            entry: trip.enrollment.entry.clone(),
-            done: trip.done.clone(),
-            outcomes: trip.outcomes.clone(),
-            sent: trip.sent.clone(),
-            answers: trip.answers.clone(),
+            entered_at: played.enrollment.started_at,
+            step_at: played.enrollment.step_at,
+            entry: played.enrollment.entry.clone(),
+            done: played.done.clone(),
+            outcomes: played.outcomes.clone(),
+            sent: played.sent.clone(),
+            answers: played.answers.clone(),
         };
         Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: self.playbook.zone }
     }

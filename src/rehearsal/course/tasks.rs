@@ -11,7 +11,7 @@ impl Course<'_> {
         let mut closed = Vec::new();
         for (at, task) in self.tasks.iter().enumerate() {
             let Some((_, rule)) = self.playbook.closing_rule(&task.step) else { continue };
-            let context = self.context(&self.trips[task.trip], now)?;
+            let context = self.context(&self.played[task.played], now)?;
             if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
                 closed.push(at);
             }
