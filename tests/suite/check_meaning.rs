@@ -134,7 +134,7 @@ fn what_the_store_lacks_cannot_be_asked() {
             format!("5:1 KW0214 `stages` needs `accounts.stage`, {lacks}"),
             format!("6:15 KW0214 `account.days_since_change(\"tier\")` needs `changes`, {lacks}"),
             format!("6:60 KW0214 `account.open_tickets(\"urgent\")` needs `tickets.severity`, {lacks}"),
-            format!("8:38 KW0214 `account.traits.plan` needs `accounts.traits`, {lacks}"),
+            format!("8:39 KW0214 `account.traits.plan` needs `accounts.traits`, {lacks}"),
             "9:5 KW0214 marketing mail needs consent, `contact.traits.consent`, and the customer store has no `contacts.traits`".to_owned(),
         ]
     );
