@@ -1,6 +1,6 @@
 //! From an author's text to a [`Rule`].
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use rhai::{AST, Expr, Stmt};
@@ -9,13 +9,14 @@ use super::check::checker::{Checker, Findings};
 use super::check::guards;
 use super::check::kind::{Kind, Typed};
 use super::compiled::Rule;
+use super::engine::lookup::Plain;
 use super::engine::modules::Modules;
 use super::engine::sandbox::Sandbox;
 use super::holder::Person;
 use super::scope::{Scope, TextNames};
 use super::{foreign_syntax, prefilter, rhai_messages};
 use crate::diagnostic::Diagnostic;
-use crate::facts::Type;
+use crate::facts::{Cell, Type};
 use crate::playbook::Source;
 
 const TOO_MUCH: &str = "the expression is too long to be understood";
@@ -132,7 +133,8 @@ impl<'a> Compilation<'a> {
         let prefilter = (sound && wanted == Wanted::Verdict && self.in_text.is_none())
             .then(|| Box::new(prefilter::translate(&mut checker, &expr)));
         let people = checker.findings.people.iter().copied().collect();
-        let rule = Rule { prefilter, ..finish(source, ast, checker.findings, if_true, problems)? };
+        let plain = self.in_text.and_then(|_| plain(&expr, &checker.findings.cells)).map(Box::new);
+        let rule = Rule { prefilter, plain, ..finish(source, ast, checker.findings, if_true, problems)? };
         Some(Checked { rule, kind: typed.kind, nullable: typed.nullable, text: typed.text, expr, if_false, people })
     }
 
@@ -152,6 +154,35 @@ impl<'a> Compilation<'a> {
             call_site: None,
             known: self.scope.known.clone(),
         }
+    }
+}
+
+/// What an expression looks up, where it calculates nothing and reads these
+/// cells.
+fn plain(expr: &Expr, cells: &BTreeSet<Cell>) -> Option<Plain> {
+    if expr.is_constant() {
+        return expr.get_literal_value(None).map(Plain::Literal);
+    }
+    let Expr::Dot(chain, ..) = expr else { return None };
+    let Expr::Variable(variable, ..) = &chain.lhs else { return None };
+    let key = match &chain.rhs {
+        Expr::Property(property, _) => (property.2.to_string(), false),
+        Expr::Dot(traits, ..) => match (&traits.lhs, &traits.rhs) {
+            (Expr::Property(traits, _), Expr::Property(key, _)) if traits.2 == "traits" => (key.2.to_string(), true),
+            _ => return None,
+        },
+        Expr::MethodCall(..) => (String::new(), false),
+        _ => return None,
+    };
+    let person = [Person::Recipient, Person::Csm].into_iter().find(|person| person.name() == variable.1.as_str());
+    match (person, key) {
+        (Some(person), (key, true)) => Some(Plain::Attribute(person, key)),
+        (Some(person), (column, false)) => Some(Plain::Column(person, column)),
+        // What is kept at enrollment is no cell.
+        (None, _) if ["account", "contact"].contains(&variable.1.as_str()) && cells.len() == 1 => {
+            cells.first().cloned().map(Plain::Cell)
+        }
+        _ => None,
     }
 }
 
@@ -178,6 +209,7 @@ pub(super) fn finish(
         entry_columns: findings.entry_columns,
         modules: findings.modules,
         proven,
+        plain: None,
         prefilter: None,
     })
 }

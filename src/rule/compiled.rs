@@ -8,6 +8,7 @@ use rhai::AST;
 use super::engine::actions::Described;
 use super::engine::context::Context;
 use super::engine::error::EvalError;
+use super::engine::lookup::Plain;
 use super::engine::sandbox::Sandbox;
 use super::engine::value::{describe, from_dynamic};
 use super::holder::AttributeTypes;
@@ -25,6 +26,8 @@ pub struct Rule {
     pub(super) entry_columns: BTreeSet<String>,
     pub(super) modules: BTreeSet<String>,
     pub(super) proven: HashSet<String>,
+    /// Where it is nothing but a name or a literal, of a text.
+    pub(super) plain: Option<Box<Plain>>,
     /// Boxed: most rules have none, and stand in small things.
     pub(super) prefilter: Option<Box<Prefilter>>,
 }

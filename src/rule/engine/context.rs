@@ -13,12 +13,11 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use rhai::{Dynamic, EvalAltResult};
 
-use super::date;
+use super::lookup;
 use super::reader::Reader;
-use super::value::to_dynamic;
 use crate::clock::{Allowance, Instant};
-use crate::facts::{Cell, CellPath, Facts, Progress, Type, Value};
-use crate::rule::holder::{AttributeTypes, Holder, Person};
+use crate::facts::{Cell, Facts, Progress, Value};
+use crate::rule::holder::{AttributeTypes, Person};
 
 /// The world of one evaluation.
 #[derive(Clone, Debug)]
@@ -131,26 +130,12 @@ impl Current {
 
     /// The value of a cell as this expression reads it.
     pub fn cell(&self, cell: &Cell) -> Result<Dynamic, String> {
-        let value = self.context.facts.get(cell).ok_or_else(|| format!("`{cell}` was not fetched"))?;
-        Ok(match (cell.path.whenever(), value) {
-            (CellPath::Trait(key), Value::Json(raw)) => {
-                match self.traits.get(&(Holder::Subject(cell.subject), key.clone())) {
-                    Some(ty) => self.of_column(&attribute_as(raw, *ty)),
-                    None => to_dynamic(&Value::from_attribute(raw)),
-                }
-            }
-            (CellPath::Column(_), value) => self.of_column(value),
-            (_, value) => to_dynamic(value),
-        })
+        lookup::cell(&self.context.facts, self.context.zone, &self.traits, cell)
     }
 
-    /// A value that a column holds: a date begins with its day in the
-    /// playbook's zone.
+    /// A value that a column holds.
     pub fn of_column(&self, value: &Value) -> Dynamic {
-        match value {
-            Value::Time(at) => date::of_column(*at, self.context.zone),
-            other => to_dynamic(other),
-        }
+        lookup::column(value, self.context.zone)
     }
 
     /// A column of a person whom the text names.
@@ -161,10 +146,7 @@ impl Current {
     /// An attribute of a person whom the text names.
     pub fn person_attribute(&self, person: Person, key: &str) -> Result<Dynamic, String> {
         let Some(raw) = self.reader()?.attribute(person, key) else { return Ok(Dynamic::UNIT) };
-        Ok(match self.traits.get(&(Holder::Person(person), key.to_owned())) {
-            Some(ty) => self.of_column(&attribute_as(raw, *ty)),
-            None => to_dynamic(&Value::from_attribute(raw)),
-        })
+        Ok(lookup::person_attribute(person, key, raw, &self.traits, self.context.zone))
     }
 
     fn reader(&self) -> Result<&Reader, String> {
@@ -173,19 +155,5 @@ impl Current {
 
     pub fn progress(&self) -> Result<&Progress, String> {
         self.context.progress.as_deref().ok_or_else(|| "there is no enrollment in view here".to_owned())
-    }
-}
-
-/// A JSON attribute read as the kind it is compared with; another kind is missing.
-fn attribute_as(raw: &serde_json::Value, ty: Type) -> Value {
-    match (Value::from_attribute(raw), ty) {
-        (value @ (Value::Int(_) | Value::Float(_)), Type::Int | Type::Float)
-        | (value @ Value::Text(_), Type::Text)
-        | (value @ Value::Bool(_), Type::Bool) => value,
-        (value, Type::Json) => value,
-        (Value::Text(text), Type::Time) => {
-            chrono::DateTime::parse_from_rfc3339(&text).map_or(Value::Null, |time| Value::Time(time.to_utc()))
-        }
-        _ => Value::Null,
     }
 }

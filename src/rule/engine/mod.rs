@@ -4,7 +4,7 @@
 //! files of `scripts/`. An evaluation sees its `context`, through the `names`
 //! that its text begins with; `natives`, `operators` and `how_many` are what it
 //! can call, `actions` what a script describes. `value` and `date` are what
-//! values are in Rhai, `reader` the people whom a text names, `error` and
+//! values are in Rhai, `lookup` what names stand for, `reader` the people whom a text names, `error` and
 //! `display` what is said in words.
 
 pub(crate) mod actions;
@@ -14,6 +14,7 @@ pub(crate) mod display;
 pub(crate) mod error;
 pub(crate) mod how_many;
 pub(crate) mod library;
+pub(crate) mod lookup;
 pub(crate) mod modules;
 pub(crate) mod names;
 pub(crate) mod natives;

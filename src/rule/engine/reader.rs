@@ -32,8 +32,8 @@ impl Reader {
     /// A column of a person; missing where there is nobody.
     pub fn column(&self, person: Person, name: &str) -> Value {
         match person {
-            Person::Recipient => self.recipient.as_ref().map_or(Value::Null, |contact| contact_column(contact, name)),
-            Person::Csm => self.csm.as_ref().map_or(Value::Null, |csm| csm_column(csm, name)),
+            Person::Recipient => contact_column(self.recipient.as_ref(), name),
+            Person::Csm => csm_column(self.csm.as_ref(), name),
         }
     }
 
@@ -46,7 +46,9 @@ impl Reader {
     }
 }
 
-fn contact_column(contact: &Contact, column: &str) -> Value {
+/// A column of a contact; missing where there is nobody.
+pub(crate) fn contact_column(contact: Option<&Contact>, column: &str) -> Value {
+    let Some(contact) = contact else { return Value::Null };
     let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::text);
     match contact.columns.get(column) {
         Some(Value::Json(json)) => Value::from_attribute(json),
@@ -65,7 +67,9 @@ fn contact_column(contact: &Contact, column: &str) -> Value {
     }
 }
 
-fn csm_column(csm: &Csm, column: &str) -> Value {
+/// A column of a CSM; missing where there is nobody.
+pub(crate) fn csm_column(csm: Option<&Csm>, column: &str) -> Value {
+    let Some(csm) = csm else { return Value::Null };
     let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::text);
     match column {
         "id" => Value::text(&csm.id),

@@ -1,11 +1,12 @@
 //! Rendering: a template with one subject's facts, for one reader.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use rhai::Dynamic;
+use rhai::{Dynamic, ImmutableString};
 
 use super::escape::Escape;
 use super::filter::Filter;
@@ -16,7 +17,8 @@ use crate::facts::{Contact, Csm};
 use crate::rule::compiled::Rule;
 use crate::rule::engine::context::Context;
 use crate::rule::engine::error::EvalError;
-use crate::rule::engine::reader::Reader;
+use crate::rule::engine::lookup::{self, Plain};
+use crate::rule::engine::reader::{self, Reader};
 use crate::rule::engine::sandbox::Sandbox;
 use crate::rule::engine::value::{LONGEST_VALUE, describe, from_dynamic};
 use crate::rule::engine::{date, operators};
@@ -68,13 +70,7 @@ impl Template {
     /// 64 KiB, and when an expression of it cannot be evaluated.
     pub fn render(&self, context: &RenderContext) -> Result<String, RenderError> {
         let Compiled { nodes, escape, people, .. } = &*self.0;
-        let reader = Rc::new(Reader {
-            recipient: context.recipient.filter(|_| people.contains(&Person::Recipient)).cloned(),
-            csm: context.csm.filter(|_| people.contains(&Person::Csm)).cloned(),
-            playbook: context.playbook.into(),
-            operations: Cell::new(0),
-        });
-        let rendering = Rendering { context, reader, escape: *escape };
+        let rendering = Rendering { context, people, reader: OnceCell::new(), escape: *escape };
         let mut out = String::new();
         rendering.nodes(nodes, &mut out)?;
         Ok(out)
@@ -83,7 +79,9 @@ impl Template {
 
 struct Rendering<'a> {
     context: &'a RenderContext<'a>,
-    reader: Rc<Reader>,
+    people: &'a BTreeSet<Person>,
+    /// Made for the first expression that calculates.
+    reader: OnceCell<Rc<Reader>>,
     escape: Escape,
 }
 
@@ -112,8 +110,41 @@ impl Rendering<'_> {
     }
 
     fn value(&self, rule: &Rule) -> Result<Dynamic, String> {
-        let RenderContext { sandbox, context, .. } = self.context;
-        sandbox.evaluate(&rule.ast, context, &rule.traits, Some(&self.reader)).map_err(|error| error.message)
+        let RenderContext { sandbox, context, recipient, csm, .. } = *self.context;
+        let (facts, zone) = (&context.facts, context.zone);
+        match rule.plain.as_deref() {
+            Some(Plain::Literal(value)) => Ok(value.clone()),
+            Some(Plain::Cell(cell)) => lookup::cell(facts, zone, &rule.traits, cell),
+            Some(Plain::Column(Person::Recipient, name)) => {
+                Ok(lookup::column(&reader::contact_column(recipient, name), zone))
+            }
+            Some(Plain::Column(Person::Csm, name)) => Ok(lookup::column(&reader::csm_column(csm, name), zone)),
+            Some(Plain::Attribute(person, key)) => {
+                let traits = match person {
+                    Person::Recipient => recipient.map(|contact| &contact.traits),
+                    Person::Csm => csm.map(|csm| &csm.traits),
+                };
+                let raw = traits.and_then(|traits| traits.get(key));
+                let value = |raw| lookup::person_attribute(*person, key, raw, &rule.traits, zone);
+                Ok(raw.map_or(Dynamic::UNIT, value))
+            }
+            None => {
+                let evaluated = sandbox.evaluate(&rule.ast, context, &rule.traits, Some(self.reader()));
+                evaluated.map_err(|error| error.message)
+            }
+        }
+    }
+
+    fn reader(&self) -> &Rc<Reader> {
+        self.reader.get_or_init(|| {
+            let RenderContext { recipient, csm, playbook, .. } = *self.context;
+            Rc::new(Reader {
+                recipient: recipient.filter(|_| self.people.contains(&Person::Recipient)).cloned(),
+                csm: csm.filter(|_| self.people.contains(&Person::Csm)).cloned(),
+                playbook: playbook.into(),
+                operations: Cell::new(0),
+            })
+        })
     }
 
     fn holds(&self, condition: &Rule) -> Result<bool, String> {
@@ -154,7 +185,7 @@ impl Rendering<'_> {
 
     fn apply(&self, filter: &Filter, value: Dynamic) -> Result<Dynamic, String> {
         if let Filter::Default(default) = filter {
-            let is_blank = value.read_lock::<rhai::ImmutableString>().is_some_and(|text| text.trim().is_empty());
+            let is_blank = value.read_lock::<ImmutableString>().is_some_and(|text| text.trim().is_empty());
             return if value.is_unit() || is_blank { self.value(default) } else { Ok(value) };
         }
         if value.is_unit() {
@@ -201,6 +232,9 @@ impl Rendering<'_> {
 
     /// A present value as it prints.
     fn text(&self, value: &Dynamic) -> Result<String, String> {
+        if let Some(text) = value.read_lock::<ImmutableString>() {
+            return short_enough(text.as_str().to_owned());
+        }
         let text = match value.clone().try_cast::<Instant>() {
             Some(at) => {
                 let (at, zone) = self.calendar(value, at);
