@@ -1,13 +1,16 @@
 //! Templates of mails, tasks and notices: compiled once, rendered many times.
 //!
-//! `split` takes the text apart, `compile` has each expression in it checked
-//! and compiled as those of conditions are, and `render` prints what they give.
-//! `filter` is what stands behind `|`, `tag` the keywords of `{% … %}`, `escape`
-//! keeps printed values from becoming markup, and `placeholder` finds the braces
-//! of other tools. There are no loops, and the operations of one rendering are counted
-//! together.
+//! `split` takes the text apart, `compile` makes a [`Template`] of it, and
+//! `render` prints it. The `compiler` has each expression checked and compiled
+//! as those of conditions are: in `values` those of `{{ … }}`, in `blocks` those
+//! of `{% if … %}`; `node` is what becomes of them. `filter` is what stands
+//! behind `|`, `tag` the keywords of `{% … %}`. `escape` keeps printed values
+//! from becoming markup, and `placeholder` finds the braces of other tools.
+//! There are no loops, and the operations of one rendering are counted together.
 
+mod blocks;
 mod compile;
+mod compiler;
 mod escape;
 mod filter;
 mod node;
@@ -15,11 +18,12 @@ mod placeholder;
 mod render;
 mod split;
 mod tag;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
-pub use compile::TemplateScope;
+pub use compiler::TemplateScope;
 pub use escape::Escape;
 pub use filter::FILTERS;
 pub use node::Template;
