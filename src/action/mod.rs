@@ -10,6 +10,7 @@
 //! - `compiler` is what a kind reads its fields with.
 //! - `situation` is what an action may look at.
 //! - `recipient` says whom mails go to, `staff` who takes a task or a notice.
+//! - `snooze` puts a task off.
 //! - `label` and `notice` are what steps and scripts have in common.
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ pub mod recipient;
 pub mod run;
 mod set;
 mod situation;
+pub mod snooze;
 pub mod staff;
 mod steering;
 mod survey;

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{NaiveDate, NaiveTime};
-use chrono_tz::Tz;
-
 use super::staff::Taker;
 use super::{Action, CloseWhen, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
@@ -16,7 +13,7 @@ use crate::facts::{Cell, CellPath, Csm, Subject, Type, Value};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, Written, no_duration};
 use crate::playbook::yaml::Node;
-use crate::playbook::{Duration, Source, Step, StepForm, local_time};
+use crate::playbook::{Duration, Source, Step, StepForm};
 use crate::rule::template::{Escape, Template};
 use crate::rule::{EvalError, NamedStep, Rule, Wanted};
 
@@ -310,28 +307,4 @@ impl Task {
 /// A due instant in the assignee's calendar.
 pub(super) fn due_after(at: &Situation, span: Duration, person: Option<&Csm>) -> Instant {
     Calendar::add(at.calendar, at.context.facts.as_of, span, at.assignee_zone(person))
-}
-
-/// A task put off by a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snooze {
-    pub until: Instant,
-    /// The earliest time at which the manager is notified.
-    pub escalate_at: Instant,
-}
-
-impl Snooze {
-    /// Reads an instant (RFC 3339), a date (its first moment in `zone`) or a
-    /// duration from `now`, in the calendar of whoever has the task. `None` when
-    /// it is none of these, or not after `now`.
-    pub fn read(text: &str, now: Instant, calendar: &Calendar, zone: Tz) -> Option<Snooze> {
-        let text = text.trim();
-        let instant = chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
-        let date = || text.parse().ok().map(|date: NaiveDate| local_time::instant(zone, date.and_time(NaiveTime::MIN)));
-        let after = || Duration::parse(text).map(|span| calendar.add(now, span, zone));
-        let until = instant.or_else(date).or_else(after).filter(|until| *until > now)?;
-        // Postgres knows no later instants than a few hundred thousand years.
-        let sane = until - now < chrono::Duration::days(36_500);
-        sane.then(|| Snooze { until, escalate_at: calendar.add(until, ESCALATED_AFTER, zone) })
-    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::program::Program;
-use super::ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyWaitOn};
+use super::ready::{ReadyPlaybook, ReadyReentry};
 use super::step_names::named_steps;
 use crate::action::{Compiler, Reads};
 use crate::config::Config;
@@ -175,16 +175,7 @@ pub fn compile(
         kept(&mut later.cells, subject, &["id", "timezone"]);
     }
     for step in &steps {
-        step.condition.iter().for_each(|rule| later.rule(rule));
-        match &step.body {
-            ReadyBody::Action(action) => action.reads(&mut later),
-            ReadyBody::Wait(wait) => match &wait.on {
-                ReadyWaitOn::Date(rule) | ReadyWaitOn::Until { condition: rule, .. } => later.rule(rule),
-                ReadyWaitOn::For(_) => {}
-            },
-            ReadyBody::Branch { arms, .. } => arms.iter().for_each(|(rule, _)| later.rule(rule)),
-            ReadyBody::End(_) => {}
-        }
+        step.reads(&mut later);
     }
     let mut entry = stops;
     entry.rule(&when);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use crate::action::{Action, CloseWhen};
+use crate::action::{Action, CloseWhen, Reads};
 use crate::effect::Written;
 use crate::facts::{Cell, Layout};
 use crate::playbook::schedule::Schedule;
@@ -80,6 +80,22 @@ pub enum ReadyWaitOn {
     For(Duration),
     Date(Box<Rule>),
     Until { condition: Box<Rule>, at_most: Duration, on_met: usize, on_timeout: usize },
+}
+
+impl ReadyStep {
+    /// What must be fetched to begin it and to go on from it.
+    pub fn reads(&self, reads: &mut Reads) {
+        self.condition.iter().for_each(|rule| reads.rule(rule));
+        match &self.body {
+            ReadyBody::Action(action) => action.reads(reads),
+            ReadyBody::Wait(wait) => match &wait.on {
+                ReadyWaitOn::Date(rule) | ReadyWaitOn::Until { condition: rule, .. } => reads.rule(rule),
+                ReadyWaitOn::For(_) => {}
+            },
+            ReadyBody::Branch { arms, .. } => arms.iter().for_each(|(rule, _)| reads.rule(rule)),
+            ReadyBody::End(_) => {}
+        }
+    }
 }
 
 impl ReadyPlaybook {

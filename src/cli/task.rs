@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Global;
 use super::database::{Database, configuration};
-use crate::action::task::Snooze;
+use crate::action::snooze::Snooze;
 use crate::clock::Clock;
 use crate::clock::Instant;
 use crate::playbook::calendar::Calendar;

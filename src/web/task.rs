@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::fact::{self, Fact};
 use super::page::{Frame, Notice, Trouble, Web, below, date, href, moment};
-use crate::action::task::Snooze;
+use crate::action::snooze::Snooze;
 use crate::catalog;
 use crate::clock::Instant;
 use crate::playbook::source::SourceFile;

@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
 use crate::rule::compile::{Compilation, finish};
 use crate::rule::compiled::Rule;
-use crate::rule::engine::actions::ACTIONS;
+use crate::rule::engine::actions::{ACTIONS, SET};
 use crate::rule::engine::modules::Modules;
 use crate::rule::engine::sandbox::Sandbox;
 use crate::rule::functions::global;
@@ -125,7 +125,7 @@ impl Checker<'_> {
         if call.namespace.is_empty() && ACTIONS.contains(&call.name.as_str()) {
             // What stands in the fields is judged where their kind is read.
             let fields = self.fields(call, position).unwrap_or_default();
-            if call.name == "set" {
+            if call.name == SET {
                 self.labels(fields);
             }
             return;

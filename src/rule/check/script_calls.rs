@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Stmt};
 
 use crate::playbook::Source;
-use crate::rule::engine::actions::ACTIONS;
+use crate::rule::engine::actions::{ACTIONS, SET};
 use crate::rule::engine::sandbox::Sandbox;
 use crate::rule::engine::value::texts;
 use crate::rule::place::place;
@@ -102,7 +102,7 @@ pub fn literals(source: &Source, sandbox: &Sandbox) -> BTreeSet<String> {
 /// The labels that a script sets; `None` where its text does not say which.
 pub fn labels(source: &Source, sandbox: &Sandbox) -> Option<BTreeSet<String>> {
     let mut found = BTreeSet::new();
-    for call in WrittenCall::all(source, sandbox)?.into_iter().filter(|call| call.kind == "set") {
+    for call in WrittenCall::all(source, sandbox)?.into_iter().filter(|call| call.kind == SET) {
         found.extend(call.fields?.into_iter().map(|field| field.name));
     }
     Some(found)

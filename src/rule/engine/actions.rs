@@ -5,7 +5,10 @@ use std::cell::RefCell;
 use rhai::{Engine, EvalAltResult, Map};
 
 /// The calls of a `run` script that describe actions.
-pub(crate) const ACTIONS: [&str; 4] = ["email", "task", "notify", "set"];
+pub(crate) const ACTIONS: [&str; 4] = ["email", "task", "notify", SET];
+
+/// The call that writes labels down.
+pub(crate) const SET: &str = "set";
 
 /// An action that a `run` script described.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::action::task::Snooze;
+use crate::action::snooze::Snooze;
 use crate::clock::Instant;
 use crate::store::{Relation, Store};
 
