@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::end_conditions::has_left;
+use super::end_conditions::{has_left, stops};
 use super::holdout::{self, Drawn};
-use super::{Enrollment, MatchChange, MatchedSince, Phase, State, stops};
+use super::matched_since::{MatchChange, MatchedSince};
+use super::state::{Enrollment, Phase, State};
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
 use crate::facts::{Cell, Facts, Progress, Value};
@@ -117,12 +118,13 @@ pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar
         Verdict::False => (Admission::NotCandidate, MatchChange::fall(history.edge)),
         Verdict::Undecided(error) => (Admission::Skip(Skip::Undecided(error)), MatchChange::Unchanged),
         Verdict::True => {
-            let edge = MatchedSince::of(playbook, history, context.facts.as_of);
+            let edge =
+                history.edge.unwrap_or_else(|| MatchedSince::begin(playbook, history.first_run, context.facts.as_of));
             let admission = match history.overtaken {
                 true => Admission::Skip(Skip::Overtaken),
                 false => enter(playbook, &context, history, Some(edge), calendar),
             };
-            (admission, edge.turn(playbook, history))
+            (admission, edge.change(playbook, history.edge))
         }
     };
     Decision { admission, turn }

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use super::end_conditions::stops;
 use super::late_goal::open_until;
-use super::{Enrollment, Phase, State, stops};
+use super::state::{Enrollment, Phase, State};
 use crate::action::staff::Staff;
 use crate::action::{Action, People, Question, Situation};
 use crate::catalog::{ReadyBody, ReadyPlaybook, ReadyWait, ReadyWaitOn};
@@ -60,18 +61,18 @@ pub fn next_quarter(after: Instant, recheck: chrono::Duration) -> Instant {
 
 /// Takes an active enrollment as far as it goes at this instant.
 pub fn advance(look: &Look) -> Transition {
-    let mut way = Way { look, next: look.enrollment.clone(), effects: Vec::new(), stopped: false };
-    way.go();
-    if way.next.is_ghost() {
-        way.count_only();
+    let mut advance = Advance { look, next: look.enrollment.clone(), effects: Vec::new(), stopped: false };
+    advance.go();
+    if advance.next.is_ghost() {
+        advance.count_only();
     }
-    Transition { enrollment: way.next, effects: way.effects, stopped: way.stopped }
+    Transition { enrollment: advance.next, effects: advance.effects, stopped: advance.stopped }
 }
 
 /// Where the ordinals of undecided conditions begin, behind those of effects.
 const CONDITIONS: usize = 1_000;
 
-struct Way<'a> {
+struct Advance<'a> {
     look: &'a Look<'a>,
     next: Enrollment,
     effects: Vec<Effect>,
@@ -90,7 +91,7 @@ enum Onward {
     Ended,
 }
 
-impl Way<'_> {
+impl Advance<'_> {
     fn now(&self) -> Instant {
         self.look.context.facts.as_of
     }

@@ -1,17 +1,17 @@
 //! What ends an enrollment or keeps a subject from entering.
 
+use super::state::{Enrollment, State};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
-use crate::enrollment::{Enrollment, State};
 use crate::facts::time::begins;
 use crate::facts::{Facts, Value};
 use crate::message::gate;
 use crate::playbook::local_time;
 use crate::rule::{Context, EvalError, Rule, Verdict};
 
-/// A reason to stop, with what was read.
+/// Why an enrollment ends or does not begin, with what was read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stop {
+pub struct EndReason {
     /// `Blocked`, `Goal` or `Exited`.
     pub state: State,
     /// The skip's name at entry: `blocked`, `goal`, `exit`, `status`, `stage`;
@@ -27,25 +27,29 @@ pub struct Stop {
 /// # Errors
 /// When one of them that is reached cannot be decided: then nothing may leave
 /// and nothing ends until it can.
-pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<Stop>, EvalError> {
+pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<EndReason>, EvalError> {
     for rule in &playbook.suppress {
         if holds(playbook, rule, context, "suppress")? {
-            return Ok(Some(Stop { state: State::Blocked, name: "blocked", reason: told("suppress", rule, context) }));
+            return Ok(Some(EndReason {
+                state: State::Blocked,
+                name: "blocked",
+                reason: told("suppress", rule, context),
+            }));
         }
     }
     if let Some(rule) = &playbook.goal
         && holds(playbook, rule, context, "goal")?
     {
-        return Ok(Some(Stop { state: State::Goal, name: "goal", reason: told("goal", rule, context) }));
+        return Ok(Some(EndReason { state: State::Goal, name: "goal", reason: told("goal", rule, context) }));
     }
     if let Some(rule) = &playbook.exit
         && holds(playbook, rule, context, "exit")?
     {
-        return Ok(Some(Stop { state: State::Exited, name: "exit", reason: told("exit", rule, context) }));
+        return Ok(Some(EndReason { state: State::Exited, name: "exit", reason: told("exit", rule, context) }));
     }
     if let Some(left) = has_left(&context.facts) {
         let reason = format!("the contact left on {}", local_time::date(playbook.zone, begins(left, playbook.zone)));
-        return Ok(Some(Stop { state: State::Exited, name: "left", reason }));
+        return Ok(Some(EndReason { state: State::Exited, name: "left", reason }));
     }
     let text = |column| match context.facts.column(column) {
         Some(Value::Text(text)) => Some(text.to_string()),
@@ -54,7 +58,7 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<Stop>
     let status = text("status").unwrap_or_default();
     if !playbook.playbook.statuses.contains(&status) {
         let reason = format!("status is {status}");
-        return Ok(Some(Stop { state: State::Exited, name: "status", reason }));
+        return Ok(Some(EndReason { state: State::Exited, name: "status", reason }));
     }
     if let Some(stages) = &playbook.playbook.stages {
         let stage = text("stage");
@@ -63,7 +67,7 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<Stop>
                 Some(stage) => format!("stage is {stage}"),
                 None => "there is no stage".to_owned(),
             };
-            return Ok(Some(Stop { state: State::Exited, name: "stage", reason }));
+            return Ok(Some(EndReason { state: State::Exited, name: "stage", reason }));
         }
     }
     Ok(None)

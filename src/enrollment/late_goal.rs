@@ -1,7 +1,7 @@
 //! A goal that comes true after the end still counts for `goal_window`.
 
 use super::end_conditions::told;
-use super::{Enrollment, State};
+use super::state::{Enrollment, State};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::playbook::Duration;
@@ -20,7 +20,7 @@ pub(super) fn open_until(playbook: &ReadyPlaybook, state: State, ended_at: Insta
 
 /// An ended enrollment as the goal that holds now leaves it; `None` while it
 /// does not hold or cannot be decided. When it ended stays as it was.
-pub fn hindsight(playbook: &ReadyPlaybook, enrollment: &Enrollment, context: &Context) -> Option<Enrollment> {
+pub fn reach_late_goal(playbook: &ReadyPlaybook, enrollment: &Enrollment, context: &Context) -> Option<Enrollment> {
     let goal = playbook.goal.as_ref()?;
     let now = context.facts.as_of;
     let counts = enrollment.goal_until.is_some_and(|until| now <= until);

@@ -4,7 +4,6 @@
 //! Only a decided verdict changes anything. Whether a rise was used is not kept
 //! here: its instant is the key of the enrollment that used it.
 
-use super::History;
 use crate::catalog::{ReadyPlaybook, ReadyReentry};
 use crate::clock::Instant;
 
@@ -28,21 +27,16 @@ pub enum MatchChange {
 }
 
 impl MatchedSince {
-    /// Since when the condition has been true of a subject of which it is true now.
-    pub(super) fn of(playbook: &ReadyPlaybook, history: &History, now: Instant) -> MatchedSince {
-        let fresh = || MatchedSince { since: now, existing: playbook.playbook.skip_existing && history.first_run };
-        history.edge.unwrap_or_else(fresh)
+    /// Of a subject whose condition was not true before `now`.
+    pub(super) fn begin(playbook: &ReadyPlaybook, first_run: bool, now: Instant) -> MatchedSince {
+        MatchedSince { since: now, existing: playbook.playbook.skip_existing && first_run }
     }
 
-    /// What is to be remembered of it.
-    pub(super) fn turn(self, playbook: &ReadyPlaybook, history: &History) -> MatchChange {
+    /// What is to be remembered of it, where `before` was remembered so far.
+    pub(super) fn change(self, playbook: &ReadyPlaybook, before: Option<MatchedSince>) -> MatchChange {
         let for_long =
             matches!(playbook.reentry, ReadyReentry::OnRematch { .. }) || playbook.playbook.holds_for.is_some();
-        if history.edge.is_none() && (for_long || self.existing) {
-            MatchChange::Rose(self)
-        } else {
-            MatchChange::Unchanged
-        }
+        if before.is_none() && (for_long || self.existing) { MatchChange::Rose(self) } else { MatchChange::Unchanged }
     }
 }
 

@@ -8,34 +8,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Enrollment, Phase, State};
+use super::state::{Enrollment, Move, MoveHistory, Phase, State};
 use crate::catalog::{ReadyBody, ReadyPlaybook};
 use crate::clock::Instant;
 use crate::facts::Subject;
-
-/// What an enrollment knows of having been moved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Moved {
-    /// The last time; nothing of its revision is due earlier.
-    pub at: Instant,
-    /// Steps that it acted on in earlier revisions.
-    pub acted: BTreeSet<String>,
-    /// Every move, in order.
-    pub ways: Vec<Way>,
-}
-
-/// One move, as it is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Way {
-    pub at: Instant,
-    pub by: String,
-    pub because: String,
-    /// The revision and the step that it left.
-    pub revision: String,
-    pub step: String,
-}
 
 /// A person's word on a move.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +55,7 @@ impl fmt::Display for Stays<'_> {
 /// An enrollment as it would stand at a step of another revision, to be looked
 /// at next at the instant of the word. `acted` are the steps it has acted on.
 /// The place must exist there.
-pub fn moved<'a>(
+pub fn move_enrollment<'a>(
     enrollment: &Enrollment,
     to: &'a ReadyPlaybook,
     place: &str,
@@ -105,7 +81,7 @@ pub fn moved<'a>(
         (Phase::Begin | Phase::Waiting, _) => (Phase::Begin, word.at),
     };
     let before = enrollment.moved.as_ref();
-    let way = Way {
+    let way = Move {
         at: word.at,
         by: word.by.to_owned(),
         because: word.because.to_owned(),
@@ -120,7 +96,7 @@ pub fn moved<'a>(
         due_at: None,
         look_at: Some(word.at),
         reason: None,
-        moved: Some(Moved {
+        moved: Some(MoveHistory {
             at: word.at,
             acted: before.map(|before| &before.acted).into_iter().flatten().cloned().chain(acted).collect(),
             ways: before.map(|before| &before.ways).into_iter().flatten().cloned().chain([way]).collect(),
@@ -130,7 +106,7 @@ pub fn moved<'a>(
 }
 
 /// An enrollment that a person ends.
-pub fn ended(enrollment: &Enrollment, word: Say) -> Enrollment {
+pub fn cancel(enrollment: &Enrollment, word: Say) -> Enrollment {
     Enrollment {
         state: State::Cancelled,
         reason: Some(format!("{}, by {}", word.because, word.by)),

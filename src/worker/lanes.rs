@@ -101,15 +101,15 @@ pub struct Daemon {
 }
 
 /// How much a worker did, once it is done.
-type Done = Pin<Box<dyn Future<Output = anyhow::Result<usize>> + Send>>;
+type LookFuture = Pin<Box<dyn Future<Output = anyhow::Result<usize>> + Send>>;
 
 /// A worker's function.
 #[derive(Clone, Copy)]
 enum Work {
     /// Runs in the daemon and in a pass.
-    Everywhere(fn(Look) -> Done),
+    Everywhere(fn(Look) -> LookFuture),
     /// Runs in the daemon only.
-    InDaemon(fn(Look, Arc<Daemon>) -> Done),
+    InDaemon(fn(Look, Arc<Daemon>) -> LookFuture),
 }
 
 impl Worker {

@@ -22,7 +22,7 @@ pub struct Loaded {
     pub steps: FactQuery,
     /// Fetches what the goal reads, of those among the named on which it may
     /// hold; `None` without a goal.
-    pub hindsight: Option<FactQuery>,
+    pub late_goal: Option<FactQuery>,
 }
 
 impl Loaded {
@@ -30,14 +30,14 @@ impl Loaded {
     pub fn new(ready: ReadyPlaybook, relations: &Relations) -> Result<Loaded, UnknownCell> {
         let kept = ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
         let entry = FactQuery::keeping(ready.entry_layout.clone(), relations, kept)?;
-        let hindsight = match &ready.goal {
+        let late_goal = match &ready.goal {
             None => None,
             Some(goal) => {
                 let kept = goal.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
                 Some(FactQuery::among(ready.goal_layout.clone(), relations, kept)?)
             }
         };
-        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, hindsight, ready })
+        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, late_goal, ready })
     }
 }
 

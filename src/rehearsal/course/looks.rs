@@ -2,7 +2,7 @@
 
 use super::{Course, OpenTask};
 use crate::clock::Instant;
-use crate::enrollment::{Enrollment, Look, State, advance, hindsight};
+use crate::enrollment::{Enrollment, Look, State, advance, reach_late_goal};
 use crate::rehearsal::happened::What;
 use crate::rule::functions::fold::FoldError;
 
@@ -50,7 +50,7 @@ impl Course<'_> {
             }
             let facts = self.facts(&self.playbook.goal_layout, Some(played), now)?;
             let context = self.context_of(played, facts);
-            if let Some(reached) = hindsight(self.playbook, &played.enrollment, &context) {
+            if let Some(reached) = reach_late_goal(self.playbook, &played.enrollment, &context) {
                 let Enrollment { state, reason, .. } = reached.clone();
                 self.played[index].enrollment = reached;
                 if let Some(record) = self.world.history.enrollments.get_mut(self.played[index].record) {

@@ -7,8 +7,8 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::clock::Instant;
+use crate::enrollment::MoveHistory;
 use crate::enrollment::holdout::Arm;
-use crate::enrollment::move_revision::Moved;
 use crate::enrollment::{Enrollment, Phase, State};
 use crate::facts::{Schema, Subject, Value};
 use crate::store::sql::bulk_rows::Rows;
@@ -38,7 +38,7 @@ pub(super) struct StoredEnrollment {
     arm: Option<String>,
     outcome: Option<String>,
     counted: Option<sqlx::types::Json<BTreeMap<String, BTreeMap<String, u64>>>>,
-    moved: Option<sqlx::types::Json<Moved>>,
+    moved: Option<sqlx::types::Json<MoveHistory>>,
     version: i64,
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::clock::Instant;
-use crate::enrollment::{Enrollment, hindsight, next_quarter};
+use crate::enrollment::{Enrollment, next_quarter, reach_late_goal};
 use crate::facts::Facts;
 use crate::rule::Context;
 use crate::store::customers::facts::{self, FactQuery, SubjectWindow};
@@ -33,7 +33,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let mut found = 0;
     for (playbook, revision) in store.revisions_with_late_goals().await? {
         if let Ok(loaded) = shared.loaded(&playbook, &revision).await?
-            && let Some(query) = &loaded.hindsight
+            && let Some(query) = &loaded.late_goal
         {
             found += look(shared, &loaded, query, quarter).await?;
         }
@@ -106,7 +106,8 @@ async fn decide(
             let Some(facts) = kept.remove(&enrollment.id) else { continue };
             let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: with.ready.zone };
             reached.extend(
-                crate::worker::round::unless_panicking(|| hindsight(&with.ready, &enrollment, &context)).flatten(),
+                crate::worker::round::unless_panicking(|| reach_late_goal(&with.ready, &enrollment, &context))
+                    .flatten(),
             );
         }
         reached

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::advancer::foresee;
 use crate::catalog::ReadyBody;
 use crate::clock::Instant;
-use crate::enrollment::move_revision::{Place, Say, ended, moved};
+use crate::enrollment::move_revision::{Place, Say, cancel, move_enrollment};
 use crate::enrollment::{Enrollment, Phase, State, Transition};
 use crate::facts::SubjectId;
 use crate::playbook::reader::advice;
@@ -167,8 +167,8 @@ async fn add(
         let acted = acted.remove(&one.id).unwrap_or_default();
         let became = match &place {
             None => None,
-            Some(Place::End) => Some(Ok(ended(&one, word))),
-            Some(Place::Step(id)) => Some(moved(&one, &to.ready, id, acted, word)),
+            Some(Place::End) => Some(Ok(cancel(&one, word))),
+            Some(Place::Step(id)) => Some(move_enrollment(&one, &to.ready, id, acted, word)),
         };
         let group = shown.group(&one);
         group.to = place;
