@@ -32,7 +32,7 @@ pub struct Shown {
     pub steps: Vec<String>,
     /// By revision and step that they stand in.
     pub groups: BTreeMap<(String, String), Group>,
-    pub next: Next,
+    pub next: AfterMove,
     /// Why nothing would happen after it for now, if so.
     pub halted: Option<&'static str>,
     /// Each as it stands and as it would, in the order of accounts.
@@ -53,7 +53,7 @@ pub struct Group {
 
 /// What would happen to those who are moved, right after it.
 #[derive(Clone, Debug, Default)]
-pub struct Next {
+pub struct AfterMove {
     /// What would be done at once: kinds of steps with how often.
     pub deeds: BTreeMap<&'static str, usize>,
     /// How many would end at once, by state.
@@ -132,7 +132,7 @@ pub async fn show(shared: &Arc<Shared>, playbook: &str, map: &Map, word: Say<'_>
         revision: current.revision.clone(),
         steps,
         groups: BTreeMap::new(),
-        next: Next::default(),
+        next: AfterMove::default(),
         halted,
         ways: Vec::new(),
     };
@@ -194,7 +194,7 @@ async fn add(
     Ok(())
 }
 
-impl Next {
+impl AfterMove {
     /// Counts what lies ahead of one who is just moved and was done before.
     fn pass_over(&mut self, one: &Enrollment, to: &Loaded) {
         let here = one.step.as_ref().and_then(|step| to.ready.step(step)).unwrap_or_default();
