@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::stored_enrollment::{StoredEnrollment, counted_json, select_stored};
@@ -12,7 +12,9 @@ use super::transitions::{Commit, close_open_work};
 use crate::clock::Instant;
 use crate::enrollment::move_revision::Say;
 use crate::enrollment::{Enrollment, Phase, State};
+use crate::message::channel::Channel;
 use crate::store::Store;
+use crate::store::messages::transitions::WAITING;
 use crate::store::upkeep::audit::record;
 
 /// What became of a person's wish to end an enrollment.
@@ -185,17 +187,19 @@ impl Store {
             let reason = after.reason.as_deref().unwrap_or(after.state.name());
             close_open_work(&mut tx, &[(&before.account, before.id, reason)], word.at).await?;
         } else if after.phase == Phase::Sending {
-            sqlx::query(
+            let follow = format!(
                 "update keepwell.messages set revision = $4
-                 where account_id = $1 and enrollment_id = $2 and step = $3 and state in ('planned', 'deferred')
-                   and channel = 'email'",
-            )
-            .bind(&before.account)
-            .bind(before.id)
-            .bind(after.step.as_deref())
-            .bind(&after.revision)
-            .execute(&mut *tx)
-            .await?;
+                 where account_id = $1 and enrollment_id = $2 and step = $3 and state in {} and channel = '{}'",
+                *WAITING,
+                Channel::OF_CUSTOMERS
+            );
+            sqlx::query(AssertSqlSafe(follow))
+                .bind(&before.account)
+                .bind(before.id)
+                .bind(after.step.as_deref())
+                .bind(&after.revision)
+                .execute(&mut *tx)
+                .await?;
         }
         // Why stands with the enrollment: a person's words may name somebody.
         let deed = if ends { "cancel" } else { "move" };

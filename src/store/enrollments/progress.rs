@@ -3,12 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::enrollment::{Enrollment, MessageEnd};
 use crate::facts::Progress;
+use crate::message::channel::Channel;
+use crate::message::state::State;
 use crate::store::Store;
+use crate::store::messages::transitions::among;
 
 impl Store {
     /// What each enrollment knows of itself, in the order given.
@@ -27,20 +31,23 @@ impl Store {
         .await?;
         // Each by its own key: statistics from before a batch was sent say that
         // nothing was, and reading all that was for each would seem cheap.
-        let sent: Vec<(Uuid, String)> = sqlx::query_as(
+        let sent = format!(
             "select w.id, m.step
              from unnest($1::text[], $2::uuid[]) as w (account_id, id)
              cross join lateral (
                  select step from keepwell.messages
                  where account_id = w.account_id and enrollment_id = w.id
-                   and channel = 'email' and state in ('accepted', 'captured', 'shadow', 'bounced', 'complained')
+                   and channel = '{}' and state in {}
                  offset 0) m",
-        )
-        .persistent(false)
-        .bind(&accounts)
-        .bind(&ids)
-        .fetch_all(self.pool())
-        .await?;
+            Channel::OF_CUSTOMERS,
+            among(&[State::Accepted, State::Captured, State::Shadow, State::Bounced, State::Complained])
+        );
+        let sent: Vec<(Uuid, String)> = sqlx::query_as(AssertSqlSafe(sent))
+            .persistent(false)
+            .bind(&accounts)
+            .bind(&ids)
+            .fetch_all(self.pool())
+            .await?;
         let mut done: HashMap<Uuid, (BTreeSet<String>, BTreeMap<String, String>)> = HashMap::new();
         for (id, step, outcome) in tasks {
             let slot = done.entry(id).or_default();
@@ -80,17 +87,19 @@ impl Store {
         let ids: Vec<Uuid> = enrollments.iter().map(|enrollment| enrollment.id).collect();
         let steps: HashMap<Uuid, &Option<String>> =
             enrollments.iter().map(|enrollment| (enrollment.id, &enrollment.step)).collect();
-        let rows: Vec<(Uuid, String, Option<Instant>)> = sqlx::query_as(
+        let ends = format!(
             "select m.enrollment_id, m.step, m.ended_at
              from unnest($1::text[], $2::uuid[]) as w (account_id, id)
              join keepwell.messages m on m.account_id = w.account_id and m.enrollment_id = w.id
-             where m.channel = 'email'",
-        )
-        .persistent(false)
-        .bind(&accounts)
-        .bind(&ids)
-        .fetch_all(self.pool())
-        .await?;
+             where m.channel = '{}'",
+            Channel::OF_CUSTOMERS
+        );
+        let rows: Vec<(Uuid, String, Option<Instant>)> = sqlx::query_as(AssertSqlSafe(ends))
+            .persistent(false)
+            .bind(&accounts)
+            .bind(&ids)
+            .fetch_all(self.pool())
+            .await?;
         let mut ends: HashMap<Uuid, Vec<MessageEnd>> = HashMap::new();
         for (id, step, ended_at) in rows {
             if steps.get(&id).is_some_and(|current| current.as_deref() == Some(step.as_str())) {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use super::insert::OwnerNotice;
 use crate::clock::Instant;
 use crate::message::auto_stop::{FAST, SLOW, Signals};
+use crate::message::channel::Channel;
+use crate::message::class::Class;
 use crate::store::Store;
 use crate::store::upkeep::stopped::Target;
 use crate::store::upkeep::stops::insert_and_tell;
@@ -44,7 +46,7 @@ impl Store {
     /// What came of the customer mail of these playbooks, or of all, as seen at
     /// an instant. Mail of before a playbook's last trip does not count.
     pub async fn signals(&self, of: Option<&[String]>, now: Instant) -> sqlx::Result<BTreeMap<String, Signals>> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let came = format!(
             "with since as (
                  select p.id as playbook, greatest($2, max(t.at)) as slow, greatest($3, max(t.at)) as fast
                  from keepwell.playbooks p left join keepwell.trips t on t.playbook = p.id
@@ -62,15 +64,18 @@ impl Store {
                  count(*) filter (where coalesce(m.sent_at, m.ended_at) > s.fast and m.state = 'failed') as failed
              from since s
              join keepwell.messages m on m.playbook = s.playbook and coalesce(m.sent_at, m.ended_at) > s.slow
-             where m.channel = 'email' and m.class <> 'internal' and not m.shadow and m.ended_at is not null
+             where m.channel = '{}' and m.class <> '{}' and not m.shadow and m.ended_at is not null
              group by s.playbook",
-        )
-        .persistent(false)
-        .bind(of)
-        .bind(now - SLOW)
-        .bind(now - FAST)
-        .fetch_all(self.pool())
-        .await?;
+            Channel::OF_CUSTOMERS,
+            Class::Internal
+        );
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(came))
+            .persistent(false)
+            .bind(of)
+            .bind(now - SLOW)
+            .bind(now - FAST)
+            .fetch_all(self.pool())
+            .await?;
         // Whoever unsubscribes does so of what came last.
         let unsubscribed: Vec<(String, i64)> = sqlx::query_as(
             "with since as (
@@ -141,16 +146,16 @@ impl Store {
     /// What is known of a playbook's mail when a person lets it go on does not
     /// stop it again: what was under way at its trip has come in since.
     pub(crate) async fn count_anew(tx: &mut PgConnection, playbook: &str) -> sqlx::Result<()> {
-        sqlx::query(
+        let anew = format!(
             "update keepwell.trips t
              set at = greatest(t.at, (select max(coalesce(m.sent_at, m.ended_at)) from keepwell.messages m
-                 where m.playbook = t.playbook and m.channel = 'email' and m.class <> 'internal' and not m.shadow
+                 where m.playbook = t.playbook and m.channel = '{}' and m.class <> '{}' and not m.shadow
                    and m.ended_at is not null))
              where t.playbook = $1 and t.at = (select max(at) from keepwell.trips where playbook = $1)",
-        )
-        .bind(playbook)
-        .execute(tx)
-        .await?;
+            Channel::OF_CUSTOMERS,
+            Class::Internal
+        );
+        sqlx::query(AssertSqlSafe(anew)).bind(playbook).execute(tx).await?;
         Ok(())
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::clock::Instant;
 use crate::diagnostic::Diagnostic;
+use crate::message::channel::Channel;
 use crate::store::Store;
+use crate::store::messages::transitions::WAITING;
 
 /// The current publication of a playbook.
 #[derive(Clone, Debug, PartialEq, FromRow)]
@@ -201,19 +203,18 @@ impl Store {
         let ids: Vec<&str> = playbooks.iter().map(|playbook| playbook.id).collect();
         let priorities: Vec<i32> = playbooks.iter().map(|playbook| i32::from(playbook.mail_priority)).collect();
         loop {
-            let ranked = sqlx::query(
+            let rank = format!(
                 "update keepwell.messages m set priority = n.now
                  from (select w.account_id, w.id, p.now from keepwell.messages w
                        join unnest($1::text[], $2::int4[]) as p (playbook, now) on p.playbook = w.playbook
-                       where w.state in ('planned', 'deferred') and w.channel = 'email' and w.priority <> p.now
+                       where w.state in {} and w.channel = '{}' and w.priority <> p.now
                        order by w.account_id, w.id limit $3 for update of w skip locked) n
                  where m.account_id = n.account_id and m.id = n.id",
-            )
-            .bind(&ids)
-            .bind(&priorities)
-            .bind(BATCH)
-            .execute(self.pool())
-            .await?;
+                *WAITING,
+                Channel::OF_CUSTOMERS
+            );
+            let ranked =
+                sqlx::query(AssertSqlSafe(rank)).bind(&ids).bind(&priorities).bind(BATCH).execute(self.pool()).await?;
             if ranked.rows_affected() < BATCH as u64 {
                 return Ok(());
             }
