@@ -1,7 +1,7 @@
 //! What happens to a task that nobody does yet: put off, told to the manager,
 //! listed in a digest, and judged.
 
-use keepwell::action::task::Snooze;
+use keepwell::action::snooze::Snooze;
 use keepwell::store::tasks::manual_changes::TaskChange;
 use serde_json::{Value as Json, json};
 
