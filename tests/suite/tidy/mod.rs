@@ -1,12 +1,13 @@
 //! The rules of the house, checked on the repository's own sources: what may
 //! import what, where the clock, chance, the environment and SQL may be, and
-//! that no file outgrows a reader. A rule is a function from one source to its
+//! that no file outgrows a reader and no files use each other in a circle. A rule is a function from one source to its
 //! findings; each has a test that shows it can fail.
 
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod circles;
 mod imports;
 mod places;
 mod source;
@@ -75,6 +76,12 @@ fn module_name(path: &Path) -> String {
     name.expect("a name").to_string_lossy().into_owned()
 }
 
+/// Where a file of the program stands among its modules.
+fn module_path(file: &str) -> Vec<String> {
+    let path = file.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+    path.split('/').map(str::to_owned).collect()
+}
+
 /// The sources of the program.
 fn sources() -> Vec<Source> {
     let sources = sources_in("src");
@@ -90,6 +97,16 @@ fn fail_on(findings: Vec<Finding>) {
 #[test]
 fn imports_follow_the_order_of_the_folders() {
     fail_on(sources().iter().flat_map(imports::check).collect());
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    fail_on(circles::Graph::read(&sources()).circles());
+}
+
+#[test]
+fn no_type_name_stands_twice_in_a_folder() {
+    fail_on(circles::twins(&sources()));
 }
 
 #[test]
