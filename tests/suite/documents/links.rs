@@ -53,6 +53,26 @@ pub fn relative_links(text: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// The paths of sources that a page names in backticks and that lead nowhere.
+/// A path begins with a top-level folder of sources, or with one of `src`.
+pub fn missing_sources(page: &str, text: &str, look: impl Fn(&str) -> Place) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
+        let Event::Code(code) = event else { continue };
+        let is_path = code.contains('/')
+            && (code.ends_with(".rs") || code.ends_with('/'))
+            && code.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+        if !is_path {
+            continue;
+        }
+        let places = [code.to_string(), format!("src/{code}")];
+        if places.iter().all(|place| look(place.trim_end_matches('/')) == Place::Missing) {
+            findings.push(format!("{page}:{}: {code}", text[..range.start].matches('\n').count() + 1));
+        }
+    }
+    findings
+}
+
 /// A link of a page as a path of the repository; `None` when it leaves it.
 fn resolve(page: &str, link: &str) -> Option<String> {
     let mut parts: Vec<&str> = page.split('/').collect();
@@ -132,4 +152,15 @@ fn broken_links_are_found() {
         assert!(found.len() == 1 && found[0].ends_with(reason), "{bad}: {found:?}");
     }
     assert_eq!(findings("one\n\n[a](no.md)\n"), ["docs/page.md:3: no.md: there is no such file"]);
+}
+
+#[test]
+fn missing_sources_are_found() {
+    let look = |path: &str| match path {
+        "src/rule" | "src/rule/mod.rs" | "tests" => Place::Other,
+        _ => Place::Missing,
+    };
+    let findings = |text: &str| missing_sources("docs/page.md", text, look);
+    assert_eq!(findings("`rule/mod.rs` `src/rule/` `tests/` `.keepwell/x y/` `a/b` `/u/`\n"), ["docs/page.md:1: /u/"]);
+    assert_eq!(findings("one\n`src/rule/gone.rs` `gone/`\n").len(), 2);
 }
