@@ -16,6 +16,7 @@ use super::run::{files, no_variables, page_listener, report, serve_page, shared,
 use crate::clock::{Clock, Instant};
 use crate::config::StoreMap;
 use crate::delivery::Channel;
+use crate::message::channel;
 use crate::store::Store;
 use crate::store::customers::sample::SampleCompany;
 use crate::store::runs::playbooks::Missing;
@@ -158,15 +159,17 @@ async fn print_summary(global: &Global, shared: &Arc<Shared>, slot: Instant) -> 
                 say!("        {command} approve {}", run["id"].as_str().unwrap_or_default());
             }
         }
-        let count = |channel: &str| {
+        let count = |channel: channel::Channel| {
             mails
                 .iter()
-                .filter(|(playbook, of, _, _)| playbook == id && of == channel)
+                .filter(|(playbook, of, _, _)| playbook == id && *of == channel.name())
                 .map(|(_, _, state, count)| format!("{count} {state}"))
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        for (name, counts) in [("mails", count("email")), ("notices", count("notice"))] {
+        for (name, counts) in
+            [("mails", count(channel::Channel::OF_CUSTOMERS)), ("notices", count(channel::Channel::OF_COLLEAGUES))]
+        {
             if !counts.is_empty() {
                 say!("  {name}: {counts}");
             }

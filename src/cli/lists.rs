@@ -9,12 +9,13 @@ use serde_json::{Value as Json, json};
 use super::database::Database;
 use super::{Format, Global, output};
 use crate::facts::SubjectId;
+use crate::message::state::State;
 use crate::store::Store;
 use crate::store::customers::data_subject::Person;
 use crate::store::enrollments::holdout::ArmComparison;
 use crate::store::runs::parse_run_id;
 use crate::store::upkeep::stopped::Stopped;
-use crate::store::views::cli::{ENROLLMENT_STATES, Filter, MESSAGE_STATES, RUN_STATES, TASK_STATES};
+use crate::store::views::cli::{ENROLLMENT_STATES, Filter, RUN_STATES, TASK_STATES};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -48,7 +49,7 @@ impl What {
         match self {
             What::Enrollments => &ENROLLMENT_STATES,
             What::Tasks => &TASK_STATES,
-            What::Messages => &MESSAGE_STATES,
+            What::Messages => &State::NAMES,
             What::Runs => &RUN_STATES,
         }
     }

@@ -33,15 +33,15 @@ pub enum Outcome {
 
 pub async fn run(global: &Global, command: &MessageCommand) -> anyhow::Result<ExitCode> {
     let MessageCommand::Settle { id, outcome } = command;
-    let (verdict, name) = match outcome {
-        Outcome::Accepted => (ManualOutcome::Accepted, "accepted"),
-        Outcome::Failed => (ManualOutcome::Failed, "failed"),
+    let outcome = match outcome {
+        Outcome::Accepted => ManualOutcome::Accepted,
+        Outcome::Failed => ManualOutcome::Failed,
     };
     let database = Database::open(global, 2).await?;
-    let answer = database.store.settle_unknown(*id, verdict, &somebody(), Clock::System.now()).await?;
+    let answer = database.store.settle_unknown(*id, outcome, &somebody(), Clock::System.now()).await?;
     database.close().await;
     match answer {
-        SettleAnswer::Taken => say!("message {id}: {name}"),
+        SettleAnswer::Taken => say!("message {id}: {}", outcome.state()),
         SettleAnswer::Known => anyhow::bail!("what became of message {id} is known: see `keepwell messages`"),
         SettleAnswer::NoMessage => anyhow::bail!("there is no message {id}"),
     }

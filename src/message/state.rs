@@ -192,6 +192,17 @@ impl State {
         all
     };
 
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 15] = {
+        let mut names = [""; 15];
+        let mut at = 0;
+        while at < TABLE.len() {
+            names[at] = TABLE[at].name;
+            at += 1;
+        }
+        names
+    };
+
     /// Waits to be claimed.
     pub const WAITING: [State; 2] = [Planned, Deferred];
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
 use super::page::{Frame, Notice, Trouble, Web, below, href, moment};
+use crate::message::state;
 use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
 use crate::store::views::web::MessageRow;
 
@@ -158,12 +159,9 @@ pub(super) async fn settle(
     let id: Uuid = id.parse().map_err(|_| UNKNOWN)?;
     let unread = |status| Trouble::refusal(status, "The form could not be read. The message is as it was.");
     let Form(said) = form.map_err(|rejected| unread(rejected.status()))?;
-    let verdict = match said.verdict.as_str() {
-        "accepted" => ManualOutcome::Accepted,
-        "failed" => ManualOutcome::Failed,
-        _ => return Err(unread(StatusCode::UNPROCESSABLE_ENTITY)),
-    };
-    match web.store.settle_unknown(id, verdict, "a colleague", web.clock.now()).await? {
+    let outcome = ManualOutcome::ALL.into_iter().find(|outcome| outcome.state().name() == said.verdict);
+    let outcome = outcome.ok_or_else(|| unread(StatusCode::UNPROCESSABLE_ENTITY))?;
+    match web.store.settle_unknown(id, outcome, "a colleague", web.clock.now()).await? {
         SettleAnswer::Taken => Ok(Redirect::to(&below("/messages", &id.to_string())).into_response()),
         SettleAnswer::Known => {
             let notice = Notice::error("What became of it is known, so nothing has changed.".to_owned());
@@ -182,7 +180,7 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
         (None, Some(_)) => "No words were written.",
         (Some(_), _) => "The body is no longer kept.",
     };
-    let waits = matches!(row.state.as_str(), "planned" | "deferred");
+    let waits = state::State::WAITING.iter().any(|state| state.name() == row.state);
     let message = Whole {
         id: row.id,
         subject,
@@ -200,7 +198,7 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
         next_at: waits.then(|| moment(row.next_at, web.zone)),
         sent_at: row.sent_at.map(|at| moment(at, web.zone)),
         message_id: row.message_id,
-        asked: row.outcome.as_deref() == Some("unknown"),
+        asked: row.outcome.as_deref() == Some(state::State::Unknown.name()),
         attempts: attempts
             .into_iter()
             .map(|one| Attempt { when: moment(one.started_at, web.zone), outcome: one.outcome, detail: one.reply })

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use keepwell::store::views::cli::{ENROLLMENT_STATES, MESSAGE_STATES, RUN_STATES, TASK_STATES};
+use keepwell::message::state::State;
+use keepwell::store::views::cli::{ENROLLMENT_STATES, RUN_STATES, TASK_STATES};
 use serde_json::{Value as Json, json};
 use sqlx::{Executor, PgPool};
 
@@ -324,7 +325,7 @@ async fn lists_know_the_states_there_are() {
     for (noun, states) in [
         ("enrollments", &ENROLLMENT_STATES[..]),
         ("tasks", &TASK_STATES),
-        ("messages", &MESSAGE_STATES),
+        ("messages", &State::NAMES),
         ("runs", &RUN_STATES),
     ] {
         let check: String = sqlx::query_scalar(

@@ -104,6 +104,13 @@ pub fn share(text: &str) -> Option<f64> {
     (plain && percent <= 100.0).then_some(percent / 100.0)
 }
 
+/// Whether it can be the name of an environment variable.
+pub fn is_variable(name: &str) -> bool {
+    let first = name.chars().next();
+    first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,11 +123,4 @@ mod tests {
             assert_eq!(share(wrong), None, "{wrong}");
         }
     }
-}
-
-/// Whether it can be the name of an environment variable.
-pub fn is_variable(name: &str) -> bool {
-    let first = name.chars().next();
-    first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -19,6 +19,18 @@ pub enum ManualOutcome {
     Failed,
 }
 
+impl ManualOutcome {
+    pub const ALL: [ManualOutcome; 2] = [ManualOutcome::Accepted, ManualOutcome::Failed];
+
+    /// The state that the message gets.
+    pub fn state(self) -> State {
+        match self {
+            ManualOutcome::Accepted => State::Accepted,
+            ManualOutcome::Failed => State::Failed,
+        }
+    }
+}
+
 /// What became of a person's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettleAnswer {
@@ -40,9 +52,10 @@ impl Store {
         by: &str,
         now: Instant,
     ) -> sqlx::Result<SettleAnswer> {
-        let (state, reason) = match outcome {
-            ManualOutcome::Accepted => (State::Accepted, format!("accepted, says {by}")),
-            ManualOutcome::Failed => (State::Failed, format!("not accepted, says {by}")),
+        let state = outcome.state();
+        let reason = match outcome {
+            ManualOutcome::Accepted => format!("accepted, says {by}"),
+            ManualOutcome::Failed => format!("not accepted, says {by}"),
         };
         let mut tx = self.pool().begin().await?;
         let sent_at = match outcome {

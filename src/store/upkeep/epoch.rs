@@ -15,6 +15,7 @@ use super::last_marker::LastMarker;
 use super::stopped::Target;
 use super::stops::lift;
 use crate::clock::Instant;
+use crate::message::outcome::Fact;
 use crate::store::Store;
 
 /// `reason` of the stop of a database that was set back.
@@ -61,7 +62,8 @@ impl Store {
 
     /// When the last mail that this database knows of was accepted.
     pub async fn last_sent(&self) -> sqlx::Result<Option<Instant>> {
-        sqlx::query_scalar("select max(sent_at) from keepwell.messages where outcome = 'accepted'")
+        sqlx::query_scalar("select max(sent_at) from keepwell.messages where outcome = $1")
+            .bind(Fact::Accepted.name())
             .fetch_one(self.pool())
             .await
     }

@@ -1,6 +1,6 @@
 //! What is stopped. Read before every claim and inside every marker.
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use super::audit::record;
 use super::stopped::{ITSELF, Stop, Stopped, Target};
@@ -8,6 +8,7 @@ use crate::clock::Instant;
 use crate::store::Store;
 use crate::store::messages::insert::OwnerNotice;
 use crate::store::messages::message_ids::Naming;
+use crate::store::messages::transitions::WAITING;
 
 /// Messages that wait to leave, or would have.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -132,14 +133,13 @@ impl Store {
 
     /// What waits in the outbox at `now`, by playbook and channel.
     pub async fn waiting_messages(&self, now: Instant) -> sqlx::Result<Vec<WaitingMessages>> {
-        sqlx::query_as(
+        let sql = format!(
             "select playbook, channel, count(*) filter (where valid_until >= $1) as due,
                  count(*) filter (where valid_until < $1) as expired
-             from keepwell.messages where state in ('planned', 'deferred') and next_at <= $1
+             from keepwell.messages where state in {} and next_at <= $1
              group by playbook, channel order by playbook, channel",
-        )
-        .bind(now)
-        .fetch_all(self.pool())
-        .await
+            *WAITING
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(now).fetch_all(self.pool()).await
     }
 }

@@ -79,23 +79,6 @@ const RUNS: &str = "
 pub const ENROLLMENT_STATES: [&str; 9] =
     ["active", "completed", "goal", "exited", "blocked", "held", "cancelled", "failed", "ghost"];
 pub const TASK_STATES: [&str; 5] = ["open", "done", "dismissed", "closed", "shadow"];
-pub const MESSAGE_STATES: [&str; 15] = [
-    "planned",
-    "deferred",
-    "sending",
-    "accepted",
-    "captured",
-    "rejected",
-    "failed",
-    "unknown",
-    "expired",
-    "suppressed",
-    "skipped",
-    "cancelled",
-    "bounced",
-    "complained",
-    "shadow",
-];
 pub const RUN_STATES: [&str; 5] = ["running", "done", "held", "skipped", "failed"];
 
 impl Store {

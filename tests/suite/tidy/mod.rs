@@ -7,6 +7,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use keepwell::action::KINDS;
+use keepwell::message::channel::Channel;
+use keepwell::message::state::State;
+
 mod circles;
 mod imports;
 mod places;
@@ -117,6 +121,23 @@ fn every_call_has_its_place() {
 #[test]
 fn sql_stays_in_the_store() {
     fail_on(sources().iter().flat_map(places::sql).collect());
+}
+
+#[test]
+fn words_of_messages_stay_in_their_home() {
+    // What runs, enrollments, tasks and columns are called by, too.
+    let shared = ["unknown", "failed", "skipped", "cancelled", "shadow", "email", "none"];
+    let states = State::NAMES.into_iter().chain(Channel::ALL.into_iter().map(Channel::name));
+    let words: Vec<&str> = states.filter(|word| !shared.contains(word)).collect();
+    assert!(words.len() > 10, "{words:?}");
+    fail_on(sources().iter().flat_map(|source| places::message_words(source, &words)).collect());
+}
+
+#[test]
+fn a_step_kind_is_named_in_few_files() {
+    // A column of contacts and a channel are called `email` too.
+    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name()).filter(|name| *name != "email").collect();
+    fail_on(places::kind_names(&sources(), &kinds, 6));
 }
 
 #[test]

@@ -69,6 +69,56 @@ pub fn sql(source: &Source) -> Vec<Finding> {
         .collect()
 }
 
+/// Words of a message's row that stand as texts outside of their home, where a
+/// mistyped one would compile. `words` are the states and channels that nothing
+/// else is called by.
+pub fn message_words(source: &Source, words: &[&str]) -> Vec<Finding> {
+    // What is written here is another thing by the same name.
+    const OTHERS: [(&str, &str); 7] = [
+        // The state of a request to enroll.
+        ("src/store/enrollments/enroll_requests.rs", "planned"),
+        // The step at which an enrollment sends.
+        ("src/enrollment/state.rs", "sending"),
+        // Keys of JSON.
+        ("src/cli/person.rs", "suppressed"),
+        ("src/cli/plan.rs", "suppressed"),
+        // Where an id comes from.
+        ("src/ids.rs", "notice"),
+        // The step kinds `notify` and `webhook`.
+        ("src/action/", "notice"),
+        ("src/effect.rs", "webhook"),
+    ];
+    const HOMES: [&str; 3] = ["src/message/", "src/store/messages/", "src/rule/functions/"];
+    if HOMES.iter().any(|home| source.file.starts_with(home)) {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for (line, text) in &source.texts {
+        let quoted = |word: &str| text.contains("keepwell.messages") && text.contains(&format!("'{word}'"));
+        for word in words.iter().filter(|word| text == *word || quoted(word)) {
+            if !OTHERS.iter().any(|(file, other)| source.file.starts_with(file) && other == word) {
+                let what = format!("`{word}` is a word of messages: take it from src/message");
+                findings.push(Finding { file: source.file.clone(), line: *line, what });
+            }
+        }
+    }
+    findings
+}
+
+/// Names of step kinds that stand as texts in too many files.
+pub fn kind_names(sources: &[Source], kinds: &[&str], most: usize) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for kind in kinds {
+        let named = sources.iter().filter(|source| source.texts.iter().any(|(_, text)| text == kind));
+        let files: Vec<&str> = named.map(|source| source.file.as_str()).collect();
+        if files.len() > most {
+            let what = format!("the step kind `{kind}` stands in {} files: {}", files.len(), files.join(", "));
+            findings.push(Finding { file: files[0].to_owned(), line: 1, what });
+        }
+    }
+    findings
+}
+
 #[test]
 fn a_call_out_of_its_place_is_found() {
     let count = |file: &str, text: &str| check(&Source::read(file, text)).len();
@@ -93,4 +143,24 @@ fn sql_out_of_its_place_is_found() {
     assert_eq!(count("src/worker/x.rs", "// select x from y\nlet x = \"Select a playbook\"; \"update the file\""), 0);
     assert_eq!(count("src/store/x.rs", "query(\"select id from x\")"), 0);
     assert_eq!(count("src/rule/functions/x.rs", "\"(select count(*) from {events})\""), 0);
+}
+
+#[test]
+fn a_word_of_messages_out_of_its_home_is_found() {
+    let count =
+        |file: &str, text: &str| message_words(&Source::read(file, text), &["planned", "sending", "slack"]).len();
+    assert_eq!(count("src/web/x.rs", "let x = \"planned\"; f(\"slack\");"), 2);
+    assert_eq!(count("src/store/views/x.rs", "\"select 1 from keepwell.messages where state = 'sending'\""), 1);
+    assert_eq!(count("src/store/views/x.rs", "\"select 1 from keepwell.enrollments where phase = 'sending'\""), 0);
+    assert_eq!(count("src/web/x.rs", "\"it is planned for today\""), 0);
+    assert_eq!(count("src/message/x.rs", "\"planned\""), 0);
+    assert_eq!(count("src/enrollment/state.rs", "\"sending\" \"slack\""), 1);
+}
+
+#[test]
+fn a_step_kind_in_too_many_files_is_found() {
+    let sources: Vec<Source> =
+        ["a", "b", "c"].iter().map(|name| Source::read(&format!("src/{name}.rs"), "f(\"survey\")")).collect();
+    assert_eq!(kind_names(&sources, &["survey", "task"], 2).len(), 1);
+    assert_eq!(kind_names(&sources, &["survey", "task"], 3).len(), 0);
 }
