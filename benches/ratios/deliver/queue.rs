@@ -63,7 +63,8 @@ pub async fn by_hand(pool: &PgPool) -> anyhow::Result<u64> {
         }
         let (accounts, ids): (Vec<String>, Vec<uuid::Uuid>) = claimed.into_iter().unzip();
         let done = sqlx::query(
-            "update keepwell.messages m set state = 'accepted', outcome = 'accepted', sent_at = now(), ended_at = now()
+            "update keepwell.messages m set state = 'accepted', outcome = 'accepted', sent_at = now(), ended_at = now(),
+                 marked_at = now(), lease_until = null
              from unnest($1::text[], $2::uuid[]) n (account_id, id) where m.account_id = n.account_id and m.id = n.id",
         )
         .bind(accounts)

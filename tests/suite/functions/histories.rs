@@ -270,6 +270,7 @@ fn write_own(account: &str, history: &History, count: &mut u32, add: &mut impl F
                 "channel": channel, "class": if channel == "email" { "lifecycle" } else { "internal" },
                 "state": state, "attempts": 1, "priority": 50, "valid_until": stamp(now()), "next_at": stamp(now()),
                 "message_id": id, "shadow": shadow, "created_at": stamp(lately), "sent_at": sent.map(stamp),
+                "marked_at": sent.map(stamp), "ended_at": sent.map(stamp),
             }),
         );
     };
