@@ -74,7 +74,7 @@ pub fn sql(source: &Source) -> Vec<Finding> {
 /// else is called by.
 pub fn message_words(source: &Source, words: &[&str]) -> Vec<Finding> {
     // What is written here is another thing by the same name.
-    const OTHERS: [(&str, &str); 7] = [
+    const OTHERS: [(&str, &str); 9] = [
         // The state of a request to enroll.
         ("src/store/enrollments/enroll_requests.rs", "planned"),
         // The step at which an enrollment sends.
@@ -87,6 +87,9 @@ pub fn message_words(source: &Source, words: &[&str]) -> Vec<Finding> {
         // The step kinds `notify` and `webhook`.
         ("src/action/", "notice"),
         ("src/effect.rs", "webhook"),
+        ("src/action/webhook.rs", "webhook"),
+        // A key of the configuration.
+        ("src/config/notify.rs", "slack"),
     ];
     const HOMES: [&str; 3] = ["src/message/", "src/store/messages/", "src/rule/functions/"];
     if HOMES.iter().any(|home| source.file.starts_with(home)) {
