@@ -75,7 +75,7 @@ async fn own_state(pool: &PgPool, count: usize, seed: u64) {
                 "account_id": account, "contact_id": contact(dice), "id": id, "playbook": "rescue", "step": "nudge",
                 "channel": "email", "class": "lifecycle", "state": dice.pick(&["accepted", "captured", "bounced"]),
                 "attempts": 1, "priority": 50, "valid_until": at, "next_at": at, "message_id": id,
-                "shadow": dice.roll(5) == 0, "created_at": at, "sent_at": at,
+                "shadow": dice.roll(5) == 0, "created_at": at, "sent_at": at, "marked_at": at, "ended_at": at,
             }));
         }
         for turn in 0..dice.roll(4) {
