@@ -55,7 +55,7 @@ fn fine(contact: &Contact) -> Seen<'_> {
 }
 
 /// `go`, `later +SECONDS because`, or `STATE because`.
-fn told(seen: &Seen) -> String {
+fn describe(seen: &Seen) -> String {
     match gate(seen) {
         Answer::Go => "go".to_owned(),
         Answer::Later { until, because } => format!("later +{}s {because}", (until - seen.now).num_seconds()),
@@ -102,7 +102,7 @@ fn each_reason_alone() {
     for (what, change, expected) in situations {
         let mut seen = fine(&ann);
         change(&mut seen);
-        assert_eq!(told(&seen), expected, "{what}");
+        assert_eq!(describe(&seen), expected, "{what}");
     }
 }
 
@@ -114,10 +114,10 @@ fn whoever_left_or_lost_the_address_gets_nothing() {
         (contact(Some("ann@a1.example"), Some(NOW), true), "skipped contact left"),
         (contact(Some("ann@a1.example"), Some("2026-03-02T09:00:01Z"), true), "go"),
     ] {
-        assert_eq!(told(&fine(&contact)), expected, "{contact:?}");
+        assert_eq!(describe(&fine(&contact)), expected, "{contact:?}");
     }
     let consents = contact(Some("ann@a1.example"), None, true);
-    assert_eq!(told(&Seen { class: Class::Marketing, ..fine(&consents) }), "go");
+    assert_eq!(describe(&Seen { class: Class::Marketing, ..fine(&consents) }), "go");
 }
 
 #[test]
@@ -125,20 +125,23 @@ fn quiet_hours_hold_until_they_end() {
     let (ann, calendar, quiet) = (contact(Some("ann@a1.example"), None, true), Calendar::default(), quiet_for(2));
     let around = |class, ignores| Quiet::around(Some(&quiet), &calendar, chrono_tz::UTC, class, ignores);
     let held = Seen { quiet: around(Class::Lifecycle, true), ..fine(&ann) };
-    assert_eq!(told(&held), "later +3600s quiet hours until 2026-03-02T10:00:00Z");
+    assert_eq!(describe(&held), "later +3600s quiet hours until 2026-03-02T10:00:00Z");
     let spread = around(Class::Lifecycle, false).map(|quiet| quiet.spread_by(TimeDelta::seconds(90)));
-    assert_eq!(told(&Seen { quiet: spread, ..held.clone() }), "later +3690s quiet hours until 2026-03-02T10:00:00Z");
+    assert_eq!(
+        describe(&Seen { quiet: spread, ..held.clone() }),
+        "later +3690s quiet hours until 2026-03-02T10:00:00Z"
+    );
     // Valid for less long.
     let soon = Seen { valid_until: at("2026-03-02T09:30:00Z"), ..held.clone() };
-    assert_eq!(told(&soon), "later +1800s quiet hours until 2026-03-02T10:00:00Z");
-    assert_eq!(told(&Seen { now: soon.valid_until, ..soon }), "expired not sent while it was valid");
+    assert_eq!(describe(&soon), "later +1800s quiet hours until 2026-03-02T10:00:00Z");
+    assert_eq!(describe(&Seen { now: soon.valid_until, ..soon }), "expired not sent while it was valid");
     // Only transactional mail may ignore them.
     assert!(around(Class::Transactional, true).is_none());
     assert!(around(Class::Transactional, false).is_some());
     let everyday = QuietHours { holidays: true, ..QuietHours::default() };
     let holidays = Calendar { holidays: vec![(at(NOW).date_naive(), at("2099-01-01T00:00:00Z").date_naive())] };
     let endless = Quiet::around(Some(&everyday), &holidays, chrono_tz::UTC, Class::Lifecycle, false);
-    assert_eq!(told(&Seen { quiet: endless, ..fine(&ann) }), "later +86400s quiet hours without an end");
+    assert_eq!(describe(&Seen { quiet: endless, ..fine(&ann) }), "later +86400s quiet hours without an end");
 }
 
 /// Everything against a mail, taken away one after the other: what is said is
@@ -158,7 +161,7 @@ fn the_first_reason_decides() {
         yields_to: Some("rescue"),
         ..fine(&ann)
     };
-    let mut order = vec![told(&seen)];
+    let mut order = vec![describe(&seen)];
     let steps: [&dyn Fn(&mut Seen); 10] = [
         &|seen| seen.valid_until = at("2026-03-04T09:00:00Z"),
         &|seen| seen.enrollment = Enrollment::Undecided("goal".to_owned()),
@@ -173,7 +176,7 @@ fn the_first_reason_decides() {
     ];
     for step in steps {
         step(&mut seen);
-        order.push(told(&seen));
+        order.push(describe(&seen));
     }
     assert_eq!(
         order,
@@ -203,8 +206,8 @@ fn nothing_delays_what_is_only_recorded() {
         yields_to: Some("rescue"),
         ..fine(&ann)
     };
-    assert_eq!(told(&seen), "go");
-    assert_eq!(told(&Seen { suppressed: true, ..seen }), "suppressed suppressed");
+    assert_eq!(describe(&seen), "go");
+    assert_eq!(describe(&Seen { suppressed: true, ..seen }), "suppressed suppressed");
     assert!(!needs_budget(Class::Lifecycle, true) && needs_budget(Class::Marketing, false));
     assert!(!needs_budget(Class::Transactional, false));
 }

@@ -70,7 +70,7 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Carries one out and writes what came of it.
-    pub async fn one(&self, message: Claimed, prepared: Prepared, pass: Option<InFlight>) -> anyhow::Result<()> {
+    pub async fn carry_out(&self, message: Claimed, prepared: Prepared, pass: Option<InFlight>) -> anyhow::Result<()> {
         let (store, now) = (&self.shared.store, self.now);
         let mut copy = None;
         let (parcel, to) = match prepared {

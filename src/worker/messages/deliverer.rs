@@ -151,7 +151,7 @@ async fn deliver_batch(
                 under_way: under_way.clone(),
                 troubles: troubles.clone(),
             };
-            sending.spawn(async move { attempt.one(message, prepared, pass).await });
+            sending.spawn(async move { attempt.carry_out(message, prepared, pass).await });
         }
         if sending.is_empty() && !queue.waits() {
             break;
