@@ -59,7 +59,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     };
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let files = files(global);
-    let found = publisher::fingerprint(&files);
+    let found = publisher::fingerprint(&files).await?;
     let published = publisher::publish(&shared, &files, Missing::Doubted, anchor).await?;
     report(&published);
     if published.playbooks == 0 {

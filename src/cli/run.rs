@@ -80,7 +80,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let epoch = EpochWatch::new(&data);
     epoch.check(&shared.store, clock.now()).await?;
     let files = files(global);
-    let found = publisher::fingerprint(&files);
+    let found = publisher::fingerprint(&files).await?;
     let missing = if options.pause_missing { Missing::Meant } else { Missing::Doubted };
     let published = match publisher::publish(&shared, &files, missing, clock.now()).await {
         Ok(published) => published,

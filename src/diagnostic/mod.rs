@@ -45,6 +45,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0006", "a value starts with a character that YAML reads specially"),
     ("KW0007", "a comma or quote inside braces cut a value short"),
     ("KW0008", "a colon and a space inside a plain value"),
+    ("KW0009", "a link leads out of the folder"),
+    ("KW0010", "a folder holds too much"),
     ("KW0101", "unknown key"),
     ("KW0102", "a required key is missing"),
     ("KW0103", "a value has the wrong type"),

@@ -1,11 +1,11 @@
 //! From files to playbooks: what authors write, parsed once into types that
 //! cannot be wrong in form.
 //!
-//! `source` reads the files, `yaml` turns text into nodes that know their
+//! `folder` finds the files and `source` reads them, `yaml` turns text into nodes that know their
 //! place, `parse` reads the keys of a playbook, `schedule` answers when it is
 //! due, `case` holds the test cases inside it. Expressions and templates stay
 //! text here ([`Source`]); `rule` and `action` give them meaning. Nothing in
-//! this folder knows SQL, Rhai or the clock.
+//! this folder knows SQL, Rhai or the time; `folder` and `source` alone read files.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ pub mod budget;
 pub mod calendar;
 pub mod case;
 pub mod duration;
+mod folder;
 pub mod guardrails;
 pub mod local_time;
 pub mod parse;

@@ -1,12 +1,14 @@
 //! Reading authors' files into memory.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::folder::{BOUNDS, Listing, list, name, unreadable};
 use super::yaml;
+use crate::clock::Deadline;
 use crate::diagnostic::{Diagnostic, Position};
 
 /// A playbook's file.
@@ -46,17 +48,15 @@ impl SourceSet {
     /// Reads every `.yaml` and `.yml` file below the given folders (a path may
     /// also name one file) and every `.rhai` file in `scripts`, which need not
     /// exist. Hidden files and folders are left out. A file that cannot be
-    /// read is a problem, and the others are read.
+    /// read is a problem, and the others are read. What a folder holds beyond
+    /// the bounds is a problem too, and nothing of it can hold this up for long;
+    /// a file system that does not answer can: never call it where others wait.
     pub fn read(playbooks: &[PathBuf], scripts: &Path) -> SourceSet {
         let mut set = SourceSet::default();
+        let deadline = Deadline::after(BOUNDS.time);
         let mut paths = Vec::new();
         for path in playbooks {
-            if path.is_dir() {
-                let mut seen = HashSet::new();
-                set.list(path, &["yaml", "yml"], Some(&mut seen), &mut paths);
-            } else {
-                paths.push(path.clone());
-            }
+            paths.extend(set.take(path, list_playbooks(path, deadline)));
         }
         paths.sort();
         paths.dedup();
@@ -67,12 +67,7 @@ impl SourceSet {
             }
         }
 
-        let mut paths = Vec::new();
-        if scripts.is_dir() {
-            set.list(scripts, &["rhai"], None, &mut paths);
-        }
-        paths.sort();
-        for path in paths {
+        for path in set.take(scripts, list_scripts(scripts, deadline)) {
             let module = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             match read_file(&path) {
                 Ok(SourceFile { path, text }) => {
@@ -91,49 +86,40 @@ impl SourceSet {
         playbooks.chain(scripts).find(|(path, _)| ***path == *file).map(|(_, text)| text.clone())
     }
 
-    /// Finds files by their ending. With `seen`, in folders below too; it keeps
-    /// links from leading in circles.
-    fn list(
-        &mut self,
-        folder: &Path,
-        endings: &[&str],
-        mut seen: Option<&mut HashSet<PathBuf>>,
-        found: &mut Vec<PathBuf>,
-    ) {
-        if let (Some(seen), Ok(real)) = (seen.as_deref_mut(), folder.canonicalize())
-            && !seen.insert(real)
-        {
-            return;
-        }
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.problems.push(unreadable(&name(folder), &error));
-                self.unlisted.push(folder.to_owned());
-                return;
-            }
-        };
-        for entry in entries {
-            let path = match entry {
-                Ok(entry) => entry.path(),
-                Err(error) => {
-                    self.problems.push(unreadable(&name(folder), &error));
-                    self.unlisted.push(folder.to_owned());
-                    continue;
-                }
-            };
-            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            if hidden {
-                continue;
-            }
-            if path.is_dir() {
-                if let Some(seen) = seen.as_deref_mut() {
-                    self.list(&path, endings, Some(seen), found);
-                }
-            } else if path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)) {
-                found.push(path);
-            }
-        }
+    /// The problems of a listing become ours; gives the paths of its files. A
+    /// path that is no folder is a file.
+    fn take(&mut self, path: &Path, listing: Option<Listing>) -> Vec<PathBuf> {
+        let Some(listing) = listing else { return vec![path.to_owned()] };
+        self.problems.extend(listing.problems);
+        self.unlisted.extend(listing.unlisted);
+        listing.files.into_iter().map(|file| file.path).collect()
+    }
+}
+
+/// How the files stand: where they are, when they changed, and what could not
+/// be looked at. Two that are equal stand for the same texts, as far as the file
+/// system says. Like [`SourceSet::read`] it may be held up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fingerprint(Vec<Option<Listing>>);
+
+impl Fingerprint {
+    /// Of a folder of playbooks and one of scripts.
+    pub fn of(playbooks: &Path, scripts: &Path) -> Fingerprint {
+        let deadline = Deadline::after(BOUNDS.time);
+        Fingerprint(vec![list_playbooks(playbooks, deadline), list_scripts(scripts, deadline)])
+    }
+}
+
+/// What stands in a folder of playbooks; `None` where the path is no folder.
+fn list_playbooks(path: &Path, deadline: Deadline) -> Option<Listing> {
+    path.is_dir().then(|| list(path, &["yaml", "yml"], true, &BOUNDS, deadline))
+}
+
+/// What stands in the folder of scripts; nothing where there is none.
+fn list_scripts(path: &Path, deadline: Deadline) -> Option<Listing> {
+    match path.is_dir() {
+        true => Some(list(path, &["rhai"], false, &BOUNDS, deadline)),
+        false => Some(Listing::default()),
     }
 }
 
@@ -142,12 +128,16 @@ impl SourceSet {
 pub fn read_file(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
     let name = name(path);
     let broken = |error: &std::io::Error| Box::new(unreadable(&name, error));
-    // Only a regular file: a pipe would be waited for.
-    let kind = fs::metadata(path).map_err(|e| broken(&e))?;
-    if !kind.is_file() {
-        return Err(broken(&std::io::Error::other("not a regular file")));
-    }
-    let file = fs::File::open(path).map_err(|e| broken(&e))?;
+    // Only a regular file: a pipe would be waited for, and opening a device may
+    // do something. What has taken its place since then is not waited for.
+    let regular = |kind: std::io::Result<fs::Metadata>| match kind {
+        Ok(kind) if kind.is_file() => Ok(()),
+        Ok(_) => Err(broken(&std::io::Error::other("not a regular file"))),
+        Err(error) => Err(broken(&error)),
+    };
+    regular(fs::metadata(path))?;
+    let file = fs::File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(|e| broken(&e))?;
+    regular(file.metadata())?;
     let mut bytes = Vec::new();
     file.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| broken(&e))?;
     if bytes.len() > yaml::MAX_BYTES {
@@ -164,12 +154,4 @@ pub fn read_file(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
         Box::new(Diagnostic::error("KW0001", &name, at, message).help("save the file in UTF-8 encoding"))
     })?;
     Ok(SourceFile { path: name.into(), text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
-}
-
-fn name(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-fn unreadable(name: &str, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::error("KW0001", name, Position { line: 1, column: 1 }, format!("cannot be read: {error}"))
 }

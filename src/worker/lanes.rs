@@ -42,7 +42,10 @@ pub struct Worker {
 /// Workers that run one after the other in the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Files and runs.
+    /// The playbooks' files. A file system that does not answer holds up
+    /// nothing else.
+    Files,
+    /// Runs.
     Runs,
     /// Enrollments and tasks.
     Enrollments,
@@ -55,11 +58,12 @@ pub enum Lane {
 }
 
 impl Lane {
-    pub const ALL: [Lane; 5] = [Lane::Runs, Lane::Enrollments, Lane::Epoch, Lane::Returns, Lane::Mail];
+    pub const ALL: [Lane; 6] = [Lane::Files, Lane::Runs, Lane::Enrollments, Lane::Epoch, Lane::Returns, Lane::Mail];
 
     /// The name in the log.
     pub fn name(self) -> &'static str {
         match self {
+            Lane::Files => "files",
             Lane::Runs => "runs",
             Lane::Enrollments => "enrollments",
             Lane::Epoch => "epoch",
@@ -71,7 +75,7 @@ impl Lane {
     /// How many of it a daemon runs side by side.
     pub fn copies(self) -> usize {
         match self {
-            Lane::Runs | Lane::Enrollments | Lane::Epoch | Lane::Returns => 1,
+            Lane::Files | Lane::Runs | Lane::Enrollments | Lane::Epoch | Lane::Returns => 1,
             // One whose relay is silent, for as long as ten minutes, does not
             // hold up what was planned after it. The relay's sessions are
             // shared, so there are no more of them.
@@ -148,10 +152,10 @@ pub const WORKERS: &[Worker] = &[
     Worker {
         name: "publisher",
         purpose: "publishes playbook files that have changed",
-        lane: Some(Lane::Runs),
+        lane: Some(Lane::Files),
         interval: SECOND,
         work: Work::InDaemon(|look, daemon| {
-            Box::pin(async move { publisher::tick(&look.shared, &daemon.files, look.now).await })
+            Box::pin(async move { publisher::tick(&look.shared, &daemon.files, look.now, &look.stop).await })
         }),
     },
     Worker {
@@ -317,8 +321,9 @@ mod tests {
 
     #[test]
     fn every_lane_has_its_workers() {
-        let lanes: [(Lane, usize, &[&str]); 5] = [
-            (Lane::Runs, 1, &["publisher", "scheduler", "run"]),
+        let lanes: [(Lane, usize, &[&str]); 6] = [
+            (Lane::Files, 1, &["publisher"]),
+            (Lane::Runs, 1, &["scheduler", "run"]),
             (
                 Lane::Enrollments,
                 1,

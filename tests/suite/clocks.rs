@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use keepwell::clock::Clock;
+use keepwell::playbook::source::Fingerprint;
 use keepwell::store::upkeep::stopped::Target;
 use keepwell::worker::lanes;
-use keepwell::worker::runs::publisher::{self, FileWatch};
+use keepwell::worker::runs::publisher::FileWatch;
 use keepwell::worker::supervise::supervise;
 use keepwell::worker::upkeep::clock_check::{self, Clocks};
 use keepwell::worker::upkeep::database_epoch::EpochWatch;
@@ -99,7 +100,7 @@ impl Daemon {
     fn start(world: &World, clock: Clock) -> Daemon {
         let (stop, stopping) = watch::channel(false);
         let files = world.files().clone();
-        let published = publisher::fingerprint(&files);
+        let published = Fingerprint::of(&files.playbooks, &files.scripts);
         let epoch = EpochWatch::new(Path::new("/nonexistent"));
         let daemon = lanes::Daemon { files: FileWatch::new(files, published), epoch };
         let lanes = tokio::spawn(supervise(world.shared(), clock, daemon, Arc::new(|| ()), stopping));

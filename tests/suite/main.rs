@@ -17,6 +17,7 @@ mod doctor;
 mod documents;
 mod epoch;
 mod faults;
+mod folders;
 mod functions;
 mod histories;
 mod import;

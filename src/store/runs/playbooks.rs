@@ -64,9 +64,11 @@ pub struct Broken<'a> {
 
 impl Broken<'_> {
     /// Whether it stands for this playbook. The id counts: the same file may
-    /// have been named by another path.
+    /// have been named by another path. A folder that is not read, as a link
+    /// that leads elsewhere is, stands for all files below it.
     fn is_of(&self, known: &Published) -> bool {
-        self.id.as_ref().map_or(*self.file == known.file, |id| *id == known.id)
+        let below = || known.file.strip_prefix(self.file).is_some_and(|rest| rest.starts_with('/'));
+        self.id.as_ref().map_or_else(|| *self.file == known.file || below(), |id| *id == known.id)
     }
 }
 

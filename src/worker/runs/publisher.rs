@@ -3,16 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::catalog;
-use crate::clock::Instant;
+use crate::clock::{Deadline, Instant};
 use crate::diagnostic::Diagnostic;
 use crate::playbook::parse::forgive_alerts_to;
-use crate::playbook::source::SourceSet;
+use crate::playbook::source::{Fingerprint, SourceSet};
 use crate::rehearsal::objections;
 use crate::store::runs::playbooks::{Broken, Change, Missing, Publication};
-use crate::worker::shared::Shared;
+use crate::worker::shared::{Shared, stop_requested};
+
+/// When files that were refused are looked at again although they have not
+/// changed: what is in force may have.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -20,6 +26,12 @@ pub struct Files {
     pub playbooks: PathBuf,
     pub scripts: PathBuf,
 }
+
+/// Why nothing was published: the files are not such that anybody could mean
+/// them. What is in force goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotPublished(String);
 
 /// What a publication found.
 #[derive(Debug)]
@@ -49,7 +61,8 @@ impl Report {
 ///
 /// Nothing is published while a folder cannot be read, or lacks most of what is
 /// in force (an empty mount, another folder): what is in it would be taken for
-/// gone, and every playbook of it be paused, for all daemons.
+/// gone, and every playbook of it be paused, for all daemons. The error is then
+/// a [`NotPublished`].
 pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Instant) -> anyhow::Result<Report> {
     let known = shared.store.revisions().await?;
     let folder = files.playbooks.display().to_string();
@@ -58,7 +71,11 @@ pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Inst
         let missing = (!files.playbooks.exists()).then(|| files.playbooks.clone());
         let sources = SourceSet::read(&[files.playbooks], &files.scripts);
         if let Some(folder) = missing.as_ref().or(sources.unlisted.first()) {
-            anyhow::bail!("the playbooks in {} cannot be read: is it the right folder?", folder.display());
+            let folder = folder.display().to_string();
+            let why = sources.problems.iter().find(|problem| problem.file == folder);
+            let why = why.map_or(String::new(), |problem| format!(" ({})", problem.message));
+            let message = format!("the playbooks in {folder} cannot be read{why}: is it the right folder?");
+            return Err(anyhow::Error::new(NotPublished(message)));
         }
         let (mut ready, mut diagnostics) = catalog::load(&sources, &[], &config, &schema);
         ready.retain(|ready| {
@@ -90,10 +107,12 @@ pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Inst
         .collect();
     let change = match shared.store.publish(&publications, &broken, missing, now).await? {
         Ok(change) => change,
-        Err(refused) => anyhow::bail!(
-            "{refused}. Is `{folder}` the right folder? Nothing was published and nothing paused; \
-             to pause them all the same: keepwell run --once --pause-missing"
-        ),
+        Err(refused) => {
+            return Err(anyhow::Error::new(NotPublished(format!(
+                "{refused}. Is `{folder}` the right folder? Nothing was published and nothing paused; \
+                 to pause them all the same: keepwell run --once --pause-missing"
+            ))));
+        }
     };
     for problem in diagnostics.iter().filter(|problem| problem.is_error()) {
         tracing::error!(
@@ -126,54 +145,93 @@ pub fn broken<'a>(sources: &SourceSet, diagnostics: &'a [Diagnostic]) -> Vec<Bro
     broken.into_values().collect()
 }
 
-/// A cheap picture of the files: path, last change, size.
-pub type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
-
 /// The files as they stand, to see whether they changed.
-pub fn fingerprint(files: &Files) -> Fingerprint {
-    let mut seen = Vec::new();
-    let mut folders = vec![files.playbooks.clone(), files.scripts.clone()];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let Ok(meta) = std::fs::metadata(&path) else { continue };
-            if meta.is_dir() {
-                folders.push(path);
-            } else {
-                seen.push((path, meta.modified().ok(), meta.len()));
-            }
-        }
-    }
-    seen.sort();
-    seen
+pub async fn fingerprint(files: &Files) -> anyhow::Result<Fingerprint> {
+    let files = files.clone();
+    Ok(tokio::task::spawn_blocking(move || Fingerprint::of(&files.playbooks, &files.scripts)).await?)
 }
 
 /// The files, and how they stood when they were last published.
 pub struct FileWatch {
     files: Files,
-    published: Mutex<Fingerprint>,
+    known: Mutex<WatchedFiles>,
+}
+
+/// What is known of the files.
+struct WatchedFiles {
+    published: Fingerprint,
+    /// Why they were refused when they were last looked at.
+    refused: Option<RefusedFiles>,
+}
+
+/// Files that could not be published as they stood.
+#[derive(Clone)]
+struct RefusedFiles {
+    found: Fingerprint,
+    message: String,
+    again: Deadline,
 }
 
 impl FileWatch {
     /// Of files that stood like `published` before they were published last.
     pub fn new(files: Files, published: Fingerprint) -> FileWatch {
-        FileWatch { files, published: Mutex::new(published) }
+        FileWatch { files, known: Mutex::new(WatchedFiles { published, refused: None }) }
     }
 
-    fn published(&self) -> MutexGuard<'_, Fingerprint> {
-        // A poisoned fingerprint is still a fingerprint.
-        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, WatchedFiles> {
+        // What is known of files is right, whoever panicked beside it.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether files that stand like this are to be published.
+    fn is_due(&self, found: &Fingerprint) -> bool {
+        let known = self.known();
+        match &known.refused {
+            Some(refused) => refused.found != *found || refused.again.has_passed(),
+            None => known.published != *found,
+        }
+    }
+
+    /// They are in force as they stand.
+    fn accept(&self, found: Fingerprint) {
+        let before = std::mem::replace(&mut *self.known(), WatchedFiles { published: found, refused: None });
+        if before.refused.is_some() {
+            tracing::info!("the playbooks in {} are in force again as they stand", self.files.playbooks.display());
+        }
+    }
+
+    /// They are not, which is said once for each reason.
+    fn refuse(&self, found: Fingerprint, message: String) {
+        let refused = RefusedFiles { found, message, again: Deadline::after(AGAIN) };
+        let before = self.known().refused.replace(refused.clone());
+        if before.is_none_or(|before| before.message != refused.message) {
+            tracing::error!("{}", refused.message);
+        }
     }
 }
 
 /// Publishes the files if they have changed. After an error it is tried again;
-/// until then what is in force goes on.
-pub async fn tick(shared: &Shared, watch: &FileWatch, now: Instant) -> anyhow::Result<usize> {
-    let found = fingerprint(&watch.files);
-    if *watch.published() != found {
-        publish(shared, &watch.files, Missing::Doubted, now).await?;
-        *watch.published() = found;
+/// until then what is in force goes on. Asked to stop, it waits for no file.
+pub async fn tick(
+    shared: &Shared,
+    watch: &FileWatch,
+    now: Instant,
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<usize> {
+    let mut stop = stop.clone();
+    let found = tokio::select! {
+        found = fingerprint(&watch.files) => found?,
+        () = stop_requested(&mut stop) => return Ok(0),
+    };
+    if !watch.is_due(&found) {
+        return Ok(0);
+    }
+    match publish(shared, &watch.files, Missing::Doubted, now).await {
+        Ok(_) => watch.accept(found),
+        Err(error) => match error.downcast::<NotPublished>() {
+            Ok(refused) => watch.refuse(found, refused.to_string()),
+            Err(error) => return Err(error),
+        },
     }
     Ok(0)
 }
