@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Position};
 use crate::effect::{
     EffectBody, From, MailDraft, MessageDraft, QUIET, ReplyTo, SENT_AGAIN_AFTER, Words, Written, kind,
 };
@@ -17,7 +17,7 @@ use crate::message::recipient::{has_consented, recipient_zone};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Duration, Step, StepForm};
+use crate::playbook::{Duration, Source, Step, StepForm};
 use crate::rule::EvalError;
 use crate::rule::template::{Escape, Template};
 
@@ -64,10 +64,10 @@ struct Localized {
 }
 
 impl Localized {
-    fn parse(node: &Node, compiler: &mut Compiler, escape: Escape) -> Option<Localized> {
+    /// Reads the subject or the text of a mail, which is `noun`.
+    fn parse(node: &Node, noun: &str, compiler: &mut Compiler, escape: Escape) -> Option<Localized> {
         match &node.value {
-            NodeValue::Text(source) => compiler
-                .template(source, escape, true)
+            NodeValue::Text(source) => written(source, noun, compiler, escape)
                 .map(|default| Localized { default, by_language: BTreeMap::new() }),
             NodeValue::Mapping(entries) => {
                 let mut default = None;
@@ -77,7 +77,7 @@ impl Localized {
                         compiler.error("KW0103", entry.node.place, format!("`{}` needs text", entry.key), None);
                         continue;
                     };
-                    let template = compiler.template(source, escape, true);
+                    let template = written(source, noun, compiler, escape);
                     let language = tag(&entry.key);
                     if entry.key == "default" {
                         default = template;
@@ -114,6 +114,17 @@ impl Localized {
     fn all(&self) -> impl Iterator<Item = &Template> {
         std::iter::once(&self.default).chain(self.by_language.values())
     }
+}
+
+/// Compiles a subject or a text; warns of one that can come out empty.
+fn written(source: &Source, noun: &str, compiler: &mut Compiler, escape: Escape) -> Option<Template> {
+    let template = compiler.template(source, escape, true)?;
+    if template.may_be_empty() && !source.text.trim().is_empty() {
+        let message = format!("this {noun} can be empty; the mail does not leave then");
+        let problem = source.warning("KW0305", 1, 1, message);
+        compiler.problems.push(problem.help("give a default that says something, as in `| default(\"your account\")`"));
+    }
+    Some(template)
 }
 
 /// A locale or language as they are compared: `pt_BR` is `pt-br`.
@@ -192,9 +203,13 @@ impl StepKind for Kind {
             let help = "name the column in the configuration: `store: { contacts: { columns: { traits: … } } }`";
             compiler.error("KW0214", step.place, message, Some(help));
         }
+        let to_place = to.map_or(step.place, |node| node.place);
         let to = addressees(to, compiler);
-        let subject = subject.and_then(|node| Localized::parse(node, compiler, Escape::Plain));
-        let body = text.and_then(|node| Localized::parse(node, compiler, Escape::Markdown));
+        if let Some(to) = &to {
+            warn_of_budget(to, to_place, class, valid_for, compiler);
+        }
+        let subject = subject.and_then(|node| Localized::parse(node, "subject", compiler, Escape::Plain));
+        let body = text.and_then(|node| Localized::parse(node, "text", compiler, Escape::Markdown));
         if !fine {
             return None;
         }
@@ -229,6 +244,33 @@ fn addressees(to: Option<&Node>, compiler: &mut Compiler) -> Option<Recipients> 
     }
 }
 
+/// Warns when the account's budget cannot let all mails of one step leave while
+/// they are valid, however little else is sent.
+fn warn_of_budget(to: &Recipients, at: Position, class: Class, valid_for: Duration, compiler: &mut Compiler) {
+    let (true, Duration::Seconds(span)) = (class.may_be_refused(), valid_for) else { return };
+    for limit in &compiler.config.budget.account {
+        let windows = usize::try_from(span / limit.window.num_seconds().max(1)).unwrap_or_default();
+        let fits = limit.most.saturating_mul(windows.saturating_add(1));
+        let never_fits = match to.most() {
+            Some(most) => most > fits,
+            // How many people an account has is not known here. Whoever lets mail
+            // wait for longer than a window lets it wait for the budget.
+            None => windows == 0,
+        };
+        if never_fits {
+            let message = format!(
+                "at most {fits} people of an account can get this while it is valid ({valid_for}): \
+                 its budget is {limit}; the others never get it"
+            );
+            let help =
+                "write fewer roles, a longer `valid_for`, or a larger `budget: { account: … }` in the configuration";
+            let problem = Diagnostic::warning("KW0219", &compiler.file, at, message);
+            compiler.problems.push(problem.help(help));
+            return;
+        }
+    }
+}
+
 impl Email {
     /// The mail of a survey: its question is both the subject and the text.
     pub(super) fn question(
@@ -237,9 +279,13 @@ impl Email {
         valid_for: Duration,
         compiler: &mut Compiler,
     ) -> Option<Email> {
+        let to_place = to.or(question).map(|node| node.place);
         let to = addressees(to, compiler);
-        let subject = question.and_then(|node| Localized::parse(node, compiler, Escape::Plain))?;
-        let body = question.and_then(|node| Localized::parse(node, compiler, Escape::Markdown))?;
+        if let (Some(to), Some(place)) = (&to, to_place) {
+            warn_of_budget(to, place, Class::Lifecycle, valid_for, compiler);
+        }
+        let subject = question.and_then(|node| Localized::parse(node, "question", compiler, Escape::Plain))?;
+        let body = question.and_then(|node| Localized::parse(node, "question", compiler, Escape::Markdown))?;
         let (class, from, reply_to) = (Class::Lifecycle, From::Default, ReplyTo::Csm);
         Some(Email {
             to: to?,

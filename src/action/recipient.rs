@@ -150,6 +150,18 @@ impl Recipients {
         }
     }
 
+    /// To how many people it can be at most; `None` where that is open.
+    pub fn most(&self) -> Option<usize> {
+        match self {
+            Recipients::All => None,
+            Recipients::Each(list) => list.iter().map(Recipients::most).sum(),
+            Recipients::FirstOf(list) => {
+                list.iter().map(Recipients::most).try_fold(0, |most, one| Some(most.max(one?)))
+            }
+            Recipients::Contact | Recipients::Role(_) | Recipients::Address(_) | Recipients::Expression(_) => Some(1),
+        }
+    }
+
     /// Roles named anywhere in it.
     pub fn roles(&self) -> Vec<String> {
         match self {

@@ -115,7 +115,7 @@ fn what_the_store_lacks_cannot_be_asked() {
     let text = "playbook: p\nabout: A.\nalerts_to: a@b.example\nschedule: '@daily'\nstages: [onboarding]\n\
         when: account.days_since_change(\"tier\") != none && account.open_tickets(\"urgent\") > 0 && account.open_tickets() > 0\n\
         steps:\n  - task: { title: '{{ account.traits.plan | default(\"-\") }} {{ account.tickets(30) }}', to: csm }\n  \
-        - email: { to: all, class: marketing, subject: a, body: b }\n";
+        - email: { to: champion, class: marketing, subject: a, body: b }\n";
     let mut schema = Schema::default_store();
     schema.absent = ["changes", "tickets.severity", "accounts.stage", "accounts.traits", "contacts.traits"]
         .map(str::to_owned)

@@ -43,6 +43,8 @@ pub(super) struct Print {
     /// What is missing where it has no value, as authors write it.
     pub name: Box<str>,
     pub filters: Vec<Filter>,
+    /// Whether its last default is an empty text.
+    pub may_be_empty: bool,
     /// Where it begins in the file.
     pub place: Position,
 }
@@ -72,4 +74,18 @@ impl Template {
     pub fn modules(&self) -> &BTreeSet<String> {
         &self.0.modules
     }
+
+    /// Whether it prints nothing but defaults that are empty where all values
+    /// are missing.
+    pub fn may_be_empty(&self) -> bool {
+        may_be_empty(&self.0.nodes)
+    }
+}
+
+fn may_be_empty(nodes: &[Node]) -> bool {
+    nodes.iter().all(|node| match node {
+        Node::Words(words) => words.trim().is_empty(),
+        Node::Print(print) => print.may_be_empty,
+        Node::If { arms, otherwise } => arms.iter().all(|arm| may_be_empty(&arm.nodes)) && may_be_empty(otherwise),
+    })
 }

@@ -70,11 +70,13 @@ impl TextCompiler<'_> {
         if flow.nullable {
             self.warn_missing(inside, value.at, &name, !compiled.is_empty());
         }
+        let may_be_empty = is_empty_text(&name);
         let place = self.place(value.at);
         self.nodes.push(Node::Print(Box::new(Print {
             rule: checked.rule,
             name: name.into(),
             filters: compiled,
+            may_be_empty,
             place,
         })));
     }
@@ -172,6 +174,11 @@ fn missing_part(text: &str) -> &str {
     let text = canonical::inside_count(text).unwrap_or(text);
     let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
     inner.rsplit_once(" ?? ").map_or(text, |(_, last)| last)
+}
+
+/// Whether a canonical text is a literal with nothing to read in it.
+fn is_empty_text(text: &str) -> bool {
+    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).is_some_and(|text| text.trim().is_empty())
 }
 
 fn no_literal(filter: &str) -> filter::FilterMistake {
