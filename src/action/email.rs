@@ -1,6 +1,6 @@
 //! `email`: a mail to customers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::recipient::{Recipient, Recipients};
@@ -13,6 +13,7 @@ use crate::effect::{
 use crate::facts::{Cell, CellPath, Contact, Subject, Value};
 use crate::message::channel::Channel;
 use crate::message::class::Class;
+use crate::message::duplicate;
 use crate::message::recipient::{has_consented, recipient_zone};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::{Fields, short};
@@ -334,7 +335,7 @@ impl Action for Email {
 
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         let recipients = self.to.resolve(at)?;
-        Ok(addressed(at, &recipients, self.class, self.valid_for, None))
+        Ok(addressed(at, &recipients, self.class, self.valid_for, Text::Step(self)))
     }
 
     fn email(&self) -> Option<&Email> {
@@ -350,13 +351,60 @@ impl Action for Email {
     }
 }
 
+/// What the mails of one step say.
+#[derive(Clone, Copy)]
+pub(super) enum Text<'a> {
+    /// The step's templates, for each reader.
+    Step(&'a Email),
+    /// What a script wrote.
+    Written(&'a Written),
+}
+
+impl Text<'_> {
+    /// What it says to a recipient now; `None` where it cannot be rendered.
+    fn words(self, at: &Situation, recipient: &Recipient) -> Option<Words> {
+        match self {
+            Text::Written(written) => Some(written.words.clone()),
+            Text::Step(email) => email.words(at, contact(at, recipient), at.context.facts.account_zone()).ok(),
+        }
+    }
+}
+
+/// Finds the mails of one step that say the same to one address under several
+/// contacts.
+struct Duplicates<'a> {
+    text: Text<'a>,
+    shared_addresses: BTreeSet<String>,
+    seen: BTreeSet<(String, String, String)>,
+}
+
+impl<'a> Duplicates<'a> {
+    fn among(recipients: &[Recipient], text: Text<'a>) -> Duplicates<'a> {
+        let mut once = BTreeSet::new();
+        let addresses = recipients.iter().map(|recipient| recipient.address.to_lowercase());
+        let shared_addresses = addresses.filter(|address| !once.insert(address.clone())).collect();
+        Duplicates { text, shared_addresses, seen: BTreeSet::new() }
+    }
+
+    /// Whether an earlier recipient hears the same at the same address. Only what
+    /// shares its address is rendered for this.
+    fn repeats(&mut self, at: &Situation, recipient: &Recipient) -> bool {
+        let address = recipient.address.to_lowercase();
+        if !self.shared_addresses.contains(&address) {
+            return false;
+        }
+        let words = self.text.words(at, recipient);
+        words.is_some_and(|words| !self.seen.insert((address, words.subject, words.body)))
+    }
+}
+
 /// One message per recipient; nobody is a row that says so and a word to the CSM.
 pub(super) fn addressed(
     at: &Situation,
     recipients: &[Recipient],
     class: Class,
     valid_for: Duration,
-    written: Option<&Written>,
+    text: Text<'_>,
 ) -> Vec<EffectBody> {
     let now = at.context.facts.as_of;
     let valid_until = Calendar::add(at.calendar, now, valid_for, at.zone);
@@ -375,7 +423,11 @@ pub(super) fn addressed(
         return vec![EffectBody::Message(skipped), EffectBody::Message(MessageDraft::Notice(notice))];
     }
     let mut bodies = Vec::new();
-    let mut addresses = std::collections::BTreeSet::new();
+    let mut duplicates = Duplicates::among(recipients, text);
+    let written = match text {
+        Text::Step(_) => None,
+        Text::Written(written) => Some(written),
+    };
     for recipient in recipients {
         let skip = |reason| MessageDraft::Skipped {
             contact: recipient.contact.clone(),
@@ -383,10 +435,11 @@ pub(super) fn addressed(
             class,
             reason,
         };
-        let draft = if !addresses.insert(recipient.address.to_lowercase()) {
-            skip("duplicate address")
-        } else if class == Class::Marketing && !consents(at, &recipient.contact) {
+        let consents = || contact(at, recipient).is_some_and(has_consented);
+        let draft = if class.needs_consent() && !consents() {
             skip("no consent")
+        } else if duplicate::may_be_dropped(class) && duplicates.repeats(at, recipient) {
+            skip(duplicate::REASON)
         } else {
             MessageDraft::Mail(MailDraft {
                 contact: recipient.contact.clone(),
@@ -401,7 +454,8 @@ pub(super) fn addressed(
     bodies
 }
 
-/// Marketing needs `contact.traits.consent`; an address without contact has none.
-fn consents(at: &Situation, contact: &str) -> bool {
-    at.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact).is_some_and(has_consented)
+/// The contact behind an address; an address without one has none.
+fn contact<'a>(at: &'a Situation, recipient: &Recipient) -> Option<&'a Contact> {
+    let id = &recipient.contact;
+    at.people.contacts.iter().find(|known| !id.is_empty() && known.id == *id)
 }

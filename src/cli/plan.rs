@@ -85,6 +85,9 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
             "leave": plan.mails_that(|fate| *fate == Fate::Leaves),
             "suppressed": plan.mails_that(|fate| matches!(fate, Fate::Never { state: State::Suppressed, .. })),
             "unwritten": plan.unwritten,
+            "lost": plan.lost().iter().map(|((state, reason), count)| {
+                json!({ "state": state.name(), "reason": reason, "count": count })
+            }).collect::<Vec<_>>(),
             "put_off": plan.put_off(),
             "waiting": plan.mails.iter().filter_map(waiting_as_json).collect::<Vec<_>>(),
         },
@@ -99,7 +102,13 @@ fn undecided_as_json((subject, why): &(SubjectId, String)) -> serde_json::Value 
 
 fn waiting_as_json(mail: &FirstMail) -> Option<serde_json::Value> {
     let Fate::Waits { until, reason, .. } = &mail.fate else { return None };
-    Some(json!({ "subject": mail.subject.to_string(), "step": mail.step, "until": until, "reason": reason }))
+    Some(json!({
+        "subject": mail.subject.to_string(),
+        "step": mail.step,
+        "until": until,
+        "reason": reason,
+        "in_vain": mail.waits_in_vain(),
+    }))
 }
 
 fn clause_as_json(clause: &Clause) -> serde_json::Value {
@@ -161,6 +170,18 @@ fn mails(plan: &Plan) {
     let mut by: Vec<(&str, usize)> = plan.put_off().into_iter().collect();
     by.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
     const SHOWN: usize = 5;
+    let lost = plan.lost();
+    for ((state, reason), count) in lost.iter().take(SHOWN) {
+        say!("    {count} would not leave, {state}: {reason}");
+    }
+    let more: usize = lost.values().skip(SHOWN).sum();
+    if more > 0 {
+        say!("    {more} more would not leave, for other reasons");
+    }
+    let in_vain = plan.mails.iter().filter(|mail| mail.waits_in_vain()).count();
+    if in_vain > 0 {
+        say!("    {in_vain} would wait in vain: they expire before");
+    }
     if !by.is_empty() {
         let reasons: Vec<String> = by.iter().take(SHOWN).map(|(what, count)| format!("{what} {count}")).collect();
         let more = by.len().saturating_sub(SHOWN);

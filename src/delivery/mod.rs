@@ -20,6 +20,7 @@
 //!
 //! This is the only place that uses the mail library and the HTTP client. It knows no database.
 
+pub mod blank;
 pub mod compose;
 mod connection;
 pub(crate) mod headers;
@@ -41,6 +42,7 @@ use crate::message::refusal::Refusal;
 
 pub use crate::address::{AddressError, Mailbox, parse_address, parse_mailbox};
 pub use crate::message::outcome::Outcome;
+pub use blank::missing_words;
 pub use compose::{ComposeError, Composed, OutgoingMail, Unsubscribe, compose};
 pub use layout::Footer;
 pub use markdown::{Rendered, escape, render};

@@ -3,7 +3,8 @@
 //!
 //! [`channel`], [`class`] and [`state`] are the words a message row is made of.
 //! [`gate`] says whether a customer's mail may leave now, by [`quiet`] hours and
-//! the [`budget`] among others; `run`, `test` and `plan` ask it alike.
+//! the [`budget`] among others; `run`, `test` and `plan` ask it alike. [`duplicate`] says when a mail
+//! only repeats another one.
 //! [`outcome`] says what a server's answer makes of a message. [`auto_stop`] says
 //! when what came of a playbook's mail stops the playbook.
 
@@ -11,6 +12,7 @@ pub mod auto_stop;
 pub mod budget;
 pub mod channel;
 pub mod class;
+pub mod duplicate;
 pub mod gate;
 pub mod outcome;
 pub mod quiet;

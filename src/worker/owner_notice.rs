@@ -4,6 +4,7 @@ use super::revision_cache::Loaded;
 use super::shared::Shared;
 use crate::clock::Instant;
 use crate::ids;
+use crate::message::state::State;
 use crate::store::messages::insert::{NoticeText, OwnerNotice};
 
 /// A notice to the owners of a playbook, the same one for the same `occasion`;
@@ -57,4 +58,23 @@ pub(crate) async fn alert_failed_step(
     );
     let text = NoticeText { subject: &format!("Failed: {id}"), text: &text };
     alert(shared, loaded, &["failed", id, revision, step], text, now).await
+}
+
+/// Tells the owners of a mail to a customer that ends without having left, once
+/// for each step of a revision and the state it ends in.
+pub(crate) async fn alert_lost_mail(
+    shared: &Shared,
+    loaded: &Loaded,
+    lost: FailedStep<'_>,
+    state: State,
+    now: Instant,
+) -> anyhow::Result<()> {
+    let (id, revision) = (&loaded.ready.playbook.id, &loaded.ready.revision);
+    let FailedStep { step, account, reason } = lost;
+    let text = format!(
+        "A mail of the step {step} of the playbook {id} about the account {account} was not sent: {reason}.\n\n\
+         Others may follow; this is said once. To see them all: keepwell messages --playbook {id} --state {state}"
+    );
+    let text = NoticeText { subject: &format!("Not sent: {id}"), text: &text };
+    alert(shared, loaded, &["lost", id, revision, step, state.name()], text, now).await
 }

@@ -50,7 +50,7 @@ async fn send(store: &Store, now: Instant) -> usize {
     let departure = |message: &_| {
         let message: keepwell::store::messages::claimed::Claimed = Clone::clone(message);
         let to = message.to_address.clone().unwrap();
-        Departure { message, to, rendered: Rendered::default(), leaves: true, now }
+        Departure { message, to, rendered: Rendered::default(), leaves: true, fingerprint: None, now }
     };
     for departed in store.depart(&claimed.iter().map(departure).collect::<Vec<_>>()).await {
         assert!(departed.unwrap());

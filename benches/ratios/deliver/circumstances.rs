@@ -105,6 +105,7 @@ async fn claim(store: &Store) -> anyhow::Result<Vec<Claimed>> {
         to: message.to_address.clone().unwrap_or_default(),
         rendered: Rendered::default(),
         leaves: true,
+        fingerprint: Some(message.id),
         now,
     };
     for departed in store.depart(&claimed.iter().map(departure).collect::<Vec<_>>()).await {

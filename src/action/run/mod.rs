@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Map};
 
-use super::email::{NO_REPLY_TO, NOT_QUIET, answers_to};
+use super::email::{NO_REPLY_TO, NOT_QUIET, Text, answers_to};
 use super::notice::{Audience, slack};
 use super::recipient::Recipients;
 use super::task::{Assignee, due_after};
@@ -182,7 +182,7 @@ impl Run {
                 let (from, reply_to) = (mail.from, mail.reply_to.clone());
                 let written = Written { words: self.words(&mail), from, reply_to, ignores_quiet: mail.ignores_quiet };
                 let to = mail.to.resolve(at)?;
-                Ok(super::email::addressed(at, &to, mail.class, mail.valid_for, Some(&written)))
+                Ok(super::email::addressed(at, &to, mail.class, mail.valid_for, Text::Written(&written)))
             }
             "task" => {
                 let task = task(&mut fields, &self.pools);

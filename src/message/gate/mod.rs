@@ -12,7 +12,8 @@
 //! 8. a playbook that it yields to is active
 //! 9. the attention budget ([`after_budget`]), which several mails share
 //!
-//! What is only recorded is not delayed by 6 to 9.
+//! What passes and would only repeat what its step has said to its address is
+//! dropped ([`duplicate`]). What is only recorded is not delayed by 6 to 9.
 //!
 //! A mail never waits past its validity: it is looked at again when it has just
 //! expired, and no later. One that cannot leave at the last valid instant has
@@ -28,6 +29,7 @@ use crate::clock::Instant;
 use crate::facts::Contact;
 use crate::message::budget::{self, just_after};
 use crate::message::class::Class;
+use crate::message::duplicate;
 use crate::message::quiet::Quiet;
 use crate::message::recipient::has_consented;
 use crate::message::state::State;
@@ -58,6 +60,8 @@ pub struct Seen<'a> {
     pub quiet: Option<Quiet<'a>>,
     /// An active playbook that it yields to.
     pub yields_to: Option<&'a str>,
+    /// Why it has waited until now, if it has.
+    pub held_by: Option<&'a str>,
 }
 
 /// What was seen of the enrollment that a mail belongs to.
@@ -98,7 +102,10 @@ pub enum Answer {
 /// Why a mail does not leave. Its text is the reason that people read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Because {
-    Expired,
+    /// `held_by` says why it had waited, where that is known.
+    Expired {
+        held_by: Option<String>,
+    },
     EnrollmentEnded(String),
     EnrollmentGone,
     SubjectGone {
@@ -130,12 +137,15 @@ pub enum Because {
     GoesFirst(String),
     /// Of several that were held by the same quiet hours another one was kept.
     Outranked(String),
+    /// Its step has said the same to its address; see [`duplicate`].
+    Duplicate,
 }
 
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Because::Expired => f.write_str("not sent while it was valid"),
+            Because::Expired { held_by: None } => f.write_str("not sent while it was valid"),
+            Because::Expired { held_by: Some(reason) } => write!(f, "{reason}; not sent while it was valid"),
             Because::EnrollmentGone => f.write_str("its enrollment is gone"),
             Because::SubjectGone { contact: false } => f.write_str("the account is gone"),
             Because::SubjectGone { contact: true } => f.write_str("the contact is gone"),
@@ -155,6 +165,7 @@ impl fmt::Display for Because {
                 write!(f, "quiet hours until {ends}")
             }
             Because::YieldsTo(other) => write!(f, "yields to {other}, which is active"),
+            Because::Duplicate => f.write_str(duplicate::REASON),
             Because::EnrollmentEnded(reason)
             | Because::Condition(reason)
             | Because::Budget { reason, .. }
@@ -192,14 +203,16 @@ impl Because {
     /// The state that a mail ends in for this; `None` for what delays it.
     fn state(&self) -> Option<State> {
         match self {
-            Because::Expired => Some(State::Expired),
+            Because::Expired { .. } => Some(State::Expired),
             Because::EnrollmentEnded(_)
             | Because::EnrollmentGone
             | Because::SubjectGone { .. }
             | Because::Condition(_) => Some(State::Cancelled),
-            Because::ContactLeft | Because::ContactGone | Because::NoConsent | Because::Outranked(_) => {
-                Some(State::Skipped)
-            }
+            Because::ContactLeft
+            | Because::ContactGone
+            | Because::NoConsent
+            | Because::Outranked(_)
+            | Because::Duplicate => Some(State::Skipped),
             Because::NoAddress | Because::Address(_) => Some(State::Failed),
             Because::Suppressed => Some(State::Suppressed),
             Because::Undecided(_)
@@ -216,7 +229,7 @@ impl Because {
 pub fn gate(seen: &Seen) -> Answer {
     let never = |because: Because| Answer::Never { state: because.state().unwrap_or(State::Failed), because };
     if has_expired(seen.valid_until, seen.now) {
-        return never(Because::Expired);
+        return never(Because::Expired { held_by: seen.held_by.map(str::to_owned) });
     }
     match &seen.enrollment {
         Enrollment::GoesOn => {}
@@ -289,7 +302,8 @@ pub fn yields_to(playbook: &str, limits: Limits) -> Vec<String> {
 /// has expired.
 fn later(until: Instant, because: Because, valid_until: Instant, now: Instant) -> Answer {
     if now >= valid_until {
-        return Answer::Never { state: State::Expired, because: Because::Expired };
+        let held_by = Some(because.to_string());
+        return Answer::Never { state: State::Expired, because: Because::Expired { held_by } };
     }
     Answer::Later { until: until.min(just_after(valid_until)), because }
 }

@@ -51,6 +51,7 @@ fn fine(contact: &Contact) -> Seen<'_> {
         undo_until: None,
         quiet: None,
         yields_to: None,
+        held_by: None,
     }
 }
 
@@ -67,13 +68,18 @@ type Situation = (&'static str, fn(&mut Seen), &'static str);
 
 #[test]
 fn each_reason_alone() {
-    let situations: [Situation; 17] = [
+    let situations: [Situation; 18] = [
         ("nothing against it", |_| {}, "go"),
         ("the last valid instant", |seen| seen.valid_until = seen.now, "go"),
         (
             "past its validity",
             |seen| seen.valid_until = seen.now - TimeDelta::microseconds(1),
             "expired not sent while it was valid",
+        ),
+        (
+            "past its validity, after it had waited",
+            |seen| (seen.valid_until, seen.held_by) = (seen.now - TimeDelta::microseconds(1), Some("budget: full")),
+            "expired budget: full; not sent while it was valid",
         ),
         ("no enrollment", |seen| seen.enrollment = Enrollment::Gone, "cancelled its enrollment is gone"),
         ("no account", |seen| seen.enrollment = Enrollment::AccountGone, "cancelled the account is gone"),
@@ -134,7 +140,10 @@ fn quiet_hours_hold_until_they_end() {
     // Valid for less long.
     let soon = Seen { valid_until: at("2026-03-02T09:30:00Z"), ..held.clone() };
     assert_eq!(describe(&soon), "later +1800s quiet hours until 2026-03-02T10:00:00Z");
-    assert_eq!(describe(&Seen { now: soon.valid_until, ..soon }), "expired not sent while it was valid");
+    assert_eq!(
+        describe(&Seen { now: soon.valid_until, ..soon }),
+        "expired quiet hours until 2026-03-02T10:00:00Z; not sent while it was valid"
+    );
     // Only transactional mail may ignore them.
     assert!(around(Class::Transactional, true).is_none());
     assert!(around(Class::Transactional, false).is_some());
@@ -223,22 +232,25 @@ fn every_delay_ends_with_the_validity() {
         seen.now = valid_until;
         (first, gate(&seen))
     };
-    let expired = Answer::Never { state: State::Expired, because: Because::Expired };
-    for change in [
-        (|seen| seen.enrollment = Enrollment::Undecided("goal".to_owned())) as fn(&mut Seen),
-        |seen| seen.undo_until = Some(seen.now + TimeDelta::hours(1)),
-        |seen| seen.yields_to = Some("rescue"),
+    let expired = |reason: &str| Answer::Never {
+        state: State::Expired,
+        because: Because::Expired { held_by: Some(reason.to_owned()) },
+    };
+    for (change, reason) in [
+        ((|seen| seen.enrollment = Enrollment::Undecided("goal".to_owned())) as fn(&mut Seen), "undecided: goal"),
+        (|seen| seen.undo_until = Some(seen.now + TimeDelta::hours(1)), "can be cancelled until 2026-03-02T10:00:00Z"),
+        (|seen| seen.yields_to = Some("rescue"), "yields to rescue, which is active"),
     ] {
         let (first, last) = later(change);
         assert!(matches!(first, Answer::Later { until, .. } if until == just_after(valid_until)), "{first:?}");
-        assert_eq!(last, expired);
+        assert_eq!(last, expired(reason));
     }
     let of_budget = |now| {
         let (at, reason) = (at("2026-03-02T12:00:00Z"), "budget: full".to_owned());
         after_budget(budget::BudgetAnswer::Later { at, reason, used_by: Vec::new() }, valid_until, now)
     };
     assert!(matches!(of_budget(now), Answer::Later { until, .. } if until == just_after(valid_until)));
-    assert_eq!(of_budget(valid_until), expired);
+    assert_eq!(of_budget(valid_until), expired("budget: full"));
     let step_back = budget::BudgetAnswer::StepBack { at: now + TimeDelta::seconds(10), reason: "first".to_owned() };
     assert!(matches!(after_budget(step_back, valid_until, now), Answer::Later { because: Because::GoesFirst(_), .. }));
     let outranked = after_budget(budget::BudgetAnswer::Outranked { reason: "kept".to_owned() }, valid_until, now);

@@ -49,6 +49,8 @@ impl Course<'_> {
                 draft: draft.clone(),
                 next_at: now,
                 held_until: None,
+                held_by: None,
+                over_budget: false,
             })
             .collect();
         if !mails.is_empty() {

@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::Course;
 use crate::clock::Instant;
+use crate::delivery::missing_words;
 use crate::effect::{MailDraft, Words};
 use crate::enrollment::{MessageEnd, Phase, is_mail_wanted, next_quarter};
 use crate::facts::Contact;
 use crate::facts::history::{EnrollmentRecord, MailRecord};
 use crate::message::budget::{self, Contender, Rank, Standing, Use, allot};
+use crate::message::duplicate::{self, fingerprint};
 use crate::message::gate::{Answer, Because, Seen, Wait, after_budget, gate, needs_budget, yields_to};
 use crate::message::quiet::Quiet;
 use crate::message::recipient::recipient_zone;
@@ -22,9 +23,6 @@ use crate::message::state::State;
 use crate::rehearsal::happened::{Consequence, What};
 use crate::rehearsal::wording;
 use crate::rule::functions::fold::FoldError;
-
-/// The same mail address hears from one step at most once in this time.
-const SAME_ADDRESS: TimeDelta = TimeDelta::hours(24);
 
 /// A mail that has not left yet.
 #[derive(Clone)]
@@ -38,6 +36,19 @@ pub(super) struct Planned {
     pub next_at: Instant,
     /// The end of the quiet hours that held it.
     pub held_until: Option<Instant>,
+    /// What it waits for, in words, as soon as it has waited.
+    pub held_by: Option<String>,
+    /// Whether that is a place in the budget.
+    pub over_budget: bool,
+}
+
+/// A mail that left.
+pub(super) struct Sent {
+    step: String,
+    /// In lower case.
+    address: String,
+    fingerprint: Uuid,
+    at: Instant,
 }
 
 /// What becomes of a mail that is due.
@@ -80,7 +91,7 @@ impl Course<'_> {
         let mut fates = BTreeMap::new();
         for mail in due {
             let fate = match self.gate(mail, now)? {
-                Answer::Go => match self.words(mail, now)? {
+                Answer::Go => match self.words(mail, now)?.and_then(readable) {
                     Ok(words) => Fate::Leaves(words),
                     Err(reason) => Fate::Unwritable(reason),
                 },
@@ -108,7 +119,7 @@ impl Course<'_> {
             Fate::Held(Answer::Never { state, because }) => {
                 let to = &mail.draft.to;
                 let what = match (state, &because) {
-                    (State::Expired, _) => "expired: it was not sent while it was valid".to_owned(),
+                    (State::Expired, _) => format!("expired: {because}"),
                     (State::Failed, _) => format!("could not be sent: {because}"),
                     (State::Skipped, Because::Outranked(_)) => format!("was skipped: {because}"),
                     (State::Skipped, _) => format!("to {to} was skipped: {because}"),
@@ -125,9 +136,12 @@ impl Course<'_> {
                 };
                 let text = format!("the mail `{}` to {} waits: {reason}", mail.step, mail.draft.to);
                 self.note(now, Some(&mail.step), text, matches!(because, Because::Undecided(_)));
-                if let Wait::Quiet { until } = because.wait(mail.draft.valid_until) {
+                let wait = because.wait(mail.draft.valid_until);
+                if let Wait::Quiet { until } = wait {
                     mail.held_until = Some(until);
                 }
+                mail.held_by = Some(because.to_string());
+                mail.over_budget = wait == Wait::Budget;
                 mail.next_at = until;
                 self.planned.push(mail);
             }
@@ -169,6 +183,7 @@ impl Course<'_> {
             undo_until: None,
             quiet: Quiet::around(self.case.quiet_hours.as_ref(), &self.calendar, zone, draft.class, ignores),
             yields_to: self.yields_to(now),
+            held_by: mail.held_by.as_deref(),
         }))
     }
 
@@ -260,16 +275,25 @@ impl Course<'_> {
     fn send(&mut self, mail: &Planned, words: Words, now: Instant) -> Result<(), FoldError> {
         let (step, draft) = (&mail.step, &mail.draft);
         let address = draft.to.to_lowercase();
-        let recent =
-            |(of, to, at): &(String, String, Instant)| of == step && *to == address && now - *at < SAME_ADDRESS;
-        if self.sent.iter().any(recent) {
-            self.end_mail(mail, &format!("to {} was skipped: duplicate address", draft.to), false, now);
+        let fingerprint = fingerprint(&words.subject, &words.body);
+        let same = |sent: &Sent| {
+            sent.step == *step
+                && sent.address == address
+                && sent.fingerprint == fingerprint
+                && now - sent.at < duplicate::WINDOW
+        };
+        if duplicate::may_be_dropped(draft.class) && self.sent.iter().any(same) {
+            self.end_mail(mail, &format!("to {} was skipped: {}", draft.to, Because::Duplicate), false, now);
+            // Its place in the budget is free for who waits for one.
+            for waiting in self.planned.iter_mut().filter(|waiting| waiting.over_budget) {
+                waiting.next_at = now;
+            }
             return Ok(());
         }
         let recipient = self.recipient(mail);
         let role = recipient.and_then(|contact| contact.role.clone());
         let enrolled = recipient.is_some_and(|contact| contact.id == self.world.subject.contact);
-        self.sent.push((step.clone(), address, now));
+        self.sent.push(Sent { step: step.clone(), address, fingerprint, at: now });
         if !self.played[mail.played].enrollment.shadow {
             let contact = Some(draft.contact.clone()).filter(|contact| !contact.is_empty());
             self.world.history.mails.push(MailRecord { contact, sent_at: now });
@@ -286,4 +310,9 @@ impl Course<'_> {
         self.ended(mail, now);
         Ok(())
     }
+}
+
+/// The words of a mail that says something, else what it lacks.
+fn readable(words: Words) -> Result<Words, String> {
+    missing_words(&words).map_or(Ok(words), |missing| Err(missing.to_owned()))
 }

@@ -34,7 +34,7 @@ mod mails;
 mod tasks;
 
 use consequences::OpenTask;
-use mails::Planned;
+use mails::{Planned, Sent};
 
 /// Instants with something to do, at most; a playbook that runs every minute
 /// for 30 days has 43,200.
@@ -58,8 +58,8 @@ pub(super) struct Course<'a> {
     planned: Vec<Planned>,
     /// What used the attention budget.
     uses: Vec<Use>,
-    /// Step, address in lower case and instant of each mail that left.
-    sent: Vec<(String, String, Instant)>,
+    /// The mails that left.
+    sent: Vec<Sent>,
     /// What the case may expect, in order.
     pub occurrences: Vec<Occurrence>,
     pub happened: Vec<Happening>,

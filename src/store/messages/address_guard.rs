@@ -25,7 +25,19 @@ pub struct Departure {
     pub rendered: Rendered,
     /// False for what is only recorded.
     pub leaves: bool,
+    /// What it has in common with its duplicates; `None` of one that has none.
+    pub fingerprint: Option<Uuid>,
     pub now: Instant,
+}
+
+/// A mail that may leave, and what it would say.
+#[derive(Clone, Copy, Debug)]
+pub struct Saying<'a> {
+    pub account: &'a str,
+    pub to: &'a str,
+    pub playbook: &'a str,
+    pub step: &'a str,
+    pub fingerprint: Uuid,
 }
 
 impl Departure {
@@ -35,21 +47,31 @@ impl Departure {
     }
 }
 
-/// Reserves the addresses of customer mail and makes sure that each that goes
-/// has a row for the marker to lock.
+/// Reserves words at the addresses of customer mail, and makes sure that each mail
+/// that goes has a row for the marker to lock.
 const RESERVE: &str = "
     with leaving as materialized (select * from ROWS),
-    reserved as (
-        insert into keepwell.address_guard as g (address_hash, playbook, step, message, at)
-        select address_hash, playbook, step, message, at from leaving order by address_hash, playbook, step
-        on conflict (address_hash, playbook, step) do update set message = excluded.message, at = excluded.at
+    said as (
+        insert into keepwell.mail_guard as g (account_id, address_hash, playbook, step, fingerprint, message, at)
+        select account_id, address_hash, playbook, step, fingerprint, message, at from leaving
+        where fingerprint is not null order by account_id, address_hash, playbook, step, fingerprint
+        on conflict (account_id, address_hash, playbook, step, fingerprint) do update
+        set message = excluded.message, at = excluded.at
         where g.message = excluded.message or g.at <= excluded.at - interval '24 hours'
-        returning message, address_hash),
+        returning message),
+    going as (
+        select * from leaving l
+        where l.fingerprint is null or exists (select from said where said.message = l.message)),
+    last as (
+        insert into keepwell.address_guard as g (address_hash, playbook, step, message, at)
+        select distinct on (address_hash, playbook, step) address_hash, playbook, step, message, at from going
+        order by address_hash, playbook, step, message
+        on conflict (address_hash, playbook, step) do update set message = excluded.message, at = excluded.at),
     known as (
         insert into keepwell.recipients (address_hash)
-        select distinct address_hash from reserved order by address_hash
+        select distinct address_hash from going order by address_hash
         on conflict (address_hash) do nothing)
-    select message from reserved";
+    select message from going";
 
 const KEEP: &str = "
     update keepwell.messages m
@@ -61,7 +83,7 @@ const KEEP: &str = "
 impl Store {
     /// Keeps what is about to be sent, for the preview and the record, and
     /// makes sure that a mail's address has a row for the marker to lock. False
-    /// when the same step mailed the address of a customer mail, under
+    /// when the same step said the same to the address of a customer mail, under
     /// whatever contact, within the last 24 hours. The answers are in the order
     /// given; one that is at fault fails alone.
     pub async fn depart(&self, all: &[Departure]) -> Vec<sqlx::Result<bool>> {
@@ -81,6 +103,31 @@ impl Store {
         }
     }
 
+    /// Of mails that may leave at an instant, whether their step has said the
+    /// same to their address within the day before it. In the order given;
+    /// nothing is written.
+    pub async fn were_said(&self, mails: &[Saying<'_>], now: Instant) -> sqlx::Result<Vec<bool>> {
+        let mut hashes = Vec::with_capacity(mails.len());
+        for mail in mails {
+            hashes.push(self.address_hash(mail.to).await?);
+        }
+        sqlx::query_scalar(
+            "select coalesce(g.at > $6 - interval '24 hours', false)
+             from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[])
+                 with ordinality asked (account_id, address_hash, playbook, step, fingerprint, place)
+             left join keepwell.mail_guard g using (account_id, address_hash, playbook, step, fingerprint)
+             order by asked.place",
+        )
+        .bind(mails.iter().map(|mail| mail.account).collect::<Vec<_>>())
+        .bind(hashes)
+        .bind(mails.iter().map(|mail| mail.playbook).collect::<Vec<_>>())
+        .bind(mails.iter().map(|mail| mail.step).collect::<Vec<_>>())
+        .bind(mails.iter().map(|mail| mail.fingerprint).collect::<Vec<_>>())
+        .bind(now)
+        .fetch_all(self.pool())
+        .await
+    }
+
     async fn depart_over(&self, connection: &mut KeptConnection, all: &[Departure]) -> sqlx::Result<Vec<bool>> {
         let mut asking = Vec::new();
         for one in all.iter().filter(|one| one.reserves()) {
@@ -93,7 +140,9 @@ impl Store {
             // the same place the first has it, and the others another turn.
             let mut seen = HashSet::new();
             let (turn, later): (Vec<_>, Vec<_>) = asking.into_iter().partition(|(one, hash)| {
-                seen.insert((hash.clone(), one.message.playbook.as_str(), one.message.step.as_str()))
+                let Some(fingerprint) = one.fingerprint else { return true };
+                let message = &one.message;
+                seen.insert((message.account_id.as_str(), hash.clone(), &message.playbook, &message.step, fingerprint))
             });
             let reserve = reserving(&turn)?;
             for row in connection.carry(&options, async |connection| reserve.fetch_all(connection).await).await? {
@@ -116,6 +165,8 @@ fn reserving(asking: &[(&Departure, String)]) -> sqlx::Result<Query<'static, Pos
         .column("step", each().map(|one| one.message.step.as_str()))
         .column("message", each().map(|one| one.message.id))
         .column("at", each().map(|one| one.now))
+        .column("account_id", each().map(|one| one.message.account_id.as_str()))
+        .column("fingerprint", each().map(|one| one.fingerprint))
         .with(RESERVE)
 }
 

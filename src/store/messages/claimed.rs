@@ -36,6 +36,15 @@ pub struct Claimed {
     pub leaves_at: Option<Instant>,
     /// The end of the quiet hours that held it last.
     pub held_until: Option<Instant>,
+    /// Why it has waited until now; `None` of one that nobody has looked at.
+    pub reason: Option<String>,
+}
+
+impl Claimed {
+    /// Of several mails that say the same to one address, the first by this leaves.
+    pub fn duplicate_order(&self) -> (&str, Uuid) {
+        (&self.contact_id, self.id)
+    }
 }
 
 /// What was rendered, for the preview and the record.

@@ -44,6 +44,16 @@ impl Store {
         Ok(forgotten)
     }
 
+    /// Forgets what steps said to addresses before this; returns how many rows.
+    pub async fn forget_said(&self, before: Instant) -> sqlx::Result<u64> {
+        self.forget(
+            "delete from keepwell.mail_guard
+             where ctid = any (array(select ctid from keepwell.mail_guard where at < $1 limit $2))",
+            before,
+        )
+        .await
+    }
+
     async fn forget(&self, statement: &'static str, before: Instant) -> sqlx::Result<u64> {
         let done = sqlx::query(statement).bind(before).bind(BATCH).execute(self.pool()).await?;
         Ok(done.rows_affected())

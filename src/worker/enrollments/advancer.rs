@@ -11,10 +11,11 @@ use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
+use crate::message::{self, duplicate};
 use crate::playbook::Mode;
 use crate::store::runs::Run;
 use crate::store::{FailureKind, failure_kind, is_about_a_row, is_refusal};
-use crate::worker::owner_notice::{FailedStep, alert_failed_step};
+use crate::worker::owner_notice::{FailedStep, alert_failed_step, alert_lost_mail};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::round::Round;
 use crate::worker::shared::Shared;
@@ -179,14 +180,23 @@ impl Looked {
         Ok(decided.await?)
     }
 
-    /// Tells the owners of steps that failed.
+    /// Tells the owners of steps that failed, and of mail that would only repeat another one.
     async fn tell_failures(&self, shared: &Shared, loaded: &Loaded, at: Instant) -> anyhow::Result<()> {
         for transition in &self.transitions {
+            let account = &transition.enrollment.account;
             for effect in &transition.effects {
-                if let EffectBody::Message(MessageDraft::Failed { reason, .. }) = &effect.body {
-                    let account = &transition.enrollment.account;
-                    let failed = FailedStep { step: &effect.step, account, reason };
-                    alert_failed_step(shared, loaded, failed, at).await?;
+                match &effect.body {
+                    EffectBody::Message(MessageDraft::Failed { reason, .. }) => {
+                        let failed = FailedStep { step: &effect.step, account, reason };
+                        alert_failed_step(shared, loaded, failed, at).await?;
+                    }
+                    EffectBody::Message(MessageDraft::Skipped { reason, .. })
+                        if *reason == duplicate::REASON && !transition.enrollment.shadow =>
+                    {
+                        let lost = FailedStep { step: &effect.step, account, reason };
+                        alert_lost_mail(shared, loaded, lost, message::state::State::Skipped, at).await?;
+                    }
+                    _ => {}
                 }
             }
         }

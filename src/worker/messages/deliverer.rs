@@ -20,6 +20,7 @@ use super::send_queue::{Next, Queue};
 use super::{posts, prepare_post, reserve};
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::enrollment::next_quarter;
+use crate::message::duplicate;
 use crate::message::state::State;
 use crate::playbook::Mode;
 use crate::store::messages::address_guard::Departure;
@@ -27,6 +28,7 @@ use crate::store::messages::claimed::Claimed;
 use crate::store::runs::playbooks::Published;
 use crate::store::{FailureKind, failure_kind, is_refusal};
 use crate::worker::enrollments::snapshot::current_among;
+use crate::worker::owner_notice::{FailedStep, alert_lost_mail};
 use crate::worker::shared::Shared;
 
 /// How old a gate's verdict may be when the body begins.
@@ -127,6 +129,7 @@ async fn deliver_batch(
     wait_for_domains(shared, &mut ready, now);
     reserve::reserve(shared, &mut ready, &known.paused, now).await?;
     depart(shared, &mut ready, now).await?;
+    tell_lost_mail(shared, &ready, now).await?;
     let under_way = UnderWay::default();
     let troubles = Troubles::default();
     let connections = shared.config.mail.connections;
@@ -229,18 +232,24 @@ fn wait_for_domains(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Ins
 /// Keeps what is about to be sent, and reserves the addresses. A text that the
 /// database refuses ends its message, which would come back for ever otherwise.
 async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant) -> anyhow::Result<()> {
-    let (mut departures, mut places) = (Vec::new(), Vec::new());
+    let mut departures = Vec::new();
     for (place, (message, prepared)) in ready.iter_mut().enumerate() {
         let leaves = !matches!(prepared, Prepared::Shadow { .. });
+        let fingerprint = match prepared {
+            Prepared::Mail { fingerprint, .. } => fingerprint.take(),
+            _ => None,
+        };
         if let Prepared::Mail { rendered, to, .. }
         | Prepared::Post { rendered, to, .. }
         | Prepared::Shadow { rendered, to } = prepared
         {
             let (message, rendered) = (message.clone(), std::mem::take(rendered));
-            departures.push(Departure { message, to: to.clone(), rendered, leaves, now });
-            places.push(place);
+            departures.push((place, Departure { message, to: to.clone(), rendered, leaves, fingerprint, now }));
         }
     }
+    // Of several that say the same, a plan and a run choose the same one.
+    departures.sort_by(|(_, one), (_, other)| one.message.duplicate_order().cmp(&other.message.duplicate_order()));
+    let (places, departures): (Vec<usize>, Vec<Departure>) = departures.into_iter().unzip();
     if departures.is_empty() {
         return Ok(());
     }
@@ -248,11 +257,30 @@ async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant
         let prepared = &mut ready[place].1;
         match departed {
             Ok(true) => {}
-            Ok(false) => *prepared = Prepared::ended(State::Skipped, "duplicate address"),
+            Ok(false) => *prepared = Prepared::ended(State::Skipped, duplicate::REASON),
             Err(error) if is_refusal(&error) => {
                 *prepared = Prepared::ended(State::Failed, format!("its text cannot be kept: {error}"));
             }
             Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Tells the owners of customers' mail that will never leave though nobody is
+/// against it: what only repeats another mail, and what has expired.
+async fn tell_lost_mail(shared: &Shared, ready: &[(Claimed, Prepared)], now: Instant) -> anyhow::Result<()> {
+    for (message, prepared) in ready {
+        let Prepared::Ended { state, reason } = prepared else { continue };
+        let is_lost = *state == State::Expired || (*state == State::Skipped && reason == duplicate::REASON);
+        if is_lost
+            && message.channel.reaches_customers()
+            && !message.shadow
+            && let Some(revision) = &message.revision
+            && let Ok(loaded) = shared.loaded(&message.playbook, revision).await?
+        {
+            let lost = FailedStep { step: &message.step, account: &message.account_id, reason };
+            alert_lost_mail(shared, &loaded, lost, *state, now).await?;
         }
     }
     Ok(())

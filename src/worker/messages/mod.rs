@@ -17,3 +17,4 @@ pub mod resend;
 pub(crate) mod reserve;
 pub(crate) mod send_queue;
 pub(crate) mod settlement;
+pub(crate) mod words;

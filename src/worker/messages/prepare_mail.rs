@@ -6,18 +6,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
-use crate::action::Situation;
-use crate::action::email::Email;
-use crate::action::staff::Staff;
+use super::words::words;
 use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
-use crate::effect::{From, ReplyTo, Score, Words, Written};
+use crate::effect::{From, ReplyTo, Score, Written};
 use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
 use crate::facts::{Contact, Csm};
+use crate::message::duplicate::{fingerprint, may_be_dropped};
 use crate::message::gate::{self, Answer, Because, Seen, Wait, gate, has_expired, yields_to};
 use crate::message::quiet::{Quiet, spread};
 use crate::message::recipient::recipient_zone;
@@ -38,6 +38,8 @@ pub(crate) enum Prepared {
         to: String,
         /// Whether it may leave once more when nobody knows what became of it.
         sends_again: bool,
+        /// What it has in common with its duplicates; `None` of one that has none.
+        fingerprint: Option<Uuid>,
     },
     /// A body for a webhook or a Slack channel.
     Post {
@@ -64,6 +66,11 @@ pub(crate) enum Prepared {
 impl Prepared {
     pub fn ended(state: State, reason: impl Into<String>) -> Prepared {
         Prepared::Ended { state, reason: reason.into() }
+    }
+
+    /// What was not sent while it was valid.
+    pub fn expired(message: &Claimed) -> Prepared {
+        Prepared::ended(State::Expired, Because::Expired { held_by: message.reason.clone() }.to_string())
     }
 
     pub fn retry(next_at: Instant, reason: String) -> Prepared {
@@ -97,11 +104,12 @@ pub(crate) async fn prepare(
     let loaded = match shared.loaded(playbook, revision).await? {
         Ok(loaded) => loaded,
         Err(why) => {
-            let prepared = |message: Claimed| match has_expired(message.valid_until, now) {
-                true => (message, Prepared::ended(State::Expired, Because::Expired.to_string())),
-                false => (message, Prepared::retry(recheck_at, why.clone())),
+            let prepared = |message: &Claimed| match has_expired(message.valid_until, now) {
+                true => Prepared::expired(message),
+                false => Prepared::retry(recheck_at, why.clone()),
             };
-            return Ok(messages.into_iter().map(prepared).collect());
+            let prepared: Vec<Prepared> = messages.iter().map(prepared).collect();
+            return Ok(messages.into_iter().zip(prepared).collect());
         }
     };
     let wanted: Vec<_> =
@@ -228,6 +236,7 @@ impl Asker<'_> {
             undo_until: Some(message.leaves_at.unwrap_or(self.now + self.shared.config.mail.undo_window)),
             quiet: sight.and_then(|sight| self.quiet(message, written.as_ref(), contact, sight)),
             yields_to: self.yields_to,
+            held_by: message.reason.as_deref(),
         };
         if let Some(prepared) = Prepared::of(gate(&seen), message.valid_until) {
             return prepared;
@@ -237,10 +246,14 @@ impl Asker<'_> {
             return Prepared::ended(State::Failed, Because::NoAddress.to_string());
         };
         match self.compose(message, written, contact, &to, token, sight) {
-            Ok((_, rendered)) if message.shadow => Prepared::Shadow { rendered, to },
-            Ok((composed, rendered)) => {
-                Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: self.sends_again(message) }
-            }
+            Ok((_, rendered, _)) if message.shadow => Prepared::Shadow { rendered, to },
+            Ok((composed, rendered, fingerprint)) => Prepared::Mail {
+                composed: Box::new(composed),
+                rendered,
+                to,
+                sends_again: self.sends_again(message),
+                fingerprint,
+            },
             Err(reason) => Prepared::ended(State::Failed, reason),
         }
     }
@@ -283,14 +296,16 @@ impl Asker<'_> {
         to: &str,
         token: Option<String>,
         sight: &Sight,
-    ) -> Result<(Composed, Rendered), String> {
+    ) -> Result<(Composed, Rendered, Option<Uuid>), String> {
         let step = self.loaded.ready.action(&message.step);
         let action = step.and_then(|action| action.email());
-        let (mut words, from, reply_to) = match (written, action) {
-            (Some(written), _) => (written.words, written.from, written.reply_to),
-            (None, Some(email)) => (self.words(email, contact, sight)?, email.from, email.reply_to.clone()),
+        let mut words = words(self.shared, self.loaded, sight, &message.step, written.as_ref(), contact)?;
+        let (from, reply_to) = match (written, action) {
+            (Some(written), _) => (written.from, written.reply_to),
+            (None, Some(email)) => (email.from, email.reply_to.clone()),
             (None, None) => return Err(format!("its revision has no mail step {}", message.step)),
         };
+        let fingerprint = may_be_dropped(message.class).then(|| fingerprint(&words.subject, &words.body));
         if let (Some(question), Some(link)) = (step.and_then(|action| action.question()), self.survey) {
             words.body.push_str(&answers(question.score, link));
         }
@@ -339,24 +354,7 @@ impl Asker<'_> {
             date: self.now,
             footer,
         };
-        compose(&mail).map(|composed| (composed, rendered)).map_err(|error| error.to_string())
-    }
-
-    fn words(&self, email: &Email, contact: Option<&Contact>, sight: &Sight) -> Result<Words, String> {
-        let alerts_to = self.loaded.ready.playbook.alerts_to.as_deref();
-        // The words are of the account's own CSM, whoever covers.
-        let staff = Staff::default();
-        let situation = Situation {
-            sandbox: &self.loaded.ready.sandbox,
-            context: &sight.context,
-            people: &sight.people,
-            staff: &staff,
-            playbook: &self.loaded.ready.playbook.id,
-            alerts_to: alerts_to.or(self.shared.config.alerts_to.as_deref()),
-            zone: self.loaded.ready.zone,
-            calendar: &self.shared.calendar,
-        };
-        email.words(&situation, contact, sight.context.facts.account_zone()).map_err(|error| error.to_string())
+        compose(&mail).map(|composed| (composed, rendered, fingerprint)).map_err(|error| error.to_string())
     }
 }
 

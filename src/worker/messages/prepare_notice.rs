@@ -7,7 +7,7 @@ use crate::clock::Instant;
 use crate::delivery::{Footer, OutgoingMail, compose, layout, render};
 use crate::effect::From;
 use crate::message::channel::Channel;
-use crate::message::gate::{Because, has_expired};
+use crate::message::gate::has_expired;
 use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::worker::shared::Shared;
@@ -15,7 +15,7 @@ use crate::worker::shared::Shared;
 /// A notice to a colleague: its words are final.
 pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> anyhow::Result<Prepared> {
     if has_expired(message.valid_until, now) {
-        return Ok(Prepared::ended(State::Expired, Because::Expired.to_string()));
+        return Ok(Prepared::expired(message));
     }
     let Some(to) = message.to_address.clone() else {
         return Ok(Prepared::ended(State::Skipped, "nobody to tell"));
@@ -71,7 +71,9 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         footer,
     };
     Ok(match compose(&mail) {
-        Ok(composed) => Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: false },
+        Ok(composed) => {
+            Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: false, fingerprint: None }
+        }
         Err(error) => Prepared::ended(State::Failed, error.to_string()),
     })
 }

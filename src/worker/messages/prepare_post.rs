@@ -6,7 +6,7 @@ use super::prepare_mail::Prepared;
 use crate::clock::Instant;
 use crate::delivery::post::Post;
 use crate::delivery::target::Target;
-use crate::message::gate::{Because, has_expired};
+use crate::message::gate::has_expired;
 use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step};
@@ -15,7 +15,7 @@ use crate::worker::shared::Shared;
 /// What becomes of it; failures are told to the owners of the playbook.
 pub(crate) async fn prepare(shared: &Shared, message: &Claimed, now: Instant) -> anyhow::Result<Prepared> {
     if has_expired(message.valid_until, now) {
-        return Ok(Prepared::ended(State::Expired, Because::Expired.to_string()));
+        return Ok(Prepared::expired(message));
     }
     let text = shared.store.notice_text(message).await?;
     let to = message.to_address.clone().unwrap_or_default();

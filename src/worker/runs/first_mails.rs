@@ -2,24 +2,27 @@
 //! quiet hours, put off by the budget that all playbooks share, or on their
 //! way. Nothing is written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::clock::Instant;
-use crate::effect::{EffectBody, MailDraft, MessageDraft};
+use crate::effect::{EffectBody, MailDraft, MessageDraft, Words};
 use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
-use crate::facts::SubjectId;
+use crate::facts::{Contact, SubjectId};
 use crate::message::budget::{self, Contender, Rank, Standing, Use, allot};
+use crate::message::duplicate::{fingerprint, may_be_dropped};
 use crate::message::gate::{Answer, Because, Seen, after_budget, gate, needs_budget, yields_to};
 use crate::message::quiet::{Quiet, spread};
 use crate::message::recipient::recipient_zone;
 use crate::message::state::State;
 use crate::playbook::Mode;
+use crate::store::messages::address_guard::Saying;
 use crate::store::messages::budget::Rules;
 use crate::worker::enrollments::advancer::foresee;
 use crate::worker::enrollments::snapshot::Sight;
+use crate::worker::messages::words::words;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
@@ -34,6 +37,8 @@ pub struct FirstMail {
     playbook: String,
     draft: MailDraft,
     rank: Rank,
+    /// What it has in common with its duplicates; `None` of one that has none.
+    fingerprint: Option<Uuid>,
 }
 
 /// What becomes of it.
@@ -74,8 +79,35 @@ impl Fate {
 }
 
 impl FirstMail {
+    /// Whether it would expire before what it waits for is over.
+    pub fn waits_in_vain(&self) -> bool {
+        matches!(self.fate, Fate::Waits { until, .. } if until > self.draft.valid_until)
+    }
+
     fn what(&self) -> String {
         format!("{}/{}", self.playbook, self.step)
+    }
+
+    /// Learns what it would say; it fails where it has no words.
+    fn read(&mut self, words: Result<Words, String>) {
+        match words {
+            Ok(words) if may_be_dropped(self.draft.class) => {
+                self.fingerprint = Some(fingerprint(&words.subject, &words.body));
+            }
+            Ok(_) => {}
+            Err(reason) => self.fate = Fate::Never { state: State::Failed, reason },
+        }
+    }
+
+    /// As [`Claimed::duplicate_order`](crate::store::messages::claimed::Claimed::duplicate_order).
+    fn duplicate_order(&self) -> (&str, Uuid) {
+        (&self.draft.contact, self.rank.id())
+    }
+
+    fn saying(&self) -> Option<Saying<'_>> {
+        let account = &self.subject.account;
+        let (to, fingerprint) = (&self.draft.to, self.fingerprint?);
+        Some(Saying { account, to, playbook: &self.playbook, step: &self.step, fingerprint })
     }
 }
 
@@ -122,10 +154,21 @@ pub async fn first_mails(
                     playbook,
                     draft,
                     rank,
+                    fingerprint: None,
                 };
                 let suppressed = shared.store.is_suppressed(&mail.draft.to, mail.draft.class.name()).await?;
                 let active = active.get(&subject.account).map(String::as_str);
                 mail.fate = foretell(shared, loaded, &transition.enrollment, sight, &mail, suppressed, active, slot);
+                if mail.fate == Fate::Leaves {
+                    mail.read(words(
+                        shared,
+                        loaded,
+                        sight,
+                        &mail.step,
+                        mail.draft.written.as_ref(),
+                        contact_of(sight, &mail.draft),
+                    ));
+                }
                 mails.push(mail);
             }
         }
@@ -182,6 +225,34 @@ pub async fn share_budget(
     Ok(taken)
 }
 
+/// Drops mails that only repeat another one, of these or of what has left;
+/// returns whether there were any.
+pub async fn drop_duplicates(shared: &Shared, mails: &mut [&mut FirstMail], now: Instant) -> anyhow::Result<bool> {
+    let mut leaving: Vec<&mut &mut FirstMail> =
+        mails.iter_mut().filter(|mail| mail.fate == Fate::Leaves && mail.fingerprint.is_some()).collect();
+    leaving.sort_by(|one, other| one.duplicate_order().cmp(&other.duplicate_order()));
+    let sayings: Vec<Saying<'_>> = leaving.iter().filter_map(|mail| mail.saying()).collect();
+    let were_said = shared.store.were_said(&sayings, now).await?;
+    let mut said = BTreeSet::new();
+    let dropped: Vec<bool> = sayings
+        .iter()
+        .zip(were_said)
+        .map(|(one, was_said)| {
+            was_said || !said.insert((one.account, one.to.to_lowercase(), one.playbook, one.step, one.fingerprint))
+        })
+        .collect();
+    let any = dropped.contains(&true);
+    for (mail, _) in leaving.into_iter().zip(dropped).filter(|(_, dropped)| *dropped) {
+        mail.fate = Fate::Never { state: State::Skipped, reason: Because::Duplicate.to_string() };
+    }
+    Ok(any)
+}
+
+/// The contact that a mail is for.
+fn contact_of<'a>(sight: &'a Sight, draft: &MailDraft) -> Option<&'a Contact> {
+    sight.people.contacts.iter().find(|known| !draft.contact.is_empty() && known.id == draft.contact)
+}
+
 /// What the gate will say of a mail, but for the budget. Its undo window is
 /// looked past: what counts is what becomes of it then.
 #[expect(clippy::too_many_arguments)]
@@ -196,7 +267,7 @@ fn foretell(
     slot: Instant,
 ) -> Fate {
     let (ready, draft) = (&loaded.ready, &mail.draft);
-    let contact = sight.people.contacts.iter().find(|known| !draft.contact.is_empty() && known.id == draft.contact);
+    let contact = contact_of(sight, draft);
     let zone = recipient_zone(contact, sight.context.facts.account_zone(), ready.zone);
     let ignores = ready.ignores_quiet(&mail.step, draft.written.as_ref());
     let hours = shared.config.quiet_hours.as_ref();
@@ -215,10 +286,13 @@ fn foretell(
         undo_until: Some(slot + shared.config.mail.undo_window),
         quiet: quiet.map(|quiet| quiet.spread_by(spread(&enrollment.account, &draft.contact, &draft.to))),
         yields_to,
+        held_by: None,
     };
     let answer = match gate(&seen) {
-        Answer::Later { until, because: Because::UndoWindow { .. } } => {
-            gate(&Seen { now: until, recheck_at: next_quarter(until, shared.config.recheck), ..seen })
+        Answer::Later { until, because: because @ Because::UndoWindow { .. } } => {
+            let held_by = because.to_string();
+            let recheck_at = next_quarter(until, shared.config.recheck);
+            gate(&Seen { now: until, recheck_at, held_by: Some(&held_by), ..seen })
         }
         answer => answer,
     };

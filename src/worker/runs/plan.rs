@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::breaker;
 use super::candidates::Candidates;
 use super::decide::decide;
-use super::first_mails::{Fate, FirstMail, first_mails, share_budget};
+use super::first_mails::{Fate, FirstMail, drop_duplicates, first_mails, share_budget};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::hold::HoldAnswer;
 use crate::enrollment::{Admission, Decision, Skip};
 use crate::facts::SubjectId;
+use crate::message::budget::Use;
+use crate::message::state::State;
 use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
 use crate::worker::revision_cache::Loaded;
@@ -57,6 +59,20 @@ impl Plan {
         counts
     }
 
+    /// How many mails would end without having left, by the state and the
+    /// reason, but for those whose address wants none.
+    pub fn lost(&self) -> BTreeMap<(State, &str), usize> {
+        let mut counts = BTreeMap::new();
+        for mail in &self.mails {
+            if let Fate::Never { state, reason } = &mail.fate
+                && *state != State::Suppressed
+            {
+                *counts.entry((*state, reason.as_str())).or_default() += 1;
+            }
+        }
+        counts
+    }
+
     /// How many mails have a fate for which this holds.
     pub fn mails_that(&self, holds: impl Fn(&Fate) -> bool) -> usize {
         self.mails.iter().filter(|mail| holds(&mail.fate)).count()
@@ -73,12 +89,35 @@ pub async fn plan_all(shared: &Arc<Shared>, playbooks: Vec<ReadyPlaybook>, slot:
     }
     let (mut held, mut free): (Vec<&mut Plan>, Vec<&mut Plan>) = plans.iter_mut().partition(|plan| plan.hold.is_some());
     let mut mails: Vec<&mut FirstMail> = free.iter_mut().flat_map(|plan| &mut plan.mails).collect();
-    let taken = share_budget(shared, &mut mails, &[], slot).await?;
+    let taken = share(shared, &mut mails, &[], slot).await?;
     for plan in &mut held {
         let mut mails: Vec<&mut FirstMail> = plan.mails.iter_mut().collect();
-        share_budget(shared, &mut mails, &taken, slot).await?;
+        share(shared, &mut mails, &taken, slot).await?;
     }
     Ok(plans)
+}
+
+/// Lets mails share what `ahead` leaves of the budget, without those that only
+/// repeat another one: the place of such a mail is given to the next. Gives
+/// what they take.
+async fn share(
+    shared: &Shared,
+    mails: &mut [&mut FirstMail],
+    ahead: &[(String, Use)],
+    slot: Instant,
+) -> anyhow::Result<Vec<(String, Use)>> {
+    loop {
+        let before: Vec<Fate> = mails.iter().map(|mail| mail.fate.clone()).collect();
+        let taken = share_budget(shared, mails, ahead, slot).await?;
+        if !drop_duplicates(shared, mails, slot).await? {
+            return Ok(taken);
+        }
+        for (mail, before) in mails.iter_mut().zip(before) {
+            if matches!(mail.fate, Fate::Waits { .. }) {
+                mail.fate = before;
+            }
+        }
+    }
 }
 
 /// Plans a run of a playbook.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::clock::Instant;
+use crate::message::duplicate;
 use crate::worker::shared::Shared;
 
 /// Frees expired claims that had not reached the marker, and says of the
@@ -23,7 +24,8 @@ async fn forget(shared: &Shared, now: Instant) -> anyhow::Result<u64> {
     let retention = &shared.config.retention;
     // Longer than there has been time is for ever.
     let before = |kept: Option<chrono::Duration>| kept.and_then(|kept| now.checked_sub_signed(kept));
-    let mut forgotten = 0;
+    // A day longer than it is needed: clocks differ.
+    let mut forgotten = shared.store.forget_said(now - duplicate::WINDOW * 2).await?;
     if let Some(before) = before(retention.bodies) {
         forgotten += shared.store.forget_bodies(before).await?;
     }

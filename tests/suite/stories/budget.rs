@@ -157,7 +157,11 @@ async fn what_cannot_go_while_it_is_valid_expires() {
     world.pass_at("2026-03-04T09:00:01Z").await;
     assert_eq!(
         lines(&world.mails().await, "playbook state reason"),
-        ["renewal captured -", "tips expired not sent while it was valid"]
+        [
+            "renewal captured -",
+            "tips expired budget: 1 per 7d of ann@a1.example used by renewal/hello at 2026-03-02T09:00:00Z; \
+             not sent while it was valid"
+        ]
     );
     assert_eq!(lines(&world.enrollments().await, "playbook state"), ["renewal completed", "tips completed"]);
 }

@@ -125,8 +125,14 @@ async fn erased_words_do_not_come_back_with_what_is_being_sent() {
     let erased = store.erase(&Person::parse("a1/c1").unwrap(), &[], false, "dana", now).await.unwrap();
     assert!(matches!(erased, Erasure::Done(_)));
     let rendered = Rendered { subject: "Look".to_owned(), text, html: String::new() };
-    let departure =
-        Departure { message: message.clone(), to: "sam@acme.example".to_owned(), rendered, leaves: true, now };
+    let departure = Departure {
+        message: message.clone(),
+        to: "sam@acme.example".to_owned(),
+        rendered,
+        leaves: true,
+        fingerprint: None,
+        now,
+    };
     store.depart(&[departure]).await.remove(0).unwrap();
     assert_ne!(store.mark(message, "sam@acme.example", now).await.unwrap(), Marked::Go);
     assert_eq!(world.count("messages where body_text like '%Zora%'").await, 0);

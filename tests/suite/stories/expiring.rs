@@ -43,7 +43,11 @@ async fn mail_that_yields_until_it_expires_lets_its_step_go_on_as_the_case_says(
         );
         assert!(world.tasks().await.is_empty(), "{begin}");
         world.pass_at(expiry).await;
-        assert_eq!(lines(&world.mails().await, "state reason"), ["expired not sent while it was valid"], "{begin}");
+        assert_eq!(
+            lines(&world.mails().await, "state reason"),
+            ["expired yields to other, which is active; not sent while it was valid"],
+            "{begin}"
+        );
         assert_eq!(lines(&world.tasks().await, "step state"), ["call open"], "{begin}");
     }
 }

@@ -23,6 +23,7 @@ mod hindsight;
 mod holding;
 mod holdout;
 mod labelling;
+mod lost;
 mod mail;
 mod mapped;
 mod moving;

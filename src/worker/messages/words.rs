@@ -1,0 +1,46 @@
+//! What a customer's mail says, as things stand now.
+
+use crate::action::Situation;
+use crate::action::staff::Staff;
+use crate::delivery::missing_words;
+use crate::effect::{Words, Written};
+use crate::facts::Contact;
+use crate::worker::enrollments::snapshot::Sight;
+use crate::worker::revision_cache::Loaded;
+use crate::worker::shared::Shared;
+
+/// The words of a mail of a step: those that a script has written, else its
+/// templates with the facts of this moment. An error says why it has none, or
+/// what it lacks.
+pub(crate) fn words(
+    shared: &Shared,
+    loaded: &Loaded,
+    sight: &Sight,
+    step: &str,
+    written: Option<&Written>,
+    contact: Option<&Contact>,
+) -> Result<Words, String> {
+    let email = loaded.ready.action(step).and_then(|action| action.email());
+    let words = match (written, email) {
+        (Some(written), _) => written.words.clone(),
+        (None, Some(email)) => {
+            let alerts_to = loaded.ready.playbook.alerts_to.as_deref();
+            // The words are of the account's own CSM, whoever covers.
+            let staff = Staff::default();
+            let situation = Situation {
+                sandbox: &loaded.ready.sandbox,
+                context: &sight.context,
+                people: &sight.people,
+                staff: &staff,
+                playbook: &loaded.ready.playbook.id,
+                alerts_to: alerts_to.or(shared.config.alerts_to.as_deref()),
+                zone: loaded.ready.zone,
+                calendar: &shared.calendar,
+            };
+            let zone = sight.context.facts.account_zone();
+            email.words(&situation, contact, zone).map_err(|error| error.to_string())?
+        }
+        (None, None) => return Err(format!("its revision has no mail step {step}")),
+    };
+    missing_words(&words).map_or(Ok(words), |missing| Err(missing.to_owned()))
+}
