@@ -39,9 +39,7 @@ steps:
   - task: { id: call, title: "Call {{ account.name }}", to: csm }
 "#;
 
-pub const NOTHING: &str = "
-    drop schema if exists keepwell, customers cascade;
-    drop table if exists public._sqlx_migrations";
+pub const NOTHING: &str = "drop schema if exists keepwell, customers cascade";
 
 pub const CUSTOMERS: &str = "
     insert into customers.csms (id, name, email) values ('csm', 'Sam', 'sam@example.com');

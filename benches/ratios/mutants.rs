@@ -199,7 +199,8 @@ async fn run(world: &World, id: &str, text: &str, slot: Instant) -> anyhow::Resu
     };
     world.remove(id);
     let tables: Vec<String> = sqlx::query_scalar(
-        "select 'keepwell.' || tablename from pg_tables where schemaname = 'keepwell' and tablename not in ('installation', 'labels', 'audit')",
+        "select 'keepwell.' || tablename from pg_tables
+         where schemaname = 'keepwell' and tablename not in ('installation', 'labels', 'audit', '_sqlx_migrations')",
     )
     .fetch_all(pool)
     .await?;

@@ -98,8 +98,7 @@ async fn build(store: &Store, connection: &mut PgConnection, scale: Scale) -> an
     connection
         .execute(
             "set client_min_messages = warning;
-             drop schema if exists bench, customers, keepwell cascade;
-             drop table if exists public._sqlx_migrations;",
+             drop schema if exists bench, customers, keepwell cascade;",
         )
         .await?;
     store.keepwell.migrate().await?;

@@ -5,7 +5,8 @@ use std::path::Path;
 use keepwell::postgres::{Durability, PrivatePostgres};
 use keepwell::store::Store;
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::database;
 use crate::support::program::Home;
@@ -46,8 +47,11 @@ fn migrations_are_added_and_never_edited() {
 const UNRELEASED: &str =
     "the database was made by a build of Keepwell from before the first release and cannot be upgraded";
 
-/// Records migrations as an earlier build did, in place of ours.
-const EARLIER: &str = "truncate public._sqlx_migrations;
+/// Records migrations as a build from before the first release did.
+const UNRELEASED_ROWS: &str = "drop table keepwell._sqlx_migrations;
+    create table public._sqlx_migrations (version bigint primary key, description text not null,
+        installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,
+        execution_time bigint not null);
     insert into public._sqlx_migrations (version, description, success, checksum, execution_time)
     values (1, 'customers', true, '\\x01', 0), (2, 'keepwell', true, '\\x02', 0), (4, 'bulk', true, '\\x04', 0),
         (61, 'analyzing', true, '\\x61', 0)";
@@ -78,33 +82,130 @@ async fn refused(home: &Home, pool: &PgPool, expected: &str) {
 async fn a_database_of_an_earlier_build_is_refused() {
     let database = database::fresh().await;
     let pool = database.pool().await;
-    sqlx::raw_sql(EARLIER).execute(&pool).await.unwrap();
+    sqlx::raw_sql(UNRELEASED_ROWS).execute(&pool).await.unwrap();
     let mut home = Home::new("earlier-build");
     home.set("DATABASE_URL", &database.url);
     refused(&home, &pool, &format!("{UNRELEASED}: create a new database and name it in DATABASE_URL")).await;
 }
 
+/// The table of another program that also uses sqlx, in the midst of our numbers.
+const ORDERS: &str = "create table public._sqlx_migrations (version bigint primary key, description text not null,
+        installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,
+        execution_time bigint not null);
+    insert into public._sqlx_migrations (version, description, success, checksum, execution_time)
+    values (1, 'customers', true, '\\x01', 0), (5, 'orders', true, '\\x05', 0);
+    create table public.orders (id bigint primary key)";
+
+/// The versions that a table of migrations has.
+async fn versions(pool: &PgPool, table: &str) -> Vec<i64> {
+    let sql = format!("select version from {table} order by version");
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(pool).await.unwrap()
+}
+
 #[tokio::test]
-async fn a_database_where_another_program_keeps_migrations_is_refused_before_any_of_ours() {
+async fn another_program_keeps_its_migrations_in_the_same_database() {
+    let database = database::fresh_from("beside", async |pool| {
+        sqlx::raw_sql(ORDERS).execute(pool).await.unwrap();
+    })
+    .await;
+    let mut home = Home::new("beside");
+    home.set("DATABASE_URL", &database.url);
+    home.done(&["migrate"]);
+    home.done(&["migrate"]);
+    home.done(&["tasks"]);
+    let pool = database.pool().await;
+    assert_eq!(versions(&pool, "public._sqlx_migrations").await, [1, 5], "theirs is as it was");
+    let ours = i64::try_from(SUMS.trim().lines().count()).unwrap();
+    assert_eq!(versions(&pool, "keepwell._sqlx_migrations").await, (1..=ours).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn schemas_that_another_program_made_are_refused_before_anything_is_changed() {
     let database = database::fresh_from("occupied", async |pool| {
-        // In the midst of our numbers: those before it must not be applied.
-        sqlx::raw_sql(
-            "create table public._sqlx_migrations (version bigint primary key, description text not null,
-                 installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,
-                 execution_time bigint not null);
-             insert into public._sqlx_migrations (version, description, success, checksum, execution_time)
-             values (5, 'orders', true, '\\x05', 0)",
-        )
-        .execute(pool)
-        .await
-        .unwrap();
+        sqlx::raw_sql(ORDERS).execute(pool).await.unwrap();
+        sqlx::raw_sql("create schema keepwell").execute(pool).await.unwrap();
+        sqlx::raw_sql("delete from public._sqlx_migrations where version = 1").execute(pool).await.unwrap();
     })
     .await;
     let mut home = Home::new("occupied");
     home.set("DATABASE_URL", &database.url);
-    let expected = "another program keeps its migrations in the table `public._sqlx_migrations` of the database: \
+    let expected = "the database has a schema `customers` or `keepwell` that Keepwell did not make: \
         create a new database and name it in DATABASE_URL";
     refused(&home, &database.pool().await, expected).await;
+}
+
+#[tokio::test]
+async fn a_user_who_may_create_nothing_in_public_migrates() {
+    let database = database::fresh_from("guarded", async |pool| {
+        sqlx::raw_sql("revoke create on schema public from public").execute(pool).await.unwrap();
+    })
+    .await;
+    let user = format!("guest_of_{}", database.name);
+    let rights = format!("create role {user} login; grant create on database {} to {user}", database.name);
+    sqlx::raw_sql(AssertSqlSafe(rights)).execute(&database.pool().await).await.unwrap();
+    let options = database.options.clone().username(&user);
+    let pool = PgPool::connect_with(options.clone()).await.unwrap();
+    let refused = sqlx::raw_sql("create table public.any (n int)").execute(&pool).await;
+    assert!(refused.is_err());
+    pool.close().await;
+    let store = Store::connect(options, 2);
+    store.migrate().await.unwrap();
+    assert!(store.is_migrated().await.unwrap());
+    store.close().await;
+}
+
+/// Migrates an empty database up to a version as builds did that kept the
+/// table in `public`.
+async fn migrate_in_public(pool: &PgPool, target: i64) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/migrations");
+    let migrator = Migrator::new(folder).await.unwrap();
+    migrator.run_to(target, pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_table_of_an_earlier_build_is_moved_with_its_rows() {
+    // Complete when the table moved, and killed after the first migration.
+    for target in [6, 1] {
+        let database = database::fresh_from(&format!("earlier_{target}"), async |_| {}).await;
+        let pool = database.pool().await;
+        migrate_in_public(&pool, target).await;
+        if target == 6 {
+            sqlx::raw_sql(
+                "insert into keepwell.installation (id, secret, cluster)
+                 values ('00000000-0000-0000-0000-000000000001', '\\x01', keepwell.cluster())",
+            )
+            .execute(&pool)
+            .await
+            .unwrap();
+        }
+        let rows = "select m::text from public._sqlx_migrations m order by version";
+        let before: Vec<String> = sqlx::query_scalar(rows).fetch_all(&pool).await.unwrap();
+        let mut home = Home::new(&format!("earlier-{target}"));
+        home.set("DATABASE_URL", &database.url);
+        let early = home.run(&["tasks"]);
+        assert!(early.code == 1 && early.stderr.contains("run `keepwell migrate` first"), "{early:?}");
+        // Two at once, and once more.
+        let (one, other) = (Store::connect(database.options.clone(), 1), Store::connect(database.options.clone(), 1));
+        let (first, second) = tokio::join!(one.migrate(), other.migrate());
+        first.unwrap();
+        second.unwrap();
+        one.close().await;
+        other.close().await;
+        home.done(&["migrate"]);
+        home.done(&["tasks"]);
+        let public: Option<String> =
+            sqlx::query_scalar("select to_regclass('public._sqlx_migrations')::text").fetch_one(&pool).await.unwrap();
+        assert_eq!(public, None);
+        let rows = "select m::text from keepwell._sqlx_migrations m order by version";
+        let after: Vec<String> = sqlx::query_scalar(rows).fetch_all(&pool).await.unwrap();
+        assert_eq!(after[..before.len()], before, "they stay");
+        assert_eq!(after.len(), SUMS.trim().lines().count());
+        if target == 6 {
+            let id: String =
+                sqlx::query_scalar("select id::text from keepwell.installation").fetch_one(&pool).await.unwrap();
+            assert_eq!(id, "00000000-0000-0000-0000-000000000001");
+        }
+    }
 }
 
 #[tokio::test]
@@ -112,7 +213,7 @@ async fn a_database_of_a_newer_build_is_used_and_not_migrated() {
     let database = database::fresh().await;
     let pool = database.pool().await;
     sqlx::raw_sql(
-        "insert into public._sqlx_migrations (version, description, success, checksum, execution_time)
+        "insert into keepwell._sqlx_migrations (version, description, success, checksum, execution_time)
          values (1000, 'more', true, '\\x10', 0)",
     )
     .execute(&pool)
@@ -133,7 +234,7 @@ async fn a_private_database_of_an_earlier_build_is_refused_and_its_server_stoppe
     let mut postgres = PrivatePostgres::ensure(&folder, Durability::Tests).unwrap();
     let store = Store::connect(postgres.options("keepwell"), 2);
     store.migrate().await.unwrap();
-    sqlx::raw_sql(EARLIER).execute(store.pool()).await.unwrap();
+    sqlx::raw_sql(UNRELEASED_ROWS).execute(store.pool()).await.unwrap();
     let before = contents(store.pool()).await;
     store.close().await;
     postgres.stop();

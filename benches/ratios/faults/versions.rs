@@ -18,7 +18,7 @@ const SHAPE: &str = "select md5(string_agg(line, E'\\n' order by line)) from (
     select format('%s.%s %s %s %s', table_schema, table_name, column_name, data_type, column_default) as line
     from information_schema.columns where table_schema in ('keepwell', 'customers')
     union all select indexdef from pg_indexes where schemaname in ('keepwell', 'customers')
-    union all select version || ' ' || success from public._sqlx_migrations) lines";
+    union all select version || ' ' || success from keepwell._sqlx_migrations) lines";
 
 pub async fn upgrades(size: Size, older: Option<&Path>, chance: &mut Chance) -> anyhow::Result<Row> {
     let mut company = Company::open("versions", "").await?;
@@ -39,7 +39,7 @@ pub async fn upgrades(size: Size, older: Option<&Path>, chance: &mut Chance) -> 
         migrate(&company)?;
     }
     company.sql("insert into customers.csms (id, name, email) values ('csm', 'Sam', 'sam@example.com')").await?;
-    let known = company.number("select count(*) from public._sqlx_migrations").await?;
+    let known = count_migrations(&company.options).await;
 
     company.wave(150).await?;
     let old = [company.daemon(), company.daemon()];
@@ -57,7 +57,7 @@ pub async fn upgrades(size: Size, older: Option<&Path>, chance: &mut Chance) -> 
     let took = started.elapsed();
     over.store(true, Ordering::Relaxed);
     let waited = looking.await??;
-    let more = company.number("select count(*) from public._sqlx_migrations").await? - known;
+    let more = count_migrations(&company.options).await - known;
 
     let new = company.daemon();
     company.wave(150).await?;
@@ -90,7 +90,7 @@ fn migrate(company: &Company) -> anyhow::Result<()> {
 /// undisturbed one does. How many were half-way, of how many.
 async fn broken_migrations(company: &Company, trials: usize, chance: &mut Chance) -> anyhow::Result<(usize, usize)> {
     let shape = shape(&company.options).await?;
-    let all = company.number("select count(*) from public._sqlx_migrations").await?;
+    let all = count_migrations(&company.options).await;
     let mut halves = 0;
     for trial in 0..trials {
         let name = format!("half_{trial}");
@@ -102,12 +102,12 @@ async fn broken_migrations(company: &Company, trials: usize, chance: &mut Chance
         });
         // Not before it begins: a program takes its time to start.
         let since = Instant::now();
-        while done(&options).await == 0 && since.elapsed() < Duration::from_secs(30) {
+        while count_migrations(&options).await == 0 && since.elapsed() < Duration::from_secs(30) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         tokio::time::sleep(chance.millis(0, 150)).await;
         migrating.kill();
-        halves += usize::from((1..all).contains(&done(&options).await));
+        halves += usize::from((1..all).contains(&count_migrations(&options).await));
         let mut again = company.home.command(&["migrate"]);
         let again = again.env("DATABASE_URL", &url).output()?;
         anyhow::ensure!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
@@ -131,9 +131,15 @@ async fn shape(options: &PgConnectOptions) -> sqlx::Result<String> {
     ask(options, SHAPE).await
 }
 
-/// How many migrations are committed.
-async fn done(options: &PgConnectOptions) -> i64 {
-    ask(options, "select count(*) from public._sqlx_migrations").await.unwrap_or(0)
+/// How many migrations are committed. Builds before this kept their table in `public`.
+async fn count_migrations(options: &PgConnectOptions) -> i64 {
+    for schema in ["keepwell", "public"] {
+        let count = ask(options, &format!("select count(*) from {schema}._sqlx_migrations")).await;
+        if let Ok(count) = count {
+            return count;
+        }
+    }
+    0
 }
 
 /// The longest that a read of the outbox took.

@@ -1,15 +1,25 @@
 //! The schemas `customers` and `keepwell`: each file beside this one creates one
-//! room, in the order of their numbers.
+//! room, in the order of their numbers; [`table`] has the record of them.
 //!
 //! Invariants: from the first release on no file is edited, renamed or removed;
 //! a change of the schemas is one more file. A database that other files have
 //! made is refused before anything in it is changed.
 
-use sqlx::FromRow;
-use sqlx::migrate::{MigrateError, Migration, Migrator};
-use sqlx::postgres::PgPool;
+use std::sync::LazyLock;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
+use sqlx::postgres::PgPool;
+use sqlx::{Connection, PgConnection};
+
+use table::{Applied, Recorded};
+
+mod table;
+
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("src/store/migrations");
+    migrator.dangerous_set_table_name(table::TABLE);
+    migrator
+});
 
 /// Why the schemas of a database can be neither used nor upgraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +28,7 @@ pub enum Incompatible {
     Unreleased,
     #[error("the database was upgraded by a newer build of Keepwell")]
     Newer,
-    #[error("another program keeps its migrations in the table `public._sqlx_migrations` of the database")]
+    #[error("the database has a schema `customers` or `keepwell` that Keepwell did not make")]
     Occupied,
 }
 
@@ -35,18 +45,12 @@ pub enum MigrationError {
     Failed(#[from] MigrateError),
 }
 
-/// A migration as the database has recorded it.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-struct Applied {
-    version: i64,
-    description: String,
-    checksum: Vec<u8>,
-}
-
 /// How far the schemas of a database are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    /// Some migrations of this build are missing, perhaps all.
+    /// Nothing of ours is there.
+    Empty,
+    /// Some migrations of this build are missing.
     Behind,
     Current,
     /// It has all of this build, and others after them.
@@ -55,32 +59,52 @@ enum Progress {
 
 /// Creates or upgrades both schemas. Two processes may do it at once.
 pub(super) async fn run(pool: &PgPool) -> Result<(), MigrationError> {
-    match progress(pool).await? {
-        Progress::Ahead => Err(Incompatible::Newer.into()),
-        Progress::Behind | Progress::Current => Ok(MIGRATIONS.run(pool).await?),
+    // Not of the pool any more: it is closed at the end, and the lock with it.
+    let mut connection = pool.acquire().await?.detach();
+    let done = run_alone(&mut connection).await;
+    let closed = connection.close().await;
+    done?;
+    Ok(closed?)
+}
+
+async fn run_alone(connection: &mut PgConnection) -> Result<(), MigrationError> {
+    connection.lock().await?;
+    let recorded = table::read(connection).await?;
+    let ours = &MIGRATIONS.migrations;
+    match compare(ours, &recorded)? {
+        Progress::Ahead => return Err(Incompatible::Newer.into()),
+        Progress::Empty => table::prepare(connection, ours, None).await?,
+        Progress::Behind | Progress::Current if recorded.own.is_none() => {
+            table::prepare(connection, ours, recorded.public.as_deref()).await?;
+        }
+        Progress::Behind | Progress::Current => {}
     }
+    Ok(MIGRATIONS.run(connection).await?)
 }
 
 /// Whether both schemas are there and complete for this build.
 pub(super) async fn are_complete(pool: &PgPool) -> Result<bool, MigrationError> {
-    Ok(progress(pool).await? != Progress::Behind)
+    let recorded = table::read(&mut *pool.acquire().await?).await?;
+    let progress = compare(&MIGRATIONS.migrations, &recorded)?;
+    Ok(recorded.own.is_some() && matches!(progress, Progress::Current | Progress::Ahead))
 }
 
-async fn progress(pool: &PgPool) -> Result<Progress, MigrationError> {
-    let table: Option<String> =
-        sqlx::query_scalar("select to_regclass('public._sqlx_migrations')::text").fetch_one(pool).await?;
-    if table.is_none() {
-        return Ok(Progress::Behind);
+/// How far a database is that has recorded this.
+fn compare(ours: &[Migration], recorded: &Recorded) -> Result<Progress, Incompatible> {
+    if let Some(own) = &recorded.own {
+        return compare_rows(ours, own);
     }
-    let applied: Vec<Applied> = sqlx::query_as(
-        "select version, description, checksum from public._sqlx_migrations where success order by version",
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(compare(&MIGRATIONS.migrations, &applied)?)
+    if !recorded.has_schema {
+        return Ok(Progress::Empty);
+    }
+    match &recorded.public {
+        // Whose these are, their sums say.
+        Some(rows) if !rows.is_empty() => compare_rows(ours, rows),
+        _ => Err(Incompatible::Occupied),
+    }
 }
 
-fn compare(ours: &[Migration], applied: &[Applied]) -> Result<Progress, Incompatible> {
+fn compare_rows(ours: &[Migration], applied: &[Applied]) -> Result<Progress, Incompatible> {
     let is_same =
         |ours: &Migration, applied: &Applied| ours.version == applied.version && ours.checksum == applied.checksum;
     let foreign = applied.iter().any(|theirs| !ours.iter().any(|ours| is_same(ours, theirs)));
@@ -134,8 +158,17 @@ mod tests {
             ("another program", vec![other(1, "users"), other(2, "orders")], Err(Incompatible::Occupied)),
             ("the same with dates", vec![other(20_240_101_120_000, "users")], Err(Incompatible::Occupied)),
         ];
-        for (name, applied, expected) in cases {
-            assert_eq!(compare(ours, &applied), expected, "{name}");
+        for (name, rows, expected) in cases {
+            assert_eq!(compare_rows(ours, &rows), expected, "{name}");
+            let recorded = |own, public, has_schema| Recorded { own, public, has_schema };
+            assert_eq!(compare(ours, &recorded(Some(rows.clone()), None, true)), expected, "{name}");
+            // Beside schemas of ours that have no table: one of an earlier build.
+            if !rows.is_empty() {
+                assert_eq!(compare(ours, &recorded(None, Some(rows.clone()), true)), expected, "{name}, in public");
+            }
+            assert_eq!(compare(ours, &recorded(None, Some(rows), false)), Ok(Progress::Empty), "{name}, alone");
         }
+        let nothing = Recorded { own: None, public: None, has_schema: true };
+        assert_eq!(compare(ours, &nothing), Err(Incompatible::Occupied), "schemas that nobody has recorded");
     }
 }
