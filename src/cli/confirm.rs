@@ -29,11 +29,13 @@ pub async fn confirm(global: &Global, options: &Options) -> anyhow::Result<ExitC
 async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     let stopped = store.stopped().await?;
-    let Some(stop) = stopped.stops.iter().find(|stop| stop.target == Target::All && stop.by == ITSELF) else {
+    let found = stopped.stops.iter().filter(|stop| stop.target == Target::All && stop.by == ITSELF);
+    let reasons: Vec<&str> = found.map(|stop| stop.reason.as_deref().unwrap_or_default()).collect();
+    if reasons.is_empty() {
         say!("this database may send: nothing to confirm");
         return Ok(ExitCode::SUCCESS);
-    };
-    if let Some(reason) = &stop.reason {
+    }
+    for reason in reasons {
         say!("{reason}");
     }
     match store.last_sent().await? {

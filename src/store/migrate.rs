@@ -5,12 +5,22 @@ use super::customers::reader_role;
 use super::migrations::{self, MigrationError};
 use crate::random;
 
+/// A new database is recorded as the one that may send. One that has lost its
+/// record and is not empty has to be confirmed.
+const FIRST_RECORD: &str = "
+    insert into keepwell.installation (id, secret, cluster, identity)
+    select $1, $2, keepwell.cluster(), case
+        when exists (select from keepwell.marks where is_called) or exists (select from keepwell.enrollments) then null
+        else keepwell.new_identity() end
+    where not exists (select from keepwell.installation)
+    on conflict do nothing";
+
 impl Store {
     /// Creates or upgrades both schemas. Two processes may do it at once. A
     /// database that cannot be upgraded is left as it was.
     pub async fn migrate(&self) -> Result<(), MigrationError> {
         migrations::run(&self.pool).await?;
-        sqlx::query("insert into keepwell.installation (id, secret, cluster) values ($1, $2, keepwell.cluster()) on conflict do nothing")
+        sqlx::query(FIRST_RECORD)
             .bind(random::token())
             .bind(random::bytes::<32>().as_slice())
             .execute(&self.pool)

@@ -21,6 +21,7 @@ const SUMS: &str = "
     0005_tasks.sql  1ecaab88884b8f775c4ce9e467c7376b16d39181fc00e96f1a8fe3bd17732690
     0006_upkeep.sql  f378dfa331b0d0cb997ad3155dad04823c1e33ce000b6183b3f0d913daecea03
     0007_mail_guard.sql  455b3bc4107bf210a7675ed59091b1ddfa2621960abe91e189d50193efbb9c26
+    0008_identity.sql  b17e71b92ec98d959370aac81562a137f193c5a4c7697ac9901ee6dc7a9a13db
 ";
 
 #[test]
@@ -205,6 +206,30 @@ async fn the_table_of_an_earlier_build_is_moved_with_its_rows() {
                 sqlx::query_scalar("select id::text from keepwell.installation").fetch_one(&pool).await.unwrap();
             assert_eq!(id, "00000000-0000-0000-0000-000000000001");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_was_made_before_copies_were_noticed_may_not_send_after_the_upgrade() {
+    let database = database::fresh_from("before_identity", async |_| {}).await;
+    let pool = database.pool().await;
+    migrate_in_public(&pool, 6).await;
+    sqlx::raw_sql(
+        "insert into keepwell.installation (id, secret, cluster) values (gen_random_uuid(), '\\x01', keepwell.cluster())",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    pool.close().await;
+    let copy = format!("{}_copy", database.name);
+    let elsewhere = PgPool::connect_with(database.options.clone().database("postgres")).await.unwrap();
+    let create = format!("create database {copy} template {}", database.name);
+    sqlx::raw_sql(AssertSqlSafe(create)).execute(&elsewhere).await.unwrap();
+    for (name, stopped) in [(&database.name, false), (&copy, true)] {
+        let store = Store::connect(database.options.clone().database(name), 2);
+        store.migrate().await.unwrap();
+        assert_eq!(store.stopped().await.unwrap().all(), stopped, "{name}");
+        store.close().await;
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Invariant: no marker is written in a database other than the one that was
 //! confirmed: the view `keepwell.stops` says `all` there, and the marker reads
-//! it. A database whose own identity did not change, but that knows of fewer
-//! markers than a daemon remembers, was set back; [`LastMarker`] is what a daemon
-//! remembers.
+//! it. What tells a database from its copies is the SQL function
+//! `keepwell.identity_mismatch`. A database whose identity did not change, but
+//! that knows of fewer markers than a daemon remembers, was set back;
+//! [`LastMarker`] is what a daemon remembers.
 
 use std::sync::PoisonError;
 
@@ -28,33 +29,34 @@ pub struct Epoch {
     pub installation: Uuid,
     /// The last marker it knows of.
     pub mark: LastMarker,
-    /// System identifier and timeline, `unknown` where they may not be read.
-    pub cluster: String,
-    /// The same of the database that sending is allowed from.
-    pub confirmed: String,
+    /// Why it is not the database that was confirmed; `None` when it is.
+    pub mismatch: Option<String>,
 }
 
 impl Store {
     /// What the database says of itself now.
     pub async fn epoch(&self) -> sqlx::Result<Epoch> {
-        let (installation, epoch, number, cluster, confirmed) = sqlx::query_as(
+        let (installation, epoch, number, mismatch) = sqlx::query_as(
             "select id, (extract(epoch from epoch) * 1000000)::bigint,
                  (select case when is_called then last_value else 0 end from keepwell.marks),
-                 keepwell.cluster(), cluster
+                 keepwell.identity_mismatch(identity, xmin)
              from keepwell.installation",
         )
         .fetch_one(self.pool())
         .await?;
-        Ok(Epoch { installation, mark: LastMarker { epoch, number }, cluster, confirmed })
+        Ok(Epoch { installation, mark: LastMarker { epoch, number }, mismatch })
     }
 
     /// A person's word that this database may send: lifts the stop of everything, too.
     pub async fn confirm_epoch(&self, by: &str, now: Instant) -> sqlx::Result<()> {
         let mut tx = self.pool().begin().await?;
-        sqlx::query("update keepwell.installation set cluster = keepwell.cluster(), epoch = greatest($1, epoch)")
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "update keepwell.installation
+             set cluster = keepwell.cluster(), identity = keepwell.new_identity(), epoch = greatest($1, epoch)",
+        )
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
         record(&mut tx, "confirm-epoch", by, &serde_json::json!({}), now).await?;
         lift(&mut tx, &Target::All, by, now).await?;
         tx.commit().await

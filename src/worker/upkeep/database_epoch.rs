@@ -1,7 +1,8 @@
 //! Notices a database that was set back to an earlier state while keeping its
-//! identity, as when a dump is loaded into it: what was sent since is unknown
-//! there and would be sent again. A change of identity the database notices by
-//! itself; see [`crate::store::upkeep::epoch`].
+//! identity, as when the files of a backup are put back in their place: what was
+//! sent since is unknown there and would be sent again. A change of identity the
+//! database notices by itself, see [`crate::store::upkeep::epoch`]; here it is
+//! only logged.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ use crate::worker::shared::Shared;
 pub struct EpochWatch {
     file: PathBuf,
     known: Mutex<BTreeMap<Uuid, LastMarker>>,
+    /// The mismatch that the log has.
+    logged: Mutex<Option<String>>,
 }
 
 impl EpochWatch {
@@ -28,7 +31,7 @@ impl EpochWatch {
     pub fn new(directory: &Path) -> EpochWatch {
         let file = directory.join("marks");
         let known = Mutex::new(read(&file));
-        EpochWatch { file, known }
+        EpochWatch { file, known, logged: Mutex::default() }
     }
 
     /// Stops everything when the database knows of less than this host; else
@@ -38,6 +41,7 @@ impl EpochWatch {
         // Before the database is asked: a marker committed in between is no regression.
         let sent = store.last_mark();
         let epoch = store.epoch().await?;
+        self.log(epoch.mismatch.clone());
         let remembered = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.get(&epoch.installation).copied().unwrap_or_default()
@@ -61,6 +65,15 @@ impl EpochWatch {
             tracing::debug!("{}: {error}", self.file.display());
         }
         Ok(())
+    }
+
+    /// Logs a mismatch when it is new.
+    fn log(&self, mismatch: Option<String>) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = mismatch.as_ref().filter(|_| mismatch != *logged) {
+            tracing::error!("{reason}: nothing is sent; see `keepwell confirm-epoch`");
+        }
+        *logged = mismatch;
     }
 
     fn remember(&self, installation: Uuid, mark: LastMarker) -> std::io::Result<()> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use keepwell::postgres::{Durability, PrivatePostgres};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
 /// A database that no other test uses. It goes when the process does.
@@ -66,13 +66,29 @@ async fn copy_of(template: &str) -> TestDatabase {
     let name = format!("t_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     // Without fsync a copy of the files is three times as fast as the default.
     administer(&format!("create database {name} template {template} strategy file_copy")).await;
+    // A copy may not send before it is confirmed.
+    execute(
+        &name,
+        "do $$ begin
+             if to_regclass('keepwell.installation') is not null then
+                 update keepwell.installation set identity = keepwell.new_identity();
+             end if;
+         end $$",
+    )
+    .await;
     TestDatabase { options: SERVER.postgres.options(&name), url: SERVER.postgres.url(&name), name }
 }
 
 async fn administer(statement: &str) {
+    execute("postgres", statement).await;
+}
+
+async fn execute(database: &str, statement: &str) {
     let mut connection: PgConnection =
-        SERVER.postgres.options("postgres").connect().await.expect("the server accepts connections");
+        SERVER.postgres.options(database).connect().await.expect("the server accepts connections");
     connection.execute(AssertSqlSafe(statement)).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    // Whoever copies the database next must find nobody in it.
+    connection.close().await.expect("the connection ends");
 }
 
 struct Running {

@@ -1,6 +1,8 @@
 //! The database itself: one that may have forgotten what was sent sends nothing
 //! until a person says so, and no connection depends on what a pooler passed on.
 
+mod copies;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,6 +51,19 @@ async fn customer(options: &PgConnectOptions, id: &str) {
     execute(options, &[&account, &contact]).await;
 }
 
+/// Creates the schemas.
+async fn migrated(options: &PgConnectOptions) {
+    let store = Store::connect(options.clone(), 2);
+    store.migrate().await.unwrap();
+    store.close().await;
+}
+
+/// A copy of the files of a server that does not run.
+fn copy_files(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(copied.success());
+}
+
 /// The states of the mails, in the order of their accounts.
 fn mails(home: &Home) -> Vec<String> {
     let mut lines = lines(&home.rows(&["messages", "--playbook", "hello"]), "account state");
@@ -65,9 +80,7 @@ async fn a_recovered_backup_sends_nothing_until_it_is_confirmed() {
     let folder = Scratch::new("epoch");
     let mut postgres = PrivatePostgres::ensure(&folder.0, Durability::Durable).unwrap();
     let options = postgres.options("keepwell");
-    let store = Store::connect(options.clone(), 2);
-    store.migrate().await.unwrap();
-    store.close().await;
+    migrated(&options).await;
     let (home, server) = home("recovered", &postgres.url("keepwell"));
     customer(&options, "a1").await;
     home.done(&["stop", "--channel", "email"]);
@@ -90,7 +103,7 @@ async fn a_recovered_backup_sends_nothing_until_it_is_confirmed() {
     customer(&options, "a2").await;
     home.done(&["run", "--at", "2026-03-02T10:00:00Z"]);
     let resumed = home.done(&["resume"]);
-    said(&resumed, "still stopped: everything (by keepwell: this database was restored, copied or promoted");
+    said(&resumed, "still stopped: everything (by keepwell: this database was recovered from a backup, or its standby");
     home.done(&["run", "--once"]);
     assert_eq!(mails(&home), ["a1 planned"], "and nobody is enrolled");
     assert_eq!(server.accepted().len(), 0);
@@ -109,23 +122,31 @@ async fn a_recovered_backup_sends_nothing_until_it_is_confirmed() {
     drop(postgres);
 }
 
+/// All about it is as before, but for what it has forgotten: only the daemon's
+/// own file knows of that.
 #[tokio::test]
-async fn a_database_that_was_set_back_does_not_send_the_same_again() {
-    let database = database::fresh().await;
-    let (home, server) = home("set-back", &database.url);
-    let elsewhere = database.options.clone().database("postgres");
-    let (name, kept) = (&database.name, format!("{}_kept", database.name));
-    customer(&database.options, "a1").await;
+async fn a_database_whose_files_were_put_back_does_not_send_the_same_again() {
+    let folder = Scratch::new("put-back");
+    let mut postgres = PrivatePostgres::ensure(&folder.0, Durability::Durable).unwrap();
+    let options = postgres.options("keepwell");
+    migrated(&options).await;
+    let (home, server) = home("set-back", &postgres.url("keepwell"));
+    customer(&options, "a1").await;
     home.done(&["run", "--at", FIRST]);
-    execute(&elsewhere, &[&format!("create database {kept} template {name}")]).await;
+    postgres.stop();
+    let (data, kept) = (folder.0.join("data"), folder.0.join("kept"));
+    copy_files(&data, &kept);
+    postgres = PrivatePostgres::ensure(&folder.0, Durability::Durable).unwrap();
     // After the backup one more mail leaves.
-    customer(&database.options, "a2").await;
+    customer(&options, "a2").await;
     home.done(&["run", "--at", "2026-03-02T10:00:00Z"]);
     assert_eq!(server.accepted().len(), 2);
-    let back = [format!("drop database {name}"), format!("alter database {kept} rename to {name}")];
-    execute(&elsewhere, &[&back[0], &back[1]]).await;
+    postgres.stop();
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(kept, data).unwrap();
+    postgres = PrivatePostgres::ensure(&folder.0, Durability::Durable).unwrap();
 
-    customer(&database.options, "a2").await;
+    customer(&options, "a2").await;
     home.done(&["run", "--at", "2026-03-02T11:00:00Z"]);
     assert_eq!(mails(&home), ["a1 accepted"]);
     assert_eq!(server.accepted().len(), 2, "a2 has had its mail");
@@ -139,6 +160,7 @@ async fn a_database_that_was_set_back_does_not_send_the_same_again() {
     home.done(&["run", "--at", "2026-03-02T12:00:00Z"]);
     home.done(&["run", "--at", "2026-03-02T13:00:00Z"]);
     assert_eq!(mails(&home), ["a1 accepted", "a2 accepted"], "confirmed once and for all");
+    drop(postgres);
 }
 
 #[tokio::test]
@@ -151,7 +173,10 @@ async fn a_standby_that_takes_over_in_the_middle_of_a_mail_gets_no_body() {
     world
         .sql(
             "create function public.promote() returns trigger language plpgsql as
-             $$ begin update keepwell.installation set cluster = 'another'; return null; end $$;
+             $$ begin
+                 update keepwell.installation set identity = keepwell.new_identity() || '{\"cluster\": \"another\"}';
+                 return null;
+             end $$;
              create trigger promote after update on keepwell.messages for each row
              when (new.state = 'sending') execute function public.promote()",
         )
@@ -238,13 +263,4 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-#[tokio::test]
-async fn a_database_that_says_nothing_of_itself_may_not_send() {
-    let world = World::new().await;
-    let unsaid = sqlx::query("update keepwell.installation set cluster = null").execute(world.store().pool()).await;
-    assert!(unsaid.is_err());
-    world.sql("alter table keepwell.installation alter column cluster drop not null; update keepwell.installation set cluster = null").await;
-    assert!(world.store().stopped().await.unwrap().all());
 }
