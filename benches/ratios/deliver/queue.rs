@@ -32,9 +32,10 @@ pub async fn all(store: &Store) -> anyhow::Result<u64> {
         }
         let ending = |message| Ending {
             reply: Some("250 2.0.0 queued".to_owned()),
+            // What is captured needs no marker, which is measured by itself.
             ..Ending::at(
                 message,
-                Settled::Ended { state: State::Accepted, reason: None, fact: Some(Fact::Accepted) },
+                Settled::Ended { state: State::Captured, reason: None, fact: Some(Fact::Accepted) },
                 now,
             )
         };
@@ -63,8 +64,8 @@ pub async fn by_hand(pool: &PgPool) -> anyhow::Result<u64> {
         }
         let (accounts, ids): (Vec<String>, Vec<uuid::Uuid>) = claimed.into_iter().unzip();
         let done = sqlx::query(
-            "update keepwell.messages m set state = 'accepted', outcome = 'accepted', sent_at = now(), ended_at = now(),
-                 marked_at = now(), lease_until = null
+            "update keepwell.messages m set state = 'captured', outcome = 'accepted', sent_at = now(), ended_at = now(),
+                 lease_until = null
              from unnest($1::text[], $2::uuid[]) n (account_id, id) where m.account_id = n.account_id and m.id = n.id",
         )
         .bind(accounts)
