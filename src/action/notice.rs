@@ -33,21 +33,53 @@ impl Audience {
     }
 }
 
-/// The variable behind `slack:`.
-pub(super) fn slack(channel: &str) -> Option<String> {
-    channel.strip_prefix("slack:").filter(|name| is_variable(name)).map(str::to_owned)
+/// Where a notice goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoticeAddress {
+    Person(Audience),
+    /// The channel, and the environment variable that holds its URL.
+    Post(Channel, String),
 }
 
-/// A notice about the account in view for a Slack channel.
-pub(super) fn in_slack(at: &Situation, variable: &str, text: String) -> NoticeDraft {
-    NoticeDraft {
-        channel: Channel::Slack,
-        audience: format!("slack:{variable}"),
-        to: Some(format!("env:{variable}")),
-        subject: format!("{}: {}", at.playbook, account_name(at)),
-        text,
-        // Old news in a channel helps nobody.
-        valid_until: at.context.facts.as_of + chrono::Duration::days(3),
+impl NoticeAddress {
+    /// Reads `csm`, or a channel and a variable such as `slack:NAME`.
+    pub fn parse(text: &str) -> Option<NoticeAddress> {
+        if let Some(audience) = Audience::parse(text) {
+            return Some(NoticeAddress::Person(audience));
+        }
+        let (name, variable) = text.split_once(':')?;
+        let channel = Channel::parse(name).filter(|channel| channel.properties().takes_notices)?;
+        is_variable(variable).then(|| NoticeAddress::Post(channel, variable.to_owned()))
+    }
+
+    /// What can be written, in words.
+    pub fn expected() -> String {
+        let posts = Channel::ALL.into_iter().filter(|channel| channel.properties().takes_notices);
+        let posts: Vec<String> = posts.map(|channel| format!("{channel}:NAME")).collect();
+        format!("csm, manager, alerts_to or {}", posts.join(" or "))
+    }
+
+    pub fn channel(&self) -> Channel {
+        match self {
+            NoticeAddress::Person(_) => Channel::Notice,
+            NoticeAddress::Post(channel, _) => *channel,
+        }
+    }
+
+    /// A notice about the account in view.
+    pub fn notice(&self, at: &Situation, text: String) -> NoticeDraft {
+        match self {
+            NoticeAddress::Person(audience) => about_account(at, *audience, text),
+            NoticeAddress::Post(channel, variable) => NoticeDraft {
+                channel: *channel,
+                audience: format!("{channel}:{variable}"),
+                to: Some(format!("env:{variable}")),
+                subject: format!("{}: {}", at.playbook, account_name(at)),
+                text,
+                // Old news in a channel helps nobody.
+                valid_until: at.context.facts.as_of + chrono::Duration::days(3),
+            },
+        }
     }
 }
 

@@ -1,8 +1,8 @@
-//! `notify`: a notice to a colleague by mail, or to a channel of Slack.
+//! `notify`: a notice to a colleague by mail, or a post to a channel.
 
 use std::sync::Arc;
 
-use super::notice::{self, Audience};
+use super::notice::NoticeAddress;
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MessageDraft};
 use crate::facts::{Cell, CellPath, Subject};
@@ -16,17 +16,9 @@ use crate::rule::template::{Escape, Template};
 /// The kind `notify`.
 pub struct Kind;
 
-/// A person, or a channel.
-#[derive(Debug)]
-enum To {
-    Person(Audience),
-    /// The environment variable that holds the URL of Slack's incoming webhook.
-    Slack(String),
-}
-
 #[derive(Debug)]
 struct Notify {
-    to: To,
+    to: NoticeAddress,
     text: Template,
 }
 
@@ -51,11 +43,10 @@ impl StepKind for Kind {
         let fine = fields.finish();
         compiler.problems.extend(problems);
         let to = channel.and_then(|source| {
-            let to =
-                Audience::parse(&source.text).map(To::Person).or_else(|| notice::slack(&source.text).map(To::Slack));
+            let to = NoticeAddress::parse(&source.text);
             if to.is_none() {
                 let problem = source.error("KW0104", 1, 1, format!("`channel` cannot be `{}`", source.text));
-                let help = "write csm, manager, alerts_to or slack:NAME, NAME being an environment variable";
+                let help = format!("write {}, NAME being an environment variable", NoticeAddress::expected());
                 compiler.problems.push(problem.help(help));
             }
             to
@@ -75,17 +66,11 @@ impl Action for Notify {
     }
 
     fn channel(&self) -> Channel {
-        match self.to {
-            To::Person(_) => Channel::Notice,
-            To::Slack(_) => Channel::Slack,
-        }
+        self.to.channel()
     }
 
     fn effects(&self, at: &Situation) -> Result<Vec<EffectBody>, EvalError> {
         let text = at.render_internal(&self.text)?;
-        Ok(vec![EffectBody::Message(MessageDraft::Notice(match &self.to {
-            To::Person(audience) => notice::about_account(at, *audience, text),
-            To::Slack(variable) => notice::in_slack(at, variable, text),
-        }))])
+        Ok(vec![EffectBody::Message(MessageDraft::Notice(self.to.notice(at, text)))])
     }
 }

@@ -10,7 +10,7 @@ use super::stop::describe;
 use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::store::Store;
-use crate::store::upkeep::stopped::{ITSELF, Target};
+use crate::store::upkeep::stopped::{ITSELF, StopTarget};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -29,7 +29,7 @@ pub async fn confirm(global: &Global, options: &Options) -> anyhow::Result<ExitC
 async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     let stopped = store.stopped().await?;
-    let found = stopped.stops.iter().filter(|stop| stop.target == Target::All && stop.by == ITSELF);
+    let found = stopped.stops.iter().filter(|stop| stop.target == StopTarget::All && stop.by == ITSELF);
     let reasons: Vec<&str> = found.map(|stop| stop.reason.as_deref().unwrap_or_default()).collect();
     if reasons.is_empty() {
         say!("this database may send: nothing to confirm");

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::database::Database;
 use super::{Global, somebody};
 use crate::clock::{Clock, Instant};
-use crate::store::upkeep::stopped::{Stopped, Target};
+use crate::message::channel::Channel;
+use crate::store::upkeep::stopped::{StopTarget, Stopped};
 use crate::store::upkeep::stops::WaitingMessages;
 
 #[derive(Debug, Args)]
@@ -19,7 +21,7 @@ pub struct Options {
     #[arg(long, conflicts_with_all = ["channel", "account"])]
     playbook: Option<String>,
     /// One channel: what would leave through it waits.
-    #[arg(long, value_enum, conflicts_with = "account")]
+    #[arg(long, value_parser = channels(), conflicts_with = "account")]
     channel: Option<Channel>,
     /// One account, in all playbooks.
     #[arg(long)]
@@ -35,27 +37,19 @@ pub struct StopOptions {
     because: Option<String>,
 }
 
-/// A way out of the building.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Channel {
-    /// Mail to customers.
-    Email,
-    /// Notices to colleagues.
-    Notice,
-    /// Bodies for other systems.
-    Webhook,
-    /// Notices in Slack channels.
-    Slack,
+/// The channels that something leaves by, each with what that is.
+fn channels() -> impl TypedValueParser<Value = Channel> {
+    let value = |channel: Channel| Some(PossibleValue::new(channel.name()).help(channel.properties().carries?));
+    PossibleValuesParser::new(Channel::ALL.into_iter().filter_map(value)).try_map(Channel::try_from)
 }
 
 impl Options {
-    fn target(&self) -> Target {
-        let channel = |channel: &Channel| channel.to_possible_value().map(|value| value.get_name().to_owned());
-        match (&self.playbook, self.channel.as_ref().and_then(channel), &self.account) {
-            (Some(id), _, _) => Target::Playbook(id.clone()),
-            (_, Some(name), _) => Target::Channel(name),
-            (_, _, Some(id)) => Target::Account(id.clone()),
-            _ => Target::All,
+    fn target(&self) -> StopTarget {
+        match (&self.playbook, self.channel, &self.account) {
+            (Some(id), _, _) => StopTarget::Playbook(id.clone()),
+            (_, Some(channel), _) => StopTarget::Channel(channel),
+            (_, _, Some(id)) => StopTarget::Account(id.clone()),
+            _ => StopTarget::All,
         }
     }
 }
@@ -91,7 +85,7 @@ pub async fn resume(global: &Global, options: &Options) -> anyhow::Result<ExitCo
 /// Whether nothing that is still stopped keeps these messages. Stops of single
 /// accounts are not looked at here: they keep a few of many.
 fn goes(waiting: &WaitingMessages, left: &Stopped) -> bool {
-    !left.covers(&waiting.playbook) && !left.is(&Target::Channel(waiting.channel.clone()))
+    !left.covers(&waiting.playbook) && !left.is(&StopTarget::Channel(waiting.channel))
 }
 
 /// What becomes of waiting messages, in words.
@@ -107,12 +101,12 @@ pub fn describe(waiting: &WaitingMessages) -> Vec<String> {
     lines
 }
 
-async fn check_target(global: &Global, database: &Database, target: &Target) -> anyhow::Result<()> {
+async fn check_target(global: &Global, database: &Database, target: &StopTarget) -> anyhow::Result<()> {
     match target {
-        Target::Playbook(id) if !database.store.published().await?.iter().any(|known| &known.id == id) => {
+        StopTarget::Playbook(id) if !database.store.published().await?.iter().any(|known| &known.id == id) => {
             anyhow::bail!("there is no playbook `{id}`")
         }
-        Target::Account(id) => match is_known(global, id).await {
+        StopTarget::Account(id) => match is_known(global, id).await {
             Ok(true) => Ok(()),
             Ok(false) => anyhow::bail!("there is no account `{id}`"),
             // A stop must not depend on the database of the accounts: it is for emergencies.

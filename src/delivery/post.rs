@@ -15,6 +15,7 @@ use sha2::Sha256;
 use super::http::{Http, Posted};
 use super::target::Target;
 use super::{Outcome, Permission};
+use crate::message::channel::Channel;
 
 /// What is posted where.
 #[derive(Clone, Debug)]
@@ -22,9 +23,8 @@ pub struct Post {
     pub target: Target,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
-    /// Whether the receiver can tell a repetition, so that an unclear outcome
-    /// is followed by one.
-    pub repeatable: bool,
+    /// Whether an unclear outcome is followed by a repetition is its answer.
+    pub channel: Channel,
 }
 
 impl Post {
@@ -46,7 +46,7 @@ impl Post {
         if !signatures.is_empty() {
             headers.push(("webhook-signature", signatures.join(" ")));
         }
-        Ok(Post { target, headers, body, repeatable: true })
+        Ok(Post { target, headers, body, channel: Channel::Webhook })
     }
 
     /// A text for a Slack channel.
@@ -54,7 +54,7 @@ impl Post {
         let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let body = serde_json::json!({ "text": escaped }).to_string();
         let headers = vec![("content-type", "application/json".to_owned())];
-        Post { target, headers, body, repeatable: false }
+        Post { target, headers, body, channel: Channel::Slack }
     }
 }
 
@@ -66,12 +66,12 @@ impl Http {
         Fut: Future<Output = Permission>,
     {
         match self.post(&post.target, &post.headers, &post.body, mark).await {
-            Posted::Answered { status, retry_after } => answered(status, retry_after, post.repeatable),
+            Posted::Answered { status, retry_after } => answered(status, retry_after, post.channel.may_repeat()),
             Posted::NotSent(why) => Outcome::Deferred { reply: why },
             Posted::Forbidden(why) => Outcome::Failed { reply: why },
             Posted::NotMarked(reason) => Outcome::NotMarked(reason),
             Posted::MarkUnclear => Outcome::MarkUnclear,
-            Posted::Lost(why) if post.repeatable => Outcome::Deferred { reply: why },
+            Posted::Lost(why) if post.channel.may_repeat() => Outcome::Deferred { reply: why },
             Posted::Lost(what) => Outcome::Unknown { what },
         }
     }

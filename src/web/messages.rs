@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
-use super::page::{Frame, Notice, Trouble, Web, below, href, moment};
+use super::page::{Frame, Notice, Trouble, Web, below, capitalize, href, moment};
+use crate::message::channel::{Channel, ChannelProperties, Witness};
 use crate::message::state;
 use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
 use crate::store::views::web::MessageRow;
@@ -46,7 +47,8 @@ struct Line {
     href: String,
     state: String,
     reason: Option<String>,
-    channel: String,
+    /// What it is, where it is no mail to a customer.
+    kind: Option<&'static str>,
     to: Option<String>,
     subject: String,
     playbook: String,
@@ -81,7 +83,7 @@ pub(super) async fn list(State(web): Web, Query(asked): Query<MessageQuery>) -> 
             subject: subject(&row),
             state: row.state,
             reason: row.reason,
-            channel: row.channel,
+            kind: Some(properties(&row.channel)).filter(|of| !of.reaches_customers).map(|of| of.label),
             to: row.to_address,
             playbook: row.playbook,
             when: moment(row.created_at, web.zone),
@@ -89,6 +91,11 @@ pub(super) async fn list(State(web): Web, Query(asked): Query<MessageQuery>) -> 
         .collect();
     let page = List { playbook, filters, messages, total };
     Frame::new(&web, "messages", None).await?.page(StatusCode::OK, "messages.html", page)
+}
+
+/// What is true of the channel in a row.
+fn properties(name: &str) -> ChannelProperties {
+    Channel::parse(name).unwrap_or(Channel::Nothing).properties()
 }
 
 /// The subject, or which step's message it is as long as it is not written.
@@ -110,8 +117,8 @@ struct Whole {
     subject: String,
     state: String,
     reason: Option<String>,
-    channel: String,
-    class: String,
+    /// What it is, in words.
+    kind: String,
     to: Option<String>,
     account: Option<String>,
     account_name: String,
@@ -122,8 +129,8 @@ struct Whole {
     next_at: Option<String>,
     sent_at: Option<String>,
     message_id: String,
-    /// Whether a person can say what became of it.
-    asked: bool,
+    /// How a person finds out what became of it; `None` when it is known.
+    witness: Option<Witness>,
     attempts: Vec<Attempt>,
     html: Option<String>,
     text: Option<String>,
@@ -180,14 +187,19 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
         (None, Some(_)) => "No words were written.",
         (Some(_), _) => "The body is no longer kept.",
     };
+    let channel = properties(&row.channel);
+    let kind = match channel.reaches_customers {
+        true => capitalize(&format!("{} {}", row.class, channel.label)),
+        false => capitalize(channel.label),
+    };
+    let witness = (row.outcome.as_deref() == Some(state::State::Unknown.name())).then_some(channel.witness);
     let waits = state::State::WAITING.iter().any(|state| state.name() == row.state);
     let message = Whole {
         id: row.id,
         subject,
         state: row.state,
         reason: row.reason,
-        channel: row.channel,
-        class: row.class,
+        kind,
         to: row.to_address,
         account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
         account: Some(row.account_id).filter(|id| !id.is_empty()),
@@ -198,7 +210,7 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
         next_at: waits.then(|| moment(row.next_at, web.zone)),
         sent_at: row.sent_at.map(|at| moment(at, web.zone)),
         message_id: row.message_id,
-        asked: row.outcome.as_deref() == Some(state::State::Unknown.name()),
+        witness,
         attempts: attempts
             .into_iter()
             .map(|one| Attempt { when: moment(one.started_at, web.zone), outcome: one.outcome, detail: one.reply })

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::WebState;
 use crate::clock::Instant;
-use crate::store::upkeep::stopped::Target;
+use crate::store::upkeep::stopped::StopTarget;
 
 /// What an extractor needs for the state.
 pub(super) type Web = State<Arc<WebState>>;
@@ -107,7 +107,7 @@ impl Frame {
     /// The frame of a page under this heading of the navigation.
     pub async fn new(web: &WebState, page: &'static str, notice: Option<Notice>) -> Result<Frame, Trouble> {
         let stopped = web.store.stopped().await?;
-        let everything = stopped.stops.iter().find(|stop| stop.target == Target::All);
+        let everything = stopped.stops.iter().find(|stop| stop.target == StopTarget::All);
         let banner = match (everything, stopped.stops.as_slice()) {
             (None, []) => None,
             (None, some) => {
@@ -197,6 +197,12 @@ pub(super) async fn style() -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     response
+}
+
+/// The text with a capital at its beginning and the rest as it is.
+pub(super) fn capitalize(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `5 Mar 2026, 09:00` in the reader's zone.

@@ -4,7 +4,7 @@
 use keepwell::store::customers::data_subject::Person;
 use keepwell::store::messages::manual_outcomes::ManualOutcome;
 use keepwell::store::messages::suppressions::Suppression;
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::store::upkeep::stopped::StopTarget;
 
 use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};
@@ -116,10 +116,10 @@ async fn everything_is_looked_at_again_before() {
     assert_eq!((world.accepted().len(), states(&world).await), (1, vec!["unknown".to_owned()]));
     // Stopped: later.
     let world = unsure("if_unknown: send_again").await;
-    world.stop(Target::Playbook("hello".to_owned()), BEFORE_TEN).await;
+    world.stop(StopTarget::Playbook("hello".to_owned()), BEFORE_TEN).await;
     world.pass_at(AFTER_TEN).await;
     assert_eq!(world.accepted().len(), 1);
-    world.resume(Target::Playbook("hello".to_owned())).await;
+    world.resume(StopTarget::Playbook("hello".to_owned())).await;
     world.pass_at("2026-03-02T11:00:00Z").await;
     assert_eq!(world.accepted().len(), 2);
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use keepwell::clock::Clock;
+use keepwell::message::channel::Channel;
 use keepwell::playbook::source::Fingerprint;
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::store::upkeep::stopped::StopTarget;
 use keepwell::worker::lanes;
 use keepwell::worker::runs::publisher::FileWatch;
 use keepwell::worker::supervise::supervise;
@@ -69,7 +70,7 @@ async fn what_is_due_waits_for_a_daemon_with_the_right_time() {
   - email: { id: later, to: champion, subject: Hi, body: Later }",
     ));
     world.customer("a1").await;
-    let email = Target::Channel("email".to_owned());
+    let email = StopTarget::Channel(Channel::Email);
     let now = Utc::now().to_rfc3339();
     world.stop(email.clone(), &now).await;
     world.run_at(&now).await;

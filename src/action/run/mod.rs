@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Map};
 
 use super::email::{NO_REPLY_TO, NOT_QUIET, Text, answers_to};
-use super::notice::{Audience, slack};
+use super::notice::NoticeAddress;
 use super::recipient::Recipients;
 use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
@@ -116,7 +116,7 @@ fn judge(call: &WrittenCall, source: &Source, compiler: &mut Compiler) {
     match call.kind {
         "email" => drop(Mail::read(&mut fields, compiler.subject, None)),
         "task" => drop(task(&mut fields, &compiler.config.pools)),
-        "notify" => drop(Notice::read(&mut fields)),
+        "notify" => drop(read_notice(&mut fields)),
         _ => return,
     }
     for misfit in fields.misfits() {
@@ -191,12 +191,9 @@ impl Run {
                 Ok(vec![EffectBody::Task(assignee.give(at, due, draft)?)])
             }
             _ => {
-                let notice = Notice::read(&mut fields);
-                let notice = match fields.finish(notice)? {
-                    Notice::Person(audience, text) => super::notice::about_account(at, audience, text),
-                    Notice::Slack(variable, text) => super::notice::in_slack(at, &variable, text),
-                };
-                Ok(vec![EffectBody::Message(MessageDraft::Notice(notice))])
+                let notice = read_notice(&mut fields);
+                let (to, text) = fields.finish(notice)?;
+                Ok(vec![EffectBody::Message(MessageDraft::Notice(to.notice(at, text)))])
             }
         }
     }
@@ -295,22 +292,13 @@ fn task(fields: &mut Fields, pools: &Pools) -> Option<(Assignee, Option<Duration
     Some((assignee?, due, draft))
 }
 
-/// A described word to a colleague, or to a channel of Slack.
-enum Notice {
-    Person(Audience, String),
-    Slack(String, String),
-}
-
-impl Notice {
-    fn read(fields: &mut Fields) -> Option<Notice> {
-        let channel = fields.required("channel").and_then(|channel| fields.as_text("channel", channel));
-        let text = fields.words("text");
-        let channel = channel?;
-        match (Audience::parse(&channel), slack(&channel)) {
-            (Some(audience), _) => Some(Notice::Person(audience, text?)),
-            (None, Some(variable)) => Some(Notice::Slack(variable, text?)),
-            (None, None) => fields.wrong("channel", "csm, manager, alerts_to or slack:NAME"),
-        }
+/// Reads a described notice: where it goes, and its text.
+fn read_notice(fields: &mut Fields) -> Option<(NoticeAddress, String)> {
+    let channel = fields.required("channel").and_then(|channel| fields.as_text("channel", channel));
+    let text = fields.words("text");
+    match NoticeAddress::parse(&channel?) {
+        Some(to) => Some((to, text?)),
+        None => fields.wrong("channel", &NoticeAddress::expected()),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::message::auto_stop::{FAST, SLOW, Signals};
 use crate::message::channel::Channel;
 use crate::message::class::Class;
 use crate::store::Store;
-use crate::store::upkeep::stopped::Target;
+use crate::store::upkeep::stopped::StopTarget;
 use crate::store::upkeep::stops::insert_and_tell;
 
 #[derive(FromRow)]
@@ -129,7 +129,7 @@ impl Store {
     ) -> sqlx::Result<bool> {
         let naming = self.naming().await?;
         let mut tx = self.pool().begin().await?;
-        let target = Target::Playbook(playbook.to_owned());
+        let target = StopTarget::Playbook(playbook.to_owned());
         let stopped = insert_and_tell(&mut tx, &target, reason, notice, naming, now).await?;
         if stopped {
             sqlx::query("insert into keepwell.trips (playbook, at, reason) values ($1, $2, $3) on conflict do nothing")

@@ -22,7 +22,7 @@ use crate::store::sql::group_commit::all_failed;
 use crate::store::sql::kept_connection::KeptConnection;
 use crate::store::upkeep::epoch::SET_BACK;
 use crate::store::upkeep::last_marker::LastMarker;
-use crate::store::upkeep::stopped::{ITSELF, Target};
+use crate::store::upkeep::stopped::{ITSELF, StopTarget};
 use crate::store::upkeep::stops::insert;
 
 /// So much of a lease has to be left: what is still on its way through the
@@ -145,7 +145,7 @@ impl Store {
                 Some("suppressed") => Marked::No(Refusal::Suppressed),
                 Some("set back") => {
                     let mut connection = self.pool().acquire().await?;
-                    insert(&mut connection, &Target::All, ITSELF, Some(SET_BACK), now).await?;
+                    insert(&mut connection, &StopTarget::All, ITSELF, Some(SET_BACK), now).await?;
                     Marked::No(Refusal::Stopped)
                 }
                 Some(_) => Marked::No(Refusal::Stopped),

@@ -52,7 +52,7 @@ impl Store {
             .bind(random::token())
             .bind(lease)
             .bind(&halted.accounts)
-            .bind(&halted.channels)
+            .bind(halted.channel_names())
             .bind(under_way.first.as_ref().map(|(playbook, _)| playbook))
             .bind(under_way.first.as_ref().map(|(_, slot)| *slot))
             .bind(under_way.others)
@@ -72,7 +72,7 @@ impl Store {
             .bind(now)
             .bind(&halted.playbooks)
             .bind(&halted.accounts)
-            .bind(&halted.channels)
+            .bind(halted.channel_names())
             .fetch_one(self.pool())
             .await
     }

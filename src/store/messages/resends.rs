@@ -23,7 +23,7 @@ use crate::random;
 use crate::store::Store;
 use crate::store::upkeep::epoch::SET_BACK;
 use crate::store::upkeep::last_marker::LastMarker;
-use crate::store::upkeep::stopped::{Halted, ITSELF, Target};
+use crate::store::upkeep::stopped::{Halted, ITSELF, StopTarget};
 use crate::store::upkeep::stops::insert;
 
 /// Longer than a server may take for its answer.
@@ -99,7 +99,7 @@ impl Store {
         .bind(SENT_AGAIN_AFTER)
         .bind(&halted.playbooks)
         .bind(&halted.accounts)
-        .bind(&halted.channels)
+        .bind(halted.channel_names())
         .bind(lease_now)
         .fetch_optional(self.pool())
         .await?;
@@ -133,7 +133,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         if (LastMarker { epoch, number }) <= last {
-            insert(&mut tx, &Target::All, ITSELF, Some(SET_BACK), now).await?;
+            insert(&mut tx, &StopTarget::All, ITSELF, Some(SET_BACK), now).await?;
             tx.commit().await?;
             return Ok(Marked::No(Refusal::Stopped));
         }

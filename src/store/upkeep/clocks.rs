@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::stopped::{ITSELF, Stop, Target};
+use super::stopped::{ITSELF, Stop, StopTarget};
 use crate::clock::{Clock, Instant, ahead};
 use crate::store::Store;
 
@@ -42,7 +42,7 @@ impl Store {
 /// A daemon whose clock is so much ahead, as a stop that nobody has to lift.
 pub(crate) fn resting_stop(seconds: i64) -> Stop {
     let reason = format!("{}; nothing is done until they agree", describe_offset(chrono::Duration::seconds(seconds)));
-    Stop { target: Target::Daemon, by: ITSELF.to_owned(), reason: Some(reason) }
+    Stop { target: StopTarget::Daemon, by: ITSELF.to_owned(), reason: Some(reason) }
 }
 
 /// `its clock is 3 hours ahead of the database's`, in the largest unit that

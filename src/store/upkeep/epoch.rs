@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::audit::record;
 use super::last_marker::LastMarker;
-use super::stopped::Target;
+use super::stopped::StopTarget;
 use super::stops::lift;
 use crate::clock::Instant;
 use crate::message::outcome::Fact;
@@ -58,7 +58,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         record(&mut tx, "confirm-epoch", by, &serde_json::json!({}), now).await?;
-        lift(&mut tx, &Target::All, by, now).await?;
+        lift(&mut tx, &StopTarget::All, by, now).await?;
         tx.commit().await
     }
 

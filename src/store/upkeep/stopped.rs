@@ -4,36 +4,38 @@ use std::fmt;
 
 use serde_json::{Value as Json, json};
 
+use crate::message::channel::Channel;
+
 /// What a stop or resume is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum StopTarget {
     All,
-    /// One channel of the outbox, such as `email`.
-    Channel(String),
+    /// What leaves by one channel.
+    Channel(Channel),
     Playbook(String),
     Account(String),
     /// A daemon that rests by itself, until its clock is right.
     Daemon,
 }
 
-impl Target {
+impl StopTarget {
     pub(super) fn scope(&self) -> String {
         match self {
-            Target::All => "all".to_owned(),
-            Target::Channel(name) => format!("channel:{name}"),
-            Target::Playbook(id) => format!("playbook:{id}"),
-            Target::Account(id) => format!("account:{id}"),
-            Target::Daemon => "daemon".to_owned(),
+            StopTarget::All => "all".to_owned(),
+            StopTarget::Channel(channel) => format!("channel:{channel}"),
+            StopTarget::Playbook(id) => format!("playbook:{id}"),
+            StopTarget::Account(id) => format!("account:{id}"),
+            StopTarget::Daemon => "daemon".to_owned(),
         }
     }
 
     /// `None` for a scope of another version.
-    pub(super) fn of(scope: &str) -> Option<Target> {
+    pub(super) fn of(scope: &str) -> Option<StopTarget> {
         match scope.split_once(':') {
-            None => (scope == "all").then_some(Target::All),
-            Some(("channel", name)) => Some(Target::Channel(name.to_owned())),
-            Some(("playbook", id)) => Some(Target::Playbook(id.to_owned())),
-            Some(("account", id)) => Some(Target::Account(id.to_owned())),
+            None => (scope == "all").then_some(StopTarget::All),
+            Some(("channel", name)) => Channel::parse(name).map(StopTarget::Channel),
+            Some(("playbook", id)) => Some(StopTarget::Playbook(id.to_owned())),
+            Some(("account", id)) => Some(StopTarget::Account(id.to_owned())),
             Some(_) => None,
         }
     }
@@ -41,23 +43,23 @@ impl Target {
     /// The target as the audit names it.
     pub(super) fn about(&self) -> Json {
         match self {
-            Target::All => json!({ "all": true }),
-            Target::Channel(name) => json!({ "channel": name }),
-            Target::Playbook(id) => json!({ "playbook": id }),
-            Target::Account(id) => json!({ "account": id }),
-            Target::Daemon => json!({ "daemon": true }),
+            StopTarget::All => json!({ "all": true }),
+            StopTarget::Channel(channel) => json!({ "channel": channel.name() }),
+            StopTarget::Playbook(id) => json!({ "playbook": id }),
+            StopTarget::Account(id) => json!({ "account": id }),
+            StopTarget::Daemon => json!({ "daemon": true }),
         }
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for StopTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::All => write!(f, "everything"),
-            Target::Channel(name) => write!(f, "the channel {name}"),
-            Target::Playbook(id) => write!(f, "the playbook {id}"),
-            Target::Account(id) => write!(f, "the account {id}"),
-            Target::Daemon => write!(f, "a daemon"),
+            StopTarget::All => write!(f, "everything"),
+            StopTarget::Channel(channel) => write!(f, "the channel {channel}"),
+            StopTarget::Playbook(id) => write!(f, "the playbook {id}"),
+            StopTarget::Account(id) => write!(f, "the account {id}"),
+            StopTarget::Daemon => write!(f, "a daemon"),
         }
     }
 }
@@ -65,7 +67,7 @@ impl fmt::Display for Target {
 /// One stop, which lasts until somebody takes it back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
-    pub target: Target,
+    pub target: StopTarget,
     /// A person, or `keepwell` when it stopped by itself.
     pub by: String,
     pub reason: Option<String>,
@@ -99,22 +101,22 @@ pub struct Stopped {
 impl Stopped {
     /// Whether everything is.
     pub fn all(&self) -> bool {
-        self.is(&Target::All)
+        self.is(&StopTarget::All)
     }
 
     /// Whether a playbook's runs are.
     pub fn covers(&self, playbook: &str) -> bool {
-        self.all() || self.is(&Target::Playbook(playbook.to_owned()))
+        self.all() || self.is(&StopTarget::Playbook(playbook.to_owned()))
     }
 
     /// Why a playbook itself is stopped, if it is.
     pub fn stop_of(&self, playbook: &str) -> Option<&Stop> {
-        let target = Target::Playbook(playbook.to_owned());
+        let target = StopTarget::Playbook(playbook.to_owned());
         self.stops.iter().find(|stop| stop.target == target)
     }
 
     /// Whether exactly this is.
-    pub fn is(&self, target: &Target) -> bool {
+    pub fn is(&self, target: &StopTarget) -> bool {
         self.stops.iter().any(|stop| &stop.target == target)
     }
 
@@ -124,10 +126,10 @@ impl Stopped {
         for stop in self.stops {
             match stop.target {
                 // Nobody acts then; or one daemon does not.
-                Target::All | Target::Daemon => {}
-                Target::Channel(name) => halted.channels.push(name),
-                Target::Playbook(id) => halted.playbooks.push(id),
-                Target::Account(id) => halted.accounts.push(id),
+                StopTarget::All | StopTarget::Daemon => {}
+                StopTarget::Channel(channel) => halted.channels.push(channel),
+                StopTarget::Playbook(id) => halted.playbooks.push(id),
+                StopTarget::Account(id) => halted.accounts.push(id),
             }
         }
         halted
@@ -141,5 +143,12 @@ pub struct Halted {
     pub playbooks: Vec<String>,
     pub accounts: Vec<String>,
     /// Of the outbox only.
-    pub channels: Vec<String>,
+    pub channels: Vec<Channel>,
+}
+
+impl Halted {
+    /// The channels by the words of the database.
+    pub fn channel_names(&self) -> Vec<&'static str> {
+        self.channels.iter().map(|channel| channel.name()).collect()
+    }
 }

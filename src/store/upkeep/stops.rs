@@ -3,8 +3,9 @@
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
 use super::audit::record;
-use super::stopped::{ITSELF, Stop, Stopped, Target};
+use super::stopped::{ITSELF, Stop, StopTarget, Stopped};
 use crate::clock::Instant;
+use crate::message::channel::Channel;
 use crate::store::Store;
 use crate::store::messages::insert::OwnerNotice;
 use crate::store::messages::message_ids::Naming;
@@ -14,7 +15,8 @@ use crate::store::messages::transitions::WAITING;
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct WaitingMessages {
     pub playbook: String,
-    pub channel: String,
+    #[sqlx(try_from = "String")]
+    pub channel: Channel,
     /// How many go out when nothing stops them.
     pub due: i64,
     /// How many were not sent while they were valid.
@@ -24,7 +26,7 @@ pub struct WaitingMessages {
 /// Stops a target; false when it is stopped already.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
-    target: &Target,
+    target: &StopTarget,
     by: &str,
     reason: Option<&str>,
     now: Instant,
@@ -45,7 +47,7 @@ pub(crate) async fn insert(
 /// it; false when it is stopped already.
 pub(crate) async fn insert_and_tell(
     tx: &mut PgConnection,
-    target: &Target,
+    target: &StopTarget,
     reason: &str,
     notice: Option<&OwnerNotice<'_>>,
     naming: Naming<'_>,
@@ -60,13 +62,13 @@ pub(crate) async fn insert_and_tell(
 
 /// Takes a stop back; false when there was none. What made the machine stop a
 /// playbook does not count again from the same moment on.
-pub(crate) async fn lift(tx: &mut PgConnection, target: &Target, by: &str, now: Instant) -> sqlx::Result<bool> {
+pub(crate) async fn lift(tx: &mut PgConnection, target: &StopTarget, by: &str, now: Instant) -> sqlx::Result<bool> {
     let lifted = sqlx::query("delete from keepwell.control where scope = $1").bind(target.scope());
     let lifted = lifted.execute(&mut *tx).await?.rows_affected() > 0;
     if lifted {
         record(tx, "resume", by, &target.about(), now).await?;
     }
-    if let Target::Playbook(id) = target {
+    if let StopTarget::Playbook(id) = target {
         Store::count_anew(tx, id).await?;
     }
     Ok(lifted)
@@ -75,7 +77,7 @@ pub(crate) async fn lift(tx: &mut PgConnection, target: &Target, by: &str, now: 
 impl Store {
     /// Stops a target. Stopping it twice is the same; returns whether this was
     /// the first time.
-    pub async fn stop(&self, target: &Target, by: &str, reason: Option<&str>, now: Instant) -> sqlx::Result<bool> {
+    pub async fn stop(&self, target: &StopTarget, by: &str, reason: Option<&str>, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let stopped = insert(&mut tx, target, by, reason, now).await?;
         if stopped && by != ITSELF {
@@ -87,7 +89,7 @@ impl Store {
 
     /// Takes a stop back; returns whether there was one. Resuming everything
     /// lifts the stop of everything and leaves those of single playbooks.
-    pub async fn resume(&self, target: &Target, by: &str, now: Instant) -> sqlx::Result<bool> {
+    pub async fn resume(&self, target: &StopTarget, by: &str, now: Instant) -> sqlx::Result<bool> {
         let mut tx = self.pool().begin().await?;
         let lifted = lift(&mut tx, target, by, now).await?;
         tx.commit().await?;
@@ -98,7 +100,7 @@ impl Store {
     /// is to hear of it; false when it is stopped already.
     pub(crate) async fn stop_by_itself(
         &self,
-        target: &Target,
+        target: &StopTarget,
         reason: &str,
         notice: Option<&OwnerNotice<'_>>,
         now: Instant,
@@ -126,7 +128,7 @@ impl Store {
         .await?;
         let stop = |(scope, by, reason, seconds): (String, _, _, _)| match seconds {
             Some(seconds) => Some(super::clocks::resting_stop(seconds)),
-            None => Some(Stop { target: Target::of(&scope)?, by, reason }),
+            None => Some(Stop { target: StopTarget::of(&scope)?, by, reason }),
         };
         Ok(Stopped { stops: rows.into_iter().filter_map(stop).collect() })
     }

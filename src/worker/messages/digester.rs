@@ -23,7 +23,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         return Ok(0);
     }
     let Some(halted) = shared.halted().await? else { return Ok(0) };
-    if halted.channels.iter().any(|channel| channel == Channel::OF_COLLEAGUES.name()) {
+    if halted.channels.contains(&Channel::OF_COLLEAGUES) {
         return Ok(0);
     }
     let recipients = recipients(shared, now).await?;

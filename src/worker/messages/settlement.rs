@@ -14,7 +14,7 @@ use crate::store::is_refusal;
 use crate::store::messages::claimed::Claimed;
 use crate::store::messages::ending::Ending;
 use crate::store::messages::insert::{NoticeText, OwnerNotice};
-use crate::store::upkeep::stopped::Target;
+use crate::store::upkeep::stopped::StopTarget;
 use crate::worker::shared::Shared;
 
 /// Writes what came of an attempt, again and again until it is written: the
@@ -84,7 +84,7 @@ async fn stop_channel(shared: &Shared, channel: Channel, why: &str, now: Instant
     let id = ids::notice(&["channel", channel.name(), &now.to_rfc3339()]);
     let words = NoticeText { subject: &subject, text: &text };
     let notice = shared.config.alerts_to.as_deref().map(|to| OwnerNotice::alert(id, "", to, words));
-    if shared.store.stop_by_itself(&Target::Channel(channel.name().to_owned()), &reason, notice.as_ref(), now).await? {
+    if shared.store.stop_by_itself(&StopTarget::Channel(channel), &reason, notice.as_ref(), now).await? {
         tracing::error!("the channel {channel} is stopped: {reason}");
     }
     Ok(())

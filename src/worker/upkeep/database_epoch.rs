@@ -14,7 +14,7 @@ use crate::clock::Instant;
 use crate::store::Store;
 use crate::store::upkeep::epoch::SET_BACK;
 use crate::store::upkeep::last_marker::LastMarker;
-use crate::store::upkeep::stopped::Target;
+use crate::store::upkeep::stopped::StopTarget;
 use crate::worker::shared::Shared;
 
 /// What this host remembers of each installation's sending: the file `marks`
@@ -48,7 +48,7 @@ impl EpochWatch {
         };
         let last = remembered.max(sent);
         if epoch.mark < last {
-            if store.stop_by_itself(&Target::All, SET_BACK, None, now).await? {
+            if store.stop_by_itself(&StopTarget::All, SET_BACK, None, now).await? {
                 tracing::error!("{SET_BACK}");
             }
             return Ok(());

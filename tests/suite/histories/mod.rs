@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use keepwell::clock::Instant;
 use keepwell::store::Store;
 use keepwell::store::runs::parse_run_id;
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::store::upkeep::stopped::StopTarget;
 use keepwell::worker::{Shared, pass};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -263,8 +263,8 @@ impl Company {
             Person::Nothing => {}
             Person::StopsOrResumes => {
                 match self.model.stopped {
-                    true => self.world.resume(Target::All).await,
-                    false => self.world.stop(Target::All, &now).await,
+                    true => self.world.resume(StopTarget::All).await,
+                    false => self.world.stop(StopTarget::All, &now).await,
                 }
                 self.model.stopped = !self.model.stopped;
             }

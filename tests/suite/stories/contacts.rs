@@ -1,6 +1,6 @@
 //! Playbooks for contacts: one person's way, beside those of their colleagues.
 
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::store::upkeep::stopped::StopTarget;
 use serde_json::json;
 
 use crate::support::world::{World, lines, playbook};
@@ -165,10 +165,10 @@ async fn a_stopped_account_keeps_its_contacts_out() {
     let world = World::new().await;
     world.playbook(&playbook("quiet-user", QUIET, HELLO));
     people(&world).await;
-    world.stop(Target::Account("a1".to_owned()), "2026-03-02T08:00:00Z").await;
+    world.stop(StopTarget::Account("a1".to_owned()), "2026-03-02T08:00:00Z").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(world.run("quiet-user", "2026-03-02T09:00:00Z").await["skipped"], json!({ "stopped": 2 }));
-    world.resume(Target::Account("a1".to_owned())).await;
+    world.resume(StopTarget::Account("a1".to_owned())).await;
     world.run_at("2026-03-02T10:00:00Z").await;
     assert_eq!(lines(&world.enrollments().await, "contact"), ["bob", "cleo"]);
 }

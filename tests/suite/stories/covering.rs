@@ -1,6 +1,6 @@
 //! What becomes of open tasks when whoever has them goes away.
 
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::store::upkeep::stopped::StopTarget;
 use serde_json::{Value as Json, json};
 
 use crate::support::world::{World, lines, playbook};
@@ -166,10 +166,10 @@ async fn both_read_of_it_in_their_digests() {
 async fn what_is_stopped_stays_with_whoever_has_it() {
     let world = world("").await;
     away(&world, "kim", "2026-03-03..").await;
-    world.stop(Target::Account("a1".to_owned()), "2026-03-02T10:00:00Z").await;
+    world.stop(StopTarget::Account("a1".to_owned()), "2026-03-02T10:00:00Z").await;
     world.pass_at("2026-03-03T09:00:00Z").await;
     assert_eq!(lines(&world.tasks().await, "assignee"), ["kim", "kim", "kim"]);
-    world.resume(Target::Account("a1".to_owned())).await;
+    world.resume(StopTarget::Account("a1".to_owned())).await;
     world.pass_at("2026-03-03T09:15:00Z").await;
     assert_eq!(lines(&world.tasks().await, "assignee"), ["lee", "lee", "lee"]);
 }

@@ -12,7 +12,7 @@ use keepwell::ids;
 use keepwell::store::Store;
 use keepwell::store::customers::facts::{self, SubjectWindow};
 use keepwell::store::enrollments::transitions::Commit;
-use keepwell::store::upkeep::stopped::{Halted, Target};
+use keepwell::store::upkeep::stopped::{Halted, StopTarget};
 use keepwell::worker::enrollments::advancer;
 use keepwell::worker::runs::run;
 use serde_json::json;
@@ -189,11 +189,11 @@ async fn who_enters_while_the_playbook_is_stopped_begins_when_it_goes_on() {
         .await
         .unwrap()
         .unwrap();
-    world.stop(Target::Playbook("round".to_owned()), SLOT).await;
+    world.stop(StopTarget::Playbook("round".to_owned()), SLOT).await;
     run::carry_out(&world.shared, &run, at(SLOT)).await.unwrap();
     assert_eq!(world.count("enrollments where state = 'active' and phase = 'begin'").await, 3);
     assert_eq!(world.count("tasks").await, 0);
-    world.resume(Target::Playbook("round".to_owned())).await;
+    world.resume(StopTarget::Playbook("round".to_owned())).await;
     world.pass_at("2026-03-02T10:00:00Z").await;
     assert_eq!(world.count("tasks").await, 3);
 }

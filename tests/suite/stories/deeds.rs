@@ -1,7 +1,8 @@
 //! What people did is written down, for good.
 
 use keepwell::ids::Person;
-use keepwell::store::upkeep::stopped::{ITSELF, Target};
+use keepwell::message::channel::Channel;
+use keepwell::store::upkeep::stopped::{ITSELF, StopTarget};
 use sqlx::Executor;
 
 use crate::support::world::{World, at, lines, scheduled};
@@ -15,11 +16,11 @@ async fn deeds_of_people_are_listed_in_their_order() {
     world.run_at("2026-03-02T09:00:00Z").await;
     world.approve("welcome@2026-03-02T09:00:00Z", "2026-03-02T09:30:00Z").await;
     world.approve("welcome@2026-03-02T09:00:00Z", "2026-03-02T09:31:00Z").await;
-    world.stop(Target::Channel("email".to_owned()), "2026-03-02T09:40:00Z").await;
-    world.stop(Target::Channel("email".to_owned()), "2026-03-02T09:41:00Z").await;
-    world.resume(Target::Channel("email".to_owned())).await;
-    world.store().stop(&Target::All, ITSELF, None, at("2026-03-02T09:50:00Z")).await.unwrap();
-    world.resume(Target::All).await;
+    world.stop(StopTarget::Channel(Channel::Email), "2026-03-02T09:40:00Z").await;
+    world.stop(StopTarget::Channel(Channel::Email), "2026-03-02T09:41:00Z").await;
+    world.resume(StopTarget::Channel(Channel::Email)).await;
+    world.store().stop(&StopTarget::All, ITSELF, None, at("2026-03-02T09:50:00Z")).await.unwrap();
+    world.resume(StopTarget::All).await;
     world.store().suppress_by_hand("ann@a1.example", "all", Person("dana"), at("2026-03-02T09:55:00Z")).await.unwrap();
     let audit = world.store().list_audit(None).await.unwrap();
     let deeds: Vec<String> = audit.iter().map(|row| lines(std::slice::from_ref(row), "by deed")[0].clone()).collect();
@@ -31,7 +32,7 @@ async fn deeds_of_people_are_listed_in_their_order() {
 #[tokio::test]
 async fn the_database_keeps_them() {
     let world = World::new().await;
-    world.stop(Target::All, "2026-03-02T09:00:00Z").await;
+    world.stop(StopTarget::All, "2026-03-02T09:00:00Z").await;
     for statement in [
         "update keepwell.audit set by = 'somebody else'",
         "delete from keepwell.audit",

@@ -84,10 +84,12 @@ async fn an_approved_run_is_decided_again_and_enrolls_at_most_the_held() {
 async fn approved_and_not_yet_released_counts_as_active() {
     let world = held().await;
     world.approve(RUN, "2026-03-02T11:00:00Z").await;
-    world.stop(keepwell::store::upkeep::stopped::Target::Playbook("welcome".to_owned()), "2026-03-02T11:30:00Z").await;
+    world
+        .stop(keepwell::store::upkeep::stopped::StopTarget::Playbook("welcome".to_owned()), "2026-03-02T11:30:00Z")
+        .await;
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert_eq!(lines(&world.enrollments().await, "state"), ["held", "held", "held"]);
-    world.resume(keepwell::store::upkeep::stopped::Target::Playbook("welcome".to_owned())).await;
+    world.resume(keepwell::store::upkeep::stopped::StopTarget::Playbook("welcome".to_owned())).await;
     world.run_at("2026-03-03T09:00:00Z").await;
     assert_eq!(
         lines(&world.runs().await, "slot state enrolled skipped"),
@@ -124,9 +126,9 @@ async fn an_approval_is_bound_to_the_revision() {
 #[tokio::test]
 async fn a_run_that_is_stopped_does_not_replace_a_held_one() {
     let world = held().await;
-    world.stop(keepwell::store::upkeep::stopped::Target::All, "2026-03-02T10:00:00Z").await;
+    world.stop(keepwell::store::upkeep::stopped::StopTarget::All, "2026-03-02T10:00:00Z").await;
     world.run_at("2026-03-02T11:00:00Z").await;
-    world.resume(keepwell::store::upkeep::stopped::Target::All).await;
+    world.resume(keepwell::store::upkeep::stopped::StopTarget::All).await;
     assert_eq!(
         lines(&world.runs().await, "slot kind state"),
         ["03-02T09:00 manual held", "03-02T11:00 manual skipped"]

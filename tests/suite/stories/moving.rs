@@ -203,7 +203,7 @@ async fn a_stopped_playbook_says_that_nothing_happens_yet() {
     let world = waiting().await;
     world.playbook(&rescue("", &OLD.replace("10d", "1d")));
     world.publish_at("2026-03-05T09:00:00Z").await;
-    let target = keepwell::store::upkeep::stopped::Target::Playbook("rescue".to_owned());
+    let target = keepwell::store::upkeep::stopped::StopTarget::Playbook("rescue".to_owned());
     world.stop(target, "2026-03-05T09:00:00Z").await;
     let plan = world.show_move("rescue", &[], "2026-03-05T09:00:00Z").await.unwrap();
     assert!(plan.halted.is_some() && plan.next.deeds.get("task") == Some(&3));

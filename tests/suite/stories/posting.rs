@@ -3,7 +3,8 @@
 
 use axum::http::{HeaderMap, HeaderName};
 use chrono::{TimeDelta, Utc};
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::message::channel::Channel;
+use keepwell::store::upkeep::stopped::StopTarget;
 use standardwebhooks::{Webhook, WebhookError};
 
 use crate::support::http::{Answer, Request, Server};
@@ -147,7 +148,7 @@ async fn no_webhook_goes_to_a_private_address() {
 async fn a_webhook_whose_sender_went_away_is_sent_again() {
     let server = Server::start(&[]);
     let world = world(&server, HOOK, "").await;
-    world.stop(Target::Channel("webhook".to_owned()), START).await;
+    world.stop(StopTarget::Channel(Channel::Webhook), START).await;
     world.run_at(START).await;
     assert_eq!(lines(&world.channel("webhook").await, "state"), ["planned"]);
     assert_eq!(server.requests().len(), 0, "its channel is stopped");
@@ -157,7 +158,7 @@ async fn a_webhook_whose_sender_went_away_is_sent_again() {
               attempts = 1, lease_until = now() - interval '1 minute' where channel = 'webhook'",
         )
         .await;
-    world.resume(Target::Channel("webhook".to_owned())).await;
+    world.resume(StopTarget::Channel(Channel::Webhook)).await;
     world.pass_at("2026-03-02T09:01:00Z").await;
     assert_eq!(lines(&world.channel("webhook").await, "state"), ["accepted"]);
     assert_eq!(server.requests().len(), 1);

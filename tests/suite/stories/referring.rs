@@ -108,7 +108,7 @@ async fn a_shadow_records_it_only_and_a_stopped_or_missing_playbook_takes_nobody
     world.playbook(&first("enroll: second")).playbook(&second(""));
     world.account("a1", json!({})).await;
     world.run_at(MONDAY).await;
-    world.stop(keepwell::store::upkeep::stopped::Target::Playbook("second".to_owned()), MONDAY).await;
+    world.stop(keepwell::store::upkeep::stopped::StopTarget::Playbook("second".to_owned()), MONDAY).await;
     world.pass_at(TUESDAY).await;
     assert_eq!(referrals(&world.enrollments().await, "first"), ["second skipped stopped"]);
 }

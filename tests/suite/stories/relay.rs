@@ -2,6 +2,8 @@
 
 use crate::support::smtp::{At, Script};
 use crate::support::world::{World, lines, playbook};
+use keepwell::message::channel::Channel;
+use keepwell::store::upkeep::stopped::StopTarget;
 
 const STEPS: &str = concat!(
     "  - email: { id: hello, to: champion, subject: \"Hi {{ account.name }}\", body: Hello, valid_for: 1d }\n",
@@ -126,8 +128,8 @@ async fn a_relay_that_refuses_our_login_stops_the_channel_once_and_uses_up_no_at
     assert_eq!(world.server.as_ref().unwrap().connections(), asked);
     // Mended by a person.
     world.server_does(Script::default()).await;
-    for channel in ["email", "notice"] {
-        world.resume(keepwell::store::upkeep::stopped::Target::Channel(channel.to_owned())).await;
+    for channel in [Channel::Email, Channel::Notice] {
+        world.resume(StopTarget::Channel(channel)).await;
     }
     world.pass_at("2026-03-02T12:01:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 1", "accepted 1", "accepted 1"]);

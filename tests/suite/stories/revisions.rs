@@ -1,7 +1,8 @@
 //! Files that change while customers are on their way.
 
+use keepwell::message::channel::Channel;
 use keepwell::store::runs::playbooks::Missing;
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::store::upkeep::stopped::StopTarget;
 use keepwell::worker::runs::publisher;
 use serde_json::json;
 
@@ -226,7 +227,7 @@ async fn a_publication_waits_for_no_mail_and_ranks_what_waits() {
     let ranked = |priority| playbook("mail", &format!("when: account.mrr > 0\nmail_priority: {priority}"), step);
     world.playbook(&ranked(10));
     world.customer("a1").await.customer("a2").await;
-    world.stop(Target::Channel("email".to_owned()), "2026-03-02T08:00:00Z").await;
+    world.stop(StopTarget::Channel(Channel::Email), "2026-03-02T08:00:00Z").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     // Somebody has one in their hands.
     let mut held = world.store().pool().begin().await.unwrap();

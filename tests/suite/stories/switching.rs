@@ -1,6 +1,7 @@
 //! Stops, resumes and the mode in which nothing leaves.
 
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::message::channel::Channel;
+use keepwell::store::upkeep::stopped::StopTarget;
 use serde_json::json;
 
 use crate::support::smtp::{At, Script};
@@ -16,7 +17,7 @@ const STEPS: &str = concat!(
 
 #[tokio::test]
 async fn while_everything_is_stopped_nothing_runs_and_nothing_leaves() {
-    for target in [Target::All, Target::Playbook("welcome".to_owned())] {
+    for target in [StopTarget::All, StopTarget::Playbook("welcome".to_owned())] {
         let world = World::new().await;
         world.playbook(&scheduled("welcome", "0 9 * * *", "when: account.mrr > 0", STEPS));
         world.customer("a1").await;
@@ -56,7 +57,7 @@ async fn a_stopped_playbook_leaves_the_others_alone() {
     world.playbook(&playbook("two", "when: account.mrr > 0", steps));
     world.account("a1", json!({})).await;
     world.publish_at("2026-03-01T00:00:00Z").await;
-    world.stop(Target::Playbook("one".to_owned()), "2026-03-01T00:00:00Z").await;
+    world.stop(StopTarget::Playbook("one".to_owned()), "2026-03-01T00:00:00Z").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(lines(&world.tasks().await, "playbook"), ["two"]);
     assert_eq!(lines(&world.runs().await, "playbook state reason"), ["one skipped stopped", "two done -"]);
@@ -73,10 +74,10 @@ async fn a_stop_also_stops_mail_that_waits_for_another_try() {
     world.customer("a1").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     world.server_does(Script::default()).await;
-    world.stop(Target::All, "2026-03-02T09:05:00Z").await;
+    world.stop(StopTarget::All, "2026-03-02T09:05:00Z").await;
     world.pass_at("2026-03-02T12:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["deferred 1"]);
-    world.resume(Target::All).await;
+    world.resume(StopTarget::All).await;
     world.pass_at("2026-03-02T12:05:00Z").await;
     assert_eq!(lines(&world.mails().await, "state attempts"), ["accepted 2"]);
 }
@@ -136,7 +137,7 @@ async fn a_stopped_account_neither_enters_nor_moves_nor_gets_mail() {
         world.customer(id).await;
     }
     for id in ["a1", "a2"] {
-        world.stop(Target::Account(id.to_owned()), "2026-03-02T10:00:00Z").await;
+        world.stop(StopTarget::Account(id.to_owned()), "2026-03-02T10:00:00Z").await;
     }
     world.pass_at("2026-03-03T09:00:00Z").await;
     world.pass_at("2026-03-06T10:00:00Z").await;
@@ -146,7 +147,7 @@ async fn a_stopped_account_neither_enters_nor_moves_nor_gets_mail() {
     );
     assert_eq!(world.runs().await[1]["skipped"], json!({ "stopped": 2 }));
     for id in ["a1", "a2"] {
-        world.resume(Target::Account(id.to_owned())).await;
+        world.resume(StopTarget::Account(id.to_owned())).await;
     }
     world.pass_at("2026-03-07T09:00:00Z").await;
     assert_eq!(
@@ -160,20 +161,20 @@ async fn a_stopped_channel_keeps_its_mail_until_it_is_resumed_or_too_late() {
     let world = World::new().await;
     world.playbook(&playbook("welcome", "when: account.mrr > 0", STEPS));
     world.customer("a1").await;
-    world.stop(Target::Channel("email".to_owned()), "2026-03-02T08:00:00Z").await;
+    world.stop(StopTarget::Channel(Channel::Email), "2026-03-02T08:00:00Z").await;
     world.run_at("2026-03-02T09:00:00Z").await;
     assert_eq!(lines(&world.messages().await, "channel step state"), ["email hello planned"]);
-    world.resume(Target::Channel("email".to_owned())).await;
+    world.resume(StopTarget::Channel(Channel::Email)).await;
     world.pass_at("2026-03-02T10:00:00Z").await;
     assert_eq!(
         lines(&world.messages().await, "channel step state"),
         ["email hello captured", "notice notify-1 captured"]
     );
-    world.stop(Target::Channel("email".to_owned()), "2026-03-03T00:00:00Z").await;
+    world.stop(StopTarget::Channel(Channel::Email), "2026-03-03T00:00:00Z").await;
     world.pass_at("2026-03-05T10:00:00Z").await;
     let waiting = world.store().waiting_messages("2026-03-09T00:00:00Z".parse().unwrap()).await.unwrap();
     assert_eq!(waiting.iter().map(|one| (one.due, one.expired)).collect::<Vec<_>>(), [(0, 1)]);
-    world.resume(Target::Channel("email".to_owned())).await;
+    world.resume(StopTarget::Channel(Channel::Email)).await;
     world.pass_at("2026-03-09T00:00:00Z").await;
     assert_eq!(lines(&world.mails().await, "step state"), ["hello captured", "later expired"]);
 }

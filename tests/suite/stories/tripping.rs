@@ -1,6 +1,6 @@
 //! A playbook whose mail is not wanted, or does not arrive, stops by itself.
 
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::store::upkeep::stopped::StopTarget;
 use keepwell::worker::messages::auto_stop;
 use serde_json::json;
 
@@ -25,8 +25,8 @@ async fn greeted(accounts: usize) -> World {
     world
 }
 
-fn target() -> Target {
-    Target::Playbook("welcome".to_owned())
+fn target() -> StopTarget {
+    StopTarget::Playbook("welcome".to_owned())
 }
 
 async fn is_stopped(world: &World) -> Option<String> {

@@ -18,7 +18,7 @@ use keepwell::store::Store;
 use keepwell::store::runs::parse_run_id;
 use keepwell::store::runs::playbooks::Missing;
 use keepwell::store::runs::releases::ReleaseAnswer;
-use keepwell::store::upkeep::stopped::Target;
+use keepwell::store::upkeep::stopped::StopTarget;
 use keepwell::store::views::cli::Filter;
 use keepwell::worker::enrollments::mover::{self, Done, Shown};
 use keepwell::worker::runs::plan::{self, Plan};
@@ -344,11 +344,11 @@ impl World {
         self.server.as_ref().expect("the story has a mail server").accepted()
     }
 
-    pub async fn stop(&self, target: Target, when: &str) {
+    pub async fn stop(&self, target: StopTarget, when: &str) {
         self.store().stop(&target, "a test", None, at(when)).await.unwrap();
     }
 
-    pub async fn resume(&self, target: Target) {
+    pub async fn resume(&self, target: StopTarget) {
         assert!(self.store().resume(&target, "a test", at("2026-03-02T09:00:00Z")).await.unwrap(), "it was stopped");
     }
 
