@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use chrono_tz::UTC;
 
-    fn one(id: &str, backup: Option<&str>, away: Option<&str>) -> Colleague {
+    fn colleague(id: &str, backup: Option<&str>, away: Option<&str>) -> Colleague {
         let day = |text: &str| text.parse().expect("a date");
         let (from, until) = away.and_then(|away| away.split_once("..")).unwrap_or_default();
         let csm = Csm {
@@ -183,26 +183,26 @@ mod tests {
         "2026-03-04T09:00:00Z".parse().expect("an instant")
     }
 
-    fn told(taker: Taker) -> String {
+    fn describe(taker: Taker) -> String {
         taker.covers.map_or(taker.csm.id.clone(), |cover| format!("{} for {cover}", taker.csm.id))
     }
 
     fn covered(staff: &Staff, id: &str) -> String {
-        told(staff.taker(&staff.find(id).expect("a colleague").csm, now(), UTC))
+        describe(staff.taker(&staff.find(id).expect("a colleague").csm, now(), UTC))
     }
 
     #[test]
     fn who_is_away_is_covered_for_by_the_first_who_is_there() {
         let staff = Staff::new(
             [
-                one("a", Some("b"), Some("2026-03-01..2026-03-05")),
-                one("b", Some("c"), Some("..2026-03-04")),
-                one("c", None, None),
-                one("d", Some("e"), Some("2026-03-04..")),
-                one("e", Some("d"), Some("2026-03-04..")),
-                one("f", Some("nobody"), Some("2026-03-04..2026-03-04")),
-                one("g", Some("c"), Some("2026-03-05..")),
-                one("h", Some("h"), Some("..2026-03-31")),
+                colleague("a", Some("b"), Some("2026-03-01..2026-03-05")),
+                colleague("b", Some("c"), Some("..2026-03-04")),
+                colleague("c", None, None),
+                colleague("d", Some("e"), Some("2026-03-04..")),
+                colleague("e", Some("d"), Some("2026-03-04..")),
+                colleague("f", Some("nobody"), Some("2026-03-04..2026-03-04")),
+                colleague("g", Some("c"), Some("2026-03-05..")),
+                colleague("h", Some("h"), Some("..2026-03-31")),
             ],
             HashMap::new(),
         );
@@ -225,11 +225,11 @@ mod tests {
     fn an_open_task_goes_on_to_whom_it_would_be_given_now() {
         let staff = Staff::new(
             [
-                one("a", Some("b"), Some("2026-03-04..2026-03-05")),
-                one("b", Some("c"), Some("..2026-03-04")),
-                one("c", None, None),
-                one("d", None, Some("2026-03-01..")),
-                one("e", Some("c"), Some("2026-03-01..")),
+                colleague("a", Some("b"), Some("2026-03-04..2026-03-05")),
+                colleague("b", Some("c"), Some("..2026-03-04")),
+                colleague("c", None, None),
+                colleague("d", None, Some("2026-03-01..")),
+                colleague("e", Some("c"), Some("2026-03-01..")),
             ],
             HashMap::from([("c".to_owned(), 3)]),
         );
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn days_away_are_those_of_ones_own_zone() {
-        let mut kim = one("kim", None, Some("2026-03-04..2026-03-04"));
+        let mut kim = colleague("kim", None, Some("2026-03-04..2026-03-04"));
         let at = |text: &str| text.parse::<Instant>().expect("an instant");
         assert!(kim.is_away(at("2026-03-04T23:59:00Z"), UTC) && !kim.is_away(at("2026-03-05T00:00:00Z"), UTC));
         kim.csm.timezone = Some("Asia/Tokyo".to_owned());
@@ -271,11 +271,11 @@ mod tests {
 
     #[test]
     fn a_pool_gives_to_the_least_loaded_who_is_there() {
-        let sized = |id: &str, capacity, away| Colleague { capacity, ..one(id, Some("z"), away) };
+        let sized = |id: &str, capacity, away| Colleague { capacity, ..colleague(id, Some("z"), away) };
         let pool = ["d", "c", "b", "a", "unknown"].map(str::to_owned);
         let pick = |colleagues: Vec<Colleague>, open: &[(&str, i64)]| {
             let open = open.iter().map(|(id, open)| ((*id).to_owned(), *open)).collect();
-            Staff::new(colleagues, open).of_pool(&pool, now(), UTC).map(told).unwrap_or_default()
+            Staff::new(colleagues, open).of_pool(&pool, now(), UTC).map(describe).unwrap_or_default()
         };
         let both = |a, b| vec![sized("a", a, None), sized("b", b, None)];
         assert_eq!(pick(both(None, None), &[]), "a");
@@ -288,9 +288,9 @@ mod tests {
         assert_eq!(pick(vec![sized("a", Some(0), None)], &[]), "a");
         let away = Some("2026-03-01..2026-03-31");
         assert_eq!(pick(vec![sized("a", None, away), sized("b", None, None)], &[("b", 9)]), "b");
-        let all_away = vec![sized("a", None, away), sized("b", None, away), one("z", None, None)];
+        let all_away = vec![sized("a", None, away), sized("b", None, away), colleague("z", None, None)];
         assert_eq!(pick(all_away, &[("a", 1)]), "z for B until 31 March 2026");
         assert_eq!(pick(vec![sized("a", None, away), sized("b", None, away)], &[]), "a");
-        assert_eq!(pick(vec![one("z", None, None)], &[]), "");
+        assert_eq!(pick(vec![colleague("z", None, None)], &[]), "");
     }
 }

@@ -136,7 +136,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
             output::table(&rows, columns);
             rows.iter().for_each(print_held);
             for (playbook, one) in &compared {
-                say!("{playbook}: {}", one.comparison.told());
+                say!("{playbook}: {}", one.comparison.describe());
             }
             for stop in &stopped.stops {
                 say!("stopped: {stop}");
@@ -151,7 +151,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
 fn holdout(ArmComparison { comparison, counted }: &ArmComparison) -> Json {
     let points = comparison.difference().map(|(least, most)| json!({ "least": least, "most": most }));
     json!({ "treated": comparison.treated, "ghosts": comparison.ghosts, "points": points, "counted": counted,
-        "told": comparison.told() })
+        "told": comparison.describe() })
 }
 
 /// How many of those who wait in a held run are named.

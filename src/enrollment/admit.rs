@@ -31,7 +31,7 @@ pub struct History {
     pub last_started: Option<Instant>,
     /// Its state before this slot; `None` where its condition was last seen
     /// false or never seen, and where the playbook does not follow it.
-    pub edge: Option<MatchedSince>,
+    pub matched_since: Option<MatchedSince>,
     /// Whether a run of a later slot has decided it already.
     pub overtaken: bool,
     /// Whether this is the playbook's very first run.
@@ -45,8 +45,8 @@ pub struct History {
 pub struct Decision {
     pub admission: Admission,
     /// How its condition has turned. It stands whatever becomes of the
-    /// admission: a skip uses up neither the chance nor the edge.
-    pub turn: MatchChange,
+    /// admission: a skip uses up neither the chance nor the matched_since.
+    pub match_change: MatchChange,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -111,23 +111,24 @@ pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar
     // A contact who has left is no subject, whatever the condition says: it
     // is not asked, and so nothing turns.
     if has_left(&facts).is_some() {
-        return Decision { admission: Admission::NotCandidate, turn: MatchChange::Unchanged };
+        return Decision { admission: Admission::NotCandidate, match_change: MatchChange::Unchanged };
     }
     let context = at_entry(playbook, facts);
-    let (admission, turn) = match playbook.when.verdict(&playbook.sandbox, &context) {
-        Verdict::False => (Admission::NotCandidate, MatchChange::fall(history.edge)),
+    let (admission, match_change) = match playbook.when.verdict(&playbook.sandbox, &context) {
+        Verdict::False => (Admission::NotCandidate, MatchChange::fall(history.matched_since)),
         Verdict::Undecided(error) => (Admission::Skip(Skip::Undecided(error)), MatchChange::Unchanged),
         Verdict::True => {
-            let edge =
-                history.edge.unwrap_or_else(|| MatchedSince::begin(playbook, history.first_run, context.facts.as_of));
+            let matched_since = history
+                .matched_since
+                .unwrap_or_else(|| MatchedSince::begin(playbook, history.first_run, context.facts.as_of));
             let admission = match history.overtaken {
                 true => Admission::Skip(Skip::Overtaken),
-                false => enter(playbook, &context, history, Some(edge), calendar),
+                false => enter(playbook, &context, history, Some(matched_since), calendar),
             };
-            (admission, edge.change(playbook, history.edge))
+            (admission, matched_since.change(playbook, history.matched_since))
         }
     };
-    Decision { admission, turn }
+    Decision { admission, match_change }
 }
 
 /// The same for a subject that was named, by a step `enroll` or by a person:
@@ -157,12 +158,12 @@ fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
     Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: playbook.zone }
 }
 
-/// Everything but the condition; `edge` is since when it has been true.
+/// Everything but the condition; `matched_since` is since when it has been true.
 fn enter(
     playbook: &ReadyPlaybook,
     context: &Context,
     history: &History,
-    edge: Option<MatchedSince>,
+    matched_since: Option<MatchedSince>,
     calendar: &Calendar,
 ) -> Admission {
     if history.stopped {
@@ -171,15 +172,15 @@ fn enter(
     if history.active {
         return Admission::Skip(Skip::Active);
     }
-    if edge.is_some_and(|edge| edge.existing) {
+    if matched_since.is_some_and(|matched_since| matched_since.existing) {
         return Admission::Skip(Skip::Existing);
     }
-    let entry_key = match reentry_key(playbook, context, history, edge, calendar) {
+    let entry_key = match reentry_key(playbook, context, history, matched_since, calendar) {
         Ok(key) => key,
         Err(skip) => return Admission::Skip(skip),
     };
-    if let (Some(span), Some(edge)) = (playbook.playbook.holds_for, edge)
-        && !is_over(span, edge.since, context.facts.as_of, playbook, calendar)
+    if let (Some(span), Some(matched_since)) = (playbook.playbook.holds_for, matched_since)
+        && !is_over(span, matched_since.since, context.facts.as_of, playbook, calendar)
     {
         return Admission::Skip(Skip::NotYet);
     }
@@ -241,7 +242,7 @@ fn reentry_key(
     playbook: &ReadyPlaybook,
     context: &Context,
     history: &History,
-    edge: Option<MatchedSince>,
+    matched_since: Option<MatchedSince>,
     calendar: &Calendar,
 ) -> Result<String, Skip> {
     let now = context.facts.as_of;
@@ -254,7 +255,7 @@ fn reentry_key(
         ReadyReentry::Never => Err(Skip::Reentry),
         ReadyReentry::OnRematch { gap } => {
             // One key for one rise: the index of keys keeps it from being used twice.
-            let key = written(edge.map_or(now, |edge| edge.since));
+            let key = written(matched_since.map_or(now, |matched_since| matched_since.since));
             match history.keys.contains(&key) {
                 true => Err(Skip::Reentry),
                 false if gap_is_open(gap) => Err(Skip::Gap),

@@ -33,19 +33,27 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<EndRe
             return Ok(Some(EndReason {
                 state: State::Blocked,
                 name: "blocked",
-                reason: told("suppress", rule, context),
+                reason: describe_values("suppress", rule, context),
             }));
         }
     }
     if let Some(rule) = &playbook.goal
         && holds(playbook, rule, context, "goal")?
     {
-        return Ok(Some(EndReason { state: State::Goal, name: "goal", reason: told("goal", rule, context) }));
+        return Ok(Some(EndReason {
+            state: State::Goal,
+            name: "goal",
+            reason: describe_values("goal", rule, context),
+        }));
     }
     if let Some(rule) = &playbook.exit
         && holds(playbook, rule, context, "exit")?
     {
-        return Ok(Some(EndReason { state: State::Exited, name: "exit", reason: told("exit", rule, context) }));
+        return Ok(Some(EndReason {
+            state: State::Exited,
+            name: "exit",
+            reason: describe_values("exit", rule, context),
+        }));
     }
     if let Some(left) = has_left(&context.facts) {
         let reason = format!("the contact left on {}", local_time::date(playbook.zone, begins(left, playbook.zone)));
@@ -106,7 +114,7 @@ fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, what: &str) -
 }
 
 /// `goal: account.activated_at = 2026-03-05T…`.
-pub(super) fn told(what: &str, rule: &Rule, context: &Context) -> String {
+pub(super) fn describe_values(what: &str, rule: &Rule, context: &Context) -> String {
     let read = rule.describe_facts(&context.facts);
     if read.is_empty() { what.to_owned() } else { format!("{what}: {read}") }
 }

@@ -85,7 +85,7 @@ impl Outcomes {
         (middle - half, middle + half)
     }
 
-    fn told(self, what: &str) -> String {
+    fn describe(self, what: &str) -> String {
         match self.accounts {
             0 => format!("0 {what}"),
             accounts => format!("{} of {accounts} {what} ({:.0} %)", self.goal, self.rate() * 100.0),
@@ -117,9 +117,12 @@ impl Comparison {
     }
 
     /// In one sentence.
-    pub fn told(&self) -> String {
-        let counts =
-            format!("the goal was reached by {}, {}", self.treated.told("treated"), self.ghosts.told("held out"));
+    pub fn describe(&self) -> String {
+        let counts = format!(
+            "the goal was reached by {}, {}",
+            self.treated.describe("treated"),
+            self.ghosts.describe("held out")
+        );
         match self.difference() {
             None => format!("{counts}: too few to compare, which takes {FEWEST} of each"),
             Some((least, most)) => {
@@ -174,15 +177,15 @@ mod tests {
         let of = |accounts, goal| Outcomes { accounts, goal };
         let compared = |treated, ghosts| Comparison { treated, ghosts };
         assert_eq!(compared(of(900, 800), of(29, 1)).difference(), None);
-        assert!(compared(of(900, 800), of(29, 1)).told().contains("too few"));
+        assert!(compared(of(900, 800), of(29, 1)).describe().contains("too few"));
         // Newcombe (1998), example (a): 56 of 70 against 48 of 80 is 5.24 to 33.39 points.
         let (least, most) = compared(of(70, 56), of(80, 48)).difference().expect("enough");
         assert!((least - 5.24).abs() < 0.01 && (most - 33.39).abs() < 0.01, "{least} {most}");
         assert_eq!(
-            compared(of(70, 56), of(80, 48)).told(),
+            compared(of(70, 56), of(80, 48)).describe(),
             "the goal was reached by 56 of 70 treated (80 %), 48 of 80 held out (60 %): between +5 and +33 points, so it helps"
         );
-        assert!(compared(of(80, 48), of(70, 56)).told().ends_with("it harms"));
-        assert!(compared(of(80, 48), of(70, 42)).told().ends_with("no difference can be told"));
+        assert!(compared(of(80, 48), of(70, 56)).describe().ends_with("it harms"));
+        assert!(compared(of(80, 48), of(70, 42)).describe().ends_with("no difference can be told"));
     }
 }

@@ -1,6 +1,6 @@
 //! A goal that comes true after the end still counts for `goal_window`.
 
-use super::end_conditions::told;
+use super::end_conditions::describe_values;
 use super::state::{Enrollment, State};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
@@ -27,7 +27,7 @@ pub fn reach_late_goal(playbook: &ReadyPlaybook, enrollment: &Enrollment, contex
     if !counts || goal.verdict(&playbook.sandbox, context) != Verdict::True {
         return None;
     }
-    let reason = format!("{}; it had ended as {}", told("goal", goal, context), enrollment.state.name());
+    let reason = format!("{}; it had ended as {}", describe_values("goal", goal, context), enrollment.state.name());
     Some(Enrollment {
         state: State::Goal,
         reason: Some(reason),

@@ -236,7 +236,7 @@ mod tests {
         Mapping::new(Relation::named(relation).unwrap(), &pairs, ignore)
     }
 
-    fn told(mapping: &Mapping, headers: &[&str]) -> Vec<String> {
+    fn problem_texts(mapping: &Mapping, headers: &[&str]) -> Vec<String> {
         let headers: Vec<String> = headers.iter().map(|&header| header.to_owned()).collect();
         let (_, problems) = mapping.targets(1, &headers);
         problems.into_iter().map(|problem| format!("{}: {}", problem.column.unwrap(), problem.message)).collect()
@@ -245,13 +245,13 @@ mod tests {
     #[test]
     fn headers_find_their_columns() {
         let plain = mapping("accounts", &[], false).unwrap();
-        assert_eq!(told(&plain, &["id", "tier", "traits.plan"]), [""; 0]);
-        let unknown = told(&plain, &["id", "teir"]);
+        assert_eq!(problem_texts(&plain, &["id", "tier", "traits.plan"]), [""; 0]);
+        let unknown = problem_texts(&plain, &["id", "teir"]);
         assert!(unknown[0].contains("teir: is no column of accounts (is `tier` meant?); --map"), "{unknown:?}");
-        assert!(told(&plain, &["id", "id"])[0].contains("twice"));
-        assert!(told(&plain, &["name"])[0].starts_with("id: is missing"));
-        assert!(told(&mapping("scores", &[], false).unwrap(), &["traits.x"])[0].contains("is no column"));
-        assert_eq!(told(&mapping("accounts", &[], true).unwrap(), &["id", "Owner"]), [""; 0]);
+        assert!(problem_texts(&plain, &["id", "id"])[0].contains("twice"));
+        assert!(problem_texts(&plain, &["name"])[0].starts_with("id: is missing"));
+        assert!(problem_texts(&mapping("scores", &[], false).unwrap(), &["traits.x"])[0].contains("is no column"));
+        assert_eq!(problem_texts(&mapping("accounts", &[], true).unwrap(), &["id", "Owner"]), [""; 0]);
     }
 
     #[test]
@@ -259,9 +259,9 @@ mod tests {
         let map = mapping("accounts", &[("id", "Account ID"), ("traits.plan", "Plan")], false).unwrap();
         assert_eq!(map.target("Account ID"), Ok(FieldTarget::Column(0)));
         assert_eq!(map.target("Plan"), Ok(FieldTarget::Key("plan".to_owned())));
-        assert_eq!(told(&map, &["Account ID", "Plan"]), [""; 0]);
-        assert!(told(&map, &["Account Id", "Plan"])[1].contains("(is `Account Id` meant?)"));
-        assert!(told(&map, &["Account ID", "Plan", "id"])[0].contains("is not used"));
+        assert_eq!(problem_texts(&map, &["Account ID", "Plan"]), [""; 0]);
+        assert!(problem_texts(&map, &["Account Id", "Plan"])[1].contains("(is `Account Id` meant?)"));
+        assert!(problem_texts(&map, &["Account ID", "Plan", "id"])[0].contains("is not used"));
         assert!(mapping("accounts", &[("idd", "x")], false).is_err());
         assert!(mapping("accounts", &[("id", "x"), ("id", "y")], false).is_err());
         assert!(mapping("accounts", &[("id", "x"), ("name", "x")], false).is_err());

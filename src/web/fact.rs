@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::page::date;
+use super::page::{capitalize, date};
 
 /// A fact and its value, for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -90,8 +90,7 @@ fn words(name: &str) -> String {
     }
     let name = name.replace('_', " ");
     let name = if name == "csm id" { "CSM".to_owned() } else { name };
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    capitalize(&name)
 }
 
 fn shown(text: &str, value: &Json, zone: Tz) -> String {

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::page::moment;
+use super::page::{capitalize, moment};
 use crate::facts::SubjectId;
 use crate::store::enrollments::holdout::ArmComparison;
 use crate::store::runs::run_id;
@@ -142,13 +142,7 @@ pub struct EnrollmentView {
 
 pub fn holdout_view(compared: ArmComparison) -> HoldoutView {
     let counted = compared.counted.into_iter().map(|(reason, count)| Skipped { reason, count });
-    HoldoutView { told: sentence(&compared.comparison.told()), counted: counted.collect() }
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
-    first.chain(chars).chain(['.']).collect()
+    HoldoutView { told: format!("{}.", capitalize(&compared.comparison.describe())), counted: counted.collect() }
 }
 
 /// `None` when no task ended.

@@ -27,7 +27,7 @@ fn golden_files() -> Vec<PathBuf> {
 }
 
 /// The lines told about a file, each without the file's name.
-fn told(path: &Path) -> (Option<Playbook>, Vec<Diagnostic>, Vec<String>) {
+fn check_file(path: &Path) -> (Option<Playbook>, Vec<Diagnostic>, Vec<String>) {
     let mut problems = Vec::new();
     let playbook = match read_file(path) {
         Ok(file) => {
@@ -54,7 +54,7 @@ fn every_golden_file_is_told_as_expected() {
         let bytes = fs::read(&path).expect("a golden file");
         let text = String::from_utf8_lossy(&bytes);
         let expected: Vec<&str> = text.lines().map_while(|l| l.strip_prefix(EXPECT)).collect();
-        let (playbook, problems, lines) = told(&path);
+        let (playbook, problems, lines) = check_file(&path);
         seen.extend(problems.iter().map(|problem| problem.code));
         let failed = problems.iter().any(Diagnostic::is_error);
         assert_eq!(playbook.is_none(), failed, "{}", path.display());
@@ -85,7 +85,7 @@ fn rewrite(path: &Path, bytes: &[u8], before: usize) {
     for _ in 0..3 {
         let padding = format!("{EXPECT}\n").repeat(count).into_bytes();
         fs::write(path, [padding, rest.clone()].concat()).expect("write");
-        let lines = told(path).2;
+        let lines = check_file(path).2;
         count = lines.len();
         let head: String = lines.iter().map(|l| format!("{EXPECT}{l}\n")).collect();
         fs::write(path, [head.into_bytes(), rest.clone()].concat()).expect("write");
@@ -135,7 +135,7 @@ fn a_hostile_file_is_an_error_within_a_second() {
         let path = folder.join(format!("{name}.yaml"));
         fs::write(&path, bytes).expect("write");
         let before = processor_time();
-        let (playbook, problems, _) = told(&path);
+        let (playbook, problems, _) = check_file(&path);
         let taken = processor_time() - before;
         println!("{name} {taken:?}");
         assert!(taken < Duration::from_secs(1), "{name} takes {taken:?}");

@@ -32,7 +32,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 }
 
 /// Everything said about one file, and whether it is a playbook ready to run.
-fn told(path: &Path) -> (bool, Vec<Diagnostic>) {
+fn check_file(path: &Path) -> (bool, Vec<Diagnostic>) {
     let (playbooks, folder) = (PathBuf::from(path), folder());
     let is_script = path.extension().is_some_and(|ending| ending == "rhai");
     let playbooks = if is_script { Vec::new() } else { vec![playbooks] };
@@ -67,7 +67,7 @@ fn every_golden_file_is_told_as_expected() {
     for (path, mark) in playbooks.chain(scripts) {
         let text = fs::read_to_string(&path).expect("a golden file");
         let expected: Vec<&str> = text.lines().map_while(|line| line.strip_prefix(mark)).collect();
-        let (ready, problems) = told(&path);
+        let (ready, problems) = check_file(&path);
         let failed = problems.iter().any(Diagnostic::is_error);
         assert!(ready != failed || mark.starts_with('/'), "{}", path.display());
         seen.extend(problems.iter().map(|problem| problem.code));
@@ -96,7 +96,7 @@ fn rewrite(path: &Path, text: &str, mark: &str, before: usize) {
     let mut head = String::new();
     for _ in 0..3 {
         fs::write(path, format!("{head}{rest}")).expect("write");
-        let lines = lines(&told(path).1);
+        let lines = lines(&check_file(path).1);
         head = lines.iter().map(|line| format!("{mark}{line}\n")).collect();
     }
     fs::write(path, format!("{head}{rest}")).expect("write");
@@ -105,7 +105,7 @@ fn rewrite(path: &Path, text: &str, mark: &str, before: usize) {
 #[test]
 fn good_playbooks_are_ready_without_a_word() {
     for name in ["good-short.yaml", "good-long.yaml"] {
-        let (ready, problems) = told(&folder().join(name));
+        let (ready, problems) = check_file(&folder().join(name));
         assert!(ready && problems.is_empty(), "{name}: {problems:?}");
     }
 }

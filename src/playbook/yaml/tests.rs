@@ -127,9 +127,9 @@ fn plain_scalars_have_the_types_of_yaml_1_2() {
 }
 
 /// `line:column code` of every problem.
-fn told(text: &str) -> Vec<String> {
-    let told = |d: &Diagnostic| format!("{}:{} {}", d.line, d.column, d.code);
-    parse(text).1.iter().map(told).collect()
+fn problem_texts(text: &str) -> Vec<String> {
+    let line = |d: &Diagnostic| format!("{}:{} {}", d.line, d.column, d.code);
+    parse(text).1.iter().map(line).collect()
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn traps_have_their_own_message_and_place() {
         ("? [a]\n: b\n", "1:3 KW0002"),
         (": b\n", "1:1 KW0002"),
     ] {
-        assert_eq!(told(text), [expected], "{text:?} {:?}", parse(text).1);
+        assert_eq!(problem_texts(text), [expected], "{text:?} {:?}", parse(text).1);
     }
     // None of these is a trap.
     for text in [
@@ -187,7 +187,7 @@ fn traps_have_their_own_message_and_place() {
         "a: https://example.com/x\n",
         "a: { b: [1, 2], c: {d: e} }\n",
     ] {
-        assert!(told(text).is_empty(), "{text:?} {:?}", parse(text).1);
+        assert!(problem_texts(text).is_empty(), "{text:?} {:?}", parse(text).1);
     }
 }
 

@@ -28,17 +28,17 @@ impl Course<'_> {
             keys: earlier.clone().map(|enrollment| enrollment.entry_key.clone()).collect(),
             stopped: false,
             last_started: earlier.map(|enrollment| enrollment.started_at).max(),
-            edge: self.edge,
+            matched_since: self.matched_since,
             overtaken: false,
             first_run: now == self.start,
             // No case is held out.
             drawn: Drawn::Outside,
         };
-        let Decision { admission, turn } = admit(self.playbook, facts.clone(), &history, &self.calendar);
-        match turn {
+        let Decision { admission, match_change } = admit(self.playbook, facts.clone(), &history, &self.calendar);
+        match match_change {
             MatchChange::Unchanged => {}
-            MatchChange::Rose(edge) => self.edge = Some(edge),
-            MatchChange::Fell => self.edge = None,
+            MatchChange::Rose(matched) => self.matched_since = Some(matched),
+            MatchChange::Fell => self.matched_since = None,
         }
         if inside {
             return Ok(());

@@ -53,7 +53,7 @@ pub(super) struct Course<'a> {
     world: World,
     played: Vec<PlayedEnrollment>,
     tasks: Vec<OpenTask>,
-    edge: Option<MatchedSince>,
+    matched_since: Option<MatchedSince>,
     /// Mails that have not left yet.
     planned: Vec<Planned>,
     /// What used the attention budget.
@@ -102,7 +102,7 @@ impl<'a> Course<'a> {
             world,
             played: Vec::new(),
             tasks: Vec::new(),
-            edge: None,
+            matched_since: None,
             planned: Vec::new(),
             uses: Vec::new(),
             sent: Vec::new(),

@@ -91,11 +91,11 @@ mod tests {
     use super::*;
     use crate::facts::Arg;
 
-    fn told(absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
-        told_of(Subject::Account, absent, function, args)
+    fn help_for(absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
+        help_for_subject(Subject::Account, absent, function, args)
     }
 
-    fn told_of(subject: Subject, absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
+    fn help_for_subject(subject: Subject, absent: &str, function: &'static str, args: Vec<Arg>) -> Option<String> {
         needs(subject, absent, CellPath::Call { function, args })
     }
 
@@ -109,39 +109,39 @@ mod tests {
     #[test]
     fn a_function_is_refused_for_what_it_reads_and_nothing_else() {
         let text = |word: &str| Arg::Text(word.to_owned());
-        assert!(told("tickets.severity", "open_tickets", vec![text("urgent")]).is_some());
-        assert!(told("tickets.severity", "open_tickets", vec![]).is_none());
-        assert!(told("tickets.closed_at", "open_tickets", vec![]).is_some());
-        assert!(told("events.contact_id", "active_contacts", vec![Arg::Int(30)]).is_some());
-        assert!(told("events.contact_id", "events", vec![text("login"), Arg::Int(30)]).is_none());
-        assert!(told("events.properties", "event_sum", vec![text("pay"), text("sum"), Arg::Int(30)]).is_some());
-        assert!(told("contacts.role", "contacts", vec![text("champion")]).is_some());
-        assert!(told("scores.contact_id", "score", vec![text("nps")]).is_none());
+        assert!(help_for("tickets.severity", "open_tickets", vec![text("urgent")]).is_some());
+        assert!(help_for("tickets.severity", "open_tickets", vec![]).is_none());
+        assert!(help_for("tickets.closed_at", "open_tickets", vec![]).is_some());
+        assert!(help_for("events.contact_id", "active_contacts", vec![Arg::Int(30)]).is_some());
+        assert!(help_for("events.contact_id", "events", vec![text("login"), Arg::Int(30)]).is_none());
+        assert!(help_for("events.properties", "event_sum", vec![text("pay"), text("sum"), Arg::Int(30)]).is_some());
+        assert!(help_for("contacts.role", "contacts", vec![text("champion")]).is_some());
+        assert!(help_for("scores.contact_id", "score", vec![text("nps")]).is_none());
         for (absent, function, args) in [
             ("scores.contact_id", "score", vec![text("nps")]),
             ("events.contact_id", "events", vec![text("login"), Arg::Int(30)]),
             ("tickets", "open_tickets", vec![]),
         ] {
-            assert!(told_of(Subject::Contact, absent, function, args).is_some(), "{absent}");
+            assert!(help_for_subject(Subject::Contact, absent, function, args).is_some(), "{absent}");
         }
         assert_eq!(
-            told("changes", "days_since_change", vec![text("tier")]).as_deref(),
+            help_for("changes", "days_since_change", vec![text("tier")]).as_deref(),
             Some("`account.days_since_change(\"tier\")` needs `changes`, which the customer store does not have")
         );
     }
 
     #[test]
     fn what_was_some_days_ago_needs_the_changes() {
-        let told = |absent: &str, path: &CellPath, ago| needs(Subject::Account, absent, path.clone().ago(ago));
+        let help_ago = |absent: &str, path: &CellPath, ago| needs(Subject::Account, absent, path.clone().ago(ago));
         let column = CellPath::Column("mrr".to_owned());
-        assert!(told("changes", &column, None).is_none());
-        assert!(told("changes.became", &column, Some(30)).is_some_and(|told| told.contains("`changes.became`")));
+        assert!(help_ago("changes", &column, None).is_none());
+        assert!(help_ago("changes.became", &column, Some(30)).is_some_and(|told| told.contains("`changes.became`")));
         assert_eq!(
-            told("changes", &column, Some(30)).as_deref(),
+            help_ago("changes", &column, Some(30)).as_deref(),
             Some("`account.ago(30).mrr` needs `changes`, which the customer store does not have")
         );
         let call = CellPath::Call { function: "open_tickets", args: vec![] };
-        assert!(told("changes", &call, Some(30)).is_none());
-        assert!(told("tickets.closed_at", &call, Some(30)).is_some());
+        assert!(help_ago("changes", &call, Some(30)).is_none());
+        assert!(help_ago("tickets.closed_at", &call, Some(30)).is_some());
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     use super::super::split::Spot;
     use super::*;
 
-    fn told(text: &str) -> String {
+    fn problem_text(text: &str) -> String {
         let part = Fragment { text, at: Spot { line: 1, column: 3 } };
         match read(part) {
             Ok(Tag::If(condition)) => format!("if {}@{}", condition.text, condition.at.column),
@@ -107,7 +107,7 @@ mod tests {
             ),
             (" = x ", "`{%` is followed by a keyword; write `{% if … %}`, or `{{ … }}` to print"),
         ] {
-            assert_eq!(told(text), expected, "{text}");
+            assert_eq!(problem_text(text), expected, "{text}");
         }
     }
 }

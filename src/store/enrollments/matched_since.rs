@@ -12,7 +12,7 @@ use crate::store::Store;
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubjectChange {
     pub subject: SubjectId,
-    pub turn: MatchChange,
+    pub match_change: MatchChange,
 }
 
 impl Store {
@@ -48,7 +48,7 @@ impl Store {
         .await?;
         for (account, contact, since, existing, overtaken) in rows {
             let history = histories.entry(SubjectId { account, contact }).or_default();
-            history.edge = since.map(|since| MatchedSince { since, existing });
+            history.matched_since = since.map(|since| MatchedSince { since, existing });
             history.overtaken = overtaken;
         }
         Ok(())
@@ -73,22 +73,22 @@ impl Store {
         &self,
         playbook: &str,
         slot: Instant,
-        turned: &[SubjectChange],
+        changed: &[SubjectChange],
     ) -> sqlx::Result<()> {
-        let row = |turned: &SubjectChange| {
-            let edge = match turned.turn {
+        let row = |changed: &SubjectChange| {
+            let matched = match changed.match_change {
                 MatchChange::Unchanged => return None,
-                MatchChange::Rose(edge) => Some(edge),
+                MatchChange::Rose(matched) => Some(matched),
                 MatchChange::Fell => None,
             };
             Some(serde_json::json!({
-                "account_id": turned.subject.account,
-                "contact_id": turned.subject.contact,
-                "true_since": edge.map(|edge| edge.since),
-                "existing": edge.is_some_and(|edge| edge.existing),
+                "account_id": changed.subject.account,
+                "contact_id": changed.subject.contact,
+                "true_since": matched.map(|matched| matched.since),
+                "existing": matched.is_some_and(|matched| matched.existing),
             }))
         };
-        let rows: Vec<serde_json::Value> = turned.iter().filter_map(row).collect();
+        let rows: Vec<serde_json::Value> = changed.iter().filter_map(row).collect();
         if rows.is_empty() {
             return Ok(());
         }

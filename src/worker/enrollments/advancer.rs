@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use uuid::Uuid;
 
-use super::snapshot::{Sight, current, first_sight, gone, sight};
+use super::snapshot::{Snapshot, current, gone, take_first_snapshots, take_snapshots};
 use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
@@ -84,9 +84,9 @@ async fn look(
         Ok(loaded) => loaded,
         Err(why) => return put_off(shared, enrollments, &why, at, now).await,
     };
-    let sights = sight(shared, &loaded, at, &enrollments).await?;
+    let snapshots = take_snapshots(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
-    let looked = Looked::at(shared, &loaded, enrollments, sights, ends, at, now).await?;
+    let looked = Looked::at(shared, &loaded, enrollments, snapshots, ends, at, now).await?;
     commit_all(shared, &looked.transitions, looked.priority, at).await?;
     looked.tell_failures(shared, &loaded, at).await
 }
@@ -115,18 +115,18 @@ pub(crate) async fn foresee(
     loaded: &Arc<Loaded>,
     enrollments: Vec<Enrollment>,
     now: Instant,
-) -> anyhow::Result<Vec<(Transition, Option<Sight>)>> {
-    let sights = sight(shared, loaded, now, &enrollments).await?;
+) -> anyhow::Result<Vec<(Transition, Option<Snapshot>)>> {
+    let snapshots = take_snapshots(shared, loaded, now, &enrollments).await?;
     let ends = shared.store.message_ends(&enrollments).await?;
-    let looked = Looked::at(shared, loaded, enrollments, sights, ends, now, now).await?;
-    Ok(looked.transitions.into_iter().zip(looked.sights).collect())
+    let looked = Looked::at(shared, loaded, enrollments, snapshots, ends, now, now).await?;
+    Ok(looked.transitions.into_iter().zip(looked.snapshots).collect())
 }
 
 /// What looks at enrollments of one revision decided.
 struct Looked {
     transitions: Vec<Transition>,
     /// What each was decided on.
-    sights: Vec<Option<Sight>>,
+    snapshots: Vec<Option<Snapshot>>,
     priority: i32,
 }
 
@@ -136,7 +136,7 @@ impl Looked {
         shared: &Arc<Shared>,
         loaded: &Arc<Loaded>,
         enrollments: Vec<Enrollment>,
-        sights: Vec<Option<Sight>>,
+        snapshots: Vec<Option<Snapshot>>,
         ends: HashMap<Uuid, Vec<MessageEnd>>,
         at: Instant,
         now: Instant,
@@ -152,7 +152,7 @@ impl Looked {
         let decided = tokio::task::spawn_blocking(move || {
             let transitions = enrollments
                 .into_iter()
-                .zip(&sights)
+                .zip(&snapshots)
                 .map(|(enrollment, seen)| {
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
                     let decided = crate::worker::round::unless_panicking(|| match seen {
@@ -175,7 +175,7 @@ impl Looked {
                     transition
                 })
                 .collect();
-            Looked { transitions, sights, priority }
+            Looked { transitions, snapshots, priority }
         });
         Ok(decided.await?)
     }
@@ -220,8 +220,8 @@ impl Entry {
         slot: Instant,
         now: Instant,
     ) -> anyhow::Result<Entry> {
-        let sights = first_sight(shared, loaded, slot, batch).await?;
-        let looked = Looked::at(shared, loaded, batch.to_vec(), sights, HashMap::new(), slot, now).await?;
+        let snapshots = take_first_snapshots(shared, loaded, slot, batch).await?;
+        let looked = Looked::at(shared, loaded, batch.to_vec(), snapshots, HashMap::new(), slot, now).await?;
         Ok(Entry { batch: batch.to_vec(), looked })
     }
 
@@ -316,7 +316,7 @@ fn decide(
     shared: &Shared,
     loaded: &Loaded,
     enrollment: &Enrollment,
-    seen: &Sight,
+    seen: &Snapshot,
     staff: &Staff,
     messages: &[MessageEnd],
     alerts_to: Option<&str>,

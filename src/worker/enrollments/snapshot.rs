@@ -38,41 +38,41 @@ pub(crate) async fn current_among(
 
 /// Facts, progress and people of one enrollment at one instant.
 #[derive(Debug)]
-pub(crate) struct Sight {
+pub(crate) struct Snapshot {
     pub context: Context,
     pub people: People,
 }
 
 /// Looks at many enrollments of one revision with a fixed number of
 /// statements; `None` where the subject is gone.
-pub(crate) async fn sight(
+pub(crate) async fn take_snapshots(
     shared: &Shared,
     loaded: &Loaded,
     at: Instant,
     enrollments: &[Enrollment],
-) -> anyhow::Result<Vec<Option<Sight>>> {
+) -> anyhow::Result<Vec<Option<Snapshot>>> {
     let progress = shared.store.progress(enrollments).await?;
-    sight_with(shared, loaded, at, enrollments, progress).await
+    take_snapshots_with(shared, loaded, at, enrollments, progress).await
 }
 
 /// The same of enrollments that are just beginning.
-pub(crate) async fn first_sight(
+pub(crate) async fn take_first_snapshots(
     shared: &Shared,
     loaded: &Loaded,
     at: Instant,
     enrollments: &[Enrollment],
-) -> anyhow::Result<Vec<Option<Sight>>> {
+) -> anyhow::Result<Vec<Option<Snapshot>>> {
     let progress = enrollments.iter().map(Enrollment::at_entry).collect();
-    sight_with(shared, loaded, at, enrollments, progress).await
+    take_snapshots_with(shared, loaded, at, enrollments, progress).await
 }
 
-async fn sight_with(
+async fn take_snapshots_with(
     shared: &Shared,
     loaded: &Loaded,
     at: Instant,
     enrollments: &[Enrollment],
     progress: Vec<Progress>,
-) -> anyhow::Result<Vec<Option<Sight>>> {
+) -> anyhow::Result<Vec<Option<Snapshot>>> {
     let store = &shared.store;
     let windows: Vec<SubjectWindow> = enrollments
         .iter()
@@ -90,7 +90,7 @@ async fn sight_with(
         .into_iter()
         .zip(progress)
         .map(|(facts, progress)| {
-            facts.map(|facts| Sight {
+            facts.map(|facts| Snapshot {
                 people: people.get(&facts.account).cloned().unwrap_or_default(),
                 context: Context {
                     facts: Arc::new(facts),

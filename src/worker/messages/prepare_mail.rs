@@ -24,7 +24,7 @@ use crate::message::recipient::recipient_zone;
 use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
 use crate::store::runs::playbooks::Published;
-use crate::worker::enrollments::snapshot::{Sight, current_among, sight};
+use crate::worker::enrollments::snapshot::{Snapshot, current_among, take_snapshots};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -115,12 +115,15 @@ pub(crate) async fn prepare(
     let wanted: Vec<_> =
         messages.iter().filter_map(|message| Some((message.account_id.clone(), message.enrollment_id?))).collect();
     let enrollments = store.enrollments_by_id(&wanted).await?;
-    let sights = sight(shared, &loaded, now, &enrollments).await?;
-    let seen: HashMap<uuid::Uuid, (Enrollment, Option<Sight>)> =
-        enrollments.into_iter().zip(sights).map(|(enrollment, sight)| (enrollment.id, (enrollment, sight))).collect();
+    let snapshots = take_snapshots(shared, &loaded, now, &enrollments).await?;
+    let seen: HashMap<uuid::Uuid, (Enrollment, Option<Snapshot>)> = enrollments
+        .into_iter()
+        .zip(snapshots)
+        .map(|(enrollment, snapshot)| (enrollment.id, (enrollment, snapshot)))
+        .collect();
     for message in &mut messages {
-        let sight = message.enrollment_id.and_then(|id| seen.get(&id)).and_then(|(_, sight)| sight.as_ref());
-        if let Some(current) = sight.and_then(|sight| current_address(sight, &message.contact_id)) {
+        let snapshot = message.enrollment_id.and_then(|id| seen.get(&id)).and_then(|(_, snapshot)| snapshot.as_ref());
+        if let Some(current) = snapshot.and_then(|snapshot| current_address(snapshot, &message.contact_id)) {
             message.to_address = Some(current);
         }
     }
@@ -191,13 +194,13 @@ async fn active_before(
 
 /// The address a contact has by now, which may have changed since the mail was
 /// planned.
-fn current_address(sight: &Sight, contact: &str) -> Option<String> {
-    let contact = contact_of(sight, contact)?;
+fn current_address(snapshot: &Snapshot, contact: &str) -> Option<String> {
+    let contact = contact_of(snapshot, contact)?;
     contact.email.as_deref().map(str::trim).filter(|email| !email.is_empty()).map(str::to_owned)
 }
 
-fn contact_of<'a>(sight: &'a Sight, contact: &str) -> Option<&'a Contact> {
-    sight.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact)
+fn contact_of<'a>(snapshot: &'a Snapshot, contact: &str) -> Option<&'a Contact> {
+    snapshot.people.contacts.iter().find(|known| !contact.is_empty() && known.id == contact)
 }
 
 /// What asks the gate for one mail, and makes what may leave.
@@ -205,7 +208,7 @@ struct Asker<'a> {
     shared: &'a Shared,
     loaded: &'a Loaded,
     /// Its enrollment with what is around it.
-    around: Option<&'a (Enrollment, Option<Sight>)>,
+    around: Option<&'a (Enrollment, Option<Snapshot>)>,
     /// An active playbook that it yields to.
     yields_to: Option<&'a str>,
     /// Where a survey is answered.
@@ -216,8 +219,8 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     fn prepare(&self, message: &Claimed, suppressed: bool, token: Option<String>) -> Prepared {
-        let sight = self.around.and_then(|(_, sight)| sight.as_ref());
-        let contact = sight.and_then(|sight| contact_of(sight, &message.contact_id));
+        let snapshot = self.around.and_then(|(_, snapshot)| snapshot.as_ref());
+        let contact = snapshot.and_then(|snapshot| contact_of(snapshot, &message.contact_id));
         let written = match message.words.clone().map(serde_json::from_value::<Written>).transpose() {
             Ok(written) => written,
             Err(error) => return Prepared::ended(State::Failed, error.to_string()),
@@ -234,7 +237,7 @@ impl Asker<'_> {
             suppressed,
             recheck_at: self.recheck_at,
             undo_until: Some(message.leaves_at.unwrap_or(self.now + self.shared.config.mail.undo_window)),
-            quiet: sight.and_then(|sight| self.quiet(message, written.as_ref(), contact, sight)),
+            quiet: snapshot.and_then(|snapshot| self.quiet(message, written.as_ref(), contact, snapshot)),
             yields_to: self.yields_to,
             held_by: message.reason.as_deref(),
         };
@@ -242,10 +245,10 @@ impl Asker<'_> {
             return prepared;
         }
         // The gate lets nothing through without either.
-        let (Some(sight), Some(to)) = (sight, message.to_address.clone()) else {
+        let (Some(snapshot), Some(to)) = (snapshot, message.to_address.clone()) else {
             return Prepared::ended(State::Failed, Because::NoAddress.to_string());
         };
-        match self.compose(message, written, contact, &to, token, sight) {
+        match self.compose(message, written, contact, &to, token, snapshot) {
             Ok((_, rendered, _)) if message.shadow => Prepared::Shadow { rendered, to },
             Ok((composed, rendered, fingerprint)) => Prepared::Mail {
                 composed: Box::new(composed),
@@ -259,13 +262,13 @@ impl Asker<'_> {
     }
 
     fn enrollment(&self) -> gate::Enrollment {
-        let (enrollment, sight) = match self.around {
+        let (enrollment, snapshot) = match self.around {
             None => return gate::Enrollment::Gone,
             Some((enrollment, None)) if enrollment.contact.is_empty() => return gate::Enrollment::AccountGone,
             Some((_, None)) => return gate::Enrollment::ContactGone,
-            Some((enrollment, Some(sight))) => (enrollment, sight),
+            Some((enrollment, Some(snapshot))) => (enrollment, snapshot),
         };
-        is_mail_wanted(&self.loaded.ready, enrollment, &sight.context)
+        is_mail_wanted(&self.loaded.ready, enrollment, &snapshot.context)
     }
 
     fn quiet(
@@ -273,10 +276,10 @@ impl Asker<'_> {
         message: &Claimed,
         written: Option<&Written>,
         contact: Option<&Contact>,
-        sight: &Sight,
+        snapshot: &Snapshot,
     ) -> Option<Quiet<'_>> {
         let ignores = self.loaded.ready.ignores_quiet(&message.step, written);
-        let zone = recipient_zone(contact, sight.context.facts.account_zone(), self.loaded.ready.zone);
+        let zone = recipient_zone(contact, snapshot.context.facts.account_zone(), self.loaded.ready.zone);
         let hours = self.shared.config.quiet_hours.as_ref();
         let quiet = Quiet::around(hours, &self.shared.calendar, zone, message.class, ignores)?;
         let to = message.to_address.as_deref().unwrap_or_default();
@@ -295,11 +298,11 @@ impl Asker<'_> {
         contact: Option<&Contact>,
         to: &str,
         token: Option<String>,
-        sight: &Sight,
+        snapshot: &Snapshot,
     ) -> Result<(Composed, Rendered, Option<Uuid>), String> {
         let step = self.loaded.ready.action(&message.step);
         let action = step.and_then(|action| action.email());
-        let mut words = words(self.shared, self.loaded, sight, &message.step, written.as_ref(), contact)?;
+        let mut words = words(self.shared, self.loaded, snapshot, &message.step, written.as_ref(), contact)?;
         let (from, reply_to) = match (written, action) {
             (Some(written), _) => (written.from, written.reply_to),
             (None, Some(email)) => (email.from, email.reply_to.clone()),
@@ -309,7 +312,7 @@ impl Asker<'_> {
         if let (Some(question), Some(link)) = (step.and_then(|action| action.question()), self.survey) {
             words.body.push_str(&answers(question.score, link));
         }
-        let csm = sight.people.csm.as_ref();
+        let csm = snapshot.people.csm.as_ref();
         let auto_submitted = from == From::Default;
         let from = sender(&self.shared.config.mail.from, from, csm)?;
         let reply_to = match reply_to {

@@ -41,10 +41,10 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<boo
     };
     let Some((_, prepared)) = prepared.into_iter().next() else { return Ok(1) };
     let begins = || !*stop.borrow() && !gate.has_passed();
-    one(shared, message, copy, prepared, begins, now).await.map(|()| 1)
+    send_copy(shared, message, copy, prepared, begins, now).await.map(|()| 1)
 }
 
-async fn one(
+async fn send_copy(
     shared: &Shared,
     message: Claimed,
     copy: MailCopy,

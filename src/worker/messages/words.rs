@@ -5,7 +5,7 @@ use crate::action::staff::Staff;
 use crate::delivery::missing_words;
 use crate::effect::{Words, Written};
 use crate::facts::Contact;
-use crate::worker::enrollments::snapshot::Sight;
+use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
@@ -15,7 +15,7 @@ use crate::worker::shared::Shared;
 pub(crate) fn words(
     shared: &Shared,
     loaded: &Loaded,
-    sight: &Sight,
+    snapshot: &Snapshot,
     step: &str,
     written: Option<&Written>,
     contact: Option<&Contact>,
@@ -29,15 +29,15 @@ pub(crate) fn words(
             let staff = Staff::default();
             let situation = Situation {
                 sandbox: &loaded.ready.sandbox,
-                context: &sight.context,
-                people: &sight.people,
+                context: &snapshot.context,
+                people: &snapshot.people,
                 staff: &staff,
                 playbook: &loaded.ready.playbook.id,
                 alerts_to: alerts_to.or(shared.config.alerts_to.as_deref()),
                 zone: loaded.ready.zone,
                 calendar: &shared.calendar,
             };
-            let zone = sight.context.facts.account_zone();
+            let zone = snapshot.context.facts.account_zone();
             email.words(&situation, contact, zone).map_err(|error| error.to_string())?
         }
         (None, None) => return Err(format!("its revision has no mail step {step}")),

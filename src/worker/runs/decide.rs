@@ -31,7 +31,10 @@ pub async fn decide(
                 let decision = unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
                 let fault = || {
                     let error = EvalError::new("a fault of Keepwell's own: see its log");
-                    Decision { admission: Admission::Skip(Skip::Undecided(error)), turn: MatchChange::Unchanged }
+                    Decision {
+                        admission: Admission::Skip(Skip::Undecided(error)),
+                        match_change: MatchChange::Unchanged,
+                    }
                 };
                 (subject, decision.unwrap_or_else(fault))
             })

@@ -21,7 +21,7 @@ use crate::playbook::Mode;
 use crate::store::messages::address_guard::Saying;
 use crate::store::messages::budget::Rules;
 use crate::worker::enrollments::advancer::foresee;
-use crate::worker::enrollments::snapshot::Sight;
+use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::messages::words::words;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -133,7 +133,7 @@ pub async fn first_mails(
             true => HashMap::new(),
             false => shared.store.active_in(&accounts, &yields_to).await?,
         };
-        for (transition, sight) in foresee(shared, loaded, batch.to_vec(), slot).await? {
+        for (transition, snapshot) in foresee(shared, loaded, batch.to_vec(), slot).await? {
             let subject = transition.enrollment.subject();
             for effect in transition.effects {
                 let draft = match effect.body {
@@ -144,7 +144,7 @@ pub async fn first_mails(
                     }
                     _ => continue,
                 };
-                let Some(sight) = &sight else { continue };
+                let Some(snapshot) = &snapshot else { continue };
                 let rank = Rank::new(priority, draft.valid_until, effect.id);
                 let playbook = ready.playbook.id.clone();
                 let mut mail = FirstMail {
@@ -158,15 +158,15 @@ pub async fn first_mails(
                 };
                 let suppressed = shared.store.is_suppressed(&mail.draft.to, mail.draft.class.name()).await?;
                 let active = active.get(&subject.account).map(String::as_str);
-                mail.fate = foretell(shared, loaded, &transition.enrollment, sight, &mail, suppressed, active, slot);
+                mail.fate = foretell(shared, loaded, &transition.enrollment, snapshot, &mail, suppressed, active, slot);
                 if mail.fate == Fate::Leaves {
                     mail.read(words(
                         shared,
                         loaded,
-                        sight,
+                        snapshot,
                         &mail.step,
                         mail.draft.written.as_ref(),
-                        contact_of(sight, &mail.draft),
+                        contact_of(snapshot, &mail.draft),
                     ));
                 }
                 mails.push(mail);
@@ -249,8 +249,8 @@ pub async fn drop_duplicates(shared: &Shared, mails: &mut [&mut FirstMail], now:
 }
 
 /// The contact that a mail is for.
-fn contact_of<'a>(sight: &'a Sight, draft: &MailDraft) -> Option<&'a Contact> {
-    sight.people.contacts.iter().find(|known| !draft.contact.is_empty() && known.id == draft.contact)
+fn contact_of<'a>(snapshot: &'a Snapshot, draft: &MailDraft) -> Option<&'a Contact> {
+    snapshot.people.contacts.iter().find(|known| !draft.contact.is_empty() && known.id == draft.contact)
 }
 
 /// What the gate will say of a mail, but for the budget. Its undo window is
@@ -260,15 +260,15 @@ fn foretell(
     shared: &Shared,
     loaded: &Loaded,
     enrollment: &Enrollment,
-    sight: &Sight,
+    snapshot: &Snapshot,
     mail: &FirstMail,
     suppressed: bool,
     yields_to: Option<&str>,
     slot: Instant,
 ) -> Fate {
     let (ready, draft) = (&loaded.ready, &mail.draft);
-    let contact = contact_of(sight, draft);
-    let zone = recipient_zone(contact, sight.context.facts.account_zone(), ready.zone);
+    let contact = contact_of(snapshot, draft);
+    let zone = recipient_zone(contact, snapshot.context.facts.account_zone(), ready.zone);
     let ignores = ready.ignores_quiet(&mail.step, draft.written.as_ref());
     let hours = shared.config.quiet_hours.as_ref();
     let quiet = Quiet::around(hours, &shared.calendar, zone, draft.class, ignores);
@@ -277,7 +277,7 @@ fn foretell(
         valid_until: draft.valid_until,
         class: draft.class,
         shadow: false,
-        enrollment: is_mail_wanted(ready, enrollment, &sight.context),
+        enrollment: is_mail_wanted(ready, enrollment, &snapshot.context),
         planned_for: &draft.contact,
         contact,
         address: Some(&draft.to),

@@ -162,10 +162,10 @@ impl Deciding<'_> {
             store.renew_run(run).await??;
             let histories = candidates.histories(&chunk, Some(run.slot)).await?;
             let mut changes = Vec::new();
-            for (subject, Decision { admission, turn }) in decide(shared, loaded, chunk, histories).await? {
+            for (subject, Decision { admission, match_change }) in decide(shared, loaded, chunk, histories).await? {
                 self.count(&subject, admission);
-                if turn != MatchChange::Unchanged {
-                    changes.push(SubjectChange { subject, turn });
+                if match_change != MatchChange::Unchanged {
+                    changes.push(SubjectChange { subject, match_change });
                 }
             }
             store.record_match_changes(&run.playbook, run.slot, &changes).await?;

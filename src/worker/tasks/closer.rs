@@ -9,7 +9,7 @@ use crate::enrollment::{State, next_quarter, stops};
 use crate::rule::Verdict;
 use crate::store::tasks::auto_close::OpenTask;
 use crate::store::{FailureKind, failure_kind};
-use crate::worker::enrollments::snapshot::{gone, sight};
+use crate::worker::enrollments::snapshot::{gone, take_snapshots};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::round::Round;
 use crate::worker::shared::Shared;
@@ -59,7 +59,7 @@ async fn look(
     let store = &shared.store;
     let wanted: Vec<_> = tasks.iter().map(|task| (task.account_id.clone(), task.enrollment_id)).collect();
     let enrollments = store.enrollments_by_id(&wanted).await?;
-    let sights = sight(shared, loaded, at, &enrollments).await?;
+    let snapshots = take_snapshots(shared, loaded, at, &enrollments).await?;
     let (mut again, mut never) = (Vec::new(), Vec::new());
     for task in tasks {
         let Some((word, rule)) = loaded.ready.closing_rule(&task.step) else {
@@ -67,7 +67,7 @@ async fn look(
             continue;
         };
         let position = enrollments.iter().position(|one| one.id == task.enrollment_id);
-        let Some(seen) = position.and_then(|position| sights[position].as_ref()) else {
+        let Some(seen) = position.and_then(|position| snapshots[position].as_ref()) else {
             let why = position.map_or("the account is gone", |position| gone(&enrollments[position]));
             store.close_task(task, why, at).await?;
             continue;

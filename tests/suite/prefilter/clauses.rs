@@ -7,7 +7,7 @@ use keepwell::playbook::source::SourceSet;
 
 use super::Language;
 
-fn told(text: &str) -> Vec<String> {
+fn clauses_of(text: &str) -> Vec<String> {
     let rule = Language::new(Subject::Account).compile(text).expect("it checks");
     rule.prefilter().expect("a condition has one").clauses.iter().map(ToString::to_string).collect()
 }
@@ -15,7 +15,7 @@ fn told(text: &str) -> Vec<String> {
 #[test]
 fn each_clause_says_where_it_is_decided() {
     assert_eq!(
-        told(
+        clauses_of(
             "account.activated_at == none && account.mrr / 2 > 5 && (account.tier == \"A\" || month(account.signed_up_at) == 3)"
         ),
         [
@@ -25,20 +25,20 @@ fn each_clause_says_where_it_is_decided() {
         ]
     );
     assert_eq!(
-        told("!(account.tier == \"A\" || account.mrr / 2 > 5)"),
+        clauses_of("!(account.tier == \"A\" || account.mrr / 2 > 5)"),
         ["in the database, but for 1:26: !(account.tier == \"A\" || (account.mrr / 2) > 5)"]
     );
     // Our own state is in reach of the same question.
     for text in ["!account.in_playbook(\"rescue\")", "account.label(\"risk\") == \"high\"", "account.open_tasks() == 0"]
     {
-        assert_eq!(told(text), [format!("in the database: {text}")]);
+        assert_eq!(clauses_of(text), [format!("in the database: {text}")]);
     }
     // Sharing code costs nothing, unless it cannot be read as one expression.
-    assert_eq!(told("lib::quiet(account)"), ["in the database: lib::quiet(account)"]);
-    assert_eq!(told("lib::word(5) == \"low\""), ["in the engine: 1:6 lib::word(5) == \"low\""]);
+    assert_eq!(clauses_of("lib::quiet(account)"), ["in the database: lib::quiet(account)"]);
+    assert_eq!(clauses_of("lib::word(5) == \"low\""), ["in the engine: 1:6 lib::word(5) == \"low\""]);
     // A script has a function of its own by the name of a built-in one.
-    assert_eq!(told("lib::odd(account)"), ["in the engine: 1:6 lib::odd(account)"]);
-    assert_eq!(told("lib::late(account)"), ["in the engine: 1:6 lib::late(account)"]);
+    assert_eq!(clauses_of("lib::odd(account)"), ["in the engine: 1:6 lib::odd(account)"]);
+    assert_eq!(clauses_of("lib::late(account)"), ["in the engine: 1:6 lib::late(account)"]);
 }
 
 /// What is left to the engine although it looks simple.
@@ -51,7 +51,7 @@ fn what_the_database_would_decide_otherwise_is_left_alone() {
         "days_since(account.signed_up_at) >= 9000000000000",
         "account.traits.score == 90071992547409930",
     ] {
-        let told = told(text);
+        let told = clauses_of(text);
         assert!(told.iter().any(|clause| clause.starts_with("in the engine")), "{told:?}");
     }
 }
