@@ -40,6 +40,8 @@
 //! no retry of an unknown outcome, no way for a playbook to reach the network,
 //! the file system or the clock.
 
+pub mod printable;
+
 pub mod address;
 pub mod clock;
 pub mod diagnostic;

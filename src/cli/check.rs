@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Format, Global};
+use super::{Format, Global, output};
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic, render_human, render_json, render_lines};
@@ -64,11 +64,10 @@ impl Checked {
             Format::Json => render_json(&self.diagnostics),
         };
         let text = text.trim_end();
-        if text.is_empty() {
-        } else if to_stderr {
-            tell!("{text}");
-        } else {
-            say!("{text}");
+        match format {
+            _ if to_stderr => output::error_text(text),
+            Format::Json => output::json_text(text),
+            Format::Human | Format::Line => output::text(text),
         }
     }
 

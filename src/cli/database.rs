@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::Global;
+use super::{Global, output};
 use crate::config::{Config, StoreMap};
 use crate::diagnostic::{Diagnostic, render_human};
 use crate::postgres::{Durability, PrivatePostgres};
@@ -170,7 +170,7 @@ fn not_migrated(error: MigrationError, instead: &str) -> anyhow::Error {
 pub fn configuration(global: &Global) -> anyhow::Result<Config> {
     let (config, problems) = Config::read(global.config.as_deref());
     if problems.iter().any(Diagnostic::is_error) {
-        tell!("{}", render_human(&problems, &text_of, false).trim_end());
+        output::error_text(&render_human(&problems, &text_of, false));
         anyhow::bail!("the configuration has errors");
     }
     Ok(config)
@@ -190,7 +190,7 @@ pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
 pub async fn look(store: &Store, map: &StoreMap) -> anyhow::Result<CustomerStore> {
     let looked = mapping::open(store.pool(), map).await.context("the customer store could not be looked at")?;
     if looked.problems.iter().any(Diagnostic::is_error) {
-        tell!("{}", render_human(&looked.problems, &text_of, false).trim_end());
+        output::error_text(&render_human(&looked.problems, &text_of, false));
         anyhow::bail!("the customer store is not as `store:` says");
     }
     Ok(looked)

@@ -3,16 +3,15 @@
 //! read: nothing it does can reach a real customer.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use chrono::Timelike;
 use clap::Args;
 
-use super::Global;
 use super::database::{Database, demo_configuration};
 use super::run::{files, no_variables, page_listener, report, serve_page, shared, stop_signal, until_done};
+use super::{Global, output};
 use crate::clock::{Clock, Instant};
 use crate::config::StoreMap;
 use crate::delivery::Channel;
@@ -80,7 +79,8 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(address) = shared.config.listen {
-        say!("\nThe inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
+        say!();
+        say!("The inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
     let page = listener.map(|listener| serve_page(&same_database(global), &shared, listener, stop.clone()));
     let epoch = EpochWatch::new(&global.data.join("demo"));
@@ -111,10 +111,9 @@ async fn sample(store: &Store) -> anyhow::Result<Instant> {
 
 /// A line that counts up in a terminal, and one line per relation elsewhere.
 fn progress(what: &str, done: usize, all: usize) {
-    let terminal = std::io::stderr().is_terminal();
+    let terminal = output::can_replace_lines();
     if terminal {
-        let _ = write!(std::io::stderr(), "\r  {what:<10} {done:>7} of {all:<7}");
-        let _ = std::io::stderr().flush();
+        output::replace_line(&format!("  {what:<10} {done:>7} of {all:<7}"));
     }
     if done >= all {
         if terminal { tell!("") } else { tell!("  {what:<10} {all:>7}") }
@@ -133,11 +132,13 @@ async fn print_summary(global: &Global, shared: &Arc<Shared>, slot: Instant) -> 
     let mails = store.message_counts().await?;
     let tasks = store.task_counts().await?;
     let runs = store.list_runs(&Filter::default()).await?;
-    say!("\nWhat happened at {}:", slot.format("%Y-%m-%d %H:%M UTC"));
+    say!();
+    say!("What happened at {}:", slot.format("%Y-%m-%d %H:%M UTC"));
     for run in runs.iter().filter(|run| run["slot"].as_str().and_then(|at| super::instant(at).ok()) == Some(slot)) {
         let id = run["playbook"].as_str().unwrap_or_default();
         let state = run["state"].as_str().unwrap_or_default();
-        say!("\n{id}");
+        say!();
+        say!("{id}");
         say!(
             "  candidates {}, enrolled {}{}",
             run["candidates"],

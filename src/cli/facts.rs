@@ -206,8 +206,9 @@ fn print(entries: &[Entry]) {
     let of = |kind: &'static str| entries.iter().filter(move |entry| entry.kind == kind);
     let width = of("column").map(|entry| entry.name.len()).max().unwrap_or(0);
     say!(
-        "COLUMNS (`contact` with `for: contact`, `recipient` and `csm` in templates; attributes are `account.traits.NAME`)\n"
+        "COLUMNS (`contact` with `for: contact`, `recipient` and `csm` in templates; attributes are `account.traits.NAME`)"
     );
+    say!();
     for column in of("column") {
         say!("  {:<width$}  {}", column.name, column.gives());
     }
@@ -217,9 +218,11 @@ fn print(entries: &[Entry]) {
         ("FUNCTIONS", "function", ""),
     ];
     for (title, kind, root) in parts {
-        say!("\n{title}");
+        say!();
+        say!("{title}");
         for entry in of(kind).filter(|entry| entry.name.starts_with(root)) {
-            say!("\n  {}: {}", entry.calls.join(", "), entry.gives());
+            say!();
+            say!("  {}: {}", entry.calls.join(", "), entry.gives());
             say!("      {}", entry.summary);
             for example in &entry.examples {
                 say!("      {}    {}", example.expression, example.meaning);

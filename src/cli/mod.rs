@@ -11,21 +11,15 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Prints a line of an answer. A reader that went away, as `head` does, has
-/// what it wanted: the rest is not said, and nothing panics.
+/// Prints one line of an answer; see [`output::line`].
 macro_rules! say {
-    ($($words:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($words)*);
-    }};
+    () => { crate::cli::output::line(format_args!("")) };
+    ($($words:tt)*) => { crate::cli::output::line(format_args!($($words)*)) };
 }
 
-/// The same on stderr, which nobody may be reading either.
+/// The same on stderr.
 macro_rules! tell {
-    ($($words:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), $($words)*);
-    }};
+    ($($words:tt)*) => { crate::cli::output::error_line(format_args!($($words)*)) };
 }
 
 mod approve;
@@ -197,8 +191,13 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
+            let text = error.render().to_string();
+            if !error.use_stderr() {
+                output::text(&text);
+                return ExitCode::SUCCESS;
+            }
+            output::error_text(&text);
+            return ExitCode::from(1);
         }
     };
     let quiet = !matches!(cli.command, Command::Run(_));
@@ -270,7 +269,8 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     if logs_json() {
         tracing::error!("{reason}");
     } else {
-        tell!("error: {reason}");
+        // What follows the first line belongs to it.
+        output::error_text(&format!("error: {}", reason.replace('\n', "\n  ")));
     }
     ExitCode::from(1)
 }

@@ -1,10 +1,60 @@
-//! Answers for people and for programs.
+//! Answers for people and for programs: the only place that prints.
+//!
+//! What is printed holds names, subjects and ids that others chose. Each line is
+//! printed as one line, and nothing in it steers the terminal
+//! ([`crate::printable`]).
+
+use std::fmt::Arguments;
+use std::io::{IsTerminal, Write};
 
 use serde_json::Value as Json;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::printable::{printable, printable_json};
+
+/// The widest cell of a table, in columns of the terminal.
+const WIDEST: usize = 60;
+
+/// Prints a line of an answer. A reader that went away, as `head` does, has
+/// what it wanted: the rest is not said, and nothing panics.
+pub fn line(words: Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{}", printable(&words.to_string()));
+}
+
+/// The same on stderr, which nobody may be reading either.
+pub fn error_line(words: Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{}", printable(&words.to_string()));
+}
+
+/// Prints a text of several lines, each as one.
+pub fn text(text: &str) {
+    text.trim_end().lines().for_each(|text| line(format_args!("{text}")));
+}
+
+/// The same on stderr.
+pub fn error_text(text: &str) {
+    text.trim_end().lines().for_each(|text| error_line(format_args!("{text}")));
+}
 
 /// Prints one JSON document.
 pub fn json(document: &Json) {
-    say!("{document:#}");
+    json_text(&format!("{document:#}"));
+}
+
+/// Prints a JSON document that is written already.
+pub fn json_text(document: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", printable_json(document));
+}
+
+/// Whether stderr is a terminal, where a line can be replaced.
+pub fn can_replace_lines() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Puts a text in place of the last line of stderr.
+pub fn replace_line(text: &str) {
+    let _ = write!(std::io::stderr(), "\r\x1b[K{}", printable(text));
+    let _ = std::io::stderr().flush();
 }
 
 /// Prints rows as a table of these columns; a missing value is `-`.
@@ -14,14 +64,19 @@ pub fn table(rows: &[Json], columns: &[&str]) {
     let widths: Vec<usize> = columns
         .iter()
         .enumerate()
-        .map(|(at, column)| cells.iter().map(|row| row[at].chars().count()).chain([column.len()]).max().unwrap_or(0))
+        .map(|(at, column)| cells.iter().map(|row| row[at].width()).chain([column.len()]).max().unwrap_or(0))
         .collect();
-    let line = |row: &[String]| {
-        let padded: Vec<String> = row.iter().zip(&widths).map(|(text, width)| format!("{text:<width$}")).collect();
-        say!("{}", padded.join("  ").trim_end());
+    let row = |row: &[String]| {
+        let padded: Vec<String> = row.iter().zip(&widths).map(|(text, width)| pad(text, *width)).collect();
+        line(format_args!("{}", padded.join("  ").trim_end()));
     };
-    line(&columns.iter().map(|column| column.to_uppercase().replace('_', " ")).collect::<Vec<_>>());
-    cells.iter().for_each(|row| line(row));
+    row(&columns.iter().map(|column| column.to_uppercase().replace('_', " ")).collect::<Vec<_>>());
+    cells.iter().for_each(|cells| row(cells));
+}
+
+/// A text with spaces behind it, up to a width in columns of the terminal.
+pub fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
 fn cell(value: &Json) -> String {
@@ -30,11 +85,48 @@ fn cell(value: &Json) -> String {
         // Instants to the minute are enough for a table.
         Json::String(text) => match chrono::DateTime::parse_from_rfc3339(text) {
             Ok(time) => time.to_utc().format("%Y-%m-%d %H:%M").to_string(),
-            Err(_) => text.clone(),
+            Err(_) => printable(text).into_owned(),
         },
-        Json::Object(map) => map.iter().map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        Json::Object(map) => {
+            let parts: Vec<String> = map.iter().map(|(key, value)| format!("{key} {value}")).collect();
+            printable(&parts.join(", ")).into_owned()
+        }
+        other => printable(&other.to_string()).into_owned(),
     };
-    let short: String = text.chars().take(60).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
+    shortened(text)
+}
+
+/// No wider than the widest cell.
+fn shortened(text: String) -> String {
+    let mut width = 0;
+    let end = text.char_indices().find_map(|(at, c)| {
+        width += c.width().unwrap_or(0);
+        (width > WIDEST).then_some(at)
+    });
+    match end {
+        Some(end) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_one_line_that_steers_nothing() {
+        let name = Json::from("Acme\u{1b}[1A\u{1b}[2K\n\u{202e}dtL");
+        assert_eq!(cell(&name), "Acme\\u{1b}[1A\\u{1b}[2K\\n\\u{202e}dtL");
+        let skipped = serde_json::json!({ "no\u{9b}key": 3 });
+        assert_eq!(cell(&skipped), "no\\u{9b}key 3");
+    }
+
+    #[test]
+    fn widths_are_columns_of_the_terminal() {
+        assert_eq!(pad("你好", 6), "你好  ");
+        assert_eq!(pad("e\u{301}", 3), "e\u{301}  ");
+        let wide = shortened("漢".repeat(40));
+        assert_eq!(wide, format!("{}…", "漢".repeat(30)));
+        assert_eq!(shortened("x".repeat(60)), "x".repeat(60));
+    }
 }

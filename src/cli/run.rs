@@ -11,8 +11,8 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::Global;
 use super::database::{Database, configuration, demo_configuration};
+use super::{Global, output};
 use crate::clock::{Clock, Instant};
 use crate::config::Config;
 use crate::delivery::http::{Http, HttpTimers};
@@ -203,7 +203,7 @@ pub fn report(published: &Report) {
     }
     if !published.diagnostics.is_empty() {
         let text = |file: &str| published.sources.text(file);
-        tell!("{}", render_human(&published.diagnostics, &text, false).trim_end());
+        output::error_text(&render_human(&published.diagnostics, &text, false));
     }
 }
 

@@ -67,7 +67,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
         }
     }
     if !problems.is_empty() {
-        tell!("{}", render_human(&problems, &|file: &str| sources.text(file), false).trim_end());
+        output::error_text(&render_human(&problems, &|file: &str| sources.text(file), false));
     } else if let (false, Some(wanted)) = (found, &options.playbook) {
         anyhow::bail!("there is no playbook `{wanted}`");
     }

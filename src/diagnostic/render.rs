@@ -5,6 +5,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use super::{Diagnostic, Severity};
+use crate::printable::printable;
 
 /// Sorts by file, line and column and leaves every diagnostic in once.
 pub fn arrange(diagnostics: &mut Vec<Diagnostic>) {
@@ -39,11 +40,11 @@ fn group<'a>(diagnostic: &'a Diagnostic, line: Option<&'a str>) -> Group<'a> {
         Some(line) if !line.trim().is_empty() => title.element(
             Snippet::source(line)
                 .line_start(diagnostic.line as usize)
-                .path(diagnostic.file.as_str())
+                .path(printable(&diagnostic.file))
                 .annotation(AnnotationKind::Primary.span(span(line, diagnostic.column))),
         ),
         _ => title.element(
-            Origin::path(diagnostic.file.as_str())
+            Origin::path(printable(&diagnostic.file))
                 .line(diagnostic.line as usize)
                 .char_column(diagnostic.column as usize),
         ),
@@ -74,7 +75,7 @@ pub fn render_lines(diagnostics: &[Diagnostic]) -> String {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let message = one_line(message);
+        let (file, message) = (printable(file), one_line(message));
         out.push_str(&format!("{file}:{line}:{column}: {severity}[{code}]: {message}"));
         if let Some(help) = &diagnostic.help {
             out.push_str("; help: ");
@@ -86,8 +87,7 @@ pub fn render_lines(diagnostics: &[Diagnostic]) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(visible).collect()
+    printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()
 }
 
 /// One JSON document: `{"diagnostics": […]}`.

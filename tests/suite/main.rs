@@ -28,6 +28,7 @@ mod own_tables;
 mod plans;
 mod poison;
 mod prefilter;
+mod printing;
 mod private_postgres;
 mod queue;
 mod racing;

@@ -1,10 +1,10 @@
 //! How far an import got, on stderr.
 
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use super::summary::{Summary, name};
+use crate::cli::output;
 use crate::clock::Deadline;
 
 /// A bar in a terminal, now and then a line elsewhere.
@@ -18,7 +18,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(path: &Path, length: Option<u64>, dry_run: bool) -> Progress {
-        let terminal = std::io::stderr().is_terminal();
+        let terminal = output::can_replace_lines();
         let word = if dry_run { "checked" } else { "imported" };
         Progress { name: name(path), length, terminal, word, next: Deadline::after(Progress::pause(terminal)) }
     }
@@ -44,13 +44,12 @@ impl Progress {
             let done = (bytes.min(length) as f64 / length as f64 * WIDTH as f64) as usize;
             format!("[{}{}] ", "#".repeat(done), "-".repeat(WIDTH - done))
         });
-        let _ = write!(std::io::stderr(), "\r\x1b[K{}{progress}", bar.unwrap_or_default());
-        let _ = std::io::stderr().flush();
+        output::replace_line(&format!("{}{progress}", bar.unwrap_or_default()));
     }
 
     pub fn clear(&self) {
         if self.terminal {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
+            output::replace_line("");
         }
     }
 }

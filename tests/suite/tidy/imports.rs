@@ -5,7 +5,8 @@ use super::{Finding, Source};
 
 /// Nothing imports from a later place. `config` reads playbook types and stands
 /// after them.
-const ORDER: [&[&str]; 18] = [
+const ORDER: [&[&str]; 19] = [
+    &["printable"],
     &["address", "clock", "ids", "random", "diagnostic", "telemetry"],
     &["postgres"],
     &["import"],

@@ -4,7 +4,7 @@
 use super::{Finding, Source};
 
 /// What is forbidden, where it is allowed, and why.
-const PLACES: [(&[&str], &[&str], &str); 3] = [
+const PLACES: [(&[&str], &[&str], &str); 4] = [
     (
         &["Utc::now", "SystemTime::now", "Local::now", "std::time::Instant::now"],
         &["src/clock.rs"],
@@ -15,6 +15,11 @@ const PLACES: [(&[&str], &[&str], &str); 3] = [
         &["env::var", "env::vars", "env::args", "env::temp_dir", "env::current_dir", "env::set_var", "env::home_dir"],
         &["src/cli/", "src/main.rs"],
         "the environment is read in src/cli",
+    ),
+    (
+        &["println!", "print!", "eprintln!", "eprint!", "io::stdout", "io::stderr", "stdout()", "stderr()"],
+        &["src/cli/output.rs", "src/telemetry.rs"],
+        "src/cli/output.rs prints, so that no customer's text steers a terminal",
     ),
 ];
 
@@ -133,6 +138,9 @@ fn a_call_out_of_its_place_is_found() {
     assert_eq!(count("src/store/x.rs", "let id = Uuid::new_v4();"), 1);
     assert_eq!(count("src/store/x.rs", "let home = std::env::var(\"HOME\");"), 1);
     assert_eq!(count("src/cli/x.rs", "let home = std::env::var(\"HOME\");"), 0);
+    assert_eq!(count("src/cli/x.rs", "println!(\"{name}\"); eprint!(\"{name}\");"), 2);
+    assert_eq!(count("src/cli/x.rs", "use std::io::stderr;\nwriteln!(stderr(), \"{name}\");"), 2);
+    assert_eq!(count("src/cli/output.rs", "writeln!(std::io::stdout(), \"{line}\");"), 0);
     assert_eq!(count("src/clock.rs", "Utc::now()"), 0);
     assert_eq!(count("src/rule/x.rs", "// Utc::now()\nlet version = env!(\"CARGO_PKG_VERSION\"); operand::x();"), 0);
 }
