@@ -16,6 +16,7 @@ use super::layout::{self, Footer};
 use super::report::UNSUBSCRIBE;
 use crate::address::{AddressError, Mailbox, parse_address};
 use crate::clock::Instant;
+use crate::printable::steers;
 
 /// Longest subject, in characters; the rest is cut off.
 const SUBJECT_MAX: usize = 250;
@@ -205,6 +206,28 @@ fn clean(value: &str, max: usize) -> String {
     out
 }
 
+/// A name as it may stand before an address. Mail programs show it in place of
+/// the address, so one that reads like an address itself is left out, and nothing
+/// in it turns the direction of writing.
+fn display_name(name: &str) -> Option<String> {
+    let name: String = name.chars().filter(|c| c.is_control() || c.is_whitespace() || !steers(*c)).collect();
+    let name = clean(&name, NAME_MAX);
+    (!name.is_empty() && !resembles_address(&name)).then_some(name)
+}
+
+/// Whether a name holds something that reads like an address: an `@` between
+/// letters, or before a domain.
+fn resembles_address(name: &str) -> bool {
+    const AT_SIGNS: [char; 3] = ['@', '\u{fe6b}', '\u{ff20}'];
+    name.match_indices(AT_SIGNS).any(|(at, sign)| {
+        let (before, after) = (&name[..at], &name[at + sign.len()..]);
+        let joins = |next: Option<char>| next.is_some_and(|c| !c.is_whitespace());
+        let domain = after.split_whitespace().next().unwrap_or_default();
+        joins(before.chars().next_back()) && joins(after.chars().next())
+            || domain.trim_matches(|c: char| !c.is_alphanumeric()).contains('.')
+    })
+}
+
 /// An identifier or URL that stands in a header as it is.
 fn token<'a>(field: &'static str, value: &'a str) -> Result<&'a str, ComposeError> {
     let plain = value.bytes().all(|b| b.is_ascii_graphic());
@@ -227,7 +250,7 @@ fn verbatim(name: &'static str, value: impl Into<String>) -> HeaderValue {
 /// An address header. The builder reads its own headers back, which it cannot
 /// do with every name, so the raw form it gets is the address alone.
 fn mailbox(name: &'static str, display: Option<&str>, address: &Address) -> HeaderValue {
-    let display = display.map(|display| clean(display, NAME_MAX)).filter(|display| !display.is_empty());
+    let display = display.and_then(display_name);
     let header = header::To::from(lettre::message::Mailboxes::from(WireMailbox::new(display, address.clone())));
     let mut headers = Headers::new();
     headers.insert_raw(header.display());
