@@ -27,7 +27,7 @@ schedule: "* * * * *"
 when: account.mrr > 0
 reentry: { gap: 1d }
 steps:
-  - email: { id: hello, to: all, subject: "subject-canary {{ account.name }}", body: "body-canary {{ recipient.name }}" }
+  - email: { id: hello, to: all, valid_for: 7d, subject: "subject-canary {{ account.name }}", body: "body-canary {{ recipient.name }}" }
   - email: { id: fails, to: champion, subject: "{{ 1 / account.mrr }} {{ account.traits.missing }}", body: "b" }
   - webhook: { url: env:CRM, body: "{{ account.name }}" }
   - task: { title: "Call {{ account.name }}", to: csm }
