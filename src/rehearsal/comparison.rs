@@ -53,8 +53,9 @@ pub(super) fn compare(expected: &[Expectation], outcome: &Outcome) -> Vec<Failur
             continue;
         }
         let next = expected.iter().find(|expectation| expectation.after >= occurrence.after);
+        let help = if occurrence.is_undecided() { " (if it is meant, expect `undecided: true`)" } else { "" };
         let message = format!(
-            "{} {}, which the case does not expect: {}",
+            "{} {}, which the case does not expect: {}{help}",
             wording::after(occurrence.after),
             occurrence.describe(),
             wording::beginning(occurrence.text())
@@ -140,6 +141,7 @@ fn wanted(expectation: &Expectation) -> String {
     match &expectation.expected {
         Expected::Step { id, form } => format!("the {} `{id}` {after}", form.noun),
         Expected::Ended(word) => format!("the end as `{word}` {after}"),
+        Expected::Undecided => format!("that it cannot be decided {after}"),
     }
 }
 
@@ -157,7 +159,7 @@ fn missing(expectation: &Expectation, outcome: &Outcome, explained: &mut Vec<usi
     let wanted = wanted(expectation);
     let step = match &expectation.expected {
         Expected::Step { id, .. } => Some(id),
-        Expected::Ended(_) => None,
+        Expected::Ended(_) | Expected::Undecided => None,
     };
     let of_step = |(_, note): &(usize, &Note)| step.is_some() && note.step.as_ref() == step;
     let nearest =

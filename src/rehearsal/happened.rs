@@ -21,6 +21,8 @@ pub(super) enum What {
     Effect(Consequence),
     /// The enrollment ended.
     End { state: State, reason: Option<String> },
+    /// A rule could not be decided.
+    Undecided { reason: String },
 }
 
 /// What a step brought about.
@@ -89,6 +91,7 @@ impl Occurrence {
             (What::End { state, reason }, Expected::Ended(word)) => {
                 state.name() == word || (*state == State::Completed && reason.as_ref() == Some(word))
             }
+            (What::Undecided { .. }, Expected::Undecided) => true,
             _ => false,
         }
     }
@@ -98,11 +101,17 @@ impl Occurrence {
         matches!(self.what, What::End { .. })
     }
 
+    /// Whether a rule could not be decided.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self.what, What::Undecided { .. })
+    }
+
     /// `the mail `nudge``.
     pub fn name(&self) -> String {
         match &self.what {
             What::Effect(consequence) => consequence.name(),
             What::End { .. } => "the end".to_owned(),
+            What::Undecided { .. } => "what could not be decided".to_owned(),
         }
     }
 
@@ -116,6 +125,7 @@ impl Occurrence {
                 let why = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
                 format!("it ended as `{}`{why}", state.name())
             }
+            What::Undecided { .. } => "it could not be decided".to_owned(),
         }
     }
 
@@ -123,7 +133,7 @@ impl Occurrence {
     pub fn addressee(&self) -> &str {
         match &self.what {
             What::Effect(consequence) => &consequence.addressee,
-            What::End { .. } => "nobody",
+            What::End { .. } | What::Undecided { .. } => "nobody",
         }
     }
 
@@ -133,7 +143,7 @@ impl Occurrence {
             What::Effect(Consequence { names, addresses, .. }) => {
                 names.iter().any(|name| name == to) || addresses.iter().any(|address| address.eq_ignore_ascii_case(to))
             }
-            What::End { .. } => false,
+            What::End { .. } | What::Undecided { .. } => false,
         }
     }
 
@@ -141,7 +151,7 @@ impl Occurrence {
     pub fn subject(&self) -> Option<&str> {
         match &self.what {
             What::Effect(consequence) => consequence.subject.as_deref(),
-            What::End { .. } => None,
+            What::End { .. } | What::Undecided { .. } => None,
         }
     }
 
@@ -150,6 +160,7 @@ impl Occurrence {
         match &self.what {
             What::Effect(consequence) => &consequence.text,
             What::End { reason, .. } => reason.as_deref().unwrap_or_default(),
+            What::Undecided { reason } => reason,
         }
     }
 
@@ -160,7 +171,7 @@ impl Occurrence {
         let line = wording::one_line(wanted);
         let rendered = match &self.what {
             What::Effect(consequence) => consequence.rendered.as_deref().unwrap_or_default(),
-            What::End { .. } => "",
+            What::End { .. } | What::Undecided { .. } => "",
         };
         text.contains(wanted) || wording::one_line(text).contains(&line) || rendered.contains(&line)
     }

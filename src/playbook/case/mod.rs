@@ -95,4 +95,6 @@ pub enum Expected {
     Step { id: String, form: ExpectedForm },
     /// `completed`, `goal`, `exited`, `blocked` or the reason of an `end` step.
     Ended(String),
+    /// A rule cannot be decided, which is what the case is about.
+    Undecided,
 }

@@ -174,9 +174,20 @@ impl CaseReader<'_> {
             None if given => expected.push(None),
             None => {}
         }
+        let given = fields.has("undecided");
+        match fields.boolean("undecided") {
+            Some(true) => expected.push(Some(Expected::Undecided)),
+            Some(false) => {
+                let (at, message) = (fields.value_place("undecided"), "an expectation is of what happens");
+                fields.error_with_help("KW0501", at, message, "write `undecided: true`, or leave it out");
+                expected.push(None);
+            }
+            None if given => expected.push(None),
+            None => {}
+        }
         if expected.len() != 1 && node.as_mapping().is_some() {
             let keys: Vec<String> = self.expectations().map(|(key, _)| format!("`{key}`")).collect();
-            let message = format!("an expectation has exactly one of {} and `ended`", keys.join(", "));
+            let message = format!("an expectation has exactly one of {}, `ended` and `undecided`", keys.join(", "));
             fields.error("KW0501", node.place, message);
         }
         let to = fields.string("to");

@@ -40,6 +40,11 @@ impl Course<'_> {
             MatchChange::Rose(matched) => self.matched_since = Some(matched),
             MatchChange::Fell => self.matched_since = None,
         }
+        let undecided = match &admission {
+            Admission::Skip(Skip::Undecided(error)) => Some(error.to_string()),
+            _ => None,
+        };
+        self.keep_undecided("who enters", undecided, now);
         if inside {
             return Ok(());
         }

@@ -50,7 +50,12 @@ impl Course<'_> {
             }
             let facts = self.facts(&self.playbook.goal_layout, Some(played), now)?;
             let context = self.context_of(played, facts);
-            if let Some(reached) = reach_late_goal(self.playbook, &played.enrollment, &context) {
+            let (reached, undecided) = match reach_late_goal(self.playbook, &played.enrollment, &context) {
+                Ok(reached) => (reached, None),
+                Err(error) => (None, Some(format!("the goal: {error}"))),
+            };
+            self.keep_undecided("the goal after the end", undecided, now);
+            if let Some(reached) = reached {
                 let Enrollment { state, reason, .. } = reached.clone();
                 self.played[index].enrollment = reached;
                 if let Some(record) = self.world.history.enrollments.get_mut(self.played[index].record) {
@@ -68,6 +73,9 @@ impl Course<'_> {
     pub(super) fn record_state(&mut self, index: usize, now: Instant) {
         let played = &mut self.played[index];
         let (state, reason) = (played.enrollment.state, played.enrollment.reason.clone());
+        // While it is active, its reason is what cannot be decided.
+        let undecided = reason.as_ref().filter(|_| state == State::Active);
+        let undecided = undecided.map(|why| why.strip_prefix("undecided: ").unwrap_or(why).to_owned());
         if state == State::Active {
             if played.last_reason != reason {
                 played.last_reason.clone_from(&reason);
@@ -75,8 +83,11 @@ impl Course<'_> {
                     self.note(now, None, format!("nothing could be decided: {reason}"), false);
                 }
             }
+            self.keep_undecided("who is on the way", undecided, now);
             return;
         }
+        self.keep_undecided("who is on the way", None, now);
+        let played = &self.played[index];
         let ended = played.enrollment.ended_at.unwrap_or(now);
         if let Some(record) = self.world.history.enrollments.get_mut(played.record) {
             record.ended_at = Some(ended);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::fixture::Reader;
-use super::happened::{Note, Occurrence};
+use super::happened::{Note, Occurrence, What};
 use super::world::World;
 use super::{Failure, Happening, wording};
 use crate::catalog::ReadyPlaybook;
@@ -68,6 +68,8 @@ pub(super) struct Course<'a> {
     pub failures: Vec<Failure>,
     /// Why the subject did not enter at the last slot.
     pub outside: Option<String>,
+    /// What cannot be decided at the moment, and why.
+    undecided: BTreeMap<String, String>,
 }
 
 /// An enrollment with what the store would keep beside it.
@@ -111,6 +113,7 @@ impl<'a> Course<'a> {
             notes: Vec::new(),
             failures: Vec::new(),
             outside: None,
+            undecided: BTreeMap::new(),
         }
     }
 
@@ -205,6 +208,19 @@ impl<'a> Course<'a> {
         self.happen(at, what.clone());
         let after = self.offset(at);
         self.notes.push(Note { after, step: step.map(str::to_owned), what, failed });
+    }
+
+    /// Keeps whether something can be decided: `why` is why not. Each time that
+    /// it cannot be any more, or for another reason, counts once.
+    fn keep_undecided(&mut self, about: &str, why: Option<String>, now: Instant) {
+        match why {
+            None => drop(self.undecided.remove(about)),
+            Some(reason) => {
+                if self.undecided.insert(about.to_owned(), reason.clone()).as_ref() != Some(&reason) {
+                    self.occur(now, What::Undecided { reason });
+                }
+            }
+        }
     }
 
     /// The active enrollment; at most one at a time.

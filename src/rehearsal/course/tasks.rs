@@ -8,13 +8,22 @@ use crate::rule::functions::fold::FoldError;
 impl Course<'_> {
     /// Closes the tasks whose problem is gone.
     pub(super) fn close_tasks(&mut self, now: Instant) -> Result<(), FoldError> {
-        let mut closed = Vec::new();
+        let (mut closed, mut undecided) = (Vec::new(), Vec::new());
         for (at, task) in self.tasks.iter().enumerate() {
             let Some((_, rule)) = self.playbook.closing_rule(&task.step) else { continue };
             let context = self.context(&self.played[task.played], now)?;
-            if rule.verdict(&self.playbook.sandbox, &context) == Verdict::True {
-                closed.push(at);
-            }
+            let why = match rule.verdict(&self.playbook.sandbox, &context) {
+                Verdict::True => {
+                    closed.push(at);
+                    None
+                }
+                Verdict::False => None,
+                Verdict::Undecided(error) => Some(format!("whether the task `{}` closes: {error}", task.step)),
+            };
+            undecided.push((format!("the task {}", task.step), why));
+        }
+        for (about, why) in undecided {
+            self.keep_undecided(&about, why, now);
         }
         for at in closed.into_iter().rev() {
             let task = self.tasks.remove(at);

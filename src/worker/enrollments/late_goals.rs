@@ -107,6 +107,7 @@ async fn decide(
             let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: with.ready.zone };
             reached.extend(
                 crate::worker::round::unless_panicking(|| reach_late_goal(&with.ready, &enrollment, &context))
+                    .and_then(Result::ok)
                     .flatten(),
             );
         }

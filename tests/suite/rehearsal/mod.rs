@@ -18,6 +18,7 @@ mod own;
 mod people;
 mod tasks;
 mod time;
+mod undecided;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {

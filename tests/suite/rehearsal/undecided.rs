@@ -1,0 +1,84 @@
+//! A rule that cannot be decided fails a case, unless the case is about that.
+
+use super::{passes, play, playbook};
+
+const RULE: &str = r#"
+when: account.mrr / (account.mrr - 100) > 0
+goal: 1 / (account.mrr - 7) > 1000
+steps:
+  - task: { id: call, title: Call, to: csm, close_when: 1 / (account.mrr - 9) > 1000 }
+  - wait: 40d
+tests:
+  - name: it is about this account
+    at: 2026-03-02T09:00:00+00:00
+"#;
+
+fn case(rest: &str) -> String {
+    playbook(&format!("{RULE}{rest}"))
+}
+
+/// The messages of the only case.
+#[track_caller]
+fn failures(rest: &str) -> Vec<String> {
+    let mut cases = play(&case(rest));
+    assert_eq!(cases.len(), 1);
+    cases.remove(0).failures.into_iter().map(|failure| failure.message).collect()
+}
+
+const MEANT: &str = " (if it is meant, expect `undecided: true`)";
+
+#[test]
+fn nothing_is_not_what_a_rule_that_fails_gives() {
+    assert_eq!(
+        failures("    account: { mrr: 100 }\n    expect: []\n"),
+        [format!("at the start it could not be decided, which the case does not expect: division by zero{MEANT}")]
+    );
+    // On its way, where the goal cannot be decided.
+    assert_eq!(
+        failures(
+            "    account: { mrr: 200 }\n    then: { 3d: { account: { mrr: 7 } } }\n    expect:\n      \
+             - { after: 0d, task: call }\n      - { after: 9d, ended: completed }\n"
+        )
+        .first()
+        .map(String::as_str),
+        Some(
+            "expected the end as `completed` after 9d, but it did not happen: after 3d nothing could be decided: undecided: goal: division by zero"
+        )
+    );
+    let after = |what: &str| format!("after 3d it could not be decided, which the case does not expect: {what}{MEANT}");
+    let found = failures(
+        "    account: { mrr: 200 }\n    then: { 3d: { account: { mrr: 7 } } }\n    expect:\n      \
+         - { after: 0d, task: call }\n      - { after: 9d, undecided: true }\n",
+    );
+    assert_eq!(found, ["expected that it cannot be decided after 9d, but it could not be decided after 3d"]);
+    // And a task of which nobody knows whether it closes.
+    let found = failures(
+        "    account: { mrr: 200 }\n    then: { 3d: { account: { mrr: 9 } }, 4d: { account: { mrr: 5 } } }\n    \
+         expect:\n      - { after: 0d, task: call }\n      - { after: 5d, undecided: true }\n",
+    );
+    assert_eq!(found[0], "expected that it cannot be decided after 5d, but it could not be decided after 3d");
+    let found = failures(
+        "    account: { mrr: 200 }\n    then: { 3d: { account: { mrr: 9 } }, 4d: { account: { mrr: 5 } } }\n    \
+         expect:\n      - { after: 0d, task: call }\n      - { after: 40d, ended: completed }\n",
+    );
+    assert_eq!(found, [after("whether the task `call` closes: division by zero")]);
+}
+
+#[test]
+fn a_case_can_expect_it() {
+    passes(&case("    account: { mrr: 100 }\n    expect: [ { after: 0d, undecided: true, contains: by zero } ]\n"));
+    // For as long as it lasts it is one entry, and what follows is played.
+    passes(&case(
+        "    account: { mrr: 100 }\n    then: { 3d: { account: { mrr: 200 } } }\n    expect:\n      \
+         - { after: 0d, undecided: true }\n      - { after: 3d, task: call }\n",
+    ));
+    assert_eq!(
+        failures("    account: { mrr: 100 }\n    expect: [ { after: 0d, undecided: true, contains: too long } ]\n"),
+        ["what could not be decided at the start does not contain “too long”; its text is “division by zero”"]
+    );
+    assert_eq!(
+        failures("    account: { mrr: 50 }\n    expect: [ { after: 0d, undecided: true } ]\n"),
+        ["expected that it cannot be decided at the start, but it did not happen. The account did not enter: \
+          the condition was false (account.mrr = 50)"]
+    );
+}
