@@ -4,7 +4,7 @@
 //! codes and places. Secrets are not here: they come from the environment.
 //!
 //! This file has [`Config`] and its short keys. Keys with keys of their own have
-//! a file each: [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
+//! a file each: [`limits`], [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
 //! `refusal` reports a value that cannot be used.
 
 use std::collections::BTreeMap;
@@ -24,6 +24,7 @@ use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, timezone};
 
+pub mod limits;
 pub mod mail;
 mod notify;
 mod refusal;
@@ -34,6 +35,7 @@ mod webhooks;
 
 use refusal::refuse;
 
+pub use limits::TimeLimits;
 pub use mail::Mail;
 pub use retention::Retention;
 pub use store::StoreMap;
@@ -69,6 +71,8 @@ pub struct Config {
     pub quiet_hours: Option<QuietHours>,
     /// For playbooks that do not say.
     pub guardrails: Guardrails,
+    /// How long the rules of one playbook may work.
+    pub limits: TimeLimits,
     /// Hears of holds and failures of playbooks that name nobody.
     pub alerts_to: Option<String>,
     /// Where the web pages are served, on this machine only; `None` is `off`.
@@ -105,6 +109,7 @@ impl Default for Config {
             budget: Budget::default(),
             quiet_hours: None,
             guardrails: Guardrails::default(),
+            limits: TimeLimits::default(),
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
             web_url: None,
@@ -181,6 +186,9 @@ impl Config {
         }
         if let Some(node) = fields.take("guardrails") {
             self.guardrails = guardrails::read(file, node, fields.problems());
+        }
+        if let Some(node) = fields.take("limits") {
+            self.limits = TimeLimits::read(file, node, fields.problems());
         }
         self.alerts_to = fields.address("alerts_to");
         if let Some(node) = fields.take("web") {

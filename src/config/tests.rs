@@ -136,6 +136,9 @@ fn refuses_with_a_place() {
         ("webhooks: { allow: [localhost] }\n", "1:21 KW0601"),
         ("notify: { csm: { digest: daily } }\n", "1:26 KW0111"),
         ("alerts_to: nobody\n", "1:12 KW0104"),
+        ("limits: { cases: 0s }\n", "1:18 KW0601"),
+        ("limits: { cases: 2 business days }\n", "1:18 KW0110"),
+        ("limits: { test: 2m }\n", "1:11 KW0101"),
     ] {
         assert_eq!(parsed(text).1, [expected], "{text}");
     }
@@ -150,6 +153,17 @@ fn bounces_need_an_address_with_room_and_a_maildir() {
     assert_eq!(mistakes("{ address: b+x@acme.example, maildir: /m }"), ["2:23 KW0601"]);
     assert_eq!(mistakes("{ address: b@acme.example }"), ["2:12 KW0102"]);
     assert_eq!(mistakes("{ maildir: /m }"), ["2:12 KW0102"]);
+}
+
+#[test]
+fn limits_have_defaults_of_their_own() {
+    let seconds = |text: &str| {
+        let (config, problems) = parsed(text);
+        assert!(problems.is_empty(), "{problems:?}");
+        config.limits.cases.as_secs()
+    };
+    assert_eq!(seconds("timezone: UTC\n"), 30);
+    assert_eq!(seconds("limits: { cases: 1m }\n"), 60);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! instead of committed and compared with what the case expects. Nothing here
 //! touches a database, the network or the clock.
 //!
+//! - `budget` is the time for it.
 //! - `fixture` reads single values of a case.
 //! - `world` is the account with its people and its past.
 //! - `course` plays a case.
@@ -27,6 +28,7 @@ use crate::facts::Schema;
 use crate::playbook::case::Case;
 use crate::playbook::reader::{advice, short};
 
+mod budget;
 mod comparison;
 mod course;
 mod fixture;
@@ -38,6 +40,7 @@ mod unused_fixtures;
 mod wording;
 mod world;
 
+use budget::CaseBudget;
 use comparison::Outcome;
 use course::Course;
 use fixture::Reader;
@@ -100,14 +103,19 @@ impl Happening {
     }
 }
 
-/// Plays every case of every playbook, in their order.
+/// Plays every case of every playbook, in their order. Each playbook has the
+/// configuration's `limits.cases` for all of its own.
 pub fn play_all(playbooks: &[Arc<ReadyPlaybook>], config: &Config, schema: &Schema) -> Vec<PlaybookReport> {
     playbooks
         .iter()
-        .map(|playbook| PlaybookReport {
-            playbook: playbook.playbook.id.clone(),
-            file: playbook.playbook.file.clone(),
-            cases: playbook.playbook.tests.iter().map(|case| play(playbook, case, config, schema)).collect(),
+        .map(|playbook| {
+            let budget = CaseBudget::of(config.limits.cases);
+            let cases = playbook.playbook.tests.iter();
+            PlaybookReport {
+                playbook: playbook.playbook.id.clone(),
+                file: playbook.playbook.file.clone(),
+                cases: cases.map(|case| play(playbook, case, config, schema, &budget)).collect(),
+            }
         })
         .collect()
 }
@@ -140,8 +148,9 @@ pub fn check_cases(playbook: &ReadyPlaybook, schema: &Schema, known: &[String]) 
 /// not touch anybody.
 pub fn objections(playbook: &ReadyPlaybook, config: &Config, schema: &Schema) -> Vec<Diagnostic> {
     let file = &playbook.playbook.file;
+    let budget = CaseBudget::of(config.limits.cases);
     let objection = |case: &Case| {
-        let failure = play(playbook, case, config, schema).failures.into_iter().next()?;
+        let failure = play(playbook, case, config, schema, &budget).failures.into_iter().next()?;
         let message = format!("the case `{}` fails: {}", short(&case.name), failure.message);
         let help = "`keepwell test` shows what happened; mend the rule or the case, until then the revision before stays in force";
         Some(Diagnostic::error("KW0503", file, failure.place, message).help(help))
@@ -153,8 +162,8 @@ pub fn objections(playbook: &ReadyPlaybook, config: &Config, schema: &Schema) ->
 ///
 /// It is played up to and including its last expectation, or for 30 days when
 /// nothing is expected. A case with mistakes in its fixtures fails with them
-/// and is not played.
-pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Schema) -> CaseReport {
+/// and is not played; one for which no time is left fails, too.
+fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Schema, budget: &CaseBudget) -> CaseReport {
     let report = |failures: Vec<Failure>, happened| CaseReport {
         name: case.name.clone(),
         place: case.place,
@@ -174,7 +183,7 @@ pub fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Sch
         let message = format!("a case is played for at most {}, and this is later", wording::span(LONGEST));
         return report(vec![Failure { place, message }], Vec::new());
     }
-    let mut course = Course::new(playbook, case, config, schema, world);
+    let mut course = Course::new(playbook, case, config, schema, world, budget);
     // What expires does so just after the instant until which it was valid.
     course.play(case.at.to_utc() + TimeDelta::seconds(until) + TimeDelta::milliseconds(1));
     let mut failures = std::mem::take(&mut course.failures);

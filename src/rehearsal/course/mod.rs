@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::budget::CaseBudget;
 use super::fixture::Reader;
 use super::happened::{Note, Occurrence, What};
 use super::world::World;
@@ -70,6 +71,7 @@ pub(super) struct Course<'a> {
     pub outside: Option<String>,
     /// What cannot be decided at the moment, and why.
     undecided: BTreeMap<String, String>,
+    budget: &'a CaseBudget,
 }
 
 /// An enrollment with what the store would keep beside it.
@@ -93,6 +95,7 @@ impl<'a> Course<'a> {
         config: &'a Config,
         schema: &'a Schema,
         world: World,
+        budget: &'a CaseBudget,
     ) -> Course<'a> {
         Course {
             playbook,
@@ -114,6 +117,7 @@ impl<'a> Course<'a> {
             failures: Vec::new(),
             outside: None,
             undecided: BTreeMap::new(),
+            budget,
         }
     }
 
@@ -149,6 +153,16 @@ impl<'a> Course<'a> {
         for _ in 0..MAX_INSTANTS {
             if self.occurrences.len() > MAX_OCCURRENCES {
                 break;
+            }
+            if self.budget.is_spent() {
+                let message = format!(
+                    "the case takes too long: {} the {} s were used up that all cases of a playbook have together \
+                     (`limits: {{ cases: … }}` in the configuration); expect less, or make the rules cheaper",
+                    wording::after(self.offset(now)),
+                    self.budget.seconds()
+                );
+                self.failures.push(Failure { place: self.case.place, message });
+                return Ok(());
             }
             let change = changes.peek().map(|change| self.instant_of(change));
             let quarter = next_quarter(now, self.config.recheck);

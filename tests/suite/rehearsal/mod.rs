@@ -4,7 +4,7 @@
 use keepwell::catalog;
 use keepwell::config::Config;
 use keepwell::facts::Schema;
-use keepwell::playbook::source::{SourceFile, SourceSet};
+use keepwell::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
 mod attention;
@@ -22,10 +22,23 @@ mod undecided;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {
+    play_scripted(text, &[], config)
+}
+
+/// The same with shared modules, by their names.
+fn play_scripted(text: &str, scripts: &[(&str, &str)], config: &Config) -> Vec<CaseReport> {
     let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.into() };
     let other = "playbook: other\nabout: x\nalerts_to: a@example.com\nschedule: '0 9 * * *'\nwhen: account.mrr > 1\nsteps: [ { task: { title: x } } ]\n";
     let sources = SourceSet {
         playbooks: vec![file("playbooks/p.yaml", text), file("playbooks/other.yaml", other)],
+        scripts: scripts
+            .iter()
+            .map(|(module, text)| ScriptFile {
+                module: (*module).to_owned(),
+                path: format!("scripts/{module}.rhai").into(),
+                text: (*text).into(),
+            })
+            .collect(),
         ..SourceSet::default()
     };
     let schema = Schema::default_store();

@@ -1,6 +1,8 @@
 //! A rule that cannot be decided fails a case, unless the case is about that.
 
-use super::{passes, play, playbook};
+use keepwell::config::Config;
+
+use super::{passes, play, play_scripted, playbook};
 
 const RULE: &str = r#"
 when: account.mrr / (account.mrr - 100) > 0
@@ -81,4 +83,38 @@ fn a_case_can_expect_it() {
         ["expected that it cannot be decided at the start, but it did not happen. The account did not enter: \
           the condition was false (account.mrr = 50)"]
     );
+}
+
+/// A rule that works until it is stopped, every minute for three years.
+#[test]
+fn cases_have_a_time_together() {
+    let loops = "fn long(n) { let sum = 0; for i in 0..2000 { sum += i; } sum + n }";
+    let config = |text: &str| {
+        let file = keepwell::playbook::source::SourceFile { path: "keepwell.yaml".into(), text: text.into() };
+        Config::parse(&file).0
+    };
+    let text = playbook(
+        r#"
+when: slow::long(account.seats ?? 0) < 0
+steps:
+  - task: { id: call, title: Call, to: csm }
+tests:
+  - name: the first
+    at: 2026-03-02T09:00:00+00:00
+    account: { seats: 1 }
+    expect: [ { after: 1000d, ended: completed } ]
+  - name: the second
+    at: 2026-03-02T09:00:00+00:00
+    account: { seats: 1 }
+    expect: []
+"#,
+    )
+    .replace("0 9 * * mon-fri", "* * * * *");
+    let cases = play_scripted(&text, &[("slow", loops)], &config("limits: { cases: 1s }\n"));
+    let failures: Vec<&str> = cases.iter().flat_map(|case| &case.failures).map(|one| one.message.as_str()).collect();
+    assert_eq!(failures.len(), 2, "{failures:?}");
+    let why = "the 1 s were used up that all cases of a playbook have together (`limits: { cases: … }` in the \
+               configuration); expect less, or make the rules cheaper";
+    assert!(failures[0].starts_with("the case takes too long: after ") && failures[0].ends_with(why), "{failures:?}");
+    assert_eq!(failures[1], format!("the case takes too long: at the start {why}"));
 }
