@@ -94,6 +94,22 @@ impl Allowance {
     }
 }
 
+/// How long the current thread has worked since then; what it waited for a
+/// processor does not count.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkStopwatch(std::time::Duration);
+
+impl WorkStopwatch {
+    pub fn start() -> WorkStopwatch {
+        WorkStopwatch(worked())
+    }
+
+    /// Asked on the thread that started it.
+    pub fn elapsed(self) -> std::time::Duration {
+        worked().saturating_sub(self.0)
+    }
+}
+
 /// How long the current thread has been on a processor.
 fn worked() -> std::time::Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -18,7 +18,7 @@ use keepwell::store::runs::playbooks::Missing;
 use keepwell::worker::enrollments::advancer;
 use keepwell::worker::runs::publisher::{self, Files};
 use keepwell::worker::runs::scheduler;
-use keepwell::worker::{Compiled, Domains, Pace, Shared};
+use keepwell::worker::{Compiled, Domains, Pace, RunCapacity, Shared};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::Options;
@@ -160,6 +160,7 @@ pub async fn shared(store: Store, directory: &std::path::Path, playbook: &str) -
         http: Http::new(HttpTimers::default(), &[])?,
         variables: Arc::new(|_: &str| None),
         compiled: Compiled::default(),
+        runs: RunCapacity::new(&store),
         pace: Pace::default(),
         domains: Domains::default(),
         public_url: "http://keepwell.example".into(),

@@ -28,7 +28,7 @@ use crate::worker::runs::scheduler;
 use crate::worker::supervise::supervise;
 use crate::worker::upkeep::clock_check::{self, Clocks};
 use crate::worker::upkeep::database_epoch::EpochWatch;
-use crate::worker::{Compiled, Domains, Pace, Shared, Variables};
+use crate::worker::{Compiled, Domains, Pace, RunCapacity, Shared, Variables};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("round").args(["once", "at"]).multiple(true))]
@@ -163,6 +163,7 @@ pub fn shared(store: Store, config: Config, channel: Channel, variables: Variabl
     let listen = config.listen.map_or_else(|| "127.0.0.1:7717".to_owned(), |listen| listen.to_string());
     let public_url = config.mail.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
     Ok(Arc::new(Shared {
+        runs: RunCapacity::new(&store),
         store: store.with_mail_domain(&config.mail.from),
         calendar: Calendar { holidays: config.holidays.clone() },
         channel,

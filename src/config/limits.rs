@@ -11,13 +11,15 @@ use crate::playbook::yaml::Node;
 /// Time that a processor works; what waits does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeLimits {
+    /// For the rules of one run, about all accounts together.
+    pub run: Duration,
     /// For the cases of one playbook, all together.
     pub cases: Duration,
 }
 
 impl Default for TimeLimits {
     fn default() -> Self {
-        TimeLimits { cases: Duration::from_secs(30) }
+        TimeLimits { run: Duration::from_secs(120), cases: Duration::from_secs(30) }
     }
 }
 
@@ -25,9 +27,10 @@ impl TimeLimits {
     pub(super) fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> TimeLimits {
         let default = TimeLimits::default();
         let mut fields = Fields::new(file, node, "limits", problems);
+        let run = span(&mut fields, "run").unwrap_or(default.run);
         let cases = span(&mut fields, "cases").unwrap_or(default.cases);
         fields.finish();
-        TimeLimits { cases }
+        TimeLimits { run, cases }
     }
 }
 

@@ -136,7 +136,7 @@ fn refuses_with_a_place() {
         ("webhooks: { allow: [localhost] }\n", "1:21 KW0601"),
         ("notify: { csm: { digest: daily } }\n", "1:26 KW0111"),
         ("alerts_to: nobody\n", "1:12 KW0104"),
-        ("limits: { cases: 0s }\n", "1:18 KW0601"),
+        ("limits: { run: 0s }\n", "1:16 KW0601"),
         ("limits: { cases: 2 business days }\n", "1:18 KW0110"),
         ("limits: { test: 2m }\n", "1:11 KW0101"),
     ] {
@@ -160,10 +160,11 @@ fn limits_have_defaults_of_their_own() {
     let seconds = |text: &str| {
         let (config, problems) = parsed(text);
         assert!(problems.is_empty(), "{problems:?}");
-        config.limits.cases.as_secs()
+        (config.limits.run.as_secs(), config.limits.cases.as_secs())
     };
-    assert_eq!(seconds("timezone: UTC\n"), 30);
-    assert_eq!(seconds("limits: { cases: 1m }\n"), 60);
+    assert_eq!(seconds("timezone: UTC\n"), (120, 30));
+    assert_eq!(seconds("limits: { run: 10m }\n"), (600, 30));
+    assert_eq!(seconds("limits: { run: 30s, cases: 1m }\n"), (30, 60));
 }
 
 #[test]

@@ -106,6 +106,11 @@ impl Store {
         &self.pool
     }
 
+    /// How many connections there are at most.
+    pub(crate) fn connections(&self) -> u32 {
+        self.pool.options().get_max_connections()
+    }
+
     /// The server's version, in its own words.
     pub async fn server_version(&self) -> sqlx::Result<String> {
         sqlx::query_scalar("select current_setting('server_version')").fetch_one(&self.pool).await

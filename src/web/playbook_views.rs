@@ -46,6 +46,8 @@ pub struct Summary {
     pub held: i64,
     /// By whom and why it is stopped, if it is itself.
     pub stop: Option<String>,
+    /// Why its latest run failed, if it did.
+    pub trouble: Option<String>,
     pub runs: Vec<RunView>,
 }
 
@@ -157,6 +159,12 @@ pub fn judged_tasks(judged: Usefulness) -> Option<Judged> {
         closed: judged.closed,
         reasons: judged.reasons.into_iter().map(|(reason, count)| Skipped { reason, count }).collect(),
     })
+}
+
+/// Why the latest of these runs failed, if it did; the newest comes first.
+pub fn trouble(runs: &[RunView]) -> Option<String> {
+    let latest = runs.first().filter(|run| run.state == "failed")?;
+    Some(latest.reason.clone().unwrap_or_default())
 }
 
 pub fn run_view(run: RunRow, zone: Tz) -> RunView {

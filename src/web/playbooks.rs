@@ -11,7 +11,7 @@ use super::WebState;
 use super::page::{Frame, Trouble, Web, below, href, moment};
 use super::playbook_views::{
     BehindView, Broken, Count, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, holdout_view,
-    judged_tasks, run_view,
+    judged_tasks, run_view, trouble,
 };
 use crate::catalog;
 use crate::clock::Instant;
@@ -55,6 +55,7 @@ pub(super) async fn list(State(web): Web) -> Result<Response, Trouble> {
         };
         (summary.active, summary.held) = (count("active"), count("held"));
         summary.runs = runs.remove(&summary.id).unwrap_or_default();
+        summary.trouble = trouble(&summary.runs);
         page.playbooks.push(summary);
     }
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbooks.html", page)
@@ -91,7 +92,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     });
     let all: i64 = counts.iter().map(|one| one.count).sum();
     let page = PlaybookPage {
-        playbook: summary(&web, published, &mut texts, &stopped, now),
+        playbook: Summary { trouble: trouble(&shown), ..summary(&web, published, &mut texts, &stopped, now) },
         tasks: judged_tasks(judged),
         holdout: compared.map(holdout_view),
         behind: behind.collect(),
@@ -154,6 +155,7 @@ fn summary(
         gone: !published.present,
         revision: published.revision,
         findings: published.problems,
+        trouble: None,
         active: 0,
         held: 0,
         runs: Vec::new(),

@@ -75,7 +75,9 @@ impl Lane {
     /// How many of it a daemon runs side by side.
     pub fn copies(self) -> usize {
         match self {
-            Lane::Files | Lane::Runs | Lane::Enrollments | Lane::Epoch | Lane::Returns => 1,
+            Lane::Files | Lane::Enrollments | Lane::Epoch | Lane::Returns => 1,
+            // A slot of which a run takes minutes holds up none of the others.
+            Lane::Runs => 3,
             // One whose relay is silent, for as long as ten minutes, does not
             // hold up what was planned after it. The relay's sessions are
             // shared, so there are no more of them.
@@ -323,7 +325,7 @@ mod tests {
     fn every_lane_has_its_workers() {
         let lanes: [(Lane, usize, &[&str]); 6] = [
             (Lane::Files, 1, &["publisher"]),
-            (Lane::Runs, 1, &["scheduler", "run"]),
+            (Lane::Runs, 3, &["scheduler", "run"]),
             (
                 Lane::Enrollments,
                 1,

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::messages::batch_size::Pace;
 use super::messages::domain_limits::Domains;
 use super::revision_cache::{Compiled, Loaded};
+use super::runs::run_capacity::RunCapacity;
 use crate::config::Config;
 use crate::delivery::Channel;
 use crate::delivery::http::Http;
@@ -30,6 +31,8 @@ pub struct Shared {
     /// Where the URLs and secrets of webhooks come from.
     pub variables: Variables,
     pub compiled: Compiled,
+    /// How many runs go side by side.
+    pub runs: RunCapacity,
     /// How fast messages go.
     pub pace: Pace,
     /// Which domains take them.

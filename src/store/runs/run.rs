@@ -152,7 +152,8 @@ impl Store {
         Ok(unless_lost(decided.rows_affected()))
     }
 
-    /// Ends a run, or leaves it `held`, and tells whoever is to hear of it.
+    /// Ends a run, or leaves it `held`, and tells whoever is to hear of it. Of a
+    /// run that failed nobody waits any more.
     pub async fn end_run(
         &self,
         run: &Run,
@@ -180,6 +181,9 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
+        if state == "failed" && ended > 0 {
+            delete_held(&mut tx, &run.playbook, run.slot).await?;
+        }
         if let Some(notice) = notice.filter(|_| ended > 0) {
             notice.insert(&mut tx, naming, now).await?;
         }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::candidates::Candidates;
 use super::decide::decide;
+use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
+use super::keep_runs::keep_runs;
 use crate::enrollment::{Admission, Decision};
 use crate::facts::SubjectId;
 use crate::store::runs::Run;
@@ -23,7 +25,12 @@ pub(crate) async fn describe(shared: &Arc<Shared>, run: &Run) -> anyhow::Result<
     let earlier = store.earlier_run(&run.playbook, run.slot).await?;
     let Some(earlier) = earlier.filter(|earlier| earlier.revision != run.revision) else { return Ok(None) };
     let Ok(before) = shared.loaded(&run.playbook, &earlier.revision).await? else { return Ok(None) };
-    let would_enter = audience(shared, &before, run).await?;
+    let would_enter = match audience(shared, &before, run).await {
+        Err(error) if error.is::<BudgetSpent>() => {
+            return Ok(Some(format!("Whom the revision before would enroll cannot be said: {error}")));
+        }
+        found => found?,
+    };
     let held = store.held_enrollments(&run.playbook, run.slot).await?;
     let held: BTreeSet<SubjectId> = held.iter().map(|one| one.subject()).collect();
     Ok(Some(compare(&held, &would_enter)))
@@ -43,7 +50,8 @@ fn compare(held: &BTreeSet<SubjectId>, before: &BTreeSet<SubjectId>) -> String {
 
 /// Whom a revision would enroll at a run's slot.
 async fn audience(shared: &Arc<Shared>, loaded: &Arc<Loaded>, run: &Run) -> anyhow::Result<BTreeSet<SubjectId>> {
-    let mut candidates = Candidates::open(shared, loaded, run.slot).await?;
+    let open = Candidates::open(shared, loaded, run.slot);
+    let mut candidates = keep_runs(shared, std::slice::from_ref(run), open).await?;
     let found = audience_among(shared, loaded, run, &mut candidates).await;
     let closed = candidates.close().await;
     let found = found?;
@@ -57,6 +65,7 @@ async fn audience_among(
     candidates: &mut Candidates<'_>,
 ) -> anyhow::Result<BTreeSet<SubjectId>> {
     let mut audience = BTreeSet::new();
+    let (ours, budget) = (std::slice::from_ref(run), EvaluationBudget::of(shared.config.limits.run));
     loop {
         let chunk = candidates.next().await?;
         if chunk.is_empty() {
@@ -64,7 +73,8 @@ async fn audience_among(
         }
         shared.store.renew_run(run).await??;
         let histories = candidates.histories(&chunk, Some(run.slot)).await?;
-        for (subject, Decision { admission, .. }) in decide(shared, loaded, chunk, histories).await? {
+        let decided = keep_runs(shared, ours, decide(shared, loaded, chunk, histories, &budget)).await?;
+        for (subject, Decision { admission, .. }) in decided {
             if let Admission::Enroll(_) = admission {
                 audience.insert(subject);
             }

@@ -8,7 +8,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::scan_share::{Share, Walk};
+use super::run_capacity::WalkPermit;
+use super::scan_share::{NextAccounts, Share, Walk};
 use crate::clock::Instant;
 use crate::enrollment::History;
 use crate::facts::{Facts, Subject, SubjectId};
@@ -26,6 +27,11 @@ pub struct Candidates<'a> {
     slot: Instant,
     first_run: bool,
     walk: Option<Walk<'a>>,
+    /// For a walk of its own.
+    permit: Option<WalkPermit>,
+    /// Those of its share, which a walk of its own passes by if the others have
+    /// gone on without it.
+    seen: HashSet<SubjectId>,
     /// True at the latest verdict, and not seen in the walk so far.
     open: HashSet<SubjectId>,
 }
@@ -48,21 +54,45 @@ impl<'a> Candidates<'a> {
             false => HashSet::new(),
         };
         let first_run = playbook.skip_existing && store.is_first_run(&playbook.id, slot).await?;
-        let walk = Some(match share {
-            Some(share) => Walk::Shared(share),
-            None => Walk::Own(facts::scan(store.pool(), &loaded.entry, slot).await?),
-        });
-        Ok(Candidates { shared, loaded, slot, first_run, walk, open })
+        let walk = share.map(Walk::Shared);
+        let alone = walk.is_none();
+        let seen = HashSet::new();
+        let mut candidates = Candidates { shared, loaded, slot, first_run, walk, permit: None, seen, open };
+        if alone {
+            candidates.walk_alone().await?;
+        }
+        Ok(candidates)
+    }
+
+    /// Begins a walk of its own, once there is room for one.
+    async fn walk_alone(&mut self) -> anyhow::Result<()> {
+        self.permit = Some(self.shared.runs.walk().await);
+        self.walk = Some(Walk::Own(facts::scan(self.shared.store.pool(), &self.loaded.entry, self.slot).await?));
+        Ok(())
     }
 
     /// The next subjects; empty when there are no more.
     pub async fn next(&mut self) -> anyhow::Result<Vec<Facts>> {
-        if let Some(walk) = &mut self.walk {
-            let chunk = walk.next().await?;
+        while let Some(walk) = &mut self.walk {
+            let is_share = matches!(walk, Walk::Shared(_));
+            let mut chunk = match walk.next().await? {
+                NextAccounts::Accounts(chunk) => chunk,
+                NextAccounts::End => break,
+                NextAccounts::Left => {
+                    self.walk_alone().await?;
+                    continue;
+                }
+            };
+            if !is_share && !self.seen.is_empty() {
+                chunk.retain(|facts| !self.seen.contains(&facts.subject()));
+            }
+            for subject in chunk.iter().map(Facts::subject) {
+                self.open.remove(&subject);
+                if is_share {
+                    self.seen.insert(subject);
+                }
+            }
             if !chunk.is_empty() {
-                chunk.iter().for_each(|facts| {
-                    self.open.remove(&facts.subject());
-                });
                 return Ok(chunk);
             }
         }
@@ -103,10 +133,12 @@ impl<'a> Candidates<'a> {
     }
 
     async fn close_walk(&mut self) -> anyhow::Result<()> {
-        match self.walk.take() {
+        let closed = match self.walk.take() {
             Some(walk) => walk.close().await,
             None => Ok(()),
-        }
+        };
+        self.permit = None;
+        closed
     }
 }
 

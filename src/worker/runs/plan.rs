@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::breaker;
 use super::candidates::Candidates;
 use super::decide::decide;
+use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
 use super::first_mails::{Fate, FirstMail, drop_duplicates, first_mails, share_budget};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
@@ -29,7 +30,8 @@ pub struct Plan {
     pub ghosts: Vec<SubjectId>,
     /// Why the run would be held, if it would.
     pub hold: Option<String>,
-    /// Why nothing would happen at all, if so: stopped or paused.
+    /// Why nothing would happen at all, if so: stopped, paused, or a run that
+    /// would fail.
     pub reason: Option<String>,
     pub candidates: usize,
     pub skipped: BTreeMap<String, usize>,
@@ -135,7 +137,7 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyh
     }
     let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
     let limit = breaker::limit(shared, &loaded, slot).await?;
-    let mut entering = Vec::new();
+    let (mut entering, budget) = (Vec::new(), EvaluationBudget::of(shared.config.limits.run));
     let mut candidates = Candidates::open(shared, &loaded, slot).await?;
     loop {
         let chunk = candidates.next().await?;
@@ -143,7 +145,15 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyh
             break;
         }
         let histories = candidates.histories(&chunk, None).await?;
-        for (subject, Decision { admission, .. }) in decide(shared, &loaded, chunk, histories).await? {
+        let decided = match decide(shared, &loaded, chunk, histories, &budget).await {
+            Err(error) if error.is::<BudgetSpent>() => {
+                candidates.close().await?;
+                let reason = Some(format!("the run would fail: {error}"));
+                return Ok(Plan { playbook: id, reason, clauses: plan.clauses, ..Plan::default() });
+            }
+            decided => decided?,
+        };
+        for (subject, Decision { admission, .. }) in decided {
             match admission {
                 Admission::NotCandidate => continue,
                 Admission::Enroll(_) if limit.room_today.is_some_and(|room| plan.enter.len() as u64 >= room) => {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::breaker;
 use super::candidates::{self, windows};
 use super::decide::{BATCH, decide};
+use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
+use super::keep_runs::keep_runs;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment};
 use crate::facts::{Facts, SubjectId};
@@ -47,6 +49,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
         next_day = (fit < room).then_some(day.until);
         room = fit;
     }
+    let budget = EvaluationBudget::of(shared.config.limits.run);
     for batch in held.chunks(BATCH) {
         if room == 0 {
             break;
@@ -57,7 +60,15 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
         // Edges as they stand: a run, and not this, decides whether one has turned.
         let history = candidates::recall(shared, &loaded, &subjects, Some(run.slot), None).await?;
         let known: Vec<Facts> = facts.into_iter().flatten().collect();
-        let decided = decide(shared, &loaded, known, history).await?;
+        let decide = decide(shared, &loaded, known, history, &budget);
+        let decided = match keep_runs(shared, std::slice::from_ref(run), decide).await {
+            Err(error) if error.is::<BudgetSpent>() => {
+                let reason = format!("the approval could not be carried out: {error}; approve it again, or discard it");
+                store.expire_approval(run, &reason).await??;
+                return Ok(());
+            }
+            decided => decided?,
+        };
         let mut admissions: HashMap<SubjectId, Admission> =
             decided.into_iter().map(|(subject, decision)| (subject, decision.admission)).collect();
         for held in batch {

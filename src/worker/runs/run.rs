@@ -9,6 +9,8 @@ use tokio::task::JoinHandle;
 use super::audience_diff;
 use super::breaker::{self, RunLimit};
 use super::decide::{BATCH, decide};
+use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
+use super::keep_runs::keep_runs;
 use super::releaser;
 use super::scan_share::Share;
 use crate::clock::Instant;
@@ -51,18 +53,20 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
 /// Carries out a run that this process holds. Facts are as of the slot. A store
 /// that has changed under it fails the run, visibly, and not this process.
 pub async fn carry_out(shared: &Arc<Shared>, run: &Run, now: Instant) -> anyhow::Result<()> {
-    carry_out_on(shared, run, None, now).await
+    let budget = EvaluationBudget::of(shared.config.limits.run);
+    carry_out_on(shared, run, &budget, None, now).await
 }
 
-/// The same on its share of a walk that several runs make together; without
-/// one it walks alone.
+/// The same at the cost of a budget, and on its share of a walk that several
+/// runs make together; without one it walks alone.
 pub(crate) async fn carry_out_on(
     shared: &Arc<Shared>,
     run: &Run,
+    budget: &Arc<EvaluationBudget>,
     share: Option<Share>,
     now: Instant,
 ) -> anyhow::Result<()> {
-    let done = match attempt(shared, run, share, now).await {
+    let done = match attempt(shared, run, budget, share, now).await {
         Err(error) if crate::store::is_schema_mismatch(&error) => {
             let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
             tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
@@ -89,7 +93,13 @@ async fn fail(shared: &Shared, run: &Run, why: &str, now: Instant) -> anyhow::Re
     Ok(shared.store.end_run(run, "failed", Some(why), &Tally::default(), None, now).await??)
 }
 
-async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Instant) -> anyhow::Result<()> {
+async fn attempt(
+    shared: &Arc<Shared>,
+    run: &Run,
+    budget: &Arc<EvaluationBudget>,
+    share: Option<Share>,
+    now: Instant,
+) -> anyhow::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(&run.playbook, &run.revision).await? {
         Ok(loaded) => loaded,
@@ -101,6 +111,7 @@ async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Ins
         shared,
         loaded: &loaded,
         run,
+        budget,
         limit,
         admitted: 0,
         held: run.verdict.as_deref() == Some("hold"),
@@ -113,7 +124,13 @@ async fn attempt(shared: &Arc<Shared>, run: &Run, share: Option<Share>, now: Ins
     // Also after an error: wait for the batch that is being written before the
     // run is ended.
     let written = deciding.finish_writing().await;
-    decided.and(written)
+    match decided {
+        Err(error) if error.is::<BudgetSpent>() => {
+            written?;
+            deciding.break_off(&error.to_string(), now).await
+        }
+        decided => decided.and(written),
+    }
 }
 
 /// A run being decided.
@@ -121,6 +138,8 @@ struct Deciding<'a> {
     shared: &'a Arc<Shared>,
     loaded: &'a Arc<Loaded>,
     run: &'a Run,
+    /// For all that its rules do.
+    budget: &'a Arc<EvaluationBudget>,
     limit: RunLimit,
     admitted: u64,
     /// Whether it waits for a person: then nothing it writes is active.
@@ -139,7 +158,8 @@ impl Deciding<'_> {
     async fn carry_out(&mut self, share: Option<Share>, now: Instant) -> anyhow::Result<()> {
         let (shared, loaded, run) = (self.shared, self.loaded, self.run);
         let store = &shared.store;
-        let mut candidates = Candidates::open_on(shared, loaded, run.slot, share).await?;
+        let open = Candidates::open_on(shared, loaded, run.slot, share);
+        let mut candidates = keep_runs(shared, std::slice::from_ref(run), open).await?;
         let decided = self.decide_all(&mut candidates, now).await;
         let closed = candidates.close().await;
         decided.and(closed)?;
@@ -153,16 +173,17 @@ impl Deciding<'_> {
     /// Decides every candidate, and writes what may be written already.
     async fn decide_all(&mut self, candidates: &mut Candidates<'_>, now: Instant) -> anyhow::Result<()> {
         let (shared, loaded, run) = (self.shared, self.loaded, self.run);
-        let store = &shared.store;
+        let (store, ours) = (&shared.store, std::slice::from_ref(run));
         loop {
-            let chunk = candidates.next().await?;
+            let chunk = keep_runs(shared, ours, candidates.next()).await?;
             if chunk.is_empty() {
                 return Ok(());
             }
             store.renew_run(run).await??;
             let histories = candidates.histories(&chunk, Some(run.slot)).await?;
             let mut changes = Vec::new();
-            for (subject, Decision { admission, match_change }) in decide(shared, loaded, chunk, histories).await? {
+            let decided = keep_runs(shared, ours, decide(shared, loaded, chunk, histories, self.budget)).await?;
+            for (subject, Decision { admission, match_change }) in decided {
                 self.count(&subject, admission);
                 if match_change != MatchChange::Unchanged {
                     changes.push(SubjectChange { subject, match_change });
@@ -279,6 +300,24 @@ impl Deciding<'_> {
             playbook = %run.playbook, slot = %run.slot, candidates = self.tally.candidates,
             enrolled = self.tally.entered.all, skipped = ?self.tally.skipped, "run done"
         );
+        Ok(())
+    }
+
+    /// Ends the run as failed because its rules take too long. Who has entered
+    /// goes on; nobody else does, and who was held no longer waits.
+    async fn break_off(&mut self, why: &str, now: Instant) -> anyhow::Result<()> {
+        let (store, run) = (&self.shared.store, self.run);
+        self.tally.entered = store.count_enrolled(&run.playbook, run.slot).await?;
+        let (playbook, entered) = (&run.playbook, self.tally.entered.all);
+        tracing::error!(playbook = %playbook, slot = %run.slot, entered, "the run was broken off: {why}");
+        let text = format!(
+            "A run of the playbook {playbook} was broken off: {why}. {entered} have entered, and go on; nobody else \
+             does. The next run tries again.\n\nThis is said once for a revision. To see its runs: \
+             keepwell runs --playbook {playbook}"
+        );
+        let text = NoticeText { subject: &format!("Too slow: {playbook}"), text: &text };
+        let notice = owner_notice(self.shared, self.loaded, &["too slow", playbook, &run.revision], text);
+        store.end_run(run, "failed", Some(why), &self.tally, notice.as_ref(), now).await??;
         Ok(())
     }
 

@@ -1,10 +1,19 @@
 //! Where a run's candidates come from: a scan of its own, or its share of a scan
 //! that several runs make together.
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
+
+use super::evaluation_budget::EvaluationBudget;
 use crate::facts::Facts;
 use crate::store::customers::facts::Scan;
+
+/// How long others wait for a run before they ask whether it is slow.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a run's accounts come from.
 pub(crate) enum Walk<'a> {
@@ -12,27 +21,65 @@ pub(crate) enum Walk<'a> {
     Shared(Share),
 }
 
+/// What a walk gives next.
+pub(crate) enum NextAccounts {
+    Accounts(Vec<Facts>),
+    /// There are no more.
+    End,
+    /// The others went on without it: the rest it has to walk over alone.
+    Left,
+}
+
 /// A run's share of a walk.
 pub(crate) struct Share {
     chunks: mpsc::Receiver<Result<Vec<Facts>, String>>,
+    left: Arc<AtomicBool>,
 }
 
-impl Share {
-    /// What comes through a channel: chunks, or why there are no more.
-    pub(crate) fn new(chunks: mpsc::Receiver<Result<Vec<Facts>, String>>) -> Share {
-        Share { chunks }
+/// Who deals it out.
+pub(super) struct ShareSender {
+    chunks: mpsc::Sender<Result<Vec<Facts>, String>>,
+    left: Arc<AtomicBool>,
+}
+
+/// A share, and who deals it out.
+pub(super) fn share() -> (ShareSender, Share) {
+    let (sender, chunks) = mpsc::channel(1);
+    let left = Arc::new(AtomicBool::new(false));
+    (ShareSender { chunks: sender, left: left.clone() }, Share { chunks, left })
+}
+
+impl ShareSender {
+    /// Hands accounts over, or why there are no more; `false` when it takes
+    /// nothing: it is gone, or it is slow and was left behind.
+    pub async fn hand_over(&self, mut chunk: Result<Vec<Facts>, String>, budget: &EvaluationBudget) -> bool {
+        loop {
+            match self.chunks.send_timeout(chunk, PATIENCE).await {
+                Ok(()) => return true,
+                Err(SendTimeoutError::Timeout(back)) if !budget.is_slow() => chunk = back,
+                Err(SendTimeoutError::Timeout(_)) => {
+                    self.left.store(true, Ordering::Release);
+                    return false;
+                }
+                Err(SendTimeoutError::Closed(_)) => return false,
+            }
+        }
     }
 }
 
 impl Walk<'_> {
-    /// The next accounts; empty when there are no more.
-    pub(crate) async fn next(&mut self) -> anyhow::Result<Vec<Facts>> {
+    /// The next accounts.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<NextAccounts> {
         match self {
-            Walk::Own(scan) => Ok(scan.next().await?),
+            Walk::Own(scan) => {
+                let accounts = scan.next().await?;
+                Ok(if accounts.is_empty() { NextAccounts::End } else { NextAccounts::Accounts(accounts) })
+            }
             Walk::Shared(share) => match share.chunks.recv().await {
-                Some(Ok(chunk)) => Ok(chunk),
+                Some(Ok(chunk)) => Ok(NextAccounts::Accounts(chunk)),
                 Some(Err(error)) => anyhow::bail!("the shared walk failed: {error}"),
-                None => Ok(Vec::new()),
+                None if share.left.load(Ordering::Acquire) => Ok(NextAccounts::Left),
+                None => Ok(NextAccounts::End),
             },
         }
     }

@@ -1,12 +1,17 @@
-//! Due slots to runs. No leader: whoever inserts the run's row carries it out.
+//! Due slots to runs. No leader: whoever inserts the run's row carries it out,
+//! of several daemons as of several lanes of one. A playbook of which a run is
+//! under way in this process waits for it; its other slots are then missed, and
+//! nobody else's.
 
 use crate::ids::{PlaybookId, RevisionId};
 use crate::store::runs::RunKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::shared_scan;
-use crate::clock::Instant;
+use super::run_capacity::PlaybookClaim;
+use super::shared_scan::{self, OpenedRun};
+use crate::clock::{Deadline, Instant};
 use crate::playbook::Mode;
 use crate::store::runs::playbooks::Published;
 use crate::worker::enrollments::advancer;
@@ -16,12 +21,17 @@ use crate::worker::tasks::closer;
 /// More missed slots than this are not written down one by one.
 const MOST_MISSED: usize = 10_000;
 
+/// What was found due this long ago is looked at again before it is done: it may
+/// have been stopped, or done by somebody else.
+const FRESH: Duration = Duration::from_secs(60);
+
 /// Opens and carries out what is due; records what was missed or stopped.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let stopped = shared.store.stopped().await?;
     let (mut handled, mut slots) = (0, BTreeMap::<Instant, Vec<Published>>::new());
+    let fresh = Deadline::after(FRESH);
     for playbook in shared.store.published().await? {
-        if !playbook.present {
+        if !playbook.present || shared.runs.is_claimed(&playbook.id) {
             continue;
         }
         match due(shared, &playbook, now, stopped.covers(&playbook.id)).await {
@@ -34,6 +44,10 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         }
     }
     for (slot, playbooks) in slots {
+        if fresh.has_passed() {
+            // Something was done, so that this lane looks again at once.
+            return Ok(handled.max(1));
+        }
         match run_slot(shared, &playbooks, slot, now).await {
             Ok(done) => handled += done,
             Err(error) => tracing::error!(%slot, "scheduling failed: {error:#}"),
@@ -45,14 +59,20 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
 /// Carries out the runs of one slot, and moves their playbooks beyond it.
 async fn run_slot(shared: &Arc<Shared>, playbooks: &[Published], slot: Instant, now: Instant) -> anyhow::Result<usize> {
     let store = &shared.store;
+    // Of those of which somebody else here has begun a run, they take care.
+    let claimed: Vec<(&Published, PlaybookClaim)> =
+        playbooks.iter().filter_map(|playbook| Some((playbook, shared.runs.claim(&playbook.id)?))).collect();
+    let playbooks: Vec<&Published> = claimed.iter().map(|(playbook, _)| *playbook).collect();
+    if playbooks.is_empty() {
+        return Ok(0);
+    }
     advancer::until(shared, slot).await?;
     let mut opened = Vec::new();
-    for playbook in playbooks {
-        opened.extend(
-            store
-                .open_run(PlaybookId(&playbook.id), RevisionId(&playbook.revision), slot, RunKind::Scheduled, now)
-                .await?,
-        );
+    for (playbook, claim) in claimed {
+        let run = store
+            .open_run(PlaybookId(&playbook.id), RevisionId(&playbook.revision), slot, RunKind::Scheduled, now)
+            .await?;
+        opened.extend(run.map(|run| OpenedRun { run, claim: Some(claim) }));
     }
     let (mut handled, mut failed) = (0, Vec::new());
     for (run, ended) in shared_scan::carry_out(shared, opened, now).await {
@@ -64,7 +84,7 @@ async fn run_slot(shared: &Arc<Shared>, playbooks: &[Published], slot: Instant, 
             }
         }
     }
-    for playbook in playbooks.iter().filter(|playbook| !failed.contains(&playbook.id)) {
+    for playbook in playbooks.into_iter().filter(|playbook| !failed.contains(&playbook.id)) {
         // Only now: whoever dies before this looks at the same slots again, and
         // finds their rows.
         store.settle_slots(&playbook.id, slot).await?;
@@ -155,11 +175,10 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<usize
                 .await? as usize;
             continue;
         }
-        opened.extend(
-            store
-                .open_run(PlaybookId(&playbook.id), RevisionId(&playbook.revision), slot, RunKind::Manual, slot)
-                .await?,
-        );
+        let run = store
+            .open_run(PlaybookId(&playbook.id), RevisionId(&playbook.revision), slot, RunKind::Manual, slot)
+            .await?;
+        opened.extend(run.map(|run| OpenedRun { run, claim: None }));
     }
     handled += opened.len();
     for (run, ended) in shared_scan::carry_out(shared, opened, slot).await {

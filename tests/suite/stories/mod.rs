@@ -35,6 +35,7 @@ mod relay;
 mod releasing;
 mod revisions;
 mod slots;
+mod slow;
 mod stopping;
 mod switching;
 mod tasks;

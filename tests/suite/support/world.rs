@@ -24,7 +24,7 @@ use keepwell::worker::enrollments::mover::{self, Done, Shown};
 use keepwell::worker::runs::plan::{self, Plan};
 use keepwell::worker::runs::publisher::{self, Files, Report};
 use keepwell::worker::runs::scheduler;
-use keepwell::worker::{Compiled, Domains, Pace, Shared, pass};
+use keepwell::worker::{Compiled, Domains, Pace, RunCapacity, Shared, pass};
 use serde_json::{Value as Json, json};
 use sqlx::AssertSqlSafe;
 
@@ -124,6 +124,7 @@ impl World {
         let world = World {
             variables: variables.clone(),
             shared: Arc::new(Shared {
+                runs: RunCapacity::new(&store),
                 store: store.with_relations(relations),
                 calendar: Calendar { holidays: config.holidays.clone() },
                 channel,
@@ -154,6 +155,7 @@ impl World {
     pub fn beside(&self, store: Store) -> Shared {
         let shared = &self.shared;
         Shared {
+            runs: RunCapacity::new(&store),
             store: store.with_relations(shared.store.relations().clone()),
             config: shared.config.clone(),
             calendar: Calendar { holidays: shared.config.holidays.clone() },

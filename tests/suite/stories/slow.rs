@@ -1,0 +1,160 @@
+//! Rules that take long, and what goes on beside them.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use chrono::{TimeDelta, Timelike, Utc};
+use keepwell::clock::Clock;
+use keepwell::playbook::source::Fingerprint;
+use keepwell::web::{WebState, router};
+use keepwell::worker::lanes::Daemon;
+use keepwell::worker::runs::publisher::FileWatch;
+use keepwell::worker::runs::scheduler;
+use keepwell::worker::supervise::supervise;
+use keepwell::worker::upkeep::database_epoch::EpochWatch;
+use serde_json::json;
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+use crate::support::program::until;
+use crate::support::world::{World, at, lines, playbook, scheduled};
+
+const SLOT: &str = "2026-03-02T09:00:00Z";
+
+/// Works for nearly as much as one evaluation may.
+const SCRIPT: &str = "fn long(n) { let sum = 0; for i in 0..9000 { sum += i; } sum + n }";
+
+/// Only of accounts with a seat the rule is slow.
+const SLOW: &str = "when: account.mrr > 0 && ((account.seats ?? 0) == 0 || slow::long(account.seats ?? 0) > 0)";
+const QUICK: &str = "when: account.mrr > 0";
+const END: &str = "  - end: seen";
+
+/// The same for a playbook that everybody is kept out of.
+fn keys(when: &str) -> String {
+    format!("{when}\nsuppress: account.mrr > 0")
+}
+
+/// A company of so many accounts, of which these are the ones on which the rule
+/// is slow.
+async fn company(config: &str, slow: RangeInclusive<usize>, all: usize) -> World {
+    let world = World::with(config).await;
+    world.script("slow", SCRIPT);
+    world
+        .sql(&format!(
+            "insert into customers.accounts (id, name, tier, status, csm_id, mrr, seats, signed_up_at, traits)
+             select 'a' || lpad(n::text, 5, '0'), 'A', 'A', 'active', 'sam', 100, case when n between {} and {} then 1 end,
+                 '2026-01-01', '{{}}'
+             from generate_series(1, {all}) n",
+            slow.start(),
+            slow.end()
+        ))
+        .await;
+    world
+}
+
+async fn state(world: &World, playbook: &str) -> String {
+    let runs = world.runs().await;
+    let run = runs.iter().find(|run| run["playbook"] == playbook);
+    run.and_then(|run| run["state"].as_str()).unwrap_or("none").to_owned()
+}
+
+/// A page for colleagues.
+async fn page_of(world: &World, path: &str) -> String {
+    let state = WebState::new(world.store().clone(), Clock::Fixed(at(SLOT)), &world.shared.config);
+    let request = Request::get(path).header("host", "127.0.0.1:7717").body(Body::empty()).unwrap();
+    let answer = router(state).oneshot(request).await.unwrap();
+    let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    String::from_utf8(body.into()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_beyond_its_time_fails_in_words_and_its_neighbours_go_on() {
+    let world = company("limits: { run: 1s }\n", 1_001..=1_200, 1_200).await;
+    world.contact("a00001", "ann", json!({})).await;
+    let (alone, quick) = ("for: contact\nwhen: account.mrr > 0", keys(QUICK));
+    world
+        .playbook(&playbook("a-slow", SLOW, END))
+        .playbook(&playbook("b-quick", &quick, END))
+        .playbook(&playbook("c-alone", alone, END))
+        .playbook(&playbook("d-quick", &quick, END));
+    world.run_at(SLOT).await;
+    let runs = world.runs().await;
+    assert_eq!(
+        lines(&runs, "playbook state enrolled"),
+        ["a-slow failed 0", "b-quick done 0", "c-alone done 1", "d-quick done 0"]
+    );
+    assert!(runs.iter().all(|run| !run["playbook"].as_str().unwrap().ends_with("quick") || run["candidates"] == 1_200));
+    let why =
+        "its rules worked for longer than 1 s, which is what a run has (`limits: { run: … }` in the configuration)";
+    assert_eq!(world.run("a-slow", SLOT).await["reason"], why);
+    // Those that were held until then wait for nothing any more.
+    assert!(world.enrollments().await.iter().all(|one| one["playbook"] != "a-slow"));
+    let notices = world.notices().await;
+    let [notice] = &notices[..] else { panic!("one notice: {notices:#?}") };
+    assert_eq!(notice["subject"], "Too slow: a-slow");
+    assert!(world.text(notice).await.contains(why));
+    for page in ["/playbooks", "/playbooks/a-slow"] {
+        let page = page_of(&world, page).await;
+        assert!(page.contains("In trouble: its latest run failed: its rules worked for longer than 1 s"), "{page}");
+    }
+    // It is tried again at its next slot, and not before; the owners know already.
+    world.pass_at("2026-03-02T09:05:00Z").await;
+    world.run_at("2026-03-03T09:00:00Z").await;
+    let runs = world.runs().await;
+    let slow: Vec<_> = runs.into_iter().filter(|run| run["playbook"] == "a-slow").collect();
+    assert_eq!(lines(&slow, "slot state"), ["03-02T09:00 failed", "03-03T09:00 failed"]);
+    assert_eq!(world.notices().await.len(), 1);
+    // And `plan` says it beforehand.
+    let plan = world.plan("a-slow", at("2026-03-04T09:00:00Z")).await;
+    assert_eq!(plan.reason, Some(format!("the run would fail: {why}")));
+}
+
+/// The shared walk goes on without the slow run, which then walks alone and
+/// decides each account once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_run_is_left_behind_by_those_that_share_its_walk() {
+    let world = company("", 1..=500, 4_000).await;
+    world.playbook(&playbook("a-slow", &keys(SLOW), END)).playbook(&playbook("b-quick", &keys(QUICK), END));
+    world.publish_at("2026-03-01T00:00:00Z").await;
+    let shared = world.shared();
+    let runs = tokio::spawn(async move { scheduler::manual(&shared, at(SLOT)).await.unwrap() });
+    until("the quick one is done", async || state(&world, "b-quick").await == "done").await;
+    assert_eq!(state(&world, "a-slow").await, "running");
+    runs.await.unwrap();
+    for run in world.runs().await {
+        assert_eq!(lines(std::slice::from_ref(&run), "state candidates"), ["done 4000"], "{run}");
+        assert_eq!(run["skipped"], json!({ "blocked": 4000 }), "{run}");
+    }
+}
+
+/// A slot whose run takes long, and a later one that does not wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slots_of_other_playbooks_do_not_wait_for_a_slow_run() {
+    let world = company("", 1..=200, 200).await;
+    let now = Utc::now();
+    let daily = |minutes: i64| {
+        let at = now - TimeDelta::minutes(minutes);
+        format!("{} {} * * *", at.minute(), at.hour())
+    };
+    world.playbook(&scheduled("slow", &daily(40), &keys(SLOW), END)).playbook(&scheduled(
+        "quick",
+        &daily(20),
+        &keys(QUICK),
+        END,
+    ));
+    world.publish_at(&(now - TimeDelta::hours(1)).to_rfc3339()).await;
+    let (stop, stopping) = watch::channel(false);
+    let files = world.files().clone();
+    let published = Fingerprint::of(&files.playbooks, &files.scripts);
+    let daemon = Daemon { files: FileWatch::new(files, published), epoch: EpochWatch::new(Path::new("/nonexistent")) };
+    let lanes = tokio::spawn(supervise(world.shared(), Clock::System, daemon, Arc::new(|| ()), stopping));
+    until("the later one is done", async || state(&world, "quick").await == "done").await;
+    assert_eq!(state(&world, "slow").await, "running");
+    until("the slow one is done as well", async || state(&world, "slow").await == "done").await;
+    stop.send(true).unwrap();
+    lanes.await.unwrap();
+    assert_eq!(lines(&world.runs().await, "playbook state candidates"), ["quick done 200", "slow done 200"]);
+}
