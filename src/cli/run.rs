@@ -19,6 +19,7 @@ use crate::delivery::http::{Http, HttpTimers};
 use crate::delivery::{Channel, Relay, RelayUrl, Timers};
 use crate::diagnostic::render_human;
 use crate::playbook::calendar::Calendar;
+use crate::playbook::source::Fingerprint;
 use crate::store::Store;
 use crate::store::runs::playbooks::Missing;
 use crate::web::{self, WebState};
@@ -80,9 +81,14 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let epoch = EpochWatch::new(&data);
     epoch.check(&shared.store, clock.now()).await?;
     let files = files(global);
-    let found = publisher::fingerprint(&files).await?;
     let missing = if options.pause_missing { Missing::Meant } else { Missing::Doubted };
-    let published = match publisher::publish(&shared, &files, missing, clock.now()).await {
+    let watch = FileWatch::new(files.clone(), Fingerprint::default());
+    let published = match once {
+        true => publisher::publish(&shared, &files, missing, clock.now()).await,
+        // Cases that take long hold up no other playbook.
+        false => watch.publish(&shared, missing, clock.now()).await,
+    };
+    let published = match published {
         Ok(published) => published,
         // The private Postgres is not left behind.
         Err(error) => {
@@ -113,7 +119,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::SUCCESS);
     }
     tracing::info!(playbooks = published.playbooks, "running");
-    let daemon = Daemon { files: FileWatch::new(files, found), epoch };
+    let daemon = Daemon { files: watch, epoch };
     supervise(shared.clone(), Clock::System, daemon, database.mend(), stop).await;
     // A reader or a relay that dawdles does not keep the process.
     if let Some(page) = page {

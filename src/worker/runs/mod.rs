@@ -4,6 +4,7 @@
 pub(crate) mod audience_diff;
 pub mod breaker;
 pub mod candidates;
+mod case_verdicts;
 pub(crate) mod decide;
 pub(crate) mod evaluation_budget;
 pub mod first_mails;

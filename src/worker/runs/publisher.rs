@@ -2,23 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::catalog;
+use super::case_verdicts::{CaseVerdicts, Judgement};
+use crate::catalog::{self, ReadyPlaybook};
 use crate::clock::{Deadline, Instant};
 use crate::diagnostic::Diagnostic;
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::{Fingerprint, SourceSet};
-use crate::rehearsal::objections;
 use crate::store::runs::playbooks::{Broken, Change, Missing, Publication};
 use crate::worker::shared::{Shared, stop_requested};
 
 /// When files that were refused are looked at again although they have not
 /// changed: what is in force may have.
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// How long a publication waits for cases that are being played.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub struct NotPublished(String);
 #[derive(Debug)]
 pub struct Report {
     pub change: Change,
+    /// Ids of new revisions whose cases are still being played.
+    pub pending: Vec<String>,
     /// How many playbooks are in force from these files.
     pub playbooks: usize,
     pub diagnostics: Vec<Diagnostic>,
@@ -64,10 +69,23 @@ impl Report {
 /// gone, and every playbook of it be paused, for all daemons. The error is then
 /// a [`NotPublished`].
 pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Instant) -> anyhow::Result<Report> {
-    let known = shared.store.revisions().await?;
+    let read = read(shared, files).await?;
+    judge_and_commit(shared, read, &mut CaseVerdicts::default(), None, missing, now).await
+}
+
+/// All files, read and checked, before anything is decided about them.
+struct PlaybookFiles {
+    folder: String,
+    sources: SourceSet,
+    ready: Vec<Arc<ReadyPlaybook>>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads and checks all files, off the async threads.
+async fn read(shared: &Shared, files: &Files) -> anyhow::Result<PlaybookFiles> {
     let folder = files.playbooks.display().to_string();
     let (files, config, schema) = (files.clone(), shared.config.clone(), shared.store.schema().clone());
-    let (sources, ready, diagnostics) = tokio::task::spawn_blocking(move || {
+    tokio::task::spawn_blocking(move || {
         let missing = (!files.playbooks.exists()).then(|| files.playbooks.clone());
         let sources = SourceSet::read(&[files.playbooks], &files.scripts);
         if let Some(folder) = missing.as_ref().or(sources.unlisted.first()) {
@@ -77,23 +95,44 @@ pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Inst
             let message = format!("the playbooks in {folder} cannot be read{why}: is it the right folder?");
             return Err(anyhow::Error::new(NotPublished(message)));
         }
-        let (mut ready, mut diagnostics) = catalog::load(&sources, &[], &config, &schema);
-        ready.retain(|ready| {
-            if known.contains(&(ready.playbook.id.clone(), ready.revision.clone())) {
-                return true;
-            }
-            let objections = objections(ready, &config, &schema);
-            let taken = objections.is_empty();
-            diagnostics.extend(objections);
-            taken
-        });
-        if config.alerts_to.is_some() {
-            forgive_alerts_to(&mut diagnostics);
-        }
-        Ok((sources, ready, diagnostics))
+        let (ready, diagnostics) = catalog::load(&sources, &[], &config, &schema);
+        Ok(PlaybookFiles { folder, sources, ready, diagnostics })
     })
-    .await??;
-    let broken = broken(&sources, &diagnostics);
+    .await?
+}
+
+/// Judges new revisions by their cases, and publishes what is to be. One that is
+/// still being judged keeps the revision it had.
+async fn judge_and_commit(
+    shared: &Shared,
+    read: PlaybookFiles,
+    verdicts: &mut CaseVerdicts,
+    patience: Option<Duration>,
+    missing: Missing,
+    now: Instant,
+) -> anyhow::Result<Report> {
+    let PlaybookFiles { folder, sources, mut ready, mut diagnostics } = read;
+    let known = shared.store.revisions().await?;
+    let is_known = |ready: &ReadyPlaybook| known.contains(&(ready.playbook.id.clone(), ready.revision.clone()));
+    let new: Vec<Arc<ReadyPlaybook>> = ready.iter().filter(|ready| !is_known(ready)).cloned().collect();
+    let Judgement { objections, pending } =
+        verdicts.judge(&new, &shared.config, shared.store.schema(), patience).await?;
+    let is_refused = |ready: &ReadyPlaybook| {
+        !is_known(ready) && objections.iter().any(|problem| *problem.file == *ready.playbook.file)
+    };
+    let is_pending = |ready: &ReadyPlaybook| !is_known(ready) && pending.contains(&ready.playbook.id);
+    let waiting: Vec<(String, Arc<str>)> = ready
+        .iter()
+        .filter(|ready| is_pending(ready))
+        .map(|ready| (ready.playbook.id.clone(), ready.playbook.file.clone()))
+        .collect();
+    ready.retain(|ready| !is_refused(ready) && !is_pending(ready));
+    diagnostics.extend(objections);
+    if shared.config.alerts_to.is_some() {
+        forgive_alerts_to(&mut diagnostics);
+    }
+    let mut broken = broken(&sources, &diagnostics);
+    broken.extend(waiting.iter().map(|(id, file)| Broken { id: Some(id.clone()), file, problems: Vec::new() }));
     let publications: Vec<Publication> = ready
         .iter()
         .map(|ready| Publication {
@@ -126,9 +165,13 @@ pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Inst
     if !change.paused.is_empty() {
         tracing::warn!(playbooks = ?change.paused, "paused for all daemons: `{folder}` has no file of them any more");
     }
+    let pending: Vec<String> = waiting.into_iter().map(|(id, _)| id).collect();
+    if !pending.is_empty() {
+        tracing::info!(playbooks = ?pending, "their cases are still being played: until then they stay as they were");
+    }
     shared.store.rank_waiting_mail(&publications).await?;
     let playbooks = ready.len();
-    Ok(Report { change, playbooks, diagnostics, sources })
+    Ok(Report { change, pending, playbooks, diagnostics, sources })
 }
 
 /// The files with errors.
@@ -155,11 +198,14 @@ pub async fn fingerprint(files: &Files) -> anyhow::Result<Fingerprint> {
 pub struct FileWatch {
     files: Files,
     known: Mutex<WatchedFiles>,
+    verdicts: tokio::sync::Mutex<CaseVerdicts>,
 }
 
 /// What is known of the files.
 struct WatchedFiles {
     published: Fingerprint,
+    /// Whether cases of them are still being played.
+    pending: bool,
     /// Why they were refused when they were last looked at.
     refused: Option<RefusedFiles>,
 }
@@ -175,7 +221,8 @@ struct RefusedFiles {
 impl FileWatch {
     /// Of files that stood like `published` before they were published last.
     pub fn new(files: Files, published: Fingerprint) -> FileWatch {
-        FileWatch { files, known: Mutex::new(WatchedFiles { published, refused: None }) }
+        let known = WatchedFiles { published, pending: false, refused: None };
+        FileWatch { files, known: Mutex::new(known), verdicts: tokio::sync::Mutex::default() }
     }
 
     fn known(&self) -> MutexGuard<'_, WatchedFiles> {
@@ -183,24 +230,48 @@ impl FileWatch {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether files that stand like this are to be published.
-    fn is_due(&self, found: &Fingerprint) -> bool {
-        let known = self.known();
-        match &known.refused {
-            Some(refused) => refused.found != *found || refused.again.has_passed(),
-            None => known.published != *found,
-        }
+    /// Publishes the files as they stand, as [`publish`] does, but waits for no
+    /// cases that take long: their playbooks follow by a later tick.
+    pub async fn publish(&self, shared: &Shared, missing: Missing, now: Instant) -> anyhow::Result<Report> {
+        let found = fingerprint(&self.files).await?;
+        let read = read(shared, &self.files).await?;
+        self.take(shared, found, read, missing, now).await
     }
 
-    /// They are in force as they stand.
-    fn accept(&self, found: Fingerprint) {
-        let before = std::mem::replace(&mut *self.known(), WatchedFiles { published: found, refused: None });
+    async fn take(
+        &self,
+        shared: &Shared,
+        found: Fingerprint,
+        read: PlaybookFiles,
+        missing: Missing,
+        now: Instant,
+    ) -> anyhow::Result<Report> {
+        let mut verdicts = self.verdicts.lock().await;
+        let report = judge_and_commit(shared, read, &mut verdicts, Some(PATIENCE), missing, now).await?;
+        let known = WatchedFiles { published: found, pending: !report.pending.is_empty(), refused: None };
+        let before = std::mem::replace(&mut *self.known(), known);
         if before.refused.is_some() {
             tracing::info!("the playbooks in {} are in force again as they stand", self.files.playbooks.display());
         }
+        Ok(report)
     }
 
-    /// They are not, which is said once for each reason.
+    /// Whether files that stand like this are to be published.
+    async fn is_due(&self, found: &Fingerprint) -> bool {
+        let pending = {
+            let known = self.known();
+            if let Some(refused) = &known.refused {
+                return refused.found != *found || refused.again.has_passed();
+            }
+            if known.published != *found {
+                return true;
+            }
+            known.pending
+        };
+        pending && self.verdicts.lock().await.have_ended()
+    }
+
+    /// They cannot be published, which is said once for each reason.
     fn refuse(&self, found: Fingerprint, message: String) {
         let refused = RefusedFiles { found, message, again: Deadline::after(AGAIN) };
         let before = self.known().refused.replace(refused.clone());
@@ -223,15 +294,21 @@ pub async fn tick(
         found = fingerprint(&watch.files) => found?,
         () = stop_requested(&mut stop) => return Ok(0),
     };
-    if !watch.is_due(&found) {
+    if !watch.is_due(&found).await {
         return Ok(0);
     }
-    match publish(shared, &watch.files, Missing::Doubted, now).await {
-        Ok(_) => watch.accept(found),
-        Err(error) => match error.downcast::<NotPublished>() {
-            Ok(refused) => watch.refuse(found, refused.to_string()),
-            Err(error) => return Err(error),
-        },
+    let read = tokio::select! {
+        read = read(shared, &watch.files) => read,
+        () = stop_requested(&mut stop) => return Ok(0),
+    };
+    let done = match read {
+        Ok(read) => watch.take(shared, found.clone(), read, Missing::Doubted, now).await.map(drop),
+        Err(error) => Err(error),
+    };
+    match done.map_err(anyhow::Error::downcast::<NotPublished>) {
+        Ok(()) => {}
+        Err(Ok(refused)) => watch.refuse(found, refused.to_string()),
+        Err(Err(error)) => return Err(error),
     }
     Ok(0)
 }

@@ -1,4 +1,4 @@
-//! Rules that take long, and what goes on beside them.
+//! Rules and cases that take long, and what goes on beside them.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -11,7 +11,7 @@ use keepwell::clock::Clock;
 use keepwell::playbook::source::Fingerprint;
 use keepwell::web::{WebState, router};
 use keepwell::worker::lanes::Daemon;
-use keepwell::worker::runs::publisher::FileWatch;
+use keepwell::worker::runs::publisher::{self, FileWatch};
 use keepwell::worker::runs::scheduler;
 use keepwell::worker::supervise::supervise;
 use keepwell::worker::upkeep::database_epoch::EpochWatch;
@@ -157,4 +157,38 @@ async fn slots_of_other_playbooks_do_not_wait_for_a_slow_run() {
     stop.send(true).unwrap();
     lanes.await.unwrap();
     assert_eq!(lines(&world.runs().await, "playbook state candidates"), ["quick done 200", "slow done 200"]);
+}
+
+/// A new playbook whose case takes long is not in force yet; the others are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cases_that_take_long_hold_up_no_other_playbook() {
+    let world = World::with("limits: { cases: 10s }\n").await;
+    world.expect_mistakes();
+    world.script("slow", SCRIPT);
+    let case =
+        "tests:\n  - name: endless\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 1, seats: 1 }\n    expect: []";
+    let when = "when: account.mrr > 0 && slow::long(account.seats ?? 0) < 0";
+    world
+        .playbook(&scheduled("a-slow", "* * * * *", &format!("{when}\n{case}"), END))
+        .playbook(&playbook("b-quick", QUICK, END));
+    let files = FileWatch::new(world.files().clone(), Fingerprint::default());
+    let (_never, stop) = watch::channel(false);
+    let shared = world.shared();
+    let in_force = async || {
+        let published = shared.store.published().await.unwrap();
+        published.into_iter().map(|one| (one.id, one.revision)).collect::<Vec<_>>()
+    };
+    publisher::tick(&shared, &files, at(SLOT), &stop).await.unwrap();
+    let first = in_force().await;
+    assert_eq!(first.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["b-quick"]);
+    // Meanwhile another change is published.
+    world.playbook(&playbook("b-quick", "when: account.mrr > 1", END));
+    publisher::tick(&shared, &files, at(SLOT), &stop).await.unwrap();
+    assert_ne!(in_force().await, first);
+    // In the end the case fails by its name.
+    let report = world.publish_at(SLOT).await;
+    let errors: Vec<&str> = report.diagnostics.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].starts_with("the case `endless` fails: the case takes too long: after "), "{errors:?}");
+    assert_eq!(in_force().await.len(), 1);
 }
