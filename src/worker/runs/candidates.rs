@@ -6,6 +6,7 @@
 //! absence. A subject that is gone from the store keeps its state.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::run_capacity::WalkPermit;
@@ -31,7 +32,7 @@ pub struct Candidates<'a> {
     permit: Option<WalkPermit>,
     /// Those of its share, which a walk of its own passes by if the others have
     /// gone on without it.
-    seen: HashSet<SubjectId>,
+    seen: SeenSubjects,
     /// True at the latest verdict, and not seen in the walk so far.
     open: HashSet<SubjectId>,
 }
@@ -56,7 +57,7 @@ impl<'a> Candidates<'a> {
         let first_run = playbook.skip_existing && store.is_first_run(&playbook.id, slot).await?;
         let walk = share.map(Walk::Shared);
         let alone = walk.is_none();
-        let seen = HashSet::new();
+        let seen = SeenSubjects::default();
         let mut candidates = Candidates { shared, loaded, slot, first_run, walk, permit: None, seen, open };
         if alone {
             candidates.walk_alone().await?;
@@ -89,8 +90,14 @@ impl<'a> Candidates<'a> {
             for subject in chunk.iter().map(Facts::subject) {
                 self.open.remove(&subject);
                 if is_share {
-                    self.seen.insert(subject);
+                    self.seen.insert(&subject);
                 }
+            }
+            if let Some(Walk::Shared(share)) = &self.walk
+                && self.seen.is_full()
+                && share.stay()
+            {
+                self.seen.forget();
             }
             if !chunk.is_empty() {
                 return Ok(chunk);
@@ -139,6 +146,48 @@ impl<'a> Candidates<'a> {
         };
         self.permit = None;
         closed
+    }
+}
+
+/// Subjects that were seen, in little memory: 128 bits of each.
+#[derive(Default)]
+struct SeenSubjects {
+    keys: (RandomState, RandomState),
+    subjects: HashSet<u128>,
+    /// Nobody will ask any more.
+    forgotten: bool,
+}
+
+impl SeenSubjects {
+    /// Whoever has seen so many is not so slow that the others would have to go
+    /// on without it.
+    const MOST: usize = 20_000;
+
+    fn key(&self, subject: &SubjectId) -> u128 {
+        let (high, low) = (self.keys.0.hash_one(subject), self.keys.1.hash_one(subject));
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    fn insert(&mut self, subject: &SubjectId) {
+        if !self.forgotten {
+            self.subjects.insert(self.key(subject));
+        }
+    }
+
+    fn contains(&self, subject: &SubjectId) -> bool {
+        self.subjects.contains(&self.key(subject))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.subjects.len() >= SeenSubjects::MOST
+    }
+
+    fn forget(&mut self) {
+        (self.subjects, self.forgotten) = (HashSet::new(), true);
     }
 }
 

@@ -2,7 +2,7 @@
 //! that several runs make together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -33,20 +33,41 @@ pub(crate) enum NextAccounts {
 /// A run's share of a walk.
 pub(crate) struct Share {
     chunks: mpsc::Receiver<Result<Vec<Facts>, String>>,
-    left: Arc<AtomicBool>,
+    company: Arc<Company>,
 }
 
 /// Who deals it out.
 pub(super) struct ShareSender {
     chunks: mpsc::Sender<Result<Vec<Facts>, String>>,
-    left: Arc<AtomicBool>,
+    company: Arc<Company>,
+}
+
+/// Whether the others may go on without a run: decided once, by whoever is first.
+struct Company(AtomicU8);
+
+const OPEN: u8 = 0;
+const LEFT: u8 = 1;
+const STAYS: u8 = 2;
+
+impl Company {
+    /// Whether it is decided like this now.
+    fn decide(&self, how: u8) -> bool {
+        self.0.compare_exchange(OPEN, how, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
 }
 
 /// A share, and who deals it out.
 pub(super) fn share() -> (ShareSender, Share) {
     let (sender, chunks) = mpsc::channel(1);
-    let left = Arc::new(AtomicBool::new(false));
-    (ShareSender { chunks: sender, left: left.clone() }, Share { chunks, left })
+    let company = Arc::new(Company(AtomicU8::new(OPEN)));
+    (ShareSender { chunks: sender, company: company.clone() }, Share { chunks, company })
+}
+
+impl Share {
+    /// From now on the run is never left behind; `false` when it was already.
+    pub fn stay(&self) -> bool {
+        self.company.decide(STAYS)
+    }
 }
 
 impl ShareSender {
@@ -56,11 +77,8 @@ impl ShareSender {
         loop {
             match self.chunks.send_timeout(chunk, PATIENCE).await {
                 Ok(()) => return true,
-                Err(SendTimeoutError::Timeout(back)) if !budget.is_slow() => chunk = back,
-                Err(SendTimeoutError::Timeout(_)) => {
-                    self.left.store(true, Ordering::Release);
-                    return false;
-                }
+                Err(SendTimeoutError::Timeout(_)) if budget.is_slow() && self.company.decide(LEFT) => return false,
+                Err(SendTimeoutError::Timeout(back)) => chunk = back,
                 Err(SendTimeoutError::Closed(_)) => return false,
             }
         }
@@ -78,7 +96,7 @@ impl Walk<'_> {
             Walk::Shared(share) => match share.chunks.recv().await {
                 Some(Ok(chunk)) => Ok(NextAccounts::Accounts(chunk)),
                 Some(Err(error)) => anyhow::bail!("the shared walk failed: {error}"),
-                None if share.left.load(Ordering::Acquire) => Ok(NextAccounts::Left),
+                None if share.company.0.load(Ordering::Acquire) == LEFT => Ok(NextAccounts::Left),
                 None => Ok(NextAccounts::End),
             },
         }

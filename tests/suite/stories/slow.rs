@@ -7,10 +7,12 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use chrono::{TimeDelta, Timelike, Utc};
+use keepwell::catalog;
 use keepwell::clock::Clock;
-use keepwell::playbook::source::Fingerprint;
+use keepwell::playbook::source::{Fingerprint, SourceSet};
 use keepwell::web::{WebState, router};
 use keepwell::worker::lanes::Daemon;
+use keepwell::worker::runs::plan::plan_all;
 use keepwell::worker::runs::publisher::{self, FileWatch};
 use keepwell::worker::runs::scheduler;
 use keepwell::worker::supervise::supervise;
@@ -108,8 +110,11 @@ async fn a_run_beyond_its_time_fails_in_words_and_its_neighbours_go_on() {
     assert_eq!(lines(&slow, "slot state"), ["03-02T09:00 failed", "03-03T09:00 failed"]);
     assert_eq!(world.notices().await.len(), 1);
     // And `plan` says it beforehand.
-    let plan = world.plan("a-slow", at("2026-03-04T09:00:00Z")).await;
-    assert_eq!(plan.reason, Some(format!("the run would fail: {why}")));
+    let sources = SourceSet::read(std::slice::from_ref(&world.files().playbooks), &world.files().scripts);
+    let (ready, _) = catalog::load(&sources, &[], &world.shared.config, world.store().schema());
+    let ready = ready.into_iter().find(|ready| ready.playbook.id == "a-slow").and_then(Arc::into_inner).unwrap();
+    let plans = plan_all(&world.shared, vec![ready], at("2026-03-04T09:00:00Z")).await.unwrap();
+    assert_eq!(plans[0].reason, Some(format!("the run would fail: {why}")));
 }
 
 /// The shared walk goes on without the slow run, which then walks alone and
