@@ -18,7 +18,7 @@
 //! What relays and readers send back is read by [`report`]. What a mail became on
 //! its way ([`received`]) and what domains publish ([`dns`]) is for `doctor` alone.
 //!
-//! This is the only place that uses the mail library and the HTTP client. It knows no database.
+//! This is the only place that uses the mail libraries and the HTTP client. It knows no database.
 
 pub mod blank;
 pub mod compose;

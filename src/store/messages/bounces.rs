@@ -29,6 +29,8 @@ pub enum Meaning {
     Complaint,
     /// Its reader wants no more of its class.
     Unwanted,
+    /// Understood, and nothing follows from it.
+    Noted,
     /// Kept for a person to look at.
     Unclear,
 }
@@ -72,6 +74,16 @@ struct Known {
 }
 
 impl Store {
+    /// The address that a message went to; `None` when there is no such message,
+    /// or its customer was erased.
+    pub async fn recipient_of(&self, message: Uuid) -> sqlx::Result<Option<String>> {
+        let to: Option<Option<String>> = sqlx::query_scalar("select to_address from keepwell.messages where id = $1")
+            .bind(message)
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(to.flatten())
+    }
+
     /// Takes a report about a message, in one transaction, once for its name.
     pub async fn take_report(&self, report: &Returned<'_>, message: Option<Uuid>, now: Instant) -> sqlx::Result<Taken> {
         let known: Option<Known> =
@@ -109,7 +121,7 @@ impl Store {
             Meaning::Arrived => Some(State::Accepted),
             Meaning::Soft | Meaning::Policy | Meaning::Hard => Some(State::Bounced),
             Meaning::Complaint => Some(State::Complained),
-            Meaning::Unwanted | Meaning::Unclear => None,
+            Meaning::Unwanted | Meaning::Noted | Meaning::Unclear => None,
         };
         if let (Meaning::Unwanted, Some(known)) = (report.meaning, &known)
             && known.class.may_be_refused()

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::clock::Instant;
-use crate::delivery::report::{self, Fate, Report};
+use crate::delivery::report::{self, Fate, RecipientReport, Report};
+use crate::message::bounce::Severity;
 use crate::store::messages::bounces::{Meaning, Returned, Taken};
 use crate::worker::shared::Shared;
 
@@ -27,30 +28,38 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let found = found.with_context(|| format!("the Maildir {} cannot be read", bounces.maildir.display()))?;
     let mut done = 0;
     for (path, bytes) in found {
-        done += usize::from(take(shared, &bounces.maildir, &path, &bytes, now).await?);
+        done += usize::from(take(shared, &bounces.maildir, &path, bytes, now).await?);
     }
     Ok(done)
 }
 
 /// Takes one file; false when it has to wait for its mail to be sent.
-async fn take(shared: &Shared, maildir: &Path, path: &Path, bytes: &[u8], now: Instant) -> anyhow::Result<bool> {
+async fn take(shared: &Shared, maildir: &Path, path: &Path, bytes: Vec<u8>, now: Instant) -> anyhow::Result<bool> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // The name without the flags that a mail program may have put there.
     let name = file.split(":2,").next().unwrap_or_default();
-    let named = shared.store.messages_named(bytes).await?;
-    let read = crate::worker::round::unless_panicking(|| report::read(bytes)).flatten();
-    let redirected = shared.config.mail.redirect_to.is_some();
-    let told = |verdict, meaning, detail| Returned { name, verdict, meaning, detail, may_suppress: !redirected };
-    let report = match (&read, &named[..]) {
-        (Some(_), []) => told("unclear", Meaning::Unclear, "it names no mail of ours"),
-        (None, _) => told("unclear", Meaning::Unclear, "it is no report that can be read"),
-        (Some(Report::Delivery { fate, told: detail }), _) => told(fate.name(), meaning(*fate), detail),
-        (Some(Report::Unsubscribe), _) => told("unsubscribe", Meaning::Unwanted, "by mail"),
-        (Some(Report::Complaint { kind }), _) if kind == "not-spam" => told("not-spam", Meaning::Arrived, kind),
-        (Some(Report::Complaint { kind }), _) => told("complaint", Meaning::Complaint, kind),
-    };
     // The envelope's address stands above whatever the report quotes.
-    let taken = shared.store.take_report(&report, named.first().copied(), now).await?;
+    let message = shared.store.messages_named(&bytes).await?.first().copied();
+    let read = tokio::task::spawn_blocking(move || crate::worker::round::unless_panicking(|| report::read(&bytes)));
+    let read = read.await?.flatten();
+    let verdict = match (read, message) {
+        (None, _) => Verdict::unclear("it is no report that can be read"),
+        (Some(Report::AutomaticReply), _) => Verdict::new("automatic reply", Meaning::Noted, ""),
+        (Some(Report::Feedback { kind }), _) => Verdict::new("feedback", Meaning::Noted, &kind),
+        (Some(_), None) => Verdict::unclear("it names no mail of ours"),
+        (Some(Report::Delivery(reports)), Some(message)) => {
+            let to = shared.store.recipient_of(message).await?;
+            let readers = [to.as_deref(), shared.config.mail.redirect_to.as_deref()];
+            delivery(&reports, &readers.into_iter().flatten().collect::<Vec<_>>())
+        }
+        (Some(Report::Unsubscribe), _) => Verdict::new("unsubscribe", Meaning::Unwanted, "by mail"),
+        (Some(Report::Wanted), _) => Verdict::new("not-spam", Meaning::Arrived, "not-spam"),
+        (Some(Report::Complaint { kind }), _) => Verdict::new("complaint", Meaning::Complaint, &kind),
+    };
+    let may_suppress = shared.config.mail.redirect_to.is_none();
+    let Verdict { word, meaning, detail } = verdict;
+    let report = Returned { name, verdict: word, meaning, detail: &detail, may_suppress };
+    let taken = shared.store.take_report(&report, message, now).await?;
     match &taken {
         Taken::NotYet => return Ok(false),
         Taken::Settled { account, state, suppressed } => {
@@ -73,12 +82,48 @@ async fn take(shared: &Shared, maildir: &Path, path: &Path, bytes: &[u8], now: I
     }
 }
 
-fn meaning(fate: Fate) -> Meaning {
-    match fate {
-        Fate::Delivered | Fate::Delayed => Meaning::Arrived,
-        Fate::Soft => Meaning::Soft,
-        Fate::Policy => Meaning::Policy,
-        Fate::Hard => Meaning::Hard,
+/// What a file says: a word, what follows from it, and more words.
+struct Verdict {
+    word: &'static str,
+    meaning: Meaning,
+    detail: String,
+}
+
+impl Verdict {
+    fn new(word: &'static str, meaning: Meaning, detail: &str) -> Verdict {
+        Verdict { word, meaning, detail: detail.to_owned() }
+    }
+
+    fn unclear(why: &str) -> Verdict {
+        Verdict::new("unclear", Meaning::Unclear, why)
+    }
+}
+
+/// What a report says about a mail to one of these addresses; about whoever it
+/// names where ours is not known any more.
+fn delivery(reports: &[RecipientReport], readers: &[&str]) -> Verdict {
+    let about = readers.iter().find_map(|reader| report::about(reports, reader));
+    let about = if readers.is_empty() { report::most_severe(reports) } else { about };
+    let Some(about) = about else {
+        let detail = report::most_severe(reports).map_or("", |other| other.detail.as_str());
+        return Verdict::new("forwarded", Meaning::Arrived, detail);
+    };
+    match about.fate {
+        Fate::Delivered => Verdict::new("delivered", Meaning::Arrived, &about.detail),
+        Fate::Delayed => Verdict::new("delayed", Meaning::Arrived, &about.detail),
+        Fate::Failed(reason) => {
+            let severity = reason.severity();
+            let meaning = match severity {
+                Severity::Soft => Meaning::Soft,
+                Severity::Policy => Meaning::Policy,
+                Severity::Hard => Meaning::Hard,
+            };
+            Verdict::new(
+                severity.name(),
+                meaning,
+                format!("{}: {}", reason.name(), about.detail).trim_end_matches(": "),
+            )
+        }
     }
 }
 

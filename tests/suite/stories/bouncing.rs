@@ -10,10 +10,10 @@ use crate::support::smtp::{At, Do, Script};
 use crate::support::world::{World, at, lines, playbook};
 
 /// The Maildir of the bounce address.
-struct Returns(PathBuf);
+pub struct Returns(PathBuf);
 
 impl Returns {
-    fn new() -> Returns {
+    pub fn new() -> Returns {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("returns-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -23,15 +23,15 @@ impl Returns {
         Returns(dir)
     }
 
-    fn config(&self) -> String {
+    pub fn config(&self) -> String {
         format!("mail: {{ bounces: {{ address: bounces@acme.example, maildir: \"{}\" }} }}\n", self.0.display())
     }
 
-    fn arrive(&self, name: &str, text: &str) {
+    pub fn arrive(&self, name: &str, text: &str) {
         std::fs::write(self.0.join("new").join(name), text).unwrap();
     }
 
-    fn seen(&self) -> Vec<String> {
+    pub fn seen(&self) -> Vec<String> {
         let list = |part: &str| std::fs::read_dir(self.0.join(part)).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(list("new").count(), 0, "everything was taken");
         let mut names: Vec<String> = list("cur").map(|name| name.into_string().unwrap()).collect();
@@ -50,7 +50,7 @@ fn bounce(to: &str, action: &str, status: &str) -> String {
     format!(
         "Return-Path: <>\r\nTo: {to}\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
          --b\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n\
-         Final-Recipient: rfc822; x@y.example\r\nAction: {action}\r\nStatus: {status}\r\n\
+         Action: {action}\r\nStatus: {status}\r\n\
          Diagnostic-Code: smtp; said so\r\n\r\n--b--\r\n"
     )
 }
@@ -111,7 +111,7 @@ async fn a_mail_that_unsubscribes_is_read_as_one() {
     returns.arrive("3", &write(address, "Unsubscribe"));
     returns.arrive("4", &write(address, "unsubscribe"));
     world.pass_at("2026-03-02T10:01:00Z").await;
-    assert_eq!(returns.seen(), ["1:2,F", "2:2,F", "3:2,S", "4:2,S"]);
+    assert_eq!(returns.seen(), ["1:2,F", "2:2,S", "3:2,S", "4:2,S"]);
     assert!(world.store().is_suppressed(&to, "lifecycle").await.unwrap());
     assert!(!world.store().is_suppressed(&to, "marketing").await.unwrap(), "of that class only");
     world.run_at("2026-03-04T09:00:00Z").await;
@@ -142,10 +142,10 @@ async fn what_it_says_decides_what_follows() {
         [
             "angry complained complaint: abuse",
             "fine accepted -",
-            "hard bounced hard: 5.1.1 smtp; said so",
+            "hard bounced hard: mailbox unknown: 5.1.1 smtp; said so",
             "late accepted -",
-            "policy bounced policy: 5.7.1 smtp; said so",
-            "soft bounced soft: 4.4.7 smtp; said so",
+            "policy bounced policy: policy: 5.7.1 smtp; said so",
+            "soft bounced soft: not reached: 4.4.7 smtp; said so",
         ]
     );
     assert_eq!(returns.seen(), ["1.hard:2,S", "2.policy:2,S", "3.soft:2,S", "4.late:2,S", "5.fine:2,S", "6.angry:2,S"]);
@@ -228,7 +228,7 @@ async fn what_is_not_understood_is_kept_and_shown_and_harms_nobody() {
     let id = world.mails().await[0]["id"].as_str().unwrap().replace('-', "");
     // Somebody knows an address and even the id of a mail, but not its word.
     let forged = format!("bounces+{id}0123456789abcdef@acme.example");
-    returns.arrive("1.forged", &bounce(&forged, "failed", "5.1.1").replace("x@y", "bob@a1"));
+    returns.arrive("1.forged", &bounce(&forged, "failed", "5.1.1"));
     returns.arrive("2.away", &format!("To: {ann}\r\nAuto-Submitted: auto-replied\r\nSubject: Away\r\n\r\nI am away."));
     returns.arrive("3.empty", "");
     let nested = "Content-Type: multipart/report; boundary=b\n\n--b\n".repeat(20_000);
@@ -237,13 +237,13 @@ async fn what_is_not_understood_is_kept_and_shown_and_harms_nobody() {
     std::fs::create_dir(returns.0.join("new/folder")).unwrap();
     world.pass_at("2026-03-02T10:00:00Z").await;
     std::fs::remove_dir(returns.0.join("new/folder")).unwrap();
-    assert_eq!(returns.seen(), ["1.forged:2,F", "2.away:2,F", "3.empty:2,F", "4.nested:2,F", "5.large:2,F"]);
+    assert_eq!(returns.seen(), ["1.forged:2,F", "2.away:2,S", "3.empty:2,F", "4.nested:2,F", "5.large:2,F"]);
     assert_eq!(lines(&world.mails().await, "state"), ["accepted", "accepted"]);
     for who in ["ann", "bob"] {
         assert!(!world.store().is_suppressed(&format!("{who}@a1.example"), "lifecycle").await.unwrap());
     }
     let (count, latest) = world.store().unclear_reports(at("2026-03-01T00:00:00Z")).await.unwrap();
-    assert_eq!((count, latest.as_deref().map(|name| name.split('.').next().is_some())), (5, Some(true)));
+    assert_eq!((count, latest.as_deref().map(|name| name.split('.').next().is_some())), (4, Some(true)));
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ mod quiet;
 mod referring;
 mod relay;
 mod releasing;
+mod returning;
 mod revisions;
 mod slots;
 mod slow;

@@ -28,9 +28,10 @@ const ORDER: [&[&str]; 19] = [
 ];
 
 /// A crate and the only places that may name it.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("sqlx", &["postgres", "store"]),
     ("lettre", &["delivery"]),
+    ("mail_parser", &["delivery"]),
     ("hyper", &["delivery"]),
     ("axum", &["web"]),
     ("rhai", &["rule", "action"]),
