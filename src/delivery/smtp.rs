@@ -24,6 +24,7 @@ use super::connection::{Connection, Finish, Tls};
 use super::phase::{Cause, Fault, Phase, Timers};
 use super::relay::{RelayUrl, Security};
 use super::{Outcome, Permission};
+use crate::message::bounce::classify;
 
 /// An idle connection is not used again after this.
 const IDLE: Duration = Duration::from_secs(60);
@@ -134,7 +135,10 @@ impl Relay {
     async fn begin(&self, mut connection: Connection, mail: &Composed) -> Result<Connection, Box<Stopped>> {
         let Some((from, to)) = envelope(mail) else {
             return Err(Box::new(Stopped {
-                outcome: Outcome::Rejected { reply: "the sender's or recipient's address is not valid".to_owned() },
+                outcome: Outcome::Rejected {
+                    reply: "the sender's or recipient's address is not valid".to_owned(),
+                    reason: None,
+                },
                 connection: Some(connection),
                 broken: false,
             }));
@@ -206,7 +210,7 @@ impl RelaySession<'_> {
                 }
                 match code {
                     200..=299 => Outcome::Accepted { reply },
-                    500..=599 => Outcome::Rejected { reply },
+                    500..=599 => Outcome::Rejected { reply, reason: None },
                     _ => Outcome::Deferred { reply },
                 }
             }
@@ -229,7 +233,11 @@ fn outcome(fault: &Fault) -> Outcome {
         }
         // It asks for a login or for TLS that our configuration does not have.
         (Cause::Refused(530 | 534 | 535 | 538, _), _) => Outcome::ChannelDown { why: reply, misfit: true },
-        (Cause::Refused(500.., _), _) => Outcome::Rejected { reply },
+        (Cause::Refused(500.., _), phase) => {
+            // A report about the same would say the same.
+            let reason = (phase == Phase::Recipient).then(|| classify(None, &fault.cause_text()));
+            Outcome::Rejected { reply, reason }
+        }
         (Cause::Refused(..), _) => Outcome::Deferred { reply },
     }
 }

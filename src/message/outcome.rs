@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::clock::Instant;
+use crate::message::bounce::BounceReason;
 use crate::message::channel::Channel;
 use crate::message::gate::Wait;
 use crate::message::refusal::Refusal;
@@ -21,8 +22,9 @@ pub enum Outcome {
     AskedToWait { reply: String, seconds: u64 },
     /// Not taken, and no further attempt is made.
     Failed { reply: String },
-    /// Not sent; another attempt would fail as well.
-    Rejected { reply: String },
+    /// Not sent; another attempt would fail as well. `reason` is why, where the
+    /// server refused the recipient's address.
+    Rejected { reply: String, reason: Option<BounceReason> },
     /// Nobody knows. Never sent again by the machine.
     Unknown { what: String },
     /// Not sent: the mark said no, for this reason.
@@ -43,7 +45,7 @@ impl Outcome {
             | Outcome::Deferred { reply }
             | Outcome::AskedToWait { reply, .. }
             | Outcome::Failed { reply }
-            | Outcome::Rejected { reply } => Some(reply),
+            | Outcome::Rejected { reply, .. } => Some(reply),
             Outcome::Unknown { what } => Some(what),
             Outcome::ChannelDown { why, .. } => Some(why),
             Outcome::Captured | Outcome::NotMarked(_) | Outcome::MarkUnclear => None,
@@ -177,7 +179,7 @@ pub fn settle(outcome: &Outcome, of: &Attempted, jitter: f64) -> Option<Settled>
     match outcome {
         Outcome::Accepted { .. } => ended(State::Accepted, None, Fact::Accepted),
         Outcome::Captured => ended(State::Captured, None, Fact::Accepted),
-        Outcome::Rejected { reply } => ended(State::Rejected, Some(reply), Fact::Rejected),
+        Outcome::Rejected { reply, .. } => ended(State::Rejected, Some(reply), Fact::Rejected),
         Outcome::Failed { reply } => ended(State::Failed, Some(reply), Fact::Rejected),
         Outcome::Unknown { what } => ended(State::Unknown, Some(what), Fact::Unknown),
         Outcome::Deferred { reply } | Outcome::AskedToWait { reply, .. } => {
@@ -255,7 +257,7 @@ mod tests {
         for (channel, attempt, outcome, expected) in [
             (Email, 1, Outcome::Accepted { reply: reply() }, "accepted - accepted tried keeps -"),
             (Email, 1, Outcome::Captured, "captured - accepted tried keeps -"),
-            (Email, 1, Outcome::Rejected { reply: reply() }, "rejected - rejected tried frees said"),
+            (Email, 1, Outcome::Rejected { reply: reply(), reason: None }, "rejected - rejected tried frees said"),
             (Webhook, 1, Outcome::Failed { reply: reply() }, "failed - rejected tried frees said"),
             (Email, 1, Outcome::Unknown { what: reply() }, "unknown - unknown tried keeps said"),
             // Deferred: longer from attempt to attempt, each channel in its way.
@@ -307,7 +309,7 @@ mod tests {
             Outcome::Captured,
             Outcome::Deferred { reply: String::new() },
             Outcome::Failed { reply: String::new() },
-            Outcome::Rejected { reply: String::new() },
+            Outcome::Rejected { reply: String::new(), reason: None },
             Outcome::Unknown { what: String::new() },
             Outcome::NotMarked(Refusal::Suppressed),
             Outcome::MarkUnclear,

@@ -136,7 +136,7 @@ async fn refusals_at_each_phase() {
         assert!(server.accepted().is_empty());
 
         let (server, outcome, asked) = go(Script::reply(at, "550-5.1.1 no such\r\n550 user")).await;
-        let Outcome::Rejected { reply } = &outcome else {
+        let Outcome::Rejected { reply, .. } = &outcome else {
             panic!("{at:?}: {outcome:?}");
         };
         assert!(reply.starts_with("550 5.1.1 no such user"), "{reply}");
@@ -206,7 +206,7 @@ async fn a_recipient_refused_in_the_middle_of_one_write_is_told_apart() {
                 Permission::Go
             })
             .await;
-        let Outcome::Rejected { reply } = &outcome else { panic!("{outcome:?}") };
+        let Outcome::Rejected { reply, .. } = &outcome else { panic!("{outcome:?}") };
         assert!(reply.starts_with("550 5.1.1 gone (at RCPT TO)"), "{reply}");
         assert_eq!((asked.into_inner(), server.ahead()), (0, 1));
         let (outcome, _) = send(&relay, Permission::Go).await;
@@ -239,7 +239,7 @@ async fn refusals_and_cuts_in_one_write_are_those_of_their_commands() {
 async fn long_replies_are_clipped() {
     let words = "x".repeat(800);
     let (_, outcome, _) = go(Script::reply(At::Recipient, &format!("550 {words}"))).await;
-    let Outcome::Rejected { reply } = outcome else {
+    let Outcome::Rejected { reply, .. } = outcome else {
         panic!("{outcome:?}");
     };
     assert!((500..540).contains(&reply.len()), "{}", reply.len());

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::suppressions::{Suppression, suppress_hash};
 use super::transitions::{among, learn};
 use crate::clock::Instant;
+use crate::message::bounce::{BounceReason, Severity};
 use crate::message::class::Class;
 use crate::message::outcome::Fact;
 use crate::message::state::State;
@@ -46,6 +47,17 @@ pub struct Returned<'a> {
     pub detail: &'a str,
     /// Whether the address may be suppressed: not where mail is redirected.
     pub may_suppress: bool,
+}
+
+/// A recipient whom a server refused to take mail for.
+#[derive(Clone, Copy, Debug)]
+pub struct RecipientRefusal<'a> {
+    pub account: &'a str,
+    pub message: Uuid,
+    /// The address that was refused.
+    pub to: &'a str,
+    pub reason: BounceReason,
+    pub reply: &'a str,
 }
 
 /// What became of a report.
@@ -181,6 +193,41 @@ impl Store {
             return Ok(Taken::Kept);
         }
         Ok(Taken::Settled { account: known.account_id, state, suppressed })
+    }
+
+    /// Takes a refusal, once for its message, as a report that says the same; true
+    /// when the address gets nothing more. The message itself is settled elsewhere.
+    pub async fn take_refusal(&self, refusal: &RecipientRefusal<'_>, now: Instant) -> sqlx::Result<bool> {
+        if !refusal.reason.is_about_recipient() {
+            return Ok(false);
+        }
+        let severity = refusal.reason.severity();
+        let hash = self.address_hash(refusal.to).await?;
+        let mut tx = self.pool().begin().await?;
+        let new = sqlx::query(
+            "insert into keepwell.bounces (name, at, verdict, detail, account_id, message, address_hash)
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict (name) do nothing",
+        )
+        .bind(format!("refusal of {}", refusal.message))
+        .bind(now)
+        .bind(severity.name())
+        .bind(format!("{}: {}", refusal.reason.name(), refusal.reply))
+        .bind(refusal.account)
+        .bind(refusal.message)
+        .bind(&hash)
+        .execute(&mut *tx)
+        .await?;
+        let source = match severity {
+            _ if new.rows_affected() == 0 => None,
+            Severity::Hard => Some("refusal"),
+            _ if self.is_hopeless(&mut tx, &hash, now).await? => Some("soft bounces"),
+            _ => None,
+        };
+        if let Some(source) = source {
+            suppress_hash(&mut tx, &hash, Suppression { class: "all", source }, now).await?;
+        }
+        tx.commit().await?;
+        Ok(source.is_some())
     }
 
     /// Whether enough different mails to an address were given up lately.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::deliverer::{GATE_HOLDS, shadows};
 use super::domain_limits::SendPermit;
 use super::prepare_mail::{Prepared, prepare};
-use super::settlement::until_written;
+use super::settlement::{take_refusal, until_written};
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::{Composed, Outcome, Permission};
 use crate::enrollment::next_quarter;
@@ -99,9 +99,12 @@ async fn send_copy(
     let (message, outcome) = (&message, &outcome);
     let began = began.into_inner();
     until_written(message, || async move {
+        take_refusal(shared, message, outcome, ended).await?;
         match outcome {
             Outcome::Accepted { reply } => store.settle_copy(message, true, reply, now, ended).await?,
-            Outcome::Unknown { what: told } | Outcome::Deferred { reply: told } | Outcome::Rejected { reply: told }
+            Outcome::Unknown { what: told }
+            | Outcome::Deferred { reply: told }
+            | Outcome::Rejected { reply: told, .. }
                 if began =>
             {
                 store.settle_copy(message, false, told, now, ended).await?;

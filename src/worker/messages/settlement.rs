@@ -11,6 +11,7 @@ use crate::message::channel::Channel;
 use crate::message::outcome::{self, Attempted};
 use crate::random;
 use crate::store::is_refusal;
+use crate::store::messages::bounces::RecipientRefusal;
 use crate::store::messages::claimed::Claimed;
 use crate::store::messages::ending::Ending;
 use crate::store::messages::insert::{NoticeText, OwnerNotice};
@@ -60,6 +61,7 @@ async fn settle_once(
         Outcome::ChannelDown { why, misfit: false } => tracing::error!("the mail relay cannot be used: {why}"),
         _ => {}
     }
+    take_refusal(shared, message, outcome, now).await?;
     let (channel, attempt, valid_until) = (message.channel, message.attempts, message.valid_until);
     let of = Attempted { channel, attempt, valid_until, ended: now };
     let Some(settled) = outcome::settle(outcome, &of, random::jitter(0.2)) else { return Ok(()) };
@@ -67,6 +69,26 @@ async fn settle_once(
     shared.store.settle(Ending { message: message.clone(), settled, reply, started, ended: now }).await?;
     if let Outcome::Unknown { what } = outcome {
         tracing::error!(message = %message.id, "nobody knows whether it arrived: {what}");
+    }
+    Ok(())
+}
+
+/// What a server says of a recipient's address counts as the same report by mail
+/// would. Not where mail is redirected: that is another's address.
+pub(crate) async fn take_refusal(
+    shared: &Shared,
+    message: &Claimed,
+    outcome: &Outcome,
+    now: Instant,
+) -> anyhow::Result<()> {
+    let Outcome::Rejected { reply, reason: Some(reason) } = outcome else { return Ok(()) };
+    let redirected = shared.config.mail.redirect_to.is_some();
+    let Some(to) = message.to_address.as_deref().filter(|_| message.channel.reaches_customers() && !redirected) else {
+        return Ok(());
+    };
+    let refusal = RecipientRefusal { account: &message.account_id, message: message.id, to, reason: *reason, reply };
+    if shared.store.take_refusal(&refusal, now).await? {
+        tracing::info!(account = message.account_id, "the address gets nothing more: {}", reason.name());
     }
     Ok(())
 }

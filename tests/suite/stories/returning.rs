@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::bouncing::Returns;
-use crate::support::smtp::Script;
+use crate::support::smtp::{Do, Script};
 use crate::support::world::{World, at, lines, playbook};
 
 /// A mail that came back, about the one that is named here.
@@ -102,5 +102,62 @@ async fn a_person_is_asked_only_about_what_nobody_understands() {
         assert_eq!(returns.seen(), [flag]);
         let (count, _) = world.store().unclear_reports(at("2026-03-01T00:00:00Z")).await.unwrap();
         assert_eq!(count, unclear, "{file}");
+    }
+}
+
+/// What the relay says to RCPT TO counts as the report that would say the same.
+#[tokio::test]
+async fn a_refusal_at_rcpt_counts_like_a_report() {
+    let refused = [
+        ("unknown", "550 5.1.1 no such user"),
+        ("nowhere", "550 5.1.2 no such domain"),
+        ("listed", "550 5.1.1 your address is on a block list"),
+        ("denied", "550 5.7.1 access denied"),
+        ("vague", "550 no"),
+        ("full", "552 5.2.2 mailbox full"),
+    ];
+    let recipients = refused
+        .iter()
+        .map(|(who, reply)| (format!("{who}@customer.example"), Do::Reply((*reply).to_owned())))
+        .collect();
+    let world = World::over_smtp("budget: off\n", Script { recipients, ..Script::default() }).await;
+    world.account("customer", json!({})).await;
+    for (who, _) in refused {
+        world.contact("customer", who, json!({})).await;
+    }
+    world.contact("customer", "sound", json!({})).await;
+    let step = "  - email: { id: m, to: all, subject: Weekly, body: Hello }";
+    world.playbook(&playbook("weekly", "when: account.mrr > 0\nreentry: { gap: 1d }", step));
+    for day in ["03-03", "03-05", "03-07", "03-09"] {
+        world.run_at(&format!("2026-{day}T09:00:00Z")).await;
+    }
+    let states = lines(&world.mails().await, "contact state");
+    let of = |who: &str| -> Vec<String> {
+        let own = states.iter().filter_map(|line| line.strip_prefix(&format!("{who} ")).map(str::to_owned));
+        own.collect()
+    };
+    let count = |who: &str, state: &str| of(who).iter().filter(|one| *one == state).count();
+    for (who, tried) in [("unknown", 1), ("nowhere", 1), ("listed", 4), ("denied", 4), ("vague", 4), ("full", 3)] {
+        assert_eq!((count(who, "rejected"), count(who, "suppressed")), (tried, 4 - tried), "{who}: {states:?}");
+    }
+    assert_eq!(count("sound", "accepted"), 4, "{states:?}");
+    let transactional = async |who: &str| {
+        world.store().is_suppressed(&format!("{who}@customer.example"), "transactional").await.unwrap()
+    };
+    assert!(transactional("unknown").await && !transactional("denied").await);
+}
+
+#[tokio::test]
+async fn a_refusal_of_redirected_mail_suppresses_nobody() {
+    let recipients = [("tester@acme.example".to_owned(), Do::Reply("550 5.1.1 no such user".to_owned()))].into();
+    let config = "mail: { redirect_to: tester@acme.example }\n";
+    let world = World::over_smtp(config, Script { recipients, ..Script::default() }).await;
+    world.account("customer", json!({})).await;
+    world.contact("customer", "x", json!({})).await;
+    world.playbook(&mails("hello", "lifecycle"));
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "state"), ["rejected"]);
+    for address in ["x@customer.example", "tester@acme.example"] {
+        assert!(!world.store().is_suppressed(address, "lifecycle").await.unwrap(), "{address}");
     }
 }
