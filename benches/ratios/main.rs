@@ -8,13 +8,14 @@
 //! cargo bench -- deliver --messages 20000       so many mails from the outbox to a relay, 5,000 by default
 //! ```
 //!
-//! Two parts measure no time and run only when they are named:
+//! Three parts measure no time and run only when they are named:
 //!
 //! ```text
 //! cargo bench -- faults --kills 500 --messages 10000 --rounds 50      what is left when everything fails
 //! cargo bench -- F11 F23 --rounds 6                                   some faults; `faults::ROWS` has their names
 //! cargo bench -- F22 --older path/to/keepwell                         a program of an earlier version beside this one
 //! cargo bench -- mutants --accounts 10000                             what one mistake in a rule may do
+//! cargo bench -- bounces --corpus DIR --expected DIR                  how well mails that came back are understood
 //! ```
 //!
 //! The store is built once for each scale and kept below `target/`; `enroll` and `deliver` have one of their own.
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+mod bounces;
 mod deliver;
 mod engine;
 mod enroll;
@@ -49,7 +51,7 @@ use store::Scale;
 const PARTS: [&str; 6] = ["evaluate", "stream", "hundred", "memory", "enroll", "deliver"];
 
 /// What runs only when it is named.
-const NAMED: [&str; 2] = ["faults", "mutants"];
+const NAMED: [&str; 3] = ["faults", "mutants", "bounces"];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -65,6 +67,8 @@ pub struct Options {
     /// How much of the faults, and which of them.
     pub faults: faults::Size,
     pub asked: faults::Asked,
+    /// Where mails that came back are, and the answers to them.
+    pub folders: bounces::Folders,
 }
 
 impl Options {
@@ -73,6 +77,7 @@ impl Options {
         let (mut rounds, mut parts) = (None, Vec::new());
         let (mut kills, mut messages) = (500, None);
         let mut asked = faults::Asked::default();
+        let mut folders = bounces::Folders::default();
         while let Some(word) = words.next() {
             let mut number = || -> anyhow::Result<i64> {
                 let value = words.next().with_context(|| format!("{word} needs a number"))?;
@@ -82,6 +87,14 @@ impl Options {
                 "--older" => {
                     let program = words.next().context("--older needs the path of a program")?;
                     asked.older = Some(std::path::absolute(program)?);
+                }
+                "--corpus" | "--expected" => {
+                    let folder = words.next().with_context(|| format!("{word} needs a folder"))?;
+                    let folder = Some(std::path::absolute(folder)?);
+                    match word.as_str() {
+                        "--corpus" => folders.corpus = folder,
+                        _ => folders.expected = folder,
+                    }
                 }
                 row if faults::ROWS.contains(&row) => asked.rows.push(word),
                 // Cargo's own.
@@ -101,7 +114,7 @@ impl Options {
                 }
                 other => bail!(
                     "{other} is neither a part ({}, {}) nor \
-                     --accounts, --events, --entering, --rounds, --kills, --messages, --older",
+                     --accounts, --events, --entering, --rounds, --kills, --messages, --older, --corpus, --expected",
                     PARTS.join(", "),
                     NAMED.join(", ")
                 ),
@@ -118,7 +131,7 @@ impl Options {
         let events = events.unwrap_or(accounts * 20);
         let faults = faults::Size { kills, messages: messages.unwrap_or(10_000), rounds: rounds.unwrap_or(50) };
         let (messages, rounds) = (messages.unwrap_or(5_000), rounds.unwrap_or(5));
-        Ok(Options { parts, scale: Scale { accounts, events }, entering, messages, rounds, faults, asked })
+        Ok(Options { parts, scale: Scale { accounts, events }, entering, messages, rounds, faults, asked, folders })
     }
 }
 
@@ -144,10 +157,13 @@ async fn measure(options: Options) -> anyhow::Result<()> {
     if asked("faults") {
         faults::measure(options.faults, &options.asked).await?;
     }
+    if asked("bounces") {
+        bounces::measure(&options.folders)?;
+    }
     if asked("mutants") {
         mutants::measure(options.scale.accounts).await?;
     }
-    let own = |part: &&String| ["enroll", "deliver", "faults", "mutants"].contains(&part.as_str());
+    let own = |part: &&String| ["enroll", "deliver", "faults", "mutants", "bounces"].contains(&part.as_str());
     let others: Vec<&String> = options.parts.iter().filter(|part| !own(part)).collect();
     if !others.is_empty() {
         let store = store::Store::open(options.scale).await?;
