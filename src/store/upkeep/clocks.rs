@@ -45,16 +45,42 @@ pub(crate) fn resting_stop(seconds: i64) -> Stop {
     Stop { target: StopTarget::Daemon, by: ITSELF.to_owned(), reason: Some(reason) }
 }
 
-/// `its clock is 3 hours ahead of the database's`, in the largest unit that
-/// leaves at least two.
+/// `its clock is 3 hours ahead of the database's`: rounded to the nearest, in
+/// the largest unit of which that leaves at least two.
 pub fn describe_offset(ahead: chrono::Duration) -> String {
-    let seconds = ahead.num_seconds().abs();
-    let (count, unit) = match seconds {
-        ..120 => (seconds, "seconds"),
-        120..7_200 => (seconds / 60, "minutes"),
-        7_200..172_800 => (seconds / 3_600, "hours"),
-        _ => (seconds / 86_400, "days"),
-    };
+    let milliseconds = ahead.num_milliseconds().unsigned_abs();
+    let rounded = |unit: u64| (milliseconds + unit / 2) / unit;
+    const UNITS: [(u64, &str, u64); 4] =
+        [(1_000, "seconds", 120), (60_000, "minutes", 120), (3_600_000, "hours", 48), (86_400_000, "days", u64::MAX)];
+    let fitting = UNITS.into_iter().find(|(unit, _, end)| rounded(*unit) < *end);
+    let (unit, name, _) = fitting.unwrap_or(UNITS[3]);
     let side = if ahead < chrono::Duration::zero() { "behind" } else { "ahead of" };
-    format!("its clock is {count} {unit} {side} the database's")
+    format!("its clock is {} {name} {side} the database's", rounded(unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_rounded_to_the_nearest() {
+        for (milliseconds, expected) in [
+            (90_000, "90 seconds ahead of"),
+            (89_600, "90 seconds ahead of"),
+            (-119_400, "119 seconds behind"),
+            (119_600, "2 minutes ahead of"),
+            (179_900, "3 minutes ahead of"),
+            (5_400_000, "90 minutes ahead of"),
+            (7_199_900, "2 hours ahead of"),
+            (10_799_000, "3 hours ahead of"),
+            (-10_799_999, "3 hours behind"),
+            (10_800_000, "3 hours ahead of"),
+            (169_000_000, "47 hours ahead of"),
+            (172_799_000, "2 days ahead of"),
+            (-604_799_000, "7 days behind"),
+        ] {
+            let told = describe_offset(chrono::Duration::milliseconds(milliseconds));
+            assert_eq!(told, format!("its clock is {expected} the database's"), "{milliseconds}");
+        }
+    }
 }
