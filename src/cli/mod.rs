@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::postgres::describe_error;
+
 /// Prints one line of an answer; see [`output::line`].
 macro_rules! say {
     () => { crate::cli::output::line(format_args!("")) };
@@ -258,14 +260,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // Causes that only repeat what was said above them are left out.
-    let mut reason = String::new();
-    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
-        if !reason.contains(&cause) {
-            reason.push_str(if reason.is_empty() { "" } else { ": " });
-            reason.push_str(&cause);
-        }
-    }
+    let reason = describe_error(error.as_ref());
     if logs_json() {
         tracing::error!("{reason}");
     } else {

@@ -9,6 +9,7 @@ use super::database::Database;
 use super::{Global, somebody};
 use crate::clock::{Clock, Instant};
 use crate::message::channel::Channel;
+use crate::postgres::describe_error;
 use crate::store::upkeep::stopped::{StopTarget, Stopped};
 use crate::store::upkeep::stops::WaitingMessages;
 
@@ -111,7 +112,7 @@ async fn check_target(global: &Global, database: &Database, target: &StopTarget)
             Ok(false) => anyhow::bail!("there is no account `{id}`"),
             // A stop must not depend on the database of the accounts: it is for emergencies.
             Err(error) => {
-                tell!("whether there is an account `{id}` could not be looked up: {error:#}");
+                tell!("whether there is an account `{id}` could not be looked up: {}", describe_error(error.as_ref()));
                 Ok(())
             }
         },

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::describe::describe_error;
+
 /// Why there is no private Postgres.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateError {
@@ -38,7 +40,7 @@ pub enum PrivateError {
     Initdb(String),
     #[error("the private database did not start ({log}): {said}", log = log.display())]
     Start { log: PathBuf, said: String },
-    #[error("the private database does not answer: {0}")]
+    #[error("the private database does not answer: {}", describe_error(.0))]
     Connect(#[from] sqlx::Error),
 }
 

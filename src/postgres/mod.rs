@@ -12,9 +12,11 @@
 //! - `identity`: as whom the server runs, since it refuses to be root;
 //! - `cluster`: making the cluster, and the server's command line;
 //! - `server`: the process;
-//! - `error`: why there is none.
+//! - `error`: why there is none;
+//! - `describe`: errors of any Postgres in words.
 
 mod cluster;
+mod describe;
 mod error;
 mod identity;
 mod layout;
@@ -23,5 +25,6 @@ mod programs;
 mod server;
 
 pub use cluster::Durability;
+pub use describe::describe_error;
 pub use error::PrivateError;
 pub use private::PrivatePostgres;

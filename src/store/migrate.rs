@@ -3,6 +3,7 @@
 use super::Store;
 use super::customers::reader_role;
 use super::migrations::{self, MigrationError};
+use crate::postgres::describe_error;
 use crate::random;
 
 /// A new database is recorded as the one that may send. One that has lost its
@@ -27,7 +28,7 @@ impl Store {
             .await?;
         // Without the right to make roles, reading is by read-only transactions alone.
         if let Err(error) = reader_role::prepare(&self.pool).await {
-            tracing::warn!("the role {} could not be prepared: {error}", reader_role::READER);
+            tracing::warn!("the role {} could not be prepared: {}", reader_role::READER, describe_error(&error));
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::WebState;
 use crate::clock::Instant;
+use crate::postgres::describe_error;
 use crate::store::upkeep::stopped::StopTarget;
 
 /// What an extractor needs for the state.
@@ -163,12 +164,12 @@ impl IntoResponse for Trouble {
             Trouble::NotFound(words) => (StatusCode::NOT_FOUND, "Not found", words),
             Trouble::Refused(status, words) => (status, "Not accepted", words),
             Trouble::Failed(error) if error.is::<minijinja::Error>() || error.is::<tokio::task::JoinError>() => {
-                tracing::error!(error = format!("{error:#}"), "a page could not be made");
+                tracing::error!(error = describe_error(error.as_ref()), "a page could not be made");
                 let words = "The page could not be made. That is a mistake of ours; it is in the log.";
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", words)
             }
             Trouble::Failed(error) => {
-                tracing::error!(error = format!("{error:#}"), "the database did not answer a page");
+                tracing::error!(error = describe_error(error.as_ref()), "the database did not answer a page");
                 let words = "The database did not answer. Nothing you see here is lost: please try again in a moment.";
                 (StatusCode::SERVICE_UNAVAILABLE, "Not available right now", words)
             }

@@ -15,6 +15,7 @@ use super::round::Round;
 use super::shared::{Shared, stop_requested};
 use super::upkeep::clock_check::Clocks;
 use crate::clock::{Clock, Instant};
+use crate::postgres::describe_error;
 
 /// How long a lane rests after a fault.
 const BACK_OFF: Duration = Duration::from_secs(5);
@@ -114,7 +115,7 @@ impl Runner {
                     continue;
                 }
                 Ok(Err(error)) => {
-                    tracing::error!(lane = lane.name(), "failed: {error:#}");
+                    tracing::error!(lane = lane.name(), "failed: {}", describe_error(error.as_ref()));
                     let mend = self.mend.clone();
                     let _ = tokio::task::spawn_blocking(move || mend()).await;
                     rota.wake();

@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::cli::database::{Database, store_map};
 use crate::clock::Clock;
 use crate::config::StoreMap;
+use crate::postgres::describe_error;
 use crate::store::customers::mapping;
 use crate::store::customers::reader_role::READER;
 use crate::store::views::cli::Filter;
@@ -27,7 +28,7 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
     let database = match Database::open(global, 2).await {
         Ok(database) => database,
         Err(error) => {
-            findings.bad("database", format!("{error:#}"), "see that it runs, and what DATABASE_URL says");
+            findings.bad("database", describe_error(error.as_ref()), "see that it runs, and what DATABASE_URL says");
             return None;
         }
     };
@@ -35,7 +36,7 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
     match database.store.server_version().await {
         Ok(version) => findings.ok("database", format!("Postgres {version}, {kind}, schemas up to date")),
         Err(error) => {
-            findings.bad("database", error.to_string(), "see the server's log");
+            findings.bad("database", describe_error(&error), "see the server's log");
             database.close().await;
             return None;
         }
@@ -68,7 +69,7 @@ async fn customers(global: &Global, store: &Store, findings: &mut Findings) -> O
     let looked = match mapping::open(store.pool(), &map.ok()?).await {
         Ok(looked) => looked,
         Err(error) => {
-            findings.bad("customers", format!("{error:#}"), "`keepwell facts --store` shows what is used");
+            findings.bad("customers", describe_error(&error), "`keepwell facts --store` shows what is used");
             return None;
         }
     };
@@ -91,7 +92,7 @@ async fn customers(global: &Global, store: &Store, findings: &mut Findings) -> O
 async fn roles(store: &Store, is_named: bool, findings: &mut Findings) {
     let rights = match store.rights().await {
         Ok(rights) => rights,
-        Err(error) => return findings.bad("roles", error.to_string(), "see the server's log"),
+        Err(error) => return findings.bad("roles", describe_error(&error), "see the server's log"),
     };
     if !rights.of_reader.is_empty() {
         let message = format!("the role {READER} should only read, and {}", rights.of_reader.join(", "));

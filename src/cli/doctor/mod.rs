@@ -13,6 +13,7 @@ use super::{Format, Global, output};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
+use crate::postgres::describe_error;
 use crate::store::Store;
 use crate::store::runs::playbooks::Published;
 
@@ -166,7 +167,7 @@ async fn in_force(global: &Global, checked: &Checked, store: &Store, findings: &
     let published = match store.published().await {
         Ok(published) if published.is_empty() => return,
         Ok(published) => published,
-        Err(error) => return findings.bad(ABOUT, error.to_string(), "see the server's log"),
+        Err(error) => return findings.bad(ABOUT, describe_error(&error), "see the server's log"),
     };
     let before = findings.0.len();
     let names = |ids: Vec<&str>| ids.join(", ");

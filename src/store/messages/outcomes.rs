@@ -22,6 +22,7 @@ use crate::message::budget::just_after;
 use crate::message::gate::Wait;
 use crate::message::outcome::Fact;
 use crate::message::state::State;
+use crate::postgres::describe_error;
 use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
 use crate::store::sql::errors::is_about_a_row;
@@ -81,7 +82,7 @@ impl Store {
         for one in endings.iter().filter(|one| taken(one)) {
             // What ended has ended: who is not told now looks again by itself, later.
             if let Err(error) = self.tell_those_who_wait(one, &woken).await {
-                tracing::warn!(message = %one.message.id, "nobody could be told of its end: {error}");
+                tracing::warn!(message = %one.message.id, "nobody could be told of its end: {}", describe_error(&error));
             }
         }
         Ok(endings.iter().map(taken).collect())

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::kept_connection::KeptConnection;
+use crate::postgres::describe_error;
 
 /// Where callers meet. Callers are never cut off: each is carried out or told
 /// why not.
@@ -61,7 +62,7 @@ impl<T, R> GroupCommit<T, R> {
 
 /// The same failure for each of so many.
 pub(crate) fn all_failed<R>(error: sqlx::Error, count: usize) -> Vec<sqlx::Result<R>> {
-    let told = error.to_string();
+    let told = describe_error(&error);
     let others = (1..count).map(|_| Err(sqlx::Error::Protocol(told.clone())));
     std::iter::once(Err(error)).chain(others).take(count).collect()
 }

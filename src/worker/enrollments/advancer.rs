@@ -13,6 +13,7 @@ use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
 use crate::message::{self, duplicate};
 use crate::playbook::Mode;
+use crate::postgres::describe_error;
 use crate::store::runs::Run;
 use crate::store::{FailureKind, failure_kind, is_about_a_row, is_refusal};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step, alert_lost_mail};
@@ -41,8 +42,8 @@ async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> anyhow::Re
         let count = enrollments.len();
         let looked = match look(shared, &playbook, &revision, at, now, enrollments.clone()).await {
             Err(error) if failure_kind(&error) == FailureKind::Lasting => {
-                tracing::error!(%playbook, %revision, "cannot be looked at: {error:#}");
-                put_off(shared, enrollments, &format!("{error:#}"), at, now).await
+                tracing::error!(%playbook, %revision, "cannot be looked at: {}", describe_error(error.as_ref()));
+                put_off(shared, enrollments, &describe_error(error.as_ref()), at, now).await
             }
             looked => looked,
         };
@@ -262,9 +263,10 @@ async fn commit_all(shared: &Shared, transitions: &[Transition], priority: i32, 
             (Err(error), [alone]) if is_refusal(&error) => {
                 let enrollment = alone.enrollment.clone();
                 tracing::error!(
-                    playbook = %enrollment.playbook, account = %enrollment.account, "an enrollment failed: {error}"
+                    playbook = %enrollment.playbook, account = %enrollment.account, "an enrollment failed: {}", describe_error(&error)
                 );
-                let failed = failed(enrollment, format!("its next step cannot be written: {error}"), at);
+                let failed =
+                    failed(enrollment, format!("its next step cannot be written: {}", describe_error(&error)), at);
                 store.commit(&failed, priority, at).await?;
             }
             (Err(error), several) if several.len() > 1 && is_about_a_row(&error) => {

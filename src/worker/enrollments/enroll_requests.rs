@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::clock::Instant;
 use crate::enrollment::{Admission, Enrollment, admit_named, next_quarter};
 use crate::facts::{Facts, Subject, SubjectId};
+use crate::postgres::describe_error;
 use crate::store::customers::facts::{self, SubjectWindow};
 use crate::store::enrollments::enroll_requests::Referral;
 use crate::store::{FailureKind, failure_kind};
@@ -28,7 +29,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     for ((target, at), referrals) in groups {
         let settled = match settle(shared, &target, at, &referrals, now).await {
             Err(error) if failure_kind(&error) == FailureKind::Lasting => {
-                tracing::error!(playbook = %target, "nobody can be admitted: {error:#}");
+                tracing::error!(playbook = %target, "nobody can be admitted: {}", describe_error(error.as_ref()));
                 let next = next_quarter(now, shared.config.recheck);
                 shared.store.look_at_referrals_again(&referrals, next).await.map_err(anyhow::Error::from)
             }

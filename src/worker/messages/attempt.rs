@@ -15,6 +15,7 @@ use crate::delivery::{Composed, Outcome, Permission, Session};
 use crate::message::outcome::Settled;
 use crate::message::refusal::Refusal;
 use crate::message::state::State;
+use crate::postgres::describe_error;
 use crate::store::messages::claimed::Claimed;
 use crate::store::messages::ending::Ending;
 use crate::store::messages::mark_request::Marked;
@@ -161,7 +162,7 @@ impl Attempt {
             Ok(Marked::Go) => Permission::Go,
             Ok(Marked::No(why)) => Permission::No(why),
             Err(error) => {
-                tracing::error!(message = %message.id, "the marker failed: {error}");
+                tracing::error!(message = %message.id, "the marker failed: {}", describe_error(&error));
                 Permission::Unclear
             }
         }

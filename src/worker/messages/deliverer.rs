@@ -24,6 +24,7 @@ use crate::message::duplicate;
 use crate::message::state::State;
 use crate::playbook::Mode;
 use crate::store::messages::address_guard::Departure;
+use crate::postgres::describe_error;
 use crate::store::messages::claimed::Claimed;
 use crate::store::runs::playbooks::Published;
 use crate::store::{FailureKind, failure_kind, is_refusal};
@@ -181,8 +182,8 @@ fn later(shared: &Shared, error: anyhow::Error, now: Instant) -> anyhow::Result<
     if failure_kind(&error) == FailureKind::Database {
         return Err(error);
     }
-    tracing::error!("a message cannot be prepared: {error:#}");
-    Ok((next_quarter(now, shared.config.recheck), format!("{error:#}")))
+    tracing::error!("a message cannot be prepared: {}", describe_error(error.as_ref()));
+    Ok((next_quarter(now, shared.config.recheck), describe_error(error.as_ref())))
 }
 
 fn or_later(shared: &Shared, prepared: anyhow::Result<Prepared>, now: Instant) -> anyhow::Result<Prepared> {
@@ -259,7 +260,8 @@ async fn depart(shared: &Shared, ready: &mut [(Claimed, Prepared)], now: Instant
             Ok(true) => {}
             Ok(false) => *prepared = Prepared::ended(State::Skipped, duplicate::REASON),
             Err(error) if is_refusal(&error) => {
-                *prepared = Prepared::ended(State::Failed, format!("its text cannot be kept: {error}"));
+                *prepared =
+                    Prepared::ended(State::Failed, format!("its text cannot be kept: {}", describe_error(&error)));
             }
             Err(error) => return Err(error.into()),
         }
@@ -310,7 +312,7 @@ fn finish(done: Result<anyhow::Result<()>, tokio::task::JoinError>) -> Option<an
     match done {
         Ok(Ok(())) => None,
         Ok(Err(error)) => {
-            tracing::error!("sending a message failed: {error:#}");
+            tracing::error!("sending a message failed: {}", describe_error(error.as_ref()));
             Some(error)
         }
         // A panic over one message leaves its claim to expire.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::postgres::describe_error;
 use crate::worker::shared::Shared;
 
 /// How often claims are renewed while a batch is under way.
@@ -28,7 +29,7 @@ impl Heartbeat {
                     () = tokio::time::sleep(HEARTBEAT) => {}
                 }
                 if let Err(error) = shared.store.renew_claims(token).await {
-                    tracing::warn!("claims could not be renewed: {error}");
+                    tracing::warn!("claims could not be renewed: {}", describe_error(&error));
                 }
             }
         });

@@ -15,6 +15,7 @@ use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::{Composed, Outcome, Permission};
 use crate::enrollment::next_quarter;
 use crate::message::refusal::Refusal;
+use crate::postgres::describe_error;
 use crate::store::messages::claimed::Claimed;
 use crate::store::messages::mark_request::Marked;
 use crate::store::messages::resends::MailCopy;
@@ -33,7 +34,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant, stop: &watch::Receiver<boo
     let (playbook, revision) = (message.playbook.clone(), message.revision.clone().unwrap_or_default());
     let prepared = match prepare(shared, &published, &playbook, &revision, vec![message.clone()], now).await {
         Err(error) if failure_kind(&error) != FailureKind::Database => {
-            tracing::error!(%playbook, "a mail cannot be prepared: {error:#}");
+            tracing::error!(%playbook, "a mail cannot be prepared: {}", describe_error(error.as_ref()));
             shared.store.put_back_copy(&message, next_quarter(now, shared.config.recheck)).await?;
             return Ok(1);
         }
@@ -87,7 +88,7 @@ async fn send_copy(
             }
             Ok(Marked::No(why)) => Permission::No(why),
             Err(error) => {
-                tracing::error!(message = %message.id, "the marker failed: {error}");
+                tracing::error!(message = %message.id, "the marker failed: {}", describe_error(&error));
                 Permission::Unclear
             }
         }

@@ -12,6 +12,7 @@ use crate::clock::Instant;
 use crate::enrollment::next_quarter;
 use crate::message::budget::BudgetAnswer;
 use crate::message::gate::{after_budget, needs_budget};
+use crate::postgres::describe_error;
 use crate::store::is_about_a_row;
 use crate::store::messages::budget::{BudgetRequest, PATIENCE, Rules, UnderWay};
 use crate::store::messages::claimed::Claimed;
@@ -72,9 +73,9 @@ async fn ask(
         match shared.store.reserve(&asking, token, rules, now).await {
             Ok(theirs) => answers.extend(theirs),
             Err(error) if is_about_a_row(&error) => {
-                tracing::error!(account, "its attention budget cannot be asked: {error}");
+                tracing::error!(account, "its attention budget cannot be asked: {}", describe_error(&error));
                 let at = next_quarter(now, shared.config.recheck);
-                let reason = format!("the attention budget cannot be asked: {error}");
+                let reason = format!("the attention budget cannot be asked: {}", describe_error(&error));
                 answers
                     .extend(asking.iter().map(|one| (one.id, BudgetAnswer::StepBack { at, reason: reason.clone() })));
             }

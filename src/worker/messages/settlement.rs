@@ -9,6 +9,7 @@ use crate::delivery::Outcome;
 use crate::ids;
 use crate::message::channel::Channel;
 use crate::message::outcome::{self, Attempted};
+use crate::postgres::describe_error;
 use crate::random;
 use crate::store::is_refusal;
 use crate::store::messages::bounces::RecipientRefusal;
@@ -42,7 +43,7 @@ where
         if error.downcast_ref().is_some_and(is_refusal) {
             return Err(error);
         }
-        tracing::warn!(message = %message.id, "the outcome could not be written yet: {error:#}");
+        tracing::warn!(message = %message.id, "the outcome could not be written yet: {}", describe_error(error.as_ref()));
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 
+use crate::postgres::describe_error;
 use crate::store::LEASE;
 use crate::store::runs::Run;
 use crate::worker::shared::Shared;
@@ -23,6 +24,6 @@ pub(super) async fn keep_runs<T>(shared: &Shared, runs: &[Run], work: impl Futur
 /// Renews the leases of runs, as far as they are still ours.
 pub(super) async fn renew(shared: &Shared, runs: &[Run]) {
     if let Err(error) = shared.store.renew_runs(runs).await {
-        tracing::warn!("keeping runs: {error:#}");
+        tracing::warn!("keeping runs: {}", describe_error(&error));
     }
 }

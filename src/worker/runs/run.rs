@@ -17,6 +17,7 @@ use crate::clock::Instant;
 use crate::enrollment::hold::HoldAnswer;
 use crate::enrollment::{Admission, Decision, Enrollment, MatchChange, Skip, State};
 use crate::facts::{Subject, SubjectId};
+use crate::postgres::describe_error;
 use crate::store::enrollments::matched_since::SubjectChange;
 use crate::store::lease::Lost;
 use crate::store::messages::insert::NoticeText;
@@ -35,14 +36,14 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         tracing::warn!(playbook = %run.playbook, slot = %run.slot, "taking over a run");
         handled += 1;
         if let Err(error) = carry_out(shared, &run, now).await {
-            tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
+            tracing::error!(playbook = %run.playbook, "the run failed: {}", describe_error(error.as_ref()));
         }
     }
     for run in shared.store.claim_approved_runs(&halted, now).await? {
         match unless_lost(&run, releaser::release(shared, &run, now).await) {
             Ok(()) => handled += 1,
             Err(error) => {
-                tracing::error!(playbook = %run.playbook, "the release failed: {error:#}");
+                tracing::error!(playbook = %run.playbook, "the release failed: {}", describe_error(error.as_ref()));
                 shared.store.leave_release(&run).await?;
             }
         }
@@ -68,7 +69,10 @@ pub(crate) async fn carry_out_on(
 ) -> anyhow::Result<()> {
     let done = match attempt(shared, run, budget, share, now).await {
         Err(error) if crate::store::is_schema_mismatch(&error) => {
-            let why = format!("the customer store is not what it was when Keepwell started: {error:#}");
+            let why = format!(
+                "the customer store is not what it was when Keepwell started: {}",
+                describe_error(error.as_ref())
+            );
             tracing::error!(playbook = %run.playbook, slot = %run.slot, "{why}");
             fail(shared, run, &why, now).await
         }

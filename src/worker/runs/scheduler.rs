@@ -4,6 +4,7 @@
 //! nobody else's.
 
 use crate::ids::{PlaybookId, RevisionId};
+use crate::postgres::describe_error;
 use crate::store::runs::RunKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +41,9 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
                 slot.into_iter().for_each(|slot| slots.entry(slot).or_default().push(playbook.clone()));
             }
             // One playbook's trouble is not another's.
-            Err(error) => tracing::error!(playbook = %playbook.id, "scheduling failed: {error:#}"),
+            Err(error) => {
+                tracing::error!(playbook = %playbook.id, "scheduling failed: {}", describe_error(error.as_ref()))
+            }
         }
     }
     for (slot, playbooks) in slots {
@@ -50,7 +53,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         }
         match run_slot(shared, &playbooks, slot, now).await {
             Ok(done) => handled += done,
-            Err(error) => tracing::error!(%slot, "scheduling failed: {error:#}"),
+            Err(error) => tracing::error!(%slot, "scheduling failed: {}", describe_error(error.as_ref())),
         }
     }
     Ok(handled)
@@ -79,7 +82,7 @@ async fn run_slot(shared: &Arc<Shared>, playbooks: &[Published], slot: Instant, 
         match ended {
             Ok(()) => handled += 1,
             Err(error) => {
-                tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
+                tracing::error!(playbook = %run.playbook, "the run failed: {}", describe_error(error.as_ref()));
                 failed.push(run.playbook);
             }
         }
@@ -183,7 +186,7 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<usize
     handled += opened.len();
     for (run, ended) in shared_scan::carry_out(shared, opened, slot).await {
         if let Err(error) = ended {
-            tracing::error!(playbook = %run.playbook, "the run failed: {error:#}");
+            tracing::error!(playbook = %run.playbook, "the run failed: {}", describe_error(error.as_ref()));
         }
     }
     Ok(handled)

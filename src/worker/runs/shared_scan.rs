@@ -18,6 +18,7 @@ use super::run_capacity::PlaybookClaim;
 use super::scan_share::{PATIENCE, Share, ShareSender, share};
 use crate::clock::Instant;
 use crate::facts::{Facts, Subject};
+use crate::postgres::describe_error;
 use crate::store::customers::facts::{self, FactQuery};
 use crate::store::runs::Run;
 use crate::worker::revision_cache::Loaded;
@@ -66,7 +67,7 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, runs: Vec<OpenedRun>, now: I
                     drop(permit);
                     turns.end(dealt).await;
                 }
-                Err(error) => tracing::warn!(%slot, "no shared walk: {error:#}"),
+                Err(error) => tracing::warn!(%slot, "no shared walk: {}", describe_error(error.as_ref())),
             }
         }
         alone.extend(usable.into_iter().map(|(opened, _)| opened));
@@ -142,7 +143,7 @@ async fn deal_out(
                     }
                 }
             }
-            Err(error) => break Some(error.to_string()),
+            Err(error) => break Some(describe_error(&error)),
         }
         if dealt.iter().all(|one| one.sender.is_none()) {
             break None;
@@ -150,7 +151,7 @@ async fn deal_out(
         renew(shared, &runs_of(&dealt)).await;
     };
     if let Err(error) = scan.close().await {
-        tracing::warn!("closing the shared walk: {error:#}");
+        tracing::warn!("closing the shared walk: {}", describe_error(&error));
     }
     (dealt, failed)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::Instant;
 use crate::enrollment::{State, next_quarter, stops};
+use crate::postgres::describe_error;
 use crate::rule::Verdict;
 use crate::store::tasks::auto_close::OpenTask;
 use crate::store::{FailureKind, failure_kind};
@@ -38,7 +39,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         };
         let looked = match looked {
             Err(error) if failure_kind(&error) == FailureKind::Lasting => {
-                tracing::error!(%playbook, %revision, "its tasks cannot be looked at: {error:#}");
+                tracing::error!(%playbook, %revision, "its tasks cannot be looked at: {}", describe_error(error.as_ref()));
                 let again = shared.store.look_at_tasks_again(&tasks.iter().collect::<Vec<_>>(), Some(next)).await;
                 again.map_err(anyhow::Error::from)
             }

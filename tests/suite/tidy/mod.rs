@@ -152,6 +152,11 @@ fn nothing_is_left_unfinished() {
 }
 
 #[test]
+fn errors_are_described_in_one_place() {
+    fail_on(sources().iter().flat_map(words::bare_errors).collect());
+}
+
+#[test]
 fn every_file_is_in_its_list() {
     for (folder, list) in [("src/rule/functions", "functions! {"), ("src/action", "KINDS: &[&dyn StepKind] =")] {
         let (name, text) = text(&root().join(folder).join("mod.rs"));

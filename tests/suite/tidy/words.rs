@@ -36,6 +36,14 @@ pub fn unfinished(source: &Source) -> Vec<Finding> {
     findings
 }
 
+/// Errors that are written with all their causes by hand. One of Postgres among
+/// them ends in a line of Postgres' own source.
+pub fn bare_errors(source: &Source) -> Vec<Finding> {
+    let what = "`{error:#}`: write `describe_error` of src/postgres".to_owned();
+    let bare = source.texts.iter().filter(|(_, text)| text.contains("{error:#}"));
+    bare.map(|(line, _)| Finding { file: source.file.clone(), line: *line, what: what.clone() }).collect()
+}
+
 /// Files that hold a function or a kind and are missing from the list of their folder.
 pub fn unlisted(file: &str, list: &str, stems: &[String]) -> Vec<Finding> {
     let words: Vec<&str> = list.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
@@ -87,6 +95,13 @@ fn long_and_unfinished_files_are_found() {
         count("x.unwrap_or(1);\nlet s = \".unwrap()\";\n#[cfg(test)]\nmod tests { fn f() { x.unwrap(); } }\n"),
         0
     );
+}
+
+#[test]
+fn bare_errors_are_found() {
+    let count = |text: &str| bare_errors(&Source::read("src/web/x.rs", text)).len();
+    assert_eq!(count("tracing::error!(\"failed: {error:#}\"); format!(\"{error:#}\")"), 2);
+    assert_eq!(count("tracing::error!(\"failed: {}\", describe_error(&error)); // {error:#}"), 0);
 }
 
 #[test]
