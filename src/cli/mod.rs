@@ -42,6 +42,7 @@ mod move_on;
 mod output;
 mod person;
 mod plan;
+mod process;
 mod run;
 mod slots;
 mod stop;
@@ -202,9 +203,15 @@ pub fn run() -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    let prepared = process::prepare(&cli.global, &cli.command);
     let quiet = !matches!(cli.command, Command::Run(_));
     let filter = std::env::var("KEEPWELL_LOG").ok();
     crate::telemetry::start(filter.as_deref(), if quiet { "error" } else { "info" }, logs_json());
+    match prepared {
+        Ok(None) => {}
+        Ok(Some(operator)) => tracing::info!("acts as {operator}, who runs Keepwell on the data folder"),
+        Err(error) => return failed(&error),
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::anyhow!(error)),

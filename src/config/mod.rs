@@ -137,7 +137,8 @@ impl Config {
         let default = Path::new(DEFAULT_FILE);
         let path = match path {
             Some(path) => path,
-            None if default.exists() => default,
+            // One that cannot be looked for is an error, and no reason to do without.
+            None if default.try_exists().unwrap_or(true) => default,
             None => return (Config::default(), Vec::new()),
         };
         match read_file(path) {

@@ -1,12 +1,15 @@
 //! Making the cluster, and the command line of its server.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::environment;
 use super::error::PrivateError;
 use super::identity::Identity;
-use super::layout::Layout;
+use super::layout::{Layout, PORT};
 use super::programs::Programs;
 
 /// The server's superuser and its first database.
@@ -73,6 +76,7 @@ pub(crate) fn create(
         if durability == Durability::Tests {
             command.arg("--no-sync");
         }
+        environment::keep_from(&mut command);
         identity.confine(&mut command, libc::SIGKILL);
         let output = command.output().map_err(PrivateError::at(&programs.initdb))?;
         if !output.status.success() {
@@ -98,7 +102,9 @@ pub(crate) fn command(
         .arg("-D")
         .arg(&layout.data)
         .arg("-k")
-        .arg(&layout.sockets)
+        .arg(quoted(&layout.sockets))
+        // Not the one of postgresql.conf: the socket is called after it.
+        .args(["-p", &PORT.to_string()])
         .current_dir(&layout.directory)
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
@@ -111,8 +117,19 @@ pub(crate) fn command(
     for setting in ALWAYS.iter().chain(settings) {
         command.args(["-c", setting]);
     }
+    environment::keep_from(&mut command);
     identity.confine(&mut command, death_signal);
     command
+}
+
+/// A directory as the one item of a list of them, whatever it is called.
+fn quoted(directory: &Path) -> OsString {
+    let mut item = vec![b'"'];
+    for byte in directory.as_os_str().as_bytes() {
+        item.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
+    }
+    item.push(b'"');
+    OsString::from_vec(item)
 }
 
 pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), PrivateError> {

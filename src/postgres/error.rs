@@ -36,6 +36,22 @@ pub enum PrivateError {
         directory.display()
     )]
     Unreachable { account: String, directory: PathBuf },
+    #[error(
+        "{directory:?} cannot hold the private database: its whole path must be UTF-8 text without control \
+         characters. Name another folder with --data"
+    )]
+    Path { directory: PathBuf },
+    #[error(
+        "{} belongs to {operator}, who runs Keepwell there, and root cannot act as {operator} here: {source}. \
+         Start Keepwell as {operator}",
+        directory.display()
+    )]
+    NotOperator { directory: PathBuf, operator: String, source: io::Error },
+    #[error(
+        "{} belongs to {operator}, who runs Keepwell there: start Keepwell as {operator}",
+        directory.display()
+    )]
+    Foreign { directory: PathBuf, operator: String },
     #[error("initdb failed: {0}")]
     Initdb(String),
     #[error("the private database did not start ({log}): {said}", log = log.display())]

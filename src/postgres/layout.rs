@@ -12,6 +12,10 @@ use sha2::{Digest, Sha256};
 use super::error::PrivateError;
 use super::identity::Identity;
 
+/// The number that the socket is called by; nobody listens on the port.
+pub(super) const PORT: u16 = 5432;
+/// What Postgres calls it.
+const SOCKET: &str = ".s.PGSQL.5432";
 /// What an address of a unix socket can hold without its final zero.
 const LONGEST_SOCKET_PATH: usize = 107;
 /// The log is started anew when it has outgrown this many bytes.
@@ -36,6 +40,10 @@ impl Layout {
     pub(crate) fn of(directory: &Path) -> Result<Layout, PrivateError> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(PrivateError::at(directory))?;
         let directory = directory.canonicalize().map_err(PrivateError::at(directory))?;
+        // Postgres writes it into a file by lines, and sqlx takes it for text.
+        if directory.to_str().is_none_or(|path| path.contains(char::is_control)) {
+            return Err(PrivateError::Path { directory });
+        }
         Ok(Layout {
             data: directory.join("data"),
             unfinished: directory.join("data.tmp"),
@@ -108,7 +116,7 @@ impl Layout {
     /// Whether somebody listens on the socket. True in other containers too,
     /// where process ids mean nothing.
     pub(crate) fn answers(&self) -> bool {
-        UnixStream::connect(self.sockets.join(".s.PGSQL.5432")).is_ok()
+        UnixStream::connect(self.sockets.join(SOCKET)).is_ok()
     }
 
     /// The server of this cluster that runs, whether or not it answers.
@@ -135,11 +143,9 @@ impl Layout {
     /// Removes the lock files of a server that was killed. Postgres would take
     /// any process that has the number by now for its own.
     pub(crate) fn clear_stale(&self) -> Result<(), PrivateError> {
-        for path in [
-            self.data.join("postmaster.pid"),
-            self.sockets.join(".s.PGSQL.5432.lock"),
-            self.sockets.join(".s.PGSQL.5432"),
-        ] {
+        for path in
+            [self.data.join("postmaster.pid"), self.sockets.join(format!("{SOCKET}.lock")), self.sockets.join(SOCKET)]
+        {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(PrivateError::at(&path)(error));
@@ -162,7 +168,7 @@ impl Layout {
 /// may have set differently.
 fn socket_directory(directory: &Path) -> PathBuf {
     let inside = directory.join("socket");
-    if inside.join(".s.PGSQL.5432").as_os_str().len() <= LONGEST_SOCKET_PATH {
+    if inside.join(SOCKET).as_os_str().len() <= LONGEST_SOCKET_PATH {
         return inside;
     }
     let hash = Sha256::digest(directory.as_os_str().as_bytes());
@@ -182,6 +188,6 @@ mod tests {
         let short = socket_directory(&deep);
         assert_eq!(short, socket_directory(&deep));
         assert_ne!(short, socket_directory(&deep.join("e")));
-        assert!(short.join(".s.PGSQL.5432").as_os_str().len() <= LONGEST_SOCKET_PATH);
+        assert!(short.join(SOCKET).as_os_str().len() <= LONGEST_SOCKET_PATH);
     }
 }

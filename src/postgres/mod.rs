@@ -11,20 +11,26 @@
 //! - `programs`: where initdb and postgres are installed;
 //! - `identity`: as whom the server runs, since it refuses to be root;
 //! - `cluster`: making the cluster, and the server's command line;
+//! - `operator`: whose the directory is, when root calls;
+//! - `environment`: the variables that it must not hear;
 //! - `server`: the process;
 //! - `error`: why there is none;
 //! - `describe`: errors of any Postgres in words.
 
 mod cluster;
 mod describe;
+mod environment;
 mod error;
 mod identity;
 mod layout;
+mod operator;
 mod private;
 mod programs;
 mod server;
 
 pub use cluster::Durability;
 pub use describe::describe_error;
+pub use environment::VARIABLES;
 pub use error::PrivateError;
+pub use operator::act_as_operator;
 pub use private::PrivatePostgres;

@@ -10,7 +10,8 @@ use sqlx::{ConnectOptions, Connection};
 use super::cluster::{self, Durability, NAME};
 use super::error::PrivateError;
 use super::identity::Identity;
-use super::layout::Layout;
+use super::layout::{Layout, PORT};
+use super::operator;
 use super::programs::Programs;
 use super::server::Server;
 
@@ -41,6 +42,7 @@ impl PrivatePostgres {
     pub fn ensure(directory: &Path, durability: Durability) -> Result<PrivatePostgres, PrivateError> {
         let identity = Identity::choose()?;
         let layout = Layout::of(directory)?;
+        operator::refuse_foreign(&layout.directory)?;
         let _lock = layout.lock()?;
         layout.prepare_sockets(&identity)?;
         let mut postgres = PrivatePostgres { layout, server: None };
@@ -53,11 +55,13 @@ impl PrivatePostgres {
         Ok(postgres)
     }
 
-    /// How to connect to one of its databases, over the unix socket.
+    /// How to connect to one of its databases, over the unix socket. Of the
+    /// environment only `PGOPTIONS` has a say, which cannot be taken back here;
+    /// see [`super::VARIABLES`].
     pub fn options(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .socket(&self.layout.sockets)
-            .port(5432)
+            .port(PORT)
             .username(NAME)
             .database(database)
             .ssl_mode(PgSslMode::Disable)

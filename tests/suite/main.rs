@@ -23,6 +23,7 @@ mod histories;
 mod import;
 mod message_rows;
 mod migrations;
+mod odd_environments;
 mod outcomes;
 mod own_tables;
 mod plans;
