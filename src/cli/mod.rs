@@ -197,7 +197,7 @@ pub fn run() -> ExitCode {
             let text = error.render().to_string();
             if !error.use_stderr() {
                 output::text(&text);
-                return ExitCode::SUCCESS;
+                return answered(ExitCode::SUCCESS);
             }
             output::error_text(&text);
             return ExitCode::from(1);
@@ -221,8 +221,16 @@ pub fn run() -> ExitCode {
     // does not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match done {
-        Ok(code) => code,
-        Err(error) => failed(&error),
+        Ok(code) => answered(code),
+        Err(error) => answered(failed(&error)),
+    }
+}
+
+/// The exit code, unless what was printed could not be written.
+fn answered(code: ExitCode) -> ExitCode {
+    match output::finish() {
+        Ok(()) => code,
+        Err(error) => failed(&anyhow::Error::new(error).context("the answer could not be written to stdout")),
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! What is printed holds names, subjects and ids that others chose. Each line is
 //! printed as one line, and nothing in it steers the terminal
-//! ([`crate::printable`]).
+//! ([`crate::printable`]). An answer that cannot be written is an error.
 
 use std::fmt::Arguments;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value as Json;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -15,13 +16,38 @@ use crate::printable::{printable, printable_json};
 /// The widest cell of a table, in columns of the terminal.
 const WIDEST: usize = 60;
 
-/// Prints a line of an answer. A reader that went away, as `head` does, has
-/// what it wanted: the rest is not said, and nothing panics.
-pub fn line(words: Arguments<'_>) {
-    let _ = writeln!(std::io::stdout(), "{}", printable(&words.to_string()));
+/// Why stdout takes nothing more. After it nothing is written, so that an
+/// answer may lack its end and never a part before it.
+static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
+
+fn failure() -> MutexGuard<'static, Option<io::Error>> {
+    FAILURE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The same on stderr, which nobody may be reading either.
+/// Carries out a write to stdout, unless one has failed before.
+fn write(write: impl FnOnce() -> io::Result<()>) {
+    let mut failure = failure();
+    if failure.is_none() {
+        *failure = write().err();
+    }
+}
+
+/// Ends the answer: an error when not all of it was written. A reader that went
+/// away, as `head` does, has what it wanted.
+pub fn finish() -> io::Result<()> {
+    write(|| io::stdout().flush());
+    match failure().take() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a line of an answer. Whether it could be written [`finish`] says.
+pub fn line(words: Arguments<'_>) {
+    write(|| writeln!(io::stdout(), "{}", printable(&words.to_string())));
+}
+
+/// The same on stderr, which nobody may be reading.
 pub fn error_line(words: Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{}", printable(&words.to_string()));
 }
@@ -43,7 +69,7 @@ pub fn json(document: &Json) {
 
 /// Prints a JSON document that is written already.
 pub fn json_text(document: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", printable_json(document));
+    write(|| writeln!(io::stdout(), "{}", printable_json(document)));
 }
 
 /// Whether stderr is a terminal, where a line can be replaced.

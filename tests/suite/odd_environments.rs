@@ -1,14 +1,17 @@
 //! The program where its environment is not as usual: variables that are about
-//! another Postgres, odd names of folders, root beside a service.
+//! another Postgres, odd names of folders, a full disk, root beside a service.
 
 use std::ffi::OsStr;
+use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use keepwell::postgres::{Durability, PrivateError, PrivatePostgres, VARIABLES};
+use sqlx::Executor;
 
 use crate::support::database;
 use crate::support::program::{Home, until};
@@ -83,6 +86,60 @@ fn a_folder_may_have_any_name_that_is_text() {
     std::fs::create_dir(&around).unwrap();
     let refused = PrivatePostgres::ensure(&around.join("data"), Durability::Tests).unwrap_err();
     assert!(matches!(refused, PrivateError::Path { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_written_is_an_error() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    pool.execute(
+        "insert into customers.accounts (id, name, signed_up_at)
+             select 'a' || n, repeat('long ', 2000), '2026-01-01' from generate_series(1, 3) n",
+    )
+    .await
+    .unwrap();
+    let mut home = Home::new("full-disk");
+    home.set("DATABASE_URL", &database.url);
+    home.write("playbooks/call.yaml", PLAYBOOK);
+    let commands: &[&[&str]] = &[
+        &["export", "a1"],
+        &["tasks", "--format", "json"],
+        &["tasks"],
+        &["facts"],
+        &["facts", "--out", "/dev/full"],
+        &["check"],
+        &["test"],
+        &["slots"],
+        &["plan", "--at", "2026-03-02T09:00:00Z"],
+        &["audit"],
+        &["doctor", "--resolver", "127.0.0.1:1"],
+        &["stop"],
+        &["resume"],
+        &["erase", "a3"],
+        &["migrate"],
+        &["--help"],
+        &["--version"],
+    ];
+    for words in commands {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let child = home.command(words).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
+        let told =
+            said.contains("could not be written to stdout: No space left") || said.contains("/dev/full cannot be");
+        assert!(told, "{words:?}: {said}");
+    }
+    // Whoever reads no further had enough.
+    for words in commands.iter().filter(|words| words[0] == "export" || words[0] == "--help" || words[0] == "facts") {
+        if words.contains(&"--out") {
+            continue;
+        }
+        let mut child = home.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()), "{words:?}");
+    }
 }
 
 const PLAYBOOK: &str = "playbook: call\nabout: A.\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: account.mrr > 0\n\
