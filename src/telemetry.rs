@@ -7,10 +7,15 @@ use tracing_subscriber::fmt;
 
 use crate::printable::{printable, printable_json};
 
+/// What logs secrets is never heard: parameters of a database's URL that it does
+/// not know, and lines of a password file that it cannot read.
+const SILENT: [&str; 2] = ["sqlx_postgres::options::parse=off", "sqlx_postgres::options::pgpass=off"];
+
 /// Starts logging. `filter` is a `tracing` filter such as `info` or
 /// `keepwell=debug`; one that cannot be read falls back to `otherwise`.
 pub fn start(filter: Option<&str>, otherwise: &str, json: bool) {
     let filter = filter.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(otherwise));
+    let filter = SILENT.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     // What cannot be logged, as when a disk is full, is not said on stderr
     // either: saying so would panic where that is the same disk.
     let logs = fmt().log_internal_errors(false).with_env_filter(filter);

@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::Store;
+use super::sql::database_url::{UrlError, read_url};
 use super::sql::pool::lazy_pool;
 
 impl Store {
@@ -22,9 +23,9 @@ impl Store {
         }
     }
 
-    /// The same for a URL, which must be one of Postgres.
-    pub fn connect_url(url: &str, connections: u32) -> sqlx::Result<Store> {
-        Ok(Store::connect(url.parse()?, connections))
+    /// The same for a URL. What is wrong with it is said without its values.
+    pub fn connect_url(url: &str, connections: u32) -> Result<Store, UrlError> {
+        Ok(Store::connect(read_url(url)?, connections))
     }
 
     /// Connects once, to find out at once whether that is possible: the pool

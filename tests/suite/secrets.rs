@@ -111,3 +111,37 @@ async fn logs_hold_no_secrets_and_no_addresses() {
         }
     }
 }
+
+/// A password may stand in any part of the URL, and in the file beside it.
+#[tokio::test]
+async fn nothing_of_the_database_url_is_said() {
+    let database = database::fresh().await;
+    let good = format!("{}&password=canary-pass&foo=canary-foo&channel_binding=canary-bind", database.url);
+    let mut home = Home::new("secrets-url");
+    home.set("KEEPWELL_LOG", "trace");
+    home.set("DATABASE_URL", &good);
+    let once = home.done(&["run", "--once"]);
+    assert!(once.stderr.contains("not known and are ignored: foo, channel_binding"), "{once:?}");
+    home.write("passwords", "canary-line\n");
+    std::fs::set_permissions(home.path.join("passwords"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    home.set("PGPASSFILE", "passwords");
+    let mut said = format!("{once:?}");
+    for url in [
+        format!("{}&sslmode=canary-mode", database.url),
+        format!("{}&port=canary-port", database.url),
+        "postgres://ann:can#ary@127.0.0.1:1/x".to_owned(),
+        "postgres://ann:canary?pass@127.0.0.1:1/x".to_owned(),
+        "postgres://ann:canary@127.0.0.1:1/x?password=canary&Canary".to_owned(),
+        database.url.clone(),
+    ] {
+        home.set("DATABASE_URL", &url);
+        for words in [&["run", "--once"][..], &["tasks"], &["migrate"], &["doctor", "--resolver", "127.0.0.1:1"]] {
+            let answer = home.run(words);
+            assert!(answer.code == 0 || url != database.url || words[0] == "doctor", "{answer:?}");
+            said.push_str(&format!("{answer:?}"));
+        }
+    }
+    for line in said.replace("\\n", "\n").to_lowercase().lines() {
+        assert!(!line.contains("canary"), "{line}");
+    }
+}
