@@ -18,7 +18,7 @@ use keepwell::store::runs::playbooks::Missing;
 use keepwell::worker::enrollments::advancer;
 use keepwell::worker::runs::publisher::{self, Files};
 use keepwell::worker::runs::scheduler;
-use keepwell::worker::{Compiled, Domains, Pace, RunCapacity, Shared};
+use keepwell::worker::{Compiled, Domains, Pace, RunCapacity, Shared, UnderWay};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::Options;
@@ -163,6 +163,7 @@ pub async fn shared(store: Store, directory: &std::path::Path, playbook: &str) -
         runs: RunCapacity::new(&store),
         pace: Pace::default(),
         domains: Domains::default(),
+        under_way: UnderWay::default(),
         public_url: "http://keepwell.example".into(),
         store,
         config,

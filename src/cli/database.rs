@@ -133,7 +133,7 @@ impl Database {
     /// Ends the connections, and the private Postgres if this process owns it.
     pub async fn close(self) {
         // A statement that is still running ends with the process.
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.store.close()).await;
+        let _ = tokio::time::timeout(Duration::from_millis(500), self.store.close()).await;
         if let Some(private) = self.private {
             let _ = tokio::task::spawn_blocking(move || {
                 if let Ok(mut server) = private.server.lock() {

@@ -3,7 +3,7 @@
 use std::env::VarError;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::database::{Database, configuration, demo_configuration};
 use super::{Global, output};
-use crate::clock::{Clock, Instant};
+use crate::clock::{Clock, Deadline, Instant};
 use crate::config::Config;
 use crate::delivery::http::{Http, HttpTimers};
 use crate::delivery::{Channel, Relay, RelayUrl, Timers};
@@ -26,10 +26,11 @@ use crate::web::{self, WebState};
 use crate::worker::lanes::{Daemon, pass_until};
 use crate::worker::runs::publisher::{self, FileWatch, Files, Report};
 use crate::worker::runs::scheduler;
+use crate::worker::shared::stop_requested;
 use crate::worker::supervise::supervise;
 use crate::worker::upkeep::clock_check::{self, Clocks};
 use crate::worker::upkeep::database_epoch::EpochWatch;
-use crate::worker::{Compiled, Domains, Pace, RunCapacity, Shared, Variables};
+use crate::worker::{Compiled, Domains, Pace, RunCapacity, Shared, UnderWay, Variables};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("round").args(["once", "at"]).multiple(true))]
@@ -51,10 +52,59 @@ pub struct Options {
 /// How long an open page or connection is waited for at the end.
 pub const PARTING: Duration = Duration::from_secs(1);
 
-/// Connections of a daemon; enough for its lanes and the page.
+/// Connections of a daemon; enough for its lanes.
 pub const CONNECTIONS: u32 = 16;
 
+/// Connections of the pages.
+const PAGE_CONNECTIONS: u32 = 8;
+
+/// How long the database may take for an answer once the process shall end.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// How long a stop waits for a database that is away, so that it may still learn
+/// what became of bodies that have left.
+const AWAY: Duration = Duration::from_secs(2);
+
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    // Signals count from the start, so that a stop while starting is clean too.
+    let stop = stop_signal();
+    let started = OnceLock::new();
+    let mut work = Box::pin(carry_out(global, options, stop.clone(), &started));
+    tokio::select! {
+        done = &mut work => return done,
+        () = in_vain(stop, &started) => {}
+    }
+    // What it has asked of the database is not cut off: the process ends around it.
+    std::mem::forget(work);
+    if options.once || options.at.is_some() {
+        anyhow::bail!("stopped before everything was done; what is left stays due");
+    }
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Completes when the process was asked to stop and waiting for its work is in
+/// vain: it has not begun, or the database is away. A message whose body has left
+/// and whose outcome cannot be written becomes `unknown`, as after a crash.
+async fn in_vain(mut stop: watch::Receiver<bool>, started: &OnceLock<Arc<Shared>>) {
+    stop_requested(&mut stop).await;
+    let patience = Deadline::after(AWAY);
+    while let Some(shared) = started.get() {
+        let away = !shared.store.takes_connections(ANSWER).await;
+        if away && (patience.has_passed() || !shared.under_way.any()) {
+            tracing::warn!("the database does not answer: what waits for it is left as it is there");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn carry_out(
+    global: &Global,
+    options: &Options,
+    stop: watch::Receiver<bool>,
+    started: &OnceLock<Arc<Shared>>,
+) -> anyhow::Result<ExitCode> {
     let mut config = if global.demo { demo_configuration() } else { configuration(global)? };
     // The sample company's mail and posts never leave.
     let (channel, variables) = match global.demo {
@@ -62,11 +112,10 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         false => (channel(&config)?, Arc::new(|name: &str| std::env::var(name).ok()) as Variables),
     };
     let once = options.once || options.at.is_some();
-    // Signals count from the start, so that a stop while starting is clean too.
-    let stop = stop_signal();
     let listener = if once { None } else { page_listener(&mut config, options.port).await? };
     let database = Database::open_customers(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel, variables)?;
+    let _ = started.set(shared.clone());
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
     let page = listener.map(|listener| serve_page(global, &shared, listener, stop.clone()));
     if !once {
@@ -178,6 +227,7 @@ pub fn shared(store: Store, config: Config, channel: Channel, variables: Variabl
         compiled: Compiled::default(),
         pace: Pace::default(),
         domains: Domains::default(),
+        under_way: UnderWay::default(),
         public_url: public_url.trim_end_matches('/').to_owned(),
         config,
     }))
@@ -265,7 +315,8 @@ pub fn serve_page(
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "page");
     }
-    let state = WebState::new(shared.store.clone(), Clock::System, &shared.config).called(global.command());
+    let store = shared.store.for_pages(PAGE_CONNECTIONS);
+    let state = WebState::new(store.clone(), Clock::System, &shared.config).called(global.command());
     tokio::spawn(async move {
         let ended = async move {
             let _ = stop.wait_for(|stop| *stop).await;
@@ -273,5 +324,6 @@ pub fn serve_page(
         if let Err(error) = web::serve(listener, state, ended).await {
             tracing::error!("the page ended: {error}");
         }
+        store.close_pool().await;
     })
 }

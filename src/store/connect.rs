@@ -8,13 +8,13 @@ use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::Store;
 use super::sql::database_url::{UrlError, read_url};
-use super::sql::pool::lazy_pool;
+use super::sql::pool::{PAGE_PATIENCE, WORK_PATIENCE, lazy_pool};
 
 impl Store {
     /// Connects lazily with at most `connections` connections.
     pub fn connect(options: PgConnectOptions, connections: u32) -> Store {
         Store {
-            pool: lazy_pool(options.application_name("keepwell"), connections),
+            pool: lazy_pool(options.application_name("keepwell"), connections, WORK_PATIENCE),
             secret: Arc::default(),
             mail_domain: "keepwell.invalid".into(),
             relations: Arc::default(),
@@ -26,6 +26,27 @@ impl Store {
     /// The same for a URL. What is wrong with it is said without its values.
     pub fn connect_url(url: &str, connections: u32) -> Result<Store, UrlError> {
         Ok(Store::connect(read_url(url)?, connections))
+    }
+
+    /// The same database for the pages, with at most `connections` connections
+    /// of their own: an error after 1.5 seconds while the database is away. To be
+    /// closed with [`Store::close_pool`].
+    pub fn for_pages(&self, connections: u32) -> Store {
+        let options = self.pool.connect_options().as_ref().clone();
+        Store { pool: lazy_pool(options, connections, PAGE_PATIENCE), ..self.clone() }
+    }
+
+    /// Whether the server takes a connection within `patience`. The attempt goes
+    /// on by itself when it takes longer.
+    pub async fn takes_connections(&self, patience: Duration) -> bool {
+        let options = self.pool.connect_options();
+        let attempt = tokio::spawn(async move { PgConnection::connect_with(&options).await?.close().await });
+        match tokio::time::timeout(patience, attempt).await {
+            Ok(Ok(Ok(()))) => true,
+            // It is there, and refuses: but not because it starts or shuts down.
+            Ok(Ok(Err(sqlx::Error::Database(error)))) => error.code().is_none_or(|code| !code.starts_with("57P")),
+            _ => false,
+        }
     }
 
     /// Connects once, to find out at once whether that is possible: the pool
@@ -61,6 +82,11 @@ impl Store {
     /// Ends all connections.
     pub async fn close(&self) {
         self.shared.close().await;
+        self.pool.close().await;
+    }
+
+    /// Ends those of the pool, and not those that senders share.
+    pub async fn close_pool(&self) {
         self.pool.close().await;
     }
 }

@@ -23,6 +23,7 @@ pub mod upkeep;
 pub use lanes::{pass, pass_until};
 pub use messages::batch_size::Pace;
 pub use messages::domain_limits::Domains;
+pub use messages::under_way::UnderWay;
 pub use revision_cache::Compiled;
 pub use runs::run_capacity::RunCapacity;
 pub use shared::{Shared, Variables};

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::messages::batch_size::Pace;
 use super::messages::domain_limits::Domains;
+use super::messages::under_way::UnderWay;
 use super::revision_cache::{Compiled, Loaded};
 use super::runs::run_capacity::RunCapacity;
 use crate::config::Config;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub pace: Pace,
     /// Which domains take them.
     pub domains: Domains,
+    /// The messages whose body may be on its way.
+    pub under_way: UnderWay,
     /// Where links in mail lead, without a slash at the end.
     pub public_url: String,
 }

@@ -117,7 +117,12 @@ impl Runner {
                 Ok(Err(error)) => {
                     tracing::error!(lane = lane.name(), "failed: {}", describe_error(error.as_ref()));
                     let mend = self.mend.clone();
-                    let _ = tokio::task::spawn_blocking(move || mend()).await;
+                    let mending = tokio::task::spawn_blocking(move || mend());
+                    // It may take minutes to start a database again.
+                    tokio::select! {
+                        () = stop_requested(&mut self.stop) => {}
+                        _ = mending => {}
+                    }
                     rota.wake();
                     BACK_OFF
                 }

@@ -24,6 +24,7 @@ mod import;
 mod message_rows;
 mod migrations;
 mod odd_environments;
+mod outage;
 mod outcomes;
 mod own_tables;
 mod plans;

@@ -8,11 +8,17 @@ use sqlx::{Connection, Executor};
 use super::kept_connection::SILENCE;
 use super::settings::SETTINGS;
 
+/// For how long a connection is waited for, and a database that is away: by
+/// what is to be done, and by somebody who looks at a page.
+pub(crate) const WORK_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PAGE_PATIENCE: Duration = Duration::from_millis(1_500);
+
 /// A pool of at most `connections` connections, none of which is opened yet.
-pub(crate) fn lazy_pool(options: PgConnectOptions, connections: u32) -> PgPool {
+/// Whoever asks for one waits so long at most.
+pub(crate) fn lazy_pool(options: PgConnectOptions, connections: u32, patience: Duration) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(30))
+        .acquire_timeout(patience)
         // A connection was sound when it was given back, and is asked
         // again only when that was a while ago.
         .test_before_acquire(false)

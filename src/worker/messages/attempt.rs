@@ -1,6 +1,5 @@
 //! One attempt: on a connection, past its marker, and what came of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
@@ -9,6 +8,7 @@ use super::auto_stop::Troubles;
 use super::domain_limits::InFlight;
 use super::prepare_mail::Prepared;
 use super::settlement::settle;
+use super::under_way::UnderWay;
 use crate::clock::{Deadline, Instant, Stopwatch};
 use crate::delivery::post::Post;
 use crate::delivery::{Composed, Outcome, Permission, Session};
@@ -21,30 +21,6 @@ use crate::store::messages::ending::Ending;
 use crate::store::messages::mark_request::Marked;
 use crate::store::messages::resends::MailCopy;
 use crate::worker::shared::Shared;
-
-/// Counts the messages whose body may be on its way.
-#[derive(Clone, Default)]
-pub(crate) struct UnderWay(Arc<AtomicUsize>);
-
-impl UnderWay {
-    fn begin(&self) -> Body {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        Body(self.clone())
-    }
-
-    pub fn any(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
-    }
-}
-
-/// One of them, from before its marker until its outcome is written.
-struct Body(UnderWay);
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
 
 /// What is sent.
 enum Parcel {
@@ -123,7 +99,7 @@ impl Attempt {
         let mark = || async {
             // Counted before the stop is looked at, so that a stop either
             // is seen here or sees this body.
-            body.get_or_init(|| self.under_way.begin());
+            body.get_or_init(|| [self.under_way.begin(), self.shared.under_way.begin()]);
             self.mark(&message, &to).await
         };
         let outcome = match way {

@@ -17,4 +17,5 @@ pub mod resend;
 pub(crate) mod reserve;
 pub(crate) mod send_queue;
 pub(crate) mod settlement;
+pub(crate) mod under_way;
 pub(crate) mod words;

@@ -2,8 +2,8 @@
 //! whether it arrived leaves once more, an hour later and unchanged, after
 //! everything was looked at again. Whatever comes of it, there is no third.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
@@ -77,7 +77,9 @@ async fn send_copy(
     let session = shared.channel.session().await;
     pass.begin();
     let (watch, began) = (Stopwatch::start(), AtomicBool::new(false));
+    let body = OnceLock::new();
     let mark = || async {
+        body.get_or_init(|| shared.under_way.begin());
         if !begins() {
             return Permission::No(Refusal::Stale);
         }

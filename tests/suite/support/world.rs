@@ -24,7 +24,7 @@ use keepwell::worker::enrollments::mover::{self, Done, Shown};
 use keepwell::worker::runs::plan::{self, Plan};
 use keepwell::worker::runs::publisher::{self, Files, Report};
 use keepwell::worker::runs::scheduler;
-use keepwell::worker::{Compiled, Domains, Pace, RunCapacity, Shared, pass};
+use keepwell::worker::{Compiled, Domains, Pace, RunCapacity, Shared, UnderWay, pass};
 use serde_json::{Value as Json, json};
 use sqlx::AssertSqlSafe;
 
@@ -136,6 +136,7 @@ impl World {
                 compiled: Compiled::default(),
                 pace: Pace::default(),
                 domains: Domains::default(),
+                under_way: UnderWay::default(),
                 public_url: "https://success.acme.example".to_owned(),
                 config,
             }),
@@ -165,6 +166,7 @@ impl World {
             compiled: Compiled::default(),
             pace: Pace::default(),
             domains: Domains::default(),
+            under_way: UnderWay::default(),
             public_url: shared.public_url.clone(),
         }
     }
