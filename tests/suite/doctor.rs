@@ -244,3 +244,53 @@ async fn a_received_mail_shows_whether_its_signature_is_of_use() {
         assert_eq!(answer.code, i32::from(!wanted.is_empty()));
     }
 }
+
+/// A role that was taken for a transaction can be laid down by what it calls.
+#[tokio::test]
+async fn functions_that_can_leave_the_role_of_the_reader_are_told() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    for statement in [
+        "create schema crm; create table crm.companies (id text primary key, name text not null)",
+        "create function crm.plain(name text) returns text language sql as 'select upper(name)'",
+        "create function crm.spy(name text) returns text language plpgsql as
+             $$ begin reset role; return (select encode(secret, 'hex') from keepwell.installation); end $$",
+        "insert into crm.companies values ('a', 'Acme')",
+        "create view crm.renamed as select id, upper(name) as name from crm.companies",
+        "create view crm.calling as select id, crm.spy(name) as name from crm.renamed",
+        "create view crm.above as select id, name from crm.calling",
+        "create view crm.setting as select id, set_config('role', 'none', true) as name from crm.companies",
+        "grant usage on schema crm to keepwell_reader; grant select on all tables in schema crm to keepwell_reader",
+    ] {
+        sqlx::raw_sql(statement).execute(&pool).await.unwrap();
+    }
+    let home = home("doctor-reader", &database.url);
+    let told = |relation: &str| {
+        let store = format!("{CONFIG}store: {{ accounts: {{ relation: {relation} }} }}\n");
+        home.write("keepwell.yaml", &store);
+        let answer = home.run(&["doctor", "--resolver", "127.0.0.1:1", "--format", "json"]);
+        let checks = answer.json()["checks"].as_array().unwrap().clone();
+        let reader = checks.iter().find(|check| check["about"] == "reader").map(|check| check["message"].clone());
+        reader.map(|message| message.as_str().unwrap().rsplit(": ").next().unwrap().to_owned())
+    };
+    assert_eq!(told("crm.companies"), None);
+    assert_eq!(told("crm.renamed"), None);
+    assert_eq!(told("crm.above").as_deref(), Some("crm.calling calls crm.spy(text)"));
+    assert_eq!(told("crm.setting").as_deref(), Some("crm.setting calls set_config"));
+    sqlx::raw_sql(
+        "alter table crm.companies enable row level security;
+         create policy theirs on crm.companies using (crm.plain(name) <> '')",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert_eq!(told("crm.companies").as_deref(), Some("crm.companies calls crm.plain(text)"));
+    // What it is warned of: such a function sees what the reader may not.
+    let mut reading = pool.begin().await.unwrap();
+    reading.execute("set transaction read only; set local role keepwell_reader").await.unwrap();
+    let seen: String = sqlx::query_scalar("select name from crm.above").fetch_one(&mut *reading).await.unwrap();
+    assert_eq!(seen.len(), 64, "the installation's secret");
+    // Writes are refused all the same.
+    let refused = reading.execute("update crm.companies set name = 'x'").await.unwrap_err();
+    assert!(refused.to_string().contains("read-only transaction"), "{refused}");
+}

@@ -45,10 +45,10 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
     let relations = customers(global, &database.store, findings).await;
     roles(&database.store, named.is_some(), findings).await;
     standing_still(&database.store, findings).await;
-    Some(match relations {
-        Some(relations) => database.reading(relations),
-        None => database,
-    })
+    let Some(relations) = relations else { return Some(database) };
+    let database = database.reading(relations);
+    reader(&database.store, findings).await;
+    Some(database)
 }
 
 async fn clocks(store: &Store, findings: &mut Findings) {
@@ -85,6 +85,25 @@ async fn customers(global: &Global, store: &Store, findings: &mut Findings) -> O
         findings.warn("customers", "read in read-only transactions, but not as a role of its own", help);
     }
     Some(looked.relations)
+}
+
+/// Whether what is read of customers may lay down the role it is read as.
+async fn reader(store: &Store, findings: &mut Findings) {
+    const ABOUT: &str = "reader";
+    match store.functions_called_by_reading().await {
+        Ok(called) if called.is_empty() => {}
+        Ok(called) => {
+            let message = format!(
+                "a function that is called with what is read of customers can leave the role {READER} and act as the \
+                 user of the connection: {}",
+                called.join(", ")
+            );
+            let help = "let only those you trust as much as Keepwell itself change these functions and views, or map \
+                        tables, or views that call none";
+            findings.warn(ABOUT, message, help);
+        }
+        Err(error) => findings.bad(ABOUT, describe_error(&error), "see the server's log"),
+    }
 }
 
 /// Whether anybody may do more than is needed. A private Postgres has one user,

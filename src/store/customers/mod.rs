@@ -4,6 +4,7 @@
 //! - [`relations`]: where the customers are, in our tables or in a company's own;
 //! - [`mapping`]: from `store:` of the configuration to these relations;
 //! - [`reader_role`]: reading as a role that cannot write;
+//! - `called_functions`: what could lay that role down;
 //! - [`facts`]: the cells that conditions ask for;
 //! - [`people`]: contacts and colleagues of accounts;
 //! - [`import`]: writing rows of files into the store;
@@ -12,6 +13,7 @@
 //! - [`data_subject`]: which rows and words are about one person;
 //! - [`erasure`]: deleting these.
 
+mod called_functions;
 pub mod data_subject;
 pub mod erasure;
 pub mod export;
