@@ -160,7 +160,9 @@ const ANOTHER_URL: &str = "create a new database and name it in DATABASE_URL";
 /// to another database.
 fn not_migrated(error: MigrationError, instead: &str) -> anyhow::Error {
     match error {
-        MigrationError::Incompatible(Incompatible::Newer) => anyhow::anyhow!("{error}: use that build or a later one"),
+        MigrationError::Incompatible(Incompatible::Newer(_)) => {
+            anyhow::anyhow!("{error}. Use that build or a later one; nothing was changed")
+        }
         MigrationError::Incompatible(_) => anyhow::anyhow!("{error}: {instead}"),
         error => anyhow::Error::new(error).context("the schemas could not be created"),
     }

@@ -233,23 +233,47 @@ async fn a_copy_that_was_made_before_copies_were_noticed_may_not_send_after_the_
     }
 }
 
+/// A migration of a build that has not been written yet.
+const NEWER: &str = "insert into keepwell._sqlx_migrations (version, description, success, checksum, execution_time)
+    values (1000, 'more', true, '\\x10', 0)";
+
+const UNKNOWN: &str = "error: a newer build of Keepwell has upgraded the database: this one does not know the migration 1000. \
+    Use that build or a later one; nothing was changed";
+
 #[tokio::test]
 async fn a_database_of_a_newer_build_is_used_and_not_migrated() {
     let database = database::fresh().await;
     let pool = database.pool().await;
-    sqlx::raw_sql(
-        "insert into keepwell._sqlx_migrations (version, description, success, checksum, execution_time)
-         values (1000, 'more', true, '\\x10', 0)",
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
+    sqlx::raw_sql(NEWER).execute(&pool).await.unwrap();
+    let before = contents(&pool).await;
     let mut home = Home::new("newer-build");
     home.set("DATABASE_URL", &database.url);
     let migrated = home.run(&["migrate"]);
-    let expected = "the database was upgraded by a newer build of Keepwell: use that build or a later one";
-    assert!(migrated.code == 1 && migrated.stderr.contains(expected), "{migrated:?}");
+    assert_eq!((migrated.code, migrated.stderr.trim()), (1, UNKNOWN));
+    assert_eq!(contents(&pool).await, before);
     home.done(&["tasks"]);
+}
+
+#[tokio::test]
+async fn a_private_database_of_a_newer_build_is_left_to_that_build() {
+    let home = Home::new("private-newer");
+    let folder = home.path.join("kept");
+    let mut postgres = PrivatePostgres::ensure(&folder, Durability::Tests).unwrap();
+    let store = Store::connect(postgres.options("keepwell"), 2);
+    store.migrate().await.unwrap();
+    sqlx::raw_sql(NEWER).execute(store.pool()).await.unwrap();
+    let before = contents(store.pool()).await;
+    store.close().await;
+    postgres.stop();
+    for command in [&["tasks"][..], &["stop"], &["run", "--once"], &["run"], &["migrate"]] {
+        let answer = home.run(&[command, &["--data", "kept"]].concat());
+        assert_eq!((answer.code, answer.stderr.trim()), (1, UNKNOWN), "{command:?}");
+        assert!(!folder.join("data/postmaster.pid").exists(), "{command:?} left a server running");
+    }
+    let postgres = PrivatePostgres::ensure(&folder, Durability::Tests).unwrap();
+    let store = Store::connect(postgres.options("keepwell"), 2);
+    assert_eq!(contents(store.pool()).await, before);
+    store.close().await;
 }
 
 #[tokio::test]

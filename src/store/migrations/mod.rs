@@ -26,8 +26,8 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 pub enum Incompatible {
     #[error("the database was made by a build of Keepwell from before the first release and cannot be upgraded")]
     Unreleased,
-    #[error("the database was upgraded by a newer build of Keepwell")]
-    Newer,
+    #[error("a newer build of Keepwell has upgraded the database: this one does not know the migration {0}")]
+    Newer(i64),
     #[error("the database has a schema `customers` or `keepwell` that Keepwell did not make")]
     Occupied,
 }
@@ -53,8 +53,8 @@ enum Progress {
     /// Some migrations of this build are missing.
     Behind,
     Current,
-    /// It has all of this build, and others after them.
-    Ahead,
+    /// It has all of this build, and others: the first of them.
+    Ahead(i64),
 }
 
 /// Creates or upgrades both schemas. Two processes may do it at once.
@@ -72,7 +72,7 @@ async fn run_alone(connection: &mut PgConnection) -> Result<(), MigrationError> 
     let recorded = table::read(connection).await?;
     let ours = &MIGRATIONS.migrations;
     match compare(ours, &recorded)? {
-        Progress::Ahead => return Err(Incompatible::Newer.into()),
+        Progress::Ahead(first) => return Err(Incompatible::Newer(first).into()),
         Progress::Empty => table::prepare(connection, ours, None).await?,
         Progress::Behind | Progress::Current if recorded.own.is_none() => {
             table::prepare(connection, ours, recorded.public.as_deref()).await?;
@@ -86,7 +86,7 @@ async fn run_alone(connection: &mut PgConnection) -> Result<(), MigrationError> 
 pub(super) async fn are_complete(pool: &PgPool) -> Result<bool, MigrationError> {
     let recorded = table::read(&mut *pool.acquire().await?).await?;
     let progress = compare(&MIGRATIONS.migrations, &recorded)?;
-    Ok(recorded.own.is_some() && matches!(progress, Progress::Current | Progress::Ahead))
+    Ok(recorded.own.is_some() && matches!(progress, Progress::Current | Progress::Ahead(_)))
 }
 
 /// How far a database is that has recorded this.
@@ -107,7 +107,7 @@ fn compare(ours: &[Migration], recorded: &Recorded) -> Result<Progress, Incompat
 fn compare_rows(ours: &[Migration], applied: &[Applied]) -> Result<Progress, Incompatible> {
     let is_same =
         |ours: &Migration, applied: &Applied| ours.version == applied.version && ours.checksum == applied.checksum;
-    let foreign = applied.iter().any(|theirs| !ours.iter().any(|ours| is_same(ours, theirs)));
+    let foreign = applied.iter().find(|theirs| !ours.iter().any(|ours| is_same(ours, theirs)));
     let missing = ours.iter().any(|ours| !applied.iter().any(|theirs| is_same(ours, theirs)));
     // The first migration had this name in every build.
     let is_keepwell = || {
@@ -117,11 +117,11 @@ fn compare_rows(ours: &[Migration], applied: &[Applied]) -> Result<Progress, Inc
         })
     };
     match (foreign, missing) {
-        (false, false) => Ok(Progress::Current),
-        (false, true) => Ok(Progress::Behind),
-        (true, false) => Ok(Progress::Ahead),
-        (true, true) if is_keepwell() => Err(Incompatible::Unreleased),
-        (true, true) => Err(Incompatible::Occupied),
+        (None, false) => Ok(Progress::Current),
+        (None, true) => Ok(Progress::Behind),
+        (Some(first), false) => Ok(Progress::Ahead(first.version)),
+        (Some(_), true) if is_keepwell() => Err(Incompatible::Unreleased),
+        (Some(_), true) => Err(Incompatible::Occupied),
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
             ("an empty table", vec![], Ok(Progress::Behind)),
             ("the first two", applied(&ours[..2]), Ok(Progress::Behind)),
             ("all of ours", applied(ours), Ok(Progress::Current)),
-            ("all of ours and more", after(applied(ours), other(1000, "more")), Ok(Progress::Ahead)),
+            ("all of ours and more", after(applied(ours), other(1000, "more")), Ok(Progress::Ahead(1000))),
             ("an earlier build", vec![other(1, "customers"), other(61, "analyzing")], Err(Incompatible::Unreleased)),
             ("the same, killed half-way", vec![other(1, "customers")], Err(Incompatible::Unreleased)),
             ("one file edited", after(applied(&ours[..2]), other(3, "enrollments")), Err(Incompatible::Unreleased)),
