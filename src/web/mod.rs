@@ -9,7 +9,8 @@
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
 //! browser goes away. `page` holds the templates and what every page shares,
-//! `fact` says in words what a condition read.
+//! `fact` says in words what a condition read. `warning_limit` bounds how much
+//! readers can write into the log.
 //!
 //! A name other than this machine's, `mail.public_url`, reaches the customers'
 //! pages and nothing else.
@@ -29,6 +30,7 @@ use crate::config::Config;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 
+mod damaged_link;
 mod fact;
 mod guard;
 mod health;
@@ -41,6 +43,9 @@ mod preferences;
 mod survey;
 mod task;
 mod unsubscribe;
+mod warning_limit;
+
+use warning_limit::WarningLimit;
 
 /// The longest body that a form may send, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -67,6 +72,8 @@ pub struct WebState {
     /// How Keepwell is called here: its name, and the options that differ from
     /// the usual ones. For commands to copy.
     pub command: String,
+    /// Links whose token is not ours.
+    forged_links: WarningLimit,
 }
 
 impl WebState {
@@ -81,6 +88,7 @@ impl WebState {
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
             own_host: config.web_url.as_deref().and_then(host_of_url),
             command: "keepwell".to_owned(),
+            forged_links: WarningLimit::default(),
         }
     }
 

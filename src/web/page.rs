@@ -30,6 +30,7 @@ macro_rules! templates {
 const TEMPLATES: &[(&str, &str)] = templates![
     "base.html",
     "customer.html",
+    "damaged.html",
     "finding.html",
     "head.html",
     "inbox.html",

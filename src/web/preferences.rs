@@ -11,6 +11,7 @@ use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::damaged_link::{self, Purpose, without_damage};
 use super::page::{Trouble, Web, below, render};
 use crate::store::messages::suppressions::Preferences;
 
@@ -40,7 +41,10 @@ struct PreferencesPage<'a> {
 
 /// Shows what is chosen.
 pub(super) async fn ask(State(web): Web, Path(token): Path<String>) -> Result<Response, Trouble> {
-    let Some(preferences) = web.store.preferences(&token).await? else { return Err(unknown()) };
+    let token = without_damage(&token);
+    let Some(preferences) = web.store.preferences(&token).await? else {
+        return damaged_link::page(&web, Purpose::Choose);
+    };
     page(&web, &token, preferences, false)
 }
 
@@ -50,9 +54,10 @@ pub(super) async fn take(
     Path(token): Path<String>,
     Form(ticked): Form<Ticked>,
 ) -> Result<Response, Trouble> {
+    let token = without_damage(&token);
     let (lifecycle, marketing) = (ticked.lifecycle.is_some(), ticked.marketing.is_some());
     let kept = web.store.prefer(&token, lifecycle, marketing, web.clock.now()).await?;
-    let Some(preferences) = kept else { return Err(unknown()) };
+    let Some(preferences) = kept else { return damaged_link::page(&web, Purpose::Choose) };
     page(&web, &token, preferences, true)
 }
 
@@ -74,8 +79,4 @@ fn page(web: &WebState, token: &str, preferences: Preferences, saved: bool) -> R
     let (action, nothing) = (below("/p", token), preferences.nothing);
     let page = PreferencesPage { sender: &web.sender, action, choices, saved, nothing };
     Ok((StatusCode::OK, Html(render("preferences.html", Serde(page).into())?)).into_response())
-}
-
-fn unknown() -> Trouble {
-    Trouble::NotFound("This link is not one of ours, or no longer valid.")
 }

@@ -11,6 +11,7 @@ use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::damaged_link::{self, Purpose};
 use super::page::{Trouble, Web, below, render};
 use crate::effect::Score;
 use crate::store::messages::answers::SurveyMail;
@@ -54,7 +55,9 @@ pub(super) async fn ask(
     Path(token): Path<String>,
     Query(chosen): Query<AnswerLink>,
 ) -> Result<Response, Trouble> {
-    let Some((asked, score)) = web.store.survey_mail(&token).await? else { return Err(unknown()) };
+    let Some((asked, score)) = web.store.survey_mail(&token).await? else {
+        return damaged_link::page(&web, Purpose::Answer);
+    };
     let value = valid(score, chosen.answer.as_deref()).or(asked.value);
     let stage = if asked.valid_until < web.clock.now() { "over" } else { "ask" };
     let comment = asked.comment.as_deref().unwrap_or_default();
@@ -67,7 +70,9 @@ pub(super) async fn take(
     Path(token): Path<String>,
     Form(given): Form<AnswerForm>,
 ) -> Result<Response, Trouble> {
-    let Some((asked, score)) = web.store.survey_mail(&token).await? else { return Err(unknown()) };
+    let Some((asked, score)) = web.store.survey_mail(&token).await? else {
+        return damaged_link::page(&web, Purpose::Answer);
+    };
     let now = web.clock.now();
     let comment =
         given.comment.as_deref().unwrap_or_default().replace('\0', "").replace("\r\n", "\n").trim().to_owned();
@@ -97,10 +102,6 @@ pub(super) async fn take(
 fn valid(score: Option<Score>, text: Option<&str>) -> Option<i32> {
     let value: i32 = text?.trim().parse().ok()?;
     score?.values().contains(&value).then_some(value)
-}
-
-fn unknown() -> Trouble {
-    Trouble::NotFound("This link is not one of ours, or no longer valid.")
 }
 
 impl<'a> SurveyPage<'a> {

@@ -3,8 +3,8 @@
 //!
 //! Programs that look at links before people do send GET, so GET never changes
 //! anything. What a POST says in its body does not matter, and it needs no
-//! cookie and leads nowhere else. A token that is not ours gets the same
-//! answer: nobody can try out which addresses are known.
+//! cookie and leads nowhere else. A token that is not ours is never said to have
+//! worked: whoever clicks would wait for an end that does not come.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -13,6 +13,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use super::WebState;
+use super::damaged_link::{self, Purpose, without_damage};
 use super::page::{Trouble, Web, below, render};
 
 #[derive(Serialize)]
@@ -25,13 +26,18 @@ struct Unsubscribe<'a> {
 
 /// Asks whether it is meant.
 pub(super) async fn ask(State(web): Web, Path(token): Path<String>) -> Result<Response, Trouble> {
+    let token = without_damage(&token);
+    if !web.store.is_link(&token).await? {
+        return damaged_link::page(&web, Purpose::Unsubscribe);
+    }
     page(&web, &token, false)
 }
 
 /// Does it.
 pub(super) async fn take(State(web): Web, Path(token): Path<String>) -> Result<Response, Trouble> {
+    let token = without_damage(&token);
     if !web.store.suppress_by_token(&token, web.clock.now()).await? {
-        tracing::warn!("an unsubscribe link with a token that is not ours");
+        return damaged_link::page(&web, Purpose::Unsubscribe);
     }
     page(&web, &token, true)
 }

@@ -109,6 +109,11 @@ impl Store {
         Ok(ours.then_some((hash, class)))
     }
 
+    /// Whether a link with this token is one of ours.
+    pub async fn is_link(&self, token: &str) -> sqlx::Result<bool> {
+        Ok(self.opened(token).await?.is_some())
+    }
+
     /// What the address of a link gets; `None` when its token is not ours.
     pub async fn preferences(&self, token: &str) -> sqlx::Result<Option<Preferences>> {
         let Some((hash, _)) = self.opened(token).await? else { return Ok(None) };

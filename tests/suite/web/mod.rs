@@ -13,6 +13,7 @@ use tower::ServiceExt;
 
 use crate::support::database;
 
+mod damaged_links;
 mod preferences;
 mod refusals;
 
@@ -275,7 +276,9 @@ async fn only_names_of_this_machine_are_answered() {
         assert_eq!(status(host, "/").await, StatusCode::BAD_REQUEST, "{host}");
     }
     // Customers' pages are public, colleagues' are not.
-    assert_eq!(status("success.acme.example", "/u/x").await, StatusCode::OK);
+    let token = site.store.unsubscribe_token("kim@fjord.example", "lifecycle").await.expect("a token");
+    let link = format!("/u/{token}");
+    assert_eq!(status("success.acme.example", &link).await, StatusCode::OK);
     assert_eq!(status("success.acme.example", "/style.css").await, StatusCode::OK);
     assert_eq!(status("success.acme.example", "/").await, StatusCode::NOT_FOUND);
     // A proxy brings customers under our own name.
@@ -285,7 +288,7 @@ async fn only_names_of_this_machine_are_answered() {
             site.send(request.body(Body::empty()).expect("a request")).await.status
         };
         assert_eq!(brought("/").await, StatusCode::NOT_FOUND, "{header}");
-        assert_eq!(brought("/u/x").await, StatusCode::OK, "{header}");
+        assert_eq!(brought(&link).await, StatusCode::OK, "{header}");
     }
     let nobody = Request::get("/").body(Body::empty()).expect("a request");
     assert_eq!(site.send(nobody).await.status, StatusCode::BAD_REQUEST);
@@ -321,18 +324,6 @@ async fn unsubscribing_takes_a_post() {
     assert_eq!(stored.len(), 1);
     let twice = site.send(click()).await;
     assert_eq!((twice.status, &twice.body), (once.status, &once.body));
-    assert_eq!(site.recipients().await, stored);
-
-    // Forged: another address' hash, another class, nonsense.
-    let (rest, signature) = token.rsplit_once('.').expect("three parts");
-    let forged =
-        [format!("0{}.{signature}", &rest[1..]), format!("{}.all.{signature}", &rest[..64]), "nonsense".to_owned()];
-    for forged in forged.iter().filter(|forged| **forged != token) {
-        let answer = site.post(&format!("/u/{forged}"), "List-Unsubscribe=One-Click").await;
-        // But for its own token, which it must have.
-        let (said, wanted) = (answer.body.replace(forged.as_str(), ""), once.body.replace(&token, ""));
-        assert_eq!((answer.status, said), (once.status, wanted));
-    }
     assert_eq!(site.recipients().await, stored);
 }
 
@@ -406,7 +397,7 @@ async fn playbooks_show_what_waits_and_why() {
 #[tokio::test]
 async fn pages_of_an_empty_database_are_whole() {
     let site = Site::empty().await;
-    for path in ["/", "/?csm=unassigned", "/?csm=everybody", "/playbooks", "/messages", "/u/x"] {
+    for path in ["/", "/?csm=unassigned", "/?csm=everybody", "/playbooks", "/messages"] {
         let page = site.get(path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}:\n{}", page.body);
         page.shows("</html>");

@@ -61,6 +61,7 @@ async fn a_link_that_was_made_up_leads_nowhere() {
     for forged in [format!("{first}{}.{signature}", &rest[1..]), format!("{rest}.00"), "x".to_owned()] {
         for answer in [site.get(&format!("/p/{forged}")).await, site.post(&format!("/p/{forged}"), "").await] {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{forged}");
+            answer.shows("Nothing about your emails has been changed.");
         }
     }
     assert_eq!(site.recipients().await, []);

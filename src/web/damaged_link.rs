@@ -1,0 +1,69 @@
+//! A link in a mail that arrived with a part missing, or changed.
+//!
+//! Links are long, and break: at the end of a line, in a program that rewrites
+//! them, in what a person copies. Whoever follows one is told that nothing was
+//! done, and how else to get there. Tokens are signed, so that this says nothing
+//! about an address.
+
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use minijinja::context;
+
+use super::WebState;
+use super::page::{Trouble, render};
+
+/// What a link was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Unsubscribe,
+    Choose,
+    Answer,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Purpose::Unsubscribe => "unsubscribe",
+            Purpose::Choose => "choose",
+            Purpose::Answer => "answer",
+        }
+    }
+}
+
+/// The page that says so. Who makes links up is seen in the log, but not each
+/// time; an answer's link ends with its mail.
+pub(super) fn page(web: &WebState, purpose: Purpose) -> Result<Response, Trouble> {
+    if purpose != Purpose::Answer {
+        web.forged_links.warn(|count| tracing::warn!(count, "links with a token that is not ours"));
+    }
+    let values = context! { sender => &web.sender, purpose => purpose.name() };
+    Ok((StatusCode::NOT_FOUND, Html(render("damaged.html", values)?)).into_response())
+}
+
+/// The token without what mail programs put into links: blanks and the ends of
+/// lines, the marks that quoted-printable leaves, and what stood behind the
+/// link. A token has lower-case letters, digits and points.
+pub(super) fn without_damage(token: &str) -> String {
+    let kept = token.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.');
+    kept.collect::<String>().to_ascii_lowercase().trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_into_a_link_is_taken_out_again() {
+        let token = "0a1b.lifecycle.2c3d";
+        for damaged in [
+            token,
+            "0a1b.lifecycle.2c3d>",
+            " 0a1b.life\r\n cycle.2c3d",
+            "0a1b.lifecycle=\n.2c3d.",
+            "0A1B.LIFECYCLE.2C3D)",
+        ] {
+            assert_eq!(without_damage(damaged), token);
+        }
+        assert_ne!(without_damage("0a1b.lifecycle.2c"), token);
+    }
+}
