@@ -321,9 +321,7 @@ pub fn serve_page(
         let ended = async move {
             let _ = stop.wait_for(|stop| *stop).await;
         };
-        if let Err(error) = web::serve(listener, state, ended).await {
-            tracing::error!("the page ended: {error}");
-        }
+        web::serve(listener, state, ended).await;
         store.close_pool().await;
     })
 }

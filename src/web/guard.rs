@@ -1,6 +1,7 @@
 //! What stands before every page.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -10,6 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::connections::Activity;
 use super::page::Trouble;
 use super::{LONGEST_BODY, WebState, is_this_machine};
 
@@ -20,6 +22,9 @@ const POLICY: &str =
 /// The same for a page that frames a mail, whose styles stand in its elements.
 pub(super) const PREVIEW_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'";
+
+/// How long a client may take for the body of a request.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What proxies add to a request that they pass on.
 const BROUGHT: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
@@ -85,10 +90,15 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match to_bytes(body, LONGEST_BODY).await {
-        Ok(body) if body.contains(&0) || body.windows(3).any(|three| three == b"%00") => zero().into_response(),
-        Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(_) => Trouble::refusal(StatusCode::PAYLOAD_TOO_LARGE, "This form is too long.").into_response(),
+    match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, LONGEST_BODY)).await {
+        Ok(Ok(body)) if body.contains(&0) || body.windows(3).any(|three| three == b"%00") => zero().into_response(),
+        Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(Err(_)) => Trouble::refusal(StatusCode::PAYLOAD_TOO_LARGE, "This form is too long.").into_response(),
+        Err(_) => Trouble::refusal(
+            StatusCode::REQUEST_TIMEOUT,
+            "The request took too long to arrive and has not been carried out. Please try again.",
+        )
+        .into_response(),
     }
 }
 
@@ -99,6 +109,8 @@ fn zero() -> Trouble {
 /// Carries a request through even when nobody waits for the answer any more:
 /// a database call is never cut off in the middle.
 pub(super) async fn carry_through(request: Request, next: Next) -> Response {
+    // Until the answer is there, its connection does not wait for its client.
+    let _work = request.extensions().get::<Activity>().map(Activity::begin);
     match tokio::spawn(next.run(request)).await {
         Ok(response) => response,
         Err(error) => Trouble::from(error).into_response(),

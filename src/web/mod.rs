@@ -9,15 +9,15 @@
 //! only to names of this machine, refuses writes that come from other sites,
 //! sets the headers, and lets a write that has begun finish even when the
 //! browser goes away. `page` holds the templates and what every page shares,
-//! `fact` says in words what a condition read. `warning_limit` bounds how much
-//! readers can write into the log.
+//! `fact` says in words what a condition read. `connections` bounds how many
+//! readers there are and how slow they may be, `warning_limit` how much they
+//! can write into the log.
 //!
 //! A name other than this machine's, `mail.public_url`, reaches the customers'
 //! pages and nothing else.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 
+mod connections;
 mod damaged_link;
 mod fact;
 mod guard;
@@ -49,9 +50,6 @@ use warning_limit::WarningLimit;
 
 /// The longest body that a form may send, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
-
-/// How long answers that have begun are waited for once it is to stop.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the pages need.
 #[derive(Clone, Debug)]
@@ -127,26 +125,9 @@ pub fn router(state: WebState) -> Router {
 }
 
 /// Serves the pages until `stop` is ready; then accepts nobody any more and
-/// gives the answers under way ten seconds.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    state: WebState,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let (stopping, mut stopped) = tokio::sync::watch::channel(());
-    let served = axum::serve(listener, router(state)).with_graceful_shutdown(async move {
-        stop.await;
-        drop(stopping);
-    });
-    let too_long = async move {
-        // Only ever ends with the sender's drop.
-        while stopped.changed().await.is_ok() {}
-        tokio::time::sleep(PATIENCE).await;
-    };
-    tokio::select! {
-        served = served => served,
-        () = too_long => Ok(()),
-    }
+/// gives the requests at work ten seconds.
+pub async fn serve(listener: tokio::net::TcpListener, state: WebState, stop: impl Future<Output = ()> + Send) {
+    connections::serve(listener, router(state), stop).await;
 }
 
 /// The name in `Name <address>`, or the address.

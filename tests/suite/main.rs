@@ -21,6 +21,7 @@ mod folders;
 mod functions;
 mod histories;
 mod import;
+mod listeners;
 mod message_rows;
 mod migrations;
 mod odd_environments;

@@ -1,5 +1,6 @@
 //! What several test modules need.
 
+pub mod client;
 pub mod database;
 pub mod http;
 pub mod mail;

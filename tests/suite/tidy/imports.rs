@@ -32,7 +32,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("sqlx", &["postgres", "store"]),
     ("lettre", &["delivery"]),
     ("mail_parser", &["delivery"]),
-    ("hyper", &["delivery"]),
+    ("hyper", &["delivery", "web"]),
     ("axum", &["web"]),
     ("rhai", &["rule", "action"]),
     ("minijinja", &["web"]),

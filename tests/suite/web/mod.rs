@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use keepwell::clock::Clock;
 use keepwell::config::Config;
 use keepwell::store::Store;
-use keepwell::web::{WebState, router, serve};
+use keepwell::web::{WebState, router};
 use sqlx::PgPool;
 use tower::ServiceExt;
 
 use crate::support::database;
 
+mod connections;
 mod damaged_links;
 mod preferences;
 mod refusals;
@@ -427,30 +428,6 @@ async fn a_database_that_fails_is_told_in_plain_words() {
     page.shows("The database did not answer.");
     assert!(!page.body.contains("pool"));
     assert_eq!(site.get("/health").await.status, StatusCode::SERVICE_UNAVAILABLE);
-}
-
-#[tokio::test]
-async fn serving_ends_when_it_is_told_to() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    let site = Site::empty().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    let state = WebState::new(site.store.clone(), Clock::System, &Config::default());
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let served = tokio::spawn(serve(listener, state, async move {
-        let _ = stopped.await;
-    }));
-    // A connection that stays open does not keep it from ending.
-    let mut connection = tokio::net::TcpStream::connect(address).await.expect("it accepts");
-    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    connection.write_all(request.as_bytes()).await.expect("it reads");
-    let mut answer = [0; 12];
-    connection.read_exact(&mut answer).await.expect("it answers");
-    assert_eq!(&answer, b"HTTP/1.1 200");
-    stop.send(()).expect("it still runs");
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), served).await;
-    assert!(matches!(ended, Ok(Ok(Ok(())))), "{ended:?}");
 }
 
 #[tokio::test]
