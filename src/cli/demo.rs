@@ -10,7 +10,8 @@ use chrono::Timelike;
 use clap::Args;
 
 use super::database::{Database, demo_configuration};
-use super::run::{files, no_variables, page_listener, report, serve_page, shared, stop_signal, until_done};
+use super::listeners::Listeners;
+use super::run::{files, no_variables, report, shared, stop_signal, until_done};
 use super::{Global, output};
 use crate::clock::{Clock, Instant};
 use crate::config::StoreMap;
@@ -20,6 +21,7 @@ use crate::store::Store;
 use crate::store::customers::sample::SampleCompany;
 use crate::store::runs::playbooks::Missing;
 use crate::store::views::cli::Filter;
+use crate::web::WebState;
 use crate::worker::Shared;
 use crate::worker::lanes::Daemon;
 use crate::worker::runs::publisher::FileWatch;
@@ -48,12 +50,12 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         .await?;
     let anchor = sample(&database.store).await?;
     let mut config = demo_configuration();
-    let listener = match options.once {
+    let listeners = match options.once {
         true => None,
-        false => match page_listener(&mut config, options.port).await {
+        false => match Listeners::bind(&mut config, options.port).await {
             // The usual port is taken: any other will do for a demo.
-            Err(_) if options.port.is_none() => page_listener(&mut config, Some(0)).await?,
-            found => found?,
+            Err(_) if options.port.is_none() => Some(Listeners::bind(&mut config, Some(0)).await?),
+            found => Some(found?),
         },
     };
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
@@ -82,12 +84,15 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         say!();
         say!("The inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
-    let page = listener.map(|listener| serve_page(&same_database(global), &shared, listener, stop.clone()));
-    let epoch = EpochWatch::new(&global.data.join("demo"));
-    let daemon = Daemon { files: FileWatch::new(files, found), epoch };
+    let data = global.data.join("demo");
+    let store = shared.store.for_pages(super::run::PAGE_CONNECTIONS);
+    let state = WebState::new(store, Clock::System, &shared.config);
+    let state = state.called(same_database(global).command());
+    let pages = listeners.map(|listeners| listeners.serve(state, &stop));
+    let daemon = Daemon { files: FileWatch::new(files, found), epoch: EpochWatch::new(&data) };
     supervise(shared.clone(), Clock::System, daemon, database.mend(), stop).await;
-    if let Some(page) = page {
-        let _ = tokio::time::timeout(super::run::PARTING, page).await;
+    if let Some(pages) = pages {
+        pages.end().await;
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)

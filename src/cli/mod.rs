@@ -35,6 +35,7 @@ mod enroll;
 mod facts;
 mod import;
 mod later;
+mod listeners;
 mod lists;
 mod message;
 mod migrate;

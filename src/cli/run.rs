@@ -1,17 +1,16 @@
 //! `keepwell run`: the daemon, or one round of what is due.
 
 use std::env::VarError;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::database::{Database, configuration, demo_configuration};
+use super::listeners::Listeners;
 use super::{Global, output};
 use crate::clock::{Clock, Deadline, Instant};
 use crate::config::Config;
@@ -22,7 +21,7 @@ use crate::playbook::calendar::Calendar;
 use crate::playbook::source::Fingerprint;
 use crate::store::Store;
 use crate::store::runs::playbooks::Missing;
-use crate::web::{self, WebState};
+use crate::web::WebState;
 use crate::worker::lanes::{Daemon, pass_until};
 use crate::worker::runs::publisher::{self, FileWatch, Files, Report};
 use crate::worker::runs::scheduler;
@@ -49,14 +48,14 @@ pub struct Options {
     port: Option<u16>,
 }
 
-/// How long an open page or connection is waited for at the end.
-pub const PARTING: Duration = Duration::from_secs(1);
+/// How long an open connection is waited for at the end.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Connections of a daemon; enough for its lanes.
 pub const CONNECTIONS: u32 = 16;
 
 /// Connections of the pages.
-const PAGE_CONNECTIONS: u32 = 8;
+pub const PAGE_CONNECTIONS: u32 = 8;
 
 /// How long the database may take for an answer once the process shall end.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -112,12 +111,15 @@ async fn carry_out(
         false => (channel(&config)?, Arc::new(|name: &str| std::env::var(name).ok()) as Variables),
     };
     let once = options.once || options.at.is_some();
-    let listener = if once { None } else { page_listener(&mut config, options.port).await? };
+    let listeners = if once { None } else { Some(Listeners::bind(&mut config, options.port).await?) };
     let database = Database::open_customers(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let _ = started.set(shared.clone());
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
-    let page = listener.map(|listener| serve_page(global, &shared, listener, stop.clone()));
+    let pages = listeners.map(|listeners| {
+        let state = WebState::new(shared.store.for_pages(PAGE_CONNECTIONS), Clock::System, &shared.config);
+        listeners.serve(state.called(global.command()), &stop)
+    });
     if !once {
         if !Clocks::default().wait(&shared.store, clock, &mut stop.clone()).await? {
             database.close().await;
@@ -148,6 +150,9 @@ async fn carry_out(
     report(&published);
     if !global.demo {
         warn_of_mail(&shared);
+        if !once {
+            warn_of_pages(&shared.config);
+        }
     }
     if once {
         if let Some(slot) = options.at {
@@ -170,10 +175,10 @@ async fn carry_out(
     tracing::info!(playbooks = published.playbooks, "running");
     let daemon = Daemon { files: watch, epoch };
     supervise(shared.clone(), Clock::System, daemon, database.mend(), stop).await;
-    // A reader or a relay that dawdles does not keep the process.
-    if let Some(page) = page {
-        let _ = tokio::time::timeout(PARTING, page).await;
+    if let Some(pages) = pages {
+        pages.end().await;
     }
+    // A relay that dawdles does not keep the process.
     part(&shared).await;
     database.close().await;
     tracing::info!("stopped");
@@ -203,6 +208,15 @@ fn warn_of_mail(shared: &Shared) {
     }
 }
 
+/// Warns when colleagues and customers come by the same address.
+fn warn_of_pages(config: &Config) {
+    if config.customers_share_pages() {
+        tracing::warn!(
+            "customers and colleagues come by the same address, and what a proxy brings is taken for a customer's: set `web.public_listen` and lead customers there"
+        );
+    }
+}
+
 /// Where the files are.
 pub fn files(global: &Global) -> Files {
     Files { playbooks: global.playbooks.clone(), scripts: global.scripts.clone() }
@@ -215,7 +229,8 @@ pub fn no_variables() -> Variables {
 
 /// What the workers share.
 pub fn shared(store: Store, config: Config, channel: Channel, variables: Variables) -> anyhow::Result<Arc<Shared>> {
-    let listen = config.listen.map_or_else(|| "127.0.0.1:7717".to_owned(), |listen| listen.to_string());
+    let listen =
+        config.public_listen.or(config.listen).map_or_else(|| "127.0.0.1:7717".to_owned(), |listen| listen.to_string());
     let public_url = config.mail.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
     Ok(Arc::new(Shared {
         runs: RunCapacity::new(&store),
@@ -291,37 +306,4 @@ pub fn stop_signal() -> watch::Receiver<bool> {
         let _ = tell.send(true);
     });
     stop
-}
-
-/// Where the page will be: a port of one's choice on this machine, or the
-/// configured address. Taken before anything is done, so that links in mail
-/// lead there and a port that is in use stops nothing half way.
-pub async fn page_listener(config: &mut Config, port: Option<u16>) -> anyhow::Result<Option<TcpListener>> {
-    let chosen = port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    let Some(address) = chosen.or(config.listen) else { return Ok(None) };
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("the page cannot be served at {address}"))?;
-    config.listen = Some(listener.local_addr()?);
-    Ok(Some(listener))
-}
-
-/// Serves the page.
-pub fn serve_page(
-    global: &Global,
-    shared: &Arc<Shared>,
-    listener: TcpListener,
-    mut stop: watch::Receiver<bool>,
-) -> tokio::task::JoinHandle<()> {
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "page");
-    }
-    let store = shared.store.for_pages(PAGE_CONNECTIONS);
-    let state = WebState::new(store.clone(), Clock::System, &shared.config).called(global.command());
-    tokio::spawn(async move {
-        let ended = async move {
-            let _ = stop.wait_for(|stop| *stop).await;
-        };
-        web::serve(listener, state, ended).await;
-        store.close_pool().await;
-    })
 }

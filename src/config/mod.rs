@@ -77,6 +77,10 @@ pub struct Config {
     pub alerts_to: Option<String>,
     /// Where the web pages are served, on this machine only; `None` is `off`.
     pub listen: Option<SocketAddr>,
+    /// Where customers' pages are served, and nothing else; `None` is at `listen`.
+    pub public_listen: Option<SocketAddr>,
+    /// Where health is told, and nothing else; `None` is at `listen` only.
+    pub ops_listen: Option<SocketAddr>,
     /// The address that colleagues open, for links in what is sent to them.
     pub web_url: Option<String>,
     /// Whether CSMs get their notices by e-mail.
@@ -112,6 +116,8 @@ impl Default for Config {
             limits: TimeLimits::default(),
             alerts_to: None,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 7717))),
+            public_listen: None,
+            ops_listen: None,
             web_url: None,
             notify_csm_email: true,
             notify_csm_slack: None,
@@ -128,6 +134,12 @@ impl Config {
     /// configuration says, else this machine.
     pub fn pages_url(&self) -> Option<String> {
         self.web_url.clone().or_else(|| self.listen.map(|listen| format!("http://{listen}")))
+    }
+
+    /// Whether customers reach their pages at the address of those for
+    /// colleagues, by a proxy.
+    pub fn customers_share_pages(&self) -> bool {
+        self.mail.public_url.is_some() && self.listen.is_some() && self.public_listen.is_none()
     }
 
     /// Reads the named file, or [`DEFAULT_FILE`] if nobody named one and it is
@@ -193,7 +205,9 @@ impl Config {
         }
         self.alerts_to = fields.address("alerts_to");
         if let Some(node) = fields.take("web") {
-            (self.listen, self.web_url) = web::read(file, node, self.listen, fields.problems());
+            let web = web::read(file, node, self.listen, fields.problems());
+            (self.listen, self.public_listen, self.ops_listen) = (web.listen, web.public_listen, web.ops_listen);
+            self.web_url = web.url;
         }
         if let Some(node) = fields.take("notify") {
             let csm = notify::read(file, node, self.timezone, fields.problems());

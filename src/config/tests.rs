@@ -38,7 +38,7 @@ fn reads_every_key_of_this_release() {
         "  public_url: https://success.acme.example/\n  redirect_to: off\n  undo_window: 5m\n  connections: 4\n",
         "  bounces: { address: bounces@acme.example, maildir: /var/mail/bounces }\n",
         "budget: { contact: [2 per 7d] }\nquiet_hours: { from: \"20:00\", to: \"08:00\", weekends: true }\nguardrails: { hold_above: off, ramp: off }\n",
-        "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\" }\nnotify: { csm: { email: false, digest: \"0 8 * * mon-fri\" } }\n",
+        "alerts_to: cs-ops@example.com\nweb: { listen: \"localhost:8080\", public_listen: \"0.0.0.0:8081\", ops_listen: \"[::]:8082\" }\nnotify: { csm: { email: false, digest: \"0 8 * * mon-fri\" } }\n",
         "retention: { bodies: 90d, evidence: 400d }\n",
         "store:\n  accounts: { relation: customers.accounts, columns: { id: id, name: name } }\n",
     ));
@@ -69,6 +69,8 @@ fn reads_every_key_of_this_release() {
     let quiet = config.quiet_hours.expect("quiet hours");
     assert!(quiet.hours.is_some() && quiet.weekends && !quiet.holidays);
     assert_eq!(config.listen, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
+    assert_eq!(config.public_listen, Some(SocketAddr::from(([0, 0, 0, 0], 8081))));
+    assert_eq!(config.ops_listen, "[::]:8082".parse().ok());
 }
 
 #[test]
@@ -112,6 +114,9 @@ fn refuses_with_a_place() {
         ("touch_events: meeting_held\n", "1:15 KW0103"),
         ("web: { listen: \"0.0.0.0:80\" }\n", "1:16 KW0601"),
         ("web: { listen: here }\n", "1:16 KW0601"),
+        ("web: { public_listen: here }\n", "1:23 KW0601"),
+        ("web: { public_listen: \"localhost:7717\" }\n", "1:23 KW0601"),
+        ("web: { ops_listen: \"127.0.0.1:1\", public_listen: \"127.0.0.1:1\" }\n", "1:20 KW0601"),
         ("web: { url: keepwell.acme.example }\n", "1:13 KW0601"),
         ("web: { url: https://acme.example/keepwell }\n", "1:13 KW0601"),
         ("budget: { contact: [1 a day] }\n", "1:21 KW0104"),

@@ -1,4 +1,5 @@
-//! `web`: where the pages are served, and the address that colleagues open.
+//! `web`: where the pages are served and to whom, and the address that
+//! colleagues open.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,45 +10,79 @@ use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::{Fields, is_off, short};
 use crate::playbook::yaml::Node;
 
+/// What `web` says.
+#[derive(Debug, Default)]
+pub(super) struct Web {
+    /// All pages; `None` is `off`.
+    pub listen: Option<SocketAddr>,
+    /// Customers' pages only.
+    pub public_listen: Option<SocketAddr>,
+    /// Health only.
+    pub ops_listen: Option<SocketAddr>,
+    /// What colleagues open.
+    pub url: Option<String>,
+}
+
 /// `off`, or `{ listen: "127.0.0.1:7717", url: https://keepwell.acme.example }`.
-pub(super) fn read(
-    file: &Arc<str>,
-    node: &Node,
-    default: Option<SocketAddr>,
-    problems: &mut Vec<Diagnostic>,
-) -> (Option<SocketAddr>, Option<String>) {
+pub(super) fn read(file: &Arc<str>, node: &Node, default: Option<SocketAddr>, problems: &mut Vec<Diagnostic>) -> Web {
     if is_off(node) {
-        return (None, None);
+        return Web::default();
     }
     let mut fields = Fields::new(file, node, "web", problems);
-    let mut address = default;
-    if let Some(text) = fields.string("listen") {
-        let numeric = match text.strip_prefix("localhost:") {
-            Some(port) => format!("127.0.0.1:{port}"),
-            None => text.clone(),
-        };
-        match numeric.parse::<SocketAddr>() {
-            Ok(given) if given.ip().is_loopback() => address = Some(given),
-            Ok(_) => {
-                let message = format!("`{text}` can be reached from other machines");
-                let help = "until there are logins, listen on `127.0.0.1` behind a proxy that asks who it is";
-                refuse(&mut fields, "listen", message, help);
-            }
-            Err(_) => {
-                let message = format!("`{}` is not an address to listen on", short(&text));
-                refuse(&mut fields, "listen", message, "write `\"127.0.0.1:7717\"`");
-            }
+    let mut web = Web { listen: default, ..Web::default() };
+    if let Some((text, given)) = address(&mut fields, "listen", "127.0.0.1:7717") {
+        if given.ip().is_loopback() {
+            web.listen = Some(given);
+        } else {
+            let message = format!("`{text}` can be reached from other machines");
+            let help = "until there are logins, listen on `127.0.0.1` behind a proxy that asks who it is";
+            refuse(&mut fields, "listen", message, help);
         }
     }
-    let mut own_url = None;
+    web.public_listen = address_beside(&mut fields, "public_listen", "127.0.0.1:7718", &[web.listen]);
+    web.ops_listen = address_beside(&mut fields, "ops_listen", "127.0.0.1:7719", &[web.listen, web.public_listen]);
     if let Some(url) = fields.string("url") {
         if is_web_url(&url) {
-            own_url = Some(url.trim_end_matches('/').to_owned());
+            web.url = Some(url.trim_end_matches('/').to_owned());
         } else {
             let message = format!("`{}` is not a web address", short(&url));
             refuse(&mut fields, "url", message, "write `https://keepwell.acme.example`, without a path");
         }
     }
     fields.finish();
-    (address, own_url)
+    web
+}
+
+/// An address to listen on, and as it is written.
+fn address(fields: &mut Fields<'_, '_>, key: &'static str, example: &str) -> Option<(String, SocketAddr)> {
+    let text = fields.string(key)?;
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.clone(),
+    };
+    match numeric.parse() {
+        Ok(address) => Some((text, address)),
+        Err(_) => {
+            let message = format!("`{}` is not an address to listen on", short(&text));
+            refuse(fields, key, message, &format!("write `\"{example}\"`"));
+            None
+        }
+    }
+}
+
+/// The same of a listener beside these.
+fn address_beside(
+    fields: &mut Fields<'_, '_>,
+    key: &'static str,
+    example: &str,
+    taken: &[Option<SocketAddr>],
+) -> Option<SocketAddr> {
+    let (text, address) = address(fields, key, example)?;
+    // With port 0 the system finds a free one.
+    if address.port() != 0 && taken.contains(&Some(address)) {
+        let message = format!("`{text}` is the address of another listener of `web`");
+        refuse(fields, key, message, "each has an address of its own");
+        return None;
+    }
+    Some(address)
 }

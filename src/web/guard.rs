@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::connections::Activity;
 use super::page::Trouble;
-use super::{LONGEST_BODY, WebState, is_this_machine};
+use super::{Audience, LONGEST_BODY, WebState, is_this_machine};
 
 /// Nothing but our own style sheet and forms to ourselves.
 const POLICY: &str =
@@ -44,47 +44,34 @@ pub(super) async fn head(request: Request, next: Next) -> Response {
     response
 }
 
-/// Answers only to names of this machine, so that no other site's name can be
-/// made to point here, and takes writes only from our own pages or from
-/// something that is not a browser. Where customers are let in from outside,
-/// what a proxy brings is theirs, whatever host it says: the usual ones replace
-/// the name by that of this machine.
-pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, next: Next) -> Response {
+/// Before the pages of colleagues: answers only to names of this machine, so
+/// that no other site's name can be made to point here, and takes writes only
+/// from our own pages or from something that is not a browser. Where customers
+/// are let in from outside by the same listener, what a proxy brings is theirs,
+/// whatever host it says: the usual ones replace the name by that of this
+/// machine.
+///
+/// Before the others: neither names nor headers matter there, because nothing
+/// is there but what anybody may ask for.
+pub(super) async fn admit(
+    State((audience, state)): State<(Audience, Arc<WebState>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let Some(host) = host(&request) else {
         return Trouble::refusal(StatusCode::BAD_REQUEST, "The request does not say which host it is for.")
             .into_response();
     };
-    // The token in such a link is all that counts: it is a mail program's to
-    // send, from wherever that runs, and no cookie stands behind it.
     // No address of ours and no word of a form holds a zero character, and
     // the database takes none.
     if request.uri().to_string().contains("%00") {
         return zero().into_response();
     }
-    let for_customers = ["/u/", "/p/", "/s/"].iter().any(|path| request.uri().path().starts_with(path));
-    let name = host.host().to_ascii_lowercase();
-    let public = state.public_host.as_ref() == Some(&name);
-    let own = state.own_host.as_ref() == Some(&name);
-    let brought = state.public_host.is_some() && BROUGHT.iter().any(|name| request.headers().contains_key(*name));
-    if brought || !(own || is_this_machine(&name)) {
-        if !public && !brought {
-            return Trouble::refusal(
-                StatusCode::MISDIRECTED_REQUEST,
-                "These pages are for this machine. Open them with the address 127.0.0.1.",
-            )
-            .into_response();
-        }
-        if !for_customers && request.uri().path() != "/style.css" {
-            return Trouble::NotFound("There is no such page.").into_response();
-        }
-    }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !reads && !for_customers && !is_ours(request.headers(), &host) {
-        return Trouble::refusal(
-            StatusCode::FORBIDDEN,
-            "This was sent from another site and has not been carried out. Do it from the page itself.",
-        )
-        .into_response();
+    if audience == Audience::Colleagues
+        && let Err(refusal) = admit_to_all(&state, &request, &host, reads)
+    {
+        return refusal.into_response();
     }
     if reads {
         return next.run(request).await;
@@ -100,6 +87,46 @@ pub(super) async fn admit(State(state): State<Arc<WebState>>, request: Request, 
         )
         .into_response(),
     }
+}
+
+/// Whether a request may go on where all pages are.
+fn admit_to_all(state: &WebState, request: &Request, host: &Authority, reads: bool) -> Result<(), Trouble> {
+    // The token in such a link is all that counts: it is a mail program's to
+    // send, from wherever that runs, and no cookie stands behind it.
+    let for_customers = ["/u/", "/p/", "/s/"].iter().any(|path| request.uri().path().starts_with(path));
+    let name = host.host().to_ascii_lowercase();
+    let public = state.public_host.as_ref() == Some(&name);
+    let own = state.own_host.as_ref() == Some(&name);
+    let brought = state.public_host.is_some()
+        && !state.customers_are_apart
+        && BROUGHT.iter().any(|name| request.headers().contains_key(*name));
+    if brought || !(own || is_this_machine(&name)) {
+        if !public && !brought {
+            return Err(Trouble::refusal(
+                StatusCode::MISDIRECTED_REQUEST,
+                "These pages are for this machine. Open them with the address 127.0.0.1.",
+            ));
+        }
+        if !for_customers && request.uri().path() != "/style.css" {
+            if brought {
+                state.withheld_pages.warn(|count| {
+                    tracing::warn!(
+                        count,
+                        "a proxy asked for pages of colleagues and did not get them, because it might be that of \
+                         customers: set `web.public_listen` and lead customers there"
+                    );
+                });
+            }
+            return Err(Trouble::NotFound("There is no such page."));
+        }
+    }
+    if !reads && !for_customers && !is_ours(request.headers(), host) {
+        return Err(Trouble::refusal(
+            StatusCode::FORBIDDEN,
+            "This was sent from another site and has not been carried out. Do it from the page itself.",
+        ));
+    }
+    Ok(())
 }
 
 fn zero() -> Trouble {

@@ -13,8 +13,9 @@
 //! readers there are and how slow they may be, `warning_limit` how much they
 //! can write into the log.
 //!
-//! A name other than this machine's, `mail.public_url`, reaches the customers'
-//! pages and nothing else.
+//! Each listener has an [`Audience`]. At that of colleagues a name other than
+//! this machine's, `mail.public_url`, reaches the customers' pages and nothing
+//! else; a listener of the customers has their pages only.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -51,6 +52,19 @@ use warning_limit::WarningLimit;
 /// The longest body that a form may send, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
 
+/// Whom a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// All pages. Those of customers are here, too, so that no link in a mail
+    /// ends when they get a listener of their own.
+    Colleagues,
+    /// The pages that links in customers' mail lead to, under any name: what a
+    /// proxy says is no guard, and their tokens need none.
+    Customers,
+    /// Health only.
+    Operations,
+}
+
 /// What the pages need.
 #[derive(Clone, Debug)]
 pub struct WebState {
@@ -67,11 +81,16 @@ pub struct WebState {
     pub public_host: Option<String>,
     /// The host under which colleagues find the pages.
     pub own_host: Option<String>,
+    /// Whether customers have a listener of their own, so that a proxy before
+    /// that of colleagues brings colleagues.
+    pub customers_are_apart: bool,
     /// How Keepwell is called here: its name, and the options that differ from
     /// the usual ones. For commands to copy.
     pub command: String,
     /// Links whose token is not ours.
     forged_links: WarningLimit,
+    /// Requests of a proxy for what is not for customers.
+    withheld_pages: WarningLimit,
 }
 
 impl WebState {
@@ -85,8 +104,10 @@ impl WebState {
             sender: sender(&config.mail.from),
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
             own_host: config.web_url.as_deref().and_then(host_of_url),
+            customers_are_apart: config.public_listen.is_some(),
             command: "keepwell".to_owned(),
             forged_links: WarningLimit::default(),
+            withheld_pages: WarningLimit::default(),
         }
     }
 
@@ -96,9 +117,25 @@ impl WebState {
     }
 }
 
-/// All pages, with everything that stands before them.
-pub fn router(state: WebState) -> Router {
+/// The pages for an audience, with everything that stands before them.
+pub fn router(audience: Audience, state: WebState) -> Router {
     let state = Arc::new(state);
+    let routes = match audience {
+        Audience::Colleagues => for_colleagues().merge(for_customers()).merge(for_operations()),
+        Audience::Customers => for_customers(),
+        Audience::Operations => for_operations(),
+    };
+    routes
+        .fallback(page::nothing_here)
+        .method_not_allowed_fallback(page::not_possible)
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn(guard::carry_through))
+        .layer(middleware::from_fn_with_state((audience, state.clone()), guard::admit))
+        .layer(middleware::from_fn(guard::head))
+        .with_state(state)
+}
+
+fn for_colleagues() -> Router<Arc<WebState>> {
     Router::new()
         .route("/", get(inbox::show))
         .route("/tasks/{id}", get(task::show))
@@ -110,24 +147,29 @@ pub fn router(state: WebState) -> Router {
         .route("/messages", get(messages::list))
         .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/settle", post(messages::settle))
+}
+
+fn for_customers() -> Router<Arc<WebState>> {
+    Router::new()
         .route("/u/{token}", get(unsubscribe::ask).post(unsubscribe::take))
         .route("/p/{token}", get(preferences::ask).post(preferences::take))
         .route("/s/{token}", get(survey::ask).post(survey::take))
-        .route("/health", get(health::show))
         .route("/style.css", get(page::style))
-        .fallback(page::nothing_here)
-        .method_not_allowed_fallback(page::not_possible)
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .layer(middleware::from_fn(guard::carry_through))
-        .layer(middleware::from_fn_with_state(state.clone(), guard::admit))
-        .layer(middleware::from_fn(guard::head))
-        .with_state(state)
 }
 
-/// Serves the pages until `stop` is ready; then accepts nobody any more and
-/// gives the requests at work ten seconds.
-pub async fn serve(listener: tokio::net::TcpListener, state: WebState, stop: impl Future<Output = ()> + Send) {
-    connections::serve(listener, router(state), stop).await;
+fn for_operations() -> Router<Arc<WebState>> {
+    Router::new().route("/health", get(health::show))
+}
+
+/// Serves the pages for an audience until `stop` is ready; then accepts nobody
+/// any more and gives the requests at work ten seconds.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    audience: Audience,
+    state: WebState,
+    stop: impl Future<Output = ()> + Send,
+) {
+    connections::serve(listener, router(audience, state), stop).await;
 }
 
 /// The name in `Name <address>`, or the address.

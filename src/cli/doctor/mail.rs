@@ -32,7 +32,7 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
             }
         }
         None => {
-            let help = "set it to where customers reach this page, behind a proxy with https; else links in mail lead to this machine";
+            let help = "set it to where customers reach their pages, behind a proxy with https; else links in mail lead to this machine";
             if live {
                 findings.bad("mail.public_url", "not set", help);
             } else {
@@ -43,6 +43,11 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
     if live && config.notify_csm_email && config.web_url.is_none() && config.listen.is_some() {
         let help = "set it to the address that colleagues open, such as https://keepwell.acme.example";
         findings.warn("web.url", "not set: links in mail to colleagues lead to this machine", help);
+    }
+    if config.customers_share_pages() {
+        let help = "set it, as `\"127.0.0.1:7718\"`, and have the proxy of `mail.public_url` lead there; until then \
+                    whatever a proxy brings to `web.listen` gets customers' pages only";
+        findings.warn("web.public_listen", "not set: customers and colleagues come by the same address", help);
     }
     match &config.mail.postal_address {
         Some(address) => findings.ok("mail.postal_address", address.replace('\n', ", ")),

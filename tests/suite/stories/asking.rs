@@ -4,7 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use keepwell::clock::Clock;
 use keepwell::store::messages::suppressions::Suppression;
-use keepwell::web::{WebState, router};
+use keepwell::web::{Audience, WebState, router};
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -40,7 +40,7 @@ async fn open(world: &World, when: &str, path: &str, form: Option<&str>) -> (Sta
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Body::from(form.unwrap_or_default().to_owned()))
         .unwrap();
-    let answer = router(state).oneshot(request).await.unwrap();
+    let answer = router(Audience::Customers, state).oneshot(request).await.unwrap();
     let status = answer.status();
     let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
     (status, String::from_utf8(body.to_vec()).unwrap())

@@ -10,7 +10,7 @@ use chrono::{TimeDelta, Timelike, Utc};
 use keepwell::catalog;
 use keepwell::clock::Clock;
 use keepwell::playbook::source::{Fingerprint, SourceSet};
-use keepwell::web::{WebState, router};
+use keepwell::web::{Audience, WebState, router};
 use keepwell::worker::lanes::Daemon;
 use keepwell::worker::runs::plan::plan_all;
 use keepwell::worker::runs::publisher::{self, FileWatch};
@@ -67,7 +67,7 @@ async fn state(world: &World, playbook: &str) -> String {
 async fn page_of(world: &World, path: &str) -> String {
     let state = WebState::new(world.store().clone(), Clock::Fixed(at(SLOT)), &world.shared.config);
     let request = Request::get(path).header("host", "127.0.0.1:7717").body(Body::empty()).unwrap();
-    let answer = router(state).oneshot(request).await.unwrap();
+    let answer = router(Audience::Colleagues, state).oneshot(request).await.unwrap();
     let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
     String::from_utf8(body.into()).unwrap()
 }

@@ -24,7 +24,7 @@ impl Served {
         let address = listener.local_addr().expect("an address");
         let state = WebState::new(store.clone(), Clock::System, &Config::default());
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, state, async move {
+        let task = tokio::spawn(serve(listener, Audience::Colleagues, state, async move {
             let _ = stopped.await;
         }));
         Served { address, stop, task }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use keepwell::clock::Clock;
 use keepwell::config::Config;
 use keepwell::store::Store;
-use keepwell::web::{WebState, router};
+use keepwell::web::{Audience, WebState, router};
 use sqlx::PgPool;
 use tower::ServiceExt;
 
@@ -105,7 +105,7 @@ impl Site {
         let store = Store::connect(database.options.clone(), 4);
         let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().expect("an instant");
         let state = WebState::new(store.clone(), Clock::Fixed(now), config).called("keepwell --demo".to_owned());
-        Site { router: router(state), store, pool: database.pool().await }
+        Site { router: router(Audience::Colleagues, state), store, pool: database.pool().await }
     }
 
     async fn filled() -> Site {
