@@ -23,7 +23,8 @@ use crate::store::runs::playbooks::Missing;
 use crate::store::views::cli::Filter;
 use crate::web::WebState;
 use crate::worker::Shared;
-use crate::worker::lanes::Daemon;
+use crate::worker::health::Health;
+use crate::worker::lanes::{self, Daemon};
 use crate::worker::runs::publisher::FileWatch;
 use crate::worker::runs::{publisher, scheduler};
 use crate::worker::supervise::supervise;
@@ -85,11 +86,14 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         say!("The inbox, the playbooks and the mails: http://{address}/   (Ctrl-C ends)");
     }
     let data = global.data.join("demo");
+    let progress = Arc::new(lanes::progress());
+    let health = Arc::new(Health::new(progress.clone(), &data, stop.clone()));
+    health.watch(&shared.store);
     let store = shared.store.for_pages(super::run::PAGE_CONNECTIONS);
     let state = WebState::new(store, Clock::System, &shared.config);
-    let state = state.called(same_database(global).command());
+    let state = state.called(same_database(global).command()).of_daemon(health);
     let pages = listeners.map(|listeners| listeners.serve(state, &stop));
-    let daemon = Daemon { files: FileWatch::new(files, found), epoch: EpochWatch::new(&data) };
+    let daemon = Daemon { files: FileWatch::new(files, found), epoch: EpochWatch::new(&data), progress };
     supervise(shared.clone(), Clock::System, daemon, database.mend(), stop).await;
     if let Some(pages) = pages {
         pages.end().await;

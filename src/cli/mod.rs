@@ -48,6 +48,7 @@ mod run;
 mod slots;
 mod stop;
 mod suppress;
+mod systemd;
 mod task;
 mod test;
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::database::{Database, configuration, demo_configuration};
 use super::listeners::Listeners;
+use super::systemd::ServiceManager;
 use super::{Global, output};
 use crate::clock::{Clock, Deadline, Instant};
 use crate::config::Config;
@@ -22,7 +23,8 @@ use crate::playbook::source::Fingerprint;
 use crate::store::Store;
 use crate::store::runs::playbooks::Missing;
 use crate::web::WebState;
-use crate::worker::lanes::{Daemon, pass_until};
+use crate::worker::health::Health;
+use crate::worker::lanes::{self, Daemon, pass_until};
 use crate::worker::runs::publisher::{self, FileWatch, Files, Report};
 use crate::worker::runs::scheduler;
 use crate::worker::shared::stop_requested;
@@ -112,13 +114,21 @@ async fn carry_out(
     };
     let once = options.once || options.at.is_some();
     let listeners = if once { None } else { Some(Listeners::bind(&mut config, options.port).await?) };
+    let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
     let database = Database::open_customers(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let _ = started.set(shared.clone());
     let clock = options.at.map_or(Clock::System, Clock::Fixed);
+    let progress = Arc::new(lanes::progress());
+    let health = Arc::new(Health::new(progress.clone(), &data, stop.clone()));
+    if !once {
+        health.watch(&shared.store);
+        // Before the clocks agree, which may take long and is no fault of the daemon.
+        ServiceManager::from_environment().attend(health.clone(), stop.clone());
+    }
     let pages = listeners.map(|listeners| {
         let state = WebState::new(shared.store.for_pages(PAGE_CONNECTIONS), Clock::System, &shared.config);
-        listeners.serve(state.called(global.command()), &stop)
+        listeners.serve(state.called(global.command()).of_daemon(health), &stop)
     });
     if !once {
         if !Clocks::default().wait(&shared.store, clock, &mut stop.clone()).await? {
@@ -128,7 +138,6 @@ async fn carry_out(
     } else if options.at.is_none() {
         clock_check::check(&shared.store, clock).await?;
     }
-    let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
     let epoch = EpochWatch::new(&data);
     epoch.check(&shared.store, clock.now()).await?;
     let files = files(global);
@@ -173,7 +182,7 @@ async fn carry_out(
         return Ok(ExitCode::SUCCESS);
     }
     tracing::info!(playbooks = published.playbooks, "running");
-    let daemon = Daemon { files: watch, epoch };
+    let daemon = Daemon { files: watch, epoch, progress };
     supervise(shared.clone(), Clock::System, daemon, database.mend(), stop).await;
     if let Some(pages) = pages {
         pages.end().await;

@@ -18,6 +18,7 @@
 //! else; a listener of the customers has their pages only.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -30,6 +31,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
+use crate::worker::health::Health;
+use crate::worker::lanes;
 
 mod connections;
 mod damaged_link;
@@ -84,6 +87,8 @@ pub struct WebState {
     /// Whether customers have a listener of their own, so that a proxy before
     /// that of colleagues brings colleagues.
     pub customers_are_apart: bool,
+    /// What is known of the daemon.
+    pub health: Arc<Health>,
     /// How Keepwell is called here: its name, and the options that differ from
     /// the usual ones. For commands to copy.
     pub command: String,
@@ -94,8 +99,10 @@ pub struct WebState {
 }
 
 impl WebState {
-    /// The pages of an installation with this configuration.
+    /// The pages of an installation with this configuration, of a daemon that
+    /// has not begun.
     pub fn new(store: Store, clock: Clock, config: &Config) -> WebState {
+        let (_, never) = tokio::sync::watch::channel(false);
         WebState {
             store,
             clock,
@@ -105,6 +112,7 @@ impl WebState {
             public_host: config.mail.public_url.as_deref().and_then(host_of_url),
             own_host: config.web_url.as_deref().and_then(host_of_url),
             customers_are_apart: config.public_listen.is_some(),
+            health: Arc::new(Health::new(Arc::new(lanes::progress()), Path::new("."), never)),
             command: "keepwell".to_owned(),
             forged_links: WarningLimit::default(),
             withheld_pages: WarningLimit::default(),
@@ -114,6 +122,11 @@ impl WebState {
     /// The same, where Keepwell is called like this.
     pub fn called(self, command: String) -> WebState {
         WebState { command, ..self }
+    }
+
+    /// The same, of the daemon of which this is known.
+    pub fn of_daemon(self, health: Arc<Health>) -> WebState {
+        WebState { health, ..self }
     }
 }
 
@@ -158,7 +171,10 @@ fn for_customers() -> Router<Arc<WebState>> {
 }
 
 fn for_operations() -> Router<Arc<WebState>> {
-    Router::new().route("/health", get(health::show))
+    Router::new()
+        .route("/health", get(health::database))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
 }
 
 /// Serves the pages for an audience until `stop` is ready; then accepts nobody

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::enrollments::{advancer, enroll_requests, late_goals};
+use super::health::Progress;
 use super::messages::{auto_stop, bounce_collector, deliverer, digester, resend};
 use super::round::Round;
 use super::runs::publisher::{self, FileWatch};
@@ -104,6 +105,14 @@ pub struct Look {
 pub struct Daemon {
     pub files: FileWatch,
     pub epoch: EpochWatch,
+    /// When its workers last looked; see [`progress`].
+    pub progress: Arc<Progress>,
+}
+
+/// When the workers of a daemon last looked, before it begins.
+pub fn progress() -> Progress {
+    let of_daemon = WORKERS.iter().filter(|worker| worker.lane.is_some());
+    Progress::of(of_daemon.map(|worker| (worker.name, worker.interval)))
 }
 
 /// How much a worker did, once it is done.

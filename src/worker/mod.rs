@@ -9,6 +9,7 @@
 //! `supervise` only; a worker is given `now`.
 
 pub mod enrollments;
+pub mod health;
 pub mod lanes;
 pub mod messages;
 pub(crate) mod owner_notice;

@@ -33,6 +33,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(25);
 /// what it was doing, at the latest after 25 seconds.
 pub async fn supervise(shared: Arc<Shared>, clock: Clock, daemon: Daemon, mend: Mend, mut stop: watch::Receiver<bool>) {
     let runner = Runner { shared, clock, clocks: Arc::default(), daemon: Arc::new(daemon), mend, stop: stop.clone() };
+    runner.daemon.progress.begin();
     let lanes: Vec<JoinHandle<()>> = Lane::ALL
         .into_iter()
         .flat_map(|lane| std::iter::repeat_n(lane, lane.copies()))
@@ -101,12 +102,14 @@ impl Runner {
     async fn run(mut self, lane: Lane) {
         let mut rota = Rota::of(lane.workers());
         while !*self.stop.borrow() {
+            let due = rota.due();
             let looked = match self.clocks.agree(&self.shared.store, self.clock).await {
-                Ok(Some(now)) => tokio::spawn(self.clone().look(rota.due(), now)).await,
+                Ok(Some(now)) => tokio::spawn(self.clone().look(due.clone(), now)).await,
                 // Nothing is due as long as nobody knows the time.
                 Ok(None) => Ok(Ok(0)),
                 Err(error) => Ok(Err(error)),
             };
+            due.iter().for_each(|worker| self.daemon.progress.end_attempt(worker.name));
             // A task of its own: a panic ends this look and not the lane.
             let rest = match looked {
                 Ok(Ok(0)) => rota.rest(),
@@ -144,7 +147,11 @@ impl Runner {
         let look = Look { shared: self.shared, now, stop: self.stop };
         let mut round = Round::default();
         for worker in workers {
-            round.record(worker.look(look.clone(), &self.daemon).await)?;
+            let result = worker.look(look.clone(), &self.daemon).await;
+            if result.is_ok() {
+                self.daemon.progress.finish_round(worker.name);
+            }
+            round.record(result)?;
         }
         round.end()
     }

@@ -103,7 +103,8 @@ impl Daemon {
         let files = world.files().clone();
         let published = Fingerprint::of(&files.playbooks, &files.scripts);
         let epoch = EpochWatch::new(Path::new("/nonexistent"));
-        let daemon = lanes::Daemon { files: FileWatch::new(files, published), epoch };
+        let daemon =
+            lanes::Daemon { files: FileWatch::new(files, published), epoch, progress: Arc::new(lanes::progress()) };
         let lanes = tokio::spawn(supervise(world.shared(), clock, daemon, Arc::new(|| ()), stopping));
         Daemon { stop, lanes }
     }

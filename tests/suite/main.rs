@@ -19,6 +19,7 @@ mod epoch;
 mod faults;
 mod folders;
 mod functions;
+mod health;
 mod histories;
 mod import;
 mod listeners;

@@ -11,7 +11,7 @@ use keepwell::catalog;
 use keepwell::clock::Clock;
 use keepwell::playbook::source::{Fingerprint, SourceSet};
 use keepwell::web::{Audience, WebState, router};
-use keepwell::worker::lanes::Daemon;
+use keepwell::worker::lanes::{self, Daemon};
 use keepwell::worker::runs::plan::plan_all;
 use keepwell::worker::runs::publisher::{self, FileWatch};
 use keepwell::worker::runs::scheduler;
@@ -154,7 +154,11 @@ async fn slots_of_other_playbooks_do_not_wait_for_a_slow_run() {
     let (stop, stopping) = watch::channel(false);
     let files = world.files().clone();
     let published = Fingerprint::of(&files.playbooks, &files.scripts);
-    let daemon = Daemon { files: FileWatch::new(files, published), epoch: EpochWatch::new(Path::new("/nonexistent")) };
+    let daemon = Daemon {
+        files: FileWatch::new(files, published),
+        epoch: EpochWatch::new(Path::new("/nonexistent")),
+        progress: Arc::new(lanes::progress()),
+    };
     let lanes = tokio::spawn(supervise(world.shared(), Clock::System, daemon, Arc::new(|| ()), stopping));
     until("the later one is done", async || state(&world, "quick").await == "done").await;
     assert_eq!(state(&world, "slow").await, "running");

@@ -38,7 +38,7 @@ impl Served {
     }
 
     fn request(&self) -> String {
-        format!("GET /style.css HTTP/1.1\r\nHost: {}\r\n\r\n", self.address)
+        format!("GET /health/live HTTP/1.1\r\nHost: {}\r\n\r\n", self.address)
     }
 
     async fn end(self) -> Duration {
