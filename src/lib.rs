@@ -48,6 +48,7 @@ pub mod diagnostic;
 pub mod ids;
 pub mod random;
 pub mod telemetry;
+pub mod timestamp;
 
 pub mod postgres;
 

@@ -6,6 +6,7 @@ use chrono::{SecondsFormat, TimeZone};
 use chrono_tz::Tz;
 
 use crate::clock::Instant;
+use crate::timestamp::Timestamp;
 
 /// A value as conditions see it. Numbers compare by value whatever their kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,8 +89,9 @@ impl Value {
         }
     }
 
-    /// Reads back what [`Value::to_json`] wrote, as a value of this type;
-    /// anything that does not fit is missing.
+    /// Reads back what [`Value::to_json`] wrote, or what Postgres makes of a
+    /// column in JSON, as a value of this type; a time without a zone is in UTC,
+    /// and anything that does not fit is missing.
     pub fn from_json(json: &serde_json::Value, ty: Type) -> Value {
         use serde_json::Value as Json;
         match (ty, json) {
@@ -100,7 +102,7 @@ impl Value {
             (Type::Float, Json::Number(value)) => value.as_f64().map_or(Value::Null, Value::Float),
             (Type::Text, Json::String(value)) => Value::text(value),
             (Type::Time, Json::String(value)) => {
-                chrono::DateTime::parse_from_rfc3339(value).map_or(Value::Null, |time| Value::Time(time.to_utc()))
+                Timestamp::parse(value).map_or(Value::Null, |time| Value::Time(time.in_utc()))
             }
             _ => Value::Null,
         }

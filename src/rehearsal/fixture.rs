@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
+use chrono::TimeDelta;
+use chrono_tz::Tz;
 
 use crate::action::label;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Column, Type, Value};
-use crate::playbook::Duration;
 use crate::playbook::case::Case;
 use crate::playbook::reader::{advice, short};
 use crate::playbook::yaml::{Entry, Node, NodeValue};
+use crate::playbook::{Duration, local_time};
+use crate::timestamp::{Timestamp, UnreadableTimestamp};
 
 const TIME_HELP: &str =
     "write a span from `at` such as `-46d` or `3d`, a date such as `2026-01-15`, or an instant with its offset";
@@ -25,21 +27,29 @@ pub(super) struct Reader<'a> {
     pub place: Position,
     /// What relative times count from.
     pub at: Instant,
+    /// Where times of day are that name no zone.
+    pub zone: Tz,
     pub problems: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader for a case of a playbook.
     pub fn new(playbook: &'a ReadyPlaybook, case: &Case) -> Reader<'a> {
-        Reader { file: &playbook.playbook.file, place: case.place, at: case.at.to_utc(), problems: Vec::new() }
+        Reader {
+            file: &playbook.playbook.file,
+            place: case.place,
+            at: case.at.to_utc(),
+            zone: playbook.zone,
+            problems: Vec::new(),
+        }
     }
 
     pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Diagnostic::error(code, self.file, at, message).help(help));
     }
 
-    /// A time: relative to `at`, a date (as in the store its midnight in UTC) or
-    /// an instant with an offset.
+    /// A time: relative to `at`, a date (as in the store its midnight in UTC), an
+    /// instant, or a time of day in the playbook's zone.
     pub fn time(&mut self, what: &str, node: &Node) -> Option<Instant> {
         let text = match node.as_text() {
             Some(text) => text.trim(),
@@ -48,11 +58,23 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        let time = self.relative(text).or_else(|| self.date(text)).or_else(|| instant(text));
-        if time.is_none() {
-            self.error("KW0501", node.place, format!("`{what}` is not a time: `{}`", short(text)), TIME_HELP);
+        if let Some(time) = self.relative(text) {
+            return Some(time);
         }
-        time
+        match Timestamp::parse(text) {
+            Ok(Timestamp::Local(local)) => Some(local_time::instant(self.zone, local)),
+            Ok(time) => Some(time.in_utc()),
+            Err(UnreadableTimestamp::Order(meant)) => {
+                let help =
+                    format!("write it as {}", meant.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "));
+                self.error("KW0501", node.place, format!("`{what}` is not a time: `{}`", short(text)), help);
+                None
+            }
+            Err(_) => {
+                self.error("KW0501", node.place, format!("`{what}` is not a time: `{}`", short(text)), TIME_HELP);
+                None
+            }
+        }
     }
 
     fn relative(&self, text: &str) -> Option<Instant> {
@@ -62,11 +84,6 @@ impl<'a> Reader<'a> {
         };
         let Duration::Seconds(seconds) = Duration::parse(span)? else { return None };
         self.at.checked_add_signed(TimeDelta::try_seconds(sign * seconds)?)
-    }
-
-    fn date(&self, text: &str) -> Option<Instant> {
-        let date: NaiveDate = text.parse().ok().filter(|_| text.len() == "2026-01-15".len())?;
-        Some(date.and_time(NaiveTime::MIN).and_utc())
     }
 
     /// The column of that name, or a word about the one that was meant.
@@ -145,10 +162,6 @@ impl<'a> Reader<'a> {
 pub(super) fn mapping(entries: &[Entry]) -> Node {
     let place = entries.first().map_or(Position { line: 1, column: 1 }, |first| first.node.place);
     Node { place, value: NodeValue::Mapping(entries.to_vec()) }
-}
-
-fn instant(text: &str) -> Option<Instant> {
-    DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
 }
 
 /// A node as JSON; the reader of files bounds its depth.
