@@ -10,6 +10,7 @@ use super::engine::context::Context;
 use super::engine::error::EvalError;
 use super::engine::lookup::Plain;
 use super::engine::sandbox::Sandbox;
+use super::engine::unfit::UnfitAttribute;
 use super::engine::value::{describe, from_dynamic};
 use super::holder::AttributeTypes;
 use super::prefilter::clause::Prefilter;
@@ -80,10 +81,10 @@ impl Rule {
             Ok(value) => match value.as_bool() {
                 Ok(true) => Verdict::True,
                 Ok(false) => Verdict::False,
-                Err(_) => Verdict::Undecided(EvalError::new(format!(
-                    "it gives {} instead of true or false",
-                    describe(&value)
-                ))),
+                Err(_) => Verdict::Undecided(EvalError::new(match UnfitAttribute::of(&value) {
+                    Some(unfit) => unfit.needed(),
+                    None => format!("it gives {} instead of true or false", describe(&value)),
+                })),
             },
             Err(error) => Verdict::Undecided(error.of(&self.origin)),
         }
@@ -92,8 +93,12 @@ impl Rule {
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
         let value = sandbox.evaluate(&self.ast, context, &self.traits, None).map_err(|error| error.of(&self.origin))?;
-        from_dynamic(&value)
-            .ok_or_else(|| EvalError::new(format!("it gives {}, which cannot be used here", describe(&value))))
+        from_dynamic(&value).ok_or_else(|| {
+            EvalError::new(match UnfitAttribute::of(&value) {
+                Some(unfit) => unfit.needed(),
+                None => format!("it gives {}, which cannot be used here", describe(&value)),
+            })
+        })
     }
 
     /// Runs a `run` script.

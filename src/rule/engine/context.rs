@@ -15,6 +15,7 @@ use rhai::{Dynamic, EvalAltResult};
 
 use super::lookup;
 use super::reader::Reader;
+use super::unfit::UnfitAttribute;
 use crate::clock::{Allowance, Instant};
 use crate::facts::{Cell, Facts, Progress, Value};
 use crate::rule::holder::{AttributeTypes, Person};
@@ -42,6 +43,8 @@ pub(crate) struct Current {
     allowance: Slot<Option<Allowance>>,
     /// What went wrong where Rhai takes no error: why, and in which line.
     fault: RefCell<Option<(String, u32)>>,
+    /// The attribute that was read last of those that do not fit.
+    unfit: RefCell<Option<UnfitAttribute>>,
 }
 
 /// The operations that one evaluation may do, or all of one text together.
@@ -90,6 +93,7 @@ impl Current {
             operations: Slot::new(0),
             allowance: Slot::new(None),
             fault: RefCell::default(),
+            unfit: RefCell::default(),
         }
     }
 
@@ -124,13 +128,26 @@ impl Current {
         self.fault.borrow().clone()
     }
 
+    /// The attribute that was read last of those that hold another kind of
+    /// value: Rhai names only the kind of what stands where a condition should.
+    pub fn unfit(&self) -> Option<UnfitAttribute> {
+        self.unfit.borrow().clone()
+    }
+
+    fn note_unfit(&self, value: Dynamic) -> Dynamic {
+        if let Some(unfit) = UnfitAttribute::of(&value) {
+            *self.unfit.borrow_mut() = Some(unfit);
+        }
+        value
+    }
+
     pub fn now(&self) -> Instant {
         self.context.facts.as_of
     }
 
     /// The value of a cell as this expression reads it.
     pub fn cell(&self, cell: &Cell) -> Result<Dynamic, String> {
-        lookup::cell(&self.context.facts, self.context.zone, &self.traits, cell)
+        lookup::cell(&self.context.facts, self.context.zone, &self.traits, cell).map(|value| self.note_unfit(value))
     }
 
     /// A value that a column holds.
@@ -146,7 +163,7 @@ impl Current {
     /// An attribute of a person whom the text names.
     pub fn person_attribute(&self, person: Person, key: &str) -> Result<Dynamic, String> {
         let Some(raw) = self.reader()?.attribute(person, key) else { return Ok(Dynamic::UNIT) };
-        Ok(lookup::person_attribute(person, key, raw, &self.traits, self.context.zone))
+        Ok(self.note_unfit(lookup::person_attribute(person, key, raw, &self.traits, self.context.zone)))
     }
 
     fn reader(&self) -> Result<&Reader, String> {

@@ -1,4 +1,5 @@
-//! Times that are dates of the store, while an expression is evaluated.
+//! Times that are dates of the store or stand in texts, while an expression is
+//! evaluated.
 //!
 //! A column may hold a date, as its midnight in UTC. Expressions compare it as
 //! the instant at which that day begins in the playbook's zone; printed, it is
@@ -9,8 +10,12 @@ use chrono::{Duration, NaiveTime};
 use chrono_tz::Tz;
 use rhai::Dynamic;
 
+use super::unfit::shorten;
+use super::value::text;
 use crate::clock::Instant;
 use crate::facts::time::begins;
+use crate::playbook::local_time;
+use crate::timestamp::Timestamp;
 
 /// Added to the distance, so that a date at no distance has a tag as well.
 const IS_DATE: i64 = 1_000_000;
@@ -23,6 +28,31 @@ pub(crate) fn of_column(at: Instant, zone: Tz) -> Dynamic {
         value.set_tag(i32::try_from((at - begins).num_seconds() + IS_DATE).unwrap_or_default());
     }
     value
+}
+
+/// A time that stands in a text; what names no zone is in the playbook's.
+pub(crate) fn of_timestamp(time: Timestamp, zone: Tz) -> Dynamic {
+    match time {
+        Timestamp::Date(_) => of_column(time.in_utc(), zone),
+        Timestamp::Local(local) => Dynamic::from(local_time::instant(zone, local)),
+        Timestamp::Instant(at) => Dynamic::from(at),
+    }
+}
+
+/// A value where a time is needed: a time, or a text that is one; `None` of any
+/// other kind.
+///
+/// # Errors
+/// When it is a text that is no time: the text and what is wrong with it.
+pub(crate) fn read(value: &Dynamic, zone: Tz) -> Result<Option<Dynamic>, String> {
+    if value.is::<Instant>() {
+        return Ok(Some(value.clone()));
+    }
+    let Some(text) = text(value) else { return Ok(None) };
+    match Timestamp::parse(&text) {
+        Ok(time) => Ok(Some(of_timestamp(time, zone))),
+        Err(why) => Err(format!("{} {why}", shorten(&text))),
+    }
 }
 
 /// A time moved by a span; a date moved by whole days stays one.

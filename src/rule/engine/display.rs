@@ -3,6 +3,7 @@
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 
 use super::context;
+use super::unfit::UnfitAttribute;
 use super::value::{describe, from_dynamic, text};
 use crate::facts::{Cell, CellPath, Subject, Value};
 use crate::rule::print::print_value;
@@ -26,9 +27,11 @@ pub(crate) fn register(engine: &mut Engine) {
 /// the account's language. What cannot be printed says why.
 pub(crate) fn display_text(value: &Dynamic) -> Result<String, String> {
     let cannot = || format!("{} cannot be put into a text", describe(value));
-    let value = match text(value) {
-        Some(text) => Value::text(&text),
-        None => from_dynamic(value).ok_or_else(cannot)?,
+    let value = match (text(value), UnfitAttribute::of(value)) {
+        (Some(text), _) => Value::text(&text),
+        // What it is compared with elsewhere does not matter to who reads it.
+        (None, Some(unfit)) => unfit.value().clone(),
+        (None, None) => from_dynamic(value).ok_or_else(cannot)?,
     };
     context::read(|current| {
         let context = &current.context;

@@ -1,13 +1,17 @@
 //! What a name stands for: the same in an expression under way and where an
 //! expression is nothing but a name.
 
+use std::fmt::Display;
+
 use chrono_tz::Tz;
 use rhai::Dynamic;
 
 use super::date;
+use super::unfit::UnfitAttribute;
 use super::value::to_dynamic;
 use crate::facts::{Cell, CellPath, Facts, Type, Value};
 use crate::rule::holder::{AttributeTypes, Holder, Person};
+use crate::timestamp::Timestamp;
 
 /// An expression that calculates nothing: its value is looked up.
 #[derive(Clone, Debug)]
@@ -27,7 +31,7 @@ pub(crate) fn cell(facts: &Facts, zone: Tz, attributes: &AttributeTypes, cell: &
                 true => None,
                 false => attributes.get(&(Holder::Subject(cell.subject), key.clone())),
             };
-            attribute(raw, ty, zone)
+            attribute(raw, ty, zone, cell)
         }
         (CellPath::Column(_), value) => column(value, zone),
         (_, value) => to_dynamic(value),
@@ -51,27 +55,25 @@ pub(crate) fn person_attribute(
     attributes: &AttributeTypes,
     zone: Tz,
 ) -> Dynamic {
-    attribute(raw, attributes.get(&(Holder::Person(person), key.to_owned())), zone)
+    let name = format_args!("{}.traits.{key}", person.name());
+    attribute(raw, attributes.get(&(Holder::Person(person), key.to_owned())), zone, &name)
 }
 
 /// A JSON attribute, read as the type it is compared with where there is one.
-fn attribute(raw: &serde_json::Value, ty: Option<&Type>, zone: Tz) -> Dynamic {
-    match ty {
-        Some(ty) => column(&attribute_as(raw, *ty), zone),
-        None => to_dynamic(&Value::from_attribute(raw)),
-    }
-}
-
-/// A JSON attribute read as the kind it is compared with; another kind is missing.
-fn attribute_as(raw: &serde_json::Value, ty: Type) -> Value {
-    match (Value::from_attribute(raw), ty) {
-        (value @ (Value::Int(_) | Value::Float(_)), Type::Int | Type::Float)
-        | (value @ Value::Text(_), Type::Text)
-        | (value @ Value::Bool(_), Type::Bool) => value,
-        (value, Type::Json) => value,
-        (Value::Text(text), Type::Time) => {
-            chrono::DateTime::parse_from_rfc3339(&text).map_or(Value::Null, |time| Value::Time(time.to_utc()))
-        }
-        _ => Value::Null,
-    }
+fn attribute(raw: &serde_json::Value, ty: Option<&Type>, zone: Tz, name: &dyn Display) -> Dynamic {
+    let value = Value::from_attribute(raw);
+    let Some(ty) = ty else { return to_dynamic(&value) };
+    let unreadable = match (&value, ty) {
+        (Value::Null, _)
+        | (_, Type::Json)
+        | (Value::Int(_) | Value::Float(_), Type::Int | Type::Float)
+        | (Value::Text(_), Type::Text)
+        | (Value::Bool(_), Type::Bool) => return to_dynamic(&value),
+        (Value::Text(text), Type::Time) => match Timestamp::parse(text) {
+            Ok(time) => return date::of_timestamp(time, zone),
+            Err(why) => Some(why),
+        },
+        _ => None,
+    };
+    Dynamic::from(UnfitAttribute::new(name, value, *ty, unreadable))
 }

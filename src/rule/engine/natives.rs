@@ -5,8 +5,10 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
 
 use super::context::{Current, look_up};
+use super::date;
 use super::error::fail;
 use super::names::{Since, SubjectRef, cell};
+use super::operators::needs;
 use super::value::{Span, describe, texts, to_dynamic};
 use crate::clock::Instant;
 use crate::facts::{Arg, CellPath, time};
@@ -79,10 +81,10 @@ fn on_time(
     if value.is_unit() {
         return Ok(Dynamic::UNIT);
     }
-    match value.clone().try_cast::<Instant>() {
-        Some(t) => look_up(|current| Ok(answer(current, t))),
-        None => fail(format!("`{name}` needs a time, not {}", describe(value))),
-    }
+    look_up(|current| {
+        let time = date::read(value, current.context.zone)?.and_then(|time| time.try_cast::<Instant>());
+        time.map(|t| answer(current, t)).ok_or_else(|| needs(name, "a time", value))
+    })
 }
 
 fn register_progress(engine: &mut Engine) {

@@ -6,12 +6,15 @@
 //! makes a verdict undecided.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult};
 
+use super::context::look_up;
 use super::date;
 use super::display::display_text;
 use super::error::fail;
+use super::unfit::{UnfitAttribute, show_dynamic};
 use super::value::{LONGEST_TEXT, Span, describe, is_missing, text};
 use crate::clock::Instant;
 
@@ -19,8 +22,8 @@ type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// Registers every operator on values of any kind.
 pub(crate) fn register(engine: &mut Engine) {
-    engine.register_fn("==", |a: Dynamic, b: Dynamic| equal(&a, &b));
-    engine.register_fn("!=", |a: Dynamic, b: Dynamic| !equal(&a, &b));
+    engine.register_fn("==", |a: Dynamic, b: Dynamic| equal("==", &a, &b));
+    engine.register_fn("!=", |a: Dynamic, b: Dynamic| equal("!=", &a, &b).map(|equal| !equal));
     engine.register_fn("<", |a: Dynamic, b: Dynamic| {
         Ok::<_, Box<EvalAltResult>>(order("<", &a, &b)? == Some(Ordering::Less))
     });
@@ -41,13 +44,21 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn("-", |a: Dynamic| match number(&a) {
         Some(Number::Int(n)) => n.checked_neg().map(Dynamic::from).ok_or_else(|| "the number is too large".into()),
         Some(Number::Float(n)) => Ok(Dynamic::from(-n)),
-        None => fail::<Dynamic>(format!("`-` needs a number, not {}", describe(&a))),
+        None => fail::<Dynamic>(needs("-", "a number", &a)),
     });
     engine.register_fn("!", |a: Dynamic| match a.as_bool() {
         Ok(value) => Ok(!value),
-        Err(_) => fail(format!("`!` needs true or false, not {}", describe(&a))),
+        Err(_) => fail(needs("!", "true or false", &a)),
     });
-    engine.register_fn("contains", |list: Array, item: Dynamic| list.iter().any(|member| equal(member, &item)));
+    engine.register_fn("contains", |list: Array, item: Dynamic| contains(&list, &item));
+}
+
+/// What is wrong with a value where another kind of value is needed.
+pub(crate) fn needs(name: &str, what: &str, value: &Dynamic) -> String {
+    match UnfitAttribute::of(value) {
+        Some(unfit) => unfit.needed_by(name),
+        None => format!("`{name}` needs {what}, not {}", describe(value)),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -80,30 +91,89 @@ fn span(value: &Dynamic) -> Option<Span> {
     value.clone().try_cast::<Span>()
 }
 
-/// Equality by value; a missing value equals only a missing one, and values of
-/// different kinds are different.
-pub(crate) fn equal(a: &Dynamic, b: &Dynamic) -> bool {
+/// Both sides of a comparison; a text beside a time as the time that it is.
+fn with_times(a: &Dynamic, b: &Dynamic) -> Result<(Dynamic, Dynamic)> {
+    let timed = |value: &Dynamic, other: &Dynamic| match other.is::<Instant>() {
+        true => as_time(value),
+        false => Ok(value.clone()),
+    };
+    Ok((timed(a, b)?, timed(b, a)?))
+}
+
+/// A text as the time that it is; any other value as it is.
+fn as_time(value: &Dynamic) -> Result<Dynamic> {
+    if text(value).is_none() {
+        return Ok(value.clone());
+    }
+    let zone = look_up(|current| Ok(current.context.zone))?;
+    Ok(date::read(value, zone)?.unwrap_or_else(|| value.clone()))
+}
+
+/// Equality by value; a missing value equals only a missing one. Whether values
+/// of different kinds are equal cannot be decided.
+fn equal(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<bool> {
     if a.is_unit() || b.is_unit() {
-        return is_missing(a) && is_missing(b);
+        return Ok(is_missing(a) && is_missing(b));
     }
     match (number(a), number(b)) {
-        (Some(Number::Int(x)), Some(Number::Int(y))) => return x == y,
-        (Some(x), Some(y)) => return x.float() == y.float(),
+        (Some(Number::Int(x)), Some(Number::Int(y))) => return Ok(x == y),
+        (Some(x), Some(y)) => return Ok(x.float() == y.float()),
         _ => {}
     }
-    if let (Some(x), Some(y)) = (instant(a), instant(b)) {
-        return x == y;
-    }
-    if let (Some(x), Some(y)) = (span(a), span(b)) {
-        return x == y;
-    }
     if let (Some(x), Some(y)) = (text(a), text(b)) {
-        return x == y;
+        return Ok(x == y);
     }
     if let (Ok(x), Ok(y)) = (a.as_bool(), b.as_bool()) {
-        return x == y;
+        return Ok(x == y);
     }
-    false
+    let (a, b) = with_times(a, b)?;
+    if let (Some(x), Some(y)) = (instant(&a), instant(&b)) {
+        return Ok(x == y);
+    }
+    if let (Some(x), Some(y)) = (span(&a), span(&b)) {
+        return Ok(x == y);
+    }
+    if let (Some(x), Some(y)) = (json(&a), json(&b)) {
+        return Ok(x == y);
+    }
+    incomparable(operator, &a, &b)
+}
+
+/// Whether a list has a value. Members of another kind are passed over, unless
+/// all of them are.
+fn contains(list: &Array, item: &Dynamic) -> Result<bool> {
+    let (mut comparable, mut odd) = (false, None);
+    for member in list {
+        match equal("in", item, member) {
+            Ok(true) => return Ok(true),
+            Ok(false) => comparable |= !member.is_unit(),
+            Err(error) => odd = odd.or(Some(error)),
+        }
+    }
+    match odd {
+        Some(error) if !comparable => Err(error),
+        _ => Ok(false),
+    }
+}
+
+/// A list or an object of the store.
+fn json(value: &Dynamic) -> Option<Arc<serde_json::Value>> {
+    value.clone().try_cast()
+}
+
+fn incomparable<T>(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<T> {
+    match (UnfitAttribute::of(a), UnfitAttribute::of(b)) {
+        (Some(unfit), _) => fail(unfit.compared_with(b)),
+        (None, Some(unfit)) => fail(unfit.compared_with(a)),
+        (None, None) => fail(format!("`{operator}` cannot compare {} with {}", show_dynamic(a), show_dynamic(b))),
+    }
+}
+
+fn incalculable<T>(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<T> {
+    match UnfitAttribute::of(a).or_else(|| UnfitAttribute::of(b)) {
+        Some(unfit) => fail(unfit.needed_by(operator)),
+        None => fail(format!("`{operator}` cannot calculate with {} and {}", describe(a), describe(b))),
+    }
 }
 
 /// `None` only for NaN, which is below, above and equal to nothing.
@@ -113,25 +183,30 @@ fn order(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<Option<Ordering>> {
         (Some(x), Some(y)) => return Ok(x.float().partial_cmp(&y.float())),
         _ => {}
     }
-    if let (Some(x), Some(y)) = (instant(a), instant(b)) {
-        return Ok(Some(x.cmp(&y)));
-    }
-    if let (Some(x), Some(y)) = (span(a), span(b)) {
-        return Ok(x.0.partial_cmp(&y.0));
-    }
     if let (Some(x), Some(y)) = (text(a), text(b)) {
         return Ok(Some(x.as_str().cmp(y.as_str())));
     }
-    fail(format!("`{operator}` cannot compare {} with {}", describe(a), describe(b)))
+    let (a, b) = with_times(a, b)?;
+    if let (Some(x), Some(y)) = (instant(&a), instant(&b)) {
+        return Ok(Some(x.cmp(&y)));
+    }
+    if let (Some(x), Some(y)) = (span(&a), span(&b)) {
+        return Ok(x.0.partial_cmp(&y.0));
+    }
+    incomparable(operator, &a, &b)
 }
 
 fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
+    // A text that is no time is put together with what follows.
+    if let Some(s) = span(b)
+        && let Ok(time) = as_time(a)
+        && let Some(t) = instant(&time)
+    {
+        return shift(&time, t, s.0);
+    }
     // A span from a missing time is missing, as a wait's `date` allows.
     if (a.is_unit() && span(b).is_some()) || (span(a).is_some() && b.is_unit()) {
         return Ok(Dynamic::UNIT);
-    }
-    if let (Some(t), Some(s)) = (instant(a), span(b)) {
-        return shift(a, t, s.0);
     }
     if let (Some(s), Some(t)) = (span(a), instant(b)) {
         return shift(b, t, s.0);
@@ -150,6 +225,7 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
 }
 
 fn subtract(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
+    let a = &if span(b).is_some() { as_time(a)? } else { a.clone() };
     if a.is_unit() && span(b).is_some() {
         return Ok(Dynamic::UNIT);
     }
@@ -182,7 +258,7 @@ fn arithmetic(
             whole(x, y).map(Dynamic::from).ok_or_else(|| "the number is too large".into())
         }
         (Some(x), Some(y)) => Ok(Dynamic::from(float(x.float(), y.float()))),
-        _ => fail(format!("`{operator}` cannot calculate with {} and {}", describe(a), describe(b))),
+        _ => incalculable(operator, a, b),
     }
 }
 
@@ -190,7 +266,7 @@ fn divide(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
     match (number(a), number(b)) {
         (Some(_), Some(y)) if y.float() == 0.0 => fail("division by zero"),
         (Some(x), Some(y)) => Ok(Dynamic::from(x.float() / y.float())),
-        _ => fail(format!("`/` cannot calculate with {} and {}", describe(a), describe(b))),
+        _ => incalculable("/", a, b),
     }
 }
 
@@ -201,6 +277,6 @@ fn remainder(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
             x.checked_rem(y).map(Dynamic::from).ok_or_else(|| "the number is too large".into())
         }
         (Some(x), Some(y)) => Ok(Dynamic::from(x.float() % y.float())),
-        _ => fail(format!("`%` cannot calculate with {} and {}", describe(a), describe(b))),
+        _ => incalculable("%", a, b),
     }
 }

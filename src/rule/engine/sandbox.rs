@@ -11,8 +11,9 @@ use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, OptimizationLevel, Parse
 
 use super::actions::{self, Described};
 use super::context::{self, Context, Current};
-use super::error::{EvalError, explain};
+use super::error::{EvalError, explain, root};
 use super::reader::Reader;
+use super::unfit::UnfitAttribute;
 use super::value::{LONGEST_TEXT, LONGEST_VALUE};
 use super::{display, how_many, library, names, natives, operators};
 use crate::playbook::season::Seasons;
@@ -153,8 +154,19 @@ impl Sandbox {
 fn unless_spoilt(value: Result<Dynamic, Box<EvalAltResult>>) -> Result<Dynamic, EvalError> {
     match context::read(|current| Ok(current.fault())).unwrap_or(None) {
         Some((message, line)) => Err(EvalError::at(message, line)),
-        None => value.map_err(|error| explain(&error)),
+        None => value.map_err(|error| {
+            let unfit = context::read(|current| Ok(current.unfit())).unwrap_or(None);
+            match unfit.filter(|_| is_about_unfit(&error)) {
+                Some(unfit) => EvalError::at(unfit.needed(), error.position().line().unwrap_or(0) as u32),
+                None => explain(&error),
+            }
+        }),
     }
+}
+
+/// Whether an attribute that does not fit stands where true or false is needed.
+fn is_about_unfit(error: &EvalAltResult) -> bool {
+    matches!(root(error), EvalAltResult::ErrorMismatchDataType(_, found, _) if found == std::any::type_name::<UnfitAttribute>())
 }
 
 fn base() -> Engine {

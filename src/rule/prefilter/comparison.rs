@@ -17,9 +17,9 @@ impl Translation<'_> {
             Part::None => Predicate::Always,
             Part::Literal(_) | Part::Now(_) | Part::Span(_) => Predicate::Never,
             Part::Cell { term, .. } if is_count(term) => Predicate::Never,
-            // A text that is no time is missing, too.
-            Part::Cell { term, .. } if term.is_attribute() && term.ty == Type::Time => self.leave(at),
             Part::Cell { term, .. } => Predicate::Missing(term.clone()),
+            // Which texts are times the database does not know.
+            Part::Count { of, .. } if is_attribute(of) => self.leave(at),
             Part::Count { of, .. } => self.missing(of, at),
             Part::First(parts) => Predicate::all(parts.iter().map(|part| self.missing(part, at)).collect::<Vec<_>>()),
             Part::Unknown => self.leave(at),
@@ -31,9 +31,6 @@ impl Translation<'_> {
             Part::None => Predicate::Never,
             Part::Literal(_) | Part::Now(_) | Part::Span(_) => Predicate::Always,
             Part::Cell { term, .. } if is_count(term) => Predicate::Always,
-            Part::Cell { term, .. } if term.is_attribute() && term.ty == Type::Time => {
-                Predicate::Present(Term { ty: Type::Text, ..term.clone() })
-            }
             Part::Cell { term, .. } => Predicate::Present(term.clone()),
             Part::Count { of, .. } => self.present(of, at),
             Part::First(parts) => Predicate::any(parts.iter().map(|part| self.present(part, at)).collect::<Vec<_>>()),
@@ -87,7 +84,10 @@ impl Translation<'_> {
                 }
             }
             (Part::Cell { term, .. }, Part::Literal(literal)) => match against_literal(term, demanded, literal) {
-                Some(predicate) => allow_not_a_number(predicate, demanded, holds, [Some(term), None]),
+                Some(predicate) => {
+                    let decided = allow_not_a_number(predicate, demanded, holds, [Some(term), None]);
+                    Predicate::any([decided, term.unfit()])
+                }
                 None => self.leave(at),
             },
             (Part::Cell { term, moved }, Part::Now(by)) if term.ty == Type::Time && !term.is_attribute() => {
@@ -105,6 +105,7 @@ impl Translation<'_> {
                 let other_cell = |by| Operand::Cell(other.clone(), by);
                 let Some(order) = compare_loosely(term, demanded, by, slack, other_cell) else { return self.leave(at) };
                 let order = allow_not_a_number(order, demanded, holds, [Some(term), Some(other)]);
+                let order = Predicate::any([order, term.unfit(), other.unfit()]);
                 match demanded {
                     // Two missing values are equal.
                     Comparison::Equals => {
@@ -200,6 +201,11 @@ fn simplicity(part: &Part) -> u8 {
         Part::Now(_) | Part::Span(_) => 1,
         _ => 0,
     }
+}
+
+/// Whether a part is an attribute.
+fn is_attribute(part: &Part) -> bool {
+    matches!(part, Part::Cell { term, .. } if term.is_attribute())
 }
 
 /// Whether a cell is a function that always has a value.

@@ -26,6 +26,8 @@ pub enum Predicate {
         comparison: Comparison,
         right: Operand,
     },
+    /// The attribute holds another kind of value than the one it is read as.
+    Unfit(Term),
     /// The float that equals nothing.
     NotANumber(Term),
     All(Vec<Predicate>),
@@ -170,7 +172,10 @@ impl Predicate {
     pub fn each_term(&self, see: &mut impl FnMut(&Term)) {
         match self {
             Predicate::Always | Predicate::Never => {}
-            Predicate::Missing(term) | Predicate::Present(term) | Predicate::NotANumber(term) => see(term),
+            Predicate::Missing(term)
+            | Predicate::Present(term)
+            | Predicate::Unfit(term)
+            | Predicate::NotANumber(term) => see(term),
             Predicate::Compare { left, right, .. } => {
                 see(left);
                 if let Operand::Cell(other, _) = right {
@@ -187,16 +192,18 @@ impl Predicate {
         match self {
             Predicate::Always => true,
             Predicate::Never => false,
-            Predicate::Missing(term) => match term.read(facts) {
+            Predicate::Missing(term) => match facts.get(&term.cell).unwrap_or(&Value::Null) {
                 Value::Null => true,
-                Value::Int(number) if term.is_attribute() => (number as f64).abs() > LARGEST_READABLE,
-                Value::Float(number) if term.is_attribute() => number.abs() > LARGEST_READABLE,
                 Value::Json(raw) => {
-                    raw.is_object() || raw.is_array() || raw.as_f64().is_some_and(|n| n.abs() > LARGEST_READABLE)
+                    raw.is_null()
+                        || raw.is_object()
+                        || raw.is_array()
+                        || raw.as_f64().is_some_and(|n| n.abs() > LARGEST_READABLE)
                 }
                 _ => false,
             },
-            Predicate::Present(term) => !term.read(facts).is_null(),
+            Predicate::Present(term) => !is_null(facts.get(&term.cell)),
+            Predicate::Unfit(term) => !is_null(facts.get(&term.cell)) && term.read(facts).is_null(),
             Predicate::Compare { left, comparison, right } => {
                 let (left, right) = (left.read(facts), right.read(facts));
                 match (left.is_null(), right.is_null()) {
@@ -211,7 +218,25 @@ impl Predicate {
     }
 }
 
+/// Whether there is no value, or JSON's null.
+fn is_null(value: Option<&Value>) -> bool {
+    match value.unwrap_or(&Value::Null) {
+        Value::Null => true,
+        Value::Json(raw) => raw.is_null(),
+        _ => false,
+    }
+}
+
 impl Term {
+    /// That it holds another kind of value than the one it is read as, where
+    /// that can be: an attribute whose kind the database can tell.
+    pub fn unfit(&self) -> Predicate {
+        match self.ty {
+            Type::Bool | Type::Text | Type::Int | Type::Float if self.is_attribute() => Predicate::Unfit(self.clone()),
+            _ => Predicate::Never,
+        }
+    }
+
     /// Whether it is a key of `traits`.
     pub fn is_attribute(&self) -> bool {
         matches!(self.cell.path, CellPath::Trait(_))

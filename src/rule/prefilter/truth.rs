@@ -105,7 +105,10 @@ impl Translation<'_> {
             Expr::Coalesce(parts, _) => self.first_present(parts, names, holds),
             Expr::Dot(..) => match self.part(expr, names) {
                 Part::Cell { term, .. } if term.ty == Type::Bool => {
-                    Predicate::Compare { left: term, comparison: Comparison::Equals, right: Operand::Bool(holds) }
+                    let unfit = term.unfit();
+                    let compared =
+                        Predicate::Compare { left: term, comparison: Comparison::Equals, right: Operand::Bool(holds) };
+                    Predicate::any([compared, unfit])
                 }
                 _ => self.leave(start(expr)),
             },

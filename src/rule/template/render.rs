@@ -20,7 +20,8 @@ use crate::rule::engine::error::EvalError;
 use crate::rule::engine::lookup::{self, Plain};
 use crate::rule::engine::reader::{self, Reader};
 use crate::rule::engine::sandbox::Sandbox;
-use crate::rule::engine::value::{LONGEST_VALUE, describe, from_dynamic};
+use crate::rule::engine::unfit::UnfitAttribute;
+use crate::rule::engine::value::{LONGEST_VALUE, describe, from_dynamic, to_dynamic};
 use crate::rule::engine::{date, operators};
 use crate::rule::holder::Person;
 use crate::rule::print;
@@ -149,7 +150,10 @@ impl Rendering<'_> {
 
     fn holds(&self, condition: &Rule) -> Result<bool, String> {
         let value = self.value(condition)?;
-        value.as_bool().map_err(|_| format!("the condition gives {} instead of true or false", describe(&value)))
+        value.as_bool().map_err(|_| match UnfitAttribute::of(&value) {
+            Some(unfit) => unfit.needed(),
+            None => format!("the condition gives {} instead of true or false", describe(&value)),
+        })
     }
 
     fn print(&self, print: &Print, out: &mut String) -> Result<(), String> {
@@ -199,6 +203,7 @@ impl Rendering<'_> {
         let text = match filter {
             Filter::Default(_) => return Ok(value),
             Filter::Date(pattern) => {
+                let value = date::read(&value, self.context.context.zone)?.ok_or_else(|| needs("a time", &value))?;
                 let at = value.clone().try_cast::<Instant>().ok_or_else(|| needs("a time", &value))?;
                 let (at, zone) = self.calendar(&value, at);
                 match pattern {
@@ -232,6 +237,10 @@ impl Rendering<'_> {
 
     /// A present value as it prints.
     fn text(&self, value: &Dynamic) -> Result<String, String> {
+        // What it is compared with elsewhere does not matter to who reads it.
+        if let Some(unfit) = UnfitAttribute::of(value) {
+            return self.text(&to_dynamic(unfit.value()));
+        }
         if let Some(text) = value.read_lock::<ImmutableString>() {
             return short_enough(text.as_str().to_owned());
         }
@@ -253,7 +262,10 @@ impl Rendering<'_> {
 }
 
 fn needs(what: &str, value: &Dynamic) -> String {
-    format!("{what} is needed here, not {}", describe(value))
+    match UnfitAttribute::of(value) {
+        Some(unfit) => unfit.needed(),
+        None => format!("{what} is needed here, not {}", describe(value)),
+    }
 }
 
 fn short_enough(text: String) -> Result<String, String> {

@@ -8,6 +8,7 @@ fn quiet(account) { account.events("login", 30) < 2 && account.activated_at == n
 fn above(value, least) { value >= least }
 fn size(account) { account.seats ?? 0 }
 fn unless(account, flag) { !(flag) || quiet(account) }
+fn same(flag) { flag }
 fn days_since(time) { 31 }
 fn late(account) { days_since(account.signed_up_at) >= 31 }
 fn contains(list, item) { item != "B" }

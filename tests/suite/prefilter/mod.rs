@@ -1,4 +1,5 @@
-//! The prefilter never loses an account or contact on which its condition is true.
+//! The prefilter never loses an account or contact on which its condition is true,
+//! or would be if an attribute held the kind of value that it is compared with.
 //!
 //! Random conditions are decided by the engine on every account, and their
 //! predicates by a real Postgres on the same accounts, which crowd around every
@@ -7,6 +8,7 @@
 mod accounts;
 mod clauses;
 mod conditions;
+mod unfit;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -198,14 +200,14 @@ impl World {
         among.filter(|account| seen.insert(read(*account))).collect()
     }
 
-    /// Accounts that are not kept and on which the condition is true.
+    /// Accounts that are not kept and on which the condition is true, or could be.
     fn lost(&self, rule: &Rule, kept: &[bool]) -> Vec<usize> {
         self.true_among(rule, (0..kept.len()).filter(|account| !kept[*account]))
     }
 
     fn true_among(&self, rule: &Rule, accounts: impl Iterator<Item = usize>) -> Vec<usize> {
         let mut lost = self.distinct(rule, accounts);
-        lost.retain(|account| self.verdict(rule, *account) == Verdict::True);
+        lost.retain(|account| unfit::could_be_true(&self.language.sandbox, rule, &self.contexts[*account]));
         lost
     }
 }
@@ -276,12 +278,14 @@ async fn decide_in(language: Language, seed: u64, conditions: usize, customers: 
 /// A change of an expression's text.
 type Edit<'e> = &'e dyn Fn(&str) -> String;
 
-/// A predicate without its care for what is missing.
-fn careless(predicate: Predicate) -> Predicate {
+/// A predicate without its care for something, which stands beside other ways
+/// to be true.
+fn careless(predicate: Predicate, about: fn(&Predicate) -> bool) -> Predicate {
     match predicate {
-        Predicate::All(parts) => Predicate::all(parts.into_iter().map(careless)),
+        Predicate::All(parts) => Predicate::all(parts.into_iter().map(|part| careless(part, about))),
         Predicate::Any(parts) => {
-            Predicate::any(parts.into_iter().filter(|part| !matches!(part, Predicate::Missing(_))).map(careless))
+            let kept = parts.into_iter().filter(|part| !about(part));
+            Predicate::any(kept.map(|part| careless(part, about)))
         }
         other => other,
     }
@@ -292,8 +296,12 @@ async fn nothing_is_lost_and_mistakes_are_caught() {
     let Decided { world, rules, kept: right } = decide(2026, Subject::Account, CONDITIONS, Customers::Default).await;
     let rules = &rules[..CONDITIONS / 4];
     let whole: Vec<Predicate> = rules.iter().map(|(_, rule)| predicate(rule)).collect();
-    let without: Vec<Predicate> = whole.iter().cloned().map(careless).collect();
-    let edits: [(&str, &[Predicate], Edit); 4] = [
+    let without = |about: fn(&Predicate) -> bool| -> Vec<Predicate> {
+        whole.iter().cloned().map(|predicate| careless(predicate, about)).collect()
+    };
+    let (all_there, all_fit) =
+        (without(|part| matches!(part, Predicate::Missing(_))), without(|part| matches!(part, Predicate::Unfit(_))));
+    let edits: [(&str, &[Predicate], Edit); 5] = [
         ("plain inequality", &whole, &|sql| sql.replace("is distinct from", "<>")),
         ("late boundaries", &whole, &|sql| sql.replace(" <= ", " < ").replace(" >= ", " > ")),
         ("infinity is present", &whole, &|sql| {
@@ -304,7 +312,8 @@ async fn nothing_is_lost_and_mistakes_are_caught() {
                 .iter()
                 .fold(sql.to_owned(), |sql, name| sql.replace(&always(name), ""))
         }),
-        ("nothing is missing", &without, &str::to_owned),
+        ("nothing is missing", &all_there, &str::to_owned),
+        ("every attribute fits", &all_fit, &str::to_owned),
     ];
     for (mistake, predicates, edit) in edits {
         let kept = world.kept(predicates, Shape::Probes, edit).await;

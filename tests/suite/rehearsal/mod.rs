@@ -19,6 +19,7 @@ mod people;
 mod tasks;
 mod time;
 mod undecided;
+mod unfit;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {

@@ -19,6 +19,7 @@ mod dates;
 mod examples;
 mod hostile;
 mod scripts;
+mod unfit;
 mod verdicts;
 
 /// Monday, 2 March 2026, 09:00 UTC.
@@ -97,6 +98,9 @@ fn grade(n) {
     word
 }
 fn half(n) { n / 2 }
+fn is_set(flag) { flag == true }
+fn left(time) { days_until(time) }
+fn is_past(time, now) { time < now }
 fn forever(n) { loop { n += 1; } }
 fn endless(n) { endless(n + 1) }
 fn wide(n) { 1 + (1 + (1 + (1 + (1 + wide(n + 1))))) }

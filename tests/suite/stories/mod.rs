@@ -42,4 +42,5 @@ mod switching;
 mod tasks;
 mod together;
 mod tripping;
+mod unfit;
 mod waiting;

@@ -200,7 +200,12 @@ fn failures_name_what_was_missing_and_where() {
         ("{{ 1 / (account.mrr - account.mrr) }}", "division by zero", 14),
         ("{{ now + days(1000000000) }}", "the time lies too far away", 14),
         ("{{ 9223372036854775807 + 1 }}", "the number is too large", 14),
-        ("{{ account.traits.plan | number }}", "`account.traits.plan` is missing", 14),
+        ("{{ account.traits.plan | number }}", "account.traits.plan is the text \"Gold\", and a number is needed", 14),
+        (
+            "{{ account.traits.plan | date | default(\"-\") }}",
+            "account.traits.plan: Gold is not a date that can be read: write it as 2026-03-01 or 2026-03-01T09:00:00Z",
+            14,
+        ),
         ("{{ account.churned_at }}", "`account.churned_at` was not fetched", 14),
         (
             "{% if account.traits.beta == true %}{{ 1 / (account.mrr - account.mrr) }}{% endif %}",

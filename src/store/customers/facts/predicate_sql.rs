@@ -80,6 +80,7 @@ impl Text<'_> {
             Predicate::Any(parts) => joined(self, parts, " or ")?,
             Predicate::Missing(term) => self.presence(term, false, hoisted, schema)?,
             Predicate::Present(term) => self.presence(term, true, hoisted, schema)?,
+            Predicate::Unfit(term) => self.unfit(term),
             Predicate::NotANumber(term) => format!("{} = 'NaN'::float8", self.term(term, hoisted, schema)?),
             Predicate::Compare { left, comparison, right } => {
                 self.comparison(left, *comparison, right, hoisted, schema)?
@@ -147,34 +148,38 @@ impl Text<'_> {
                     false => format!("({name} is null or {name} < {FIRST} or {name} >= {END})"),
                 }
             }
-            (CellPath::Trait(key), ty) => {
+            (CellPath::Trait(key), _) => {
                 let attribute = self.attribute(term.cell.subject, key);
-                let kind = match ty {
-                    Type::Bool => "boolean",
-                    Type::Text => "string",
-                    Type::Int | Type::Float => "number",
-                    Type::Time | Type::Json => match present {
-                        true => return Ok(format!("jsonb_typeof({attribute}) <> 'null'")),
-                        false => {
-                            let unsure = self.unsure(&attribute);
-                            return Ok(format!(
-                                "({attribute} is null or jsonb_typeof({attribute}) in ('null', 'object', 'array') \
-                                 or jsonb_typeof({attribute}) = 'number' and {unsure})"
-                            ));
-                        }
-                    },
-                };
-                match (present, kind) {
-                    (true, _) => format!("jsonb_typeof({attribute}) = '{kind}'"),
-                    (false, "number") => {
+                match present {
+                    true => format!("jsonb_typeof({attribute}) <> 'null'"),
+                    false => {
                         let unsure = self.unsure(&attribute);
-                        format!("(jsonb_typeof({attribute}) is distinct from 'number' or {unsure})")
+                        format!(
+                            "({attribute} is null or jsonb_typeof({attribute}) in ('null', 'object', 'array') \
+                             or jsonb_typeof({attribute}) = 'number' and {unsure})"
+                        )
                     }
-                    (false, _) => format!("jsonb_typeof({attribute}) is distinct from '{kind}'"),
                 }
             }
             _ => format!("{} is {}null", self.term(term, hoisted, schema)?, if present { "not " } else { "" }),
         })
+    }
+
+    /// Whether an attribute holds another kind of value than the one it is read
+    /// as; null where it holds none.
+    fn unfit(&mut self, term: &Term) -> String {
+        let kind = match term.ty {
+            Type::Bool => "boolean",
+            Type::Int | Type::Float => "number",
+            Type::Text | Type::Time | Type::Json => "string",
+        };
+        match &term.cell.path {
+            CellPath::Trait(key) => {
+                let attribute = self.attribute(term.cell.subject, key);
+                format!("jsonb_typeof({attribute}) not in ('null', '{kind}')")
+            }
+            _ => "false".to_owned(),
+        }
     }
 
     /// Whether a number in JSON may be too large for a float.
