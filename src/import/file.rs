@@ -131,7 +131,7 @@ fn read_csv(
         if record.is_blank() {
             continue;
         }
-        let row = row_of_record(&record, &targets, mapping.relation);
+        let row = row_of_record(&record, &targets, &mapping.relation);
         if !batches.add(row, record.size(), records.last_line, records.bytes) {
             return Ok(());
         }
@@ -163,10 +163,10 @@ fn headers(record: &Record, mapping: &Mapping, delimiter: u8) -> Result<Vec<Fiel
     if problems.is_empty() { Ok(targets) } else { Err(problems) }
 }
 
-fn row_of_record(record: &Record, targets: &[FieldTarget], relation: &'static Relation) -> Result<Row, Problem> {
+fn row_of_record(record: &Record, targets: &[FieldTarget], relation: &Relation) -> Result<Row, Problem> {
     let mut draft = Draft::new(relation, record.line);
     let name = |at: usize| match targets.get(at) {
-        Some(FieldTarget::Column(at)) => Some(relation.columns[*at].name.to_owned()),
+        Some(FieldTarget::Column(at)) => Some(relation.columns[*at].name.to_string()),
         Some(FieldTarget::Key(key)) => relation.object().map(|object| format!("{}.{key}", object.name)),
         Some(FieldTarget::Ignored) | None => None,
     };
@@ -253,7 +253,7 @@ fn row_of_json(text: &[u8], line: u64, mapping: &Mapping) -> Result<Row, Problem
         Ok(_) => return Err(wrong("is not a JSON object".to_owned())),
         Err(error) => return Err(wrong(format!("is not JSON: {error}"))),
     };
-    let relation = mapping.relation;
+    let relation = &*mapping.relation;
     let mut draft = Draft::new(relation, line);
     for (name, value) in object {
         // Only a long line can hold a long value.

@@ -1,6 +1,8 @@
 //! The relations of the customer store as an importer sees them: which columns
 //! there are, what they hold, and which make up the key.
 
+use std::borrow::Cow;
+
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -18,6 +20,12 @@ pub enum Kind {
     Date,
     /// A JSON object.
     Object,
+    /// True or false, in an added column.
+    Bool,
+    /// A whole number, in an added column.
+    Long,
+    /// A decimal number, in an added column.
+    Decimal,
 }
 
 /// What happens when a row says nothing about a column.
@@ -34,25 +42,30 @@ pub enum Need {
 }
 
 /// A column one can import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub kind: Kind,
     pub need: Need,
+    /// The type of an added column in the database; `None` where the kind says it.
+    pub ty: Option<String>,
 }
 
+/// The most columns of a relation that one can import.
+pub const MOST_COLUMNS: usize = 128;
+
 /// A relation one can import.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
     pub name: &'static str,
     /// What one row is called.
     pub one: &'static str,
     /// The columns of the key come first.
-    pub columns: &'static [Column],
+    pub columns: Cow<'static, [Column]>,
 }
 
 const fn column(name: &'static str, kind: Kind, need: Need) -> Column {
-    Column { name, kind, need }
+    Column { name: Cow::Borrowed(name), kind, need, ty: None }
 }
 
 use Kind::{Amount, Date, Float, Int, Object, Status, Text, Time, Zone};
@@ -62,7 +75,7 @@ static RELATIONS: [Relation; 6] = [
     Relation {
         name: "accounts",
         one: "account",
-        columns: &[
+        columns: Cow::Borrowed(&[
             column("id", Text, Key),
             column("name", Text, New),
             column("tier", Text, Nullable),
@@ -79,12 +92,12 @@ static RELATIONS: [Relation; 6] = [
             column("timezone", Zone, Nullable),
             column("locale", Text, Nullable),
             column("traits", Object, Default),
-        ],
+        ]),
     },
     Relation {
         name: "contacts",
         one: "contact",
-        columns: &[
+        columns: Cow::Borrowed(&[
             column("account_id", Text, Key),
             column("id", Text, Key),
             column("email", Text, Nullable),
@@ -96,12 +109,12 @@ static RELATIONS: [Relation; 6] = [
             column("created_at", Time, Default),
             column("left_at", Time, Nullable),
             column("traits", Object, Default),
-        ],
+        ]),
     },
     Relation {
         name: "csms",
         one: "CSM",
-        columns: &[
+        columns: Cow::Borrowed(&[
             column("id", Text, Key),
             column("name", Text, New),
             column("email", Text, New),
@@ -112,43 +125,43 @@ static RELATIONS: [Relation; 6] = [
             column("away_from", Date, Nullable),
             column("away_until", Date, Nullable),
             column("traits", Object, Default),
-        ],
+        ]),
     },
     Relation {
         name: "events",
         one: "event",
-        columns: &[
+        columns: Cow::Borrowed(&[
             column("account_id", Text, Key),
             column("id", Text, Key),
             column("at", Time, Key),
             column("contact_id", Text, Nullable),
             column("name", Text, New),
             column("properties", Object, Default),
-        ],
+        ]),
     },
     Relation {
         name: "scores",
         one: "score",
-        columns: &[
+        columns: Cow::Borrowed(&[
             column("account_id", Text, Key),
             column("id", Text, Key),
             column("contact_id", Text, Nullable),
             column("name", Text, New),
             column("value", Float, New),
             column("at", Time, New),
-        ],
+        ]),
     },
     Relation {
         name: "tickets",
         one: "ticket",
-        columns: &[
+        columns: Cow::Borrowed(&[
             column("account_id", Text, Key),
             column("id", Text, Key),
             column("contact_id", Text, Nullable),
             column("opened_at", Time, New),
             column("closed_at", Time, Nullable),
             column("severity", Text, Nullable),
-        ],
+        ]),
     },
 ];
 
@@ -161,8 +174,20 @@ impl Relation {
         RELATIONS.iter().find(|relation| relation.name == name)
     }
 
+    /// The same with columns that were added to it in the database, as many as
+    /// one can import; those whose names are known already are left out.
+    pub fn with_columns(&self, added: impl IntoIterator<Item = Column>) -> Relation {
+        let mut columns = self.columns.to_vec();
+        for column in added {
+            if columns.len() < MOST_COLUMNS && columns.iter().all(|known| known.name != column.name) {
+                columns.push(column);
+            }
+        }
+        Relation { columns: columns.into(), ..self.clone() }
+    }
+
     /// The columns of the key, in its order.
-    pub fn keys(&self) -> impl Iterator<Item = &'static Column> {
+    pub fn keys(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().take_while(|column| column.need == Key)
     }
 
@@ -182,7 +207,7 @@ impl Relation {
     }
 
     /// The column for what has none: `traits` or `properties`.
-    pub fn object(&self) -> Option<&'static Column> {
+    pub fn object(&self) -> Option<&Column> {
         self.columns.iter().find(|column| column.kind == Object)
     }
 }
@@ -197,7 +222,7 @@ mod tests {
             let relation = Relation::named(name).unwrap();
             let keys = relation.columns.iter().filter(|column| column.need == Key).count();
             assert_eq!(relation.key_count(), keys, "{name}");
-            assert!(keys > 0 && relation.columns.len() <= 32, "{name}");
+            assert!(keys > 0 && relation.columns.len() <= MOST_COLUMNS, "{name}");
         }
     }
 }

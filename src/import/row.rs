@@ -1,6 +1,7 @@
 //! Rows as they come from a file, and where its fields go.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
@@ -46,7 +47,7 @@ pub enum FieldTarget {
 /// Which header means which column.
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    pub relation: &'static Relation,
+    pub relation: Arc<Relation>,
     /// Headers that a person gave another meaning.
     renamed: Vec<(String, FieldTarget)>,
     ignore_unknown: bool,
@@ -56,11 +57,7 @@ impl Mapping {
     /// A mapping with pairs of a column and the header that stands for it. A
     /// column may be `traits.KEY` or `properties.KEY`. An unknown header is an
     /// error unless they are to be ignored.
-    pub fn new(
-        relation: &'static Relation,
-        pairs: &[(String, String)],
-        ignore_unknown: bool,
-    ) -> Result<Mapping, String> {
+    pub fn new(relation: Arc<Relation>, pairs: &[(String, String)], ignore_unknown: bool) -> Result<Mapping, String> {
         let mut mapping = Mapping { relation, renamed: Vec::new(), ignore_unknown };
         for (column, header) in pairs {
             let target = mapping
@@ -121,7 +118,7 @@ impl Mapping {
         if problems.is_empty() {
             for (at, key) in self.relation.keys().enumerate() {
                 if !targets.contains(&FieldTarget::Column(at)) {
-                    let name = key.name;
+                    let name = &*key.name;
                     let message =
                         format!("is missing: it is part of the key; --map {name}=HEADER names another header");
                     problems.push(Problem::new(line, Some(name), message));
@@ -146,7 +143,7 @@ impl Mapping {
         {
             return Ok(FieldTarget::Key(key.to_owned()));
         }
-        Err(near(nearest(name, self.relation.columns.iter().map(|column| column.name))))
+        Err(near(nearest(name, self.relation.columns.iter().map(|column| &*column.name))))
     }
 }
 
@@ -156,16 +153,16 @@ fn near(found: Option<&str>) -> String {
 
 /// A row that is being put together.
 #[derive(Debug)]
-pub struct Draft {
+pub struct Draft<'r> {
     pub line: u64,
-    relation: &'static Relation,
+    relation: &'r Relation,
     cells: Vec<Cell>,
     keys: Map<String, Json>,
     problem: Option<Problem>,
 }
 
-impl Draft {
-    pub fn new(relation: &'static Relation, line: u64) -> Draft {
+impl<'r> Draft<'r> {
+    pub fn new(relation: &'r Relation, line: u64) -> Draft<'r> {
         Draft { line, relation, cells: vec![Cell::Keep; relation.columns.len()], keys: Map::new(), problem: None }
     }
 
@@ -173,7 +170,7 @@ impl Draft {
     pub fn column(&mut self, at: usize, value: Result<Cell, String>) {
         match value {
             Ok(cell) => self.cells[at] = cell,
-            Err(message) => self.wrong(Some(self.relation.columns[at].name), message),
+            Err(message) => self.wrong(Some(&self.relation.columns[at].name), message),
         }
     }
 
@@ -184,7 +181,7 @@ impl Draft {
                 self.keys.insert(key.to_owned(), value);
             }
             Err(message) => {
-                let object = self.relation.object().map_or("", |column| column.name);
+                let object = self.relation.object().map_or("", |column| &*column.name);
                 self.wrong(Some(&format!("{object}.{key}")), message);
             }
         }
@@ -199,9 +196,10 @@ impl Draft {
 
     /// The row, if it has no mistake and its key is complete.
     pub fn finish(mut self) -> Result<Row, Problem> {
-        for (at, column) in self.relation.columns.iter().enumerate() {
+        let relation = self.relation;
+        for (at, column) in relation.columns.iter().enumerate() {
             if column.need == Need::Key && self.cells[at] == Cell::Keep {
-                self.wrong(Some(column.name), "is missing, and it is part of the key");
+                self.wrong(Some(&column.name), "is missing, and it is part of the key");
             }
             if column.kind == Kind::Object && !self.keys.is_empty() {
                 let keys = std::mem::take(&mut self.keys);
@@ -233,7 +231,7 @@ mod tests {
 
     fn mapping(relation: &str, pairs: &[(&str, &str)], ignore: bool) -> Result<Mapping, String> {
         let pairs: Vec<_> = pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        Mapping::new(Relation::named(relation).unwrap(), &pairs, ignore)
+        Mapping::new(Arc::new(Relation::named(relation).unwrap().clone()), &pairs, ignore)
     }
 
     fn problem_texts(mapping: &Mapping, headers: &[&str]) -> Vec<String> {

@@ -1,11 +1,12 @@
 //! Reading one value strictly. A message says what is wrong and how to write
 //! it; the line and the column are added by the caller.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SubsecRound};
+use chrono::{NaiveDate, SubsecRound};
 use serde_json::{Map, Value as Json};
 
 use super::relation::{Column, Kind, Need};
 use crate::clock::Instant;
+use crate::timestamp::{Timestamp, UnreadableTimestamp};
 
 /// The most bytes one value may have.
 pub const LONGEST_VALUE: usize = 1 << 20;
@@ -18,6 +19,8 @@ pub enum Cell {
     Null,
     Text(String),
     Int(i32),
+    Long(i64),
+    Bool(bool),
     Float(f64),
     /// Plain decimal digits.
     Amount(String),
@@ -43,12 +46,13 @@ pub fn from_text(column: &Column, text: &str) -> Result<Cell, String> {
         Kind::Status => status(trimmed),
         Kind::Zone => zone(trimmed),
         Kind::Int => integer(trimmed),
+        Kind::Long => long(trimmed).map(Cell::Long),
+        Kind::Bool => boolean(trimmed).map(Cell::Bool),
         Kind::Amount => amount(trimmed),
+        Kind::Decimal => number(trimmed).map(|_| Cell::Amount(trimmed.to_owned())),
         Kind::Float => float(trimmed),
         Kind::Time => time(trimmed).map(Cell::Time),
-        Kind::Date => date(trimmed)
-            .map(Cell::Date)
-            .ok_or_else(|| format!("{} is not a date; write it as 2026-03-01", quoted(trimmed))),
+        Kind::Date => date(trimmed).map(Cell::Date),
         Kind::Object => match serde_json::from_str(trimmed) {
             Ok(Json::Object(map)) => object(map),
             Ok(_) => Err("must be a JSON object, such as {\"plan\": \"team\"}".to_owned()),
@@ -64,7 +68,10 @@ pub fn from_json(column: &Column, value: Json) -> Result<Cell, String> {
         (_, Json::String(text)) if column.kind != Kind::Object => from_text(column, &text),
         (Kind::Object, Json::Object(map)) => object(map),
         (Kind::Object, _) => Err("must be a JSON object".to_owned()),
-        (Kind::Int | Kind::Amount | Kind::Float, Json::Number(number)) => from_text(column, &number.to_string()),
+        (Kind::Int | Kind::Long | Kind::Amount | Kind::Decimal | Kind::Float, Json::Number(number)) => {
+            from_text(column, &number.to_string())
+        }
+        (Kind::Bool, Json::Bool(value)) => Ok(Cell::Bool(value)),
         // Ids are often numbers elsewhere.
         (Kind::Text, Json::Number(number)) if number.is_i64() || number.is_u64() => Ok(Cell::Text(number.to_string())),
         (Kind::Time, Json::Number(_)) => Err("is a number; write an instant as \"2026-03-01T09:00:00Z\"".to_owned()),
@@ -140,9 +147,19 @@ fn zone(text: &str) -> Result<Cell, String> {
 }
 
 fn integer(text: &str) -> Result<Cell, String> {
-    match text.parse::<i64>() {
-        Ok(number) => i32::try_from(number).map(Cell::Int).map_err(|_| format!("{} is too large", quoted(text))),
-        Err(_) => Err(format!("{} is not a whole number", quoted(text))),
+    i32::try_from(long(text)?).map(Cell::Int).map_err(|_| format!("{} is too large", quoted(text)))
+}
+
+fn long(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| format!("{} is not a whole number", quoted(text)))
+}
+
+/// As Postgres and spreadsheets write it.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
+        _ => Err(format!("{} is neither true nor false", quoted(text))),
     }
 }
 
@@ -175,35 +192,35 @@ fn float(text: &str) -> Result<Cell, String> {
     }
 }
 
-fn date(text: &str) -> Option<NaiveDate> {
-    // Exactly ten characters: chrono would read 26-3-1 as well.
-    let date = (text.len() == 10).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())??;
-    (1..=9999).contains(&date.year()).then_some(date)
+/// Reads a day.
+fn date(text: &str) -> Result<NaiveDate, String> {
+    match Timestamp::parse(text) {
+        Ok(Timestamp::Date(date)) => Ok(date),
+        other => Err(format!("{} is not a date; {}", quoted(text), what_to_write(other.err(), "2026-03-01"))),
+    }
 }
 
-/// Reads an instant: RFC 3339, a time without a zone (UTC), or a date (its
-/// first instant in UTC).
+/// Reads an instant; a time without a zone is in UTC, and a date is its first
+/// instant there.
 fn time(text: &str) -> Result<Instant, String> {
-    let wrong = || format!("{} is not an instant; write it as 2026-03-01T09:00:00Z", quoted(text));
-    let instant = if text.len() == 10 {
-        date(text).ok_or_else(wrong)?.and_time(chrono::NaiveTime::MIN).and_utc()
-    } else if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        time.to_utc()
-    } else if text.as_bytes().get(4) == Some(&b'-') {
-        let text = text.replacen('T', " ", 1);
-        ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f"]
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(&text, format).ok())
-            .ok_or_else(wrong)?
-            .and_utc()
-    } else {
-        return Err(wrong());
-    };
-    if !(1..=9999).contains(&instant.year()) {
-        return Err(format!("{} is not between the years 1 and 9999", quoted(text)));
+    match Timestamp::parse(text) {
+        // As Postgres keeps it, so that equal keys are seen to be equal.
+        Ok(time) => Ok(time.in_utc().trunc_subsecs(6)),
+        Err(UnreadableTimestamp::Years) => Err(format!("{} {}", quoted(text), UnreadableTimestamp::Years)),
+        Err(why) => {
+            Err(format!("{} is not an instant; {}", quoted(text), what_to_write(Some(why), "2026-03-01T09:00:00Z")))
+        }
     }
-    // As Postgres keeps it, so that equal keys are seen to be equal.
-    Ok(instant.trunc_subsecs(6))
+}
+
+fn what_to_write(why: Option<UnreadableTimestamp>, example: &str) -> String {
+    match why {
+        Some(UnreadableTimestamp::Order(meant)) => {
+            let meant: Vec<String> = meant.iter().map(ToString::to_string).collect();
+            format!("write it as {}", meant.join(" or "))
+        }
+        _ => format!("write it as {example}"),
+    }
 }
 
 fn object(map: Map<String, Json>) -> Result<Cell, String> {
@@ -226,8 +243,9 @@ fn has_nul(value: &Json) -> bool {
 fn noun(kind: Kind) -> &'static str {
     match kind {
         Kind::Text | Kind::Status | Kind::Zone => "text",
-        Kind::Int => "a whole number",
-        Kind::Amount | Kind::Float => "a number",
+        Kind::Int | Kind::Long => "a whole number",
+        Kind::Amount | Kind::Decimal | Kind::Float => "a number",
+        Kind::Bool => "true or false",
         Kind::Time => "an instant as text",
         Kind::Date => "a date as text",
         Kind::Object => "an object",
@@ -250,11 +268,11 @@ mod tests {
     use super::*;
 
     fn read(kind: Kind, text: &str) -> Result<Cell, String> {
-        from_text(&Column { name: "x", kind, need: Need::Nullable }, text)
+        from_text(&Column { name: "x".into(), kind, need: Need::Nullable, ty: None }, text)
     }
 
     #[test]
-    fn instants_are_read_in_three_ways_and_stay_within_four_digits() {
+    fn instants_are_read_as_iso_and_postgres_write_them() {
         for (text, seen) in [
             ("2026-03-01T09:00:00Z", "2026-03-01T09:00:00+00:00"),
             ("2026-03-01T09:00:00+02:00", "2026-03-01T07:00:00+00:00"),
@@ -262,6 +280,9 @@ mod tests {
             ("2026-03-01T09:00:01.5", "2026-03-01T09:00:01.500+00:00"),
             (" 2026-03-01 ", "2026-03-01T00:00:00+00:00"),
             ("0001-01-01", "0001-01-01T00:00:00+00:00"),
+            ("2026-03-01 09:00:00+00", "2026-03-01T09:00:00+00:00"),
+            ("2026-03-01T09:00:00.000+0000", "2026-03-01T09:00:00+00:00"),
+            ("2026-03-01 09:00:00.1234567+02", "2026-03-01T07:00:00.123456+00:00"),
         ] {
             let Ok(Cell::Time(time)) = read(Kind::Time, text) else { panic!("{text}") };
             assert_eq!(time.to_rfc3339(), seen, "{text}");
@@ -294,6 +315,12 @@ mod tests {
         for text in ["1.5", "1,000", "2147483648", "x", "0x10", "1e3"] {
             assert!(read(Kind::Int, text).is_err(), "{text}");
         }
+        assert_eq!(read(Kind::Long, "9007199254740993"), Ok(Cell::Long(9_007_199_254_740_993)));
+        assert_eq!(read(Kind::Decimal, "-1234567890123.4567"), Ok(Cell::Amount("-1234567890123.4567".to_owned())));
+        for (text, value) in [("TRUE", true), ("Yes", true), ("1", true), ("f", false), (" no ", false), ("0", false)] {
+            assert_eq!(read(Kind::Bool, text), Ok(Cell::Bool(value)));
+        }
+        assert!(read(Kind::Bool, "maybe").is_err() && read(Kind::Long, "1.5").is_err());
         for text in ["NaN", "inf", "infinity", "1,5", "1 000", "1e16", "-1e15000", "€5"] {
             assert!(read(Kind::Float, text).is_err(), "{text}");
             assert!(read(Kind::Amount, text).is_err(), "{text}");
@@ -324,7 +351,7 @@ mod tests {
     #[test]
     fn json_values_keep_their_kind() {
         use serde_json::json;
-        let read = |kind, value| from_json(&Column { name: "x", kind, need: Need::Default }, value);
+        let read = |kind, value| from_json(&Column { name: "x".into(), kind, need: Need::Default, ty: None }, value);
         assert_eq!(read(Kind::Text, json!(42)), Ok(Cell::Text("42".to_owned())));
         assert_eq!(read(Kind::Int, json!("42")), Ok(Cell::Int(42)));
         assert_eq!(read(Kind::Int, json!(null)), Ok(Cell::Keep));

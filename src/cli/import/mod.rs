@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -73,13 +74,27 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             relation.name
         );
     }
-    let mapping = Mapping::new(relation, &options.map, options.ignore_unknown).map_err(anyhow::Error::msg)?;
     // All of them before the first row is written.
     let mut sources = Vec::new();
     for path in &options.files {
         sources.push((path, format(path, options)?, open(path)?));
     }
     let database = Database::open_customers(global, 2).await?;
+    let prepared = match database.store.importable(relation).await.context("the columns cannot be read") {
+        Ok(found) => {
+            let relation = Arc::new(found);
+            let mapping = Mapping::new(relation.clone(), &options.map, options.ignore_unknown);
+            mapping.map(|mapping| (relation, mapping)).map_err(anyhow::Error::msg)
+        }
+        Err(error) => Err(error),
+    };
+    let (relation, mapping) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            database.close().await;
+            return Err(error);
+        }
+    };
     let stop = stop_signal();
     let mut summaries = Vec::new();
     for (path, format, (input, length)) in sources {
@@ -87,7 +102,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             break;
         }
         let batches = read(input, mapping.clone(), format);
-        let import = Import::new(relation, options.only_new, options.dry_run);
+        let import = Import::new(relation.clone(), options.only_new, options.dry_run);
         let progress = Progress::new(path, length, options.dry_run);
         let summary = take_in(&database.store, import, batches, progress, stop.clone()).await;
         let summary = match summary {
@@ -98,13 +113,13 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             }
         };
         if !options.format.contains(&ImportFormat::Json) {
-            print(&summary, relation, path, options.dry_run);
+            print(&summary, &relation, path, options.dry_run);
         }
         summaries.push((path, summary));
     }
     database.close().await;
     if options.format.contains(&ImportFormat::Json) {
-        let rows: Vec<_> = summaries.iter().map(|(path, one)| as_json(one, relation, path, options.dry_run)).collect();
+        let rows: Vec<_> = summaries.iter().map(|(path, one)| as_json(one, &relation, path, options.dry_run)).collect();
         output::json(&json!({ "import": rows }));
     }
     let sound = summaries.len() == options.files.len() && summaries.iter().all(|(_, summary)| summary.is_sound());

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use sqlx::PgConnection;
 
@@ -14,6 +15,7 @@ use crate::import::value::Cell;
 use crate::store::Store;
 use crate::store::sql::errors::retry_contention;
 
+mod columns;
 mod write;
 
 /// How many keys a dry run remembers, so that a key that comes again is not
@@ -35,7 +37,7 @@ pub struct Outcome {
 /// One import into one relation.
 #[derive(Debug)]
 pub struct Import {
-    relation: &'static Relation,
+    relation: Arc<Relation>,
     only_new: bool,
     /// In a dry run, the keys that would be there and what their rows say, both
     /// as hashes.
@@ -45,7 +47,7 @@ pub struct Import {
 impl Import {
     /// With `only_new`, rows whose key is there are left alone and count as
     /// unchanged. A dry run only reads.
-    pub fn new(relation: &'static Relation, only_new: bool, dry_run: bool) -> Import {
+    pub fn new(relation: Arc<Relation>, only_new: bool, dry_run: bool) -> Import {
         Import { relation, only_new, rehearsed: dry_run.then(HashMap::new) }
     }
 
@@ -114,7 +116,7 @@ impl Import {
             *round += 1;
         }
         for (shape, rows) in rounds.into_iter().flatten() {
-            let statements = Statements::new(self.relation, shape);
+            let statements = Statements::new(&self.relation, shape);
             let found = statements.find(connection, &rows).await?;
             let (mut new, mut changed) = (Vec::new(), Vec::new());
             for (row, found) in rows.into_iter().zip(found) {
@@ -150,7 +152,7 @@ impl Import {
         let mut found = vec![RowChange::New; rows.len()];
         for (shape, places) in shapes {
             let some: Vec<&Row> = places.iter().map(|&at| &rows[at]).collect();
-            let answers = Statements::new(self.relation, shape).find(&mut connection, &some).await?;
+            let answers = Statements::new(&self.relation, shape).find(&mut connection, &some).await?;
             for (at, answer) in places.into_iter().zip(answers) {
                 found[at] = answer;
             }
@@ -203,7 +205,7 @@ impl Import {
         let mut columns = self.relation.columns.iter().zip(&row.cells);
         let (column, _) = columns.find(|(column, cell)| column.need == Need::New && **cell == Cell::Keep)?;
         let message = format!("has no value, and this {} is new", self.relation.one);
-        Some(Problem::new(row.line, Some(column.name), message))
+        Some(Problem::new(row.line, Some(&column.name), message))
     }
 
     /// The key as one text; no part of it has a NUL.

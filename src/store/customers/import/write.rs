@@ -10,6 +10,15 @@ use crate::import::relation::{Kind, Relation};
 use crate::import::row::Row;
 use crate::import::value::Cell;
 
+/// The keys that go, and the place of a row: no column of a store is called so.
+const GONE: &str = "\"#gone\"";
+const ORDER: &str = "\"#order\"";
+
+/// A name as an identifier.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// What a row means for the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowChange {
@@ -25,13 +34,13 @@ pub enum RowChange {
 /// apart from the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ColumnSet {
-    columns: u32,
+    columns: u128,
     keys: bool,
 }
 
 impl ColumnSet {
     pub fn of(row: &Row) -> ColumnSet {
-        let given = |at: usize| u32::from(row.cells[at] != Cell::Keep) << at;
+        let given = |at: usize| u128::from(row.cells[at] != Cell::Keep) << at;
         ColumnSet {
             columns: (0..row.cells.len()).map(given).sum(),
             keys: row.cells.iter().any(|cell| matches!(cell, Cell::Keys(_))),
@@ -44,27 +53,27 @@ impl ColumnSet {
 }
 
 /// The statements for rows of one shape.
-pub struct Statements {
-    relation: &'static Relation,
+pub struct Statements<'r> {
+    relation: &'r Relation,
     shape: ColumnSet,
     /// `unnest(…)` as `i`, and the columns it gives.
     incoming: String,
 }
 
-impl Statements {
-    pub fn new(relation: &'static Relation, shape: ColumnSet) -> Statements {
+impl<'r> Statements<'r> {
+    pub fn new(relation: &'r Relation, shape: ColumnSet) -> Statements<'r> {
         let (mut arrays, mut names) = (Vec::new(), Vec::new());
         let mut add = |name: String, ty: &str| {
             arrays.push(format!("${}::{ty}[]", arrays.len() + 1));
             names.push(name);
         };
         for (at, column) in relation.columns.iter().enumerate().filter(|(at, _)| shape.has(*at)) {
-            add(format!("\"{}\"", relation.columns[at].name), array_type(column.kind));
+            add(quoted(&relation.columns[at].name), array_type(column.kind));
             if column.kind == Kind::Object && shape.keys {
-                add("gone".to_owned(), "jsonb");
+                add(GONE.to_owned(), "jsonb");
             }
         }
-        let incoming = format!("unnest({}) with ordinality as i ({}, n)", arrays.join(", "), names.join(", "));
+        let incoming = format!("unnest({}) with ordinality as i ({}, {ORDER})", arrays.join(", "), names.join(", "));
         Statements { relation, shape, incoming }
     }
 
@@ -74,8 +83,11 @@ impl Statements {
             self.values().map(|(name, value)| format!("t.{name} is distinct from {value}")).collect();
         let differs = if differences.is_empty() { "false".to_owned() } else { differences.join(" or ") };
         let Statements { relation, incoming, .. } = self;
-        let sql =
-            format!("select i.n, {differs} from {incoming} join customers.{} t on {}", relation.name, self.same_key());
+        let sql = format!(
+            "select i.{ORDER}, {differs} from {incoming} join customers.{} t on {}",
+            relation.name,
+            self.same_key()
+        );
         let mut found = vec![RowChange::New; rows.len()];
         for row in self.bind(sql, rows).fetch_all(connection).await? {
             let at: i64 = row.try_get(0)?;
@@ -89,20 +101,20 @@ impl Statements {
     /// Inserts rows that are new. What somebody else inserted in the meantime
     /// is updated, or left alone if only new rows are wanted.
     pub async fn insert(&self, connection: &mut PgConnection, rows: &[&Row], only_new: bool) -> sqlx::Result<()> {
-        let given: Vec<&str> = self.given_columns().map(|at| self.relation.columns[at].name).collect();
-        let names = given.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        let given = self.given_columns().map(|at| quoted(&self.relation.columns[at].name));
+        let names = given.collect::<Vec<_>>().join(", ");
         let values = self.given_columns().map(|at| self.value(at)).collect::<Vec<_>>().join(", ");
-        let keys = self.relation.keys().map(|key| format!("\"{}\"", key.name)).collect::<Vec<_>>().join(", ");
+        let keys = self.relation.keys().map(|key| quoted(&key.name)).collect::<Vec<_>>().join(", ");
         let set: Vec<String> = self
             .given_columns()
             .skip(self.relation.key_count())
             .map(|at| {
                 let column = &self.relation.columns[at];
-                let name = column.name;
+                let name = quoted(&column.name);
                 if column.kind == Kind::Object && self.shape.keys {
-                    format!("\"{name}\" = t.\"{name}\" || excluded.\"{name}\"")
+                    format!("{name} = t.{name} || excluded.{name}")
                 } else {
-                    format!("\"{name}\" = excluded.\"{name}\"")
+                    format!("{name} = excluded.{name}")
                 }
             })
             .collect();
@@ -137,9 +149,9 @@ impl Statements {
     /// The columns outside of the key that are given, with what they become.
     fn values(&self) -> impl Iterator<Item = (String, String)> {
         self.given_columns().skip(self.relation.key_count()).map(|at| {
-            let name = format!("\"{}\"", self.relation.columns[at].name);
+            let name = quoted(&self.relation.columns[at].name);
             let value = if self.relation.columns[at].kind == Kind::Object && self.shape.keys {
-                format!("(t.{name} || i.{name}) - array(select jsonb_array_elements_text(i.gone))")
+                format!("(t.{name} || i.{name}) - array(select jsonb_array_elements_text(i.{GONE}))")
             } else {
                 self.value(at)
             };
@@ -149,12 +161,16 @@ impl Statements {
 
     fn value(&self, at: usize) -> String {
         let column = &self.relation.columns[at];
-        let cast = if column.kind == Kind::Amount { "::numeric(14,2)" } else { "" };
-        format!("i.\"{}\"{cast}", column.name)
+        let cast = match (&column.ty, column.kind) {
+            (Some(ty), _) => format!("::{ty}"),
+            (None, Kind::Amount) => "::numeric(14,2)".to_owned(),
+            (None, _) => String::new(),
+        };
+        format!("i.{}{cast}", quoted(&column.name))
     }
 
     fn same_key(&self) -> String {
-        let keys = self.relation.keys().map(|key| format!("t.\"{0}\" = i.\"{0}\"", key.name));
+        let keys = self.relation.keys().map(|key| format!("t.{0} = i.{0}", quoted(&key.name)));
         keys.collect::<Vec<_>>().join(" and ")
     }
 
@@ -168,7 +184,9 @@ impl Statements {
             }
             query = match self.relation.columns[at].kind {
                 Kind::Text | Kind::Status | Kind::Zone => query.bind(column!(Cell::Text(text) => text.as_str())),
-                Kind::Amount => query.bind(column!(Cell::Amount(digits) => digits.as_str())),
+                Kind::Amount | Kind::Decimal => query.bind(column!(Cell::Amount(digits) => digits.as_str())),
+                Kind::Long => query.bind(column!(Cell::Long(number) => *number)),
+                Kind::Bool => query.bind(column!(Cell::Bool(value) => *value)),
                 Kind::Int => query.bind(column!(Cell::Int(number) => *number)),
                 Kind::Float => query.bind(column!(Cell::Float(number) => *number)),
                 Kind::Time => query.bind(column!(Cell::Time(time) => *time)),
@@ -194,8 +212,10 @@ impl Statements {
 fn array_type(kind: Kind) -> &'static str {
     match kind {
         // Digits become an amount in the statement.
-        Kind::Text | Kind::Status | Kind::Zone | Kind::Amount => "text",
+        Kind::Text | Kind::Status | Kind::Zone | Kind::Amount | Kind::Decimal => "text",
         Kind::Int => "int",
+        Kind::Long => "int8",
+        Kind::Bool => "boolean",
         Kind::Float => "float8",
         Kind::Time => "timestamptz",
         Kind::Date => "date",

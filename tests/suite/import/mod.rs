@@ -10,6 +10,8 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::database::{self, TestDatabase};
 
+mod columns;
+
 /// A database, a folder for files, and the program between them.
 struct Bench {
     database: TestDatabase,
