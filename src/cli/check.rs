@@ -84,7 +84,11 @@ impl Checked {
 
 /// Reads and checks files, folders, scripts and the configuration.
 pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checked {
-    let Some(facts) = facts else { return check_against(global, paths, Schema::default_store()) };
+    let Some(facts) = facts else {
+        let mut checked = check_against(global, paths, Schema::default_store());
+        name_facts_file(&mut checked.diagnostics);
+        return checked;
+    };
     let (schema, mut found) = facts::file::read(facts);
     // Against other facts nothing that follows would be true.
     if found.iter().any(Diagnostic::is_error) {
@@ -100,6 +104,25 @@ pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checke
         };
     }
     check_against(global, paths, schema)
+}
+
+/// Says of columns that are not known how those of the database come to be.
+fn name_facts_file(diagnostics: &mut [Diagnostic]) {
+    const HELP: &str = "a column that was added to the store is known after `keepwell facts --out facts.json` \
+                        with `--facts facts.json`";
+    let unknown = |problem: &&mut Diagnostic| {
+        problem.code == "KW0202"
+            && ["unknown fact `account.", "unknown fact `contact.", "unknown fact `recipient.", "unknown fact `entry."]
+                .iter()
+                .any(|begin| problem.message.starts_with(begin))
+            || problem.code == "KW0202" && problem.message.contains(" has no column `")
+    };
+    for problem in diagnostics.iter_mut().filter(unknown) {
+        problem.help = Some(match problem.help.take() {
+            Some(help) => format!("{help}; {HELP}"),
+            None => HELP.to_owned(),
+        });
+    }
 }
 
 /// The same against the columns of a store.

@@ -29,6 +29,11 @@ async fn they_are_read_listed_and_never_written() {
     // Without a database the industry is unknown; with the facts file it is not.
     let unknown = home.run(&["check"]);
     assert!(unknown.code == 1 && unknown.stdout.contains("industry"), "{unknown:?}");
+    for command in ["check", "test"] {
+        let answer = home.run(&[command]);
+        let told = format!("{}{}", answer.stdout, answer.stderr);
+        assert!(told.contains("`keepwell facts --out facts.json`") && told.contains("--facts facts.json"), "{told}");
+    }
     home.done(&["facts", "--out", "facts.json"]);
     home.done(&["check", "--facts", "facts.json"]);
     home.done(&["test", "--facts", "facts.json"]);
