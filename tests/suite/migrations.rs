@@ -57,13 +57,17 @@ const UNRELEASED_ROWS: &str = "drop table keepwell._sqlx_migrations;
     values (1, 'customers', true, '\\x01', 0), (2, 'keepwell', true, '\\x02', 0), (4, 'bulk', true, '\\x04', 0),
         (61, 'analyzing', true, '\\x61', 0)";
 
-/// Everything that a migration or the start of a command could change.
+/// Everything that a migration or the start of a command could change. The
+/// record of migrations is where a build of its time keeps it.
 async fn contents(pool: &PgPool) -> Vec<String> {
+    let own = "select to_regclass('keepwell._sqlx_migrations') is not null";
+    let own: bool = sqlx::query_scalar(own).fetch_one(pool).await.unwrap();
     let relations = "select format('%s %s %s', c.oid, c.oid::regclass, c.relnatts) from pg_class c
         where c.relnamespace::regnamespace::text in ('public', 'customers', 'keepwell')
         union all select nspname from pg_namespace
-        union all select format('%s %s', ctid, m) from public._sqlx_migrations m order by 1";
-    sqlx::query_scalar(relations).fetch_all(pool).await.unwrap()
+        union all select format('%s %s', ctid, m) from SCHEMA._sqlx_migrations m order by 1";
+    let relations = relations.replace("SCHEMA", if own { "keepwell" } else { "public" });
+    sqlx::query_scalar(sqlx::AssertSqlSafe(relations)).fetch_all(pool).await.unwrap()
 }
 
 /// That each command ends with an error that says so, and leaves the database alone.
