@@ -22,6 +22,7 @@ const SUMS: &str = "
     0006_upkeep.sql  f378dfa331b0d0cb997ad3155dad04823c1e33ce000b6183b3f0d913daecea03
     0007_mail_guard.sql  455b3bc4107bf210a7675ed59091b1ddfa2621960abe91e189d50193efbb9c26
     0008_identity.sql  b17e71b92ec98d959370aac81562a137f193c5a4c7697ac9901ee6dc7a9a13db
+    0009_contact_addresses.sql  da9936d4640f82af9dff49256dbd5ebd19e20e43c8fedf02b2e621baa38b5a5c
 ";
 
 #[test]

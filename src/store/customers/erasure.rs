@@ -70,6 +70,9 @@ impl Store {
         for address in &traces.addresses {
             hashes.push(self.address_hash(address).await?);
         }
+        hashes.extend(self.address_hashes_of(&person.account, person.contact.as_deref()).await?);
+        hashes.sort();
+        hashes.dedup();
         let tables = self.account_tables().await?;
         let mut erased = Erased { suppressed: hashes.len(), still_there, ..Erased::default() };
         let mut tx = self.pool().begin().await?;

@@ -27,6 +27,7 @@ impl Store {
         for address in &traces.addresses {
             hashes.push(self.address_hash(address).await?);
         }
+        hashes.extend(self.address_hashes_of(&person.account, person.contact.as_deref()).await?);
         let suppressions: Vec<Json> = sqlx::query_scalar(
             "select to_jsonb(r) from keepwell.recipients r where address_hash = any($1) order by address_hash",
         )

@@ -87,7 +87,7 @@ impl Store {
              join keepwell.address_guard g on g.playbook = s.playbook and g.at > s.slow
              join keepwell.recipients r on r.address_hash = g.address_hash
              cross join lateral jsonb_each(r.suppressed) as said (class, word)
-             where said.word ->> 'source' in ('unsubscribe', 'preferences')
+             where said.word ->> 'source' in ('unsubscribe', 'preferences') and not said.word ? 'through'
                and (said.word ->> 'at')::timestamptz >= g.at
                and not exists (select from keepwell.address_guard later
                    where later.address_hash = g.address_hash and later.playbook <> g.playbook

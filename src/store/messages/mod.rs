@@ -7,6 +7,7 @@ pub mod auto_stop;
 pub mod bounces;
 pub mod budget;
 pub mod claimed;
+pub mod contact_addresses;
 pub mod digests;
 pub mod ending;
 pub mod expired_claims;

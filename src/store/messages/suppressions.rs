@@ -1,8 +1,10 @@
 //! What an address does not want. Addresses are kept as a keyed hash only.
+//!
+//! What a reader wants or does not want follows the reader to other addresses,
+//! see `contact_addresses.rs`; that an address is dead, or its owner was erased,
+//! is about this address alone.
 
 use crate::ids::Person;
-use std::collections::HashMap;
-
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use sqlx::PgConnection;
@@ -14,6 +16,10 @@ use crate::store::upkeep::audit::record;
 
 /// The classes a suppression can name; `all` includes transactional mail.
 pub const CLASSES: [&str; 4] = ["all", "lifecycle", "marketing", "transactional"];
+
+/// Sources of a suppression that say something about the address and nothing
+/// about its reader.
+pub(crate) const OF_THE_ADDRESS: [&str; 4] = ["bounce", "soft bounces", "refusal", "erased"];
 
 /// Which mail an address gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +61,8 @@ impl Store {
     }
 
     /// Records that an address wants no mail of a class any more. When this
-    /// returns, no body to it will be begun: markers in flight held the row.
+    /// returns, no body to it will be begun: markers in flight held the row. A
+    /// reader's wish holds for all addresses of the contacts behind it.
     pub async fn suppress(&self, address: &str, suppression: Suppression<'_>, now: Instant) -> sqlx::Result<()> {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
@@ -74,6 +81,7 @@ impl Store {
 
     /// Takes a suppression of exactly this class back by a person's word: the
     /// address works again, or its owner asked for it. False when there was none.
+    /// Other addresses of its owner are not touched.
     pub async fn lift(&self, address: &str, class: &str, by: Person<'_>, now: Instant) -> sqlx::Result<bool> {
         let hash = self.address_hash(address).await?;
         let mut tx = self.pool().begin().await?;
@@ -128,7 +136,8 @@ impl Store {
     }
 
     /// Keeps what the person behind a link wants, at once as [`Store::suppress`]
-    /// does, and gives it back. What is suppressed for every class stays so.
+    /// does, and gives it back. What is suppressed for every class stays so. What
+    /// they do want is wanted at the address of the link alone.
     pub async fn prefer(
         &self,
         token: &str,
@@ -173,29 +182,6 @@ impl Store {
                 .await?;
         Ok(suppressed.is_some_and(|classes| covers(&classes, class)))
     }
-
-    /// The same of many addresses, each with a class, in the order given.
-    pub async fn suppressed(&self, mails: &[(&str, &str)]) -> sqlx::Result<Vec<bool>> {
-        let mut hashes = Vec::with_capacity(mails.len());
-        for (address, _) in mails {
-            hashes.push(self.address_hash(address).await?);
-        }
-        let known: HashMap<String, serde_json::Value> = sqlx::query_as(
-            "select address_hash, suppressed from keepwell.recipients
-             where address_hash = any($1) and suppressed <> '{}'",
-        )
-        // Not a plan from when there were few.
-        .persistent(false)
-        .bind(&hashes)
-        .fetch_all(self.pool())
-        .await?
-        .into_iter()
-        .collect();
-        let covered = |(hash, (_, class)): (&String, &(&str, &str))| {
-            known.get(hash).is_some_and(|classes| covers(classes, class))
-        };
-        Ok(hashes.iter().zip(mails).map(covered).collect())
-    }
 }
 
 /// Suppresses a class of mail to an address; once committed, no body is begun.
@@ -209,10 +195,57 @@ pub(crate) async fn suppress_hash(
         .bind(hash)
         .execute(&mut *tx)
         .await?;
-    // The first word stays: it says since when.
-    sqlx::query("update keepwell.recipients set suppressed = $2 || suppressed where address_hash = $1")
-        .bind(hash)
-        .bind(serde_json::json!({ suppression.class: { "at": now, "source": suppression.source } }))
+    let follows = !OF_THE_ADDRESS.contains(&suppression.source);
+    let linked = if follows { lock_linked(tx, hash).await? } else { Vec::new() };
+    // The first word stays: it says since when. A wish takes the place of what
+    // says something about the address alone.
+    sqlx::query(
+        "update keepwell.recipients r
+         set suppressed = case when $5 and r.suppressed -> $3::text ->> 'source' = any($6) then r.suppressed || word.said
+                               else word.said || r.suppressed end
+         from (select $1::text as address_hash, jsonb_build_object($3::text, $4::jsonb) as said
+               union all
+               select hash, jsonb_build_object($3::text, $4::jsonb || '{\"through\": \"contact\"}') from unnest($2::text[]) as hash
+              ) word
+         where r.address_hash = word.address_hash",
+    )
+    .bind(hash)
+    .bind(linked)
+    .bind(suppression.class)
+    .bind(serde_json::json!({ "at": now, "source": suppression.source }))
+    .bind(follows)
+    .bind(OF_THE_ADDRESS)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The other addresses of the contacts that have, or have had, an address. Its
+/// own row and theirs are locked, in the order in which all lock them.
+async fn lock_linked(tx: &mut PgConnection, hash: &str) -> sqlx::Result<Vec<String>> {
+    let linked = linked(tx, hash).await?;
+    let mut all: Vec<&str> = linked.iter().map(String::as_str).collect();
+    all.push(hash);
+    lock(tx, &all).await?;
+    // One that was added before the lock was given.
+    self::linked(tx, hash).await
+}
+
+async fn linked(tx: &mut PgConnection, hash: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select distinct other.address_hash from keepwell.contact_addresses one
+         join keepwell.contact_addresses other using (account_id, contact_id)
+         where one.address_hash = $1 and other.address_hash <> $1",
+    )
+    .bind(hash)
+    .fetch_all(tx)
+    .await
+}
+
+/// Locks the rows of addresses, in the order in which all lock them.
+pub(super) async fn lock(tx: &mut PgConnection, hashes: &[&str]) -> sqlx::Result<()> {
+    sqlx::query("select 1 from keepwell.recipients where address_hash = any($1) order by address_hash for update")
+        .bind(hashes)
         .execute(tx)
         .await?;
     Ok(())

@@ -23,6 +23,7 @@ use crate::message::quiet::{Quiet, spread};
 use crate::message::recipient::recipient_zone;
 use crate::message::state::State;
 use crate::store::messages::claimed::{Claimed, Rendered};
+use crate::store::messages::contact_addresses::Addressee;
 use crate::store::runs::playbooks::Published;
 use crate::worker::enrollments::snapshot::{Snapshot, current_among, take_snapshots};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step};
@@ -127,9 +128,9 @@ pub(crate) async fn prepare(
             message.to_address = Some(current);
         }
     }
-    let mails =
-        messages.iter().map(|message| (message.to_address.as_deref().unwrap_or_default(), message.class.name()));
-    let suppressed = store.suppressed(&mails.collect::<Vec<_>>()).await?;
+    let mails: Vec<Addressee<'_>> = messages.iter().map(addressee).collect();
+    store.record_addresses(&mails).await?;
+    let suppressed = store.suppressed(&mails).await?;
     let mut asked = Vec::new();
     for (message, suppressed) in messages.into_iter().zip(suppressed) {
         let token = match &message.to_address {
@@ -197,6 +198,11 @@ async fn active_before(
 fn current_address(snapshot: &Snapshot, contact: &str) -> Option<String> {
     let contact = contact_of(snapshot, contact)?;
     contact.email.as_deref().map(str::trim).filter(|email| !email.is_empty()).map(str::to_owned)
+}
+
+fn addressee(message: &Claimed) -> Addressee<'_> {
+    let address = message.to_address.as_deref().unwrap_or_default();
+    Addressee { account: &message.account_id, contact: &message.contact_id, address, class: message.class.name() }
 }
 
 fn contact_of<'a>(snapshot: &'a Snapshot, contact: &str) -> Option<&'a Contact> {

@@ -20,6 +20,7 @@ use crate::message::state::State;
 use crate::playbook::Mode;
 use crate::store::messages::address_guard::Saying;
 use crate::store::messages::budget::Rules;
+use crate::store::messages::contact_addresses::Addressee;
 use crate::worker::enrollments::advancer::foresee;
 use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::messages::words::words;
@@ -104,6 +105,11 @@ impl FirstMail {
         (&self.draft.contact, self.rank.id())
     }
 
+    fn addressee(&self) -> Addressee<'_> {
+        let MailDraft { contact, to, class, .. } = &self.draft;
+        Addressee { account: &self.subject.account, contact, address: to, class: class.name() }
+    }
+
     fn saying(&self) -> Option<Saying<'_>> {
         let account = &self.subject.account;
         let (to, fingerprint) = (&self.draft.to, self.fingerprint?);
@@ -156,7 +162,7 @@ pub async fn first_mails(
                     rank,
                     fingerprint: None,
                 };
-                let suppressed = shared.store.is_suppressed(&mail.draft.to, mail.draft.class.name()).await?;
+                let suppressed = shared.store.suppressed(&[mail.addressee()]).await?.contains(&true);
                 let active = active.get(&subject.account).map(String::as_str);
                 mail.fate = foretell(shared, loaded, &transition.enrollment, snapshot, &mail, suppressed, active, slot);
                 if mail.fate == Fate::Leaves {

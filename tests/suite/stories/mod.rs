@@ -30,6 +30,7 @@ mod moving;
 mod people;
 mod posting;
 mod quiet;
+mod readdressing;
 mod referring;
 mod relay;
 mod releasing;
