@@ -182,6 +182,9 @@ fn row_of_record(record: &Record, targets: &[FieldTarget], relation: &Relation) 
             match target {
                 FieldTarget::Column(at) => {
                     let column = &relation.columns[*at];
+                    if text.as_ref().is_ok_and(|text| column.is_padded_key(text)) {
+                        draft.padded = true;
+                    }
                     draft.column(*at, text.and_then(|text| value::from_text(column, text)));
                 }
                 FieldTarget::Key(key) => draft.key(key, text.and_then(value::trait_from_text)),
@@ -264,6 +267,9 @@ fn row_of_json(text: &[u8], line: u64, mapping: &Mapping) -> Result<Row, Problem
         match mapping.target(&name) {
             Ok(FieldTarget::Column(at)) => {
                 let column = &relation.columns[at];
+                if value.as_str().is_some_and(|text| column.is_padded_key(text)) {
+                    draft.padded = true;
+                }
                 draft.column(at, value::from_json(column, value));
             }
             Ok(FieldTarget::Key(key)) => draft.key(&key, value::trait_from_json(value)),

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Text,
+    /// The id of an account, a contact or a CSM: spaces around it do not count.
+    Id,
     /// `active`, `trial` or `churned`.
     Status,
     /// The name of an IANA time zone.
@@ -51,6 +53,14 @@ pub struct Column {
     pub ty: Option<String>,
 }
 
+impl Column {
+    /// Whether a text of this column is part of the key and has spaces around it
+    /// that do not count.
+    pub fn is_padded_key(&self, text: &str) -> bool {
+        self.kind == Kind::Id && self.need == Need::Key && text.trim().len() < text.len()
+    }
+}
+
 /// The most columns of a relation that one can import.
 pub const MOST_COLUMNS: usize = 128;
 
@@ -68,7 +78,7 @@ const fn column(name: &'static str, kind: Kind, need: Need) -> Column {
     Column { name: Cow::Borrowed(name), kind, need, ty: None }
 }
 
-use Kind::{Amount, Date, Float, Int, Object, Status, Text, Time, Zone};
+use Kind::{Amount, Date, Float, Id, Int, Object, Status, Text, Time, Zone};
 use Need::{Default, Key, New, Nullable};
 
 static RELATIONS: [Relation; 6] = [
@@ -76,12 +86,12 @@ static RELATIONS: [Relation; 6] = [
         name: "accounts",
         one: "account",
         columns: Cow::Borrowed(&[
-            column("id", Text, Key),
+            column("id", Id, Key),
             column("name", Text, New),
             column("tier", Text, Nullable),
             column("status", Status, Default),
             column("stage", Text, Nullable),
-            column("csm_id", Text, Nullable),
+            column("csm_id", Id, Nullable),
             column("mrr", Amount, Default),
             column("seats", Int, Nullable),
             column("seats_used", Int, Nullable),
@@ -98,8 +108,8 @@ static RELATIONS: [Relation; 6] = [
         name: "contacts",
         one: "contact",
         columns: Cow::Borrowed(&[
-            column("account_id", Text, Key),
-            column("id", Text, Key),
+            column("account_id", Id, Key),
+            column("id", Id, Key),
             column("email", Text, Nullable),
             column("name", Text, New),
             column("first_name", Text, Nullable),
@@ -115,13 +125,13 @@ static RELATIONS: [Relation; 6] = [
         name: "csms",
         one: "CSM",
         columns: Cow::Borrowed(&[
-            column("id", Text, Key),
+            column("id", Id, Key),
             column("name", Text, New),
             column("email", Text, New),
-            column("manager_id", Text, Nullable),
+            column("manager_id", Id, Nullable),
             column("timezone", Zone, Nullable),
             column("capacity", Int, Nullable),
-            column("backup_id", Text, Nullable),
+            column("backup_id", Id, Nullable),
             column("away_from", Date, Nullable),
             column("away_until", Date, Nullable),
             column("traits", Object, Default),
@@ -131,10 +141,10 @@ static RELATIONS: [Relation; 6] = [
         name: "events",
         one: "event",
         columns: Cow::Borrowed(&[
-            column("account_id", Text, Key),
+            column("account_id", Id, Key),
             column("id", Text, Key),
             column("at", Time, Key),
-            column("contact_id", Text, Nullable),
+            column("contact_id", Id, Nullable),
             column("name", Text, New),
             column("properties", Object, Default),
         ]),
@@ -143,9 +153,9 @@ static RELATIONS: [Relation; 6] = [
         name: "scores",
         one: "score",
         columns: Cow::Borrowed(&[
-            column("account_id", Text, Key),
+            column("account_id", Id, Key),
             column("id", Text, Key),
-            column("contact_id", Text, Nullable),
+            column("contact_id", Id, Nullable),
             column("name", Text, New),
             column("value", Float, New),
             column("at", Time, New),
@@ -155,9 +165,9 @@ static RELATIONS: [Relation; 6] = [
         name: "tickets",
         one: "ticket",
         columns: Cow::Borrowed(&[
-            column("account_id", Text, Key),
+            column("account_id", Id, Key),
             column("id", Text, Key),
-            column("contact_id", Text, Nullable),
+            column("contact_id", Id, Nullable),
             column("opened_at", Time, New),
             column("closed_at", Time, Nullable),
             column("severity", Text, Nullable),

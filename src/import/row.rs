@@ -16,6 +16,8 @@ pub struct Row {
     pub line: u64,
     /// One for each column of the relation, in its order.
     pub cells: Vec<Cell>,
+    /// Whether an id of its key had spaces around it, which are not kept.
+    pub padded: bool,
 }
 
 /// A mistake in a file.
@@ -155,6 +157,8 @@ fn near(found: Option<&str>) -> String {
 #[derive(Debug)]
 pub struct Draft<'r> {
     pub line: u64,
+    /// See [`Row::padded`].
+    pub padded: bool,
     relation: &'r Relation,
     cells: Vec<Cell>,
     keys: Map<String, Json>,
@@ -163,7 +167,14 @@ pub struct Draft<'r> {
 
 impl<'r> Draft<'r> {
     pub fn new(relation: &'r Relation, line: u64) -> Draft<'r> {
-        Draft { line, relation, cells: vec![Cell::Keep; relation.columns.len()], keys: Map::new(), problem: None }
+        Draft {
+            line,
+            padded: false,
+            relation,
+            cells: vec![Cell::Keep; relation.columns.len()],
+            keys: Map::new(),
+            problem: None,
+        }
     }
 
     /// Keeps a column's value, or the first mistake.
@@ -220,7 +231,7 @@ impl<'r> Draft<'r> {
         }
         match self.problem {
             Some(problem) => Err(problem),
-            None => Ok(Row { line: self.line, cells: self.cells }),
+            None => Ok(Row { line: self.line, cells: self.cells, padded: self.padded }),
         }
     }
 }

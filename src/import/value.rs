@@ -43,6 +43,8 @@ pub fn from_text(column: &Column, text: &str) -> Result<Cell, String> {
     let trimmed = text.trim();
     match column.kind {
         Kind::Text => plain(text),
+        Kind::Id if trimmed.is_empty() => absent(column),
+        Kind::Id => plain(trimmed),
         Kind::Status => status(trimmed),
         Kind::Zone => zone(trimmed),
         Kind::Int => integer(trimmed),
@@ -73,7 +75,9 @@ pub fn from_json(column: &Column, value: Json) -> Result<Cell, String> {
         }
         (Kind::Bool, Json::Bool(value)) => Ok(Cell::Bool(value)),
         // Ids are often numbers elsewhere.
-        (Kind::Text, Json::Number(number)) if number.is_i64() || number.is_u64() => Ok(Cell::Text(number.to_string())),
+        (Kind::Text | Kind::Id, Json::Number(number)) if number.is_i64() || number.is_u64() => {
+            Ok(Cell::Text(number.to_string()))
+        }
         (Kind::Time, Json::Number(_)) => Err("is a number; write an instant as \"2026-03-01T09:00:00Z\"".to_owned()),
         (_, value) => Err(format!("must be {}, not {}", noun(column.kind), json_noun(&value))),
     }
@@ -242,7 +246,7 @@ fn has_nul(value: &Json) -> bool {
 
 fn noun(kind: Kind) -> &'static str {
     match kind {
-        Kind::Text | Kind::Status | Kind::Zone => "text",
+        Kind::Text | Kind::Id | Kind::Status | Kind::Zone => "text",
         Kind::Int | Kind::Long => "a whole number",
         Kind::Amount | Kind::Decimal | Kind::Float => "a number",
         Kind::Bool => "true or false",

@@ -218,6 +218,7 @@ async fn take_in(
         }
     }
     progress.clear();
+    summary.padded = import.padded().clone();
     Ok(summary)
 }
 

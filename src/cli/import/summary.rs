@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::import::relation::Relation;
 use crate::import::row::Problem;
+use crate::store::customers::import::PaddedIds;
 
 /// How many mistakes of a file are listed; all are counted.
 const LISTED: usize = 1_000;
@@ -19,6 +20,7 @@ pub struct Summary {
     pub unchanged: u64,
     pub failed: u64,
     pub without_account: u64,
+    pub padded: PaddedIds,
     /// At most [`LISTED`].
     pub problems: Vec<Problem>,
     /// Up to this line the file is imported.
@@ -80,6 +82,13 @@ pub fn print(summary: &Summary, relation: &Relation, path: &Path, dry_run: bool)
     if summary.without_account > 0 {
         say!("warning: {} rows name an account that is not there", summary.without_account);
     }
+    let PaddedIds { rows, same, line: first } = &summary.padded;
+    if *rows > 0 {
+        say!("warning: {rows} rows have spaces around an id, which are not kept");
+    }
+    if let Some(first) = first {
+        say!("warning: {same} rows are the same as another without these spaces; the first: line {first}");
+    }
     if summary.interrupted {
         say!("interrupted after line {line}: the same command again goes on");
     }
@@ -104,6 +113,8 @@ pub fn as_json(summary: &Summary, relation: &Relation, path: &Path, dry_run: boo
         "unchanged": summary.unchanged,
         "failed": summary.failed,
         "without_account": summary.without_account,
+        "padded_ids": summary.padded.rows,
+        "same_without_padding": summary.padded.same,
         "line": summary.line,
         "interrupted": summary.interrupted,
         "unreadable": summary.unreadable,

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::support::database::{self, TestDatabase};
 
 mod columns;
+mod ids;
 
 /// A database, a folder for files, and the program between them.
 struct Bench {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 
 use self::write::{ColumnSet, RowChange, Statements};
-use crate::import::relation::{Need, Relation};
+use crate::import::relation::{Kind, Need, Relation};
 use crate::import::row::{Problem, Row};
 use crate::import::value::Cell;
 use crate::store::Store;
@@ -34,6 +34,18 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
 }
 
+/// Ids with spaces around them, which are not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaddedIds {
+    /// Rows whose key had some.
+    pub rows: u64,
+    /// Rows that are the same as another one of the file without them. Of a file
+    /// with millions of rows that is approximate.
+    pub same: u64,
+    /// The line of the first of these.
+    pub line: Option<u64>,
+}
+
 /// One import into one relation.
 #[derive(Debug)]
 pub struct Import {
@@ -42,13 +54,42 @@ pub struct Import {
     /// In a dry run, the keys that would be there and what their rows say, both
     /// as hashes.
     rehearsed: Option<HashMap<u64, u64>>,
+    padded: PaddedIds,
+    /// Keys of accounts, contacts or CSMs as hashes, and whether they had spaces.
+    keys: HashMap<u64, bool>,
 }
 
 impl Import {
     /// With `only_new`, rows whose key is there are left alone and count as
     /// unchanged. A dry run only reads.
     pub fn new(relation: Arc<Relation>, only_new: bool, dry_run: bool) -> Import {
-        Import { relation, only_new, rehearsed: dry_run.then(HashMap::new) }
+        let (padded, keys) = (PaddedIds::default(), HashMap::new());
+        Import { relation, only_new, rehearsed: dry_run.then(HashMap::new), padded, keys }
+    }
+
+    /// What was found of ids with spaces so far.
+    pub fn padded(&self) -> &PaddedIds {
+        &self.padded
+    }
+
+    fn look_for_spaces(&mut self, rows: &[Row]) {
+        self.padded.rows += rows.iter().filter(|row| row.padded).count() as u64;
+        if !self.relation.keys().all(|column| column.kind == Kind::Id) {
+            return;
+        }
+        for row in rows {
+            let key = hash(&self.key(row));
+            match self.keys.get(&key) {
+                Some(padded) if *padded != row.padded => {
+                    self.padded.same += 1;
+                    self.padded.line.get_or_insert(row.line);
+                }
+                None if self.keys.len() < REMEMBERED => {
+                    self.keys.insert(key, row.padded);
+                }
+                Some(_) | None => {}
+            }
+        }
     }
 
     /// Imports the rows of a batch in one transaction. Rows that the database
@@ -58,6 +99,7 @@ impl Import {
         if rows.is_empty() {
             return Ok(Outcome::default());
         }
+        self.look_for_spaces(rows);
         if self.rehearsed.is_some() {
             return self.rehearse(store, rows).await;
         }
