@@ -8,11 +8,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::database::{Database, configuration};
+use super::person::SubjectArguments;
 use super::run::{files, no_variables, shared};
 use super::{Format, Global, output, somebody};
 use crate::clock::{Clock, Instant};
 use crate::delivery::Channel;
+use crate::enrollment::Enrollment;
 use crate::facts::SubjectId;
+use crate::store::customers::data_subject::Person;
 use crate::store::enrollments::manual_moves::Cancelled;
 use crate::store::runs::playbooks::Missing;
 use crate::store::views::cli::Filter;
@@ -22,8 +25,8 @@ use crate::worker::runs::publisher;
 #[derive(Debug, Args)]
 pub struct Options {
     playbook: String,
-    /// An account's id; `account/contact` in a playbook for contacts.
-    subject: String,
+    #[command(flatten)]
+    subject: SubjectArguments,
     /// The instant it starts at; now when absent.
     #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
     at: Option<Instant>,
@@ -37,7 +40,6 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
     let config = configuration(global)?;
     let now = options.at.unwrap_or_else(|| Clock::System.now());
     let playbook = &options.playbook;
-    let (account, contact) = options.subject.split_once('/').unwrap_or((&options.subject, ""));
     let database = Database::open_customers(global, 4).await?;
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let store = &shared.store;
@@ -49,11 +51,34 @@ pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCo
         database.close().await;
         anyhow::bail!("there is no published playbook `{playbook}`; `keepwell run` publishes the files");
     }
-    let subject = SubjectId { account: account.to_owned(), contact: contact.to_owned() };
-    let decided = enroll_requests::decide(&shared, playbook, now, std::slice::from_ref(&subject)).await?;
+    let as_subject = |one: Person| SubjectId { account: one.account, contact: one.contact.unwrap_or_default() };
+    let readings: Vec<SubjectId> = options.subject.readings().into_iter().map(as_subject).collect();
+    let decided = enroll_requests::decide(&shared, playbook, now, &readings).await?;
+    let mut all: Vec<_> = readings.into_iter().zip(decided).collect();
+    let is_there = |(_, decided): &(SubjectId, Result<Enrollment, String>)| {
+        !decided.as_ref().is_err_and(|reason| enroll_requests::names_nobody(reason))
+    };
+    if all.iter().any(is_there) {
+        all.retain(is_there);
+    } else {
+        // Of several that nobody knows the usual one: one slash, before the contact.
+        let usual = all.iter().position(|(subject, _)| !subject.contact.is_empty()).unwrap_or_default();
+        all = all.into_iter().skip(usual).take(1).collect();
+    }
+    let describe = |(subject, _): &(SubjectId, _)| {
+        Person::new(&subject.account, Some(subject.contact.as_str()).filter(|contact| !contact.is_empty())).describe()
+    };
+    let only = match options.subject.only(all, describe) {
+        Ok(only) => only,
+        Err(error) => {
+            database.close().await;
+            return Err(error);
+        }
+    };
+    let (subject, decided) = only.context("nothing was decided")?;
     let mut skipped = None;
     let mut rows = Vec::new();
-    match decided.into_iter().next().context("nothing was decided")? {
+    match decided {
         Err(reason) => skipped = Some(reason),
         Ok(mut enrollment) => {
             enroll_requests::named_by(&mut enrollment, &somebody());

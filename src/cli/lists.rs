@@ -103,8 +103,8 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
             store.list_runs(&filter).await?,
         ),
     };
-    if let (Some(account), true) = (options.account.as_deref().and_then(Person::parse), rows.is_empty())
-        && !store.knows(&account).await?
+    if let (Some(account), true) = (options.account.as_deref(), rows.is_empty())
+        && !store.knows(&Person::new(account, None)).await?
     {
         database.close().await;
         anyhow::bail!("nothing is known of an account `{account}`");

@@ -1,28 +1,77 @@
 //! `keepwell export` and `erase`: a customer's data out and away.
 
+use std::fmt;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value as Json, json};
 
 use super::database::Database;
 use super::{Format, Global, output, somebody};
 use crate::clock::Clock;
+use crate::store::Store;
 use crate::store::customers::data_subject::Person;
 use crate::store::customers::erasure::Erasure;
 
+/// Whom a command is about.
+#[derive(Debug, Args)]
+pub struct SubjectArguments {
+    /// An account's id, or `account/contact`.
+    #[arg(value_name = "ACCOUNT[/CONTACT]", value_parser = NonEmptyStringValueParser::new())]
+    subject: String,
+    /// The contact's id: what stands before is the account's id as a whole. For
+    /// ids with a slash.
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    contact: Option<String>,
+    /// What is named is an account's id as a whole. For ids with a slash.
+    #[arg(long, conflicts_with = "contact")]
+    whole: bool,
+}
+
+impl SubjectArguments {
+    /// Everybody who may be meant; at least one.
+    pub fn readings(&self) -> Vec<Person> {
+        match &self.contact {
+            Some(contact) => vec![Person::new(&self.subject, Some(contact))],
+            None if self.whole => vec![Person::new(&self.subject, None)],
+            None => Person::readings(&self.subject),
+        }
+    }
+
+    /// The only one of those that there are; `None` when there is none. Several
+    /// are an error that names them.
+    pub fn only<T>(&self, there: Vec<T>, describe: impl Fn(&T) -> String) -> anyhow::Result<Option<T>> {
+        let mut there = there.into_iter();
+        let (first, others) = (there.next(), there.collect::<Vec<T>>());
+        if let (Some(first), false) = (&first, others.is_empty()) {
+            let all: Vec<String> = std::iter::once(first).chain(&others).map(describe).collect();
+            anyhow::bail!("`{}` may be {}: say which with --whole or --contact", self.subject, all.join(", or "));
+        }
+        Ok(first)
+    }
+}
+
+impl fmt::Display for SubjectArguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.contact {
+            Some(contact) => write!(f, "{}/{contact}", self.subject),
+            None => f.write_str(&self.subject),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct ExportOptions {
-    /// An account's id, or `account/contact`.
-    #[arg(value_name = "ACCOUNT[/CONTACT]", value_parser = person)]
-    subject: Person,
+    #[command(flatten)]
+    subject: SubjectArguments,
 }
 
 #[derive(Debug, Args)]
 pub struct EraseOptions {
-    /// An account's id, or `account/contact`.
-    #[arg(value_name = "ACCOUNT[/CONTACT]", value_parser = person)]
-    subject: Person,
+    #[command(flatten)]
+    subject: SubjectArguments,
     /// A further name or address of theirs that texts may hold.
     #[arg(long, value_name = "TEXT")]
     also: Vec<String>,
@@ -36,32 +85,38 @@ pub struct EraseOptions {
     format: Format,
 }
 
-fn person(text: &str) -> Result<Person, String> {
-    Person::parse(text).ok_or_else(|| "write an account's id, or `account/contact`".to_owned())
+/// The one who is meant, of whom something is known.
+async fn known(store: &Store, arguments: &SubjectArguments) -> anyhow::Result<Person> {
+    let known = store.known_among(arguments.readings()).await?;
+    arguments.only(known, Person::describe)?.with_context(|| format!("nothing is known of {arguments}"))
 }
 
 /// Prints everything that is known of them, as one JSON document.
 pub async fn export(global: &Global, options: &ExportOptions) -> anyhow::Result<ExitCode> {
     let database = Database::open_customers(global, 2).await?;
-    let document = match database.store.knows(&options.subject).await? {
-        true => Some(database.store.export(&options.subject).await?),
-        false => None,
+    let person = known(&database.store, &options.subject).await;
+    let document = match &person {
+        Ok(person) => Some(database.store.export(person).await?),
+        Err(_) => None,
     };
     database.close().await;
-    let Some(document) = document else { anyhow::bail!("nothing is known of {}", options.subject) };
+    person?;
     output::json(&json!({ "export": document }));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Erases them from Keepwell's own state.
 pub async fn erase(global: &Global, options: &EraseOptions) -> anyhow::Result<ExitCode> {
-    let (subject, now) = (&options.subject, Clock::System.now());
+    let now = Clock::System.now();
     let database = Database::open_customers(global, 2).await?;
-    if !database.store.knows(subject).await? {
-        database.close().await;
-        anyhow::bail!("nothing is known of {subject}");
-    }
-    let erasure = database.store.erase(subject, &options.also, options.dry_run, &somebody(), now).await?;
+    let subject = match known(&database.store, &options.subject).await {
+        Ok(subject) => subject,
+        Err(error) => {
+            database.close().await;
+            return Err(error);
+        }
+    };
+    let erasure = database.store.erase(&subject, &options.also, options.dry_run, &somebody(), now).await?;
     database.close().await;
     let Erasure::Done(erased) = erasure else {
         anyhow::bail!("a mail to {subject} is just being sent: nothing was erased, try again in a minute");

@@ -139,7 +139,7 @@ async fn a_relay_that_is_down_uses_nothing_up() {
 async fn an_erased_contact_gets_no_second_body_and_leaves_no_copy() {
     let world = unsure("if_unknown: send_again").await;
     world.server_does(Script::default()).await;
-    let person = Person::parse("a1").unwrap();
+    let person = Person::new("a1", None);
     world.store().erase(&person, &[], false, "a person", at(BEFORE_TEN)).await.unwrap();
     world.sql("do $$ begin assert not exists (select from keepwell.copies), 'nothing is kept'; end $$").await;
     world.pass_at(AFTER_TEN).await;

@@ -41,6 +41,7 @@ mod rules;
 mod schedule;
 mod schedule_mistakes;
 mod secrets;
+mod slashes;
 mod stories;
 mod support;
 mod tidy;

@@ -50,15 +50,27 @@ pub struct Person {
 }
 
 impl Person {
-    /// Reads `ACCOUNT` or `ACCOUNT/CONTACT`; `None` when a part is empty.
-    pub fn parse(text: &str) -> Option<Person> {
-        let (account, contact) = match text.split_once('/') {
-            Some((account, contact)) => (account, Some(contact.to_owned())),
-            None => (text, None),
-        };
+    pub fn new(account: &str, contact: Option<&str>) -> Person {
+        Person { account: account.to_owned(), contact: contact.map(str::to_owned) }
+    }
+
+    /// Whom `ACCOUNT` or `ACCOUNT/CONTACT` may mean: a slash may also be part of
+    /// an id. Of an empty text nobody.
+    pub fn readings(text: &str) -> Vec<Person> {
         // Mail that belongs to no account has the empty id.
-        let named = !account.is_empty() && contact.as_deref() != Some("");
-        named.then(|| Person { account: account.to_owned(), contact })
+        let split = |(at, _)| (&text[..at], &text[at + 1..]);
+        let contacts =
+            text.match_indices('/').map(split).filter(|(account, contact)| !account.is_empty() && !contact.is_empty());
+        let account = (!text.is_empty()).then(|| Person::new(text, None));
+        account.into_iter().chain(contacts.map(|(account, contact)| Person::new(account, Some(contact)))).collect()
+    }
+
+    /// The same for people, with ids that may have slashes.
+    pub fn describe(&self) -> String {
+        match &self.contact {
+            Some(contact) => format!("the contact `{contact}` of the account `{}`", self.account),
+            None => format!("the account `{}`", self.account),
+        }
     }
 }
 
@@ -235,15 +247,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_is_an_account_or_a_contact_of_one() {
-        let person = |account: &str, contact: Option<&str>| {
-            Some(Person { account: account.to_owned(), contact: contact.map(str::to_owned) })
-        };
-        assert_eq!(Person::parse("a1"), person("a1", None));
-        assert_eq!(Person::parse("a1/ann"), person("a1", Some("ann")));
-        for nobody in ["", "/ann", "a1/", "/"] {
-            assert_eq!(Person::parse(nobody), None, "{nobody}");
+    fn a_slash_ends_an_account_or_is_part_of_an_id() {
+        let person = Person::new;
+        assert_eq!(Person::readings("a1"), [person("a1", None)]);
+        assert_eq!(Person::readings("a1/ann"), [person("a1/ann", None), person("a1", Some("ann"))]);
+        assert_eq!(
+            Person::readings("a/b/c"),
+            [person("a/b/c", None), person("a", Some("b/c")), person("a/b", Some("c"))]
+        );
+        for account in ["/ann", "a1/", "/"] {
+            assert_eq!(Person::readings(account), [person(account, None)]);
         }
+        assert_eq!(Person::readings(""), []);
     }
 
     #[test]

@@ -87,6 +87,17 @@ impl Store {
         Ok(rows.any(|rows| rows.as_array().is_some_and(|rows| !rows.is_empty())))
     }
 
+    /// Those of several of whom anything is known.
+    pub async fn known_among(&self, people: Vec<Person>) -> sqlx::Result<Vec<Person>> {
+        let mut known = Vec::new();
+        for person in people {
+            if self.knows(&person).await? {
+                known.push(person);
+            }
+        }
+        Ok(known)
+    }
+
     /// Rows of the customer store; `None` where a relation has none of people.
     async fn customer_rows(&self, relation: Relation, person: &Person) -> sqlx::Result<Option<Json>> {
         let key = self.key().of_text("$1::text");

@@ -80,6 +80,19 @@ async fn enrolls(shared: &Arc<Shared>, playbook: &str) -> anyhow::Result<Option<
     Ok(current.map(|current| Subject::from(current.ready.playbook.subject)))
 }
 
+/// Whether a reason of [`decide`] says that there is no such subject.
+pub fn names_nobody(reason: &str) -> bool {
+    [Subject::Account, Subject::Contact].iter().any(|kind| reason == no_such(*kind) || reason == enrolls_only(*kind))
+}
+
+fn no_such(kind: Subject) -> String {
+    format!("no such {}", kind.name())
+}
+
+fn enrolls_only(kind: Subject) -> String {
+    format!("the playbook enrolls {}s", kind.name())
+}
+
 /// Decides subjects at an instant, each with an enrollment that is not written
 /// yet or the name of what keeps it out.
 pub async fn decide(
@@ -118,9 +131,9 @@ pub async fn decide(
             .iter()
             .map(|subject| {
                 if !fits(subject) {
-                    return Err(format!("the playbook enrolls {}s", kind.name()));
+                    return Err(enrolls_only(kind));
                 }
-                let Some(facts) = facts.next().flatten() else { return Err(format!("no such {}", kind.name())) };
+                let Some(facts) = facts.next().flatten() else { return Err(no_such(kind)) };
                 let history = history.get(subject).cloned().unwrap_or_default();
                 match crate::worker::round::unless_panicking(|| {
                     admit_named(&loaded.ready, facts, &history, &with.calendar)

@@ -58,7 +58,7 @@ async fn an_erasure_reaches_what_a_decision_is_just_writing() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let store = world.store().clone();
     let erasing = tokio::spawn(async move {
-        let person = Person::parse("a1").unwrap();
+        let person = Person::new("a1", None);
         store.erase(&person, &[], false, "dana", at("2026-03-03T09:00:00Z")).await.unwrap()
     });
     world.somebody_waits().await;
@@ -122,7 +122,7 @@ async fn erased_words_do_not_come_back_with_what_is_being_sent() {
     let [message] = &claimed[..] else { panic!("one notice: {claimed:#?}") };
     let text = store.notice_text(message).await.unwrap();
     assert!(text.contains("Zora Quill"), "{text}");
-    let erased = store.erase(&Person::parse("a1/c1").unwrap(), &[], false, "dana", now).await.unwrap();
+    let erased = store.erase(&Person::new("a1", Some("c1")), &[], false, "dana", now).await.unwrap();
     assert!(matches!(erased, Erasure::Done(_)));
     let rendered = Rendered { subject: "Look".to_owned(), text, html: String::new() };
     let departure = Departure {
