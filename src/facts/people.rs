@@ -28,6 +28,16 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// Takes away the blanks around the names, which a person typed somewhere.
+    pub fn trim_names(&mut self) {
+        self.name = self.name.trim().to_owned();
+        for column in ["name", "first_name"] {
+            if let Some(Value::Text(name)) = self.columns.get_mut(column) {
+                *name = name.trim().into();
+            }
+        }
+    }
+
     /// Whether mail can reach this contact at `now`: there is an address and
     /// the person has not left.
     pub fn is_reachable(&self, now: Instant) -> bool {

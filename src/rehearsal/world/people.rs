@@ -87,7 +87,7 @@ impl World {
 
 fn person(record: &ContactRecord) -> Option<Contact> {
     let text = |column: &str| record.text(column).map(str::to_owned);
-    Some(Contact {
+    let mut contact = Contact {
         id: record.id.clone(),
         email: text("email"),
         name: text("name").unwrap_or_default(),
@@ -98,5 +98,7 @@ fn person(record: &ContactRecord) -> Option<Contact> {
         left_at: record.time("left_at"),
         columns: record.columns.clone(),
         traits: record.traits.clone(),
-    })
+    };
+    contact.trim_names();
+    Some(contact)
 }

@@ -103,14 +103,16 @@ impl Store {
             accounts.iter().map(|account| (account.clone(), People::default())).collect();
         for row in contacts {
             if let Some(around) = people.get_mut(&row.account_id) {
-                around.contacts.push(row.into_contact(self.schema()));
+                let mut contact = row.into_contact(self.schema());
+                contact.trim_names();
+                around.contacts.push(contact);
             }
         }
         for row in csms {
             if let Some(around) = people.get_mut(&row.account_id) {
                 around.manager = row.manager.map(|id| Csm {
                     id,
-                    name: row.manager_name.unwrap_or_default(),
+                    name: row.manager_name.unwrap_or_default().trim().to_owned(),
                     email: row.manager_email.unwrap_or_default(),
                     manager_id: None,
                     timezone: row.manager_timezone,
@@ -118,7 +120,7 @@ impl Store {
                 });
                 around.csm = Some(Csm {
                     id: row.id,
-                    name: row.name,
+                    name: row.name.trim().to_owned(),
                     email: row.email,
                     manager_id: row.manager_id,
                     timezone: row.timezone,
