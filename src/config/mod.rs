@@ -5,7 +5,7 @@
 //!
 //! This file has [`Config`] and its short keys. Keys with keys of their own have
 //! a file each: [`limits`], [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
-//! `refusal` reports a value that cannot be used.
+//! `language` reads one key; `refusal` reports a value that cannot be used.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, timezone};
 
+mod language;
 pub mod limits;
 pub mod mail;
 mod notify;
@@ -35,6 +36,7 @@ mod webhooks;
 
 use refusal::refuse;
 
+pub use language::DEFAULT_LANGUAGE;
 pub use limits::TimeLimits;
 pub use mail::Mail;
 pub use retention::Retention;
@@ -51,6 +53,10 @@ pub type Pools = BTreeMap<String, Arc<[String]>>;
 pub struct Config {
     /// The zone of playbooks, accounts and contacts that name none.
     pub timezone: Tz,
+    /// The BCP 47 tag of the language that texts are written in which name none.
+    /// Where it is missing, `default` texts are in [`DEFAULT_LANGUAGE`], and a
+    /// mail in one text only is in the language of its reader.
+    pub language: Option<String>,
     /// Ranges of days without business, both ends included.
     pub holidays: Vec<(NaiveDate, NaiveDate)>,
     /// Parts of the year for `in_season`.
@@ -103,6 +109,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             timezone: Tz::UTC,
+            language: None,
             holidays: Vec::new(),
             seasons: Seasons::default(),
             catch_up: Duration::hours(1),
@@ -177,6 +184,7 @@ impl Config {
         if let Some(zone) = timezone::timezone(&mut fields, "timezone") {
             self.timezone = zone;
         }
+        self.language = language::read(&mut fields);
         self.holidays = holidays(&mut fields);
         self.seasons = Seasons::read(&mut fields);
         if let Some(seconds) = fields.elapsed("catch_up") {

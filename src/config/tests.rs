@@ -31,7 +31,7 @@ fn colleagues_find_the_pages() {
 #[test]
 fn reads_every_key_of_this_release() {
     let (config, problems) = parsed(concat!(
-        "timezone: Europe/Berlin\nholidays: [2026-12-25, 2027-02-05..2027-02-12]\ncatch_up: 2h\n",
+        "timezone: Europe/Berlin\nlanguage: pt_BR\nholidays: [2026-12-25, 2027-02-05..2027-02-12]\ncatch_up: 2h\n",
         "seasons: { summer: [07-15..08-31], holidays: 12-20..01-06 }\n",
         "recheck: 30m\npools: { onboarding: [csm-1, csm-2] }\nsuppress: account.traits.internal == true\ntouch_events: [meeting_held]\n",
         "mail:\n  from: Acme Success <success@acme.example>\n  postal_address: Acme, 1 Main Street\n",
@@ -44,6 +44,7 @@ fn reads_every_key_of_this_release() {
     ));
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(config.timezone, Tz::Europe__Berlin);
+    assert_eq!(config.language.as_deref(), Some("pt-br"));
     assert_eq!(config.holidays.len(), 2);
     assert_eq!(*config.pools["onboarding"], ["csm-1", "csm-2"]);
     assert_eq!(config.seasons.names().collect::<Vec<_>>(), ["holidays", "summer"]);
@@ -71,6 +72,12 @@ fn reads_every_key_of_this_release() {
     assert_eq!(config.listen, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
     assert_eq!(config.public_listen, Some(SocketAddr::from(([0, 0, 0, 0], 8081))));
     assert_eq!(config.ops_listen, "[::]:8082".parse().ok());
+}
+
+#[test]
+fn a_language_is_a_tag() {
+    assert_eq!(parsed("language: German\n").1, ["1:11 KW0601"]);
+    assert_eq!(parsed("language: zh-Hant\n").0.language.as_deref(), Some("zh-hant"));
 }
 
 #[test]

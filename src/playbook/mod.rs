@@ -19,6 +19,7 @@ pub mod case;
 pub mod duration;
 mod folder;
 pub mod guardrails;
+pub mod language;
 pub mod local_time;
 pub mod parse;
 pub mod quiet_hours;
