@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_LANGUAGE};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::{Schema, Subject};
 use crate::playbook::Source;
@@ -58,6 +58,11 @@ impl<'a> Compiler<'a> {
         self.problems.push(problem);
     }
 
+    /// Adds a warning at a place of the playbook's file.
+    pub fn warn(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: &str) {
+        self.problems.push(Diagnostic::warning(code, &self.file, at, message).help(help));
+    }
+
     /// Reports transactional mail where some accounts would not get it.
     pub fn no_transactional_mail(&mut self, at: Position) {
         if self.holdout {
@@ -86,7 +91,9 @@ impl<'a> Compiler<'a> {
             self.problems.push(problem.help("say something, or remove it"));
         }
         let names = Scope { known: self.known_in_templates, ..self.scope() };
-        let scope = TemplateScope { scope: &names, recipient, modules: self.modules, sandbox: self.sandbox };
+        let language = self.config.language.as_deref().unwrap_or(DEFAULT_LANGUAGE);
+        let (modules, sandbox) = (self.modules, self.sandbox);
+        let scope = TemplateScope { scope: &names, recipient, language, modules, sandbox };
         let (template, problems) = Template::compile(source, &scope, escape);
         self.problems.extend(problems);
         template

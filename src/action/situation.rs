@@ -34,10 +34,10 @@ pub struct People {
 }
 
 impl Situation<'_> {
-    /// Fills a template for a colleague.
+    /// Fills a template for a colleague, in the language of the configuration.
     pub fn render_internal(&self, template: &Template) -> Result<String, EvalError> {
         let zone = self.assignee_zone(self.people.csm.as_ref());
-        Ok(template.render(&self.render_context(None, zone, "en"))?)
+        Ok(template.render(&self.render_context(None, zone, template.language()))?)
     }
 
     pub fn render_context<'b>(

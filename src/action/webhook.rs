@@ -99,7 +99,7 @@ fn part(node: &Node, compiler: &mut Compiler) -> Option<Part> {
         NodeValue::Bool(value) => Part::Fixed(Json::from(*value)),
         NodeValue::Int(value) => Part::Fixed(Json::from(*value)),
         NodeValue::Float(value) => Part::Fixed(Json::from(*value)),
-        NodeValue::Text(source) => Part::Text(compiler.template(source, Escape::Plain, false)?),
+        NodeValue::Text(source) => Part::Text(compiler.template(source, Escape::JsonValue, false)?),
         NodeValue::Sequence(items) => {
             // All of them are read, so that every problem is reported.
             let parts: Vec<Option<Part>> = items.iter().map(|item| part(item, compiler)).collect();

@@ -29,13 +29,22 @@ pub(crate) fn is_date(at: Instant) -> bool {
     at.time() == NaiveTime::MIN
 }
 
+/// How many digits of a number every decimal keeps when it is stored in binary.
+const FAITHFUL_DIGITS: i32 = 15;
+
 /// A number without needless decimals and never in exponent form; `None` when
-/// it is not finite. Ten decimals hide what binary fractions add.
+/// it is not finite. What was written with up to fifteen digits reads as it was
+/// written, and what binary fractions add in a calculation does not show.
 pub(crate) fn number(value: f64) -> Option<String> {
     if !value.is_finite() {
         return None;
     }
-    Some(trim_zeros(format!("{value:.10}")))
+    let is_short = value.fract() == 0.0 || value.abs() >= 10f64.powi(FAITHFUL_DIGITS);
+    let rounded = match is_short {
+        true => value,
+        false => format!("{value:.*e}", FAITHFUL_DIGITS as usize - 1).parse().unwrap_or(value),
+    };
+    Some(drop_minus_of_zero(rounded.to_string()))
 }
 
 /// A number with exactly so many decimals, halves away from zero.
@@ -53,21 +62,27 @@ pub(crate) fn with_decimals(value: f64, decimals: u8) -> Option<String> {
 }
 
 /// An amount of a currency, such as `€1,234.50`, as the reader's language writes
-/// it; `None` when it is not finite. Currencies without smaller coins have no
-/// decimals.
+/// it; `None` when it is not finite. It has as many decimals as ISO 4217 gives
+/// the currency.
 pub(crate) fn money(value: f64, currency: &str, locale: &str) -> Option<String> {
-    let decimals = if ["JPY", "KRW", "VND", "CLP", "ISK"].contains(&currency) { 0 } else { 2 };
+    let decimals = match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV"
+        | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        _ => 2,
+    };
     Some(Language::of(locale).money(&with_decimals(value, decimals)?, currency))
 }
 
-/// A number as the reader's language writes it: `4,5`.
-pub(crate) fn localize(number: &str, locale: &str) -> String {
-    Language::of(locale).number(number)
+/// A number as the reader's language writes it, with its thousands set apart:
+/// `1.234,50`.
+pub(crate) fn grouped(number: &str, locale: &str) -> String {
+    Language::of(locale).grouped(number)
 }
 
-fn trim_zeros(text: String) -> String {
-    let text = text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    drop_minus_of_zero(text)
+/// A number of percent as the reader's language writes it.
+pub(crate) fn percent(number: &str, locale: &str) -> String {
+    Language::of(locale).percent(number)
 }
 
 fn drop_minus_of_zero(text: String) -> String {
@@ -91,10 +106,10 @@ pub(crate) fn pattern(at: Instant, zone: Tz, locale: &str, pattern: &str) -> Opt
     for item in StrftimeItems::new(pattern) {
         match item {
             Item::Error => return None,
-            Item::Fixed(Fixed::LongMonthName) => out.push_str(language.month(&at, false)),
-            Item::Fixed(Fixed::ShortMonthName) => out.push_str(language.month(&at, true)),
-            Item::Fixed(Fixed::LongWeekdayName) => out.push_str(language.weekday(&at, false)),
-            Item::Fixed(Fixed::ShortWeekdayName) => out.push_str(language.weekday(&at, true)),
+            Item::Fixed(Fixed::LongMonthName) => out.push_str(&language.month(&at, false)),
+            Item::Fixed(Fixed::ShortMonthName) => out.push_str(&language.month(&at, true)),
+            Item::Fixed(Fixed::LongWeekdayName) => out.push_str(&language.weekday(&at, false)),
+            Item::Fixed(Fixed::ShortWeekdayName) => out.push_str(&language.weekday(&at, true)),
             item => write!(out, "{}", at.format_with_items(std::iter::once(item))).ok()?,
         }
     }
@@ -119,6 +134,13 @@ mod tests {
             (-0.0, "0"),
             (100.0, "100"),
             (1e21, "1000000000000000000000"),
+            // Each was written so; ten decimals of it have noise.
+            (1_234_567.89, "1234567.89"),
+            (-98_765_432.1, "-98765432.1"),
+            (123_456_789_012.34, "123456789012.34"),
+            (0.000_000_000_123, "0.000000000123"),
+            (9_007_199_254_740_991.0, "9007199254740991"),
+            (1.1 * 3.0, "3.3"),
         ] {
             assert_eq!(number(value).as_deref(), Some(text));
         }
@@ -141,7 +163,8 @@ mod tests {
         let berlin = chrono_tz::Europe::Berlin;
         for (locale, text) in [
             ("en", "5 March 2026"),
-            ("en-US", "5 March 2026"),
+            ("en-GB", "5 March 2026"),
+            ("en-US", "March 5, 2026"),
             ("xx", "5 March 2026"),
             ("", "5 March 2026"),
             ("de-AT", "5. März 2026"),
@@ -152,6 +175,11 @@ mod tests {
             ("pt-BR", "5 de março de 2026"),
             ("zh-Hans-CN", "2026年3月5日"),
             ("JA", "2026年3月5日"),
+            ("sv", "5 mars 2026"),
+            ("pl", "5 marca 2026"),
+            ("he", "5 במרץ 2026"),
+            ("ko-KR", "2026년 3월 5일"),
+            ("not a language", "5 March 2026"),
         ] {
             assert_eq!(date(at, berlin, locale), text);
         }

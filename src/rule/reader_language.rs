@@ -1,316 +1,266 @@
 //! How dates, numbers and amounts read in the languages that mails are written in.
+//!
+//! Names, orders and signs are those of Unicode's CLDR, through ICU4X. Where a
+//! percent sign or a currency stands is not in ICU4X yet: the lists below are
+//! from the same source.
 
 use chrono::Datelike;
+use icu_calendar::Gregorian;
+use icu_datetime::FixedCalendarDateTimeFormatter;
+use icu_datetime::fieldsets::{YMD, enums::DateFieldSet};
+use icu_datetime::input::Date;
+use icu_datetime::pattern::{DateTimePattern, FixedCalendarDateTimeNames};
+use icu_decimal::DecimalFormatter;
+use icu_decimal::input::Decimal;
+use icu_decimal::options::GroupingStrategy;
+use icu_locale_core::{LanguageIdentifier, Locale};
+use writeable::TryWriteable;
 
-/// The names of months and weekdays in one language, its order of a date, and
-/// its signs in numbers.
-#[derive(Debug)]
+/// English as most of the world writes it: `5 March 2026`.
+const ENGLISH: &str = "en-001";
+
+/// A language, and the region whose habits it follows.
+#[derive(Clone, Debug)]
 pub(crate) struct Language {
-    code: &'static str,
-    months: [&'static str; 12],
-    months_short: [&'static str; 12],
-    /// From Monday.
-    weekdays: [&'static str; 7],
-    weekdays_short: [&'static str; 7],
-    order: Order,
-    /// What stands before the decimals of a number, and between its thousands.
-    decimal: char,
-    thousands: char,
-    money: MoneyOrder,
+    id: LanguageIdentifier,
+    /// Its tag without anything but language, script and region.
+    tag: String,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Where the currency of an amount stands.
 enum MoneyOrder {
-    /// `€1,234.50`, `CHF 1,234.50`
+    /// `€5`, `CHF 5`
     Before,
-    /// `€ 1.234,50`
+    /// `€ 5`
     Apart,
-    /// `1.234,50 €`
+    /// `5 €`
     After,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Order {
-    /// `5 March 2026`
-    Plain,
-    /// `5. März 2026`
-    Dotted,
-    /// `1er mars 2026`, `5 mars 2026`
-    French,
-    /// `5 de marzo de 2026`
-    Of,
-    /// `2026年3月5日`
-    YearFirst,
-}
-
 impl Language {
-    /// The language of a BCP 47 tag; English for those not listed.
-    pub(crate) fn of(locale: &str) -> &'static Language {
-        let primary = locale.split(['-', '_']).next().unwrap_or_default();
-        LANGUAGES.iter().find(|language| language.code.eq_ignore_ascii_case(primary)).unwrap_or(&ENGLISH)
+    /// The language of a BCP 47 tag, however it is written; English where it is
+    /// none, or one that nothing is known of.
+    pub(crate) fn of(locale: &str) -> Language {
+        let tag = locale.trim().replace('_', "-");
+        let primary = tag.split('-').next().unwrap_or_default();
+        let id = [tag.as_str(), primary].iter().find_map(|tag| Locale::try_from_str(tag).ok()).map(|locale| locale.id);
+        id.and_then(Language::known).unwrap_or_else(Language::english)
+    }
+
+    fn known(mut id: LanguageIdentifier) -> Option<Language> {
+        let _ = id.variants.clear();
+        let language = Language { tag: id.to_string(), id };
+        if language.tag == "en" {
+            return None;
+        }
+        // What CLDR does not know has numbers in place of names.
+        let january = language.name("MMMM", 2026, 1, 1)?;
+        (january != "M01").then_some(language)
+    }
+
+    fn english() -> Language {
+        let id = LanguageIdentifier::try_from_str(ENGLISH).unwrap_or(LanguageIdentifier::UNKNOWN);
+        Language { id, tag: ENGLISH.to_owned() }
     }
 
     /// A date as it stands in a sentence.
     pub(crate) fn date(&self, date: &impl Datelike) -> String {
-        let (year, month, day) = (date.year(), self.month(date, false), date.day());
-        match self.order {
-            Order::Plain => format!("{day} {month} {year}"),
-            Order::Dotted => format!("{day}. {month} {year}"),
-            Order::French if day == 1 => format!("1er {month} {year}"),
-            Order::French => format!("{day} {month} {year}"),
-            Order::Of => format!("{day} de {month} de {year}"),
-            Order::YearFirst => format!("{year}年{}月{day}日", date.month()),
+        let (year, month, day) = (date.year(), date.month(), date.day());
+        let formatter =
+            FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new(Locale::from(self.id.clone()).into(), YMD::long());
+        let text = formatter
+            .ok()
+            .zip(gregorian(year, month, day))
+            .map(|(formatter, date)| formatter.format(&date).to_string());
+        match text {
+            // As it is spoken; CLDR writes the number alone.
+            Some(text) if day == 1 && self.is(&["fr"]) => {
+                text.strip_prefix("1 ").map_or(text.clone(), |rest| format!("1er {rest}"))
+            }
+            Some(text) => text,
+            None => format!("{year}-{month:02}-{day:02}"),
         }
     }
 
-    /// A plain number, such as `-1234.5`, as it stands in a sentence.
+    pub(crate) fn month(&self, date: &impl Datelike, short: bool) -> String {
+        let name = self.name(if short { "MMM" } else { "MMMM" }, date.year(), date.month(), date.day());
+        name.unwrap_or_else(|| date.month().to_string())
+    }
+
+    pub(crate) fn weekday(&self, date: &impl Datelike, short: bool) -> String {
+        let name = self.name(if short { "EEE" } else { "EEEE" }, date.year(), date.month(), date.day());
+        name.unwrap_or_else(|| date.weekday().to_string())
+    }
+
+    /// One name of a date, by the pattern of CLDR that asks for it.
+    fn name(&self, pattern: &str, year: i32, month: u32, day: u32) -> Option<String> {
+        let pattern: DateTimePattern = pattern.parse().ok()?;
+        let locale = Locale::from(self.id.clone());
+        let mut names = FixedCalendarDateTimeNames::<Gregorian, DateFieldSet>::try_new(locale.into()).ok()?;
+        let formatter = names.include_for_pattern(&pattern).ok()?;
+        let formatted = formatter.format(&gregorian(year, month, day)?);
+        let text = formatted.try_write_to_string().ok()?;
+        Some(text.into_owned())
+    }
+
+    /// A plain number, such as `-1234.5`, as it stands in a sentence: with the
+    /// decimal sign of the language, and neither grouped nor in other digits,
+    /// because it may be a year or a number to copy.
     pub(crate) fn number(&self, plain: &str) -> String {
-        plain.replace('.', self.decimal.encode_utf8(&mut [0; 4]))
+        self.decimal(&format!("{}-u-nu-latn", self.tag), plain, GroupingStrategy::Never)
+    }
+
+    /// The same with its thousands set apart, and in the language's own digits.
+    pub(crate) fn grouped(&self, plain: &str) -> String {
+        self.decimal(&self.tag, plain, GroupingStrategy::Auto)
+    }
+
+    fn decimal(&self, tag: &str, plain: &str, grouping: GroupingStrategy) -> String {
+        let locale = Locale::try_from_str(tag).unwrap_or_else(|_| Locale::from(self.id.clone()));
+        let formatter = DecimalFormatter::try_new(locale.into(), grouping.into()).ok();
+        let decimal = plain.parse::<Decimal>().ok();
+        let text = formatter.zip(decimal).map(|(formatter, decimal)| formatter.format(&decimal).to_string());
+        text.unwrap_or_else(|| plain.to_owned())
+    }
+
+    /// A number of percent, from a plain number.
+    pub(crate) fn percent(&self, plain: &str) -> String {
+        let number = self.grouped(plain);
+        if self.is(&["tr", "ku"]) {
+            format!("%{number}")
+        } else if self.is(&["eu"]) {
+            format!("%\u{a0}{number}")
+        } else if self.is(SPACED_PERCENT) && !self.is(&["de-CH", "de-LI", "fr-CH"]) && !self.is_latin_american() {
+            format!("{number}\u{a0}%")
+        } else {
+            format!("{number}%")
+        }
     }
 
     /// An amount of a currency, from a plain number.
     pub(crate) fn money(&self, plain: &str, currency: &str) -> String {
-        let (sign, plain) = plain.strip_prefix('-').map_or(("", plain), |rest| ("-", rest));
-        let (whole, decimals) = plain.split_once('.').map_or((plain, None), |(whole, rest)| (whole, Some(rest)));
-        let mut amount = String::new();
-        for (at, digit) in whole.chars().enumerate() {
-            if at > 0 && (whole.len() - at).is_multiple_of(3) {
-                amount.push(self.thousands);
+        let symbol = self.symbol(currency);
+        let name = symbol.unwrap_or(currency);
+        match self.money_order() {
+            MoneyOrder::Apart => format!("{name}\u{a0}{}", self.grouped(plain)),
+            MoneyOrder::After => format!("{}\u{a0}{name}", self.grouped(plain)),
+            MoneyOrder::Before => {
+                let (sign, plain) = plain.strip_prefix('-').map_or(("", plain), |rest| ("-", rest));
+                // A code would run into the number.
+                let space = if symbol.is_some() { "" } else { "\u{a0}" };
+                format!("{sign}{name}{space}{}", self.grouped(plain))
             }
-            amount.push(digit);
-        }
-        if let Some(decimals) = decimals {
-            amount.push(self.decimal);
-            amount.push_str(decimals);
-        }
-        let symbol = symbol(currency);
-        match self.money {
-            MoneyOrder::Before if symbol.is_some() => format!("{sign}{}{amount}", symbol.unwrap_or(currency)),
-            MoneyOrder::Before => format!("{sign}{currency}\u{a0}{amount}"),
-            MoneyOrder::Apart => format!("{}\u{a0}{sign}{amount}", symbol.unwrap_or(currency)),
-            MoneyOrder::After => format!("{sign}{amount}\u{a0}{}", symbol.unwrap_or(currency)),
         }
     }
 
-    pub(crate) fn month(&self, date: &impl Datelike, short: bool) -> &'static str {
-        let names = if short { &self.months_short } else { &self.months };
-        names[date.month0() as usize % 12]
+    fn money_order(&self) -> MoneyOrder {
+        let region = |region: &str| self.id.region.is_some_and(|own| own.as_str() == region);
+        if self.is_latin_american() {
+            MoneyOrder::Before
+        } else if self.is(APART) && !(self.is(&["pt"]) && self.id.region.is_some() && !region("BR")) {
+            MoneyOrder::Apart
+        } else if self.is(AFTER) || self.is(&["pt"]) {
+            MoneyOrder::After
+        } else {
+            MoneyOrder::Before
+        }
     }
 
-    pub(crate) fn weekday(&self, date: &impl Datelike, short: bool) -> &'static str {
-        let names = if short { &self.weekdays_short } else { &self.weekdays };
-        names[date.weekday().num_days_from_monday() as usize % 7]
+    /// The sign of a currency that this language's readers know by it.
+    fn symbol(&self, currency: &str) -> Option<&'static str> {
+        Some(match currency {
+            "EUR" => "€",
+            "USD" => "$",
+            "GBP" => "£",
+            "JPY" | "CNY" => "¥",
+            "INR" => "₹",
+            "KRW" => "₩",
+            "BRL" => "R$",
+            "SEK" if self.is(&["sv"]) => "kr",
+            "NOK" if self.is(&["nb", "nn", "no"]) => "kr",
+            "DKK" if self.is(&["da"]) => "kr.",
+            "PLN" if self.is(&["pl"]) => "zł",
+            "CZK" if self.is(&["cs"]) => "Kč",
+            "HUF" if self.is(&["hu"]) => "Ft",
+            "TRY" if self.is(&["tr"]) => "₺",
+            "ILS" if self.is(&["he"]) => "₪",
+            "UAH" if self.is(&["uk"]) => "₴",
+            _ => return None,
+        })
+    }
+
+    /// Whether it is one of these: languages, or languages with their region.
+    fn is(&self, tags: &[&str]) -> bool {
+        let language = self.id.language.as_str();
+        let region = self.id.region.map(|region| format!("{language}-{region}"));
+        tags.iter().any(|tag| *tag == language || Some(*tag) == region.as_deref())
+    }
+
+    fn is_latin_american(&self) -> bool {
+        let spain = ["ES", "EA", "IC", "PH", "GQ"];
+        self.is(&["es"]) && self.id.region.is_some_and(|region| !spain.contains(&region.as_str()))
     }
 }
 
-/// The sign of a currency that everybody knows by it.
-fn symbol(currency: &str) -> Option<&'static str> {
-    Some(match currency {
-        "EUR" => "€",
-        "USD" => "$",
-        "GBP" => "£",
-        "JPY" | "CNY" => "¥",
-        "INR" => "₹",
-        "KRW" => "₩",
-        "BRL" => "R$",
-        _ => return None,
-    })
-}
-
-const NUMBERED: [&str; 12] = ["1月", "2月", "3月", "4月", "5月", "6月", "7月", "8月", "9月", "10月", "11月", "12月"];
-
-static ENGLISH: Language = Language {
-    code: "en",
-    months: [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-    months_short: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
-    weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
-    weekdays_short: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
-    order: Order::Plain,
-    decimal: '.',
-    thousands: ',',
-    money: MoneyOrder::Before,
-};
-
-static LANGUAGES: [Language; 8] = [
-    Language {
-        code: "de",
-        months: [
-            "Januar",
-            "Februar",
-            "März",
-            "April",
-            "Mai",
-            "Juni",
-            "Juli",
-            "August",
-            "September",
-            "Oktober",
-            "November",
-            "Dezember",
-        ],
-        months_short: ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."],
-        weekdays: ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"],
-        weekdays_short: ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"],
-        order: Order::Dotted,
-        decimal: ',',
-        thousands: '.',
-        money: MoneyOrder::After,
-    },
-    Language {
-        code: "fr",
-        months: [
-            "janvier",
-            "février",
-            "mars",
-            "avril",
-            "mai",
-            "juin",
-            "juillet",
-            "août",
-            "septembre",
-            "octobre",
-            "novembre",
-            "décembre",
-        ],
-        months_short: [
-            "janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.",
-        ],
-        weekdays: ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
-        weekdays_short: ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."],
-        order: Order::French,
-        decimal: ',',
-        thousands: '\u{202f}',
-        money: MoneyOrder::After,
-    },
-    Language {
-        code: "es",
-        months: [
-            "enero",
-            "febrero",
-            "marzo",
-            "abril",
-            "mayo",
-            "junio",
-            "julio",
-            "agosto",
-            "septiembre",
-            "octubre",
-            "noviembre",
-            "diciembre",
-        ],
-        months_short: ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sept", "oct", "nov", "dic"],
-        weekdays: ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
-        weekdays_short: ["lun", "mar", "mié", "jue", "vie", "sáb", "dom"],
-        order: Order::Of,
-        decimal: ',',
-        thousands: '.',
-        money: MoneyOrder::After,
-    },
-    Language {
-        code: "it",
-        months: [
-            "gennaio",
-            "febbraio",
-            "marzo",
-            "aprile",
-            "maggio",
-            "giugno",
-            "luglio",
-            "agosto",
-            "settembre",
-            "ottobre",
-            "novembre",
-            "dicembre",
-        ],
-        months_short: ["gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic"],
-        weekdays: ["lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato", "domenica"],
-        weekdays_short: ["lun", "mar", "mer", "gio", "ven", "sab", "dom"],
-        order: Order::Plain,
-        decimal: ',',
-        thousands: '.',
-        money: MoneyOrder::After,
-    },
-    Language {
-        code: "nl",
-        months: [
-            "januari",
-            "februari",
-            "maart",
-            "april",
-            "mei",
-            "juni",
-            "juli",
-            "augustus",
-            "september",
-            "oktober",
-            "november",
-            "december",
-        ],
-        months_short: ["jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"],
-        weekdays: ["maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"],
-        weekdays_short: ["ma", "di", "wo", "do", "vr", "za", "zo"],
-        order: Order::Plain,
-        decimal: ',',
-        thousands: '.',
-        money: MoneyOrder::Apart,
-    },
-    Language {
-        code: "pt",
-        months: [
-            "janeiro",
-            "fevereiro",
-            "março",
-            "abril",
-            "maio",
-            "junho",
-            "julho",
-            "agosto",
-            "setembro",
-            "outubro",
-            "novembro",
-            "dezembro",
-        ],
-        months_short: ["jan.", "fev.", "mar.", "abr.", "mai.", "jun.", "jul.", "ago.", "set.", "out.", "nov.", "dez."],
-        weekdays: ["segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo"],
-        weekdays_short: ["seg.", "ter.", "qua.", "qui.", "sex.", "sáb.", "dom."],
-        order: Order::Of,
-        decimal: ',',
-        thousands: '.',
-        money: MoneyOrder::After,
-    },
-    Language {
-        code: "zh",
-        months: NUMBERED,
-        months_short: NUMBERED,
-        weekdays: ["星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"],
-        weekdays_short: ["周一", "周二", "周三", "周四", "周五", "周六", "周日"],
-        order: Order::YearFirst,
-        decimal: '.',
-        thousands: ',',
-        money: MoneyOrder::Before,
-    },
-    Language {
-        code: "ja",
-        months: NUMBERED,
-        months_short: NUMBERED,
-        weekdays: ["月曜日", "火曜日", "水曜日", "木曜日", "金曜日", "土曜日", "日曜日"],
-        weekdays_short: ["月", "火", "水", "木", "金", "土", "日"],
-        order: Order::YearFirst,
-        decimal: '.',
-        thousands: ',',
-        money: MoneyOrder::Before,
-    },
+/// Languages that write `50 %`.
+const SPACED_PERCENT: &[&str] = &[
+    "be", "ca", "cs", "da", "de", "es", "fi", "fo", "fr", "gl", "hr", "lb", "lt", "mk", "nb", "nn", "no", "ro", "ru",
+    "sk", "sl", "sv",
 ];
+
+/// Languages that write an amount before its currency: `5 €`.
+const AFTER: &[&str] = &[
+    "ar", "az", "be", "bg", "bs", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fo", "fr", "gl", "he", "hr",
+    "hu", "hy", "is", "it", "ka", "kk", "ky", "lb", "lt", "lv", "mk", "my", "nb", "nn", "no", "pl", "ro", "ru", "sk",
+    "sl", "sq", "sr", "sv", "uk", "uz", "vi",
+];
+
+/// Those that write the currency first, and apart: `€ 5`.
+const APART: &[&str] = &["de-AT", "de-CH", "de-LI", "en-CH", "fa", "it-CH", "mn", "ne", "nl", "ps", "pt", "sw", "ta"];
+
+fn gregorian(year: i32, month: u32, day: u32) -> Option<Date<Gregorian>> {
+    Date::try_new_gregorian(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_amounts_are_written_as_in_their_language() {
+        for (locale, number, percent, money) in [
+            ("en", "-1,234.50", "-1,234.50%", "-€1,234.50"),
+            ("en-IN", "-1,234.50", "-1,234.50%", "-€1,234.50"),
+            ("de", "-1.234,50", "-1.234,50\u{a0}%", "-1.234,50\u{a0}€"),
+            ("de_AT", "-1\u{a0}234,50", "-1\u{a0}234,50\u{a0}%", "€\u{a0}-1\u{a0}234,50"),
+            ("fr-FR", "-1\u{202f}234,50", "-1\u{202f}234,50\u{a0}%", "-1\u{202f}234,50\u{a0}€"),
+            ("es-MX", "-1,234.50", "-1,234.50%", "-€1,234.50"),
+            ("nl", "-1.234,50", "-1.234,50%", "€\u{a0}-1.234,50"),
+            ("pt-BR", "-1.234,50", "-1.234,50%", "€\u{a0}-1.234,50"),
+            ("tr", "-1.234,50", "%-1.234,50", "-€1.234,50"),
+            ("ja", "-1,234.50", "-1,234.50%", "-€1,234.50"),
+            // What nobody knows reads English.
+            ("xx", "-1,234.50", "-1,234.50%", "-€1,234.50"),
+            ("german", "-1,234.50", "-1,234.50%", "-€1,234.50"),
+            ("", "-1,234.50", "-1,234.50%", "-€1,234.50"),
+        ] {
+            let language = Language::of(locale);
+            assert_eq!(language.grouped("-1234.50"), number, "{locale}");
+            assert_eq!(language.percent("-1234.50"), percent, "{locale}");
+            assert_eq!(language.money("-1234.50", "EUR"), money, "{locale}");
+        }
+        assert_eq!(Language::of("en-IN").grouped("1234567.5"), "12,34,567.5");
+        assert_eq!(Language::of("de").money("5.00", "CHF"), "5,00\u{a0}CHF");
+        assert_eq!(Language::of("sv").money("5.00", "SEK"), "5,00\u{a0}kr");
+        assert_eq!(Language::of("pt-PT").money("5.00", "EUR"), "5,00\u{a0}€");
+    }
+
+    /// A number to copy keeps the digits that everybody can type.
+    #[test]
+    fn plain_numbers_have_western_digits() {
+        for (locale, plain) in [("fa", "1234.5"), ("ar-EG", "1234.5"), ("de", "1234,5"), ("de-CH", "1234.5")] {
+            assert_eq!(Language::of(locale).number("1234.5"), plain, "{locale}");
+        }
+        assert_eq!(Language::of("fa").grouped("12"), "۱۲");
+    }
+}

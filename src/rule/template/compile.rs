@@ -26,6 +26,8 @@ impl Template {
         let mut compiler = TextCompiler {
             source,
             scope,
+            escape,
+            before: String::new(),
             problems,
             known: scope.scope.known.clone(),
             open: Vec::new(),
@@ -38,7 +40,10 @@ impl Template {
         };
         for piece in pieces {
             match piece {
-                Piece::Words(words) => compiler.nodes.push(Node::Words(words.into())),
+                Piece::Words(words) => {
+                    compiler.before.push_str(words);
+                    compiler.nodes.push(Node::Words(words.into()));
+                }
                 Piece::Print(inside) => compiler.print(inside),
                 Piece::Tag { inside, open } => compiler.tag(inside, open),
             }
@@ -54,6 +59,7 @@ impl Template {
         let template = Template(Arc::new(Compiled {
             nodes: compiler.nodes,
             escape,
+            language: scope.language.into(),
             cells: compiler.cells,
             entry_columns: compiler.entry_columns,
             modules: compiler.modules,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::escape::Escape;
 use super::filter::FILTERS;
 use super::node::{Arm, Node};
 use super::split::{Fragment, Spot, UNREADABLE};
@@ -27,6 +28,8 @@ pub struct TemplateScope<'a> {
     pub scope: &'a Scope<'a>,
     /// Whether it is rendered for one contact: `recipient.…` is known.
     pub recipient: bool,
+    /// The BCP 47 tag of the language that the text is written in.
+    pub language: &'a str,
     pub modules: &'a Modules,
     pub sandbox: &'a Sandbox,
 }
@@ -35,6 +38,9 @@ pub struct TemplateScope<'a> {
 pub(super) struct TextCompiler<'a> {
     pub source: &'a Source,
     pub scope: &'a TemplateScope<'a>,
+    pub escape: Escape,
+    /// What is printed before this place, each value as [`super::link::PRINTED`].
+    pub before: String,
     pub problems: Vec<Diagnostic>,
     /// Canonical texts of what is present at this place.
     pub known: HashSet<String>,

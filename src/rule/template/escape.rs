@@ -9,9 +9,17 @@ pub enum Escape {
     Markdown,
     /// JSON: printed values stay inside their quotes.
     Json,
+    /// A value of JSON by itself, which is put into its quotes later.
+    JsonValue,
 }
 
 impl Escape {
+    /// Whether a program reads it: numbers and truth values are written as in
+    /// JSON, not as in a sentence.
+    pub(super) fn is_for_programs(self) -> bool {
+        matches!(self, Escape::Json | Escape::JsonValue)
+    }
+
     /// A whole text that is nobody's template, so that it reads as it stands;
     /// in Markdown its lines stay lines.
     pub fn text(self, text: &str) -> String {

@@ -5,7 +5,7 @@
 //! as those of conditions are: in `values` those of `{{ … }}`, in `blocks` those
 //! of `{% if … %}`; `node` is what becomes of them. `filter` is what stands
 //! behind `|`, `tag` the keywords of `{% … %}`. `escape` keeps printed values
-//! from becoming markup, and `placeholder` finds the braces of other tools.
+//! from becoming markup, `link` keeps them whole inside of addresses, and `placeholder` finds the braces of other tools.
 //! There are no loops, and the operations of one rendering are counted together.
 
 mod blocks;
@@ -13,6 +13,7 @@ mod compile;
 mod compiler;
 mod escape;
 mod filter;
+mod link;
 mod node;
 mod placeholder;
 mod render;

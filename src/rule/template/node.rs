@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::escape::Escape;
 use super::filter::Filter;
+use super::link::LinkPart;
 use crate::diagnostic::Position;
 use crate::facts::Cell;
 use crate::rule::compiled::Rule;
@@ -18,6 +19,8 @@ pub struct Template(pub(super) Arc<Compiled>);
 pub(super) struct Compiled {
     pub nodes: Vec<Node>,
     pub escape: Escape,
+    /// The BCP 47 tag of the language it is written in.
+    pub language: Box<str>,
     pub cells: Vec<Cell>,
     pub entry_columns: BTreeSet<String>,
     pub modules: BTreeSet<String>,
@@ -43,6 +46,8 @@ pub(super) struct Print {
     /// What is missing where it has no value, as authors write it.
     pub name: Box<str>,
     pub filters: Vec<Filter>,
+    /// Where in the address of a link it stands, if it stands in one.
+    pub link: Option<LinkPart>,
     /// Whether its last default is an empty text.
     pub may_be_empty: bool,
     /// Where it begins in the file.
@@ -73,6 +78,11 @@ impl Template {
     /// The modules of `scripts/` it calls.
     pub fn modules(&self) -> &BTreeSet<String> {
         &self.0.modules
+    }
+
+    /// The BCP 47 tag of the language it is written in.
+    pub fn language(&self) -> &str {
+        &self.0.language
     }
 
     /// Whether it prints nothing but defaults that are empty where all values

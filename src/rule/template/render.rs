@@ -10,10 +10,11 @@ use rhai::{Dynamic, ImmutableString};
 
 use super::escape::Escape;
 use super::filter::Filter;
+use super::link::{encode_rest, percent_encode};
 use super::node::{Compiled, Node, Print, Template};
 use crate::clock::Instant;
 use crate::diagnostic::Position;
-use crate::facts::{Contact, Csm};
+use crate::facts::{Contact, Csm, Value};
 use crate::rule::compiled::Rule;
 use crate::rule::engine::context::Context;
 use crate::rule::engine::error::EvalError;
@@ -43,7 +44,8 @@ pub struct RenderContext<'a> {
     pub playbook: &'a str,
     /// The reader's zone: how times print.
     pub zone: Tz,
-    /// The reader's BCP 47 tag; an unknown language reads English dates.
+    /// The BCP 47 tag of the language that the text is in, with the reader's region
+    /// where it is theirs; an unknown language reads English dates.
     pub locale: &'a str,
 }
 
@@ -76,6 +78,14 @@ impl Template {
         rendering.nodes(nodes, &mut out)?;
         Ok(out)
     }
+}
+
+/// For whom a value is written.
+#[derive(Clone, Copy)]
+enum Style {
+    Sentence,
+    /// In JSON or in an address.
+    Program,
 }
 
 struct Rendering<'a> {
@@ -156,19 +166,38 @@ impl Rendering<'_> {
         })
     }
 
+    /// A value to print. What the store holds is printed without the blanks
+    /// around it.
+    fn printable(&self, rule: &Rule) -> Result<Dynamic, String> {
+        let value = self.value(rule)?;
+        let is_stored = !matches!(rule.plain.as_deref(), None | Some(Plain::Literal(_)));
+        let padded = value.read_lock::<ImmutableString>().map(|text| text.trim().len() < text.len());
+        match is_stored && padded == Some(true) {
+            true => Ok(value.into_immutable_string().unwrap_or_default().trim().to_owned().into()),
+            false => Ok(value),
+        }
+    }
+
     fn print(&self, print: &Print, out: &mut String) -> Result<(), String> {
-        let mut value = self.value(&print.rule)?;
+        let style = match self.escape.is_for_programs() || print.link.is_some() {
+            true => Style::Program,
+            false => Style::Sentence,
+        };
+        let mut value = self.printable(&print.rule)?;
         for filter in &print.filters {
-            value = self.apply(filter, value)?;
+            value = self.apply(filter, value, style)?;
         }
         if value.is_unit() {
             return Err(self.missing(&print.name));
         }
-        let text = self.text(&value)?;
-        match print.filters.last() {
+        let text = self.text(&value, style)?;
+        let is_encoded = print.filters.iter().any(|filter| matches!(filter, Filter::Url));
+        match (print.link, print.filters.last()) {
+            (Some(_), _) if is_encoded => out.push_str(&encode_rest(&text)),
+            (Some(link), _) => out.push_str(&link.encode(&text)),
             // Nothing in it means anything, and what it stands in may not be escaped.
-            Some(Filter::Url) => out.push_str(&text),
-            _ => self.escape.push(out, &text),
+            (None, Some(Filter::Url)) => out.push_str(&text),
+            (None, _) => self.escape.push(out, &text),
         }
         if out.len() > LONGEST_TEXT {
             return Err("the text is too long: over 256 KiB".to_owned());
@@ -187,10 +216,10 @@ impl Rendering<'_> {
         format!("`{name}` is missing{nobody}")
     }
 
-    fn apply(&self, filter: &Filter, value: Dynamic) -> Result<Dynamic, String> {
+    fn apply(&self, filter: &Filter, value: Dynamic, style: Style) -> Result<Dynamic, String> {
         if let Filter::Default(default) = filter {
             let is_blank = value.read_lock::<ImmutableString>().is_some_and(|text| text.trim().is_empty());
-            return if value.is_unit() || is_blank { self.value(default) } else { Ok(value) };
+            return if value.is_unit() || is_blank { self.printable(default) } else { Ok(value) };
         }
         if value.is_unit() {
             return Ok(value);
@@ -214,17 +243,24 @@ impl Rendering<'_> {
                 }
             }
             Filter::Number(decimals) => {
-                print::localize(&print::with_decimals(number()?, *decimals).ok_or(endless)?, self.context.locale)
+                let plain = print::with_decimals(number()?, *decimals).ok_or(endless)?;
+                match style {
+                    Style::Program => plain,
+                    Style::Sentence => print::grouped(&plain, self.context.locale),
+                }
             }
             Filter::Money(currency) => print::money(number()?, currency, self.context.locale).ok_or(endless)?,
             Filter::Percent { decimals, scale } => {
                 let share = print::with_decimals(number()? * scale, *decimals).ok_or(endless)?;
-                print::localize(&share, self.context.locale) + "%"
+                match style {
+                    Style::Program => share + "%",
+                    Style::Sentence => print::percent(&share, self.context.locale),
+                }
             }
-            Filter::Upper => self.text(&value)?.to_uppercase(),
-            Filter::Lower => self.text(&value)?.to_lowercase(),
-            Filter::Capitalize => capitalize(&self.text(&value)?),
-            Filter::Url => percent_encode(&self.text(&value)?),
+            Filter::Upper => self.text(&value, style)?.to_uppercase(),
+            Filter::Lower => self.text(&value, style)?.to_lowercase(),
+            Filter::Capitalize => capitalize(&self.text(&value, style)?),
+            Filter::Url => percent_encode(&self.text(&value, Style::Program)?),
         };
         Ok(short_enough(text)?.into())
     }
@@ -236,10 +272,10 @@ impl Rendering<'_> {
     }
 
     /// A present value as it prints.
-    fn text(&self, value: &Dynamic) -> Result<String, String> {
+    fn text(&self, value: &Dynamic, style: Style) -> Result<String, String> {
         // What it is compared with elsewhere does not matter to who reads it.
         if let Some(unfit) = UnfitAttribute::of(value) {
-            return self.text(&to_dynamic(unfit.value()));
+            return self.text(&to_dynamic(unfit.value()), style);
         }
         if let Some(text) = value.read_lock::<ImmutableString>() {
             return short_enough(text.as_str().to_owned());
@@ -254,7 +290,11 @@ impl Rendering<'_> {
                     true => "a list or an object cannot be printed".to_owned(),
                     false => format!("{} cannot be printed", describe(value)),
                 })?;
-                print::print_value(&plain, self.context.zone, self.context.locale)?
+                match (style, &plain) {
+                    (Style::Program, Value::Bool(value)) => value.to_string(),
+                    (Style::Program, Value::Float(value)) => print::number(*value).ok_or("this number has no end")?,
+                    _ => print::print_value(&plain, self.context.zone, self.context.locale)?,
+                }
             }
         };
         short_enough(text)
@@ -279,16 +319,4 @@ fn short_enough(text: String) -> Result<String, String> {
 fn capitalize(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// A text as a part of a URL: nothing in it separates anything.
-fn percent_encode(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => out.push(char::from(byte)),
-            byte => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }

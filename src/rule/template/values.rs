@@ -4,6 +4,7 @@ use rhai::{Dynamic, Expr, Stmt};
 
 use super::compiler::TextCompiler;
 use super::filter::{self, FILTERS, Filter, Flow};
+use super::link::{PRINTED, link_part};
 use super::node::{Node, Print};
 use super::split::{self, Fragment, Spot, UNREADABLE};
 use crate::diagnostic::nearest;
@@ -17,6 +18,8 @@ const IN_PERCENT: &str = "event_change";
 
 impl TextCompiler<'_> {
     pub(super) fn print(&mut self, inside: Fragment) {
+        let link = link_part(&self.before, self.escape);
+        self.before.push(PRINTED);
         if self.refuse_trimming(inside) {
             return;
         }
@@ -76,6 +79,7 @@ impl TextCompiler<'_> {
             rule: checked.rule,
             name: name.into(),
             filters: compiled,
+            link,
             may_be_empty,
             place,
         })));

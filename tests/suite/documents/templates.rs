@@ -61,7 +61,7 @@ fn every_example_of_a_template_prints_what_the_reference_says() {
         neighbours: &Neighbours::default(),
         known: &known,
     };
-    let names = TemplateScope { scope: &scope, recipient: true, modules: &modules, sandbox: &sandbox };
+    let names = TemplateScope { scope: &scope, recipient: true, language: "en", modules: &modules, sandbox: &sandbox };
     let examples = template_examples();
     for filter in FILTERS {
         let is_used = |(written, _): &(String, String)| written.contains(&format!("| {filter}"));

@@ -172,7 +172,7 @@ fn compile_with(
         neighbours: &Neighbours { playbooks: Some(steps(&["rescue", "renewal-plan"])), labels: None },
         known: &known,
     };
-    let scope = TemplateScope { scope: &scope, recipient: mail, modules, sandbox };
+    let scope = TemplateScope { scope: &scope, recipient: mail, language: "en", modules, sandbox };
     Template::compile(source, &scope, escape)
 }
 

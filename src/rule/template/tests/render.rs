@@ -110,7 +110,7 @@ fn filters_shape_values() {
         ("{{ account.renewal_at | date(\"%d.%m.%Y %H:%M\") }}", "05.03.2026 09:00"),
         ("{{ account.renewal_at | date(\"%a %-d %b\") }}", "Thu 5 Mar"),
         ("{{ account.activated_at | date(\"%d\") | default(\"?\") }}", "?"),
-        ("{{ account.mrr | number(2) }}", "1234567.50"),
+        ("{{ account.mrr | number(2) }}", "1,234,567.50"),
         ("{{ account.seats | number(1) }} {{ account.score(\"nps\") | number }}", "8.0 4"),
         ("{{ account.mrr | money(\"EUR\") }}", "€1,234,567.50"),
         ("{{ -account.mrr | money(\"USD\") }}", "-$1,234,567.50"),
@@ -137,11 +137,14 @@ fn dates_and_numbers_read_in_the_language_of_the_text() {
     for (locale, template, expected) in [
         ("de", "{{ account.renewal_at | date(\"%A, %-d. %B\") }}", "Donnerstag, 5. März"),
         ("zh-CN", "{{ account.renewal_at }}", "2026年3月5日"),
-        ("de", "{{ account.mrr }} {{ 1 / 3 | percent(1) }} {{ 0.5 | number(2) }}", "1234567,5 33,3% 0,50"),
-        ("de-AT", "{{ account.mrr | money(\"EUR\") }}", "1.234.567,50\u{a0}€"),
+        ("de", "{{ account.mrr }} {{ 1 / 3 | percent(1) }} {{ 0.5 | number(2) }}", "1234567,5 33,3\u{a0}% 0,50"),
+        ("de", "{{ account.mrr | number(2) }} {{ account.seats }}", "1.234.567,50 8"),
+        ("de", "{{ account.mrr | money(\"EUR\") }}", "1.234.567,50\u{a0}€"),
+        ("de-AT", "{{ account.mrr | money(\"EUR\") }}", "€\u{a0}1\u{a0}234\u{a0}567,50"),
         ("fr", "{{ account.mrr | money(\"EUR\") }}", "1\u{202f}234\u{202f}567,50\u{a0}€"),
         ("nl", "{{ account.mrr | money(\"EUR\") }}", "€\u{a0}1.234.567,50"),
-        ("pt-BR", "{{ account.mrr | money(\"BRL\") }}", "1.234.567,50\u{a0}R$"),
+        ("pt-BR", "{{ account.mrr | money(\"BRL\") }}", "R$\u{a0}1.234.567,50"),
+        ("sv", "{{ account.renewal_at | date(\"%A %-d %B\") }}", "torsdag 5 mars"),
         ("xx", "{{ 12 | money(\"EUR\") }}", "€12.00"),
     ] {
         assert_eq!(rendered_for(Setting { locale, ..BERLIN }, template).as_deref(), Ok(expected), "{template}");
@@ -182,6 +185,68 @@ fn markdown_stays_literal() {
     // A part of a link is not escaped: it has nothing to escape.
     assert_eq!(render("<https://a.example/{{ \"*a_b\" | url }}>").as_deref(), Ok("<https://a.example/%2Aa%5Fb>"));
     assert_eq!(render("{{ \"a.b\" | url | upper }}").as_deref(), Ok("A\\.B"));
+}
+
+/// What is put into an address does not end it, whether the author thought of it
+/// or not; what was encoded stays as it is.
+#[test]
+fn values_in_addresses_are_encoded() {
+    for (template, expected) in [
+        (
+            "[p](https://a.example/?t={{ account.name }}&x=1)",
+            "[p](https://a.example/?t=Acme%20%2AGmbH%2A%20%7B%7B7%2A7%7D%7D&x=1)",
+        ),
+        (
+            "[p](https://a.example/{{ account.seats }}/{{ recipient.name }})",
+            "[p](https://a.example/8/Zo%C3%AB%5FSmith)",
+        ),
+        ("[p](https://a.example/?t={{ \"a b&c\" | url }})", "[p](https://a.example/?t=a%20b%26c)"),
+        ("[p](https://a.example/?t={{ account.tier | url | default(\"a b\") }})", "[p](https://a.example/?t=a%20b)"),
+        ("[p]({{ \"https://b.example/x y?q=1&r=2\" }})", "[p](https://b.example/x%20y?q=1&r=2)"),
+        ("[p](https://{{ \"b.example\" }}/{{ \"a/b\" }})", "[p](https://b.example/a%2Fb)"),
+        ("[p](mailto:{{ csm.email }}?subject={{ \"a b\" }})", "[p](mailto:kim@us.example?subject=a%20b)"),
+        (
+            "see https://a.example/{% if account.mrr > 7 %}{{ account.mrr }}{% endif %}, {{ \"a b\" }}",
+            "see https://a.example/1234567.5, a b",
+        ),
+        (
+            "[p](https://a.example/?m={{ account.mrr | number(2) }}&b={{ account.traits.beta }})",
+            "[p](https://a.example/?m=1234567.50&b=true)",
+        ),
+        ("[p](https://a.example) {{ \"a b\" }}", "[p](https://a.example) a b"),
+    ] {
+        for escape in [Escape::Markdown, Escape::Plain] {
+            // Without Markdown an address that is a value is one all by itself.
+            if escape == Escape::Plain && template.starts_with("[p]({{") {
+                continue;
+            }
+            let setting = Setting { escape, locale: "de", ..BERLIN };
+            assert_eq!(rendered_for(setting, template).as_deref(), Ok(expected), "{template}");
+        }
+    }
+}
+
+#[test]
+fn programs_read_values_as_json_has_them() {
+    let template = "{\"b\": {{ account.traits.beta }}, \"m\": {{ account.mrr | number(2) }}, \"n\": {{ account.mrr }}, \"t\": \"{{ \"a\" + account.name }}\"}";
+    let setting = Setting { escape: Escape::Json, locale: "de", ..BERLIN };
+    let text = rendered_for(setting, template).expect("it renders");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(json, json!({ "b": true, "m": 1_234_567.5, "n": 1_234_567.5, "t": "aAcme *GmbH* {{7*7}}" }));
+    let value = |template| rendered_for(Setting { escape: Escape::JsonValue, locale: "de", ..BERLIN }, template);
+    assert_eq!(value("{{ account.traits.beta }} {{ done(\"escalate\") }}").as_deref(), Ok("true false"));
+}
+
+/// People type blanks around what they type.
+#[test]
+fn what_the_store_holds_is_printed_without_the_blanks_around_it() {
+    let mut facts = facts();
+    let mut layout = (*facts.layout).clone();
+    layout.add(attribute("title"));
+    facts.layout = Arc::new(layout);
+    facts.values.push(Value::text("  Big boss\u{a0}\n"));
+    let text = rendered_of(facts, BERLIN, "<{{ account.traits.title }}> <{{ \" \" }}>");
+    assert_eq!(text.as_deref(), Ok("<Big boss> < >"));
 }
 
 #[test]
