@@ -266,6 +266,9 @@ pub const QUIET: [(&str, bool); 2] = [("hold", false), ("ignore", true)];
 pub struct Words {
     pub subject: String,
     pub body: String,
+    /// The BCP 47 tag of the language they are in, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -316,7 +316,7 @@ impl Email {
         let locale = recipient.and_then(|contact| contact.locale.clone()).unwrap_or(account_locale);
         let context = at.render_context(recipient, zone, &locale);
         let render = |localized: &Localized| localized.choose(&locale).render(&context);
-        Ok(Words { subject: render(&self.subject)?.trim().to_owned(), body: render(&self.body)? })
+        Ok(Words { subject: render(&self.subject)?.trim().to_owned(), body: render(&self.body)?, language: None })
     }
 }
 

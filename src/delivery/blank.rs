@@ -43,7 +43,7 @@ mod tests {
             ("Hello", " \n\n\u{a0}\u{2060}\n", Some("its text is empty")),
             ("Hello", "# \n\n> \n", Some("its text is empty")),
         ] {
-            let words = Words { subject: subject.to_owned(), body: body.to_owned() };
+            let words = Words { subject: subject.to_owned(), body: body.to_owned(), language: None };
             assert_eq!(missing_words(&words), expected, "{subject:?} {body:?}");
         }
     }

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::layout::{self, Footer};
 use super::report::UNSUBSCRIBE;
+use super::text_language::TextLanguage;
 use crate::address::{AddressError, Mailbox, parse_address};
 use crate::clock::Instant;
 use crate::printable::steers;
@@ -45,6 +46,8 @@ pub struct OutgoingMail {
     pub text: String,
     /// The content as an HTML fragment; page and footer are added.
     pub html: String,
+    /// What the content is written in.
+    pub language: TextLanguage,
     /// For the headers that mail clients turn into a button.
     pub unsubscribe: Option<Unsubscribe>,
     /// Names the kind of mail, for example `lifecycle.acme.example`.
@@ -163,7 +166,7 @@ pub fn compose(mail: &OutgoingMail) -> Result<Composed, ComposeError> {
     }
 
     let text = layout::text(&body(&mail.text), &mail.footer);
-    let html = layout::page(&body(&mail.html), &mail.footer);
+    let html = layout::page(&body(&mail.html), &mail.footer, &mail.language);
     let parts = MultiPart::alternative()
         .boundary(boundary(&mail.message_id))
         .singlepart(part(ContentType::TEXT_PLAIN, text))

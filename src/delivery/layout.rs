@@ -1,6 +1,7 @@
 //! The frame around a mail's content: page, postal address, unsubscribe link.
 
 use super::markdown::html_text;
+use super::text_language::TextLanguage;
 
 /// What stands below every customer mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,9 +47,10 @@ pub fn text(body: &str, footer: &Footer) -> String {
 /// A whole HTML document around `content`, a fragment as
 /// [`super::markdown::render`] gives it.
 ///
-/// Tables and inline styles, because the widespread mail clients lay out
+/// The language is that of the content. Tables and inline styles, because the widespread mail clients lay out
 /// nothing else alike.
-pub fn page(content: &str, footer: &Footer) -> String {
+pub fn page(content: &str, footer: &Footer, language: &TextLanguage) -> String {
+    let (attributes, direction) = (language.attributes(), language.direction);
     let mut below = String::new();
     for line in footer.lines() {
         below.push_str(&html_text(line));
@@ -64,14 +66,15 @@ pub fn page(content: &str, footer: &Footer) -> String {
              {below}</td></tr>\n"
         );
     }
+    let (dir, side) = (direction.attribute(), direction.side());
     format!(
-        "<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n\
+        "<!DOCTYPE html>\n<html{attributes}>\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n</head>\n\
-         <body style=\"margin:0;padding:0;background:#ffffff\">\n\
+         <body{attributes} style=\"margin:0;padding:0;background:#ffffff\">\n\
          <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\">\n\
          <tr><td align=\"center\">\n\
-         <table role=\"presentation\" width=\"600\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" \
-         style=\"width:100%;max-width:600px;text-align:left\">\n\
+         <table role=\"presentation\" width=\"600\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" dir=\"{dir}\" \
+         style=\"width:100%;max-width:600px;text-align:{side}\">\n\
          <tr><td style=\"padding:24px;font-family:Helvetica,Arial,sans-serif;font-size:16px;\
          line-height:1.5;color:#1f2933\">\n\
          {content}</td></tr>\n\

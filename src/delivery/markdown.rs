@@ -2,12 +2,13 @@
 //!
 //! Authors write CommonMark; values are put in with [`escape`], so that a
 //! customer called `*Acme* <script>` is printed, not obeyed. Raw HTML is shown
-//! as text, links keep only safe schemes, images become their alternative
-//! text: a mail carries nothing that its author did not write as Markdown.
+//! as text, links and images keep only safe schemes: a mail carries nothing that
+//! its author did not write as Markdown.
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
 use super::plain::Plain;
+use super::text_language::{Direction, TextLanguage};
 
 /// A mail's content in both forms, without footer: `compose` adds that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,22 +20,28 @@ pub struct Rendered {
     pub html: String,
 }
 
-/// Renders Markdown into a text and an HTML body. Never fails: every text is
-/// Markdown.
+/// Renders Markdown into a text and an HTML body, in the direction that most of
+/// it is written in. Never fails: every text is Markdown.
 pub fn render(markdown: &str) -> Rendered {
-    let mut html = Html::default();
+    render_towards(markdown, TextLanguage::of(markdown, None).direction)
+}
+
+/// The same for a text of that direction.
+pub fn render_towards(markdown: &str, direction: Direction) -> Rendered {
+    let mut html = Html { direction, ..Html::default() };
     let mut text = Plain::default();
     // One entry per open link: the target, or None where it was refused.
     let mut links: Vec<Option<String>> = Vec::new();
-    for event in Parser::new_ext(markdown, Options::empty()) {
+    for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
         let event = match event {
             Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
             Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
             Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
-            Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => continue,
             other => other,
         };
         match event {
+            Event::Start(Tag::Image { dest_url, .. }) => html.open_image(safe_target(&dest_url)),
+            Event::End(TagEnd::Image) => html.close_image(),
             Event::Start(Tag::Link { link_type, dest_url, .. }) => {
                 let target = match link_type {
                     // `<name@host>`: the target has no scheme.
@@ -134,10 +141,29 @@ pub(super) fn html_text(value: &str) -> String {
 #[derive(Default)]
 struct Html {
     out: String,
+    direction: Direction,
+    /// The images that are open, and where their alternative text begins.
+    images: Vec<(Option<String>, usize)>,
+    /// The sides on which the columns of a table are set, the column that comes
+    /// next, and whether it is of the head.
+    columns: Vec<Alignment>,
+    column: usize,
+    in_head: bool,
 }
+
+const CELL: &str = "padding:6px 12px;border:1px solid #d9dee5";
 
 impl Html {
     fn push(&mut self, event: &Event<'_>) {
+        // An alternative text has no markup.
+        if !self.images.is_empty() {
+            match event {
+                Event::Text(text) | Event::Code(text) => self.out.push_str(&html_text(text)),
+                Event::SoftBreak | Event::HardBreak => self.out.push(' '),
+                _ => {}
+            }
+            return;
+        }
         match event {
             Event::Start(tag) => self.open(tag),
             Event::End(tag) => self.close(tag),
@@ -156,27 +182,48 @@ impl Html {
     }
 
     fn open(&mut self, tag: &Tag<'_>) {
+        let side = self.direction.side();
+        if let Tag::Table(columns) = tag {
+            self.columns.clone_from(columns);
+        }
+        if matches!(tag, Tag::TableHead | Tag::TableRow) {
+            self.column = 0;
+            self.in_head = matches!(tag, Tag::TableHead);
+        }
         let open = match tag {
             Tag::Paragraph => "<p style=\"margin:0 0 16px\">".to_owned(),
             Tag::Heading { level, .. } => {
                 let (name, size) = heading(*level);
                 format!("<{name} style=\"margin:24px 0 12px;font-size:{size}px;line-height:1.3\">")
             }
-            Tag::BlockQuote(_) => "<blockquote style=\"margin:0 0 16px;padding:0 0 0 12px;\
-                                   border-left:3px solid #d9dee5;color:#52606d\">\n"
-                .to_owned(),
+            Tag::BlockQuote(_) => format!(
+                "<blockquote style=\"margin:0 0 16px;padding-{side}:12px;\
+                     border-{side}:3px solid #d9dee5;color:#52606d\">\n"
+            ),
             Tag::CodeBlock(CodeBlockKind::Indented | CodeBlockKind::Fenced(_)) => {
                 "<pre style=\"margin:0 0 16px;padding:12px;background:#f3f5f8;\
                  font-family:monospace;font-size:14px;white-space:pre-wrap\">"
                     .to_owned()
             }
-            Tag::List(None) => "<ul style=\"margin:0 0 16px;padding:0 0 0 24px\">\n".to_owned(),
+            Tag::List(None) => format!("<ul style=\"margin:0 0 16px;padding:0;padding-{side}:24px\">\n"),
             Tag::List(Some(start)) => {
-                format!("<ol start=\"{start}\" style=\"margin:0 0 16px;padding:0 0 0 24px\">\n")
+                format!("<ol start=\"{start}\" style=\"margin:0 0 16px;padding:0;padding-{side}:24px\">\n")
             }
             Tag::Item => "<li style=\"margin:0 0 4px\">".to_owned(),
             Tag::Emphasis => "<em>".to_owned(),
             Tag::Strong => "<strong>".to_owned(),
+            Tag::Table(_) => "<table style=\"margin:0 0 16px;border-collapse:collapse\">\n".to_owned(),
+            Tag::TableHead | Tag::TableRow => "<tr>".to_owned(),
+            Tag::TableCell => {
+                let set = match self.columns.get(self.column) {
+                    Some(Alignment::Left) => "left",
+                    Some(Alignment::Right) => "right",
+                    Some(Alignment::Center) => "center",
+                    _ => side,
+                };
+                self.column += 1;
+                format!("<{} style=\"{CELL};text-align:{set}\">", self.cell())
+            }
             _ => String::new(),
         };
         self.out.push_str(&open);
@@ -192,19 +239,44 @@ impl Html {
             TagEnd::Item => "</li>\n".to_owned(),
             TagEnd::Emphasis => "</em>".to_owned(),
             TagEnd::Strong => "</strong>".to_owned(),
+            TagEnd::Table => "</table>\n".to_owned(),
+            TagEnd::TableHead | TagEnd::TableRow => "</tr>\n".to_owned(),
+            TagEnd::TableCell => format!("</{}>", self.cell()),
             _ => String::new(),
         };
         self.out.push_str(&close);
     }
 
+    fn cell(&self) -> &'static str {
+        if self.in_head { "th" } else { "td" }
+    }
+
+    /// What is behind it is its alternative text; without an address that is all
+    /// there is of it.
+    fn open_image(&mut self, address: Option<String>) {
+        let address = address.filter(|address| address.starts_with("http"));
+        self.images.push((address, self.out.len()));
+    }
+
+    fn close_image(&mut self) {
+        let Some((address, begins)) = self.images.pop() else { return };
+        // An image within the text of another is a part of that text.
+        if let Some(address) = address.filter(|_| self.images.is_empty()) {
+            let text = self.out.split_off(begins);
+            let (address, style) = (html_text(&address), "max-width:100%;height:auto;border:0");
+            self.out.push_str(&format!("<img src=\"{address}\" alt=\"{text}\" style=\"{style}\">"));
+        }
+    }
+
     fn open_link(&mut self, target: Option<&str>) {
-        if let Some(target) = target {
+        // Not within the alternative text of an image.
+        if let Some(target) = target.filter(|_| self.images.is_empty()) {
             self.out.push_str(&format!("<a href=\"{}\" style=\"color:#1a56db\">", html_text(target)));
         }
     }
 
     fn close_link(&mut self, opened: bool) {
-        if opened {
+        if opened && self.images.is_empty() {
             self.out.push_str("</a>");
         }
     }
@@ -321,6 +393,29 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_read() {
+        let rendered = render("Before\n\n| seats | used |\n|---|--:|\n| 10 | *7* |\n| 1\\|2 | <b> |\n\nAfter");
+        assert_eq!(rendered.text, "Before\n\nseats | used\n----- | ----\n10    | 7\n1|2   | <b>\n\nAfter\n");
+        for part in
+            ["<table", "text-align:left\">seats</th>", "text-align:right\"><em>7</em></td>", ">1|2</td>", "&lt;b&gt;"]
+        {
+            assert!(rendered.html.contains(part), "{part}: {}", rendered.html);
+        }
+        // A value is never more than one cell.
+        let rendered = render(&format!("| a |\n|---|\n| {} |", escape("x | y\n| z")));
+        assert_eq!(rendered.html.matches("<td").count(), 1, "{}", rendered.html);
+    }
+
+    #[test]
+    fn what_is_read_from_the_right_is_set_there() {
+        let rendered = render("שלום\n\n- אחד\n\n> שתיים");
+        for part in ["padding-right:24px", "border-right:3px"] {
+            assert!(rendered.html.contains(part), "{part}: {}", rendered.html);
+        }
+        assert!(!rendered.html.contains("left"), "{}", rendered.html);
+    }
+
+    #[test]
     fn loose_lists_and_quotes_of_lists() {
         let rendered = render("- one\n\n  more\n\n- two\n\nafter\n\n> - a\n> - b\n>\n> c");
         assert_eq!(rendered.text, "- one\n\n  more\n\n- two\n\nafter\n\n> - a\n> - b\n>\n> c\n");
@@ -335,14 +430,15 @@ mod tests {
     }
 
     #[test]
-    fn only_safe_links_stay_and_images_become_their_text() {
+    fn only_safe_links_and_images_stay() {
         let rendered = render(
             "[a](javascript:alert(1)) [b](data:text/html,x) [c](/relative) ![logo](https://x.example/l.png) \
-             [d](mailto:a@acme.example) <ann@acme.example> [e](HTTPS://acme.example)",
+             ![f*g*](javascript:x) [d](mailto:a@acme.example) <ann@acme.example> [e](HTTPS://acme.example)",
         );
         assert!(!rendered.html.contains("javascript"));
-        assert!(!rendered.html.contains("<img"));
-        assert_eq!(rendered.text, "a b c logo d (a@acme.example) ann@acme.example e (https://acme.example)\n");
+        assert_eq!(rendered.html.matches("<img").count(), 1);
+        assert!(rendered.html.contains("<img src=\"https://x.example/l.png\" alt=\"logo\""));
+        assert_eq!(rendered.text, "a b c logo fg d (a@acme.example) ann@acme.example e (https://acme.example)\n");
         assert!(rendered.html.contains("href=\"mailto:ann@acme.example\""));
     }
 

@@ -34,6 +34,7 @@ pub mod relay;
 pub mod report;
 pub mod smtp;
 pub mod target;
+pub mod text_language;
 mod wire;
 
 use std::future::Future;
@@ -45,10 +46,11 @@ pub use crate::message::outcome::Outcome;
 pub use blank::missing_words;
 pub use compose::{ComposeError, Composed, OutgoingMail, Unsubscribe, compose};
 pub use layout::Footer;
-pub use markdown::{Rendered, escape, render};
+pub use markdown::{Rendered, escape, render, render_towards};
 pub use phase::Timers;
 pub use relay::{RelayUrl, RelayUrlError};
 pub use smtp::{Relay, RelayError};
+pub use text_language::TextLanguage;
 
 /// Where mail goes.
 pub enum Channel {

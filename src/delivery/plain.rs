@@ -1,6 +1,7 @@
 //! The plain-text form of a mail, written for people who read it as such.
 
 use pulldown_cmark::{Event, Tag, TagEnd};
+use unicode_width::UnicodeWidthStr;
 
 /// Collects Markdown events into readable text: links as `label (target)`,
 /// lists with `-`, quotes with `>`, one line per paragraph.
@@ -14,6 +15,9 @@ pub(super) struct Plain {
     lists: Vec<Option<u64>>,
     /// Where the labels of open links start in `out`.
     labels: Vec<usize>,
+    /// The rows of the open table, and where the cell that is open begins in `out`.
+    rows: Vec<Vec<String>>,
+    cell: usize,
     line_open: bool,
     blank_wanted: bool,
 }
@@ -105,6 +109,13 @@ impl Plain {
                 self.indent("    ", "    ");
             }
             Tag::Paragraph | Tag::Heading { .. } => self.line_open = false,
+            Tag::Table(_) => {
+                self.line_open = false;
+                self.begin_line();
+                self.rows.clear();
+            }
+            Tag::TableHead | Tag::TableRow => self.rows.push(Vec::new()),
+            Tag::TableCell => self.cell = self.out.len(),
             _ => {}
         }
     }
@@ -112,6 +123,13 @@ impl Plain {
     fn close(&mut self, tag: &TagEnd) {
         match tag {
             TagEnd::Paragraph | TagEnd::Heading(_) => self.end_block(),
+            TagEnd::TableCell => {
+                let text = self.out.split_off(self.cell);
+                if let Some(row) = self.rows.last_mut() {
+                    row.push(text.trim().to_owned());
+                }
+            }
+            TagEnd::Table => self.table(),
             TagEnd::BlockQuote(_) | TagEnd::CodeBlock => {
                 self.margins.pop();
                 self.end_block();
@@ -132,6 +150,30 @@ impl Plain {
             }
             _ => {}
         }
+    }
+
+    /// Writes the table that was read, its columns below one another.
+    fn table(&mut self) {
+        let rows = std::mem::take(&mut self.rows);
+        let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+        let line = |cells: &[String]| {
+            let padded: Vec<String> = (cells.iter().zip(&widths))
+                .map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width()))))
+                .collect();
+            padded.join(" | ").trim_end().to_owned()
+        };
+        let rule: Vec<String> = widths.iter().map(|width| "-".repeat((*width).max(1))).collect();
+        for (at, row) in rows.iter().enumerate() {
+            self.write(&line(row));
+            self.line_open = false;
+            if at == 0 {
+                self.write(&line(&rule));
+                self.line_open = false;
+            }
+        }
+        self.end_block();
     }
 
     fn indent(&mut self, first: &str, rest: &str) {

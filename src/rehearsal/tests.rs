@@ -11,8 +11,11 @@ use crate::playbook::ExpectedForm;
 use crate::playbook::case::{Expectation, Expected};
 
 fn mail(after: i64, step: &str, role: &str) -> Occurrence {
-    let words =
-        Words { subject: "Hello".to_owned(), body: "A **bold** [link](https://example.com)\nand 1\\*2".to_owned() };
+    let words = Words {
+        subject: "Hello".to_owned(),
+        body: "A **bold** [link](https://example.com)\nand 1\\*2".to_owned(),
+        language: None,
+    };
     let address = format!("{role}@customer.example");
     Occurrence { after, what: What::Effect(Consequence::mail(step, Some(role), false, &address, &words)) }
 }

@@ -202,7 +202,7 @@ impl Run {
     /// as it stands: no value becomes a link.
     fn words(&self, mail: &Mail) -> Words {
         let body = if self.bodies.contains(&mail.body) { mail.body.clone() } else { Escape::Markdown.text(&mail.body) };
-        Words { subject: Escape::Plain.text(&mail.subject).trim().to_owned(), body }
+        Words { subject: Escape::Plain.text(&mail.subject).trim().to_owned(), body, language: None }
     }
 }
 

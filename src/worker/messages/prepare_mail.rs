@@ -13,7 +13,9 @@ use crate::address::parse_address;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::delivery::post::Post;
-use crate::delivery::{Composed, Footer, Mailbox, OutgoingMail, Unsubscribe, compose, layout, parse_mailbox, render};
+use crate::delivery::{
+    Composed, Footer, Mailbox, OutgoingMail, TextLanguage, Unsubscribe, compose, layout, parse_mailbox, render_towards,
+};
 use crate::effect::{From, ReplyTo, Score, Written};
 use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
 use crate::facts::{Contact, Csm};
@@ -329,13 +331,14 @@ impl Asker<'_> {
                 .map(|csm| Mailbox { name: Some(csm.name.clone()), address: csm.email.clone() }),
         };
         let link = token.map(|token| format!("{}/u/{token}", self.shared.public_url));
-        let body = render(&words.body);
+        let language = TextLanguage::of(&words.body, words.language.as_deref());
+        let body = render_towards(&words.body, language.direction);
         let footer =
             Footer { postal_address: self.shared.config.mail.postal_address.clone(), unsubscribe_url: link.clone() };
         let rendered = Rendered {
             subject: words.subject.clone(),
             text: layout::text(&body.text, &footer),
-            html: layout::page(&body.html, &footer),
+            html: layout::page(&body.html, &footer, &language),
         };
         let config = &self.shared.config.mail;
         let domain = from.address.rsplit('@').next().unwrap_or_default().to_owned();
@@ -351,6 +354,7 @@ impl Asker<'_> {
             subject: words.subject,
             text: body.text,
             html: body.html,
+            language,
             unsubscribe: link.map(|https_url| Unsubscribe {
                 one_click: https_url.starts_with("https://"),
                 https_url,

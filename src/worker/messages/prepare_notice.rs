@@ -4,7 +4,7 @@
 use super::digester;
 use super::prepare_mail::{Prepared, bounces_to, sender};
 use crate::clock::Instant;
-use crate::delivery::{Footer, OutgoingMail, compose, layout, render};
+use crate::delivery::{Footer, OutgoingMail, TextLanguage, compose, layout, render};
 use crate::effect::From;
 use crate::message::channel::Channel;
 use crate::message::gate::has_expired;
@@ -51,8 +51,9 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         Err(reason) => return Ok(Prepared::ended(State::Failed, reason)),
     };
     let body = render(&plain(&text));
+    let language = TextLanguage::of(&text, None);
     let footer = Footer { postal_address: None, unsubscribe_url: None };
-    let rendered = Rendered { html: layout::page(&body.html, &footer), ..rendered };
+    let rendered = Rendered { html: layout::page(&body.html, &footer, &language), ..rendered };
     let mail = OutgoingMail {
         message_id: message.message_id.clone(),
         envelope_from: bounces_to(&shared.config, message),
@@ -63,6 +64,7 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         subject,
         text: body.text,
         html: body.html,
+        language,
         unsubscribe: None,
         list_id: None,
         feedback_id: None,

@@ -15,6 +15,7 @@ pub fn mail() -> OutgoingMail {
         subject: "Your grüße are ready".to_owned(),
         text: rendered.text,
         html: rendered.html,
+        language: Default::default(),
         unsubscribe: Some(Unsubscribe {
             https_url: "https://acme.example/u/1".to_owned(),
             one_click: true,
