@@ -1,8 +1,9 @@
 //! `email`: a mail to customers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::localized::{Localized, choose, warn_of_halves};
 use super::recipient::{Recipient, Recipients};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
@@ -16,11 +17,11 @@ use crate::message::class::Class;
 use crate::message::duplicate;
 use crate::message::recipient::{has_consented, recipient_zone};
 use crate::playbook::calendar::Calendar;
-use crate::playbook::reader::{Fields, short};
-use crate::playbook::yaml::{Node, NodeValue};
-use crate::playbook::{Duration, Source, Step, StepForm};
+use crate::playbook::reader::Fields;
+use crate::playbook::yaml::Node;
+use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::EvalError;
-use crate::rule::template::{Escape, Template};
+use crate::rule::template::Escape;
 
 /// The kind `email`.
 pub struct Kind;
@@ -39,6 +40,8 @@ pub struct Email {
     /// Whether it leaves once more when nobody knows what became of it.
     pub sends_again: bool,
     valid_for: Duration,
+    /// The language of the configuration.
+    language: Option<String>,
 }
 
 /// What is said of other mail that would ignore quiet hours, and the help.
@@ -55,91 +58,6 @@ pub(super) fn answers_to(reply_to: Option<&str>) -> Option<ReplyTo> {
         None | Some("csm") => Some(ReplyTo::Csm),
         Some(address) => parse_address(address).ok().map(ReplyTo::Address),
     }
-}
-
-/// A template, possibly one per language.
-#[derive(Debug)]
-struct Localized {
-    default: Template,
-    by_language: BTreeMap<String, Template>,
-}
-
-impl Localized {
-    /// Reads the subject or the text of a mail, which is `noun`.
-    fn parse(node: &Node, noun: &str, compiler: &mut Compiler, escape: Escape) -> Option<Localized> {
-        match &node.value {
-            NodeValue::Text(source) => written(source, noun, compiler, escape)
-                .map(|default| Localized { default, by_language: BTreeMap::new() }),
-            NodeValue::Mapping(entries) => {
-                let mut default = None;
-                let mut by_language = BTreeMap::new();
-                for entry in entries {
-                    let NodeValue::Text(source) = &entry.node.value else {
-                        compiler.error("KW0103", entry.node.place, format!("`{}` needs text", entry.key), None);
-                        continue;
-                    };
-                    let template = written(source, noun, compiler, escape);
-                    let language = tag(&entry.key);
-                    if entry.key == "default" {
-                        default = template;
-                    } else if !is_tag(&language) {
-                        let message = format!("`{}` is not a language", short(&entry.key));
-                        let help = "write its tag, such as `de` or `pt-BR`; `default` is for all others";
-                        compiler.error("KW0104", entry.key_place, message, Some(help));
-                    } else if let Some(template) = template {
-                        by_language.insert(language, template);
-                    }
-                }
-                if !entries.iter().any(|entry| entry.key == "default") {
-                    let help = "give the text for every other language as `default:`";
-                    compiler.error("KW0102", node.place, "texts by language need the key `default`", Some(help));
-                }
-                default.map(|default| Localized { default, by_language })
-            }
-            _ => {
-                compiler.error("KW0103", node.place, "text is needed, or a map of texts by language", None);
-                None
-            }
-        }
-    }
-
-    /// The template for `zh-Hant-TW`, else for `zh-Hant`, else for `zh`, else
-    /// the default.
-    fn choose(&self, locale: &str) -> &Template {
-        let locale = tag(locale);
-        let ends = std::iter::once(locale.len()).chain(locale.rmatch_indices('-').map(|(end, _)| end));
-        let mut tags = ends.map(|end| &locale[..end]);
-        tags.find_map(|tag| self.by_language.get(tag)).unwrap_or(&self.default)
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Template> {
-        std::iter::once(&self.default).chain(self.by_language.values())
-    }
-}
-
-/// Compiles a subject or a text; warns of one that can come out empty.
-fn written(source: &Source, noun: &str, compiler: &mut Compiler, escape: Escape) -> Option<Template> {
-    let template = compiler.template(source, escape, true)?;
-    if template.may_be_empty() && !source.text.trim().is_empty() {
-        let message = format!("this {noun} can be empty; the mail does not leave then");
-        let problem = source.warning("KW0305", 1, 1, message);
-        compiler.problems.push(problem.help("give a default that says something, as in `| default(\"your account\")`"));
-    }
-    Some(template)
-}
-
-/// A locale or language as they are compared: `pt_BR` is `pt-br`.
-fn tag(locale: &str) -> String {
-    locale.trim().to_lowercase().replace('_', "-")
-}
-
-/// Whether it has the form of a BCP 47 tag whose language has a short code.
-fn is_tag(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    let language = parts.next().unwrap_or_default();
-    (2..=3).contains(&language.len())
-        && language.bytes().all(|b| b.is_ascii_alphabetic())
-        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 impl StepKind for Kind {
@@ -211,6 +129,9 @@ impl StepKind for Kind {
         }
         let subject = subject.and_then(|node| Localized::parse(node, "subject", compiler, Escape::Plain));
         let body = text.and_then(|node| Localized::parse(node, "text", compiler, Escape::Markdown));
+        if let (Some(subject), Some(body), Some(node)) = (&subject, &body, text) {
+            warn_of_halves(subject, body, node, compiler);
+        }
         if !fine {
             return None;
         }
@@ -224,6 +145,7 @@ impl StepKind for Kind {
             ignores_quiet,
             sends_again,
             valid_for,
+            language: compiler.config.language.clone(),
         }))
     }
 }
@@ -298,6 +220,7 @@ impl Email {
             ignores_quiet: false,
             sends_again: false,
             valid_for,
+            language: compiler.config.language.clone(),
         })
     }
 
@@ -314,9 +237,10 @@ impl Email {
             _ => "en".to_owned(),
         };
         let locale = recipient.and_then(|contact| contact.locale.clone()).unwrap_or(account_locale);
-        let context = at.render_context(recipient, zone, &locale);
-        let render = |localized: &Localized| localized.choose(&locale).render(&context);
-        Ok(Words { subject: render(&self.subject)?.trim().to_owned(), body: render(&self.body)?, language: None })
+        let texts = choose(&self.subject, &self.body, &locale, self.language.as_deref());
+        let context = at.render_context(recipient, zone, &texts.locale);
+        let subject = texts.subject.render(&context)?.trim().to_owned();
+        Ok(Words { subject, body: texts.body.render(&context)?, language: Some(texts.language) })
     }
 }
 

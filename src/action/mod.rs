@@ -29,6 +29,8 @@ mod compiler;
 pub mod email;
 mod enroll;
 pub mod label;
+mod localized;
+mod mail_body;
 mod notice;
 mod notify;
 pub mod recipient;

@@ -180,3 +180,20 @@ fn playbooks_are_checked_against_each_other() {
         ]
     );
 }
+
+#[test]
+fn a_text_that_mail_programs_cut_off_is_a_warning() {
+    let codes = |items: usize| {
+        let body = "        - item\n".repeat(items);
+        let text = format!(
+            "playbook: long\nabout: x\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: account.mrr > 5\nsteps:\n  \
+             - email:\n      to: champion\n      subject: Hello\n      body: |\n{body}"
+        );
+        let file = SourceFile { path: "long.yaml".into(), text: text.into() };
+        let set = SourceSet { playbooks: vec![file], ..SourceSet::default() };
+        let (_, problems) = catalog::load(&set, &[], &Config::default(), &Schema::default_store());
+        problems.iter().map(|problem| problem.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(2_000), ["KW0308"]);
+    assert!(codes(200).is_empty());
+}

@@ -31,6 +31,7 @@ mod people;
 mod posting;
 mod quiet;
 mod readdressing;
+mod reading;
 mod referring;
 mod relay;
 mod releasing;
