@@ -142,10 +142,10 @@ fn cause_to_hold_all(limits: &Limits, before: &BeforeRun) -> Option<HoldCause> {
 
 /// The smaller of what `hold_above` and `unusual` say.
 fn limit_by_count(limits: &Limits, before: &BeforeRun) -> HoldLimit {
-    let HoldAbove::Above { count, share } = limits.hold_above else {
+    let (HoldAbove::Above { count, .. }, Some(most)) = (limits.hold_above, limits.hold_above.limit(before.subjects))
+    else {
         return HoldLimit { most: None, cause: HoldCause::Count };
     };
-    let most = count.max((share * before.subjects as f64).floor() as u64);
     if let (Some(times), Some(median)) = (limits.unusual, median(&before.sizes)) {
         let usual = count.max((times * median).floor() as u64);
         if usual < most {
@@ -204,15 +204,17 @@ impl fmt::Display for HoldReason {
 mod tests {
     use super::*;
     use crate::playbook::guardrails::{FreshSource, StoreChange};
+    use crate::playbook::trips::TripLimits;
 
     const STALE: Fresh = Fresh { source: FreshSource::Events, within: chrono::Duration::hours(36) };
 
     /// Nothing holds but `hold_above` of 25 or 2 %.
     fn limits() -> Limits {
         Limits {
-            hold_above: HoldAbove::Above { count: 25, share: 0.02 },
+            hold_above: HoldAbove::Above { count: 25, share: 0.02, most: None },
             hold_first_run: false,
             ramp: None,
+            trips: TripLimits::default(),
             unusual: None,
             store_change: None,
             max_per_day: None,
@@ -242,7 +244,8 @@ mod tests {
 
     #[test]
     fn each_limit_holds_from_the_first_number_above_it() {
-        let count = |count, share| Limits { hold_above: HoldAbove::Above { count, share }, ..limits() };
+        let count = |count, share| Limits { hold_above: HoldAbove::Above { count, share, most: None }, ..limits() };
+        let usual_limits = Limits { hold_above: HoldAbove::default(), ..limits() };
         let unusual = |times| Limits { unusual: Some(times), ..count(10, 0.5) };
         let change = |share, least| Limits { store_change: Some(StoreChange { share, least }), ..limits() };
         let subjects = |subjects, earlier| BeforeRun { subjects, subjects_before: earlier, ..before() };
@@ -264,6 +267,11 @@ mod tests {
             ("the share is the larger", limits(), subjects(5_000, None), 100, "go".to_owned()),
             ("one above the share", limits(), subjects(5_000, None), 101, above(101, 100)),
             ("a share is rounded down", limits(), subjects(1_999, None), 40, above(40, 39)),
+            ("as many of few subjects as `most`", usual_limits.clone(), subjects(40, None), 10, "go".to_owned()),
+            ("one more of them than `most`", usual_limits.clone(), subjects(40, None), 11, above(11, 10)),
+            ("five of hardly more", usual_limits.clone(), subjects(6, None), 5, "go".to_owned()),
+            ("six of hardly more", usual_limits.clone(), subjects(6, None), 6, above(6, 5)),
+            ("`most` is above the count", usual_limits, subjects(400, None), 26, above(26, 25)),
             ("`hold_above: off`", Limits { hold_above: HoldAbove::Off, ..limits() }, before(), 9_999, "go".to_owned()),
             (
                 "`off` has no usual number",
@@ -323,7 +331,7 @@ mod tests {
             hold_first_run: true,
             unusual: Some(1.0),
             store_change: Some(StoreChange { share: 0.1, least: 20 }),
-            hold_above: HoldAbove::Above { count: 1, share: 0.01 },
+            hold_above: HoldAbove::Above { count: 1, share: 0.01, most: None },
             ..limits()
         };
         // Everything at once; each next case lacks the cause before it.

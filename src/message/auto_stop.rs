@@ -3,6 +3,8 @@
 
 use chrono::TimeDelta;
 
+use crate::playbook::trips::{TripLimits, Trouble};
+
 /// How far back what receivers say is counted: it takes days to come in.
 pub const SLOW: TimeDelta = TimeDelta::days(7);
 /// How far back what the relay says is counted.
@@ -39,11 +41,10 @@ pub enum Judgement {
     Trip(String),
 }
 
-/// A share of something that is too much.
-struct Threshold {
-    /// In thousandths; the share must be more.
-    above: i64,
-    /// Whether exactly as much is too much already.
+/// How many mails it takes before a share of them says anything.
+struct Counted {
+    trouble: Trouble,
+    /// Whether exactly the share is too much already.
     inclusive: bool,
     /// Of fewer nothing is said.
     of_at_least: i64,
@@ -51,42 +52,54 @@ struct Threshold {
     at_least: i64,
 }
 
-const BOUNCED: Threshold = Threshold { above: 50, inclusive: false, of_at_least: 20, at_least: 1 };
+const BOUNCED: Counted = Counted { trouble: Trouble::Bounced, inclusive: false, of_at_least: 20, at_least: 1 };
 /// One reader's click is no statistic; it is told.
-const COMPLAINED: Threshold = Threshold { above: 3, inclusive: true, of_at_least: 20, at_least: 2 };
-const COMPLAINED_A_LITTLE: Threshold = Threshold { above: 1, at_least: 1, ..COMPLAINED };
-const UNSUBSCRIBED: Threshold = Threshold { above: 20, inclusive: false, of_at_least: 50, at_least: 1 };
-const REJECTED: Threshold = Threshold { above: 100, inclusive: false, of_at_least: 20, at_least: 1 };
+const COMPLAINED: Counted = Counted { trouble: Trouble::Complaints, inclusive: true, of_at_least: 20, at_least: 2 };
+const COMPLAINED_A_LITTLE: Counted = Counted { at_least: 1, ..COMPLAINED };
+/// Of complaints owners are told before they stop anything.
+const A_LITTLE: f64 = 0.001;
+const UNSUBSCRIBED: Counted =
+    Counted { trouble: Trouble::Unsubscribed, inclusive: false, of_at_least: 50, at_least: 1 };
+const REFUSED: Counted = Counted { trouble: Trouble::Refused, inclusive: false, of_at_least: 20, at_least: 1 };
 /// A daemon that is killed leaves a few; they are no sign of trouble ahead.
-const UNKNOWN: Threshold = Threshold { above: 200, inclusive: false, of_at_least: 20, at_least: 10 };
-/// One account with odd data is no reason to stop all others.
-const FAILED: Threshold = Threshold { above: 10, inclusive: false, of_at_least: 20, at_least: 5 };
+const UNKNOWN: Counted = Counted { trouble: Trouble::Unknown, inclusive: false, of_at_least: 20, at_least: 10 };
+/// A value that a few accounts lack is no reason to stop all others.
+const UNWRITABLE: Counted = Counted { trouble: Trouble::Unwritable, inclusive: false, of_at_least: 20, at_least: 20 };
 
-impl Threshold {
-    fn is_passed(&self, part: i64, whole: i64) -> bool {
-        let (share, most) = (part * 1_000, whole * self.above);
-        let passed = share > most || (self.inclusive && share == most);
-        passed && part >= self.at_least && whole >= self.of_at_least
+impl Counted {
+    /// `6 of 100 mails came back, more than 5 %`, if that is more than the
+    /// share (0..=1).
+    fn describe(&self, share: f64, part: i64, whole: i64, what: &str) -> Option<String> {
+        // In millionths, so that a share of a percentage is met exactly.
+        let (found, most) = (i128::from(part) * 1_000_000, i128::from(whole) * (share * 1_000_000.0).round() as i128);
+        let above = found > most || (self.inclusive && found == most);
+        let least = if self.inclusive { "at least" } else { "more than" };
+        let percent = (share * 1_000_000.0).round() / 10_000.0;
+        (above && part >= self.at_least && whole >= self.of_at_least)
+            .then(|| format!("{part} of {whole} {what}, {least} {percent} %"))
     }
 
-    /// `6 of 100 mails came back, more than 5 %`, if that is so.
-    fn describe(&self, part: i64, whole: i64, what: &str) -> Option<String> {
-        let least = if self.inclusive { "at least" } else { "more than" };
-        let percent = self.above as f64 / 10.0;
-        self.is_passed(part, whole).then(|| format!("{part} of {whole} {what}, {least} {percent} %"))
+    /// The same with the share of these limits, unless it is off.
+    fn judge(&self, limits: &TripLimits, part: i64, whole: i64, what: &str) -> Option<String> {
+        self.describe(limits.share(self.trouble)?, part, whole, what)
     }
 }
 
 impl Signals {
     /// What they ask for, with every reason.
-    pub fn judge(&self) -> Judgement {
+    pub fn judge(&self, limits: &TripLimits) -> Judgement {
         let reasons: Vec<String> = [
-            BOUNCED.describe(self.bounced, self.sent, "mails came back"),
-            COMPLAINED.describe(self.complained, self.sent, "recipients complained"),
-            UNSUBSCRIBED.describe(self.unsubscribed, self.sent, "recipients unsubscribed"),
-            REJECTED.describe(self.rejected, self.offered, "mails of the last hour were refused"),
-            UNKNOWN.describe(self.unknown, self.offered, "mails of the last hour have an unknown outcome"),
-            FAILED.describe(self.failed, self.failed + self.offered, "mails of the last hour could not be made"),
+            BOUNCED.judge(limits, self.bounced, self.sent, "mails came back"),
+            COMPLAINED.judge(limits, self.complained, self.sent, "recipients complained"),
+            UNSUBSCRIBED.judge(limits, self.unsubscribed, self.sent, "recipients unsubscribed"),
+            REFUSED.judge(limits, self.rejected, self.offered, "mails of the last hour were refused"),
+            UNKNOWN.judge(limits, self.unknown, self.offered, "mails of the last hour have an unknown outcome"),
+            UNWRITABLE.judge(
+                limits,
+                self.failed,
+                self.failed + self.offered,
+                "mails of the last hour could not be made",
+            ),
         ]
         .into_iter()
         .flatten()
@@ -94,7 +107,7 @@ impl Signals {
         if !reasons.is_empty() {
             return Judgement::Trip(reasons.join("; "));
         }
-        match COMPLAINED_A_LITTLE.describe(self.complained, self.sent, "recipients complained") {
+        match COMPLAINED_A_LITTLE.describe(A_LITTLE, self.complained, self.sent, "recipients complained") {
             Some(reason) => Judgement::Warn(reason),
             None => Judgement::Fine,
         }
@@ -108,7 +121,7 @@ mod tests {
     fn judge(of: impl FnOnce(&mut Signals)) -> Judgement {
         let mut signals = Signals { sent: 1_000, offered: 1_000, ..Signals::default() };
         of(&mut signals);
-        signals.judge()
+        signals.judge(&TripLimits::default())
     }
 
     fn trips(of: impl FnOnce(&mut Signals)) -> bool {
@@ -124,7 +137,7 @@ mod tests {
             (20, |s, n| s.unsubscribed = n),
             (100, |s, n| s.rejected = n),
             (200, |s, n| s.unknown = n),
-            (10, |s, n| s.failed = n),
+            (250, |s, n| s.failed = n),
         ] {
             assert!(!trips(|signals| part(signals, fine)), "{fine}");
             assert!(trips(|signals| part(signals, fine + 1)), "{fine}");
@@ -133,16 +146,18 @@ mod tests {
 
     #[test]
     fn few_mails_condemn_nothing() {
-        let few = |sent, bounced| Signals { sent, bounced, ..Signals::default() }.judge();
+        let few = |sent, bounced| Signals { sent, bounced, ..Signals::default() }.judge(&TripLimits::default());
         assert_eq!(few(19, 19), Judgement::Fine);
-        let complaints = |sent, complained| Signals { sent, complained, ..Signals::default() }.judge();
+        let complaints =
+            |sent, complained| Signals { sent, complained, ..Signals::default() }.judge(&TripLimits::default());
         assert!(matches!(complaints(20, 1), Judgement::Warn(_)));
         assert!(matches!(complaints(20, 2), Judgement::Trip(_)));
         assert_eq!(few(20, 2), Judgement::Trip("2 of 20 mails came back, more than 5 %".to_owned()));
         assert!(!trips(|signals| (signals.offered, signals.unknown) = (20, 9)));
         assert!(trips(|signals| (signals.offered, signals.unknown) = (20, 10)));
         assert!(!trips(|signals| (signals.sent, signals.unsubscribed) = (49, 49)));
-        assert!(!trips(|signals| (signals.offered, signals.failed) = (20, 4)));
+        assert!(!trips(|signals| (signals.offered, signals.failed) = (20, 19)));
+        assert!(trips(|signals| (signals.offered, signals.failed) = (20, 20)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use chrono::Duration;
 
 use super::Source;
 use super::reader::{Fields, is_off, share};
+use super::trips::{self, TripLimits, Trips};
 use super::yaml::{Node, NodeValue};
 use crate::diagnostic::Diagnostic;
 
@@ -18,6 +19,8 @@ pub struct Guardrails {
     /// Whether the first run of each revision waits for a person.
     pub hold_first_run: Option<bool>,
     pub ramp: Option<Option<Ramp>>,
+    /// What of its mail stops the playbook.
+    pub trips: Option<Trips>,
     /// How many times the median of earlier runs is unusual.
     pub unusual: Option<Option<f64>>,
     /// The share of the store's subjects (0..=1) by which it may have moved.
@@ -34,16 +37,31 @@ pub struct Guardrails {
 pub enum HoldAbove {
     Off,
     /// Whichever is larger: `count`, or `share` (0..=1) of the subjects whose
-    /// account has one of the playbook's statuses.
+    /// account has one of the playbook's statuses. But never more than `most`
+    /// (0..=1) of these subjects, and [`HoldAbove::FEW`]; `None` is no such limit.
     Above {
         count: u64,
         share: f64,
+        most: Option<f64>,
     },
+}
+
+impl HoldAbove {
+    /// So few may enter whatever share of the subjects they are.
+    pub const FEW: u64 = 5;
+
+    /// How many of so many subjects may enter; `None` is any number.
+    pub fn limit(&self, subjects: i64) -> Option<u64> {
+        let HoldAbove::Above { count, share, most } = *self else { return None };
+        let of_subjects = |share: f64| (share * subjects as f64).floor() as u64;
+        let limit = count.max(of_subjects(share));
+        Some(most.map_or(limit, |most| limit.min(of_subjects(most).max(HoldAbove::FEW))))
+    }
 }
 
 impl Default for HoldAbove {
     fn default() -> Self {
-        HoldAbove::Above { count: 25, share: 0.02 }
+        HoldAbove::Above { count: 25, share: 0.02, most: Some(0.25) }
     }
 }
 
@@ -111,6 +129,7 @@ pub struct Limits {
     pub hold_first_run: bool,
     /// `None` lets everything go that was approved.
     pub ramp: Option<Ramp>,
+    pub trips: TripLimits,
     pub unusual: Option<f64>,
     pub store_change: Option<StoreChange>,
     pub max_per_day: Option<u64>,
@@ -140,6 +159,7 @@ impl Guardrails {
             hold_above: self.hold_above.or(defaults.hold_above).unwrap_or_default(),
             hold_first_run: self.hold_first_run.or(defaults.hold_first_run).unwrap_or(false),
             ramp: self.ramp.or(defaults.ramp).unwrap_or(Some(Ramp::default())),
+            trips: self.trips.clone().unwrap_or_default().over(&defaults.trips.clone().unwrap_or_default()),
             unusual: self.unusual.or(defaults.unusual).unwrap_or(Some(UNUSUAL)),
             store_change: share.map_or(Some(STORE_CHANGE), |share| share.map(exactly)),
             max_per_day: self.max_per_day.or(defaults.max_per_day).flatten(),
@@ -155,6 +175,7 @@ pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Gua
     let hold_above = fields.take("hold_above").and_then(|node| hold_above(file, node, fields.problems()));
     let hold_first_run = fields.one_of("first_run", &[("go", false), ("hold", true), ("off", false)]);
     let ramp = fields.take("ramp").and_then(|node| ramp(file, node, fields.problems()));
+    let trips = fields.take("trips").and_then(|node| trips::read(file, node, fields.problems()));
     let unusual = switched(&mut fields, "unusual", "write `3x`, or `off`", times);
     let store_change = switched(&mut fields, "store_change", "write `30%`, or `off`", share);
     let whole = |text: &str| text.parse::<u64>().ok().filter(|count| *count > 0);
@@ -166,7 +187,7 @@ pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Gua
         None => None,
     };
     fields.finish();
-    Guardrails { hold_above, hold_first_run, ramp, unusual, store_change, max_per_day, fresh, yields_to }
+    Guardrails { hold_above, hold_first_run, ramp, trips, unusual, store_change, max_per_day, fresh, yields_to }
 }
 
 /// `3x`: a number from 1.
@@ -237,9 +258,10 @@ fn fresh(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Vec<Fr
     given
 }
 
-/// `off`, or a mapping whose missing key keeps its default.
+/// `off`, or a mapping whose missing key keeps its default; but without `most`
+/// there is none, so that what was written before it existed means the same.
 fn hold_above(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<HoldAbove> {
-    const HELP: &str = "write `{ count: 25, share: 2% }` or `off`";
+    const HELP: &str = "write `{ count: 25, share: 2%, most: 25% }` or `off`";
     if is_off(node) {
         return Some(HoldAbove::Off);
     }
@@ -248,25 +270,28 @@ fn hold_above(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> O
         problems.push(Diagnostic::error("KW0103", file, node.place, message).help(HELP));
         return None;
     }
-    let (mut count, mut part) = match HoldAbove::default() {
-        HoldAbove::Above { count, share } => (count, share),
-        HoldAbove::Off => (0, 0.0),
+    let (mut count, mut part, mut most) = match HoldAbove::default() {
+        HoldAbove::Above { count, share, .. } => (count, share, None),
+        HoldAbove::Off => (0, 0.0, None),
     };
     let mut fields = Fields::new(file, node, "hold_above", problems);
     if let Some(given) = fields.int_within("count", 0, 1_000_000_000) {
         count = given.unsigned_abs();
     }
-    if let Some(node) = fields.take("share") {
+    for (key, is_most) in [("share", false), ("most", true)] {
+        let Some(node) = fields.take(key) else { continue };
         match node.as_text().and_then(share) {
+            Some(given) if is_most => most = Some(given),
             Some(given) => part = given,
+            None if is_most && is_off(node) => most = None,
             None => {
-                let message = "`share` is a percentage from `0%` to `100%`";
+                let message = format!("`{key}` is a percentage from `0%` to `100%`");
                 fields.error_with_help("KW0103", node.place, message, HELP);
             }
         }
     }
     let ok = fields.finish();
-    ok.then_some(HoldAbove::Above { count, share: part })
+    ok.then_some(HoldAbove::Above { count, share: part, most })
 }
 
 #[cfg(test)]

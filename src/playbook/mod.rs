@@ -30,6 +30,7 @@ pub mod source;
 mod step_form;
 mod steps;
 pub mod timezone;
+pub mod trips;
 pub mod yaml;
 
 pub use duration::Duration;

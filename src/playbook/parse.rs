@@ -326,10 +326,12 @@ mod tests {
                 format!("guardrails: {{ hold_above: {text}, ramp: off, first_run: go }}\nsteps: [{{ wait: 1d }}]\n");
             good(&text).guardrails.hold_above
         };
-        let of = |count, share| Some(HoldAbove::Above { count, share });
+        let of = |count, share, most| Some(HoldAbove::Above { count, share, most });
         assert_eq!(above("off"), Some(HoldAbove::Off));
-        assert_eq!(above("{ count: 3 }"), of(3, 0.02));
-        assert_eq!(above("{ share: 10% }"), of(25, 0.1));
+        assert_eq!(above("{ count: 3 }"), of(3, 0.02, None));
+        assert_eq!(above("{ share: 10% }"), of(25, 0.1, None));
+        assert_eq!(above("{ most: 50% }"), of(25, 0.02, Some(0.5)));
+        assert_eq!(above("{ most: off }"), of(25, 0.02, None));
     }
 
     #[test]

@@ -9,7 +9,10 @@ use chrono::DurationRound;
 use crate::clock::Instant;
 use crate::ids;
 use crate::message::auto_stop::Judgement;
+use crate::playbook::Guardrails;
+use crate::playbook::trips::{TripLimits, Trouble};
 use crate::store::messages::insert::{NoticeText, OwnerNotice};
+use crate::worker::enrollments::snapshot::current;
 use crate::worker::shared::Shared;
 
 /// Looks at all playbooks, once a minute: what receivers say comes in at any
@@ -26,12 +29,17 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
 pub(crate) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -> anyhow::Result<usize> {
     let mut stopped = 0;
     for (playbook, signals) in shared.store.signals(of, now).await? {
-        match signals.judge() {
+        let limits = trip_limits(shared, &playbook).await?;
+        match signals.judge(&limits) {
             Judgement::Fine => {}
             Judgement::Warn(reason) => {
                 let week = now.format("%G-%V").to_string();
+                let stops = match limits.share(Trouble::Complaints) {
+                    Some(share) => format!("At {} % it is stopped.", (share * 1_000_000.0).round() / 10_000.0),
+                    None => "It is not stopped for this: its `trips` say so.".to_owned(),
+                };
                 let text = format!(
-                    "Readers of the playbook {playbook} complain: {reason}. At 0.3 % it is stopped.\n\n\
+                    "Readers of the playbook {playbook} complain: {reason}. {stops}\n\n\
                      To see what it sends: keepwell messages --playbook {playbook} --state complained"
                 );
                 let (id, subject) = (ids::notice(&["complaints", &playbook, &week]), format!("Complaints: {playbook}"));
@@ -64,10 +72,20 @@ pub(crate) async fn look(shared: &Shared, of: Option<&[String]>, now: Instant) -
     Ok(stopped)
 }
 
+/// What of its mail stops a playbook: what its current revision says, or the
+/// configuration where that cannot be used.
+async fn trip_limits(shared: &Shared, playbook: &str) -> anyhow::Result<TripLimits> {
+    let defaults = &shared.config.guardrails;
+    Ok(match current(shared, playbook).await? {
+        Some(current) => current.ready.playbook.guardrails.over(defaults).trips,
+        None => Guardrails::default().over(defaults).trips,
+    })
+}
+
 /// Who hears of it. What they read belongs to no playbook: what is stopped says
 /// nothing any more.
 async fn owners(shared: &Shared, playbook: &str) -> anyhow::Result<Option<String>> {
-    let current = crate::worker::enrollments::snapshot::current(shared, playbook).await?;
+    let current = current(shared, playbook).await?;
     let own = current.and_then(|current| current.ready.playbook.alerts_to.clone());
     Ok(own.or_else(|| shared.config.alerts_to.clone()))
 }

@@ -156,3 +156,17 @@ async fn nothing_is_stopped_without_a_word_or_let_go_halfway() {
     assert!(world.store().resume(&target(), "dana", resumed).await.unwrap());
     assert_eq!(tick("2026-03-02T11:01:00Z").await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn an_author_changes_what_stops_a_playbook_or_turns_it_off() {
+    let world = World::new().await;
+    world.playbook(&playbook("strict", &KEYS.replace("unusual", "trips: { bounced: 4% }, unusual"), STEPS));
+    world.playbook(&playbook("usual", KEYS, STEPS));
+    world.playbook(&playbook("patient", &KEYS.replace("unusual", "trips: { bounced: off }, unusual"), STEPS));
+    company(&world, 20).await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.sql("update keepwell.messages set state = 'bounced' where account_id = 'a01' or playbook = 'patient'").await;
+    world.pass_at("2026-03-02T10:00:00Z").await;
+    let stops: Vec<String> = world.store().stopped().await.unwrap().stops.iter().map(ToString::to_string).collect();
+    assert_eq!(stops, ["the playbook strict (by keepwell: 1 of 20 mails came back, more than 4 %)"]);
+}
