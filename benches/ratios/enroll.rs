@@ -32,7 +32,7 @@ about: It is measured.
 alerts_to: ops@example.com
 schedule: "0 9 1 1 *"
 when: account.tier == "A" && account.seats != none && account.seats >= 10
-guardrails: { hold_above: off }
+guardrails: { hold_above: off, first_run: go }
 steps:
   - email: { id: mail, to: champion, subject: "Hello {{ account.name }}", body: "Hi {{ recipient.name }}" }
   - wait: 3d

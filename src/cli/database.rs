@@ -10,6 +10,8 @@ use anyhow::Context;
 use super::{Global, output};
 use crate::config::{Config, StoreMap};
 use crate::diagnostic::{Diagnostic, render_human};
+use crate::playbook::Guardrails;
+use crate::playbook::guardrails::FirstRun;
 use crate::postgres::{Durability, PrivatePostgres};
 use crate::store::customers::mapping::{self, CustomerStore};
 use crate::store::customers::reader_role::READER;
@@ -180,7 +182,9 @@ pub fn configuration(global: &Global) -> anyhow::Result<Config> {
 
 /// The sample company's configuration, whatever the file says.
 pub fn demo_configuration() -> Config {
-    Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), ..Config::default() }
+    // Nobody is there to approve, and nobody gets mail.
+    let guardrails = Guardrails { first_run: Some(FirstRun::Go), ..Guardrails::default() };
+    Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), guardrails, ..Config::default() }
 }
 
 /// The `store:` of the configuration, whose mistakes are printed.

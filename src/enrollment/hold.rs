@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::playbook::guardrails::{Fresh, Limits};
+use crate::playbook::guardrails::{FirstRun, Fresh, Limits};
 use crate::playbook::{Duration, HoldAbove};
 
 /// So many earlier runs tell what is usual.
@@ -28,6 +28,9 @@ pub struct BeforeRun {
     /// How many each of the latest finished runs enrolled, at most
     /// [`EARLIER_RUNS`].
     pub sizes: Vec<i64>,
+    /// How many earlier runs of this revision have let in, where it has not
+    /// finished one.
+    pub entered: u64,
 }
 
 /// The revision of the latest finished run, compared with this run's.
@@ -48,8 +51,9 @@ pub enum ReentryBefore {
     Unreadable,
 }
 
-/// Why a run may be held, in the order in which causes are looked at. All but
-/// the last two hold everybody.
+/// Why a run may be held. Each but the last two can hold everybody; of these the
+/// first that does is named, in this order. Of a revision that has not run
+/// before a canary may enter, where nothing else holds everybody.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HoldCause {
     /// A relation of the store has stopped growing.
@@ -98,9 +102,22 @@ pub struct HoldReason {
 
 /// The limit of a run: the first cause that applies.
 pub fn limit(limits: &Limits, before: &BeforeRun) -> HoldLimit {
-    match cause_to_hold_all(limits, before) {
-        Some(cause) => HoldLimit { most: Some(0), cause },
-        None => limit_by_count(limits, before),
+    if let Some(cause) = cause_to_hold_all(limits, before) {
+        return HoldLimit { most: Some(0), cause };
+    }
+    let by_count = limit_by_count(limits, before);
+    if limits.first_run == FirstRun::Canary && before.revision.is_first_run() {
+        let room = limits.ramp.unwrap_or_default().first.saturating_sub(before.entered);
+        let most = by_count.most.map_or(room, |most| most.min(room));
+        return HoldLimit { most: Some(most), cause: HoldCause::FirstRun };
+    }
+    by_count
+}
+
+impl RevisionBefore {
+    /// Whether the revision has not finished a run.
+    fn is_first_run(self) -> bool {
+        !matches!(self, RevisionBefore::Same)
     }
 }
 
@@ -108,6 +125,14 @@ impl HoldLimit {
     /// How many may enter; `None` is any number.
     pub fn most(&self) -> Option<u64> {
         self.most
+    }
+
+    /// How many enter although the rest of the run is held.
+    pub fn canary(&self) -> u64 {
+        match (&self.cause, self.most) {
+            (HoldCause::FirstRun, Some(most)) => most,
+            _ => 0,
+        }
     }
 
     /// Whether a run that would enroll so many goes ahead.
@@ -129,7 +154,7 @@ fn cause_to_hold_all(limits: &Limits, before: &BeforeRun) -> Option<HoldCause> {
     match before.revision {
         RevisionBefore::Other(ReentryBefore::Different) => return Some(HoldCause::ReentryChanged),
         RevisionBefore::Other(ReentryBefore::Unreadable) => return Some(HoldCause::ReentryUnreadable),
-        RevisionBefore::NoRun | RevisionBefore::Other(ReentryBefore::Same) if limits.hold_first_run => {
+        RevisionBefore::NoRun | RevisionBefore::Other(ReentryBefore::Same) if limits.first_run == FirstRun::Hold => {
             return Some(HoldCause::FirstRun);
         }
         RevisionBefore::NoRun | RevisionBefore::Same | RevisionBefore::Other(ReentryBefore::Same) => {}
@@ -191,6 +216,14 @@ impl fmt::Display for HoldReason {
             HoldCause::ReentryUnreadable => {
                 f.write_str("`reentry` may have changed: the revision before cannot be read")?;
             }
+            HoldCause::FirstRun if *most > 0 => {
+                let waiting = would_enter - most;
+                return write!(
+                    f,
+                    "first run of this revision: {would_enter} would enter; {most} enter at once, and {waiting} wait for \
+                     a person's approval"
+                );
+            }
             HoldCause::FirstRun => f.write_str("first run of this revision")?,
             HoldCause::StoreChanged { before, now } => {
                 write!(f, "the store has changed from {before} to {now} since the last run")?;
@@ -203,7 +236,7 @@ impl fmt::Display for HoldReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::guardrails::{FreshSource, StoreChange};
+    use crate::playbook::guardrails::{FreshSource, Ramp, StoreChange};
     use crate::playbook::trips::TripLimits;
 
     const STALE: Fresh = Fresh { source: FreshSource::Events, within: chrono::Duration::hours(36) };
@@ -212,7 +245,7 @@ mod tests {
     fn limits() -> Limits {
         Limits {
             hold_above: HoldAbove::Above { count: 25, share: 0.02, most: None },
-            hold_first_run: false,
+            first_run: FirstRun::Go,
             ramp: None,
             trips: TripLimits::default(),
             unusual: None,
@@ -231,6 +264,7 @@ mod tests {
             subjects: 1_000,
             subjects_before: Some(1_000),
             sizes: vec![4, 6, 5],
+            entered: 0,
         }
     }
 
@@ -250,7 +284,15 @@ mod tests {
         let change = |share, least| Limits { store_change: Some(StoreChange { share, least }), ..limits() };
         let subjects = |subjects, earlier| BeforeRun { subjects, subjects_before: earlier, ..before() };
         let sizes = |sizes: &[i64]| BeforeRun { sizes: sizes.to_vec(), ..before() };
-        let first = Limits { hold_first_run: true, ..limits() };
+        let first = Limits { first_run: FirstRun::Hold, ..limits() };
+        let canary = Limits { first_run: FirstRun::Canary, ..limits() };
+        let canary_of = |count, enter| {
+            let waiting = count - enter;
+            format!(
+                "first run of this revision: {count} would enter; {enter} enter at once, and {waiting} wait for a \
+                 person's approval"
+            )
+        };
         let of = |revision| BeforeRun { revision, ..before() };
         let other = |reentry| of(RevisionBefore::Other(reentry));
         let moved = |from, to| format!("the store has changed from {from} to {to} since the last run");
@@ -302,6 +344,38 @@ mod tests {
                 all("first run of this revision", 2),
             ),
             ("the second of a revision", first, before(), 2, "go".to_owned()),
+            ("as many as a canary", canary.clone(), of(RevisionBefore::NoRun), 10, "go".to_owned()),
+            ("more than a canary", canary.clone(), of(RevisionBefore::NoRun), 11, canary_of(11, 10)),
+            ("a canary of a changed revision", canary.clone(), other(ReentryBefore::Same), 90, canary_of(90, 10)),
+            (
+                "the canary is as large as the ramp begins",
+                Limits { ramp: Some(Ramp { first: 3, ..Ramp::default() }), ..canary.clone() },
+                of(RevisionBefore::NoRun),
+                4,
+                canary_of(4, 3),
+            ),
+            (
+                "the canary keeps the limit by count",
+                Limits { first_run: FirstRun::Canary, ..count(2, 0.0) },
+                of(RevisionBefore::NoRun),
+                3,
+                canary_of(3, 2),
+            ),
+            (
+                "a canary that has entered before",
+                canary.clone(),
+                BeforeRun { entered: 10, ..of(RevisionBefore::NoRun) },
+                1,
+                all("first run of this revision", 1),
+            ),
+            ("the second run after a canary", canary.clone(), before(), 25, "go".to_owned()),
+            (
+                "a canary of a changed `reentry`",
+                canary,
+                other(ReentryBefore::Different),
+                3,
+                all("`reentry` has changed", 3),
+            ),
             ("another revision", limits(), other(ReentryBefore::Same), 2, "go".to_owned()),
             ("`reentry` changed", limits(), other(ReentryBefore::Different), 3, all("`reentry` has changed", 3)),
             (
@@ -328,7 +402,7 @@ mod tests {
     #[test]
     fn of_several_causes_the_earliest_is_named() {
         let limits = Limits {
-            hold_first_run: true,
+            first_run: FirstRun::Hold,
             unusual: Some(1.0),
             store_change: Some(StoreChange { share: 0.1, least: 20 }),
             hold_above: HoldAbove::Above { count: 1, share: 0.01, most: None },

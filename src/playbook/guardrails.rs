@@ -16,8 +16,7 @@ use crate::diagnostic::Diagnostic;
 #[derive(Clone, Debug, Default)]
 pub struct Guardrails {
     pub hold_above: Option<HoldAbove>,
-    /// Whether the first run of each revision waits for a person.
-    pub hold_first_run: Option<bool>,
+    pub first_run: Option<FirstRun>,
     pub ramp: Option<Option<Ramp>>,
     /// What of its mail stops the playbook.
     pub trips: Option<Trips>,
@@ -30,6 +29,18 @@ pub struct Guardrails {
     pub fresh: Option<Vec<Fresh>>,
     /// Playbooks whose active enrollments postpone customer mail here.
     pub yields_to: Option<Vec<Source>>,
+}
+
+/// What the first run of a new or changed revision may do without a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstRun {
+    /// As many as the first batch of the ramp enter, the rest is held.
+    #[default]
+    Canary,
+    /// It goes ahead like any other run.
+    Go,
+    /// Everybody is held.
+    Hold,
 }
 
 /// The number of enrollments above which a run waits for a person.
@@ -126,7 +137,7 @@ impl FreshSource {
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub hold_above: HoldAbove,
-    pub hold_first_run: bool,
+    pub first_run: FirstRun,
     /// `None` lets everything go that was approved.
     pub ramp: Option<Ramp>,
     pub trips: TripLimits,
@@ -157,7 +168,7 @@ impl Guardrails {
         let yields_to = self.yields_to.as_ref().or(defaults.yields_to.as_ref());
         Limits {
             hold_above: self.hold_above.or(defaults.hold_above).unwrap_or_default(),
-            hold_first_run: self.hold_first_run.or(defaults.hold_first_run).unwrap_or(false),
+            first_run: self.first_run.or(defaults.first_run).unwrap_or_default(),
             ramp: self.ramp.or(defaults.ramp).unwrap_or(Some(Ramp::default())),
             trips: self.trips.clone().unwrap_or_default().over(&defaults.trips.clone().unwrap_or_default()),
             unusual: self.unusual.or(defaults.unusual).unwrap_or(Some(UNUSUAL)),
@@ -173,7 +184,10 @@ impl Guardrails {
 pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Guardrails {
     let mut fields = Fields::new(file, node, "guardrails", problems);
     let hold_above = fields.take("hold_above").and_then(|node| hold_above(file, node, fields.problems()));
-    let hold_first_run = fields.one_of("first_run", &[("go", false), ("hold", true), ("off", false)]);
+    let first_run = fields.one_of(
+        "first_run",
+        &[("canary", FirstRun::Canary), ("go", FirstRun::Go), ("hold", FirstRun::Hold), ("off", FirstRun::Go)],
+    );
     let ramp = fields.take("ramp").and_then(|node| ramp(file, node, fields.problems()));
     let trips = fields.take("trips").and_then(|node| trips::read(file, node, fields.problems()));
     let unusual = switched(&mut fields, "unusual", "write `3x`, or `off`", times);
@@ -187,7 +201,7 @@ pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Gua
         None => None,
     };
     fields.finish();
-    Guardrails { hold_above, hold_first_run, ramp, trips, unusual, store_change, max_per_day, fresh, yields_to }
+    Guardrails { hold_above, first_run, ramp, trips, unusual, store_change, max_per_day, fresh, yields_to }
 }
 
 /// `3x`: a number from 1.
@@ -314,7 +328,7 @@ mod tests {
         let limits = playbook.over(&configuration);
         assert_eq!((limits.max_per_day, limits.unusual, limits.ramp), (None, None, None));
         assert_eq!(limits.hold_above, HoldAbove::default());
-        assert!(!limits.hold_first_run && limits.fresh.is_empty() && limits.yields_to.is_empty());
+        assert!(limits.first_run == FirstRun::Canary && limits.fresh.is_empty() && limits.yields_to.is_empty());
         let limits = Guardrails::default().over(&configuration);
         assert_eq!((limits.max_per_day, limits.ramp), (Some(9), Some(Ramp::default())));
     }

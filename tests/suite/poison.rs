@@ -19,7 +19,7 @@ alerts_to: ops@example.com
 schedule: "0 0 1 1 *"
 when: account.seats != none && 100 / account.seats >= 1
 reentry: { once_per: account.name }
-guardrails: { hold_above: off }
+guardrails: { hold_above: off, first_run: go }
 steps:
   - run: |
       let n = 0;

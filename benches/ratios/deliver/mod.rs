@@ -40,7 +40,7 @@ about: It is measured.
 alerts_to: ops@example.com
 schedule: "0 9 1 1 *"
 when: account.tier == "A"
-guardrails: { hold_above: off }
+guardrails: { hold_above: off, first_run: go }
 steps:
   - email:
       id: mail

@@ -61,7 +61,7 @@ about: A mail two hours after the start.
 alerts_to: ops@example.com
 schedule: \"* * * * *\"
 when: account.seats >= 1
-guardrails: { hold_above: off }
+guardrails: { hold_above: off, first_run: go }
 steps:
   - wait: 2h
   - email: { id: late, to: champion, subject: Late, body: Late }
@@ -235,7 +235,7 @@ alerts_to: ops@example.com
 schedule: \"{}\"
 timezone: {}
 when: account.seats == {wave}
-guardrails: {{ hold_above: off }}
+guardrails: {{ hold_above: off, first_run: go }}
 steps:
   - email: {{ id: mail, to: champion, subject: Hello, body: Hello }}
   - task: {{ id: call, title: Call, to: csm }}

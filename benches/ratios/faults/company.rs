@@ -141,7 +141,7 @@ about: Everybody of a wave gets a mail, then a task.
 alerts_to: ops@example.com
 schedule: \"* * * * *\"
 when: account.seats == {wave}
-guardrails: {{ hold_above: off }}
+guardrails: {{ hold_above: off, first_run: go }}
 steps:
   - email: {{ id: mail, to: champion, subject: \"Hello {{{{ account.name }}}}\", body: \"Hi {{{{ recipient.name }}}}\" }}
   - task: {{ id: call, title: \"Call {{{{ account.name }}}}\", to: csm }}

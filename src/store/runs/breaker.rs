@@ -28,6 +28,20 @@ impl Store {
         .await
     }
 
+    /// How many all runs of a revision before a slot have let in, held ones included.
+    pub async fn entered_by_revision(&self, playbook: &str, revision: &str, slot: Instant) -> sqlx::Result<u64> {
+        let entered: i64 = sqlx::query_scalar(
+            "select coalesce(sum(enrolled), 0)::bigint from keepwell.runs
+             where playbook = $1 and revision = $2 and slot < $3",
+        )
+        .bind(playbook)
+        .bind(revision)
+        .bind(slot)
+        .fetch_one(self.pool())
+        .await?;
+        Ok(entered.unsigned_abs())
+    }
+
     /// How many the latest finished runs of a playbook before a slot enrolled, latest first.
     pub async fn earlier_sizes(&self, playbook: &str, slot: Instant, limit: i64) -> sqlx::Result<Vec<i64>> {
         sqlx::query_scalar(

@@ -191,6 +191,13 @@ impl Store {
         Ok(unless_lost(ended))
     }
 
+    /// Of a held run, what has entered without a person's word was the first
+    /// batch of its ramp: an approval goes on with the second.
+    pub(crate) async fn count_canary_as_batch(&self, run: &Run) -> sqlx::Result<Result<(), Lost>> {
+        let counted = of_holder(run, "ramp_batch = 1").execute(self.pool()).await?;
+        Ok(unless_lost(counted.rows_affected()))
+    }
+
     /// How many enrollments a run has committed so far.
     pub async fn count_enrolled(&self, playbook: &str, slot: Instant) -> sqlx::Result<Entered> {
         sqlx::query_as(

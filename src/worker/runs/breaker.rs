@@ -60,6 +60,10 @@ async fn before_run(shared: &Shared, loaded: &Loaded, limits: &Limits, slot: Ins
             None => ReentryBefore::Unreadable,
         }),
     };
+    let entered = match revision {
+        RevisionBefore::Same => 0,
+        _ => store.entered_by_revision(&playbook.id, &loaded.ready.revision, slot).await?,
+    };
     let sizes = match limits.unusual {
         Some(_) => store.earlier_sizes(&playbook.id, slot, EARLIER_RUNS).await?,
         None => Vec::new(),
@@ -70,6 +74,7 @@ async fn before_run(shared: &Shared, loaded: &Loaded, limits: &Limits, slot: Ins
         subjects: store.subjects_with_status(Subject::from(playbook.subject), &playbook.statuses, slot).await?,
         subjects_before: earlier.and_then(|earlier| earlier.subjects),
         sizes,
+        entered,
     })
 }
 

@@ -122,6 +122,7 @@ async fn attempt(
         buffer: Vec::new(),
         writing: None,
         waiting: 0,
+        canary_room: None,
         tally: Tally::default(),
     };
     let decided = deciding.carry_out(share, now).await;
@@ -154,6 +155,8 @@ struct Deciding<'a> {
     writing: Option<JoinHandle<anyhow::Result<()>>>,
     /// Written as held.
     waiting: i64,
+    /// How many still enter of a run that is held; `None` while it is not held.
+    canary_room: Option<usize>,
     tally: Tally,
 }
 
@@ -258,6 +261,7 @@ impl Deciding<'_> {
                     store.decide_run(self.run, "hold", 0).await??;
                     self.held = true;
                 }
+                self.enter_canary(now).await?;
                 for batch in self.buffer.chunks(BATCH) {
                     store.enroll(self.run, batch, State::Held).await??;
                     self.waiting += batch.len() as i64;
@@ -269,13 +273,40 @@ impl Deciding<'_> {
         Ok(())
     }
 
+    /// Of a run that is held, lets those in who may enter without a person's
+    /// word. Who entered with a predecessor of this run counts.
+    async fn enter_canary(&mut self, now: Instant) -> anyhow::Result<()> {
+        let (store, run) = (&self.shared.store, self.run);
+        let canary = usize::try_from(self.limit.hold.canary()).unwrap_or(usize::MAX);
+        if canary == 0 {
+            return Ok(());
+        }
+        self.finish_writing().await?;
+        let done: HashSet<uuid::Uuid> = store.enrolled_ids(&run.playbook, run.slot).await?.into_iter().collect();
+        self.buffer.retain(|enrollment| !done.contains(&enrollment.id));
+        let room = self.canary_room.unwrap_or(canary.saturating_sub(done.len())).min(self.buffer.len());
+        let rest = self.buffer.split_off(room);
+        self.keep_room().await?;
+        let first = std::mem::replace(&mut self.buffer, rest);
+        self.canary_room = Some(canary.saturating_sub(done.len() + first.len()));
+        for batch in first.chunks(BATCH) {
+            self.enter(batch, now).await?;
+        }
+        Ok(())
+    }
+
     async fn finish(&mut self, now: Instant) -> anyhow::Result<()> {
         self.finish_writing().await?;
         let (store, run) = (&self.shared.store, self.run);
         if self.held {
             self.tally.skipped.insert("held".to_owned(), self.waiting);
+            self.tally.entered = store.count_enrolled(&run.playbook, run.slot).await?;
+            if self.tally.entered.all > 0 {
+                store.count_canary_as_batch(run).await??;
+            }
             let waiting = self.waiting as u64;
-            let reason = match self.limit.hold.answer(waiting) {
+            let would_enter = waiting + self.tally.entered.all.unsigned_abs();
+            let reason = match self.limit.hold.answer(would_enter) {
                 HoldAnswer::Hold(reason) => reason.to_string(),
                 // It was decided by a predecessor, with what held then.
                 HoldAnswer::Go => format!("{waiting} would enter, and were held by a daemon that went away"),

@@ -29,7 +29,7 @@ about: A bit of everything.
 schedule: "0 0 1 1 *"
 when: account.seats == 10
 reentry: { once_per: account.renewal_at }
-guardrails: { hold_above: off }
+guardrails: { hold_above: off, first_run: go }
 steps:
   - email: { id: first, to: champion, subject: Hello, body: Hello }
   - task: { id: call, title: Call, to: csm }
@@ -43,7 +43,7 @@ about: Whoever rises, again and again.
 schedule: "0 0 1 1 *"
 when: account.seats == 10
 reentry: { on_rematch: true }
-guardrails: { hold_above: off }
+guardrails: { hold_above: off, first_run: go }
 steps:
   - enroll: named
   - task: { id: rise, title: Rise, to: csm }
@@ -62,7 +62,7 @@ about: More than may enter without a word.
 schedule: "0 0 1 1 *"
 when: account.seats >= 5
 reentry: { once_per: account.renewal_at }
-guardrails: { hold_above: { count: 1 }, ramp: { first: 1, every: 15m, grow: 2x } }
+guardrails: { hold_above: { count: 1 }, first_run: go, ramp: { first: 1, every: 15m, grow: 2x } }
 steps:
   - email: { id: crowd, to: champion, subject: Crowd, body: Crowd }
 "#,

@@ -43,7 +43,7 @@ playbook: welcome
 about: Once for everybody.
 schedule: "0 * * * *"
 when: account.seats == 10
-guardrails: { hold_above: off }
+guardrails: { hold_above: off, first_run: go }
 steps:
   - email: { id: hello, to: champion, subject: Welcome, body: Hello, valid_for: 30d }
 "#;
@@ -56,6 +56,7 @@ when: account.renewal_at != none && account.seats == 10
 reentry: { once_per: account.renewal_at }
 guardrails:
   hold_above: { count: 1 }
+  first_run: go
   unusual: off
   store_change: off
   max_per_day: 2

@@ -345,7 +345,7 @@ async fn mail_yields_to_another_playbook_while_that_is_active() {
 
 #[tokio::test]
 async fn no_playbook_yields_to_itself_where_all_yield_to_it() {
-    let world = World::with("guardrails: { yields_to: [rescue] }\n").await;
+    let world = World::with("guardrails: { yields_to: [rescue], first_run: go }\n").await;
     world.playbook(&playbook("welcome", "when: account.mrr > 0", STEPS));
     world.playbook(&playbook("rescue", "when: account.mrr > 0", &format!("{STEPS}\n  - wait: 1d")));
     world.customer("a1").await;

@@ -95,8 +95,10 @@ impl World {
     async fn placed(config: &str, server: Option<Server>, customers: Customers) -> World {
         // Stories are about one thing each: those about the budget give one.
         let budget = if config.contains("budget:") { "" } else { "budget: off\n" };
+        // Nobody is there to look at a new playbook, but where a story is about that.
+        let first = if config.contains("guardrails:") { "" } else { "guardrails: { first_run: go }\n" };
         let store = if customers == Customers::Theirs { mapped::STORE } else { "" };
-        let text = format!("alerts_to: ops@acme.example\n{budget}{config}{store}");
+        let text = format!("alerts_to: ops@acme.example\n{budget}{first}{config}{store}");
         let file = SourceFile { path: "keepwell.yaml".into(), text: text.as_str().into() };
         let (config, problems) = Config::parse(&file);
         assert!(problems.is_empty(), "{problems:#?}");
