@@ -95,8 +95,9 @@ impl World {
     async fn placed(config: &str, server: Option<Server>, customers: Customers) -> World {
         // Stories are about one thing each: those about the budget give one.
         let budget = if config.contains("budget:") { "" } else { "budget: off\n" };
-        // Nobody is there to look at a new playbook, but where a story is about that.
-        let first = if config.contains("guardrails:") { "" } else { "guardrails: { first_run: go }\n" };
+        // Nobody is there to look at a new playbook, or at a company of six, but where a story is about that.
+        let guardrails = "guardrails: { first_run: go, hold_above: { count: 25, share: 2% } }\n";
+        let first = if config.contains("guardrails:") { "" } else { guardrails };
         let store = if customers == Customers::Theirs { mapped::STORE } else { "" };
         let text = format!("alerts_to: ops@acme.example\n{budget}{first}{config}{store}");
         let file = SourceFile { path: "keepwell.yaml".into(), text: text.as_str().into() };
