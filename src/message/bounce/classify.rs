@@ -61,7 +61,7 @@ fn by_code(code: Option<EnhancedStatus>) -> BounceReason {
         (5, 1, 0 | 1 | 3 | 10 | 351) => MailboxUnknown,
         (5, 1, 2) | (5, 4, 4) => DomainUnknown,
         (5, 1, 6) => MailboxMoved,
-        (5, 1, 7 | 8 | 9) => SenderRejected,
+        (5, 1, 7..=9) => SenderRejected,
         (5, 2, 1) => MailboxDisabled,
         (_, 2, 2) => MailboxFull,
         (_, 2, 3) | (_, 3, 4) => MessageTooLarge,
