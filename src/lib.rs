@@ -49,6 +49,7 @@ pub mod ids;
 pub mod random;
 pub mod telemetry;
 pub mod timestamp;
+pub mod zone;
 
 pub mod postgres;
 

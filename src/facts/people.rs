@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::value::Value;
 use crate::clock::Instant;
 use crate::playbook::calendar::local_date;
+use crate::zone::find_zone;
 
 /// A person at a customer.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +78,7 @@ impl Colleague {
     /// Whether they are away at `now`: both days count whole, in their own
     /// zone, else in `zone`. Neither day given is being there.
     pub fn is_away(&self, now: Instant, zone: Tz) -> bool {
-        let own = self.csm.timezone.as_deref().and_then(|name| name.parse().ok());
+        let own = self.csm.timezone.as_deref().and_then(find_zone);
         let today = local_date(now, own.unwrap_or(zone));
         (self.away_from.is_some() || self.away_until.is_some())
             && self.away_from.is_none_or(|first| first <= today)
@@ -87,7 +88,7 @@ impl Colleague {
     /// Whether their last day away is known and over by then, as in
     /// [`Colleague::is_away`].
     pub fn is_back_by(&self, then: Instant, zone: Tz) -> bool {
-        let own = self.csm.timezone.as_deref().and_then(|name| name.parse().ok());
+        let own = self.csm.timezone.as_deref().and_then(find_zone);
         self.away_until.is_some_and(|last| last < local_date(then, own.unwrap_or(zone)))
     }
 }

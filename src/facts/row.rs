@@ -7,6 +7,7 @@ use super::cell::Cell;
 use super::subject::{Subject, SubjectId};
 use super::value::Value;
 use crate::clock::Instant;
+use crate::zone::find_zone;
 
 /// Which cells a set of expressions reads, and where each stands in a row.
 ///
@@ -111,7 +112,7 @@ impl Facts {
     /// names one.
     pub fn zone(&self) -> Option<chrono_tz::Tz> {
         let zone = |value: Option<&Value>| match value {
-            Some(Value::Text(name)) => name.parse().ok(),
+            Some(Value::Text(name)) => find_zone(name),
             _ => None,
         };
         zone(self.contact_column("timezone")).or_else(|| zone(self.column("timezone")))

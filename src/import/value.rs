@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::relation::{Column, Kind, Need};
 use crate::clock::Instant;
 use crate::timestamp::{Timestamp, UnreadableTimestamp};
+use crate::zone::find_zone;
 
 /// The most bytes one value may have.
 pub const LONGEST_VALUE: usize = 1 << 20;
@@ -143,10 +144,11 @@ fn status(text: &str) -> Result<Cell, String> {
     }
 }
 
+/// Kept by IANA's name, however the file names it.
 fn zone(text: &str) -> Result<Cell, String> {
-    match text.parse::<chrono_tz::Tz>() {
-        Ok(_) => Ok(Cell::Text(text.to_owned())),
-        Err(_) => Err(format!("{} is not a time zone; write it as Europe/Berlin", quoted(text))),
+    match find_zone(text) {
+        Some(zone) => Ok(Cell::Text(zone.name().to_owned())),
+        None => Err(format!("{} is not a time zone; write it as Europe/Berlin", quoted(text))),
     }
 }
 

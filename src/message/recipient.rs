@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::facts::Contact;
+use crate::zone::find_zone;
 
 /// Whether a contact agreed to marketing mail: `true` and nothing else is yes.
 pub fn has_consented(contact: &Contact) -> bool {
@@ -13,5 +14,5 @@ pub fn has_consented(contact: &Contact) -> bool {
 /// else `otherwise`. A name that is no zone is as good as none.
 pub fn recipient_zone(recipient: Option<&Contact>, account_zone: Option<&str>, otherwise: Tz) -> Tz {
     let own = recipient.and_then(|contact| contact.timezone.as_deref());
-    [own, account_zone].into_iter().flatten().find_map(|zone| zone.trim().parse().ok()).unwrap_or(otherwise)
+    [own, account_zone].into_iter().flatten().find_map(find_zone).unwrap_or(otherwise)
 }

@@ -4,6 +4,7 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::reader::{Fields, short};
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::zone::find_zone;
 
 /// An IANA time zone.
 pub fn timezone(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Tz> {
@@ -39,6 +40,10 @@ fn zone_advice(name: &str) -> String {
         };
         return format!("an abbreviation is no zone: write the zone's name, such as `{zone}`");
     }
+    // As another program names it.
+    if let Some(zone) = find_zone(name) {
+        return format!("did you mean `{zone}`?");
+    }
     if name.contains(['+', '-']) && name.contains(|c: char| c.is_ascii_digit()) {
         return "a zone is named by its city and knows its summer time, such as `Europe/Berlin`".to_owned();
     }
@@ -59,6 +64,7 @@ mod tests {
     fn zones_are_suggested() {
         assert_eq!(zone_advice("berlin"), "did you mean `Europe/Berlin`?");
         assert_eq!(zone_advice("Europe/Berln"), "did you mean `Europe/Berlin`?");
+        assert_eq!(zone_advice("Eastern Standard Time"), "did you mean `America/New_York`?");
         assert_eq!(zone_advice("new york"), "did you mean `America/New_York`?");
         assert!(zone_advice("Nowhere").starts_with("write"));
     }

@@ -294,3 +294,20 @@ async fn functions_that_can_leave_the_role_of_the_reader_are_told() {
     let refused = reading.execute("update crm.companies set name = 'x'").await.unwrap_err();
     assert!(refused.to_string().contains("read-only transaction"), "{refused}");
 }
+
+#[tokio::test]
+async fn zones_that_are_none_are_named_and_counted() {
+    let database = database::fresh().await;
+    let mut home = home("doctor-zones", &database.url);
+    home.set("DATABASE_URL", &database.url);
+    let sql = "insert into customers.accounts (id, name, signed_up_at, timezone) values
+            ('a', 'A', '2026-01-01', 'Mars'), ('b', 'B', '2026-01-01', 'Eastern Standard Time');
+        insert into customers.contacts (account_id, id, name, timezone) values
+            ('a', 'c', 'C', 'Mars'), ('a', 'd', 'D', 'Mars'), ('a', 'e', 'E', 'UTC+5:30'), ('a', 'f', 'F', ' '),
+            ('a', 'g', 'G', null), ('a', 'h', 'H', 'europe/berlin')";
+    sqlx::raw_sql(sql).execute(&database.pool().await).await.unwrap();
+    let said = home.run(&["doctor", "--resolver", &good().to_string()]).stdout;
+    let expected = "warn  zones: the time zone of 1 accounts, 3 contacts is none: `Mars` (2 contacts), `Mars` (1 accounts), \
+                    `UTC+5:30` (1 contacts)";
+    assert!(said.contains(expected), "{said}");
+}

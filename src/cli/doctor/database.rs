@@ -9,7 +9,7 @@ use crate::postgres::describe_error;
 use crate::store::customers::mapping;
 use crate::store::customers::reader_role::READER;
 use crate::store::views::cli::Filter;
-use crate::store::{Relations, Store};
+use crate::store::{Relation, Relations, Store};
 
 use super::Findings;
 
@@ -48,7 +48,33 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
     let Some(relations) = relations else { return Some(database) };
     let database = database.reading(relations);
     reader(&database.store, findings).await;
+    zones(&database.store, findings).await;
     Some(database)
+}
+
+/// Whether local times can be right.
+async fn zones(store: &Store, findings: &mut Findings) {
+    let unknown = match store.unknown_zones().await {
+        Ok(unknown) if unknown.is_empty() => return,
+        Ok(unknown) => unknown,
+        Err(error) => return findings.bad("zones", error.to_string(), "see the server's log"),
+    };
+    let rows =
+        |relation: Relation| unknown.iter().filter(|one| one.relation == relation).map(|one| one.rows).sum::<i64>();
+    let counts: Vec<String> = [Relation::Accounts, Relation::Contacts, Relation::Csms]
+        .into_iter()
+        .filter(|relation| rows(*relation) > 0)
+        .map(|relation| format!("{} {}", rows(relation), relation.name()))
+        .collect();
+    let mut names: Vec<String> =
+        unknown.iter().take(5).map(|one| format!("`{}` ({} {})", one.name, one.rows, one.relation.name())).collect();
+    if unknown.len() > names.len() {
+        names.push(format!("{} more", unknown.len() - names.len()));
+    }
+    let message = format!("the time zone of {} is none: {}", counts.join(", "), names.join(", "));
+    let help = "write IANA names such as `Europe/Berlin`; until then the zone of the account, of the playbook or of the \
+                configuration counts for them";
+    findings.warn("zones", message, help);
 }
 
 async fn clocks(store: &Store, findings: &mut Findings) {

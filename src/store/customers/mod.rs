@@ -9,6 +9,7 @@
 //! - [`people`]: contacts and colleagues of accounts;
 //! - [`import`]: writing rows of files into the store;
 //! - [`export`]: everything that is known of a customer, as one document;
+//! - [`unknown_zones`]: time zones that are none;
 //! - [`sample`]: the made-up company of the demo;
 //! - [`data_subject`]: which rows and words are about one person;
 //! - [`erasure`]: deleting these.
@@ -24,3 +25,4 @@ pub mod people;
 pub mod reader_role;
 pub mod relations;
 pub mod sample;
+pub mod unknown_zones;

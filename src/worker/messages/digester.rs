@@ -13,6 +13,7 @@ use crate::message::channel::Channel;
 use crate::playbook::schedule::Schedule;
 use crate::store::messages::digests::{Gathered, GatheredTask, Recipient};
 use crate::worker::shared::Shared;
+use crate::zone::find_zone;
 
 /// The step that a digest's row names.
 pub const STEP: &str = "digest";
@@ -55,7 +56,7 @@ fn schedule(shared: &Shared, zone: Tz) -> Option<Schedule> {
 }
 
 fn zone(shared: &Shared, colleague: &Colleague) -> Tz {
-    colleague.csm.timezone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(shared.config.timezone)
+    colleague.csm.timezone.as_deref().and_then(find_zone).unwrap_or(shared.config.timezone)
 }
 
 /// Every colleague who is there, and every other address that has tasks, with

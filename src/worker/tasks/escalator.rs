@@ -11,6 +11,7 @@ use crate::store::messages::insert::OwnerNotice;
 use crate::store::tasks::escalations::Overdue;
 use crate::worker::enrollments::snapshot::current;
 use crate::worker::shared::Shared;
+use crate::zone::find_zone;
 
 const BATCH: i64 = 100;
 
@@ -40,7 +41,7 @@ async fn tell(shared: &Shared, staff: &Staff, task: &Overdue, now: Instant) -> a
         }
     };
     let account = task.account_name.as_deref().unwrap_or(&task.account_id);
-    let zone = manager.and_then(|taker| taker.csm.timezone.as_deref()).and_then(|name| name.parse().ok());
+    let zone = manager.and_then(|taker| taker.csm.timezone.as_deref()).and_then(find_zone);
     let zone = zone.unwrap_or(config.timezone);
     let who = task.assignee.as_deref().map_or("nobody", |id| staff.find(id).map_or(id, |known| &known.csm.name));
     let due = task.due_at.map(|due| due.with_timezone(&zone).format("%-d %B %Y, %H:%M").to_string());

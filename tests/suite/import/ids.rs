@@ -1,4 +1,4 @@
-//! Ids as other programs export them.
+//! Ids and zones as other programs export them.
 
 use serde_json::json;
 
@@ -30,4 +30,21 @@ async fn spaces_around_ids_do_not_count() {
     assert_eq!((&summaries[0]["without_account"], &summaries[0]["padded_ids"]), (&json!(0), &json!(1)));
     bench.file("none.csv", "id,name,signed_up_at\n\"  \",Acme,2026-01-01\n");
     assert_eq!(bench.errors(&["accounts", "none.csv"]), ["2 id: is empty, and it is part of the key"]);
+}
+
+#[tokio::test]
+async fn zones_are_kept_by_their_iana_names() {
+    let bench = Bench::new().await;
+    bench.file(
+        "a.csv",
+        "id,name,signed_up_at,timezone\na,A,2026-01-01,Eastern Standard Time\nb,B,2026-01-01,europe/berlin\nc,C,2026-01-01,Mars\n",
+    );
+    assert_eq!(
+        bench.errors(&["accounts", "a.csv"]),
+        ["4 timezone: `Mars` is not a time zone; write it as Europe/Berlin"]
+    );
+    assert_eq!(
+        bench.query("select timezone from customers.accounts order by id").await,
+        json!([{ "timezone": "America/New_York" }, { "timezone": "Europe/Berlin" }])
+    );
 }

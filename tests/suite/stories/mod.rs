@@ -47,3 +47,4 @@ mod together;
 mod tripping;
 mod unfit;
 mod waiting;
+mod zones;

@@ -7,7 +7,7 @@ use super::{Finding, Source};
 /// after them.
 const ORDER: [&[&str]; 19] = [
     &["printable"],
-    &["address", "clock", "ids", "random", "diagnostic", "telemetry", "timestamp"],
+    &["address", "clock", "ids", "random", "diagnostic", "telemetry", "timestamp", "zone"],
     &["postgres"],
     &["import"],
     &["playbook"],
