@@ -2,13 +2,31 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::clock::Instant;
 use crate::enrollment::History;
 use crate::enrollment::holdout::{Arm, Drawn};
 use crate::facts::SubjectId;
 use crate::store::Store;
+
+/// What enrollments of the playbook `$1` have left behind about the subject `w`,
+/// but for the run at the slot `$3`.
+///
+/// It is for one account, whatever the planner believes of the table. `is true`
+/// keeps it off the index by playbook: a playbook that the statistics do not
+/// know looks as if it had no rows there.
+pub(super) const LEFT_BEHIND: &str = "
+                 select bool_or(e.state in ('active', 'held') or e.state = 'ghost' and e.ended_at is null) as active,
+                        max(e.started_at) as last_started,
+                        array_agg(e.entry_key) as keys
+                 from keepwell.enrollments e
+                 where e.account_id = w.account_id and e.contact_id = w.contact_id
+                   and (e.playbook = $1) is true
+                   and ($3::timestamptz is null or e.run_slot is distinct from $3)
+                   and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
+                        and r.slot = e.run_slot and r.approved_at is not null))
+                 having count(*) > 0";
 
 #[derive(FromRow)]
 struct HistoryRow {
@@ -32,31 +50,19 @@ impl Store {
     ) -> sqlx::Result<HashMap<SubjectId, History>> {
         let (accounts, contacts): (Vec<&str>, Vec<&str>) =
             subjects.iter().map(|subject| (subject.account.as_str(), subject.contact.as_str())).unzip();
-        // The inner query is for one account, whatever the planner believes of
-        // the table. `is true` keeps it off the index by playbook: a playbook
-        // that the statistics do not know looks as if it had no rows there.
-        let rows: Vec<HistoryRow> = sqlx::query_as(
+        let sql = format!(
             "select w.account_id, w.contact_id, h.active, h.last_started, h.keys
              from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
-             cross join lateral (
-                 select bool_or(e.state in ('active', 'held') or e.state = 'ghost' and e.ended_at is null) as active,
-                        max(e.started_at) as last_started,
-                        array_agg(e.entry_key) as keys
-                 from keepwell.enrollments e
-                 where e.account_id = w.account_id and e.contact_id = w.contact_id
-                   and (e.playbook = $1) is true
-                   and ($3::timestamptz is null or e.run_slot is distinct from $3)
-                   and (e.state <> 'held' or exists (select 1 from keepwell.runs r where r.playbook = e.playbook
-                        and r.slot = e.run_slot and r.approved_at is not null))
-                 having count(*) > 0) h",
-        )
-        .persistent(false)
-        .bind(playbook)
-        .bind(accounts)
-        .bind(slot)
-        .bind(contacts)
-        .fetch_all(self.pool())
-        .await?;
+             cross join lateral ({LEFT_BEHIND}) h"
+        );
+        let rows: Vec<HistoryRow> = sqlx::query_as(AssertSqlSafe(sql))
+            .persistent(false)
+            .bind(playbook)
+            .bind(accounts)
+            .bind(slot)
+            .bind(contacts)
+            .fetch_all(self.pool())
+            .await?;
         let mut found: HashMap<SubjectId, History> = HashMap::new();
         for row in rows {
             let keys = row.keys.into_iter().collect();

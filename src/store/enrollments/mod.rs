@@ -7,6 +7,7 @@
 //!   (`planned_effect` is one effect on its way into its table);
 //! - [`progress`]: what enrollments have behind them: tasks, mail, answers;
 //! - [`matched_since`]: since when conditions have been true;
+//! - [`moved_contacts`]: who was under another account or id before;
 //! - [`late_goals`]: ended enrollments whose goal still counts;
 //! - [`holdout`]: how held-out accounts fare beside treated ones;
 //! - [`enroll_requests`]: what the step `enroll` asked for;
@@ -28,6 +29,7 @@ pub mod late_goals;
 pub mod lookup;
 pub mod manual_moves;
 pub mod matched_since;
+pub mod moved_contacts;
 pub(crate) mod planned_effect;
 pub mod progress;
 pub(in crate::store) mod stored_enrollment;

@@ -204,6 +204,9 @@ pub(crate) async fn recall(
     let (store, ready) = (&shared.store, &loaded.ready);
     let id = &ready.playbook.id;
     let mut histories = store.history(id, slot, subjects).await?;
+    if Subject::from(ready.playbook.subject) == Subject::Contact {
+        store.load_moved_contacts(id, slot, subjects, &mut histories).await?;
+    }
     if ready.follows_edges() {
         store.load_matched_since(id, edges_at, subjects, &mut histories).await?;
     }

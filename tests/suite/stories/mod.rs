@@ -27,6 +27,7 @@ mod labelling;
 mod lost;
 mod mail;
 mod mapped;
+mod merging;
 mod moving;
 mod people;
 mod posting;
