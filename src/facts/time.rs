@@ -39,6 +39,11 @@ pub fn month(t: Instant, zone: Tz) -> i64 {
     i64::from(zone.from_utc_datetime(&t.naive_utc()).month())
 }
 
+/// 1 to 31, the day of the month, in the zone.
+pub fn day(t: Instant, zone: Tz) -> i64 {
+    i64::from(zone.from_utc_datetime(&t.naive_utc()).day())
+}
+
 /// 1 (Monday) to 7 (Sunday), in the zone.
 pub fn weekday(t: Instant, zone: Tz) -> i64 {
     i64::from(zone.from_utc_datetime(&t.naive_utc()).weekday().number_from_monday())

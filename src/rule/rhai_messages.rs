@@ -175,7 +175,10 @@ pub(super) fn suggest_function(name: &str) -> Option<&'static str> {
         "sum" | "sumif" | "sumifs" => "write `account.event_sum(\"purchase\", \"amount\", 30)`",
         "max" | "min" => "compare both values, joined with `&&` or `||`",
         "year" | "quarter" | "week" => "write `period(\"year\")`, which is a text, or count days",
-        "day" => "write `weekday(t)`, where 1 is Monday, or count days",
+        "dayofweek" | "day_of_week" | "dow" => "write `weekday(t)`, where 1 is Monday",
+        "dayofmonth" | "day_of_month" | "anniversary" | "is_anniversary" => {
+            "compare `month(t)` and `day(t)` with those of `now`"
+        }
         "left" | "right" | "mid" | "len" | "search" | "find" | "contains" | "startswith" | "starts_with"
         | "endswith" | "ends_with" | "regexmatch" | "substring" | "upper" | "lower" | "trim" => foreign_syntax::WHOLE,
         _ => return None,

@@ -25,7 +25,7 @@ impl Checker<'_> {
         let text = format!("{name}({})", args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
         let gives = |kind: Kind, nullable: bool| Typed { kind, nullable, text: text.clone(), position };
         match (name, args.as_slice()) {
-            ("days_since" | "days_until" | "hours_since" | "hours_until" | "month" | "weekday", [t]) => {
+            ("days_since" | "days_until" | "hours_since" | "hours_until" | "month" | "day" | "weekday", [t]) => {
                 match &t.kind {
                     Kind::Time | Kind::Unknown => {}
                     Kind::Attribute(subject, key) => self.read_as(*subject, key, Type::Time, t.position),

@@ -10,7 +10,7 @@ pub(crate) fn present(text: String) -> HashSet<String> {
 
 /// The time inside `days_since(…)` and its kin, and behind `(… - days(n))`.
 pub(crate) fn inside_count(text: &str) -> Option<&str> {
-    let counts = ["days_since(", "days_until(", "hours_since(", "hours_until(", "month(", "weekday("];
+    let counts = ["days_since(", "days_until(", "hours_since(", "hours_until(", "month(", "day(", "weekday("];
     let moved = |text| {
         [" + days(", " - days(", " + hours(", " - hours("].iter().find_map(|by| Some(str::split_once(text, by)?.0))
     };

@@ -148,7 +148,7 @@ impl Checker<'_> {
             (_, _, Kind::Time, Kind::Text) if foreign_syntax::is_date(b.text.trim_matches('"')) => {
                 Some(foreign_syntax::NO_DATES.to_owned())
             }
-            (_, _, Kind::Int, Kind::Text) if a.text.starts_with("weekday(") || a.text.starts_with("month(") => {
+            (_, _, Kind::Int, Kind::Text) if ["weekday(", "day(", "month("].iter().any(|f| a.text.starts_with(f)) => {
                 Some(COUNTED.to_owned())
             }
             _ => None,

@@ -38,6 +38,9 @@ fn register_time(engine: &mut Engine) {
     engine.register_fn("month", |t: Dynamic| {
         on_time("month", &t, |current, t| Dynamic::from(time::month(t, current.context.zone)))
     });
+    engine.register_fn("day", |t: Dynamic| {
+        on_time("day", &t, |current, t| Dynamic::from(time::day(t, current.context.zone)))
+    });
     engine.register_fn("weekday", |t: Dynamic| {
         on_time("weekday", &t, |current, t| Dynamic::from(time::weekday(t, current.context.zone)))
     });

@@ -60,6 +60,9 @@ functions! {
     month "(t)" gives Some(Type::Int), nullable true,
         "1 (January) to 12, in the playbook's zone; none exactly when the time is.",
         "month(now) != 12": "It is not December.";
+    day "(t)" gives Some(Type::Int), nullable true,
+        "1 to 31, the day of the month, in the playbook's zone; none exactly when the time is.",
+        "month(account.signed_up_at) == month(now) && day(account.signed_up_at) == day(now)": "They signed up on this day of a year.";
     weekday "(t)" gives Some(Type::Int), nullable true,
         "1 (Monday) to 7 (Sunday), in the playbook's zone; none exactly when the time is.",
         "weekday(now) <= 5": "It is Monday to Friday.";

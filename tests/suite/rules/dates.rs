@@ -26,6 +26,8 @@ fn every_function_of_the_calendar_takes_a_date_as_itself() {
     for (zone, date, clause) in [
         (New_York, first, "month(account.renewal_at) == 3"),
         (New_York, first, "weekday(account.renewal_at) == 7"),
+        (New_York, first, "day(account.renewal_at) == 1"),
+        (New_York, "2026-03-01T00:00:01Z", "day(account.renewal_at) == 28"),
         (New_York, first, "month(account.renewal_at - days(1)) == 2"),
         (New_York, first, "month(account.traits.trial_ends) == 3"),
         (Auckland, first, "month(account.renewal_at) == 3 && weekday(account.renewal_at) == 7"),
