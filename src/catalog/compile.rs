@@ -13,7 +13,7 @@ use crate::action::{Compiler, Reads};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Cell, Layout, Schema, Subject};
-use crate::playbook::schedule::Schedule;
+use crate::playbook::schedule::{self, Schedule};
 use crate::playbook::{Playbook, Reentry, Source};
 use crate::rule::{self, Modules, Neighbours, Sandbox, Scope, Wanted};
 
@@ -30,7 +30,13 @@ pub fn compile(
     let before = problems.iter().filter(|problem| problem.is_error()).count();
     let zone = playbook.timezone.unwrap_or(config.timezone);
     let schedule = match Schedule::parse(&playbook.schedule.text, zone) {
-        Ok(schedule) => Some(schedule),
+        Ok(schedule) => {
+            for doubt in schedule::warnings(&playbook.schedule.text) {
+                let problem = playbook.schedule.warning("KW0220", 1, doubt.column as u32, doubt.message);
+                problems.push(problem.help(doubt.help));
+            }
+            Some(schedule)
+        }
         Err(error) => {
             let mut problem = playbook.schedule.error("KW0111", 1, error.column as u32, error.message);
             problem.help = error.help;

@@ -83,6 +83,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0218", "playbooks keep each other out"),
     ("KW0219", "the budget lets not all mails of a step leave"),
     ("KW0301", "a template cannot be read"),
+    ("KW0220", "a schedule is likely not what was meant"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),
     ("KW0304", "braces that nothing fills"),

@@ -1,7 +1,7 @@
 //! What authors are told about a schedule that cannot be read.
 
 use chrono_tz::Tz;
-use keepwell::playbook::schedule::Schedule;
+use keepwell::playbook::schedule::{Schedule, warnings};
 
 #[test]
 fn every_mistake_has_a_message() {
@@ -58,5 +58,41 @@ fn every_mistake_has_a_message() {
         assert_eq!(error.column, column, "{text}: {error:?}");
         assert!(error.message.contains(message), "{text}: {error:?}");
         assert!(error.help.as_deref().unwrap_or_default().contains(help), "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn what_is_likely_not_meant_is_said() {
+    let both = "both day fields are set, and either is enough";
+    let table = [
+        ("* 9 * * *", 1, "every minute of that hour: sixty runs", "did you mean \"0 9 * * *\"?"),
+        (" */1 9-17 * * mon", 2, "every minute of each of its hours", "did you mean \"0 9-17 * * mon\"?"),
+        ("0 9 1-7 * mon", 5, "on each day `1-7` of a month and also on each `mon`", "\"0 9 * * mon\""),
+        ("0 9 13 * fri", 5, both, "day(now)"),
+        ("0 9 31 * *", 5, "lack it: February, April, June, September and November", "between 1 and 28"),
+        ("0 9 15,30 * *", 5, "day 30 is left out in months that lack it: February", "between 1 and 28"),
+        ("0 9 29 * *", 5, "lack it: February, but for leap years", "between 1 and 28"),
+        ("0 9 31 3,4 *", 5, "lack it: April", ""),
+    ];
+    for (text, column, message, help) in table {
+        let found = warnings(text);
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert_eq!(found[0].column, column, "{text}: {found:?}");
+        assert!(found[0].message.contains(message), "{text}: {found:?}");
+        assert!(found[0].help.contains(help), "{text}: {found:?}");
+    }
+    for plain in [
+        "0 9 * * mon-fri",
+        "* * * * *",
+        "*/5 9 * * *",
+        "0 9 28-31 * *",
+        "0 9 */2 * *",
+        "0 9 */31,1-7 * mon",
+        "0 9 31 1,3 *",
+        "@monthly",
+        "no schedule",
+    ] {
+        let found = warnings(plain);
+        assert!(found.is_empty(), "{plain}: {found:?}");
     }
 }

@@ -12,11 +12,13 @@ const SHORTHANDS: &[(&str, &str)] =
 
 /// A whole line.
 pub(super) struct CronFields {
-    minutes: Field,
-    hours: Field,
-    days: Field,
-    months: Field,
-    weekdays: Field,
+    pub(super) minutes: Field,
+    pub(super) hours: Field,
+    pub(super) days: Field,
+    pub(super) months: Field,
+    pub(super) weekdays: Field,
+    /// The column of the minute field.
+    pub(super) minute_column: usize,
     /// The column of the day-of-month field.
     pub(super) column: usize,
 }
@@ -44,6 +46,7 @@ impl CronFields {
             days: read(2, day)?,
             months: read(3, month)?,
             weekdays: read(4, weekday)?,
+            minute_column: minute.0,
             column: day.0,
         })
     }

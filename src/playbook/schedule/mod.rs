@@ -14,8 +14,10 @@ use crate::clock::Instant;
 
 mod fields;
 mod unit;
+mod warnings;
 
 use fields::CronFields;
+pub use warnings::{ScheduleWarning, warnings};
 
 /// A schedule in its time zone. Its slots are whole minutes of local time.
 #[derive(Clone, Debug)]
