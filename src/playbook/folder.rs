@@ -168,6 +168,8 @@ impl Search<'_> {
                 }
             } else if self.is_wanted(&path) {
                 self.file(path, real)?;
+            } else if let Some(problem) = self.misnamed(&path) {
+                self.listing.problems.push(problem);
             }
         }
         Ok(Ok(()))
@@ -189,6 +191,7 @@ impl Search<'_> {
         };
         let matters = self.is_wanted(&path) || (is_folder && self.nested);
         if !matters {
+            self.listing.problems.extend(self.misnamed(&path).filter(|_| !is_folder));
             return Ok(());
         }
         if !real.starts_with(self.real) {
@@ -229,6 +232,19 @@ impl Search<'_> {
 
     fn is_wanted(&self, path: &Path) -> bool {
         path.extension().is_some_and(|ending| self.endings.iter().any(|known| ending == *known))
+    }
+
+    /// What is said about a file whose name ends almost as it should, as after
+    /// an editor added `.txt`; it is not read.
+    fn misnamed(&self, path: &Path) -> Option<Diagnostic> {
+        let file = path.file_name()?.to_str()?;
+        let lower = file.to_ascii_lowercase();
+        let bare = lower.strip_suffix(".txt").unwrap_or(&lower);
+        let ending = self.endings.iter().find(|ending| bare.ends_with(&format!(".{ending}")))?;
+        let stem = file.get(..bare.len() - ending.len())?;
+        let message = format!("this file is not read: its name does not end in `.{ending}`");
+        let problem = Diagnostic::warning("KW0011", &name(path), START, message);
+        Some(problem.help(format!("rename it to `{stem}{ending}`")))
     }
 
     fn count_entry(&mut self) -> Result<(), Diagnostic> {
