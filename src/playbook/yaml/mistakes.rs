@@ -28,6 +28,11 @@ pub(super) fn is_cut(text: &str) -> bool {
     quoted || depth > 0
 }
 
+/// Whether an expression stops inside a call or a string, or behind an operator.
+fn is_half(text: &str) -> bool {
+    is_cut(text) || text.trim_end().ends_with(['&', '|', '=', '<', '>', '+', '-', '*', '/', ',', '?', '!', '('])
+}
+
 /// Keys whose values are sentences: a curly quote is at home there.
 const PROSE: [&str; 8] = ["title", "subject", "body", "text", "description", "question", "about", "name"];
 /// Keys whose values are expressions.
@@ -35,12 +40,16 @@ const EXPRESSIONS: [&str; 8] = ["when", "goal", "exit", "suppress", "if", "until
 
 /// How far behind a plain value of such a key a ` #` stands that was hardly
 /// meant as a remark: nobody writes `#4` or `#||` for one.
-pub(super) fn cut_by_remark(key: &str, rest: &str) -> Option<usize> {
+///
+/// In an expression any remark is doubted that leaves half of one before it.
+pub(super) fn cut_by_remark(key: &str, text: &str, rest: &str) -> Option<usize> {
     let line = rest.lines().next()?;
     let blank = line.chars().take_while(|c| *c == ' ' || *c == '\t').count();
     let is_meant = |c: char| !c.is_whitespace() && c != '#';
-    let cuts = blank > 0 && line[blank..].strip_prefix('#')?.starts_with(is_meant);
-    (cuts && (PROSE.contains(&key) || EXPRESSIONS.contains(&key))).then_some(blank)
+    let behind = line[blank..].strip_prefix('#').filter(|_| blank > 0)?;
+    let is_expression = EXPRESSIONS.contains(&key);
+    let cuts = behind.starts_with(is_meant) && (PROSE.contains(&key) || is_expression);
+    (cuts || is_expression && is_half(text)).then_some(blank)
 }
 
 /// What is said about a ` #` in the middle of a value.

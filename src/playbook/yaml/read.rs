@@ -213,7 +213,7 @@ impl Tree<'_> {
             _ => "",
         };
         let rest = self.lines.text[self.lines.byte(span.start)..].strip_prefix(text).unwrap_or_default();
-        if let Some(ahead) = mistakes::cut_by_remark(key, rest) {
+        if let Some(ahead) = mistakes::cut_by_remark(key, text, rest) {
             let start = place(span.start);
             let ahead = u32::try_from(text.chars().count() + ahead).unwrap_or(u32::MAX);
             let at = Position { column: start.column.saturating_add(ahead), ..start };
