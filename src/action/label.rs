@@ -23,7 +23,7 @@ pub fn constant(node: &Node) -> Option<Option<String>> {
     match &node.value {
         NodeValue::Bool(value) => Some(Some(value.to_string())),
         NodeValue::Int(value) => Some(Some(value.to_string())),
-        NodeValue::Float(value) => Some(Some(value.to_string())),
+        NodeValue::Float(number) => Some(Some(number.text.to_string())),
         NodeValue::Text(source) if source.text.trim() == "none" => Some(None),
         _ => None,
     }

@@ -98,7 +98,7 @@ fn part(node: &Node, compiler: &mut Compiler) -> Option<Part> {
         NodeValue::Null => Part::Fixed(Json::Null),
         NodeValue::Bool(value) => Part::Fixed(Json::from(*value)),
         NodeValue::Int(value) => Part::Fixed(Json::from(*value)),
-        NodeValue::Float(value) => Part::Fixed(Json::from(*value)),
+        NodeValue::Float(number) => Part::Fixed(Json::from(number.value)),
         NodeValue::Text(source) => Part::Text(compiler.template(source, Escape::JsonValue, false)?),
         NodeValue::Sequence(items) => {
             // All of them are read, so that every problem is reported.

@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
             (NodeValue::Text(text), Type::Text) => Some(Value::text(&text.text)),
             (NodeValue::Int(number), Type::Int) => Some(Value::Int(*number)),
             (NodeValue::Int(number), Type::Float) => Some(Value::Float(*number as f64)),
-            (NodeValue::Float(number), Type::Float) => Some(Value::Float(*number)),
+            (NodeValue::Float(number), Type::Float) => Some(Value::Float(number.value)),
             (NodeValue::Bool(value), Type::Bool) => Some(Value::Bool(*value)),
             (_, Type::Json) => Some(Value::Json(Arc::new(json(node)))),
             _ => None,
@@ -170,7 +170,7 @@ fn json(node: &Node) -> serde_json::Value {
         NodeValue::Null => serde_json::Value::Null,
         NodeValue::Bool(value) => (*value).into(),
         NodeValue::Int(value) => (*value).into(),
-        NodeValue::Float(value) => (*value).into(),
+        NodeValue::Float(number) => number.value.into(),
         NodeValue::Text(source) => (*source.text).into(),
         NodeValue::Sequence(items) => items.iter().map(json).collect(),
         NodeValue::Mapping(entries) => {

@@ -30,7 +30,7 @@ pub fn duration(file: &Arc<str>, key: &str, node: &Node, problems: &mut Vec<Diag
                 let message = format!("`{key}` needs a span of time, not {}", node.describe());
                 let number = match value {
                     NodeValue::Int(number) => number.to_string(),
-                    NodeValue::Float(number) => number.to_string(),
+                    NodeValue::Float(number) => number.text.to_string(),
                     _ => String::new(),
                 };
                 Diagnostic::error("KW0103", file, node.place, message).help(duration_help(&number))

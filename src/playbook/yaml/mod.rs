@@ -4,6 +4,8 @@
 //! with the document, and size, depth and number of nodes are limited, so a
 //! hostile file costs an error and no more.
 
+use std::sync::Arc;
+
 use super::Source;
 use crate::diagnostic::Position;
 
@@ -39,12 +41,21 @@ pub enum NodeValue {
     Null,
     Bool(bool),
     Int(i64),
-    Float(f64),
+    /// Any other number.
+    Float(WrittenFloat),
     /// Any other scalar. The source maps inner positions to the file.
     Text(Source),
     Sequence(Vec<Node>),
     /// In the file's order; keys are unique.
     Mapping(Vec<Entry>),
+}
+
+/// A number that is no whole one of 64 bits, as it was written: `3.10` is not `3.1` to
+/// whom it names a version.
+#[derive(Clone, Debug)]
+pub struct WrittenFloat {
+    pub value: f64,
+    pub text: Arc<str>,
 }
 
 /// One `key: value` of a mapping.
@@ -62,7 +73,7 @@ impl Node {
             NodeValue::Null => "nothing".into(),
             NodeValue::Bool(value) => format!("`{value}`"),
             NodeValue::Int(value) => format!("the number {value}"),
-            NodeValue::Float(value) => format!("the number {value}"),
+            NodeValue::Float(number) => format!("the number {}", number.text),
             NodeValue::Text(_) => "text".into(),
             NodeValue::Sequence(_) => "a list".into(),
             NodeValue::Mapping(_) => "a mapping".into(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::lines::{Lines, place};
-use super::{Entry, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, NodeValue, mistakes};
+use super::{Entry, MAX_BYTES, MAX_DEPTH, MAX_NODES, Node, NodeValue, WrittenFloat, mistakes};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::{Layout, Origin, Source};
 
@@ -399,7 +399,10 @@ fn resolve(text: &str) -> Option<NodeValue> {
         serde_yaml::Value::Bool(value) => Some(NodeValue::Bool(value)),
         serde_yaml::Value::Number(number) => match number.as_i64() {
             Some(whole) => Some(NodeValue::Int(whole)),
-            None => number.as_f64().map(NodeValue::Float),
+            None => {
+                let value = number.as_f64()?;
+                Some(NodeValue::Float(WrittenFloat { value, text: text.into() }))
+            }
         },
         _ => None,
     }

@@ -119,7 +119,7 @@ fn plain_scalars_have_the_types_of_yaml_1_2() {
     assert!(matches!(value("a: 5", "a"), NodeValue::Int(5)));
     assert!(matches!(value("a: -5", "a"), NodeValue::Int(-5)));
     assert!(matches!(value("a: 0x1F", "a"), NodeValue::Int(31)));
-    assert!(matches!(value("a: 2.5", "a"), NodeValue::Float(f) if f == 2.5));
+    assert!(matches!(value("a: 2.5", "a"), NodeValue::Float(f) if f.value == 2.5));
     assert!(matches!(value("a: true", "a"), NodeValue::Bool(true)));
     assert!(matches!(value("a:", "a"), NodeValue::Null));
     assert!(matches!(value("a: ~", "a"), NodeValue::Null));

@@ -70,9 +70,9 @@ impl World {
         let (at, contact) = (fields.required("at"), fields.take("contact"));
         fields.finish();
         reader.problems.append(&mut problems);
-        let value = value.and_then(|node| match node.value {
-            NodeValue::Int(whole) => Some(whole as f64),
-            NodeValue::Float(number) => Some(number),
+        let value = value.and_then(|node| match &node.value {
+            NodeValue::Int(whole) => Some(*whole as f64),
+            NodeValue::Float(number) => Some(number.value),
             _ => {
                 let message = format!("`value` needs a number, not {}", node.describe());
                 reader.error("KW0501", node.place, message, "write a number without quotes");

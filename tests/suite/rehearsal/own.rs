@@ -143,3 +143,23 @@ tests:
 "#,
     ));
 }
+
+#[test]
+fn a_number_in_a_label_stays_as_it_is_written() {
+    passes(&playbook(
+        r#"
+when: account.mrr > 0 && account.label("before") == "1.50"
+steps:
+  - set: { version: 3.10, long: 12345678901234567890, whole: 7 }
+  - wait: 1d
+  - notify: { id: told, channel: csm, text: '{{ account.label("version") | default("-") }} {{ account.label("long") | default("-") }} {{ account.label("whole") | default("-") }}' }
+tests:
+  - name: nothing is rounded
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5.50 }
+    labels: { before: 1.50 }
+    expect:
+      - { after: 1d, notify: told, contains: "3.10 12345678901234567890 7" }
+"#,
+    ));
+}
