@@ -25,6 +25,12 @@ pub struct Options {
     /// Say of each clause of `when` whether the database decides it, or only the engine.
     #[arg(long)]
     clauses: bool,
+    /// Fail on warnings, too: for CI.
+    #[arg(long)]
+    strict: bool,
+    /// No playbooks at all are no error.
+    #[arg(long)]
+    allow_empty: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -44,6 +50,16 @@ pub struct Checked {
 impl Checked {
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// An error where no file was found in `paths`, so that a wrong folder is no
+    /// success. Where something could not be read, that is the error already.
+    pub fn need_playbooks(&self, global: &Global, paths: &[PathBuf]) -> anyhow::Result<()> {
+        if !self.sources.playbooks.is_empty() || self.has_errors() {
+            return Ok(());
+        }
+        let paths = name_paths(global, paths);
+        anyhow::bail!("no playbooks in {paths}: name their folder, or say --allow-empty where there may be none")
     }
 
     /// Plays the cases of the playbooks without errors, and adds those that
@@ -80,6 +96,17 @@ impl Checked {
             }
         }
     }
+}
+
+/// The files and folders that were named, else the playbooks' folder.
+fn playbook_paths(global: &Global, paths: &[PathBuf]) -> Vec<PathBuf> {
+    if paths.is_empty() { vec![global.playbooks.clone()] } else { paths.to_vec() }
+}
+
+/// The same for a sentence.
+pub fn name_paths(global: &Global, paths: &[PathBuf]) -> String {
+    let names = playbook_paths(global, paths);
+    names.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" and ")
 }
 
 /// Reads and checks files, folders, scripts and the configuration.
@@ -128,8 +155,7 @@ fn name_facts_file(diagnostics: &mut [Diagnostic]) {
 /// The same against the columns of a store.
 pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
     let (config, mut diagnostics) = Config::read(global.config.as_deref());
-    let paths = if paths.is_empty() { vec![global.playbooks.clone()] } else { paths.to_vec() };
-    let sources = SourceSet::read(&paths, &global.scripts);
+    let sources = SourceSet::read(&playbook_paths(global, paths), &global.scripts);
     // A file checked alone may name playbooks that stand beside it.
     let elsewhere = if global.playbooks.is_dir() {
         catalog::claimed_ids(&SourceSet::read(std::slice::from_ref(&global.playbooks), &global.scripts))
@@ -165,5 +191,9 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
         let count = checked.sources.playbooks.len();
         say!("{count} playbooks, {errors} errors, {warnings} warnings");
     }
-    Ok(if errors > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    if !options.allow_empty {
+        checked.need_playbooks(global, &options.path)?;
+    }
+    let refused = errors > 0 || (options.strict && warnings > 0);
+    Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

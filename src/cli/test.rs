@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::check::{Checked, check};
+use super::check::{Checked, check, name_paths};
 use super::{Format, Global, output};
 use crate::catalog::ReadyPlaybook;
 use crate::rehearsal::mutants::{Mutant, Noticed, try_all};
@@ -25,6 +25,9 @@ pub struct Options {
     /// that no case notices.
     #[arg(long)]
     mutants: bool,
+    /// No cases at all are no error.
+    #[arg(long)]
+    allow_empty: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -86,6 +89,13 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
         }
         say!("{} passed, {failed} failed", rows.len() - failed);
         tried.iter().for_each(Tried::print);
+    }
+    if !options.allow_empty && !checked.has_errors() {
+        checked.need_playbooks(global, &options.path)?;
+        if rows.is_empty() {
+            let paths = name_paths(global, &options.path);
+            anyhow::bail!("no playbook in {paths} has cases: write `tests:` into one, or say --allow-empty");
+        }
     }
     Ok(if failed > 0 || checked.has_errors() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
