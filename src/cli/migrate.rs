@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::database::{Database, look, store_map};
+use crate::clock::Clock;
 use crate::config::StoreMap;
+use crate::facts::inventory::grouped;
 use crate::store::customers::reader_role::READER;
 
 pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
@@ -30,6 +32,14 @@ pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
         say!(
             "Customers are read in read-only transactions, but not as a role that cannot write: this user may not create the role {READER}."
         );
+    }
+    let database = database.reading(looked.relations);
+    match database.store.record_inventory(Clock::System.now()).await {
+        Ok(0) => {}
+        Ok(new) => {
+            say!("{} names of the customer store are on record now; `keepwell facts --store` lists them.", grouped(new))
+        }
+        Err(error) => say!("The names in the customer store could not be looked at: {error}"),
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@
 //! - [`schema`]: the columns of accounts and contacts;
 //! - [`file`]: a schema as a file, to check playbooks without the database;
 //! - [`people`]: contacts and colleagues;
+//! - [`inventory`]: the names that the customer store was seen to hold;
 //! - [`progress`]: what an enrollment knows of itself;
 //! - [`history`]: an account's past in memory, for test cases;
 //! - [`time`]: the functions of expressions on instants.
@@ -19,6 +20,7 @@
 mod cell;
 pub mod file;
 pub mod history;
+pub mod inventory;
 pub mod people;
 pub mod progress;
 mod row;
@@ -29,6 +31,7 @@ mod value;
 
 pub use cell::{Arg, Cell, CellPath};
 pub use history::History;
+pub use inventory::{Inventory, NameKind};
 pub use people::{Colleague, Contact, Csm};
 pub use progress::Progress;
 pub use row::{Facts, Layout};

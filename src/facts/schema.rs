@@ -2,8 +2,9 @@
 //! be missing.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use super::inventory::Inventory;
 use super::subject::Subject;
 use super::value::Type;
 
@@ -27,6 +28,8 @@ pub struct Schema {
     pub absent: BTreeSet<String>,
     /// The words of `account.status`; empty when they are not known.
     pub statuses: Vec<String>,
+    /// What the store was seen to hold; empty where nobody has looked.
+    pub inventory: Arc<Inventory>,
 }
 
 impl Schema {
@@ -82,7 +85,14 @@ impl Schema {
             ]),
             absent: BTreeSet::new(),
             statuses: ["active", "trial", "churned"].map(str::to_owned).to_vec(),
+            inventory: Arc::default(),
         }
+    }
+
+    /// The same with what the store was seen to hold.
+    pub fn with_inventory(mut self, inventory: Inventory) -> Schema {
+        self.inventory = Arc::new(inventory);
+        self
     }
 
     /// Whether the store lacks a column of a relation, or the relation.

@@ -23,7 +23,7 @@ use super::runs::{run, scheduler};
 use super::shared::Shared;
 use super::tasks::{closer, escalator, handover};
 use super::upkeep::database_epoch::{self, EpochWatch};
-use super::upkeep::janitor;
+use super::upkeep::{inventory_recorder, janitor};
 use crate::clock::Instant;
 
 /// A worker: what it is for, and when and where it runs.
@@ -54,12 +54,15 @@ pub enum Lane {
     Epoch,
     /// What came back. A mailbox that cannot be read holds up nothing else.
     Returns,
+    /// What the customers' tables hold. A large table holds up nothing else.
+    Inventory,
     /// What leaves.
     Mail,
 }
 
 impl Lane {
-    pub const ALL: [Lane; 6] = [Lane::Files, Lane::Runs, Lane::Enrollments, Lane::Epoch, Lane::Returns, Lane::Mail];
+    pub const ALL: [Lane; 7] =
+        [Lane::Files, Lane::Runs, Lane::Enrollments, Lane::Epoch, Lane::Returns, Lane::Inventory, Lane::Mail];
 
     /// The name in the log.
     pub fn name(self) -> &'static str {
@@ -69,6 +72,7 @@ impl Lane {
             Lane::Enrollments => "enrollments",
             Lane::Epoch => "epoch",
             Lane::Returns => "returns",
+            Lane::Inventory => "inventory",
             Lane::Mail => "mail",
         }
     }
@@ -76,7 +80,7 @@ impl Lane {
     /// How many of it a daemon runs side by side.
     pub fn copies(self) -> usize {
         match self {
-            Lane::Files | Lane::Enrollments | Lane::Epoch | Lane::Returns => 1,
+            Lane::Files | Lane::Enrollments | Lane::Epoch | Lane::Returns | Lane::Inventory => 1,
             // A slot of which a run takes minutes holds up none of the others.
             Lane::Runs => 3,
             // One whose relay is silent, for as long as ten minutes, does not
@@ -143,6 +147,7 @@ impl Worker {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A function of what all share and the time.
 macro_rules! everywhere {
@@ -192,6 +197,14 @@ pub const WORKERS: &[Worker] = &[
         lane: Some(Lane::Mail),
         interval: SECOND,
         work: everywhere!(janitor::tick),
+    },
+    // Before the runs, which are held where a name was never seen.
+    Worker {
+        name: "inventory_recorder",
+        purpose: "records which names the customer store holds, once an hour",
+        lane: Some(Lane::Inventory),
+        interval: MINUTE,
+        work: everywhere!(inventory_recorder::tick),
     },
     // Before the runs: a task whose problem is gone is closed, so that a new
     // enrollment makes a new one instead of refreshing it.
@@ -314,6 +327,7 @@ mod tests {
             [
                 "bounce_collector",
                 "janitor",
+                "inventory_recorder",
                 "closer",
                 "scheduler",
                 "run",
@@ -332,7 +346,7 @@ mod tests {
 
     #[test]
     fn every_lane_has_its_workers() {
-        let lanes: [(Lane, usize, &[&str]); 6] = [
+        let lanes: [(Lane, usize, &[&str]); 7] = [
             (Lane::Files, 1, &["publisher"]),
             (Lane::Runs, 3, &["scheduler", "run"]),
             (
@@ -351,6 +365,7 @@ mod tests {
             ),
             (Lane::Epoch, 1, &["database_epoch"]),
             (Lane::Returns, 1, &["bounce_collector"]),
+            (Lane::Inventory, 1, &["inventory_recorder"]),
             (Lane::Mail, 4, &["janitor", "resend", "deliverer"]),
         ];
         assert_eq!(lanes.map(|(lane, ..)| lane), Lane::ALL);

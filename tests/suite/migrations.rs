@@ -23,6 +23,7 @@ const SUMS: &str = "
     0007_mail_guard.sql  455b3bc4107bf210a7675ed59091b1ddfa2621960abe91e189d50193efbb9c26
     0008_identity.sql  b17e71b92ec98d959370aac81562a137f193c5a4c7697ac9901ee6dc7a9a13db
     0009_contact_addresses.sql  da9936d4640f82af9dff49256dbd5ebd19e20e43c8fedf02b2e621baa38b5a5c
+    0010_inventory.sql  2aada9b49c6c573a37dd57069b5c9ade8e4c896e28a559c116419fb6bfe2e2eb
 ";
 
 #[test]

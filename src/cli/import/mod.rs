@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::database::{self, Database};
 use super::run::stop_signal;
 use super::{Global, output};
+use crate::clock::Clock;
 use crate::import::file::{self, Batch, Unreadable};
 use crate::import::relation::Relation;
 use crate::import::row::Mapping;
@@ -116,6 +117,12 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             print(&summary, &relation, path, options.dry_run);
         }
         summaries.push((path, summary));
+    }
+    if !options.dry_run
+        && let Err(error) = database.store.record_inventory(Clock::System.now()).await
+    {
+        // The daemon looks within the hour; the rows are there.
+        tracing::warn!("the names in the customer store could not be looked at: {error}");
     }
     database.close().await;
     if options.format.contains(&ImportFormat::Json) {

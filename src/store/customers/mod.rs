@@ -7,6 +7,7 @@
 //! - `called_functions`: what could lay that role down;
 //! - [`facts`]: the cells that conditions ask for;
 //! - [`people`]: contacts and colleagues of accounts;
+//! - [`inventory`]: which names the store was seen to hold;
 //! - [`import`]: writing rows of files into the store;
 //! - [`export`]: everything that is known of a customer, as one document;
 //! - [`unknown_zones`]: time zones that are none;
@@ -20,6 +21,7 @@ pub mod erasure;
 pub mod export;
 pub mod facts;
 pub mod import;
+pub mod inventory;
 pub mod mapping;
 pub mod people;
 pub mod reader_role;
