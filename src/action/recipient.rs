@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Compiler, Reads, Situation};
 use crate::address;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::facts::{Contact, Subject, Value};
+use crate::facts::{Contact, NameKind, Subject, Value};
 use crate::playbook::Source;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::{Node, NodeValue};
@@ -101,10 +101,13 @@ impl Recipients {
     fn text(source: &Source, compiler: &mut Compiler) -> Option<Recipients> {
         match Recipients::word(&source.text, compiler.subject) {
             Some(Ok(recipients)) => {
-                if let Recipients::Role(role) = &recipients
-                    && let Some((message, help)) = unusual(role)
-                {
-                    compiler.problems.push(source.warning("KW0115", 1, 1, message).help(help));
+                if let Recipients::Role(role) = &recipients {
+                    if let Some(missing) = compiler.schema.inventory.missing(NameKind::Role, role) {
+                        let warning = source.warning("KW0221", 1, 1, missing.to_string());
+                        compiler.problems.push(warning.help(missing.advice()));
+                    } else if let Some((message, help)) = unusual(role) {
+                        compiler.problems.push(source.warning("KW0115", 1, 1, message).help(help));
+                    }
                 }
                 Some(recipients)
             }

@@ -1,4 +1,5 @@
-//! `keepwell check`: every mistake of every file, without a database.
+//! `keepwell check`: every mistake of every file. It needs no database; where
+//! there is one, it warns of names that the customer store was never seen to hold.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::database::Database;
 use super::{Format, Global, output};
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
@@ -22,6 +24,9 @@ pub struct Options {
     /// A facts file instead of the default store's catalogue.
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
+    /// Against the customer store in the database, with its own columns.
+    #[arg(long, conflicts_with = "facts")]
+    store: bool,
     /// Say of each clause of `when` whether the database decides it, or only the engine.
     #[arg(long)]
     clauses: bool,
@@ -111,11 +116,7 @@ pub fn name_paths(global: &Global, paths: &[PathBuf]) -> String {
 
 /// Reads and checks files, folders, scripts and the configuration.
 pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checked {
-    let Some(facts) = facts else {
-        let mut checked = check_against(global, paths, Schema::default_store());
-        name_facts_file(&mut checked.diagnostics);
-        return checked;
-    };
+    let Some(facts) = facts else { return check_without_facts(global, paths, Schema::default_store()) };
     let (schema, mut found) = facts::file::read(facts);
     // Against other facts nothing that follows would be true.
     if found.iter().any(Diagnostic::is_error) {
@@ -152,6 +153,13 @@ fn name_facts_file(diagnostics: &mut [Diagnostic]) {
     }
 }
 
+/// The same against the default store's columns.
+fn check_without_facts(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
+    let mut checked = check_against(global, paths, schema);
+    name_facts_file(&mut checked.diagnostics);
+    checked
+}
+
 /// The same against the columns of a store.
 pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
     let (config, mut diagnostics) = Config::read(global.config.as_deref());
@@ -175,11 +183,37 @@ pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Chec
     Checked { playbooks, diagnostics, sources, config, known, schema }
 }
 
-pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+/// The customer store of the database, with what was seen in it.
+async fn schema_of_store(global: &Global) -> anyhow::Result<Schema> {
+    let database = Database::open_customers(global, 2).await?;
+    let inventory = database.store.inventory_now().await;
+    let schema = database.store.schema().clone();
+    database.close().await;
+    Ok(schema.with_inventory(inventory?))
+}
+
+/// The default store's columns; where DATABASE_URL names a database that can be
+/// used, with what was seen there.
+async fn schema_at_hand(global: &Global) -> Schema {
+    let schema = Schema::default_store();
+    if !global.demo && std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
+        match schema_of_store(global).await {
+            Ok(of_store) => return Schema { inventory: of_store.inventory, ..schema },
+            Err(error) => tell!("Whether the store has the names that playbooks ask for was not looked at: {error:#}"),
+        }
+    }
+    schema
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     if options.clauses && options.format != Format::Human {
         anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
     }
-    let mut checked = check(global, &options.path, options.facts.as_deref());
+    let mut checked = match &options.facts {
+        Some(_) => check(global, &options.path, options.facts.as_deref()),
+        None if options.store => check_against(global, &options.path, schema_of_store(global).await?),
+        None => check_without_facts(global, &options.path, schema_at_hand(global).await),
+    };
     checked.play_cases();
     checked.print(options.format, false);
     if options.clauses {

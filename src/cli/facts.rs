@@ -11,8 +11,9 @@ use serde_json::{Value as Json, json};
 use super::database::{Database, look, store_map};
 use super::{Format, Global, output};
 use crate::config::StoreMap;
-use crate::facts::file::TYPES;
-use crate::facts::{Schema, Subject, Type};
+use crate::facts::file::{TYPES, seen_to_json};
+use crate::facts::inventory::{KnownName, Shape, grouped};
+use crate::facts::{Inventory, Schema, Subject, Type};
 use crate::rule::check::signature::forms;
 use crate::rule::functions::ago;
 use crate::rule::functions::global::FREE;
@@ -58,20 +59,32 @@ struct Entry {
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let mut schema = Schema::default_store();
     let mut report = Vec::new();
-    if options.store || options.out.is_some() {
+    let reads_store = options.store || options.out.is_some();
+    if reads_store {
         let map = if global.demo { StoreMap::default() } else { store_map(global)? };
         let database = Database::open(global, 2).await?;
-        let looked = look(&database.store, &map).await;
+        let looked = match look(&database.store, &map).await {
+            Ok(looked) => looked,
+            Err(error) => {
+                database.close().await;
+                return Err(error);
+            }
+        };
+        (schema, report) = (looked.relations.schema.clone(), looked.report);
+        let database = database.reading(looked.relations);
+        let inventory = database.store.inventory_now().await;
         database.close().await;
-        let looked = looked?;
-        (schema, report) = (looked.relations.schema, looked.report);
+        schema = schema.with_inventory(inventory.context("the names in the customer store could not be looked at")?);
     }
     let entries = entries(&schema);
-    let facts = json!({
+    let mut facts = json!({
         "facts": entries.iter().map(Entry::to_json).collect::<Vec<_>>(),
         "absent": schema.absent,
         "statuses": schema.statuses,
     });
+    if reads_store {
+        facts["seen"] = seen_to_json(&schema.inventory);
+    }
     if let Some(path) = &options.out {
         let text = serde_json::to_string_pretty(&facts)?;
         std::fs::write(path, text + "\n").with_context(|| format!("{} cannot be written", path.display()))?;
@@ -109,6 +122,43 @@ fn print_store(report: &[RelationReport], schema: &Schema) {
     if schema.absent.contains("changes") {
         say!("There is no history of account columns: `days_since_change` is not available.");
     }
+    print_inventory(&schema.inventory);
+}
+
+/// What the store was seen to hold, a kind a line, and attributes one each.
+fn print_inventory(inventory: &Inventory) {
+    const SHOWN: usize = 12;
+    say!("Seen in it, with the number of rows");
+    for (kind, known) in inventory.kinds() {
+        let partly = if known.is_complete { "" } else { "; these are not all" };
+        let named = |known: &KnownName| format!("`{}` {}", known.name, grouped(known.rows));
+        let is_attribute = known.names.iter().any(|known| !known.shapes.is_empty());
+        if is_attribute {
+            say!("  {}{partly}", kind.plural());
+            for known in &known.names {
+                let shapes: Vec<String> = known.shapes.iter().map(describe_shape).collect();
+                say!("    {}: {}", named(known), shapes.join("; "));
+            }
+            continue;
+        }
+        let mut names: Vec<String> = known.names.iter().take(SHOWN).map(named).collect();
+        let more = known.names.len().saturating_sub(SHOWN);
+        if more > 0 {
+            names.push(format!("and {more} more"));
+        }
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        say!("  {}: {names}{partly}", kind.plural());
+    }
+}
+
+/// `text 98 %, such as pro, free`
+fn describe_shape(shape: &Shape) -> String {
+    let percent = (shape.share * 1000.0).round() / 10.0;
+    let examples = match shape.examples.as_slice() {
+        [] => String::new(),
+        examples => format!(", such as {}", examples.join(", ")),
+    };
+    format!("{} {percent} %{examples}", shape.shape.name())
 }
 
 fn entries(schema: &Schema) -> Vec<Entry> {

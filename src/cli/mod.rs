@@ -247,7 +247,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(global, &options).await,
         Command::Run(options) => run::run(global, &options).await,
         Command::Migrate => migrate::run(global).await,
-        Command::Check(options) => check::run(global, &options),
+        Command::Check(options) => check::run(global, &options).await,
         Command::Test(options) => test::run(global, &options),
         Command::Facts(options) => facts::run(global, &options).await,
         Command::Slots(options) => slots::run(global, &options),

@@ -84,6 +84,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0218", "playbooks keep each other out"),
     ("KW0219", "the budget lets not all mails of a step leave"),
     ("KW0220", "a schedule is likely not what was meant"),
+    ("KW0221", "a name that the customer store was never seen to hold"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),

@@ -7,18 +7,26 @@
 //!   - { name: account.industry, type: text, nullable: true }
 //! absent: [changes, tickets.severity]   # what the store does not have
 //! statuses: [customer, lead]            # the words of account.status
+//! seen:                                 # what the store was seen to hold, with the number of rows
+//!   events: { Logged In: 12430 }
+//!   account_attributes: { plan: { rows: 40, shapes: [] } }
+//!   partly: [scores]                    # kinds of which there are more names than these
 //! ```
 //!
 //! JSON is YAML, so one reader reads both.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use serde_json::{Map, Value as Json, json};
+
+use super::inventory::{Inventory, KnownName, KnownNames, NameKind};
 use super::schema::{Column, Schema};
 use super::value::Type;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::Fields;
 use crate::playbook::source::{SourceFile, read_file};
-use crate::playbook::yaml::{self, Node};
+use crate::playbook::yaml::{self, Node, NodeValue};
 
 /// The words for types.
 pub const TYPES: [(&str, Type); 6] = [
@@ -54,12 +62,66 @@ pub fn parse(file: &SourceFile) -> (Schema, Vec<Diagnostic>) {
         if fields.has("statuses") {
             schema.statuses = fields.texts("statuses").into_iter().map(|source| source.text.to_string()).collect();
         }
+        if let Some(node) = fields.take("seen") {
+            schema.inventory = Arc::new(seen(file, node, fields.problems()));
+        }
         fields.finish();
     }
     if problems.iter().any(Diagnostic::is_error) {
         return (Schema::default_store(), problems);
     }
     (schema, problems)
+}
+
+/// What the store was seen to hold, as a facts file has it.
+pub fn seen_to_json(inventory: &Inventory) -> Json {
+    let mut seen = Map::new();
+    let mut partly = Vec::new();
+    for (kind, known) in inventory.kinds() {
+        let one = |known: &KnownName| match known.shapes.is_empty() {
+            true => (known.name.clone(), json!(known.rows)),
+            false => (known.name.clone(), json!({ "rows": known.rows, "shapes": known.shapes })),
+        };
+        seen.insert(kind.key().to_owned(), Json::Object(known.names.iter().map(one).collect()));
+        if !known.is_complete {
+            partly.push(kind.key());
+        }
+    }
+    seen.insert("partly".to_owned(), json!(partly));
+    Json::Object(seen)
+}
+
+fn seen(file: &SourceFile, node: &Node, problems: &mut Vec<Diagnostic>) -> Inventory {
+    let mut inventory = Inventory::default();
+    let mut fields = Fields::new(&file.path, node, "seen", problems);
+    let partly: Vec<String> = fields.texts("partly").into_iter().map(|source| source.text.to_string()).collect();
+    for kind in NameKind::ALL {
+        let Some(entries) = fields.mapping(kind.key()) else { continue };
+        let mut names = Vec::new();
+        for entry in entries {
+            let rows = match &entry.node.value {
+                NodeValue::Mapping(within) => {
+                    within.iter().find(|one| one.key == "rows").and_then(|one| whole(&one.node))
+                }
+                _ => whole(&entry.node),
+            };
+            match rows {
+                Some(rows) => names.push(KnownName { name: entry.key.clone(), rows, shapes: Vec::new() }),
+                None => fields.wrong_type(&entry.key, &entry.node, "the number of its rows"),
+            }
+        }
+        let is_complete = !partly.iter().any(|key| key == kind.key());
+        inventory.set(kind, KnownNames::new(names, is_complete));
+    }
+    fields.finish();
+    inventory
+}
+
+fn whole(node: &Node) -> Option<u64> {
+    match node.value {
+        NodeValue::Int(number) => u64::try_from(number).ok(),
+        _ => None,
+    }
 }
 
 fn fact(file: &SourceFile, node: &Node, schema: &mut Schema, problems: &mut Vec<Diagnostic>) {
@@ -134,6 +196,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_seen_is_read_as_it_was_written() {
+        let known = |name: &str, rows| KnownName { name: name.to_owned(), rows, shapes: Vec::new() };
+        let mut inventory = Inventory::default();
+        inventory.set(NameKind::Event, KnownNames::new(vec![known("Logged In", 12_430), known("true", 1)], true));
+        inventory.set(NameKind::Score, KnownNames::new(vec![known("nps", 3)], false));
+        inventory.set(NameKind::Role, KnownNames::new(Vec::new(), true));
+        let text = serde_json::to_string_pretty(&json!({ "facts": [], "seen": seen_to_json(&inventory) }));
+        let (schema, problems) = read(&text.unwrap_or_default());
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(*schema.inventory, inventory);
+        let (schema, problems) = read(
+            "facts: []\nseen: { account_attributes: { plan: { rows: 40, shapes: [{ shape: text, share: 1.0 }] } } }\n",
+        );
+        assert!(problems.is_empty() && schema.inventory.has(NameKind::AccountAttribute, "plan"), "{problems:?}");
+    }
+
+    #[test]
     fn mistakes_have_their_places() {
         for (text, expected) in [
             ("fact: []\n", "1:1 KW0101 a facts file has no key `fact`"),
@@ -142,6 +221,11 @@ mod tests {
             (
                 "facts: [{ name: order.x, type: text }]\n",
                 "1:17 KW0603 `order.x` is no column of an account, a recipient or a CSM",
+            ),
+            ("facts: []\nseen: { event: {} }\n", "2:9 KW0101 seen has no key `event`"),
+            (
+                "facts: []\nseen: { events: { login: often } }\n",
+                "2:26 KW0103 `login` needs the number of its rows, not text",
             ),
             (
                 "facts: [{ name: csm.x, type: text }, { name: csm.x, type: text }]\n",

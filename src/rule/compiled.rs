@@ -12,9 +12,10 @@ use super::engine::lookup::Plain;
 use super::engine::sandbox::Sandbox;
 use super::engine::unfit::UnfitAttribute;
 use super::engine::value::{describe, from_dynamic};
+use super::functions::names_of;
 use super::holder::AttributeTypes;
 use super::prefilter::clause::Prefilter;
-use crate::facts::{Arg, Cell, CellPath, Facts, Value};
+use crate::facts::{Arg, Cell, CellPath, Facts, NameKind, Value};
 use crate::playbook::Origin;
 
 /// Compiled text of one expression or script.
@@ -46,6 +47,13 @@ impl Rule {
     /// The cells that must be fetched before it can be evaluated.
     pub fn cells(&self) -> &[Cell] {
         &self.cells
+    }
+
+    /// The names of the customer store that it asks for: events, scores, roles,
+    /// severities and attributes.
+    pub fn store_names(&self) -> BTreeSet<(NameKind, String)> {
+        let names = self.cells.iter().flat_map(names_of);
+        names.map(|(kind, name)| (kind, name.to_owned())).collect()
     }
 
     /// The columns it reads as `entry.COLUMN`.

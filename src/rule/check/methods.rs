@@ -6,7 +6,7 @@ use super::ago;
 use super::checker::Checker;
 use super::kind::{Kind, Typed};
 use crate::diagnostic::nearest;
-use crate::facts::{Arg, Cell, CellPath, Subject};
+use crate::facts::{Arg, Cell, CellPath, NameKind, Subject};
 use crate::rule::functions::ago::NAME as AGO;
 use crate::rule::functions::{self, ParamKind};
 
@@ -95,10 +95,20 @@ impl Checker<'_> {
         }
     }
 
+    /// Warns of a name that the customer store was never seen to hold.
+    pub(crate) fn check_seen(&mut self, kind: NameKind, name: &str, position: Position) {
+        let Some(missing) = self.scope.schema.inventory.missing(kind, name) else { return };
+        let help = missing.advice();
+        self.warn("KW0221", position, missing.to_string(), Some(help));
+    }
+
     /// Playbooks and columns that the arguments name must exist.
     fn check_names(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
         let pairs = functions::pair(function, literal).unwrap_or_default();
         for ((param, value), arg) in pairs.into_iter().zip(args) {
+            if let Some(kind) = param.names {
+                functions::texts(value).into_iter().for_each(|name| self.check_seen(kind, name, arg.position));
+            }
             let Arg::Text(name) = value else { continue };
             let columns = &self.scope.schema.columns(Subject::Account);
             let (code, what, known): (_, _, Vec<&str>) = match param.kind {

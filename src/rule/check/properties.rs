@@ -4,8 +4,9 @@ use rhai::{Expr, Position};
 
 use super::checker::Checker;
 use crate::diagnostic::nearest;
-use crate::facts::{Cell, CellPath, Column, Subject};
+use crate::facts::{Cell, CellPath, Column, NameKind, Subject};
 use crate::rule::check::kind::{Kind, Typed};
+use crate::rule::functions::attribute_of;
 use crate::rule::holder::{Holder, Person};
 
 impl Checker<'_> {
@@ -51,6 +52,7 @@ impl Checker<'_> {
                 if let Some((code, message, help)) = super::missing_relations::missing_for(&cell, self.scope.schema) {
                     self.problem(code, position, message, Some(help));
                 }
+                self.check_seen(attribute_of(*subject), name, position);
                 self.findings.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(Holder::Subject(*subject), name.to_owned()), nullable)
@@ -62,6 +64,7 @@ impl Checker<'_> {
                     self.problem(code, position, message, Some(help));
                     return self.unknown(text, position);
                 }
+                self.check_seen(attribute_of(*subject), name, position);
                 self.findings.cells.insert(cell);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(Holder::Subject(*subject), name.to_owned()), nullable)
@@ -73,6 +76,11 @@ impl Checker<'_> {
                 {
                     self.problem(code, position, message, Some(help));
                 }
+                let kind = match person {
+                    Person::Recipient => NameKind::ContactAttribute,
+                    Person::Csm => NameKind::CsmAttribute,
+                };
+                self.check_seen(kind, name, position);
                 self.findings.people.insert(*person);
                 let nullable = !self.known.contains(&text);
                 typed(Kind::Attribute(Holder::Person(*person), name.to_owned()), nullable)

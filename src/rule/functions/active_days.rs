@@ -3,7 +3,7 @@
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
 use super::window::Window;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, NameKind, Type, Value};
 use std::collections::BTreeSet;
 
 pub struct Fact;
@@ -24,7 +24,7 @@ impl Function for Fact {
     fn params(&self) -> &'static [Param] {
         const {
             &[
-                Param::required("name", ParamKind::Text),
+                Param::required("name", ParamKind::Text).names(NameKind::Event),
                 Param::required("days", ParamKind::Days),
             ]
         }

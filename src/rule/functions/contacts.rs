@@ -3,7 +3,7 @@
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
 use super::window::Window;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, NameKind, Type, Value};
 
 pub struct Fact;
 
@@ -17,7 +17,7 @@ impl Function for Fact {
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::required("role", ParamKind::Text)] }
+        const { &[Param::required("role", ParamKind::Text).names(NameKind::Role)] }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {

@@ -4,7 +4,7 @@ use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{LATEST_SCORE, Pass, PassFold};
 use super::window::Window;
 use crate::facts::time::days_since;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, NameKind, Type, Value};
 
 pub struct Fact;
 
@@ -22,7 +22,7 @@ impl Function for Fact {
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::required("name", ParamKind::Text)] }
+        const { &[Param::required("name", ParamKind::Text).names(NameKind::Score)] }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {

@@ -3,7 +3,7 @@
 use super::pass::Pass;
 use super::window::Window;
 use crate::clock::Instant;
-use crate::facts::{Arg, Cell, History, Type, Value};
+use crate::facts::{Arg, Cell, History, NameKind, Type, Value};
 
 /// A fact function.
 pub trait Function: Sync {
@@ -61,6 +61,8 @@ pub struct Param {
     pub kind: ParamKind,
     /// Whether it may be left out; all optional ones are, or none.
     pub optional: bool,
+    /// What in the customer store its texts are the names of, if of anything.
+    pub names: Option<NameKind>,
 }
 
 /// What a parameter accepts; always a literal.
@@ -136,12 +138,17 @@ impl dyn Function {
 impl Param {
     /// A parameter that must be given.
     pub const fn required(name: &'static str, kind: ParamKind) -> Param {
-        Param { name, kind, optional: false }
+        Param { name, kind, optional: false, names: None }
     }
 
     /// A parameter that may be left out.
     pub const fn optional(name: &'static str, kind: ParamKind) -> Param {
-        Param { name, kind, optional: true }
+        Param { name, kind, optional: true, names: None }
+    }
+
+    /// The same, whose texts are names in the customer store.
+    pub const fn names(self, of: NameKind) -> Param {
+        Param { names: Some(of), ..self }
     }
 }
 

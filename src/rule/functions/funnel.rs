@@ -2,7 +2,7 @@
 
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::window::Window;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, NameKind, Type, Value};
 
 pub struct Fact;
 
@@ -20,7 +20,7 @@ impl Function for Fact {
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::required("steps", ParamKind::Texts)] }
+        const { &[Param::required("steps", ParamKind::Texts).names(NameKind::Event)] }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {

@@ -4,7 +4,7 @@ use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::window::Window;
 use crate::clock::Instant;
 use crate::facts::time::hours_since;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, NameKind, Type, Value};
 
 pub struct Fact;
 
@@ -22,7 +22,7 @@ impl Function for Fact {
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::required("first", ParamKind::Text), Param::required("then", ParamKind::Text)] }
+        const { &[Param::required("first", ParamKind::Text).names(NameKind::Event), Param::required("then", ParamKind::Text).names(NameKind::Event)] }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {

@@ -3,7 +3,7 @@
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
 use super::window::Window;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, NameKind, Type, Value};
 
 pub struct Fact;
 
@@ -19,7 +19,7 @@ impl Function for Fact {
     fn params(&self) -> &'static [Param] {
         const {
             &[
-                Param::required("role", ParamKind::Text),
+                Param::required("role", ParamKind::Text).names(NameKind::Role),
                 Param::required("days", ParamKind::Days),
             ]
         }

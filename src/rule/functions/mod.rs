@@ -6,7 +6,8 @@
 //! same meaning in memory. The list below is the only other place that knows it.
 //! A test runs all meanings over the same histories. `function` says what a fact
 //! function is, `window` what one call looks at, `pass` how all accounts are
-//! answered at once; `fold` answers from a history in memory. `global` and `ago`
+//! answered at once; `fold` answers from a history in memory; `store_names`
+//! says which names of the customer store are asked for. `global` and `ago`
 //! describe what is not asked of an account's facts.
 //!
 //! All of them see what happened strictly before `as_of`; a window of days
@@ -17,10 +18,12 @@ pub mod fold;
 mod function;
 pub mod global;
 mod pass;
+mod store_names;
 mod window;
 
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
 pub use pass::{Pass, PassFold};
+pub use store_names::{attribute_of, names_of, texts};
 pub use window::{Window, before, days_back};
 
 /// Declares the files of this folder that hold a function, and lists them.

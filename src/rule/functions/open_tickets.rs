@@ -3,7 +3,7 @@
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
 use super::window::Window;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, NameKind, Type, Value};
 
 pub struct Fact;
 
@@ -21,7 +21,7 @@ impl Function for Fact {
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::optional("severity", ParamKind::Text)] }
+        const { &[Param::optional("severity", ParamKind::Text).names(NameKind::Severity)] }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
 use super::window::Window;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, NameKind, Type, Value};
 
 pub struct Fact;
 
@@ -23,7 +23,7 @@ impl Function for Fact {
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::required("names", ParamKind::Texts), Param::required("days", ParamKind::Days)] }
+        const { &[Param::required("names", ParamKind::Texts).names(NameKind::Event), Param::required("days", ParamKind::Days)] }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {

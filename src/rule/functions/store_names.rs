@@ -1,0 +1,84 @@
+//! Which names of the customer store a cell asks for: the event of
+//! `account.events("login", 30)`, the key of `account.traits.plan`.
+
+use super::function::pair;
+use crate::facts::{Arg, Cell, CellPath, NameKind, Subject};
+
+/// The names that a cell asks for, each as often as it stands there.
+pub fn names_of(cell: &Cell) -> Vec<(NameKind, &str)> {
+    match cell.path.whenever() {
+        CellPath::Trait(key) => vec![(attribute_of(cell.subject), key)],
+        CellPath::Call { function, args } => {
+            let pairs = super::find(function).and_then(|function| pair(function, args)).unwrap_or_default();
+            let named = pairs.into_iter().filter_map(|(param, arg)| Some((param.names?, arg)));
+            named.flat_map(|(kind, arg)| texts(arg).into_iter().map(move |text| (kind, text))).collect()
+        }
+        CellPath::Column(_) | CellPath::Ago { .. } => Vec::new(),
+    }
+}
+
+/// The texts of an argument.
+pub fn texts(arg: &Arg) -> Vec<&str> {
+    match arg {
+        Arg::Text(text) => vec![text],
+        Arg::Texts(texts) => texts.iter().map(String::as_str).collect(),
+        Arg::Int(_) | Arg::SinceEntry | Arg::SinceStep => Vec::new(),
+    }
+}
+
+/// What the attributes of such a subject are.
+pub fn attribute_of(subject: Subject) -> NameKind {
+    match subject {
+        Subject::Account => NameKind::AccountAttribute,
+        Subject::Contact => NameKind::ContactAttribute,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::functions::{FUNCTIONS, ParamKind};
+
+    #[test]
+    fn every_text_is_declared_as_a_name() {
+        for function in FUNCTIONS {
+            for param in function.params() {
+                let is_text = matches!(param.kind, ParamKind::Text | ParamKind::Texts);
+                // The key of a JSON value inside an event is nothing that is recorded.
+                let is_name = is_text && param.name != "property";
+                assert_eq!(param.names.is_some(), is_name, "{}, {}", function.name(), param.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cell_asks_for_its_names() {
+        use NameKind::{AccountAttribute, ContactAttribute, Event, Role, Score, Severity};
+        let text = |word: &str| Arg::Text(word.to_owned());
+        let texts = |words: &[&str]| Arg::Texts(words.iter().map(|word| (*word).to_owned()).collect());
+        let call = |function, args| CellPath::Call { function, args };
+        let cases: Vec<(CellPath, &[(NameKind, &str)])> = vec![
+            (call("events", vec![text("login"), Arg::Int(30)]), &[(Event, "login")]),
+            (call("events", vec![text("login"), Arg::Int(30)]).ago(Some(7)), &[(Event, "login")]),
+            (call("active_contacts", vec![Arg::Int(30)]), &[]),
+            (call("active_contacts", vec![text("login"), Arg::Int(30)]), &[(Event, "login")]),
+            (call("event_sum", vec![text("paid"), text("amount"), Arg::Int(30)]), &[(Event, "paid")]),
+            (call("used", vec![texts(&["a", "b"]), Arg::SinceEntry]), &[(Event, "a"), (Event, "b")]),
+            (call("hours_between", vec![text("a"), text("b")]), &[(Event, "a"), (Event, "b")]),
+            (call("score_change", vec![text("nps")]), &[(Score, "nps")]),
+            (call("open_tickets", vec![]), &[]),
+            (call("open_tickets", vec![text("urgent")]), &[(Severity, "urgent")]),
+            (call("left", vec![text("owner"), Arg::Int(30)]), &[(Role, "owner")]),
+            (call("label", vec![text("risk")]), &[]),
+            (call("in_playbook", vec![text("rescue")]), &[]),
+            (CellPath::Trait("plan".to_owned()), &[(AccountAttribute, "plan")]),
+            (CellPath::Column("tier".to_owned()), &[]),
+        ];
+        for (path, expected) in cases {
+            let cell = Cell { subject: Subject::Account, path };
+            assert_eq!(names_of(&cell), expected, "{cell}");
+        }
+        let cell = Cell { subject: Subject::Contact, path: CellPath::Trait("plan".to_owned()) };
+        assert_eq!(names_of(&cell), [(ContactAttribute, "plan")]);
+    }
+}
