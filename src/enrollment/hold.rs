@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::facts::inventory::MissingName;
 use crate::playbook::guardrails::{FirstRun, Fresh, Limits};
 use crate::playbook::{Duration, HoldAbove};
 
@@ -19,6 +20,10 @@ const FEWEST_RUNS: usize = 3;
 pub struct BeforeRun {
     /// A relation that has no row of the while within which one is expected.
     pub stale: Option<Fresh>,
+    /// What the condition reads and the customer store was never seen to hold.
+    pub unseen: Vec<MissingName>,
+    /// Whether a person has approved a run of this revision.
+    pub is_approved: bool,
     pub revision: RevisionBefore,
     /// How many subjects of its statuses there are.
     pub subjects: i64,
@@ -58,6 +63,8 @@ pub enum ReentryBefore {
 pub enum HoldCause {
     /// A relation of the store has stopped growing.
     Stale(Fresh),
+    /// The condition reads what the store was never seen to hold.
+    Unseen(Vec<MissingName>),
     ReentryChanged,
     ReentryUnreadable,
     /// The revision has not run before.
@@ -151,6 +158,9 @@ fn cause_to_hold_all(limits: &Limits, before: &BeforeRun) -> Option<HoldCause> {
     if let Some(stale) = before.stale {
         return Some(HoldCause::Stale(stale));
     }
+    if limits.hold_unseen && !before.is_approved && !before.unseen.is_empty() {
+        return Some(HoldCause::Unseen(before.unseen.clone()));
+    }
     match before.revision {
         RevisionBefore::Other(ReentryBefore::Different) => return Some(HoldCause::ReentryChanged),
         RevisionBefore::Other(ReentryBefore::Unreadable) => return Some(HoldCause::ReentryUnreadable),
@@ -212,6 +222,13 @@ impl fmt::Display for HoldReason {
                 let within = Duration::Seconds(fresh.within.num_seconds());
                 write!(f, "stale: the store has no {} of the last {within}", fresh.source.name())?;
             }
+            HoldCause::Unseen(names) => {
+                const SHOWN: usize = 3;
+                let shown: Vec<String> = names.iter().take(SHOWN).map(ToString::to_string).collect();
+                let more = names.len().saturating_sub(SHOWN);
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                write!(f, "{}{more}", shown.join("; "))?;
+            }
             HoldCause::ReentryChanged => f.write_str("`reentry` has changed")?,
             HoldCause::ReentryUnreadable => {
                 f.write_str("`reentry` may have changed: the revision before cannot be read")?;
@@ -236,6 +253,7 @@ impl fmt::Display for HoldReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::NameKind;
     use crate::playbook::guardrails::{FreshSource, Ramp, StoreChange};
     use crate::playbook::trips::TripLimits;
 
@@ -246,6 +264,7 @@ mod tests {
         Limits {
             hold_above: HoldAbove::Above { count: 25, share: 0.02, most: None },
             first_run: FirstRun::Go,
+            hold_unseen: true,
             ramp: None,
             trips: TripLimits::default(),
             unusual: None,
@@ -260,12 +279,20 @@ mod tests {
     fn before() -> BeforeRun {
         BeforeRun {
             stale: None,
+            unseen: Vec::new(),
+            is_approved: false,
             revision: RevisionBefore::Same,
             subjects: 1_000,
             subjects_before: Some(1_000),
             sizes: vec![4, 6, 5],
             entered: 0,
         }
+    }
+
+    /// An event that was never seen, beside one that was.
+    fn login() -> MissingName {
+        let instead = Some(("Logged In".to_owned(), 12_430));
+        MissingName { kind: NameKind::Event, name: "login".to_owned(), instead, is_similar: true }
     }
 
     /// The words for a run of so many, or `go`.
@@ -392,6 +419,27 @@ mod tests {
                 1,
                 all("stale: the store has no events of the last 36h", 1),
             ),
+            (
+                "an event was never seen",
+                limits(),
+                BeforeRun { unseen: vec![login()], ..before() },
+                1,
+                all("no event `login` was ever seen; `Logged In` was, 12,430 times", 1),
+            ),
+            (
+                "an event was never seen, and a person has approved the revision",
+                limits(),
+                BeforeRun { unseen: vec![login()], is_approved: true, ..before() },
+                25,
+                "go".to_owned(),
+            ),
+            (
+                "an event was never seen, and `unseen: off`",
+                Limits { hold_unseen: false, ..limits() },
+                BeforeRun { unseen: vec![login()], ..before() },
+                25,
+                "go".to_owned(),
+            ),
             ("nobody would enter", limits(), BeforeRun { stale: Some(STALE), ..before() }, 0, "go".to_owned()),
         ];
         for (situation, limits, before, would_enter, words) in cases {
@@ -411,6 +459,7 @@ mod tests {
         // Everything at once; each next case lacks the cause before it.
         let mut before = BeforeRun {
             stale: Some(STALE),
+            unseen: vec![login()],
             revision: RevisionBefore::Other(ReentryBefore::Different),
             subjects_before: Some(10),
             ..before()
@@ -421,6 +470,8 @@ mod tests {
         };
         assert_eq!(cause(&limits, &before), Some(HoldCause::Stale(STALE)));
         before.stale = None;
+        assert_eq!(cause(&limits, &before), Some(HoldCause::Unseen(vec![login()])));
+        before.is_approved = true;
         assert_eq!(cause(&limits, &before), Some(HoldCause::ReentryChanged));
         before.revision = RevisionBefore::Other(ReentryBefore::Unreadable);
         assert_eq!(cause(&limits, &before), Some(HoldCause::ReentryUnreadable));

@@ -17,6 +17,9 @@ use crate::diagnostic::Diagnostic;
 pub struct Guardrails {
     pub hold_above: Option<HoldAbove>,
     pub first_run: Option<FirstRun>,
+    /// Whether a run waits for a person whose condition reads a name that the
+    /// customer store was never seen to hold.
+    pub hold_unseen: Option<bool>,
     pub ramp: Option<Option<Ramp>>,
     /// What of its mail stops the playbook.
     pub trips: Option<Trips>,
@@ -138,6 +141,7 @@ impl FreshSource {
 pub struct Limits {
     pub hold_above: HoldAbove,
     pub first_run: FirstRun,
+    pub hold_unseen: bool,
     /// `None` lets everything go that was approved.
     pub ramp: Option<Ramp>,
     pub trips: TripLimits,
@@ -169,6 +173,7 @@ impl Guardrails {
         Limits {
             hold_above: self.hold_above.or(defaults.hold_above).unwrap_or_default(),
             first_run: self.first_run.or(defaults.first_run).unwrap_or_default(),
+            hold_unseen: self.hold_unseen.or(defaults.hold_unseen).unwrap_or(true),
             ramp: self.ramp.or(defaults.ramp).unwrap_or(Some(Ramp::default())),
             trips: self.trips.clone().unwrap_or_default().over(&defaults.trips.clone().unwrap_or_default()),
             unusual: self.unusual.or(defaults.unusual).unwrap_or(Some(UNUSUAL)),
@@ -188,6 +193,7 @@ pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Gua
         "first_run",
         &[("canary", FirstRun::Canary), ("go", FirstRun::Go), ("hold", FirstRun::Hold), ("off", FirstRun::Go)],
     );
+    let hold_unseen = fields.one_of("unseen", &[("hold", true), ("off", false)]);
     let ramp = fields.take("ramp").and_then(|node| ramp(file, node, fields.problems()));
     let trips = fields.take("trips").and_then(|node| trips::read(file, node, fields.problems()));
     let unusual = switched(&mut fields, "unusual", "write `3x`, or `off`", times);
@@ -201,7 +207,7 @@ pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Gua
         None => None,
     };
     fields.finish();
-    Guardrails { hold_above, first_run, ramp, trips, unusual, store_change, max_per_day, fresh, yields_to }
+    Guardrails { hold_above, first_run, hold_unseen, ramp, trips, unusual, store_change, max_per_day, fresh, yields_to }
 }
 
 /// `3x`: a number from 1.
@@ -328,7 +334,12 @@ mod tests {
         let limits = playbook.over(&configuration);
         assert_eq!((limits.max_per_day, limits.unusual, limits.ramp), (None, None, None));
         assert_eq!(limits.hold_above, HoldAbove::default());
-        assert!(limits.first_run == FirstRun::Canary && limits.fresh.is_empty() && limits.yields_to.is_empty());
+        assert!(
+            limits.hold_unseen
+                && limits.first_run == FirstRun::Canary
+                && limits.fresh.is_empty()
+                && limits.yields_to.is_empty()
+        );
         let limits = Guardrails::default().over(&configuration);
         assert_eq!((limits.max_per_day, limits.ramp), (Some(9), Some(Ramp::default())));
     }

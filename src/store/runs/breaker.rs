@@ -42,6 +42,18 @@ impl Store {
         Ok(entered.unsigned_abs())
     }
 
+    /// Whether a person has approved a run of this revision.
+    pub async fn has_approved(&self, playbook: &str, revision: &str) -> sqlx::Result<bool> {
+        sqlx::query_scalar(
+            "select exists (select from keepwell.runs
+             where playbook = $1 and revision = $2 and approved_at is not null)",
+        )
+        .bind(playbook)
+        .bind(revision)
+        .fetch_one(self.pool())
+        .await
+    }
+
     /// How many the latest finished runs of a playbook before a slot enrolled, latest first.
     pub async fn earlier_sizes(&self, playbook: &str, slot: Instant, limit: i64) -> sqlx::Result<Vec<i64>> {
         sqlx::query_scalar(

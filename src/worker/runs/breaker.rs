@@ -8,10 +8,12 @@ use chrono::{NaiveDate, NaiveTime};
 use crate::catalog;
 use crate::clock::Instant;
 use crate::enrollment::hold::{self, BeforeRun, EARLIER_RUNS, HoldLimit, ReentryBefore, RevisionBefore};
-use crate::facts::Subject;
+use crate::facts::inventory::MissingName;
+use crate::facts::{NameKind, Subject};
 use crate::playbook::guardrails::Limits;
 use crate::playbook::local_time;
 use crate::playbook::source::SourceFile;
+use crate::store::Store;
 use crate::store::runs::daily_quota::QuotaDay;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -50,6 +52,12 @@ async fn before_run(shared: &Shared, loaded: &Loaded, limits: &Limits, slot: Ins
             break;
         }
     }
+    // Not asked where the answer would not matter.
+    let is_approved = limits.hold_unseen && store.has_approved(&playbook.id, &loaded.ready.revision).await?;
+    let unseen = match limits.hold_unseen && !is_approved {
+        true => unseen(store, loaded).await?,
+        false => Vec::new(),
+    };
     let earlier = store.earlier_run(&playbook.id, slot).await?;
     let revision = match &earlier {
         None => RevisionBefore::NoRun,
@@ -70,12 +78,40 @@ async fn before_run(shared: &Shared, loaded: &Loaded, limits: &Limits, slot: Ins
     };
     Ok(BeforeRun {
         stale,
+        unseen,
+        is_approved,
         revision,
         subjects: store.subjects_with_status(Subject::from(playbook.subject), &playbook.statuses, slot).await?,
         subjects_before: earlier.and_then(|earlier| earlier.subjects),
         sizes,
         entered,
     })
+}
+
+/// What the condition reads and the customer store was never seen to hold, and
+/// does not hold now.
+async fn unseen(store: &Store, loaded: &Loaded) -> anyhow::Result<Vec<MissingName>> {
+    let names: Vec<(NameKind, String)> = loaded.ready.when.store_names().into_iter().collect();
+    let unrecorded = store.unrecorded_names(&names).await?;
+    if unrecorded.is_empty() {
+        return Ok(Vec::new());
+    }
+    // It may have come since somebody looked.
+    let kinds: Vec<NameKind> = unrecorded.iter().map(|(kind, _)| *kind).collect();
+    let mut inventory = store.inventory().await?;
+    inventory.merge(store.look_at_names(&kinds).await?);
+    let mut missing = Vec::new();
+    for (kind, name) in unrecorded {
+        let is_there = match inventory.missing(kind, &name) {
+            Some(_) => false,
+            // Of some kinds not all names are known.
+            None => inventory.has(kind, &name) || store.holds_name(kind, &name).await?,
+        };
+        if !is_there {
+            missing.push(inventory.describe_missing(kind, &name));
+        }
+    }
+    Ok(missing)
 }
 
 /// The day of a playbook that an instant lies in; `None` without `max_per_day`.

@@ -47,5 +47,6 @@ mod tasks;
 mod together;
 mod tripping;
 mod unfit;
+mod unseen;
 mod waiting;
 mod zones;
