@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::page::{capitalize, moment};
+use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
 use crate::store::enrollments::holdout::ArmComparison;
 use crate::store::runs::run_id;
@@ -85,6 +86,8 @@ pub struct Detail {
 #[derive(Serialize)]
 pub struct PlaybookPage {
     pub playbook: Summary,
+    /// Warnings of names that the customer store was never seen to hold.
+    pub unseen: Vec<Diagnostic>,
     pub messages_href: String,
     pub counts: Vec<Count>,
     pub runs: Vec<RunView>,

@@ -15,8 +15,11 @@ use super::playbook_views::{
 };
 use crate::catalog;
 use crate::clock::Instant;
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::facts::Schema;
 use crate::playbook::schedule::Schedule;
-use crate::playbook::source::SourceFile;
+use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::playbook::{Mode, Playbook, SubjectKind};
 use crate::store::runs::playbooks::{Published, RevisionText};
 use crate::store::upkeep::stopped::{Stop, Stopped};
@@ -67,6 +70,10 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let published = published.ok_or(Trouble::NotFound("There is no such playbook."))?;
     let stopped = web.store.stopped().await?;
     let mut texts = texts(&web, std::slice::from_ref(&published)).await?;
+    let unseen = match texts.get(&id) {
+        Some(text) => unseen_names(text, web.store.schema().clone().with_inventory(web.store.inventory().await?)),
+        None => Vec::new(),
+    };
     let runs = web.store.runs_of(&id, RUNS).await?;
     let counts: Vec<Count> = web
         .store
@@ -96,6 +103,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         tasks: judged_tasks(judged),
         holdout: compared.map(holdout_view),
         behind: behind.collect(),
+        unseen,
         messages_href: href("/messages", &[("playbook", &id)]),
         more: (all - rows.len() as i64).max(0),
         counts,
@@ -103,6 +111,22 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         enrollments: rows.into_iter().map(|row| enrollment_view(row, web.zone)).collect(),
     };
     Frame::new(&web, "playbooks", None).await?.page(StatusCode::OK, "playbook.html", page)
+}
+
+/// Warnings of the names a playbook asks for that are not on record.
+fn unseen_names(text: &RevisionText, schema: Schema) -> Vec<Diagnostic> {
+    let script = |(module, text): (String, String)| {
+        let path = format!("{module}.rhai").into();
+        ScriptFile { module, path, text: text.into() }
+    };
+    let sources = SourceSet {
+        playbooks: vec![SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() }],
+        scripts: text.modules().into_iter().map(script).collect(),
+        ..SourceSet::default()
+    };
+    // Whatever else there is to say was said when it was published.
+    let (_, problems) = catalog::load(&sources, &[], &Config::default(), &schema);
+    problems.into_iter().filter(|problem| problem.code == "KW0221").collect()
 }
 
 async fn texts(web: &WebState, published: &[Published]) -> Result<BTreeMap<String, RevisionText>, Trouble> {

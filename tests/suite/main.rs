@@ -26,6 +26,7 @@ mod import;
 mod listeners;
 mod message_rows;
 mod migrations;
+mod names;
 mod odd_environments;
 mod outage;
 mod outcomes;

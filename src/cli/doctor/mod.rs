@@ -111,7 +111,13 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         }
     }
     let store = database::look(global, &mut findings).await;
-    let schema = store.as_ref().map_or_else(Schema::default_store, |database| database.store.schema().clone());
+    let mut schema = store.as_ref().map_or_else(Schema::default_store, |database| database.store.schema().clone());
+    if let Some(database) = &store {
+        match database.store.inventory_now().await {
+            Ok(inventory) => schema = schema.with_inventory(inventory),
+            Err(error) => findings.bad("names", error.to_string(), "`keepwell facts --store` shows what is used"),
+        }
+    }
     let checked = playbooks(global, schema, &mut findings);
     if let (Some(checked), Some(database)) = (&checked, &store) {
         in_force(global, checked, &database.store, &mut findings).await;
@@ -157,7 +163,30 @@ fn playbooks(global: &Global, schema: Schema, findings: &mut Findings) -> Option
             findings.bad("playbooks", format!("{errors} errors in {count} playbooks of `{dir}`"), help);
         }
     }
+    names(&checked, findings);
     Some(checked)
+}
+
+/// Whether the store was seen to hold what the playbooks ask for.
+fn names(checked: &Checked, findings: &mut Findings) {
+    const ABOUT: &str = "names";
+    if checked.schema.inventory.is_empty() {
+        return;
+    }
+    let unseen: Vec<&Diagnostic> = checked.diagnostics.iter().filter(|problem| problem.code == "KW0221").collect();
+    match unseen.first() {
+        None => findings.ok(ABOUT, "the customer store has what the playbooks ask for"),
+        Some(first) => {
+            let more = unseen.len() - 1;
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            let message = format!("{}:{} {}{more}", first.file, first.line, first.message);
+            findings.warn(
+                ABOUT,
+                message,
+                "`keepwell check --store` shows them; `keepwell facts --store` lists what was seen",
+            );
+        }
+    }
 }
 
 /// What the daemons run beside what the files say.
