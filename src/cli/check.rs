@@ -138,12 +138,12 @@ pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checke
 fn name_facts_file(diagnostics: &mut [Diagnostic]) {
     const HELP: &str = "a column that was added to the store is known after `keepwell facts --out facts.json` \
                         with `--facts facts.json`";
+    const FACTS: [&str; 4] =
+        ["unknown fact `account.", "unknown fact `contact.", "unknown fact `recipient.", "unknown fact `entry."];
     let unknown = |problem: &&mut Diagnostic| {
-        problem.code == "KW0202"
-            && ["unknown fact `account.", "unknown fact `contact.", "unknown fact `recipient.", "unknown fact `entry."]
-                .iter()
-                .any(|begin| problem.message.starts_with(begin))
-            || problem.code == "KW0202" && problem.message.contains(" has no column `")
+        let message = &problem.message;
+        let is_column = FACTS.iter().any(|begin| message.starts_with(begin)) || message.contains(" has no column `");
+        problem.code == "KW0202" && is_column
     };
     for problem in diagnostics.iter_mut().filter(unknown) {
         problem.help = Some(match problem.help.take() {
