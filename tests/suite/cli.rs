@@ -35,7 +35,7 @@ about: Too many at once.
 alerts_to: ops@example.com
 schedule: "0 9 1 * *"
 when: account.seats == 10
-guardrails: { hold_above: { count: 2, share: 1% } }
+guardrails: { hold_above: { count: 2, share: 1% }, first_run: go }
 steps:
   - task: { title: "See {{ account.name }}", to: csm }
 "#;

@@ -103,6 +103,7 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
         "messages/outbox.rs",
         "messages/outcomes.rs",
         "messages/resends.rs",
+        "messages/suppressions.rs",
         "runs/daily_quota.rs",
         "runs/playbooks.rs",
         "runs/releases.rs",
@@ -110,6 +111,6 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
     ];
     assert_eq!(
         locking, known,
-        "rows are locked where mail is claimed, weighed, marked, settled, gathered, ranked and given back, by runs, releases and for the room of a day, and by an erasure"
+        "rows are locked where mail is claimed, weighed, marked, settled, gathered, ranked and given back, where a wish is written for all addresses of a contact, by runs, releases and for the room of a day, and by an erasure"
     );
 }
