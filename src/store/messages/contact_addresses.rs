@@ -87,7 +87,7 @@ impl Store {
              select distinct account_id, contact_id, address_hash
              from unnest($1::text[], $2::text[], $3::text[]) as w (account_id, contact_id, address_hash)
              order by account_id, contact_id, address_hash
-             on conflict (account_id, contact_id, address_hash) do update set since = clock_timestamp()",
+             on conflict (account_id, contact_id, address_hash) do update set since = excluded.since",
         )
         .bind(&moved.accounts)
         .bind(&moved.contacts)
