@@ -15,6 +15,7 @@ use crate::diagnostic::{self, Diagnostic, render_human, render_json, render_line
 use crate::facts::{self, Schema};
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::SourceSet;
+use crate::postgres::describe_error;
 use crate::rehearsal::{check_cases, objections};
 
 #[derive(Debug, Args)]
@@ -199,7 +200,10 @@ async fn schema_at_hand(global: &Global) -> Schema {
     if !global.demo && std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
         match schema_of_store(global).await {
             Ok(of_store) => return Schema { inventory: of_store.inventory, ..schema },
-            Err(error) => tell!("Whether the store has the names that playbooks ask for was not looked at: {error:#}"),
+            Err(error) => tell!(
+                "Whether the store has the names that playbooks ask for was not looked at: {}",
+                describe_error(error.as_ref())
+            ),
         }
     }
     schema
