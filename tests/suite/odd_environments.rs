@@ -71,7 +71,7 @@ async fn what_postgres_says_has_no_line_of_its_own_source() {
 
 #[test]
 fn a_folder_may_have_any_name_that_is_text() {
-    let home = Home::new("names");
+    let home = Home::new("odd-names");
     home.done(&["migrate", "--data", "a, \"b\" 'c' $d ü"]);
     for name in [OsStr::from_bytes(b"d\xff5"), OsStr::new("line\nfeed")] {
         let asked = Instant::now();

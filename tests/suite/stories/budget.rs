@@ -262,7 +262,7 @@ async fn an_address_of_no_contact_counts_for_the_account_only() {
 
 #[tokio::test]
 async fn a_rejected_mail_gives_its_place_back_and_an_unknown_one_does_not() {
-    let refused = Script::at(At::Recipient, Do::Reply("550 5.1.1 no such user".to_owned()));
+    let refused = Script::at(At::Recipient, Do::Reply("550 5.7.1 not wanted here".to_owned()));
     let world = two(ONE_A_DAY, Some(refused)).await;
     // The second was tried at once, because the first had used nothing.
     assert_eq!(lines(&world.mails().await, "playbook state"), ["atips rejected", "renewal rejected"]);
