@@ -7,6 +7,7 @@ use super::database::{Database, look, store_map};
 use crate::clock::Clock;
 use crate::config::StoreMap;
 use crate::facts::inventory::grouped;
+use crate::postgres::describe_error;
 use crate::store::customers::reader_role::READER;
 
 pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
@@ -39,7 +40,7 @@ pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
         Ok(new) => {
             say!("{} names of the customer store are on record now; `keepwell facts --store` lists them.", grouped(new))
         }
-        Err(error) => say!("The names in the customer store could not be looked at: {error}"),
+        Err(error) => say!("The names in the customer store could not be looked at: {}", describe_error(&error)),
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)

@@ -115,7 +115,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     if let Some(database) = &store {
         match database.store.inventory_now().await {
             Ok(inventory) => schema = schema.with_inventory(inventory),
-            Err(error) => findings.bad("names", error.to_string(), "`keepwell facts --store` shows what is used"),
+            Err(error) => findings.bad("names", describe_error(&error), "`keepwell facts --store` shows what is used"),
         }
     }
     let checked = playbooks(global, schema, &mut findings);

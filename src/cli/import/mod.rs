@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::import::file::{self, Batch, Unreadable};
 use crate::import::relation::Relation;
 use crate::import::row::Mapping;
+use crate::postgres::describe_error;
 use crate::store::Store;
 use crate::store::customers::import::Import;
 
@@ -122,7 +123,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         && let Err(error) = database.store.record_inventory(Clock::System.now()).await
     {
         // The daemon looks within the hour; the rows are there.
-        tracing::warn!("the names in the customer store could not be looked at: {error}");
+        tracing::warn!("the names in the customer store could not be looked at: {}", describe_error(&error));
     }
     database.close().await;
     if options.format.contains(&ImportFormat::Json) {
