@@ -13,6 +13,7 @@ use crate::clock::Instant;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::store::tasks::manual_changes::TaskChange;
+use crate::zone::find_zone;
 
 /// What a person does with a task.
 #[derive(Debug, Subcommand)]
@@ -75,7 +76,7 @@ pub async fn run(global: &Global, command: &TaskCommand) -> anyhow::Result<ExitC
 async fn snooze(global: &Global, store: &Store, id: Uuid, until: &str, now: Instant) -> anyhow::Result<TaskChange> {
     let config = configuration(global)?;
     let Some(zone) = store.task_zone(id).await? else { return Ok(TaskChange::Unknown) };
-    let zone = zone.and_then(|name| name.parse().ok()).unwrap_or(config.timezone);
+    let zone = zone.and_then(|name| find_zone(&name)).unwrap_or(config.timezone);
     let calendar = Calendar { holidays: config.holidays };
     match Snooze::read(until, now, &calendar, zone) {
         Some(snooze) => Ok(store.snooze_task(id, snooze).await?),

@@ -20,6 +20,7 @@ use crate::clock::Instant;
 use crate::playbook::source::SourceFile;
 use crate::store::tasks::manual_changes::TaskChange;
 use crate::store::views::web::TaskRow;
+use crate::zone::find_zone;
 
 /// The longest outcome or reason, in characters.
 const LONGEST: usize = 200;
@@ -219,7 +220,7 @@ pub(super) async fn snooze(
     let (id, given) = sent(&id, form)?;
     let until = if given.until.trim().is_empty() { &given.span } else { &given.until };
     let zone = web.store.task_zone(id).await?.ok_or(UNKNOWN)?;
-    let zone = zone.and_then(|name| name.parse().ok()).unwrap_or(web.zone);
+    let zone = zone.and_then(|name| find_zone(&name)).unwrap_or(web.zone);
     match Snooze::read(until, web.clock.now(), &web.calendar, zone) {
         Some(snooze) => {
             let change = web.store.snooze_task(id, snooze).await?;
