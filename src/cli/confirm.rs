@@ -57,6 +57,9 @@ async fn confirmed(store: &Store, yes: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     store.confirm_epoch(&somebody(), now).await?;
-    say!("confirmed: this database may send");
+    match store.stopped().await?.stops.iter().find(|stop| stop.target == StopTarget::All) {
+        Some(stop) => say!("confirmed; still stopped: {stop}"),
+        None => say!("confirmed: this database may send"),
+    }
     Ok(ExitCode::SUCCESS)
 }

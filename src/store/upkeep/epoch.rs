@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::audit::record;
 use super::last_marker::LastMarker;
-use super::stopped::StopTarget;
+use super::stopped::{ITSELF, StopTarget};
 use super::stops::lift;
 use crate::clock::Instant;
 use crate::message::outcome::Fact;
@@ -47,7 +47,8 @@ impl Store {
         Ok(Epoch { installation, mark: LastMarker { epoch, number }, mismatch })
     }
 
-    /// A person's word that this database may send: lifts the stop of everything, too.
+    /// A person's word that this database may send: lifts the stop of everything that Keepwell
+    /// itself has made. One that a person made stays.
     pub async fn confirm_epoch(&self, by: &str, now: Instant) -> sqlx::Result<()> {
         let mut tx = self.pool().begin().await?;
         sqlx::query(
@@ -58,7 +59,15 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         record(&mut tx, "confirm-epoch", by, &serde_json::json!({}), now).await?;
-        lift(&mut tx, &StopTarget::All, by, now).await?;
+        let scope = StopTarget::All.scope();
+        let own: bool = sqlx::query_scalar("select exists (select from keepwell.control where scope = $1 and by = $2)")
+            .bind(scope)
+            .bind(ITSELF)
+            .fetch_one(&mut *tx)
+            .await?;
+        if own {
+            lift(&mut tx, &StopTarget::All, by, now).await?;
+        }
         tx.commit().await
     }
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use keepwell::postgres::{Durability, PrivatePostgres};
 use keepwell::store::Store;
+use keepwell::store::upkeep::stopped::StopTarget;
 use sqlx::postgres::PgConnectOptions;
 
 use super::{FIRST, Scratch, copy_files, customer, execute, home, mails, migrated, said};
@@ -265,4 +266,16 @@ async fn a_database_that_lost_its_record_is_not_taken_for_a_new_one() {
     assert!(world.store().stopped().await.unwrap().all(), "migrate is no confirmation");
     world.store().confirm_epoch("a test", FIRST.parse().unwrap()).await.unwrap();
     assert_eq!(world.store().stopped().await.unwrap().stops, []);
+}
+
+#[tokio::test]
+async fn the_word_for_a_database_does_not_take_back_what_a_person_stopped() {
+    let world = World::new().await;
+    world.stop(StopTarget::All, FIRST).await;
+    world.sql("delete from keepwell.installation").await;
+    world.store().migrate().await.unwrap();
+    world.store().confirm_epoch("a test", FIRST.parse().unwrap()).await.unwrap();
+    let left: Vec<_> =
+        world.store().stopped().await.unwrap().stops.into_iter().map(|stop| (stop.target, stop.by)).collect();
+    assert_eq!(left, [(StopTarget::All, "a test".to_owned())]);
 }
