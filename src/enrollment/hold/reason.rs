@@ -1,0 +1,89 @@
+//! Why a run is held, and the words for it.
+
+use std::fmt;
+
+use crate::facts::inventory::MissingName;
+use crate::playbook::Duration;
+use crate::playbook::guardrails::Fresh;
+
+/// Why a run may be held. Each but the last two can hold everybody; of these the
+/// first that does is named, in this order. Of a revision that has not run
+/// before a canary may enter, where nothing else holds everybody.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HoldCause {
+    /// A relation of the store has stopped growing.
+    Stale(Fresh),
+    /// The condition reads what the store was never seen to hold.
+    Unseen(Vec<MissingName>),
+    ReentryChanged,
+    ReentryUnreadable,
+    /// The revision has not run before.
+    FirstRun,
+    /// The store has many more or fewer subjects than at the run before.
+    StoreChanged {
+        before: i64,
+        now: i64,
+    },
+    /// More than so many times the median of the last runs.
+    Unusual {
+        times: f64,
+        median: f64,
+    },
+    /// More than `hold_above`.
+    Count,
+}
+
+/// Why a run is held; its text is what the person reads who is to approve it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HoldReason {
+    pub cause: HoldCause,
+    pub would_enter: u64,
+    /// How many may enter.
+    pub most: u64,
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HoldReason { cause, would_enter, most } = self;
+        match cause {
+            HoldCause::Count => {
+                return write!(f, "{would_enter} would enter; more than {most} wait for a person's approval");
+            }
+            HoldCause::Unusual { times, median } => {
+                return write!(
+                    f,
+                    "{would_enter} would enter, which is unusual: more than {times} times {median}, the median of \
+                     the last runs"
+                );
+            }
+            HoldCause::Stale(fresh) => {
+                let within = Duration::Seconds(fresh.within.num_seconds());
+                write!(f, "stale: the store has no {} of the last {within}", fresh.source.name())?;
+            }
+            HoldCause::Unseen(names) => {
+                const SHOWN: usize = 3;
+                let shown: Vec<String> = names.iter().take(SHOWN).map(ToString::to_string).collect();
+                let more = names.len().saturating_sub(SHOWN);
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                write!(f, "{}{more}", shown.join("; "))?;
+            }
+            HoldCause::ReentryChanged => f.write_str("`reentry` has changed")?,
+            HoldCause::ReentryUnreadable => {
+                f.write_str("`reentry` may have changed: the revision before cannot be read")?;
+            }
+            HoldCause::FirstRun if *most > 0 => {
+                let waiting = would_enter - most;
+                return write!(
+                    f,
+                    "first run of this revision: {would_enter} would enter; {most} enter at once, and {waiting} wait for \
+                     a person's approval"
+                );
+            }
+            HoldCause::FirstRun => f.write_str("first run of this revision")?,
+            HoldCause::StoreChanged { before, now } => {
+                write!(f, "the store has changed from {before} to {now} since the last run")?;
+            }
+        }
+        write!(f, ": {would_enter} would enter, and wait for a person's approval")
+    }
+}
