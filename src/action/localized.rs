@@ -22,7 +22,7 @@ impl Localized {
     pub fn parse(node: &Node, noun: &str, compiler: &mut Compiler, escape: Escape) -> Option<Localized> {
         match &node.value {
             NodeValue::Text(source) => {
-                written(source, noun, compiler, escape).map(|default| Localized { default, by_language: None })
+                compile_text(source, noun, compiler, escape).map(|default| Localized { default, by_language: None })
             }
             NodeValue::Mapping(entries) => {
                 let mut default = None;
@@ -32,7 +32,7 @@ impl Localized {
                         compiler.error("KW0103", entry.node.place, format!("`{}` needs text", entry.key), None);
                         continue;
                     };
-                    let template = written(source, noun, compiler, escape);
+                    let template = compile_text(source, noun, compiler, escape);
                     let language = language_tag(&entry.key);
                     if entry.key == "default" {
                         default = template;
@@ -128,7 +128,7 @@ pub(super) fn warn_of_halves(subject: &Localized, body: &Localized, node: &Node,
 
 /// Compiles a subject or a text; warns of one that can come out empty, and
 /// refuses what mail cannot show.
-fn written(source: &Source, noun: &str, compiler: &mut Compiler, escape: Escape) -> Option<Template> {
+fn compile_text(source: &Source, noun: &str, compiler: &mut Compiler, escape: Escape) -> Option<Template> {
     if escape == Escape::Markdown {
         mail_body::check(source, compiler);
     }

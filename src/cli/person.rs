@@ -86,7 +86,7 @@ pub struct EraseOptions {
 }
 
 /// The one who is meant, of whom something is known.
-async fn known(store: &Store, arguments: &SubjectArguments) -> anyhow::Result<Person> {
+async fn find_person(store: &Store, arguments: &SubjectArguments) -> anyhow::Result<Person> {
     let known = store.known_among(arguments.readings()).await?;
     arguments.only(known, Person::describe)?.with_context(|| format!("nothing is known of {arguments}"))
 }
@@ -94,7 +94,7 @@ async fn known(store: &Store, arguments: &SubjectArguments) -> anyhow::Result<Pe
 /// Prints everything that is known of them, as one JSON document.
 pub async fn export(global: &Global, options: &ExportOptions) -> anyhow::Result<ExitCode> {
     let database = Database::open_customers(global, 2).await?;
-    let person = known(&database.store, &options.subject).await;
+    let person = find_person(&database.store, &options.subject).await;
     let document = match &person {
         Ok(person) => Some(database.store.export(person).await?),
         Err(_) => None,
@@ -109,7 +109,7 @@ pub async fn export(global: &Global, options: &ExportOptions) -> anyhow::Result<
 pub async fn erase(global: &Global, options: &EraseOptions) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     let database = Database::open_customers(global, 2).await?;
-    let subject = match known(&database.store, &options.subject).await {
+    let subject = match find_person(&database.store, &options.subject).await {
         Ok(subject) => subject,
         Err(error) => {
             database.close().await;

@@ -85,7 +85,7 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
             "leave": plan.mails_that(|fate| *fate == Fate::Leaves),
             "suppressed": plan.mails_that(|fate| matches!(fate, Fate::Never { state: State::Suppressed, .. })),
             "unwritten": plan.unwritten,
-            "lost": plan.lost().iter().map(|((state, reason), count)| {
+            "lost": plan.lost_mails().iter().map(|((state, reason), count)| {
                 json!({ "state": state.name(), "reason": reason, "count": count })
             }).collect::<Vec<_>>(),
             "put_off": plan.put_off(),
@@ -170,7 +170,7 @@ fn mails(plan: &Plan) {
     let mut by: Vec<(&str, usize)> = plan.put_off().into_iter().collect();
     by.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
     const SHOWN: usize = 5;
-    let lost = plan.lost();
+    let lost = plan.lost_mails();
     for ((state, reason), count) in lost.iter().take(SHOWN) {
         say!("    {count} would not leave, {state}: {reason}");
     }

@@ -45,7 +45,7 @@ pub struct History {
 pub struct Decision {
     pub admission: Admission,
     /// How its condition has turned. It stands whatever becomes of the
-    /// admission: a skip uses up neither the chance nor the matched_since.
+    /// admission: a skip uses up neither the chance nor the rise.
     pub match_change: MatchChange,
 }
 
@@ -255,7 +255,7 @@ fn reentry_key(
         ReadyReentry::Never => Err(Skip::Reentry),
         ReadyReentry::OnRematch { gap } => {
             // One key for one rise: the index of keys keeps it from being used twice.
-            let key = written(matched_since.map_or(now, |matched_since| matched_since.since));
+            let key = key_of(matched_since.map_or(now, |matched_since| matched_since.since));
             match history.keys.contains(&key) {
                 true => Err(Skip::Reentry),
                 false if gap_is_open(gap) => Err(Skip::Gap),
@@ -266,7 +266,7 @@ fn reentry_key(
             if gap_is_open(gap) {
                 return Err(Skip::Gap);
             }
-            let Some(rule) = once_per else { return Ok(written(now)) };
+            let Some(rule) = once_per else { return Ok(key_of(now)) };
             let value = rule.value(&playbook.sandbox, context).map_err(Skip::Undecided)?;
             let key = short(value.canonical(playbook.zone).ok_or(Skip::NoKey)?);
             if history.keys.contains(&key) { Err(Skip::Reentry) } else { Ok(key) }
@@ -278,7 +278,7 @@ fn is_over(span: Duration, from: Instant, now: Instant, playbook: &ReadyPlaybook
     calendar.add(from, span, playbook.zone) <= now
 }
 
-fn written(instant: Instant) -> String {
+fn key_of(instant: Instant) -> String {
     instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 

@@ -63,7 +63,7 @@ pub fn parse(file: &SourceFile) -> (Schema, Vec<Diagnostic>) {
             schema.statuses = fields.texts("statuses").into_iter().map(|source| source.text.to_string()).collect();
         }
         if let Some(node) = fields.take("seen") {
-            schema.inventory = Arc::new(seen(file, node, fields.problems()));
+            schema.inventory = Arc::new(read_inventory(file, node, fields.problems()));
         }
         fields.finish();
     }
@@ -91,7 +91,7 @@ pub fn seen_to_json(inventory: &Inventory) -> Json {
     Json::Object(seen)
 }
 
-fn seen(file: &SourceFile, node: &Node, problems: &mut Vec<Diagnostic>) -> Inventory {
+fn read_inventory(file: &SourceFile, node: &Node, problems: &mut Vec<Diagnostic>) -> Inventory {
     let mut inventory = Inventory::default();
     let mut fields = Fields::new(&file.path, node, "seen", problems);
     let partly: Vec<String> = fields.texts("partly").into_iter().map(|source| source.text.to_string()).collect();

@@ -44,10 +44,10 @@ impl Language {
         let tag = locale.trim().replace('_', "-");
         let primary = tag.split('-').next().unwrap_or_default();
         let id = [tag.as_str(), primary].iter().find_map(|tag| Locale::try_from_str(tag).ok()).map(|locale| locale.id);
-        id.and_then(Language::known).unwrap_or_else(Language::english)
+        id.and_then(Language::of_cldr).unwrap_or_else(Language::english)
     }
 
-    fn known(mut id: LanguageIdentifier) -> Option<Language> {
+    fn of_cldr(mut id: LanguageIdentifier) -> Option<Language> {
         let _ = id.variants.clear();
         let language = Language { tag: id.to_string(), id };
         if language.tag == "en" {

@@ -260,7 +260,7 @@ pub fn grouped(number: u64) -> String {
 mod tests {
     use super::*;
 
-    fn known(names: &[(&str, u64)], is_complete: bool) -> KnownNames {
+    fn known_names(names: &[(&str, u64)], is_complete: bool) -> KnownNames {
         let one = |(name, rows): &(&str, u64)| KnownName { name: (*name).to_owned(), rows: *rows, shapes: Vec::new() };
         KnownNames::new(names.iter().map(one).collect(), is_complete)
     }
@@ -277,7 +277,7 @@ mod tests {
         let told = |inventory: &Inventory, name: &str| {
             inventory.missing(NameKind::Event, name).map(|missing| missing.to_string())
         };
-        let all = of(NameKind::Event, known(&names, true));
+        let all = of(NameKind::Event, known_names(&names, true));
         assert_eq!(told(&all, "Logged In"), None);
         assert_eq!(
             told(&all, "login").as_deref(),
@@ -288,31 +288,31 @@ mod tests {
             told(&all, "zzz").as_deref(),
             Some("no event `zzz` was ever seen; `Report Viewed` was, 20,000 times")
         );
-        assert_eq!(told(&of(NameKind::Event, known(&names, false)), "login"), None);
-        assert_eq!(told(&of(NameKind::Score, known(&names, true)), "login"), None);
+        assert_eq!(told(&of(NameKind::Event, known_names(&names, false)), "login"), None);
+        assert_eq!(told(&of(NameKind::Score, known_names(&names, true)), "login"), None);
         assert_eq!(told(&all, "mail to a@b.example"), None);
-        let empty = of(NameKind::Event, known(&[], true));
+        let empty = of(NameKind::Event, known_names(&[], true));
         assert_eq!(told(&empty, "login").as_deref(), Some("no event `login` was ever seen, nor any other"));
-        let once = of(NameKind::Event, known(&[("Login", 1)], true));
+        let once = of(NameKind::Event, known_names(&[("Login", 1)], true));
         assert_eq!(told(&once, "login").as_deref(), Some("no event `login` was ever seen; `Login` was, once"));
     }
 
     #[test]
     fn what_was_seen_is_never_forgotten() {
-        let mut record = of(NameKind::Event, known(&[("login", 40), ("export", 2)], true));
-        record.merge(of(NameKind::Event, known(&[("login", 45), ("import", 1)], true)));
+        let mut record = of(NameKind::Event, known_names(&[("login", 40), ("export", 2)], true));
+        record.merge(of(NameKind::Event, known_names(&[("login", 45), ("import", 1)], true)));
         let rows: Vec<(&str, u64)> = record
             .of(NameKind::Event)
             .map(|known| known.names.iter().map(|name| (&*name.name, name.rows)).collect())
             .unwrap_or_default();
         assert_eq!(rows, [("login", 45), ("export", 2), ("import", 1)]);
         // A part of the rows takes nothing away from what all of them said.
-        record.merge(of(NameKind::Event, known(&[("login", 3)], false)));
+        record.merge(of(NameKind::Event, known_names(&[("login", 3)], false)));
         let names = record.of(NameKind::Event).expect("it was looked at");
         assert_eq!((names.names.len(), names.names[0].rows, names.is_complete), (3, 45, false));
         let many: Vec<String> = (0..400).map(|number| format!("event {number}")).collect();
         let many: Vec<(&str, u64)> = many.iter().map(|name| (&**name, 1)).collect();
-        record.merge(of(NameKind::Event, known(&many, true)));
+        record.merge(of(NameKind::Event, known_names(&many, true)));
         let names = record.of(NameKind::Event).expect("it was looked at");
         assert!(names.names.len() == MOST_NAMES && !names.is_complete);
     }

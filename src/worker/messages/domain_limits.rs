@@ -4,7 +4,7 @@
 //! for which the relay waits, on a domain that does not answer, has one of them
 //! for minutes. So each domain (of a webhook: each host) has few attempts under
 //! way at once, gains room while it takes what it gets, and loses it when it
-//! does not. What finds none waits for its turn; when there is none in snapshot,
+//! does not. What finds none waits for its turn; when there is none in sight,
 //! it goes back to the outbox, without having been tried.
 
 use std::collections::HashMap;

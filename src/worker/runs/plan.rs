@@ -63,7 +63,7 @@ impl Plan {
 
     /// How many mails would end without having left, by the state and the
     /// reason, but for those whose address wants none.
-    pub fn lost(&self) -> BTreeMap<(State, &str), usize> {
+    pub fn lost_mails(&self) -> BTreeMap<(State, &str), usize> {
         let mut counts = BTreeMap::new();
         for mail in &self.mails {
             if let Fate::Never { state, reason } = &mail.fate

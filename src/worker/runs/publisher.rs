@@ -225,7 +225,7 @@ impl FileWatch {
         FileWatch { files, known: Mutex::new(known), verdicts: tokio::sync::Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, WatchedFiles> {
+    fn watched_files(&self) -> MutexGuard<'_, WatchedFiles> {
         // What is known of files is right, whoever panicked beside it.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -249,7 +249,7 @@ impl FileWatch {
         let mut verdicts = self.verdicts.lock().await;
         let report = judge_and_commit(shared, read, &mut verdicts, Some(PATIENCE), missing, now).await?;
         let known = WatchedFiles { published: found, pending: !report.pending.is_empty(), refused: None };
-        let before = std::mem::replace(&mut *self.known(), known);
+        let before = std::mem::replace(&mut *self.watched_files(), known);
         if before.refused.is_some() {
             tracing::info!("the playbooks in {} are in force again as they stand", self.files.playbooks.display());
         }
@@ -259,7 +259,7 @@ impl FileWatch {
     /// Whether files that stand like this are to be published.
     async fn is_due(&self, found: &Fingerprint) -> bool {
         let pending = {
-            let known = self.known();
+            let known = self.watched_files();
             if let Some(refused) = &known.refused {
                 return refused.found != *found || refused.again.has_passed();
             }
@@ -274,7 +274,7 @@ impl FileWatch {
     /// They cannot be published, which is said once for each reason.
     fn refuse(&self, found: Fingerprint, message: String) {
         let refused = RefusedFiles { found, message, again: Deadline::after(AGAIN) };
-        let before = self.known().refused.replace(refused.clone());
+        let before = self.watched_files().refused.replace(refused.clone());
         if before.is_none_or(|before| before.message != refused.message) {
             tracing::error!("{}", refused.message);
         }

@@ -78,7 +78,7 @@ impl Store {
                 format!(
                     "select name, rows from (select r.{column}::text as name, count(*) as rows from {from} group by 1) n
                      where {}",
-                    kept("name")
+                    keep_names("name")
                 )
             };
             if let Some((names, is_complete)) = self.count_names(relation, statement).await? {
@@ -130,7 +130,7 @@ impl Store {
                 "select name, rows from (select key as name, count(*) as rows
                      from {from} cross join lateral jsonb_object_keys({TRAITS}) as key group by 1) n
                  where {}",
-                kept("name")
+                keep_names("name")
             )
         };
         let Some((names, is_complete)) = self.count_names(relation, statement).await? else { return Ok(None) };
@@ -264,7 +264,7 @@ fn part_of(relation: &str, rows: usize) -> String {
 
 /// Which names are kept, the most frequent first; one more than there is room
 /// for tells that there are too many. The same as `inventory::is_kept`.
-fn kept(name: &str) -> String {
+fn keep_names(name: &str) -> String {
     format!(
         "{name} <> '' and length({name}) <= {LONGEST_NAME} and position('@' in {name}) = 0
          order by rows desc, {name} limit {}",
