@@ -184,7 +184,13 @@ pub fn configuration(global: &Global) -> anyhow::Result<Config> {
 pub fn demo_configuration() -> Config {
     // Nobody is there to approve, and nobody gets mail.
     let guardrails = Guardrails { first_run: Some(FirstRun::Go), ..Guardrails::default() };
-    Config { alerts_to: Some("cs-ops@keepwell.example".to_owned()), guardrails, ..Config::default() }
+    Config {
+        alerts_to: Some("cs-ops@keepwell.example".to_owned()),
+        // That of the shipped playbooks; its customers read several.
+        language: Some("en".to_owned()),
+        guardrails,
+        ..Config::default()
+    }
 }
 
 /// The `store:` of the configuration, whose mistakes are printed.
