@@ -37,6 +37,9 @@ pub struct Options {
     /// No playbooks at all are no error.
     #[arg(long)]
     allow_empty: bool,
+    /// Say what a code means, with a wrong and a right example, and check nothing.
+    #[arg(long, value_name = "CODE")]
+    explain: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -209,7 +212,21 @@ async fn schema_at_hand(global: &Global) -> Schema {
     schema
 }
 
+/// Prints the page of a code.
+fn explain(word: &str) -> anyhow::Result<ExitCode> {
+    match diagnostic::find_code(word) {
+        Ok(code) => {
+            output::text(&diagnostic::page(code).map(|page| page.render()).unwrap_or_default());
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(near) => anyhow::bail!("there is no code `{word}`; did you mean `{near}`?"),
+    }
+}
+
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    if let Some(code) = &options.explain {
+        return explain(code);
+    }
     if options.clauses && options.format != Format::Human {
         anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
     }
@@ -228,6 +245,9 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     if options.format == Format::Human {
         let count = checked.sources.playbooks.len();
         say!("{count} playbooks, {errors} errors, {warnings} warnings");
+        if let Some(first) = checked.diagnostics.first() {
+            say!("`keepwell check --explain {}` says more of a code", first.code);
+        }
     }
     if !options.allow_empty {
         checked.need_playbooks(global, &options.path)?;

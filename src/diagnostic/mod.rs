@@ -3,11 +3,14 @@
 //!
 //! Every message has a stable code (listed once, in [`CODES`], a number is
 //! never reused), a place, and, where it can be known, what to write instead.
+//! What a code means its page says (`pages`).
 
 use serde::Serialize;
 
+mod pages;
 mod render;
 
+pub use pages::{Page, find_code, page, pages};
 pub use render::{arrange, render_human, render_json, render_lines};
 
 /// How bad it is. Errors keep a playbook from being published.
@@ -35,7 +38,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
-/// Every code with its short title. Numbers are never reused; KW0901 was one.
+/// Every code with its short title, the heading of its section in
+/// `docs/diagnostics.md`. Numbers are never reused; KW0901 was one.
 pub const CODES: &[(&str, &str)] = &[
     ("KW0001", "a file cannot be read as text"),
     ("KW0002", "not valid YAML"),

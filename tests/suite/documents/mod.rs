@@ -14,6 +14,7 @@ use keepwell::rule::functions::FUNCTIONS;
 use keepwell::rule::functions::global;
 
 mod benches;
+mod diagnostics;
 mod links;
 mod templates;
 
@@ -89,7 +90,8 @@ fn the_shipped_playbooks_check_clean_and_pass_their_own_cases() {
 #[test]
 fn every_whole_playbook_in_the_prose_checks_clean_and_passes_its_cases() {
     let mut whole = 0;
-    for page in pages() {
+    // Whether what is wrong on purpose is found, `diagnostics` looks at.
+    for page in pages().into_iter().filter(|page| page != "docs/diagnostics.md") {
         for (at, block) in blocks(&read(&page), "yaml").into_iter().enumerate() {
             if !block.starts_with("playbook:") {
                 continue;
