@@ -34,6 +34,7 @@ mod doctor;
 mod enroll;
 mod facts;
 mod import;
+mod junit;
 mod later;
 mod listeners;
 mod lists;
@@ -44,6 +45,7 @@ mod output;
 mod person;
 mod plan;
 mod process;
+mod repository;
 mod run;
 mod slots;
 mod stop;
@@ -121,7 +123,7 @@ fn id(text: &str) -> Result<uuid::Uuid, String> {
 enum Format {
     /// For people.
     Human,
-    /// One line each: `path:line:col: error[CODE]: message`. For `check`.
+    /// For people, too; `check` and `test` have lines for editors.
     Line,
     /// One JSON document.
     Json,

@@ -34,14 +34,14 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let database = Database::open_customers(global, 4).await?;
     let mut checked = check_against(global, &[], database.store.schema().clone());
     if checked.has_errors() {
-        checked.print(Format::Human, true);
+        checked.print_to_stderr();
         database.close().await;
         anyhow::bail!("the playbooks have errors");
     }
     // The daemon would not take it, and yet its author wants to see whom it would touch.
     checked.play_cases();
     if checked.has_errors() {
-        checked.print(Format::Human, true);
+        checked.print_to_stderr();
     }
     let slot = options.at.unwrap_or_else(|| Clock::System.now());
     let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables())?;

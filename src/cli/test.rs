@@ -5,14 +5,30 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::check::{Checked, check, name_paths};
-use super::{Format, Global, output};
+use super::junit::{self, CaseOutcome, CaseResult, Suite};
+use super::repository::Repository;
+use super::{Global, output};
 use crate::catalog::ReadyPlaybook;
+use crate::diagnostic::{Diagnostic, render_lines};
 use crate::rehearsal::mutants::{Mutant, Noticed, try_all};
-use crate::rehearsal::play_all;
+use crate::rehearsal::{CaseReport, Failure, PlaybookReport, play_all};
+
+/// How the answer of `test` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TestFormat {
+    /// For people.
+    Human,
+    /// One line for each failure: `path:line:col: error[KW0503]: case: message`.
+    Line,
+    /// One JSON document.
+    Json,
+    /// JUnit's XML.
+    Junit,
+}
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -28,16 +44,19 @@ pub struct Options {
     /// No cases at all are no error.
     #[arg(long)]
     allow_empty: bool,
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TestFormat::Human)]
+    format: TestFormat,
 }
 
 pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let checked = check(global, &options.path, options.facts.as_deref());
     if checked.has_errors() {
-        checked.print(Format::Human, true);
+        checked.print_to_stderr();
     }
     let reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
+    if options.mutants && matches!(options.format, TestFormat::Line | TestFormat::Junit) {
+        anyhow::bail!("--mutants is for people; `--format json` lists what no case notices, too");
+    }
     let mut failed = 0;
     let mut rows = Vec::new();
     for report in &reports {
@@ -66,29 +85,21 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             .collect(),
         false => Vec::new(),
     };
-    if options.format == Format::Json {
-        let mut report = json!({ "tests": rows });
-        if options.mutants {
-            report["mutants"] = tried.iter().map(Tried::as_json).collect();
-        }
-        output::json(&report);
-    } else {
-        for report in &reports {
-            let passed = report.cases.iter().filter(|case| case.passed).count();
-            say!("{} ({}): {passed} of {} cases passed", report.playbook, report.file, report.cases.len());
-            for case in report.cases.iter().filter(|case| !case.passed) {
-                say!("  FAILED: {}", case.name);
-                for failure in &case.failures {
-                    say!("    {}:{}:{}: {}", report.file, failure.place.line, failure.place.column, failure.message);
-                }
-                say!("    what happened:");
-                for happening in &case.happened {
-                    say!("      {}", happening.describe());
-                }
+    match options.format {
+        TestFormat::Json => {
+            let mut report = json!({ "tests": rows });
+            if options.mutants {
+                report["mutants"] = tried.iter().map(Tried::as_json).collect();
             }
+            output::json(&report);
         }
-        say!("{} passed, {failed} failed", rows.len() - failed);
-        tried.iter().for_each(Tried::print);
+        TestFormat::Line => output::text(&render_lines(&reports.iter().flat_map(failures).collect::<Vec<_>>())),
+        TestFormat::Junit => output::text(&junit::render("keepwell test", &suites(&reports))),
+        TestFormat::Human => {
+            reports.iter().for_each(print);
+            say!("{} passed, {failed} failed", rows.len() - failed);
+            tried.iter().for_each(Tried::print);
+        }
     }
     if !options.allow_empty && !checked.has_errors() {
         checked.need_playbooks(global, &options.path)?;
@@ -98,6 +109,59 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if failed > 0 || checked.has_errors() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Prints what came of a playbook's cases.
+fn print(report: &PlaybookReport) {
+    let passed = report.cases.iter().filter(|case| case.passed).count();
+    say!("{} ({}): {passed} of {} cases passed", report.playbook, report.file, report.cases.len());
+    for case in report.cases.iter().filter(|case| !case.passed) {
+        say!("  FAILED: {}", case.name);
+        for failure in &case.failures {
+            say!("    {}:{}:{}: {}", report.file, failure.place.line, failure.place.column, failure.message);
+        }
+        say!("    what happened:");
+        for happening in &case.happened {
+            say!("      {}", happening.describe());
+        }
+    }
+}
+
+/// Each failure with its place.
+fn failures(report: &PlaybookReport) -> Vec<Diagnostic> {
+    let of_case = |case: &CaseReport| {
+        let name = case.name.clone();
+        let one = move |failure: &Failure| {
+            Diagnostic::error("KW0503", &report.file, failure.place, format!("{name}: {}", failure.message))
+        };
+        case.failures.iter().map(one).collect::<Vec<_>>()
+    };
+    report.cases.iter().flat_map(of_case).collect()
+}
+
+/// A suite for each playbook.
+fn suites(reports: &[PlaybookReport]) -> Vec<Suite> {
+    let repository = Repository::find();
+    let suite = |report: &PlaybookReport| Suite {
+        name: report.playbook.clone(),
+        file: repository.name(&report.file),
+        results: report.cases.iter().map(|case| result(case, &repository.name(&report.file))).collect(),
+    };
+    reports.iter().map(suite).collect()
+}
+
+fn result(case: &CaseReport, file: &str) -> CaseResult {
+    let place =
+        |failure: &Failure| format!("{file}:{}:{}: {}\n", failure.place.line, failure.place.column, failure.message);
+    let outcome = match case.failures.first() {
+        None => CaseOutcome::Passed,
+        Some(first) => {
+            let happened = case.happened.iter().map(|happening| format!("  {}\n", happening.describe()));
+            let details = case.failures.iter().map(place).chain(["what happened:\n".to_owned()]).chain(happened);
+            CaseOutcome::Failed { message: first.message.clone(), details: details.collect() }
+        }
+    };
+    CaseResult { name: case.name.clone(), line: case.place.line, outcome }
 }
 
 /// What came of the mistakes that can be made in one playbook.

@@ -7,11 +7,15 @@
 
 use serde::Serialize;
 
+mod annotations;
 mod pages;
 mod render;
+mod sarif;
 
+pub use annotations::render_annotations;
 pub use pages::{Page, find_code, page, pages};
 pub use render::{arrange, render_human, render_json, render_lines};
+pub use sarif::render_sarif;
 
 /// How bad it is. Errors keep a playbook from being published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -19,6 +23,16 @@ pub use render::{arrange, render_human, render_json, render_lines};
 pub enum Severity {
     Error,
     Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
 }
 
 /// One thing an author should know about one place.
@@ -38,6 +52,14 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+/// A warning that a comment in the file allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedWarning {
+    pub warning: Diagnostic,
+    /// What the comment says behind `because`.
+    pub reason: String,
+}
+
 /// Every code with its short title, the heading of its section in
 /// `docs/diagnostics.md`. Numbers are never reused; KW0901 was one.
 pub const CODES: &[(&str, &str)] = &[
@@ -52,6 +74,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0009", "a link leads out of the folder"),
     ("KW0010", "a folder holds too much"),
     ("KW0011", "a file with another ending is not read"),
+    ("KW0012", "a comment that allows no warning"),
     ("KW0101", "unknown key"),
     ("KW0102", "a required key is missing"),
     ("KW0103", "a value has the wrong type"),

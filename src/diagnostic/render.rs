@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use serde_json::{Value as Json, json};
 
-use super::{Diagnostic, Severity};
+use super::{AllowedWarning, Diagnostic, Severity};
 use crate::printable::printable;
 
 /// Sorts by file, line and column and leaves every diagnostic in once.
@@ -71,10 +72,7 @@ pub fn render_lines(diagnostics: &[Diagnostic]) -> String {
     let mut out = String::new();
     for diagnostic in diagnostics {
         let Diagnostic { file, line, column, code, message, .. } = diagnostic;
-        let severity = match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let severity = diagnostic.severity.name();
         let (file, message) = (printable(file), one_line(message));
         out.push_str(&format!("{file}:{line}:{column}: {severity}[{code}]: {message}"));
         if let Some(help) = &diagnostic.help {
@@ -90,23 +88,31 @@ fn one_line(text: &str) -> String {
     printable(&text.replace(['\n', '\r', '\t'], " ")).into_owned()
 }
 
-/// One JSON document: `{"diagnostics": […]}`.
-pub fn render_json(diagnostics: &[Diagnostic]) -> String {
-    let list: Vec<serde_json::Value> = diagnostics
-        .iter()
-        .map(|diagnostic| {
-            serde_json::json!({
-                "code": diagnostic.code,
-                "severity": diagnostic.severity,
-                "file": diagnostic.file,
-                "line": diagnostic.line,
-                "column": diagnostic.column,
-                "message": diagnostic.message,
-                "help": diagnostic.help,
-            })
-        })
-        .collect();
-    format!("{}\n", serde_json::json!({ "diagnostics": list }))
+/// One JSON document: `{"diagnostics": […]}`, and `allowed` where a comment
+/// allows a warning.
+pub fn render_json(diagnostics: &[Diagnostic], allowed_warnings: &[AllowedWarning]) -> String {
+    let mut document = json!({ "diagnostics": diagnostics.iter().map(as_json).collect::<Vec<_>>() });
+    if !allowed_warnings.is_empty() {
+        let one = |allowed: &AllowedWarning| {
+            let mut warning = as_json(&allowed.warning);
+            warning["because"] = json!(allowed.reason);
+            warning
+        };
+        document["allowed"] = allowed_warnings.iter().map(one).collect();
+    }
+    format!("{document}\n")
+}
+
+fn as_json(diagnostic: &Diagnostic) -> Json {
+    json!({
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "file": diagnostic.file,
+        "line": diagnostic.line,
+        "column": diagnostic.column,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+    })
 }
 
 #[cfg(test)]
@@ -157,7 +163,7 @@ error[KW0101]: no key `shedule`
 
     #[test]
     fn json_is_one_document() {
-        let json: serde_json::Value = serde_json::from_str(&render_json(&sample())).expect("valid JSON");
+        let json: Json = serde_json::from_str(&render_json(&sample(), &[])).expect("valid JSON");
         assert_eq!(json["diagnostics"][1]["severity"], "error");
         assert_eq!(json["diagnostics"][1]["column"], 3);
         assert!(json["diagnostics"][0]["help"].is_null());

@@ -21,6 +21,7 @@ mod folder;
 pub mod guardrails;
 pub mod language;
 pub mod local_time;
+pub mod opt_outs;
 pub mod parse;
 pub mod quiet_hours;
 pub mod reader;

@@ -3,6 +3,7 @@
 
 mod again;
 mod check_form;
+mod check_formats;
 mod check_gate;
 mod check_meaning;
 mod cli;

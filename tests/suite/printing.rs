@@ -98,7 +98,7 @@ async fn no_customer_steers_a_terminal() {
     }
     // Nor does the name of a file.
     home.write("playbooks/\u{1b}[2J\u{202e}.yaml", "playbook: \u{85}x\nabout: [\u{9b}1m\n");
-    for format in ["human", "line", "json"] {
+    for format in ["human", "line", "json", "github", "sarif", "junit"] {
         let check = home.run(&["check", "--format", format]);
         assert_harmless("check", &check);
         assert_eq!(check.code, 1, "{check:?}");

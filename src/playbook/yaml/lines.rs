@@ -33,6 +33,11 @@ impl<'t> Lines<'t> {
         Lines { text, lines, offsets }
     }
 
+    /// How many lines there are; one behind a last newline counts.
+    pub fn count(&self) -> usize {
+        self.lines.len()
+    }
+
     /// A line by its 1-based number, without its ending; empty past the end.
     pub fn line(&self, number: usize) -> &'t str {
         number.checked_sub(1).and_then(|index| self.lines.get(index)).copied().unwrap_or("")

@@ -12,11 +12,13 @@ use crate::diagnostic::Position;
 mod lines;
 mod mistakes;
 mod read;
+mod scalars;
 #[cfg(test)]
 mod tests;
 
 pub use read::read;
 pub(crate) use read::too_large;
+pub use scalars::{ScalarSpan, scalars};
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;

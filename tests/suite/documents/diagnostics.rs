@@ -87,9 +87,12 @@ async fn codes(name: &str, blocks: &[&Block], usual: &str) -> Vec<String> {
             arguments.extend(["--facts", file]);
         }
     }
+    if blocks.iter().any(|block| block.language == "sql") {
+        home.done(&["migrate"]);
+    }
     let answer = home.run(&arguments);
-    let mut found: Vec<String> =
-        answer.rows("diagnostics").iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect();
+    let found = answer.json()["diagnostics"].as_array().unwrap().clone();
+    let mut found: Vec<String> = found.iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect();
     found.sort();
     found.dedup();
     found

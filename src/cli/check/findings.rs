@@ -1,53 +1,25 @@
-//! `keepwell check`: every mistake of every file. It needs no database; where
-//! there is one, it warns of names that the customer store was never seen to hold.
+//! What is found in playbooks, scripts and the configuration, and what was read
+//! for it.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
-
-use super::database::Database;
-use super::{Format, Global, output};
 use crate::catalog::{self, ReadyPlaybook};
-use crate::config::Config;
-use crate::diagnostic::{self, Diagnostic, render_human, render_json, render_lines};
+use crate::cli::{Global, output};
+use crate::config::{Config, DEFAULT_FILE};
+use crate::diagnostic::{self, AllowedWarning, Diagnostic, render_human};
 use crate::facts::{self, Schema};
+use crate::playbook::opt_outs::{self, Comments};
 use crate::playbook::parse::forgive_alerts_to;
-use crate::playbook::source::SourceSet;
-use crate::postgres::describe_error;
+use crate::playbook::source::{SourceSet, read_file};
 use crate::rehearsal::{check_cases, objections};
-
-#[derive(Debug, Args)]
-pub struct Options {
-    /// Files or folders; the playbooks' folder when none is given.
-    path: Vec<PathBuf>,
-    /// A facts file instead of the default store's catalogue.
-    #[arg(long, value_name = "FILE")]
-    facts: Option<PathBuf>,
-    /// Against the customer store in the database, with its own columns.
-    #[arg(long, conflicts_with = "facts")]
-    store: bool,
-    /// Say of each clause of `when` whether the database decides it, or only the engine.
-    #[arg(long)]
-    clauses: bool,
-    /// Fail on warnings, too: for CI.
-    #[arg(long)]
-    strict: bool,
-    /// No playbooks at all are no error.
-    #[arg(long)]
-    allow_empty: bool,
-    /// Say what a code means, with a wrong and a right example, and check nothing.
-    #[arg(long, value_name = "CODE")]
-    explain: Option<String>,
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
-}
 
 /// Everything that was read and what is wrong with it.
 pub struct Checked {
     pub playbooks: Vec<Arc<ReadyPlaybook>>,
     pub diagnostics: Vec<Diagnostic>,
+    /// The warnings that comments allow; they are not among the diagnostics.
+    pub allowed_warnings: Vec<AllowedWarning>,
     pub sources: SourceSet,
     pub config: Config,
     /// The ids that may be named.
@@ -59,6 +31,11 @@ pub struct Checked {
 impl Checked {
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Whether no error is known in a file.
+    pub fn is_sound(&self, file: &str) -> bool {
+        !self.diagnostics.iter().any(|problem| problem.is_error() && problem.file == file)
     }
 
     /// An error where no file was found in `paths`, so that a wrong folder is no
@@ -74,30 +51,40 @@ impl Checked {
     /// Plays the cases of the playbooks without errors, and adds those that
     /// fail: such a playbook is not taken by the daemon.
     pub fn play_cases(&mut self) {
-        let broken = |file: &str| self.diagnostics.iter().any(|problem| problem.is_error() && problem.file == file);
-        let sound = self.playbooks.iter().filter(|ready| !broken(&ready.playbook.file));
+        let sound = self.playbooks.iter().filter(|ready| self.is_sound(&ready.playbook.file));
         let failed: Vec<Diagnostic> = sound.flat_map(|ready| objections(ready, &self.config, &self.schema)).collect();
         self.diagnostics.extend(failed);
         diagnostic::arrange(&mut self.diagnostics);
     }
 
-    /// Prints the diagnostics.
-    pub fn print(&self, format: Format, to_stderr: bool) {
-        let text = match format {
-            Format::Human => render_human(&self.diagnostics, &|file: &str| self.sources.text(file), false),
-            Format::Line => render_lines(&self.diagnostics),
-            Format::Json => render_json(&self.diagnostics),
+    /// Takes out the warnings that comments in the files allow. `is_partial`:
+    /// not all files were read that belong together.
+    pub fn take_allowed(&mut self, global: &Global, is_partial: bool) {
+        let config = global.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+        let config = read_file(config).ok();
+        // What a store holds and what other files say was not known, or is another today.
+        let may_be_absent = |code: &str| {
+            code.starts_with("KW07")
+                || ["KW0115", "KW0221"].contains(&code)
+                || is_partial && ["KW0108", "KW0215", "KW0218"].contains(&code)
         };
-        let text = text.trim_end();
-        match format {
-            _ if to_stderr => output::error_text(text),
-            Format::Json => output::json_text(text),
-            Format::Human | Format::Line => output::text(text),
+        let playbooks =
+            self.sources.playbooks.iter().chain(&config).map(|file| (&file.path, &file.text, Comments::Yaml));
+        let scripts = self.sources.scripts.iter().map(|file| (&file.path, &file.text, Comments::Rhai));
+        for (path, text, comments) in playbooks.chain(scripts) {
+            let found = opt_outs::take_allowed(path, text, comments, &may_be_absent, &mut self.diagnostics);
+            self.allowed_warnings.extend(found);
         }
+        diagnostic::arrange(&mut self.diagnostics);
+    }
+
+    /// Prints the diagnostics on stderr, for people.
+    pub fn print_to_stderr(&self) {
+        output::error_text(&render_human(&self.diagnostics, &|file: &str| self.sources.text(file), false));
     }
 
     /// Prints where each clause of the conditions is decided.
-    fn print_clauses(&self) {
+    pub fn print_clauses(&self) {
         for playbook in &self.playbooks {
             say!("{}", playbook.playbook.file);
             for clause in playbook.when.prefilter().iter().flat_map(|prefilter| &prefilter.clauses) {
@@ -129,6 +116,7 @@ pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checke
         return Checked {
             playbooks: Vec::new(),
             diagnostics: found,
+            allowed_warnings: Vec::new(),
             sources: SourceSet::default(),
             config,
             known: Vec::new(),
@@ -158,7 +146,7 @@ fn name_facts_file(diagnostics: &mut [Diagnostic]) {
 }
 
 /// The same against the default store's columns.
-fn check_without_facts(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
+pub fn check_without_facts(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
     let mut checked = check_against(global, paths, schema);
     name_facts_file(&mut checked.diagnostics);
     checked
@@ -184,74 +172,5 @@ pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Chec
         forgive_alerts_to(&mut diagnostics);
     }
     diagnostic::arrange(&mut diagnostics);
-    Checked { playbooks, diagnostics, sources, config, known, schema }
-}
-
-/// The customer store of the database, with what was seen in it.
-async fn schema_of_store(global: &Global) -> anyhow::Result<Schema> {
-    let database = Database::open_customers(global, 2).await?;
-    let inventory = database.store.inventory_now().await;
-    let schema = database.store.schema().clone();
-    database.close().await;
-    Ok(schema.with_inventory(inventory?))
-}
-
-/// The default store's columns; where DATABASE_URL names a database that can be
-/// used, with what was seen there.
-async fn schema_at_hand(global: &Global) -> Schema {
-    let schema = Schema::default_store();
-    if !global.demo && std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
-        match schema_of_store(global).await {
-            Ok(of_store) => return Schema { inventory: of_store.inventory, ..schema },
-            Err(error) => tell!(
-                "Whether the store has the names that playbooks ask for was not looked at: {}",
-                describe_error(error.as_ref())
-            ),
-        }
-    }
-    schema
-}
-
-/// Prints the page of a code.
-fn explain(word: &str) -> anyhow::Result<ExitCode> {
-    match diagnostic::find_code(word) {
-        Ok(code) => {
-            output::text(&diagnostic::page(code).map(|page| page.render()).unwrap_or_default());
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(near) => anyhow::bail!("there is no code `{word}`; did you mean `{near}`?"),
-    }
-}
-
-pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    if let Some(code) = &options.explain {
-        return explain(code);
-    }
-    if options.clauses && options.format != Format::Human {
-        anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
-    }
-    let mut checked = match &options.facts {
-        Some(_) => check(global, &options.path, options.facts.as_deref()),
-        None if options.store => check_against(global, &options.path, schema_of_store(global).await?),
-        None => check_without_facts(global, &options.path, schema_at_hand(global).await),
-    };
-    checked.play_cases();
-    checked.print(options.format, false);
-    if options.clauses {
-        checked.print_clauses();
-    }
-    let errors = checked.diagnostics.iter().filter(|problem| problem.is_error()).count();
-    let warnings = checked.diagnostics.len() - errors;
-    if options.format == Format::Human {
-        let count = checked.sources.playbooks.len();
-        say!("{count} playbooks, {errors} errors, {warnings} warnings");
-        if let Some(first) = checked.diagnostics.first() {
-            say!("`keepwell check --explain {}` says more of a code", first.code);
-        }
-    }
-    if !options.allow_empty {
-        checked.need_playbooks(global, &options.path)?;
-    }
-    let refused = errors > 0 || (options.strict && warnings > 0);
-    Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Checked { playbooks, diagnostics, allowed_warnings: Vec::new(), sources, config, known, schema }
 }

@@ -1,0 +1,102 @@
+//! `keepwell check`: every mistake of every file. It needs no database; where
+//! there is one, it warns of names that the customer store was never seen to hold.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Global, output};
+use crate::diagnostic;
+use findings::check_without_facts;
+use report::CheckFormat;
+
+mod findings;
+mod report;
+mod store_at_hand;
+
+pub use findings::{Checked, check, check_against, name_paths};
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Files or folders; the playbooks' folder when none is given.
+    path: Vec<PathBuf>,
+    /// A facts file instead of the default store's catalogue.
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
+    /// Against the customer store in the database, with its own columns.
+    #[arg(long, conflicts_with = "facts")]
+    store: bool,
+    /// Say of each clause of `when` whether the database decides it, or only the engine.
+    #[arg(long)]
+    clauses: bool,
+    /// Fail on warnings, too: for CI.
+    #[arg(long)]
+    strict: bool,
+    /// No playbooks at all are no error.
+    #[arg(long)]
+    allow_empty: bool,
+    /// Say what a code means, with a wrong and a right example, and check nothing.
+    #[arg(long, value_name = "CODE")]
+    explain: Option<String>,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    format: CheckFormat,
+}
+
+/// Prints the page of a code.
+fn explain(word: &str) -> anyhow::Result<ExitCode> {
+    match diagnostic::find_code(word) {
+        Ok(code) => {
+            output::text(&diagnostic::page(code).map(|page| page.render()).unwrap_or_default());
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(near) => anyhow::bail!("there is no code `{word}`; did you mean `{near}`?"),
+    }
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    if let Some(code) = &options.explain {
+        return explain(code);
+    }
+    if options.clauses && options.format != CheckFormat::Human {
+        anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
+    }
+    let (mut checked, database) = match &options.facts {
+        Some(_) => (check(global, &options.path, options.facts.as_deref()), None),
+        None if options.store => {
+            let (database, schema) = store_at_hand::open(global).await?;
+            (check_against(global, &options.path, schema), Some(database))
+        }
+        None => {
+            let (database, schema) = store_at_hand::find(global).await;
+            (check_without_facts(global, &options.path, schema), database)
+        }
+    };
+    checked.play_cases();
+    if let Some(database) = database {
+        database.close().await;
+    }
+    checked.take_allowed(global, !options.path.is_empty());
+    report::print(&checked, options.format, options.strict);
+    if options.clauses {
+        checked.print_clauses();
+    }
+    let errors = checked.diagnostics.iter().filter(|problem| problem.is_error()).count();
+    let warnings = checked.diagnostics.len() - errors;
+    if options.format.is_prose() {
+        let count = checked.sources.playbooks.len();
+        let allowed = match checked.allowed_warnings.len() {
+            0 => String::new(),
+            allowed => format!(", {allowed} allowed"),
+        };
+        say!("{count} playbooks, {errors} errors, {warnings} warnings{allowed}");
+        if let Some(first) = checked.diagnostics.first() {
+            say!("`keepwell check --explain {}` says more of a code", first.code);
+        }
+    }
+    if !options.allow_empty {
+        checked.need_playbooks(global, &options.path)?;
+    }
+    let refused = errors > 0 || (options.strict && warnings > 0);
+    Ok(if refused { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
