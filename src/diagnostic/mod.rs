@@ -128,6 +128,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0601", "a configuration value cannot be used"),
     ("KW0602", "the customer store is not as it is mapped"),
     ("KW0603", "a facts file cannot be used"),
+    ("KW0701", "a fact that is missing for everybody"),
+    ("KW0702", "a role that no contact has now"),
+    ("KW0703", "nobody or nearly everybody matches"),
+    ("KW0704", "a table is read whole where an index would help"),
 ];
 
 /// A place in a file, both 1-based, columns in characters.

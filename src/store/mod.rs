@@ -34,7 +34,9 @@ use upkeep::last_marker::LastMarker;
 pub use customers::relations::{Key, Relation, Relations};
 pub use migrations::{Incompatible, MigrationError};
 pub(crate) use sql::errors::{FailureKind, failure_kind};
-pub use sql::errors::{TRANSACTION_POOLER, explain_unreachable, is_about_a_row, is_refusal, is_schema_mismatch};
+pub use sql::errors::{
+    TRANSACTION_POOLER, explain_unreachable, is_about_a_row, is_overdue, is_refusal, is_schema_mismatch,
+};
 
 mod connect;
 pub mod customers;

@@ -17,6 +17,7 @@ pub mod revision_cache;
 pub(crate) mod round;
 pub mod runs;
 pub mod shared;
+pub mod store_lints;
 pub mod supervise;
 pub mod tasks;
 pub mod upkeep;

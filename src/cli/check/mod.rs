@@ -74,6 +74,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     };
     checked.play_cases();
     if let Some(database) = database {
+        store_at_hand::look(&database.store, &mut checked).await;
         database.close().await;
     }
     checked.take_allowed(global, !options.path.is_empty());

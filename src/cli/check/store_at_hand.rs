@@ -1,9 +1,20 @@
 //! The customer store that `check` asks, where a database is named.
 
+use std::time::Duration;
+
+use super::findings::Checked;
 use crate::cli::Global;
 use crate::cli::database::Database;
+use crate::clock::Clock;
+use crate::diagnostic;
 use crate::facts::Schema;
+use crate::playbook::calendar::Calendar;
 use crate::postgres::describe_error;
+use crate::store::Store;
+use crate::worker::store_lints;
+
+/// How long the store is looked at for all playbooks together.
+const TIME: Duration = Duration::from_secs(30);
 
 /// Opens the customer store of the database; its columns, with what was seen
 /// in it.
@@ -37,4 +48,24 @@ pub async fn find(global: &Global) -> (Option<Database>, Schema) {
         }
     }
     (None, schema)
+}
+
+/// Adds what the store says about the playbooks without errors.
+pub async fn look(store: &Store, checked: &mut Checked) {
+    let calendar = Calendar { holidays: checked.config.holidays.clone() };
+    let sound: Vec<_> =
+        checked.playbooks.iter().filter(|ready| checked.is_sound(&ready.playbook.file)).cloned().collect();
+    let now = Clock::System.now();
+    let asked = store_lints::Question { store, calendar: &calendar, inventory: &checked.schema.inventory, now };
+    match store_lints::look(&asked, &sound, &checked.diagnostics, TIME).await {
+        Ok(found) => {
+            checked.diagnostics.extend(found.diagnostics);
+            diagnostic::arrange(&mut checked.diagnostics);
+            if !found.overdue.is_empty() {
+                let ids: Vec<&str> = found.overdue.iter().map(String::as_str).collect();
+                tell!("The store could not be looked at in time for all of {}", ids.join(", "));
+            }
+        }
+        Err(error) => tell!("What the store says of the playbooks is not known: {}", describe_error(error.as_ref())),
+    }
 }

@@ -1,11 +1,13 @@
 //! Contacts and colleagues of accounts, read from the customer store.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, FromRow, Row};
+use sqlx::{AssertSqlSafe, FromRow, Postgres, Row, Transaction};
 
 use super::facts::{END, FIRST};
+use super::reader_role::limit_statements;
 use crate::action::People;
 use crate::clock::Instant;
 use crate::config::store::CONTRACT;
@@ -142,9 +144,50 @@ impl Store {
         }
     }
 
+    /// Of these roles those that a contact has who is there at an instant. An
+    /// error where it takes longer than `patience`.
+    pub async fn roles_of_contacts(
+        &self,
+        roles: &[String],
+        at: Instant,
+        patience: Duration,
+    ) -> sqlx::Result<Vec<String>> {
+        let contacts = self.relation(Relation::Contacts);
+        let sql = format!(
+            "select role from unnest($1::text[]) as w (role)
+             where exists (select from {contacts} k where k.role = w.role and (k.left_at is null or k.left_at > $2))"
+        );
+        let mut transaction = self.read().await?;
+        limit_statements(&mut transaction, patience).await?;
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(roles).bind(at).fetch_all(&mut *transaction).await
+    }
+
     /// How many accounts have one of these statuses; for contacts, how many
     /// people there are at such accounts at that instant.
     pub async fn subjects_with_status(&self, subject: Subject, statuses: &[String], at: Instant) -> sqlx::Result<i64> {
+        self.count_subjects(self.read().await?, subject, statuses, at).await
+    }
+
+    /// The same; an error where it takes longer than `patience`.
+    pub async fn subjects_with_status_within(
+        &self,
+        subject: Subject,
+        statuses: &[String],
+        at: Instant,
+        patience: Duration,
+    ) -> sqlx::Result<i64> {
+        let mut transaction = self.read().await?;
+        limit_statements(&mut transaction, patience).await?;
+        self.count_subjects(transaction, subject, statuses, at).await
+    }
+
+    async fn count_subjects(
+        &self,
+        mut transaction: Transaction<'static, Postgres>,
+        subject: Subject,
+        statuses: &[String],
+        at: Instant,
+    ) -> sqlx::Result<i64> {
         let accounts = self.relation(Relation::Accounts);
         let sql = match subject {
             Subject::Account => format!("select count(*) from {accounts} a where status = any($1)"),
@@ -156,7 +199,7 @@ impl Store {
         };
         let count = sqlx::query_scalar(AssertSqlSafe(sql)).bind(statuses);
         let count = if subject == Subject::Contact { count.bind(at) } else { count };
-        count.fetch_one(&mut *self.read().await?).await
+        count.fetch_one(&mut *transaction).await
     }
 
     /// Whether there is an account of that id.

@@ -4,6 +4,8 @@
 //! the role [`READER`], also as that role, so that the database itself refuses
 //! a write. The role belongs to the whole cluster, its rights to each database.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
@@ -50,6 +52,17 @@ const BEGIN_AS_READER: &str = "begin transaction isolation level repeatable read
 /// Starts a transaction that can only read.
 pub(crate) async fn begin(pool: &PgPool, as_reader: bool) -> sqlx::Result<Transaction<'static, Postgres>> {
     pool.begin_with(if as_reader { BEGIN_AS_READER } else { BEGIN }).await
+}
+
+/// From now on Postgres ends each statement of a transaction that takes longer.
+pub(crate) async fn limit_statements(
+    transaction: &mut Transaction<'static, Postgres>,
+    patience: Duration,
+) -> sqlx::Result<()> {
+    let statement = format!("set local statement_timeout = '{}ms'", patience.as_millis().max(1));
+    // Safe: a number.
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut **transaction).await?;
+    Ok(())
 }
 
 /// Whether the current user can become the role.

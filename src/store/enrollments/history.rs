@@ -38,6 +38,14 @@ struct HistoryRow {
 }
 
 impl Store {
+    /// Whether anybody has ever entered a playbook.
+    pub async fn has_enrolled(&self, playbook: &str) -> sqlx::Result<bool> {
+        sqlx::query_scalar("select exists (select from keepwell.enrollments where playbook = $1)")
+            .bind(playbook)
+            .fetch_one(self.pool())
+            .await
+    }
+
     /// What earlier runs left behind in a playbook about these subjects, and
     /// whether a person stopped everything for their account. Rows of the run at
     /// `slot` itself do not count, so that a takeover decides as its predecessor

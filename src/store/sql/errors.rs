@@ -18,6 +18,12 @@ pub fn is_schema_mismatch(error: &anyhow::Error) -> bool {
     error.and_then(|error| error.code()).is_some_and(|code| code.starts_with("42"))
 }
 
+/// Whether Postgres has ended a statement that took longer than it may.
+pub fn is_overdue(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    error.and_then(|error| error.code()).is_some_and(|code| code == "57014")
+}
+
 /// Whether the database refused a statement and not the connection: of many
 /// rows one may be at fault, or in somebody else's way, and the others not.
 pub fn is_about_a_row(error: &sqlx::Error) -> bool {

@@ -14,10 +14,12 @@
 //! - `hoist`: functions that are calculated once for a row, or in one pass;
 //! - `predicate_sql`: a predicate as SQL;
 //! - `touches`: the events that count as touches;
+//! - `dear_reads`: which tables are read for few of their rows;
 //! - `scope`, `window`: which subjects a statement is about, and their windows.
 
 mod answer;
 mod bind;
+mod dear_reads;
 mod hoist;
 mod predicate_sql;
 mod query;
@@ -29,6 +31,7 @@ mod walk;
 mod window;
 
 pub(in crate::store) use answer::{END, FIRST};
+pub use dear_reads::DearRead;
 pub use hoist::Shape;
 pub use predicate_sql::Clauses;
 pub use query::{FactQuery, fetch, scan};

@@ -66,6 +66,11 @@ impl FactQuery {
         Walk::new(&wanted, relations)
     }
 
+    /// Its statement about named subjects.
+    pub(super) fn look(&self) -> &Statement {
+        &self.fetch
+    }
+
     /// The cells it fetches.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout

@@ -6,6 +6,7 @@
 //! server's statistics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::SubsecRound;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row, Transaction};
@@ -18,7 +19,7 @@ use crate::clock::Instant;
 use crate::facts::{Facts, Layout, Subject, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
-use crate::store::customers::reader_role::begin;
+use crate::store::customers::reader_role::{begin, limit_statements};
 use crate::store::customers::relations::Relations;
 
 /// How many subjects a chunk of a scan has at most.
@@ -92,8 +93,29 @@ impl Walk {
     /// no meaning here: such windows are empty. Without a shape, it is the one
     /// that suits how many subjects are in question.
     pub async fn start(&self, pool: &PgPool, as_of: Instant, shape: Option<Shape>) -> sqlx::Result<Scan<'_>> {
-        let as_of = as_of.trunc_subsecs(6);
+        self.start_in(begin(pool, self.as_reader).await?, as_of, shape).await
+    }
+
+    /// The same; Postgres ends each of its statements that takes longer.
+    pub async fn start_within(
+        &self,
+        pool: &PgPool,
+        as_of: Instant,
+        shape: Option<Shape>,
+        patience: Duration,
+    ) -> sqlx::Result<Scan<'_>> {
         let mut transaction = begin(pool, self.as_reader).await?;
+        limit_statements(&mut transaction, patience).await?;
+        self.start_in(transaction, as_of, shape).await
+    }
+
+    async fn start_in(
+        &self,
+        mut transaction: Transaction<'static, Postgres>,
+        as_of: Instant,
+        shape: Option<Shape>,
+    ) -> sqlx::Result<Scan<'_>> {
+        let as_of = as_of.trunc_subsecs(6);
         let (statement, shape) = match (&self.passes, shape) {
             (Some(passes), Some(Shape::Passes)) => (&passes.statement, Shape::Passes),
             (Some(passes), None) if passes.suit(&mut transaction, as_of).await? => (&passes.statement, Shape::Passes),
@@ -102,6 +124,13 @@ impl Walk {
         let declare = format!("declare facts no scroll cursor for {}", statement.sql());
         statement.query(declare, as_of, &[]).execute(&mut *transaction).await?;
         Ok(Scan { walk: self, statement, shape, as_of, ended: false, transaction })
+    }
+}
+
+impl Walk {
+    /// Its statement that asks about each subject apart.
+    pub(super) fn look_ups(&self) -> &Statement {
+        &self.probes
     }
 }
 
