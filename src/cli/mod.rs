@@ -46,6 +46,7 @@ mod person;
 mod plan;
 mod process;
 mod repository;
+mod round;
 mod run;
 mod slots;
 mod stop;

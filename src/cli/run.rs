@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::database::{Database, configuration, demo_configuration};
 use super::listeners::Listeners;
+use super::round::RoundCounts;
 use super::systemd::ServiceManager;
 use super::{Global, output};
 use crate::clock::{Clock, Deadline, Instant};
@@ -164,11 +165,13 @@ async fn carry_out(
         }
     }
     if once {
+        let before = RoundCounts::take(&shared.store, clock.now()).await?;
         if let Some(slot) = options.at {
             scheduler::manual(&shared, slot).await?;
         }
         until_done(&shared, clock, &stop).await?;
         epoch.check(&shared.store, clock.now()).await?;
+        say!("{}", before.describe_since(&shared.store).await?);
         part(&shared).await;
         database.close().await;
         if *stop.borrow() {

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
+use crate::clock::Instant;
 use crate::store::{Relation, Store};
 
 /// Which rows to list; every given part must fit.
@@ -139,6 +140,25 @@ impl Store {
         )
         .fetch_all(self.pool())
         .await
+    }
+
+    /// The runs that began at or after an instant: the playbook, the slot, the state
+    /// and, of a held one, how many wait for a person. Slots without a run are none.
+    pub async fn runs_since(&self, begin: Instant) -> sqlx::Result<Vec<(String, Instant, String, Option<i64>)>> {
+        sqlx::query_as(
+            "select playbook, slot, state, case when state = 'held' then ceiling end from keepwell.runs
+             where started_at >= $1 and state <> 'skipped'",
+        )
+        .bind(begin)
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// How many enrollments there are, those that are held left out.
+    pub async fn enrollment_count(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar("select count(*) from keepwell.enrollments where state <> 'held'")
+            .fetch_one(self.pool())
+            .await
     }
 
     /// Tasks per playbook and state.
