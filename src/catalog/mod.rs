@@ -91,7 +91,21 @@ pub fn load(
     }
     problems.sort();
     problems.dedup();
+    name_cutting_remarks(&mut problems);
     (ready, problems)
+}
+
+/// Says of half an expression that a remark cut it: what else could be advised
+/// would make a whole of the half.
+fn name_cutting_remarks(problems: &mut [Diagnostic]) {
+    let remarks: Vec<Diagnostic> =
+        problems.iter().filter(|problem| problem.code == "KW0007" && !problem.is_error()).cloned().collect();
+    for problem in problems.iter_mut().filter(|problem| problem.code == "KW0204") {
+        let same_value = |remark: &&Diagnostic| remark.file == problem.file && remark.line == problem.line;
+        if let Some(remark) = remarks.iter().find(same_value) {
+            problem.help = remark.help.as_ref().map(|help| format!("the rest of it became a remark: {help}"));
+        }
+    }
 }
 
 /// Compiles the script modules of a source set.

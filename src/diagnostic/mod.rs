@@ -112,6 +112,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0219", "the budget lets not all mails of a step leave"),
     ("KW0220", "a schedule is likely not what was meant"),
     ("KW0221", "a name that the customer store was never seen to hold"),
+    ("KW0222", "a window of time is open at one end"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),

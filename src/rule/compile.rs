@@ -122,6 +122,10 @@ impl<'a> Compilation<'a> {
         checker.any_default = matches!(wanted, Wanted::Printable(_)) && matches!(expr, Expr::Coalesce(..));
         let typed = checker.expr(&expr);
         want(&mut checker, &typed, wanted);
+        let lets_in = wanted == Wanted::Verdict && !self.scope.in_enrollment && self.in_text.is_none();
+        if lets_in && !checker.findings.problems.iter().any(Diagnostic::is_error) {
+            checker.remark_open_windows(&expr);
+        }
         let (mut if_true, mut if_false) = (HashSet::new(), HashSet::new());
         if wanted == Wanted::Verdict {
             if_true = guards::if_true(&mut checker, &expr);
@@ -222,10 +226,8 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
         Wanted::Printable(_) => true,
         Wanted::Verdict => matches!(typed.kind, Kind::Bool | Kind::Unknown),
         Wanted::Time => matches!(typed.kind, Kind::Time | Kind::Unknown),
-        Wanted::Text => matches!(typed.kind, Kind::Text | Kind::Unknown),
-        Wanted::Key => {
-            matches!(typed.kind, Kind::Text | Kind::Int | Kind::Float | Kind::Time | Kind::Bool | Kind::Unknown)
-        }
+        Wanted::Text => matches!(typed.kind, Kind::Text | Kind::Label | Kind::Unknown),
+        Wanted::Key => typed.kind.ty().is_some() || matches!(typed.kind, Kind::Label | Kind::Unknown),
     };
     if let Kind::Attribute(subject, key) = &typed.kind {
         let ty = match wanted {
@@ -253,7 +255,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
         let help = match (&typed.kind, wanted) {
             (_, Wanted::Verdict) if typed.nullable => Some(format!("write `{} != none`", typed.text)),
             (Kind::Int | Kind::Float, Wanted::Verdict) => Some(format!("compare it, as in `{} > 0`", typed.text)),
-            (Kind::Text, Wanted::Verdict) => Some(format!("compare it, as in `{} == \"…\"`", typed.text)),
+            (Kind::Text | Kind::Label, Wanted::Verdict) => Some(format!("compare it, as in `{} == \"…\"`", typed.text)),
             _ => None,
         };
         checker.problem(

@@ -30,7 +30,7 @@ pub(super) fn describe_parse_error(
         Kind::BadInput(LexError::UnexpectedInput(word)) if expression && STATEMENTS.contains(&word.as_str()) => (
             "KW0213",
             format!("`{word}` belongs to a script, and only a single expression is allowed here"),
-            Some("put longer thoughts into a function in `scripts/`".to_owned()),
+            Some(suggest_expression(word).to_owned()),
         ),
         Kind::VariableUndefined(name) => (
             "KW0203",
@@ -59,6 +59,25 @@ pub(super) fn describe_parse_error(
     let mut problem = source.error(code, line, column, message);
     problem.help = help;
     problem
+}
+
+/// What to write in place of a statement.
+fn suggest_expression(word: &str) -> &'static str {
+    match word {
+        "if" => {
+            "write `c && a || !c && b`; a function of `scripts/` may be `if c { a } else { b }`, and a step has `if:`"
+        }
+        "switch" => "write `x in [\"A\", \"B\"]`, or join conditions with `||`",
+        "return" => "leave it out: an expression gives its value by itself",
+        "let" | "const" => "write the value where it is used, or give it to a function of `scripts/`",
+        ";" => "leave it out, and join two conditions with `&&`",
+        "while" | "loop" | "do" | "for" => {
+            "how often something happened is counted by `account.events(\"login\", 30)`, and how many conditions hold by \
+             `how_many([…])`"
+        }
+        "fn" => "functions stand in files of `scripts/`, and are called as `file::name(…)`",
+        _ => "put longer thoughts into a function in `scripts/`",
+    }
 }
 
 /// A place that is in the text: what is missing behind its end is missing at
@@ -174,13 +193,20 @@ pub(super) fn suggest_function(name: &str) -> Option<&'static str> {
         "count" | "countif" | "countifs" => "write `account.events(\"login\", 30)`: how often in so many days",
         "sum" | "sumif" | "sumifs" => "write `account.event_sum(\"purchase\", \"amount\", 30)`",
         "max" | "min" => "compare both values, joined with `&&` or `||`",
+        "months" | "weeks" | "years" => {
+            "months differ in length: count days, as in `days(30)`, or ask `month(t)` and `day(t)`"
+        }
+        "minutes" | "seconds" => "write `hours(n)`: nothing is looked at more finely",
+        "months_since" | "weeks_since" | "years_since" | "months_until" | "weeks_until" | "years_until" => {
+            "count days, as in `days_since(t) >= 90`; an anniversary is `month(t) == month(now) && day(t) == day(now)`"
+        }
         "year" | "quarter" | "week" => "write `period(\"year\")`, which is a text, or count days",
         "dayofweek" | "day_of_week" | "dow" => "write `weekday(t)`, where 1 is Monday",
         "dayofmonth" | "day_of_month" | "anniversary" | "is_anniversary" => {
             "compare `month(t)` and `day(t)` with those of `now`"
         }
         "left" | "right" | "mid" | "len" | "search" | "find" | "contains" | "startswith" | "starts_with"
-        | "endswith" | "ends_with" | "regexmatch" | "substring" | "upper" | "lower" | "trim" => foreign_syntax::WHOLE,
+        | "endswith" | "ends_with" | "regexmatch" | "substring" | "upper" | "lower" | "trim" => foreign_syntax::PART,
         _ => return None,
     })
 }

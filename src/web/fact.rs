@@ -59,6 +59,7 @@ fn called(name: &str, args: &[Json]) -> String {
         ("open_tickets", 0) => "Open tickets".to_owned(),
         ("open_tickets", 1) => format!("Open tickets, {}", text(0)),
         ("tickets", 1) => format!("Tickets {}", span(0)),
+        ("tickets", 2) => format!("Tickets {}, {}", span(1), text(0)),
         ("in_playbook", 1) => format!("In the playbook {}", text(0)),
         ("reached_goal", 1) => format!("Reached the goal of {}", text(0)),
         ("reached_goal", 2) => format!("Reached the goal of {} {}", text(0), span(1)),

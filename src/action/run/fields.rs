@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use rhai::{Dynamic, Map};
 
 use crate::diagnostic::nearest;
+use crate::facts::Value;
 use crate::playbook::Duration;
-use crate::rule::{EvalError, WrittenField, texts};
+use crate::rule::template::first_foreign;
+use crate::rule::{EvalError, WrittenField, texts, value_of};
 
 /// The fields of one described action, read one after the other; a field asked
 /// for is a field allowed. A method returns `None` both for a field that is not
@@ -87,11 +89,20 @@ impl Fields {
 
     /// A value as text.
     pub fn as_text(&mut self, key: &str, value: Dynamic) -> Option<String> {
-        let Ok(text) = value.into_immutable_string() else { return self.wrong(key, "text") };
+        let Some(Value::Text(text)) = value_of(&value) else { return self.wrong(key, "text") };
         if self.is_written && (text.contains("{{") || text.contains("{%")) {
             let message = format!("a script fills no placeholders: `{key}` would keep its braces");
             let help = "put texts together, as in `\"Hello \" + account.name`, or use a step of its own";
             self.refuse(key, "KW0301", message, Some(help.to_owned()));
+        } else if self.is_written
+            && let Some((placeholder, name)) = first_foreign(&text)
+        {
+            let message = format!("a script fills no placeholders: `{key}` would keep `{placeholder}`");
+            let help = match name.starts_with("recipient") || name.starts_with("csm") {
+                true => "use a step of its own, whose texts know `recipient` and `csm`".to_owned(),
+                false => format!("put a text with a value in it in back-ticks: `… ${{{name}}} …`"),
+            };
+            self.refuse(key, "KW0301", message, Some(help));
         }
         Some(text.to_string())
     }

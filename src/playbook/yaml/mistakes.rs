@@ -104,7 +104,12 @@ pub(super) fn starts_with(file: &str, at: Position, c: char) -> Diagnostic {
         '{' => "a value that starts with `{` is a mapping to YAML, not text".to_owned(),
         _ => format!("a value that starts with `{c}` has a meaning of its own in YAML"),
     };
-    Diagnostic::error("KW0006", file, at, message).help(OWN_LINES)
+    let help = match c {
+        '"' => "write `\\\"` for the quotes inside, put single quotes around it, or put it on its own lines after `|`",
+        '\'' => "write `''` for the quote inside, put double quotes around it, or put it on its own lines after `|`",
+        _ => OWN_LINES,
+    };
+    Diagnostic::error("KW0006", file, at, message).help(help)
 }
 
 /// The nearest place at or before a marker, at most two lines above, where a

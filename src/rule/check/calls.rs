@@ -185,7 +185,8 @@ impl Checker<'_> {
         }
         let Some(body) = &function.expression else {
             let message = format!("`{module}::{name}` takes the account, so it must be one expression");
-            self.problem("KW0402", position, message, Some("give longer functions plain values instead".to_owned()));
+            let help = "`if … { … } else { … }` counts as one; give longer functions plain values".to_owned();
+            self.problem("KW0402", position, message, Some(help));
             return self.unknown(text, position);
         };
         // Its problems are reported at the call, where the author can act.

@@ -107,7 +107,7 @@ impl Checker<'_> {
             other => {
                 let place = match around {
                     how_many::NAME => "in its list",
-                    "!" => "behind it",
+                    "!" | "if" => "behind it",
                     _ => "on both sides",
                 };
                 let message = format!("`{around}` needs true or false {place}; `{}` is {}", typed.text, other.name());

@@ -64,6 +64,7 @@ impl Checker<'_> {
             Expr::Stmt(block) if block.statements().len() == 1 => match block.statements().first() {
                 Some(rhai::Stmt::Expr(inner)) => self.expr(inner),
                 Some(rhai::Stmt::FnCall(call, at)) => self.call(call, *at),
+                Some(rhai::Stmt::If(choice, at)) => self.choice(choice, *at),
                 _ => self.refuse(position, "this", "put longer thoughts into a function in `scripts/`"),
             },
             Expr::InterpolatedString(..) => {
@@ -240,7 +241,7 @@ impl Checker<'_> {
         Typed { kind, nullable: parts.iter().all(|part| part.nullable), text, position }
     }
 
-    fn call(&mut self, call: &FnCallExpr, position: Position) -> Typed {
+    pub(crate) fn call(&mut self, call: &FnCallExpr, position: Position) -> Typed {
         if call.op_token.is_some() || call.name == "contains" && call.namespace.is_empty() {
             return self.operator(call, position);
         }

@@ -7,7 +7,7 @@ use rhai::{Expr, FnCallExpr, Stmt};
 
 use super::canonical::present;
 use super::checker::Checker;
-use super::kind::Kind;
+use super::kind::{Kind, Typed};
 
 /// Values present wherever `expr` is true.
 pub(crate) fn if_true(checker: &mut Checker, expr: &Expr) -> HashSet<String> {
@@ -44,13 +44,15 @@ fn combine(checker: &mut Checker, parts: &[Expr], holds: bool, every: bool) -> H
 fn comparison(checker: &mut Checker, call: &FnCallExpr, holds: bool) -> HashSet<String> {
     match (call.name.as_str(), call.args.as_slice()) {
         ("!", [inner]) => present_where(checker, inner, !holds),
-        ("contains", [list, item]) if holds && call.namespace.is_empty() => {
-            let (list, item) = (quietly(checker, list), quietly(checker, item));
-            match list.0 {
-                Kind::List(members) if members.iter().all(|member| !member.nullable && member.kind != Kind::None) => {
-                    present(item.1)
+        ("contains", [whole, part]) if call.namespace.is_empty() => {
+            let (whole, part) = (quietly(checker, whole), quietly(checker, part));
+            match whole.0 {
+                Kind::List(members) => {
+                    let is_present = |member: &Typed| !member.nullable && member.kind != Kind::None;
+                    if holds && members.iter().all(is_present) { present(part.1) } else { HashSet::new() }
                 }
-                _ => HashSet::new(),
+                // Looked through at all: it is there.
+                _ => present(whole.1),
             }
         }
         (operator @ ("==" | "!=" | "<" | "<=" | ">" | ">="), [a, b]) => {

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Text,
     Time,
     Span,
+    /// What a step `set` wrote down: a text, and a number beside a number.
+    Label,
     /// A JSON attribute whose kind nothing has said yet.
     Attribute(Holder, String),
     List(Vec<Typed>),
@@ -59,7 +61,7 @@ impl Kind {
 
     /// Whether a value of this kind has a text.
     pub fn is_printable(&self) -> bool {
-        self.ty().is_some() || matches!(self, Kind::Unknown | Kind::Attribute(..))
+        self.ty().is_some() || matches!(self, Kind::Unknown | Kind::Label | Kind::Attribute(..))
     }
 
     pub fn is_number(&self) -> bool {
@@ -76,6 +78,7 @@ impl Kind {
             Kind::Text => "text",
             Kind::Time => "a time",
             Kind::Span => "a span of time",
+            Kind::Label => "a label",
             Kind::Attribute(..) => "an attribute",
             Kind::List(_) => "a list",
             Kind::Subject(_) | Kind::Earlier(..) => "a whole account or contact",
@@ -99,5 +102,12 @@ pub(crate) struct Typed {
 
 /// Whether two kinds can be compared.
 pub(crate) fn compatible(a: &Kind, b: &Kind) -> bool {
-    matches!(a, Kind::Unknown) || matches!(b, Kind::Unknown) || (a.is_number() && b.is_number()) || a == b
+    let is_any = |kind: &Kind| matches!(kind, Kind::Unknown);
+    let fits_label = |kind: &Kind| kind.is_number() || matches!(kind, Kind::Text);
+    is_any(a)
+        || is_any(b)
+        || (a.is_number() && b.is_number())
+        || (*a == Kind::Label && fits_label(b))
+        || (*b == Kind::Label && fits_label(a))
+        || a == b
 }

@@ -32,7 +32,9 @@ impl Checker<'_> {
             Kind::Unknown => return self.unknown(text, position),
             other => {
                 let message = format!("`{}` is {} and has no functions", base.text, other.name());
-                let free = crate::rule::functions::global::find(name).map(|_| format!("write `{name}({})`", base.text));
+                let given: Vec<&str> = [base].into_iter().chain(&args).map(|given| given.text.as_str()).collect();
+                let free =
+                    crate::rule::functions::global::find(name).map(|_| format!("write `{name}({})`", given.join(", ")));
                 let help = free
                     .or_else(|| self.filter_help(name))
                     .or_else(|| crate::rule::rhai_messages::suggest_function(name).map(str::to_owned));
@@ -68,7 +70,8 @@ impl Checker<'_> {
                 }
                 self.findings.cells.insert(cell);
                 let nullable = gives.nullable && !self.known.contains(&text);
-                Typed { kind: Kind::of(gives.ty), nullable, text, position }
+                let kind = if function.name() == functions::LABEL { Kind::Label } else { Kind::of(gives.ty) };
+                Typed { kind, nullable, text, position }
             }
             Err((code, message, help)) => {
                 self.problem(code, position, message, help);

@@ -31,10 +31,20 @@ impl Checker<'_> {
                 self.ordering(name, a, b, position);
                 bool_of(format!("{} {name} {}", a.text, b.text))
             }
-            ("contains", [list, item]) => {
+            // `x in y` is the call `contains(y, x)` whose name stands behind `x`.
+            ("contains", [list, item]) if matches!(list.kind, Kind::List(_)) || item.position < position => {
                 self.membership(list, item);
                 self.remark_day(Some(item), item.position);
                 bool_of(format!("{} in {}", item.text, list.text))
+            }
+            ("contains", [text, part]) => {
+                self.want_texts(text, part);
+                bool_of(format!("contains({}, {})", text.text, part.text))
+            }
+            ("contains", _) => {
+                let help = "for example `contains(account.name, \"GmbH\")`".to_owned();
+                self.problem("KW0205", position, "`contains` takes a text and the part to look for", Some(help));
+                self.unknown("contains(…)".to_owned(), position)
             }
             ("+" | "-" | "*" | "/" | "%", [a, b]) => self.arithmetic(name, a, b, position),
             _ => {
@@ -92,7 +102,14 @@ impl Checker<'_> {
         let ordered = |kind: &Kind| {
             matches!(
                 kind,
-                Kind::Unknown | Kind::Int | Kind::Float | Kind::Time | Kind::Text | Kind::Span | Kind::Attribute(..)
+                Kind::Unknown
+                    | Kind::Int
+                    | Kind::Float
+                    | Kind::Time
+                    | Kind::Text
+                    | Kind::Span
+                    | Kind::Label
+                    | Kind::Attribute(..)
             )
         };
         if !self.comparable(a, b) || !ordered(&a.kind) || !ordered(&b.kind) {
@@ -160,7 +177,13 @@ impl Checker<'_> {
         let Kind::List(members) = &list.kind else {
             if list.kind != Kind::Unknown {
                 let message = format!("`in` needs a list, not {}", list.kind.name());
-                self.problem("KW0206", list.position, message, Some("write `in [\"A\", \"B\"]`".to_owned()));
+                let help = match list.kind {
+                    Kind::Text if !list.text.starts_with('"') => {
+                        format!("to look for a part of a text, write `contains({}, {})`", list.text, item.text)
+                    }
+                    _ => "write `in [\"A\", \"B\"]`".to_owned(),
+                };
+                self.problem("KW0206", list.position, message, Some(help));
             }
             return;
         };
@@ -173,6 +196,28 @@ impl Checker<'_> {
                 self.mismatch("in", item, member, member.position);
             }
             self.remark_word(item, member);
+        }
+    }
+
+    /// Both sides of `contains(text, part)`.
+    fn want_texts(&mut self, text: &Typed, part: &Typed) {
+        for side in [text, part] {
+            match &side.kind {
+                Kind::Text | Kind::Label | Kind::Unknown => self.want_present(side),
+                Kind::Attribute(holder, key) => {
+                    self.read_as(*holder, key, Type::Text, side.position);
+                    self.want_present(side);
+                }
+                other => {
+                    let message = format!("`contains` looks for a text in a text; `{}` is {}", side.text, other.name());
+                    self.problem("KW0205", side.position, message, None);
+                }
+            }
+        }
+        if part.text == "\"\"" {
+            self.warn("KW0210", part.position, "every text has an empty part, so this is always true", None);
+        } else if text.text.starts_with('"') && part.text.starts_with('"') {
+            self.warn("KW0210", text.position, "nothing here depends on the account, so this is always the same", None);
         }
     }
 
@@ -197,11 +242,11 @@ impl Checker<'_> {
         }
         self.want_present(a);
         self.want_present(b);
-        let number = |kind: &Kind| matches!(kind, Kind::Int | Kind::Float | Kind::Attribute(..));
+        let number = |kind: &Kind| matches!(kind, Kind::Int | Kind::Float | Kind::Label | Kind::Attribute(..));
         let kind = match (name, &a.kind, &b.kind) {
             (_, Kind::Unknown, _) | (_, _, Kind::Unknown) => Kind::Unknown,
             ("+" | "-", Kind::Span, Kind::Span) => Kind::Span,
-            ("+", Kind::Text, Kind::Text) => Kind::Text,
+            ("+", Kind::Text, Kind::Text | Kind::Label) | ("+", Kind::Label, Kind::Text) => Kind::Text,
             // Scripts write texts; what prints can be put into one.
             ("+", Kind::Text, _) | ("+", _, Kind::Text) if self.in_script => Kind::Text,
             ("/", x, y) if number(x) && number(y) => Kind::Float,
@@ -235,7 +280,7 @@ impl Checker<'_> {
 
     fn want_number(&mut self, typed: &Typed, around: &str) {
         match &typed.kind {
-            Kind::Unknown | Kind::Int | Kind::Float => self.want_present(typed),
+            Kind::Unknown | Kind::Int | Kind::Float | Kind::Label => self.want_present(typed),
             Kind::Attribute(subject, key) => {
                 self.read_as(*subject, key, Type::Float, typed.position);
                 self.want_present(typed);

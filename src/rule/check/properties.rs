@@ -147,6 +147,9 @@ impl Checker<'_> {
             format!("`{name}` is a function: it needs parentheses{sample}")
         } else {
             match nearest(name, columns.iter().copied()) {
+                _ if has_functions && root != "entry" && means_attributes(name) => {
+                    format!("attributes stand behind `traits`: `{root}.traits.plan`")
+                }
                 Some(near) => format!("did you mean `{root}.{near}`?"),
                 None if root == "entry" => format!("the columns are {}", columns.join(", ")),
                 None => {
@@ -156,6 +159,25 @@ impl Checker<'_> {
         };
         self.problem("KW0202", position, format!("unknown fact `{root}.{name}`"), Some(help));
     }
+}
+
+/// Whether it is what other tools call all the attributes of a customer.
+fn means_attributes(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "trait",
+        "attribute",
+        "attributes",
+        "property",
+        "properties",
+        "custom",
+        "field",
+        "fields",
+        "custom_fields",
+        "custom_attributes",
+        "metadata",
+        "meta",
+    ];
+    NAMES.contains(&name.to_lowercase().as_str())
 }
 
 /// Whether a text can name this column of a CSM.

@@ -94,6 +94,6 @@ fn is_plain(expr: &Expr) -> bool {
 }
 
 fn is_plain_call(call: &FnCallExpr) -> bool {
-    let known = call.op_token.is_some() || global::find(&call.name).is_some() || call.name == "contains";
+    let known = call.op_token.is_some() || global::find(&call.name).is_some();
     known && call.namespace.is_empty() && call.args.iter().all(is_plain)
 }

@@ -7,9 +7,11 @@ use chrono_tz::Tz;
 use rhai::Dynamic;
 
 use super::date;
+use super::label;
 use super::unfit::UnfitAttribute;
 use super::value::to_dynamic;
 use crate::facts::{Cell, CellPath, Facts, Type, Value};
+use crate::rule::functions::LABEL;
 use crate::rule::holder::{AttributeTypes, Holder, Person};
 use crate::timestamp::Timestamp;
 
@@ -34,6 +36,7 @@ pub(crate) fn cell(facts: &Facts, zone: Tz, attributes: &AttributeTypes, cell: &
             attribute(raw, ty, zone, cell)
         }
         (CellPath::Column(_), value) => column(value, zone),
+        (CellPath::Call { function, .. }, Value::Text(text)) if *function == LABEL => label::of(text),
         (_, value) => to_dynamic(value),
     })
 }

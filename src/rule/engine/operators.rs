@@ -14,6 +14,8 @@ use super::context::look_up;
 use super::date;
 use super::display::display_text;
 use super::error::fail;
+use super::label::{label_number, read_number};
+use super::number::{Number, number};
 use super::unfit::{UnfitAttribute, show_dynamic};
 use super::value::{LONGEST_TEXT, Span, describe, is_missing, text};
 use crate::clock::Instant;
@@ -41,7 +43,7 @@ pub(crate) fn register(engine: &mut Engine) {
     engine.register_fn("*", |a: Dynamic, b: Dynamic| arithmetic("*", &a, &b, i64::checked_mul, |x, y| x * y));
     engine.register_fn("/", |a: Dynamic, b: Dynamic| divide(&a, &b));
     engine.register_fn("%", |a: Dynamic, b: Dynamic| remainder(&a, &b));
-    engine.register_fn("-", |a: Dynamic| match number(&a) {
+    engine.register_fn("-", |a: Dynamic| match read_number(&a) {
         Some(Number::Int(n)) => n.checked_neg().map(Dynamic::from).ok_or_else(|| "the number is too large".into()),
         Some(Number::Float(n)) => Ok(Dynamic::from(-n)),
         None => fail::<Dynamic>(needs("-", "a number", &a)),
@@ -50,7 +52,7 @@ pub(crate) fn register(engine: &mut Engine) {
         Ok(value) => Ok(!value),
         Err(_) => fail(needs("!", "true or false", &a)),
     });
-    engine.register_fn("contains", |list: Array, item: Dynamic| contains(&list, &item));
+    engine.register_fn("contains", |whole: Dynamic, part: Dynamic| contains(&whole, &part));
 }
 
 /// What is wrong with a value where another kind of value is needed.
@@ -61,26 +63,14 @@ pub(crate) fn needs(name: &str, what: &str, value: &Dynamic) -> String {
     }
 }
 
-#[derive(Clone, Copy)]
-pub(crate) enum Number {
-    Int(i64),
-    Float(f64),
-}
-
-impl Number {
-    pub fn float(self) -> f64 {
-        match self {
-            Number::Int(n) => n as f64,
-            Number::Float(n) => n,
-        }
+/// Both sides as numbers; beside a number a label is the number that it says.
+fn numbers(a: &Dynamic, b: &Dynamic) -> Option<(Number, Number)> {
+    match (number(a), number(b)) {
+        (Some(x), Some(y)) => Some((x, y)),
+        (Some(x), None) => label_number(b).map(|y| (x, y)),
+        (None, Some(y)) => label_number(a).map(|x| (x, y)),
+        (None, None) => None,
     }
-}
-
-pub(crate) fn number(value: &Dynamic) -> Option<Number> {
-    if let Ok(n) = value.as_int() {
-        return Some(Number::Int(n));
-    }
-    value.as_float().ok().map(Number::Float)
 }
 
 fn instant(value: &Dynamic) -> Option<Instant> {
@@ -115,10 +105,10 @@ fn equal(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<bool> {
     if a.is_unit() || b.is_unit() {
         return Ok(is_missing(a) && is_missing(b));
     }
-    match (number(a), number(b)) {
-        (Some(Number::Int(x)), Some(Number::Int(y))) => return Ok(x == y),
-        (Some(x), Some(y)) => return Ok(x.float() == y.float()),
-        _ => {}
+    match numbers(a, b) {
+        Some((Number::Int(x), Number::Int(y))) => return Ok(x == y),
+        Some((x, y)) => return Ok(x.float() == y.float()),
+        None => {}
     }
     if let (Some(x), Some(y)) = (text(a), text(b)) {
         return Ok(x == y);
@@ -139,9 +129,19 @@ fn equal(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<bool> {
     incomparable(operator, &a, &b)
 }
 
+/// Whether a list has a value, or a text a part.
+fn contains(whole: &Dynamic, part: &Dynamic) -> Result<bool> {
+    if let Some(list) = whole.read_lock::<Array>() {
+        return has_member(&list, part);
+    }
+    let Some(of) = text(whole) else { return fail(needs("contains", "a text", whole)) };
+    let Some(part) = text(part) else { return fail(needs("contains", "a text", part)) };
+    Ok(of.contains(part.as_str()))
+}
+
 /// Whether a list has a value. Members of another kind are passed over, unless
 /// all of them are.
-fn contains(list: &Array, item: &Dynamic) -> Result<bool> {
+fn has_member(list: &Array, item: &Dynamic) -> Result<bool> {
     let (mut comparable, mut odd) = (false, None);
     for member in list {
         match equal("in", item, member) {
@@ -178,10 +178,10 @@ fn incalculable<T>(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<T> {
 
 /// `None` only for NaN, which is below, above and equal to nothing.
 fn order(operator: &str, a: &Dynamic, b: &Dynamic) -> Result<Option<Ordering>> {
-    match (number(a), number(b)) {
-        (Some(Number::Int(x)), Some(Number::Int(y))) => return Ok(Some(x.cmp(&y))),
-        (Some(x), Some(y)) => return Ok(x.float().partial_cmp(&y.float())),
-        _ => {}
+    match numbers(a, b) {
+        Some((Number::Int(x), Number::Int(y))) => return Ok(Some(x.cmp(&y))),
+        Some((x, y)) => return Ok(x.float().partial_cmp(&y.float())),
+        None => {}
     }
     if let (Some(x), Some(y)) = (text(a), text(b)) {
         return Ok(Some(x.as_str().cmp(y.as_str())));
@@ -214,7 +214,8 @@ fn add(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
     if let (Some(x), Some(y)) = (span(a), span(b)) {
         return x.0.checked_add(&y.0).map(|sum| Dynamic::from(Span(sum))).ok_or_else(|| "the span is too long".into());
     }
-    if (text(a).is_some() || text(b).is_some()) && !a.is_unit() && !b.is_unit() {
+    let is_sum = read_number(a).and(read_number(b)).is_some();
+    if !is_sum && (text(a).is_some() || text(b).is_some()) && !a.is_unit() && !b.is_unit() {
         let (x, y) = (display_text(a)?, display_text(b)?);
         if x.len() + y.len() > LONGEST_TEXT {
             return fail("the text is too long");
@@ -253,30 +254,30 @@ fn arithmetic(
     whole: fn(i64, i64) -> Option<i64>,
     float: fn(f64, f64) -> f64,
 ) -> Result<Dynamic> {
-    match (number(a), number(b)) {
-        (Some(Number::Int(x)), Some(Number::Int(y))) => {
+    match read_number(a).zip(read_number(b)) {
+        Some((Number::Int(x), Number::Int(y))) => {
             whole(x, y).map(Dynamic::from).ok_or_else(|| "the number is too large".into())
         }
-        (Some(x), Some(y)) => Ok(Dynamic::from(float(x.float(), y.float()))),
-        _ => incalculable(operator, a, b),
+        Some((x, y)) => Ok(Dynamic::from(float(x.float(), y.float()))),
+        None => incalculable(operator, a, b),
     }
 }
 
 fn divide(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
-    match (number(a), number(b)) {
-        (Some(_), Some(y)) if y.float() == 0.0 => fail("division by zero"),
-        (Some(x), Some(y)) => Ok(Dynamic::from(x.float() / y.float())),
-        _ => incalculable("/", a, b),
+    match read_number(a).zip(read_number(b)) {
+        Some((_, y)) if y.float() == 0.0 => fail("division by zero"),
+        Some((x, y)) => Ok(Dynamic::from(x.float() / y.float())),
+        None => incalculable("/", a, b),
     }
 }
 
 fn remainder(a: &Dynamic, b: &Dynamic) -> Result<Dynamic> {
-    match (number(a), number(b)) {
-        (Some(_), Some(y)) if y.float() == 0.0 => fail("division by zero"),
-        (Some(Number::Int(x)), Some(Number::Int(y))) => {
+    match read_number(a).zip(read_number(b)) {
+        Some((_, y)) if y.float() == 0.0 => fail("division by zero"),
+        Some((Number::Int(x), Number::Int(y))) => {
             x.checked_rem(y).map(Dynamic::from).ok_or_else(|| "the number is too large".into())
         }
-        (Some(x), Some(y)) => Ok(Dynamic::from(x.float() % y.float())),
-        _ => incalculable("%", a, b),
+        Some((x, y)) => Ok(Dynamic::from(x.float() % y.float())),
+        None => incalculable("%", a, b),
     }
 }

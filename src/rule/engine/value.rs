@@ -2,6 +2,7 @@
 
 use rhai::{Array, Dynamic, ImmutableString};
 
+use super::label::label_text;
 use crate::clock::Instant;
 use crate::facts::Value;
 use crate::rule::holder::Person;
@@ -30,7 +31,8 @@ pub(crate) fn is_missing(value: &Dynamic) -> bool {
 
 /// A text; a single character of one, which Rhai keeps apart, is one as well.
 pub(crate) fn text(value: &Dynamic) -> Option<ImmutableString> {
-    value.as_char().map(|c| c.to_string().into()).ok().or_else(|| value.clone().into_immutable_string().ok())
+    let plain = value.as_char().map(|c| c.to_string().into()).ok();
+    plain.or_else(|| value.clone().into_immutable_string().ok()).or_else(|| label_text(value))
 }
 
 /// The word for a value's kind in messages.
@@ -41,7 +43,7 @@ pub(crate) fn describe(value: &Dynamic) -> &'static str {
         "true or false"
     } else if value.is_int() || value.is_float() {
         "a number"
-    } else if value.is_string() || value.is_char() {
+    } else if value.is_string() || value.is_char() || label_text(value).is_some() {
         "text"
     } else if value.is::<Instant>() {
         "a time"
@@ -84,13 +86,13 @@ pub fn from_dynamic(value: &Dynamic) -> Option<Value> {
     if let Some(value) = value.clone().try_cast::<Instant>() {
         return Some(Value::Time(value));
     }
-    value.clone().into_immutable_string().ok().map(|text| Value::text(&text))
+    text(value).map(|text| Value::text(&text))
 }
 
 /// A list of texts, as `to: ["a", "b"]` gives in a script.
 pub fn texts(value: &Dynamic) -> Option<Vec<String>> {
     if let Some(list) = value.clone().try_cast::<Array>() {
-        return list.into_iter().map(|item| item.into_immutable_string().ok().map(|text| text.to_string())).collect();
+        return list.into_iter().map(|item| text(&item).map(|text| text.to_string())).collect();
     }
-    value.clone().into_immutable_string().ok().map(|text| vec![text.to_string()])
+    text(value).map(|text| vec![text.to_string()])
 }

@@ -15,7 +15,7 @@ mod sign;
 mod word;
 
 pub(super) use number::{NO_DATES, is_date, is_month};
-pub(super) use word::WHOLE;
+pub(super) use word::PART;
 
 pub(super) use cursor::Text;
 use cursor::{Bracket, Cursor, ForeignSpelling, is_word};
@@ -64,6 +64,11 @@ fn step(here: &Cursor) -> Step {
 /// and the text with all of them put right, where that moves nothing, so that
 /// the rest of it can be checked as well.
 pub(super) fn check(source: &Source, of: Text) -> (Vec<Diagnostic>, Option<String>) {
+    // What is wrong with a statement is that it is one.
+    let first = source.text.trim_start().split(|c: char| !is_word(c)).next().unwrap_or_default();
+    if of == Text::Expression && ["let", "const", "switch", "fn"].contains(&first) {
+        return (Vec::new(), None);
+    }
     let mut found = Vec::new();
     let chars: Vec<char> = source.text.chars().collect();
     let mut mended = Correction { chars: chars.clone(), whole: true };

@@ -62,7 +62,7 @@ fn expression(here: &Cursor) -> Result<usize, ForeignSpelling> {
         ['=' | '!', '~', ..] | ['~', ..] => {
             let length = if rest[0] == '~' { 1 } else { 2 };
             let sign: String = rest[..length].iter().collect();
-            Err(ForeignSpelling::new(length, format!("`{sign}` is not an operator here"), super::word::WHOLE))
+            Err(ForeignSpelling::new(length, format!("`{sign}` is not an operator here"), super::word::PART))
         }
         [a @ ('<' | '>' | '!' | '='), ' ', '=', after, ..] if *after != '=' => {
             Err(ForeignSpelling::new(3, format!("`{a} =` is one sign, without a space"), format!("write `{a}=`"))

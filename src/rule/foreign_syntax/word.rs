@@ -3,7 +3,8 @@
 use super::cursor::{Cursor, ForeignSpelling, Text, is_word};
 
 /// What to do where a part of a text is looked for.
-pub(crate) const WHOLE: &str = "texts are compared as a whole: write `==`, or `in [\"…\", \"…\"]`";
+pub(crate) const PART: &str =
+    "write `contains(text, \"part\")`; a whole text is compared with `==`, or `in [\"…\", \"…\"]`";
 
 /// How many characters are fine here, or what is foreign.
 pub(crate) fn check(here: &Cursor) -> Result<usize, ForeignSpelling> {
@@ -108,10 +109,10 @@ fn comparison(word: &str, after: &[char]) -> Option<Misspelling> {
         "lte" | "le" => misspelling(word, 0, "`<=`", "<="),
         "between" => misspelling(word, 0, "`x >= low && x <= high`", ""),
         "like" | "ilike" | "contains" | "includes" | "matches" | "startswith" | "endswith" | "starts_with"
-        | "ends_with" => Some((0, format!("`{word}` is not an operator here"), WHOLE.to_owned(), "")),
+        | "ends_with" => Some((0, format!("`{word}` is not an operator here"), PART.to_owned(), "")),
         "starts" | "begins" | "ends" => {
             let more = following(after, &["with"]);
-            Some((more, format!("`{word}` is not an operator here"), WHOLE.to_owned(), ""))
+            Some((more, format!("`{word}` is not an operator here"), PART.to_owned(), ""))
         }
         "unless" => misspelling(word, 0, "`&& !(…)`", ""),
         "then" => {

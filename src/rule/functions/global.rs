@@ -72,6 +72,9 @@ functions! {
     in_season "(name)" gives Some(Type::Bool), nullable false,
         "Whether today, in the playbook's zone, lies in that season of the configuration.",
         "!in_season(\"summer\")": "The summer lull is over.";
+    contains "(text, part)" gives Some(Type::Bool), nullable false,
+        "Whether a text has that part somewhere in it, written exactly so.",
+        "contains(account.name, \"GmbH\")": "GmbH stands in the name.";
     how_many "([conditions])" gives Some(Type::Int), nullable false,
         "How many of the conditions hold; one that cannot be decided counts as false.",
         "how_many([account.tier == \"A\", account.mrr >= 5000, account.events(\"login\", 30) > 50]) >= 2":

@@ -7,11 +7,14 @@ use super::window::Window;
 use crate::facts::history::LabelRecord;
 use crate::facts::{Arg, History, Type, Value};
 
+/// What authors call it.
+pub const LABEL: &str = "label";
+
 pub struct Fact;
 
 impl Function for Fact {
     fn name(&self) -> &'static str {
-        "label"
+        LABEL
     }
 
     fn summary(&self) -> &'static str {
@@ -58,9 +61,15 @@ impl Function for Fact {
     }
 
     fn examples(&self) -> &'static [Example] {
-        &[Example {
-            expression: r#"account.label("risk") == "high""#,
-            meaning: "A step `set: { risk: high }` was the last word on it.",
-        }]
+        &[
+            Example {
+                expression: r#"account.label("risk") == "high""#,
+                meaning: "A step `set: { risk: high }` was the last word on it.",
+            },
+            Example {
+                expression: r#"(account.label("tries") ?? 0) < 3"#,
+                meaning: "A step `set: { tries: … }` wrote down less than 3, or none did: beside a number it is one.",
+            },
+        ]
     }
 }

@@ -22,6 +22,7 @@ mod store_names;
 mod window;
 
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
+pub use label::LABEL;
 pub use pass::{Pass, PassFold};
 pub use store_names::{attribute_of, names_of, texts};
 pub use window::{Window, before, days_back};

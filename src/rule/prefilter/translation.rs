@@ -83,9 +83,7 @@ impl<'a> Translation<'a> {
             (Some(part), _) => (modules.names().find(|name| *name == part.name.as_str())?, true),
             (None, Names::Condition) => return None,
             // Which of two of that name is meant is the engine's to say.
-            (None, Names::Body(_))
-                if call.op_token.is_some() || call.name == "contains" || global::find(&call.name).is_some() =>
-            {
+            (None, Names::Body(_)) if call.op_token.is_some() || global::find(&call.name).is_some() => {
                 return None;
             }
             (None, Names::Body(frame)) => (modules.names().find(|name| *name == frame.module)?, false),

@@ -1,7 +1,7 @@
 //! Where a condition is true, and where it is false, as predicates.
 
 use chrono_tz::Tz;
-use rhai::{Expr, FnCallExpr, Position, Stmt};
+use rhai::{Expr, FlowControl, FnCallExpr, Position, Stmt};
 
 use super::clause::{Clause, Prefilter};
 use super::operand::{DAY, Part};
@@ -95,6 +95,7 @@ impl Translation<'_> {
             Expr::Stmt(block) => match block.statements() {
                 [Stmt::Expr(inner)] => self.truth(inner, names, holds),
                 [Stmt::FnCall(call, at)] => self.call(call, start_of_call(call, *at), names, holds),
+                [Stmt::If(choice, at)] => self.choice(choice, *at, names, holds),
                 _ => self.leave(start(expr)),
             },
             Expr::FnCall(call, at) => self.call(call, start_of_call(call, *at), names, holds),
@@ -114,6 +115,21 @@ impl Translation<'_> {
             },
             _ => self.leave(start(expr)),
         }
+    }
+
+    /// One of two, by a third.
+    fn choice(&mut self, choice: &FlowControl, at: Position, names: Names, holds: bool) -> Predicate {
+        let ways = [(true, &choice.body), (false, &choice.branch)].map(|(taken, block)| {
+            let condition = self.truth(&choice.expr, names, taken);
+            let value = match block.statements() {
+                [Stmt::Expr(inner)] => self.truth(inner, names, holds),
+                [Stmt::FnCall(call, at)] => self.call(call, start_of_call(call, *at), names, holds),
+                [Stmt::If(choice, at)] => self.choice(choice, *at, names, holds),
+                _ => self.leave(at),
+            };
+            Predicate::all([condition, value])
+        });
+        Predicate::any(ways)
     }
 
     fn logic(&mut self, parts: &[Expr], names: Names, holds: bool, every: bool) -> Predicate {

@@ -28,4 +28,5 @@ pub use compiler::TemplateScope;
 pub use escape::Escape;
 pub use filter::FILTERS;
 pub use node::Template;
+pub use placeholder::first_foreign;
 pub use render::{RenderContext, RenderError};

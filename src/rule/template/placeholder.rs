@@ -3,20 +3,27 @@
 use crate::diagnostic::Diagnostic;
 use crate::playbook::Source;
 
-const ROOTS: [&str; 10] =
-    ["account", "contact", "recipient", "csm", "entry", "customer", "user", "company", "subscriber", "playbook"];
-const ALONE: [&str; 10] = [
-    "name",
-    "first_name",
-    "last_name",
-    "firstname",
-    "lastname",
-    "full_name",
-    "email",
-    "company",
-    "company_name",
-    "account_name",
+/// What a placeholder begins and ends with, the longer before the shorter.
+const SIGNS: [(&str, &str); 13] = [
+    ("*|", "|*"),
+    ("${", "}"),
+    ("@{", "}"),
+    ("{!", "}"),
+    ("{", "}"),
+    ("%%", "%%"),
+    ("%", "%"),
+    ("[[", "]]"),
+    ("[", "]"),
+    ("<%=", "%>"),
+    ("<<", ">>"),
+    ("##", "##"),
+    ("#", "#"),
 ];
+
+/// Words for a person at the customer, before a dot.
+const PEOPLE: [&str; 8] = ["contact", "recipient", "user", "subscriber", "person", "lead", "member", "profile"];
+/// Words for the company.
+const COMPANIES: [&str; 5] = ["account", "customer", "company", "organization", "organisation"];
 
 /// The warnings about a template: `{account.name}`, `${account.name}`, `*|FNAME|*`.
 pub(super) fn foreign(source: &Source) -> Vec<Diagnostic> {
@@ -42,33 +49,85 @@ pub(super) fn foreign(source: &Source) -> Vec<Diagnostic> {
     found
 }
 
+/// The first placeholder of another tool in a text, as it stands, and the name
+/// of what it stands for.
+pub fn first_foreign(text: &str) -> Option<(&str, String)> {
+    let at = |(at, _)| placeholder(&text[at..]).map(|(length, name)| (&text[at..at + length], name));
+    text.char_indices().find_map(at)
+}
+
 /// The length of a placeholder at the beginning, and what to write for it.
 fn placeholder(text: &str) -> Option<(usize, String)> {
-    if let Some(inner) = text.strip_prefix("*|") {
-        let name = &inner[..inner.find("|*").filter(|end| (1..40).contains(end))?];
-        let plain = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || "_:".contains(c));
-        return plain.then(|| (name.len() + 4, "recipient.first_name".to_owned()));
-    }
-    let start = if text.starts_with("${") { 2 } else { usize::from(text.starts_with('{')) };
-    if start == 0 {
-        return None;
-    }
-    let inner = &text[start..];
-    let inner = &inner[..inner.find('}').filter(|end| *end < 60)?];
-    let name = inner.trim().to_lowercase();
-    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let meant = match name.split_once('.') {
-        Some((root, path)) => {
-            let known = ROOTS.contains(&root) && path.split('.').all(is_word);
-            known
-                .then(|| if ["customer", "company"].contains(&root) { format!("account.{path}") } else { name.clone() })
+    SIGNS.into_iter().find_map(|(open, close)| {
+        let inner = text.strip_prefix(open)?;
+        let inner = &inner[..inner.find(close).filter(|end| (1..60).contains(end))?];
+        let length = open.len() + inner.len() + close.len();
+        // A link of Markdown.
+        if open == "[" && text[length..].starts_with(['(', '[', ':']) {
+            return None;
         }
-        None => ALONE.contains(&name.as_str()).then(|| match name.as_str() {
-            "company" | "company_name" | "account_name" => "account.name".to_owned(),
-            "firstname" => "recipient.first_name".to_owned(),
-            "lastname" | "last_name" | "full_name" => "recipient.name".to_owned(),
-            other => format!("recipient.{other}"),
-        }),
-    }?;
-    Some((start + inner.len() + 1, meant))
+        // `10% more, 20% less`.
+        if ["%", "#"].contains(&open) && inner.contains(' ') {
+            return None;
+        }
+        let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "_:".contains(c);
+        // Whatever stands in these is one.
+        if open == "*|" {
+            let meant = meant(inner).unwrap_or_else(|| "recipient.first_name".to_owned());
+            return inner.chars().all(is_plain).then_some((length, meant));
+        }
+        Some((length, meant(inner)?))
+    })
+}
+
+/// What a name of another tool stands for here, if it is one of the usual.
+fn meant(written: &str) -> Option<String> {
+    let name = words(written.trim())?;
+    if let Some((root, path)) = name.split_once('.') {
+        let is_word = |word: &str| !word.is_empty();
+        let root = match root {
+            root if PEOPLE.contains(&root) => "recipient",
+            root if COMPANIES.contains(&root) => "account",
+            "csm" | "entry" | "playbook" => root,
+            _ => return None,
+        };
+        let path = if path == "firstname" { "first_name" } else { path };
+        return path.split('.').all(is_word).then(|| format!("{root}.{path}"));
+    }
+    let meant = match name.as_str() {
+        "first_name" | "firstname" | "fname" | "given_name" | "contact_first_name" | "recipient_first_name" => {
+            "recipient.first_name"
+        }
+        "name" | "full_name" | "fullname" | "last_name" | "lastname" | "lname" | "contact_name" | "user_name"
+        | "recipient_name" | "your_name" => "recipient.name",
+        "email" | "email_address" => "recipient.email",
+        "company" | "company_name" | "account_name" | "customer_name" | "organization_name" | "client_name" => {
+            "account.name"
+        }
+        "csm_name" | "csm" | "owner_name" | "account_manager" | "sender_name" => "csm.name",
+        "renewal_date" => "account.renewal_at",
+        _ => return None,
+    };
+    Some(meant.to_owned())
+}
+
+/// A name in small letters with `_` between its words: of `First Name`,
+/// `FirstName` and `FIRST_NAME` the same. `None` where it is no name.
+fn words(name: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut last = ' ';
+    for c in name.chars() {
+        match c {
+            ' ' | '-' | '_' => text.push('_'),
+            c if c.is_ascii_alphanumeric() || c == '.' => {
+                if c.is_ascii_uppercase() && last.is_ascii_lowercase() {
+                    text.push('_');
+                }
+                text.push(c.to_ascii_lowercase());
+            }
+            _ => return None,
+        }
+        last = c;
+    }
+    (!text.is_empty()).then_some(text)
 }

@@ -17,13 +17,14 @@ use crate::diagnostic::Position;
 use crate::facts::{Contact, Csm, Value};
 use crate::rule::compiled::Rule;
 use crate::rule::engine::context::Context;
+use crate::rule::engine::date;
 use crate::rule::engine::error::EvalError;
+use crate::rule::engine::label::read_number;
 use crate::rule::engine::lookup::{self, Plain};
 use crate::rule::engine::reader::{self, Reader};
 use crate::rule::engine::sandbox::Sandbox;
 use crate::rule::engine::unfit::UnfitAttribute;
 use crate::rule::engine::value::{LONGEST_VALUE, describe, from_dynamic, to_dynamic};
-use crate::rule::engine::{date, operators};
 use crate::rule::holder::Person;
 use crate::rule::print;
 
@@ -225,7 +226,7 @@ impl Rendering<'_> {
             return Ok(value);
         }
         let number = || {
-            let number = operators::number(&value).ok_or_else(|| needs("a number", &value))?;
+            let number = read_number(&value).ok_or_else(|| needs("a number", &value))?;
             Ok::<f64, String>(number.float())
         };
         let endless = "this number has no end";

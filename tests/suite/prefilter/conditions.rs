@@ -13,6 +13,7 @@ fn days_since(time) { 31 }
 fn late(account) { days_since(account.signed_up_at) >= 31 }
 fn contains(list, item) { item != "B" }
 fn odd(account) { account.tier in ["A", "B"] }
+fn either(account) { if account.tier == "A" { account.events("login", 30) < 3 } else { quiet(account) } }
 fn word(n) { let w = "low"; if n > 100 { w = "high"; } w }
 "#;
 

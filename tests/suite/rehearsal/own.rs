@@ -163,3 +163,35 @@ tests:
 "#,
     ));
 }
+
+#[test]
+fn a_label_counts() {
+    passes(&playbook(
+        r#"
+when: (account.label("tries") ?? 0) < 2 && account.tickets("urgent", 30) == 1
+reentry: { gap: 1d }
+steps:
+  - run: |
+      set(#{ tries: (account.label("tries") ?? 0) + 1 });
+  - wait: 1h
+  - notify: { id: told, channel: csm, text: 'try {{ account.label("tries") | number }}' }
+tests:
+  - name: twice, and no third time
+    at: 2026-03-02T09:00:00Z
+    account: { mrr: 5 }
+    tickets: [ { opened_at: -2d, severity: urgent }, { opened_at: -3d, severity: low } ]
+    expect:
+      - { after: 1h, notify: told, contains: try 1 }
+      - { after: 25h, notify: told, contains: try 2 }
+      - { after: 25h, ended: completed }
+  - name: a label of before counts as well
+    like: twice, and no third time
+    labels: { tries: 1 }
+    expect: [ { after: 1h, notify: told, contains: try 2 } ]
+  - name: low is not urgent
+    like: twice, and no third time
+    tickets: [ { opened_at: -2d, severity: low }, { opened_at: -3d, severity: low } ]
+    expect: []
+"#,
+    ));
+}

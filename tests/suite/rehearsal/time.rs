@@ -102,3 +102,28 @@ tests:
     );
     passes(&text.replace("schedule: \"0 9", "timezone: America/New_York\nschedule: \"0 9"));
 }
+
+/// The rest of the month, and of the year, is no anniversary.
+#[test]
+fn an_anniversary_comes_on_one_day_of_a_year() {
+    passes(&playbook(
+        r#"
+reentry: { once_per: period("year") }
+when: month(account.signed_up_at) == month(now) && day(account.signed_up_at) == day(now)
+steps: [ { task: { id: year, title: "A year with {{ account.name }}", to: csm } } ]
+tests:
+  - name: a year after they came
+    at: 2027-03-03T09:00:00Z
+    account: { signed_up_at: 2026-03-03T15:00:00Z }
+    expect: [ { after: 0d, task: year } ]
+  - name: a week before
+    at: 2027-02-24T09:00:00Z
+    account: { signed_up_at: 2026-03-03T15:00:00Z }
+    expect: [ { after: 7d, task: year } ]
+  - name: on another day of the month, or in another month
+    at: 2027-03-04T09:00:00Z
+    account: { signed_up_at: 2026-03-03T15:00:00Z }
+    expect: []
+"#,
+    ));
+}

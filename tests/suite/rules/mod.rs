@@ -18,9 +18,12 @@ use keepwell::rule::{
 mod dates;
 mod examples;
 mod hostile;
+mod labels;
 mod scripts;
+mod texts;
 mod unfit;
 mod verdicts;
+mod windows;
 
 /// Monday, 2 March 2026, 09:00 UTC.
 fn now() -> keepwell::clock::Instant {
@@ -117,6 +120,13 @@ fn wide_turning(account) {
         && wide_turning(account) && wide_turning(account) && wide_turning(account) && wide_turning(account)
 }
 fn several(account) { let x = account.mrr; x > 5 }
+// One of two values is one expression, too.
+fn is_large(account) { if account.tier == "A" { account.mrr > 5000 } else { account.mrr > 500 } }
+fn size(account) { if account.mrr > 9000 { "huge" } else if account.mrr > 900 { "large" } else { "small" } }
+fn use_of(account) { if account.seats != none && account.seats > 0 { account.mrr / account.seats } else { 0 } }
+fn seats(account) { if account.mrr > 9000 { account.seats } else { none } }
+fn uneven(account) { if account.mrr > 9000 { "huge" } else { 5 } }
+fn open(account) { if account.mrr > 9000 { true } }
 "#;
 
 struct World {

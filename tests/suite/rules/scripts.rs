@@ -31,6 +31,27 @@ fn functions_of_scripts() {
     );
 }
 
+#[test]
+fn one_of_two_values_is_one_expression() {
+    table(
+        Place::When,
+        &history(),
+        &[
+            ("health::is_large(account)", "true"),
+            ("!health::is_large(account) || account.mrr < 5", "false"),
+            ("health::size(account) == \"large\"", "true"),
+            ("health::use_of(account) > 500 && health::use_of(account) < 501", "true"),
+            ("health::seats(account) == none", "true"),
+            ("health::seats(account) > 3", "refused: KW0207…"),
+            ("health::uneven(account) == 5", "refused: KW0206 `if` gives text one way and a whole number the other"),
+            ("health::open(account)", "refused: KW0402 an `if` without `else` has no value when it is false"),
+            ("health::size(account) > 5", "refused: KW0206…"),
+            // In the condition itself it is none.
+            ("if account.mrr > 5 { true } else { false }", "refused: KW0213 `if` belongs to a script…"),
+        ],
+    );
+}
+
 /// What a name means in one place says nothing of what it means in the next,
 /// however often each was called.
 #[test]

@@ -21,7 +21,7 @@ fn jinja_and_liquid_get_the_right_spelling() {
         ("account.mrr = 5", "19 KW0208 `=` does not compare | write `==`"),
         (
             "account.name contains \"x\"",
-            "20 KW0208 `contains` is not an operator here | texts are compared as a whole: write `==`, or `in [\"…\", \"…\"]`",
+            "20 KW0208 `contains` is not an operator here | write `contains(text, \"part\")`; a whole text is compared with `==`, or `in [\"…\", \"…\"]`",
         ),
         ("account.tier == blank", "23 KW0203 unknown name `blank` | write `none`"),
     ]
