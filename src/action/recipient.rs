@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Compiler, Reads, Situation};
 use crate::address;
+use crate::config::RoleNames;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Contact, NameKind, Subject, Value};
 use crate::playbook::Source;
@@ -45,6 +46,15 @@ fn is_role(word: &str) -> bool {
         && word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
+/// Whether a text in quotes is a role, such as `Economic Buyer`, rather than an
+/// expression.
+fn is_quoted_role(text: &str) -> bool {
+    let has_member = !text.contains(' ') && text.split('.').skip(1).any(|part| part.starts_with(char::is_alphabetic));
+    let begins = ["account.", "contact.", "entry."].into_iter().any(|root| text.starts_with(root));
+    let has_sign = text.contains(|c: char| c.is_control() || "\"'`()[]{}<>=?!|@,;:".contains(c));
+    text.contains(char::is_alphabetic) && !has_member && !begins && !has_sign
+}
+
 /// Whether a text is meant as a mail address rather than as an expression.
 pub(super) fn seems_address(text: &str) -> bool {
     text.contains('@') && !text.contains(['"', '(', ' '])
@@ -64,7 +74,7 @@ impl Recipients {
     /// Reads `to:` of an email.
     pub fn parse(node: &Node, compiler: &mut Compiler) -> Option<Recipients> {
         match &node.value {
-            NodeValue::Text(source) => Recipients::text(source, compiler),
+            NodeValue::Text(source) => Recipients::text(source, node.is_quoted(), compiler),
             NodeValue::Sequence(items) if !items.is_empty() => {
                 let each: Vec<_> = items.iter().map(|item| Recipients::parse(item, compiler)).collect();
                 each.into_iter().collect::<Option<Vec<_>>>().map(Recipients::Each)
@@ -98,9 +108,10 @@ impl Recipients {
     }
 
     /// Reads one word, address or expression.
-    fn text(source: &Source, compiler: &mut Compiler) -> Option<Recipients> {
-        match Recipients::word(&source.text, compiler.subject) {
+    fn text(source: &Source, is_quoted: bool, compiler: &mut Compiler) -> Option<Recipients> {
+        match Recipients::word(&source.text, is_quoted, compiler.subject) {
             Some(Ok(recipients)) => {
+                let recipients = recipients.with_names(&compiler.schema.roles);
                 if let Recipients::Role(role) = &recipients {
                     if let Some(missing) = compiler.schema.inventory.missing(NameKind::Role, role) {
                         let warning = source.warning("KW0221", 1, 1, missing.to_string());
@@ -119,9 +130,21 @@ impl Recipients {
         }
     }
 
+    /// The same with the names of playbooks for roles of the store.
+    pub(super) fn with_names(self, names: &RoleNames) -> Recipients {
+        let all = |list: Vec<Recipients>| list.into_iter().map(|one| one.with_names(names)).collect();
+        match self {
+            Recipients::Role(role) => Recipients::Role(names.resolve(&role).to_owned()),
+            Recipients::Each(list) => Recipients::Each(all(list)),
+            Recipients::FirstOf(list) => Recipients::FirstOf(all(list)),
+            other => other,
+        }
+    }
+
     /// Reads one word or address, in steps as in scripts, or says what is wrong
-    /// and what to do; `None` for what is neither.
-    pub(super) fn word(text: &str, enrolled: Subject) -> Option<Result<Recipients, (String, String)>> {
+    /// and what to do; `None` for what is neither. In quotes a role may have
+    /// blanks.
+    pub(super) fn word(text: &str, is_quoted: bool, enrolled: Subject) -> Option<Result<Recipients, (String, String)>> {
         let text = text.trim();
         let wrong = |message: &str, help: String| Some(Err((message.to_owned(), help)));
         match text {
@@ -145,11 +168,23 @@ impl Recipients {
                 address::parse_address(&address).ok()?;
                 wrong("an address stands here without a name", format!("write `{address}`"))
             }
+            role if is_quoted && is_quoted_role(role) => Some(Ok(Recipients::Role(role.to_owned()))),
             words if words.split([',', ' ']).all(|word| word.is_empty() || is_role(word)) => {
                 let list: Vec<&str> = words.split([',', ' ']).filter(|word| !word.is_empty()).collect();
-                wrong("several recipients are a list", format!("write `to: [{}]`", list.join(", ")))
+                let list = format!("`to: [{}]`", list.join(", "));
+                match words.contains(',') {
+                    true => wrong("several recipients are a list", format!("write {list}")),
+                    false => wrong(
+                        "a role with a blank in it stands in quotes, and several recipients are a list",
+                        format!("write `to: \"{words}\"`, or {list}"),
+                    ),
+                }
             }
-            _ => None,
+            // An expression that is nothing but a text.
+            text => {
+                let role = text.strip_prefix('"')?.strip_suffix('"').filter(|role| is_quoted_role(role))?;
+                Some(Ok(Recipients::Role(role.to_owned())))
+            }
         }
     }
 

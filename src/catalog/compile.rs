@@ -11,8 +11,9 @@ use super::ready::{ReadyPlaybook, ReadyReentry};
 use super::step_names::named_steps;
 use crate::action::{Compiler, Reads};
 use crate::config::Config;
-use crate::diagnostic::{Diagnostic, nearest};
-use crate::facts::{Cell, Layout, Schema, Subject};
+use crate::diagnostic::{Diagnostic, Position, nearest};
+use crate::facts::inventory::grouped;
+use crate::facts::{Cell, Layout, NameKind, Schema, Subject};
 use crate::playbook::schedule::{self, Schedule};
 use crate::playbook::{Playbook, Reentry, Source};
 use crate::rule::{self, Modules, Neighbours, Sandbox, Scope, Wanted};
@@ -55,6 +56,7 @@ pub fn compile(
         let at = playbook.places.statuses.get(index).copied().unwrap_or(playbook.place);
         problems.push(Diagnostic::warning("KW0104", &playbook.file, at, message).help(help));
     }
+    warn_of_unseen(&playbook, schema, problems);
     if playbook.holdout.is_some() && playbook.goal.is_none() {
         let message = "a `holdout` compares who reaches the goal, and there is no `goal`";
         let at = playbook.places.holdout.unwrap_or(playbook.place);
@@ -219,6 +221,42 @@ pub fn compile(
         entry_columns,
         playbook,
     })
+}
+
+/// Warns of statuses and stages that the customer store was never seen to hold.
+fn warn_of_unseen(playbook: &Playbook, schema: &Schema, problems: &mut Vec<Diagnostic>) {
+    let mut warn = |at: Option<Position>, message: String, help: String| {
+        let at = at.unwrap_or(playbook.place);
+        problems.push(Diagnostic::warning("KW0221", &playbook.file, at, message).help(help));
+    };
+    let missing = |status: &String| schema.inventory.missing(NameKind::Status, status);
+    let statuses: Vec<_> = playbook.statuses.iter().map(|status| missing(status)).collect();
+    let (places, stages_at) = (&playbook.places.statuses, playbook.places.stages);
+    if let [first, ..] = statuses.as_slice()
+        && let Some(first) = first
+        && first.instead.is_some()
+        && statuses.iter().all(Option::is_some)
+    {
+        let listed: Vec<String> = playbook.statuses.iter().map(|status| format!("`{status}`")).collect();
+        let mut message = format!("no account was ever seen with the status {}", listed.join(" or "));
+        let help = first.instead.as_ref().map_or(String::new(), |(seen, rows)| {
+            message.push_str(&format!("; `{seen}` was, {} times", grouped(*rows)));
+            format!("name those it is for, as in `statuses: [{seen}]`")
+        });
+        warn(places.first().copied(), message, help);
+    } else {
+        // A standard status that nobody has at the moment is no mistake.
+        for (index, missing) in statuses.into_iter().enumerate() {
+            if let Some(missing) = missing.filter(|missing| !schema.statuses.contains(&missing.name)) {
+                warn(places.get(index).copied(), missing.to_string(), missing.advice());
+            }
+        }
+    }
+    for stage in playbook.stages.iter().flatten() {
+        if let Some(missing) = schema.inventory.missing(NameKind::Stage, stage) {
+            warn(stages_at, missing.to_string(), missing.advice());
+        }
+    }
 }
 
 /// Whether a complaint could be answered by a guard in `when`.

@@ -5,7 +5,7 @@
 //!
 //! This file has [`Config`] and its short keys. Keys with keys of their own have
 //! a file each: [`limits`], [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
-//! `language` reads one key; `refusal` reports a value that cannot be used.
+//! `language` and `roles` read one key each; `refusal` reports a value that cannot be used.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,6 +30,7 @@ pub mod mail;
 mod notify;
 mod refusal;
 mod retention;
+mod roles;
 pub mod store;
 mod web;
 mod webhooks;
@@ -40,6 +41,7 @@ pub use language::DEFAULT_LANGUAGE;
 pub use limits::TimeLimits;
 pub use mail::Mail;
 pub use retention::Retention;
+pub use roles::RoleNames;
 pub use store::StoreMap;
 
 /// Where the configuration is looked for when nobody names a file.
@@ -195,6 +197,7 @@ impl Config {
         }
         self.suppress = fields.expression("suppress");
         self.pools = pools(&mut fields);
+        self.store.roles = RoleNames::read(&mut fields).into();
         self.store.touch_events = fields.texts("touch_events").iter().map(|name| name.text.trim().to_owned()).collect();
         if let Some(node) = fields.take("budget") {
             self.budget = Budget::read(file, node, Budget::default(), fields.problems());
@@ -230,8 +233,8 @@ impl Config {
             self.retention = Retention::read(file, node, fields.problems());
         }
         if let Some(node) = fields.take("store") {
-            let touch_events = std::mem::take(&mut self.store.touch_events);
-            self.store = StoreMap { touch_events, ..StoreMap::read(file, node, fields.problems()) };
+            let relations = StoreMap::read(file, node, fields.problems());
+            self.store.relations = relations;
         }
         fields.finish();
     }

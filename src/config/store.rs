@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::RoleNames;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
 use crate::playbook::reader::{Fields, listed};
@@ -84,6 +85,8 @@ pub struct StoreMap {
     pub relations: BTreeMap<&'static str, Vec<Mapped>>,
     /// Events of these names are touches, like a mail or a completed task.
     pub touch_events: Vec<String>,
+    /// What the roles of contacts are called in playbooks.
+    pub roles: Arc<RoleNames>,
 }
 
 /// One relation of theirs.
@@ -120,9 +123,14 @@ impl StoreMap {
         self.relations.is_empty()
     }
 
-    pub(super) fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> StoreMap {
+    /// Reads what stands for the relations.
+    pub(super) fn read(
+        file: &Arc<str>,
+        node: &Node,
+        problems: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<&'static str, Vec<Mapped>> {
         let mut fields = Fields::new(file, node, "store", problems);
-        let mut map = StoreMap::default();
+        let mut relations = BTreeMap::new();
         for (name, columns) in CONTRACT {
             let Some(node) = fields.take(name) else { continue };
             let items = match &node.value {
@@ -130,12 +138,12 @@ impl StoreMap {
                 _ => std::slice::from_ref(node),
             };
             let given = items.iter().filter_map(|node| mapped(file, name, columns, node, fields.problems())).collect();
-            map.relations.insert(name, given);
+            relations.insert(name, given);
         }
         fields.finish();
         // What is the same as without it.
-        map.relations.retain(|name, given| !given.iter().all(|mapped| mapped.is_default(name)));
-        map
+        relations.retain(|name, given: &mut Vec<Mapped>| !given.iter().all(|mapped| mapped.is_default(name)));
+        relations
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use super::inventory::Inventory;
 use super::subject::Subject;
 use super::value::Type;
+use crate::config::RoleNames;
 
 /// One column an author can name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Schema {
     pub statuses: Vec<String>,
     /// What the store was seen to hold; empty where nobody has looked.
     pub inventory: Arc<Inventory>,
+    /// What the store's roles are called in playbooks.
+    pub roles: Arc<RoleNames>,
 }
 
 impl Schema {
@@ -86,6 +89,7 @@ impl Schema {
             absent: BTreeSet::new(),
             statuses: ["active", "trial", "churned"].map(str::to_owned).to_vec(),
             inventory: Arc::default(),
+            roles: Arc::default(),
         }
     }
 

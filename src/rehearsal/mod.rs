@@ -25,7 +25,7 @@ use crate::clock::Instant;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::facts::Schema;
-use crate::playbook::case::Case;
+use crate::playbook::case::{Case, Expectation};
 use crate::playbook::reader::{advice, short};
 
 mod budget;
@@ -198,7 +198,10 @@ fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Schema,
             until,
             place: case.place,
         };
-        failures = comparison::compare(&case.expect, &outcome);
+        let to = |expectation: &Expectation| Some(schema.roles.resolve(expectation.to.as_deref()?).to_owned());
+        let with_names = |expectation: &Expectation| Expectation { to: to(expectation), ..expectation.clone() };
+        let expected: Vec<Expectation> = case.expect.iter().map(with_names).collect();
+        failures = comparison::compare(&expected, &outcome);
     }
     report(failures, course.happened)
 }

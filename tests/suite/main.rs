@@ -40,6 +40,7 @@ mod private_postgres;
 mod queue;
 mod racing;
 mod rehearsal;
+mod roles;
 mod rules;
 mod schedule;
 mod schedule_mistakes;

@@ -112,6 +112,42 @@ async fn a_misspelt_event_is_warned_of_planned_as_held_and_held() {
 }
 
 #[tokio::test]
+async fn words_that_columns_never_hold_are_warned_of() {
+    let (home, pool) = company("names-of-columns").await;
+    pool.execute("update customers.accounts set status = 'churned', stage = 'Adoption', timezone = 'Europe/Berlin'")
+        .await
+        .unwrap();
+    home.write(
+        "playbooks/quiet.yaml",
+        &QUIET
+            .replace("login", "Logged In")
+            .replace(
+                "account.tier == \"A\"",
+                "account.tier in [\"A\", \"Enterprise\"] && account.timezone != \"Berlin\"",
+            )
+            .replace("schedule:", "stages: [adoption]\nschedule:")
+            .replace(
+                "to: champion",
+                "if: account.status == \"trial\" || account.stage == \"onboarding\", to: champion",
+            ),
+    );
+    let checked = home.done(&["check", "--format", "line"]).stdout;
+    let expected = [
+        "1:1: warning[KW0221]: no account was ever seen with the status `active` or `trial`; `churned` was, 40 times; \
+         help: name those it is for, as in `statuses: [churned]`",
+        "4:1: warning[KW0221]: no stage `adoption` was ever seen; `Adoption` was, 40 times; help: did you mean `Adoption`?",
+        "7:25: warning[KW0221]: no tier `Enterprise` was ever seen; `A` was, 25 times; \
+         help: `keepwell facts --store` lists what was seen",
+        "7:62: warning[KW0221]: no time zone `Berlin` was ever seen; `Europe/Berlin` was, 40 times; \
+         help: did you mean `Europe/Berlin`?",
+        "10:64: warning[KW0221]: no stage `onboarding` was ever seen; `Adoption` was, 40 times; \
+         help: `keepwell facts --store` lists what was seen",
+    ];
+    let lines: Vec<String> = expected.iter().map(|line| format!("playbooks/quiet.yaml:{line}")).collect();
+    assert_eq!(checked.lines().collect::<Vec<_>>(), lines);
+}
+
+#[tokio::test]
 async fn what_the_store_holds_is_on_record_after_migrating_and_importing() {
     let (home, pool) = company("names-recorded").await;
     let recorded = async |kind: &str| {

@@ -13,7 +13,7 @@ use super::notice::NoticeAddress;
 use super::recipient::Recipients;
 use super::task::{Assignee, due_after};
 use super::{Action, Compiler, Reads, Situation, StepKind};
-use crate::config::Pools;
+use crate::config::{Pools, RoleNames};
 use crate::effect::{EffectBody, From, MessageDraft, Priority, QUIET, ReplyTo, TaskDraft, Words, Written};
 use crate::facts::{Cell, Csm, Subject};
 use crate::message::class::Class;
@@ -35,6 +35,8 @@ struct Run {
     script: Rule,
     pools: Pools,
     enrolled: Subject,
+    /// What the store's roles are called in playbooks.
+    names: Arc<RoleNames>,
     /// The roles that its mails name in so many words.
     roles: Vec<String>,
     /// The texts in it: only these may be roles or `all`, facts are addresses.
@@ -86,13 +88,14 @@ impl StepKind for Kind {
             let value = move |mail: &&WrittenCall| mail.field(name).and_then(|field| texts(field.value.as_ref()?));
             mails.iter().filter_map(value).flatten()
         };
-        let roles = written("to").filter_map(|to| Recipients::word(&to, compiler.subject)?.ok());
-        let roles = roles.flat_map(|to| to.roles()).collect();
+        let roles = written("to").filter_map(|to| Recipients::word(&to, true, compiler.subject)?.ok());
+        let roles = roles.flat_map(|to| to.with_names(&compiler.schema.roles).roles()).collect();
         let bodies = written("body").collect();
         let pools = compiler.config.pools.clone();
         let literals = literals(&source, compiler.sandbox);
         fine.then(|| {
-            Arc::new(Run { script, pools, enrolled: compiler.subject, roles, literals, bodies }) as Arc<dyn Action>
+            let (enrolled, names) = (compiler.subject, compiler.schema.roles.clone());
+            Arc::new(Run { script, pools, enrolled, names, roles, literals, bodies }) as Arc<dyn Action>
         })
     }
 }
@@ -181,7 +184,7 @@ impl Run {
                 let mail = fields.finish(mail)?;
                 let (from, reply_to) = (mail.from, mail.reply_to.clone());
                 let written = Written { words: self.words(&mail), from, reply_to, ignores_quiet: mail.ignores_quiet };
-                let to = mail.to.resolve(at)?;
+                let to = mail.to.with_names(&self.names).resolve(at)?;
                 Ok(super::email::addressed(at, &to, mail.class, mail.valid_for, Text::Written(&written)))
             }
             "task" => {
@@ -269,7 +272,7 @@ fn recipients(
             );
             continue;
         }
-        match Recipients::word(&word, enrolled) {
+        match Recipients::word(&word, true, enrolled) {
             Some(Ok(one)) => each.push(one),
             Some(Err((message, help))) => fields.refuse("to", "KW0115", message, Some(help)),
             None => fields.wrong("to", NEEDED)?,

@@ -155,6 +155,7 @@ pub fn check_without_facts(global: &Global, paths: &[PathBuf], schema: Schema) -
 /// The same against the columns of a store.
 pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
     let (config, mut diagnostics) = Config::read(global.config.as_deref());
+    let schema = Schema { roles: config.store.roles.clone(), ..schema };
     let sources = SourceSet::read(&playbook_paths(global, paths), &global.scripts);
     // A file checked alone may name playbooks that stand beside it.
     let elsewhere = if global.playbooks.is_dir() {

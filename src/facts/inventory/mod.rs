@@ -220,7 +220,13 @@ impl Inventory {
 impl MissingName {
     /// What to do about it.
     pub fn advice(&self) -> String {
+        let is_word = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
         match &self.instead {
+            Some((near, _)) if self.kind == NameKind::Role && !(self.is_similar && is_word(near)) => format!(
+                "write \"{near}\" in quotes, or say in the configuration what it is called in playbooks: \
+                 `roles: {{ \"{near}\": {} }}`",
+                if is_word(&self.name) { &self.name } else { "owner" }
+            ),
             Some((near, _)) if self.is_similar => format!("did you mean `{near}`?"),
             _ => "`keepwell facts --store` lists what was seen".to_owned(),
         }

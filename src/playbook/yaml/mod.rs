@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::Source;
+use super::{Layout, Source};
 use crate::diagnostic::Position;
 
 mod lines;
@@ -80,6 +80,12 @@ impl Node {
             NodeValue::Sequence(_) => "a list".into(),
             NodeValue::Mapping(_) => "a mapping".into(),
         }
+    }
+
+    /// Whether it is a text that stands in quotes, on one line and without escapes.
+    pub fn is_quoted(&self) -> bool {
+        let inside = |source: &Source| source.origin.layout == Layout::Inline && source.origin.start != self.place;
+        matches!(&self.value, NodeValue::Text(source) if inside(source))
     }
 
     /// The text of a text scalar.

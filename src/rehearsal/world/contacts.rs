@@ -90,6 +90,10 @@ fn read_contact(given: &[Entry], schema: &Schema, reader: &mut Reader) -> Contac
         }
         let Some(column) = reader.column("a contact", &schema.contact, key, *key_place) else { continue };
         if let Some(value) = reader.value(column, node) {
+            let value = match &value {
+                Value::Text(role) if key == "role" => Value::text(schema.roles.resolve(role)),
+                _ => value,
+            };
             contact.columns.insert(key.clone(), value);
         }
     }

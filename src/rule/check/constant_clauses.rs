@@ -6,7 +6,7 @@ use rhai::{Expr, Position};
 use super::checker::Checker;
 use super::kind::{Kind, Typed};
 use crate::diagnostic::nearest;
-use crate::facts::Type;
+use crate::facts::{NameKind, Type};
 use crate::rule::functions::{self, Function};
 
 impl Checker<'_> {
@@ -30,8 +30,15 @@ impl Checker<'_> {
         let step = value.text.strip_prefix("outcome(\"").and_then(|rest| rest.strip_suffix("\")"));
         let known = match step {
             Some(step) => self.scope.named_steps.find("outcome", step).map_or(&[][..], |step| &step.texts),
-            None if value.text == "account.status" => &self.scope.schema.statuses,
-            None => return,
+            None if value.text == "account.status" && !self.scope.schema.statuses.is_empty() => {
+                &self.scope.schema.statuses
+            }
+            None => {
+                if let Some(kind) = kind_of_names(&value.text) {
+                    self.check_seen(kind, &word_text, word.position);
+                }
+                return;
+            }
         };
         if known.is_empty() || known.contains(&word_text) {
             return;
@@ -134,6 +141,27 @@ impl Checker<'_> {
             }
             equal.push((a, b));
         }
+    }
+}
+
+/// What a column of the customer store holds the names of, if of anything that
+/// is recorded.
+fn kind_of_names(value: &str) -> Option<NameKind> {
+    let (root, column) = value.split_once('.')?;
+    let (of_accounts, of_contacts) = match root {
+        "account" => (true, false),
+        "contact" | "recipient" => (false, true),
+        "entry" => (true, true),
+        _ => return None,
+    };
+    match column {
+        "status" if of_accounts => Some(NameKind::Status),
+        "tier" if of_accounts => Some(NameKind::Tier),
+        "stage" if of_accounts => Some(NameKind::Stage),
+        "role" if of_contacts => Some(NameKind::Role),
+        "locale" => Some(NameKind::Locale),
+        "timezone" => Some(NameKind::Zone),
+        _ => None,
     }
 }
 

@@ -98,9 +98,19 @@ impl Checker<'_> {
         }
     }
 
-    /// Warns of a name that the customer store was never seen to hold.
+    /// Warns of a name that the customer store was never seen to hold, and of a
+    /// role that has another name here.
     pub(crate) fn check_seen(&mut self, kind: NameKind, name: &str, position: Position) {
-        let Some(missing) = self.scope.schema.inventory.missing(kind, name) else { return };
+        let schema = self.scope.schema;
+        if kind == NameKind::Role
+            && let called = schema.roles.resolve(name)
+            && called != name
+        {
+            let message = format!("the role `{name}` of the store is called `{called}` in playbooks");
+            let help = format!("write \"{called}\", as `roles:` of the configuration says");
+            return self.warn("KW0104", position, message, Some(help));
+        }
+        let Some(missing) = schema.inventory.missing(kind, name) else { return };
         let help = missing.advice();
         self.warn("KW0221", position, missing.to_string(), Some(help));
     }

@@ -15,6 +15,7 @@ use self::contract::Absent;
 use self::introspect::FoundRelation;
 use super::reader_role;
 use super::relations::{Key, Relation, Relations};
+use crate::config::RoleNames;
 use crate::config::store::{CONTRACT, Mapped, StoreMap};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Column, Schema, Type};
@@ -49,8 +50,15 @@ pub async fn open(pool: &PgPool, map: &StoreMap) -> sqlx::Result<CustomerStore> 
     let missing = wanted.iter().any(|(schema, table)| find(&found, schema, table).is_none());
     let names = if missing { introspect::names(pool).await? } else { Vec::new() };
     let version = introspect::version(pool).await?;
-    let mut builder =
-        MappingBuilder { found: &found, names, version, key: Key::Text, report: Vec::new(), problems: Vec::new() };
+    let mut builder = MappingBuilder {
+        found: &found,
+        names,
+        version,
+        key: Key::Text,
+        roles: &map.roles,
+        report: Vec::new(),
+        problems: Vec::new(),
+    };
     builder.key = builder.key_of_accounts(map);
     let as_reader = reader_role::is_there(pool).await?;
     let touch_events = map.touch_events.clone();
@@ -99,6 +107,7 @@ pub async fn open(pool: &PgPool, map: &StoreMap) -> sqlx::Result<CustomerStore> 
         // Their own words, which nobody has listed.
         schema.statuses.clear();
     }
+    schema.roles = map.roles.clone();
     relations.schema = schema;
     Ok(CustomerStore { relations, report: builder.report, problems: builder.problems })
 }
@@ -117,8 +126,18 @@ struct MappingBuilder<'f> {
     names: Vec<String>,
     version: i32,
     key: Key,
+    roles: &'f RoleNames,
     report: Vec<RelationReport>,
     problems: Vec<Diagnostic>,
+}
+
+impl<'f> MappingBuilder<'f> {
+    fn source<'m>(&self, relation: Relation, theirs: &str, mapped: Option<&'m Mapped>) -> MappedRelation<'m>
+    where
+        'f: 'm,
+    {
+        MappedRelation::new(relation, theirs, mapped, self.roles)
+    }
 }
 
 impl MappingBuilder<'_> {
@@ -135,7 +154,7 @@ impl MappingBuilder<'_> {
         let table = relation.default_table();
         let parts = table.split_once('.').unwrap_or_default();
         let Some(found) = find(self.found, parts.0, parts.1) else { return table.to_owned() };
-        let mut source = MappedRelation::new(relation, table, None);
+        let mut source = self.source(relation, table, None);
         source.fill(self, found, columns, false);
         let text = if source.bare { table.to_owned() } else { source.subselect(found) };
         self.report.push(source.report);
@@ -164,7 +183,7 @@ impl MappingBuilder<'_> {
                 self.refuse(&mapped.relation, format!("`{}` may not be read", mapped.relation.text), &help);
                 continue;
             }
-            let mut source = MappedRelation::new(relation, &mapped.relation.text, Some(mapped));
+            let mut source = self.source(relation, &mapped.relation.text, Some(mapped));
             source.fill(self, found, columns, given.len() > 1);
             texts.push(source.select(found));
             self.report.push(source.report);
@@ -197,11 +216,12 @@ struct MappedRelation<'m> {
     filters: Vec<String>,
     /// Whether every column is the table's own.
     bare: bool,
+    roles: &'m RoleNames,
     report: RelationReport,
 }
 
 impl<'m> MappedRelation<'m> {
-    fn new(relation: Relation, theirs: &str, mapped: Option<&'m Mapped>) -> Self {
+    fn new(relation: Relation, theirs: &str, mapped: Option<&'m Mapped>, roles: &'m RoleNames) -> Self {
         let report = RelationReport {
             ours: relation.name(),
             theirs: theirs.to_owned(),
@@ -209,7 +229,8 @@ impl<'m> MappedRelation<'m> {
             ignored: Vec::new(),
             absent: Vec::new(),
         };
-        MappedRelation { relation, mapped, selected: Vec::new(), filters: Vec::new(), bare: mapped.is_none(), report }
+        let bare = mapped.is_none();
+        MappedRelation { relation, mapped, selected: Vec::new(), filters: Vec::new(), bare, roles, report }
     }
 
     fn fill(
@@ -308,6 +329,10 @@ impl<'m> MappedRelation<'m> {
             contract::instead_of_null(self.relation, ours).map(str::to_owned)
         };
         self.bare &= reading.bare && column.name == ours;
+        if (self.relation, ours) == (Relation::Contacts, "role") && !self.roles.is_empty() {
+            self.bare = false;
+            sql = with_names(&sql, self.roles);
+        }
         if let (true, Some(instead)) = (nullable, instead) {
             self.bare = false;
             sql = format!("coalesce({sql}, {instead})");
@@ -382,6 +407,13 @@ impl<'m> MappedRelation<'m> {
     fn subselect(&self, found: &FoundRelation) -> String {
         format!("({})", self.select(found))
     }
+}
+
+/// A role as playbooks call it.
+fn with_names(sql: &str, roles: &RoleNames) -> String {
+    let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let arms = roles.iter().map(|(stored, name)| format!("when {} then {}", text(stored), text(name)));
+    format!("case {sql} {} else {sql} end", arms.collect::<Vec<_>>().join(" "))
 }
 
 /// Whether it is the name of somebody, whose id stands for it.
