@@ -19,13 +19,15 @@ use crate::support::database;
 use crate::support::program::{Home, until};
 use crate::support::smtp::{At, Do, Script, Server};
 
+/// On a slow machine kills that follow each other leave more than a fifth of the
+/// mails of an hour unknown, for which a playbook stops by itself.
 const PLAYBOOK: &str = r#"
 playbook: round
 about: Everybody gets a mail, then a task.
 alerts_to: ops@example.com
 schedule: "* * * * *"
 when: account.seats == 10
-guardrails: { hold_above: off, first_run: go }
+guardrails: { hold_above: off, first_run: go, trips: { unknown: off } }
 steps:
   - email: { id: mail, to: champion, subject: "Hello {{ account.name }}", body: "Hi {{ recipient.name }}" }
   - task: { id: call, title: "Call {{ account.name }}", to: csm }
