@@ -8,8 +8,6 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Subcommand)]
 pub enum UnsupportedCommand {
     #[command(hide = true)]
-    Apply(Anything),
-    #[command(hide = true)]
     Diff(Anything),
     #[command(hide = true)]
     Backtest(Anything),

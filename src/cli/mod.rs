@@ -24,6 +24,7 @@ macro_rules! tell {
     ($($words:tt)*) => { crate::cli::output::error_line(format_args!($($words)*)) };
 }
 
+mod apply;
 mod approve;
 mod audit;
 mod check;
@@ -148,6 +149,8 @@ enum Command {
     Slots(slots::Options),
     /// Who would enter which playbook now, and what would be held.
     Plan(plan::Options),
+    /// Publish the playbooks of a saved plan and carry out just what it says.
+    Apply(apply::Options),
     /// List enrollments.
     Enrollments(lists::Options),
     /// List tasks.
@@ -255,6 +258,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Facts(options) => facts::run(global, &options).await,
         Command::Slots(options) => slots::run(global, &options),
         Command::Plan(options) => plan::run(global, &options).await,
+        Command::Apply(options) => apply::run(global, &options).await,
         Command::Enrollments(options) => lists::run(global, lists::What::Enrollments, &options).await,
         Command::Tasks(options) => lists::run(global, lists::What::Tasks, &options).await,
         Command::Messages(options) => lists::run(global, lists::What::Messages, &options).await,

@@ -3,6 +3,7 @@
 //! - [`admit()`] answers a candidate with an enrollment or a named skip;
 //! - [`hold`] says whether a run's enrollments go ahead or wait for a person;
 //! - [`advance()`] takes an enrollment to its next state, with the effects on the way;
+//! - [`outlook`] is the way ahead as things stand, for those who ask beforehand;
 //! - [`stops`] is what ends an enrollment early: both of these ask it, and once
 //!   more the gate of a mail;
 //! - [`holdout`] draws who gets nothing, so that the rest can be compared;
@@ -21,6 +22,7 @@ pub mod holdout;
 mod late_goal;
 mod matched_since;
 pub mod move_revision;
+pub mod outlook;
 mod state;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named};

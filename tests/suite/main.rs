@@ -42,6 +42,7 @@ mod racing;
 mod rehearsal;
 mod roles;
 mod rules;
+mod saved_plan;
 mod schedule;
 mod schedule_mistakes;
 mod secrets;

@@ -1,6 +1,7 @@
 //! What is found in playbooks, scripts and the configuration, and what was read
 //! for it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,6 +56,13 @@ impl Checked {
         let failed: Vec<Diagnostic> = sound.flat_map(|ready| objections(ready, &self.config, &self.schema)).collect();
         self.diagnostics.extend(failed);
         diagnostic::arrange(&mut self.diagnostics);
+    }
+
+    /// The files with errors, once each.
+    pub fn files_with_errors(&self) -> Vec<String> {
+        let errors = self.diagnostics.iter().filter(|problem| problem.is_error());
+        let files: BTreeSet<&str> = errors.map(|problem| &*problem.file).collect();
+        files.into_iter().map(str::to_owned).collect()
     }
 
     /// Takes out the warnings that comments in the files allow. `is_partial`:

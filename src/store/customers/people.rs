@@ -202,6 +202,20 @@ impl Store {
         count.fetch_one(&mut *transaction).await
     }
 
+    /// The names of accounts that are there, by id; an account without a name is left out.
+    pub async fn account_names(&self, accounts: &[String]) -> sqlx::Result<HashMap<String, String>> {
+        let key = self.key();
+        let sql = format!(
+            "select {}, btrim(a.name) from {} a where {} and btrim(a.name) <> ''",
+            key.to_text("a.id"),
+            self.relation(Relation::Accounts),
+            key.among("a.id", "$1")
+        );
+        let names: Vec<(String, String)> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(accounts).fetch_all(&mut *self.read().await?).await?;
+        Ok(names.into_iter().collect())
+    }
+
     /// Whether there is an account of that id.
     pub async fn has_account(&self, id: &str) -> sqlx::Result<bool> {
         let key = self.key().of_text("$1::text");

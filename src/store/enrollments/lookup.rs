@@ -1,5 +1,7 @@
 //! Finding enrollments: those that are due, those of a held run, and by id.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use uuid::Uuid;
 
 use super::stored_enrollment::{StoredEnrollment, select_stored};
@@ -33,6 +35,70 @@ impl Store {
         .fetch_all(self.pool())
         .await?;
         Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
+    }
+
+    /// Those who are on their way through a playbook, ghosts left out, after the
+    /// given one in the order of account and id.
+    pub async fn active_enrollments(
+        &self,
+        playbook: &str,
+        after: Option<&Enrollment>,
+        limit: i64,
+    ) -> sqlx::Result<Vec<Enrollment>> {
+        let (account, id) = after.map_or(("", Uuid::nil()), |after| (after.account.as_str(), after.id));
+        let rows: Vec<StoredEnrollment> = sqlx::query_as(select_stored!(
+            "from keepwell.enrollments
+             where playbook = $1 and state = 'active' and (account_id, id) > ($2, $3)
+             order by account_id, id limit $4"
+        ))
+        .bind(playbook)
+        .bind(account)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
+    }
+
+    /// Brings the next look of all who are on their way through some playbooks
+    /// forward to an instant; those that are due earlier stay so.
+    pub async fn look_no_later_than(&self, playbooks: &[&str], at: Instant) -> sqlx::Result<()> {
+        sqlx::query(
+            "update keepwell.enrollments set look_at = $2
+             where playbook = any($1) and state in ('active', 'ghost') and look_at > $2",
+        )
+        .bind(playbooks)
+        .bind(at)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// In which playbooks accounts are on their way, but for one; shadows and
+    /// ghosts do not count.
+    pub async fn other_playbooks_of(
+        &self,
+        accounts: &[&str],
+        but: &str,
+    ) -> sqlx::Result<BTreeMap<String, BTreeSet<String>>> {
+        let found: Vec<(String, String)> = sqlx::query_as(
+            // By the keys of each account, whatever the statistics say: see the docs of `store::enrollments`.
+            "select w.account_id, e.playbook
+             from (select distinct unnest($1::text[]) as account_id) w
+             cross join lateral (
+                 select distinct e.playbook from keepwell.enrollments e
+                 where e.account_id = w.account_id and e.playbook <> $2 and e.state = 'active' and not e.shadow) e",
+        )
+        .persistent(false)
+        .bind(accounts)
+        .bind(but)
+        .fetch_all(self.pool())
+        .await?;
+        let mut playbooks: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (account, playbook) in found {
+            playbooks.entry(account).or_default().insert(playbook);
+        }
+        Ok(playbooks)
     }
 
     /// Enrollments by account and id, in any state and in no order.

@@ -1,9 +1,10 @@
 //! Colleagues as work is given out, read from the customer store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use sqlx::{AssertSqlSafe, FromRow};
+use uuid::Uuid;
 
 use crate::action::staff::Staff;
 use crate::clock::Instant;
@@ -54,6 +55,37 @@ impl Store {
             Vec::new()
         };
         Ok(Staff::new(self.colleagues().await?, open.into_iter().collect::<HashMap<_, _>>()))
+    }
+}
+
+impl Store {
+    /// How many open tasks that are not put off at `now` close with these
+    /// enrollments (account and id) when they are stopped, by whoever has them.
+    pub async fn open_tasks_of(
+        &self,
+        enrollments: &[(String, Uuid)],
+        now: Instant,
+    ) -> sqlx::Result<BTreeMap<String, u64>> {
+        if enrollments.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (accounts, ids): (Vec<&str>, Vec<Uuid>) =
+            enrollments.iter().map(|(account, id)| (account.as_str(), *id)).unzip();
+        let counts: Vec<(String, i64)> = sqlx::query_as(
+            "select t.assignee, count(*)
+             from (select distinct * from unnest($1::text[], $2::uuid[]) as u (account_id, enrollment_id)) w
+             join keepwell.tasks t on t.account_id = w.account_id and t.enrollment_id = w.enrollment_id
+             where t.state = 'open' and not t.keep and t.assignee is not null
+               and (t.snoozed_until is null or t.snoozed_until <= $3)
+             group by t.assignee",
+        )
+        .persistent(false)
+        .bind(accounts)
+        .bind(ids)
+        .bind(now)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(counts.into_iter().map(|(assignee, count)| (assignee, u64::try_from(count).unwrap_or(0))).collect())
     }
 }
 

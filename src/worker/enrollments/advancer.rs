@@ -10,6 +10,7 @@ use super::snapshot::{Snapshot, current, gone, take_first_snapshots, take_snapsh
 use crate::action::staff::Staff;
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
+use crate::enrollment::outlook::{self, EffectAhead, is_where_it_was};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
 use crate::message::{self, duplicate};
 use crate::playbook::Mode;
@@ -63,7 +64,7 @@ pub async fn until(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()> {
 
 /// The instant a late look happens at: a wait ends at its due instant however
 /// late the daemon is, and of missed quarter hours only the latest counts.
-fn look_instant(enrollment: &Enrollment, now: Instant, recheck: Duration) -> Instant {
+pub(crate) fn look_instant(enrollment: &Enrollment, now: Instant, recheck: Duration) -> Instant {
     let look_at = enrollment.look_at.unwrap_or(now);
     match (enrollment.phase, enrollment.due_at) {
         (Phase::Begin, _) => look_at,
@@ -109,18 +110,56 @@ async fn put_off(
     commit_all(shared, &waiting, 0, at).await
 }
 
-/// What a look at enrollments of one revision would decide now; nothing is
-/// written.
+/// What a look at an enrollment would decide, and on what.
+#[derive(Debug)]
+pub(crate) struct Foreseen {
+    pub transition: Transition,
+    /// `None` where the subject is gone.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// What a look at enrollments of one revision at an instant would decide;
+/// nothing is written.
 pub(crate) async fn foresee(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
     enrollments: Vec<Enrollment>,
-    now: Instant,
-) -> anyhow::Result<Vec<(Transition, Option<Snapshot>)>> {
-    let snapshots = take_snapshots(shared, loaded, now, &enrollments).await?;
+    at: Instant,
+) -> anyhow::Result<Vec<Foreseen>> {
+    let snapshots = take_snapshots(shared, loaded, at, &enrollments).await?;
     let ends = shared.store.message_ends(&enrollments).await?;
-    let looked = Looked::at(shared, loaded, enrollments, snapshots, ends, now, now).await?;
-    Ok(looked.transitions.into_iter().zip(looked.snapshots).collect())
+    let looked = Looked::at(shared, loaded, enrollments, snapshots, ends, at, at).await?;
+    let foreseen = looked.transitions.into_iter().zip(looked.snapshots);
+    Ok(foreseen.map(|(transition, snapshot)| Foreseen { transition, snapshot }).collect())
+}
+
+/// The way ahead of those that were foreseen at an instant, as things stand: of
+/// each its consequences in order, and what they were foreseen on.
+pub(crate) async fn look_ahead(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    foreseen: Vec<Foreseen>,
+    at: Instant,
+) -> anyhow::Result<(Vec<Vec<EffectAhead>>, Vec<Foreseen>)> {
+    let alerts_to = loaded.ready.playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
+    let mut staff = shared.store.staff(loaded.ready.weighs_load(), at).await?;
+    let (with, loaded) = (shared.clone(), loaded.clone());
+    let ways = tokio::task::spawn_blocking(move || {
+        let mut ways = Vec::with_capacity(foreseen.len());
+        for Foreseen { transition, snapshot } in &foreseen {
+            let way = snapshot.as_ref().map_or_else(Vec::new, |seen| {
+                let enrollment = &transition.enrollment;
+                let look = build_look(&with, &loaded, enrollment, seen, &staff, &[], alerts_to.as_deref());
+                outlook::look_ahead(&look, transition)
+            });
+            for taker in way.iter().filter_map(|one| one.effect.assignee()) {
+                staff.assign(taker);
+            }
+            ways.push(way);
+        }
+        (ways, foreseen)
+    });
+    Ok(ways.await?)
 }
 
 /// What looks at enrollments of one revision decided.
@@ -157,7 +196,10 @@ impl Looked {
                 .map(|(enrollment, seen)| {
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
                     let decided = crate::worker::round::unless_panicking(|| match seen {
-                        Some(seen) => decide(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to.as_deref()),
+                        Some(seen) => {
+                            let alerts_to = alerts_to.as_deref();
+                            advance(&build_look(&with, &loaded, &enrollment, seen, &staff, messages, alerts_to))
+                        }
                         None => ended_gone(&enrollment, at),
                     });
                     let Some(mut transition) = decided else {
@@ -170,7 +212,7 @@ impl Looked {
                     next.shadow |= shadow;
                     // Nothing came of a look into the past: the next one is not
                     // at the same instant again, or it would never end.
-                    if stands(&enrollment, next) && next.look_at.is_some_and(|look_at| look_at <= now) {
+                    if is_where_it_was(&enrollment, next) && next.look_at.is_some_and(|look_at| look_at <= now) {
                         next.look_at = Some(next_quarter(now, with.config.recheck));
                     }
                     transition
@@ -279,12 +321,6 @@ async fn commit_all(shared: &Shared, transitions: &[Transition], priority: i32, 
     Ok(())
 }
 
-/// Whether a look left an enrollment where it was.
-fn stands(before: &Enrollment, after: &Enrollment) -> bool {
-    let place = |one: &Enrollment| (one.state, one.phase, one.step_at, one.due_at);
-    place(before) == place(after) && before.step == after.step
-}
-
 /// An enrollment that ends because of a fault, visibly.
 fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
     let enrollment = Enrollment {
@@ -314,16 +350,17 @@ fn ended_gone(enrollment: &Enrollment, at: Instant) -> Transition {
     Transition { enrollment: gone, effects: Vec::new(), stopped: true }
 }
 
-fn decide(
-    shared: &Shared,
-    loaded: &Loaded,
-    enrollment: &Enrollment,
-    seen: &Snapshot,
-    staff: &Staff,
-    messages: &[MessageEnd],
-    alerts_to: Option<&str>,
-) -> Transition {
-    advance(&Look {
+/// The look of `advance` at one of them.
+fn build_look<'a>(
+    shared: &'a Shared,
+    loaded: &'a Loaded,
+    enrollment: &'a Enrollment,
+    seen: &'a Snapshot,
+    staff: &'a Staff,
+    messages: &'a [MessageEnd],
+    alerts_to: Option<&'a str>,
+) -> Look<'a> {
+    Look {
         playbook: &loaded.ready,
         enrollment,
         context: &seen.context,
@@ -333,5 +370,5 @@ fn decide(
         calendar: &shared.calendar,
         alerts_to,
         recheck: shared.config.recheck,
-    })
+    }
 }

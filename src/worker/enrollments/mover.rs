@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::advancer::foresee;
+use super::advancer::{Foreseen, foresee};
 use crate::catalog::ReadyBody;
 use crate::clock::Instant;
 use crate::enrollment::move_revision::{Place, Say, cancel, move_enrollment};
@@ -188,7 +188,7 @@ async fn add(
             Some(Err(why)) => *group.left.entry(why.to_string()).or_default() += 1,
         }
     }
-    for (transition, _) in foresee(shared, to, come, word.at).await? {
+    for Foreseen { transition, .. } in foresee(shared, to, come, word.at).await? {
         shown.next.add(&transition);
     }
     Ok(())

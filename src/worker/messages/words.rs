@@ -3,7 +3,7 @@
 use crate::action::Situation;
 use crate::action::staff::Staff;
 use crate::delivery::missing_words;
-use crate::effect::{Words, Written};
+use crate::effect::{MailDraft, Words, Written};
 use crate::facts::Contact;
 use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::revision_cache::Loaded;
@@ -43,4 +43,9 @@ pub(crate) fn words(
         (None, None) => return Err(format!("its revision has no mail step {step}")),
     };
     missing_words(&words).map_or(Ok(words), |missing| Err(missing.to_owned()))
+}
+
+/// The contact that a mail is for.
+pub(crate) fn contact_of<'a>(snapshot: &'a Snapshot, draft: &MailDraft) -> Option<&'a Contact> {
+    snapshot.people.contacts.iter().find(|known| !draft.contact.is_empty() && known.id == draft.contact)
 }

@@ -3,14 +3,13 @@
 //! way. Nothing is written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::effect::{EffectBody, MailDraft, MessageDraft, Words};
 use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
-use crate::facts::{Contact, SubjectId};
+use crate::facts::SubjectId;
 use crate::message::budget::{self, Contender, Rank, Standing, Use, allot};
 use crate::message::duplicate::{fingerprint, may_be_dropped};
 use crate::message::gate::{Answer, Because, Seen, after_budget, gate, needs_budget, yields_to};
@@ -21,13 +20,11 @@ use crate::playbook::Mode;
 use crate::store::messages::address_guard::Saying;
 use crate::store::messages::budget::Rules;
 use crate::store::messages::contact_addresses::Addressee;
-use crate::worker::enrollments::advancer::foresee;
+use crate::worker::enrollments::advancer::Foreseen;
 use crate::worker::enrollments::snapshot::Snapshot;
-use crate::worker::messages::words::words;
+use crate::worker::messages::words::{contact_of, words};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
-
-const BATCH: usize = 500;
 
 /// A mail that a run would plan at its slot.
 #[derive(Clone, Debug)]
@@ -117,45 +114,52 @@ impl FirstMail {
     }
 }
 
-/// The mails that these would get at once, as far as all but the budget has
-/// decided about them, and how many would not even be written, by reason. In
-/// shadow nothing leaves.
-pub async fn first_mails(
-    shared: &Arc<Shared>,
-    loaded: &Arc<Loaded>,
-    entering: Vec<Enrollment>,
-    slot: Instant,
-) -> anyhow::Result<(Vec<FirstMail>, BTreeMap<&'static str, usize>)> {
-    let ready = &loaded.ready;
-    if ready.playbook.mode == Mode::Shadow {
-        return Ok((Vec::new(), BTreeMap::new()));
-    }
-    let priority = i32::from(ready.playbook.mail_priority);
-    let yields_to = yields_to(&ready.playbook.id, ready.playbook.guardrails.over(&shared.config.guardrails));
-    let (mut mails, mut unwritten) = (Vec::new(), BTreeMap::new());
-    for batch in entering.chunks(BATCH) {
-        let accounts: Vec<String> = batch.iter().map(|one| one.account.clone()).collect();
+/// What becomes of the mail of those who enter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FirstMails {
+    pub mails: Vec<FirstMail>,
+    /// How many would not even be written, by reason.
+    pub unwritten: BTreeMap<&'static str, usize>,
+}
+
+impl FirstMails {
+    /// Adds the mails that these would get at their first look, as far as all
+    /// but the budget has decided about them. In shadow nothing leaves.
+    pub async fn add(
+        &mut self,
+        shared: &Shared,
+        loaded: &Loaded,
+        foreseen: &[Foreseen],
+        slot: Instant,
+    ) -> anyhow::Result<()> {
+        let ready = &loaded.ready;
+        if ready.playbook.mode == Mode::Shadow {
+            return Ok(());
+        }
+        let priority = i32::from(ready.playbook.mail_priority);
+        let yields_to = yields_to(&ready.playbook.id, ready.playbook.guardrails.over(&shared.config.guardrails));
+        let accounts: Vec<String> = foreseen.iter().map(|one| one.transition.enrollment.account.clone()).collect();
         let active = match yields_to.is_empty() {
             true => HashMap::new(),
             false => shared.store.active_in(&accounts, &yields_to).await?,
         };
-        for (transition, snapshot) in foresee(shared, loaded, batch.to_vec(), slot).await? {
+        for Foreseen { transition, snapshot } in foreseen {
             let subject = transition.enrollment.subject();
-            for effect in transition.effects {
-                let draft = match effect.body {
-                    EffectBody::Message(MessageDraft::Mail(draft)) => draft,
+            for effect in &transition.effects {
+                let draft = match &effect.body {
+                    EffectBody::Message(MessageDraft::Mail(draft)) => draft.clone(),
                     EffectBody::Message(MessageDraft::Skipped { reason, .. }) => {
-                        *unwritten.entry(reason).or_default() += 1;
+                        *self.unwritten.entry(reason).or_default() += 1;
                         continue;
                     }
                     _ => continue,
                 };
-                let Some(snapshot) = &snapshot else { continue };
+                let Some(snapshot) = snapshot else { continue };
                 let rank = Rank::new(priority, draft.valid_until, effect.id);
                 let playbook = ready.playbook.id.clone();
                 let mut mail = FirstMail {
                     subject: subject.clone(),
-                    step: effect.step,
+                    step: effect.step.clone(),
                     fate: Fate::Leaves,
                     playbook,
                     draft,
@@ -175,11 +179,11 @@ pub async fn first_mails(
                         contact_of(snapshot, &mail.draft),
                     ));
                 }
-                mails.push(mail);
+                self.mails.push(mail);
             }
         }
+        Ok(())
     }
-    Ok((mails, unwritten))
 }
 
 /// Lets mails of several playbooks share what is left of the budget, beside the
@@ -252,11 +256,6 @@ pub async fn drop_duplicates(shared: &Shared, mails: &mut [&mut FirstMail], now:
         mail.fate = Fate::Never { state: State::Skipped, reason: Because::Duplicate.to_string() };
     }
     Ok(any)
-}
-
-/// The contact that a mail is for.
-fn contact_of<'a>(snapshot: &'a Snapshot, draft: &MailDraft) -> Option<&'a Contact> {
-    snapshot.people.contacts.iter().find(|known| !draft.contact.is_empty() && known.id == draft.contact)
 }
 
 /// What the gate will say of a mail, but for the budget. Its undo window is

@@ -148,6 +148,11 @@ async fn due(
 
 /// One manual run of every playbook at an instant, which is its slot.
 pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<usize> {
+    manual_of(shared, slot, |_| true).await
+}
+
+/// The same of some playbooks, by their ids.
+pub async fn manual_of(shared: &Arc<Shared>, slot: Instant, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<usize> {
     let store = &shared.store;
     let stopped = store.stopped().await?;
     let (mut handled, mut opened) = (0, Vec::new());
@@ -156,7 +161,7 @@ pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<usize
     // refresh it.
     while closer::tick(shared, slot).await? > 0 {}
     for playbook in store.published().await? {
-        if !playbook.present {
+        if !playbook.present || !is_wanted(&playbook.id) {
             continue;
         }
         let reason = match stopped.covers(&playbook.id) {

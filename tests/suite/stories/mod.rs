@@ -30,6 +30,7 @@ mod mapped;
 mod merging;
 mod moving;
 mod people;
+mod planning;
 mod posting;
 mod quiet;
 mod readdressing;

@@ -296,7 +296,7 @@ impl World {
         let sources = SourceSet { playbooks: ids.iter().map(file).collect(), ..SourceSet::default() };
         let (ready, _) = catalog::load(&sources, &[], &self.shared.config, self.shared.store.schema());
         let ready = ready.into_iter().map(|one| Arc::into_inner(one).expect("it is ours alone")).collect();
-        plan::plan_all(&self.shared, ready, slot).await.unwrap()
+        plan::plan_all(&self.shared, ready, slot, false).await.unwrap()
     }
 
     /// What `run --once` does when the clock shows this instant.

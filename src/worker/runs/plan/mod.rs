@@ -1,15 +1,27 @@
-//! Who would enter now: the run's own decisions, with nothing written.
+//! What a slot would do: who would enter, go on and leave, and what would come of
+//! it. The run's own decisions, with nothing written.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod enrolled;
+mod way;
+mod workload;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub use self::enrolled::Leaver;
+use self::enrolled::follow_enrolled;
+use self::way::follow_way;
+pub use self::way::{PlannedEffect, PlannedText, count_by_step};
+pub use self::workload::Workload;
+use self::workload::weigh;
 use super::breaker;
 use super::candidates::Candidates;
 use super::decide::decide;
 use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
-use super::first_mails::{Fate, FirstMail, drop_duplicates, first_mails, share_budget};
+use super::first_mails::{Fate, FirstMail, FirstMails, drop_duplicates, share_budget};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
+use crate::effect::kind;
 use crate::enrollment::hold::HoldAnswer;
 use crate::enrollment::{Admission, Decision, Skip};
 use crate::facts::SubjectId;
@@ -17,8 +29,12 @@ use crate::message::budget::Use;
 use crate::message::state::State;
 use crate::playbook::Mode;
 use crate::rule::prefilter::Clause;
+use crate::worker::enrollments::advancer::foresee;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
+
+/// How many who would enter are followed at once.
+const BATCH: usize = 500;
 
 /// What one playbook's run at a slot would do.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +44,21 @@ pub struct Plan {
     pub enter: Vec<SubjectId>,
     /// Of these, those that would be held out.
     pub ghosts: Vec<SubjectId>,
+    /// What the condition read of each who would enter, by the text of each fact.
+    pub values: BTreeMap<SubjectId, serde_json::Map<String, serde_json::Value>>,
+    /// Who is on their way through this playbook and goes on.
+    pub continues: Vec<SubjectId>,
+    /// Whose way through this playbook ends.
+    pub leaves: Vec<Leaver>,
+    /// What those who would enter would get on their whole way, as things stand.
+    pub effects: Vec<PlannedEffect>,
+    /// Whose open tasks would become more or fewer.
+    pub workload: Vec<Workload>,
+    /// The other playbooks of those who would enter: where their account is on
+    /// its way, or would enter at the same slot.
+    pub collisions: BTreeMap<SubjectId, BTreeSet<String>>,
+    /// The names of the accounts above, by id.
+    pub names: HashMap<String, String>,
     /// Why the run would be held, if it would.
     pub hold: Option<String>,
     /// Why nothing would happen at all, if so: stopped, paused, or a run that
@@ -75,6 +106,29 @@ impl Plan {
         counts
     }
 
+    /// Forgets everybody but the subjects of one account.
+    pub fn keep_account(&mut self, account: &str) {
+        let is_kept = |subject: &SubjectId| subject.account == account;
+        for subjects in [&mut self.enter, &mut self.ghosts, &mut self.continues] {
+            subjects.retain(is_kept);
+        }
+        self.values.retain(|subject, _| is_kept(subject));
+        self.collisions.retain(|subject, _| is_kept(subject));
+        self.leaves.retain(|leaver| is_kept(&leaver.subject));
+        self.effects.retain(|effect| is_kept(&effect.subject));
+        self.undecided.retain(|(subject, _)| is_kept(subject));
+        self.mails.retain(|mail| is_kept(&mail.subject));
+        self.names.retain(|id, _| id == account);
+    }
+
+    /// The accounts of all who are named in it, each once.
+    fn accounts(&self) -> Vec<String> {
+        let leaving = self.leaves.iter().map(|leaver| &leaver.subject);
+        let accounts: BTreeSet<&String> =
+            self.enter.iter().chain(&self.continues).chain(leaving).map(|subject| &subject.account).collect();
+        accounts.into_iter().cloned().collect()
+    }
+
     /// How many mails have a fate for which this holds.
     pub fn mails_that(&self, holds: impl Fn(&Fate) -> bool) -> usize {
         self.mails.iter().filter(|mail| holds(&mail.fate)).count()
@@ -83,12 +137,19 @@ impl Plan {
 
 /// Plans the runs of playbooks as their files now stand, all at one slot. Their
 /// mails share the budget; those of a run that would be held get what would be
-/// left after all others, as if it were approved at once.
-pub async fn plan_all(shared: &Arc<Shared>, playbooks: Vec<ReadyPlaybook>, slot: Instant) -> anyhow::Result<Vec<Plan>> {
+/// left after all others, as if it were approved at once. Effects come with
+/// their texts where these are wanted.
+pub async fn plan_all(
+    shared: &Arc<Shared>,
+    playbooks: Vec<ReadyPlaybook>,
+    slot: Instant,
+    with_texts: bool,
+) -> anyhow::Result<Vec<Plan>> {
     let mut plans = Vec::new();
     for ready in playbooks {
-        plans.push(plan(shared, ready, slot).await?);
+        plans.push(plan(shared, ready, slot, with_texts).await?);
     }
+    find_collisions(shared, &mut plans).await?;
     let (mut held, mut free): (Vec<&mut Plan>, Vec<&mut Plan>) = plans.iter_mut().partition(|plan| plan.hold.is_some());
     let mut mails: Vec<&mut FirstMail> = free.iter_mut().flat_map(|plan| &mut plan.mails).collect();
     let taken = share(shared, &mut mails, &[], slot).await?;
@@ -97,6 +158,29 @@ pub async fn plan_all(shared: &Arc<Shared>, playbooks: Vec<ReadyPlaybook>, slot:
         share(shared, &mut mails, &taken, slot).await?;
     }
     Ok(plans)
+}
+
+/// Finds the other playbooks of those who would enter.
+async fn find_collisions(shared: &Shared, plans: &mut [Plan]) -> anyhow::Result<()> {
+    let mut entering: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for plan in plans.iter() {
+        for subject in &plan.enter {
+            entering.entry(subject.account.clone()).or_default().insert(plan.playbook.clone());
+        }
+    }
+    for plan in plans {
+        let accounts: Vec<&str> = plan.enter.iter().map(|subject| subject.account.as_str()).collect();
+        let active = shared.store.other_playbooks_of(&accounts, &plan.playbook).await?;
+        for subject in &plan.enter {
+            let of = |playbooks: &BTreeMap<String, BTreeSet<String>>| playbooks.get(&subject.account).cloned();
+            let mut others: BTreeSet<String> = of(&active).into_iter().chain(of(&entering)).flatten().collect();
+            others.remove(&plan.playbook);
+            if !others.is_empty() {
+                plan.collisions.insert(subject.clone(), others);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Lets mails share what `ahead` leaves of the budget, without those that only
@@ -123,10 +207,13 @@ async fn share(
 }
 
 /// Plans a run of a playbook.
-async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyhow::Result<Plan> {
+async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant, with_texts: bool) -> anyhow::Result<Plan> {
     let id = ready.playbook.id.clone();
     let clauses = ready.when.prefilter().map_or(Vec::new(), |prefilter| prefilter.clauses.clone());
     let mut plan = Plan { playbook: id.clone(), clauses, ..Plan::default() };
+    let enrolled = follow_enrolled(shared, &id, slot).await?;
+    (plan.continues, plan.leaves) = (enrolled.continues, enrolled.leaves);
+    let mut assigned = enrolled.assigned;
     if shared.store.stopped().await?.covers(&id) {
         plan.reason = Some("stopped".to_owned());
         return Ok(plan);
@@ -149,7 +236,8 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyh
             Err(error) if error.is::<BudgetSpent>() => {
                 candidates.close().await?;
                 let reason = Some(format!("the run would fail: {error}"));
-                return Ok(Plan { playbook: id, reason, clauses: plan.clauses, ..Plan::default() });
+                let (continues, leaves, clauses) = (plan.continues, plan.leaves, plan.clauses);
+                return Ok(Plan { playbook: id, reason, clauses, continues, leaves, ..Plan::default() });
             }
             decided => decided?,
         };
@@ -163,6 +251,7 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyh
                     if enrollment.is_ghost() {
                         plan.ghosts.push(subject.clone());
                     }
+                    plan.values.insert(subject.clone(), enrollment.evidence.clone());
                     plan.enter.push(subject);
                     entering.push(*enrollment);
                 }
@@ -177,9 +266,22 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant) -> anyh
         }
     }
     candidates.close().await?;
-    (plan.mails, plan.unwritten) = first_mails(shared, &loaded, entering, slot).await?;
+    let mut first_mails = FirstMails::default();
+    for batch in entering.chunks(BATCH) {
+        let foreseen = foresee(shared, &loaded, batch.to_vec(), slot).await?;
+        first_mails.add(shared, &loaded, &foreseen, slot).await?;
+        plan.effects.extend(follow_way(shared, &loaded, foreseen, slot, with_texts).await?);
+    }
+    (plan.mails, plan.unwritten) = (first_mails.mails, first_mails.unwritten);
     plan.enter.sort();
     plan.ghosts.sort();
+    for effect in plan.effects.iter().filter(|effect| effect.kind == kind::TASK && effect.after.is_zero()) {
+        if let Some(assignee) = &effect.to {
+            *assigned.entry(assignee.clone()).or_default() += 1;
+        }
+    }
+    plan.workload = weigh(shared, &assigned, &enrolled.stopped, slot).await?;
+    plan.names = shared.store.account_names(&plan.accounts()).await?;
     let would_enter = plan.enter.len() as u64;
     if let HoldAnswer::Hold(reason) = limit.hold.answer(would_enter) {
         plan.hold = Some(reason.to_string());

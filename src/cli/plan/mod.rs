@@ -1,0 +1,204 @@
+//! `keepwell plan`: whom a run would touch, before it runs.
+
+mod print;
+pub(super) mod saved;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use self::saved::SavedPlan;
+use super::check::check_against;
+use super::database::Database;
+use super::run::{no_variables, shared};
+use super::{Format, Global, output};
+use crate::clock::{Clock, Instant};
+use crate::delivery::Channel;
+use crate::facts::SubjectId;
+use crate::message::state::State;
+use crate::rule::prefilter::Clause;
+use crate::worker::runs::first_mails::{Fate, FirstMail};
+use crate::worker::runs::plan::{Plan, PlannedEffect, plan_all};
+use crate::worker::shared::Shared;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The slot; now when absent.
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
+    at: Option<Instant>,
+    /// Only this playbook.
+    #[arg(long)]
+    playbook: Option<String>,
+    /// Print what every message and task of those who would enter would say.
+    #[arg(long)]
+    text: bool,
+    /// Also write the plan to this file, for `keepwell apply`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Only this account.
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let database = Database::open_customers(global, 4).await?;
+    let slot = options.at.unwrap_or_else(|| Clock::System.now());
+    let made = make(global, &database, slot, options.playbook.as_deref(), options.text).await;
+    database.close().await;
+    let Made { mut plans, revisions, .. } = made?;
+    if let Some(file) = &options.out {
+        let saved = SavedPlan::new(slot, options.playbook.clone(), revisions, all_as_json(&plans, slot));
+        saved.write(file)?;
+    }
+    // The plan is of all, since they share limits and the budget; only what is shown is less.
+    if let Some(account) = &options.account {
+        plans.iter_mut().for_each(|plan| plan.keep_account(account));
+    }
+    match options.format {
+        Format::Json => output::json(&json!({ "plan": all_as_json(&plans, slot) })),
+        _ => plans.iter().for_each(print::print),
+    }
+    let something = plans.iter().any(|plan| !plan.enter.is_empty() || !plan.leaves.is_empty() || plan.hold.is_some());
+    Ok(if something { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// Plans, and what they were made with.
+pub(super) struct Made {
+    pub shared: Arc<Shared>,
+    pub plans: Vec<Plan>,
+    /// Of every playbook of the folder, by id.
+    pub revisions: BTreeMap<String, String>,
+    /// Files that the daemon would not take as they stand.
+    pub refused: Vec<String>,
+}
+
+/// Plans the folder's playbooks, or one of them, at a slot.
+pub(super) async fn make(
+    global: &Global,
+    database: &Database,
+    slot: Instant,
+    playbook: Option<&str>,
+    with_texts: bool,
+) -> anyhow::Result<Made> {
+    let mut checked = check_against(global, &[], database.store.schema().clone());
+    if checked.has_errors() {
+        checked.print_to_stderr();
+        anyhow::bail!("the playbooks have errors");
+    }
+    // The daemon would not take it, and yet its author wants to see whom it would touch.
+    checked.play_cases();
+    if checked.has_errors() {
+        checked.print_to_stderr();
+    }
+    let refused = checked.files_with_errors();
+    let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables())?;
+    let (mut wanted, mut revisions) = (Vec::new(), BTreeMap::new());
+    for ready in checked.playbooks {
+        let id = ready.playbook.id.clone();
+        revisions.insert(id.clone(), ready.revision.clone());
+        if playbook.is_some_and(|wanted| wanted != id) {
+            continue;
+        }
+        // The catalogue was made for this command and nobody else holds it.
+        let Some(ready) = Arc::into_inner(ready) else { anyhow::bail!("{id} is in use") };
+        wanted.push(ready);
+    }
+    if let (Some(playbook), true) = (playbook, wanted.is_empty()) {
+        anyhow::bail!("there is no playbook `{playbook}`");
+    }
+    let plans = plan_all(&shared, wanted, slot, with_texts).await?;
+    Ok(Made { shared, plans, revisions, refused })
+}
+
+/// Each playbook's plan, as JSON.
+pub(super) fn all_as_json(plans: &[Plan], slot: Instant) -> Vec<serde_json::Value> {
+    plans.iter().map(|plan| as_json(plan, slot)).collect()
+}
+
+fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
+    json!({
+        "playbook": plan.playbook,
+        "slot": slot,
+        "enter": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "new": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "continues": plan.continues.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "leaves": plan.leaves.iter().map(|leaver| leaver.subject.to_string()).collect::<Vec<_>>(),
+        "leaves_because": plan.leaves.iter().map(|leaver| {
+            json!({ "subject": leaver.subject.to_string(), "state": leaver.state.name(), "reason": leaver.reason })
+        }).collect::<Vec<_>>(),
+        "values": by_subject(&plan.values, |values| json!(values)),
+        "effects": plan.effects.iter().map(effect_as_json).collect::<Vec<_>>(),
+        "workload": plan.workload.iter().map(|load| {
+            json!({ "csm": load.csm, "name": load.name, "before": load.before, "after": load.after })
+        }).collect::<Vec<_>>(),
+        "collisions": by_subject(&plan.collisions, |playbooks| json!(playbooks)),
+        "names": plan.names,
+        "ghosts": plan.ghosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "hold": plan.hold,
+        "reason": plan.reason,
+        "candidates": plan.candidates,
+        "clauses": plan.clauses.iter().map(clause_as_json).collect::<Vec<_>>(),
+        "skipped": plan.skipped,
+        "mails": {
+            "leave": plan.mails_that(|fate| *fate == Fate::Leaves),
+            "suppressed": plan.mails_that(|fate| matches!(fate, Fate::Never { state: State::Suppressed, .. })),
+            "unwritten": plan.unwritten,
+            "lost": plan.lost_mails().iter().map(|((state, reason), count)| {
+                json!({ "state": state.name(), "reason": reason, "count": count })
+            }).collect::<Vec<_>>(),
+            "put_off": plan.put_off(),
+            "waiting": plan.mails.iter().filter_map(waiting_as_json).collect::<Vec<_>>(),
+        },
+        "undecided": plan.undecided.iter().map(undecided_as_json).collect::<Vec<_>>(),
+    })
+}
+
+fn by_subject<T>(of: &BTreeMap<SubjectId, T>, as_json: impl Fn(&T) -> serde_json::Value) -> serde_json::Value {
+    of.iter().map(|(subject, one)| (subject.to_string(), as_json(one))).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn effect_as_json(effect: &PlannedEffect) -> serde_json::Value {
+    let mut json = json!({
+        "subject": effect.subject.to_string(),
+        "after": effect.after.num_seconds(),
+        "kind": effect.kind,
+        "step": effect.step,
+        "to": effect.to,
+    });
+    if let Some(text) = &effect.text {
+        json["text"] = json!({ "subject": text.subject, "body": text.body });
+    }
+    json
+}
+
+fn undecided_as_json((subject, why): &(SubjectId, String)) -> serde_json::Value {
+    let contact = Some(&subject.contact).filter(|contact| !contact.is_empty());
+    json!({ "account": subject.account, "contact": contact, "message": why })
+}
+
+fn waiting_as_json(mail: &FirstMail) -> Option<serde_json::Value> {
+    let Fate::Waits { until, reason, .. } = &mail.fate else { return None };
+    Some(json!({
+        "subject": mail.subject.to_string(),
+        "step": mail.step,
+        "until": until,
+        "reason": reason,
+        "in_vain": mail.waits_in_vain(),
+    }))
+}
+
+fn clause_as_json(clause: &Clause) -> serde_json::Value {
+    json!({
+        "clause": clause.text,
+        "line": clause.at.line,
+        "column": clause.at.column,
+        "in_database": clause.prunes,
+        "in_engine": clause.engine.iter().map(|at| json!({ "line": at.line, "column": at.column })).collect::<Vec<_>>(),
+    })
+}

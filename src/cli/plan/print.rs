@@ -1,0 +1,182 @@
+//! A plan for a person at a terminal.
+
+use chrono::Duration;
+
+use crate::facts::SubjectId;
+use crate::message::state::State;
+use crate::worker::runs::first_mails::Fate;
+use crate::worker::runs::plan::{Plan, PlannedEffect, count_by_step};
+
+/// How many subjects are shown of a kind.
+const SHOWN: usize = 20;
+
+pub(super) fn print(plan: &Plan) {
+    say!("{}", plan.playbook);
+    for clause in &plan.clauses {
+        say!("  {clause}");
+    }
+    if let Some(reason) = &plan.reason {
+        say!("  {reason}");
+        enrolled(plan);
+        return;
+    }
+    let held_out = match plan.ghosts.len() {
+        0 => String::new(),
+        ghosts => format!(", {ghosts} of them held out"),
+    };
+    say!("  candidates {}, would enter {}{held_out}", plan.candidates, plan.enter.len());
+    if !plan.skipped.is_empty() {
+        let skipped: Vec<String> = plan.skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        say!("  skipped: {}", skipped.join(", "));
+    }
+    for (subject, why) in plan.undecided.iter().take(10) {
+        say!("  undecided: {subject}: {why}");
+    }
+    if let Some(hold) = &plan.hold {
+        say!("  would be held: {hold}");
+    }
+    mails(plan);
+    entering(plan);
+    way(plan);
+    enrolled(plan);
+    workload(plan);
+}
+
+/// `a1 Acme`: the subject, and the name of its account where it has one.
+fn named(plan: &Plan, subject: &SubjectId) -> String {
+    match plan.names.get(&subject.account) {
+        Some(name) => format!("{subject} {name}"),
+        None => subject.to_string(),
+    }
+}
+
+fn entering(plan: &Plan) {
+    for subject in plan.enter.iter().take(SHOWN) {
+        let held_out = if plan.ghosts.contains(subject) { " (held out)" } else { "" };
+        let values: Vec<String> = plan
+            .values
+            .get(subject)
+            .into_iter()
+            .flatten()
+            .map(|(fact, value)| format!("{fact} {}", plain(value)))
+            .collect();
+        let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
+        say!("  + {}{held_out}{values}", named(plan, subject));
+        if let Some(others) = plan.collisions.get(subject) {
+            let others: Vec<&str> = others.iter().map(String::as_str).collect();
+            say!("      also in {}", others.join(", "));
+        }
+        for effect in plan.effects.iter().filter(|effect| effect.subject == *subject && effect.text.is_some()) {
+            text(effect);
+        }
+    }
+    more(plan.enter.len());
+    let hidden = plan.enter.iter().skip(SHOWN).filter(|subject| plan.collisions.contains_key(subject)).count();
+    if hidden > 0 {
+        say!("    {hidden} of them are also in other playbooks");
+    }
+}
+
+fn more(count: usize) {
+    if count > SHOWN {
+        say!("  … and {} more", count - SHOWN);
+    }
+}
+
+/// A value as people write it: a text without its quotes.
+fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => "missing".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What one effect would say.
+fn text(effect: &PlannedEffect) {
+    let Some(text) = &effect.text else { return };
+    let to = effect.to.as_deref().map_or(String::new(), |to| format!(" to {to}"));
+    say!("      {} {} `{}`{to}: {}", offset(effect.after), effect.kind, effect.step, text.subject);
+    for line in text.body.lines() {
+        say!("        | {line}");
+    }
+}
+
+/// The whole way of those who would enter: how many get what, and when.
+fn way(plan: &Plan) {
+    let counts = count_by_step(&plan.effects);
+    if counts.is_empty() {
+        return;
+    }
+    say!("  the whole way, as things stand:");
+    for ((after, step, kind), count) in counts {
+        say!("    {:<12} {kind} `{step}` {count}", offset(after));
+    }
+}
+
+/// `at once`, `after 3d`, `after 3d 2h`: to the minute.
+fn offset(after: Duration) -> String {
+    let parts = [(after.num_days(), "d"), (after.num_hours() % 24, "h"), (after.num_minutes() % 60, "m")];
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    if parts.is_empty() { "at once".to_owned() } else { format!("after {}", parts.join(" ")) }
+}
+
+/// Those who are on their way already.
+fn enrolled(plan: &Plan) {
+    if plan.continues.is_empty() && plan.leaves.is_empty() {
+        return;
+    }
+    say!("  on their way: {} would go on, {} would leave", plan.continues.len(), plan.leaves.len());
+    for leaver in plan.leaves.iter().take(SHOWN) {
+        let reason = leaver.reason.as_deref().filter(|reason| *reason != leaver.state.name());
+        let reason = reason.map_or(String::new(), |reason| format!(", {reason}"));
+        say!("  - {}: {}{reason}", named(plan, &leaver.subject), leaver.state.name());
+    }
+    more(plan.leaves.len());
+}
+
+fn workload(plan: &Plan) {
+    if plan.workload.is_empty() {
+        return;
+    }
+    say!("  open tasks before and after:");
+    for load in &plan.workload {
+        let name = load.name.as_deref().map_or(String::new(), |name| format!(" {name}"));
+        say!("    {}{name}: {} → {}", load.csm, load.before, load.after);
+    }
+}
+
+/// What would become of the first mails of those who would enter.
+fn mails(plan: &Plan) {
+    if plan.mails.is_empty() && plan.unwritten.is_empty() {
+        return;
+    }
+    let leave = plan.mails_that(|fate| *fate == Fate::Leaves);
+    let suppressed = plan.mails_that(|fate| matches!(fate, Fate::Never { state: State::Suppressed, .. }));
+    let waiting = plan.mails_that(|fate| matches!(fate, Fate::Waits { .. }));
+    let suppressed = if suppressed > 0 { format!(", suppressed {suppressed}") } else { String::new() };
+    let unwritten: String = plan.unwritten.iter().map(|(reason, count)| format!(", {reason} {count}")).collect();
+    say!("  first mails: {leave} would leave, {waiting} would wait{suppressed}{unwritten}");
+    let mut by: Vec<(&str, usize)> = plan.put_off().into_iter().collect();
+    by.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
+    const REASONS: usize = 5;
+    let lost = plan.lost_mails();
+    for ((state, reason), count) in lost.iter().take(REASONS) {
+        say!("    {count} would not leave, {state}: {reason}");
+    }
+    let more: usize = lost.values().skip(REASONS).sum();
+    if more > 0 {
+        say!("    {more} more would not leave, for other reasons");
+    }
+    let in_vain = plan.mails.iter().filter(|mail| mail.waits_in_vain()).count();
+    if in_vain > 0 {
+        say!("    {in_vain} would wait in vain: they expire before");
+    }
+    if !by.is_empty() {
+        let reasons: Vec<String> = by.iter().take(REASONS).map(|(what, count)| format!("{what} {count}")).collect();
+        let more = by.len().saturating_sub(REASONS);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        say!("    they wait because of: {}{more}", reasons.join(", "));
+    }
+}

@@ -1,0 +1,81 @@
+//! `plan --out` and `apply`: a saved plan is carried out just as it stands, or
+//! not at all, and then it is said what moved.
+
+use serde_json::json;
+use sqlx::Executor;
+
+use crate::cli::{AT, company};
+use crate::support::program::Home;
+
+fn plan(home: &Home) {
+    assert_eq!(home.run(&["plan", "--at", AT, "--out", "plan.json"]).code, 2);
+}
+
+#[tokio::test]
+async fn a_saved_plan_is_carried_out_as_it_stands() {
+    let (home, _) = company("apply").await;
+    plan(&home);
+    assert!(home.rows(&["runs"]).is_empty(), "a plan writes nothing to the database");
+    let done = home.done(&["apply", "plan.json"]);
+    assert!(done.stdout.contains("call@2026-03-02T09:00:00Z: done, 2 entered"), "{done:?}");
+    let entered = |playbook: &str| {
+        let mut accounts: Vec<String> = home
+            .rows(&["enrollments", "--playbook", playbook])
+            .iter()
+            .map(|row| row["account"].as_str().unwrap().to_owned())
+            .collect();
+        accounts.sort();
+        accounts
+    };
+    assert_eq!(entered("call"), ["a1", "a2"]);
+    // It is held without the approval, which the plan names.
+    assert_eq!(entered("many"), ["a1", "a2", "a3", "a4"]);
+    assert!(home.rows(&["runs", "--state", "held"]).is_empty());
+    // Once is once.
+    let again = home.run(&["apply", "plan.json"]);
+    assert!(again.code == 1 && again.stderr.contains("not any more"), "{again:?}");
+    assert_eq!(entered("call"), ["a1", "a2"]);
+}
+
+#[tokio::test]
+async fn what_moved_is_named_and_nothing_is_done() {
+    let (home, pool) = company("moved").await;
+    for (change, named) in [
+        ("update customers.accounts set tier = 'A' where id = 'a3'", "call: who would enter: a3 now"),
+        ("update customers.accounts set tier = 'B' where id = 'a1'", "call: who would enter: a1 not any more"),
+        (
+            "update customers.contacts set email = 'other@customer.example' where account_id = 'a2'",
+            "what would come of it",
+        ),
+        ("delete from customers.accounts where id = 'a4'", "a4 not any more"),
+    ] {
+        plan(&home);
+        pool.execute(change).await.unwrap();
+        let refused = home.run(&["apply", "plan.json"]);
+        assert!(refused.code == 1 && refused.stderr.contains(named), "{change}: {refused:?}");
+        assert!(refused.stderr.contains("nothing was done"), "{refused:?}");
+        assert!(home.rows(&["runs"]).is_empty() && home.rows(&["enrollments"]).is_empty(), "{change}");
+    }
+    plan(&home);
+    let text = std::fs::read_to_string(home.path.join("playbooks/call.yaml")).unwrap();
+    home.write("playbooks/call.yaml", &text.replace("due: 1d", "due: 2d"));
+    let refused = home.run(&["apply", "plan.json"]);
+    assert!(refused.code == 1 && refused.stderr.contains("the playbook `call` has changed"), "{refused:?}");
+    // What touches nothing of the plan does not matter.
+    plan(&home);
+    pool.execute("update customers.accounts set mrr = 7 where id = 'a3'").await.unwrap();
+    home.done(&["apply", "plan.json"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_plan_is_refused() {
+    let (home, _) = company("noplan").await;
+    home.write("other.json", &json!({ "plan": [] }).to_string());
+    for (file, why) in [("other.json", "is no plan"), ("missing.json", "cannot be read")] {
+        let refused = home.run(&["apply", file]);
+        assert!(refused.code == 1 && refused.stderr.contains(why), "{refused:?}");
+    }
+    assert_eq!(home.run(&["plan", "--at", "2999-03-02T09:00:00Z", "--out", "plan.json"]).code, 2);
+    let refused = home.run(&["apply", "plan.json"]);
+    assert!(refused.code == 1 && refused.stderr.contains("has not come yet"), "{refused:?}");
+}
