@@ -13,7 +13,7 @@ use clap::Args;
 use super::database::Database;
 use super::plan::saved::SavedPlan;
 use super::plan::{Made, all_as_json, make};
-use super::{Global, run, somebody};
+use super::{Global, somebody};
 use crate::clock::Clock;
 use crate::store::runs::playbooks::Missing;
 use crate::store::runs::releases::ReleaseAnswer;
@@ -34,7 +34,7 @@ pub struct Options {
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let saved = SavedPlan::read(&options.file)?;
-    let database = Database::open_customers(global, run::CONNECTIONS).await?;
+    let database = Database::open_customers(global, super::run::CONNECTIONS).await?;
     let applied = apply(global, &database, &saved).await;
     database.close().await;
     applied.map(|()| ExitCode::SUCCESS)
@@ -52,7 +52,7 @@ async fn apply(global: &Global, database: &Database, saved: &SavedPlan) -> anyho
     let plan = all_as_json(&plans, saved.slot);
     refuse_what_moved(saved, &SavedPlan::new(saved.slot, saved.playbook.clone(), revisions, plan))?;
     refuse_other_changes(&shared, saved).await?;
-    publisher::publish(&shared, &run::files(global), Missing::Doubted, now).await?;
+    publisher::publish(&shared, &super::run::files(global), Missing::Doubted, now).await?;
     for playbook in saved.running() {
         carry_out(&shared, saved, playbook).await?;
     }
