@@ -273,8 +273,12 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant, with_te
         plan.effects.extend(follow_way(shared, &loaded, foreseen, slot, with_texts).await?);
     }
     (plan.mails, plan.unwritten) = (first_mails.mails, first_mails.unwritten);
+    // Not in the order of the scan, which an update anywhere may change.
     plan.enter.sort();
     plan.ghosts.sort();
+    plan.effects.sort_by(|one, other| (&one.subject, one.after).cmp(&(&other.subject, other.after)));
+    plan.mails.sort_by(|one, other| one.subject.cmp(&other.subject));
+    plan.undecided.sort_by(|one, other| one.0.cmp(&other.0));
     for effect in plan.effects.iter().filter(|effect| effect.kind == kind::TASK && effect.after.is_zero()) {
         if let Some(assignee) = &effect.to {
             *assigned.entry(assignee.clone()).or_default() += 1;
