@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -15,7 +16,7 @@ use super::{Global, output};
 use crate::catalog::ReadyPlaybook;
 use crate::diagnostic::{Diagnostic, render_lines};
 use crate::rehearsal::mutants::{Mutant, Noticed, try_all};
-use crate::rehearsal::{CaseReport, Failure, PlaybookReport, play_all};
+use crate::rehearsal::{self, CaseReport, Failure, PlaybookReport, play_all};
 
 /// How the answer of `test` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -41,6 +42,9 @@ pub struct Options {
     /// that no case notices.
     #[arg(long)]
     mutants: bool,
+    /// Write `expect:` of the cases that fail anew, from what happened. Read the difference before you keep it.
+    #[arg(long)]
+    update: bool,
     /// No cases at all are no error.
     #[arg(long)]
     allow_empty: bool,
@@ -49,11 +53,15 @@ pub struct Options {
 }
 
 pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let checked = check(global, &options.path, options.facts.as_deref());
+    let mut checked = check(global, &options.path, options.facts.as_deref());
     if checked.has_errors() {
         checked.print_to_stderr();
     }
-    let reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
+    let mut reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
+    if options.update && update(&checked, &reports)? {
+        checked = check(global, &options.path, options.facts.as_deref());
+        reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
+    }
     if options.mutants && matches!(options.format, TestFormat::Line | TestFormat::Junit) {
         anyhow::bail!("--mutants is for people; `--format json` lists what no case notices, too");
     }
@@ -68,6 +76,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
                 "name": case.name,
                 "passed": case.passed,
                 "line": case.place.line,
+                "difference": case.difference,
                 "failures": case.failures.iter().map(|failure| json!({
                     "line": failure.place.line, "column": failure.place.column, "message": failure.message
                 })).collect::<Vec<_>>(),
@@ -111,6 +120,29 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     Ok(if failed > 0 || checked.has_errors() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
+/// Writes the expectations of cases that fail anew; whether any file changed.
+fn update(checked: &Checked, reports: &[PlaybookReport]) -> anyhow::Result<bool> {
+    let mut has_changed = false;
+    for report in reports.iter().filter(|report| !report.passed()) {
+        let failed: Vec<&str> =
+            report.cases.iter().filter(|case| !case.passed).map(|case| case.name.as_str()).collect();
+        let Some(ready) = checked.playbooks.iter().find(|ready| ready.playbook.file == report.file) else { continue };
+        let rehearsal::Update { text, cases, left } =
+            rehearsal::update(ready, &checked.config, &checked.schema, &failed);
+        for name in &cases {
+            tell!("{}: wrote `expect:` of the case `{name}` anew", report.file);
+        }
+        for (name, reason) in left {
+            tell!("{}: the case `{name}` stays as it is: {reason}", report.file);
+        }
+        if !cases.is_empty() {
+            std::fs::write(&*report.file, text).with_context(|| format!("{} could not be written", report.file))?;
+            has_changed = true;
+        }
+    }
+    Ok(has_changed)
+}
+
 /// Prints what came of a playbook's cases.
 fn print(report: &PlaybookReport) {
     let passed = report.cases.iter().filter(|case| case.passed).count();
@@ -119,6 +151,10 @@ fn print(report: &PlaybookReport) {
         say!("  FAILED: {}", case.name);
         for failure in &case.failures {
             say!("    {}:{}:{}: {}", report.file, failure.place.line, failure.place.column, failure.message);
+        }
+        if !case.difference.is_empty() {
+            say!("    expected (-) and happened (+):");
+            case.difference.iter().for_each(|line| say!("      {line}"));
         }
         say!("    what happened:");
         for happening in &case.happened {
@@ -157,7 +193,9 @@ fn result(case: &CaseReport, file: &str) -> CaseResult {
         None => CaseOutcome::Passed,
         Some(first) => {
             let happened = case.happened.iter().map(|happening| format!("  {}\n", happening.describe()));
-            let details = case.failures.iter().map(place).chain(["what happened:\n".to_owned()]).chain(happened);
+            let difference = case.difference.iter().map(|line| format!("{line}\n"));
+            let details = case.failures.iter().map(place).chain(difference);
+            let details = details.chain(["what happened:\n".to_owned()]).chain(happened);
             CaseOutcome::Failed { message: first.message.clone(), details: details.collect() }
         }
     };

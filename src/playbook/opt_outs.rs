@@ -129,7 +129,7 @@ fn opt_outs(text: &str, comments: Comments) -> Vec<OptOut> {
             false => index,
             true => {
                 let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with(sign(comments));
-                let ahead = lines[index + 1..].iter().position(|line| is_code(&line));
+                let ahead = lines[index + 1..].iter().position(is_code);
                 ahead.map_or(index, |ahead| index + 1 + ahead)
             }
         };

@@ -1,5 +1,6 @@
 //! What was expected against what happened, in words.
 
+use super::entry::Entry;
 use super::happened::{Note, Occurrence};
 use super::{Failure, wording};
 use crate::diagnostic::Position;
@@ -69,6 +70,58 @@ pub(super) fn compare(expected: &[Expectation], outcome: &Outcome) -> Vec<Failur
         }
     }
     failures
+}
+
+/// What was expected and what happened in one list: `-` stands before what was
+/// expected and did not happen, `+` before what happened and was not expected.
+/// Empty when the two agree.
+pub(super) fn difference(expected: &[Expectation], occurrences: &[Occurrence]) -> Vec<String> {
+    let occurrences = listed(expected, occurrences);
+    let partner = aligned(expected, &occurrences);
+    let (mut lines, mut next) = (Vec::new(), 0);
+    let happened = |occurrence: &Occurrence| format!("+ {}", Entry::of_occurrence(occurrence));
+    for (expectation, partner) in expected.iter().zip(partner) {
+        let entry = Entry::of_expectation(expectation);
+        let Some(at) = partner else {
+            lines.push(format!("- {entry}"));
+            continue;
+        };
+        lines.extend(occurrences[next..at].iter().map(happened));
+        next = at + 1;
+        let mended = Entry::mended(expectation, &occurrences[at]);
+        match mended == entry {
+            true => lines.push(format!("  {entry}")),
+            false => lines.extend([format!("- {entry}"), format!("+ {mended}")]),
+        }
+    }
+    lines.extend(occurrences[next..].iter().map(happened));
+    if lines.iter().all(|line| line.starts_with("  ")) { Vec::new() } else { lines }
+}
+
+/// The entries that expect what happened, as many as were expected and what
+/// belongs to the same instant as the last; details that were stated are put
+/// right.
+pub(super) fn mend(expected: &[Expectation], occurrences: &[Occurrence], until: i64) -> Vec<Entry> {
+    let mut occurrences = listed(expected, occurrences);
+    let last = occurrences.iter().take(expected.len()).next_back().map_or(until, |last| last.after.max(until));
+    occurrences.retain(|occurrence| occurrence.after <= last);
+    let partner = aligned(expected, &occurrences);
+    let entry = |(at, occurrence): (usize, &Occurrence)| match partner.iter().position(|found| *found == Some(at)) {
+        Some(index) => Entry::mended(&expected[index], occurrence),
+        None => {
+            match expected.iter().zip(&partner).find(|(one, found)| found.is_none() && occurrence.is(&one.expected)) {
+                Some((moved, _)) => Entry::mended(moved, occurrence),
+                None => Entry::of_occurrence(occurrence),
+            }
+        }
+    };
+    occurrences.iter().enumerate().map(entry).collect()
+}
+
+/// What a case has to list: ends only where it expects one.
+fn listed(expected: &[Expectation], occurrences: &[Occurrence]) -> Vec<Occurrence> {
+    let has_ends = expected.iter().any(|one| matches!(one.expected, Expected::Ended(_)));
+    occurrences.iter().filter(|occurrence| has_ends || !occurrence.is_end()).cloned().collect()
 }
 
 /// For each expectation the occurrence that fulfils it, in the same order and at the same

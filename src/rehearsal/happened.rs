@@ -106,6 +106,26 @@ impl Occurrence {
         matches!(self.what, What::Undecided { .. })
     }
 
+    /// Its kind of effect with its step; of an end no kind, and the word for it.
+    pub fn as_expected(&self) -> (Option<&'static str>, String) {
+        match &self.what {
+            What::Effect(consequence) => (Some(consequence.effect), consequence.step.clone()),
+            What::End { state: State::Completed, reason: Some(reason) } => (None, reason.clone()),
+            What::End { state, .. } => (None, state.name().to_owned()),
+            What::Undecided { reason } => (None, reason.clone()),
+        }
+    }
+
+    /// The first role, audience or channel that it went to, else the first address.
+    pub fn first_name(&self) -> Option<&str> {
+        match &self.what {
+            What::Effect(Consequence { names, addresses, .. }) => {
+                names.first().or(addresses.first()).map(String::as_str)
+            }
+            What::End { .. } | What::Undecided { .. } => None,
+        }
+    }
+
     /// `the mail `nudge``.
     pub fn name(&self) -> String {
         match &self.what {

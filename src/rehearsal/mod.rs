@@ -12,6 +12,8 @@
 //! - `course` plays a case.
 //! - `happened` is what a case may expect.
 //! - `comparison` finds the differences between the two.
+//! - `entry` is what stands in `expect:`, as text.
+//! - `update` writes `expect:` anew from what happened.
 //! - `unused_fixtures` finds what a case gives and its playbook never reads.
 //! - `mutants` asks which mistakes in a condition the cases would notice.
 //! - `wording` puts times and texts into words.
@@ -31,12 +33,14 @@ use crate::playbook::reader::{advice, short};
 mod budget;
 mod comparison;
 mod course;
+mod entry;
 mod fixture;
 mod happened;
 pub mod mutants;
 #[cfg(test)]
 mod tests;
 mod unused_fixtures;
+mod update;
 mod wording;
 mod world;
 
@@ -44,7 +48,10 @@ use budget::CaseBudget;
 use comparison::Outcome;
 use course::Course;
 use fixture::Reader;
+use happened::Occurrence;
 use world::World;
+
+pub use update::{Update, update};
 
 /// How long nothing must happen when nothing is expected, in seconds.
 const SILENCE: i64 = 30 * 86_400;
@@ -69,6 +76,8 @@ pub struct CaseReport {
     /// Whether there are no failures.
     pub passed: bool,
     pub failures: Vec<Failure>,
+    /// What was expected and what happened in one list; see `-` and `+`.
+    pub difference: Vec<String>,
     /// Everything that happened, in order, whether expected or not.
     pub happened: Vec<Happening>,
 }
@@ -164,29 +173,21 @@ pub fn objections(playbook: &ReadyPlaybook, config: &Config, schema: &Schema) ->
 /// nothing is expected. A case with mistakes in its fixtures fails with them
 /// and is not played; one for which no time is left fails, too.
 fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Schema, budget: &CaseBudget) -> CaseReport {
-    let report = |failures: Vec<Failure>, happened| CaseReport {
+    let report = |failures: Vec<Failure>, difference, happened| CaseReport {
         name: case.name.clone(),
         place: case.place,
         passed: failures.is_empty(),
         failures,
+        difference,
         happened,
     };
-    let mut world = match build(playbook, case, schema) {
-        Ok(world) => world,
-        Err(problems) => return report(problems.into_iter().map(failure).collect(), Vec::new()),
+    let played = course(playbook, case, config, schema, budget, 0);
+    let (mut course, until) = match played {
+        Ok(played) => played,
+        Err(failures) => return report(failures, Vec::new(), Vec::new()),
     };
-    world.history.touch_events = config.store.touch_events.clone();
-    let last = case.expect.iter().max_by_key(|expectation| expectation.after);
-    let until = last.map_or(SILENCE, |last| last.after);
-    if until > LONGEST {
-        let place = last.map_or(case.place, |last| last.place);
-        let message = format!("a case is played for at most {}, and this is later", wording::span(LONGEST));
-        return report(vec![Failure { place, message }], Vec::new());
-    }
-    let mut course = Course::new(playbook, case, config, schema, world, budget);
-    // What expires does so just after the instant until which it was valid.
-    course.play(case.at.to_utc() + TimeDelta::seconds(until) + TimeDelta::milliseconds(1));
     let mut failures = std::mem::take(&mut course.failures);
+    let mut difference = Vec::new();
     // Broken off, it cannot be compared.
     if failures.is_empty() {
         let outcome = Outcome {
@@ -198,12 +199,63 @@ fn play(playbook: &ReadyPlaybook, case: &Case, config: &Config, schema: &Schema,
             until,
             place: case.place,
         };
-        let to = |expectation: &Expectation| Some(schema.roles.resolve(expectation.to.as_deref()?).to_owned());
-        let with_names = |expectation: &Expectation| Expectation { to: to(expectation), ..expectation.clone() };
-        let expected: Vec<Expectation> = case.expect.iter().map(with_names).collect();
+        let expected = expected(case, schema);
         failures = comparison::compare(&expected, &outcome);
+        if !failures.is_empty() {
+            difference = comparison::difference(&expected, &course.occurrences);
+        }
     }
-    report(failures, course.happened)
+    report(failures, difference, course.happened)
+}
+
+/// What a case expects, with roles by the names that stand for them.
+fn expected(case: &Case, schema: &Schema) -> Vec<Expectation> {
+    let to = |expectation: &Expectation| Some(schema.roles.resolve(expectation.to.as_deref()?).to_owned());
+    let with_names = |expectation: &Expectation| Expectation { to: to(expectation), ..expectation.clone() };
+    case.expect.iter().map(with_names).collect()
+}
+
+/// Everything that a case brings about, up to 30 days behind its last
+/// expectation, and when that is; or why it cannot be played.
+fn play_beyond(
+    playbook: &ReadyPlaybook,
+    case: &Case,
+    config: &Config,
+    schema: &Schema,
+    budget: &CaseBudget,
+) -> Result<(Vec<Occurrence>, i64), Vec<Failure>> {
+    let beyond = if case.expect.is_empty() { 0 } else { SILENCE };
+    let (course, until) = course(playbook, case, config, schema, budget, beyond)?;
+    match course.failures.is_empty() {
+        true => Ok((course.occurrences, until)),
+        false => Err(course.failures),
+    }
+}
+
+/// A case that was played up to its last expectation, and `beyond` seconds more;
+/// with the offset of that expectation.
+fn course<'a>(
+    playbook: &'a ReadyPlaybook,
+    case: &'a Case,
+    config: &'a Config,
+    schema: &'a Schema,
+    budget: &'a CaseBudget,
+    beyond: i64,
+) -> Result<(Course<'a>, i64), Vec<Failure>> {
+    let mut world =
+        build(playbook, case, schema).map_err(|problems| problems.into_iter().map(failure).collect::<Vec<_>>())?;
+    world.history.touch_events = config.store.touch_events.clone();
+    let last = case.expect.iter().max_by_key(|expectation| expectation.after);
+    let until = last.map_or(SILENCE, |last| last.after);
+    if until > LONGEST {
+        let place = last.map_or(case.place, |last| last.place);
+        let message = format!("a case is played for at most {}, and this is later", wording::span(LONGEST));
+        return Err(vec![Failure { place, message }]);
+    }
+    let mut course = Course::new(playbook, case, config, schema, world, budget);
+    // What expires does so just after the instant until which it was valid.
+    course.play(case.at.to_utc() + TimeDelta::seconds(until + beyond) + TimeDelta::milliseconds(1));
+    Ok((course, until))
 }
 
 /// The world a case begins in, or everything that is wrong with its fixtures,

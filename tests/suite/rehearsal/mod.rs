@@ -20,6 +20,7 @@ mod tasks;
 mod time;
 mod undecided;
 mod unfit;
+mod updating;
 
 /// Plays the cases of one playbook under a configuration.
 fn play_with(text: &str, config: &Config) -> Vec<CaseReport> {
