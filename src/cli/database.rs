@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{Global, output};
+use super::{Global, output, reader_login};
 use crate::config::{Config, StoreMap};
 use crate::diagnostic::{Diagnostic, render_human};
 use crate::playbook::Guardrails;
 use crate::playbook::guardrails::FirstRun;
 use crate::postgres::{Durability, PrivatePostgres};
 use crate::store::customers::mapping::{self, CustomerStore};
+use crate::store::customers::reader_login::ReaderLogin;
 use crate::store::customers::reader_role::READER;
-use crate::store::{self, Incompatible, MigrationError, Relations, Store};
+use crate::store::{self, Incompatible, MigrationError, ReadAs, Relations, Store};
 
 /// An open database.
 pub struct Database {
@@ -68,20 +69,35 @@ impl Database {
     }
 
     /// The same for a database that is open.
-    pub async fn with_customers(self, map: &StoreMap) -> anyhow::Result<Database> {
-        let looked = match look(&self.store, map).await {
+    pub async fn with_customers(mut self, map: &StoreMap) -> anyhow::Result<Database> {
+        let looked = async {
+            if let Some(login) = self.use_reader(map).await? {
+                reader_login::warn_of_excess(&login);
+            }
+            look(&self.store, map).await
+        };
+        let looked = match looked.await {
             Ok(looked) => looked,
             Err(error) => {
                 self.close().await;
                 return Err(error);
             }
         };
-        if !looked.relations.as_reader() {
+        if looked.relations.read_as() == ReadAs::User {
             tracing::warn!(
                 "customers are read in read-only transactions, but not as the role {READER}: run `keepwell migrate` as a user who may create roles"
             );
         }
         Ok(self.reading(looked.relations))
+    }
+
+    /// Reads customers with a login of its own from now on, if one is named or the
+    /// Postgres is private. An error says why the login must not be used, and the
+    /// database is as it was.
+    pub async fn use_reader(&mut self, map: &StoreMap) -> anyhow::Result<Option<ReaderLogin>> {
+        let (store, login) = reader_login::attach(self.store.clone(), map).await?;
+        self.store = store;
+        Ok(login)
     }
 
     /// The same, and creates or upgrades the schemas.
@@ -103,13 +119,18 @@ impl Database {
         let starting = dir.clone();
         let server =
             tokio::task::spawn_blocking(move || PrivatePostgres::ensure(&starting, Durability::Durable)).await??;
-        let store = Store::connect(server.options("keepwell"), connections);
+        let store = Store::connect(server.options("keepwell"), connections)
+            .with_reader(server.options("keepwell").username(READER));
         let private = Private { dir: dir.clone(), server: Arc::new(Mutex::new(server)) };
         let database = Database { store, private: Some(private) };
         if let Err(error) = database.store.migrate().await {
             database.close().await;
             let instead = format!("remove the folder {}, or name another one with --data", dir.display());
             return Err(not_migrated(error, &instead));
+        }
+        if let Err(error) = database.store.let_reader_log_in().await {
+            database.close().await;
+            return Err(anyhow::Error::new(error).context(format!("the role {READER} cannot log in")));
         }
         Ok(database)
     }
@@ -193,14 +214,16 @@ pub fn demo_configuration() -> Config {
     }
 }
 
-/// The `store:` of the configuration, whose mistakes are printed.
+/// The `store:` of the configuration, whose mistakes are printed, with the login
+/// that the environment names.
 pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
-    Ok(configuration(global)?.store)
+    let map = configuration(global)?.store;
+    Ok(StoreMap { read_url: reader_login::named(&map), ..map })
 }
 
 /// Looks at the customer store; what is wrong with its mapping is printed.
 pub async fn look(store: &Store, map: &StoreMap) -> anyhow::Result<CustomerStore> {
-    let looked = mapping::open(store.pool(), map).await.context("the customer store could not be looked at")?;
+    let looked = mapping::open(store, map).await.context("the customer store could not be looked at")?;
     if looked.problems.iter().any(Diagnostic::is_error) {
         output::error_text(&render_human(&looked.problems, &text_of, false));
         anyhow::bail!("the customer store is not as `store:` says");

@@ -62,8 +62,12 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let reads_store = options.store || options.out.is_some();
     if reads_store {
         let map = if global.demo { StoreMap::default() } else { store_map(global)? };
-        let database = Database::open(global, 2).await?;
-        let looked = match look(&database.store, &map).await {
+        let mut database = Database::open(global, 2).await?;
+        let looked = match database.use_reader(&map).await {
+            Ok(_) => look(&database.store, &map).await,
+            Err(error) => Err(error),
+        };
+        let looked = match looked {
             Ok(looked) => looked,
             Err(error) => {
                 database.close().await;

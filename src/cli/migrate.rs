@@ -8,14 +8,16 @@ use crate::clock::Clock;
 use crate::config::StoreMap;
 use crate::facts::inventory::grouped;
 use crate::postgres::describe_error;
+use crate::store::ReadAs;
 use crate::store::customers::reader_role::READER;
 
 pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     let map = if global.demo { StoreMap::default() } else { store_map(global)? };
-    let database = Database::open_and_migrate(global).await?;
+    let mut database = Database::open_and_migrate(global).await?;
     say!("The schemas `customers` and `keepwell` are up to date.");
-    let looked = look(&database.store, &map).await?;
-    if looked.relations.as_reader() {
+    // First as the user who grants what the reader needs.
+    let mut looked = look(&database.store.clone().without_reader(), &map).await?;
+    if looked.relations.read_as() == ReadAs::Role {
         let theirs: Vec<(String, String)> = map
             .relations
             .values()
@@ -28,11 +30,20 @@ pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
                 "The role {READER} cannot read {relation}: let its owner `grant select on {relation} to {READER}`, and `usage` on its schema."
             );
         }
-        say!("Customers are read as the role {READER}, which can write nothing.");
-    } else {
-        say!(
+    }
+    match database.use_reader(&map).await {
+        Ok(Some(login)) => {
+            looked = look(&database.store, &map).await?;
+            say!("Customers are read with the login {}, which can write nothing of Keepwell.", login.user);
+        }
+        Ok(None) if looked.relations.read_as() == ReadAs::Role => {
+            say!("Customers are read as the role {READER}, which can write nothing.");
+        }
+        Ok(None) => say!(
             "Customers are read in read-only transactions, but not as a role that cannot write: this user may not create the role {READER}."
-        );
+        ),
+        // What it needs may be granted only now that the schemas are there.
+        Err(error) => say!("No command that reads customers works yet: {}.", describe_error(error.as_ref())),
     }
     let database = database.reading(looked.relations);
     match database.store.record_inventory(Clock::System.now()).await {

@@ -46,6 +46,7 @@ mod output;
 mod person;
 mod plan;
 mod process;
+mod reader_login;
 mod repository;
 mod round;
 mod run;

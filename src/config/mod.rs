@@ -5,7 +5,7 @@
 //!
 //! This file has [`Config`] and its short keys. Keys with keys of their own have
 //! a file each: [`limits`], [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
-//! `language` and `roles` read one key each; `refusal` reports a value that cannot be used.
+//! [`read_url`], `language` and `roles` read one key each; `refusal` reports a value that cannot be used.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,6 +28,7 @@ mod language;
 pub mod limits;
 pub mod mail;
 mod notify;
+pub mod read_url;
 mod refusal;
 mod retention;
 mod roles;
@@ -233,8 +234,7 @@ impl Config {
             self.retention = Retention::read(file, node, fields.problems());
         }
         if let Some(node) = fields.take("store") {
-            let relations = StoreMap::read(file, node, fields.problems());
-            self.store.relations = relations;
+            self.store.fill(file, node, fields.problems());
         }
         fields.finish();
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::RoleNames;
+use super::read_url::{self, ReadUrl};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
 use crate::playbook::reader::{Fields, listed};
@@ -87,6 +88,8 @@ pub struct StoreMap {
     pub touch_events: Vec<String>,
     /// What the roles of contacts are called in playbooks.
     pub roles: Arc<RoleNames>,
+    /// The login that reads customers, where there is one of its own.
+    pub read_url: Option<ReadUrl>,
 }
 
 /// One relation of theirs.
@@ -123,13 +126,10 @@ impl StoreMap {
         self.relations.is_empty()
     }
 
-    /// Reads what stands for the relations.
-    pub(super) fn read(
-        file: &Arc<str>,
-        node: &Node,
-        problems: &mut Vec<Diagnostic>,
-    ) -> BTreeMap<&'static str, Vec<Mapped>> {
+    /// Reads what stands for the relations, and the login that reads them.
+    pub(super) fn fill(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
         let mut fields = Fields::new(file, node, "store", problems);
+        self.read_url = read_url::read(&mut fields);
         let mut relations = BTreeMap::new();
         for (name, columns) in CONTRACT {
             let Some(node) = fields.take(name) else { continue };
@@ -143,7 +143,7 @@ impl StoreMap {
         fields.finish();
         // What is the same as without it.
         relations.retain(|name, given: &mut Vec<Mapped>| !given.iter().all(|mapped| mapped.is_default(name)));
-        relations
+        self.relations = relations;
     }
 }
 

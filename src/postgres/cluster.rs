@@ -33,7 +33,8 @@ const ALWAYS: &[&str] = &[
     // Our statements are short: compiling them costs more than it saves.
     "jit=off",
 ];
-const DURABLE: &[&str] = &["checkpoint_timeout=15min"];
+/// Connections for several daemons on one folder.
+const DURABLE: &[&str] = &["checkpoint_timeout=15min", "max_connections=200"];
 const FOR_TESTS: &[&str] = &[
     "fsync=off",
     "synchronous_commit=off",

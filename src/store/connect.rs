@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::Store;
-use super::sql::database_url::{UrlError, read_url};
+use super::sql::database_url::{UrlError, parse_url};
 use super::sql::pool::{PAGE_PATIENCE, WORK_PATIENCE, lazy_pool};
 
 impl Store {
@@ -15,6 +15,7 @@ impl Store {
     pub fn connect(options: PgConnectOptions, connections: u32) -> Store {
         Store {
             pool: lazy_pool(options.application_name("keepwell"), connections, WORK_PATIENCE),
+            reader: None,
             secret: Arc::default(),
             mail_domain: "keepwell.invalid".into(),
             relations: Arc::default(),
@@ -23,17 +24,41 @@ impl Store {
         }
     }
 
-    /// The same for a URL. What is wrong with it is said without its values.
+    /// The same for the URL of DATABASE_URL. What is wrong with it is said
+    /// without its values.
     pub fn connect_url(url: &str, connections: u32) -> Result<Store, UrlError> {
-        Ok(Store::connect(read_url(url)?, connections))
+        Ok(Store::connect(parse_url(url, "DATABASE_URL")?, connections))
+    }
+
+    /// The same, reading customers with a login of its own, over as many
+    /// connections again. Whether it can be used says [`Store::reach_reader`] and
+    /// [`Store::reader_login`].
+    pub fn with_reader(mut self, options: PgConnectOptions) -> Store {
+        self.reader = Some(lazy_pool(options.application_name("keepwell"), self.connections(), WORK_PATIENCE));
+        self
+    }
+
+    /// The same for a URL, which stands in what is called `name`.
+    pub fn with_reader_url(self, url: &str, name: &str) -> Result<Store, UrlError> {
+        Ok(self.with_reader(parse_url(url, name)?))
+    }
+
+    /// The same, reading customers as the user of everything else.
+    pub fn without_reader(self) -> Store {
+        Store { reader: None, ..self }
+    }
+
+    /// Whether customers are read with a login of its own.
+    pub(crate) fn has_reader(&self) -> bool {
+        self.reader.is_some()
     }
 
     /// The same database for the pages, with at most `connections` connections
     /// of their own: an error after 1.5 seconds while the database is away. To be
     /// closed with [`Store::close_pool`].
     pub fn for_pages(&self, connections: u32) -> Store {
-        let options = self.pool.connect_options().as_ref().clone();
-        Store { pool: lazy_pool(options, connections, PAGE_PATIENCE), ..self.clone() }
+        let again = |pool: &PgPool| lazy_pool(pool.connect_options().as_ref().clone(), connections, PAGE_PATIENCE);
+        Store { pool: again(&self.pool), reader: self.reader.as_ref().map(again), ..self.clone() }
     }
 
     /// Whether the server takes a connection within `patience`. The attempt goes
@@ -52,41 +77,68 @@ impl Store {
     /// Connects once, to find out at once whether that is possible: the pool
     /// would try for half a minute.
     pub async fn reach(&self) -> sqlx::Result<()> {
-        let options = self.pool.connect_options();
-        let connecting = PgConnection::connect_with(&options);
-        let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
-        connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+        reach(&self.pool).await
+    }
+
+    /// The same as the login that reads customers, where there is one.
+    pub async fn reach_reader(&self) -> sqlx::Result<()> {
+        match &self.reader {
+            Some(pool) => reach(pool).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether a connection stays with its session: false behind a pooler in
     /// transaction mode, which gives it to whoever begins a transaction.
     pub async fn keeps_sessions(&self) -> sqlx::Result<bool> {
-        let options = self.pool.connect_options();
-        let mut one = PgConnection::connect_with(&options).await?;
-        let mut other = PgConnection::connect_with(&options).await?;
-        // Without prepared statements, which such a pooler may not know.
-        let session = async |connection: &mut PgConnection| -> sqlx::Result<i32> {
-            connection.fetch_one(sqlx::raw_sql("select pg_backend_pid()")).await?.try_get(0)
-        };
-        let before = session(&mut one).await?;
-        other.execute(sqlx::raw_sql("begin")).await?;
-        // It may have to wait for ever for a connection that the other has.
-        let after = tokio::time::timeout(Duration::from_secs(10), session(&mut one)).await;
-        other.execute(sqlx::raw_sql("rollback")).await?;
-        other.close().await?;
-        let Ok(after) = after else { return Ok(false) };
-        one.close().await?;
-        Ok(after? == before)
+        keeps_sessions(&self.pool).await
+    }
+
+    /// The same for the login that reads customers, where there is one.
+    pub async fn reader_keeps_sessions(&self) -> sqlx::Result<bool> {
+        match &self.reader {
+            Some(pool) => keeps_sessions(pool).await,
+            None => Ok(true),
+        }
     }
 
     /// Ends all connections.
     pub async fn close(&self) {
         self.shared.close().await;
-        self.pool.close().await;
+        self.close_pool().await;
     }
 
-    /// Ends those of the pool, and not those that senders share.
+    /// Ends those of the pools, and not those that senders share.
     pub async fn close_pool(&self) {
+        if let Some(reader) = &self.reader {
+            reader.close().await;
+        }
         self.pool.close().await;
     }
+}
+
+async fn reach(pool: &PgPool) -> sqlx::Result<()> {
+    let options = pool.connect_options();
+    let connecting = PgConnection::connect_with(&options);
+    let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await;
+    connection.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await
+}
+
+async fn keeps_sessions(pool: &PgPool) -> sqlx::Result<bool> {
+    let options = pool.connect_options();
+    let mut one = PgConnection::connect_with(&options).await?;
+    let mut other = PgConnection::connect_with(&options).await?;
+    // Without prepared statements, which such a pooler may not know.
+    let session = async |connection: &mut PgConnection| -> sqlx::Result<i32> {
+        connection.fetch_one(sqlx::raw_sql("select pg_backend_pid()")).await?.try_get(0)
+    };
+    let before = session(&mut one).await?;
+    other.execute(sqlx::raw_sql("begin")).await?;
+    // It may have to wait for ever for a connection that the other has.
+    let after = tokio::time::timeout(Duration::from_secs(10), session(&mut one)).await;
+    other.execute(sqlx::raw_sql("rollback")).await?;
+    other.close().await?;
+    let Ok(after) = after else { return Ok(false) };
+    one.close().await?;
+    Ok(after? == before)
 }

@@ -31,7 +31,7 @@ use crate::facts::Schema;
 use messages::shared_connections::SharedConnections;
 use upkeep::last_marker::LastMarker;
 
-pub use customers::relations::{Key, Relation, Relations};
+pub use customers::relations::{Key, ReadAs, Relation, Relations};
 pub use migrations::{Incompatible, MigrationError};
 pub(crate) use sql::errors::{FailureKind, failure_kind};
 pub use sql::errors::{
@@ -58,6 +58,8 @@ pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    /// Of the login that only reads customers, where there is one.
+    reader: Option<PgPool>,
     secret: Arc<OnceLock<Vec<u8>>>,
     /// What stands behind the @ of a Message-ID.
     mail_domain: Arc<str>,
@@ -103,9 +105,15 @@ impl Store {
         self.relations.of(relation)
     }
 
-    /// For reading facts.
+    /// For Keepwell's own state. Customers are read by [`Store::customers_pool`].
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// For reading customers: connections of the login that only reads, where
+    /// there is one, else those of everything.
+    pub fn customers_pool(&self) -> &PgPool {
+        self.reader.as_ref().unwrap_or(&self.pool)
     }
 
     /// How many connections there are at most.

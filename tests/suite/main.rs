@@ -39,6 +39,7 @@ mod printing;
 mod private_postgres;
 mod queue;
 mod racing;
+mod reader_login;
 mod rehearsal;
 mod roles;
 mod rules;

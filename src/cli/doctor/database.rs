@@ -7,9 +7,10 @@ use crate::clock::Clock;
 use crate::config::StoreMap;
 use crate::postgres::describe_error;
 use crate::store::customers::mapping;
+use crate::store::customers::reader_login::ReaderLogin;
 use crate::store::customers::reader_role::READER;
 use crate::store::views::cli::Filter;
-use crate::store::{Relation, Relations, Store};
+use crate::store::{ReadAs, Relation, Relations, Store};
 
 use super::Findings;
 
@@ -25,7 +26,7 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
         findings.warn("database", format!("there is none yet, neither DATABASE_URL nor `{}`", data.display()), help);
         return None;
     }
-    let database = match Database::open(global, 2).await {
+    let mut database = match Database::open(global, 2).await {
         Ok(database) => database,
         Err(error) => {
             findings.bad("database", describe_error(error.as_ref()), "see that it runs, and what DATABASE_URL says");
@@ -42,12 +43,12 @@ pub(super) async fn look(global: &Global, findings: &mut Findings) -> Option<Dat
         }
     }
     clocks(&database.store, findings).await;
-    let relations = customers(global, &database.store, findings).await;
-    roles(&database.store, named.is_some(), findings).await;
+    let (relations, login) = customers(global, &mut database, findings).await;
+    roles(&database.store, named.is_some(), login.as_ref(), findings).await;
     standing_still(&database.store, findings).await;
     let Some(relations) = relations else { return Some(database) };
     let database = database.reading(relations);
-    reader(&database.store, findings).await;
+    reader(&database.store, login.as_ref(), findings).await;
     zones(&database.store, findings).await;
     Some(database)
 }
@@ -89,10 +90,32 @@ async fn clocks(store: &Store, findings: &mut Findings) {
     }
 }
 
-/// Where the customers are, if they can be read.
-async fn customers(global: &Global, store: &Store, findings: &mut Findings) -> Option<Relations> {
+/// Where the customers are, if they can be read, and the login for it if there is
+/// one of its own.
+async fn customers(
+    global: &Global,
+    database: &mut Database,
+    findings: &mut Findings,
+) -> (Option<Relations>, Option<ReaderLogin>) {
     let map = if global.demo { Ok(StoreMap::default()) } else { store_map(global) };
-    let looked = match mapping::open(store.pool(), &map.ok()?).await {
+    let Ok(map) = map else { return (None, None) };
+    let login = match database.use_reader(&map).await {
+        Ok(login) => login,
+        Err(error) => {
+            findings.bad("customers", describe_error(error.as_ref()), "see `store.read_url` and KEEPWELL_READ_URL");
+            return (None, None);
+        }
+    };
+    (relations(&database.store, &map, login.as_ref(), findings).await, login)
+}
+
+async fn relations(
+    store: &Store,
+    map: &StoreMap,
+    login: Option<&ReaderLogin>,
+    findings: &mut Findings,
+) -> Option<Relations> {
+    let looked = match mapping::open(store, map).await {
         Ok(looked) => looked,
         Err(error) => {
             findings.bad("customers", describe_error(&error), "`keepwell facts --store` shows what is used");
@@ -104,37 +127,53 @@ async fn customers(global: &Global, store: &Store, findings: &mut Findings) -> O
         findings.bad("customers", message, "`keepwell facts --store` shows what is used");
         return None;
     }
-    if looked.relations.as_reader() {
-        findings.ok("customers", "read as a role that can write nothing");
-    } else {
-        let help = "run `keepwell migrate` as a user who may create roles";
-        findings.warn("customers", "read in read-only transactions, but not as a role of its own", help);
+    match (login, looked.relations.read_as()) {
+        (Some(login), _) => findings.ok("customers", format!("read with the login {}", login.user)),
+        (None, ReadAs::Role) => findings.ok("customers", "read as a role that can write nothing"),
+        (None, _) => {
+            let help = "run `keepwell migrate` as a user who may create roles";
+            findings.warn("customers", "read in read-only transactions, but not as a role of its own", help);
+        }
     }
     Some(looked.relations)
 }
 
 /// Whether what is read of customers may lay down the role it is read as.
-async fn reader(store: &Store, findings: &mut Findings) {
+async fn reader(store: &Store, login: Option<&ReaderLogin>, findings: &mut Findings) {
     const ABOUT: &str = "reader";
-    match store.functions_called_by_reading().await {
-        Ok(called) if called.is_empty() => {}
-        Ok(called) => {
+    match (store.functions_called_by_reading().await, login) {
+        (Ok(called), _) if called.is_empty() => {}
+        (Ok(called), Some(login)) => {
+            let message = format!(
+                "functions that are called with what is read of customers act as the login {}, which sees nothing but \
+                 what is read and writes nothing of Keepwell: {}",
+                login.user,
+                called.join(", ")
+            );
+            findings.ok(ABOUT, message);
+        }
+        (Ok(called), None) => {
             let message = format!(
                 "a function that is called with what is read of customers can leave the role {READER} and act as the \
                  user of the connection: {}",
                 called.join(", ")
             );
-            let help = "let only those you trust as much as Keepwell itself change these functions and views, or map \
-                        tables, or views that call none";
+            let help = "name a login of its own with `store.read_url`, or let only those you trust as much as Keepwell \
+                        itself change these functions and views, or map tables, or views that call none";
             findings.warn(ABOUT, message, help);
         }
-        Err(error) => findings.bad(ABOUT, describe_error(&error), "see the server's log"),
+        (Err(error), _) => findings.bad(ABOUT, describe_error(&error), "see the server's log"),
     }
 }
 
 /// Whether anybody may do more than is needed. A private Postgres has one user,
 /// whom nobody else can be.
-async fn roles(store: &Store, is_named: bool, findings: &mut Findings) {
+async fn roles(store: &Store, is_named: bool, login: Option<&ReaderLogin>, findings: &mut Findings) {
+    if let Some(login) = login.filter(|login| !login.excess.is_empty()) {
+        let message = format!("the login {} should only read, and {}", login.user, login.excess.join(", "));
+        let help = format!("revoke that from {} and from what it is a member of, `public` included", login.user);
+        return findings.bad("roles", message, help);
+    }
     let rights = match store.rights().await {
         Ok(rights) => rights,
         Err(error) => return findings.bad("roles", describe_error(&error), "see the server's log"),

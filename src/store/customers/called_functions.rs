@@ -3,7 +3,8 @@
 //! A read-only transaction takes the role of the reader, but a role that was
 //! taken can be laid down again: a function of a mapped view is called inside
 //! the statement and may say `reset role`. What it then does it does as the user
-//! of the connection. Postgres has no way to forbid that but a login of its own.
+//! of the connection. Postgres has no way to forbid that but a login of its own
+//! (`reader_login`).
 
 use crate::store::Store;
 

@@ -5,6 +5,8 @@
 //! - [`mapping`]: from `store:` of the configuration to these relations;
 //! - [`reader_role`]: reading as a role that cannot write;
 //! - `called_functions`: what could lay that role down;
+//! - [`reader_login`]: reading with a login of its own, which nothing can lay down;
+//! - [`rights`]: what role and login may do beyond that;
 //! - [`facts`]: the cells that conditions ask for;
 //! - [`people`]: contacts and colleagues of accounts;
 //! - [`inventory`]: which names the store was seen to hold;
@@ -24,7 +26,9 @@ pub mod import;
 pub mod inventory;
 pub mod mapping;
 pub mod people;
+pub mod reader_login;
 pub mod reader_role;
 pub mod relations;
+pub mod rights;
 pub mod sample;
 pub mod unknown_zones;

@@ -9,9 +9,10 @@ use std::time::Duration;
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
+use super::relations::ReadAs;
 use crate::store::Store;
 
-/// The role's name.
+/// The role's name, and that of the login of a private Postgres.
 pub const READER: &str = "keepwell_reader";
 
 /// Creates the role, and lets the current user become it.
@@ -39,6 +40,15 @@ grant select on all tables in schema keepwell to keepwell_reader;
 revoke select on keepwell.installation from keepwell_reader;
 commit";
 
+/// Lets the role log in.
+const LET_LOG_IN: &str = "
+do $$ begin
+    perform pg_advisory_xact_lock(4963210715);
+    if exists (select from pg_roles where rolname = 'keepwell_reader' and not rolcanlogin) then
+        alter role keepwell_reader login;
+    end if;
+end $$";
+
 /// One view of all rows, no writes, and set up for statements with many small
 /// subqueries whose rows are all read: compiling them costs far more than it
 /// saves, and the plan is for every row and not for the first few.
@@ -49,9 +59,10 @@ const BEGIN: &str = "begin transaction isolation level repeatable read, read onl
 const BEGIN_AS_READER: &str = "begin transaction isolation level repeatable read, read only; \
     set local jit = off; set local cursor_tuple_fraction = 1; set local role keepwell_reader";
 
-/// Starts a transaction that can only read.
-pub(crate) async fn begin(pool: &PgPool, as_reader: bool) -> sqlx::Result<Transaction<'static, Postgres>> {
-    pool.begin_with(if as_reader { BEGIN_AS_READER } else { BEGIN }).await
+/// Starts a transaction that can only read. With a login of its own the pool is
+/// that of the login.
+pub(crate) async fn begin(pool: &PgPool, read_as: ReadAs) -> sqlx::Result<Transaction<'static, Postgres>> {
+    pool.begin_with(if read_as == ReadAs::Role { BEGIN_AS_READER } else { BEGIN }).await
 }
 
 /// From now on Postgres ends each statement of a transaction that takes longer.
@@ -67,7 +78,7 @@ pub(crate) async fn limit_statements(
 
 /// Whether the current user can become the role.
 pub(crate) async fn is_there(pool: &PgPool) -> sqlx::Result<bool> {
-    match begin(pool, true).await {
+    match begin(pool, ReadAs::Role).await {
         Ok(transaction) => transaction.rollback().await.map(|()| true),
         // There is none, or it is not for us.
         Err(sqlx::Error::Database(_)) => Ok(false),
@@ -87,53 +98,16 @@ pub(crate) async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
     granted.map(|_| ())
 }
 
-/// What the roles of an installation may do beyond what they need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rights {
-    /// The user of the connections.
-    pub user: String,
-    pub is_superuser: bool,
-    /// What the reader may do more than read: `writes customers.accounts`, at
-    /// most five. Empty as well without such a role.
-    pub of_reader: Vec<String>,
-}
-
 impl Store {
-    /// Looks at what the roles may do.
-    pub async fn rights(&self) -> sqlx::Result<Rights> {
-        let (user, is_superuser) =
-            sqlx::query_as("select current_user::text, rolsuper from pg_roles where rolname = current_user")
-                .fetch_one(self.pool())
-                .await?;
-        let of_reader = sqlx::query_scalar(
-            "with reader as (select * from pg_roles where rolname = $1),
-                  ours as (select n.oid, n.nspname from pg_namespace n
-                           where n.nspname !~ '^pg_' and n.nspname <> 'information_schema')
-             select told from (
-                 select 1 as place, 'is a superuser' as told from reader where rolsuper
-                 union all
-                 select 2, 'may make roles or databases, or passes row security' from reader
-                 where rolcreaterole or rolcreatedb or rolbypassrls or rolreplication
-                 union all
-                 select 3, format('creates in %s', o.nspname) from ours o, reader r
-                 where has_schema_privilege(r.oid, o.oid, 'create')
-                 union all
-                 select 4, format('writes %s.%s', o.nspname, c.relname)
-                 from pg_class c join ours o on o.oid = c.relnamespace, reader r
-                 where c.relkind in ('r', 'p', 'v', 'm', 'f')
-                   and (has_table_privilege(r.oid, c.oid, 'insert, update, delete, truncate')
-                        or has_any_column_privilege(r.oid, c.oid, 'insert, update'))
-             ) more order by place, told limit 5",
-        )
-        .bind(READER)
-        .fetch_all(self.pool())
-        .await?;
-        Ok(Rights { user, is_superuser, of_reader })
-    }
-
     /// A transaction that reads customers and can write nothing.
     pub async fn read(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        begin(self.pool(), self.relations().as_reader).await
+        begin(self.customers_pool(), self.relations().read_as()).await
+    }
+
+    /// Lets the role log in without a password: only in a private Postgres, which
+    /// nobody else reaches.
+    pub async fn let_reader_log_in(&self) -> sqlx::Result<()> {
+        sqlx::raw_sql(LET_LOG_IN).execute(self.pool()).await.map(|_| ())
     }
 
     /// Lets the role read the mapped relations; gives those that it still cannot read.

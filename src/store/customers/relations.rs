@@ -106,6 +106,17 @@ impl Key {
     }
 }
 
+/// As whom customers are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadAs {
+    /// As the user of all connections.
+    User,
+    /// As that user, who takes the role that can write nothing for each transaction.
+    Role,
+    /// With a login of its own, which can write nothing.
+    Login,
+}
+
 /// The customer store that statements read.
 #[derive(Clone, Debug)]
 pub struct Relations {
@@ -116,8 +127,7 @@ pub struct Relations {
     pub(crate) key: Key,
     /// The tables behind each, in the same order.
     pub(crate) tables: [Vec<String>; 7],
-    /// Whether they are read as the role that cannot write.
-    pub(crate) as_reader: bool,
+    pub(crate) read_as: ReadAs,
     /// Names of events that are touches.
     pub touch_events: Vec<String>,
 }
@@ -130,7 +140,7 @@ impl Default for Relations {
             texts: Relation::ALL.map(|relation| relation.default_table().to_owned()),
             key: Key::Text,
             tables: Relation::ALL.map(|relation| vec![relation.default_table().to_owned()]),
-            as_reader: false,
+            read_as: ReadAs::User,
             touch_events: Vec::new(),
         }
     }
@@ -149,9 +159,9 @@ impl Relations {
         named.flat_map(|relation| &self.tables[relation as usize])
     }
 
-    /// Whether they are read as a role that cannot write them.
-    pub fn as_reader(&self) -> bool {
-        self.as_reader
+    /// As whom they are read.
+    pub fn read_as(&self) -> ReadAs {
+        self.read_as
     }
 
     /// What an account's id is, in `accounts.id` and every `account_id`.

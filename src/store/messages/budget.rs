@@ -89,7 +89,7 @@ impl Store {
     ///
     /// One short transaction: the accounts' budget rows are locked in the order
     /// of their ids, then what used them is counted, so that two daemons never
-    /// give the same place away.
+    /// give the same place away. Events that are touches are read before it.
     pub async fn reserve(
         &self,
         asking: &[BudgetRequest<'_>],
@@ -102,6 +102,7 @@ impl Store {
         accounts.dedup();
         let ids: Vec<Uuid> = asking.iter().map(|one| one.id).collect();
         let lease_now = self.lease_clock().await?;
+        let touches = touches(self, &accounts, rules, now).await?;
         let mut tx = self.pool().begin().await?;
         sqlx::query(
             "insert into keepwell.budgets (account_id)
@@ -116,7 +117,7 @@ impl Store {
             .bind(&accounts)
             .execute(&mut *tx)
             .await?;
-        let around = around(self, &mut tx, &accounts, &ids, Some(token), rules, now, lease_now).await?;
+        let around = around(&mut tx, &accounts, &ids, Some(token), rules, touches, now, lease_now).await?;
         let mut answers = BTreeMap::new();
         for (account, (uses, contenders)) in &around {
             answers.extend(allot(rules.budget, account, uses, contenders, now));
@@ -148,8 +149,9 @@ impl Store {
         now: Instant,
     ) -> sqlx::Result<BTreeMap<String, (Vec<Use>, Vec<Contender>)>> {
         let lease_now = self.lease_clock().await?;
+        let touches = touches(self, accounts, rules, now).await?;
         let mut connection = self.pool().acquire().await?;
-        around(self, &mut connection, accounts, &[], None, rules, now, lease_now).await
+        around(&mut connection, accounts, &[], None, rules, touches, now, lease_now).await
     }
 
     /// A mail that had a place did not use it: those that wait for one look
@@ -208,18 +210,18 @@ impl ContenderRow {
 /// Per account what used its budget, and what asks for a place or may go first.
 #[expect(clippy::too_many_arguments)]
 async fn around(
-    store: &Store,
     tx: &mut PgConnection,
     accounts: &[&str],
     ids: &[Uuid],
     token: Option<Uuid>,
     rules: Rules<'_>,
+    touches: Vec<UseRow>,
     now: Instant,
     lease_now: Instant,
 ) -> sqlx::Result<BTreeMap<String, (Vec<Use>, Vec<Contender>)>> {
     let mut around: BTreeMap<String, (Vec<Use>, Vec<Contender>)> = BTreeMap::new();
     if let Some(longest) = rules.budget.longest() {
-        for row in used(store, tx, accounts, rules.touch_events, now, longest).await? {
+        for row in used(tx, accounts, now, longest).await?.into_iter().chain(touches) {
             let used = Use { contact: row.contact_id, at: row.at, what: row.what };
             around.entry(row.account_id).or_default().0.push(used);
         }
@@ -230,15 +232,32 @@ async fn around(
     Ok(around)
 }
 
-/// What used the budgets of these accounts and still counts.
-async fn used(
-    store: &Store,
-    tx: &mut PgConnection,
-    accounts: &[&str],
-    touch_events: &[String],
-    now: Instant,
-    longest: Duration,
-) -> sqlx::Result<Vec<UseRow>> {
+/// The events of these accounts that are touches and still count. They are read
+/// like all that is of customers: never in a transaction that writes.
+async fn touches(store: &Store, accounts: &[&str], rules: Rules<'_>, now: Instant) -> sqlx::Result<Vec<UseRow>> {
+    let Some(longest) = rules.budget.longest().filter(|_| !rules.touch_events.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let key = store.key();
+    let sql = format!(
+        "select {} as account_id, coalesce(e.contact_id, '') as contact_id, e.at, 'the event ' || e.name as what
+         from {} e
+         where {} and e.name = any($2) and e.at > $3 and e.at <= $4",
+        key.to_text("e.account_id"),
+        store.relation(Relation::Events),
+        key.among("e.account_id", "$1")
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(accounts)
+        .bind(rules.touch_events)
+        .bind(now - longest)
+        .bind(now)
+        .fetch_all(&mut *store.read().await?)
+        .await
+}
+
+/// What used the budgets of these accounts and still counts, but for touches.
+async fn used(tx: &mut PgConnection, accounts: &[&str], now: Instant, longest: Duration) -> sqlx::Result<Vec<UseRow>> {
     let sql = format!(
         "select m.account_id, m.contact_id, {USED_AT} as at, m.playbook || '/' || m.step as what
          from keepwell.messages m
@@ -247,25 +266,11 @@ async fn used(
          union all
          select t.account_id, t.contact_id, t.ended_at, 'the task ' || t.playbook || '/' || t.step
          from keepwell.tasks t
-         where t.account_id = any($1) and t.state = 'done' and t.ended_at > $2 and t.ended_at < $3
-         union all
-         select {}, coalesce(e.contact_id, ''), e.at, 'the event ' || e.name
-         from {} e
-         where {} and e.name = any($5) and e.at > $2 and e.at <= $4",
+         where t.account_id = any($1) and t.state = 'done' and t.ended_at > $2 and t.ended_at < $3",
         *COUNTS,
-        among(&State::ALL.into_iter().filter(|state| state.uses_budget()).collect::<Vec<_>>()),
-        store.key().to_text("e.account_id"),
-        store.relation(Relation::Events),
-        store.key().among("e.account_id", "$1")
+        among(&State::ALL.into_iter().filter(|state| state.uses_budget()).collect::<Vec<_>>())
     );
-    sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(accounts)
-        .bind(now - longest)
-        .bind(now + longest)
-        .bind(now)
-        .bind(touch_events)
-        .fetch_all(tx)
-        .await
+    sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(accounts).bind(now - longest).bind(now + longest).fetch_all(tx).await
 }
 
 /// The mails of these accounts that ask, that may go first, or that survived

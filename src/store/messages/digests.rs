@@ -1,5 +1,7 @@
 //! Digests: what a colleague should hear, gathered into one mail.
 
+use std::collections::HashMap;
+
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
@@ -9,9 +11,9 @@ use crate::clock::Instant;
 use crate::facts::Colleague;
 use crate::message::channel::Channel;
 use crate::message::state::State;
+use crate::store::Store;
 use crate::store::sql::errors::retry_contention;
 use crate::store::upkeep::stopped::Halted;
-use crate::store::{Relation, Store};
 
 /// The most tasks and notices one digest lists, each.
 pub const AT_MOST: i64 = 100;
@@ -35,10 +37,26 @@ pub struct Gathered {
     pub notices: Vec<GatheredNotice>,
 }
 
+/// Names in the customer store, by id.
+struct Names {
+    accounts: HashMap<String, String>,
+    colleagues: HashMap<String, String>,
+}
+
+impl Names {
+    /// The name for an id; one without a name is said itself.
+    fn replace(names: &HashMap<String, String>, id: &mut String) {
+        if let Some(name) = names.get(id.as_str()) {
+            name.clone_into(id);
+        }
+    }
+}
+
 #[derive(Clone, Debug, FromRow)]
 pub struct GatheredTask {
     pub id: Uuid,
     pub title: String,
+    /// Its name.
     pub account: String,
     pub due_at: Option<Instant>,
     pub priority: String,
@@ -116,9 +134,30 @@ impl Store {
         now: Instant,
         compose: impl Fn(&Gathered) -> (String, String),
     ) -> sqlx::Result<()> {
-        retry_contention(|| self.write_digest_once(recipient, id, told_until, halted, now, &compose)).await
+        let names = self.names_in_digest(recipient, told_until).await?;
+        retry_contention(|| self.write_digest_once(recipient, id, told_until, halted, now, &names, &compose)).await
     }
 
+    /// The names that a digest may need. Customers are not read in its
+    /// transaction, which writes; a task that comes meanwhile shows ids.
+    async fn names_in_digest(&self, recipient: &Recipient, told_until: Instant) -> sqlx::Result<Names> {
+        let accounts: Vec<String> = sqlx::query_scalar(
+            "select account_id from keepwell.tasks where state = 'open' and assignee = any($1)
+             union
+             select account_id from keepwell.tasks where handed_from = any($1) and handed_at > $2",
+        )
+        .bind([&recipient.id, &recipient.address].as_slice())
+        .bind(told_until)
+        .fetch_all(self.pool())
+        .await?;
+        if accounts.is_empty() {
+            return Ok(Names { accounts: HashMap::new(), colleagues: HashMap::new() });
+        }
+        let colleagues = self.colleagues().await?.into_iter().map(|one| (one.csm.id, one.csm.name)).collect();
+        Ok(Names { accounts: self.account_names(&accounts).await?, colleagues })
+    }
+
+    #[expect(clippy::too_many_arguments)]
     async fn write_digest_once(
         &self,
         recipient: &Recipient,
@@ -126,6 +165,7 @@ impl Store {
         told_until: Instant,
         halted: &Halted,
         now: Instant,
+        names: &Names,
         compose: impl Fn(&Gathered) -> (String, String),
     ) -> sqlx::Result<()> {
         let naming = self.naming().await?;
@@ -139,41 +179,41 @@ impl Store {
         if ours.rows_affected() == 0 {
             return tx.rollback().await;
         }
-        let (accounts, account) = (self.relation(Relation::Accounts), self.key().of_text("t.account_id"));
-        let sql = format!(
-            "select t.id, t.title, coalesce(a.name, t.account_id) as account, t.due_at, t.priority,
-                 t.reason, t.told_at is null as new
-             from keepwell.tasks t left join {accounts} a on a.id = {account}
+        let mut tasks: Vec<GatheredTask> = sqlx::query_as(
+            "select t.id, t.title, t.account_id as account, t.due_at, t.priority, t.reason, t.told_at is null as new
+             from keepwell.tasks t
              where t.state = 'open' and t.assignee = any($1) and (t.told_at is null or t.due_at < $2)
                and (t.snoozed_until is null or t.snoozed_until <= $2) and t.playbook <> all($3)
                and t.account_id <> all($5)
-             order by t.due_at nulls last, t.created_at, t.id limit $4"
-        );
-        let tasks: Vec<GatheredTask> = sqlx::query_as(AssertSqlSafe(sql))
-            .bind([&recipient.id, &recipient.address].as_slice())
-            .bind(now)
-            .bind(&halted.playbooks)
-            .bind(AT_MOST)
-            .bind(&halted.accounts)
-            .fetch_all(&mut *tx)
-            .await?;
-        let sql = format!(
-            "select t.title, coalesce(a.name, t.account_id) as account, coalesce(c.name, t.assignee) as to
-             from keepwell.tasks t left join {accounts} a on a.id = {account} left join {} c on c.id = t.assignee
+             order by t.due_at nulls last, t.created_at, t.id limit $4",
+        )
+        .bind([&recipient.id, &recipient.address].as_slice())
+        .bind(now)
+        .bind(&halted.playbooks)
+        .bind(AT_MOST)
+        .bind(&halted.accounts)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut handed: Vec<HandedTask> = sqlx::query_as(
+            "select t.title, t.account_id as account, t.assignee as to
+             from keepwell.tasks t
              where t.handed_from = any($1) and t.handed_at > $2 and t.handed_at <= $3 and t.playbook <> all($4)
                and t.account_id <> all($6)
              order by t.handed_at, t.created_at, t.id limit $5",
-            self.relation(Relation::Csms)
-        );
-        let handed: Vec<HandedTask> = sqlx::query_as(AssertSqlSafe(sql))
-            .bind([&recipient.id, &recipient.address].as_slice())
-            .bind(told_until)
-            .bind(now)
-            .bind(&halted.playbooks)
-            .bind(AT_MOST)
-            .bind(&halted.accounts)
-            .fetch_all(&mut *tx)
-            .await?;
+        )
+        .bind([&recipient.id, &recipient.address].as_slice())
+        .bind(told_until)
+        .bind(now)
+        .bind(&halted.playbooks)
+        .bind(AT_MOST)
+        .bind(&halted.accounts)
+        .fetch_all(&mut *tx)
+        .await?;
+        tasks.iter_mut().for_each(|task| Names::replace(&names.accounts, &mut task.account));
+        for task in &mut handed {
+            Names::replace(&names.accounts, &mut task.account);
+            task.to.iter_mut().for_each(|to| Names::replace(&names.colleagues, to));
+        }
         let sql = format!(
             "with taken as (
                  update keepwell.messages m set {take}

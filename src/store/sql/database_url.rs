@@ -1,4 +1,4 @@
-//! The database's URL. It may hold a password, also in its parameters: nothing
+//! The URL of a database. It may hold a password, also in its parameters: nothing
 //! of its values is said, neither in an error nor in a log.
 
 use sqlx::ConnectOptions;
@@ -41,8 +41,8 @@ pub enum UrlError {
 }
 
 /// How to connect to the database of a URL. Parameters that have no meaning are
-/// ignored, with a warning that names them.
-pub(crate) fn read_url(text: &str) -> Result<PgConnectOptions, UrlError> {
+/// ignored, with a warning that names them and where the URL stands.
+pub(crate) fn parse_url(text: &str, place: &str) -> Result<PgConnectOptions, UrlError> {
     let mut url = Url::parse(text).map_err(UrlError::Unreadable)?;
     if !matches!(url.scheme(), "postgres" | "postgresql") {
         return Err(UrlError::Scheme);
@@ -52,10 +52,10 @@ pub(crate) fn read_url(text: &str) -> Result<PgConnectOptions, UrlError> {
     let (known, ignored): (Vec<_>, Vec<_>) = given.into_iter().partition(|(name, _)| has_meaning(name));
     if !ignored.is_empty() {
         let names: Vec<&str> = ignored.iter().map(|(name, _)| shown(name)).collect();
-        tracing::warn!("parameters of DATABASE_URL that are not known and are ignored: {}", names.join(", "));
+        tracing::warn!("parameters of {place} that are not known and are ignored: {}", names.join(", "));
     }
     url.set_query(None);
-    let place = PgConnectOptions::from_url(&url).map_err(|_| UrlError::Place)?;
+    let options = PgConnectOptions::from_url(&url).map_err(|_| UrlError::Place)?;
     for (name, value) in &known {
         let mut alone = url.clone();
         alone.query_pairs_mut().append_pair(name, value);
@@ -65,7 +65,7 @@ pub(crate) fn read_url(text: &str) -> Result<PgConnectOptions, UrlError> {
         }
     }
     if known.is_empty() {
-        return Ok(place);
+        return Ok(options);
     }
     url.query_pairs_mut().extend_pairs(known);
     PgConnectOptions::from_url(&url).map_err(|_| UrlError::Place)
@@ -101,19 +101,19 @@ mod tests {
             ),
             ("postgres://%ff:canary@localhost/x", "its user, password, host or name cannot be used"),
         ] {
-            let said = read_url(url).expect_err(url).to_string();
+            let said = parse_url(url, "DATABASE_URL").expect_err(url).to_string();
             assert!(said.starts_with(expected) && !said.contains("canary"), "{url}: {said}");
         }
     }
 
     #[test]
     fn what_has_a_meaning_is_taken() {
-        let options = read_url("postgres://ann:x@db.example:6000/main?foo=1&sslmode=require&options[geqo]=off&Ba/r=2")
-            .expect("a URL");
+        let url = "postgres://ann:x@db.example:6000/main?foo=1&sslmode=require&options[geqo]=off&Ba/r=2";
+        let options = parse_url(url, "DATABASE_URL").expect("a URL");
         assert_eq!((options.get_host(), options.get_port(), options.get_username()), ("db.example", 6000, "ann"));
         assert_eq!((options.get_database(), options.get_options()), (Some("main"), Some("-c geqo=off")));
         assert!(matches!(options.get_ssl_mode(), sqlx::postgres::PgSslMode::Require));
-        let socket = read_url("postgresql:///main?host=/run/pg&user=ann").expect("a URL");
+        let socket = parse_url("postgresql:///main?host=/run/pg&user=ann", "DATABASE_URL").expect("a URL");
         assert_eq!(socket.get_socket().map(|socket| socket.as_path()), Some(std::path::Path::new("/run/pg")));
         assert_eq!(shown("channel_binding"), "channel_binding");
         assert_eq!(shown("ss@h/db"), "one that is not shown");

@@ -83,7 +83,7 @@ async fn take_snapshots_with(
             since_step: Some(enrollment.step_at),
         })
         .collect();
-    let facts: Vec<Option<Facts>> = facts::fetch(store.pool(), &loaded.steps, at, &windows).await?;
+    let facts: Vec<Option<Facts>> = facts::fetch(store.customers_pool(), &loaded.steps, at, &windows).await?;
     let accounts: Vec<String> = enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
     let people = store.people(&accounts).await?;
     Ok(facts

@@ -68,7 +68,8 @@ impl<'a> Candidates<'a> {
     /// Begins a walk of its own, once there is room for one.
     async fn walk_alone(&mut self) -> anyhow::Result<()> {
         self.permit = Some(self.shared.runs.walk().await);
-        self.walk = Some(Walk::Own(facts::scan(self.shared.store.pool(), &self.loaded.entry, self.slot).await?));
+        self.walk =
+            Some(Walk::Own(facts::scan(self.shared.store.customers_pool(), &self.loaded.entry, self.slot).await?));
         Ok(())
     }
 
@@ -109,7 +110,7 @@ impl<'a> Candidates<'a> {
             subjects.iter().for_each(|subject| {
                 self.open.remove(subject);
             });
-            let pool = self.shared.store.pool();
+            let pool = self.shared.store.customers_pool();
             let found = facts::fetch(pool, &self.loaded.entry, self.slot, &windows(&subjects)).await?;
             let chunk: Vec<Facts> = found.into_iter().flatten().collect();
             if !chunk.is_empty() {

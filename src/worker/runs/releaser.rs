@@ -56,7 +56,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
         }
         store.renew_run(run).await??;
         let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
-        let facts = facts::fetch(store.pool(), &loaded.entry, now, &windows(&subjects)).await?;
+        let facts = facts::fetch(store.customers_pool(), &loaded.entry, now, &windows(&subjects)).await?;
         // Edges as they stand: a run, and not this, decides whether one has turned.
         let history = candidates::recall(shared, &loaded, &subjects, Some(run.slot), None).await?;
         let known: Vec<Facts> = facts.into_iter().flatten().collect();

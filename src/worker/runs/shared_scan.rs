@@ -58,7 +58,7 @@ pub(crate) async fn carry_out(shared: &Arc<Shared>, runs: Vec<OpenedRun>, now: I
             let slot = usable[0].0.run.slot;
             let permit = keep_runs(shared, &held, shared.runs.walk()).await;
             let started = match &walk {
-                Ok(walk) => walk.start(shared.store.pool(), slot, None).await.map_err(anyhow::Error::from),
+                Ok(walk) => walk.start(shared.store.customers_pool(), slot, None).await.map_err(anyhow::Error::from),
                 Err(unknown) => Err(anyhow::anyhow!("{unknown}")),
             };
             match started {

@@ -56,7 +56,8 @@ impl Lint<'_> {
     /// not suffice.
     async fn find_audience(&self, query: &FactQuery) -> anyhow::Result<Option<Audience>> {
         let mut audience = Audience::default();
-        let mut scan = query.walk().start_within(self.question.store.pool(), self.question.now, None, PATIENCE).await?;
+        let mut scan =
+            query.walk().start_within(self.question.store.customers_pool(), self.question.now, None, PATIENCE).await?;
         loop {
             let chunk = scan.next().await?;
             if chunk.is_empty() {

@@ -14,7 +14,7 @@ impl Lint<'_> {
         let kept = self.ready.when.prefilter().map_or(&Predicate::Always, |prefilter| &prefilter.predicate);
         let Some(query) = self.query(&self.ready.entry_layout, kept) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        for read in query.dear_reads(self.question.store.pool(), self.question.now, PATIENCE).await? {
+        for read in query.dear_reads(self.question.store.customers_pool(), self.question.now, PATIENCE).await? {
             let DearRead { table, rows, columns, for_each } = read;
             let index = format!("create index on {table} ({})", columns.join(", "));
             if !known.insert(index.clone()) {

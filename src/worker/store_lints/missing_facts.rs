@@ -34,7 +34,7 @@ impl Lint<'_> {
         // Most often the first subjects have all of them, so they are looked up one by one.
         let mut scan = query
             .walk()
-            .start_within(self.question.store.pool(), self.question.now, Some(Shape::Probes), PATIENCE)
+            .start_within(self.question.store.customers_pool(), self.question.now, Some(Shape::Probes), PATIENCE)
             .await?;
         let mut missing = vec![true; layout.cells().len()];
         let (mut ended, mut seen) = (false, 0);

@@ -7,7 +7,7 @@ use keepwell::store::customers::mapping;
 use keepwell::store::upkeep::stopped::Halted;
 use keepwell::store::views::cli::Filter;
 use keepwell::store::views::web::Inbox;
-use keepwell::store::{Relation, Relations};
+use keepwell::store::{ReadAs, Relation, Relations, Store};
 use keepwell::worker::pass;
 use keepwell::worker::runs::scheduler;
 use serde_json::json;
@@ -120,7 +120,7 @@ async fn nothing_in_their_tables_makes_a_run_fail() {
 async fn the_role_that_reads_customers_cannot_write() {
     for (customers, table) in [(Customers::Default, "customers.accounts"), (Customers::Theirs, "crm.companies")] {
         let world = World::on(customers).await;
-        assert!(world.store().relations().as_reader());
+        assert_eq!(world.store().relations().read_as(), ReadAs::Role);
         for table in [table, "keepwell.tasks"] {
             let mut reading = world.store().read().await.unwrap();
             // Not only because the transaction is read-only.
@@ -148,7 +148,7 @@ async fn the_role_that_reads_customers_cannot_write() {
 #[tokio::test]
 async fn the_default_store_is_what_its_catalogue_says() {
     let database = database::fresh().await;
-    let looked = mapping::open(&database.pool().await, &map("")).await.unwrap();
+    let looked = mapping::open(&Store::connect(database.options.clone(), 2), &map("")).await.unwrap();
     assert!(looked.problems.is_empty(), "{:#?}", looked.problems);
     for relation in Relation::ALL {
         assert_eq!(looked.relations.of(relation), Relations::default().of(relation));
@@ -163,7 +163,7 @@ async fn the_default_store_is_what_its_catalogue_says() {
         .execute(&pool)
         .await
         .unwrap();
-    let looked = mapping::open(&pool, &map("")).await.unwrap();
+    let looked = mapping::open(&Store::connect(database.options.clone(), 2), &map("")).await.unwrap();
     let column = |name: &str| looked.relations.schema.column(Subject::Account, name).map(|column| column.ty);
     assert_eq!((column("industry"), column("since")), (Some(Type::Text), Some(Type::Time)));
     assert!(looked.relations.of(Relation::Accounts).starts_with("(select"));
@@ -174,7 +174,8 @@ async fn what_cannot_be_used_is_said() {
     let database = database::fresh().await;
     let pool = database.pool().await;
     mapped::create(&pool, "bigint").await;
-    let looked = mapping::open(&pool, &map(mapped::STORE)).await.unwrap();
+    let store = Store::connect(database.options.clone(), 2);
+    let looked = mapping::open(&store, &map(mapped::STORE)).await.unwrap();
     let accounts = looked.report.iter().find(|relation| relation.ours == "accounts").unwrap();
     let ignored: Vec<&str> = accounts.ignored.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(ignored, ["tags", "head count"]);
@@ -187,7 +188,7 @@ async fn what_cannot_be_used_is_said() {
         .await
         .unwrap();
     let told = async |text: &str| {
-        let problems = mapping::open(&pool, &map(text)).await.unwrap().problems;
+        let problems = mapping::open(&store, &map(text)).await.unwrap().problems;
         let told = |d: &Diagnostic| {
             format!("{}:{} {} {} ({})", d.line, d.column, d.code, d.message, d.help.as_deref().unwrap_or("-"))
         };

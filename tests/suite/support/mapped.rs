@@ -3,8 +3,8 @@
 
 use keepwell::config::{Config, StoreMap};
 use keepwell::playbook::source::SourceFile;
-use keepwell::store::Relations;
 use keepwell::store::customers::mapping;
+use keepwell::store::{ReadAs, Relations, Store};
 use serde_json::Value as Json;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -120,18 +120,19 @@ pub async fn create(pool: &PgPool, key: &str) {
 /// What was written to the default tables, where the test wants it, and how it
 /// is read there.
 pub async fn relations(pool: &PgPool, customers: Customers) -> Relations {
+    let store = Store::connect((*pool.connect_options()).clone(), 2);
     if customers == Customers::Default {
-        return opened(pool, &StoreMap::default()).await;
+        return opened(&store, &StoreMap::default()).await;
     }
     create(pool, "text").await;
     run(pool, MOVE).await;
-    opened(pool, &map(STORE)).await
+    opened(&store, &map(STORE)).await
 }
 
-pub async fn opened(pool: &PgPool, map: &StoreMap) -> Relations {
-    let looked = mapping::open(pool, map).await.expect("the database answers");
+pub async fn opened(store: &Store, map: &StoreMap) -> Relations {
+    let looked = mapping::open(store, map).await.expect("the database answers");
     assert!(looked.problems.is_empty(), "{:#?}", looked.problems);
-    assert!(looked.relations.as_reader(), "the tests read as the role that cannot write");
+    assert_eq!(looked.relations.read_as(), ReadAs::Role, "the tests read as the role that cannot write");
     looked.relations
 }
 

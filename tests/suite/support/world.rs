@@ -125,7 +125,7 @@ impl World {
         if customers == Customers::Theirs {
             mapped::create(store.pool(), "bigint").await;
         }
-        let relations = mapped::opened(store.pool(), &config.store).await;
+        let relations = mapped::opened(&store, &config.store).await;
         let world = World {
             variables: variables.clone(),
             shared: Arc::new(Shared {

@@ -36,7 +36,7 @@ impl FactQuery {
     /// Those of its walk over all subjects and of a look at one of them. What
     /// was never analyzed is passed over.
     pub async fn dear_reads(&self, pool: &PgPool, as_of: Instant, patience: Duration) -> sqlx::Result<Vec<DearRead>> {
-        let mut transaction = begin(pool, self.walk().as_reader).await?;
+        let mut transaction = begin(pool, self.walk().read_as).await?;
         limit_statements(&mut transaction, patience).await?;
         let anybody = SubjectWindow::from(SubjectId { account: String::new(), contact: String::new() });
         let walk = explain(&mut transaction, self.walk().look_ups(), as_of, &[]).await?;

@@ -93,7 +93,7 @@ pub async fn scan<'q>(pool: &PgPool, query: &'q FactQuery, as_of: Instant) -> sq
 }
 
 /// The facts of the named subjects, in the same order; `None` for one that does
-/// not exist.
+/// not exist. `pool` is that of [`Store::customers_pool`](crate::store::Store::customers_pool).
 pub async fn fetch(
     pool: &PgPool,
     query: &FactQuery,
@@ -104,7 +104,7 @@ pub async fn fetch(
     if subjects.is_empty() {
         return Ok(found);
     }
-    let mut transaction = begin(pool, query.walk.as_reader).await?;
+    let mut transaction = begin(pool, query.walk.read_as).await?;
     for row in rows_of(&mut transaction, &query.fetch, as_of, subjects).await? {
         let at = position_of(&row)?;
         if let (Some(subject), Some(place)) = (subjects.get(at), found.get_mut(at)) {

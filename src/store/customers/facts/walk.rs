@@ -20,7 +20,7 @@ use crate::facts::{Facts, Layout, Subject, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
 use crate::store::customers::reader_role::{begin, limit_statements};
-use crate::store::customers::relations::Relations;
+use crate::store::customers::relations::{ReadAs, Relations};
 
 /// How many subjects a chunk of a scan has at most.
 const CHUNK: usize = 1000;
@@ -40,8 +40,8 @@ pub struct Walk {
     passes: Option<Passes>,
     /// Our own state about the subjects of a chunk.
     pub(crate) own: Option<Statement>,
-    /// Whether it is asked as the role that cannot write.
-    pub(crate) as_reader: bool,
+    /// As whom it is asked.
+    pub(crate) read_as: ReadAs,
 }
 
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Walk {
             probes: build(Shape::Probes)?,
             passes,
             own: own.has_cells().then_some(own),
-            as_reader: relations.as_reader(),
+            read_as: relations.read_as(),
             readers: wanted.iter().map(|(cells, _)| (Arc::clone(cells), places(cells))).collect(),
             layout,
         })
@@ -93,7 +93,7 @@ impl Walk {
     /// no meaning here: such windows are empty. Without a shape, it is the one
     /// that suits how many subjects are in question.
     pub async fn start(&self, pool: &PgPool, as_of: Instant, shape: Option<Shape>) -> sqlx::Result<Scan<'_>> {
-        self.start_in(begin(pool, self.as_reader).await?, as_of, shape).await
+        self.start_in(begin(pool, self.read_as).await?, as_of, shape).await
     }
 
     /// The same; Postgres ends each of its statements that takes longer.
@@ -104,7 +104,7 @@ impl Walk {
         shape: Option<Shape>,
         patience: Duration,
     ) -> sqlx::Result<Scan<'_>> {
-        let mut transaction = begin(pool, self.as_reader).await?;
+        let mut transaction = begin(pool, self.read_as).await?;
         limit_statements(&mut transaction, patience).await?;
         self.start_in(transaction, as_of, shape).await
     }

@@ -8,18 +8,17 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgPool;
-
 use self::column::{Reading, key_of, key_reading, quoted, reading};
 use self::contract::Absent;
 use self::introspect::FoundRelation;
 use super::reader_role;
-use super::relations::{Key, Relation, Relations};
+use super::relations::{Key, ReadAs, Relation, Relations};
 use crate::config::RoleNames;
 use crate::config::store::{CONTRACT, Mapped, StoreMap};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Column, Schema, Type};
 use crate::playbook::Source;
+use crate::store::Store;
 
 mod column;
 mod contract;
@@ -37,8 +36,10 @@ pub struct CustomerStore {
     pub problems: Vec<Diagnostic>,
 }
 
-/// Looks at the relations that stand for the customer store.
-pub async fn open(pool: &PgPool, map: &StoreMap) -> sqlx::Result<CustomerStore> {
+/// Looks at the relations that stand for the customer store, as whoever will
+/// read them.
+pub async fn open(store: &Store, map: &StoreMap) -> sqlx::Result<CustomerStore> {
+    let pool = store.customers_pool();
     let mut wanted: Vec<(&str, &str)> = Vec::new();
     for relation in Relation::ALL {
         match map.relations.get(relation.name()) {
@@ -60,9 +61,13 @@ pub async fn open(pool: &PgPool, map: &StoreMap) -> sqlx::Result<CustomerStore> 
         problems: Vec::new(),
     };
     builder.key = builder.key_of_accounts(map);
-    let as_reader = reader_role::is_there(pool).await?;
+    let read_as = match store.has_reader() {
+        true => ReadAs::Login,
+        false if reader_role::is_there(pool).await? => ReadAs::Role,
+        false => ReadAs::User,
+    };
     let touch_events = map.touch_events.clone();
-    let mut relations = Relations { key: builder.key, as_reader, touch_events, ..Relations::default() };
+    let mut relations = Relations { key: builder.key, read_as, touch_events, ..Relations::default() };
     let mut schema = Schema { account: Vec::new(), contact: Vec::new(), csm: Vec::new(), ..Schema::default_store() };
     for (relation, (name, columns)) in Relation::ALL.into_iter().zip(CONTRACT) {
         let from = builder.report.len();
