@@ -20,8 +20,8 @@
 //!
 //! The store is built once for each scale and kept below `target/`; `enroll` and `deliver` have one of their own.
 //! `deliver` needs `smtp-sink` and `smtp-source`, which are in Debian's package `postfix`.
-//! Of the faults, F11 needs `pg_basebackup`, F10 `pgbouncer`, F15 Debian's package `faketime`, and F23 a user who may
-//! mount; without them they say that they were skipped.
+//! Of the faults, F11 needs `pg_basebackup`, `pg_dump` and `psql`, F10 `pgbouncer`, F15 Debian's package `faketime`,
+//! and F23 a user who may mount; without them they say that they were skipped.
 
 use std::process::ExitCode;
 use std::time::Duration;

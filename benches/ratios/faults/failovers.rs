@@ -16,16 +16,16 @@ use crate::support::program::{Daemon, until};
 use crate::support::proxy::{Behind, Fault, Proxy};
 
 /// Mails of a round.
-const WAVE: i64 = 60;
+pub const WAVE: i64 = 60;
 /// Known to the backup or the standby, and sent in all, when the primary ends.
-const KNOWN: usize = 5;
-const SENT: usize = 30;
+pub const KNOWN: usize = 5;
+pub const SENT: usize = 30;
 /// How long daemons may look at what has taken the primary's place.
-const LOOK: Duration = Duration::from_secs(8);
+pub const LOOK: Duration = Duration::from_secs(8);
 
 /// What became of the rounds.
 #[derive(Default)]
-struct Told {
+pub struct Confirmations {
     rounds: usize,
     forgotten: usize,
     bodies: usize,
@@ -33,8 +33,8 @@ struct Told {
     spans: Vec<Duration>,
 }
 
-impl Told {
-    fn row(self, name: &'static str, found: Found) -> anyhow::Result<Row> {
+impl Confirmations {
+    pub fn row(self, name: &'static str, found: Found) -> anyhow::Result<Row> {
         anyhow::ensure!(self.bodies == 0, "{} bodies before anybody confirmed", self.bodies);
         let note = format!(
             "0 bodies before the word; {} mails forgotten and looked up in the relay's log; it said: {}",
@@ -47,13 +47,13 @@ impl Told {
 /// A standby takes over without the last commits.
 pub async fn promotions(size: Size) -> anyhow::Result<Row> {
     const NAME: &str = "F11 a standby takes over, behind";
-    if !has_basebackup() {
+    if !has_program("pg_basebackup") {
         return Ok(Row::skipped(NAME, "pg_basebackup is not installed"));
     }
     let mut company = Company::open("promotions", "").await?;
     let way = Proxy::before(Behind::Unix(company.socket()));
     company.home.set("DATABASE_URL", &company.url_by(way.address));
-    let mut told = Told::default();
+    let mut confirmations = Confirmations::default();
     for round in 0..rounds(size) {
         company.wave(WAVE).await?;
         let place = Company::place(&format!("standby-{round}"));
@@ -84,20 +84,20 @@ pub async fn promotions(size: Size) -> anyhow::Result<Row> {
         company.directory = place;
         company.postgres = standby;
         way.lead_to(Behind::Unix(company.socket()));
-        confirm(&company, &daemons, &mut told).await?;
+        confirm(&company, &daemons, &mut confirmations).await?;
         daemons.into_iter().for_each(Daemon::stop_well);
     }
-    told.row(NAME, company.by_the_ledger().await?)
+    confirmations.row(NAME, company.by_the_ledger().await?)
 }
 
 /// The files of an older base backup are put back.
 pub async fn restores(size: Size) -> anyhow::Result<Row> {
     const NAME: &str = "F11 an older backup is put back";
-    if !has_basebackup() {
+    if !has_program("pg_basebackup") {
         return Ok(Row::skipped(NAME, "pg_basebackup is not installed"));
     }
     let mut company = Company::open("restores", "").await?;
-    let mut told = Told::default();
+    let mut confirmations = Confirmations::default();
     for _ in 0..rounds(size) {
         company.wave(WAVE).await?;
         let daemons = [company.daemon(), company.daemon()];
@@ -115,22 +115,22 @@ pub async fn restores(size: Size) -> anyhow::Result<Row> {
         std::fs::remove_dir_all(company.directory.join("data"))?;
         std::fs::rename(place.join("data"), company.directory.join("data"))?;
         company.restart().await?;
-        confirm(&company, &daemons, &mut told).await?;
+        confirm(&company, &daemons, &mut confirmations).await?;
         daemons.into_iter().for_each(Daemon::stop_well);
     }
-    told.row(NAME, company.by_the_ledger().await?)
+    confirmations.row(NAME, company.by_the_ledger().await?)
 }
 
-fn rounds(size: Size) -> usize {
+pub fn rounds(size: Size) -> usize {
     (size.rounds / 5).max(2)
 }
 
-fn has_basebackup() -> bool {
-    Command::new("pg_basebackup").arg("--version").output().is_ok_and(|output| output.status.success())
+pub fn has_program(name: &str) -> bool {
+    Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// A copy of the running cluster, as `data` below `place`.
-fn back_up(company: &Company, place: &Path, more: &[&str]) -> anyhow::Result<()> {
+pub fn back_up(company: &Company, place: &Path, more: &[&str]) -> anyhow::Result<()> {
     let _ = std::fs::remove_dir_all(place);
     std::fs::create_dir_all(place)?;
     let socket = company.socket();
@@ -157,19 +157,19 @@ async fn replayed(options: &sqlx::postgres::PgConnectOptions) -> sqlx::Result<i6
 
 /// Lets the daemons look at the database that has forgotten something; then
 /// a person does, and confirms.
-async fn confirm(company: &Company, daemons: &[Daemon], told: &mut Told) -> anyhow::Result<()> {
+pub async fn confirm(company: &Company, daemons: &[Daemon], confirmations: &mut Confirmations) -> anyhow::Result<()> {
     let at = Instant::now();
     tokio::time::sleep(LOOK).await;
-    told.bodies += company.taken_after(at);
-    told.rounds += 1;
+    confirmations.bodies += company.taken_after(at);
+    confirmations.rounds += 1;
     let shown = company.home.run(&["confirm-epoch"]);
     let Some(reason) = shown.stdout.lines().next().filter(|_| shown.code == 1) else {
         let said: Vec<String> = daemons.iter().map(Daemon::log).collect();
         anyhow::bail!("nothing is to be confirmed: {shown:?} {}", said.join("\n"));
     };
-    told.reason = reason.to_owned();
+    confirmations.reason = reason.to_owned();
     for enrollment in company.sent_without_a_word().await? {
-        told.forgotten += 1;
+        confirmations.forgotten += 1;
         let cancelled = company.home.run(&["cancel", &enrollment]);
         anyhow::ensure!(cancelled.code == 0, "{cancelled:?}");
     }
@@ -183,7 +183,7 @@ async fn confirm(company: &Company, daemons: &[Daemon], told: &mut Told) -> anyh
         matches!((company.number(open).await, company.number(all).await), (Ok(0), Ok(all)) if all >= company.accounts)
     })
     .await;
-    told.spans.push(since.elapsed());
+    confirmations.spans.push(since.elapsed());
     Ok(())
 }
 
@@ -205,7 +205,7 @@ impl Company {
     }
 
     /// By the relay's ledger alone: everybody has had the mail, and once.
-    async fn by_the_ledger(&self) -> anyhow::Result<Found> {
+    pub async fn by_the_ledger(&self) -> anyhow::Result<Found> {
         let unknown = self.number("select count(*) from keepwell.messages where state = 'unknown'").await? as usize;
         let mut found = self.sent()?;
         let accounts = usize::try_from(self.accounts)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 pub mod clocks;
 mod company;
 mod connections;
+mod copies;
 mod failovers;
 mod limits;
 mod link;
@@ -105,7 +106,12 @@ async fn of_fault(name: &str, size: Size, asked: &Asked, chance: &mut Chance) ->
         "F8" => print(connections::crashes(size, chance).await?),
         "F9" => print(connections::partitions(size, chance).await?),
         "F10" => print(connections::storms(size, chance).await?) + print(pooler::storms(size).await?),
-        "F11" => print(failovers::promotions(size).await?) + print(failovers::restores(size).await?),
+        "F11" => {
+            let failovers = print(failovers::promotions(size).await?) + print(failovers::restores(size).await?);
+            let beside = print(copies::templates(size).await?) + print(copies::dumps(size).await?);
+            let reloads = print(copies::reloads(size, true).await?) + print(copies::reloads(size, false).await?);
+            failovers + beside + print(copies::files(size).await?) + reloads + print(copies::recoveries(size).await?)
+        }
         "F12" => print(vacuum::pinned(size).await?),
         "F13" => print(promises::budgets(size).await?),
         "F14" => print(promises::downtimes().await?),
