@@ -26,8 +26,8 @@ use crate::postgres::describe_error;
 use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
 use crate::store::sql::errors::is_about_a_row;
-use crate::store::sql::group_commit::all_failed;
 use crate::store::sql::kept_connection::KeptConnection;
+use crate::store::sql::same_error::all_failed;
 
 impl Store {
     /// Writes how one attempt went, together with those that end at the same

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::kept_connection::KeptConnection;
-use crate::postgres::describe_error;
 
 /// Where callers meet. Callers are never cut off: each is carried out or told
 /// why not.
@@ -58,13 +57,6 @@ impl<T, R> GroupCommit<T, R> {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(T, oneshot::Sender<sqlx::Result<R>>)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The same failure for each of so many.
-pub(crate) fn all_failed<R>(error: sqlx::Error, count: usize) -> Vec<sqlx::Result<R>> {
-    let told = describe_error(&error);
-    let others = (1..count).map(|_| Err(sqlx::Error::Protocol(told.clone())));
-    std::iter::once(Err(error)).chain(others).take(count).collect()
 }
 
 #[cfg(test)]

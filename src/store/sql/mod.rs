@@ -5,7 +5,8 @@
 //! - [`errors`]: what an error says about trying again;
 //! - `bulk_rows`: many rows in one statement;
 //! - `kept_connection`: a connection that keeps its plans;
-//! - `group_commit`: callers that share a transaction.
+//! - `group_commit`: callers that share a transaction;
+//! - `same_error`: the failure of such callers.
 
 pub(crate) mod bulk_rows;
 pub mod database_url;
@@ -13,4 +14,5 @@ pub mod errors;
 pub(crate) mod group_commit;
 pub(crate) mod kept_connection;
 pub(crate) mod pool;
+pub(crate) mod same_error;
 mod settings;
