@@ -2,19 +2,23 @@
 //! for a whole batch at once.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{Postgres, Row};
+use sqlx::{AssertSqlSafe, Postgres, Row};
 use uuid::Uuid;
 
 use super::claimed::{Claimed, Rendered};
+use super::transitions::among;
 use crate::clock::Instant;
+use crate::message::outcome::Fact;
+use crate::message::state::State;
 use crate::store::Store;
 use crate::store::sql::bulk_rows::Rows;
 use crate::store::sql::errors::is_about_a_row;
-use crate::store::sql::group_commit::all_failed;
 use crate::store::sql::kept_connection::KeptConnection;
+use crate::store::sql::same_error::all_failed;
 
 /// A message right before it leaves.
 #[derive(Clone, Debug)]
@@ -73,6 +77,25 @@ const RESERVE: &str = "
         on conflict (address_hash) do nothing)
     select message from going";
 
+/// Gives words free that a mail has reserved which ended without having left. One
+/// of which nobody knew whether it left keeps them, whatever a person has said.
+static FREE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "delete from keepwell.mail_guard g using (select * from ROWS) as n, keepwell.messages m
+         where (g.account_id, g.address_hash, g.playbook, g.step, g.fingerprint)
+               = (n.account_id, n.address_hash, n.playbook, n.step, n.fingerprint)
+           and m.account_id = g.account_id and m.id = g.message and {}",
+        *NEVER_LEFT
+    )
+});
+
+/// Whether a message `m` has ended without having left.
+static NEVER_LEFT: LazyLock<String> = LazyLock::new(|| {
+    let ended = |state: &State| state.is_final() && !state.has_left() && *state != State::Unknown;
+    let states: Vec<State> = State::ALL.into_iter().filter(ended).collect();
+    format!("m.state in {} and m.outcome is distinct from '{}'", among(&states), Fact::Unknown.name())
+});
+
 const KEEP: &str = "
     update keepwell.messages m
     set subject = n.subject, body_text = n.body_text, body_html = n.body_html, to_address = n.to_address,
@@ -84,8 +107,8 @@ impl Store {
     /// Keeps what is about to be sent, for the preview and the record, and
     /// makes sure that a mail's address has a row for the marker to lock. False
     /// when the same step said the same to the address of a customer mail, under
-    /// whatever contact, within the last 24 hours. The answers are in the order
-    /// given; one that is at fault fails alone.
+    /// whatever contact, within the last 24 hours, or is about to. The answers are
+    /// in the order given; one that is at fault fails alone.
     pub async fn depart(&self, all: &[Departure]) -> Vec<sqlx::Result<bool>> {
         let mut connection = self.shared.departures.lock().await;
         match self.depart_over(&mut connection, all).await {
@@ -111,21 +134,24 @@ impl Store {
         for mail in mails {
             hashes.push(self.address_hash(mail.to).await?);
         }
-        sqlx::query_scalar(
-            "select coalesce(g.at > $6 - interval '24 hours', false)
+        let sql = format!(
+            "select coalesce(g.at > $6 - interval '24 hours', false) and not coalesce({}, false)
              from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[])
                  with ordinality asked (account_id, address_hash, playbook, step, fingerprint, place)
              left join keepwell.mail_guard g using (account_id, address_hash, playbook, step, fingerprint)
+             left join keepwell.messages m on m.account_id = g.account_id and m.id = g.message
              order by asked.place",
-        )
-        .bind(mails.iter().map(|mail| mail.account).collect::<Vec<_>>())
-        .bind(hashes)
-        .bind(mails.iter().map(|mail| mail.playbook).collect::<Vec<_>>())
-        .bind(mails.iter().map(|mail| mail.step).collect::<Vec<_>>())
-        .bind(mails.iter().map(|mail| mail.fingerprint).collect::<Vec<_>>())
-        .bind(now)
-        .fetch_all(self.pool())
-        .await
+            *NEVER_LEFT
+        );
+        sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(mails.iter().map(|mail| mail.account).collect::<Vec<_>>())
+            .bind(hashes)
+            .bind(mails.iter().map(|mail| mail.playbook).collect::<Vec<_>>())
+            .bind(mails.iter().map(|mail| mail.step).collect::<Vec<_>>())
+            .bind(mails.iter().map(|mail| mail.fingerprint).collect::<Vec<_>>())
+            .bind(now)
+            .fetch_all(self.pool())
+            .await
     }
 
     async fn depart_over(&self, connection: &mut KeptConnection, all: &[Departure]) -> sqlx::Result<Vec<bool>> {
@@ -134,7 +160,7 @@ impl Store {
             asking.push((one, self.address_hash(&one.to).await?));
         }
         let mut going: HashSet<Uuid> = all.iter().filter(|one| !one.reserves()).map(|one| one.message.id).collect();
-        let options = self.pool().connect_options();
+        let (options, mut asked_again) = (self.pool().connect_options(), HashSet::new());
         while !asking.is_empty() {
             // One statement cannot write a row twice: of several mails that want
             // the same place the first has it, and the others another turn.
@@ -144,11 +170,24 @@ impl Store {
                 let message = &one.message;
                 seen.insert((message.account_id.as_str(), hash.clone(), &message.playbook, &message.step, fingerprint))
             });
-            let reserve = reserving(&turn)?;
+            let reserve = rows_of(&turn).with(RESERVE)?;
             for row in connection.carry(&options, async |connection| reserve.fetch_all(connection).await).await? {
                 going.insert(row.try_get::<Uuid, _>(0)?);
             }
             asking = later;
+            // Once: whoever has the words then is about to leave.
+            let mut refused: Vec<_> = turn
+                .into_iter()
+                .filter(|(one, _)| !going.contains(&one.message.id) && asked_again.insert(one.message.id))
+                .collect();
+            if !refused.is_empty() {
+                let free = rows_of(&refused).with(&FREE)?;
+                let freed = connection.carry(&options, async |connection| free.execute(connection).await).await?;
+                if freed.rows_affected() > 0 {
+                    refused.append(&mut asking);
+                    asking = refused;
+                }
+            }
         }
         let goes = |one: &Departure| going.contains(&one.message.id);
         let keep = keeping(&all.iter().filter(|one| goes(one)).collect::<Vec<_>>())?;
@@ -157,7 +196,8 @@ impl Store {
     }
 }
 
-fn reserving(asking: &[(&Departure, String)]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {
+/// The words and addresses of mails.
+fn rows_of(asking: &[(&Departure, String)]) -> Rows {
     let each = || asking.iter().map(|(one, _)| *one);
     Rows::steady()
         .column("address_hash", asking.iter().map(|(_, hash)| hash.as_str()))
@@ -167,7 +207,6 @@ fn reserving(asking: &[(&Departure, String)]) -> sqlx::Result<Query<'static, Pos
         .column("at", each().map(|one| one.now))
         .column("account_id", each().map(|one| one.message.account_id.as_str()))
         .column("fingerprint", each().map(|one| one.fingerprint))
-        .with(RESERVE)
 }
 
 fn keeping(going: &[&Departure]) -> sqlx::Result<Query<'static, Postgres, PgArguments>> {

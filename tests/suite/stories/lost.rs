@@ -6,6 +6,7 @@ use keepwell::worker::runs::plan::Plan;
 use serde_json::json;
 
 use crate::rehearsal::play;
+use crate::support::smtp::{At, Script};
 use crate::support::world::{World, at, lines, playbook};
 
 const MONDAY: &str = "2026-03-02T09:00:00Z";
@@ -102,6 +103,34 @@ async fn a_mail_that_another_enrollment_repeats_is_foretold_and_said() {
     assert_eq!(foretold(&plan), ["a1/ann skipped duplicate address", "a1/bob skipped duplicate address"]);
     let plan = world.plan("p", at("2026-03-03T09:00:00Z")).await;
     assert_eq!(foretold(&plan), ["a1/ann captured -", "a1/bob skipped duplicate address"]);
+}
+
+/// The words of a step are said to an address once a day; what never left has said
+/// nothing.
+#[tokio::test]
+async fn a_mail_that_expired_takes_its_words_from_nobody() {
+    let world = World::over_smtp("", Script::reply(At::Recipient, "450 4.2.1 later")).await;
+    world.playbook(&playbook(
+        "p",
+        "for: contact\nwhen: contact.role == \"champion\"",
+        "  - email: { id: hello, subject: Hello, body: Hello, valid_for: 2h }",
+    ));
+    world.account("a1", json!({})).await;
+    world.contact("a1", "ann", json!({ "email": "office@a1.example" })).await;
+    world.run_at(MONDAY).await;
+    assert_eq!(lines(&world.mails().await, "contact state"), ["ann deferred"]);
+    world.pass_at("2026-03-02T12:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "contact state"), ["ann expired"]);
+    world.server_does(Script::default()).await;
+    for contact in ["bob", "cid"] {
+        world.contact("a1", contact, json!({ "email": "office@a1.example" })).await;
+    }
+    let plan = world.plan("p", at("2026-03-02T18:00:00Z")).await;
+    assert_eq!(foretold(&plan), ["a1/bob captured -", "a1/cid skipped duplicate address"]);
+    world.run_at("2026-03-02T18:00:00Z").await;
+    let came = lines(&world.mails().await, "contact state");
+    assert_eq!(came, ["ann expired", "bob accepted", "cid skipped"]);
+    assert_eq!(world.accepted().iter().filter(|mail| mail.to == ["office@a1.example"]).count(), 1);
 }
 
 #[tokio::test]
