@@ -96,6 +96,8 @@ pub struct WebState {
     forged_links: WarningLimit,
     /// Requests of a proxy for what is not for customers.
     withheld_pages: WarningLimit,
+    /// Pages that the database did not answer.
+    silences: WarningLimit,
 }
 
 impl WebState {
@@ -116,6 +118,7 @@ impl WebState {
             command: "keepwell".to_owned(),
             forged_links: WarningLimit::default(),
             withheld_pages: WarningLimit::default(),
+            silences: WarningLimit::default(),
         }
     }
 
@@ -143,6 +146,7 @@ pub fn router(audience: Audience, state: WebState) -> Router {
         .method_not_allowed_fallback(page::not_possible)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn(guard::carry_through))
+        .layer(middleware::from_fn_with_state(state.clone(), page::log_silence))
         .layer(middleware::from_fn_with_state((audience, state.clone()), guard::admit))
         .layer(middleware::from_fn(guard::head))
         .with_state(state)

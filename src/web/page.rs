@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use chrono_tz::Tz;
 use minijinja::value::Serde;
@@ -170,15 +171,36 @@ impl IntoResponse for Trouble {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", words)
             }
             Trouble::Failed(error) => {
-                tracing::error!(error = describe_error(error.as_ref()), "the database did not answer a page");
                 let words = "The database did not answer. Nothing you see here is lost: please try again in a moment.";
-                (StatusCode::SERVICE_UNAVAILABLE, "Not available right now", words)
+                let mut response = trouble_page(StatusCode::SERVICE_UNAVAILABLE, "Not available right now", words);
+                response.extensions_mut().insert(DatabaseSilence(describe_error(error.as_ref()).into()));
+                return response;
             }
         };
-        match render("trouble.html", context! { title, words }) {
-            Ok(html) => (status, Html(html)).into_response(),
-            Err(_) => (status, words).into_response(),
-        }
+        trouble_page(status, title, words)
+    }
+}
+
+/// In an answer: what the database said, or why it said nothing.
+#[derive(Clone, Debug)]
+struct DatabaseSilence(Arc<str>);
+
+/// Logs pages that the database did not answer, in one line a minute: anybody
+/// can ask for many while it is away.
+pub(super) async fn log_silence(State(web): Web, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(DatabaseSilence(error)) = response.extensions().get().cloned() {
+        web.silences.warn(move |count| {
+            tracing::error!(count, error = &*error, "the database did not answer pages");
+        });
+    }
+    response
+}
+
+fn trouble_page(status: StatusCode, title: &str, words: &str) -> Response {
+    match render("trouble.html", context! { title, words }) {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => (status, words.to_owned()).into_response(),
     }
 }
 

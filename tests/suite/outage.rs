@@ -96,6 +96,8 @@ async fn pages_say_soon_that_the_database_is_away_and_a_stop_is_heard() {
             assert!(took < Duration::from_secs(10), "{away:?} {path}: {took:?}");
         }
         let said = daemon.log();
+        let lines = said.lines().filter(|line| line.contains("the database did not answer pages")).count();
+        assert_eq!(lines, 1, "one line for both pages: {said}");
         let (code, took) = daemon.stop();
         assert_eq!(code.code(), Some(0), "{away:?}: {said}");
         assert!(took < Duration::from_secs(12), "{away:?}: {took:?}");
