@@ -189,6 +189,46 @@ impl Drop for PublicFolder {
     }
 }
 
+/// With DATABASE_URL there is no private Postgres, and root stays root.
+#[tokio::test]
+async fn what_root_remembers_beside_a_service_is_the_services() {
+    if !is_root() {
+        return;
+    }
+    let database = database::fresh().await;
+    // As if mail had been sent.
+    database.pool().await.execute("select nextval('keepwell.marks')").await.unwrap();
+    let place = PublicFolder::new("marks");
+    let data = place.0.join("data");
+    chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut home = Home::new("marks");
+    home.set("DATABASE_URL", &database.url);
+    home.write("playbooks/call.yaml", PLAYBOOK);
+    let path = data.to_str().unwrap();
+    let run = || {
+        let mut command = home.command(&["run", "--once", "--data", path]);
+        // SAFETY: umask takes a number and is fit to be called between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                libc::umask(0o077);
+                Ok(())
+            })
+        };
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    run();
+    let marks = data.join("marks");
+    let about = std::fs::metadata(&marks).unwrap();
+    assert_eq!((about.uid(), about.gid(), about.mode() & 0o777), (NOBODY, NOBODY, 0o600));
+    // One that cannot be read is not taken for one that is not there.
+    std::fs::remove_file(&marks).unwrap();
+    std::fs::create_dir(&marks).unwrap();
+    let warned = run();
+    assert!(warned.contains("marks cannot be read: ") && warned.contains("nobody notices older files"), "{warned}");
+}
+
 /// Only root can be root beside somebody else's service.
 #[tokio::test]
 async fn root_acts_as_whoever_runs_keepwell_on_the_folder() {

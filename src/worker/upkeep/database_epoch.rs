@@ -5,6 +5,7 @@
 //! only logged.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -24,14 +25,24 @@ pub struct EpochWatch {
     known: Mutex<BTreeMap<Uuid, LastMarker>>,
     /// The mismatch that the log has.
     logged: Mutex<Option<String>>,
+    /// What the log says of the file.
+    logged_of_file: Mutex<Option<String>>,
 }
 
 impl EpochWatch {
     /// With the memory in this directory, which need not exist.
     pub fn new(directory: &Path) -> EpochWatch {
         let file = directory.join("marks");
-        let known = Mutex::new(read(&file));
-        EpochWatch { file, known, logged: Mutex::default() }
+        let known = read(&file);
+        let watch =
+            EpochWatch { file, known: Mutex::default(), logged: Mutex::default(), logged_of_file: Mutex::default() };
+        match known {
+            Ok(known) => EpochWatch { known: Mutex::new(known), ..watch },
+            Err(error) => {
+                watch.log_of_file(Some(format!("{} cannot be read: {error}", watch.file.display())));
+                watch
+            }
+        }
     }
 
     /// Stops everything when the database knows of less than this host; else
@@ -59,10 +70,9 @@ impl EpochWatch {
         let last = last.max(store.last_mark());
         // Confirmed since: what was remembered of the time before is settled.
         let last = if epoch.mark.epoch > last.epoch { LastMarker { number: 0, ..epoch.mark } } else { last };
-        if last > remembered
-            && let Err(error) = self.remember(epoch.installation, last)
-        {
-            tracing::debug!("{}: {error}", self.file.display());
+        if last > remembered {
+            let kept = self.remember(epoch.installation, last);
+            self.log_of_file(kept.err().map(|error| format!("{} cannot be kept: {error}", self.file.display())));
         }
         Ok(())
     }
@@ -76,10 +86,19 @@ impl EpochWatch {
         *logged = mismatch;
     }
 
+    /// Logs what is wrong with the file when it is new.
+    fn log_of_file(&self, wrong: Option<String>) {
+        let mut logged = self.logged_of_file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = wrong.as_ref().filter(|_| wrong != *logged) {
+            tracing::warn!("{reason}; until then nobody notices older files of the database that are put back");
+        }
+        *logged = wrong;
+    }
+
     fn remember(&self, installation: Uuid, mark: LastMarker) -> std::io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // Another process on the same directory may have come further.
-        for (installation, other) in read(&self.file) {
+        for (installation, other) in read(&self.file)? {
             let mark = known.entry(installation).or_default();
             *mark = other.max(*mark);
         }
@@ -92,7 +111,11 @@ impl EpochWatch {
         // Never a file that is half written.
         let next = self.file.with_extension(std::process::id().to_string());
         std::fs::write(&next, lines)?;
-        std::fs::rename(&next, &self.file)
+        let kept = give_to_owner_of_folder(&next).and_then(|()| std::fs::rename(&next, &self.file));
+        if kept.is_err() {
+            let _ = std::fs::remove_file(&next);
+        }
+        kept
     }
 }
 
@@ -101,14 +124,28 @@ pub async fn tick(shared: &Shared, watch: &EpochWatch, now: Instant) -> anyhow::
     watch.check(&shared.store, now).await.map(|()| 0)
 }
 
-/// What is in the file; nothing of a line that cannot be read.
-fn read(file: &Path) -> BTreeMap<Uuid, LastMarker> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+/// A file that root makes in somebody else's folder is theirs: a service that
+/// runs there has to read it.
+fn give_to_owner_of_folder(file: &Path) -> std::io::Result<()> {
+    let (about, folder) = (std::fs::metadata(file)?, std::fs::metadata(file.parent().unwrap_or(file))?);
+    match about.uid() == 0 && folder.uid() != 0 {
+        true => chown(file, Some(folder.uid()), Some(folder.gid())),
+        false => Ok(()),
+    }
+}
+
+/// What is in the file, which need not exist; nothing of a line that cannot be
+/// read.
+fn read(file: &Path) -> std::io::Result<BTreeMap<Uuid, LastMarker>> {
+    let text = match std::fs::read_to_string(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        text => text?,
+    };
     let line = |line: &str| {
         let mut words = line.split_whitespace();
         let installation = words.next()?.parse().ok()?;
         let (epoch, number) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         Some((installation, LastMarker { epoch, number }))
     };
-    text.lines().filter_map(line).collect()
+    Ok(text.lines().filter_map(line).collect())
 }
