@@ -50,6 +50,8 @@ pub enum Lane {
     Runs,
     /// Enrollments and tasks.
     Enrollments,
+    /// What has ended. Many of them hold up nothing that is under way.
+    Hindsight,
     /// The database's identity.
     Epoch,
     /// What came back. A mailbox that cannot be read holds up nothing else.
@@ -61,8 +63,16 @@ pub enum Lane {
 }
 
 impl Lane {
-    pub const ALL: [Lane; 7] =
-        [Lane::Files, Lane::Runs, Lane::Enrollments, Lane::Epoch, Lane::Returns, Lane::Inventory, Lane::Mail];
+    pub const ALL: [Lane; 8] = [
+        Lane::Files,
+        Lane::Runs,
+        Lane::Enrollments,
+        Lane::Hindsight,
+        Lane::Epoch,
+        Lane::Returns,
+        Lane::Inventory,
+        Lane::Mail,
+    ];
 
     /// The name in the log.
     pub fn name(self) -> &'static str {
@@ -70,6 +80,7 @@ impl Lane {
             Lane::Files => "files",
             Lane::Runs => "runs",
             Lane::Enrollments => "enrollments",
+            Lane::Hindsight => "hindsight",
             Lane::Epoch => "epoch",
             Lane::Returns => "returns",
             Lane::Inventory => "inventory",
@@ -80,7 +91,7 @@ impl Lane {
     /// How many of it a daemon runs side by side.
     pub fn copies(self) -> usize {
         match self {
-            Lane::Files | Lane::Enrollments | Lane::Epoch | Lane::Returns | Lane::Inventory => 1,
+            Lane::Files | Lane::Enrollments | Lane::Hindsight | Lane::Epoch | Lane::Returns | Lane::Inventory => 1,
             // A slot of which a run takes minutes holds up none of the others.
             Lane::Runs => 3,
             // One whose relay is silent, for as long as ten minutes, does not
@@ -239,7 +250,7 @@ pub const WORKERS: &[Worker] = &[
     Worker {
         name: "late_goals",
         purpose: "finds goals that come true after an enrollment has ended",
-        lane: Some(Lane::Enrollments),
+        lane: Some(Lane::Hindsight),
         interval: SECOND,
         work: everywhere!(late_goals::tick),
     },
@@ -346,23 +357,15 @@ mod tests {
 
     #[test]
     fn every_lane_has_its_workers() {
-        let lanes: [(Lane, usize, &[&str]); 7] = [
+        let lanes: [(Lane, usize, &[&str]); 8] = [
             (Lane::Files, 1, &["publisher"]),
             (Lane::Runs, 3, &["scheduler", "run"]),
             (
                 Lane::Enrollments,
                 1,
-                &[
-                    "closer",
-                    "advancer",
-                    "late_goals",
-                    "enroll_requests",
-                    "handover",
-                    "escalator",
-                    "digester",
-                    "auto_stop",
-                ],
+                &["closer", "advancer", "enroll_requests", "handover", "escalator", "digester", "auto_stop"],
             ),
+            (Lane::Hindsight, 1, &["late_goals"]),
             (Lane::Epoch, 1, &["database_epoch"]),
             (Lane::Returns, 1, &["bounce_collector"]),
             (Lane::Inventory, 1, &["inventory_recorder"]),

@@ -1,6 +1,7 @@
 //! Published revisions, compiled once and kept.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::{self, ReadyPlaybook};
@@ -23,6 +24,8 @@ pub struct Loaded {
     /// Fetches what the goal reads, of those among the named on which it may
     /// hold; `None` without a goal.
     pub late_goal: Option<FactQuery>,
+    /// Whether its owners were told that its conditions are slow.
+    pub is_known_as_slow: AtomicBool,
 }
 
 impl Loaded {
@@ -37,7 +40,8 @@ impl Loaded {
                 Some(FactQuery::among(ready.goal_layout.clone(), relations, kept)?)
             }
         };
-        Ok(Loaded { entry, steps: FactQuery::new(ready.step_layout.clone(), relations)?, late_goal, ready })
+        let steps = FactQuery::new(ready.step_layout.clone(), relations)?;
+        Ok(Loaded { entry, steps, late_goal, ready, is_known_as_slow: AtomicBool::new(false) })
     }
 }
 

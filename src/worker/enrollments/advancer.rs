@@ -7,8 +7,9 @@ use chrono::Duration;
 use uuid::Uuid;
 
 use super::snapshot::{Snapshot, current, gone, take_first_snapshots, take_snapshots};
+use super::turns::PlaybookTurns;
 use crate::action::staff::Staff;
-use crate::clock::Instant;
+use crate::clock::{Instant, WorkStopwatch};
 use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::outlook::{self, EffectAhead, is_where_it_was};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
@@ -20,17 +21,38 @@ use crate::store::{FailureKind, failure_kind, is_about_a_row, is_refusal};
 use crate::worker::owner_notice::{FailedStep, alert_failed_step, alert_lost_mail};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::round::Round;
+use crate::worker::runs::evaluation_budget::EvaluationBudget;
 use crate::worker::shared::Shared;
 
 const BATCH: i64 = 500;
 
-/// Moves every enrollment whose look is due.
+/// How many are decided between two looks at the time.
+const BETWEEN_LOOKS: usize = 4;
+
+/// Moves every enrollment whose look is due, of each playbook as many as its
+/// turn allows.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
-    moved(shared, now, true).await
+    let (mut turns, mut count) = (PlaybookTurns::default(), 0);
+    loop {
+        let over = turns.over().len();
+        count += move_due(shared, now, true, &mut turns).await?;
+        // Behind what a slow playbook has due, that of others may be hidden.
+        if turns.over().len() == over {
+            return Ok(count);
+        }
+    }
 }
 
-async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> anyhow::Result<usize> {
-    let Some(halted) = shared.halted().await? else { return Ok(0) };
+/// Moves some of those that are due, except those of playbooks whose turn is
+/// over.
+async fn move_due(
+    shared: &Arc<Shared>,
+    now: Instant,
+    rechecks: bool,
+    turns: &mut PlaybookTurns,
+) -> anyhow::Result<usize> {
+    let Some(mut halted) = shared.halted().await? else { return Ok(0) };
+    halted.playbooks.extend_from_slice(turns.over());
     let due = shared.store.due_enrollments(now, &halted, BATCH, rechecks).await?;
     let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();
     for enrollment in due {
@@ -40,8 +62,11 @@ async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> anyhow::Re
     }
     let mut round = Round::default();
     for ((playbook, revision, at), enrollments) in groups {
+        if turns.is_over(&playbook) {
+            continue;
+        }
         let count = enrollments.len();
-        let looked = match look(shared, &playbook, &revision, at, now, enrollments.clone()).await {
+        let looked = match look(shared, &playbook, &revision, at, now, enrollments.clone(), turns).await {
             Err(error) if failure_kind(&error) == FailureKind::Lasting => {
                 tracing::error!(%playbook, %revision, "cannot be looked at: {}", describe_error(error.as_ref()));
                 put_off(shared, enrollments, &describe_error(error.as_ref()), at, now).await
@@ -54,11 +79,12 @@ async fn moved(shared: &Arc<Shared>, now: Instant, rechecks: bool) -> anyhow::Re
 }
 
 /// Moves what was due before a slot, so that its run finds enrollments as they
-/// stood then also when everything is late. Quarter hours that were missed are
-/// not made up for: the next look is as good.
+/// stood then also when everything is late; of a slow playbook only what one turn
+/// allows. Quarter hours that were missed are not made up for: the next look is
+/// as good.
 pub async fn until(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<()> {
-    let before = slot - Duration::microseconds(1);
-    while moved(shared, before, false).await? > 0 {}
+    let (before, mut turns) = (slot - Duration::microseconds(1), PlaybookTurns::default());
+    while move_due(shared, before, false, &mut turns).await? > 0 {}
     Ok(())
 }
 
@@ -80,6 +106,7 @@ async fn look(
     at: Instant,
     now: Instant,
     enrollments: Vec<Enrollment>,
+    turns: &mut PlaybookTurns,
 ) -> anyhow::Result<()> {
     let store = &shared.store;
     let loaded = match shared.loaded(playbook, revision).await? {
@@ -88,7 +115,11 @@ async fn look(
     };
     let snapshots = take_snapshots(shared, &loaded, at, &enrollments).await?;
     let ends = store.message_ends(&enrollments).await?;
-    let looked = Looked::at(shared, &loaded, enrollments, snapshots, ends, at, now).await?;
+    let (count, budget) = (enrollments.len(), turns.of(playbook));
+    let looked = Looked::at(shared, &loaded, enrollments, snapshots, ends, Some(budget), at, now).await?;
+    if looked.transitions.len() < count {
+        turns.end(shared, &loaded, now).await?;
+    }
     commit_all(shared, &looked.transitions, looked.priority, at).await?;
     looked.tell_failures(shared, &loaded, at).await
 }
@@ -128,7 +159,7 @@ pub(crate) async fn foresee(
 ) -> anyhow::Result<Vec<Foreseen>> {
     let snapshots = take_snapshots(shared, loaded, at, &enrollments).await?;
     let ends = shared.store.message_ends(&enrollments).await?;
-    let looked = Looked::at(shared, loaded, enrollments, snapshots, ends, at, at).await?;
+    let looked = Looked::at(shared, loaded, enrollments, snapshots, ends, None, at, at).await?;
     let foreseen = looked.transitions.into_iter().zip(looked.snapshots);
     Ok(foreseen.map(|(transition, snapshot)| Foreseen { transition, snapshot }).collect())
 }
@@ -171,13 +202,16 @@ struct Looked {
 }
 
 impl Looked {
-    /// Looks at each, off the async threads.
+    /// Looks at each, off the async threads, as long as a budget lasts: it may come
+    /// to the first of them only.
+    #[expect(clippy::too_many_arguments)]
     async fn at(
         shared: &Arc<Shared>,
         loaded: &Arc<Loaded>,
         enrollments: Vec<Enrollment>,
-        snapshots: Vec<Option<Snapshot>>,
+        mut snapshots: Vec<Option<Snapshot>>,
         ends: HashMap<Uuid, Vec<MessageEnd>>,
+        budget: Option<Arc<EvaluationBudget>>,
         at: Instant,
         now: Instant,
     ) -> anyhow::Result<Looked> {
@@ -190,10 +224,10 @@ impl Looked {
         let mut staff = shared.store.staff(loaded.ready.weighs_load(), now).await?;
         let (with, loaded) = (shared.clone(), loaded.clone());
         let decided = tokio::task::spawn_blocking(move || {
-            let transitions = enrollments
-                .into_iter()
-                .zip(&snapshots)
-                .map(|(enrollment, seen)| {
+            let mut transitions = Vec::with_capacity(enrollments.len());
+            let mut watch = WorkStopwatch::start();
+            for (enrollment, seen) in enrollments.into_iter().zip(&snapshots) {
+                let mut look = |enrollment: Enrollment| {
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
                     let decided = crate::worker::round::unless_panicking(|| match seen {
                         Some(seen) => {
@@ -216,8 +250,16 @@ impl Looked {
                         next.look_at = Some(next_quarter(now, with.config.recheck));
                     }
                     transition
-                })
-                .collect();
+                };
+                transitions.push(look(enrollment));
+                if let Some(budget) = budget.as_ref().filter(|_| transitions.len().is_multiple_of(BETWEEN_LOOKS)) {
+                    if budget.spend(watch.elapsed()).is_err() {
+                        break;
+                    }
+                    watch = WorkStopwatch::start();
+                }
+            }
+            snapshots.truncate(transitions.len());
             Looked { transitions, snapshots, priority }
         });
         Ok(decided.await?)
@@ -247,7 +289,8 @@ impl Looked {
     }
 }
 
-/// Newly admitted enrollments of a run, looked at and not yet written.
+/// Newly admitted enrollments of a run, looked at and not yet written. Those at
+/// the end of the batch are not looked at where a budget was spent.
 pub(crate) struct Entry {
     batch: Vec<Enrollment>,
     looked: Looked,
@@ -260,18 +303,20 @@ impl Entry {
         shared: &Arc<Shared>,
         loaded: &Arc<Loaded>,
         batch: &[Enrollment],
+        budget: &Arc<EvaluationBudget>,
         slot: Instant,
         now: Instant,
     ) -> anyhow::Result<Entry> {
         let snapshots = take_first_snapshots(shared, loaded, slot, batch).await?;
-        let looked = Looked::at(shared, loaded, batch.to_vec(), snapshots, HashMap::new(), slot, now).await?;
+        let (all, budget) = (batch.to_vec(), Some(budget.clone()));
+        let looked = Looked::at(shared, loaded, all, snapshots, HashMap::new(), budget, slot, now).await?;
         Ok(Entry { batch: batch.to_vec(), looked })
     }
 
     /// Writes them, as long as the run is ours. Where the playbook or one of them was stopped meanwhile
-    /// they only enter. So they do when the database refuses what one of them
-    /// asks for: their look then comes with the others that are due, which
-    /// finds out whose fault it is.
+    /// they only enter. So do those that were not looked at, and all when the
+    /// database refuses what one of them asks for: their look then comes with the
+    /// others that are due, which finds out whose fault it is.
     pub async fn write(self, shared: &Shared, loaded: &Loaded, run: &Run) -> anyhow::Result<()> {
         let store = &shared.store;
         let may_act = shared.halted().await?.is_some_and(|halted| {
@@ -282,6 +327,10 @@ impl Entry {
             match store.enter(run, &self.looked.transitions, self.looked.priority).await {
                 Ok(entered) => {
                     entered?;
+                    let rest = &self.batch[self.looked.transitions.len()..];
+                    if !rest.is_empty() {
+                        store.enroll(run, rest, State::Active).await??;
+                    }
                     return self.looked.tell_failures(shared, loaded, run.slot).await;
                 }
                 Err(error) if is_about_a_row(&error) => {}

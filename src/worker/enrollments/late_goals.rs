@@ -2,19 +2,21 @@
 //! quarter hours as long as their goal still counts.
 //!
 //! One daemon takes each quarter hour. The database passes by those whose goal
-//! cannot hold, thousands at once, and the rest is decided like everything else.
-//! A quarter hour that is lost with its daemon is made good by the next.
+//! cannot hold, thousands at once, and the rest is decided like everything else,
+//! within the time that a run has. A quarter hour that is lost with its daemon is
+//! made good by the next.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::clock::Instant;
+use crate::clock::{Instant, WorkStopwatch};
 use crate::enrollment::{Enrollment, next_quarter, reach_late_goal};
 use crate::facts::Facts;
 use crate::rule::Context;
 use crate::store::customers::facts::{self, FactQuery, SubjectWindow};
 use crate::store::enrollments::late_goals::Ended;
 use crate::worker::revision_cache::Loaded;
+use crate::worker::runs::evaluation_budget::{BudgetSpent, EvaluationBudget};
 use crate::worker::shared::Shared;
 
 /// How many are asked about in one statement.
@@ -35,7 +37,14 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         if let Ok(loaded) = shared.loaded(&playbook, &revision).await?
             && let Some(query) = &loaded.late_goal
         {
-            found += look(shared, &loaded, query, quarter).await?;
+            match look(shared, &loaded, query, quarter).await {
+                // The next quarter hour tries again.
+                Err(error) if error.is::<BudgetSpent>() => {
+                    tracing::error!(%playbook, %revision, "late goals were not all looked at: {error}");
+                    continue;
+                }
+                looked => found += looked?,
+            }
         }
         store.end_late_goals(&playbook, &revision, next).await?;
     }
@@ -49,7 +58,7 @@ async fn look(
     quarter: Instant,
 ) -> anyhow::Result<usize> {
     let (store, ready) = (&shared.store, &loaded.ready);
-    let mut found = 0;
+    let (mut found, budget) = (0, EvaluationBudget::of(shared.config.limits.run));
     let mut last: Option<Ended> = None;
     loop {
         let page = store
@@ -64,7 +73,7 @@ async fn look(
             groups.entry(at).or_default().push(one);
         }
         for (at, ended) in groups {
-            found += decide(shared, loaded, query, at, ended).await?;
+            found += decide(shared, loaded, query, &budget, at, ended).await?;
         }
         if is_last {
             return Ok(found);
@@ -76,6 +85,7 @@ async fn decide(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
     query: &FactQuery,
+    budget: &Arc<EvaluationBudget>,
     at: Instant,
     ended: Vec<Ended>,
 ) -> anyhow::Result<usize> {
@@ -89,7 +99,7 @@ async fn decide(
             since_step: Some(one.step_at),
         })
         .collect();
-    let facts = facts::fetch(store.pool(), query, at, &windows).await?;
+    let facts = facts::fetch(store.customers_pool(), query, at, &windows).await?;
     let mut kept: HashMap<uuid::Uuid, Facts> =
         ended.iter().zip(facts).filter_map(|(one, facts)| facts.map(|facts| (one.id, facts))).collect();
     if kept.is_empty() {
@@ -99,9 +109,10 @@ async fn decide(
         ended.into_iter().filter(|one| kept.contains_key(&one.id)).map(|one| (one.account_id, one.id)).collect();
     let enrollments = store.enrollments_by_id(&wanted).await?;
     let progress = store.progress(&enrollments).await?;
-    let with = loaded.clone();
+    let (with, budget) = (loaded.clone(), budget.clone());
     let reached = tokio::task::spawn_blocking(move || {
         let mut reached: Vec<Enrollment> = Vec::new();
+        let mut watch = WorkStopwatch::start();
         for (enrollment, progress) in enrollments.into_iter().zip(progress) {
             let Some(facts) = kept.remove(&enrollment.id) else { continue };
             let context = Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: with.ready.zone };
@@ -110,8 +121,15 @@ async fn decide(
                     .and_then(Result::ok)
                     .flatten(),
             );
+            if let Err(spent) = budget.spend(watch.elapsed()) {
+                return (reached, Err(spent));
+            }
+            watch = WorkStopwatch::start();
         }
-        reached
+        (reached, Ok(()))
     });
-    Ok(usize::try_from(store.record_late_goals(&reached.await?).await?)?)
+    let (reached, within) = reached.await?;
+    let count = usize::try_from(store.record_late_goals(&reached).await?)?;
+    within?;
+    Ok(count)
 }

@@ -23,6 +23,7 @@ use crate::store::lease::Lost;
 use crate::store::messages::insert::NoticeText;
 use crate::store::runs::{Run, Tally, run_id};
 use crate::worker::enrollments::advancer::Entry;
+use crate::worker::enrollments::turns::turn;
 use crate::worker::owner_notice::{alert, owner_notice};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::runs::candidates::Candidates;
@@ -123,6 +124,7 @@ async fn attempt(
         writing: None,
         waiting: 0,
         canary_room: None,
+        looks: turn(),
         tally: Tally::default(),
     };
     let decided = deciding.carry_out(share, now).await;
@@ -157,6 +159,8 @@ struct Deciding<'a> {
     waiting: i64,
     /// How many still enter of a run that is held; `None` while it is not held.
     canary_room: Option<usize>,
+    /// For the first looks of those who enter; the others only enter.
+    looks: Arc<EvaluationBudget>,
     tally: Tally,
 }
 
@@ -228,7 +232,7 @@ impl Deciding<'_> {
             // The tasks of the batch before count.
             self.finish_writing().await?;
         }
-        let entry = Entry::look(self.shared, self.loaded, batch, self.run.slot, now).await?;
+        let entry = Entry::look(self.shared, self.loaded, batch, &self.looks, self.run.slot, now).await?;
         self.finish_writing().await?;
         self.shared.store.renew_run(self.run).await??;
         let (shared, loaded, run) = (self.shared.clone(), self.loaded.clone(), self.run.clone());

@@ -11,6 +11,7 @@ use keepwell::catalog;
 use keepwell::clock::Clock;
 use keepwell::playbook::source::{Fingerprint, SourceSet};
 use keepwell::web::{Audience, WebState, router};
+use keepwell::worker::enrollments::advancer;
 use keepwell::worker::lanes::{self, Daemon};
 use keepwell::worker::runs::plan::plan_all;
 use keepwell::worker::runs::publisher::{self, FileWatch};
@@ -114,7 +115,7 @@ async fn a_run_beyond_its_time_fails_in_words_and_its_neighbours_go_on() {
     let (ready, _) = catalog::load(&sources, &[], &world.shared.config, world.store().schema());
     let ready = ready.into_iter().find(|ready| ready.playbook.id == "a-slow").and_then(Arc::into_inner).unwrap();
     let plans = plan_all(&world.shared, vec![ready], at("2026-03-04T09:00:00Z"), false).await.unwrap();
-    assert_eq!(plans[0].reason, Some(format!("the run would fail: {why}")));
+    assert_eq!((plans[0].reason.clone(), plans[0].fails), (Some(format!("the run would fail: {why}")), true));
 }
 
 /// The shared walk goes on without the slow run, which then walks alone and
@@ -166,6 +167,37 @@ async fn slots_of_other_playbooks_do_not_wait_for_a_slow_run() {
     stop.send(true).unwrap();
     lanes.await.unwrap();
     assert_eq!(lines(&world.runs().await, "playbook state candidates"), ["quick done 200", "slow done 200"]);
+}
+
+/// More that is due than one look takes, all of it slow, and one behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn enrollments_of_other_playbooks_do_not_wait_for_slow_steps() {
+    let world = company("guardrails: { first_run: go, hold_above: off }\n", 1..=0, 520).await;
+    let slow = "  - wait: { until: '(account.seats ?? 0) > 0 && slow::long(account.seats ?? 0) < 0', at_most: 9d }";
+    world.playbook(&playbook("a-slow", QUICK, slow)).playbook(&playbook(
+        "b-quick",
+        "when: account.id == \"a00001\"",
+        "  - wait: 1h\n  - task: { title: Call }",
+    ));
+    world.run_at(SLOT).await;
+    world.sql("update customers.accounts set seats = 1").await;
+    let now = at("2026-03-02T10:00:00Z");
+    let left = async || {
+        let sql = "select count(*) from keepwell.enrollments where playbook = 'a-slow' and look_at <= $1";
+        let count: i64 = sqlx::query_scalar(sql).bind(now).fetch_one(world.store().pool()).await.unwrap();
+        count
+    };
+    assert_eq!(left().await, 520);
+    advancer::tick(&world.shared, now).await.unwrap();
+    let enrollments = world.enrollments().await;
+    let quick: Vec<_> = enrollments.into_iter().filter(|one| one["playbook"] == "b-quick").collect();
+    assert_eq!(lines(&quick, "state"), ["completed"]);
+    let first = left().await;
+    assert!((1..520).contains(&first), "{first}");
+    // It goes on with the next look, and its owners hear of it once.
+    advancer::tick(&world.shared, now).await.unwrap();
+    assert!(left().await < first);
+    assert_eq!(lines(&world.notices().await, "subject"), ["Slow: a-slow"]);
 }
 
 /// A new playbook whose case takes long is not in force yet; the others are.
