@@ -91,7 +91,7 @@ pub async fn reloads(size: Size, keeps_file: bool) -> anyhow::Result<Row> {
         administer(&company, "create database keepwell").await?;
         load(&dump, &company.postgres.url("keepwell"))?;
         if !keeps_file {
-            company.home.remove(".keepwell/marks");
+            let _ = std::fs::remove_file(company.home.path.join(".keepwell/marks"));
         }
         let daemons = [company.daemon(), company.daemon()];
         confirm(&company, &daemons, &mut confirmations).await?;
@@ -146,13 +146,14 @@ async fn beside(
     let mut company = Company::open(folder, "").await?;
     let (mut reason, mut spans, mut waiting) = (String::new(), Vec::new(), 0);
     for round in 0..rounds(size) {
+        // All mails wait, here and there.
+        carry_out(&company.home, &["stop", "--channel", "email"])?;
         company.wave(WAVE).await?;
-        let before = company.sent()?.sent;
-        let daemon = company.daemon();
-        company.taken(before + KNOWN).await;
-        daemon.stop_well();
+        carry_out(&company.home, &["run", "--once"])?;
         let copy = copy(&mut company, round).await?;
         let home = home_of(&company, &format!("faults-{folder}-copy-{round}"), &copy.url);
+        carry_out(&company.home, &["resume", "--channel", "email"])?;
+        carry_out(&home, &["resume", "--channel", "email"])?;
         let (began, daemon) = (Instant::now(), company.daemon());
         let theirs = home.start(&["run"], "log");
         spans.push(company.finish().await?);
@@ -169,6 +170,13 @@ async fn beside(
     anyhow::ensure!(bodies == 0, "{bodies} bodies from a copy");
     let note = format!("0 bodies from the copy, where {waiting} mails wait; it said: {reason}");
     Ok(Row { name, trials: rounds(size), found, spans, note })
+}
+
+/// Carries a command out that must succeed.
+fn carry_out(home: &Home, words: &[&str]) -> anyhow::Result<()> {
+    let answer = home.run(words);
+    anyhow::ensure!(answer.code == 0, "{words:?}: {answer:?}");
+    Ok(())
 }
 
 /// A folder with the playbooks of a company for another database.

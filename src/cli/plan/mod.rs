@@ -64,6 +64,9 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         Format::Json => output::json(&json!({ "plan": all_as_json(&plans, slot) })),
         _ => plans.iter().for_each(print::print),
     }
+    if plans.iter().any(|plan| plan.fails) {
+        return Ok(ExitCode::from(1));
+    }
     let something = plans.iter().any(|plan| !plan.enter.is_empty() || !plan.leaves.is_empty() || plan.hold.is_some());
     Ok(if something { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
@@ -142,6 +145,7 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
         "ghosts": plan.ghosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "hold": plan.hold,
         "reason": plan.reason,
+        "fails": plan.fails,
         "candidates": plan.candidates,
         "clauses": plan.clauses.iter().map(clause_as_json).collect::<Vec<_>>(),
         "skipped": plan.skipped,

@@ -64,6 +64,8 @@ pub struct Plan {
     /// Why nothing would happen at all, if so: stopped, paused, or a run that
     /// would fail.
     pub reason: Option<String>,
+    /// Whether the run would fail.
+    pub fails: bool,
     pub candidates: usize,
     pub skipped: BTreeMap<String, usize>,
     /// Subjects that cannot be decided, with why.
@@ -237,7 +239,7 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant, with_te
                 candidates.close().await?;
                 let reason = Some(format!("the run would fail: {error}"));
                 let (continues, leaves, clauses) = (plan.continues, plan.leaves, plan.clauses);
-                return Ok(Plan { playbook: id, reason, clauses, continues, leaves, ..Plan::default() });
+                return Ok(Plan { playbook: id, reason, fails: true, clauses, continues, leaves, ..Plan::default() });
             }
             decided => decided?,
         };
