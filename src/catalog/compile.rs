@@ -230,7 +230,7 @@ fn warn_of_unseen(playbook: &Playbook, schema: &Schema, problems: &mut Vec<Diagn
         problems.push(Diagnostic::warning("KW0221", &playbook.file, at, message).help(help));
     };
     let missing = |status: &String| schema.inventory.missing(NameKind::Status, status);
-    let statuses: Vec<_> = playbook.statuses.iter().map(|status| missing(status)).collect();
+    let statuses: Vec<_> = playbook.statuses.iter().map(missing).collect();
     let (places, stages_at) = (&playbook.places.statuses, playbook.places.stages);
     if let [first, ..] = statuses.as_slice()
         && let Some(first) = first

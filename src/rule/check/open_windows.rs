@@ -48,7 +48,7 @@ impl Checker<'_> {
         clauses.iter().for_each(|clause| self.ends_within(clause, &mut ends));
         // What a function of `scripts/` asks for is not looked at.
         let is_hidden = |clause: &&Expr| matches!(clause, Expr::FnCall(call, _) if !call.namespace.is_empty());
-        if !clauses.iter().any(|clause| is_hidden(clause)) {
+        if !clauses.iter().any(is_hidden) {
             for bound in &outer[before..] {
                 let is_closed = ends.iter().any(|(time, is_upper)| *time == bound.time && *is_upper != bound.is_upper);
                 if !is_closed && is_doubtful(bound) {

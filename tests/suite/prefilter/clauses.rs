@@ -35,6 +35,8 @@ fn each_clause_says_where_it_is_decided() {
     }
     // Sharing code costs nothing, unless it cannot be read as one expression.
     assert_eq!(clauses_of("lib::quiet(account)"), ["in the database: lib::quiet(account)"]);
+    assert_eq!(clauses_of("lib::either(account)"), ["in the database: lib::either(account)"]);
+    assert_eq!(clauses_of("account.label(\"risk\") == 3"), ["in the engine: 1:1 account.label(\"risk\") == 3"]);
     assert_eq!(clauses_of("lib::word(5) == \"low\""), ["in the engine: 1:6 lib::word(5) == \"low\""]);
     // A script has a function of its own by the name of a built-in one.
     assert_eq!(clauses_of("lib::odd(account)"), ["in the engine: 1:6 lib::odd(account)"]);

@@ -268,7 +268,7 @@ impl Writer<'_> {
     fn script(&mut self) -> String {
         let number = self.one_of(&NUMBERS);
         match self.0.roll(6) {
-            0 => "lib::quiet(account)".to_owned(),
+            0 => self.one_of(&["lib::quiet(account)", "lib::either(account)"]).to_owned(),
             1 => self.one_of(&["lib::odd(account)", "lib::late(account)"]).to_owned(),
             2 => format!("lib::above(account.mrr, {number})"),
             3 => format!("lib::above(account.score(\"nps\") ?? 0, 5 - {})", self.one_of(&["1", "5", "2.5"])),
