@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::end_conditions::{has_left, stops};
+use super::end_conditions::{EndReason, UndecidedGuard, has_left, stops};
+use super::guard::Guard;
 use super::holdout::{self, Drawn};
 use super::matched_since::{MatchChange, MatchedSince};
 use super::state::{Enrollment, Phase, State};
@@ -16,7 +17,7 @@ use crate::facts::{Cell, Facts, Progress, Value};
 use crate::ids::{self, AccountId, ContactId, PlaybookId};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::{Duration, Mode};
-use crate::rule::{Context, EvalError, Verdict};
+use crate::rule::{Context, Verdict};
 
 /// What is known of a subject's earlier enrollments in this playbook.
 #[derive(Clone, Debug, Default)]
@@ -61,17 +62,17 @@ pub enum Admission {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Skip {
     /// A condition could not be decided.
-    Undecided(EvalError),
+    Undecided(UndecidedGuard),
     /// It is in this playbook already.
     Active,
-    /// `reentry` does not allow another one.
-    Reentry,
-    /// The gap since the previous one is too short.
-    Gap,
+    /// `reentry` does not allow another one: the key was used.
+    Reentry { key: Option<String> },
+    /// The gap since the previous one is too short; it ends then.
+    Gap { until: Instant },
     /// It matched at the playbook's very first run, and ever since.
-    Existing,
+    Existing { since: Instant },
     /// The condition has not been true for long enough.
-    NotYet,
+    NotYet { since: Instant, until: Instant },
     /// A run of a later slot has decided it already.
     Overtaken,
     /// The value of `once_per` is missing.
@@ -79,8 +80,10 @@ pub enum Skip {
     /// A column that `entry` keeps, and that the condition would have proven
     /// present, is missing: only who is named comes without the condition.
     NoValue(String),
-    /// `blocked`, `goal`, `exit`, `status` or `stage`; `stopped` by a person.
-    Stopped(&'static str),
+    /// A person stopped everything for the account.
+    Stopped,
+    /// What would end its enrollment at once keeps it from beginning.
+    Ended(EndReason),
 }
 
 impl Skip {
@@ -92,14 +95,29 @@ impl Skip {
         match self {
             Skip::Undecided(_) => "undecided",
             Skip::Active => "active",
-            Skip::Reentry => "reentry",
-            Skip::Gap => "gap",
-            Skip::Existing => "existing",
-            Skip::NotYet => "not yet",
+            Skip::Reentry { .. } => "reentry",
+            Skip::Gap { .. } => "gap",
+            Skip::Existing { .. } => "existing",
+            Skip::NotYet { .. } => "not yet",
             Skip::Overtaken => "superseded",
             Skip::NoKey => "no key",
             Skip::NoValue(_) => "no value",
-            Skip::Stopped(name) => name,
+            Skip::Stopped => "stopped",
+            Skip::Ended(end) => end.name,
+        }
+    }
+
+    /// What decided it.
+    pub fn guard(&self) -> Guard {
+        match self {
+            Skip::Undecided(undecided) => undecided.guard,
+            Skip::Active | Skip::Reentry { .. } | Skip::Overtaken | Skip::NoKey => Guard::Reentry,
+            Skip::Gap { .. } => Guard::Gap,
+            Skip::Existing { .. } => Guard::Existing,
+            Skip::NotYet { .. } => Guard::NotYet,
+            Skip::NoValue(_) => Guard::Clause,
+            Skip::Stopped => Guard::Stopped,
+            Skip::Ended(end) => end.guard(),
         }
     }
 }
@@ -116,7 +134,10 @@ pub fn admit(playbook: &ReadyPlaybook, facts: Facts, history: &History, calendar
     let context = at_entry(playbook, facts);
     let (admission, match_change) = match playbook.when.verdict(&playbook.sandbox, &context) {
         Verdict::False => (Admission::NotCandidate, MatchChange::fall(history.matched_since)),
-        Verdict::Undecided(error) => (Admission::Skip(Skip::Undecided(error)), MatchChange::Unchanged),
+        Verdict::Undecided(error) => {
+            let undecided = UndecidedGuard { guard: Guard::Clause, error };
+            (Admission::Skip(Skip::Undecided(undecided)), MatchChange::Unchanged)
+        }
         Verdict::True => {
             let matched_since = history
                 .matched_since
@@ -139,7 +160,7 @@ pub fn admit_named(playbook: &ReadyPlaybook, facts: Facts, history: &History, ca
 }
 
 /// What decisions at entry see: an enrollment that begins now.
-fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
+pub fn at_entry(playbook: &ReadyPlaybook, facts: Facts) -> Context {
     let now = facts.as_of;
     let entry: BTreeMap<String, Value> = playbook
         .entry_columns
@@ -167,29 +188,29 @@ fn enter(
     calendar: &Calendar,
 ) -> Admission {
     if history.stopped {
-        return Admission::Skip(Skip::Stopped("stopped"));
+        return Admission::Skip(Skip::Stopped);
     }
     if history.active {
         return Admission::Skip(Skip::Active);
     }
-    if matched_since.is_some_and(|matched_since| matched_since.existing) {
-        return Admission::Skip(Skip::Existing);
+    if let Some(MatchedSince { since, existing: true }) = matched_since {
+        return Admission::Skip(Skip::Existing { since });
     }
     let entry_key = match reentry_key(playbook, context, history, matched_since, calendar) {
         Ok(key) => key,
         Err(skip) => return Admission::Skip(skip),
     };
     if let (Some(span), Some(matched_since)) = (playbook.playbook.holds_for, matched_since)
-        && !is_over(span, matched_since.since, context.facts.as_of, playbook, calendar)
+        && let Some(until) = not_over(span, matched_since.since, context.facts.as_of, playbook, calendar)
     {
-        return Admission::Skip(Skip::NotYet);
+        return Admission::Skip(Skip::NotYet { since: matched_since.since, until });
     }
     if let Some(missing) = unproven(playbook, context) {
         return Admission::Skip(Skip::NoValue(missing));
     }
     match stops(playbook, context) {
-        Err(error) => return Admission::Skip(Skip::Undecided(error)),
-        Ok(Some(stop)) => return Admission::Skip(Skip::Stopped(stop.name)),
+        Err(undecided) => return Admission::Skip(Skip::Undecided(undecided)),
+        Ok(Some(end)) => return Admission::Skip(Skip::Ended(end)),
         Ok(None) => {}
     }
     let facts = &context.facts;
@@ -246,36 +267,44 @@ fn reentry_key(
     calendar: &Calendar,
 ) -> Result<String, Skip> {
     let now = context.facts.as_of;
-    let gap_is_open = |gap: &Option<Duration>| match (gap, history.last_started) {
-        (Some(gap), Some(last)) => !is_over(*gap, last, now, playbook, calendar),
-        _ => false,
+    let open_gap = |gap: &Option<Duration>| match (gap, history.last_started) {
+        (Some(gap), Some(last)) => not_over(*gap, last, now, playbook, calendar),
+        _ => None,
     };
     match &playbook.reentry {
         ReadyReentry::Never if history.keys.is_empty() => Ok(String::new()),
-        ReadyReentry::Never => Err(Skip::Reentry),
+        ReadyReentry::Never => Err(Skip::Reentry { key: None }),
         ReadyReentry::OnRematch { gap } => {
             // One key for one rise: the index of keys keeps it from being used twice.
             let key = key_of(matched_since.map_or(now, |matched_since| matched_since.since));
-            match history.keys.contains(&key) {
-                true => Err(Skip::Reentry),
-                false if gap_is_open(gap) => Err(Skip::Gap),
-                false => Ok(key),
+            match (history.keys.contains(&key), open_gap(gap)) {
+                (true, _) => Err(Skip::Reentry { key: Some(key) }),
+                (false, Some(until)) => Err(Skip::Gap { until }),
+                (false, None) => Ok(key),
             }
         }
         ReadyReentry::Again { once_per, gap } => {
-            if gap_is_open(gap) {
-                return Err(Skip::Gap);
+            if let Some(until) = open_gap(gap) {
+                return Err(Skip::Gap { until });
             }
             let Some(rule) = once_per else { return Ok(key_of(now)) };
-            let value = rule.value(&playbook.sandbox, context).map_err(Skip::Undecided)?;
+            let undecided = |error| Skip::Undecided(UndecidedGuard { guard: Guard::Reentry, error });
+            let value = rule.value(&playbook.sandbox, context).map_err(undecided)?;
             let key = short(value.canonical(playbook.zone).ok_or(Skip::NoKey)?);
-            if history.keys.contains(&key) { Err(Skip::Reentry) } else { Ok(key) }
+            if history.keys.contains(&key) { Err(Skip::Reentry { key: Some(key) }) } else { Ok(key) }
         }
     }
 }
 
-fn is_over(span: Duration, from: Instant, now: Instant, playbook: &ReadyPlaybook, calendar: &Calendar) -> bool {
-    calendar.add(from, span, playbook.zone) <= now
+/// When a span ends that is not over yet.
+fn not_over(
+    span: Duration,
+    from: Instant,
+    now: Instant,
+    playbook: &ReadyPlaybook,
+    calendar: &Calendar,
+) -> Option<Instant> {
+    Some(calendar.add(from, span, playbook.zone)).filter(|end| *end > now)
 }
 
 fn key_of(instant: Instant) -> String {

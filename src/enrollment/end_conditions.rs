@@ -1,5 +1,6 @@
 //! What ends an enrollment or keeps a subject from entering.
 
+use super::guard::Guard;
 use super::state::{Enrollment, State};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
@@ -21,15 +22,37 @@ pub struct EndReason {
     pub reason: String,
 }
 
+/// A condition that could not be decided.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct UndecidedGuard {
+    pub guard: Guard,
+    pub error: EvalError,
+}
+
+impl EndReason {
+    /// The guard that it is of.
+    pub fn guard(&self) -> Guard {
+        match self.name {
+            "blocked" => Guard::Suppress,
+            "goal" => Guard::Goal,
+            "exit" => Guard::Exit,
+            "stage" => Guard::Stage,
+            "left" => Guard::NoSuchSubject,
+            _ => Guard::Status,
+        }
+    }
+}
+
 /// Looks at suppress, goal, exit, whether the contact left, status and stage,
 /// in this order of precedence.
 ///
 /// # Errors
 /// When one of them that is reached cannot be decided: then nothing may leave
 /// and nothing ends until it can.
-pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<EndReason>, EvalError> {
+pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<EndReason>, UndecidedGuard> {
     for rule in &playbook.suppress {
-        if holds(playbook, rule, context, "suppress")? {
+        if holds(playbook, rule, context, Guard::Suppress)? {
             return Ok(Some(EndReason {
                 state: State::Blocked,
                 name: "blocked",
@@ -38,7 +61,7 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<EndRe
         }
     }
     if let Some(rule) = &playbook.goal
-        && holds(playbook, rule, context, "goal")?
+        && holds(playbook, rule, context, Guard::Goal)?
     {
         return Ok(Some(EndReason {
             state: State::Goal,
@@ -47,7 +70,7 @@ pub fn stops(playbook: &ReadyPlaybook, context: &Context) -> Result<Option<EndRe
         }));
     }
     if let Some(rule) = &playbook.exit
-        && holds(playbook, rule, context, "exit")?
+        && holds(playbook, rule, context, Guard::Exit)?
     {
         return Ok(Some(EndReason {
             state: State::Exited,
@@ -105,11 +128,13 @@ pub(super) fn has_left(facts: &Facts) -> Option<Instant> {
     }
 }
 
-fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, what: &str) -> Result<bool, EvalError> {
+fn holds(playbook: &ReadyPlaybook, rule: &Rule, context: &Context, guard: Guard) -> Result<bool, UndecidedGuard> {
     match rule.verdict(&playbook.sandbox, context) {
         Verdict::True => Ok(true),
         Verdict::False => Ok(false),
-        Verdict::Undecided(error) => Err(EvalError::new(format!("{what}: {}", error.message))),
+        Verdict::Undecided(error) => {
+            Err(UndecidedGuard { guard, error: EvalError::new(format!("{guard}: {}", error.message)) })
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`hold`] says whether a run's enrollments go ahead or wait for a person;
 //! - [`advance()`] takes an enrollment to its next state, with the effects on the way;
 //! - [`outlook`] is the way ahead as things stand, for those who ask beforehand;
+//! - [`Guard`] names what decided who enters;
 //! - [`stops`] is what ends an enrollment early: both of these ask it, and once
 //!   more the gate of a mail;
 //! - [`holdout`] draws who gets nothing, so that the rest can be compared;
@@ -17,6 +18,7 @@
 mod admit;
 mod advance;
 mod end_conditions;
+mod guard;
 pub mod hold;
 pub mod holdout;
 mod late_goal;
@@ -25,9 +27,10 @@ pub mod move_revision;
 pub mod outlook;
 mod state;
 
-pub use admit::{Admission, Decision, History, Skip, admit, admit_named};
+pub use admit::{Admission, Decision, History, Skip, admit, admit_named, at_entry};
 pub use advance::{Look, MessageEnd, Transition, advance, next_quarter};
-pub use end_conditions::{EndReason, is_mail_wanted, stops};
+pub use end_conditions::{EndReason, UndecidedGuard, is_mail_wanted, stops};
+pub use guard::Guard;
 pub use late_goal::reach_late_goal;
 pub use matched_since::{MatchChange, MatchedSince};
 pub use state::{Enrollment, Move, MoveHistory, Phase, State};

@@ -102,6 +102,11 @@ impl HoldLimit {
         self.most
     }
 
+    /// Why no more may.
+    pub fn cause(&self) -> &HoldCause {
+        &self.cause
+    }
+
     /// How many enter although the rest of the run is held.
     pub fn canary(&self) -> u64 {
         match (&self.cause, self.most) {

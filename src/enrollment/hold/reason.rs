@@ -42,48 +42,56 @@ pub struct HoldReason {
     pub most: u64,
 }
 
-impl fmt::Display for HoldReason {
+impl fmt::Display for HoldCause {
+    /// Why the run of one who would enter is held, whoever else would.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HoldReason { cause, would_enter, most } = self;
-        match cause {
-            HoldCause::Count => {
-                return write!(f, "{would_enter} would enter; more than {most} wait for a person's approval");
-            }
+        match self {
+            HoldCause::Count => f.write_str("more would enter than may without a person's approval"),
             HoldCause::Unusual { times, median } => {
-                return write!(
-                    f,
-                    "{would_enter} would enter, which is unusual: more than {times} times {median}, the median of \
-                     the last runs"
-                );
+                write!(f, "more than {times} times {median} would enter, the median of the last runs")
             }
             HoldCause::Stale(fresh) => {
                 let within = Duration::Seconds(fresh.within.num_seconds());
-                write!(f, "stale: the store has no {} of the last {within}", fresh.source.name())?;
+                write!(f, "stale: the store has no {} of the last {within}", fresh.source.name())
             }
             HoldCause::Unseen(names) => {
                 const SHOWN: usize = 3;
                 let shown: Vec<String> = names.iter().take(SHOWN).map(ToString::to_string).collect();
                 let more = names.len().saturating_sub(SHOWN);
                 let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-                write!(f, "{}{more}", shown.join("; "))?;
+                write!(f, "{}{more}", shown.join("; "))
             }
-            HoldCause::ReentryChanged => f.write_str("`reentry` has changed")?,
+            HoldCause::ReentryChanged => f.write_str("`reentry` has changed"),
             HoldCause::ReentryUnreadable => {
-                f.write_str("`reentry` may have changed: the revision before cannot be read")?;
+                f.write_str("`reentry` may have changed: the revision before cannot be read")
             }
-            HoldCause::FirstRun if *most > 0 => {
-                let waiting = would_enter - most;
-                return write!(
-                    f,
-                    "first run of this revision: {would_enter} would enter; {most} enter at once, and {waiting} wait for \
-                     a person's approval"
-                );
-            }
-            HoldCause::FirstRun => f.write_str("first run of this revision")?,
+            HoldCause::FirstRun => f.write_str("first run of this revision"),
             HoldCause::StoreChanged { before, now } => {
-                write!(f, "the store has changed from {before} to {now} since the last run")?;
+                write!(f, "the store has changed from {before} to {now} since the last run")
             }
         }
-        write!(f, ": {would_enter} would enter, and wait for a person's approval")
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HoldReason { cause, would_enter, most } = self;
+        match cause {
+            HoldCause::Count => write!(f, "{would_enter} would enter; more than {most} wait for a person's approval"),
+            HoldCause::Unusual { times, median } => write!(
+                f,
+                "{would_enter} would enter, which is unusual: more than {times} times {median}, the median of the last \
+                 runs"
+            ),
+            HoldCause::FirstRun if *most > 0 => {
+                let waiting = would_enter - most;
+                write!(
+                    f,
+                    "{cause}: {would_enter} would enter; {most} enter at once, and {waiting} wait for a person's \
+                     approval"
+                )
+            }
+            _ => write!(f, "{cause}: {would_enter} would enter, and wait for a person's approval"),
+        }
     }
 }

@@ -1,15 +1,13 @@
 //! A run: who enters, and why somebody does not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::{Course, PlayedEnrollment};
 use crate::clock::Instant;
 use crate::enrollment::holdout::Drawn;
-use crate::enrollment::{Admission, Decision, Enrollment, History, MatchChange, Skip, admit, stops};
+use crate::enrollment::{Admission, Decision, Enrollment, History, MatchChange, Skip, admit};
 use crate::facts::Facts;
 use crate::facts::history::EnrollmentRecord;
-use crate::rule::Context;
 use crate::rule::functions::fold::FoldError;
 
 impl Course<'_> {
@@ -41,7 +39,7 @@ impl Course<'_> {
             MatchChange::Fell => self.matched_since = None,
         }
         let undecided = match &admission {
-            Admission::Skip(Skip::Undecided(error)) => Some(error.to_string()),
+            Admission::Skip(Skip::Undecided(undecided)) => Some(undecided.to_string()),
             _ => None,
         };
         self.keep_undecided("who enters", undecided, now);
@@ -56,37 +54,13 @@ impl Course<'_> {
             Admission::NotCandidate => {
                 format!("the condition was false ({})", self.playbook.when.describe_facts(&facts))
             }
-            Admission::Skip(skip) => self.describe_skip(&skip, facts),
+            Admission::Skip(skip) => describe_skip(&skip),
         };
         if self.outside.as_ref() != Some(&outside) {
             self.happen(now, format!("the {} did not enter: {outside}", self.noun()));
             self.outside = Some(outside);
         }
         Ok(())
-    }
-
-    /// A skip in words.
-    pub(super) fn describe_skip(&self, skip: &Skip, facts: Facts) -> String {
-        match skip {
-            Skip::Undecided(error) => format!("it could not be decided: {error}"),
-            Skip::Active => "it is in this playbook already".to_owned(),
-            Skip::Reentry => "`reentry` does not allow another enrollment".to_owned(),
-            Skip::Existing => "it matched at the playbook's first run, which is the case's `at`, and has matched ever \
-                 since (`existing: skip`); let it match later with `then:`"
-                .to_owned(),
-            Skip::NotYet => "the condition has not been true for as long as `holds_for` says".to_owned(),
-            Skip::Overtaken => "a later run has decided it already".to_owned(),
-            Skip::Gap => "the `gap` since the previous enrollment is too short".to_owned(),
-            Skip::NoKey => "no key: the value of `once_per` is missing".to_owned(),
-            Skip::NoValue(fact) => format!("no value: `{fact}` is missing, and the playbook relies on it"),
-            Skip::Stopped(name) => {
-                let context = Context { facts: Arc::new(facts), progress: None, zone: self.playbook.zone };
-                match stops(self.playbook, &context) {
-                    Ok(Some(stop)) if stop.name == *name => format!("skipped as `{name}` ({})", stop.reason),
-                    _ => format!("skipped as `{name}`"),
-                }
-            }
-        }
     }
 
     pub(super) fn enroll(&mut self, enrollment: Enrollment, now: Instant, facts: &Facts) {
@@ -112,5 +86,26 @@ impl Course<'_> {
             record,
             last_reason: None,
         });
+    }
+}
+
+/// A skip in words.
+fn describe_skip(skip: &Skip) -> String {
+    match skip {
+        Skip::Undecided(undecided) => format!("it could not be decided: {undecided}"),
+        Skip::Active => "it is in this playbook already".to_owned(),
+        Skip::Reentry { .. } => "`reentry` does not allow another enrollment".to_owned(),
+        Skip::Existing { .. } => {
+            "it matched at the playbook's first run, which is the case's `at`, and has matched ever \
+             since (`existing: skip`); let it match later with `then:`"
+                .to_owned()
+        }
+        Skip::NotYet { .. } => "the condition has not been true for as long as `holds_for` says".to_owned(),
+        Skip::Overtaken => "a later run has decided it already".to_owned(),
+        Skip::Gap { .. } => "the `gap` since the previous enrollment is too short".to_owned(),
+        Skip::NoKey => "no key: the value of `once_per` is missing".to_owned(),
+        Skip::NoValue(fact) => format!("no value: `{fact}` is missing, and the playbook relies on it"),
+        Skip::Stopped => "skipped as `stopped`".to_owned(),
+        Skip::Ended(end) => format!("skipped as `{}` ({})", end.name, end.reason),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
 use crate::clock::WorkStopwatch;
-use crate::enrollment::{Admission, Decision, History, MatchChange, Skip, admit};
+use crate::enrollment::{Admission, Decision, Guard, History, MatchChange, Skip, UndecidedGuard, admit};
 use crate::facts::{Facts, SubjectId};
 use crate::rule::EvalError;
 use crate::worker::revision_cache::Loaded;
@@ -40,7 +40,11 @@ pub async fn decide(
             let decision = unless_panicking(|| admit(&loaded.ready, facts, &history, &shared.calendar));
             let fault = || {
                 let error = EvalError::new("a fault of Keepwell's own: see its log");
-                Decision { admission: Admission::Skip(Skip::Undecided(error)), match_change: MatchChange::Unchanged }
+                let undecided = UndecidedGuard { guard: Guard::Clause, error };
+                Decision {
+                    admission: Admission::Skip(Skip::Undecided(undecided)),
+                    match_change: MatchChange::Unchanged,
+                }
             };
             decided.push((subject, decision.unwrap_or_else(fault)));
             if decided.len().is_multiple_of(BETWEEN_LOOKS) {

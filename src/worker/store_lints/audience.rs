@@ -72,7 +72,7 @@ impl Lint<'_> {
             audience = tokio::task::spawn_blocking(move || {
                 for facts in chunk {
                     match admit(&ready, facts, &History::default(), &calendar).admission {
-                        Admission::NotCandidate | Admission::Skip(Skip::Stopped(_)) => {}
+                        Admission::NotCandidate | Admission::Skip(Skip::Stopped | Skip::Ended(_)) => {}
                         Admission::Skip(Skip::Undecided(error)) => {
                             audience.undecided += 1;
                             audience.reason.get_or_insert_with(|| error.to_string());
