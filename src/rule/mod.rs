@@ -11,6 +11,7 @@
 //! here and no clock is read.
 
 pub mod check;
+mod clause_rules;
 mod compile;
 mod compiled;
 pub mod engine;
@@ -18,6 +19,7 @@ mod foreign_syntax;
 pub mod functions;
 mod holder;
 mod named_steps;
+mod parts;
 mod place;
 pub mod prefilter;
 pub(crate) mod print;
@@ -28,6 +30,7 @@ pub mod template;
 
 pub use check::script::compile_script;
 pub use check::script_calls::{WrittenCall, WrittenField, labels, literals};
+pub use clause_rules::ClauseRule;
 pub use compile::{Wanted, compile};
 pub use compiled::{Rule, Verdict};
 pub use engine::actions::Described;

@@ -2,6 +2,7 @@
 
 use super::predicate::Predicate;
 use crate::diagnostic;
+use crate::facts::Cell;
 
 /// What the database decides of a condition. The engine decides the whole
 /// condition again on every account that is kept.
@@ -24,6 +25,10 @@ pub struct Clause {
     pub prunes: bool,
     /// What of it only the engine understands, by its place in the file.
     pub engine: Vec<diagnostic::Position>,
+    /// What is fetched to decide it.
+    pub cells: Vec<Cell>,
+    /// What it compares, as the author could have written it; no literals.
+    pub operands: Vec<String>,
 }
 
 impl std::fmt::Display for Clause {

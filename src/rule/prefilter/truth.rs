@@ -7,9 +7,10 @@ use super::clause::{Clause, Prefilter};
 use super::operand::{DAY, Part};
 use super::predicate::{Comparison, Operand, Predicate};
 use super::translation::{Names, Translation};
-use crate::facts::Type;
+use crate::facts::{Cell, Type};
 use crate::rule::check::checker::Checker;
 use crate::rule::check::guards::quietly;
+use crate::rule::parts::{conjuncts, operands};
 use crate::rule::place::place;
 
 /// The parts that are read of one condition, those of module functions counted
@@ -20,7 +21,7 @@ pub(crate) fn translate(checker: &mut Checker, condition: &Expr) -> Prefilter {
     let mut leaves = Vec::new();
     conjuncts(condition, &mut leaves);
     let (parts, exhausted) = (checker.parts, checker.findings.exhausted);
-    let texts: Vec<String> = leaves.iter().map(|leaf| quietly(checker, leaf).1).collect();
+    let read: Vec<ClauseText> = leaves.iter().map(|leaf| read_clause(checker, leaf)).collect();
     (checker.parts, checker.findings.exhausted) = (parts, exhausted);
     let mut translation = Translation {
         schema: checker.scope.schema,
@@ -34,7 +35,7 @@ pub(crate) fn translate(checker: &mut Checker, condition: &Expr) -> Prefilter {
         engine: Vec::new(),
     };
     let (mut predicates, mut clauses) = (Vec::new(), Vec::new());
-    for (leaf, text) in leaves.into_iter().zip(texts) {
+    for (leaf, ClauseText { text, cells, operands }) in leaves.into_iter().zip(read) {
         let predicate = translation.truth(leaf, Names::Condition, true);
         let in_file = |position: Position| {
             let (line, column) = place(position);
@@ -44,22 +45,27 @@ pub(crate) fn translate(checker: &mut Checker, condition: &Expr) -> Prefilter {
         engine.sort();
         engine.dedup();
         let prunes = predicate != Predicate::Always;
-        clauses.push(Clause { text, at: in_file(start(leaf)), prunes, engine });
+        clauses.push(Clause { text, at: in_file(start(leaf)), prunes, engine, cells, operands });
         predicates.push(predicate);
     }
     Prefilter { predicate: Predicate::all(predicates), clauses }
 }
 
-/// The parts of the outermost `&&`.
-fn conjuncts<'e>(expr: &'e Expr, leaves: &mut Vec<&'e Expr>) {
-    match expr {
-        Expr::And(parts, _) => parts.iter().for_each(|part| conjuncts(part, leaves)),
-        Expr::Stmt(block) => match block.statements() {
-            [Stmt::Expr(inner)] => conjuncts(inner, leaves),
-            _ => leaves.push(expr),
-        },
-        _ => leaves.push(expr),
-    }
+/// A clause as the author could have written it, and what it reads.
+struct ClauseText {
+    text: String,
+    cells: Vec<Cell>,
+    operands: Vec<String>,
+}
+
+fn read_clause(checker: &mut Checker, clause: &Expr) -> ClauseText {
+    let others = std::mem::take(&mut checker.findings.cells);
+    let text = quietly(checker, clause).1;
+    let cells = std::mem::replace(&mut checker.findings.cells, others).into_iter().collect();
+    let mut compared = Vec::new();
+    operands(clause, &mut compared);
+    let operands = compared.into_iter().map(|operand| quietly(checker, operand).1).collect();
+    ClauseText { text, cells, operands }
 }
 
 /// Where the text of an expression begins; an operator stands behind its first

@@ -1,11 +1,16 @@
 //! What is decided where, as authors are told.
 
+use std::collections::BTreeSet;
+
 use keepwell::catalog;
 use keepwell::config::Config;
-use keepwell::facts::{Schema, Subject};
+use keepwell::facts::{Cell, Schema, Subject};
 use keepwell::playbook::source::SourceSet;
+use keepwell::rule::Verdict;
 
-use super::Language;
+use super::{Language, World};
+use crate::functions::histories::Dice;
+use crate::support::mapped::Customers;
 
 fn clauses_of(text: &str) -> Vec<String> {
     let rule = Language::new(Subject::Account).compile(text).expect("it checks");
@@ -68,5 +73,39 @@ fn the_shipped_playbooks_are_decided_in_the_database() {
         for clause in &playbook.when.prefilter().expect("a condition has one").clauses {
             assert!(clause.prunes && clause.engine.is_empty(), "{}: {clause}", playbook.playbook.id);
         }
+    }
+}
+
+/// The clauses of random conditions, each asked alone, decide what all decide
+/// together, and name all that they read.
+#[tokio::test]
+async fn clauses_decide_one_by_one_what_they_decide_together() {
+    let seed = std::env::var("KEEPWELL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2026);
+    for subject in [Subject::Account, Subject::Contact] {
+        let language = Language::new(subject);
+        let rules = language.conditions(300, &mut Dice(seed));
+        let world = World::new(seed, &rules, language, Customers::Default).await;
+        let (mut told, mut decided) = ([0; 3], 0);
+        for (text, rule) in &rules {
+            let clauses = rule.clauses();
+            assert_eq!(clauses.len(), rule.prefilter().expect("a condition has one").clauses.len(), "{text}");
+            let read: BTreeSet<&Cell> = clauses.iter().flat_map(|clause| &clause.clause.cells).collect();
+            assert_eq!(read, rule.cells().iter().collect(), "{text}");
+            for account in world.distinct(rule, 0..world.contexts.len()) {
+                let (sandbox, context) = (&world.language.sandbox, &world.contexts[account]);
+                let together = world.verdict(rule, account);
+                let each = clauses.iter().map(|clause| clause.verdict(sandbox, context));
+                let alone = each.into_iter().find(|verdict| *verdict != Verdict::True).unwrap_or(Verdict::True);
+                let kind = |verdict: &Verdict| match verdict {
+                    Verdict::True => 0,
+                    Verdict::False => 1,
+                    Verdict::Undecided(_) => 2,
+                };
+                assert_eq!(kind(&alone), kind(&together), "seed {seed}: {text}\n{alone:?} {together:?}");
+                told[kind(&together)] += 1;
+                decided += usize::from(clauses.len() > 1);
+            }
+        }
+        assert!(told.iter().all(|count| *count > 50) && decided > 1_000, "{told:?} {decided}");
     }
 }

@@ -5,9 +5,9 @@
 //! predicates by a real Postgres on the same accounts, which crowd around every
 //! boundary. Translations with well-known mistakes in them must be caught.
 
-mod accounts;
+pub mod accounts;
 mod clauses;
-mod conditions;
+pub mod conditions;
 mod unfit;
 
 use std::collections::{HashMap, HashSet};
