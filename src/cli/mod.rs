@@ -33,6 +33,7 @@ mod database;
 mod demo;
 mod doctor;
 mod enroll;
+mod explain;
 mod facts;
 mod import;
 mod junit;
@@ -152,6 +153,8 @@ enum Command {
     Plan(plan::Options),
     /// Publish the playbooks of a saved plan and carry out just what it says.
     Apply(apply::Options),
+    /// Why an account enters a playbook, or why not; why a message or a task is as it is.
+    Explain(explain::Options),
     /// List enrollments.
     Enrollments(lists::Options),
     /// List tasks.
@@ -260,6 +263,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Slots(options) => slots::run(global, &options),
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Apply(options) => apply::run(global, &options).await,
+        Command::Explain(options) => explain::run(global, &options).await,
         Command::Enrollments(options) => lists::run(global, lists::What::Enrollments, &options).await,
         Command::Tasks(options) => lists::run(global, lists::What::Tasks, &options).await,
         Command::Messages(options) => lists::run(global, lists::What::Messages, &options).await,

@@ -31,6 +31,11 @@ pub struct SubjectArguments {
 }
 
 impl SubjectArguments {
+    /// Of a command that can also be about something else.
+    pub fn new(subject: String, contact: Option<String>, whole: bool) -> SubjectArguments {
+        SubjectArguments { subject, contact, whole }
+    }
+
     /// Everybody who may be meant; at least one.
     pub fn readings(&self) -> Vec<Person> {
         match &self.contact {

@@ -16,6 +16,7 @@
 //! - `update` writes `expect:` anew from what happened.
 //! - `unused_fixtures` finds what a case gives and its playbook never reads.
 //! - `mutants` asks which mistakes in a condition the cases would notice.
+//! - [`explanation`] says why a subject of the real store enters, or why not.
 //! - `wording` puts times and texts into words.
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ mod budget;
 mod comparison;
 mod course;
 mod entry;
+pub mod explanation;
 mod fixture;
 mod happened;
 pub mod mutants;

@@ -18,6 +18,7 @@ mod distribution;
 mod doctor;
 mod documents;
 mod epoch;
+mod explain_command;
 mod faults;
 mod folders;
 mod functions;

@@ -60,6 +60,18 @@ impl Store {
             .await
     }
 
+    /// A message that waits, as a claim would give it, which this is not.
+    pub async fn waiting_message(&self, id: Uuid) -> sqlx::Result<Option<Claimed>> {
+        let sql = format!(
+            "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
+                 m.class, m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts,
+                 m.valid_until, $2::uuid as token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason
+             from keepwell.messages m where m.id = $1 and m.state in {}",
+            *WAITING
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(id).bind(Uuid::nil()).fetch_optional(self.pool()).await
+    }
+
     /// Whether anything that is not halted is due to be sent.
     pub async fn has_due_messages(&self, now: Instant, halted: &Halted) -> sqlx::Result<bool> {
         let sql = format!(

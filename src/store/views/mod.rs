@@ -1,7 +1,9 @@
 //! Lists for people: the rows that pages and commands show.
 //!
 //! - [`cli`]: enrollments, tasks, messages and runs as JSON, for commands;
+//! - [`past`]: one subject of a playbook at an instant, for `explain`;
 //! - [`web`]: typed rows for the pages.
 
 pub mod cli;
+pub mod past;
 pub mod web;

@@ -8,6 +8,7 @@ pub mod bounce_collector;
 pub mod deliverer;
 pub mod digester;
 pub mod domain_limits;
+pub mod explain;
 pub(crate) mod heartbeat;
 pub(crate) mod posts;
 pub(crate) mod prepare_mail;

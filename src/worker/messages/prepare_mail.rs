@@ -178,6 +178,38 @@ pub(crate) async fn prepare(
     Ok(prepared)
 }
 
+/// What the gate says of one mail now, but for the budget; `None` where this
+/// version cannot use its revision. Nothing is written.
+pub(crate) async fn ask_gate(shared: &Shared, mut message: Claimed, now: Instant) -> anyhow::Result<Option<Answer>> {
+    let store = &shared.store;
+    let revision = message.revision.clone().unwrap_or_default();
+    let Ok(loaded) = shared.loaded(&message.playbook, &revision).await? else { return Ok(None) };
+    let wanted: Vec<_> = message.enrollment_id.map(|id| (message.account_id.clone(), id)).into_iter().collect();
+    let enrollments = store.enrollments_by_id(&wanted).await?;
+    let snapshots = take_snapshots(shared, &loaded, now, &enrollments).await?;
+    let around = enrollments.into_iter().zip(snapshots).next();
+    let snapshot = around.as_ref().and_then(|(_, snapshot)| snapshot.as_ref());
+    if let Some(current) = snapshot.and_then(|snapshot| current_address(snapshot, &message.contact_id)) {
+        message.to_address = Some(current);
+    }
+    let suppressed = store.suppressed(&[addressee(&message)]).await?.contains(&true);
+    let written = message.words.clone().map(serde_json::from_value::<Written>).transpose()?;
+    let playbook = message.playbook.clone();
+    let asked = [(message, suppressed, None)];
+    let active = active_before(shared, &store.published().await?, &playbook, &asked).await?;
+    let [(message, ..)] = &asked;
+    let asker = Asker {
+        shared,
+        loaded: &loaded,
+        around: around.as_ref(),
+        yields_to: active.get(&message.account_id).map(String::as_str),
+        survey: None,
+        recheck_at: next_quarter(now, shared.config.recheck),
+        now,
+    };
+    Ok(Some(gate(&asker.see(message, written.as_ref(), suppressed))))
+}
+
 /// By account, an active playbook that mail of this one yields to. The current
 /// revision says to whom.
 async fn active_before(
@@ -226,14 +258,11 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    fn prepare(&self, message: &Claimed, suppressed: bool, token: Option<String>) -> Prepared {
+    /// What the gate has to see.
+    fn see<'s>(&'s self, message: &'s Claimed, written: Option<&Written>, suppressed: bool) -> Seen<'s> {
         let snapshot = self.around.and_then(|(_, snapshot)| snapshot.as_ref());
         let contact = snapshot.and_then(|snapshot| contact_of(snapshot, &message.contact_id));
-        let written = match message.words.clone().map(serde_json::from_value::<Written>).transpose() {
-            Ok(written) => written,
-            Err(error) => return Prepared::ended(State::Failed, error.to_string()),
-        };
-        let seen = Seen {
+        Seen {
             now: self.now,
             valid_until: message.valid_until,
             class: message.class,
@@ -245,11 +274,21 @@ impl Asker<'_> {
             suppressed,
             recheck_at: self.recheck_at,
             undo_until: Some(message.leaves_at.unwrap_or(self.now + self.shared.config.mail.undo_window)),
-            quiet: snapshot.and_then(|snapshot| self.quiet(message, written.as_ref(), contact, snapshot)),
+            quiet: snapshot.and_then(|snapshot| self.quiet(message, written, contact, snapshot)),
             yields_to: self.yields_to,
             held_by: message.reason.as_deref(),
+        }
+    }
+
+    fn prepare(&self, message: &Claimed, suppressed: bool, token: Option<String>) -> Prepared {
+        let snapshot = self.around.and_then(|(_, snapshot)| snapshot.as_ref());
+        let contact = snapshot.and_then(|snapshot| contact_of(snapshot, &message.contact_id));
+        let written = match message.words.clone().map(serde_json::from_value::<Written>).transpose() {
+            Ok(written) => written,
+            Err(error) => return Prepared::ended(State::Failed, error.to_string()),
         };
-        if let Some(prepared) = Prepared::of(gate(&seen), message.valid_until) {
+        let answer = gate(&self.see(message, written.as_ref(), suppressed));
+        if let Some(prepared) = Prepared::of(answer, message.valid_until) {
             return prepared;
         }
         // The gate lets nothing through without either.

@@ -202,19 +202,32 @@ pub(crate) async fn recall(
     slot: Option<Instant>,
     edges_at: Option<Instant>,
 ) -> anyhow::Result<HashMap<SubjectId, History>> {
+    let mut histories = shared.store.history(&loaded.ready.playbook.id, slot, subjects).await?;
+    recall_besides(shared, loaded, subjects, (slot, edges_at), &mut histories).await?;
+    Ok(histories)
+}
+
+/// Adds what is known of subjects besides their own enrollments; the instants
+/// are those of [`recall`].
+pub(crate) async fn recall_besides(
+    shared: &Shared,
+    loaded: &Loaded,
+    subjects: &[SubjectId],
+    (slot, edges_at): (Option<Instant>, Option<Instant>),
+    histories: &mut HashMap<SubjectId, History>,
+) -> anyhow::Result<()> {
     let (store, ready) = (&shared.store, &loaded.ready);
     let id = &ready.playbook.id;
-    let mut histories = store.history(id, slot, subjects).await?;
     if Subject::from(ready.playbook.subject) == Subject::Contact {
-        store.load_moved_contacts(id, slot, subjects, &mut histories).await?;
+        store.load_moved_contacts(id, slot, subjects, histories).await?;
     }
     if ready.follows_edges() {
-        store.load_matched_since(id, edges_at, subjects, &mut histories).await?;
+        store.load_matched_since(id, edges_at, subjects, histories).await?;
     }
     if ready.playbook.holdout.is_some() {
-        store.load_arms(id, subjects, &mut histories).await?;
+        store.load_arms(id, subjects, histories).await?;
     }
-    Ok(histories)
+    Ok(())
 }
 
 /// Subjects by name, outside any enrollment.

@@ -7,6 +7,7 @@ pub mod candidates;
 mod case_verdicts;
 pub(crate) mod decide;
 pub(crate) mod evaluation_budget;
+pub mod explain;
 pub mod first_mails;
 mod keep_runs;
 pub mod plan;

@@ -3,4 +3,5 @@
 
 pub mod closer;
 pub mod escalator;
+pub mod explain;
 pub mod handover;

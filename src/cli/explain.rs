@@ -1,0 +1,160 @@
+//! `keepwell explain`: why an account enters a playbook, or why not; why a
+//! message or a task is as it is.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::check::check_against;
+use super::database::{Database, configuration, demo_configuration};
+use super::person::SubjectArguments;
+use super::run::{no_variables, shared};
+use super::{Format, Global, output};
+use crate::clock::{Clock, Instant};
+use crate::delivery::Channel;
+use crate::enrollment::Guard;
+use crate::facts::{Subject, SubjectId};
+use crate::rehearsal::explanation::{Explanation, RevisionInForce};
+use crate::store::customers::data_subject::Person;
+use crate::worker::messages::explain::explain_message;
+use crate::worker::revision_cache::Loaded;
+use crate::worker::runs::explain::{InForce, explain_subject, in_force};
+use crate::worker::shared::Shared;
+use crate::worker::tasks::explain::explain_task;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[arg(required_unless_present_any = ["message", "task"])]
+    playbook: Option<String>,
+    /// An account's id, or `account/contact`.
+    #[arg(
+        value_name = "ACCOUNT[/CONTACT]", value_parser = NonEmptyStringValueParser::new(),
+        required_unless_present_any = ["message", "task"]
+    )]
+    subject: Option<String>,
+    /// The contact's id: what stands before is the account's id as a whole. For
+    /// ids with a slash.
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    contact: Option<String>,
+    /// What is named is an account's id as a whole. For ids with a slash.
+    #[arg(long, conflicts_with = "contact")]
+    whole: bool,
+    /// The instant, as if a run were due then; now when absent.
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
+    at: Option<Instant>,
+    /// Why this message exists, why it waits or why it did not leave.
+    #[arg(long, value_name = "ID", value_parser = super::id, conflicts_with_all = ["playbook", "subject", "at", "task"])]
+    message: Option<Uuid>,
+    /// Why this task exists, what closes it or why it ended.
+    #[arg(long, value_name = "ID", value_parser = super::id, conflicts_with_all = ["playbook", "subject", "at"])]
+    task: Option<Uuid>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let database = Database::open_customers(global, 4).await?;
+    let explained = explain(global, &database, options).await;
+    database.close().await;
+    let Answer { json, text } = explained?;
+    match options.format {
+        Format::Json => output::json(&json!({ "explain": json })),
+        _ => output::text(&text),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is printed.
+struct Answer {
+    json: Json,
+    text: String,
+}
+
+async fn explain(global: &Global, database: &Database, options: &Options) -> anyhow::Result<Answer> {
+    let shared = shared_here(global, database)?;
+    let now = Clock::System.now();
+    if let Some(id) = options.message {
+        let found = explain_message(&shared, id, now).await?;
+        let found = found.with_context(|| format!("there is no message {id}"))?;
+        return Ok(Answer { json: found.to_json(), text: found.to_text() });
+    }
+    if let Some(id) = options.task {
+        let found = explain_task(&shared, id, now).await?.with_context(|| format!("there is no task {id}"))?;
+        return Ok(Answer { json: found.to_json(), text: found.to_text() });
+    }
+    let (Some(playbook), Some(subject)) = (&options.playbook, &options.subject) else {
+        anyhow::bail!("name a playbook and an account");
+    };
+    let subject = SubjectArguments::new(subject.clone(), options.contact.clone(), options.whole);
+    let found = explain_named(global, &shared, playbook, &subject, options.at.unwrap_or(now), now).await?;
+    Ok(Answer { json: found.to_json(), text: found.to_text() })
+}
+
+/// What explanations are made with: nothing leaves.
+pub fn shared_here(global: &Global, database: &Database) -> anyhow::Result<Arc<Shared>> {
+    let config = if global.demo { demo_configuration() } else { configuration(global)? };
+    shared(database.store.clone(), config, Channel::Captured, no_variables())
+}
+
+/// Explains the one subject that is meant.
+async fn explain_named(
+    global: &Global,
+    shared: &Shared,
+    playbook: &str,
+    subject: &SubjectArguments,
+    at: Instant,
+    now: Instant,
+) -> anyhow::Result<Explanation> {
+    let decides = match in_force(shared, playbook, at).await? {
+        Some(Ok(decides)) => decides,
+        Some(Err(why)) => anyhow::bail!("{playbook} as it was in force then cannot be used: {why}"),
+        None => from_file(global, shared, playbook)?,
+    };
+    let kind = Subject::from(decides.loaded.ready.playbook.subject);
+    let readings = subject.readings();
+    let fits = |person: &&Person| person.contact.is_some() == (kind == Subject::Contact);
+    let mut explained = Vec::new();
+    for person in readings.iter().filter(fits) {
+        let one = SubjectId { account: person.account.clone(), contact: person.contact.clone().unwrap_or_default() };
+        explained.push(explain_subject(shared, &decides, &one, at, now).await?);
+    }
+    let is_there = |one: &Explanation| one.decided_by != Guard::NoSuchSubject;
+    if explained.iter().any(is_there) {
+        explained.retain(is_there);
+    } else {
+        explained.truncate(1);
+    }
+    let only = subject.only(explained, |one| format!("`{}`", one.subject))?;
+    only.with_context(|| match kind {
+        Subject::Account => format!("{playbook} is about accounts: name an account alone"),
+        Subject::Contact => format!("{playbook} is about contacts: name one as ACCOUNT/CONTACT"),
+    })
+}
+
+/// A playbook that was never published, as its file stands.
+fn from_file(global: &Global, shared: &Shared, playbook: &str) -> anyhow::Result<InForce> {
+    let checked = check_against(global, &[], shared.store.schema().clone());
+    let found = checked.playbooks.iter().position(|ready| ready.playbook.id == playbook);
+    let Some(place) = found else {
+        if checked.known.iter().any(|known| known == playbook) {
+            checked.print_to_stderr();
+            anyhow::bail!("the playbook `{playbook}` has errors");
+        }
+        anyhow::bail!("there is no playbook `{playbook}`");
+    };
+    let Some(ready) = checked.playbooks.into_iter().nth(place).and_then(Arc::into_inner) else {
+        anyhow::bail!("{playbook} is in use");
+    };
+    let revision = RevisionInForce {
+        revision: ready.revision.clone(),
+        file: ready.playbook.file.to_string(),
+        since: None,
+        note: Some("it was never published: this is what its file says".to_owned()),
+    };
+    Ok(InForce { loaded: Arc::new(Loaded::new(ready, shared.store.relations())?), revision, present: true })
+}

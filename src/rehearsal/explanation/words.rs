@@ -1,0 +1,30 @@
+//! Instants and values in words.
+
+use chrono::{NaiveTime, SecondsFormat};
+use chrono_tz::Tz;
+
+use crate::clock::Instant;
+use crate::facts::Value;
+
+/// `3 December 2026`, with the time of day where that is not midnight.
+pub(super) fn day_in_words(at: Instant, zone: Tz) -> String {
+    let local = at.with_timezone(&zone);
+    match local.time() {
+        NaiveTime::MIN => local.format("%-d %B %Y").to_string(),
+        _ => local.format("%-d %B %Y, %H:%M").to_string(),
+    }
+}
+
+/// A value as an author would write it; a missing one is `none`.
+pub(super) fn value_in_words(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(number) => number.to_string(),
+        // As people write numbers: 501 and not 501.0.
+        Value::Float(number) => number.to_string(),
+        Value::Text(text) => format!("{text:?}"),
+        Value::Time(at) => at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        Value::Json(json) => json.to_string(),
+    }
+}

@@ -1,0 +1,47 @@
+//! What `explain` has to see of a message. Nothing is written.
+
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::prepare_mail::ask_gate;
+use crate::clock::Instant;
+use crate::message::channel::Channel;
+use crate::message::state::State;
+use crate::rehearsal::explanation::MessageExplanation;
+use crate::store::upkeep::stopped::{Stop, StopTarget};
+use crate::store::views::cli::Filter;
+use crate::worker::shared::Shared;
+
+/// Explains a message; `None` when there is none of that id.
+pub async fn explain_message(shared: &Shared, id: Uuid, now: Instant) -> anyhow::Result<Option<MessageExplanation>> {
+    let store = &shared.store;
+    let one = |id: Uuid| Filter { id: Some(id), ..Filter::default() };
+    let Some(message) = store.list_messages(&one(id)).await?.pop() else { return Ok(None) };
+    let enrollment = match message["enrollment"].as_str().and_then(|id| id.parse().ok()) {
+        Some(id) => store.list_enrollments(&one(id)).await?.pop(),
+        None => None,
+    };
+    let answer = match store.waiting_message(id).await? {
+        Some(waiting) if waiting.channel == Channel::OF_CUSTOMERS && waiting.enrollment_id.is_some() => {
+            ask_gate(shared, waiting, now).await?
+        }
+        _ => None,
+    };
+    let account = message["account"].as_str().unwrap_or_default();
+    let attempts = store.attempts_of(account, id).await?;
+    let waits = State::WAITING.iter().any(|state| message["state"] == state.name());
+    let mut stops = if waits { store.stopped().await?.stops } else { Vec::new() };
+    stops.retain(|stop| concerns(stop, &message));
+    Ok(Some(MessageExplanation { message, enrollment, answer, attempts, stops }))
+}
+
+/// Whether a stop keeps a message, or a task's playbook, from going on.
+pub(crate) fn concerns(stop: &Stop, row: &Json) -> bool {
+    match &stop.target {
+        StopTarget::All => true,
+        StopTarget::Channel(channel) => row["channel"] == channel.name(),
+        StopTarget::Playbook(id) => row["playbook"] == id.as_str(),
+        StopTarget::Account(id) => row["account"] == id.as_str(),
+        StopTarget::Daemon => false,
+    }
+}
