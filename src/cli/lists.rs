@@ -7,15 +7,19 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::database::Database;
+use super::explain::shared_here;
 use super::{Format, Global, output};
+use crate::clock::Clock;
 use crate::facts::SubjectId;
 use crate::message::state::State;
+use crate::rehearsal::explanation::Explanation;
 use crate::store::Store;
 use crate::store::customers::data_subject::Person;
 use crate::store::enrollments::holdout::ArmComparison;
 use crate::store::runs::parse_run_id;
 use crate::store::upkeep::stopped::Stopped;
 use crate::store::views::cli::{ENROLLMENT_STATES, Filter, RUN_STATES, TASK_STATES};
+use crate::worker::runs::explain::explain_run;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -62,7 +66,8 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
     }
     let filter = Filter {
         playbook: options.playbook.clone(),
-        account: options.account.clone(),
+        // A run is about all accounts; what it did with one is explained below.
+        account: options.account.clone().filter(|_| !matches!(what, What::Runs)),
         state: options.state.clone(),
         assignee: None,
         id: None,
@@ -109,6 +114,19 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         database.close().await;
         anyhow::bail!("nothing is known of an account `{account}`");
     }
+    if let (What::Runs, Some(account)) = (what, &options.account) {
+        if !store.knows(&Person::new(account, None)).await? {
+            database.close().await;
+            anyhow::bail!("nothing is known of an account `{account}`");
+        }
+        let lines = explain_runs(global, &database, account, &mut rows).await?;
+        match options.format {
+            Format::Json => output::json(&json!({ noun: rows })),
+            _ => output::table(&lines, &["id", "subject", "verdict", "decided_by", "reason"]),
+        }
+        database.close().await;
+        return Ok(ExitCode::SUCCESS);
+    }
     let compared = match what {
         What::Runs => store.compare_arms(options.playbook.as_deref()).await?,
         _ => BTreeMap::new(),
@@ -145,6 +163,43 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds to each run what it did with an account, under `subjects`; gives a line
+/// for each of them.
+async fn explain_runs(
+    global: &Global,
+    database: &Database,
+    account: &str,
+    runs: &mut [Json],
+) -> anyhow::Result<Vec<Json>> {
+    let shared = shared_here(global, database)?;
+    let now = Clock::System.now();
+    let mut lines = Vec::new();
+    for run in runs {
+        run["account"] = account.into();
+        let (Some(playbook), Some(slot)) = (run["playbook"].as_str(), run["slot"].as_str()) else { continue };
+        let explained = explain_run(&shared, playbook, account, slot.parse()?, now).await?;
+        let subjects: Vec<Json> = match &explained {
+            Ok(explained) => explained.iter().map(brief).collect(),
+            Err(why) => vec![json!({ "subject": account, "contact": null, "verdict": null, "decided_by": null,
+                "reason": format!("it cannot be said: {why}"), "constant": [] })],
+        };
+        for subject in &subjects {
+            let mut line = subject.clone();
+            line["id"] = run["id"].clone();
+            lines.push(line);
+        }
+        run["subjects"] = subjects.into();
+    }
+    Ok(lines)
+}
+
+/// What a run did with one subject.
+fn brief(explanation: &Explanation) -> Json {
+    let whole = explanation.to_json();
+    let kept = ["subject", "contact", "verdict", "decided_by", "reason", "constant"];
+    Json::Object(kept.into_iter().map(|key| (key.to_owned(), whole[key].clone())).collect())
 }
 
 /// How a playbook's two arms fare.
