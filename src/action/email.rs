@@ -21,7 +21,7 @@ use crate::playbook::reader::Fields;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::EvalError;
-use crate::rule::template::Escape;
+use crate::rule::template::{Escape, RenderContext};
 
 /// The kind `email`.
 pub struct Kind;
@@ -238,7 +238,7 @@ impl Email {
         };
         let locale = recipient.and_then(|contact| contact.locale.clone()).unwrap_or(account_locale);
         let texts = choose(&self.subject, &self.body, &locale, self.language.as_deref());
-        let context = at.render_context(recipient, zone, &texts.locale);
+        let context = RenderContext { is_mail: true, ..at.render_context(recipient, zone, &texts.locale) };
         let subject = texts.subject.render(&context)?.trim().to_owned();
         Ok(Words { subject, body: texts.body.render(&context)?, language: Some(texts.language) })
     }

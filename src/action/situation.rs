@@ -54,6 +54,7 @@ impl Situation<'_> {
             playbook: self.playbook,
             zone,
             locale,
+            is_mail: false,
         }
     }
 

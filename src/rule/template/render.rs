@@ -48,6 +48,8 @@ pub struct RenderContext<'a> {
     /// The BCP 47 tag of the language that the text is in, with the reader's region
     /// where it is theirs; an unknown language reads English dates.
     pub locale: &'a str,
+    /// Whether it is a mail: there a stored text of blanks is as good as missing.
+    pub is_mail: bool,
 }
 
 /// Why one message could not be written; the template itself is sound.
@@ -171,9 +173,8 @@ impl Rendering<'_> {
     /// around it.
     fn printable(&self, rule: &Rule) -> Result<Dynamic, String> {
         let value = self.value(rule)?;
-        let is_stored = !matches!(rule.plain.as_deref(), None | Some(Plain::Literal(_)));
         let padded = value.read_lock::<ImmutableString>().map(|text| text.trim().len() < text.len());
-        match is_stored && padded == Some(true) {
+        match is_stored(rule) && padded == Some(true) {
             true => Ok(value.into_immutable_string().unwrap_or_default().trim().to_owned().into()),
             false => Ok(value),
         }
@@ -185,11 +186,20 @@ impl Rendering<'_> {
             false => Style::Sentence,
         };
         let mut value = self.printable(&print.rule)?;
+        let mut printed = &print.rule;
         for filter in &print.filters {
+            if let Filter::Default(default) = filter
+                && is_absent(&value)
+            {
+                printed = default;
+            }
             value = self.apply(filter, value, style)?;
         }
         if value.is_unit() {
             return Err(self.missing(&print.name));
+        }
+        if self.context.is_mail && is_stored(printed) && is_absent(&value) {
+            return Err(format!("`{}` is empty", print.name));
         }
         let text = self.text(&value, style)?;
         let is_encoded = print.filters.iter().any(|filter| matches!(filter, Filter::Url));
@@ -219,8 +229,7 @@ impl Rendering<'_> {
 
     fn apply(&self, filter: &Filter, value: Dynamic, style: Style) -> Result<Dynamic, String> {
         if let Filter::Default(default) = filter {
-            let is_blank = value.read_lock::<ImmutableString>().is_some_and(|text| text.trim().is_empty());
-            return if value.is_unit() || is_blank { self.printable(default) } else { Ok(value) };
+            return if is_absent(&value) { self.printable(default) } else { Ok(value) };
         }
         if value.is_unit() {
             return Ok(value);
@@ -300,6 +309,16 @@ impl Rendering<'_> {
         };
         short_enough(text)
     }
+}
+
+/// Whether it is a value of the store as it stands there.
+fn is_stored(rule: &Rule) -> bool {
+    !matches!(rule.plain.as_deref(), None | Some(Plain::Literal(_)))
+}
+
+/// Missing, or a text of nothing but blanks.
+fn is_absent(value: &Dynamic) -> bool {
+    value.is_unit() || value.read_lock::<ImmutableString>().is_some_and(|text| text.trim().is_empty())
 }
 
 fn needs(what: &str, value: &Dynamic) -> String {

@@ -84,6 +84,7 @@ fn every_example_of_a_template_prints_what_the_reference_says() {
             playbook: "renewal",
             zone: chrono_tz::UTC,
             locale: "en",
+            is_mail: false,
         });
         assert_eq!(printed.as_deref(), Ok(prints.as_str()), "{written}");
     }

@@ -167,6 +167,24 @@ async fn what_never_fits_the_budget_is_foretold_and_keeps_it_as_its_reason() {
 }
 
 #[tokio::test]
+async fn a_mail_without_its_readers_name_does_not_leave() {
+    let world = World::new().await;
+    world.playbook(&playbook("p", "when: account.mrr > 0", &mail("", "Hi {{ recipient.name }}")));
+    world.account("a1", json!({})).await;
+    world.contact("a1", "ann", json!({ "name": "Ann" })).await;
+    world.contact("a1", "bob", json!({ "name": " " })).await;
+    world.run_at(MONDAY).await;
+    let came = lines(&world.mails().await, "contact state reason");
+    assert_eq!(came.iter().filter(|one| *one == "ann captured -").count(), 1, "{came:#?}");
+    assert_eq!(
+        came.iter().filter(|one| one.starts_with("bob failed `recipient.name` is empty")).count(),
+        1,
+        "{came:#?}"
+    );
+    assert_eq!(lines(&world.notices().await, "to subject"), ["ops@acme.example Failed: p"]);
+}
+
+#[tokio::test]
 async fn an_empty_mail_does_not_leave() {
     for (subject, body, reason) in [
         ("{{ account.traits.topic | default(\\\"\\\") }}", "Hello", "its subject is empty"),

@@ -205,6 +205,7 @@ struct Setting<'a> {
     playbook_zone: chrono_tz::Tz,
     /// Whether there are a recipient and a CSM.
     peopled: bool,
+    is_mail: bool,
 }
 
 /// A contact in Berlin.
@@ -214,6 +215,7 @@ const BERLIN: Setting = Setting {
     zone: chrono_tz::Europe::Berlin,
     playbook_zone: chrono_tz::UTC,
     peopled: true,
+    is_mail: false,
 };
 
 fn rendered(template: &str) -> Result<String, RenderError> {
@@ -237,5 +239,6 @@ fn rendered_of(facts: Facts, setting: Setting, template: &str) -> Result<String,
         playbook: "rescue",
         zone: setting.zone,
         locale: setting.locale,
+        is_mail: setting.is_mail,
     })
 }

@@ -249,6 +249,26 @@ fn what_the_store_holds_is_printed_without_the_blanks_around_it() {
     assert_eq!(text.as_deref(), Ok("<Big boss> < >"));
 }
 
+/// A blank name would leave a hole as a missing one does.
+#[test]
+fn what_the_store_holds_as_blanks_is_missing_in_a_mail() {
+    let mail = |template| rendered_for(Setting { is_mail: true, ..BERLIN }, template);
+    for template in
+        ["Hi {{ account.stage }},", "{{ account.stage | upper }}", "{{ account.tier | default(account.stage) }}"]
+    {
+        assert_eq!(mail(template).expect_err(template).message, "`account.stage` is empty", "{template}");
+        assert!(rendered(template).is_ok(), "{template}");
+    }
+    for (template, expected) in [
+        ("{{ account.stage | default(\"blank\") }}", "blank"),
+        ("{{ account.stage | default(\"\") }}!", "!"),
+        ("{{ account.tier | default(account.stage) | default(\"\") }}!", "!"),
+        ("{{ account.tier ?? \"\" }}!", "!"),
+    ] {
+        assert_eq!(mail(template).as_deref(), Ok(expected), "{template}");
+    }
+}
+
 #[test]
 fn failures_name_what_was_missing_and_where() {
     for (template, message, column) in [

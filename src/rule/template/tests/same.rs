@@ -104,6 +104,7 @@ fn a_text_prints_what_a_condition_calculates() {
                 playbook: "rescue",
                 zone: chrono_tz::UTC,
                 locale: "en",
+                is_mail: false,
             })
             .map_err(|error| error.message)
     };
