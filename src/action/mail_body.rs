@@ -1,7 +1,9 @@
 //! What the body of a mail cannot show: HTML, images that no mail program can
-//! load, and more than mail programs show at once.
+//! load, links that a blank ends, and more than mail programs show at once.
 
-use pulldown_cmark::{Event, Options, Parser, Tag};
+use std::ops::Range;
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::Compiler;
 use crate::playbook::Source;
@@ -16,14 +18,19 @@ const PAGE: usize = 1_500;
 /// What stands for each byte between braces: it begins no tag and ends no line.
 const FILLED: char = '0';
 
-/// Reports HTML and images without an address as errors, and warns of a body
-/// that mail programs would not show whole.
+/// How the addresses begin that a link in a mail can have.
+const SCHEMES: [&str; 3] = ["https://", "http://", "mailto:"];
+
+/// Reports HTML, images without an address and links with a blank in it as
+/// errors, and warns of a body that mail programs would not show whole.
 pub(super) fn check(source: &Source, compiler: &mut Compiler) {
     let text = without_braces(&source.text);
     let mut size = PAGE + text.len();
     let mut has_html = false;
+    let mut readable = ReadableText::default();
     for (event, range) in Parser::new_ext(&text, Options::ENABLE_TABLES).into_offset_iter() {
         let (line, column) = place(&text, range.start);
+        readable.read(&event, &range);
         match event {
             // What follows in the same text is its end, or more of the same.
             Event::Html(_) | Event::InlineHtml(_) if !has_html => {
@@ -40,10 +47,47 @@ pub(super) fn check(source: &Source, compiler: &mut Compiler) {
             _ => {}
         }
     }
+    for at in readable.broken_links(&text) {
+        let (line, column) = place(&text, at);
+        let problem =
+            source.error("KW0307", line, column, "a blank ends the address of this link: it is shown as it is written");
+        compiler.problems.push(problem.help("write `%20` for a blank in an address"));
+    }
     if size > LARGEST_SHOWN {
         let message = format!("this text has about {} kB as HTML; mail programs cut it off after 100 kB", size / 1_000);
         let problem = source.warning("KW0308", 1, 1, message);
         compiler.problems.push(problem.help("say less, and link to the rest"));
+    }
+}
+
+/// What of a text is words to its reader, and no markup.
+#[derive(Default)]
+struct ReadableText {
+    ranges: Vec<Range<usize>>,
+    /// How many blocks of code it is in.
+    code: usize,
+}
+
+impl ReadableText {
+    fn read(&mut self, event: &Event, range: &Range<usize>) {
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => self.code += 1,
+            Event::End(TagEnd::CodeBlock) => self.code -= 1,
+            Event::Text(_) if self.code == 0 => self.ranges.push(range.clone()),
+            _ => {}
+        }
+    }
+
+    /// Where addresses begin that were meant to be those of links.
+    fn broken_links(&self, text: &str) -> Vec<usize> {
+        let is_words = |at: usize| self.ranges.iter().any(|range| range.contains(&at));
+        let brackets = text.match_indices("](").filter(|(at, _)| is_words(*at) && is_words(at + 1));
+        let addresses = brackets.map(|(at, bracket)| at + bracket.len());
+        let is_broken = |at: &usize| {
+            let address = text[*at..].split([')', '\n']).next().unwrap_or_default().to_ascii_lowercase();
+            SCHEMES.iter().any(|scheme| address.starts_with(scheme)) && address.contains(char::is_whitespace)
+        };
+        addresses.filter(is_broken).collect()
     }
 }
 
