@@ -210,3 +210,14 @@ fn a_warning_is_allowed_with_a_reason_and_counted() {
     commented(" # keepwell: allow KW0220 because x");
     assert_eq!(home.done(&["check"]).stdout, "1 playbooks, 0 errors, 0 warnings, 3 allowed\n");
 }
+
+#[test]
+fn a_mistake_of_the_configuration_is_shown_once_and_in_its_place() {
+    let mut home = Home::new("check-configuration");
+    home.write("keepwell.yaml", "web: off\nwebhooks: { allow: [127.0.0.1] }\n");
+    // Nobody listens there.
+    home.set("DATABASE_URL", "postgres://127.0.0.1:1/none");
+    let answer = home.run(&["check", "--allow-empty"]);
+    assert_eq!((answer.code, answer.stderr.as_str()), (1, ""), "{answer:?}");
+    assert!(answer.stdout.contains("2 | webhooks: { allow: [127.0.0.1] }\n"), "{answer:?}");
+}

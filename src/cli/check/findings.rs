@@ -58,6 +58,11 @@ impl Checked {
         diagnostic::arrange(&mut self.diagnostics);
     }
 
+    /// The text of a file that diagnostics name.
+    pub fn text(&self, file: &str) -> Option<Arc<str>> {
+        self.sources.text(file).or_else(|| read_file(Path::new(file)).ok().map(|file| file.text))
+    }
+
     /// The files with errors, once each.
     pub fn files_with_errors(&self) -> Vec<String> {
         let errors = self.diagnostics.iter().filter(|problem| problem.is_error());
@@ -88,7 +93,7 @@ impl Checked {
 
     /// Prints the diagnostics on stderr, for people.
     pub fn print_to_stderr(&self) {
-        output::error_text(&render_human(&self.diagnostics, &|file: &str| self.sources.text(file), false));
+        output::error_text(&render_human(&self.diagnostics, &|file: &str| self.text(file), false));
     }
 
     /// Prints where each clause of the conditions is decided.

@@ -40,7 +40,7 @@ pub fn print(checked: &Checked, format: CheckFormat, strict: bool) {
     let path = |file: &str| repository.name(file);
     match format {
         CheckFormat::Human => {
-            output::text(&render_human(diagnostics, &|file: &str| checked.sources.text(file), false));
+            output::text(&render_human(diagnostics, &|file: &str| checked.text(file), false));
         }
         CheckFormat::Line => output::text(&render_lines(diagnostics)),
         CheckFormat::Json => output::json_text(render_json(diagnostics, allowed_warnings).trim_end()),

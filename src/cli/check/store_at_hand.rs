@@ -6,7 +6,8 @@ use super::findings::Checked;
 use crate::cli::Global;
 use crate::cli::database::Database;
 use crate::clock::Clock;
-use crate::diagnostic;
+use crate::config::Config;
+use crate::diagnostic::{self, Diagnostic};
 use crate::facts::Schema;
 use crate::playbook::calendar::Calendar;
 use crate::postgres::describe_error;
@@ -36,6 +37,11 @@ pub async fn open(global: &Global) -> anyhow::Result<(Database, Schema)> {
 /// used, with what was seen there.
 pub async fn find(global: &Global) -> (Option<Database>, Schema) {
     let schema = Schema::default_store();
+    // Its mistakes are told with the others.
+    let (_, problems) = Config::read(global.config.as_deref());
+    if problems.iter().any(Diagnostic::is_error) {
+        return (None, schema);
+    }
     if !global.demo && std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
         match open(global).await {
             Ok((database, of_store)) => {
