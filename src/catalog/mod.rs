@@ -13,9 +13,9 @@ use crate::action;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
-use crate::playbook::Playbook;
 use crate::playbook::parse::{self, Draft};
 use crate::playbook::source::{SourceFile, SourceSet};
+use crate::playbook::{Playbook, renaming};
 use crate::rule::{Modules, Neighbours};
 
 mod across;
@@ -68,6 +68,7 @@ pub fn load(
     let labels = parsed.iter().chain(&broken).map(|playbook| set_labels(&playbook.steps, &sandbox));
     let labels: Option<Vec<BTreeSet<String>>> = labels.collect();
     ids.extend_from_slice(others);
+    renaming::check_across(parsed.iter().chain(&broken), &ids, &mut problems);
     let neighbours = Neighbours {
         playbooks: Some(ids),
         labels: labels.filter(|_| whole).map(|labels| labels.into_iter().flatten().collect()),

@@ -8,8 +8,9 @@ use clap::Args;
 use super::database::Database;
 use super::{Global, lists, somebody};
 use crate::clock::{Clock, Instant};
-use crate::store::runs::parse_run_id;
+use crate::store::Store;
 use crate::store::runs::releases::ReleaseAnswer;
+use crate::store::runs::{parse_run_id, run_id};
 use crate::store::views::cli::Filter;
 
 #[derive(Debug, Args)]
@@ -26,9 +27,17 @@ impl Options {
     }
 }
 
+/// The run by its playbook's name of now: a mail may say the one of before.
+async fn named_now(store: &Store, playbook: String, slot: Instant) -> anyhow::Result<(Options, String)> {
+    let playbook = store.name_of_now(&playbook).await?;
+    Ok((Options { run: run_id(&playbook, slot) }, playbook))
+}
+
 pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let (playbook, slot) = options.parse()?;
     let database = Database::open(global, 2).await?;
+    let (options, playbook) = named_now(&database.store, playbook, slot).await?;
+    let options = &options;
     let waiting = lists::sample(&database.store, &options.run).await?;
     let word = database.store.approve_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
     let stopped = database.store.stopped().await?;
@@ -54,6 +63,8 @@ pub async fn approve(global: &Global, options: &Options) -> anyhow::Result<ExitC
 pub async fn discard(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let (playbook, slot) = options.parse()?;
     let database = Database::open(global, 2).await?;
+    let (options, playbook) = named_now(&database.store, playbook, slot).await?;
+    let options = &options;
     let word = database.store.discard_run(&playbook, slot, &somebody(), Clock::System.now()).await?;
     database.close().await;
     refuse(options, word)?;

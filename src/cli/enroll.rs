@@ -39,10 +39,10 @@ pub struct Options {
 pub async fn enroll(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let config = configuration(global)?;
     let now = options.at.unwrap_or_else(|| Clock::System.now());
-    let playbook = &options.playbook;
     let database = Database::open_customers(global, 4).await?;
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let store = &shared.store;
+    let playbook = &store.name_of_now(&options.playbook).await?;
     // What is published is in force; the files count only where nothing is.
     if store.published().await?.is_empty() {
         publisher::publish(&shared, &files(global), Missing::Doubted, now).await?;

@@ -64,7 +64,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
     if let Some(state) = options.state.as_deref().filter(|state| !what.states().contains(state)) {
         anyhow::bail!("there is no state `{state}`; the states are {}", what.states().join(", "));
     }
-    let filter = Filter {
+    let mut filter = Filter {
         playbook: options.playbook.clone(),
         // A run is about all accounts; what it did with one is explained below.
         account: options.account.clone().filter(|_| !matches!(what, What::Runs)),
@@ -80,7 +80,10 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         _ => Database::open(global, 2).await?,
     };
     let store = &database.store;
-    if let Some(playbook) = &options.playbook
+    if let Some(playbook) = &mut filter.playbook {
+        *playbook = store.name_of_now(playbook).await?;
+    }
+    if let Some(playbook) = &filter.playbook
         && !store.published().await?.iter().any(|known| known.id == *playbook)
     {
         database.close().await;
@@ -128,7 +131,7 @@ pub async fn run(global: &Global, what: What, options: &Options) -> anyhow::Resu
         return Ok(ExitCode::SUCCESS);
     }
     let compared = match what {
-        What::Runs => store.compare_arms(options.playbook.as_deref()).await?,
+        What::Runs => store.compare_arms(filter.playbook.as_deref()).await?,
         _ => BTreeMap::new(),
     };
     let stopped = match what {

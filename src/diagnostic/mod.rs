@@ -92,6 +92,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0115", "not a recipient"),
     ("KW0116", "not an instant or a date"),
     ("KW0117", "a step can never be reached"),
+    ("KW0118", "a playbook cannot have the name of before that it claims"),
     ("KW0201", "unknown function"),
     ("KW0202", "unknown fact"),
     ("KW0203", "unknown name"),
@@ -133,6 +134,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0702", "a role that no contact has now"),
     ("KW0703", "nobody or nearly everybody matches"),
     ("KW0704", "a table is read whole where an index would help"),
+    ("KW0705", "a playbook has the text of one whose file is gone"),
 ];
 
 /// A place in a file, both 1-based, columns in characters.

@@ -25,6 +25,7 @@ pub mod opt_outs;
 pub mod parse;
 pub mod quiet_hours;
 pub mod reader;
+pub mod renaming;
 pub mod schedule;
 pub mod season;
 pub mod source;
@@ -43,6 +44,9 @@ pub use step_form::{BodyForm, ExpectedForm, StepForm};
 pub struct Playbook {
     /// Stable id, `[a-z0-9-]`, never derived from the file's name.
     pub id: String,
+    /// The ids it had before, whose history it carries on. `None` where nothing is
+    /// said; empty where it says that it is new.
+    pub was: Option<Vec<Source>>,
     /// The file it came from, as it was named when it was read.
     pub file: Arc<str>,
     /// The whole text of the file.

@@ -8,7 +8,7 @@ use super::source::SourceFile;
 use super::steps::StepReader;
 use super::timezone::timezone;
 use super::yaml::{self, Node};
-use super::{Duration, Mode, Places, Playbook, Reentry, Source, StepForm, SubjectKind, case, guardrails};
+use super::{Duration, Mode, Places, Playbook, Reentry, Source, StepForm, SubjectKind, case, guardrails, renaming};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// The longest time after the end that a goal may count, in seconds: 90 days.
@@ -78,6 +78,7 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
     fields = fields.at(place);
 
     let id = id(&mut fields);
+    let was = renaming::read(&mut fields, id.as_deref());
     let about = fields.string("about").map(|about| about.trim().to_owned());
     let alerts_to = fields.address("alerts_to");
     let mode = mode(&mut fields);
@@ -115,6 +116,7 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
     let stand_in = |text: &str| inline(path, place, text);
     Playbook {
         id: id.unwrap_or_default(),
+        was,
         file: path.clone(),
         text: file.text.clone(),
         place,
@@ -148,10 +150,10 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
 
 fn id(fields: &mut Fields<'_, '_>) -> Option<String> {
     let id = fields.required_text("playbook")?.text;
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if !id.is_empty() && id.len() <= 100 && id.chars().all(allowed) {
+    if renaming::is_id(&id) {
         return Some(id.to_string());
     }
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let mut proposal = String::new();
     for c in id.trim().to_lowercase().chars() {
         if allowed(c) {

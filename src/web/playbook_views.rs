@@ -32,6 +32,8 @@ pub struct Summary {
     pub id: String,
     pub href: String,
     pub about: Option<String>,
+    /// The names that it had before.
+    pub was: Vec<String>,
     /// `None` when this version cannot read the text.
     pub mode: Option<&'static str>,
     pub schedule: Option<String>,

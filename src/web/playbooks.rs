@@ -135,6 +135,12 @@ async fn texts(web: &WebState, published: &[Published]) -> Result<BTreeMap<Strin
     Ok(texts.into_iter().map(|text| (text.playbook.clone(), text)).collect())
 }
 
+/// The names that a playbook had before.
+fn names_of_before(playbook: &Option<Playbook>) -> Vec<String> {
+    let was = playbook.iter().filter_map(|playbook| playbook.was.as_ref());
+    was.flatten().map(|name| name.text.to_string()).collect()
+}
+
 fn summary(
     web: &WebState,
     published: Published,
@@ -174,6 +180,7 @@ fn summary(
         next_slot: next.map(|slot| moment(slot, web.zone)),
         goal: written.as_ref().and_then(|playbook| playbook.goal.as_ref().map(|goal| goal.text.trim().to_owned())),
         contacts: written.as_ref().is_some_and(|playbook| playbook.subject == SubjectKind::Contact),
+        was: names_of_before(&written),
         about: written.and_then(|playbook| playbook.about),
         file: published.file,
         gone: !published.present,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
+use crate::playbook::Playbook;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::rule::functions::UnknownCell;
 use crate::rule::{Neighbours, Predicate};
@@ -69,7 +70,8 @@ impl Compiled {
         let scripts = text.modules();
         let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
         let (config, relations) = (config.clone(), store.relations().clone());
-        let compiled = tokio::task::spawn_blocking(move || compile(&file, scripts, &config, &relations)).await;
+        let id = playbook.to_owned();
+        let compiled = tokio::task::spawn_blocking(move || compile(id, &file, scripts, &config, &relations)).await;
         let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
         self.lock().insert(key, slot.clone());
         Ok(slot)
@@ -81,7 +83,9 @@ impl Compiled {
     }
 }
 
+/// Compiles a revision under the name that its playbook has now.
 fn compile(
+    id: String,
     file: &SourceFile,
     scripts: BTreeMap<String, String>,
     config: &Config,
@@ -101,6 +105,7 @@ fn compile(
     // What it names of others was looked at when it was published, and may be broken or gone since.
     let neighbours = Neighbours::default();
     let ready = crate::catalog::parse(file, &mut problems).and_then(|playbook| {
+        let playbook = Playbook { id, ..playbook };
         catalog::compile(playbook, &modules, &sandbox, config, &relations.schema, &neighbours, &mut problems)
     });
     let Some(ready) = ready else {

@@ -14,7 +14,7 @@ use keepwell::diagnostic::{CODES, Diagnostic, arrange, render_lines};
 use keepwell::playbook::parse::check_across;
 use keepwell::playbook::source::{SourceFile, SourceSet, read_file};
 use keepwell::playbook::yaml::Entry;
-use keepwell::playbook::{Playbook, StepBody};
+use keepwell::playbook::{Playbook, StepBody, renaming};
 
 const EXPECT: &str = "# expect: ";
 
@@ -192,6 +192,33 @@ fn the_same_id_in_two_files_is_reported_at_the_later_one() {
          until then none of them is taken\n\
          b.yaml:1:1: error[KW0105]: the id `p` is also that of a.yaml:1; help: give one of them an id of its own; \
          until then none of them is taken\n"
+    );
+}
+
+#[test]
+fn a_name_of_before_is_that_of_one_playbook_and_of_no_file() {
+    let text = |id: &str, was: &str| {
+        format!(
+            "playbook: {id}\nwas: {was}\nabout: a\nalerts_to: a@b.example\nschedule: '@daily'\nwhen: 'true'\nsteps: [{{ wait: 1d }}]\n"
+        )
+    };
+    let mut problems = Vec::new();
+    let playbooks: Vec<Playbook> =
+        [("a.yaml", text("a", "[x, y]")), ("b.yaml", text("b", "x")), ("c.yaml", text("c", "a"))]
+            .into_iter()
+            .filter_map(|(path, text)| parse(&SourceFile { path: path.into(), text: text.into() }, &mut problems))
+            .collect();
+    let ids: Vec<String> = playbooks.iter().map(|playbook| playbook.id.clone()).collect();
+    renaming::check_across(&playbooks, &ids, &mut problems);
+    problems.sort();
+    assert_eq!(
+        render_lines(&problems),
+        "a.yaml:2:7: error[KW0118]: `was` names `x`, and so does b.yaml:2; help: the history of a playbook goes to one \
+         other: take it out of all but one of them\n\
+         b.yaml:2:6: error[KW0118]: `was` names `x`, and so does a.yaml:2; help: the history of a playbook goes to one \
+         other: take it out of all but one of them\n\
+         c.yaml:2:6: error[KW0118]: `was` names `a`, which is a playbook still, in a.yaml:1; help: to rename it, remove \
+         its file; where both are to be, remove `a` from `was`\n"
     );
 }
 

@@ -24,6 +24,7 @@ const SUMS: &str = "
     0008_identity.sql  b17e71b92ec98d959370aac81562a137f193c5a4c7697ac9901ee6dc7a9a13db
     0009_contact_addresses.sql  da9936d4640f82af9dff49256dbd5ebd19e20e43c8fedf02b2e621baa38b5a5c
     0010_inventory.sql  2aada9b49c6c573a37dd57069b5c9ade8e4c896e28a559c116419fb6bfe2e2eb
+    0011_renames.sql  0e04e10015b8fd7264d74573a3a12cc79132aedd6bc5e77c7de32d623676d7f0
 ";
 
 #[test]

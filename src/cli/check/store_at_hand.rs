@@ -12,6 +12,7 @@ use crate::facts::Schema;
 use crate::playbook::calendar::Calendar;
 use crate::postgres::describe_error;
 use crate::store::Store;
+use crate::worker::runs::names;
 use crate::worker::store_lints;
 
 /// How long the store is looked at for all playbooks together.
@@ -61,6 +62,13 @@ pub async fn look(store: &Store, checked: &mut Checked) {
     let calendar = Calendar { holidays: checked.config.holidays.clone() };
     let sound: Vec<_> =
         checked.playbooks.iter().filter(|ready| checked.is_sound(&ready.playbook.file)).cloned().collect();
+    // What was published, and not only the customers.
+    match names::findings(store, &sound, &checked.known).await {
+        Ok(found) => checked.diagnostics.extend(found),
+        Err(error) => {
+            tell!("Whether names fit what was published is not known: {}", describe_error(error.as_ref()));
+        }
+    }
     let now = Clock::System.now();
     let asked = store_lints::Question { store, calendar: &calendar, inventory: &checked.schema.inventory, now };
     match store_lints::look(&asked, &sound, &checked.diagnostics, TIME).await {

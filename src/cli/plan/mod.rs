@@ -100,6 +100,7 @@ pub(super) async fn make(
         checked.print_to_stderr();
     }
     let refused = checked.files_with_errors();
+    let known = checked.known.clone();
     let shared = shared(database.store.clone(), checked.config, Channel::Captured, no_variables())?;
     let (mut wanted, mut revisions) = (Vec::new(), BTreeMap::new());
     for ready in checked.playbooks {
@@ -115,7 +116,7 @@ pub(super) async fn make(
     if let (Some(playbook), true) = (playbook, wanted.is_empty()) {
         anyhow::bail!("there is no playbook `{playbook}`");
     }
-    let plans = plan_all(&shared, wanted, slot, with_texts).await?;
+    let plans = plan_all(&shared, wanted, Some(&known), slot, with_texts).await?;
     Ok(Made { shared, plans, revisions, refused })
 }
 
@@ -127,6 +128,7 @@ pub(super) fn all_as_json(plans: &[Plan], slot: Instant) -> Vec<serde_json::Valu
 fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
     json!({
         "playbook": plan.playbook,
+        "was": plan.was,
         "slot": slot,
         "enter": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "new": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -11,7 +11,10 @@ use crate::worker::runs::plan::{Plan, PlannedEffect, count_by_step};
 const SHOWN: usize = 20;
 
 pub(super) fn print(plan: &Plan) {
-    say!("{}", plan.playbook);
+    match &plan.was {
+        Some(was) => say!("{} (renamed: carries on the history of {was})", plan.playbook),
+        None => say!("{}", plan.playbook),
+    }
     for clause in &plan.clauses {
         say!("  {clause}");
     }

@@ -22,6 +22,9 @@ const FEWEST_RUNS: usize = 3;
 /// What was seen of the store and of the playbook's runs before a run.
 #[derive(Clone, Debug)]
 pub struct BeforeRun {
+    /// The playbook without a file whose text this one has, where nothing says
+    /// whether it is that one under another name.
+    pub twin: Option<String>,
     /// A relation that has no row of the while within which one is expected.
     pub stale: Option<Fresh>,
     /// What the condition reads and the customer store was never seen to hold.
@@ -128,6 +131,9 @@ impl HoldLimit {
 
 /// Why nobody may enter without a person's approval, if so.
 fn cause_to_hold_all(limits: &Limits, before: &BeforeRun) -> Option<HoldCause> {
+    if let Some(twin) = before.twin.as_ref().filter(|_| !before.is_approved) {
+        return Some(HoldCause::Twin(twin.clone()));
+    }
     if let Some(stale) = before.stale {
         return Some(HoldCause::Stale(stale));
     }

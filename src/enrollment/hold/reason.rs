@@ -11,6 +11,8 @@ use crate::playbook::guardrails::Fresh;
 /// before a canary may enter, where nothing else holds everybody.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HoldCause {
+    /// It may be this other playbook, whose file is gone, under a new name.
+    Twin(String),
     /// A relation of the store has stopped growing.
     Stale(Fresh),
     /// The condition reads what the store was never seen to hold.
@@ -50,6 +52,7 @@ impl fmt::Display for HoldCause {
             HoldCause::Unusual { times, median } => {
                 write!(f, "more than {times} times {median} would enter, the median of the last runs")
             }
+            HoldCause::Twin(twin) => write!(f, "this is the text of `{twin}`, whose file is gone"),
             HoldCause::Stale(fresh) => {
                 let within = Duration::Seconds(fresh.within.num_seconds());
                 write!(f, "stale: the store has no {} of the last {within}", fresh.source.name())
@@ -91,6 +94,11 @@ impl fmt::Display for HoldReason {
                      approval"
                 )
             }
+            HoldCause::Twin(twin) => write!(
+                f,
+                "{cause}: {would_enter} would enter, and wait until it says `was: {twin}`, so that nobody enters twice, \
+                 or `was: none` if it is new; an approval says that it is new"
+            ),
             _ => write!(f, "{cause}: {would_enter} would enter, and wait for a person's approval"),
         }
     }

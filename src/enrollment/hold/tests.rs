@@ -24,6 +24,7 @@ fn limits() -> Limits {
 /// A revision that ran before on a store of the same size.
 fn before() -> BeforeRun {
     BeforeRun {
+        twin: None,
         stale: None,
         unseen: Vec::new(),
         is_approved: false,
@@ -156,6 +157,22 @@ fn each_limit_holds_from_the_first_number_above_it() {
             BeforeRun { stale: Some(STALE), ..before() },
             1,
             all("stale: the store has no events of the last 36h", 1),
+        ),
+        (
+            "a text that came under another name",
+            limits(),
+            BeforeRun { twin: Some("welcome".to_owned()), ..before() },
+            2,
+            "this is the text of `welcome`, whose file is gone: 2 would enter, and wait until it says `was: welcome`, \
+             so that nobody enters twice, or `was: none` if it is new; an approval says that it is new"
+                .to_owned(),
+        ),
+        (
+            "a text that came under another name, and a person has approved the revision",
+            limits(),
+            BeforeRun { twin: Some("welcome".to_owned()), is_approved: true, ..before() },
+            2,
+            "go".to_owned(),
         ),
         (
             "an event was never seen",

@@ -24,7 +24,7 @@ pub struct Referral {
     /// The playbook and the step that ask.
     pub playbook: String,
     pub step: String,
-    /// The playbook to enter.
+    /// The playbook to enter, by its name of now.
     pub target: String,
     /// The instant it is decided at.
     pub at: Instant,
@@ -59,7 +59,9 @@ impl Store {
     /// Referrals to decide, earliest first, of what is not halted.
     pub async fn open_referrals(&self, now: Instant, halted: &Halted, limit: i64) -> sqlx::Result<Vec<Referral>> {
         sqlx::query_as(
-            "select account_id, contact_id, id, playbook, step, target, at from keepwell.referrals
+            "select account_id, contact_id, id, playbook, step, at,
+                    coalesce((select r.playbook from keepwell.renames r where r.was = target), target) as target
+             from keepwell.referrals
              where state = 'planned' and at <= $1 and (look_at is null or look_at <= $1) and playbook <> all($2) and account_id <> all($3)
              order by at, account_id, id limit $4",
         )

@@ -8,6 +8,7 @@ use crate::clock::Instant;
 use crate::enrollment::{Enrollment, State};
 use crate::store::Store;
 use crate::store::lease::Lost;
+use crate::store::runs::name_lock::holds_name;
 use crate::store::runs::run::{Run, is_ours};
 use crate::store::upkeep::audit::record;
 
@@ -66,8 +67,11 @@ pub(super) async fn is_active(tx: &mut PgConnection, of: &Enrollment) -> sqlx::R
 }
 
 /// Writes one enrollment that no run brought about; false when it is there
-/// already, or another one is active.
+/// already, another one is active, or its playbook has another name meanwhile.
 pub(super) async fn insert_one(tx: &mut PgConnection, enrollment: &Enrollment) -> sqlx::Result<bool> {
+    if !holds_name(tx, &enrollment.playbook).await? {
+        return Ok(false);
+    }
     let insert =
         new_rows(std::iter::once(enrollment), None).insert("keepwell.enrollments", "on conflict do nothing")?;
     Ok(insert.execute(tx).await?.rows_affected() > 0)

@@ -91,7 +91,10 @@ impl Store {
              from (select distinct unnest($1::text[]) as account_id) w
              cross join lateral (
                  select min(e.playbook) as playbook from keepwell.enrollments e
-                 where e.account_id = w.account_id and (e.playbook = any($2)) is true
+                 where e.account_id = w.account_id
+                   and (e.playbook = any(array(
+                       select coalesce(r.playbook, named.id) from unnest($2::text[]) as named (id)
+                       left join keepwell.renames r on r.was = named.id))) is true
                    and e.state = 'active' and not e.shadow
                  having count(*) > 0) e",
         )

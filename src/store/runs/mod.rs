@@ -1,6 +1,8 @@
 //! Runs: one evaluation per playbook and slot, and what holds it back.
 //!
 //! - [`playbooks`]: published playbooks and their revisions;
+//! - [`renames`]: playbooks that got another name;
+//! - `name_lock`: what keeps a name while something is written under it;
 //! - [`run`]: a run from its opening to its end, with its lease;
 //! - [`tally`]: what a run counts;
 //! - [`breaker`]: what the breaker asks before a run acts;
@@ -9,8 +11,10 @@
 
 pub mod breaker;
 pub mod daily_quota;
+pub(in crate::store) mod name_lock;
 pub mod playbooks;
 pub mod releases;
+pub mod renames;
 pub mod run;
 pub mod tally;
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
+use super::renames::{NewName, Renamed, rename};
 use crate::clock::Instant;
 use crate::diagnostic::Diagnostic;
 use crate::message::channel::Channel;
@@ -45,6 +46,8 @@ impl RevisionText {
 #[derive(Clone, Debug)]
 pub struct Publication<'a> {
     pub id: &'a str,
+    /// The names that it had before, whose history it carries on.
+    pub was: Vec<&'a str>,
     pub revision: &'a str,
     pub file: &'a str,
     pub text: &'a str,
@@ -58,6 +61,9 @@ pub struct Publication<'a> {
 pub struct Broken<'a> {
     /// The playbook it claims to be, where that can be read.
     pub id: Option<String>,
+    /// The names of before that it claims: until it can be used, the playbook goes
+    /// on under the old one.
+    pub was: Vec<String>,
     pub file: &'a str,
     pub problems: Vec<&'a Diagnostic>,
 }
@@ -68,7 +74,8 @@ impl Broken<'_> {
     /// that leads elsewhere is, stands for all files below it.
     fn is_of(&self, known: &Published) -> bool {
         let below = || known.file.strip_prefix(self.file).is_some_and(|rest| rest.starts_with('/'));
-        self.id.as_ref().map_or_else(|| *self.file == known.file || below(), |id| *id == known.id)
+        self.was.contains(&known.id)
+            || self.id.as_ref().map_or_else(|| *self.file == known.file || below(), |id| *id == known.id)
     }
 }
 
@@ -88,6 +95,8 @@ pub struct Change {
     pub published: Vec<String>,
     /// Ids that are paused from now on because their file is gone.
     pub paused: Vec<String>,
+    /// Those that go on under another name.
+    pub renamed: Vec<Renamed>,
 }
 
 /// Nothing was published: for the files of these playbooks in force one looked
@@ -115,11 +124,39 @@ fn is_doubtful(gone: usize, of: usize) -> bool {
     gone > 0 && (gone == of || (gone >= 3 && gone * 2 > of))
 }
 
+/// Carries over the history of every playbook that has another name now. Whoever
+/// comes second finds nothing to do.
+async fn carry_over(tx: &mut PgConnection, playbooks: &[Publication<'_>], now: Instant) -> sqlx::Result<Vec<Renamed>> {
+    let known = all(tx).await?;
+    let mut renamed = Vec::new();
+    for playbook in playbooks {
+        for before in known.iter().filter(|known| playbook.was.contains(&known.id.as_str())) {
+            let name = NewName {
+                was: &before.id,
+                was_revision: &before.revision,
+                playbook: playbook.id,
+                revision: playbook.revision,
+                text: playbook.text,
+                scripts: playbook.scripts,
+            };
+            renamed.push(rename(tx, &name, now).await?);
+        }
+    }
+    Ok(renamed)
+}
+
+async fn all(tx: &mut PgConnection) -> sqlx::Result<Vec<Published>> {
+    sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks")
+        .fetch_all(tx)
+        .await
+}
+
 impl Store {
     /// Publishes a set of playbooks as the files now stand, in one
     /// transaction. A playbook of a file in `broken` keeps its revision and
     /// shows the problems; one whose file is gone is paused, unless that is to
-    /// be doubted. A new playbook's slots begin after `now`, and so do those of
+    /// be doubted. One that says `was` goes on with the history of that name, its
+    /// slots included. A new playbook's slots begin after `now`, and so do those of
     /// one that comes back: the past is never replayed.
     pub async fn publish(
         &self,
@@ -131,10 +168,8 @@ impl Store {
         let mut tx = self.pool().begin().await?;
         // Two daemons that start at once publish one after the other.
         sqlx::query("lock table keepwell.playbooks in share row exclusive mode").execute(&mut *tx).await?;
-        let before: Vec<Published> =
-            sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks")
-                .fetch_all(&mut *tx)
-                .await?;
+        let renamed = carry_over(&mut tx, playbooks, now).await?;
+        let before = all(&mut tx).await?;
         let ids: HashSet<&str> = playbooks.iter().map(|playbook| playbook.id).collect();
         let paused: Vec<String> = gone(&before, &ids, broken).map(|known| known.id.clone()).collect();
         let of = before.iter().filter(|known| known.present).count();
@@ -194,7 +229,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
-        Ok(Ok(Change { published, paused }))
+        Ok(Ok(Change { published, paused, renamed }))
     }
 
     /// Gives waiting mail the priority of its playbook's current revision, some
@@ -245,6 +280,23 @@ impl Store {
         .bind(playbook)
         .bind(revision)
         .fetch_optional(self.pool())
+        .await
+    }
+
+    /// The texts of playbooks that were in force and were gone before this one was
+    /// first published: their file was taken away, or is not among `files`.
+    pub async fn gone_before(&self, playbook: &str, files: Option<&[String]>) -> sqlx::Result<Vec<RevisionText>> {
+        sqlx::query_as(
+            "select r.playbook, r.revision, r.file, r.text, r.scripts
+             from keepwell.playbooks p join keepwell.revisions r on r.playbook = p.id and r.revision = p.revision
+             where p.id <> $1 and (not p.present or p.id <> all($2))
+               and p.published_at < coalesce(
+                   (select min(f.published_at) from keepwell.revisions f where f.playbook = $1), 'infinity')
+             order by p.id",
+        )
+        .bind(playbook)
+        .bind(files)
+        .fetch_all(self.pool())
         .await
     }
 

@@ -7,6 +7,7 @@ use sqlx::query::{Query, QueryAs};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres};
 use uuid::Uuid;
 
+use super::name_lock::holds_name;
 use super::tally::{Entered, Tally};
 use crate::clock::Instant;
 use crate::random;
@@ -67,8 +68,9 @@ pub fn parse_run_id(id: &str) -> Option<(String, Instant)> {
 }
 
 impl Store {
-    /// Opens the run of a slot; `None` when somebody has it already. The held
-    /// runs before it are superseded, unless they are approved.
+    /// Opens the run of a slot; `None` when somebody has it already, and when the
+    /// playbook has another name meanwhile. The held runs before it are
+    /// superseded, unless they are approved.
     pub async fn open_run(
         &self,
         playbook: PlaybookId<'_>,
@@ -80,6 +82,10 @@ impl Store {
         let token = random::token();
         let lease = self.lease_clock().await? + LEASE;
         let mut tx = self.pool().begin().await?;
+        if !holds_name(&mut tx, playbook.0).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
         let opened: Option<Run> = sqlx::query_as(
             "insert into keepwell.runs (playbook, slot, kind, revision, state, started_at, token, lease_until)
              values ($1, $2, $3, $4, 'running', $5, $6, $7)

@@ -72,7 +72,9 @@ const RUNS: &str = "
         'playbook', playbook, 'revision', revision, 'slot', slot, 'kind', kind, 'state', state, 'reason', reason,
         'candidates', candidates, 'enrolled', enrolled, 'ghosts', ghosts, 'held', case when state = 'held' then ceiling end,
         'skipped', skipped, 'details', details, 'approved_by', approved_by, 'approved_at', approved_at,
-        'started_at', started_at, 'ended_at', ended_at) as row,
+        'started_at', started_at, 'ended_at', ended_at,
+        'was', (select jsonb_agg(r.was order by r.at, r.was) from keepwell.renames r
+                where r.playbook = runs.playbook)) as row,
         playbook, ''::text as account, state, null::text as assignee, slot as ordered, playbook as last
     from keepwell.runs";
 

@@ -5,6 +5,7 @@
 
 use chrono::{NaiveDate, NaiveTime};
 
+use super::names;
 use crate::catalog;
 use crate::clock::Instant;
 use crate::enrollment::hold::{self, BeforeRun, EARLIER_RUNS, HoldLimit, ReentryBefore, RevisionBefore};
@@ -28,8 +29,14 @@ pub struct RunLimit {
     pub subjects: i64,
 }
 
-/// Reads the limit of a playbook's run at a slot.
-pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> anyhow::Result<RunLimit> {
+/// Reads the limit of a playbook's run at a slot. `files` are the ids of the
+/// files as they stand, where they may not be published yet.
+pub async fn limit(
+    shared: &Shared,
+    loaded: &Loaded,
+    slot: Instant,
+    files: Option<&[String]>,
+) -> anyhow::Result<RunLimit> {
     let store = &shared.store;
     let playbook = &loaded.ready.playbook;
     let limits = playbook.guardrails.over(&shared.config.guardrails);
@@ -37,12 +44,18 @@ pub async fn limit(shared: &Shared, loaded: &Loaded, slot: Instant) -> anyhow::R
         Some(day) => Some(store.quota_left(&playbook.id, &day, slot).await?),
         None => None,
     };
-    let before = before_run(shared, loaded, &limits, slot).await?;
+    let before = before_run(shared, loaded, &limits, slot, files).await?;
     Ok(RunLimit { hold: hold::limit(&limits, &before), room_today, subjects: before.subjects })
 }
 
 /// What there is to see before a run.
-async fn before_run(shared: &Shared, loaded: &Loaded, limits: &Limits, slot: Instant) -> anyhow::Result<BeforeRun> {
+async fn before_run(
+    shared: &Shared,
+    loaded: &Loaded,
+    limits: &Limits,
+    slot: Instant,
+    files: Option<&[String]>,
+) -> anyhow::Result<BeforeRun> {
     let store = &shared.store;
     let playbook = &loaded.ready.playbook;
     let mut stale = None;
@@ -52,8 +65,10 @@ async fn before_run(shared: &Shared, loaded: &Loaded, limits: &Limits, slot: Ins
             break;
         }
     }
+    let twin = names::twin(store, &loaded.ready, files).await?;
     // Not asked where the answer would not matter.
-    let is_approved = limits.hold_unseen && store.has_approved(&playbook.id, &loaded.ready.revision).await?;
+    let is_approved =
+        (limits.hold_unseen || twin.is_some()) && store.has_approved(&playbook.id, &loaded.ready.revision).await?;
     let unseen = match limits.hold_unseen && !is_approved {
         true => unseen(store, loaded).await?,
         false => Vec::new(),
@@ -77,6 +92,7 @@ async fn before_run(shared: &Shared, loaded: &Loaded, limits: &Limits, slot: Ins
         None => Vec::new(),
     };
     Ok(BeforeRun {
+        twin,
         stale,
         unseen,
         is_approved,

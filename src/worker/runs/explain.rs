@@ -113,7 +113,7 @@ pub async fn explain_subject(
     if explanation.verdict != EntryVerdict::Enters || sight.run.is_some() {
         return Ok(explanation);
     }
-    let limit = breaker::limit(shared, loaded, at).await?;
+    let limit = breaker::limit(shared, loaded, at, None).await?;
     Ok(explain(Sight { limit: Some(Limit { hold: limit.hold, room_today: limit.room_today }), ..sight }))
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod evaluation_budget;
 pub mod explain;
 pub mod first_mails;
 mod keep_runs;
+pub mod names;
 pub mod plan;
 pub mod publisher;
 pub(crate) mod releaser;

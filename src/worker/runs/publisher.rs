@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::case_verdicts::{CaseVerdicts, Judgement};
+use super::names::{name_conflicts, names_of_before};
 use crate::catalog::{self, ReadyPlaybook};
 use crate::clock::{Deadline, Instant};
 use crate::diagnostic::Diagnostic;
 use crate::playbook::parse::forgive_alerts_to;
+use crate::playbook::renaming;
 use crate::playbook::source::{Fingerprint, SourceSet};
 use crate::store::runs::playbooks::{Broken, Change, Missing, Publication};
 use crate::worker::shared::{Shared, stop_requested};
@@ -121,22 +123,29 @@ async fn judge_and_commit(
         !is_known(ready) && objections.iter().any(|problem| *problem.file == *ready.playbook.file)
     };
     let is_pending = |ready: &ReadyPlaybook| !is_known(ready) && pending.contains(&ready.playbook.id);
-    let waiting: Vec<(String, Arc<str>)> = ready
-        .iter()
-        .filter(|ready| is_pending(ready))
-        .map(|ready| (ready.playbook.id.clone(), ready.playbook.file.clone()))
-        .collect();
+    let waiting: Vec<Arc<ReadyPlaybook>> = ready.iter().filter(|ready| is_pending(ready)).cloned().collect();
+    let conflicts = name_conflicts(&shared.store, &ready).await?;
+    let is_refused = |ready: &ReadyPlaybook| {
+        is_refused(ready) || conflicts.iter().any(|problem| *problem.file == *ready.playbook.file)
+    };
     ready.retain(|ready| !is_refused(ready) && !is_pending(ready));
     diagnostics.extend(objections);
+    diagnostics.extend(conflicts);
     if shared.config.alerts_to.is_some() {
         forgive_alerts_to(&mut diagnostics);
     }
     let mut broken = broken(&sources, &diagnostics);
-    broken.extend(waiting.iter().map(|(id, file)| Broken { id: Some(id.clone()), file, problems: Vec::new() }));
+    broken.extend(waiting.iter().map(|ready| Broken {
+        id: Some(ready.playbook.id.clone()),
+        was: names_of_before(ready).into_iter().map(str::to_owned).collect(),
+        file: &ready.playbook.file,
+        problems: Vec::new(),
+    }));
     let publications: Vec<Publication> = ready
         .iter()
         .map(|ready| Publication {
             id: &ready.playbook.id,
+            was: names_of_before(ready),
             revision: &ready.revision,
             file: &ready.playbook.file,
             text: &ready.playbook.text,
@@ -162,10 +171,13 @@ async fn judge_and_commit(
     if !change.published.is_empty() {
         tracing::info!(playbooks = ?change.published, "published");
     }
+    for renamed in &change.renamed {
+        tracing::info!(was = %renamed.was, playbook = %renamed.playbook, "renamed, with its whole history");
+    }
     if !change.paused.is_empty() {
         tracing::warn!(playbooks = ?change.paused, "paused for all daemons: `{folder}` has no file of them any more");
     }
-    let pending: Vec<String> = waiting.into_iter().map(|(id, _)| id).collect();
+    let pending: Vec<String> = waiting.iter().map(|ready| ready.playbook.id.clone()).collect();
     if !pending.is_empty() {
         tracing::info!(playbooks = ?pending, "their cases are still being played: until then they stay as they were");
     }
@@ -180,6 +192,7 @@ pub fn broken<'a>(sources: &SourceSet, diagnostics: &'a [Diagnostic]) -> Vec<Bro
     for problem in diagnostics.iter().filter(|problem| problem.is_error()) {
         let file = broken.entry(&problem.file).or_insert_with(|| Broken {
             id: sources.text(&problem.file).as_deref().and_then(catalog::claimed_id),
+            was: sources.text(&problem.file).as_deref().map(renaming::claimed).unwrap_or_default(),
             file: &problem.file,
             problems: Vec::new(),
         });

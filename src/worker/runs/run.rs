@@ -110,7 +110,7 @@ async fn attempt(
         Ok(loaded) => loaded,
         Err(why) => return fail(shared, run, &why, now).await,
     };
-    let limit = breaker::limit(shared, &loaded, run.slot).await?;
+    let limit = breaker::limit(shared, &loaded, run.slot, None).await?;
     store.keep_subjects(&run.playbook, run.slot, limit.subjects).await?;
     let mut deciding = Deciding {
         shared,

@@ -40,6 +40,7 @@ mod reading;
 mod referring;
 mod relay;
 mod releasing;
+mod renaming;
 mod returning;
 mod revisions;
 mod slots;

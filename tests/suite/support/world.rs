@@ -294,9 +294,11 @@ impl World {
             SourceFile { path: format!("{id}.yaml").into(), text: text.into() }
         };
         let sources = SourceSet { playbooks: ids.iter().map(file).collect(), ..SourceSet::default() };
+        let there = std::fs::read_dir(&self.files.playbooks).unwrap().map(|file| file.unwrap().path());
+        let files: Vec<String> = there.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
         let (ready, _) = catalog::load(&sources, &[], &self.shared.config, self.shared.store.schema());
         let ready = ready.into_iter().map(|one| Arc::into_inner(one).expect("it is ours alone")).collect();
-        plan::plan_all(&self.shared, ready, slot, false).await.unwrap()
+        plan::plan_all(&self.shared, ready, Some(&files), slot, false).await.unwrap()
     }
 
     /// What `run --once` does when the clock shows this instant.

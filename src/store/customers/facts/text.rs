@@ -5,7 +5,7 @@ use super::bind::{Bind, Start};
 use super::scope::SubjectScope;
 use super::touches::touches;
 use crate::facts::{Arg, Schema, Subject, Type};
-use crate::rule::functions::{self, FactSource, Param};
+use crate::rule::functions::{self, FactSource, Param, ParamKind};
 use crate::store::{Relation, Relations};
 
 /// A statement's text while it grows.
@@ -167,6 +167,10 @@ impl<'r> Text<'r> {
             "as_of" => Some(self.instant(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
             _ => pairs.iter().find_map(|(param, arg)| match arg {
+                Arg::Text(text) if param.name == name && param.kind == ParamKind::PlaybookId => {
+                    let id = self.parameter(Bind::Text(text.clone()));
+                    Some(format!("coalesce((select r.playbook from keepwell.renames r where r.was = {id}), {id})"))
+                }
                 Arg::Text(text) if param.name == name => Some(self.parameter(Bind::Text(text.clone()))),
                 Arg::Texts(texts) if param.name == name => Some(self.parameter(Bind::Texts(texts.clone()))),
                 _ => None,

@@ -19,6 +19,7 @@ use super::candidates::Candidates;
 use super::decide::decide;
 use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
 use super::first_mails::{Fate, FirstMail, FirstMails, drop_duplicates, share_budget};
+use super::names::{before_the_rename, names_of_before};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::effect::kind;
@@ -40,6 +41,8 @@ const BATCH: usize = 500;
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub playbook: String,
+    /// The name whose history it carries on once it is published, if it does.
+    pub was: Option<String>,
     /// Subjects that would enter, complete also when the run would be held.
     pub enter: Vec<SubjectId>,
     /// Of these, those that would be held out.
@@ -137,19 +140,21 @@ impl Plan {
     }
 }
 
-/// Plans the runs of playbooks as their files now stand, all at one slot. Their
+/// Plans the runs of playbooks as their files now stand, all at one slot. `files`
+/// are the ids of all files, where others of what is published are gone. Their
 /// mails share the budget; those of a run that would be held get what would be
 /// left after all others, as if it were approved at once. Effects come with
 /// their texts where these are wanted.
 pub async fn plan_all(
     shared: &Arc<Shared>,
     playbooks: Vec<ReadyPlaybook>,
+    files: Option<&[String]>,
     slot: Instant,
     with_texts: bool,
 ) -> anyhow::Result<Vec<Plan>> {
     let mut plans = Vec::new();
     for ready in playbooks {
-        plans.push(plan(shared, ready, slot, with_texts).await?);
+        plans.push(plan(shared, ready, files, slot, with_texts).await?);
     }
     find_collisions(shared, &mut plans).await?;
     let (mut held, mut free): (Vec<&mut Plan>, Vec<&mut Plan>) = plans.iter_mut().partition(|plan| plan.hold.is_some());
@@ -209,13 +214,27 @@ async fn share(
 }
 
 /// Plans a run of a playbook.
-async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant, with_texts: bool) -> anyhow::Result<Plan> {
+async fn plan(
+    shared: &Arc<Shared>,
+    ready: ReadyPlaybook,
+    files: Option<&[String]>,
+    slot: Instant,
+    with_texts: bool,
+) -> anyhow::Result<Plan> {
+    let playbook = ready.playbook.id.clone();
+    let conflicts = shared.store.name_conflicts(&[(&playbook, names_of_before(&ready))]).await?;
+    // Until it is published its history stands under the name of before.
+    let (ready, was) = before_the_rename(&shared.store, ready).await?;
     let id = ready.playbook.id.clone();
     let clauses = ready.when.prefilter().map_or(Vec::new(), |prefilter| prefilter.clauses.clone());
-    let mut plan = Plan { playbook: id.clone(), clauses, ..Plan::default() };
+    let mut plan = Plan { playbook: playbook.clone(), was: was.clone(), clauses, ..Plan::default() };
     let enrolled = follow_enrolled(shared, &id, slot).await?;
     (plan.continues, plan.leaves) = (enrolled.continues, enrolled.leaves);
     let mut assigned = enrolled.assigned;
+    if let Some(conflict) = conflicts.first() {
+        plan.reason = Some(format!("would not be published: {conflict}"));
+        return Ok(plan);
+    }
     if shared.store.stopped().await?.covers(&id) {
         plan.reason = Some("stopped".to_owned());
         return Ok(plan);
@@ -225,7 +244,7 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant, with_te
         return Ok(plan);
     }
     let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
-    let limit = breaker::limit(shared, &loaded, slot).await?;
+    let limit = breaker::limit(shared, &loaded, slot, files).await?;
     let (mut entering, budget) = (Vec::new(), EvaluationBudget::of(shared.config.limits.run));
     let mut candidates = Candidates::open(shared, &loaded, slot).await?;
     loop {
@@ -239,7 +258,7 @@ async fn plan(shared: &Arc<Shared>, ready: ReadyPlaybook, slot: Instant, with_te
                 candidates.close().await?;
                 let reason = Some(format!("the run would fail: {error}"));
                 let (continues, leaves, clauses) = (plan.continues, plan.leaves, plan.clauses);
-                return Ok(Plan { playbook: id, reason, fails: true, clauses, continues, leaves, ..Plan::default() });
+                return Ok(Plan { playbook, was, reason, fails: true, clauses, continues, leaves, ..Plan::default() });
             }
             decided => decided?,
         };
