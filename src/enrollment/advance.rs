@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::end_conditions::stops;
 use super::late_goal::open_until;
+use super::own_acts::{OpenTasks, own_acts};
 use super::state::{Enrollment, Phase, State};
 use crate::action::staff::Staff;
 use crate::action::{Action, People, Question, Situation};
@@ -19,6 +20,7 @@ use crate::ids;
 use crate::message::channel::Channel;
 use crate::playbook::Duration;
 use crate::playbook::calendar::Calendar;
+use crate::rule::functions::count_own_acts;
 use crate::rule::{Context, EvalError, Rule, Verdict};
 
 /// Everything that one look at an enrollment may use.
@@ -32,6 +34,9 @@ pub struct Look<'a> {
     pub staff: &'a Staff,
     /// The messages of the current step, where it is sending.
     pub messages: &'a [MessageEnd],
+    /// The tasks that are open for its subject in its playbook; asked for only
+    /// where facts count tasks.
+    pub open_tasks: &'a OpenTasks,
     pub calendar: &'a Calendar,
     pub alerts_to: Option<&'a str>,
     /// How often waiting enrollments are looked at.
@@ -61,7 +66,14 @@ pub fn next_quarter(after: Instant, recheck: chrono::Duration) -> Instant {
 
 /// Takes an active enrollment as far as it goes at this instant.
 pub fn advance(look: &Look) -> Transition {
-    let mut advance = Advance { look, next: look.enrollment.clone(), effects: Vec::new(), stopped: false };
+    let mut advance = Advance {
+        look,
+        context: look.context.clone(),
+        open_tasks: look.open_tasks.clone(),
+        next: look.enrollment.clone(),
+        effects: Vec::new(),
+        stopped: false,
+    };
     advance.go();
     if advance.next.is_ghost() {
         advance.count_only();
@@ -69,11 +81,14 @@ pub fn advance(look: &Look) -> Transition {
     Transition { enrollment: advance.next, effects: advance.effects, stopped: advance.stopped }
 }
 
-/// Where the ordinals of undecided conditions begin, behind those of effects.
-const CONDITIONS: usize = 1_000;
+/// The ordinal of an undecided condition, behind those of effects.
+const CONDITION: usize = 1_000;
 
 struct Advance<'a> {
     look: &'a Look<'a>,
+    /// That of the look, with what the steps before have done at this instant.
+    context: Context,
+    open_tasks: OpenTasks,
     next: Enrollment,
     effects: Vec<Effect>,
     stopped: bool,
@@ -93,11 +108,11 @@ enum Onward {
 
 impl Advance<'_> {
     fn now(&self) -> Instant {
-        self.look.context.facts.as_of
+        self.context.facts.as_of
     }
 
     fn go(&mut self) {
-        match stops(self.look.playbook, self.look.context) {
+        match stops(self.look.playbook, &self.context) {
             // Unsure: nothing is done until it can be decided.
             Err(error) => {
                 self.next.reason = Some(format!("undecided: {error}"));
@@ -175,7 +190,7 @@ impl Advance<'_> {
             return Onward::To(step.next, began);
         }
         if let Some(condition) = &step.condition
-            && !self.holds(condition, &step.id, 0)
+            && !self.holds(condition, &step.id)
         {
             return Onward::To(step.next, began);
         }
@@ -184,11 +199,7 @@ impl Advance<'_> {
                 self.end(State::Completed, Some(reason.clone()), began);
                 Onward::Ended
             }
-            ReadyBody::Branch { arms, otherwise } => {
-                let mut arms = arms.iter().enumerate();
-                let taken = arms.find(|(arm, (rule, _))| self.holds(rule, &step.id, *arm));
-                Onward::To(taken.map_or(*otherwise, |(_, (_, to))| *to), began)
-            }
+            ReadyBody::Branch { arms, otherwise } => self.branch(&step.id, arms, *otherwise, began),
             // A window since the step began needs facts fetched from now on.
             ReadyBody::Wait(ReadyWait { on: ReadyWaitOn::Until { condition, at_most, .. }, .. })
                 if condition.reads_since_step() =>
@@ -226,7 +237,7 @@ impl Advance<'_> {
         let look = self.look;
         let situation = Situation {
             sandbox: &look.playbook.sandbox,
-            context: look.context,
+            context: &self.context,
             people: look.people,
             staff: look.staff,
             playbook: &look.playbook.playbook.id,
@@ -241,6 +252,7 @@ impl Advance<'_> {
                 vec![EffectBody::Message(MessageDraft::Failed { channel, reason })]
             }
         };
+        let before = self.effects.len();
         let mut on_its_way = false;
         let mut ordinals: BTreeMap<Option<&str>, i32> = BTreeMap::new();
         for (ordinal, body) in bodies.into_iter().enumerate() {
@@ -250,23 +262,28 @@ impl Advance<'_> {
             self.effects.push(Effect { id, step: step.to_owned(), ordinal: *next, body });
             *next += 1;
         }
+        let acts = own_acts(&self.next, &self.effects[before..], &mut self.open_tasks);
+        self.context.facts = count_own_acts(&self.context.facts, &acts);
         on_its_way
     }
 
     /// Looks whether a wait is over.
     fn wait_on(&mut self, position: usize) -> Onward {
         let step = &self.look.playbook.steps[position];
-        let ReadyBody::Wait(wait) = &step.body else {
-            return Onward::To(step.next, self.next.step_at);
-        };
         let now = self.now();
+        let wait = match &step.body {
+            ReadyBody::Wait(wait) => wait,
+            // It could not be decided until now.
+            ReadyBody::Branch { arms, otherwise } => return self.branch(&step.id, arms, *otherwise, now),
+            _ => return Onward::To(step.next, self.next.step_at),
+        };
         let began = self.next.step_at;
         match &wait.on {
             ReadyWaitOn::For(span) => {
                 let due = self.not_before_the_move(self.local(wait, self.span(began, *span)));
                 if due <= now { Onward::To(step.next, due) } else { Onward::Stay(Phase::Waiting, Some(due)) }
             }
-            ReadyWaitOn::Date(rule) => match rule.value(&self.look.playbook.sandbox, self.look.context) {
+            ReadyWaitOn::Date(rule) => match rule.value(&self.look.playbook.sandbox, &self.context) {
                 Ok(Value::Time(date)) => {
                     let due = self.local(wait, date);
                     // Already past, or moved into the past: goes on at once.
@@ -299,7 +316,7 @@ impl Advance<'_> {
     /// playbook, where the wait names one.
     fn local(&self, wait: &ReadyWait, due: Instant) -> Instant {
         let Some(time) = wait.at else { return due };
-        let zone = self.look.context.facts.zone().unwrap_or(self.look.playbook.zone);
+        let zone = self.context.facts.zone().unwrap_or(self.look.playbook.zone);
         self.look.calendar.next_local_time(due, time, zone)
     }
 
@@ -330,7 +347,7 @@ impl Advance<'_> {
     /// A survey ends with the first answer, when its time is over, or when
     /// nobody was asked after all.
     fn answered(&self, step: &str, next: usize, until: Instant) -> Onward {
-        let progress = self.look.context.progress.as_deref();
+        let progress = self.context.progress.as_deref();
         if progress.is_some_and(|progress| progress.answers.contains_key(step)) {
             return Onward::To(next, self.now().min(until).max(self.next.step_at));
         }
@@ -355,18 +372,33 @@ impl Advance<'_> {
         Onward::To(next, latest)
     }
 
-    /// Whether the condition of a step or of an arm holds. One that cannot be
-    /// decided does not, and leaves a row that says so.
-    fn holds(&mut self, rule: &Rule, step: &str, arm: usize) -> bool {
-        match rule.verdict(&self.look.playbook.sandbox, self.look.context) {
+    /// Takes the first arm that holds. Behind one that cannot be decided nobody
+    /// knows which that is: then it waits, and looks again.
+    fn branch(&mut self, step: &str, arms: &[(Rule, usize)], otherwise: usize, at: Instant) -> Onward {
+        for (rule, to) in arms {
+            match rule.verdict(&self.look.playbook.sandbox, &self.context) {
+                Verdict::True => return Onward::To(*to, at),
+                Verdict::False => {}
+                Verdict::Undecided(error) => {
+                    self.next.reason = Some(format!("undecided: {step}: {error}"));
+                    return Onward::Stay(Phase::Waiting, None);
+                }
+            }
+        }
+        Onward::To(otherwise, at)
+    }
+
+    /// Whether the condition of a step holds. One that cannot be decided does not,
+    /// and leaves a row that says so.
+    fn holds(&mut self, rule: &Rule, step: &str) -> bool {
+        match rule.verdict(&self.look.playbook.sandbox, &self.context) {
             Verdict::True => true,
             Verdict::False => false,
             Verdict::Undecided(error) => {
-                let ordinal = CONDITIONS + arm;
-                let id = ids::effect(self.next.id, step, 0, ordinal);
+                let id = ids::effect(self.next.id, step, 0, CONDITION);
                 let failed = MessageDraft::Failed { channel: Channel::Nothing, reason: format!("undecided: {error}") };
                 let body = EffectBody::Message(failed);
-                self.effects.push(Effect { id, step: step.to_owned(), ordinal: ordinal as i32, body });
+                self.effects.push(Effect { id, step: step.to_owned(), ordinal: CONDITION as i32, body });
                 false
             }
         }
@@ -374,7 +406,7 @@ impl Advance<'_> {
 
     /// Whether a wait's condition holds; what cannot be decided is kept as the reason.
     fn is_met(&mut self, rule: &Rule) -> bool {
-        match rule.verdict(&self.look.playbook.sandbox, self.look.context) {
+        match rule.verdict(&self.look.playbook.sandbox, &self.context) {
             Verdict::True => true,
             Verdict::False => false,
             Verdict::Undecided(EvalError { message, .. }) => {

@@ -9,6 +9,7 @@
 //!   more the gate of a mail;
 //! - [`holdout`] draws who gets nothing, so that the rest can be compared;
 //! - `late_goal` is a goal that comes true after the end;
+//! - `own_acts` is what a step does that the steps behind it see at once;
 //! - [`move_revision`] is where an enrollment stands in another revision;
 //! - `matched_since` is since when a condition has been true.
 //!
@@ -25,6 +26,7 @@ mod late_goal;
 mod matched_since;
 pub mod move_revision;
 pub mod outlook;
+mod own_acts;
 mod state;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named, at_entry};
@@ -33,4 +35,5 @@ pub use end_conditions::{EndReason, UndecidedGuard, is_mail_wanted, stops};
 pub use guard::Guard;
 pub use late_goal::reach_late_goal;
 pub use matched_since::{MatchChange, MatchedSince};
+pub use own_acts::{OpenTasks, own_acts};
 pub use state::{Enrollment, Move, MoveHistory, Phase, State};

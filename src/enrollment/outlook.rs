@@ -1,18 +1,22 @@
 //! The way ahead of an enrollment as things stand: what would come of its steps
 //! if nothing changed but the time. Pure.
 //!
-//! Facts stay as they were read. A mail counts as sent when it is planned, a
+//! Facts stay as they were read, but for what the steps themselves do. A mail counts as sent when it is planned, a
 //! task stays open and a survey unanswered, so each wait for a person takes
 //! its whole time.
 
 use std::sync::Arc;
 
+use chrono_tz::Tz;
+
 use super::advance::{Look, MessageEnd, Transition, advance};
+use super::own_acts::own_acts;
 use super::state::{Enrollment, Phase, State};
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
-use crate::facts::Progress;
+use crate::facts::{Facts, OwnActs, Progress};
 use crate::rule::Context;
+use crate::rule::functions::count_own_acts;
 
 /// One consequence on the way, and when it would come.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,20 +33,45 @@ pub fn look_ahead(look: &Look<'_>, first: &Transition) -> Vec<EffectAhead> {
     let mut ahead: Vec<EffectAhead> = first.effects.iter().map(|effect| at_instant(now, effect)).collect();
     let mut progress = look.context.progress.as_deref().cloned().unwrap_or_else(|| look.enrollment.at_entry());
     let mut enrollment = first.enrollment.clone();
+    let (mut facts, mut open_tasks) = (look.context.facts.clone(), look.open_tasks.clone());
+    let mut mailed = mails_of(&enrollment, &first.effects);
     while enrollment.state == State::Active {
         record_sent(&mut progress, &ahead);
         let Some(next) = next_look(&enrollment, now) else { break };
-        let context = at_a_later_instant(look.context, &progress, &enrollment, next);
+        let seen = if next == now { count_own_acts(&facts, &mailed) } else { facts.clone() };
+        let context = at_a_later_instant(&seen, look.context.zone, &progress, &enrollment, next);
         let messages = [MessageEnd(Some(next))];
-        let transition = advance(&Look { enrollment: &enrollment, context: &context, messages: &messages, ..*look });
+        let transition = advance(&Look {
+            enrollment: &enrollment,
+            context: &context,
+            messages: &messages,
+            open_tasks: &open_tasks,
+            ..*look
+        });
         if next == now && is_where_it_was(&enrollment, &transition.enrollment) {
             break;
         }
         now = next;
+        mailed = mails_of(&transition.enrollment, &transition.effects);
+        let acts = own_acts(&transition.enrollment, &transition.effects, &mut open_tasks);
+        facts = count_own_acts(&facts, &acts);
         ahead.extend(transition.effects.iter().map(|effect| at_instant(now, effect)));
         enrollment = transition.enrollment;
     }
     ahead
+}
+
+/// What the mails among effects change in facts of the same instant, as if each
+/// was sent at once.
+fn mails_of(enrollment: &Enrollment, effects: &[Effect]) -> OwnActs {
+    let mut acts = OwnActs::default();
+    for effect in effects.iter().filter(|_| !enrollment.shadow && !enrollment.is_ghost()) {
+        if let EffectBody::Message(MessageDraft::Mail(draft)) = &effect.body {
+            acts.mailed = true;
+            acts.mailed_contact |= draft.contact == enrollment.contact;
+        }
+    }
+    acts
 }
 
 fn at_instant(at: Instant, effect: &Effect) -> EffectAhead {
@@ -70,9 +99,9 @@ fn record_sent(progress: &mut Progress, ahead: &[EffectAhead]) {
 }
 
 /// The same facts at a later instant, and how far the enrollment is by then.
-fn at_a_later_instant(seen: &Context, progress: &Progress, enrollment: &Enrollment, at: Instant) -> Context {
-    let mut facts = (*seen.facts).clone();
+fn at_a_later_instant(seen: &Facts, zone: Tz, progress: &Progress, enrollment: &Enrollment, at: Instant) -> Context {
+    let mut facts = seen.clone();
     facts.as_of = at;
     let progress = Progress { step_at: enrollment.step_at, ..progress.clone() };
-    Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone: seen.zone }
+    Context { facts: Arc::new(facts), progress: Some(Arc::new(progress)), zone }
 }

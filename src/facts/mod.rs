@@ -13,6 +13,7 @@
 //! - [`file`]: a schema as a file, to check playbooks without the database;
 //! - [`people`]: contacts and colleagues;
 //! - [`inventory`]: the names that the customer store was seen to hold;
+//! - `own_acts`: what an enrollment did at the instant of its facts;
 //! - [`progress`]: what an enrollment knows of itself;
 //! - [`history`]: an account's past in memory, for test cases;
 //! - [`time`]: the functions of expressions on instants.
@@ -21,6 +22,7 @@ mod cell;
 pub mod file;
 pub mod history;
 pub mod inventory;
+mod own_acts;
 pub mod people;
 pub mod progress;
 mod row;
@@ -32,6 +34,7 @@ mod value;
 pub use cell::{Arg, Cell, CellPath};
 pub use history::History;
 pub use inventory::{Inventory, NameKind};
+pub use own_acts::{OwnAct, OwnActs};
 pub use people::{Colleague, Contact, Csm};
 pub use progress::Progress;
 pub use row::{Facts, Layout};

@@ -35,7 +35,7 @@ pub(crate) async fn alert(
     Ok(())
 }
 
-/// A step that failed for an account, and why.
+/// A step that failed or waits for an account, and why.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FailedStep<'a> {
     pub step: &'a str,
@@ -58,6 +58,25 @@ pub(crate) async fn alert_failed_step(
     );
     let text = NoticeText { subject: &format!("Failed: {id}"), text: &text };
     alert(shared, loaded, &["failed", id, revision, step], text, now).await
+}
+
+/// Tells the owners that somebody waits at a step because a condition cannot be
+/// decided, once for each step of a revision.
+pub(crate) async fn alert_undecided_step(
+    shared: &Shared,
+    loaded: &Loaded,
+    waiting: FailedStep<'_>,
+    now: Instant,
+) -> anyhow::Result<()> {
+    let (id, revision) = (&loaded.ready.playbook.id, &loaded.ready.revision);
+    let FailedStep { step, account, reason } = waiting;
+    let text = format!(
+        "The account {account} waits at the step {step} of the playbook {id}, which cannot be decided: {reason}.\n\n\
+         Until it can, nothing of it leaves; it is looked at again on the quarter hours. Others may follow; this is \
+         said once. To see them all: keepwell enrollments --playbook {id} --state active"
+    );
+    let text = NoticeText { subject: &format!("Undecided: {id}"), text: &text };
+    alert(shared, loaded, &["undecided", id, revision, step], text, now).await
 }
 
 /// Tells the owners of a mail to a customer that ends without having left, once

@@ -7,7 +7,7 @@ use crate::action::Situation;
 use crate::action::staff::{Held, Staff};
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, LabelDraft, MessageDraft, NoticeDraft, TaskDraft, WebhookDraft, kind};
-use crate::enrollment::MessageEnd;
+use crate::enrollment::{MessageEnd, OpenTasks, own_acts};
 use crate::facts::Csm;
 use crate::facts::history::{LabelRecord, TaskRecord};
 use crate::rehearsal::happened::{Consequence, Occurrence, What};
@@ -56,6 +56,7 @@ impl Course<'_> {
         if !mails.is_empty() {
             self.played[index].messages = vec![MessageEnd(None); mails.len()];
         }
+        self.count_acts(index, &effects, now);
         let mut fates = self.fates(&mails, now)?;
         let mut mails = mails.into_iter();
         for Effect { id, step, ordinal, body } in effects {
@@ -96,6 +97,21 @@ impl Course<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps what an enrollment did at this instant: its mail is written after that.
+    fn count_acts(&mut self, index: usize, effects: &[Effect], now: Instant) {
+        let mut open = self.open_tasks();
+        let played = &mut self.played[index];
+        let acts = own_acts(&played.enrollment, effects, &mut open);
+        let before = played.acts_at(now);
+        before.labels.extend(acts.labels);
+        before.opened_tasks += acts.opened_tasks;
+    }
+
+    /// The tasks that are open.
+    pub(super) fn open_tasks(&self) -> OpenTasks {
+        self.tasks.iter().map(|task| (task.step.clone(), task.ordinal)).collect()
     }
 
     fn set_label(&mut self, index: usize, LabelDraft { name, value }: LabelDraft, now: Instant) {

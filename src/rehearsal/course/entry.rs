@@ -6,8 +6,8 @@ use super::{Course, PlayedEnrollment};
 use crate::clock::Instant;
 use crate::enrollment::holdout::Drawn;
 use crate::enrollment::{Admission, Decision, Enrollment, History, MatchChange, Skip, admit};
-use crate::facts::Facts;
 use crate::facts::history::EnrollmentRecord;
+use crate::facts::{Facts, OwnActs};
 use crate::rule::functions::fold::FoldError;
 
 impl Course<'_> {
@@ -85,6 +85,8 @@ impl Course<'_> {
             messages: Vec::new(),
             record,
             last_reason: None,
+            acts: OwnActs::default(),
+            acts_at: None,
         });
     }
 }

@@ -16,6 +16,7 @@ impl Course<'_> {
             let played = &self.played[index];
             let context = self.context(played, now)?;
             let staff = self.staff();
+            let open_tasks = self.open_tasks();
             let transition = advance(&Look {
                 playbook: self.playbook,
                 enrollment: &played.enrollment,
@@ -23,6 +24,7 @@ impl Course<'_> {
                 people: &self.world.people,
                 staff: &staff,
                 messages: &played.messages,
+                open_tasks: &open_tasks,
                 calendar: &self.calendar,
                 alerts_to: self.alerts_to(),
                 recheck: self.config.recheck,

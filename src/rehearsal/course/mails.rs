@@ -297,6 +297,8 @@ impl Course<'_> {
         if !self.played[mail.played].enrollment.shadow {
             let contact = Some(draft.contact.clone()).filter(|contact| !contact.is_empty());
             self.world.history.mails.push(MailRecord { contact, sent_at: now });
+            let acts = self.played[mail.played].acts_at(now);
+            (acts.mailed, acts.mailed_contact) = (true, acts.mailed_contact || enrolled);
             if needs_budget(draft.class, false) {
                 let what = format!("{}/{step}", self.playbook.playbook.id);
                 self.uses.push(Use { contact: draft.contact.clone(), at: now, what });

@@ -20,11 +20,12 @@ use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::enrollment::{Enrollment, MatchedSince, MessageEnd, State, next_quarter};
-use crate::facts::{Facts, Layout, Progress, Schema, Subject, Value};
+use crate::facts::{Facts, Layout, OwnActs, Progress, Schema, Subject, Value};
 use crate::message::budget::Use;
 use crate::playbook::calendar::Calendar;
 use crate::playbook::case::{Case, Change};
 use crate::rule::Context;
+use crate::rule::functions::count_own_acts;
 use crate::rule::functions::fold::{FoldError, fold_facts};
 
 mod answer;
@@ -86,6 +87,19 @@ struct PlayedEnrollment {
     record: usize,
     /// Why nothing could be decided at the last look.
     last_reason: Option<String>,
+    /// What it did itself at its latest instant, and when that was.
+    acts: OwnActs,
+    acts_at: Option<Instant>,
+}
+
+impl PlayedEnrollment {
+    /// What it did itself at that instant so far.
+    fn acts_at(&mut self, now: Instant) -> &mut OwnActs {
+        if self.acts_at != Some(now) {
+            (self.acts, self.acts_at) = (OwnActs::default(), Some(now));
+        }
+        &mut self.acts
+    }
 }
 
 impl<'a> Course<'a> {
@@ -294,7 +308,11 @@ impl<'a> Course<'a> {
     /// What decisions about an enrollment see now.
     fn context(&self, played: &PlayedEnrollment, now: Instant) -> Result<Context, FoldError> {
         let facts = self.facts(&self.playbook.step_layout, Some(played), now)?;
-        Ok(self.context_of(played, facts))
+        let mut context = self.context_of(played, facts);
+        if played.acts_at == Some(now) {
+            context.facts = count_own_acts(&context.facts, &played.acts);
+        }
+        Ok(context)
     }
 
     fn context_of(&self, played: &PlayedEnrollment, facts: Facts) -> Context {

@@ -3,7 +3,7 @@
 use super::function::{Example, FactSource, Function, Gives, Param};
 use super::window::Window;
 use crate::facts::time::days_since;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, OwnAct, OwnActs, Subject, Type, Value};
 
 pub struct Fact;
 
@@ -53,6 +53,18 @@ impl Function for Fact {
             Some(at) => Value::Int(days_since(call.as_of, at)),
             None => Value::Null,
         }
+    }
+
+    fn own_act(&self) -> Option<OwnAct> {
+        Some(OwnAct::Mail)
+    }
+
+    fn after(&self, _value: &Value, subject: Subject, _args: &[Arg], acts: &OwnActs) -> Option<Value> {
+        let mailed = match subject {
+            Subject::Account => acts.mailed,
+            Subject::Contact => acts.mailed_contact,
+        };
+        mailed.then_some(Value::Int(0))
     }
 
     fn examples(&self) -> &'static [Example] {

@@ -3,7 +3,7 @@
 use super::pass::Pass;
 use super::window::Window;
 use crate::clock::Instant;
-use crate::facts::{Arg, Cell, History, NameKind, Type, Value};
+use crate::facts::{Arg, Cell, History, NameKind, OwnAct, OwnActs, Subject, Type, Value};
 
 /// A fact function.
 pub trait Function: Sync {
@@ -49,6 +49,17 @@ pub trait Function: Sync {
 
     /// The same meaning in memory.
     fn fold(&self, history: &History, call: &Window<'_>) -> Value;
+
+    /// What of an enrollment's own doing changes the value at the same instant.
+    fn own_act(&self) -> Option<OwnAct> {
+        None
+    }
+
+    /// The value as an enrollment sees it that has done this at the instant of the
+    /// facts; `None` where it stays.
+    fn after(&self, _value: &Value, _subject: Subject, _args: &[Arg], _acts: &OwnActs) -> Option<Value> {
+        None
+    }
 
     /// Shown to authors, and tested.
     fn examples(&self) -> &'static [Example];

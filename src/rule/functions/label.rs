@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::window::Window;
 use crate::facts::history::LabelRecord;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, OwnAct, OwnActs, Subject, Type, Value};
 
 /// What authors call it.
 pub const LABEL: &str = "label";
@@ -58,6 +58,16 @@ impl Function for Fact {
         let set = latest.iter().filter_map(|(contact, label)| Some((contact, label.at, label.value.as_deref()?)));
         let first = set.min_by_key(|(contact, at, _)| (contact.is_some(), std::cmp::Reverse(*at), **contact));
         first.map_or(Value::Null, |(.., value)| Value::text(value))
+    }
+
+    fn own_act(&self) -> Option<OwnAct> {
+        Some(OwnAct::Label)
+    }
+
+    fn after(&self, _value: &Value, _subject: Subject, args: &[Arg], acts: &OwnActs) -> Option<Value> {
+        let Some(Arg::Text(name)) = args.first() else { return None };
+        let value = acts.labels.get(name)?;
+        Some(value.as_deref().map_or(Value::Null, Value::text))
     }
 
     fn examples(&self) -> &'static [Example] {

@@ -7,7 +7,8 @@
 //! A test runs all meanings over the same histories. `function` says what a fact
 //! function is, `window` what one call looks at, `pass` how all accounts are
 //! answered at once; `fold` answers from a history in memory; `store_names`
-//! says which names of the customer store are asked for. `global` and `ago`
+//! says which names of the customer store are asked for, `own_acts` what an
+//! enrollment sees of what it did itself. `global` and `ago`
 //! describe what is not asked of an account's facts.
 //!
 //! All of them see what happened strictly before `as_of`; a window of days
@@ -17,12 +18,14 @@ pub mod ago;
 pub mod fold;
 mod function;
 pub mod global;
+mod own_acts;
 mod pass;
 mod store_names;
 mod window;
 
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
 pub use label::LABEL;
+pub use own_acts::{acts_read, count_own_acts};
 pub use pass::{Pass, PassFold};
 pub use store_names::{attribute_of, names_of, texts};
 pub use window::{Window, before, days_back};

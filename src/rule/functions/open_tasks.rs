@@ -2,7 +2,7 @@
 
 use super::function::{Example, FactSource, Function, Gives, Param};
 use super::window::Window;
-use crate::facts::{Arg, History, Type, Value};
+use crate::facts::{Arg, History, OwnAct, OwnActs, Subject, Type, Value};
 
 pub struct Fact;
 
@@ -42,6 +42,17 @@ impl Function for Fact {
             task.created_at < call.as_of && task.ended_at.is_none_or(|ended| ended >= call.as_of)
         });
         Value::Int(open.count() as i64)
+    }
+
+    fn own_act(&self) -> Option<OwnAct> {
+        Some(OwnAct::Task)
+    }
+
+    fn after(&self, value: &Value, _subject: Subject, _args: &[Arg], acts: &OwnActs) -> Option<Value> {
+        match value {
+            Value::Int(open) => Some(Value::Int(open + acts.opened_tasks)),
+            _ => None,
+        }
     }
 
     fn examples(&self) -> &'static [Example] {

@@ -6,6 +6,7 @@
 //! - [`transitions`]: decisions about many, each with all its effects
 //!   (`planned_effect` is one effect on its way into its table);
 //! - [`progress`]: what enrollments have behind them: tasks, mail, answers;
+//! - [`own_acts`]: what they did themselves at one instant;
 //! - [`matched_since`]: since when conditions have been true;
 //! - [`moved_contacts`]: who was under another account or id before;
 //! - [`late_goals`]: ended enrollments whose goal still counts;
@@ -30,6 +31,7 @@ pub mod lookup;
 pub mod manual_moves;
 pub mod matched_since;
 pub mod moved_contacts;
+pub mod own_acts;
 pub(crate) mod planned_effect;
 pub mod progress;
 pub(in crate::store) mod stored_enrollment;

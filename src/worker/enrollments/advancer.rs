@@ -1,6 +1,6 @@
 //! Waiting enrollments, looked at when they are due and on the quarter hours.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -12,13 +12,14 @@ use crate::action::staff::Staff;
 use crate::clock::{Instant, WorkStopwatch};
 use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::outlook::{self, EffectAhead, is_where_it_was};
-use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter};
+use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter, own_acts};
 use crate::message::{self, duplicate};
 use crate::playbook::Mode;
 use crate::postgres::describe_error;
+use crate::rule::functions::count_own_acts;
 use crate::store::runs::Run;
 use crate::store::{FailureKind, failure_kind, is_about_a_row, is_refusal};
-use crate::worker::owner_notice::{FailedStep, alert_failed_step, alert_lost_mail};
+use crate::worker::owner_notice::{FailedStep, alert_failed_step, alert_lost_mail, alert_undecided_step};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::round::Round;
 use crate::worker::runs::evaluation_budget::EvaluationBudget;
@@ -141,7 +142,7 @@ async fn put_off(
     commit_all(shared, &waiting, 0, at).await
 }
 
-/// What a look at an enrollment would decide, and on what.
+/// What a look at an enrollment would decide, and what is seen after it.
 #[derive(Debug)]
 pub(crate) struct Foreseen {
     pub transition: Transition,
@@ -160,8 +161,15 @@ pub(crate) async fn foresee(
     let snapshots = take_snapshots(shared, loaded, at, &enrollments).await?;
     let ends = shared.store.message_ends(&enrollments).await?;
     let looked = Looked::at(shared, loaded, enrollments, snapshots, ends, None, at, at).await?;
-    let foreseen = looked.transitions.into_iter().zip(looked.snapshots);
-    Ok(foreseen.map(|(transition, snapshot)| Foreseen { transition, snapshot }).collect())
+    let done = |(transition, snapshot): (Transition, Option<Snapshot>)| {
+        let snapshot = snapshot.map(|mut seen| {
+            let acts = own_acts(&transition.enrollment, &transition.effects, &mut seen.open_tasks);
+            seen.context.facts = count_own_acts(&seen.context.facts, &acts);
+            seen
+        });
+        Foreseen { transition, snapshot }
+    };
+    Ok(looked.transitions.into_iter().zip(looked.snapshots).map(done).collect())
 }
 
 /// The way ahead of those that were foreseen at an instant, as things stand: of
@@ -227,7 +235,8 @@ impl Looked {
             let mut transitions = Vec::with_capacity(enrollments.len());
             let mut watch = WorkStopwatch::start();
             for (enrollment, seen) in enrollments.into_iter().zip(&snapshots) {
-                let mut look = |enrollment: Enrollment| {
+                let mut look = |mut enrollment: Enrollment| {
+                    enrollment.shadow |= shadow;
                     let messages = ends.get(&enrollment.id).map_or(&[] as &[MessageEnd], Vec::as_slice);
                     let decided = crate::worker::round::unless_panicking(|| match seen {
                         Some(seen) => {
@@ -243,7 +252,6 @@ impl Looked {
                         staff.assign(taker);
                     }
                     let next = &mut transition.enrollment;
-                    next.shadow |= shadow;
                     // Nothing came of a look into the past: the next one is not
                     // at the same instant again, or it would never end.
                     if is_where_it_was(&enrollment, next) && next.look_at.is_some_and(|look_at| look_at <= now) {
@@ -265,10 +273,17 @@ impl Looked {
         Ok(decided.await?)
     }
 
-    /// Tells the owners of steps that failed, and of mail that would only repeat another one.
+    /// Tells the owners of steps that failed, of steps at which somebody waits because
+    /// nothing can be decided, and of mail that would only repeat another one.
     async fn tell_failures(&self, shared: &Shared, loaded: &Loaded, at: Instant) -> anyhow::Result<()> {
+        let mut waiting = BTreeSet::new();
         for transition in &self.transitions {
             let account = &transition.enrollment.account;
+            if let Some((step, reason)) = undecided(&transition.enrollment)
+                && waiting.insert(step.to_owned())
+            {
+                alert_undecided_step(shared, loaded, FailedStep { step, account, reason }, at).await?;
+            }
             for effect in &transition.effects {
                 match &effect.body {
                     EffectBody::Message(MessageDraft::Failed { reason, .. }) => {
@@ -287,6 +302,13 @@ impl Looked {
         }
         Ok(())
     }
+}
+
+/// The step at which an enrollment waits because something cannot be decided, and
+/// what.
+fn undecided(enrollment: &Enrollment) -> Option<(&str, &str)> {
+    let reason = enrollment.reason.as_deref().filter(|_| enrollment.state == State::Active)?;
+    Some((enrollment.step.as_deref().unwrap_or_default(), reason.strip_prefix("undecided: ")?))
 }
 
 /// Newly admitted enrollments of a run, looked at and not yet written. Those at
@@ -414,6 +436,7 @@ fn build_look<'a>(
         enrollment,
         context: &seen.context,
         people: &seen.people,
+        open_tasks: &seen.open_tasks,
         staff,
         messages,
         calendar: &shared.calendar,

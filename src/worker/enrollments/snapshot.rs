@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::action::People;
 use crate::clock::Instant;
-use crate::enrollment::Enrollment;
-use crate::facts::{Facts, Progress};
+use crate::enrollment::{Enrollment, OpenTasks};
+use crate::facts::{Facts, OwnAct, OwnActs, Progress};
 use crate::rule::Context;
+use crate::rule::functions::{acts_read, count_own_acts};
 use crate::store::customers::facts::{self, SubjectWindow};
 use crate::store::runs::playbooks::Published;
 use crate::worker::revision_cache::Loaded;
@@ -41,6 +42,9 @@ pub(crate) async fn current_among(
 pub(crate) struct Snapshot {
     pub context: Context,
     pub people: People,
+    /// The tasks that are open for its subject in its playbook, where facts count
+    /// tasks.
+    pub open_tasks: OpenTasks,
 }
 
 /// Looks at many enrollments of one revision with a fixed number of
@@ -52,7 +56,12 @@ pub(crate) async fn take_snapshots(
     enrollments: &[Enrollment],
 ) -> anyhow::Result<Vec<Option<Snapshot>>> {
     let progress = shared.store.progress(enrollments).await?;
-    take_snapshots_with(shared, loaded, at, enrollments, progress).await
+    let asked = acts_read(&loaded.ready.step_layout);
+    let acts = match asked.is_empty() {
+        true => vec![OwnActs::default(); enrollments.len()],
+        false => shared.store.own_acts(enrollments, at, &asked).await?,
+    };
+    take_snapshots_with(shared, loaded, at, enrollments, progress, acts).await
 }
 
 /// The same of enrollments that are just beginning.
@@ -63,7 +72,8 @@ pub(crate) async fn take_first_snapshots(
     enrollments: &[Enrollment],
 ) -> anyhow::Result<Vec<Option<Snapshot>>> {
     let progress = enrollments.iter().map(Enrollment::at_entry).collect();
-    take_snapshots_with(shared, loaded, at, enrollments, progress).await
+    let nothing = vec![OwnActs::default(); enrollments.len()];
+    take_snapshots_with(shared, loaded, at, enrollments, progress, nothing).await
 }
 
 async fn take_snapshots_with(
@@ -72,6 +82,7 @@ async fn take_snapshots_with(
     at: Instant,
     enrollments: &[Enrollment],
     progress: Vec<Progress>,
+    acts: Vec<OwnActs>,
 ) -> anyhow::Result<Vec<Option<Snapshot>>> {
     let store = &shared.store;
     let windows: Vec<SubjectWindow> = enrollments
@@ -86,14 +97,20 @@ async fn take_snapshots_with(
     let facts: Vec<Option<Facts>> = facts::fetch(store.customers_pool(), &loaded.steps, at, &windows).await?;
     let accounts: Vec<String> = enrollments.iter().map(|enrollment| enrollment.account.clone()).collect();
     let people = store.people(&accounts).await?;
+    let open_tasks = match acts_read(&loaded.ready.step_layout).contains(&OwnAct::Task) {
+        true => store.open_tasks_beside(enrollments).await?,
+        false => vec![OpenTasks::default(); enrollments.len()],
+    };
     Ok(facts
         .into_iter()
         .zip(progress)
-        .map(|(facts, progress)| {
+        .zip(acts.into_iter().zip(open_tasks))
+        .map(|((facts, progress), (acts, open_tasks))| {
             facts.map(|facts| Snapshot {
                 people: people.get(&facts.account).cloned().unwrap_or_default(),
+                open_tasks,
                 context: Context {
-                    facts: Arc::new(facts),
+                    facts: count_own_acts(&Arc::new(facts), &acts),
                     progress: Some(Arc::new(progress)),
                     zone: loaded.ready.zone,
                 },

@@ -43,6 +43,46 @@ tests:
 }
 
 #[test]
+fn a_step_sees_what_its_own_enrollment_did_at_the_same_instant() {
+    passes(&playbook(&format!(
+        r#"
+when: account.mrr > 0
+reentry: {{ gap: 1d }}
+steps:
+  - set: {{ risk: high }}
+  - branch:
+      - if: account.label("risk") == "high"
+        steps:
+          - task: {{ id: call, title: 'Risk {{{{ account.label("risk") }}}}' }}
+      - else:
+          - task: {{ id: never, title: Never }}
+  - task: {{ id: visit, if: account.open_tasks() == 1, title: Visit }}
+  - set: {{ risk: none }}
+  - notify: {{ id: first, if: account.label("risk") == none, channel: csm, text: '{TOLD}' }}
+  - email: {{ id: nudge, to: champion, subject: Hello, body: 'open {{{{ account.open_tasks() }}}}' }}
+  - notify: {{ id: second, channel: csm, text: '{TOLD}' }}
+tests:
+  - name: at once
+    at: 2026-03-02T09:00:00Z
+    account: {{ mrr: 5, tier: A }}
+    then: {{ 1d: {{ done: visit }} }}
+    expect:
+      - {{ after: 0d, task: call, contains: Risk high }}
+      - {{ after: 0d, task: visit }}
+      - {{ after: 0d, notify: first, contains: "open 2, touched never" }}
+      - {{ after: 0d, email: nudge, contains: open 2 }}
+      - {{ after: 0d, notify: second, contains: "open 2, touched 0" }}
+      - {{ after: 0d, ended: completed }}
+      - {{ after: 1d, task: visit }}
+      - {{ after: 1d, notify: first, contains: "open 2, touched 0" }}
+      - {{ after: 1d, email: nudge, contains: open 2 }}
+      - {{ after: 1d, notify: second, contains: "open 2, touched 0" }}
+      - {{ after: 1d, ended: completed }}
+"#
+    )));
+}
+
+#[test]
 fn touch_events_of_the_configuration_are_touches() {
     let text = playbook(
         r#"
@@ -113,7 +153,7 @@ tests:
     then: { 3d: { labels: { risk: none } } }
     expect:
       - { after: 0d, notify: before, contains: some }
-      - { after: 0d, notify: at-once, contains: some }
+      - { after: 0d, notify: at-once, contains: high }
       - { after: 1d, notify: after, contains: "high on A" }
       - { after: 4d, notify: last, contains: "low 2026-03-05" }
   - name: a label keeps it out

@@ -66,6 +66,32 @@ fn nothing_is_not_what_a_rule_that_fails_gives() {
     assert_eq!(found, [after("whether the task `call` closes: division by zero")]);
 }
 
+const BRANCH: &str = r#"
+when: account.mrr > 0
+steps:
+  - branch:
+      - if: 10 / (account.mrr - 100) > 0
+        steps: [ { task: { id: high, title: High } } ]
+      - else: [ { task: { id: low, title: Low } } ]
+tests:
+  - name: it is about this account
+    at: 2026-03-02T09:00:00+00:00
+    account: { mrr: 100 }
+"#;
+
+#[test]
+fn a_branch_waits_and_a_case_says_so() {
+    let branch = |rest: &str| playbook(&format!("{BRANCH}{rest}"));
+    let then = "    then: { 3d: { account: { mrr: 200 } } }\n";
+    let mut cases = play(&branch("    expect: [ { after: 0d, task: low } ]\n"));
+    let told: Vec<String> = cases.remove(0).failures.into_iter().map(|failure| failure.message).collect();
+    assert!(told.iter().any(|message| message.contains("branch-1: division by zero")), "{told:?}");
+    passes(&branch(&format!(
+        "{then}    expect: [ {{ after: 0d, undecided: true, contains: \"branch-1: division by zero\" }}, \
+         {{ after: 3d, task: high }}, {{ after: 3d, ended: completed }} ]\n"
+    )));
+}
+
 #[test]
 fn a_case_can_expect_it() {
     passes(&case("    account: { mrr: 100 }\n    expect: [ { after: 0d, undecided: true, contains: by zero } ]\n"));

@@ -99,8 +99,14 @@ impl Situation {
                 self.class, self.valid_for
             )
         };
-        let steps =
-            format!("{}  - wait: {}h\n{}  - task: {{ id: call, title: Call }}\n", mail("one"), self.wait, mail("two"));
+        // Each step after it sees at the same instant what its enrollment did.
+        let steps = format!(
+            "  - set: {{ begun: yes }}\n{}  - wait: {}h\n{}  - task: {{ id: call, title: Call, \
+             if: '!sent(\"two\") || (account.days_since_touch() ?? 9) == 0' }}\n",
+            mail("one").replace("id: one", "id: one, if: account.label(\"begun\") == \"yes\""),
+            self.wait,
+            mail("two")
+        );
         playbook("p", "when: account.mrr > 0\nguardrails: { yields_to: [other] }", &steps)
     }
 

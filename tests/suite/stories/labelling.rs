@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::support::mapped::{Customers, on_both_stores};
-use crate::support::world::{World, lines, playbook};
+use crate::support::world::{World, at, lines, playbook};
 
 const MONDAY: &str = "2026-03-02T09:00:00Z";
 const TUESDAY: &str = "2026-03-03T09:00:00Z";
@@ -92,7 +92,7 @@ async fn the_latest_word_holds_and_none_takes_it_back() {
 }
 
 #[tokio::test]
-async fn a_step_reads_what_was_written_before_its_instant() {
+async fn a_step_reads_what_its_own_enrollment_wrote_before_it() {
     let world = World::new().await;
     world.playbook(&writer(
         "  - set: { asked: once }\n  - task: { if: account.label(\"asked\") != none, title: at once, to: csm }\n  \
@@ -100,7 +100,47 @@ async fn a_step_reads_what_was_written_before_its_instant() {
     ));
     world.account("a1", json!({})).await;
     world.run_at(MONDAY).await.pass_at(TUESDAY).await;
-    assert_eq!(lines(&world.tasks().await, "title created_at"), ["later 03-03T09:00"]);
+    assert_eq!(lines(&world.tasks().await, "title created_at"), ["at once 03-02T09:00", "later 03-03T09:00"]);
+}
+
+#[tokio::test]
+async fn a_plan_and_a_run_follow_the_same_label() {
+    let steps = "  - set: { size: small }
+  - branch:
+      - if: account.label(\"size\") == \"small\"
+        steps:
+          - email: { id: small, to: champion, subject: \"A {{ account.label(\\\"size\\\") ?? \\\"?\\\" }} one\", body: Hello }
+      - else:
+          - email: { id: other, to: champion, subject: Other, body: Hello }
+  - task: { id: call, if: (account.days_since_touch() ?? 99) == 0 && account.label(\"size\") == \"small\", title: Call, to: csm }
+  - task: { id: visit, if: account.open_tasks() == 1, title: Visit, to: csm }
+  - task: { id: never, if: account.open_tasks() < 2, title: Never, to: csm }";
+    let world = World::new().await;
+    world.playbook(&writer(steps)).playbook(&reader("account.label(\"size\") != none"));
+    world.customer("a1").await;
+    let plan = world.plan("writer", at(MONDAY)).await;
+    assert_eq!(plan.mails.iter().map(|mail| mail.step.as_str()).collect::<Vec<_>>(), ["small"]);
+    world.run_at(MONDAY).await;
+    assert_eq!(lines(&world.mails().await, "step subject"), ["small A small one"]);
+    // What others wrote at the instant of a run counts from the next on.
+    assert_eq!(
+        lines(&world.tasks().await, "playbook step created_at"),
+        ["writer call 03-02T09:00", "writer visit 03-02T09:00"]
+    );
+}
+
+#[tokio::test]
+async fn a_contact_reads_its_own_label_and_a_shadow_none() {
+    let steps = "  - set: { asked: once }
+  - task: { id: own, if: contact.label(\"asked\") == \"once\", title: Own, to: csm }
+  - task: { id: account, if: account.label(\"asked\") == \"once\", title: Account, to: csm }";
+    for (mode, expected) in [("live", &["account", "own"][..]), ("shadow", &[])] {
+        let world = World::new().await;
+        world.playbook(&playbook("ask", &format!("for: contact\nmode: {mode}\nwhen: account.mrr > 0"), steps));
+        world.customer("a1").await;
+        world.run_at(MONDAY).await;
+        assert_eq!(lines(&world.tasks().await, "step"), expected, "{mode}");
+    }
 }
 
 #[tokio::test]

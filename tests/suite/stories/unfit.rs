@@ -61,7 +61,10 @@ async fn a_mail_waits_while_suppress_goal_or_exit_cannot_be_decided() {
         world.sql(r#"update customers.accounts set traits = '{"stop": "TRUE"}'"#).await;
         world.pass_at("2026-03-03T09:00:00Z").await;
         world.pass_at("2026-03-03T10:00:00Z").await;
-        assert_eq!(lines(&world.messages().await, "account state"), [""; 0], "{key}");
+        assert_eq!(lines(&world.mails().await, "account state"), [""; 0], "{key}");
+        // Its owners hear of it once.
+        let told = lines(&world.notices().await, "to subject");
+        assert_eq!(told, ["ops@acme.example Undecided: hello"], "{key}");
         let reason = world.enrollments().await[0]["reason"].as_str().unwrap_or_default().to_owned();
         assert!(
             reason.contains(&format!("{key}: account.traits.stop is the text \"TRUE\", compared with true")),
@@ -69,8 +72,74 @@ async fn a_mail_waits_while_suppress_goal_or_exit_cannot_be_decided() {
         );
         world.sql(r#"update customers.accounts set traits = '{"stop": false}'"#).await;
         world.pass_at("2026-03-03T11:00:00Z").await;
-        assert_eq!(lines(&world.messages().await, "account state"), ["a1 captured"], "{key}");
+        assert_eq!(lines(&world.mails().await, "account state"), ["a1 captured"], "{key}");
     }
+}
+
+/// Nobody knows which way it goes: it is neither the arm nor `else`.
+#[tokio::test]
+async fn a_branch_that_cannot_be_decided_waits_until_it_can() {
+    let world = World::new().await;
+    let steps = r#"  - task: { id: note, title: Note, to: csm }
+  - branch:
+      - if: account.traits.vip == true
+        steps:
+          - email: { id: gold, to: champion, subject: Gold, body: Hello }
+      - if: account.mrr > 0
+        steps:
+          - email: { id: paying, to: champion, subject: Paying, body: Hello }
+      - else:
+          - email: { id: usual, to: champion, subject: Usual, body: Hello }
+  - task: { id: after, title: After, to: csm }"#;
+    world.playbook(&playbook("hello", "when: account.mrr > 0", steps));
+    for (id, vip) in [("a1", json!(true)), ("a2", json!("TRUE")), ("a3", json!(1)), ("a4", json!(false))] {
+        customer(&world, id, json!({ "vip": vip })).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.pass_at("2026-03-02T11:00:00Z").await;
+    world.pass_at("2026-03-03T09:00:00Z").await;
+    assert_eq!(lines(&world.mails().await, "account step state"), ["a1 gold captured", "a4 paying captured"]);
+    assert_eq!(
+        lines(&world.enrollments().await, "account state step reason"),
+        [
+            "a1 completed - -",
+            "a2 active branch-1 undecided: branch-1: account.traits.vip is the text \"TRUE\", compared with true",
+            "a3 active branch-1 undecided: branch-1: account.traits.vip is the number 1, compared with true",
+            "a4 completed - -"
+        ]
+    );
+    assert_eq!(lines(&world.notices().await, "to subject"), ["ops@acme.example Undecided: hello"]);
+    let told = world.text(&world.notices().await[0]).await;
+    assert!(told.contains("waits at the step branch-1 of the playbook hello"), "{told}");
+    // Mended, each goes its way, from then on.
+    world.sql(r#"update customers.accounts set traits = '{"vip": true}' where id = 'a2'"#).await;
+    world.sql(r#"update customers.accounts set traits = '{}', mrr = 0 where id = 'a3'"#).await;
+    world.pass_at("2026-03-03T10:00:00Z").await;
+    assert_eq!(
+        lines(&world.mails().await, "account step sent_at"),
+        ["a1 gold 03-02T09:00", "a2 gold 03-03T10:00", "a3 usual 03-03T10:00", "a4 paying 03-02T09:00"]
+    );
+    let done = lines(&world.enrollments().await, "account state reason");
+    assert_eq!(done, ["a1 completed -", "a2 completed -", "a3 completed -", "a4 completed -"]);
+    assert_eq!(world.tasks().await.len(), 8);
+}
+
+/// It is stopped like everybody else.
+#[tokio::test]
+async fn whoever_waits_at_a_branch_still_ends_by_goal_and_exit() {
+    let world = World::new().await;
+    let steps = "  - branch:\n      - if: account.traits.vip == true\n        steps:\n          - end: gold\n  - task: { title: x, to: csm }";
+    let keys = "when: account.mrr > 0\ngoal: account.activated_at != none\nexit: account.tier == \"C\"";
+    world.playbook(&playbook("hello", keys, steps));
+    for id in ["a1", "a2"] {
+        customer(&world, id, json!({ "vip": "x" })).await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    world.sql("update customers.accounts set tier = 'C' where id = 'a1'").await;
+    world.sql("update customers.accounts set activated_at = '2026-03-02T09:10:00Z' where id = 'a2'").await;
+    world.pass_at("2026-03-02T09:30:00Z").await;
+    assert_eq!(lines(&world.enrollments().await, "account state"), ["a1 exited", "a2 goal"]);
+    assert!(world.tasks().await.is_empty());
 }
 
 /// The database would have ruled these accounts out.
