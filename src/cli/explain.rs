@@ -153,7 +153,7 @@ fn from_file(global: &Global, shared: &Shared, playbook: &str) -> anyhow::Result
     let revision = RevisionInForce {
         revision: ready.revision.clone(),
         file: ready.playbook.file.to_string(),
-        since: None,
+        published_at: None,
         note: Some("it was never published: this is what its file says".to_owned()),
     };
     Ok(InForce { loaded: Arc::new(Loaded::new(ready, shared.store.relations())?), revision, present: true })

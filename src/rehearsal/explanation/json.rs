@@ -20,7 +20,7 @@ impl Explanation {
             "at": self.at,
             "revision": self.revision.revision,
             "file": self.revision.file,
-            "in_force_since": self.revision.since,
+            "published_at": self.revision.published_at,
             "verdict": self.verdict.name(),
             "decided_by": self.decided_by.name(),
             "reason": self.reason,

@@ -75,8 +75,8 @@ pub struct Sight<'a> {
 pub struct RevisionInForce {
     pub revision: String,
     pub file: String,
-    /// Since when, as far as is known; `None` of a file that was not published.
-    pub since: Option<Instant>,
+    /// When it was published first; `None` of a file that was not.
+    pub published_at: Option<Instant>,
     /// What has to be said about it.
     pub note: Option<String>,
 }

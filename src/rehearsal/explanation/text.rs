@@ -59,7 +59,7 @@ impl Explanation {
         if self.earlier.len() > SHOWN {
             line(format!("  and {} more", self.earlier.len() - SHOWN));
         }
-        let since = self.revision.since.map(|since| format!(", in force since {}", instant(since)));
+        let since = self.revision.published_at.map(|at| format!(", published at {}", instant(at)));
         line(format!("  revision {} of {}{}", self.revision.revision, self.revision.file, since.unwrap_or_default()));
         match self.next_slot {
             Some(slot) => line(format!("  next run at {}", instant(slot))),

@@ -48,8 +48,8 @@ pub struct RunAtSlot {
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct RevisionAt {
     pub revision: String,
-    /// Since when, as far as is known.
-    pub since: Instant,
+    /// When it was published first.
+    pub published_at: Instant,
 }
 
 impl Store {
@@ -95,7 +95,9 @@ impl Store {
     /// earlier revision was published again is known only from its runs.
     pub async fn revision_at(&self, playbook: &str, at: Instant) -> sqlx::Result<Option<RevisionAt>> {
         sqlx::query_as(
-            "select w.revision, w.since from (
+            "select w.revision, coalesce((select r.published_at from keepwell.revisions r
+                 where r.playbook = $1 and r.revision = w.revision), w.since) as published_at
+             from (
                  select revision, published_at as since, false as ran from keepwell.revisions
                  where playbook = $1 and published_at <= $2
                  union all

@@ -30,15 +30,12 @@ pub async fn in_force(shared: &Shared, playbook: &str, at: Instant) -> anyhow::R
     let store = &shared.store;
     let published = store.published().await?;
     let Some(current) = published.into_iter().find(|known| known.id == playbook) else { return Ok(None) };
-    let then = match store.run_at_slot(playbook, at).await? {
-        Some(run) => Some((run.revision, at)),
-        None => store.revision_at(playbook, at).await?.map(|then| (then.revision, then.since)),
-    };
-    let is_present = then.as_ref().is_none_or(|(revision, _)| *revision == current.revision);
-    let (revision, since, note) = match then {
-        Some((revision, since)) => {
-            let note = (!is_present).then(|| format!("the revision in force today is {}", current.revision));
-            (revision, Some(since), note)
+    let then = store.revision_at(playbook, at).await?;
+    let (revision, published_at, note) = match then {
+        Some(then) => {
+            let note = (then.revision != current.revision)
+                .then(|| format!("the revision in force today is {}", current.revision));
+            (then.revision, Some(then.published_at), note)
         }
         None => {
             let note = "nothing was in force at that instant: this is what the present text says".to_owned();
@@ -49,7 +46,7 @@ pub async fn in_force(shared: &Shared, playbook: &str, at: Instant) -> anyhow::R
         Ok(loaded) => loaded,
         Err(why) => return Ok(Some(Err(why))),
     };
-    let revision = RevisionInForce { file: loaded.ready.playbook.file.to_string(), revision, since, note };
+    let revision = RevisionInForce { file: loaded.ready.playbook.file.to_string(), revision, published_at, note };
     Ok(Some(Ok(InForce { loaded, revision, present: current.present })))
 }
 
