@@ -77,8 +77,8 @@ impl fmt::Display for Entry {
 }
 
 /// The key under which an effect is expected.
-fn key_of(effect: &str) -> &'static str {
-    action::kind(effect).map_or("task", |kind| kind.name())
+fn key_of(effect: &'static str) -> &'static str {
+    action::kind(effect).map_or(effect, |kind| kind.name())
 }
 
 /// The text itself where it stands there; else the line of what was written
