@@ -16,7 +16,7 @@ use super::{Global, output};
 use crate::catalog::ReadyPlaybook;
 use crate::diagnostic::{Diagnostic, render_lines};
 use crate::rehearsal::mutants::{Mutant, Noticed, try_all};
-use crate::rehearsal::{self, CaseReport, Failure, PlaybookReport, play_all};
+use crate::rehearsal::{self, CaseReport, Coverage, Failure, Gap, PlaybookReport, coverage, play_all};
 
 /// How the answer of `test` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,6 +42,10 @@ pub struct Options {
     /// that no case notices.
     #[arg(long)]
     mutants: bool,
+    /// Also list what no case tries: clauses of `when` that were never true or never false, steps, ways of branches
+    /// and waits.
+    #[arg(long)]
+    coverage: bool,
     /// Write `expect:` of the cases that fail anew, from what happened. Read the difference before you keep it.
     #[arg(long)]
     update: bool,
@@ -62,8 +66,8 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
         checked = check(global, &options.path, options.facts.as_deref());
         reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
     }
-    if options.mutants && matches!(options.format, TestFormat::Line | TestFormat::Junit) {
-        anyhow::bail!("--mutants is for people; `--format json` lists what no case notices, too");
+    if (options.mutants || options.coverage) && matches!(options.format, TestFormat::Line | TestFormat::Junit) {
+        anyhow::bail!("--mutants and --coverage are for people; `--format json` lists what they find, too");
     }
     let mut failed = 0;
     let mut rows = Vec::new();
@@ -94,11 +98,18 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             .collect(),
         false => Vec::new(),
     };
+    let covered: Vec<Coverage> = match options.coverage {
+        true => checked.playbooks.iter().map(|ready| coverage(ready, &checked.config, &checked.schema)).collect(),
+        false => Vec::new(),
+    };
     match options.format {
         TestFormat::Json => {
             let mut report = json!({ "tests": rows });
             if options.mutants {
                 report["mutants"] = tried.iter().map(Tried::as_json).collect();
+            }
+            if options.coverage {
+                report["coverage"] = covered.iter().map(coverage_as_json).collect();
             }
             output::json(&report);
         }
@@ -108,6 +119,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             reports.iter().for_each(print);
             say!("{} passed, {failed} failed", rows.len() - failed);
             tried.iter().for_each(Tried::print);
+            covered.iter().for_each(print_coverage);
         }
     }
     if !options.allow_empty && !checked.has_errors() {
@@ -141,6 +153,25 @@ fn update(checked: &Checked, reports: &[PlaybookReport]) -> anyhow::Result<bool>
         }
     }
     Ok(has_changed)
+}
+
+/// Prints what no case of a playbook tries.
+fn print_coverage(coverage: &Coverage) {
+    let Coverage { playbook, file, parts, gaps } = coverage;
+    say!("{playbook} ({file}): the cases try {} of {parts}", parts - gaps.len());
+    for Gap { place, message } in gaps {
+        say!("  {file}:{}:{}: {message}", place.line, place.column);
+    }
+}
+
+fn coverage_as_json(coverage: &Coverage) -> serde_json::Value {
+    let gap = |gap: &Gap| json!({ "line": gap.place.line, "column": gap.place.column, "message": gap.message });
+    json!({
+        "playbook": coverage.playbook,
+        "file": coverage.file,
+        "parts": coverage.parts,
+        "gaps": coverage.gaps.iter().map(gap).collect::<Vec<_>>(),
+    })
 }
 
 /// Prints what came of a playbook's cases.

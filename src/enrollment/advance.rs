@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::end_conditions::stops;
 use super::late_goal::open_until;
 use super::own_acts::{OpenTasks, own_acts};
+use super::passage::{Passage, Way};
 use super::state::{Enrollment, Phase, State};
 use crate::action::staff::Staff;
 use crate::action::{Action, People, Question, Situation};
@@ -55,6 +56,8 @@ pub struct Transition {
     /// Whether it was stopped: then its open tasks close, unless they are
     /// kept, and its messages that have not left are cancelled.
     pub stopped: bool,
+    /// The steps that it passed, in order.
+    pub passages: Vec<Passage>,
 }
 
 /// The first multiple of `recheck` (counted from midnight UTC) after an instant.
@@ -73,12 +76,18 @@ pub fn advance(look: &Look) -> Transition {
         next: look.enrollment.clone(),
         effects: Vec::new(),
         stopped: false,
+        passages: Vec::new(),
     };
     advance.go();
     if advance.next.is_ghost() {
         advance.count_only();
     }
-    Transition { enrollment: advance.next, effects: advance.effects, stopped: advance.stopped }
+    Transition {
+        enrollment: advance.next,
+        effects: advance.effects,
+        stopped: advance.stopped,
+        passages: advance.passages,
+    }
 }
 
 /// The ordinal of an undecided condition, behind those of effects.
@@ -92,6 +101,7 @@ struct Advance<'a> {
     next: Enrollment,
     effects: Vec<Effect>,
     stopped: bool,
+    passages: Vec<Passage>,
 }
 
 /// What a step asks for after it was looked at.
@@ -109,6 +119,10 @@ enum Onward {
 impl Advance<'_> {
     fn now(&self) -> Instant {
         self.context.facts.as_of
+    }
+
+    fn pass(&mut self, step: &str, way: Way) {
+        self.passages.push(Passage { step: step.to_owned(), way });
     }
 
     fn go(&mut self) {
@@ -192,8 +206,10 @@ impl Advance<'_> {
         if let Some(condition) = &step.condition
             && !self.holds(condition, &step.id)
         {
+            self.pass(&step.id, Way::LeftOut);
             return Onward::To(step.next, began);
         }
+        self.pass(&step.id, Way::Begun);
         match &step.body {
             ReadyBody::End(reason) => {
                 self.end(State::Completed, Some(reason.clone()), began);
@@ -302,8 +318,10 @@ impl Advance<'_> {
             ReadyWaitOn::Until { condition, at_most, on_met, on_timeout } => {
                 let due = self.after(began, *at_most);
                 if self.is_met(condition) {
+                    self.pass(&step.id, Way::Met);
                     Onward::To(*on_met, now.min(due).max(began))
                 } else if due <= now {
+                    self.pass(&step.id, Way::TimedOut);
                     Onward::To(*on_timeout, due)
                 } else {
                     Onward::Stay(Phase::Waiting, Some(due))
@@ -375,9 +393,12 @@ impl Advance<'_> {
     /// Takes the first arm that holds. Behind one that cannot be decided nobody
     /// knows which that is: then it waits, and looks again.
     fn branch(&mut self, step: &str, arms: &[(Rule, usize)], otherwise: usize, at: Instant) -> Onward {
-        for (rule, to) in arms {
+        for (arm, (rule, to)) in arms.iter().enumerate() {
             match rule.verdict(&self.look.playbook.sandbox, &self.context) {
-                Verdict::True => return Onward::To(*to, at),
+                Verdict::True => {
+                    self.pass(step, Way::Arm(arm));
+                    return Onward::To(*to, at);
+                }
                 Verdict::False => {}
                 Verdict::Undecided(error) => {
                     self.next.reason = Some(format!("undecided: {step}: {error}"));
@@ -385,6 +406,7 @@ impl Advance<'_> {
                 }
             }
         }
+        self.pass(step, Way::Otherwise);
         Onward::To(otherwise, at)
     }
 

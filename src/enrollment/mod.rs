@@ -27,6 +27,7 @@ mod matched_since;
 pub mod move_revision;
 pub mod outlook;
 mod own_acts;
+mod passage;
 mod state;
 
 pub use admit::{Admission, Decision, History, Skip, admit, admit_named, at_entry};
@@ -36,4 +37,5 @@ pub use guard::Guard;
 pub use late_goal::reach_late_goal;
 pub use matched_since::{MatchChange, MatchedSince};
 pub use own_acts::{OpenTasks, own_acts};
+pub use passage::{Passage, Way};
 pub use state::{Enrollment, Move, MoveHistory, Phase, State};

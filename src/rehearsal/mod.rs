@@ -15,6 +15,7 @@
 //! - `entry` is what stands in `expect:`, as text.
 //! - `update` writes `expect:` anew from what happened.
 //! - `unused_fixtures` finds what a case gives and its playbook never reads.
+//! - `coverage` finds what no case tries.
 //! - `mutants` asks which mistakes in a condition the cases would notice.
 //! - [`explanation`] says why a subject of the real store enters, or why not.
 //! - `wording` puts times and texts into words.
@@ -34,6 +35,7 @@ use crate::playbook::reader::{advice, short};
 mod budget;
 mod comparison;
 mod course;
+mod coverage;
 mod entry;
 pub mod explanation;
 mod fixture;
@@ -53,6 +55,7 @@ use fixture::Reader;
 use happened::Occurrence;
 use world::World;
 
+pub use coverage::{Coverage, Gap, coverage};
 pub use update::{Update, update};
 
 /// How long nothing must happen when nothing is expected, in seconds.

@@ -381,7 +381,7 @@ async fn the_end_of_a_message_during_a_look_is_not_slept_through() {
     assert!(store.settle(Ending::at(message, sent, now)).await.unwrap());
     // What the look has seen is no longer so.
     seen.look_at = Some(now + chrono::Duration::minutes(15));
-    let stay = Transition { enrollment: seen, effects: Vec::new(), stopped: false };
+    let stay = Transition { enrollment: seen, effects: Vec::new(), stopped: false, passages: Vec::new() };
     assert_eq!(store.commit(&stay, 50, now).await.unwrap(), Commit::Stale);
     assert_eq!(due().await.len(), 1, "it is looked at again at once");
     store.close().await;

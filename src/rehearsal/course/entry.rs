@@ -19,6 +19,7 @@ impl Course<'_> {
             return Ok(());
         }
         let facts = self.facts(&self.playbook.entry_layout, None, now)?;
+        self.looks.push(facts.clone());
         let own = &self.playbook.playbook.id;
         let earlier = self.played.iter().map(|played| &played.enrollment);
         let history = History {

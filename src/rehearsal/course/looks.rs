@@ -30,6 +30,7 @@ impl Course<'_> {
                 recheck: self.config.recheck,
             });
             self.played[index].enrollment = transition.enrollment;
+            self.passages.extend(transition.passages);
             self.carry_out(index, transition.effects, now)?;
             if transition.stopped {
                 let (kept, closed): (Vec<OpenTask>, Vec<OpenTask>) =

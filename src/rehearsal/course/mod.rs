@@ -19,7 +19,7 @@ use super::{Failure, Happening, wording};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
-use crate::enrollment::{Enrollment, MatchedSince, MessageEnd, State, next_quarter};
+use crate::enrollment::{Enrollment, MatchedSince, MessageEnd, Passage, State, next_quarter};
 use crate::facts::{Facts, Layout, OwnActs, Progress, Schema, Subject, Value};
 use crate::message::budget::Use;
 use crate::playbook::calendar::Calendar;
@@ -72,6 +72,10 @@ pub(super) struct Course<'a> {
     pub outside: Option<String>,
     /// What cannot be decided at the moment, and why.
     undecided: BTreeMap<String, String>,
+    /// The facts on which it was decided who enters.
+    pub looks: Vec<Facts>,
+    /// The steps that were passed.
+    pub passages: BTreeSet<Passage>,
     budget: &'a CaseBudget,
 }
 
@@ -131,6 +135,8 @@ impl<'a> Course<'a> {
             failures: Vec::new(),
             outside: None,
             undecided: BTreeMap::new(),
+            looks: Vec::new(),
+            passages: BTreeSet::new(),
             budget,
         }
     }

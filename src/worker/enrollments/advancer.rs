@@ -136,7 +136,7 @@ async fn put_off(
     let look_at = Some(next_quarter(now, shared.config.recheck));
     let waits = |one: Enrollment| {
         let enrollment = Enrollment { reason: Some(format!("waits: {why}")), look_at, ..one };
-        Transition { enrollment, effects: Vec::new(), stopped: false }
+        Transition { enrollment, effects: Vec::new(), stopped: false, passages: Vec::new() }
     };
     let waiting: Vec<Transition> = enrollments.into_iter().map(waits).collect();
     commit_all(shared, &waiting, 0, at).await
@@ -404,7 +404,7 @@ fn failed(enrollment: Enrollment, reason: String, at: Instant) -> Transition {
         ended_at: Some(at),
         ..enrollment
     };
-    Transition { enrollment, effects: Vec::new(), stopped: true }
+    Transition { enrollment, effects: Vec::new(), stopped: true, passages: Vec::new() }
 }
 
 /// An enrollment whose subject is not there any more.
@@ -418,7 +418,7 @@ fn ended_gone(enrollment: &Enrollment, at: Instant) -> Transition {
         ended_at: Some(at),
         ..enrollment.clone()
     };
-    Transition { enrollment: gone, effects: Vec::new(), stopped: true }
+    Transition { enrollment: gone, effects: Vec::new(), stopped: true, passages: Vec::new() }
 }
 
 /// The look of `advance` at one of them.

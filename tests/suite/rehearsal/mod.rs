@@ -9,6 +9,7 @@ use keepwell::rehearsal::{CaseReport, check_cases, play_all};
 
 mod attention;
 mod consent;
+mod covering;
 mod earlier;
 mod edges;
 mod hindsight;

@@ -163,7 +163,12 @@ async fn who_has_lost_a_run_writes_nothing_more_of_it() {
     world.sql("update keepwell.runs set lease_until = now() - interval '1 second'").await;
     let [taken] = &store.take_over_runs(&Halted::default()).await.unwrap()[..] else { panic!("one run") };
     assert_eq!(store.enroll(&stale, &waiting, State::Held).await.unwrap(), Err(Lost));
-    let look = |one: &Enrollment| Transition { enrollment: one.clone(), effects: Vec::new(), stopped: false };
+    let look = |one: &Enrollment| Transition {
+        enrollment: one.clone(),
+        effects: Vec::new(),
+        stopped: false,
+        passages: Vec::new(),
+    };
     let looks: Vec<Transition> = waiting.iter().map(look).collect();
     assert_eq!(store.enter(&stale, &looks, 50).await.unwrap(), Err(Lost));
     assert_eq!(world.count("enrollments").await, 0);

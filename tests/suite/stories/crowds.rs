@@ -53,7 +53,7 @@ fn ends_with_a_task(one: Enrollment, now: Instant) -> Transition {
     let id = ids::effect(one.id, "call", 0, 0);
     let effects = vec![Effect { id, step: "call".to_owned(), ordinal: 0, body: EffectBody::Task(draft) }];
     let enrollment = Enrollment { state: State::Completed, look_at: None, ended_at: Some(now), ..one };
-    Transition { enrollment, effects, stopped: false }
+    Transition { enrollment, effects, stopped: false, passages: Vec::new() }
 }
 
 #[tokio::test]
