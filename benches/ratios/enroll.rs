@@ -164,6 +164,7 @@ pub async fn shared(store: Store, directory: &std::path::Path, playbook: &str) -
         pace: Pace::default(),
         domains: Domains::default(),
         under_way: UnderWay::default(),
+        operator: "bench".to_owned(),
         public_url: "http://keepwell.example".into(),
         store,
         config,

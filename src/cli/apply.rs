@@ -15,7 +15,6 @@ use super::plan::saved::SavedPlan;
 use super::plan::{Made, all_as_json, make};
 use super::{Global, somebody};
 use crate::clock::Clock;
-use crate::store::runs::playbooks::Missing;
 use crate::store::runs::releases::ReleaseAnswer;
 use crate::store::runs::run_id;
 use crate::store::views::cli::Filter;
@@ -52,7 +51,7 @@ async fn apply(global: &Global, database: &Database, saved: &SavedPlan) -> anyho
     let plan = all_as_json(&plans, saved.slot);
     refuse_what_moved(saved, &SavedPlan::new(saved.slot, saved.playbook.clone(), revisions, plan))?;
     refuse_other_changes(&shared, saved).await?;
-    publisher::publish(&shared, &super::run::files(global), Missing::Doubted, now).await?;
+    publisher::publish_applied(&shared, &super::run::files(global), now).await?;
     for playbook in saved.running() {
         carry_out(&shared, saved, playbook).await?;
     }

@@ -49,6 +49,7 @@ mod plan;
 mod process;
 mod reader_login;
 mod repository;
+mod revisions;
 mod round;
 mod run;
 mod slots;
@@ -155,6 +156,10 @@ enum Command {
     Apply(apply::Options),
     /// Why an account enters a playbook, or why not; why a message or a task is as it is.
     Explain(explain::Options),
+    /// What was in force of a playbook, when, and who published it.
+    Revisions(revisions::Options),
+    /// Put an earlier revision of a playbook into force again.
+    Rollback(revisions::RollbackOptions),
     /// List enrollments.
     Enrollments(lists::Options),
     /// List tasks.

@@ -255,6 +255,7 @@ pub fn shared(store: Store, config: Config, channel: Channel, variables: Variabl
         pace: Pace::default(),
         domains: Domains::default(),
         under_way: UnderWay::default(),
+        operator: super::somebody(),
         public_url: public_url.trim_end_matches('/').to_owned(),
         config,
     }))

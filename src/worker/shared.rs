@@ -42,6 +42,8 @@ pub struct Shared {
     pub under_way: UnderWay,
     /// Where links in mail lead, without a slash at the end.
     pub public_url: String,
+    /// Who runs this process, for the record of what it publishes.
+    pub operator: String,
 }
 
 impl Shared {

@@ -79,3 +79,34 @@ async fn a_file_that_is_no_plan_is_refused() {
     let refused = home.run(&["apply", "plan.json"]);
     assert!(refused.code == 1 && refused.stderr.contains("has not come yet"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn going_back_lasts_until_a_plan_is_applied() {
+    let (home, _) = company("back").await;
+    home.done(&["run", "--once"]);
+    let text = std::fs::read_to_string(home.path.join("playbooks/call.yaml")).unwrap();
+    home.write("playbooks/call.yaml", &text.replace("due: 1d", "due: 2d"));
+    home.done(&["run", "--once"]);
+    let rows = home.done(&["revisions", "call", "--format", "json"]).rows("revisions");
+    let fields = |row: &serde_json::Value| (row["current"].clone(), row["cause"].clone());
+    let files = json!("files");
+    let states: Vec<_> = rows.iter().map(fields).collect();
+    assert_eq!(states, [(json!(true), files.clone()), (json!(false), files.clone())]);
+    let [second, first] = [0, 1].map(|at| rows[at]["revision"].as_str().unwrap().to_owned());
+    assert_eq!(home.done(&["revisions", "call", "show", &first]).stdout.trim_end(), text.trim_end());
+
+    assert!(home.run(&["rollback", "call", "zzz"]).stderr.contains("has no revision zzz"));
+    assert!(home.run(&["rollback", "nobody", &first]).stderr.contains("no published playbook `nobody`"));
+    assert!(home.done(&["rollback", "call", &first[..10]]).stdout.contains("is in force again"));
+    home.done(&["run", "--once"]);
+    let current = |home: &Home| {
+        let rows = home.done(&["revisions", "call", "--format", "json"]).rows("revisions");
+        rows.iter().find(|row| row["current"] == true).unwrap()["revision"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(current(&home), first, "the file did not change");
+    plan(&home);
+    home.done(&["apply", "plan.json"]);
+    assert_eq!(current(&home), second);
+    home.done(&["run", "--once"]);
+    assert_eq!(current(&home), second);
+}

@@ -1,6 +1,7 @@
 //! Runs: one evaluation per playbook and slot, and what holds it back.
 //!
 //! - [`playbooks`]: published playbooks and their revisions;
+//! - [`publications`]: which of them was in force when, and going back;
 //! - [`renames`]: playbooks that got another name;
 //! - `name_lock`: what keeps a name while something is written under it;
 //! - [`run`]: a run from its opening to its end, with its lease;
@@ -13,6 +14,7 @@ pub mod breaker;
 pub mod daily_quota;
 pub(in crate::store) mod name_lock;
 pub mod playbooks;
+pub mod publications;
 pub mod releases;
 pub mod renames;
 pub mod run;

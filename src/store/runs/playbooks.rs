@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use sqlx::{AssertSqlSafe, FromRow, PgConnection};
 
+use super::publications::{Cause, Origin, record_publication};
 use super::renames::{NewName, Renamed, rename};
 use crate::clock::Instant;
 use crate::diagnostic::Diagnostic;
@@ -23,6 +24,8 @@ pub struct Published {
     pub slots_after: Instant,
     /// Diagnostics of a broken file, whose previous revision stays in force.
     pub problems: serde_json::Value,
+    /// The file's revision that a rollback left out, until the file changes.
+    pub pinned: Option<String>,
 }
 
 /// A revision's own text.
@@ -97,6 +100,9 @@ pub struct Change {
     pub paused: Vec<String>,
     /// Those that go on under another name.
     pub renamed: Vec<Renamed>,
+    /// Those whose file does not count, since a person went back to an earlier
+    /// revision and it has not changed since.
+    pub pinned: Vec<String>,
 }
 
 /// Nothing was published: for the files of these playbooks in force one looked
@@ -146,7 +152,7 @@ async fn carry_over(tx: &mut PgConnection, playbooks: &[Publication<'_>], now: I
 }
 
 async fn all(tx: &mut PgConnection) -> sqlx::Result<Vec<Published>> {
-    sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks")
+    sqlx::query_as("select id, revision, file, present, slots_after, problems, pinned from keepwell.playbooks")
         .fetch_all(tx)
         .await
 }
@@ -157,12 +163,14 @@ impl Store {
     /// shows the problems; one whose file is gone is paused, unless that is to
     /// be doubted. One that says `was` goes on with the history of that name, its
     /// slots included. A new playbook's slots begin after `now`, and so do those of
-    /// one that comes back: the past is never replayed.
+    /// one that comes back: the past is never replayed. One that was rolled back
+    /// stays so while its file is the same, unless a plan is applied.
     pub async fn publish(
         &self,
         playbooks: &[Publication<'_>],
         broken: &[Broken<'_>],
         missing: Missing,
+        origin: Origin<'_>,
         now: Instant,
     ) -> sqlx::Result<Result<Change, Refused>> {
         let mut tx = self.pool().begin().await?;
@@ -176,7 +184,7 @@ impl Store {
         if missing == Missing::Doubted && is_doubtful(paused.len(), of) {
             return Ok(Err(Refused { gone: paused, of }));
         }
-        let mut published = Vec::new();
+        let (mut published, mut pinned) = (Vec::new(), Vec::new());
         for playbook in playbooks {
             sqlx::query(
                 "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at)
@@ -191,20 +199,29 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             let known = before.iter().find(|known| known.id == playbook.id);
-            if known.is_none_or(|known| known.revision != playbook.revision || !known.present) {
+            let is_pinned = origin.cause == Cause::Files
+                && known.is_some_and(|known| known.pinned.as_deref() == Some(playbook.revision));
+            let revision = known.filter(|_| is_pinned).map_or(playbook.revision, |known| &known.revision);
+            if is_pinned {
+                pinned.push(playbook.id.to_owned());
+            }
+            if known.is_none_or(|known| known.revision != revision || !known.present) {
                 published.push(playbook.id.to_owned());
+                record_publication(&mut tx, playbook.id, revision, origin, now).await?;
             }
             let resumes = known.is_some_and(|known| !known.present);
             sqlx::query(
-                "insert into keepwell.playbooks (id, revision, file, present, slots_after, published_at)
+                "insert into keepwell.playbooks as p (id, revision, file, present, slots_after, published_at)
                  values ($1, $2, $3, true, $4, $4)
                  on conflict (id) do update set revision = excluded.revision, file = excluded.file, present = true,
-                     problems = '[]', published_at = excluded.published_at",
+                     problems = '[]', published_at = excluded.published_at,
+                     pinned = case when $5 then p.pinned end",
             )
             .bind(playbook.id)
-            .bind(playbook.revision)
+            .bind(revision)
             .bind(playbook.file)
             .bind(now)
+            .bind(is_pinned)
             .execute(&mut *tx)
             .await?;
             if resumes {
@@ -229,7 +246,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
-        Ok(Ok(Change { published, paused, renamed }))
+        Ok(Ok(Change { published, paused, renamed, pinned }))
     }
 
     /// Gives waiting mail the priority of its playbook's current revision, some
@@ -260,9 +277,11 @@ impl Store {
 
     /// Every playbook ever published, by id.
     pub async fn published(&self) -> sqlx::Result<Vec<Published>> {
-        sqlx::query_as("select id, revision, file, present, slots_after, problems from keepwell.playbooks order by id")
-            .fetch_all(self.pool())
-            .await
+        sqlx::query_as(
+            "select id, revision, file, present, slots_after, problems, pinned from keepwell.playbooks order by id",
+        )
+        .fetch_all(self.pool())
+        .await
     }
 
     /// Every revision that was ever published, with its playbook before it.

@@ -59,10 +59,11 @@ impl NameConflict {
 /// What is only written for another playbook: its tables, with the old name and
 /// the new one bound in this order. Rows of which both have one stay the new
 /// one's.
-const MOVES: [&str; 14] = [
+const MOVES: [&str; 15] = [
     "insert into keepwell.revisions (playbook, revision, file, text, scripts, published_at)
      select $2::text, revision, file, text, scripts, published_at from keepwell.revisions where playbook = $1::text
      on conflict (playbook, revision) do nothing",
+    "update keepwell.publications set playbook = $2::text where playbook = $1::text",
     "update keepwell.edges e set playbook = $2::text where e.playbook = $1::text and not exists (
          select from keepwell.edges n
          where n.account_id = e.account_id and n.contact_id = e.contact_id and n.playbook = $2::text)",

@@ -16,6 +16,7 @@ use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::renaming;
 use crate::playbook::source::{Fingerprint, SourceSet};
 use crate::store::runs::playbooks::{Broken, Change, Missing, Publication};
+use crate::store::runs::publications::{Cause, Origin};
 use crate::worker::shared::{Shared, stop_requested};
 
 /// When files that were refused are looked at again although they have not
@@ -72,7 +73,15 @@ impl Report {
 /// a [`NotPublished`].
 pub async fn publish(shared: &Shared, files: &Files, missing: Missing, now: Instant) -> anyhow::Result<Report> {
     let read = read(shared, files).await?;
-    judge_and_commit(shared, read, &mut CaseVerdicts::default(), None, missing, now).await
+    judge_and_commit(shared, read, &mut CaseVerdicts::default(), None, missing, Cause::Files, now).await
+}
+
+/// The same for a plan that is applied: playbooks that were rolled back come into
+/// force again as their files stand.
+pub async fn publish_applied(shared: &Shared, files: &Files, now: Instant) -> anyhow::Result<Report> {
+    let read = read(shared, files).await?;
+    let mut verdicts = CaseVerdicts::default();
+    judge_and_commit(shared, read, &mut verdicts, None, Missing::Doubted, Cause::Apply, now).await
 }
 
 /// All files, read and checked, before anything is decided about them.
@@ -111,6 +120,7 @@ async fn judge_and_commit(
     verdicts: &mut CaseVerdicts,
     patience: Option<Duration>,
     missing: Missing,
+    cause: Cause,
     now: Instant,
 ) -> anyhow::Result<Report> {
     let PlaybookFiles { folder, sources, mut ready, mut diagnostics } = read;
@@ -141,7 +151,7 @@ async fn judge_and_commit(
         file: &ready.playbook.file,
         problems: Vec::new(),
     }));
-    let publications: Vec<Publication> = ready
+    let mut publications: Vec<Publication> = ready
         .iter()
         .map(|ready| Publication {
             id: &ready.playbook.id,
@@ -153,7 +163,8 @@ async fn judge_and_commit(
             mail_priority: ready.playbook.mail_priority,
         })
         .collect();
-    let change = match shared.store.publish(&publications, &broken, missing, now).await? {
+    let origin = Origin { by: &shared.operator, cause };
+    let change = match shared.store.publish(&publications, &broken, missing, origin, now).await? {
         Ok(change) => change,
         Err(refused) => {
             return Err(anyhow::Error::new(NotPublished(format!(
@@ -174,6 +185,12 @@ async fn judge_and_commit(
     for renamed in &change.renamed {
         tracing::info!(was = %renamed.was, playbook = %renamed.playbook, "renamed, with its whole history");
     }
+    if !change.pinned.is_empty() {
+        tracing::info!(
+            playbooks = ?change.pinned,
+            "rolled back: their files do not count until they change, or a plan is applied"
+        );
+    }
     if !change.paused.is_empty() {
         tracing::warn!(playbooks = ?change.paused, "paused for all daemons: `{folder}` has no file of them any more");
     }
@@ -181,6 +198,7 @@ async fn judge_and_commit(
     if !pending.is_empty() {
         tracing::info!(playbooks = ?pending, "their cases are still being played: until then they stay as they were");
     }
+    publications.retain(|publication| !change.pinned.iter().any(|id| id == publication.id));
     shared.store.rank_waiting_mail(&publications).await?;
     let playbooks = ready.len();
     Ok(Report { change, pending, playbooks, diagnostics, sources })
@@ -260,7 +278,7 @@ impl FileWatch {
         now: Instant,
     ) -> anyhow::Result<Report> {
         let mut verdicts = self.verdicts.lock().await;
-        let report = judge_and_commit(shared, read, &mut verdicts, Some(PATIENCE), missing, now).await?;
+        let report = judge_and_commit(shared, read, &mut verdicts, Some(PATIENCE), missing, Cause::Files, now).await?;
         let known = WatchedFiles { published: found, pending: !report.pending.is_empty(), refused: None };
         let before = std::mem::replace(&mut *self.watched_files(), known);
         if before.refused.is_some() {

@@ -43,6 +43,7 @@ mod releasing;
 mod renaming;
 mod returning;
 mod revisions;
+mod rolling_back;
 mod slots;
 mod slow;
 mod stopping;

@@ -142,6 +142,7 @@ impl World {
                 pace: Pace::default(),
                 domains: Domains::default(),
                 under_way: UnderWay::default(),
+                operator: "tester".to_owned(),
                 public_url: "https://success.acme.example".to_owned(),
                 config,
             }),
@@ -172,6 +173,7 @@ impl World {
             pace: Pace::default(),
             domains: Domains::default(),
             under_way: UnderWay::default(),
+            operator: "tester".to_owned(),
             public_url: shared.public_url.clone(),
         }
     }
