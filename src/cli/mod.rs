@@ -269,6 +269,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Apply(options) => apply::run(global, &options).await,
         Command::Explain(options) => explain::run(global, &options).await,
+        Command::Revisions(options) => revisions::run(global, &options).await,
+        Command::Rollback(options) => revisions::roll_back(global, &options).await,
         Command::Enrollments(options) => lists::run(global, lists::What::Enrollments, &options).await,
         Command::Tasks(options) => lists::run(global, lists::What::Tasks, &options).await,
         Command::Messages(options) => lists::run(global, lists::What::Messages, &options).await,
