@@ -20,7 +20,9 @@ use crate::support::world::{World, at};
 const SLOT: &str = "2026-11-02T09:00:00Z";
 
 /// The default one; without a word of it, none would be in force.
-const CONFIG: &str = "budget: { contact: [1 per 1d, 3 per 7d], account: [6 per 7d] }\n";
+/// What holds where a configuration says nothing.
+const CONFIG: &str = "budget: { contact: [1 per 1d, 3 per 7d], account: [6 per 7d] }\n\
+                      guardrails: { first_run: canary, unseen: hold }\n";
 
 /// Days after the run at which its later steps are looked for.
 const LATER: [i64; 6] = [1, 3, 7, 14, 30, 45];

@@ -172,7 +172,8 @@ async fn slots_of_other_playbooks_do_not_wait_for_a_slow_run() {
 /// More that is due than one look takes, all of it slow, and one behind it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn enrollments_of_other_playbooks_do_not_wait_for_slow_steps() {
-    let world = company("guardrails: { first_run: go, hold_above: off }\n", std::ops::RangeInclusive::new(1, 0), 520).await;
+    let world =
+        company("guardrails: { first_run: go, hold_above: off }\n", std::ops::RangeInclusive::new(1, 0), 520).await;
     let slow = "  - wait: { until: '(account.seats ?? 0) > 0 && slow::long(account.seats ?? 0) < 0', at_most: 9d }";
     world.playbook(&playbook("a-slow", QUICK, slow)).playbook(&playbook(
         "b-quick",
