@@ -19,8 +19,7 @@ use crate::support::world::{World, at};
 /// A Monday, when every shipped playbook is due or could be.
 const SLOT: &str = "2026-11-02T09:00:00Z";
 
-/// The default one; without a word of it, none would be in force.
-/// What holds where a configuration says nothing.
+/// What holds where a configuration says nothing; a world has none of it by itself.
 const CONFIG: &str = "budget: { contact: [1 per 1d, 3 per 7d], account: [6 per 7d] }\n\
                       guardrails: { first_run: canary, unseen: hold }\n";
 
