@@ -113,5 +113,5 @@ fn clause_line(clause: &ExplainedClause, decides: bool, widest: usize) -> String
 
 /// An instant, in UTC.
 fn instant(at: Instant) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
