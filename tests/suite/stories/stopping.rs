@@ -128,7 +128,9 @@ async fn what_cannot_be_decided_stops_nothing_and_sends_nothing_until_it_can() {
         assert_eq!(enrollment["state"], "active");
         assert!(enrollment["reason"].as_str().unwrap().starts_with("undecided: exit: "), "{enrollment}");
     }
-    assert!(world.messages().await.is_empty());
+    assert!(world.mails().await.is_empty());
+    let notices = world.notices().await;
+    assert_eq!(notices.len(), 1, "its owners are told once: {notices:#?}");
     world.sql("update customers.accounts set traits = '{\"seats\": 10}'").await;
     world.pass_at("2026-03-03T12:15:00Z").await;
     assert_eq!(lines(&world.mails().await, "state"), ["captured"]);
