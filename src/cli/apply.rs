@@ -15,6 +15,7 @@ use super::plan::saved::SavedPlan;
 use super::plan::{Made, all_as_json, make};
 use super::{Global, somebody};
 use crate::clock::Clock;
+use crate::postgres::describe_error;
 use crate::store::runs::releases::ReleaseAnswer;
 use crate::store::runs::run_id;
 use crate::store::views::cli::Filter;
@@ -52,13 +53,18 @@ async fn apply(global: &Global, database: &Database, saved: &SavedPlan) -> anyho
     refuse_what_moved(saved, &SavedPlan::new(saved.slot, saved.playbook.clone(), revisions, plan))?;
     refuse_other_changes(&shared, saved).await?;
     publisher::publish_applied(&shared, &super::run::files(global), now).await?;
+    let mut failed = Vec::new();
     for playbook in saved.running() {
-        carry_out(&shared, saved, playbook).await?;
+        // One playbook's trouble is not another's.
+        if let Err(error) = carry_out(&shared, saved, playbook).await {
+            failed.push(describe_error(error.as_ref()));
+        }
     }
     // Those on their way go on or leave, as the plan says of the slot.
     shared.store.look_no_later_than(&saved.running(), saved.slot).await?;
     while advancer::tick(&shared, saved.slot).await? > 0 {}
     say!("mail, and whatever else is due: the daemon or the next `keepwell run --once` sees to it");
+    anyhow::ensure!(failed.is_empty(), "not all is as planned:\n{}", failed.join("\n"));
     Ok(())
 }
 
@@ -95,21 +101,35 @@ async fn refuse_other_changes(shared: &Shared, saved: &SavedPlan) -> anyhow::Res
     Ok(())
 }
 
-/// Carries out one playbook's run, with the approval that the plan names.
+/// Carries out one playbook's run, with the approval that the plan names. It is
+/// given for the subjects of the plan alone: a run that others wait in as well,
+/// because a row has changed in this very moment, stays held.
 async fn carry_out(shared: &Arc<Shared>, saved: &SavedPlan, playbook: &str) -> anyhow::Result<()> {
     let (store, slot) = (&shared.store, saved.slot);
-    scheduler::manual_of(shared, slot, |id| id == playbook).await?;
-    if saved.held().contains(playbook)
-        && store.approve_run(playbook, slot, &somebody(), Clock::System.now()).await? == ReleaseAnswer::Taken
-    {
-        while runs::tick(shared, Clock::System.now()).await? > 0 {}
-    }
     let run = run_id(playbook, slot);
+    scheduler::manual_of(shared, slot, |id| id == playbook).await?;
+    let mut is_approved = false;
+    if saved.held().contains(playbook) {
+        let waiting = store.held_enrollments(playbook, slot).await?;
+        let others = saved.unplanned(playbook, waiting.iter().map(|one| one.subject().to_string()));
+        anyhow::ensure!(
+            others.is_empty(),
+            "{run} stays held, since others wait in it than the plan names: {}",
+            others.join(", ")
+        );
+        is_approved =
+            store.approve_run(playbook, slot, &somebody(), Clock::System.now()).await? == ReleaseAnswer::Taken;
+        while is_approved && runs::tick(shared, Clock::System.now()).await? > 0 {}
+    }
     let rows = store.list_runs(&Filter { playbook: Some(playbook.to_owned()), ..Filter::default() }).await?;
     let row = rows.iter().find(|row| row["id"] == run.as_str());
     let state = row.and_then(|row| row["state"].as_str()).unwrap_or("missing");
     let entered = row.and_then(|row| row["enrolled"].as_u64()).unwrap_or(0);
     let planned = saved.entering(playbook) as u64;
+    if is_approved && state == "held" && entered < planned {
+        say!("{run}: approved, {entered} entered; the others follow in the batches of `ramp`");
+        return Ok(());
+    }
     say!("{run}: {state}, {entered} entered");
     anyhow::ensure!(
         state == "done" && entered == planned,

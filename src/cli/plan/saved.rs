@@ -81,6 +81,13 @@ impl SavedPlan {
         plan.and_then(|plan| plan["enter"].as_array()).map_or(0, Vec::len)
     }
 
+    /// Of these subjects those whom the plan does not let enter a playbook.
+    pub fn unplanned(&self, playbook: &str, subjects: impl Iterator<Item = String>) -> Vec<String> {
+        let plan = self.plan.iter().find(|plan| plan["playbook"] == playbook);
+        let planned = plan.and_then(|plan| plan["enter"].as_array()).map_or(&[][..], Vec::as_slice);
+        subjects.filter(|subject| !planned.iter().any(|one| one == subject.as_str())).collect()
+    }
+
     /// In words, what is not as it was when the plan was made; empty when nothing
     /// that it says has moved.
     pub fn differences(&self, now: &SavedPlan) -> Vec<String> {
@@ -183,6 +190,13 @@ mod tests {
         assert!(before.differences(&saved("1", &["a1", "a2"])).is_empty());
         assert_eq!(before.differences(&saved("2", &["a1"])), ["the playbook `p` has changed"]);
         assert_eq!(before.differences(&saved("1", &["a1", "a3"])), ["p: who would enter: a3 now; a2 not any more"]);
+    }
+
+    #[test]
+    fn whom_a_plan_does_not_name_is_found() {
+        let subjects = || ["a1", "a7"].map(str::to_owned).into_iter();
+        assert_eq!(saved("1", &["a1", "a2"]).unplanned("p", subjects()), ["a7"]);
+        assert_eq!(saved("1", &["a1"]).unplanned("other", subjects()), ["a1", "a7"]);
     }
 
     #[test]
