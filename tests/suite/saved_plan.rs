@@ -110,3 +110,21 @@ async fn going_back_lasts_until_a_plan_is_applied() {
     home.done(&["run", "--once"]);
     assert_eq!(current(&home), second);
 }
+
+#[tokio::test]
+async fn an_approved_run_goes_out_in_its_batches_and_the_rest_of_the_plan_too() {
+    let (home, pool) = company("batches").await;
+    pool.execute(
+        "insert into customers.accounts (id, name, csm_id, seats, signed_up_at)
+             select 'b' || n, 'Account ' || n, 'csm', 10, '2026-01-01' from generate_series(1, 20) n",
+    )
+    .await
+    .unwrap();
+    plan(&home);
+    let done = home.done(&["apply", "plan.json"]);
+    for playbook in ["many", "most"] {
+        let said = format!("{playbook}@2026-03-02T09:00:00Z: approved, 10 entered; the others follow in the batches");
+        assert!(done.stdout.contains(&said), "{done:?}");
+    }
+    assert!(done.stdout.contains("call@2026-03-02T09:00:00Z: done, 2 entered"), "{done:?}");
+}
