@@ -104,9 +104,11 @@ async fn going_back_lasts_until_a_plan_is_applied() {
         rows.iter().find(|row| row["current"] == true).unwrap()["revision"].as_str().unwrap().to_owned()
     };
     assert_eq!(current(&home), first, "the file did not change");
+    let not_in_force = |home: &Home| home.run(&["plan", "--at", AT]).stdout.matches("not in force").count();
+    assert_eq!(not_in_force(&home), 1);
     plan(&home);
     home.done(&["apply", "plan.json"]);
-    assert_eq!(current(&home), second);
+    assert_eq!((current(&home), not_in_force(&home)), (second.clone(), 0));
     home.done(&["run", "--once"]);
     assert_eq!(current(&home), second);
 }

@@ -130,6 +130,7 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
         "playbook": plan.playbook,
         "was": plan.was,
         "slot": slot,
+        "rolled_back": plan.is_rolled_back,
         "enter": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "new": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "continues": plan.continues.iter().map(ToString::to_string).collect::<Vec<_>>(),

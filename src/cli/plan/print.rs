@@ -18,6 +18,9 @@ pub(super) fn print(plan: &Plan) {
     for clause in &plan.clauses {
         say!("  {clause}");
     }
+    if plan.is_rolled_back {
+        say!("  not in force: it was rolled back, until its file changes or `keepwell apply` publishes it");
+    }
     if let Some(reason) = &plan.reason {
         say!("  {reason}");
         enrolled(plan);

@@ -43,6 +43,8 @@ pub struct Plan {
     pub playbook: String,
     /// The name whose history it carries on once it is published, if it does.
     pub was: Option<String>,
+    /// Whether a rollback left this text out, so that it is not in force as it stands.
+    pub is_rolled_back: bool,
     /// Subjects that would enter, complete also when the run would be held.
     pub enter: Vec<SubjectId>,
     /// Of these, those that would be held out.
@@ -228,6 +230,12 @@ async fn plan(
     let id = ready.playbook.id.clone();
     let clauses = ready.when.prefilter().map_or(Vec::new(), |prefilter| prefilter.clauses.clone());
     let mut plan = Plan { playbook: playbook.clone(), was: was.clone(), clauses, ..Plan::default() };
+    plan.is_rolled_back = shared
+        .store
+        .published()
+        .await?
+        .iter()
+        .any(|known| known.id == id && known.pinned.as_ref() == Some(&ready.revision));
     let enrolled = follow_enrolled(shared, &id, slot).await?;
     (plan.continues, plan.leaves) = (enrolled.continues, enrolled.leaves);
     let mut assigned = enrolled.assigned;
