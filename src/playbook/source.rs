@@ -52,6 +52,21 @@ impl SourceSet {
     /// the bounds is a problem too, and nothing of it can hold this up for long;
     /// a file system that does not answer can: never call it where others wait.
     pub fn read(playbooks: &[PathBuf], scripts: &Path) -> SourceSet {
+        let mut set = SourceSet::read_playbooks(playbooks);
+        for path in set.take(scripts, list_scripts(scripts, Deadline::after(BOUNDS.time))) {
+            let module = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            match read_file(&path) {
+                Ok(SourceFile { path, text }) => {
+                    set.scripts.push(ScriptFile { module, path, text });
+                }
+                Err(problem) => set.problems.push(*problem),
+            }
+        }
+        set
+    }
+
+    /// The same without scripts.
+    pub fn read_playbooks(playbooks: &[PathBuf]) -> SourceSet {
         let mut set = SourceSet::default();
         let deadline = Deadline::after(BOUNDS.time);
         let mut paths = Vec::new();
@@ -63,16 +78,6 @@ impl SourceSet {
         for path in paths {
             match read_file(&path) {
                 Ok(file) => set.playbooks.push(file),
-                Err(problem) => set.problems.push(*problem),
-            }
-        }
-
-        for path in set.take(scripts, list_scripts(scripts, deadline)) {
-            let module = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            match read_file(&path) {
-                Ok(SourceFile { path, text }) => {
-                    set.scripts.push(ScriptFile { module, path, text });
-                }
                 Err(problem) => set.problems.push(*problem),
             }
         }

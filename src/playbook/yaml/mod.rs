@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{Layout, Source};
 use crate::diagnostic::Position;
 
+pub mod format;
 mod lines;
 mod mistakes;
 mod read;
