@@ -35,6 +35,7 @@ mod doctor;
 mod enroll;
 mod explain;
 mod facts;
+mod fmt;
 mod import;
 mod junit;
 mod later;
@@ -144,6 +145,8 @@ enum Command {
     Migrate,
     /// Find every mistake in the playbooks; needs no database.
     Check(check::Options),
+    /// Lay playbooks out in one way: indentation, spaces and blank lines.
+    Fmt(fmt::Options),
     /// Play the playbooks' own test cases, in memory.
     Test(test::Options),
     /// Everything that playbooks can ask: columns, methods and functions.
@@ -263,6 +266,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(options) => run::run(global, &options).await,
         Command::Migrate => migrate::run(global).await,
         Command::Check(options) => check::run(global, &options).await,
+        Command::Fmt(options) => fmt::run(global, &options),
         Command::Test(options) => test::run(global, &options),
         Command::Facts(options) => facts::run(global, &options).await,
         Command::Slots(options) => slots::run(global, &options),

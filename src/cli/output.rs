@@ -57,7 +57,15 @@ pub fn text(text: &str) {
     text.trim_end().lines().for_each(|text| line(format_args!("{text}")));
 }
 
-/// The same on stderr.
+/// Prints a text as it is where a program reads it, and line by line on a terminal.
+pub fn document(text: &str) {
+    match io::stdout().is_terminal() {
+        true => self::text(text),
+        false => write(|| io::stdout().write_all(text.as_bytes())),
+    }
+}
+
+/// Prints a text of several lines on stderr, each as one.
 pub fn error_text(text: &str) {
     text.trim_end().lines().for_each(|text| error_line(format_args!("{text}")));
 }

@@ -21,6 +21,7 @@ mod epoch;
 mod explain_command;
 mod faults;
 mod folders;
+mod formatting;
 mod functions;
 mod health;
 mod histories;
