@@ -1,5 +1,6 @@
 //! What the customer schema promises by itself.
 
+use keepwell::store::customers::sample::SampleCompany;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -68,4 +69,35 @@ async fn values_that_nothing_compares_with_are_refused() {
         });
         assert_eq!(refused, Err(Some("23514".to_owned())), "{sql}");
     }
+}
+
+/// As if the trigger had seen the sample's accounts grow up.
+#[tokio::test]
+async fn the_history_of_the_sample_is_one_that_the_trigger_could_have_written() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    let company = SampleCompany::generate("2026-03-02T09:00:00.123456Z".parse().unwrap(), 60);
+    company.insert(&pool, |_, _, _| {}).await.unwrap();
+    let count = async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap() };
+    assert_eq!(count("select count(*) from customers.account_changes").await, company.changes.len() as i64);
+    assert!(company.changes.len() > 300, "{}", company.changes.len());
+    let differs = "select count(*) from customers.accounts a
+        left join lateral (select h.became from customers.account_changes h where h.account_id = a.id
+            order by h.at desc, h.id desc limit 1) latest on true
+        where latest.became is distinct from to_jsonb(a)";
+    assert_eq!(count(differs).await, 0, "the latest record is the present");
+    let broken = "select count(*) from (
+            select h.*, lag(h.became) over (partition by h.account_id order by h.at, h.id) as before
+            from customers.account_changes h) c
+        where case when c.before is null
+            then c.was is not null or c.at <> (c.became ->> 'signed_up_at')::timestamptz
+            else c.was is null or c.was = '{}' or c.became || c.was <> c.before
+                or exists (select from jsonb_each(c.was) w where w.value = c.became -> w.key) end";
+    assert_eq!(count(broken).await, 0, "each record leads to the next");
+    let late = "select count(*) from customers.account_changes where at >= '2026-03-02T09:00:00.123456Z'";
+    assert_eq!(count(late).await, 0, "nothing happens at or after the anchor");
+    // From now on the trigger writes.
+    run(&pool, "update customers.accounts set tier = 'Z' where id = 'acc-0001'").await.unwrap();
+    assert_eq!(count(differs).await, 0);
+    assert_eq!(count("select count(*) from customers.account_changes").await, company.changes.len() as i64 + 1);
 }

@@ -2,8 +2,9 @@
 
 use chrono::{Datelike, Duration, NaiveTime};
 
+use super::planted::{Past, PastAllocation};
 use super::rows::{SampleAccount, Story};
-use super::spread::{Spread, Topic};
+use super::spread::{Spread, Topic, seconds};
 use super::words::{COUNTRIES, Country};
 use crate::clock::Instant;
 
@@ -15,12 +16,13 @@ const STORY_ROWS: usize = 320;
 
 pub(crate) fn accounts(anchor: Instant, count: usize) -> Vec<SampleAccount> {
     let mut seen = vec![0; COUNTRIES.len()];
+    let mut pasts = PastAllocation::new(anchor);
     (0..count)
         .map(|row| {
             let home = country_of(row);
             let number = seen[home];
             seen[home] += 1;
-            account(anchor, row, &COUNTRIES[home], number)
+            account(anchor, row, &COUNTRIES[home], number, &mut pasts)
         })
         .collect()
 }
@@ -58,7 +60,7 @@ fn tier_of(row: usize) -> &'static str {
     }
 }
 
-fn account(anchor: Instant, row: usize, country: &Country, number: usize) -> SampleAccount {
+fn account(anchor: Instant, row: usize, country: &Country, number: usize, pasts: &mut PastAllocation) -> SampleAccount {
     let spread = Spread::of(row);
     let story = story_of(row);
     let tier = tier_of(row);
@@ -76,10 +78,11 @@ fn account(anchor: Instant, row: usize, country: &Country, number: usize) -> Sam
     let activated_at = is_activated.then(|| signed_up_at + seconds(delay_days));
 
     let has_churned = story == Story::Ordinary && age_days > 160.0 && spread.chance(Topic::Status, 0, 0.12);
-    let churned_at = has_churned.then(|| {
-        let lived = spread.between(Topic::Status, 1, 100.0, age_days - 5.0);
-        signed_up_at + seconds(lived)
-    });
+    let past = match story {
+        Story::Ordinary if has_churned => pasts.churned(spread, age_days),
+        Story::Ordinary => pasts.stayed(spread, age_days),
+        _ => Past::default(),
+    };
     let status = if has_churned {
         "churned"
     } else if !is_activated && spread.chance(Topic::Status, 2, 0.6) {
@@ -95,25 +98,17 @@ fn account(anchor: Instant, row: usize, country: &Country, number: usize) -> Sam
     };
     let is_annual = status == "active" && spread.chance(Topic::Contract, 0, annual_share);
     let renewal_at = is_annual.then(|| next_anniversary(signed_up_at, anchor));
-    let renews_soon = renewal_at.is_some_and(|at| at - anchor < Duration::days(90));
-    let stage = match (status, activated_at) {
-        ("churned", _) => None,
-        (_, None) if age_days < 7.0 => Some("onboarding"),
-        (_, None) => Some("activation"),
-        (_, Some(at)) if anchor - at < Duration::days(90) => Some("adoption"),
-        _ if renews_soon => Some("renewal"),
-        _ => Some("expansion"),
-    };
+    let stage = stage(status, signed_up_at, activated_at, renewal_at, anchor);
 
-    let ((low_mrr, high_mrr), (low_seats, high_seats), plan) = match tier {
-        "A" => ((300, 1_200), (60, 400), "enterprise"),
-        "B" => ((60, 290), (15, 60), "team"),
-        _ => ((8, 55), (3, 14), "starter"),
+    let (low_seats, high_seats) = match tier {
+        "A" => (60, 400),
+        "B" => (15, 60),
+        _ => (3, 14),
     };
     let (name, industry) = company_name(country, number);
     let mrr = match status {
         "trial" | "churned" => 0,
-        _ => 10 * spread.whole(Topic::Money, 0, low_mrr, high_mrr),
+        _ => price(spread, tier),
     };
     let seats = spread.whole(Topic::Seats, 0, low_seats, high_seats);
     let used_share = match story {
@@ -126,6 +121,8 @@ fn account(anchor: Instant, row: usize, country: &Country, number: usize) -> Sam
     SampleAccount {
         id: format!("acc-{:04}", row + 1),
         story,
+        usage_fall: past.usage_fall,
+        nps_fell_at: past.nps_fell_at,
         name,
         tier,
         status,
@@ -138,14 +135,52 @@ fn account(anchor: Instant, row: usize, country: &Country, number: usize) -> Sam
         signed_up_at,
         activated_at,
         renewal_at,
-        churned_at,
+        churned_at: past.churned_at,
         timezone: country.timezone,
         locale: country.locale,
         traits: serde_json::json!({
-            "plan": plan,
+            "plan": plan(tier),
             "industry": industry,
             "contract": if is_annual { "annual" } else { "monthly" },
         }),
+    }
+}
+
+/// What an account pays a month.
+pub(crate) fn price(spread: Spread, tier: &str) -> i64 {
+    let (low, high) = match tier {
+        "A" => (300, 1_200),
+        "B" => (60, 290),
+        _ => (8, 55),
+    };
+    10 * spread.whole(Topic::Money, 0, low, high)
+}
+
+/// What a tier is called for customers.
+pub(crate) fn plan(tier: &str) -> &'static str {
+    match tier {
+        "A" => "enterprise",
+        "B" => "team",
+        _ => "starter",
+    }
+}
+
+/// How far an account had come by an instant.
+pub(crate) fn stage(
+    status: &str,
+    signed_up_at: Instant,
+    activated_at: Option<Instant>,
+    renewal_at: Option<Instant>,
+    at: Instant,
+) -> Option<&'static str> {
+    let renews_soon = renewal_at.is_some_and(|renewal| renewal - at <= Duration::days(90));
+    match (status, activated_at) {
+        ("churned", _) => None,
+        (_, None) if at - signed_up_at < Duration::days(7) => Some("onboarding"),
+        (_, None) => Some("activation"),
+        (_, Some(activated)) if at - activated < Duration::days(90) => Some("adoption"),
+        _ if renews_soon => Some("renewal"),
+        _ => Some("expansion"),
     }
 }
 
@@ -166,9 +201,9 @@ fn company_name(country: &Country, number: usize) -> (String, &'static str) {
     }
 }
 
-/// The first anniversary of the sign-up's date that lies after `anchor`, at
+/// The first anniversary of the sign-up's date that lies after `at`, at
 /// noon UTC, which is the same date nearly everywhere.
-fn next_anniversary(signed_up_at: Instant, anchor: Instant) -> Instant {
+pub(crate) fn next_anniversary(signed_up_at: Instant, at: Instant) -> Instant {
     let start = signed_up_at.date_naive();
     let noon = NaiveTime::MIN + Duration::hours(12);
     (1..)
@@ -181,11 +216,6 @@ fn next_anniversary(signed_up_at: Instant, anchor: Instant) -> Instant {
                 .unwrap_or(start + Duration::days(365 * i64::from(years)));
             date.and_time(noon).and_utc()
         })
-        .find(|renewal| *renewal > anchor)
-        .unwrap_or(anchor + Duration::days(365))
-}
-
-/// Days with a fraction as a span of whole seconds.
-pub(crate) fn seconds(days: f64) -> Duration {
-    Duration::seconds((days * 86_400.0) as i64)
+        .find(|renewal| *renewal > at)
+        .unwrap_or(at + Duration::days(365))
 }

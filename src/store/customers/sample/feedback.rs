@@ -2,9 +2,8 @@
 
 use chrono::Duration;
 
-use super::accounts::seconds;
 use super::rows::{SampleAccount, SampleContact, SampleScore, SampleTicket, Story};
-use super::spread::{Spread, Topic};
+use super::spread::{Spread, Topic, seconds};
 use crate::clock::Instant;
 
 /// The tickets of one account, oldest first.
@@ -88,6 +87,10 @@ pub(crate) fn scores(
             continue;
         }
         let until = contact.left_at.unwrap_or(end).min(end);
+        if let (Some(fell_at), 0) = (account.nps_fell_at, position) {
+            found.extend(answers_around(fell_at, until, spread, contact));
+            continue;
+        }
         let level = spread.whole(Topic::Nps, position * 1_000, 5, 9);
         let mut at = contact.created_at + seconds(spread.between(Topic::NpsAt, position * 1_000, 30.0, 110.0));
         for index in position * 1_000 + 1.. {
@@ -98,7 +101,9 @@ pub(crate) fn scores(
             let value = (level + spread.whole(Topic::Nps, index, -1, 1)).clamp(0, 10);
             let is_recent = anchor - at < Duration::days(12);
             let stays_quiet = is_recent && (value <= 6 || account.story == Story::NpsDrop);
-            if !stays_quiet && spread.chance(Topic::NpsAt, index + 500, 0.55) {
+            // Another answer of these days would be the latest one.
+            let is_near = account.nps_fell_at.is_some_and(|fell_at| (at - fell_at).num_days().abs() < 10);
+            if !stays_quiet && !is_near && spread.chance(Topic::NpsAt, index + 500, 0.55) {
                 found.push((at, "nps", value as f64, contact.id.clone()));
             }
             at += seconds(spread.between(Topic::NpsAt, index, 82.0, 98.0));
@@ -138,6 +143,37 @@ fn fallen_score(anchor: Instant, spread: Spread, contact: &SampleContact) -> [(I
     let then_at = anchor - seconds(spread.between(Topic::NpsAt, 0, 80.0, 95.0));
     let now_at = anchor - seconds(spread.between(Topic::NpsAt, 1, 0.3, 5.5));
     [(then_at, "nps", before as f64, contact.id.clone()), (now_at, "nps", now as f64, contact.id.clone())]
+}
+
+/// An answer about every quarter: content, then at `fell_at` not at all, and
+/// content again when the account stayed.
+fn answers_around(
+    fell_at: Instant,
+    until: Instant,
+    spread: Spread,
+    contact: &SampleContact,
+) -> Vec<(Instant, &'static str, f64, String)> {
+    let answer = |at: Instant, value: i64| (at, "nps", value as f64, contact.id.clone());
+    let gap = |index: usize| seconds(spread.between(Topic::NpsAt, index, 75.0, 86.0));
+    let content = |index: usize| spread.whole(Topic::Nps, index, 8, 9);
+    let mut found = vec![answer(fell_at, spread.whole(Topic::Nps, 0, 2, 5))];
+    let mut at = fell_at - gap(0);
+    for index in 1.. {
+        if at <= contact.created_at {
+            break;
+        }
+        found.push(answer(at, content(index)));
+        at -= gap(index);
+    }
+    at = fell_at + gap(1_000);
+    for index in 1_001.. {
+        if at >= until {
+            break;
+        }
+        found.push(answer(at, content(index)));
+        at += gap(index);
+    }
+    found
 }
 
 /// The most important contact who was there at the time.

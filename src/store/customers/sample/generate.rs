@@ -1,7 +1,7 @@
 //! The whole company from one instant and a number.
 
 use super::rows::SampleCompany;
-use super::{accounts as sample_accounts, feedback, people, usage};
+use super::{accounts as sample_accounts, feedback, history, people, usage};
 use crate::clock::Instant;
 
 impl SampleCompany {
@@ -18,6 +18,7 @@ impl SampleCompany {
             events: Vec::new(),
             scores: Vec::new(),
             tickets: Vec::new(),
+            changes: Vec::new(),
         };
         let mut domains = people::Domains::default();
         for (row, account) in company.accounts.iter().enumerate() {
@@ -27,6 +28,7 @@ impl SampleCompany {
             company.scores.extend(feedback::scores(anchor, row, account, &contacts, &tickets));
             company.contacts.extend(contacts);
             company.tickets.extend(tickets);
+            company.changes.extend(history::changes(anchor, row, account));
         }
         company
     }

@@ -1,8 +1,9 @@
 //! Writing the sample into the schema `customers`, a few statements per table.
 
+use serde_json::Value as Json;
 use sqlx::{PgPool, Postgres, Transaction};
 
-use super::rows::SampleCompany;
+use super::rows::{SampleAccount, SampleChange, SampleCompany};
 
 /// Rows per statement: large enough that the round trip does not count, small
 /// enough that progress is seen.
@@ -19,6 +20,7 @@ impl SampleCompany {
         self.insert_csms(&mut tx).await?;
         progress("csms", self.csms.len(), self.csms.len());
         self.insert_accounts(&mut tx, &mut progress).await?;
+        self.insert_changes(&mut tx, &mut progress).await?;
         self.insert_contacts(&mut tx, &mut progress).await?;
         self.insert_events(&mut tx, &mut progress).await?;
         self.insert_scores(&mut tx, &mut progress).await?;
@@ -77,6 +79,51 @@ impl SampleCompany {
             .await?;
             written += rows.len();
             progress("accounts", written, self.accounts.len());
+        }
+        Ok(())
+    }
+
+    /// The history, in place of what the trigger has recorded of this transaction:
+    /// that all accounts came into being now.
+    async fn insert_changes(
+        &self,
+        tx: &mut Transaction<'_, Postgres>,
+        progress: &mut impl FnMut(&str, usize, usize),
+    ) -> sqlx::Result<()> {
+        sqlx::query("DELETE FROM customers.account_changes WHERE account_id = ANY($1) AND at >= now()")
+            .bind(column(&self.accounts, |row| row.id.as_str()))
+            .execute(&mut **tx)
+            .await?;
+        let mut earlier: Option<&SampleChange> = None;
+        let mut pairs = Vec::with_capacity(self.changes.len());
+        for change in &self.changes {
+            pairs.push((earlier.filter(|earlier| earlier.account.id == change.account.id), change));
+            earlier = Some(change);
+        }
+        let mut written = 0;
+        for rows in pairs.chunks(CHUNK) {
+            // By way of the table's own types, so that rows look as the trigger writes them.
+            sqlx::query(
+                "INSERT INTO customers.account_changes (account_id, at, was, became)
+                 SELECT i.account_id, i.at,
+                        (SELECT jsonb_object_agg(old.key, old.value)
+                         FROM jsonb_each(to_jsonb(jsonb_populate_record(NULL::customers.accounts, i.earlier))) old
+                         WHERE i.earlier IS NOT NULL AND b.became -> old.key IS DISTINCT FROM old.value),
+                        b.became
+                 FROM unnest($1::text[], $2::timestamptz[], $3::jsonb[], $4::jsonb[])
+                        WITH ORDINALITY AS i (account_id, at, earlier, later, place)
+                 CROSS JOIN LATERAL (
+                        SELECT to_jsonb(jsonb_populate_record(NULL::customers.accounts, i.later)) AS became) b
+                 ORDER BY i.place",
+            )
+            .bind(column(rows, |(_, change)| change.account.id.as_str()))
+            .bind(column(rows, |(_, change)| change.at))
+            .bind(column(rows, |(earlier, _)| earlier.map(|earlier| as_json(&earlier.account))))
+            .bind(column(rows, |(_, change)| as_json(&change.account)))
+            .execute(&mut **tx)
+            .await?;
+            written += rows.len();
+            progress("changes", written, self.changes.len());
         }
         Ok(())
     }
@@ -188,6 +235,28 @@ impl SampleCompany {
         }
         Ok(())
     }
+}
+
+/// An account with the names of its columns.
+fn as_json(row: &SampleAccount) -> Json {
+    serde_json::json!({
+        "id": row.id,
+        "name": row.name,
+        "tier": row.tier,
+        "status": row.status,
+        "stage": row.stage,
+        "csm_id": row.csm_id,
+        "mrr": row.mrr,
+        "seats": row.seats,
+        "seats_used": row.seats_used,
+        "signed_up_at": row.signed_up_at,
+        "activated_at": row.activated_at,
+        "renewal_at": row.renewal_at,
+        "churned_at": row.churned_at,
+        "timezone": row.timezone,
+        "locale": row.locale,
+        "traits": row.traits,
+    })
 }
 
 /// One field of every row, as the array a statement unnests.

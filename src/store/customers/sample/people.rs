@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::accounts::{country_of, seconds};
+use super::accounts::country_of;
 use super::rows::{SampleAccount, SampleContact, SampleCsm, Story};
-use super::spread::{Spread, Topic};
+use super::spread::{Spread, Topic, seconds};
 use super::words::{COUNTRIES, TITLES, ascii};
 use crate::clock::Instant;
 
@@ -99,7 +99,8 @@ pub(crate) fn contacts(
             .max(account.signed_up_at);
             let age_days = (anchor - created_at).num_seconds() as f64 / 86_400.0;
             // Who tells a story stays; elsewhere some have left and some have no address.
-            let can_be_missing = position > 0 || account.story == Story::Ordinary;
+            let tells = account.story != Story::Ordinary || account.nps_fell_at.is_some();
+            let can_be_missing = position > 0 || !tells;
             let has_left = can_be_missing && age_days > 60.0 && spread.chance(Topic::PersonState, position * 4, 0.06);
             let left_at = has_left.then(|| {
                 let stayed = spread.between(Topic::PersonState, position * 4 + 1, 20.0, age_days);

@@ -13,6 +13,8 @@ pub struct SampleCompany {
     pub events: Vec<SampleEvent>,
     pub scores: Vec<SampleScore>,
     pub tickets: Vec<SampleTicket>,
+    /// By account, in order of time.
+    pub changes: Vec<SampleChange>,
 }
 
 /// Why an account is in the sample.
@@ -30,6 +32,16 @@ pub enum Story {
     NpsDrop,
     /// An urgent ticket is open.
     UrgentTicket,
+}
+
+/// Logins that fell from one day to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UsageFall {
+    pub from: Instant,
+    /// When they were back; `None` if they never were.
+    pub until: Option<Instant>,
+    /// What was left of them meanwhile, as a share.
+    pub rest: f64,
 }
 
 /// A row of `csms`.
@@ -51,6 +63,10 @@ pub struct SampleAccount {
     pub id: String,
     /// Not stored: what this account is meant to show.
     pub story: Story,
+    /// Not stored: when its logins fell, more than three months before the anchor.
+    pub usage_fall: Option<UsageFall>,
+    /// Not stored: when its first contact's NPS fell, more than three months before the anchor.
+    pub nps_fell_at: Option<Instant>,
     pub name: String,
     /// `A`, `B` or `C`.
     pub tier: &'static str,
@@ -131,4 +147,11 @@ pub struct SampleTicket {
     pub closed_at: Option<Instant>,
     /// `low`, `normal`, `high` or `urgent`.
     pub severity: &'static str,
+}
+
+/// A row of `account_changes`: what an account was from an instant on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleChange {
+    pub at: Instant,
+    pub account: SampleAccount,
 }

@@ -1,5 +1,7 @@
 //! Numbers that look scattered and are a function of where they are asked for.
 
+use chrono::Duration;
+
 /// What a number is for, so that unrelated uses do not move together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Topic {
@@ -25,6 +27,8 @@ pub(crate) enum Topic {
     NpsAt,
     Ticket,
     Csat,
+    Past,
+    Plan,
 }
 
 /// A source of scattered numbers for one row: the same row, topic and index
@@ -78,6 +82,11 @@ fn mix(seed: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// Days with a fraction as a span of whole seconds.
+pub(crate) fn seconds(days: f64) -> Duration {
+    Duration::seconds((days * 86_400.0) as i64)
 }
 
 #[cfg(test)]

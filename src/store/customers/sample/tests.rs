@@ -181,3 +181,161 @@ fn use_follows_the_week() {
     let on = |day| company.events.iter().filter(|event| event.at.weekday() == day).count();
     assert!(on(Weekday::Sun) * 4 < on(Weekday::Tue));
 }
+
+/// The changes of each account, in order.
+fn histories(company: &SampleCompany) -> HashMap<&str, Vec<&SampleChange>> {
+    let mut found: HashMap<&str, Vec<&SampleChange>> = HashMap::new();
+    for change in &company.changes {
+        found.entry(change.account.id.as_str()).or_default().push(change);
+    }
+    found
+}
+
+#[test]
+fn replaying_the_history_gives_the_present() {
+    for anchor in anchors() {
+        let company = SampleCompany::generate(anchor, 320);
+        let histories = histories(&company);
+        for account in &company.accounts {
+            let changes = &histories[account.id.as_str()];
+            assert_eq!(changes[0].at, account.signed_up_at, "{}", account.id);
+            assert!(changes.iter().all(|change| change.at < anchor), "{}", account.id);
+            assert!(changes.windows(2).all(|pair| pair[0].at < pair[1].at && pair[0].account != pair[1].account));
+            assert_eq!(changes.last().map(|change| &change.account), Some(account));
+            for SampleChange { at, account: then } in changes {
+                assert_eq!(then.status == "churned", then.churned_at.is_some_and(|end| end <= *at));
+                assert_eq!(then.status == "active", then.mrr > 0, "{then:?}");
+                assert!(then.activated_at.is_none_or(|first| first <= *at));
+                assert!(then.renewal_at.is_none_or(|renewal| renewal > *at));
+                assert!(then.seats_used >= 1 && then.seats_used <= then.seats, "{then:?}");
+            }
+        }
+    }
+}
+
+/// How many accounts changed a column after their sign-up.
+fn count_changed<V: PartialEq>(company: &SampleCompany, column: impl Fn(&SampleAccount) -> V) -> usize {
+    let histories = histories(company);
+    let changed = |changes: &&Vec<&SampleChange>| {
+        changes.windows(2).any(|pair| column(&pair[0].account) != column(&pair[1].account))
+    };
+    histories.values().filter(changed).count()
+}
+
+#[test]
+fn every_kind_of_change_is_in_the_history() {
+    let company = company();
+    assert!(count_changed(&company, |account| account.mrr) > 150);
+    assert!(count_changed(&company, |account| account.seats) > 100);
+    assert!(count_changed(&company, |account| account.status) > 150);
+    assert!(count_changed(&company, |account| account.tier) > 15);
+    assert!(count_changed(&company, |account| account.csm_id.clone()) > 250);
+    assert!(count_changed(&company, |account| account.renewal_at) > 60);
+    let oldest = company.changes.iter().map(|change| change.at).min();
+    assert!(oldest.is_some_and(|at| company.anchor - at > Duration::days(500)));
+}
+
+/// What a playbook found in the past: the accounts in which it could first see
+/// a fall, each with the instant.
+type Found<'a> = HashMap<&'a str, Instant>;
+
+/// The mornings from Monday to Friday of the period in which the falls lie.
+fn mornings(anchor: Instant) -> Vec<Instant> {
+    use chrono::{Datelike, NaiveTime, Weekday};
+    let (first, last) = PLANTED.days_ago;
+    (last..=first)
+        .rev()
+        .map(|days| (anchor - Duration::days(days)).date_naive())
+        .filter(|date| !matches!(date.weekday(), Weekday::Sat | Weekday::Sun))
+        .map(|date| date.and_time(NaiveTime::MIN + Duration::hours(7)).and_utc())
+        .collect()
+}
+
+fn first_morning<'a>(company: &'a SampleCompany, shows: impl Fn(&SampleAccount, Instant) -> bool) -> Found<'a> {
+    let histories = histories(company);
+    let mut found = Found::new();
+    for account in &company.accounts {
+        let changes = &histories[account.id.as_str()];
+        let active = |at: Instant| {
+            changes.iter().rev().find(|change| change.at < at).is_some_and(|change| change.account.status == "active")
+        };
+        let seen = mornings(company.anchor).into_iter().find(|at| active(*at) && shows(account, *at));
+        found.extend(seen.map(|at| (account.id.as_str(), at)));
+    }
+    found
+}
+
+/// That a fall foretold churn as often as the rates say.
+fn assert_rates(company: &SampleCompany, found: &Found<'_>, rates: &FallRates, counts: (usize, usize, usize)) {
+    let churns: Vec<(&str, Instant)> =
+        company.accounts.iter().filter_map(|one| Some((one.id.as_str(), one.churned_at?))).collect();
+    let within = Duration::days(PLANTED.within_days);
+    let mut leads: Vec<f64> = churns
+        .iter()
+        .filter_map(|(id, end)| found.get(id).map(|seen| *end - *seen))
+        .filter(|lead| *lead <= within)
+        .map(|lead| lead.num_hours() as f64 / 24.0)
+        .collect();
+    leads.sort_by(f64::total_cmp);
+    assert_eq!((leads.len(), found.len(), churns.len()), counts);
+    let precision = leads.len() as f64 / found.len() as f64;
+    let recall = leads.len() as f64 / churns.len() as f64;
+    assert!((precision - rates.precision).abs() < 0.02, "precision {precision}");
+    assert!((recall - rates.recall).abs() < 0.02, "recall {recall}");
+    let (shortest, longest) = (rates.lead_days.start(), rates.lead_days.end());
+    assert!(leads[0] > shortest - 8.0 && leads[leads.len() - 1] < longest + 8.0, "{leads:?}");
+    let median = leads[leads.len() / 2];
+    assert!((median - (shortest + longest) / 2.0).abs() < 8.0, "{leads:?}");
+}
+
+/// Counted by hand, without the playbooks.
+#[test]
+fn falls_of_the_past_foretell_churn_at_the_planted_rates() {
+    for anchor in anchors() {
+        let company = SampleCompany::generate(anchor, 320);
+        let logins = logins(&company);
+        let count = |one: &SampleAccount, from: Instant, to: Instant| {
+            let all = logins.get(one.id.as_str()).map_or(&[][..], Vec::as_slice);
+            all.partition_point(|at| *at < to) - all.partition_point(|at| *at < from)
+        };
+        let month = Duration::days(30);
+        let fell = first_morning(&company, |one, at| {
+            let (now, before) = (count(one, at - month, at), count(one, at - month * 2, at - month));
+            one.activated_at.is_some_and(|first| first < at)
+                && at - one.signed_up_at >= Duration::days(90)
+                && now + before >= 20
+                && now as f64 <= before as f64 * 0.6
+        });
+        assert_rates(&company, &fell, &PLANTED.usage_drop, (13, 20, 26));
+
+        let disappointed = first_morning(&company, |one, at| {
+            let mut answers: Vec<&SampleScore> = company
+                .scores
+                .iter()
+                .filter(|score| score.account_id == one.id && score.name == "nps" && score.at < at)
+                .collect();
+            answers.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+            let Some(last) = answers.pop() else { return false };
+            let before = answers.iter().rev().find(|score| score.contact_id == last.contact_id);
+            at - last.at < Duration::days(8)
+                && last.value <= 6.0
+                && before.is_some_and(|before| last.value - before.value <= -3.0)
+        });
+        assert_rates(&company, &disappointed, &PLANTED.nps_drop, (8, 20, 26));
+    }
+}
+
+#[test]
+fn the_rates_hold_for_any_number_of_accounts() {
+    let company = SampleCompany::generate(anchors()[0], 1_000);
+    for (rates, fell) in [
+        (&PLANTED.usage_drop, &(|one: &SampleAccount| one.usage_fall.is_some()) as &dyn Fn(&SampleAccount) -> bool),
+        (&PLANTED.nps_drop, &|one: &SampleAccount| one.nps_fell_at.is_some()),
+    ] {
+        let count =
+            |wanted: &dyn Fn(&SampleAccount) -> bool| company.accounts.iter().filter(|one| wanted(one)).count() as f64;
+        let both = count(&|one| fell(one) && one.churned_at.is_some());
+        assert!((both / count(fell) - rates.precision).abs() < 0.02);
+        assert!((both / count(&|one| one.churned_at.is_some()) - rates.recall).abs() < 0.02);
+    }
+}

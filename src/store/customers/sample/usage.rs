@@ -1,11 +1,11 @@
 //! What customers do with the product: a weekly rhythm, rising or falling
-//! slowly, and now and then a story.
+//! slowly, now and then a story, and the falls of the past.
 
-use chrono::{Datelike, Duration, NaiveTime, Weekday};
+use chrono::{Datelike, Duration, NaiveDate, NaiveTime, Weekday};
 
-use super::accounts::{country_of, seconds};
-use super::rows::{SampleAccount, SampleContact, SampleEvent, Story};
-use super::spread::{Spread, Topic};
+use super::accounts::country_of;
+use super::rows::{SampleAccount, SampleContact, SampleEvent, Story, UsageFall};
+use super::spread::{Spread, Topic, seconds};
 use super::words::COUNTRIES;
 use crate::clock::Instant;
 
@@ -81,10 +81,14 @@ fn weekly_rhythm(anchor: Instant, row: usize, account: &SampleAccount) -> Vec<Ha
         _ => (0.3, 1.6),
     };
     let mut rate = spread.between(Topic::Rate, 0, low, high);
+    let mut slope = spread.between(Topic::Slope, 0, -0.10, 0.14);
     if account.story == Story::UsageDrop {
         rate = rate.max(1.8);
     }
-    let slope = spread.between(Topic::Slope, 0, -0.10, 0.14);
+    if account.usage_fall.is_some() {
+        // Enough logins, at whatever age, that a fall can be seen.
+        (rate, slope) = (rate.max(1.8), 0.0);
+    }
     let after_drop = spread.between(Topic::Drop, 0, 0.22, 0.48);
     let today = anchor.date_naive();
     let hours_ahead = COUNTRIES[country_of(row)].hours_ahead;
@@ -99,7 +103,7 @@ fn weekly_rhythm(anchor: Instant, row: usize, account: &SampleAccount) -> Vec<Ha
         let trend = (1.0 + slope).powf(-months_ago).clamp(0.4, 1.8);
         let story = match account.story {
             Story::UsageDrop if days_ago < 30 => after_drop,
-            _ => fading(account, date.and_time(NaiveTime::MIN).and_utc()),
+            _ => account.usage_fall.map_or(1.0, |fall| fall.share_on(date)),
         };
         let expected = rate * trend * story * weight(date.weekday());
         for (kind, (name, share)) in KINDS.iter().enumerate() {
@@ -121,11 +125,12 @@ fn weekly_rhythm(anchor: Instant, row: usize, account: &SampleAccount) -> Vec<Ha
     happened
 }
 
-/// A churned account had lost interest two months before.
-fn fading(account: &SampleAccount, day: Instant) -> f64 {
-    match account.churned_at {
-        Some(end) => ((end - day).num_days() as f64 / 60.0).clamp(0.0, 1.0),
-        None => 1.0,
+impl UsageFall {
+    /// What is left of the usual logins on a day.
+    fn share_on(self, date: NaiveDate) -> f64 {
+        let noon = date.and_time(NaiveTime::MIN + Duration::hours(12)).and_utc();
+        let fallen = noon >= self.from && self.until.is_none_or(|until| noon < until);
+        if fallen { self.rest } else { 1.0 }
     }
 }
 
