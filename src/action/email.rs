@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::localized::{Localized, choose, warn_of_halves};
-use super::recipient::{Recipient, Recipients};
+use super::recipient::{Recipient, Recipients, TO};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
 use crate::diagnostic::{Diagnostic, Position};
@@ -17,7 +17,8 @@ use crate::message::class::Class;
 use crate::message::duplicate;
 use crate::message::recipient::{has_consented, recipient_zone};
 use crate::playbook::calendar::Calendar;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::form::{ADDRESS, words};
+use crate::playbook::reader::{Fields, Form, Key, Shape};
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::EvalError;
@@ -25,6 +26,52 @@ use crate::rule::template::{Escape, RenderContext};
 
 /// The kind `email`.
 pub struct Kind;
+
+/// Whether a mail leaves once more when nobody knows what became of it.
+const IF_UNKNOWN: [(&str, bool); 2] = [("leave", false), ("send_again", true)];
+const CLASS_WORDS: &[&str] = &words(&Class::OF_MAIL);
+const FROM_WORDS: &[&str] = &words(&From::ALL);
+const QUIET_WORDS: &[&str] = &words(&QUIET);
+const IF_UNKNOWN_WORDS: &[&str] = &words(&IF_UNKNOWN);
+
+static EMAIL: Form = Form::new(
+    "the step `email`",
+    &[&[
+        Key::new(
+            "to",
+            TO,
+            "Who gets it: a role such as `champion`, a list, `{ first_of: [champion, owner] }`, `all`, an address, or an expression. In a playbook for contacts the default is the enrolled one.",
+        ),
+        Key::new(
+            "class",
+            Shape::Words(CLASS_WORDS),
+            "`lifecycle` (default), `marketing` (needs the contact's consent) or `transactional`.",
+        ),
+        Key::required("subject", Shape::Localized, "A template, or one for each language: `{ default: …, de: … }`."),
+        Key::required(
+            "body",
+            Shape::Localized,
+            "A template in Markdown, or one for each language: `{ default: …, de: … }`.",
+        ),
+        Key::new("from", Shape::Words(FROM_WORDS), "`csm` (their name, our address) or `default`."),
+        Key::new(
+            "reply_to",
+            Shape::Either(&[Shape::Words(&["csm"]), ADDRESS, Shape::text_like(r"^\s*csm\s*$")]),
+            "Where answers go: `csm` (default) or an address.",
+        ),
+        Key::new(
+            "quiet",
+            Shape::Words(QUIET_WORDS),
+            "`hold` (default): waits for the end of quiet hours; `ignore`: for transactional mail only.",
+        ),
+        Key::new("valid_for", Shape::Span, "Not sent after this. Default: `3d`."),
+        Key::new(
+            "if_unknown",
+            Shape::Words(IF_UNKNOWN_WORDS),
+            "When nobody knows whether the mail arrived: `leave` (default) or `send_again`, once.",
+        ),
+    ]],
+);
 
 /// A mail step, ready to be addressed and rendered.
 #[derive(Debug)]
@@ -73,9 +120,13 @@ impl StepKind for Kind {
         "Sends a mail to people at the customer."
     }
 
+    fn shape(&self) -> Shape {
+        Shape::Form(&EMAIL)
+    }
+
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let mut problems = Vec::new();
-        let mut fields = Fields::new(&compiler.file, body, "the step `email`", &mut problems).at(step.place);
+        let mut fields = Fields::new(&compiler.file, body, &EMAIL, &mut problems).at(step.place);
         let to = recipients(&mut fields, compiler.subject);
         let class = fields.one_of("class", &Class::OF_MAIL).unwrap_or(Class::Lifecycle);
         let class_place = fields.value_place("class");
@@ -98,7 +149,7 @@ impl StepKind for Kind {
             );
             fields.problems().push(problem.help("write how long it is worth sending, such as `3d`"));
         }
-        let sends_again = fields.one_of("if_unknown", &[("leave", false), ("send_again", true)]).unwrap_or(false);
+        let sends_again = fields.one_of("if_unknown", &IF_UNKNOWN).unwrap_or(false);
         let again_at = fields.key_place("if_unknown").unwrap_or(step.place);
         if sends_again && class == Class::Marketing {
             let help = "leave it out: an advertisement that comes twice does more harm than one that does not come";

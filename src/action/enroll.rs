@@ -5,13 +5,20 @@ use std::sync::Arc;
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::diagnostic::nearest;
 use crate::effect::EffectBody;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, Form, Key, NameOf, Shape};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Source, Step, StepForm};
 use crate::rule::EvalError;
 
 /// The kind `enroll`.
 pub struct Kind;
+
+const ENROLL: Shape = Shape::Either(&[Shape::Name(NameOf::Playbook), Shape::Form(&ENROLL_KEYS)]);
+
+static ENROLL_KEYS: Form = Form::new(
+    "the step `enroll`",
+    &[&[Key::required("playbook", Shape::Name(NameOf::Playbook), "The id of the playbook that is entered.")]],
+);
 
 #[derive(Debug)]
 struct Enroll {
@@ -27,12 +34,16 @@ impl StepKind for Kind {
         "Enrolls the same subject in another playbook, whose `when` need not be true."
     }
 
+    fn shape(&self) -> Shape {
+        ENROLL
+    }
+
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let source = match &body.value {
             NodeValue::Text(source) => source.clone(),
             _ => {
                 let mut problems = Vec::new();
-                let mut fields = Fields::new(&compiler.file, body, "the step `enroll`", &mut problems).at(step.place);
+                let mut fields = Fields::new(&compiler.file, body, &ENROLL_KEYS, &mut problems).at(step.place);
                 let playbook = fields.required_text("playbook");
                 let fine = fields.finish();
                 compiler.problems.extend(problems);

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::effect::{EffectBody, Score};
 use crate::facts::Cell;
 use crate::message::channel::Channel;
+use crate::playbook::reader::Shape;
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::template::Template;
@@ -82,6 +83,8 @@ pub trait StepKind: Sync {
     }
     /// One sentence for authors.
     fn summary(&self) -> &'static str;
+    /// What stands behind its key; `id` and `if` aside.
+    fn shape(&self) -> Shape;
     /// How a small one is written, where it needs keys.
     fn example(&self) -> Option<&'static str> {
         None

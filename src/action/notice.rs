@@ -15,16 +15,16 @@ pub(super) enum Audience {
 }
 
 impl Audience {
+    const ALL: [Audience; 3] = [Audience::Csm, Audience::Manager, Audience::AlertsTo];
+
+    /// What authors write.
+    pub const WORDS: [&'static str; 3] = [Audience::Csm.name(), Audience::Manager.name(), Audience::AlertsTo.name()];
+
     pub fn parse(word: &str) -> Option<Audience> {
-        match word {
-            "csm" => Some(Audience::Csm),
-            "manager" => Some(Audience::Manager),
-            "alerts_to" => Some(Audience::AlertsTo),
-            _ => None,
-        }
+        Audience::ALL.into_iter().find(|audience| audience.name() == word)
     }
 
-    fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Audience::Csm => "csm",
             Audience::Manager => "manager",

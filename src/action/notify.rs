@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::notice::NoticeAddress;
+use super::notice::{Audience, NoticeAddress};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MessageDraft};
 use crate::facts::{Cell, CellPath, Subject};
 use crate::message::channel::Channel;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, Form, Key, Shape};
 use crate::playbook::yaml::Node;
 use crate::playbook::{Step, StepForm};
 use crate::rule::EvalError;
@@ -15,6 +15,18 @@ use crate::rule::template::{Escape, Template};
 
 /// The kind `notify`.
 pub struct Kind;
+
+static NOTIFY: Form = Form::new(
+    "the step `notify`",
+    &[&[
+        Key::required(
+            "channel",
+            Shape::Either(&[Shape::Words(&Audience::WORDS), Shape::text_like("^[a-z]+:[A-Za-z_][A-Za-z0-9_]*$")]),
+            "Who hears of it: `csm`, `manager`, `alerts_to`, or `slack:NAME` with the environment variable that holds the URL.",
+        ),
+        Key::required("text", Shape::Template, "What is said: a template."),
+    ]],
+);
 
 #[derive(Debug)]
 struct Notify {
@@ -35,9 +47,13 @@ impl StepKind for Kind {
         "Tells the CSM, the manager or the playbook's owners by mail, or a Slack channel."
     }
 
+    fn shape(&self) -> Shape {
+        Shape::Form(&NOTIFY)
+    }
+
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let mut problems = Vec::new();
-        let mut fields = Fields::new(&compiler.file, body, "the step `notify`", &mut problems).at(step.place);
+        let mut fields = Fields::new(&compiler.file, body, &NOTIFY, &mut problems).at(step.place);
         let channel = fields.required_text("channel");
         let text = fields.required_text("text");
         let fine = fields.finish();

@@ -9,7 +9,7 @@ use crate::config::RoleNames;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::facts::{Contact, NameKind, Subject, Value};
 use crate::playbook::Source;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, Form, Key, NameOf, Shape};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::rule::{EvalError, Rule, Wanted};
 
@@ -31,6 +31,21 @@ pub enum Recipients {
     /// An expression giving an address.
     Expression(Arc<Rule>),
 }
+
+/// What stands behind `to` of a mail.
+pub(super) static TO: Shape = Shape::Recursive("recipients", &RECIPIENTS);
+
+static RECIPIENTS: Shape =
+    Shape::Either(&[Shape::Name(NameOf::Recipient), Shape::list(&TO, 1), Shape::Form(&FIRST_OF)]);
+
+static FIRST_OF: Form = Form::new(
+    "`to`",
+    &[&[Key::required(
+        "first_of",
+        Shape::list(&TO, 1),
+        "The first of these that there is, such as `[champion, owner]`.",
+    )]],
+);
 
 /// One addressee.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +76,7 @@ pub(super) fn seems_address(text: &str) -> bool {
 }
 
 /// The usual roles, one of which may have been misspelt.
-const ROLES: [&str; 5] = ["champion", "owner", "admin", "billing", "user"];
+pub const ROLES: [&str; 5] = ["champion", "owner", "admin", "billing", "user"];
 
 /// What to say of a role that is nearly a usual one.
 pub(super) fn unusual(role: &str) -> Option<(String, String)> {
@@ -82,7 +97,7 @@ impl Recipients {
             NodeValue::Mapping(_) => {
                 let file = compiler.file.clone();
                 let mut problems = Vec::new();
-                let mut fields = Fields::new(&file, node, "`to`", &mut problems);
+                let mut fields = Fields::new(&file, node, &FIRST_OF, &mut problems);
                 let list = fields.required("first_of");
                 let items = list.and_then(|list| match &list.value {
                     NodeValue::Sequence(items) if !items.is_empty() => Some(items.clone()),

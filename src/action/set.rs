@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Action, Compiler, Reads, Situation, StepKind, label};
 use crate::effect::EffectBody;
+use crate::playbook::reader::{KeyNames, Shape};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Step, StepForm};
 use crate::rule::template::{Escape, Template};
@@ -12,6 +13,13 @@ use crate::rule::{EvalError, Sandbox};
 
 /// The kind `set`.
 pub struct Kind;
+
+/// The name of a label, and its value: a text, a number, true or false.
+const LABELS: Shape = Shape::Map {
+    keys: KeyNames::Pattern(r"^\S(.{0,98}\S)?$"),
+    of: &Shape::Either(&[Shape::Template, Shape::Number, Shape::Boolean]),
+    least: 1,
+};
 
 #[derive(Debug)]
 struct Set {
@@ -33,6 +41,10 @@ impl StepKind for Kind {
 
     fn summary(&self) -> &'static str {
         "Writes labels down about the account or contact, for `label(name)`."
+    }
+
+    fn shape(&self) -> Shape {
+        LABELS
     }
 
     fn labels(&self, body: &Node, _sandbox: &Sandbox) -> Option<BTreeSet<String>> {

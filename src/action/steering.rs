@@ -7,14 +7,16 @@
 use std::sync::Arc;
 
 use super::{Action, Compiler, StepKind};
+use crate::playbook::reader::Shape;
 use crate::playbook::yaml::Node;
-use crate::playbook::{BodyForm, Step, StepForm};
+use crate::playbook::{BodyForm, Step, StepForm, steps};
 
 /// A kind that performs nothing.
 pub(super) struct Steering {
     name: &'static str,
     body: BodyForm,
     summary: &'static str,
+    shape: Shape,
 }
 
 /// The kind `wait`.
@@ -22,6 +24,7 @@ pub(super) const WAIT: Steering = Steering {
     name: "wait",
     body: BodyForm::Wait,
     summary: "Waits for a span of time, for a date, or until a condition holds.",
+    shape: steps::WAIT,
 };
 
 /// The kind `branch`.
@@ -29,11 +32,12 @@ pub(super) const BRANCH: Steering = Steering {
     name: "branch",
     body: BodyForm::Branch,
     summary: "Takes the first of several ways whose condition holds.",
+    shape: steps::BRANCH,
 };
 
 /// The kind `end`.
 pub(super) const END: Steering =
-    Steering { name: "end", body: BodyForm::End, summary: "Ends the enrollment with a reason." };
+    Steering { name: "end", body: BodyForm::End, summary: "Ends the enrollment with a reason.", shape: steps::END };
 
 impl StepKind for Steering {
     fn form(&self) -> StepForm {
@@ -42,6 +46,10 @@ impl StepKind for Steering {
 
     fn summary(&self) -> &'static str {
         self.summary
+    }
+
+    fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// There is nothing to perform.

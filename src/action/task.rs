@@ -11,7 +11,8 @@ use crate::diagnostic::nearest;
 use crate::effect::{EffectBody, Priority, TaskDraft};
 use crate::facts::{Cell, CellPath, Csm, Subject, Type, Value};
 use crate::playbook::calendar::Calendar;
-use crate::playbook::reader::{Fields, Written, no_duration};
+use crate::playbook::reader::form::words;
+use crate::playbook::reader::{Fields, Form, Key, NameOf, Shape, Written, no_duration};
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Source, Step, StepForm};
 use crate::rule::template::{Escape, Template};
@@ -19,6 +20,39 @@ use crate::rule::{EvalError, NamedStep, Rule, Wanted};
 
 /// The kind `task`.
 pub struct Kind;
+
+const PRIORITY_WORDS: &[&str] = &words(&Priority::ALL);
+
+static TASK: Form = Form::new(
+    "the step `task`",
+    &[&[
+        Key::required("title", Shape::Template, "What is to be done: a template."),
+        Key::new("description", Shape::Template, "More about it: a template."),
+        Key::new(
+            "to",
+            Shape::Name(NameOf::Assignee),
+            "Who gets it: `csm` (default), `manager`, `pool:NAME` or an address.",
+        ),
+        Key::new(
+            "due",
+            Shape::Text,
+            "A span such as `2 business days`, in the calendar of the person who gets it, or an expression for an instant.",
+        ),
+        Key::new("priority", Shape::Words(PRIORITY_WORDS), "`low`, `normal` (default), `high` or `urgent`."),
+        Key::new("checklist", Shape::list(&Shape::Template, 0), "Lines to tick off."),
+        Key::new(
+            "outcomes",
+            Shape::list(&Shape::Text, 0),
+            "Results to choose from; later steps read `outcome(\"id\")`.",
+        ),
+        Key::new(
+            "close_when",
+            Shape::Expression,
+            "Closes the task by itself. Default: the playbook's goal; `off` turns it off.",
+        ),
+        Key::new("keep", Shape::Boolean, "`true`: stays open when the enrollment is stopped."),
+    ]],
+);
 
 /// A task step.
 #[derive(Debug)]
@@ -132,6 +166,10 @@ impl StepKind for Kind {
         "Gives the CSM something to do, which closes itself when the problem is gone."
     }
 
+    fn shape(&self) -> Shape {
+        Shape::Form(&TASK)
+    }
+
     fn named(&self, id: &str, function: &str, body: &Node) -> NamedStep {
         if function != "outcome" {
             return NamedStep::new(id);
@@ -144,7 +182,7 @@ impl StepKind for Kind {
 
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let mut problems = Vec::new();
-        let mut fields = Fields::new(&compiler.file, body, "the step `task`", &mut problems).at(step.place);
+        let mut fields = Fields::new(&compiler.file, body, &TASK, &mut problems).at(step.place);
         let title = fields.required_text("title");
         let description = fields.text("description");
         let to = fields.text("to");

@@ -8,7 +8,7 @@ use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MessageDraft, WebhookDraft};
 use crate::facts::{Cell, CellPath, Subject};
 use crate::message::channel::Channel;
-use crate::playbook::reader::{Fields, is_variable};
+use crate::playbook::reader::{Fields, Form, Key, Shape, is_variable};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Source, Step, StepForm};
 use crate::rule::EvalError;
@@ -19,6 +19,19 @@ pub struct Kind;
 
 /// Until when it is tried, unless the step says so.
 const VALID_FOR: Duration = Duration::Seconds(3 * 86_400);
+
+static WEBHOOK: Form = Form::new(
+    "the step `webhook`",
+    &[&[
+        Key::required(
+            "url",
+            Shape::text_like(r"^\s*env:[A-Za-z_][A-Za-z0-9_]*\s*$"),
+            "The environment variable that holds the URL, such as `env:CRM_WEBHOOK_URL`.",
+        ),
+        Key::required("body", Shape::Any, "A map or a list, sent as JSON, with templates in its texts; or a text."),
+        Key::new("valid_for", Shape::Span, "How long it is tried. Default: `3d`."),
+    ]],
+);
 
 #[derive(Debug)]
 struct Webhook {
@@ -58,9 +71,13 @@ impl StepKind for Kind {
         "Posts a signed body to another system."
     }
 
+    fn shape(&self) -> Shape {
+        Shape::Form(&WEBHOOK)
+    }
+
     fn parse(&self, step: &Step, body: &Node, compiler: &mut Compiler) -> Option<Arc<dyn Action>> {
         let mut problems = Vec::new();
-        let mut fields = Fields::new(&compiler.file, body, "the step `webhook`", &mut problems).at(step.place);
+        let mut fields = Fields::new(&compiler.file, body, &WEBHOOK, &mut problems).at(step.place);
         let url = fields.required_text("url");
         let node = fields.required("body");
         let valid_for = fields.duration("valid_for");

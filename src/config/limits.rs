@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::refusal::refuse;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, Form, Key, Shape};
 use crate::playbook::yaml::Node;
 
 /// Time that a processor works; what waits does not count.
@@ -17,6 +17,15 @@ pub struct TimeLimits {
     pub cases: Duration,
 }
 
+/// The keys of `limits`.
+pub(super) static LIMITS: Form = Form::new(
+    "limits",
+    &[&[
+        Key::new("run", Shape::Elapsed, "How long the rules of one playbook may work in a run. Default: `2m`."),
+        Key::new("cases", Shape::Elapsed, "How long all cases of a playbook may take together. Default: `30s`."),
+    ]],
+);
+
 impl Default for TimeLimits {
     fn default() -> Self {
         TimeLimits { run: Duration::from_secs(120), cases: Duration::from_secs(30) }
@@ -26,7 +35,7 @@ impl Default for TimeLimits {
 impl TimeLimits {
     pub(super) fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> TimeLimits {
         let default = TimeLimits::default();
-        let mut fields = Fields::new(file, node, "limits", problems);
+        let mut fields = Fields::new(file, node, &LIMITS, problems);
         let run = span(&mut fields, "run").unwrap_or(default.run);
         let cases = span(&mut fields, "cases").unwrap_or(default.cases);
         fields.finish();

@@ -8,12 +8,61 @@ use chrono::Duration;
 use super::refusal::refuse;
 use crate::address::{parse_address, parse_mailbox};
 use crate::diagnostic::Diagnostic;
-use crate::playbook::reader::{Fields, is_off, short};
+use crate::playbook::reader::form::{ADDRESS, OFF};
+use crate::playbook::reader::{Fields, Form, Key, Shape, is_off, short};
 use crate::playbook::yaml::Node;
 
 /// Longest name before the `@` of the bounce address: with a plus and the
 /// message's own word it must not be longer than an address may be.
 const BOUNCE_NAME: usize = 15;
+
+const WEB_URL: Shape = Shape::text_like("^https?://.");
+
+/// The keys of `mail`.
+pub(super) static MAIL: Form = Form::new(
+    "mail",
+    &[&[
+        Key::new("from", ADDRESS, "The sender: `Acme Success <success@acme.example>` or an address."),
+        Key::new("postal_address", Shape::Text, "Stands below customer mail."),
+        Key::new(
+            "public_url",
+            WEB_URL,
+            "Where customers reach their pages, without a path, such as `https://success.acme.example`.",
+        ),
+        Key::new(
+            "redirect_to",
+            Shape::Either(&[OFF, ADDRESS]),
+            "An address: every customer mail goes there instead. Default: `off`.",
+        ),
+        Key::new(
+            "undo_window",
+            Shape::Either(&[OFF, Shape::Elapsed]),
+            "Customer mail waits this long before it leaves, so that it can be cancelled; at most a day. Default: `0s`.",
+        ),
+        Key::new(
+            "connections",
+            Shape::Whole { least: 1, most: 64 },
+            "Connections to the relay at the same time, at most. Default: 8.",
+        ),
+        Key::new(
+            "bounces",
+            Shape::Either(&[OFF, Shape::Form(&BOUNCES)]),
+            "Where bounces and complaints arrive. Default: `off`.",
+        ),
+    ]],
+);
+
+static BOUNCES: Form = Form::new(
+    "bounces",
+    &[&[
+        Key::required(
+            "address",
+            ADDRESS,
+            "The sender of the envelope, such as `bounces@acme.example`; before the `@` at most 15 characters.",
+        ),
+        Key::required("maildir", Shape::Text, "The Maildir into which mail to that address is delivered."),
+    ]],
+);
 
 /// How customer mail looks and leaves.
 #[derive(Clone, Debug)]
@@ -56,7 +105,7 @@ impl Bounces {
     }
 
     fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Bounces> {
-        let mut fields = Fields::new(file, node, "bounces", problems);
+        let mut fields = Fields::new(file, node, &BOUNCES, problems);
         let mut address = fields.address("address");
         if let Some(name) = address.as_deref().and_then(|address| address.split('@').next())
             && (name.len() > BOUNCE_NAME || name.contains('+'))
@@ -88,7 +137,7 @@ impl Default for Mail {
 
 impl Mail {
     pub(super) fn fill(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
-        let mut fields = Fields::new(file, node, "mail", problems);
+        let mut fields = Fields::new(file, node, &MAIL, problems);
         if let Some(from) = fields.string("from") {
             if !from.chars().any(char::is_control) && parse_mailbox(&from).is_ok() {
                 self.from = from;

@@ -3,7 +3,7 @@
 //! Read with the same reader as playbooks, so that its mistakes have the same
 //! codes and places. Secrets are not here: they come from the environment.
 //!
-//! This file has [`Config`] and its short keys. Keys with keys of their own have
+//! This file has [`Config`] and its short keys; `form` lists them. Keys with keys of their own have
 //! a file each: [`limits`], [`mail`], [`store`], `notify`, `retention`, `web`, `webhooks`.
 //! [`read_url`], `language` and `roles` read one key each; `refusal` reports a value that cannot be used.
 
@@ -18,12 +18,14 @@ use chrono_tz::Tz;
 use crate::diagnostic::Diagnostic;
 use crate::playbook::budget::Budget;
 use crate::playbook::quiet_hours::QuietHours;
-use crate::playbook::reader::{Fields, short};
+use crate::playbook::reader::Fields;
+use crate::playbook::reader::short;
 use crate::playbook::season::Seasons;
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 use crate::playbook::{Guardrails, Source, guardrails, timezone};
 
+mod form;
 mod language;
 pub mod limits;
 pub mod mail;
@@ -36,6 +38,7 @@ pub mod store;
 mod web;
 mod webhooks;
 
+pub use form::CONFIGURATION;
 use refusal::refuse;
 
 pub use language::DEFAULT_LANGUAGE;
@@ -183,7 +186,7 @@ impl Config {
     }
 
     fn fill(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
-        let mut fields = Fields::new(file, node, "the configuration", problems);
+        let mut fields = Fields::new(file, node, &CONFIGURATION, problems);
         if let Some(zone) = timezone::timezone(&mut fields, "timezone") {
             self.timezone = zone;
         }

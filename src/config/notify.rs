@@ -5,11 +5,35 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use crate::diagnostic::Diagnostic;
-use crate::playbook::reader::{Fields, is_variable};
+use crate::playbook::reader::form::{OFF, VARIABLE};
+use crate::playbook::reader::{Fields, Form, Key, Shape, is_variable};
 use crate::playbook::schedule::Schedule;
 use crate::playbook::yaml::Node;
 
 /// What is said of notices to CSMs; `None` says nothing.
+/// The key in the configuration.
+pub(super) const NOTIFY_KEY: Key = Key::new("notify", Shape::Form(&NOTIFY), "How colleagues get their notices.");
+
+static NOTIFY: Form =
+    Form::new("notify", &[&[Key::new("csm", Shape::Form(&CSM), "How CSMs and managers get their notices.")]]);
+
+static CSM: Form = Form::new(
+    "notify.csm",
+    &[&[
+        Key::new("email", Shape::Boolean, "Whether they get them by e-mail. Default: `true`."),
+        Key::new(
+            "slack",
+            Shape::Either(&[OFF, VARIABLE]),
+            "A Slack channel that gets them as well: `env:NAME`, the environment variable with its URL. Default: `off`.",
+        ),
+        Key::new(
+            "digest",
+            Shape::Text,
+            "When the notices of each colleague are gathered into one mail, such as `\"0 8 * * mon-fri\"`. Default: `off`.",
+        ),
+    ]],
+);
+
 #[derive(Default)]
 pub(super) struct CsmNotices {
     pub email: Option<bool>,
@@ -22,9 +46,9 @@ pub(super) struct CsmNotices {
 /// Reads `notify`; a digest's crontab is checked in `zone`.
 pub(super) fn read(file: &Arc<str>, node: &Node, zone: Tz, problems: &mut Vec<Diagnostic>) -> CsmNotices {
     let mut notices = CsmNotices::default();
-    let mut fields = Fields::new(file, node, "notify", problems);
+    let mut fields = Fields::new(file, node, &NOTIFY, problems);
     if let Some(node) = fields.take("csm") {
-        let mut csm = Fields::new(file, node, "notify.csm", fields.problems());
+        let mut csm = Fields::new(file, node, &CSM, fields.problems());
         notices.email = csm.boolean("email");
         if let Some(text) = csm.text("slack").filter(|text| &*text.text != "off") {
             match text.text.strip_prefix("env:").filter(|name| is_variable(name)) {

@@ -6,7 +6,8 @@ use chrono::Duration;
 
 use super::refusal::refuse;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::reader::{Fields, is_off};
+use crate::playbook::reader::form::OFF;
+use crate::playbook::reader::{Fields, Form, Key, Shape, is_off};
 use crate::playbook::yaml::Node;
 
 /// A goal that is reached so many days after the end still counts, and reads
@@ -22,12 +23,29 @@ pub struct Retention {
     pub evidence: Option<Duration>,
 }
 
+/// The keys of `retention`.
+pub(super) static RETENTION: Form = Form::new(
+    "retention",
+    &[&[
+        Key::new(
+            "bodies",
+            Shape::Either(&[OFF, Shape::Elapsed]),
+            "For how long the words of mails and tasks are kept. Default: `off`, for ever.",
+        ),
+        Key::new(
+            "evidence",
+            Shape::Either(&[OFF, Shape::Elapsed]),
+            "For how long it is kept why things happened, at least `90d`. Default: `off`, for ever.",
+        ),
+    ]],
+);
+
 impl Retention {
     pub(super) fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Retention {
         if is_off(node) {
             return Retention::default();
         }
-        let mut fields = Fields::new(file, node, "retention", problems);
+        let mut fields = Fields::new(file, node, &RETENTION, problems);
         let bodies = span(&mut fields, "bodies", 1, "at least a day");
         let evidence = span(
             &mut fields,

@@ -10,7 +10,7 @@ use super::RoleNames;
 use super::read_url::{self, ReadUrl};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
-use crate::playbook::reader::{Fields, listed};
+use crate::playbook::reader::{Fields, Form, Key, KeyNames, Shape, listed};
 use crate::playbook::yaml::{Node, NodeValue};
 
 /// The relations Keepwell reads of customers, with the columns it knows by name.
@@ -79,6 +79,42 @@ const SEVERAL: [&str; 3] = ["events", "scores", "tickets"];
 /// Those whose `name` may be one word for all rows of a relation.
 const NAMED: [&str; 2] = ["events", "scores"];
 
+const ONE: Shape = Shape::Form(&RELATION);
+const ONE_OR_MORE: Shape = Shape::Either(&[ONE, Shape::list(&ONE, 1)]);
+const ONE_NAMED: Shape = Shape::Form(&NAMED_RELATION);
+const ONE_OR_MORE_NAMED: Shape = Shape::Either(&[ONE_NAMED, Shape::list(&ONE_NAMED, 1)]);
+
+/// The keys of `store`.
+pub(super) static STORE: Form = Form::new(
+    "store",
+    &[&[
+        Key::new(
+            "read_url",
+            Shape::text_like("^(env:[A-Za-z_][A-Za-z0-9_]*$|postgres(ql)?://)"),
+            "The login that only reads customers: `env:NAME`, or a URL without a password.",
+        ),
+        Key::new("accounts", ONE, "The table or view that has the accounts."),
+        Key::new("contacts", ONE, "The table or view that has the contacts."),
+        Key::new("csms", ONE, "The table or view that has the CSMs."),
+        Key::new("events", ONE_OR_MORE_NAMED, "The table or view that has the events, or several."),
+        Key::new("scores", ONE_OR_MORE_NAMED, "The table or view that has the scores, or several."),
+        Key::new("tickets", ONE_OR_MORE, "The table or view that has the tickets, or several."),
+        Key::new("changes", ONE, "The table or view that has the history of account columns."),
+    ]],
+);
+
+const RELATION_KEY: Key =
+    Key::required("relation", Shape::text_like(r"^[^.]+\.[^.]+$"), "Schema and table, such as `crm.companies`.");
+const COLUMNS_KEY: Key = Key::new(
+    "columns",
+    Shape::Map { keys: KeyNames::Pattern("^[a-z_]+$"), of: &Shape::Text, least: 0 },
+    "Our column, and theirs that stands for it: `{ id: company_id }`.",
+);
+const NAME_KEY: Key = Key::new("name", Shape::Text, "What all rows of the relation are called, such as `login`.");
+
+static RELATION: Form = Form::new("a relation", &[&[RELATION_KEY, COLUMNS_KEY]]);
+static NAMED_RELATION: Form = Form::new("a relation", &[&[RELATION_KEY, NAME_KEY, COLUMNS_KEY]]);
+
 /// What stands for the relations of the customer store; those that are not
 /// here are Keepwell's own.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +164,7 @@ impl StoreMap {
 
     /// Reads what stands for the relations, and the login that reads them.
     pub(super) fn fill(&mut self, file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) {
-        let mut fields = Fields::new(file, node, "store", problems);
+        let mut fields = Fields::new(file, node, &STORE, problems);
         self.read_url = read_url::read(&mut fields);
         let mut relations = BTreeMap::new();
         for (name, columns) in CONTRACT {
@@ -164,7 +200,8 @@ fn mapped(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Mapped> {
     let what = format!("store.{name}");
-    let mut fields = Fields::new(file, node, what.clone(), problems).at(node.place);
+    let form = if NAMED.contains(&name) { &NAMED_RELATION } else { &RELATION };
+    let mut fields = Fields::called(what.clone(), file, node, form, problems).at(node.place);
     let relation = fields.required_text("relation");
     if let Some(relation) = &relation
         && (relation.text.split('.').count() != 2

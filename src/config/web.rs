@@ -7,8 +7,37 @@ use std::sync::Arc;
 use super::mail::is_web_url;
 use super::refusal::refuse;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::reader::{Fields, is_off, short};
+use crate::playbook::reader::{Fields, Form, Key, Shape, is_off, short};
 use crate::playbook::yaml::Node;
+
+const LISTENER: Shape = Shape::text_like("^.+:[0-9]+$");
+
+/// The keys of `web`.
+pub(super) static WEB: Form = Form::new(
+    "web",
+    &[&[
+        Key::new(
+            "listen",
+            LISTENER,
+            "Where the pages are served, on this machine only. Default: `\"127.0.0.1:7717\"`.",
+        ),
+        Key::new(
+            "public_listen",
+            LISTENER,
+            "Where customers' pages are served, and nothing else, such as `\"127.0.0.1:7718\"`. Default: at `listen`.",
+        ),
+        Key::new(
+            "ops_listen",
+            LISTENER,
+            "Where health is told, and nothing else, such as `\"127.0.0.1:7719\"`. Default: at `listen`.",
+        ),
+        Key::new(
+            "url",
+            Shape::text_like("^https?://."),
+            "What colleagues open, for links in their mail, such as `https://keepwell.acme.example`. Default: `listen`.",
+        ),
+    ]],
+);
 
 /// What `web` says.
 #[derive(Debug, Default)]
@@ -28,7 +57,7 @@ pub(super) fn read(file: &Arc<str>, node: &Node, default: Option<SocketAddr>, pr
     if is_off(node) {
         return Web::default();
     }
-    let mut fields = Fields::new(file, node, "web", problems);
+    let mut fields = Fields::new(file, node, &WEB, problems);
     let mut web = Web { listen: default, ..Web::default() };
     if let Some((text, given)) = address(&mut fields, "listen", "127.0.0.1:7717") {
         if given.ip().is_loopback() {

@@ -3,15 +3,25 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::playbook::reader::{Fields, is_off, short};
+use crate::playbook::reader::{Fields, Form, Key, Shape, is_off, short};
 use crate::playbook::yaml::Node;
+
+/// The keys of `webhooks`.
+pub(super) static WEBHOOKS: Form = Form::new(
+    "webhooks",
+    &[&[Key::new(
+        "allow",
+        Shape::list(&Shape::text_like(".:[0-9]"), 0),
+        "Targets beyond public https addresses, such as `\"hooks.internal:8080\"`.",
+    )]],
+);
 
 /// The entries `host:port` of `allow`.
 pub(super) fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Vec<String> {
     if is_off(node) {
         return Vec::new();
     }
-    let mut fields = Fields::new(file, node, "webhooks", problems);
+    let mut fields = Fields::new(file, node, &WEBHOOKS, problems);
     let mut allow = Vec::new();
     for entry in fields.texts("allow") {
         if is_target(&entry.text) {

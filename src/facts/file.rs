@@ -24,7 +24,8 @@ use super::inventory::{Inventory, KnownName, KnownNames, NameKind};
 use super::schema::{Column, Schema};
 use super::value::Type;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::form::words;
+use crate::playbook::reader::{Fields, Form, Key, KeyNames, Shape};
 use crate::playbook::source::{SourceFile, read_file};
 use crate::playbook::yaml::{self, Node, NodeValue};
 
@@ -37,6 +38,54 @@ pub const TYPES: [(&str, Type); 6] = [
     ("time", Type::Time),
     ("json", Type::Json),
 ];
+
+const KINDS: [(&str, bool); 3] = [("column", true), ("method", false), ("function", false)];
+const KIND_WORDS: &[&str] = &words(&KINDS);
+const TYPE_WORDS: &[&str] = &words(&TYPES);
+
+static FACTS_FILE: Form = Form::new(
+    "a facts file",
+    &[&[
+        Key::required("facts", Shape::list(&Shape::Form(&FACT), 0), "What can be asked."),
+        Key::new("absent", Shape::list(&Shape::Text, 0), "What the store does not have."),
+        Key::new("statuses", Shape::list(&Shape::Text, 0), "The words of `account.status`."),
+        Key::new("seen", Shape::Form(&SEEN), "What the store was seen to hold."),
+    ]],
+);
+
+static FACT: Form = Form::new(
+    "a fact",
+    &[&[
+        Key::new("kind", Shape::Words(KIND_WORDS), "What can be done with it."),
+        Key::required("name", Shape::Text, "How it is written."),
+        Key::new("calls", Shape::Any, "The ways to call it."),
+        Key::new("summary", Shape::Any, "What it is."),
+        Key::new("examples", Shape::Any, "How it is used."),
+        Key::new("type", Shape::Words(TYPE_WORDS), "What it gives."),
+        Key::new("nullable", Shape::Boolean, "Whether it can be missing."),
+    ]],
+);
+
+const ROWS: Shape = Shape::Map { keys: KeyNames::Pattern(""), of: &Shape::Any, least: 0 };
+
+static SEEN: Form = Form::new(
+    "seen",
+    &[&[
+        Key::new("partly", Shape::list(&Shape::Text, 0), "The kinds of which these are not all names."),
+        Key::new("events", ROWS, "Events, with the number of rows."),
+        Key::new("scores", ROWS, "Scores, with the number of rows."),
+        Key::new("roles", ROWS, "Roles of contacts, with the number of rows."),
+        Key::new("severities", ROWS, "Severities of tickets, with the number of rows."),
+        Key::new("statuses", ROWS, "Statuses of accounts, with the number of rows."),
+        Key::new("tiers", ROWS, "Tiers of accounts, with the number of rows."),
+        Key::new("stages", ROWS, "Stages of accounts, with the number of rows."),
+        Key::new("locales", ROWS, "Locales, with the number of rows."),
+        Key::new("zones", ROWS, "Time zones, with the number of rows."),
+        Key::new("account_attributes", ROWS, "Attributes of accounts, with the number of rows."),
+        Key::new("contact_attributes", ROWS, "Attributes of contacts, with the number of rows."),
+        Key::new("csm_attributes", ROWS, "Attributes of CSMs, with the number of rows."),
+    ]],
+);
 
 /// Reads a facts file. With an error in it the default store's columns are given.
 pub fn read(path: &Path) -> (Schema, Vec<Diagnostic>) {
@@ -51,7 +100,7 @@ pub fn parse(file: &SourceFile) -> (Schema, Vec<Diagnostic>) {
     let mut problems = Vec::new();
     let mut schema = Schema { account: Vec::new(), contact: Vec::new(), csm: Vec::new(), ..Schema::default_store() };
     if let Some(node) = yaml::read(&file.path, &file.text, &mut problems) {
-        let mut fields = Fields::new(&file.path, &node, "a facts file", &mut problems);
+        let mut fields = Fields::new(&file.path, &node, &FACTS_FILE, &mut problems);
         if !fields.has("facts") {
             fields.missing("facts");
         }
@@ -59,8 +108,9 @@ pub fn parse(file: &SourceFile) -> (Schema, Vec<Diagnostic>) {
             fact(file, item, &mut schema, fields.problems());
         }
         schema.absent = fields.texts("absent").into_iter().map(|source| source.text.to_string()).collect();
+        let statuses = fields.texts("statuses");
         if fields.has("statuses") {
-            schema.statuses = fields.texts("statuses").into_iter().map(|source| source.text.to_string()).collect();
+            schema.statuses = statuses.into_iter().map(|source| source.text.to_string()).collect();
         }
         if let Some(node) = fields.take("seen") {
             schema.inventory = Arc::new(read_inventory(file, node, fields.problems()));
@@ -93,7 +143,7 @@ pub fn seen_to_json(inventory: &Inventory) -> Json {
 
 fn read_inventory(file: &SourceFile, node: &Node, problems: &mut Vec<Diagnostic>) -> Inventory {
     let mut inventory = Inventory::default();
-    let mut fields = Fields::new(&file.path, node, "seen", problems);
+    let mut fields = Fields::new(&file.path, node, &SEEN, problems);
     let partly: Vec<String> = fields.texts("partly").into_iter().map(|source| source.text.to_string()).collect();
     for kind in NameKind::ALL {
         let Some(entries) = fields.mapping(kind.key()) else { continue };
@@ -125,9 +175,8 @@ fn whole(node: &Node) -> Option<u64> {
 }
 
 fn fact(file: &SourceFile, node: &Node, schema: &mut Schema, problems: &mut Vec<Diagnostic>) {
-    let mut fields = Fields::new(&file.path, node, "a fact", problems).at(node.place);
-    let kinds = [("column", true), ("method", false), ("function", false)];
-    let is_column = fields.one_of("kind", &kinds).unwrap_or(true);
+    let mut fields = Fields::new(&file.path, node, &FACT, problems).at(node.place);
+    let is_column = fields.one_of("kind", &KINDS).unwrap_or(true);
     let name = fields.required_text("name");
     // Written for people and other tools.
     for key in ["calls", "summary", "examples"] {

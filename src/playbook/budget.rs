@@ -7,9 +7,30 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::Duration;
-use super::reader::{Fields, is_off, short};
+use super::reader::form::OFF;
+use super::reader::{Fields, Form, Key, Shape, is_off, short};
 use super::yaml::{Node, NodeValue};
 use crate::diagnostic::Diagnostic;
+
+const LIMIT: Shape = Shape::text_like(r"^\s*\+?[0-9]+\s* per \s*[0-9]+\s*[smhdw]\s*$");
+const LIMITS: Shape = Shape::Either(&[OFF, LIMIT, Shape::list(&LIMIT, 0)]);
+
+/// The keys of a budget, in the configuration and in a case.
+pub static BUDGET: Form = Form::new(
+    "budget",
+    &[&[
+        Key::new(
+            "contact",
+            LIMITS,
+            "How many mails and other touches a contact gets, such as `[1 per 1d, 3 per 7d]`, or `off`.",
+        ),
+        Key::new(
+            "account",
+            LIMITS,
+            "How many mails and other touches all contacts of an account get together, such as `[6 per 7d]`, or `off`.",
+        ),
+    ]],
+);
 
 const HELP: &str = "write `[1 per 1d, 3 per 7d]` or `off`";
 
@@ -71,7 +92,7 @@ impl Budget {
             return Budget::OFF;
         }
         let mut budget = unless_given;
-        let mut fields = Fields::new(file, node, "budget", problems);
+        let mut fields = Fields::new(file, node, &BUDGET, problems);
         if let Some(node) = fields.take("contact") {
             budget.contact = limits("contact", node, &mut fields);
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::Source;
-use super::reader::{Fields, is_off, share};
+use super::reader::form::{OFF, SHARE, TIMES, words};
+use super::reader::{Fields, Form, Key, NameOf, Shape, is_off, share};
 use super::trips::{self, TripLimits, Trips};
 use super::yaml::{Node, NodeValue};
 use crate::diagnostic::Diagnostic;
@@ -185,15 +186,120 @@ impl Guardrails {
     }
 }
 
+const FIRST_RUNS: [(&str, FirstRun); 4] =
+    [("canary", FirstRun::Canary), ("go", FirstRun::Go), ("hold", FirstRun::Hold), ("off", FirstRun::Go)];
+const UNSEEN: [(&str, bool); 2] = [("hold", true), ("off", false)];
+const FIRST_RUN_WORDS: &[&str] = &words(&FIRST_RUNS);
+const UNSEEN_WORDS: &[&str] = &words(&UNSEEN);
+/// As many as anybody may mean.
+const MOST_SUBJECTS: i64 = 1_000_000_000;
+
+/// The keys of guardrails, in a playbook and in the configuration.
+pub static GUARDRAILS: Form = Form::new(
+    "guardrails",
+    &[&[
+        Key::new(
+            "hold_above",
+            Shape::Either(&[OFF, Shape::Form(&HOLD_ABOVE)]),
+            "Holds a run that would enroll more than the larger of `count` and `share`, or more than `most`. Default: `{ count: 25, share: 2%, most: 25% }`.",
+        ),
+        Key::new(
+            "first_run",
+            Shape::Words(FIRST_RUN_WORDS),
+            "Of the first run of a new or changed revision `canary` (default) lets a few enter and holds the rest, `hold` holds everybody, `go` nobody.",
+        ),
+        Key::new(
+            "unseen",
+            Shape::Words(UNSEEN_WORDS),
+            "`hold` (default): holds a run whose condition reads a name that the customer store has never held. Or `off`.",
+        ),
+        Key::new(
+            "ramp",
+            Shape::Either(&[OFF, Shape::Form(&RAMP)]),
+            "How an approved run goes out in batches. Default: `{ first: 10, every: 15m, grow: 10x }`. Or `off`.",
+        ),
+        Key::new(
+            "trips",
+            Shape::Either(&[OFF, Shape::Form(&trips::TRIPS)]),
+            "How much trouble its mail may make before the playbook stops by itself. Or `off`.",
+        ),
+        Key::new(
+            "unusual",
+            Shape::Either(&[OFF, TIMES]),
+            "Holds a run that is more than this many times the median of the last seven. Default: `3x`. Or `off`.",
+        ),
+        Key::new(
+            "store_change",
+            Shape::Either(&[OFF, SHARE]),
+            "Holds a run when the number of subjects moved by more than this since the last one. Default: `30%`. Or `off`.",
+        ),
+        Key::new(
+            "max_per_day",
+            Shape::Either(&[
+                OFF,
+                Shape::Whole { least: 1, most: i64::MAX },
+                Shape::text_like(r"^\s*\+?0*[1-9][0-9]*\s*$"),
+            ]),
+            "No more enter on one day of the playbook's zone. Default: `off`.",
+        ),
+        Key::new(
+            "fresh",
+            Shape::Either(&[OFF, Shape::Form(&FRESH)]),
+            "Holds a run while the store has no row that is young enough, such as `{ events: 6h }`. Default: `off`.",
+        ),
+        Key::new(
+            "yields_to",
+            Shape::Either(&[OFF, Shape::list(&Shape::Name(NameOf::Playbook), 0)]),
+            "Customer mail here waits while the account is active in one of these playbooks. Default: none.",
+        ),
+    ]],
+);
+
+static HOLD_ABOVE: Form = Form::new(
+    "hold_above",
+    &[&[
+        Key::new(
+            "count",
+            Shape::Whole { least: 0, most: MOST_SUBJECTS },
+            "So many may enter without a person. Default: 25.",
+        ),
+        Key::new("share", SHARE, "Or so large a share of the subjects. Default: `2%`."),
+        Key::new(
+            "most",
+            Shape::Either(&[OFF, SHARE]),
+            "But never a larger share than this, except for five or fewer. Default: none when `hold_above` is written.",
+        ),
+    ]],
+);
+
+static RAMP: Form = Form::new(
+    "ramp",
+    &[&[
+        Key::new(
+            "first",
+            Shape::Whole { least: 1, most: MOST_SUBJECTS },
+            "How many the first batch lets go. Default: 10.",
+        ),
+        Key::new("every", Shape::Elapsed, "How long after it the next batch goes. Default: `15m`."),
+        Key::new("grow", Shape::Either(&[OFF, TIMES]), "How many times as many each batch is. Default: `10x`."),
+    ]],
+);
+
+static FRESH: Form = Form::new(
+    "fresh",
+    &[&[
+        Key::new("events", Shape::Elapsed, "How old the latest event may be."),
+        Key::new("scores", Shape::Elapsed, "How old the latest score may be."),
+        Key::new("tickets", Shape::Elapsed, "How old the latest ticket may be."),
+    ]],
+);
+
 /// Reads guardrails; what is wrong is added to `problems`.
 pub fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Guardrails {
-    let mut fields = Fields::new(file, node, "guardrails", problems);
+    let mut fields = Fields::new(file, node, &GUARDRAILS, problems);
     let hold_above = fields.take("hold_above").and_then(|node| hold_above(file, node, fields.problems()));
-    let first_run = fields.one_of(
-        "first_run",
-        &[("canary", FirstRun::Canary), ("go", FirstRun::Go), ("hold", FirstRun::Hold), ("off", FirstRun::Go)],
-    );
-    let hold_unseen = fields.one_of("unseen", &[("hold", true), ("off", false)]);
+    let first_run = fields.one_of("first_run", &FIRST_RUNS);
+    let hold_unseen = fields.one_of("unseen", &UNSEEN);
     let ramp = fields.take("ramp").and_then(|node| ramp(file, node, fields.problems()));
     let trips = fields.take("trips").and_then(|node| trips::read(file, node, fields.problems()));
     let unusual = switched(&mut fields, "unusual", "write `3x`, or `off`", times);
@@ -249,8 +355,8 @@ fn ramp(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<
         return None;
     }
     let mut ramp = Ramp::default();
-    let mut fields = Fields::new(file, node, "ramp", problems);
-    if let Some(first) = fields.int_within("first", 1, 1_000_000_000) {
+    let mut fields = Fields::new(file, node, &RAMP, problems);
+    if let Some(first) = fields.int_within("first", 1, MOST_SUBJECTS) {
         ramp.first = first.unsigned_abs();
     }
     if let Some(every) = fields.elapsed("every") {
@@ -267,7 +373,7 @@ fn fresh(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Vec<Fr
     if is_off(node) {
         return Vec::new();
     }
-    let mut fields = Fields::new(file, node, "fresh", problems);
+    let mut fields = Fields::new(file, node, &FRESH, problems);
     let mut given = Vec::new();
     for source in FreshSource::ALL {
         if let Some(within) = fields.elapsed(source.name()) {
@@ -294,8 +400,8 @@ fn hold_above(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> O
         HoldAbove::Above { count, share, .. } => (count, share, None),
         HoldAbove::Off => (0, 0.0, None),
     };
-    let mut fields = Fields::new(file, node, "hold_above", problems);
-    if let Some(given) = fields.int_within("count", 0, 1_000_000_000) {
+    let mut fields = Fields::new(file, node, &HOLD_ABOVE, problems);
+    if let Some(given) = fields.int_within("count", 0, MOST_SUBJECTS) {
         count = given.unsigned_abs();
     }
     for (key, is_most) in [("share", false), ("most", true)] {

@@ -2,7 +2,7 @@
 //! cannot be wrong in form.
 //!
 //! `folder` finds the files and `source` reads them, `yaml` turns text into nodes that know their
-//! place, `parse` reads the keys of a playbook, `schedule` answers when it is
+//! place, `parse` reads the keys of a playbook, which `form` lists, `schedule` answers when it is
 //! due, `case` holds the test cases inside it. Expressions and templates stay
 //! text here ([`Source`]); `rule` and `action` give them meaning. Nothing in
 //! this folder knows SQL, Rhai or the time; `folder` and `source` alone read files.
@@ -18,6 +18,7 @@ pub mod calendar;
 pub mod case;
 pub mod duration;
 mod folder;
+pub mod form;
 pub mod guardrails;
 pub mod language;
 pub mod local_time;
@@ -30,7 +31,7 @@ pub mod schedule;
 pub mod season;
 pub mod source;
 mod step_form;
-mod steps;
+pub mod steps;
 pub mod timezone;
 pub mod trips;
 pub mod yaml;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::form::{EXISTING, MODES, PLAYBOOK, REENTRY, SUBJECTS};
 use super::reader::{Fields, inline, is_off, share};
 use super::source::SourceFile;
 use super::steps::StepReader;
@@ -73,7 +74,7 @@ pub fn forgive_alerts_to(problems: &mut Vec<Diagnostic>) {
 
 fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut Vec<Diagnostic>) -> Playbook {
     let path = &file.path;
-    let mut fields = Fields::new(path, root, "a playbook", problems);
+    let mut fields = Fields::new(path, root, &PLAYBOOK, problems);
     let place = fields.key_place("playbook").unwrap_or(root.place);
     fields = fields.at(place);
 
@@ -84,12 +85,12 @@ fn playbook(file: &SourceFile, root: &Node, forms: &[StepForm], problems: &mut V
     let mode = mode(&mut fields);
     let subject = subject(&mut fields);
     let statuses = word_sources(&mut fields, "statuses");
-    let stages = words(&mut fields, "stages");
+    let stages = word_list(&mut fields, "stages");
     let schedule = fields.required_text("schedule");
     let timezone = timezone(&mut fields, "timezone");
     let when = fields.required_expression("when");
     let holds_for = fields.elapsed("holds_for").map(Duration::Seconds);
-    let skip_existing = fields.one_of("existing", &[("include", false), ("skip", true)]).unwrap_or(false);
+    let skip_existing = fields.one_of("existing", &EXISTING).unwrap_or(false);
     let reentry = reentry(path, &mut fields);
     let mail_priority = fields.int_within("mail_priority", 0, 100);
     let goal = fields.expression("goal");
@@ -185,13 +186,11 @@ fn recommend(fields: &mut Fields<'_, '_>, file: &Arc<str>, place: Position) {
 }
 
 fn mode(fields: &mut Fields<'_, '_>) -> Mode {
-    let words = [("live", Mode::Live), ("shadow", Mode::Shadow), ("paused", Mode::Paused)];
-    fields.one_of("mode", &words).unwrap_or(Mode::Live)
+    fields.one_of("mode", &MODES).unwrap_or(Mode::Live)
 }
 
 fn subject(fields: &mut Fields<'_, '_>) -> SubjectKind {
-    let words = [("account", SubjectKind::Account), ("contact", SubjectKind::Contact)];
-    fields.one_of("for", &words).unwrap_or(SubjectKind::Account)
+    fields.one_of("for", &SUBJECTS).unwrap_or(SubjectKind::Account)
 }
 
 fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {
@@ -199,7 +198,7 @@ fn reentry(file: &Arc<str>, fields: &mut Fields<'_, '_>) -> Reentry {
         return Reentry::Never;
     };
     if node.as_mapping().is_some() {
-        let mut inner = Fields::new(file, node, "reentry", fields.problems());
+        let mut inner = Fields::new(file, node, &REENTRY, fields.problems());
         let once_per = inner.expression("once_per");
         let gap = inner.elapsed("gap").map(Duration::Seconds);
         if gap == Some(Duration::Seconds(0)) && !inner.has("once_per") && !inner.has("on_rematch") {
@@ -265,7 +264,7 @@ fn holdout(fields: &mut Fields<'_, '_>) -> Option<f64> {
 }
 
 /// A list of distinct words with at least one.
-fn words(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
+fn word_list(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
     Some(word_sources(fields, key)?.into_iter().map(|text| text.text.to_string()).collect())
 }
 

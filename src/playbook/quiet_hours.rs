@@ -12,10 +12,24 @@ use chrono_tz::Tz;
 
 use super::calendar::{Calendar, local_date};
 use super::local_time;
-use super::reader::{Fields, is_off, short};
+use super::reader::{Fields, Form, Key, KeyRule, Shape, is_off, short};
 use super::yaml::Node;
 use crate::clock::Instant;
 use crate::diagnostic::Diagnostic;
+
+const TIME: Shape = Shape::text_like(r"^\s*[0-9]{1,2}:[0-9]{1,2}\s*$");
+
+/// The keys of quiet hours, in the configuration and in a case.
+pub static QUIET_HOURS: Form = Form::new(
+    "quiet_hours",
+    &[&[
+        Key::new("from", TIME, "When the quiet begins, in the recipient's zone, such as `\"20:00\"`."),
+        Key::new("to", TIME, "When the quiet ends, such as `\"08:00\"`."),
+        Key::new("weekends", Shape::Boolean, "Whether Saturdays and Sundays are quiet. Default: `false`."),
+        Key::new("holidays", Shape::Boolean, "Whether the configured holidays are quiet. Default: `false`."),
+    ]],
+)
+.rules(&[KeyRule::Needs("from", "to"), KeyRule::Needs("to", "from")]);
 
 const HELP: &str = "write `{ from: \"20:00\", to: \"08:00\", weekends: true, holidays: true }` or `off`";
 
@@ -41,7 +55,7 @@ impl QuietHours {
             return None;
         }
         let before = problems.len();
-        let mut fields = Fields::new(file, node, "quiet_hours", problems);
+        let mut fields = Fields::new(file, node, &QUIET_HOURS, problems);
         let (from, to) = (time(&mut fields, "from"), time(&mut fields, "to"));
         for (given, missing) in [("from", "to"), ("to", "from")] {
             if fields.has(given) && !fields.has(missing) {

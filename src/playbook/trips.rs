@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::reader::{Fields, is_off, share};
+use super::reader::form::{OFF, SHARE};
+use super::reader::{Fields, Form, Key, Shape, is_off, share};
 use super::yaml::Node;
 use crate::diagnostic::Diagnostic;
 
@@ -99,6 +100,33 @@ impl Default for TripLimits {
     }
 }
 
+const SHARE_OR_OFF: Shape = Shape::Either(&[OFF, SHARE]);
+
+/// The keys of `trips`.
+pub(super) static TRIPS: Form = Form::new(
+    "trips",
+    &[&[
+        Key::new("bounced", SHARE_OR_OFF, "The share of its mail that came back for good. Default: `5%`."),
+        Key::new(
+            "complaints",
+            SHARE_OR_OFF,
+            "The share of its mail about which its reader complained. Default: `0.3%`.",
+        ),
+        Key::new("unsubscribed", SHARE_OR_OFF, "The share of its mail whose reader unsubscribed. Default: `2%`."),
+        Key::new("refused", SHARE_OR_OFF, "The share of its mail that the relay refused for good. Default: `10%`."),
+        Key::new(
+            "unknown",
+            SHARE_OR_OFF,
+            "The share of its mail of which nobody knows whether it arrived. Default: `20%`.",
+        ),
+        Key::new(
+            "unwritable",
+            SHARE_OR_OFF,
+            "The share of its mail that could not be written, such as for a value that is missing. Default: `20%`.",
+        ),
+    ]],
+);
+
 /// Reads `off`, or a share or `off` for each kind of trouble.
 pub(super) fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Trips> {
     const HELP: &str = "write `{ unsubscribed: 5% }`, or `off` for one or for all";
@@ -111,7 +139,7 @@ pub(super) fn read(file: &Arc<str>, node: &Node, problems: &mut Vec<Diagnostic>)
         return None;
     }
     let mut trips = Trips::default();
-    let mut fields = Fields::new(file, node, "trips", problems);
+    let mut fields = Fields::new(file, node, &TRIPS, problems);
     for trouble in Trouble::ALL {
         let Some(node) = fields.take(trouble.name()) else { continue };
         match (is_off(node), node.as_text().and_then(share)) {

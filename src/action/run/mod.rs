@@ -17,7 +17,7 @@ use crate::config::{Pools, RoleNames};
 use crate::effect::{EffectBody, From, MessageDraft, Priority, QUIET, ReplyTo, TaskDraft, Words, Written};
 use crate::facts::{Cell, Csm, Subject};
 use crate::message::class::Class;
-use crate::playbook::reader::Fields as StepFields;
+use crate::playbook::reader::{Fields as StepFields, Form, Key, Shape};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::playbook::{Duration, Source, Step, StepForm};
 use crate::rule::template::Escape;
@@ -29,6 +29,17 @@ use fields::Fields;
 
 /// The kind `run`.
 pub struct Kind;
+
+const RUN: Shape = Shape::Either(&[Shape::Text, Shape::Form(&RUN_KEYS)]);
+
+static RUN_KEYS: Form = Form::new(
+    "the step `run`",
+    &[&[Key::required(
+        "script",
+        Shape::Text,
+        "A Rhai script: `email(#{…})`, `task(#{…})`, `notify(#{…})` and `set(#{…})` describe what is done.",
+    )]],
+);
 
 #[derive(Debug)]
 struct Run {
@@ -54,6 +65,10 @@ impl StepKind for Kind {
         "Runs a script that describes mails, tasks, notices and labels."
     }
 
+    fn shape(&self) -> Shape {
+        RUN
+    }
+
     fn labels(&self, body: &Node, sandbox: &Sandbox) -> Option<BTreeSet<String>> {
         script(body).map_or_else(|| Some(BTreeSet::new()), |script| labels(script, sandbox))
     }
@@ -63,7 +78,7 @@ impl StepKind for Kind {
             NodeValue::Text(source) => source.clone(),
             NodeValue::Mapping(_) => {
                 let mut problems = Vec::new();
-                let mut keys = StepFields::new(&compiler.file, body, "the step `run`", &mut problems).at(step.place);
+                let mut keys = StepFields::new(&compiler.file, body, &RUN_KEYS, &mut problems).at(step.place);
                 let script = keys.required_text("script");
                 let fine = keys.finish();
                 compiler.problems.extend(problems);

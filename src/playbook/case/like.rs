@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Case;
+use super::forms::CASE;
 use super::reader::CaseReader;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::StepForm;
@@ -87,7 +88,7 @@ fn count(node: &Node) -> usize {
 
 fn raw<'n>(file: &Arc<str>, item: &'n Node, problems: &mut Vec<Diagnostic>) -> Option<Raw<'n>> {
     let entries = item.as_mapping().unwrap_or_default();
-    let mut fields = Fields::new(file, item, "a test case", problems);
+    let mut fields = Fields::new(file, item, &CASE, problems);
     let name = fields.required_text("name");
     let like = fields.text("like").map(|like| {
         let at = fields.value_place("like");

@@ -2,7 +2,7 @@
 //!
 //! Fixture columns stay YAML nodes: what columns exist is the store's schema,
 //! which this folder does not know. `like` reads the list of cases and follows
-//! `like:`; `reader` reads one of them.
+//! `like:`; `reader` reads one of them; `forms` lists their keys.
 
 use chrono::{DateTime, FixedOffset};
 
@@ -12,9 +12,11 @@ use super::yaml::{Entry, Node};
 use super::{ExpectedForm, Source};
 use crate::diagnostic::Position;
 
+mod forms;
 mod like;
 mod reader;
 
+pub use forms::{CASE, EVENT, SCORE, TASK_RECORD, TICKET};
 pub(super) use like::read;
 
 /// One case after `like:` has been followed: a world, what happens in it, and

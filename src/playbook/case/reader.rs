@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
 
+use super::forms::{CASE, CHANGE, EXPECTATION};
 use super::{Case, Change, Expectation, Expected, Fixtures};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::budget::Budget;
@@ -29,7 +30,7 @@ impl CaseReader<'_> {
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Case> {
         let node = Node { place, value: NodeValue::Mapping(entries) };
-        let mut fields = Fields::new(self.file, &node, "a test case", problems);
+        let mut fields = Fields::new(self.file, &node, &CASE, problems);
         // Said above; here so that it is among the keys that a message lists.
         fields.take("name");
         fields.take("like");
@@ -103,8 +104,7 @@ impl CaseReader<'_> {
                 fields.error_with_help("KW0110", entry.key_place, message, help);
                 continue;
             };
-            let what = "a change in a test case";
-            let mut inner = Fields::new(self.file, &entry.node, what, fields.problems());
+            let mut inner = Fields::new(self.file, &entry.node, &CHANGE, fields.problems());
             let fixtures = self.fixtures(&mut inner);
             let done = words(&mut inner, "done");
             let at = inner.value_place("done");
@@ -150,7 +150,8 @@ impl CaseReader<'_> {
     }
 
     fn expectation(&self, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Expectation> {
-        let mut fields = Fields::new(self.file, node, "an expectation", problems);
+        let kinds = self.expectations().map(|(key, _)| key);
+        let mut fields = Fields::new(self.file, node, &EXPECTATION, problems).with(kinds);
         if !fields.has("after") {
             fields.missing("after");
         }

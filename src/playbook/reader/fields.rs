@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::form::{Form, Shape};
 use crate::diagnostic::{Diagnostic, Position, Severity, nearest};
 use crate::playbook::yaml::{Entry, Node, NodeValue};
 
@@ -13,7 +14,11 @@ pub struct Fields<'n, 'p> {
     place: Position,
     entries: &'n [Entry],
     taken: Vec<bool>,
+    /// The keys that it has.
     allowed: Vec<&'static str>,
+    form: &'static Form,
+    /// The keys that were asked for.
+    asked: Vec<&'static str>,
     pub(super) problems: &'p mut Vec<Diagnostic>,
     /// How many problems there were before.
     before: usize,
@@ -22,9 +27,20 @@ pub struct Fields<'n, 'p> {
 }
 
 impl<'n, 'p> Fields<'n, 'p> {
-    /// Starts reading a mapping; anything else is reported. Missing keys are
-    /// reported at the mapping's place, see [`Fields::at`].
-    pub fn new(file: &Arc<str>, node: &'n Node, what: impl Into<String>, problems: &'p mut Vec<Diagnostic>) -> Self {
+    /// Starts reading a mapping of that form; anything else is reported. Missing
+    /// keys are reported at the mapping's place, see [`Fields::at`].
+    pub fn new(file: &Arc<str>, node: &'n Node, form: &'static Form, problems: &'p mut Vec<Diagnostic>) -> Self {
+        Fields::called(form.name, file, node, form, problems)
+    }
+
+    /// The same under another name in messages.
+    pub fn called(
+        what: impl Into<String>,
+        file: &Arc<str>,
+        node: &'n Node,
+        form: &'static Form,
+        problems: &'p mut Vec<Diagnostic>,
+    ) -> Self {
         let what = what.into();
         let before = problems.len();
         let entries = node.as_mapping();
@@ -39,7 +55,9 @@ impl<'n, 'p> Fields<'n, 'p> {
             taken: vec![false; entries.unwrap_or_default().len()],
             broken: entries.is_none(),
             entries: entries.unwrap_or_default(),
-            allowed: Vec::new(),
+            allowed: form.keys().map(|key| key.name).collect(),
+            form,
+            asked: Vec::new(),
             problems,
             before,
         }
@@ -49,6 +67,17 @@ impl<'n, 'p> Fields<'n, 'p> {
     pub fn at(mut self, place: Position) -> Self {
         self.place = place;
         self
+    }
+
+    /// Allows keys beyond those of its form.
+    pub fn with(mut self, keys: impl Iterator<Item = &'static str>) -> Self {
+        self.allowed.extend(keys);
+        self
+    }
+
+    /// The shape of one of its keys.
+    pub(super) fn shape(&self, key: &str) -> Option<&'static Shape> {
+        self.form.key(key).map(|key| &key.shape)
     }
 
     /// The file, for nested readers.
@@ -99,11 +128,22 @@ impl<'n, 'p> Fields<'n, 'p> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.key_place)
     }
 
-    /// Any value.
+    /// Any value. A key that is not in the form is never found.
     pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
+        debug_assert!(self.allowed.contains(&key), "{} lists no key `{key}`", self.what);
         if !self.allowed.contains(&key) {
-            self.allowed.push(key);
+            return None;
         }
+        self.asked.push(key);
+        self.find(key)
+    }
+
+    /// A key that it does not have, for a message of its own about it.
+    pub fn take_foreign(&mut self, key: &str) -> Option<&'n Node> {
+        self.find(key)
+    }
+
+    fn find(&mut self, key: &str) -> Option<&'n Node> {
         let index = self.entries.iter().position(|entry| entry.key == key)?;
         self.taken[index] = true;
         Some(&self.entries[index].node)
@@ -142,6 +182,8 @@ impl<'n, 'p> Fields<'n, 'p> {
     /// Reports every key that nothing asked for. Returns whether no error at
     /// all was added since the reader was made.
     pub fn finish(self) -> bool {
+        let forgotten = || self.allowed.iter().filter(|key| !self.asked.contains(key)).collect::<Vec<_>>();
+        debug_assert!(forgotten().is_empty(), "{} lists {:?}, which its reader does not read", self.what, forgotten());
         for (entry, taken) in self.entries.iter().zip(&self.taken) {
             if *taken {
                 continue;
@@ -191,7 +233,22 @@ fn condition(key: &str, of_steps: &[&'static str]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playbook::reader::form::{Key, words};
     use crate::playbook::yaml;
+
+    const CLASSES: [(&str, u8); 2] = [("lifecycle", 1), ("marketing", 2)];
+    static FORM: Form = Form::new(
+        "step email",
+        &[&[
+            Key::required("title", Shape::Text, "A title."),
+            Key::new("valid_for", Shape::Span, "A span."),
+            Key::new("class", Shape::Words(WORDS), "A class."),
+            Key::new("subject", Shape::Text, "A subject."),
+            Key::required("to", Shape::Text, "A recipient."),
+            Key::new("list", Shape::list(&Shape::Text, 0), "A list."),
+        ]],
+    );
+    const WORDS: &[&str] = &words(&CLASSES);
 
     #[test]
     fn reports_every_problem_of_a_mapping() {
@@ -199,11 +256,10 @@ mod tests {
         let file = Arc::from("f.yaml");
         let mut problems = Vec::new();
         let node = yaml::read(&file, text, &mut problems).expect("a tree");
-        let mut fields = Fields::new(&file, &node, "step email", &mut problems);
+        let mut fields = Fields::new(&file, &node, &FORM, &mut problems);
         assert!(fields.required_text("title").is_none());
         assert!(fields.duration("valid_for").is_none());
-        let classes = [("lifecycle", 1), ("marketing", 2)];
-        assert!(fields.one_of("class", &classes).is_none());
+        assert!(fields.one_of("class", &CLASSES).is_none());
         assert!(fields.text("subject").is_none());
         assert!(fields.required_text("to").is_none());
         assert_eq!(fields.texts("list").len(), 1);

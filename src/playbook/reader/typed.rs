@@ -82,6 +82,7 @@ impl<'n> Fields<'n, '_> {
 
     /// A whole number within bounds.
     pub fn int_within(&mut self, key: &'static str, least: i64, most: i64) -> Option<i64> {
+        debug_assert!(self.shape(key).is_none_or(|shape| shape.has_bounds((least, most))), "the bounds of `{key}`");
         let value = self.int(key)?;
         if (least..=most).contains(&value) {
             return Some(value);
@@ -125,16 +126,18 @@ impl<'n> Fields<'n, '_> {
 
     /// One of a few words.
     pub fn one_of<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let known = || words.iter().map(|(word, _)| *word);
+        debug_assert!(self.shape(key).is_none_or(|shape| shape.has_words(known())), "the words of `{key}`");
         let node = self.take(key)?;
         let Some(text) = node.as_text() else {
-            self.wrong_type(key, node, &listed(words.iter().map(|(word, _)| *word)));
+            self.wrong_type(key, node, &listed(known()));
             return None;
         };
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
         }
         let message = format!("`{key}` cannot be `{text}`");
-        let help = advice(text, words.iter().map(|(word, _)| *word));
+        let help = advice(text, known());
         self.error_with_help("KW0104", node.place, message, help);
         None
     }

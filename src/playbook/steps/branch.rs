@@ -2,8 +2,33 @@
 
 use super::reader::StepReader;
 use crate::playbook::Arm;
-use crate::playbook::reader::Fields;
+use crate::playbook::reader::{Fields, Form, Key, Shape};
 use crate::playbook::yaml::Node;
+
+/// What stands behind `branch`.
+pub const BRANCH: Shape = Shape::list(&WAY, 1);
+
+const WAY: Shape = Shape::Either(&[Shape::Form(&ARM), Shape::Form(&ELSE)]);
+
+static ARM: Form = Form::new(
+    "a way of a branch",
+    &[&[
+        Key::required("if", Shape::Expression, "The first way whose condition is true is taken."),
+        Key::required("steps", Shape::Steps { least: 0 }, "What happens on this way."),
+    ]],
+);
+
+static ELSE: Form = Form::new(
+    "the last way of a branch",
+    &[&[Key::required(
+        "else",
+        Shape::Either(&[Shape::Steps { least: 0 }, Shape::Form(&ELSE_STEPS)]),
+        "What happens when no other way is taken; it comes last.",
+    )]],
+);
+
+static ELSE_STEPS: Form =
+    Form::new("`else`", &[&[Key::required("steps", Shape::Steps { least: 0 }, "What happens on this way.")]]);
 
 impl StepReader<'_> {
     pub(super) fn branch(&mut self, body: &Node) -> Option<Vec<Arm>> {
@@ -27,10 +52,10 @@ impl StepReader<'_> {
                     let message = "`else` comes last, after at least one `if`";
                     self.error("KW0104", item.place, message, None);
                 }
-                let mut fields = Fields::new(&file, item, "the last way of a branch", self.problems);
+                let mut fields = Fields::new(&file, item, &ELSE, self.problems);
                 let mut steps = fields.take("else");
                 if let Some(node) = steps.filter(|node| node.as_mapping().is_some()) {
-                    let mut inner = Fields::new(&file, node, "`else`", fields.problems());
+                    let mut inner = Fields::new(&file, node, &ELSE_STEPS, fields.problems());
                     steps = inner.required("steps");
                     inner.finish();
                 }
@@ -46,7 +71,7 @@ impl StepReader<'_> {
                     self.error("KW0102", item.place, message, Some(help.into()));
                     continue;
                 }
-                let mut fields = Fields::new(&file, item, "a way of a branch", self.problems);
+                let mut fields = Fields::new(&file, item, &ARM, self.problems);
                 let condition = fields.required_expression("if");
                 let steps = fields.required("steps");
                 fields.finish();

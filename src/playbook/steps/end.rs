@@ -1,12 +1,22 @@
 //! Reading `end`: the reason that an enrollment ends with.
 
-use super::reader::StepReader;
-use crate::playbook::reader::Fields;
+use super::reader::{STEP_KEYS, StepReader};
+use crate::playbook::reader::{Fields, Form, Key, Shape};
 use crate::playbook::yaml::{Node, NodeValue};
 
 /// How an enrollment ends that no `end` step ends, or where it stands: a case
 /// expects `ended:` with these words as well.
 const STATES: &[&str] = &["goal", "exited", "blocked", "active", "held", "cancelled", "failed", "ghost"];
+
+/// What stands behind `end`.
+pub const END: Shape = Shape::Either(&[REASON, Shape::Form(&END_KEYS)]);
+
+const REASON: Shape = Shape::Pattern { pattern: r"\S", but: STATES };
+
+static END_KEYS: Form = Form::new(
+    "step end",
+    &[STEP_KEYS, &[Key::required("reason", REASON, "What the end means to you, such as `won-back`.")]],
+);
 
 impl StepReader<'_> {
     pub(super) fn end(&mut self, body: &Node) -> Option<String> {
@@ -14,7 +24,7 @@ impl StepReader<'_> {
             NodeValue::Text(reason) => (reason.clone(), body.place),
             NodeValue::Mapping(_) => {
                 let file = self.file.clone();
-                let mut fields = Fields::new(&file, body, "step end", self.problems);
+                let mut fields = Fields::new(&file, body, &END_KEYS, self.problems);
                 fields.take("id");
                 fields.take("if");
                 let reason = fields.required_text("reason");

@@ -9,4 +9,8 @@ mod end;
 mod reader;
 mod wait;
 
+pub use branch::BRANCH;
+pub use end::END;
+pub use reader::STEP_KEYS;
 pub(super) use reader::{KnownStep, StepReader, nearest_step};
+pub use wait::WAIT;

@@ -4,9 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Position, nearest};
-use crate::playbook::reader::{advice, expression, listed};
+use crate::playbook::reader::form::{GOTOS, STEP_ID};
+use crate::playbook::reader::{Key, Shape, advice, expression, listed};
 use crate::playbook::yaml::{Entry, Node, NodeValue};
 use crate::playbook::{BodyForm, Source, Step, StepBody, StepForm};
+
+/// The key for a step's own name.
+pub const ID_KEY: Key = Key::new(
+    "id",
+    STEP_ID,
+    "What the step is called, for `done(…)`, `outcome(…)`, `on_met` and cases. Default: its kind and a number.",
+);
+
+/// The keys that a step may have whatever its kind.
+pub const STEP_KEYS: &[Key] = &[ID_KEY, Key::new("if", Shape::Expression, "If this is false, the step is skipped.")];
 
 /// A step that was read, by its id.
 #[derive(Clone, Debug)]
@@ -79,7 +90,7 @@ impl<'p> StepReader<'p> {
                 None => {
                     let later = self.order[from + 1..].iter().map(|step| step.id.as_str());
                     let message = format!("there is no step `{name}`");
-                    let words = later.chain(["next", "end"]);
+                    let words = later.chain(GOTOS);
                     let help = advice(name, words);
                     let problem = target.error("KW0107", 1, 1, message).help(help);
                     self.problems.push(problem);
@@ -149,7 +160,7 @@ impl<'p> StepReader<'p> {
             BodyForm::Branch => StepBody::Branch(self.branch(body)?),
             BodyForm::Wait => StepBody::Wait(self.wait(body, position)?),
             BodyForm::End => StepBody::End(self.end(body)?),
-            BodyForm::Action => StepBody::Action(without(body, &["id", "if"])),
+            BodyForm::Action => StepBody::Action(without(body, STEP_KEYS)),
         };
         Some(Step { id, kind: kind.to_owned(), place: entry.key_place, condition, body })
     }
@@ -236,14 +247,14 @@ pub fn nearest_step(word: &str, steps: &[KnownStep]) -> Option<String> {
 
 fn is_step_id(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    !text.is_empty() && text.len() <= 100 && text.chars().all(allowed) && text != "next" && text != "end"
+    !text.is_empty() && text.len() <= 100 && text.chars().all(allowed) && !GOTOS.contains(&text)
 }
 
 /// A mapping without some of its keys; anything else as it is.
-fn without(node: &Node, keys: &[&str]) -> Node {
+fn without(node: &Node, keys: &[Key]) -> Node {
     let value = match &node.value {
         NodeValue::Mapping(entries) => {
-            let kept = entries.iter().filter(|entry| !keys.contains(&entry.key.as_str()));
+            let kept = entries.iter().filter(|entry| keys.iter().all(|key| key.name != entry.key));
             NodeValue::Mapping(kept.cloned().collect())
         }
         other => other.clone(),

@@ -2,10 +2,53 @@
 
 use chrono::NaiveTime;
 
-use super::reader::StepReader;
-use crate::playbook::reader::{Fields, duration};
+use super::reader::{ID_KEY, StepReader};
+use crate::playbook::reader::{Fields, Form, Key, KeyRule, NameOf, Shape, duration};
 use crate::playbook::yaml::{Entry, Node, NodeValue};
 use crate::playbook::{Goto, Source, Wait, WaitOn, duration as spans};
+
+/// What stands behind `wait`.
+pub const WAIT: Shape = Shape::Either(&[Shape::Span, Shape::Form(&WAIT_KEYS)]);
+
+static WAIT_KEYS: Form = Form::new(
+    "step wait",
+    &[
+        &[ID_KEY],
+        &[
+            Key::new("for", Shape::Span, "A span of time, such as `3d` or `2 business days`."),
+            Key::new(
+                "date",
+                Shape::Expression,
+                "An instant, such as `account.renewal_at - days(60)`; if it moves, the wait moves.",
+            ),
+            Key::new("until", Shape::Expression, "A condition; needs `at_most`."),
+            Key::new("at_most", Shape::Span, "How long `until` is waited for, such as `5d`."),
+            Key::new(
+                "at",
+                Shape::text_like("^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+                "With `for` or `date`: goes on at the next such time of day where the account is, such as `\"09:00\"`.",
+            ),
+            Key::new(
+                "on_met",
+                Shape::Name(NameOf::Goto),
+                "Where to go when `until` holds: `next` (default), `end`, or the id of a later step.",
+            ),
+            Key::new(
+                "on_timeout",
+                Shape::Name(NameOf::Goto),
+                "Where to go when `at_most` is over: `next` (default), `end`, or the id of a later step.",
+            ),
+        ],
+    ],
+)
+.rules(&[
+    KeyRule::OneOf(&["for", "date", "until"]),
+    KeyRule::Needs("until", "at_most"),
+    KeyRule::Needs("at_most", "until"),
+    KeyRule::Needs("on_met", "until"),
+    KeyRule::Needs("on_timeout", "until"),
+    KeyRule::Excludes("at", "until"),
+]);
 
 impl StepReader<'_> {
     pub(super) fn wait(&mut self, body: &Node, position: usize) -> Option<Wait> {
@@ -14,9 +57,9 @@ impl StepReader<'_> {
             let length = duration(&file, "wait", body, self.problems)?;
             return Some(Wait { on: WaitOn::For(length), at: None });
         }
-        let mut fields = Fields::new(&file, body, "step wait", self.problems);
+        let mut fields = Fields::new(&file, body, &WAIT_KEYS, self.problems);
         fields.take("id");
-        if fields.take("if").is_some() {
+        if fields.take_foreign("if").is_some() {
             let at = fields.key_place("if").unwrap_or(body.place);
             let message = "a wait has no `if`";
             fields.error_with_help("KW0101", at, message, "put the wait inside a `branch`");

@@ -6,6 +6,7 @@ use super::World;
 use crate::clock::Instant;
 use crate::facts::history::{EventRecord, ScoreRecord, TicketRecord};
 use crate::playbook::Duration;
+use crate::playbook::case::{EVENT, SCORE, TICKET};
 use crate::playbook::reader::{Fields, short};
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::rehearsal::fixture::Reader;
@@ -50,7 +51,7 @@ impl World {
                 continue;
             }
             let mut problems = Vec::new();
-            let mut fields = Fields::new(reader.file, item, "an event", &mut problems);
+            let mut fields = Fields::new(reader.file, item, &EVENT, &mut problems);
             let (at, contact, properties) = (fields.required("at"), fields.take("contact"), fields.take("properties"));
             fields.finish();
             reader.problems.append(&mut problems);
@@ -64,7 +65,7 @@ impl World {
 
     pub(super) fn apply_score(&mut self, row: &Node, reader: &mut Reader) {
         let mut problems = Vec::new();
-        let mut fields = Fields::new(reader.file, row, "a score", &mut problems);
+        let mut fields = Fields::new(reader.file, row, &SCORE, &mut problems);
         let name = fields.required_text("name");
         let value = fields.required("value");
         let (at, contact) = (fields.required("at"), fields.take("contact"));
@@ -89,7 +90,7 @@ impl World {
 
     pub(super) fn apply_ticket(&mut self, row: &Node, reader: &mut Reader) {
         let mut problems = Vec::new();
-        let mut fields = Fields::new(reader.file, row, "a ticket", &mut problems);
+        let mut fields = Fields::new(reader.file, row, &TICKET, &mut problems);
         let (opened, closed) = (fields.required("opened_at"), fields.take("closed_at"));
         let contact = fields.take("contact");
         let severity = fields.string("severity");

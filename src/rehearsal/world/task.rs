@@ -2,6 +2,7 @@
 
 use super::World;
 use crate::facts::history::TaskRecord;
+use crate::playbook::case::TASK_RECORD;
 use crate::playbook::reader::Fields;
 use crate::playbook::yaml::{Node, NodeValue};
 use crate::rehearsal::fixture::Reader;
@@ -11,7 +12,7 @@ impl World {
     /// completes it later.
     pub(super) fn apply_task(&mut self, row: &Node, reader: &mut Reader) {
         let mut problems = Vec::new();
-        let mut fields = Fields::new(reader.file, row, "a task", &mut problems);
+        let mut fields = Fields::new(reader.file, row, &TASK_RECORD, &mut problems);
         let (created, done) = (fields.required("created_at"), fields.take("done_at"));
         let contact = fields.take("contact");
         fields.finish();
