@@ -4,6 +4,7 @@
 //! - `compile` makes it from one parsed playbook.
 //! - `program` turns the tree of steps into positions with explicit successors.
 //! - `step_names` says what functions and labels the steps are named for.
+//! - `json_schema` writes what editors need of all keys and names.
 //! - `across` finds what playbooks say wrongly about each other.
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use crate::rule::{Modules, Neighbours};
 
 mod across;
 mod compile;
+pub mod json_schema;
 mod program;
 mod ready;
 mod step_names;

@@ -12,8 +12,6 @@ pub enum UnsupportedCommand {
     #[command(hide = true)]
     Backtest(Anything),
     #[command(hide = true)]
-    Schema(Anything),
-    #[command(hide = true)]
     User(Anything),
     #[command(hide = true)]
     Token(Anything),

@@ -53,6 +53,7 @@ mod repository;
 mod revisions;
 mod round;
 mod run;
+mod schema;
 mod slots;
 mod stop;
 mod suppress;
@@ -151,6 +152,8 @@ enum Command {
     Test(test::Options),
     /// Everything that playbooks can ask: columns, methods and functions.
     Facts(facts::Options),
+    /// The JSON Schema of a playbook, for editors: keys, words, names and what they mean.
+    Schema(schema::Options),
     /// When playbooks are due next.
     Slots(slots::Options),
     /// Who would enter which playbook now, and what would be held.
@@ -269,6 +272,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Fmt(options) => fmt::run(global, &options),
         Command::Test(options) => test::run(global, &options),
         Command::Facts(options) => facts::run(global, &options).await,
+        Command::Schema(options) => schema::run(global, &options).await,
         Command::Slots(options) => slots::run(global, &options),
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Apply(options) => apply::run(global, &options).await,

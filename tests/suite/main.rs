@@ -48,6 +48,7 @@ mod rules;
 mod saved_plan;
 mod schedule;
 mod schedule_mistakes;
+mod schema;
 mod secrets;
 mod slashes;
 mod stories;

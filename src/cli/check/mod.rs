@@ -13,7 +13,7 @@ use report::CheckFormat;
 
 mod findings;
 mod report;
-mod store_at_hand;
+pub(super) mod store_at_hand;
 
 pub use findings::{Checked, check, check_against, name_paths};
 
