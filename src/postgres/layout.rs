@@ -35,7 +35,15 @@ pub(crate) struct Layout {
     pub(crate) sockets: PathBuf,
 }
 
+/// The folder of the cluster, which has this name only when it is complete.
+const CLUSTER: &str = "data";
+
 impl Layout {
+    /// Whether a directory, which need not be there, has a complete cluster.
+    pub(crate) fn holds_cluster(directory: &Path) -> bool {
+        directory.join(CLUSTER).is_dir()
+    }
+
     /// Creates the directory, mode 0700, when it is missing.
     pub(crate) fn of(directory: &Path) -> Result<Layout, PrivateError> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(PrivateError::at(directory))?;
@@ -45,7 +53,7 @@ impl Layout {
             return Err(PrivateError::Path { directory });
         }
         Ok(Layout {
-            data: directory.join("data"),
+            data: directory.join(CLUSTER),
             unfinished: directory.join("data.tmp"),
             log: directory.join("postgres.log"),
             sockets: socket_directory(&directory),

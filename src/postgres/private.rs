@@ -33,6 +33,11 @@ pub struct PrivatePostgres {
 }
 
 impl PrivatePostgres {
+    /// Whether `directory` holds a complete cluster.
+    pub fn exists(directory: &Path) -> bool {
+        Layout::holds_cluster(directory)
+    }
+
     /// A server for `directory` that accepts connections and has the database
     /// `keepwell`: the one that runs already, or one started now.
     ///

@@ -8,13 +8,14 @@ use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::Store;
 use super::sql::database_url::{UrlError, parse_url};
-use super::sql::pool::{PAGE_PATIENCE, WORK_PATIENCE, lazy_pool};
+use super::sql::pool::{PAGE_PATIENCE, PoolAccess, WORK_PATIENCE, lazy_pool};
 
 impl Store {
     /// Connects lazily with at most `connections` connections.
     pub fn connect(options: PgConnectOptions, connections: u32) -> Store {
         Store {
-            pool: lazy_pool(options.application_name("keepwell"), connections, WORK_PATIENCE),
+            pool: lazy_pool(options.application_name("keepwell"), connections, WORK_PATIENCE, PoolAccess::Full),
+            access: PoolAccess::Full,
             reader: None,
             secret: Arc::default(),
             mail_domain: "keepwell.invalid".into(),
@@ -34,8 +35,19 @@ impl Store {
     /// connections again. Whether it can be used says [`Store::reach_reader`] and
     /// [`Store::reader_login`].
     pub fn with_reader(mut self, options: PgConnectOptions) -> Store {
-        self.reader = Some(lazy_pool(options.application_name("keepwell"), self.connections(), WORK_PATIENCE));
+        let options = options.application_name("keepwell");
+        self.reader = Some(lazy_pool(options, self.connections(), WORK_PATIENCE, self.access));
         self
+    }
+
+    /// The same over new connections, for which the server refuses every write.
+    pub fn read_only(self) -> Store {
+        let again = |pool: &PgPool| {
+            let options = pool.connect_options().as_ref().clone();
+            lazy_pool(options, pool.options().get_max_connections(), WORK_PATIENCE, PoolAccess::ReadOnly)
+        };
+        let (pool, reader) = (again(&self.pool), self.reader.as_ref().map(again));
+        Store { pool, reader, access: PoolAccess::ReadOnly, ..self }
     }
 
     /// The same for a URL, which stands in what is called `name`.
@@ -57,7 +69,8 @@ impl Store {
     /// of their own: an error after 1.5 seconds while the database is away. To be
     /// closed with [`Store::close_pool`].
     pub fn for_pages(&self, connections: u32) -> Store {
-        let again = |pool: &PgPool| lazy_pool(pool.connect_options().as_ref().clone(), connections, PAGE_PATIENCE);
+        let again =
+            |pool: &PgPool| lazy_pool(pool.connect_options().as_ref().clone(), connections, PAGE_PATIENCE, self.access);
         Store { pool: again(&self.pool), reader: self.reader.as_ref().map(again), ..self.clone() }
     }
 

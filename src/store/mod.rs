@@ -29,6 +29,7 @@ use crate::clock::Instant;
 use crate::facts::Schema;
 
 use messages::shared_connections::SharedConnections;
+use sql::pool::PoolAccess;
 use upkeep::last_marker::LastMarker;
 
 pub use customers::relations::{Key, ReadAs, Relation, Relations};
@@ -58,6 +59,8 @@ pub const LEASE: chrono::Duration = chrono::Duration::seconds(60);
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    /// What its connections may do.
+    access: PoolAccess,
     /// Of the login that only reads customers, where there is one.
     reader: Option<PgPool>,
     secret: Arc<OnceLock<Vec<u8>>>,

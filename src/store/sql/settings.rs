@@ -8,3 +8,6 @@
 pub(crate) const SETTINGS: &str = "set statement_timeout = '120s'; set idle_in_transaction_session_timeout = '30s';
     set lock_timeout = '10s'; set timezone = 'UTC'; set search_path = public; set jit = off;
     set synchronous_commit = 'on'";
+
+/// Of a connection that must write nothing, besides.
+pub(crate) const READ_ONLY: &str = "set default_transaction_read_only = on";
