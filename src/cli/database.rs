@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{Global, output, reader_login};
+use super::refusal::refuse;
+use super::{Global, reader_login};
 use crate::config::{Config, StoreMap};
-use crate::diagnostic::{Diagnostic, render_human};
+use crate::diagnostic::Diagnostic;
 use crate::playbook::Guardrails;
 use crate::playbook::guardrails::FirstRun;
 use crate::postgres::{Durability, PrivatePostgres};
@@ -34,11 +35,12 @@ impl Database {
     /// Opens the database that the options and the environment name.
     pub async fn open(global: &Global, connections: u32) -> anyhow::Result<Database> {
         if global.demo {
-            return Database::private(&global.data.join("demo"), connections).await;
+            return Database::private_of(global, &global.data.join("demo"), connections).await;
         }
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => {
                 let store = Store::connect_url(&url, connections).context("DATABASE_URL cannot be used")?;
+                let store = if global.read_only { store.read_only() } else { store };
                 reach(&store).await?;
                 match store.is_migrated().await {
                     Ok(true) => Ok(Database { store, private: None }),
@@ -51,7 +53,15 @@ impl Database {
                     Err(error) => Err(not_migrated(error, ANOTHER_URL)),
                 }
             }
-            _ => Database::private(&global.data, connections).await,
+            _ => Database::private_of(global, &global.data, connections).await,
+        }
+    }
+
+    /// The private Postgres in a directory, as the options say.
+    async fn private_of(global: &Global, dir: &Path, connections: u32) -> anyhow::Result<Database> {
+        match global.read_only {
+            true => Database::private_to_read(dir, connections).await,
+            false => Database::private(dir, connections).await,
         }
     }
 
@@ -135,6 +145,32 @@ impl Database {
         Ok(database)
     }
 
+    /// The private Postgres that is in a directory, to read only: it is started
+    /// where it does not run, and neither created nor upgraded.
+    async fn private_to_read(dir: &Path, connections: u32) -> anyhow::Result<Database> {
+        anyhow::ensure!(
+            PrivatePostgres::exists(dir),
+            "there is no database: DATABASE_URL is not set, and {} holds none; `keepwell migrate` creates one, \
+             and `keepwell demo --once` one with a sample company, for `--demo`",
+            dir.display()
+        );
+        let starting = dir.to_owned();
+        let server =
+            tokio::task::spawn_blocking(move || PrivatePostgres::ensure(&starting, Durability::Durable)).await??;
+        let store = Store::connect(server.options("keepwell"), connections)
+            .with_reader(server.options("keepwell").username(READER))
+            .read_only();
+        let private = Private { dir: dir.to_owned(), server: Arc::new(Mutex::new(server)) };
+        let database = Database { store, private: Some(private) };
+        let refused = match database.store.is_migrated().await {
+            Ok(true) => return Ok(database),
+            Ok(false) => anyhow::anyhow!("the database has older schemas of Keepwell: run `keepwell migrate` first"),
+            Err(error) => not_migrated(error, "name another folder with --data"),
+        };
+        database.close().await;
+        Err(refused)
+    }
+
     /// What a daemon does after a fault: see that the private Postgres runs.
     pub fn mend(&self) -> Arc<dyn Fn() + Send + Sync> {
         let private = self.private.clone();
@@ -195,8 +231,7 @@ fn not_migrated(error: MigrationError, instead: &str) -> anyhow::Error {
 pub fn configuration(global: &Global) -> anyhow::Result<Config> {
     let (config, problems) = Config::read(global.config.as_deref());
     if problems.iter().any(Diagnostic::is_error) {
-        output::error_text(&render_human(&problems, &text_of, false));
-        anyhow::bail!("the configuration has errors");
+        return Err(refuse("the configuration has errors", &problems, &text_of));
     }
     Ok(config)
 }
@@ -225,8 +260,7 @@ pub fn store_map(global: &Global) -> anyhow::Result<StoreMap> {
 pub async fn look(store: &Store, map: &StoreMap) -> anyhow::Result<CustomerStore> {
     let looked = mapping::open(store, map).await.context("the customer store could not be looked at")?;
     if looked.problems.iter().any(Diagnostic::is_error) {
-        output::error_text(&render_human(&looked.problems, &text_of, false));
-        anyhow::bail!("the customer store is not as `store:` says");
+        return Err(refuse("the customer store is not as `store:` says", &looked.problems, &text_of));
     }
     Ok(looked)
 }

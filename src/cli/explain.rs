@@ -30,49 +30,61 @@ use crate::worker::tasks::explain::explain_task;
 #[derive(Debug, Args)]
 pub struct Options {
     #[arg(required_unless_present_any = ["message", "task"])]
-    playbook: Option<String>,
+    pub playbook: Option<String>,
     /// An account's id, or `account/contact`.
     #[arg(
         value_name = "ACCOUNT[/CONTACT]", value_parser = NonEmptyStringValueParser::new(),
         required_unless_present_any = ["message", "task"]
     )]
-    subject: Option<String>,
+    pub subject: Option<String>,
     /// The contact's id: what stands before is the account's id as a whole. For
     /// ids with a slash.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
-    contact: Option<String>,
+    pub contact: Option<String>,
     /// What is named is an account's id as a whole. For ids with a slash.
     #[arg(long, conflicts_with = "contact")]
-    whole: bool,
+    pub whole: bool,
     /// The instant, as if a run were due then; now when absent.
     #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
-    at: Option<Instant>,
+    pub at: Option<Instant>,
     /// Why this message exists, why it waits or why it did not leave.
     #[arg(long, value_name = "ID", value_parser = super::id, conflicts_with_all = ["playbook", "subject", "at", "task"])]
-    message: Option<Uuid>,
+    pub message: Option<Uuid>,
     /// Why this task exists, what closes it or why it ended.
     #[arg(long, value_name = "ID", value_parser = super::id, conflicts_with_all = ["playbook", "subject", "at"])]
-    task: Option<Uuid>,
+    pub task: Option<Uuid>,
     #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    pub format: Format,
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let database = Database::open_customers(global, 4).await?;
-    let explained = explain(global, &database, options).await;
-    database.close().await;
-    let Answer { json, text } = explained?;
+    let answer = answer(global, options).await?;
     match options.format {
-        Format::Json => output::json(&json!({ "explain": json })),
-        _ => output::text(&text),
+        Format::Json => output::json(&answer.to_json()),
+        _ => output::text(&answer.text),
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Explains what the options name.
+pub async fn answer(global: &Global, options: &Options) -> anyhow::Result<Answer> {
+    let database = Database::open_customers(global, 4).await?;
+    let explained = explain(global, &database, options).await;
+    database.close().await;
+    explained
+}
+
 /// What is printed.
-struct Answer {
+pub struct Answer {
     json: Json,
     text: String,
+}
+
+impl Answer {
+    /// The whole answer, as JSON.
+    pub fn to_json(&self) -> Json {
+        json!({ "explain": self.json })
+    }
 }
 
 async fn explain(global: &Global, database: &Database, options: &Options) -> anyhow::Result<Answer> {
@@ -142,8 +154,7 @@ fn from_file(global: &Global, shared: &Shared, playbook: &str) -> anyhow::Result
     let found = checked.playbooks.iter().position(|ready| ready.playbook.id == playbook);
     let Some(place) = found else {
         if checked.known.iter().any(|known| known == playbook) {
-            checked.print_to_stderr();
-            anyhow::bail!("the playbook `{playbook}` has errors");
+            return Err(checked.refuse(&format!("the playbook `{playbook}` has errors")));
         }
         anyhow::bail!("there is no playbook `{playbook}`");
     };

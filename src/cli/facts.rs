@@ -57,10 +57,40 @@ struct Entry {
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let reads_store = options.store || options.out.is_some();
+    let KnownFacts { schema, report, entries, json } = read(global, reads_store).await?;
+    if let Some(path) = &options.out {
+        let text = serde_json::to_string_pretty(&json)?;
+        std::fs::write(path, text + "\n").with_context(|| format!("{} cannot be written", path.display()))?;
+        say!("Wrote {}.", path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    match options.format {
+        Format::Json => output::json(&json),
+        Format::Human | Format::Line if options.store => print_store(&report, &schema),
+        Format::Human | Format::Line => print(&entries),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that can be asked, and where it comes from.
+struct KnownFacts {
+    schema: Schema,
+    /// Of the store in the database; nothing of the default one.
+    report: Vec<RelationReport>,
+    entries: Vec<Entry>,
+    json: Json,
+}
+
+/// The whole answer, as JSON: of the store in the database, or the default one.
+pub async fn answer(global: &Global, of_store: bool) -> anyhow::Result<Json> {
+    Ok(read(global, of_store).await?.json)
+}
+
+async fn read(global: &Global, of_store: bool) -> anyhow::Result<KnownFacts> {
     let mut schema = Schema::default_store();
     let mut report = Vec::new();
-    let reads_store = options.store || options.out.is_some();
-    if reads_store {
+    if of_store {
         let map = if global.demo { StoreMap::default() } else { store_map(global)? };
         let mut database = Database::open(global, 2).await?;
         let looked = match database.use_reader(&map).await {
@@ -81,26 +111,15 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         schema = schema.with_inventory(inventory.context("the names in the customer store could not be looked at")?);
     }
     let entries = entries(&schema);
-    let mut facts = json!({
+    let mut json = json!({
         "facts": entries.iter().map(Entry::to_json).collect::<Vec<_>>(),
         "absent": schema.absent,
         "statuses": schema.statuses,
     });
-    if reads_store {
-        facts["seen"] = seen_to_json(&schema.inventory);
+    if of_store {
+        json["seen"] = seen_to_json(&schema.inventory);
     }
-    if let Some(path) = &options.out {
-        let text = serde_json::to_string_pretty(&facts)?;
-        std::fs::write(path, text + "\n").with_context(|| format!("{} cannot be written", path.display()))?;
-        say!("Wrote {}.", path.display());
-        return Ok(ExitCode::SUCCESS);
-    }
-    match options.format {
-        Format::Json => output::json(&facts),
-        Format::Human | Format::Line if options.store => print_store(&report, &schema),
-        Format::Human | Format::Line => print(&entries),
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(KnownFacts { schema, report, entries, json })
 }
 
 /// What of each relation is used, and what is not and why.

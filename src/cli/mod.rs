@@ -49,6 +49,7 @@ mod person;
 mod plan;
 mod process;
 mod reader_login;
+mod refusal;
 mod repository;
 mod revisions;
 mod round;
@@ -89,6 +90,9 @@ struct Global {
     /// The configuration; keepwell.yaml if it is there.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Whether the database refuses every write, and none is created or upgraded.
+    #[arg(skip)]
+    read_only: bool,
 }
 
 impl Global {

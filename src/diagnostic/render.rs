@@ -91,6 +91,11 @@ fn one_line(text: &str) -> String {
 /// One JSON document: `{"diagnostics": […]}`, and `allowed` where a comment
 /// allows a warning.
 pub fn render_json(diagnostics: &[Diagnostic], allowed_warnings: &[AllowedWarning]) -> String {
+    format!("{}\n", to_json(diagnostics, allowed_warnings))
+}
+
+/// The same as a value.
+pub fn to_json(diagnostics: &[Diagnostic], allowed_warnings: &[AllowedWarning]) -> Json {
     let mut document = json!({ "diagnostics": diagnostics.iter().map(as_json).collect::<Vec<_>>() });
     if !allowed_warnings.is_empty() {
         let one = |allowed: &AllowedWarning| {
@@ -100,7 +105,7 @@ pub fn render_json(diagnostics: &[Diagnostic], allowed_warnings: &[AllowedWarnin
         };
         document["allowed"] = allowed_warnings.iter().map(one).collect();
     }
-    format!("{document}\n")
+    document
 }
 
 fn as_json(diagnostic: &Diagnostic) -> Json {

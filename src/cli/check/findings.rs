@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::catalog::{self, ReadyPlaybook};
+use crate::cli::refusal::refuse;
 use crate::cli::{Global, output};
 use crate::config::{Config, DEFAULT_FILE};
 use crate::diagnostic::{self, AllowedWarning, Diagnostic, render_human};
@@ -94,6 +95,16 @@ impl Checked {
     /// Prints the diagnostics on stderr, for people.
     pub fn print_to_stderr(&self) {
         output::error_text(&render_human(&self.diagnostics, &|file: &str| self.text(file), false));
+    }
+
+    /// Prints the diagnostics on stderr; gives the error that ends a command.
+    pub fn refuse(&self, message: &str) -> anyhow::Error {
+        refuse(message, &self.diagnostics, &|file: &str| self.text(file))
+    }
+
+    /// The whole answer, as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        diagnostic::to_json(&self.diagnostics, &self.allowed_warnings)
     }
 
     /// Prints where each clause of the conditions is decided.

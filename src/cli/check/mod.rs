@@ -1,7 +1,7 @@
 //! `keepwell check`: every mistake of every file. It needs no database; where
 //! there is one, it warns of names that the customer store was never seen to hold.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -54,22 +54,24 @@ fn explain(word: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
-pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    if let Some(code) = &options.explain {
-        return explain(code);
-    }
-    if options.clauses && options.format != CheckFormat::Human {
-        anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
-    }
-    let (mut checked, database) = match &options.facts {
-        Some(_) => (check(global, &options.path, options.facts.as_deref()), None),
-        None if options.store => {
+/// Finds everything that is wrong, with what cases and the store at hand say:
+/// against a facts file, the columns of the store where `of_store`, or the
+/// default store's.
+pub async fn find_all(
+    global: &Global,
+    paths: &[PathBuf],
+    facts: Option<&Path>,
+    of_store: bool,
+) -> anyhow::Result<Checked> {
+    let (mut checked, database) = match facts {
+        Some(_) => (check(global, paths, facts), None),
+        None if of_store => {
             let (database, schema) = store_at_hand::open(global).await?;
-            (check_against(global, &options.path, schema), Some(database))
+            (check_against(global, paths, schema), Some(database))
         }
         None => {
             let (database, schema) = store_at_hand::find(global).await;
-            (check_without_facts(global, &options.path, schema), database)
+            (check_without_facts(global, paths, schema), database)
         }
     };
     checked.play_cases();
@@ -77,7 +79,18 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         store_at_hand::look(&database.store, &mut checked).await;
         database.close().await;
     }
-    checked.take_allowed(global, !options.path.is_empty());
+    checked.take_allowed(global, !paths.is_empty());
+    Ok(checked)
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    if let Some(code) = &options.explain {
+        return explain(code);
+    }
+    if options.clauses && options.format != CheckFormat::Human {
+        anyhow::bail!("--clauses is for people; `keepwell plan --format json` lists them, too");
+    }
+    let checked = find_all(global, &options.path, options.facts.as_deref(), options.store).await?;
     report::print(&checked, options.format, options.strict);
     if options.clauses {
         checked.print_clauses();

@@ -29,24 +29,38 @@ use crate::worker::shared::Shared;
 pub struct Options {
     /// The slot; now when absent.
     #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
-    at: Option<Instant>,
+    pub at: Option<Instant>,
     /// Only this playbook.
     #[arg(long)]
-    playbook: Option<String>,
+    pub playbook: Option<String>,
     /// Print what every message and task of those who would enter would say.
     #[arg(long)]
-    text: bool,
+    pub text: bool,
     /// Also write the plan to this file, for `keepwell apply`.
     #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
     /// Only this account.
     #[arg(long, value_name = "ID")]
-    account: Option<String>,
+    pub account: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    pub format: Format,
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let (plans, slot) = answer(global, options).await?;
+    match options.format {
+        Format::Json => output::json(&to_json(&plans, slot)),
+        _ => plans.iter().for_each(print::print),
+    }
+    if plans.iter().any(|plan| plan.fails) {
+        return Ok(ExitCode::from(1));
+    }
+    let something = plans.iter().any(|plan| !plan.enter.is_empty() || !plan.leaves.is_empty() || plan.hold.is_some());
+    Ok(if something { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// Plans as the options say, which also name the slot.
+pub async fn answer(global: &Global, options: &Options) -> anyhow::Result<(Vec<Plan>, Instant)> {
     let database = Database::open_customers(global, 4).await?;
     let slot = options.at.unwrap_or_else(|| Clock::System.now());
     let made = make(global, &database, slot, options.playbook.as_deref(), options.text).await;
@@ -60,15 +74,12 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     if let Some(account) = &options.account {
         plans.iter_mut().for_each(|plan| plan.keep_account(account));
     }
-    match options.format {
-        Format::Json => output::json(&json!({ "plan": all_as_json(&plans, slot) })),
-        _ => plans.iter().for_each(print::print),
-    }
-    if plans.iter().any(|plan| plan.fails) {
-        return Ok(ExitCode::from(1));
-    }
-    let something = plans.iter().any(|plan| !plan.enter.is_empty() || !plan.leaves.is_empty() || plan.hold.is_some());
-    Ok(if something { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    Ok((plans, slot))
+}
+
+/// The whole answer, as JSON.
+pub fn to_json(plans: &[Plan], slot: Instant) -> serde_json::Value {
+    json!({ "plan": all_as_json(plans, slot) })
 }
 
 /// Plans, and what they were made with.
@@ -91,8 +102,7 @@ pub(super) async fn make(
 ) -> anyhow::Result<Made> {
     let mut checked = check_against(global, &[], database.store.schema().clone());
     if checked.has_errors() {
-        checked.print_to_stderr();
-        anyhow::bail!("the playbooks have errors");
+        return Err(checked.refuse("the playbooks have errors"));
     }
     // The daemon would not take it, and yet its author wants to see whom it would touch.
     checked.play_cases();
