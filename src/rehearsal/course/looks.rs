@@ -29,6 +29,7 @@ impl Course<'_> {
                 alerts_to: self.alerts_to(),
                 recheck: self.config.recheck,
             });
+            self.end_looks.push(context);
             self.played[index].enrollment = transition.enrollment;
             self.passages.extend(transition.passages);
             self.carry_out(index, transition.effects, now)?;
@@ -57,6 +58,7 @@ impl Course<'_> {
                 Ok(reached) => (reached, None),
                 Err(error) => (None, Some(format!("the goal: {error}"))),
             };
+            self.late_looks.push(context);
             self.keep_undecided("the goal after the end", undecided, now);
             if let Some(reached) = reached {
                 let Enrollment { state, reason, .. } = reached.clone();

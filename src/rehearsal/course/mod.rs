@@ -74,6 +74,10 @@ pub(super) struct Course<'a> {
     undecided: BTreeMap<String, String>,
     /// The facts on which it was decided who enters.
     pub looks: Vec<Facts>,
+    /// What was seen when it was decided whether an enrollment ends.
+    pub end_looks: Vec<Context>,
+    /// What was seen when it was decided whether a goal came true after the end.
+    pub late_looks: Vec<Context>,
     /// The steps that were passed.
     pub passages: BTreeSet<Passage>,
     budget: &'a CaseBudget,
@@ -136,6 +140,8 @@ impl<'a> Course<'a> {
             outside: None,
             undecided: BTreeMap::new(),
             looks: Vec::new(),
+            end_looks: Vec::new(),
+            late_looks: Vec::new(),
             passages: BTreeSet::new(),
             budget,
         }
