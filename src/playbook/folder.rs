@@ -46,6 +46,15 @@ pub(super) struct FoundFile {
     size: u64,
 }
 
+impl FoundFile {
+    /// A file that was named; `None` where it cannot be looked at.
+    pub(super) fn of(path: &Path) -> Option<FoundFile> {
+        let about = fs::metadata(path).ok()?;
+        let real = path.canonicalize().ok()?;
+        Some(FoundFile { path: path.to_owned(), real, changed: about.modified().ok(), size: about.len() })
+    }
+}
+
 /// What was found, and what could not be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {

@@ -1,12 +1,13 @@
 //! Reading authors' files into memory.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::folder::{BOUNDS, Listing, list, name, unreadable};
+use super::folder::{BOUNDS, FoundFile, Listing, list, name, unreadable};
 use super::yaml;
 use crate::clock::Deadline;
 use crate::diagnostic::{Diagnostic, Position};
@@ -112,6 +113,53 @@ impl Fingerprint {
     pub fn of(playbooks: &Path, scripts: &Path) -> Fingerprint {
         let deadline = Deadline::after(BOUNDS.time);
         Fingerprint(vec![list_playbooks(playbooks, deadline), list_scripts(scripts, deadline)])
+    }
+}
+
+/// How each file stands, for whoever wants to know which has changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileStamps(BTreeMap<PathBuf, Option<FoundFile>>);
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundChange {
+    New,
+    Changed,
+    Gone,
+}
+
+impl FileStamps {
+    /// Of playbooks (folders, or files that are named), a folder of scripts, and
+    /// other files, which need not be there. It may be held up.
+    pub fn of(playbooks: &[PathBuf], scripts: &Path, files: &[PathBuf]) -> FileStamps {
+        let deadline = Deadline::after(BOUNDS.time);
+        let mut stamps = FileStamps::default();
+        let mut named: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let mut listings = vec![list_scripts(scripts, deadline)];
+        for path in playbooks {
+            match list_playbooks(path, deadline) {
+                Some(listing) => listings.push(Some(listing)),
+                None => named.push(path),
+            }
+        }
+        for file in listings.into_iter().flatten().flat_map(|listing| listing.files) {
+            stamps.0.insert(file.path.clone(), Some(file));
+        }
+        for path in named.into_iter().filter(|path| path.exists()) {
+            stamps.0.insert(path.to_owned(), FoundFile::of(path));
+        }
+        stamps
+    }
+
+    /// The files that stand otherwise than before, in order of their paths.
+    pub fn changes_since(&self, before: &FileStamps) -> Vec<(PathBuf, FoundChange)> {
+        let paths: BTreeSet<&PathBuf> = self.0.keys().chain(before.0.keys()).collect();
+        let change = |path: &PathBuf| match (before.0.get(path), self.0.get(path)) {
+            (None, Some(_)) => Some(FoundChange::New),
+            (Some(_), None) => Some(FoundChange::Gone),
+            (then, now) => (then != now).then_some(FoundChange::Changed),
+        };
+        paths.into_iter().filter_map(|path| Some((path.clone(), change(path)?))).collect()
     }
 }
 
