@@ -17,6 +17,7 @@ use crate::clock::{Clock, Instant};
 use crate::config::StoreMap;
 use crate::delivery::Channel;
 use crate::message::channel;
+use crate::playbook::folder_claim::claim_for_publishing;
 use crate::store::Store;
 use crate::store::customers::sample::SampleCompany;
 use crate::store::runs::playbooks::Missing;
@@ -59,6 +60,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             found => Some(found?),
         },
     };
+    let _claim = claim_for_publishing(&global.playbooks);
     let shared = shared(database.store.clone(), config, Channel::Captured, no_variables())?;
     let files = files(global);
     let found = publisher::fingerprint(&files).await?;

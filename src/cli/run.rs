@@ -20,6 +20,7 @@ use crate::delivery::http::{Http, HttpTimers};
 use crate::delivery::{Channel, Relay, RelayUrl, Timers};
 use crate::diagnostic::render_human;
 use crate::playbook::calendar::Calendar;
+use crate::playbook::folder_claim::claim_for_publishing;
 use crate::playbook::source::Fingerprint;
 use crate::store::Store;
 use crate::store::runs::playbooks::Missing;
@@ -116,6 +117,7 @@ async fn carry_out(
     let once = options.once || options.at.is_some();
     let listeners = if once { None } else { Some(Listeners::bind(&mut config, options.port).await?) };
     let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
+    let _claim = claim_for_publishing(&global.playbooks);
     let database = Database::open_customers(global, CONNECTIONS).await?;
     let shared = shared(database.store.clone(), config, channel, variables)?;
     let _ = started.set(shared.clone());

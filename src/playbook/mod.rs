@@ -1,11 +1,12 @@
 //! From files to playbooks: what authors write, parsed once into types that
 //! cannot be wrong in form.
 //!
-//! `folder` finds the files and `source` reads them, `yaml` turns text into nodes that know their
-//! place, `parse` reads the keys of a playbook, which `form` lists, `schedule` answers when it is
+//! `folder` finds the files, `source` reads them and `folder_claim` knows who
+//! publishes them, `yaml` turns text into nodes that know their place, `parse`
+//! reads the keys of a playbook, which `form` lists, `schedule` answers when it is
 //! due, `case` holds the test cases inside it. Expressions and templates stay
-//! text here ([`Source`]); `rule` and `action` give them meaning. Nothing in
-//! this folder knows SQL, Rhai or the time; `folder` and `source` alone read files.
+//! text here ([`Source`]); `rule` and `action` give them meaning. Nothing in this
+//! folder knows SQL, Rhai or the time; the first three alone touch files.
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub mod calendar;
 pub mod case;
 pub mod duration;
 mod folder;
+pub mod folder_claim;
 pub mod form;
 pub mod guardrails;
 pub mod language;
