@@ -41,6 +41,7 @@ mod junit;
 mod later;
 mod listeners;
 mod lists;
+mod mcp;
 mod message;
 mod migrate;
 mod move_on;
@@ -212,6 +213,8 @@ enum Command {
     Doctor(doctor::Options),
     /// Bring CSV or JSON Lines into the customer store.
     Import(import::Options),
+    /// Serve the Model Context Protocol on stdin and stdout, for an assistant that helps to write playbooks.
+    Mcp(mcp::Options),
     #[command(flatten)]
     Later(later::UnsupportedCommand),
 }
@@ -303,6 +306,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(options) => audit::run(global, &options).await,
         Command::Doctor(options) => doctor::run(global, &options).await,
         Command::Import(options) => import::run(global, &options).await,
+        Command::Mcp(options) => mcp::run(global, &options).await,
         Command::Later(command) => later::refuse(&command),
     }
 }

@@ -80,6 +80,15 @@ pub fn json_text(document: &str) {
     write(|| writeln!(io::stdout(), "{}", printable_json(document)));
 }
 
+/// Prints a JSON document as one line that its reader gets at once.
+pub fn json_line(document: &Json) {
+    let text = document.to_string();
+    write(|| {
+        writeln!(io::stdout(), "{}", printable_json(&text))?;
+        io::stdout().flush()
+    });
+}
+
 /// Whether stderr is a terminal, where a line can be replaced.
 pub fn can_replace_lines() -> bool {
     std::io::stderr().is_terminal()

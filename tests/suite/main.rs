@@ -27,6 +27,7 @@ mod health;
 mod histories;
 mod import;
 mod listeners;
+mod mcp;
 mod message_rows;
 mod migrations;
 mod names;
