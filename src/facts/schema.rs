@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use super::inventory::Inventory;
 use super::subject::Subject;
 use super::value::Type;
-use crate::config::RoleNames;
+use crate::config::{RoleNames, StoreMap};
 
 /// One column an author can name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,20 @@ impl Schema {
             inventory: Arc::default(),
             roles: Arc::default(),
         }
+    }
+
+    /// The same as far as the configuration alone tells of a company's own
+    /// relations: which columns they have only the database knows.
+    pub fn of_configuration(map: &StoreMap) -> Schema {
+        let mut schema = Schema { roles: map.roles.clone(), ..Schema::default_store() };
+        if map.relations.contains_key("accounts") {
+            // Their own words, and no history but one that is named.
+            schema.statuses.clear();
+            if !map.relations.contains_key("changes") {
+                schema.absent.insert("changes".to_owned());
+            }
+        }
+        schema
     }
 
     /// The same with what the store was seen to hold.

@@ -26,14 +26,18 @@ async fn they_are_read_listed_and_never_written() {
 
     let migrated = home.done(&["migrate"]);
     assert!(migrated.stdout.contains("as the role keepwell_reader"), "{migrated:?}");
-    // Without a database the industry is unknown; with the facts file it is not.
-    let unknown = home.run(&["check"]);
+    // Without a database the industry is unknown; with one, or the facts file, it is not.
+    let offline = Home::new("own-tables-offline");
+    offline.write("playbooks/steel.yaml", PLAYBOOK);
+    offline.write("keepwell.yaml", mapped::STORE.trim_start());
+    let unknown = offline.run(&["check"]);
     assert!(unknown.code == 1 && unknown.stdout.contains("industry"), "{unknown:?}");
     for command in ["check", "test"] {
-        let answer = home.run(&[command]);
+        let answer = offline.run(&[command]);
         let told = format!("{}{}", answer.stdout, answer.stderr);
         assert!(told.contains("`keepwell facts --out facts.json`") && told.contains("--facts facts.json"), "{told}");
     }
+    home.done(&["check"]);
     home.done(&["facts", "--out", "facts.json"]);
     home.done(&["check", "--facts", "facts.json"]);
     home.done(&["test", "--facts", "facts.json"]);
@@ -75,4 +79,36 @@ async fn they_are_read_listed_and_never_written() {
     home.write("keepwell.yaml", "{}\n");
     let misread = home.run(&["check", "--facts", "facts.json", "--format", "line"]);
     assert!(misread.code == 1 && misread.stdout.starts_with("facts.json:1:46: error[KW0104]"), "{misread:?}");
+}
+
+#[test]
+fn without_a_database_the_configuration_says_what_is_theirs() {
+    let home = Home::new("own-tables-names");
+    let playbook = |when: &str, statuses: &str| {
+        format!(
+            "playbook: p\nabout: A.\nalerts_to: a@b.example\nschedule: '0 9 1 1 *'\nstatuses: [ {statuses} ]\nwhen: {when}\n\
+             steps:\n  - task: {{ title: Call, to: csm }}\n"
+        )
+    };
+    let check = |when: &str, statuses: &str| {
+        home.write("playbooks/p.yaml", &playbook(when, statuses));
+        home.run(&["check", "--format", "line"]).stdout
+    };
+    let changed = "account.days_since_change(\"tier\") < 3";
+    assert!(check("account.mrr > 5", "paying").contains("KW"), "of the default store the words are known");
+    assert_eq!(check(&format!("{} != none && {changed}", changed.trim_end_matches(" < 3")), "active"), "");
+    home.write(
+        "keepwell.yaml",
+        "web: off\nstore:\n  accounts: { relation: crm.companies, columns: { name: title, mrr: arr } }\n  \
+         contacts: { relation: crm.people, columns: { role: job } }\n",
+    );
+    assert_eq!(check("account.mrr > 5 && account.name != \"Test\"", "paying"), "");
+    let told = check("account.arr > 5 && account.title != \"Test\"", "paying");
+    assert!(
+        told.contains("help: it is `account.mrr` here: `store.accounts.columns` of the configuration says so"),
+        "{told}"
+    );
+    assert!(told.contains("help: it is `account.name` here"), "{told}");
+    let told = check(changed, "paying");
+    assert!(told.contains("KW0214"), "no history of theirs is named: {told}");
 }

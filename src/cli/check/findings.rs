@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::catalog::{self, ReadyPlaybook};
 use crate::cli::refusal::refuse;
 use crate::cli::{Global, output};
-use crate::config::{Config, DEFAULT_FILE};
+use crate::config::{Config, DEFAULT_FILE, StoreMap};
 use crate::diagnostic::{self, AllowedWarning, Diagnostic, render_human};
 use crate::facts::{self, Schema};
 use crate::playbook::opt_outs::{self, Comments};
@@ -131,7 +131,10 @@ pub fn name_paths(global: &Global, paths: &[PathBuf]) -> String {
 
 /// Reads and checks files, folders, scripts and the configuration.
 pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checked {
-    let Some(facts) = facts else { return check_without_facts(global, paths, Schema::default_store()) };
+    let Some(facts) = facts else {
+        let (config, _) = Config::read(global.config.as_deref());
+        return check_without_facts(global, paths, Schema::of_configuration(&config.store));
+    };
     let (schema, mut found) = facts::file::read(facts);
     // Against other facts nothing that follows would be true.
     if found.iter().any(Diagnostic::is_error) {
@@ -150,8 +153,9 @@ pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checke
     check_against(global, paths, schema)
 }
 
-/// Says of columns that are not known how those of the database come to be.
-fn name_facts_file(diagnostics: &mut [Diagnostic]) {
+/// Says of columns that are not known how those of the database come to be, or
+/// what one of a company's own is called here.
+fn name_facts_file(diagnostics: &mut [Diagnostic], map: &StoreMap) {
     const HELP: &str = "a column that was added to the store is known after `keepwell facts --out facts.json` \
                         with `--facts facts.json`";
     const FACTS: [&str; 4] =
@@ -162,6 +166,10 @@ fn name_facts_file(diagnostics: &mut [Diagnostic]) {
         problem.code == "KW0202" && is_column
     };
     for problem in diagnostics.iter_mut().filter(unknown) {
+        if let Some(ours) = name_here(&problem.message, map) {
+            problem.help = Some(ours);
+            continue;
+        }
         problem.help = Some(match problem.help.take() {
             Some(help) => format!("{help}; {HELP}"),
             None => HELP.to_owned(),
@@ -169,10 +177,21 @@ fn name_facts_file(diagnostics: &mut [Diagnostic]) {
     }
 }
 
+/// What a column of theirs is called in playbooks, where the configuration has
+/// another name for it: of `unknown fact `account.title``, `account.name`.
+fn name_here(message: &str, map: &StoreMap) -> Option<String> {
+    let fact = message.strip_prefix("unknown fact `")?.split('`').next()?;
+    let (root, theirs) = fact.split_once('.')?;
+    let relation = if ["account", "entry"].contains(&root) { "accounts" } else { "contacts" };
+    let columns = map.relations.get(relation)?.iter().flat_map(|mapped| &mapped.columns);
+    let (ours, _) = columns.into_iter().find(|(_, source)| *source.text == *theirs)?;
+    Some(format!("it is `{root}.{ours}` here: `store.{relation}.columns` of the configuration says so"))
+}
+
 /// The same against the default store's columns.
 pub fn check_without_facts(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
     let mut checked = check_against(global, paths, schema);
-    name_facts_file(&mut checked.diagnostics);
+    name_facts_file(&mut checked.diagnostics, &checked.config.store);
     checked
 }
 

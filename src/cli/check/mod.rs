@@ -10,6 +10,7 @@ use super::{Global, output};
 use crate::diagnostic;
 use findings::check_without_facts;
 use report::CheckFormat;
+use store_at_hand::StoreAtHand;
 
 mod findings;
 mod report;
@@ -70,8 +71,11 @@ pub async fn find_all(
             (check_against(global, paths, schema), Some(database))
         }
         None => {
-            let (database, schema) = store_at_hand::find(global).await;
-            (check_without_facts(global, paths, schema), database)
+            let StoreAtHand { database, schema, has_its_columns } = store_at_hand::find(global).await;
+            match has_its_columns {
+                true => (check_against(global, paths, schema), database),
+                false => (check_without_facts(global, paths, schema), database),
+            }
         }
     };
     checked.play_cases();

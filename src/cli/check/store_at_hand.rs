@@ -34,19 +34,31 @@ pub async fn open(global: &Global) -> anyhow::Result<(Database, Schema)> {
     }
 }
 
+/// A store that nobody asked for.
+pub struct StoreAtHand {
+    pub database: Option<Database>,
+    pub schema: Schema,
+    /// Whether these are the columns of the store.
+    pub has_its_columns: bool,
+}
+
 /// The default store's columns; where DATABASE_URL names a database that can be
-/// used, with what was seen there.
-pub async fn find(global: &Global) -> (Option<Database>, Schema) {
-    let schema = Schema::default_store();
+/// used, with what was seen there, and where the configuration says that accounts
+/// or contacts are a company's own, with their columns.
+pub async fn find(global: &Global) -> StoreAtHand {
     // Its mistakes are told with the others.
-    let (_, problems) = Config::read(global.config.as_deref());
+    let (config, problems) = Config::read(global.config.as_deref());
+    let schema = Schema::of_configuration(&config.store);
+    let alone = |schema| StoreAtHand { database: None, schema, has_its_columns: false };
     if problems.iter().any(Diagnostic::is_error) {
-        return (None, schema);
+        return alone(schema);
     }
+    let is_theirs = ["accounts", "contacts"].iter().any(|relation| config.store.relations.contains_key(relation));
     if !global.demo && std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
         match open(global).await {
             Ok((database, of_store)) => {
-                return (Some(database), Schema { inventory: of_store.inventory, ..schema });
+                let schema = if is_theirs { of_store } else { Schema { inventory: of_store.inventory, ..schema } };
+                return StoreAtHand { database: Some(database), schema, has_its_columns: is_theirs };
             }
             Err(error) => tell!(
                 "Whether the store has the names that playbooks ask for was not looked at: {}",
@@ -54,7 +66,7 @@ pub async fn find(global: &Global) -> (Option<Database>, Schema) {
             ),
         }
     }
-    (None, schema)
+    alone(schema)
 }
 
 /// Adds what the store says about the playbooks without errors.
