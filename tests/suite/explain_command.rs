@@ -86,7 +86,7 @@ async fn an_account_is_explained_before_and_after_its_run() {
     let nobody = explain(&home, &["call", "a3"]);
     assert_eq!((&nobody["decided_by"], &nobody["clauses"]), (&json!("no such subject"), &json!([])));
     let text = home.run(&["explain", "call", "a2"]);
-    assert!(text.stdout.starts_with("a2 does not enter call (clause) at "), "{text:?}");
+    assert!(text.stdout.starts_with("a2 does not enter call (clause) on "), "{text:?}");
     assert!(text.stdout.contains("    false        account.tier == \"A\""), "{text:?}");
 
     let unknown = home.run(&["explain", "cal", "a1"]);
@@ -163,4 +163,22 @@ async fn a_message_and_a_task_say_where_they_come_from() {
     let none = home.run(&["explain", "--task", "00000000-0000-0000-0000-000000000000"]);
     assert_eq!(none.stderr.trim(), "error: there is no task 00000000-0000-0000-0000-000000000000");
     assert_eq!(home.run(&["explain", "call", "a1", "--task", id]).code, 1);
+}
+
+#[tokio::test]
+async fn people_read_one_zone_and_its_name() {
+    let home = company("explain-zone").await;
+    home.write("playbooks/call.yaml", &format!("{CALL}timezone: Europe/Berlin\n"));
+    assert_eq!(home.run(&["run", "--once", "--at", AT]).code, 0);
+    let text = home.done(&["explain", "call", "a1", "--at", LATER]).stdout;
+    assert!(text.starts_with("a1 is in call on 3 March 2026, 10:00 (Europe/Berlin)\n"), "{text}");
+    for line in [
+        "  because it is in this playbook since 2 March 2026, 10:00,",
+        ": active, entered 2 March 2026, 10:00\n",
+        ", published on 2 March 2026, 10:00\n",
+        "  next run on 4 March 2026, 09:00\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert_eq!(explain(&home, &["call", "a1", "--at", LATER])["next_slot"], "2026-03-04T08:00:00Z");
 }

@@ -1,12 +1,12 @@
-//! The answer for people: first in plain words, then the evidence.
+//! The answer for people: first in plain words, then the evidence. Days and times
+//! of day are those of the playbook's zone, which the first line names.
 
 use std::fmt::Write as _;
 
-use chrono::SecondsFormat;
 use unicode_width::UnicodeWidthStr;
 
 use super::clauses::{ExplainedClause, Truth};
-use super::words::{day_in_words, value_in_words};
+use super::words::{day_in_words, moment_in_words, value_in_words};
 use super::{EntryVerdict, Explanation};
 use crate::clock::Instant;
 use crate::enrollment::Guard;
@@ -59,10 +59,11 @@ impl Explanation {
         if self.earlier.len() > SHOWN {
             line(format!("  and {} more", self.earlier.len() - SHOWN));
         }
-        let since = self.revision.published_at.map(|at| format!(", published at {}", instant(at)));
+        let moment = |at: Instant| moment_in_words(at, self.zone);
+        let since = self.revision.published_at.map(|at| format!(", published on {}", moment(at)));
         line(format!("  revision {} of {}{}", self.revision.revision, self.revision.file, since.unwrap_or_default()));
         match self.next_slot {
-            Some(slot) => line(format!("  next run at {}", instant(slot))),
+            Some(slot) => line(format!("  next run on {}", moment(slot))),
             None => line("  no further run".to_owned()),
         }
         self.notes.iter().for_each(|note| line(format!("  note: {note}")));
@@ -80,7 +81,7 @@ impl Explanation {
     }
 
     fn at_in_words(&self) -> String {
-        format!("at {}", instant(self.at))
+        format!("on {} ({})", moment_in_words(self.at, self.zone), self.zone)
     }
 }
 
@@ -109,9 +110,4 @@ fn clause_line(clause: &ExplainedClause, decides: bool, widest: usize) -> String
     let room = " ".repeat(widest.saturating_sub(text.width()));
     let words = format!("    {:<11}  {text}{room}  {read}{constant}{more}{decided}", clause.truth.name());
     words.trim_end().to_owned()
-}
-
-/// An instant, in UTC.
-fn instant(at: Instant) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,6 +1,6 @@
 //! Instants and values in words.
 
-use chrono::{NaiveTime, SecondsFormat};
+use chrono::{NaiveTime, SecondsFormat, Timelike};
 use chrono_tz::Tz;
 
 use crate::clock::Instant;
@@ -12,6 +12,15 @@ pub(super) fn day_in_words(at: Instant, zone: Tz) -> String {
     match local.time() {
         NaiveTime::MIN => local.format("%-d %B %Y").to_string(),
         _ => local.format("%-d %B %Y, %H:%M").to_string(),
+    }
+}
+
+/// `3 December 2026, 09:00`, with the seconds where there are some.
+pub(super) fn moment_in_words(at: Instant, zone: Tz) -> String {
+    let local = at.with_timezone(&zone);
+    match local.second() {
+        0 => local.format("%-d %B %Y, %H:%M").to_string(),
+        _ => local.format("%-d %B %Y, %H:%M:%S").to_string(),
     }
 }
 
