@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use serde_json::Value as Json;
 
 use super::check::store_at_hand;
 use super::database::configuration;
@@ -25,7 +26,7 @@ pub struct Options {
 
 /// A kind of file that people write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FileKind {
+pub enum FileKind {
     /// A playbook.
     Playbook,
     /// keepwell.yaml.
@@ -33,20 +34,26 @@ enum FileKind {
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    output::json(&answer(global, options.of, options.store).await?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The JSON Schema of a kind of file, with what the store in the database holds
+/// where `of_store`.
+pub async fn answer(global: &Global, kind: FileKind, of_store: bool) -> anyhow::Result<Json> {
     let config = configuration(global)?;
-    let schema = if options.store {
+    let schema = if of_store {
         let (database, schema) = store_at_hand::open(global).await?;
         database.close().await;
         schema
     } else {
-        Schema { roles: config.store.roles.clone(), ..Schema::default_store() }
+        Schema::of_configuration(&config.store)
     };
     // A file with mistakes has names, too; its mistakes are what `check` is for.
     let sources = SourceSet::read(std::slice::from_ref(&global.playbooks), &global.scripts);
     let deployment = Deployment::new(&sources, &config, schema);
-    output::json(&match options.of {
+    Ok(match kind {
         FileKind::Playbook => json_schema::of_playbook(&deployment),
         FileKind::Configuration => json_schema::of_configuration(&deployment),
-    });
-    Ok(ExitCode::SUCCESS)
+    })
 }

@@ -5,9 +5,10 @@ use serde_json::{Value as Json, json};
 use super::{CALL, Session};
 use crate::support::program::Home;
 
-const TOOLS: [&str; 10] = [
+const TOOLS: [&str; 11] = [
     "language_guide",
     "facts",
+    "schema",
     "list_playbooks",
     "read_playbook",
     "write_playbook",

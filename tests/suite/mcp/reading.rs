@@ -41,6 +41,15 @@ async fn each_tool_gives_what_its_command_prints() {
     assert_eq!(session.call("facts", &json!({})), printed(&home, &["facts"]));
     let of_store = session.call("facts", &json!({ "store": true }));
     assert_eq!(of_store, printed(&home, &["facts", "--store"]));
+    for (arguments, options) in [
+        (json!({}), &["schema"][..]),
+        (json!({ "store": true }), &["schema", "--store"]),
+        (json!({ "configuration": true }), &["schema", "--of", "configuration"]),
+    ] {
+        let schema = session.call("schema", &arguments);
+        assert!(schema["properties"].is_object(), "{schema}");
+        assert_eq!(schema, home.done(options).json());
+    }
     let plan = session.call("plan", &json!({ "at": AT }));
     assert_eq!(plan["plan"][0]["enter"], json!(["a1", "a3"]));
     assert_eq!(plan, printed(&home, &["plan", "--at", AT]));
@@ -152,6 +161,7 @@ async fn no_tool_changes_the_database() {
         ("language_guide", json!({ "section": "Steps" })),
         ("explain_code", json!({ "code": "KW0207" })),
         ("facts", json!({ "store": true })),
+        ("schema", json!({ "store": true })),
         ("check", json!({})),
         ("check", json!({ "store": true })),
         ("test", json!({ "coverage": true, "mutants": true })),
