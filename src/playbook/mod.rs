@@ -4,9 +4,10 @@
 //! `folder` finds the files, `source` reads them and `folder_claim` knows who
 //! publishes them, `yaml` turns text into nodes that know their place, `parse`
 //! reads the keys of a playbook, which `form` lists, `schedule` answers when it is
-//! due, `case` holds the test cases inside it. Expressions and templates stay
-//! text here ([`Source`]); `rule` and `action` give them meaning. Nothing in this
-//! folder knows SQL, Rhai or the time; the first three alone touch files.
+//! due, `case` holds the test cases inside it, `changes` says in words how two texts
+//! differ. Expressions and templates stay text here ([`Source`]); `rule` and `action`
+//! give them meaning. Nothing in this folder knows SQL, Rhai or the time; the first
+//! three alone touch files.
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::diagnostic::{Diagnostic, Position};
 pub mod budget;
 pub mod calendar;
 pub mod case;
+pub mod changes;
 pub mod duration;
 mod folder;
 pub mod folder_claim;

@@ -12,6 +12,11 @@ use super::yaml;
 use crate::clock::Deadline;
 use crate::diagnostic::{Diagnostic, Position};
 
+/// The endings of playbooks.
+const PLAYBOOKS: [&str; 2] = ["yaml", "yml"];
+/// The ending of scripts.
+const SCRIPTS: [&str; 1] = ["rhai"];
+
 /// A playbook's file.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
@@ -55,7 +60,7 @@ impl SourceSet {
     pub fn read(playbooks: &[PathBuf], scripts: &Path) -> SourceSet {
         let mut set = SourceSet::read_playbooks(playbooks);
         for path in set.take(scripts, list_scripts(scripts, Deadline::after(BOUNDS.time))) {
-            let module = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let module = module(&path);
             match read_file(&path) {
                 Ok(SourceFile { path, text }) => {
                     set.scripts.push(ScriptFile { module, path, text });
@@ -85,6 +90,29 @@ impl SourceSet {
         set
     }
 
+    /// Files that somebody has read elsewhere, such as in a revision
+    /// of a repository: each with its name and its bytes, in order of the names.
+    pub fn of_files(playbooks: Vec<(String, Vec<u8>)>, scripts: Vec<(String, Vec<u8>)>) -> SourceSet {
+        let mut set = SourceSet::default();
+        for (name, bytes) in playbooks {
+            match decode(&name, bytes) {
+                Ok(file) => set.playbooks.push(file),
+                Err(problem) => set.problems.push(*problem),
+            }
+        }
+        for (name, bytes) in scripts {
+            match decode(&name, bytes) {
+                Ok(file) => {
+                    set.scripts.push(ScriptFile { module: module(Path::new(&name)), path: file.path, text: file.text })
+                }
+                Err(problem) => set.problems.push(*problem),
+            }
+        }
+        set.playbooks.sort_by(|one, other| one.path.cmp(&other.path));
+        set.scripts.sort_by(|one, other| one.path.cmp(&other.path));
+        set
+    }
+
     /// The text of a file by the name diagnostics give it.
     pub fn text(&self, file: &str) -> Option<Arc<str>> {
         let playbooks = self.playbooks.iter().map(|f| (&f.path, &f.text));
@@ -100,6 +128,25 @@ impl SourceSet {
         self.unlisted.extend(listing.unlisted);
         listing.files.into_iter().map(|file| file.path).collect()
     }
+}
+
+/// What expressions call a script.
+fn module(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether a file of that name is a playbook, by its ending.
+pub fn is_playbook(path: &Path) -> bool {
+    has_ending(path, &PLAYBOOKS)
+}
+
+/// Whether a file of that name is a script, by its ending.
+pub fn is_script(path: &Path) -> bool {
+    has_ending(path, &SCRIPTS)
+}
+
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
+    path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known))
 }
 
 /// How the files stand: where they are, when they changed, and what could not
@@ -165,13 +212,13 @@ impl FileStamps {
 
 /// What stands in a folder of playbooks; `None` where the path is no folder.
 fn list_playbooks(path: &Path, deadline: Deadline) -> Option<Listing> {
-    path.is_dir().then(|| list(path, &["yaml", "yml"], true, &BOUNDS, deadline))
+    path.is_dir().then(|| list(path, &PLAYBOOKS, true, &BOUNDS, deadline))
 }
 
 /// What stands in the folder of scripts; nothing where there is none.
 fn list_scripts(path: &Path, deadline: Deadline) -> Option<Listing> {
     match path.is_dir() {
-        true => Some(list(path, &["rhai"], false, &BOUNDS, deadline)),
+        true => Some(list(path, &SCRIPTS, false, &BOUNDS, deadline)),
         false => Some(Listing::default()),
     }
 }
@@ -193,18 +240,23 @@ pub fn read_file(path: &Path) -> Result<SourceFile, Box<Diagnostic>> {
     regular(file.metadata())?;
     let mut bytes = Vec::new();
     file.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| broken(&e))?;
+    decode(&name, bytes)
+}
+
+/// The text of a file of at most [`yaml::MAX_BYTES`]. A byte order mark is left out.
+fn decode(name: &str, bytes: Vec<u8>) -> Result<SourceFile, Box<Diagnostic>> {
     if bytes.len() > yaml::MAX_BYTES {
-        return Err(Box::new(yaml::too_large(&name)));
+        return Err(Box::new(yaml::too_large(name)));
     }
     if bytes.contains(&0) {
-        return Err(broken(&std::io::Error::other("it holds a zero byte")));
+        return Err(Box::new(unreadable(name, &std::io::Error::other("it holds a zero byte"))));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
         let at = Position { line: u32::try_from(line).unwrap_or(u32::MAX), column: 1 };
         let message = "this line is not UTF-8 text";
-        Box::new(Diagnostic::error("KW0001", &name, at, message).help("save the file in UTF-8 encoding"))
+        Box::new(Diagnostic::error("KW0001", name, at, message).help("save the file in UTF-8 encoding"))
     })?;
     Ok(SourceFile { path: name.into(), text: text.strip_prefix('\u{feff}').unwrap_or(&text).into() })
 }

@@ -139,6 +139,17 @@ impl StepReader<'_> {
     }
 }
 
+impl Goto {
+    /// As an author writes it.
+    pub(in crate::playbook) fn word(&self) -> &str {
+        match self {
+            Goto::Next => "next",
+            Goto::End => "end",
+            Goto::Step(id) => id,
+        }
+    }
+}
+
 /// A key such as `days` with a number.
 fn counted(entries: &[Entry]) -> Option<&Entry> {
     const UNITS: [&str; 10] =
