@@ -25,10 +25,19 @@ pub struct EffectAhead {
     pub effect: Effect,
 }
 
+/// The way ahead.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WayAhead {
+    /// In order.
+    pub effects: Vec<EffectAhead>,
+    /// When it would end; `None` where that is not known.
+    pub ends_at: Option<Instant>,
+}
+
 /// All that comes after a first look whose transition is `first`, its own
 /// effects included, in order. `look` is what that first look used. It ends
 /// where a step cannot be decided.
-pub fn look_ahead(look: &Look<'_>, first: &Transition) -> Vec<EffectAhead> {
+pub fn look_ahead(look: &Look<'_>, first: &Transition) -> WayAhead {
     let mut now = look.context.facts.as_of;
     let mut ahead: Vec<EffectAhead> = first.effects.iter().map(|effect| at_instant(now, effect)).collect();
     let mut progress = look.context.progress.as_deref().cloned().unwrap_or_else(|| look.enrollment.at_entry());
@@ -58,7 +67,8 @@ pub fn look_ahead(look: &Look<'_>, first: &Transition) -> Vec<EffectAhead> {
         ahead.extend(transition.effects.iter().map(|effect| at_instant(now, effect)));
         enrollment = transition.enrollment;
     }
-    ahead
+    let ends_at = (enrollment.state != State::Active).then_some(now);
+    WayAhead { effects: ahead, ends_at }
 }
 
 /// What the mails among effects change in facts of the same instant, as if each

@@ -64,15 +64,10 @@ impl Compiled {
         if let Some(slot) = self.lock().get(&key) {
             return Ok(slot.clone());
         }
-        let Some(text) = store.revision_text(playbook, revision).await? else {
+        let Some(compiled) = compile_revision(store, config, playbook, revision).await? else {
             return Ok(Err(format!("revision {revision} of {playbook} was never published")));
         };
-        let scripts = text.modules();
-        let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
-        let (config, relations) = (config.clone(), store.relations().clone());
-        let id = playbook.to_owned();
-        let compiled = tokio::task::spawn_blocking(move || compile(id, &file, scripts, &config, &relations)).await;
-        let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
+        let slot = compiled.map(Arc::new);
         self.lock().insert(key, slot.clone());
         Ok(slot)
     }
@@ -81,6 +76,23 @@ impl Compiled {
         // A poisoned map is still a map of finished entries.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A published revision, compiled from its stored text and kept nowhere; `None`
+/// where it was never published. The inner error says why this version cannot use it.
+pub(crate) async fn compile_revision(
+    store: &Store,
+    config: &Config,
+    playbook: &str,
+    revision: &str,
+) -> anyhow::Result<Option<Result<Loaded, String>>> {
+    let Some(text) = store.revision_text(playbook, revision).await? else { return Ok(None) };
+    let scripts = text.modules();
+    let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
+    let (config, relations) = (config.clone(), store.relations().clone());
+    let id = playbook.to_owned();
+    let compiled = tokio::task::spawn_blocking(move || compile(id, &file, scripts, &config, &relations)).await;
+    Ok(Some(compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned()))))
 }
 
 /// Compiles a revision under the name that its playbook has now.

@@ -216,6 +216,18 @@ impl Store {
         Ok(names.into_iter().collect())
     }
 
+    /// When accounts signed up, by id, of those that did so after an instant.
+    pub async fn signed_up_after(&self, after: Instant) -> sqlx::Result<HashMap<String, Instant>> {
+        let sql = format!(
+            "select {}, a.signed_up_at from {} a where a.signed_up_at > $1 and a.signed_up_at < {END}",
+            self.key().to_text("a.id"),
+            self.relation(Relation::Accounts)
+        );
+        let found: Vec<(String, Instant)> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(after).fetch_all(&mut *self.read().await?).await?;
+        Ok(found.into_iter().collect())
+    }
+
     /// Whether there is an account of that id.
     pub async fn has_account(&self, id: &str) -> sqlx::Result<bool> {
         let key = self.key().of_text("$1::text");

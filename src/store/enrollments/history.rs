@@ -37,6 +37,24 @@ struct HistoryRow {
     keys: Vec<String>,
 }
 
+/// What enrollments that began before an instant have left behind about a subject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PastEntries {
+    pub keys: BTreeSet<String>,
+    pub last_started: Option<Instant>,
+    /// Until when one is on its way that was so at the instant.
+    pub active_until: Option<Instant>,
+}
+
+#[derive(FromRow)]
+struct PastEntriesRow {
+    account_id: String,
+    contact_id: String,
+    last_started: Option<Instant>,
+    keys: Vec<String>,
+    active_until: Option<Instant>,
+}
+
 impl Store {
     /// Whether anybody has ever entered a playbook.
     pub async fn has_enrolled(&self, playbook: &str) -> sqlx::Result<bool> {
@@ -82,6 +100,46 @@ impl Store {
             found.entry(subject.clone()).or_default().stopped = true;
         }
         Ok(found)
+    }
+
+    /// What a playbook's enrollments that began before an instant say about these
+    /// subjects: the keys used, the latest start, and until when one was on its way
+    /// (`None`: none was, or it has ended by then). Those that wait for approval do
+    /// not count.
+    pub async fn history_before(
+        &self,
+        playbook: &str,
+        before: Instant,
+        subjects: &[SubjectId],
+    ) -> sqlx::Result<HashMap<SubjectId, PastEntries>> {
+        let (accounts, contacts): (Vec<&str>, Vec<&str>) =
+            subjects.iter().map(|subject| (subject.account.as_str(), subject.contact.as_str())).unzip();
+        let rows: Vec<PastEntriesRow> = sqlx::query_as(
+            // By the keys of each account, whatever the statistics say: see the docs of `store::enrollments`.
+            "select w.account_id, w.contact_id, h.last_started, h.keys, h.active_until
+             from unnest($2::text[], $4::text[]) as w (account_id, contact_id)
+             cross join lateral (
+                 select max(e.started_at) as last_started, array_agg(e.entry_key) as keys,
+                        max(coalesce(e.ended_at, '9999-01-01')) filter (where e.ended_at is null or e.ended_at > $3)
+                            as active_until
+                 from keepwell.enrollments e
+                 where e.account_id = w.account_id and e.contact_id = w.contact_id
+                   and (e.playbook = $1) is true and e.started_at < $3 and e.state <> 'held'
+                 having count(*) > 0) h",
+        )
+        .persistent(false)
+        .bind(playbook)
+        .bind(accounts)
+        .bind(before)
+        .bind(contacts)
+        .fetch_all(self.pool())
+        .await?;
+        let entries = |row: PastEntriesRow| {
+            let subject = SubjectId { account: row.account_id, contact: row.contact_id };
+            let keys = row.keys.into_iter().collect();
+            (subject, PastEntries { keys, last_started: row.last_started, active_until: row.active_until })
+        };
+        Ok(rows.into_iter().map(entries).collect())
     }
 
     /// Says of each subject on which side of the comparison its account is in a

@@ -60,6 +60,16 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
+    /// How many are on their way through a playbook.
+    pub async fn count_active(&self, playbook: &str) -> sqlx::Result<u64> {
+        let count: i64 =
+            sqlx::query_scalar("select count(*) from keepwell.enrollments where playbook = $1 and state = 'active'")
+                .bind(playbook)
+                .fetch_one(self.pool())
+                .await?;
+        Ok(count.unsigned_abs())
+    }
+
     /// Brings the next look of all who are on their way through some playbooks
     /// forward to an instant; those that are due earlier stay so.
     pub async fn look_no_later_than(&self, playbooks: &[&str], at: Instant) -> sqlx::Result<()> {

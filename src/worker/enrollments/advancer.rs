@@ -11,7 +11,7 @@ use super::turns::PlaybookTurns;
 use crate::action::staff::Staff;
 use crate::clock::{Instant, WorkStopwatch};
 use crate::effect::{Effect, EffectBody, MessageDraft};
-use crate::enrollment::outlook::{self, EffectAhead, is_where_it_was};
+use crate::enrollment::outlook::{self, WayAhead, is_where_it_was};
 use crate::enrollment::{Enrollment, Look, MessageEnd, Phase, State, Transition, advance, next_quarter, own_acts};
 use crate::message::{self, duplicate};
 use crate::playbook::Mode;
@@ -172,26 +172,26 @@ pub(crate) async fn foresee(
     Ok(looked.transitions.into_iter().zip(looked.snapshots).map(done).collect())
 }
 
-/// The way ahead of those that were foreseen at an instant, as things stand: of
-/// each its consequences in order, and what they were foreseen on.
+/// The way ahead of those that were foreseen at an instant, as things stand, and
+/// what they were foreseen on.
 pub(crate) async fn look_ahead(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
     foreseen: Vec<Foreseen>,
     at: Instant,
-) -> anyhow::Result<(Vec<Vec<EffectAhead>>, Vec<Foreseen>)> {
+) -> anyhow::Result<(Vec<WayAhead>, Vec<Foreseen>)> {
     let alerts_to = loaded.ready.playbook.alerts_to.clone().or_else(|| shared.config.alerts_to.clone());
     let mut staff = shared.store.staff(loaded.ready.weighs_load(), at).await?;
     let (with, loaded) = (shared.clone(), loaded.clone());
     let ways = tokio::task::spawn_blocking(move || {
         let mut ways = Vec::with_capacity(foreseen.len());
         for Foreseen { transition, snapshot } in &foreseen {
-            let way = snapshot.as_ref().map_or_else(Vec::new, |seen| {
+            let way = snapshot.as_ref().map_or_else(WayAhead::default, |seen| {
                 let enrollment = &transition.enrollment;
                 let look = build_look(&with, &loaded, enrollment, seen, &staff, &[], alerts_to.as_deref());
                 outlook::look_ahead(&look, transition)
             });
-            for taker in way.iter().filter_map(|one| one.effect.assignee()) {
+            for taker in way.effects.iter().filter_map(|one| one.effect.assignee()) {
                 staff.assign(taker);
             }
             ways.push(way);

@@ -6,6 +6,7 @@ pub mod breaker;
 pub mod candidates;
 mod case_verdicts;
 pub(crate) mod decide;
+pub mod diff;
 pub(crate) mod evaluation_budget;
 pub mod explain;
 pub mod first_mails;

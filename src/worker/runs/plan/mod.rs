@@ -1,6 +1,7 @@
 //! What a slot would do: who would enter, go on and leave, and what would come of
 //! it. The run's own decisions, with nothing written.
 
+mod collisions;
 mod enrolled;
 mod way;
 mod workload;
@@ -8,12 +9,13 @@ mod workload;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub(super) use self::collisions::collisions;
 pub use self::enrolled::Leaver;
 use self::enrolled::follow_enrolled;
 use self::way::follow_way;
 pub use self::way::{PlannedEffect, PlannedText, count_by_step};
 pub use self::workload::Workload;
-use self::workload::weigh;
+pub(super) use self::workload::weigh;
 use super::breaker;
 use super::candidates::Candidates;
 use super::decide::decide;
@@ -171,23 +173,10 @@ pub async fn plan_all(
 
 /// Finds the other playbooks of those who would enter.
 async fn find_collisions(shared: &Shared, plans: &mut [Plan]) -> anyhow::Result<()> {
-    let mut entering: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for plan in plans.iter() {
-        for subject in &plan.enter {
-            entering.entry(subject.account.clone()).or_default().insert(plan.playbook.clone());
-        }
-    }
+    let entering = plans.iter().map(|plan| (plan.playbook.as_str(), plan.enter.as_slice())).collect();
+    let mut found = collisions(shared, &entering).await?;
     for plan in plans {
-        let accounts: Vec<&str> = plan.enter.iter().map(|subject| subject.account.as_str()).collect();
-        let active = shared.store.other_playbooks_of(&accounts, &plan.playbook).await?;
-        for subject in &plan.enter {
-            let of = |playbooks: &BTreeMap<String, BTreeSet<String>>| playbooks.get(&subject.account).cloned();
-            let mut others: BTreeSet<String> = of(&active).into_iter().chain(of(&entering)).flatten().collect();
-            others.remove(&plan.playbook);
-            if !others.is_empty() {
-                plan.collisions.insert(subject.clone(), others);
-            }
-        }
+        plan.collisions = found.remove(&plan.playbook).unwrap_or_default();
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
-use crate::enrollment::outlook::EffectAhead;
+use crate::enrollment::outlook::{EffectAhead, WayAhead};
 use crate::facts::SubjectId;
 use crate::worker::enrollments::advancer::{Foreseen, look_ahead};
 use crate::worker::enrollments::snapshot::Snapshot;
@@ -52,7 +52,8 @@ pub(super) async fn follow_way(
     let (ways, foreseen) = look_ahead(shared, loaded, foreseen, slot).await?;
     let mut planned = Vec::new();
     for ((subject, way), Foreseen { snapshot, .. }) in subjects.into_iter().zip(ways).zip(foreseen) {
-        for EffectAhead { at, effect } in way {
+        let WayAhead { effects, .. } = way;
+        for EffectAhead { at, effect } in effects {
             let Some(kind) = effect.body.kind() else { continue };
             let text = match &snapshot {
                 Some(seen) if with_texts => text(shared, loaded, seen, &effect),

@@ -21,7 +21,7 @@ pub struct Workload {
 
 /// The workload of everybody for whom the slot assigns or closes something, in
 /// order of their ids.
-pub(super) async fn weigh(
+pub(in crate::worker::runs) async fn weigh(
     shared: &Shared,
     assigned: &BTreeMap<String, u64>,
     stopped: &[(String, Uuid)],
