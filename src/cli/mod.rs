@@ -1,9 +1,9 @@
 //! The command line: one command per file, and the only place that wires
 //! everything. Arguments, environment and signals are read here alone.
 //!
-//! Exit codes: 0 fine or nothing to do, 1 an error or a failed check; `plan`
-//! and `move`: 2 when somebody would enter or move or something would be held. Answers go to stdout,
-//! logs and progress to stderr.
+//! Exit codes: 0 fine or nothing to do, 1 an error or a failed check; `plan`,
+//! `diff` and `move`: 2 when somebody would enter, leave or move or something would be held. Answers go to
+//! stdout, logs and progress to stderr.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +31,7 @@ mod check;
 mod confirm;
 mod database;
 mod demo;
+mod diff;
 mod doctor;
 mod enroll;
 mod explain;
@@ -165,6 +166,8 @@ enum Command {
     Plan(plan::Options),
     /// Publish the playbooks of a saved plan and carry out just what it says.
     Apply(apply::Options),
+    /// Whom a change of the playbooks touches, beside a git revision, a folder or what is published.
+    Diff(diff::Options),
     /// Why an account enters a playbook, or why not; why a message or a task is as it is.
     Explain(explain::Options),
     /// What was in force of a playbook, when, and who published it.
@@ -283,6 +286,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Slots(options) => slots::run(global, &options),
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Apply(options) => apply::run(global, &options).await,
+        Command::Diff(options) => diff::run(global, &options).await,
         Command::Explain(options) => explain::run(global, &options).await,
         Command::Revisions(options) => revisions::run(global, &options).await,
         Command::Rollback(options) => revisions::roll_back(global, &options).await,

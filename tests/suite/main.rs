@@ -14,6 +14,7 @@ mod customers;
 mod cut_off;
 mod daemon;
 mod delivery;
+mod diff;
 mod distribution;
 mod doctor;
 mod documents;
