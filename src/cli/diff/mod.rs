@@ -69,17 +69,23 @@ impl Against<'_> {
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let Comparison { diffs, slot, has_errors } = answer(global, options).await?;
+    let comparison = answer(global, options).await?;
+    let diffs = &comparison.diffs;
     match options.format {
-        DiffFormat::Json => output::json(&json::document(&diffs, slot)),
-        DiffFormat::Markdown => output::text(&markdown::render(&diffs, &options.against, slot)),
-        DiffFormat::Human => print::print(&diffs),
+        DiffFormat::Json => output::json(&to_json(&comparison)),
+        DiffFormat::Markdown => output::text(&markdown::render(diffs, &options.against, comparison.slot)),
+        DiffFormat::Human => print::print(diffs),
     }
-    if has_errors || diffs.iter().any(|diff| diff.fails) {
+    if comparison.has_errors || diffs.iter().any(|diff| diff.fails) {
         return Ok(ExitCode::from(1));
     }
     let moves = diffs.iter().any(PlaybookDiff::moves_somebody);
     Ok(if moves { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// The whole answer, as JSON.
+pub fn to_json(comparison: &Comparison) -> serde_json::Value {
+    json::document(&comparison.diffs, comparison.slot)
 }
 
 /// What the command answers.

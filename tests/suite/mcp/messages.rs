@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::{CALL, Session};
 use crate::support::program::Home;
 
-const TOOLS: [&str; 11] = [
+const TOOLS: [&str; 12] = [
     "language_guide",
     "facts",
     "schema",
@@ -16,6 +16,7 @@ const TOOLS: [&str; 11] = [
     "explain_code",
     "test",
     "plan",
+    "diff",
     "explain",
 ];
 

@@ -56,6 +56,9 @@ async fn each_tool_gives_what_its_command_prints() {
     let one = session.call("plan", &json!({ "at": AT, "account": "a1", "playbook": "call", "text": true }));
     assert_eq!(one["plan"][0]["effects"][0]["text"]["subject"], "Hello Acme");
     assert_eq!(one, printed(&home, &["plan", "--at", AT, "--account", "a1", "--playbook", "call", "--text"]));
+    let compared = session.call("diff", &json!({ "at": AT, "playbook": "call" }));
+    assert_eq!(compared["diff"][0]["change"], "added");
+    assert_eq!(compared, printed(&home, &["diff", "--against", "published", "--at", AT, "--playbook", "call"]));
     let explained = session.call("explain", &json!({ "playbook": "call", "subject": "a2", "at": AT }));
     assert_eq!(explained["explain"]["verdict"], "skipped");
     assert_eq!(explained, printed(&home, &["explain", "call", "a2", "--at", AT]));
@@ -86,6 +89,11 @@ async fn errors_are_in_words() {
     let mut session = Session::begin(&home, &[]);
     for (tool, arguments, why) in [
         ("plan", json!({ "playbook": "cal" }), "there is no playbook `cal`"),
+        (
+            "diff",
+            json!({ "against": "playbooks" }),
+            "`against` is a git revision, or absent; `playbooks` is a file or folder",
+        ),
         (
             "plan",
             json!({ "at": "yesterday" }),
@@ -167,6 +175,7 @@ async fn no_tool_changes_the_database() {
         ("test", json!({ "coverage": true, "mutants": true })),
         ("plan", json!({ "at": "2026-03-03T09:00:00Z", "text": true })),
         ("plan", json!({})),
+        ("diff", json!({})),
         ("explain", json!({ "playbook": "call", "subject": "a1" })),
         ("explain", json!({ "playbook": "call", "subject": "a1", "at": AT })),
         ("explain", json!({ "playbook": "new", "subject": "a2" })),

@@ -11,5 +11,6 @@ macro_rules! tools {
 }
 
 tools! {
-    language_guide, facts, schema, list_playbooks, read_playbook, write_playbook, check, explain_code, test, plan, explain,
+    language_guide, facts, schema, list_playbooks, read_playbook, write_playbook, check, explain_code, test, plan, diff,
+    explain,
 }
