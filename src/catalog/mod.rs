@@ -4,6 +4,7 @@
 //! - `compile` makes it from one parsed playbook.
 //! - `program` turns the tree of steps into positions with explicit successors.
 //! - `step_names` says what functions and labels the steps are named for.
+//! - `shipped` are the playbooks in the program, to begin a new one with.
 //! - `json_schema` writes what editors need of all keys and names.
 //! - `across` finds what playbooks say wrongly about each other.
 
@@ -24,6 +25,7 @@ mod compile;
 pub mod json_schema;
 mod program;
 mod ready;
+pub mod shipped;
 mod step_names;
 
 pub use compile::{compile, revision};

@@ -46,6 +46,7 @@ mod mcp;
 mod message;
 mod migrate;
 mod move_on;
+mod new;
 mod output;
 mod person;
 mod plan;
@@ -150,6 +151,8 @@ enum Command {
     Run(run::Options),
     /// Create or upgrade the database schemas.
     Migrate,
+    /// Begin a playbook of your own with a shipped one.
+    New(new::Options),
     /// Find every mistake in the playbooks; needs no database.
     Check(check::Options),
     /// Lay playbooks out in one way: indentation, spaces and blank lines.
@@ -278,6 +281,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(global, &options).await,
         Command::Run(options) => run::run(global, &options).await,
         Command::Migrate => migrate::run(global).await,
+        Command::New(options) => new::run(global, &options),
         Command::Check(options) => check::run(global, &options).await,
         Command::Fmt(options) => fmt::run(global, &options),
         Command::Test(options) => test::run(global, &options),

@@ -32,6 +32,7 @@ mod mcp;
 mod message_rows;
 mod migrations;
 mod names;
+mod new;
 mod odd_environments;
 mod outage;
 mod outcomes;

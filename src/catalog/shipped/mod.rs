@@ -1,0 +1,93 @@
+//! The playbooks that come with Keepwell, to begin a new one with. They are in
+//! the program, with the scripts that they use.
+//!
+//! - `wish` finds the one that is nearest to what somebody wishes.
+
+use crate::playbook::source::SourceFile;
+
+mod files {
+    include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+}
+
+mod wish;
+
+pub use wish::{Fit, Reason, fits};
+
+/// A playbook that comes with Keepwell.
+#[derive(Clone, Debug)]
+pub struct ShippedPlaybook {
+    pub id: String,
+    /// What it is for, in one sentence.
+    pub about: String,
+    /// Whom it tells of holds and failures: nobody's real address.
+    pub alerts_to: String,
+    /// The whole file.
+    pub text: &'static str,
+}
+
+/// A script that comes with Keepwell.
+#[derive(Clone, Copy, Debug)]
+pub struct ShippedScript {
+    /// The name of its file without the ending, by which playbooks call it.
+    pub module: &'static str,
+    pub text: &'static str,
+}
+
+/// Every shipped playbook, by id.
+pub fn playbooks() -> Vec<ShippedPlaybook> {
+    let read = |(name, text): &(&str, &'static str)| {
+        let file = SourceFile { path: format!("{name}.yaml").into(), text: (*text).into() };
+        let playbook = super::parse(&file, &mut Vec::new())?;
+        let (about, alerts_to) = (playbook.about.unwrap_or_default(), playbook.alerts_to.unwrap_or_default());
+        Some(ShippedPlaybook { id: playbook.id, about, alerts_to, text })
+    };
+    files::PLAYBOOKS.iter().filter_map(read).collect()
+}
+
+impl ShippedPlaybook {
+    /// Its text under another id, without the words that only serve to find it.
+    /// Where somebody else hears of holds and failures, it names nobody.
+    pub fn copy(&self, id: &str, names_alerts_to: bool) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        for line in self.text.lines() {
+            if line.starts_with("playbook:") {
+                lines.push(format!("playbook: {id}"));
+            } else if line.starts_with(wish::KEYWORDS) {
+                // The empty remark before them.
+                lines.pop_if(|line| line == "#");
+            } else if names_alerts_to || !line.starts_with("alerts_to:") {
+                lines.push(line.to_owned());
+            }
+        }
+        lines.join("\n") + "\n"
+    }
+
+    /// The scripts that its expressions call.
+    pub fn scripts(&self) -> Vec<ShippedScript> {
+        let scripts = files::SCRIPTS.iter().map(|(module, text)| ShippedScript { module, text });
+        scripts.filter(|script| self.text.contains(&format!("{}::", script.module))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_differs_in_its_id_and_in_what_is_for_finding_it() {
+        let text = "# Why.\n#\n# Keywords: a, b.\n\nplaybook: a\nalerts_to: x@y.example\nwhen: true\n";
+        let shipped = ShippedPlaybook { id: "a".into(), about: String::new(), alerts_to: String::new(), text };
+        assert_eq!(shipped.copy("mine", true), "# Why.\n\nplaybook: mine\nalerts_to: x@y.example\nwhen: true\n");
+        assert_eq!(shipped.copy("mine", false), "# Why.\n\nplaybook: mine\nwhen: true\n");
+    }
+
+    #[test]
+    fn every_shipped_file_can_be_found() {
+        let shipped = playbooks();
+        assert_eq!(shipped.len(), files::PLAYBOOKS.len());
+        for playbook in &shipped {
+            assert!(!playbook.about.is_empty() && !playbook.alerts_to.is_empty(), "{}", playbook.id);
+            assert!(playbook.text.contains(&format!("\n{}", wish::KEYWORDS)), "{} has no keywords", playbook.id);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `keepwell new`: a playbook of one's own, begun with one that is shipped.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::database::configuration;
+use super::{Global, output};
+use crate::catalog::claimed_id;
+use crate::catalog::shipped::{self, ShippedPlaybook};
+use crate::diagnostic::nearest;
+use crate::playbook::renaming::is_id;
+use crate::playbook::source::SourceSet;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A shipped playbook's id, or in one line what you wish: the nearest is taken.
+    #[arg(value_name = "NAME_OR_WISH", required_unless_present = "list")]
+    wish: Option<String>,
+    /// The id of the new playbook, and the name of its file; the shipped one's when absent.
+    #[arg(long = "as", value_name = "ID")]
+    id: Option<String>,
+    /// What there is to begin with.
+    #[arg(long, conflicts_with_all = ["wish", "id"])]
+    list: bool,
+}
+
+pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let all = shipped::playbooks();
+    let Some(wish) = options.wish.as_deref().filter(|_| !options.list) else {
+        list(&all);
+        return Ok(ExitCode::SUCCESS);
+    };
+    let (playbook, why) = choose(wish.trim(), all)?;
+    let id = options.id.clone().unwrap_or_else(|| playbook.id.clone());
+    let file = free_file(global, &playbook, &id)?;
+    let config = configuration(global)?;
+    let names_alerts_to = config.alerts_to.is_none();
+    let scripts = write_scripts(&global.scripts, &playbook)?;
+    write_new(&file, &playbook.copy(&id, names_alerts_to))?;
+
+    say!("Wrote {}, from the shipped playbook `{}`:", file.display(), playbook.id);
+    say!("  {}", playbook.about);
+    if let Some(why) = why {
+        say!("{why}");
+    }
+    scripts.iter().for_each(|line| say!("{line}"));
+    say!();
+    say!("Make it yours: `when`, the steps and their words, the cases under `tests`, `schedule` and `timezone`.");
+    if names_alerts_to {
+        say!("`alerts_to` is `{}`: write who hears of holds and failures.", playbook.alerts_to);
+    }
+    say!();
+    say!("Next:");
+    let options = global.repeated();
+    for (word, rest) in [
+        ("check", &*file.display().to_string()),
+        ("test", &file.display().to_string()),
+        ("plan", &format!("--playbook {id}")),
+    ] {
+        say!("  keepwell {word} {rest}{options}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(all: &[ShippedPlaybook]) {
+    let width = all.iter().map(|playbook| playbook.id.len()).max().unwrap_or(0);
+    for playbook in all {
+        say!("{}  {}", output::pad(&playbook.id, width), playbook.about);
+    }
+}
+
+/// The playbook of that id, or the one nearest to a wish and why.
+fn choose(wish: &str, all: Vec<ShippedPlaybook>) -> anyhow::Result<(ShippedPlaybook, Option<String>)> {
+    if let Some(named) = all.iter().find(|playbook| playbook.id == wish) {
+        return Ok((named.clone(), None));
+    }
+    if let Some(near) = nearest(wish, all.iter().map(|playbook| playbook.id.as_str())) {
+        bail!("there is no shipped playbook `{wish}`: did you mean `{near}`?");
+    }
+    let width = all.iter().map(|playbook| playbook.id.len()).max().unwrap_or(0);
+    let lines = |playbooks: &mut dyn Iterator<Item = &ShippedPlaybook>| -> String {
+        playbooks.map(|playbook| format!("\n{}  {}", output::pad(&playbook.id, width), playbook.about)).collect()
+    };
+    let everything = lines(&mut all.iter());
+    let mut fits = shipped::fits(wish, all);
+    match fits.len() {
+        0 => bail!(
+            "no shipped playbook has to do with these words. There are:{everything}\nBegin with the one that is nearest, by its name"
+        ),
+        1 => {}
+        _ => bail!("several fit equally well; name one:{}", lines(&mut fits.iter().map(|fit| &fit.playbook))),
+    }
+    let fit = fits.remove(0);
+    let words: Vec<String> = fit.reasons.iter().map(|reason| format!("`{}`", reason.word)).collect();
+    let why = format!(
+        "It was chosen for the words {}. Nothing else of the wish was understood: read what it does.",
+        words.join(", ")
+    );
+    Ok((fit.playbook, Some(why)))
+}
+
+/// The file for a new playbook; an id or a file that is taken is an error.
+fn free_file(global: &Global, playbook: &ShippedPlaybook, id: &str) -> anyhow::Result<PathBuf> {
+    if !is_id(id) {
+        bail!("`{id}` cannot be a playbook's id: use lower-case letters, digits and `-`, at most 100");
+    }
+    let other = format!("give yours another: `keepwell new {} --as my-{}`", playbook.id, playbook.id);
+    let sources = SourceSet::read_playbooks(std::slice::from_ref(&global.playbooks));
+    if let Some(taken) = sources.playbooks.iter().find(|file| claimed_id(&file.text).as_deref() == Some(id)) {
+        bail!("{} has the id `{id}` already; {other}", taken.path);
+    }
+    let file = global.playbooks.join(format!("{id}.yaml"));
+    if file.symlink_metadata().is_ok() {
+        bail!("{} is there already, and nothing is written over it; {other}", file.display());
+    }
+    Ok(file)
+}
+
+/// Writes the scripts that the playbook uses and that are not there; what was
+/// done about each, in words.
+fn write_scripts(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Vec<String>> {
+    let mut done = Vec::new();
+    for script in playbook.scripts() {
+        let path = folder.join(format!("{}.rhai", script.module));
+        done.push(match fs::read_to_string(&path) {
+            Ok(text) if text == script.text => format!("It uses {}, which is there.", path.display()),
+            Ok(_) => format!(
+                "It uses {}, which is there and not the shipped one: `check` says whether it fits.",
+                path.display()
+            ),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                write_new(&path, script.text)?;
+                format!("Wrote {}, which it uses.", path.display())
+            }
+            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        });
+    }
+    Ok(done)
+}
+
+/// Writes a file that is not there, and its folder.
+fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
+    let written = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = fs::File::create_new(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    written().with_context(|| format!("{} cannot be written", path.display()))
+}

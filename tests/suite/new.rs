@@ -1,0 +1,112 @@
+//! `keepwell new`, in a folder with nothing of the project in it.
+
+use std::fs;
+
+use crate::support::program::Home;
+
+fn shipped() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks");
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut ids: Vec<String> = names.filter_map(|name| name.strip_suffix(".yaml").map(str::to_owned)).collect();
+    ids.sort();
+    assert!(ids.len() >= 7);
+    ids
+}
+
+fn file(home: &Home, path: &str) -> String {
+    fs::read_to_string(home.path.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn every_shipped_playbook_can_be_begun_with() {
+    let home = Home::new("new-each");
+    let listed = home.done(&["new", "--list"]).stdout;
+    assert_eq!(listed.lines().count(), shipped().len(), "{listed}");
+    for id in shipped() {
+        let line = listed.lines().find(|line| line.split(' ').next() == Some(&id));
+        assert!(line.is_some_and(|line| line.len() > id.len() + 30), "{id}: {listed}");
+        let own = format!("my-{id}");
+        let answer = home.done(&["new", &id, "--as", &own]);
+        let path = format!("playbooks/{own}.yaml");
+        assert!(answer.stdout.starts_with(&format!("Wrote {path}, from the shipped playbook `{id}`:")), "{answer:?}");
+        let text = file(&home, &path);
+        assert!(text.contains(&format!("\nplaybook: {own}\n")) && !text.contains("Keywords"), "{text}");
+        // The commands that it names next do what it says.
+        for word in ["check", "test"] {
+            let command = format!("keepwell {word} {path}");
+            assert!(answer.stdout.contains(&command), "{answer:?}");
+            let words: Vec<&str> = command.split(' ').skip(1).collect();
+            home.done(&words);
+        }
+        assert!(answer.stdout.contains(&format!("keepwell plan --playbook {own}")), "{answer:?}");
+    }
+    // All of them together, and without a word.
+    assert_eq!(home.done(&["check", "--format", "line"]).stdout, "");
+    home.done(&["test"]);
+    assert!(file(&home, "scripts/health.rhai").contains("fn fell("));
+    assert!(!home.path.join(".keepwell").exists(), "it needs no database");
+}
+
+#[test]
+fn a_wish_gets_the_nearest_and_is_told_why() {
+    let home = Home::new("new-wish");
+    let answer = home.done(&["new", "mail champions who have not logged in for 14 days", "--as", "silent-champions"]);
+    assert!(answer.stdout.contains("from the shipped playbook `usage-drop`"), "{answer:?}");
+    assert!(answer.stdout.contains("chosen for the words `champions`, `logged`"), "{answer:?}");
+    home.done(&["check", "playbooks/silent-champions.yaml"]);
+    home.done(&["test", "playbooks/silent-champions.yaml"]);
+
+    // What fits nothing, several things, or is misspelt writes nothing.
+    for (wish, said) in [
+        (
+            "bake a birthday cake",
+            vec!["no shipped playbook has to do with these words", "\n  usage-drop", "\n  renewal"],
+        ),
+        ("onboarding", vec!["several fit equally well", "no-activation", "onboarding-tips"]),
+        ("usage-dorp", vec!["did you mean `usage-drop`?"]),
+    ] {
+        let answer = home.run(&["new", wish, "--as", "nothing"]);
+        assert!(answer.code == 1 && said.iter().all(|part| answer.stderr.contains(part)), "{wish}: {answer:?}");
+    }
+    let written = fs::read_dir(home.path.join("playbooks")).unwrap().count();
+    assert_eq!(written, 1);
+}
+
+#[test]
+fn nothing_is_ever_written_over() {
+    let home = Home::new("new-over");
+    home.write("playbooks/mine.yaml", "# Mine.\n");
+    home.write("playbooks/deep/other.yaml", "playbook: taken\n");
+    home.write("scripts/health.rhai", "fn fell(change, percent, events, floor) { false }\n");
+    for (id, said) in [
+        ("mine", "playbooks/mine.yaml is there already"),
+        ("taken", "playbooks/deep/other.yaml has the id `taken` already"),
+        ("My Drop", "`My Drop` cannot be a playbook's id"),
+        ("../out", "`../out` cannot be a playbook's id"),
+    ] {
+        let answer = home.run(&["new", "usage-drop", "--as", id]);
+        assert!(answer.code == 1 && answer.stderr.contains(said), "{id}: {answer:?}");
+    }
+    assert_eq!(file(&home, "playbooks/mine.yaml"), "# Mine.\n");
+    let answer = home.done(&["new", "usage-drop"]);
+    assert!(answer.stdout.contains("scripts/health.rhai, which is there and not the shipped one"), "{answer:?}");
+    assert!(file(&home, "scripts/health.rhai").ends_with("{ false }\n"));
+    // Again under the same name.
+    let text = file(&home, "playbooks/usage-drop.yaml");
+    let answer = home.run(&["new", "usage-drop"]);
+    assert!(answer.code == 1 && answer.stderr.contains("keepwell new usage-drop --as my-usage-drop"), "{answer:?}");
+    assert_eq!(file(&home, "playbooks/usage-drop.yaml"), text);
+}
+
+#[test]
+fn the_address_of_the_configuration_is_kept() {
+    let home = Home::new("new-alerts");
+    home.write("keepwell.yaml", "web: off\nalerts_to: ops@linden.example\n");
+    let answer = home.done(&["new", "renewal", "--playbooks", "here"]);
+    assert!(!answer.stdout.contains("cs-ops@example.com"), "{answer:?}");
+    assert!(answer.stdout.contains("keepwell check here/renewal.yaml --playbooks here"), "{answer:?}");
+    assert!(!file(&home, "here/renewal.yaml").contains("alerts_to"));
+    assert_eq!(home.done(&["check", "--playbooks", "here", "--format", "line"]).stdout, "");
+    let answer = Home::new("new-none").run(&["new"]);
+    assert!(answer.code == 1 && answer.stderr.contains("NAME_OR_WISH"), "{answer:?}");
+}
