@@ -81,8 +81,11 @@ impl Server {
         match self.answer(&request) {
             Ok(Answered::Now(answer)) => output::json_line(&answer),
             Ok(Answered::Later(call)) => {
-                self.awaited().insert(call.id.to_string());
-                return Some(call);
+                if self.awaited().insert(call.id.to_string()) {
+                    return Some(call);
+                }
+                let twice = ProtocolError::invalid("a request with this `id` has no answer yet: take another one");
+                output::json_line(&twice.to_json(&call.id));
             }
             Err(error) => output::json_line(&error.to_json(&request.id)),
         }

@@ -178,8 +178,17 @@ fn what_is_no_message_is_answered_and_the_next_one_is_understood() {
 #[test]
 fn nobody_is_answered_who_waits_no_more() {
     let home = home("mcp-cancelled");
+    // Enough to be busy for a while.
+    for number in 0..12 {
+        let other = CALL.replace("playbook: call", &format!("playbook: call-{number}"));
+        home.write(&format!("playbooks/{number}.yaml"), &other);
+    }
     let mut session = Session::begin(&home, &[]);
     let first = session.request("tools/call", json!({ "name": "test", "arguments": { "mutants": true } }));
+    // The same number twice cannot be told apart.
+    session.send(&json!({ "jsonrpc": "2.0", "id": first, "method": "tools/call", "params": { "name": "facts" } }));
+    let twice = session.receive();
+    assert_eq!((&twice["id"], code(&twice)), (&json!(first), -32602));
     let second = session.request("tools/call", json!({ "name": "facts" }));
     session.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": second } }));
     // Short questions do not wait behind long ones.
