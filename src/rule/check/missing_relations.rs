@@ -10,8 +10,10 @@ pub(crate) type MissingRelation = (&'static str, String, String);
 
 /// Columns of other relations that change what a function means; `changes`
 /// is a relation.
-const MEANINGFUL: [&str; 7] = [
+const MEANINGFUL: [&str; 9] = [
     "changes",
+    "changes.was",
+    "changes.became",
     "events.contact_id",
     "events.properties",
     "tickets.severity",
@@ -128,6 +130,11 @@ mod tests {
             help_for("changes", "days_since_change", vec![text("tier")]).as_deref(),
             Some("`account.days_since_change(\"tier\")` needs `changes`, which the customer store does not have")
         );
+        for absent in ["changes.was", "changes.became"] {
+            assert!(
+                help_for(absent, "days_since_change", vec![text("tier")]).is_some_and(|told| told.contains(absent))
+            );
+        }
     }
 
     #[test]
