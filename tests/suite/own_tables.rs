@@ -112,3 +112,48 @@ fn without_a_database_the_configuration_says_what_is_theirs() {
     let told = check(changed, "paying");
     assert!(told.contains("KW0214"), "no history of theirs is named: {told}");
 }
+
+/// What operators read about a history that has a row for each field.
+#[tokio::test]
+async fn a_history_of_fields_is_read_by_way_of_the_views_in_the_documents() {
+    let database = database::fresh().await;
+    let pool = database.pool().await;
+    mapped::create(&pool, "bigint").await;
+    let documents = include_str!("../../docs/operations.md");
+    let views = documents.split("```sql\n").find(|block| block.starts_with("create view crm.field_changes"));
+    let views = views.and_then(|block| block.split("```").next()).expect("the document has the views");
+    let sql = format!(
+        "create table crm.account_history (company_id bigint, field text, old_value text, new_value text, changed_at timestamptz);
+         insert into crm.companies (company_id, title, lifecycle, arr) values (7, 'Seven', 'active', 10), (8, 'Eight', 'active', 10);
+         insert into crm.account_history values
+             (7, 'Annual Revenue', '480', '240', '2026-01-05'), (7, 'Segment', null, 'A', '2026-01-10'),
+             (7, 'Annual Revenue', '240', '120', '2026-02-10'), (8, 'Owner', 'x', 'y', '2026-01-05'),
+             (8, 'Segment', 'B', 'A', '2026-02-20');
+         {views}"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    let mut home = Home::new("own-history");
+    home.set("DATABASE_URL", &database.url);
+    home.write(
+        "playbooks/shrunk.yaml",
+        "playbook: shrunk\nabout: A.\nalerts_to: a@b.example\nschedule: '0 9 1 1 *'\n\
+         when: (account.mrr ?? 0) < (account.ago(30).mrr ?? 0) && account.ago(30).tier == \"A\" && (account.days_since_change(\"mrr\") ?? 99) < 21\n\
+         steps:\n  - task: { title: 'from {{ account.ago(30).mrr | default(\"?\") }}', to: csm }\n",
+    );
+    let store = "store:\n  accounts: { relation: crm.companies, columns: { id: company_id, name: title, status: lifecycle, tier: segment, mrr: arr } }\n  \
+        changes: { relation: crm.account_changes, columns: { account_id: company_id } }\n";
+    home.write("keepwell.yaml", store);
+    home.done(&["migrate"]);
+    home.done(&["run", "--once", "--at", "2026-03-02T09:00:00Z"]);
+    let tasks = home.rows(&["tasks"]);
+    let told: Vec<_> = tasks.iter().map(|task| (task["account"].as_str(), task["title"].as_str())).collect();
+    assert_eq!(told, [(Some("7"), Some("from 20"))]);
+
+    // Without what changed, nobody can say since when.
+    home.write("keepwell.yaml", &store.replace("crm.account_changes", "crm.half"));
+    let half = "create view crm.half as select company_id, at, became from crm.account_changes";
+    sqlx::raw_sql(half).execute(&pool).await.unwrap();
+    home.done(&["migrate"]);
+    let checked = home.run(&["check", "--store"]);
+    assert!(checked.code == 1 && checked.stdout.contains("needs `changes.was`"), "{checked:?}");
+}
