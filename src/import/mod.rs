@@ -5,8 +5,10 @@
 //! - `records`: the records of a CSV file;
 //! - [`row`]: one row, and which of its fields go where;
 //! - [`value`]: reading one value strictly;
+//! - [`change`]: a row that says what a column of an account was and became;
 //! - [`relation`]: the relations of the customer store, column by column.
 
+pub mod change;
 pub mod file;
 pub(crate) mod records;
 pub mod relation;

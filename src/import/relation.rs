@@ -28,6 +28,8 @@ pub enum Kind {
     Long,
     /// A decimal number, in an added column.
     Decimal,
+    /// Whatever the column of an account holds that another field names.
+    Any,
 }
 
 /// What happens when a row says nothing about a column.
@@ -72,16 +74,18 @@ pub struct Relation {
     pub one: &'static str,
     /// The columns of the key come first.
     pub columns: Cow<'static, [Column]>,
+    /// What else a column may be called in a file: letters and digits in lower case.
+    pub spellings: &'static [(&'static str, &'static str)],
 }
 
 const fn column(name: &'static str, kind: Kind, need: Need) -> Column {
     Column { name: Cow::Borrowed(name), kind, need, ty: None }
 }
 
-use Kind::{Amount, Date, Float, Id, Int, Object, Status, Text, Time, Zone};
+use Kind::{Amount, Any, Date, Float, Id, Int, Object, Status, Text, Time, Zone};
 use Need::{Default, Key, New, Nullable};
 
-static RELATIONS: [Relation; 6] = [
+static RELATIONS: [Relation; 7] = [
     Relation {
         name: "accounts",
         one: "account",
@@ -103,6 +107,7 @@ static RELATIONS: [Relation; 6] = [
             column("locale", Text, Nullable),
             column("traits", Object, Default),
         ]),
+        spellings: &[],
     },
     Relation {
         name: "contacts",
@@ -120,6 +125,7 @@ static RELATIONS: [Relation; 6] = [
             column("left_at", Time, Nullable),
             column("traits", Object, Default),
         ]),
+        spellings: &[],
     },
     Relation {
         name: "csms",
@@ -136,6 +142,7 @@ static RELATIONS: [Relation; 6] = [
             column("away_until", Date, Nullable),
             column("traits", Object, Default),
         ]),
+        spellings: &[],
     },
     Relation {
         name: "events",
@@ -148,6 +155,7 @@ static RELATIONS: [Relation; 6] = [
             column("name", Text, New),
             column("properties", Object, Default),
         ]),
+        spellings: &[],
     },
     Relation {
         name: "scores",
@@ -160,6 +168,7 @@ static RELATIONS: [Relation; 6] = [
             column("value", Float, New),
             column("at", Time, New),
         ]),
+        spellings: &[],
     },
     Relation {
         name: "tickets",
@@ -172,12 +181,43 @@ static RELATIONS: [Relation; 6] = [
             column("closed_at", Time, Nullable),
             column("severity", Text, Nullable),
         ]),
+        spellings: &[],
+    },
+    Relation {
+        name: "changes",
+        one: "change",
+        columns: Cow::Borrowed(&[
+            column("account_id", Id, Key),
+            column("column", Text, Key),
+            column("at", Time, Key),
+            column("was", Any, Nullable),
+            column("became", Any, Nullable),
+        ]),
+        // As CRMs name the columns of their field histories.
+        spellings: &[
+            ("account", "account_id"),
+            ("field", "column"),
+            ("fieldname", "column"),
+            ("property", "column"),
+            ("changedat", "at"),
+            ("createddate", "at"),
+            ("editdate", "at"),
+            ("date", "at"),
+            ("timestamp", "at"),
+            ("old", "was"),
+            ("oldvalue", "was"),
+            ("from", "was"),
+            ("new", "became"),
+            ("newvalue", "became"),
+            ("value", "became"),
+            ("to", "became"),
+        ],
     },
 ];
 
 impl Relation {
     /// The names of all relations one can import.
-    pub const NAMES: [&'static str; 6] = ["accounts", "contacts", "csms", "events", "scores", "tickets"];
+    pub const NAMES: [&'static str; 7] = ["accounts", "contacts", "csms", "events", "scores", "tickets", "changes"];
 
     /// The relation of this name.
     pub fn named(name: &str) -> Option<&'static Relation> {
@@ -216,6 +256,14 @@ impl Relation {
         self.columns.iter().position(|column| column.name == name)
     }
 
+    /// The position of a column that has another name in a file.
+    pub fn position_spelt(&self, name: &str) -> Option<usize> {
+        let spelling = letters(name);
+        let known = self.spellings.iter().find(|(known, _)| *known == spelling).map(|(_, column)| *column);
+        let same = || self.columns.iter().position(|column| letters(&column.name) == spelling);
+        if self.spellings.is_empty() { None } else { known.and_then(|column| self.position(column)).or_else(same) }
+    }
+
     /// The column for what has none: `traits` or `properties`.
     pub fn object(&self) -> Option<&Column> {
         self.columns.iter().find(|column| column.kind == Object)
@@ -235,4 +283,9 @@ mod tests {
             assert!(keys > 0 && relation.columns.len() <= MOST_COLUMNS, "{name}");
         }
     }
+}
+
+/// A name without what spellings of it differ in.
+pub fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

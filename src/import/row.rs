@@ -109,6 +109,10 @@ impl Mapping {
                 problems.push(Problem::new(line, Some(header), "stands in the header line twice"));
             }
             match self.target(header) {
+                Ok(target @ FieldTarget::Column(at)) if targets.contains(&target) => {
+                    let message = format!("is a second column for `{}`", self.relation.columns[at].name);
+                    problems.push(Problem::new(line, Some(header), message));
+                }
                 Ok(target) => targets.push(target),
                 Err(message) => problems.push(Problem::new(line, Some(header), message)),
             }
@@ -136,7 +140,7 @@ impl Mapping {
 
     /// A column by its name, or what else could be meant.
     fn by_name(&self, name: &str) -> Result<FieldTarget, String> {
-        if let Some(at) = self.relation.position(name) {
+        if let Some(at) = self.relation.position(name).or_else(|| self.relation.position_spelt(name)) {
             return Ok(FieldTarget::Column(at));
         }
         if let (Some(object), Some((before, key))) = (self.relation.object(), name.split_once('.'))

@@ -43,7 +43,7 @@ pub fn from_text(column: &Column, text: &str) -> Result<Cell, String> {
     }
     let trimmed = text.trim();
     match column.kind {
-        Kind::Text => plain(text),
+        Kind::Text | Kind::Any => plain(text),
         Kind::Id if trimmed.is_empty() => absent(column),
         Kind::Id => plain(trimmed),
         Kind::Status => status(trimmed),
@@ -75,6 +75,9 @@ pub fn from_json(column: &Column, value: Json) -> Result<Cell, String> {
             from_text(column, &number.to_string())
         }
         (Kind::Bool, Json::Bool(value)) => Ok(Cell::Bool(value)),
+        (Kind::Any, Json::Number(number)) => from_text(column, &number.to_string()),
+        (Kind::Any, Json::Bool(value)) => Ok(Cell::Text(value.to_string())),
+        (Kind::Any, value) if !has_nul(&value) => Ok(Cell::Text(value.to_string())),
         // Ids are often numbers elsewhere.
         (Kind::Text | Kind::Id, Json::Number(number)) if number.is_i64() || number.is_u64() => {
             Ok(Cell::Text(number.to_string()))
@@ -255,6 +258,7 @@ fn noun(kind: Kind) -> &'static str {
         Kind::Time => "an instant as text",
         Kind::Date => "a date as text",
         Kind::Object => "an object",
+        Kind::Any => "a value",
     }
 }
 

@@ -26,6 +26,7 @@ const SUMS: &str = "
     0010_inventory.sql  2aada9b49c6c573a37dd57069b5c9ade8e4c896e28a559c116419fb6bfe2e2eb
     0011_renames.sql  0e04e10015b8fd7264d74573a3a12cc79132aedd6bc5e77c7de32d623676d7f0
     0012_publications.sql  0deac248e8f6a17314bf9f195b9d50d6e55015c10cc28501f560627558200321
+    0013_imported_changes.sql  077ecdf6fa30d8237d1e6a4bdd70eb041ebfa520cc5fcc31ec6403a614d5e35f
 ";
 
 #[test]

@@ -17,6 +17,7 @@ use super::database::{self, Database};
 use super::run::stop_signal;
 use super::{Global, output};
 use crate::clock::Clock;
+use crate::import::change::ChangeReader;
 use crate::import::file::{self, Batch, Unreadable};
 use crate::import::relation::Relation;
 use crate::import::row::Mapping;
@@ -42,10 +43,12 @@ pub struct Options {
     #[arg(long)]
     dry_run: bool,
     /// This column stands under that header (repeat it for more); the column
-    /// may be traits.KEY or properties.KEY.
+    /// may be traits.KEY or properties.KEY. Of changes also: this column of
+    /// accounts has that name in the file.
     #[arg(long, value_name = "COLUMN=HEADER", value_parser = pair)]
     map: Vec<(String, String)>,
-    /// Pass headers over that are no columns.
+    /// Pass headers over that are no columns, and changes of what is no column
+    /// of accounts.
     #[arg(long)]
     ignore_unknown: bool,
     /// How the files are written: csv or jsonl (by default their endings say
@@ -70,10 +73,17 @@ enum ImportFormat {
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let relation = Relation::named(&options.relation).context("there is no such relation")?;
-    if !global.demo && database::store_map(global)?.relations.contains_key(relation.name) {
-        anyhow::bail!(
+    if !global.demo {
+        let own = database::store_map(global)?.relations;
+        anyhow::ensure!(
+            !own.contains_key(relation.name),
             "`{0}` is read from the company's own relation (`store.{0}` of the configuration): write there",
             relation.name
+        );
+        anyhow::ensure!(
+            relation.name != "changes" || !own.contains_key("accounts"),
+            "`accounts` are read from the company's own relation, and so is their history: name it as `store.changes` in \
+             the configuration"
         );
     }
     // All of them before the first row is written.
@@ -82,15 +92,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         sources.push((path, format(path, options)?, open(path)?));
     }
     let database = Database::open_customers(global, 2).await?;
-    let prepared = match database.store.importable(relation).await.context("the columns cannot be read") {
-        Ok(found) => {
-            let relation = Arc::new(found);
-            let mapping = Mapping::new(relation.clone(), &options.map, options.ignore_unknown);
-            mapping.map(|mapping| (relation, mapping)).map_err(anyhow::Error::msg)
-        }
-        Err(error) => Err(error),
-    };
-    let (relation, mapping) = match prepared {
+    let (relation, mapping, reader) = match prepare(&database.store, relation, options).await {
         Ok(prepared) => prepared,
         Err(error) => {
             database.close().await;
@@ -104,7 +106,10 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
             break;
         }
         let batches = read(input, mapping.clone(), format);
-        let import = Import::new(relation.clone(), options.only_new, options.dry_run);
+        let import = match &reader {
+            Some(reader) => Import::of_changes(relation.clone(), reader.clone(), options.only_new, options.dry_run),
+            None => Import::new(relation.clone(), options.only_new, options.dry_run),
+        };
         let progress = Progress::new(path, length, options.dry_run);
         let summary = take_in(&database.store, import, batches, progress, stop.clone()).await;
         let summary = match summary {
@@ -132,6 +137,29 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     }
     let sound = summaries.len() == options.files.len() && summaries.iter().all(|(_, summary)| summary.is_sound());
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The relation with its columns, what the headers of files mean, and what
+/// reads changes, where they are changes.
+async fn prepare(
+    store: &Store,
+    relation: &Relation,
+    options: &Options,
+) -> anyhow::Result<(Arc<Relation>, Mapping, Option<ChangeReader>)> {
+    let found = Arc::new(store.importable(relation).await.context("the columns cannot be read")?);
+    let mapping = |pairs: &[(String, String)]| {
+        Mapping::new(found.clone(), pairs, options.ignore_unknown).map_err(anyhow::Error::msg)
+    };
+    if relation.name != "changes" {
+        return Ok((found.clone(), mapping(&options.map)?, None));
+    }
+    let accounts = Relation::named("accounts").context("there is no relation of accounts")?;
+    let accounts = store.importable(accounts).await.context("the columns cannot be read")?;
+    // Columns of the file, and columns of accounts by the names that the file gives them.
+    let (headers, names): (Vec<_>, Vec<_>) =
+        options.map.iter().cloned().partition(|(column, _)| relation.position(column).is_some());
+    let reader = ChangeReader::new(accounts, &names, options.ignore_unknown, Clock::System.now());
+    Ok((found.clone(), mapping(&headers)?, Some(reader.map_err(anyhow::Error::msg)?)))
 }
 
 fn format(path: &Path, options: &Options) -> anyhow::Result<file::Format> {
@@ -216,6 +244,8 @@ async fn take_in(
                 summary.changed += outcome.changed;
                 summary.unchanged += outcome.unchanged;
                 summary.without_account += outcome.without_account;
+                summary.recorded += outcome.recorded;
+                summary.ignored += outcome.ignored;
                 let mut problems = batch.problems;
                 problems.extend(outcome.problems);
                 problems.sort_by_key(|problem| problem.line);

@@ -20,6 +20,8 @@ pub struct Summary {
     pub unchanged: u64,
     pub failed: u64,
     pub without_account: u64,
+    pub recorded: u64,
+    pub ignored: u64,
     pub padded: PaddedIds,
     /// At most [`LISTED`].
     pub problems: Vec<Problem>,
@@ -82,6 +84,15 @@ pub fn print(summary: &Summary, relation: &Relation, path: &Path, dry_run: bool)
     if summary.without_account > 0 {
         say!("warning: {} rows name an account that is not there", summary.without_account);
     }
+    if summary.recorded > 0 {
+        say!(
+            "warning: {} changes are not older than what Keepwell has recorded itself, and are passed over",
+            summary.recorded
+        );
+    }
+    if summary.ignored > 0 {
+        say!("warning: {} changes are about no column of accounts, and are passed over", summary.ignored);
+    }
     let PaddedIds { rows, same, line: first } = &summary.padded;
     if *rows > 0 {
         say!("warning: {rows} rows have spaces around an id, which are not kept");
@@ -113,6 +124,8 @@ pub fn as_json(summary: &Summary, relation: &Relation, path: &Path, dry_run: boo
         "unchanged": summary.unchanged,
         "failed": summary.failed,
         "without_account": summary.without_account,
+        "recorded": summary.recorded,
+        "ignored": summary.ignored,
         "padded_ids": summary.padded.rows,
         "same_without_padding": summary.padded.same,
         "line": summary.line,

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::support::database::{self, TestDatabase};
 
+mod changes;
 mod columns;
 mod ids;
 

@@ -1,6 +1,11 @@
 //! Rows from files into the customer store: updated by key, a batch a
 //! transaction, in the order of the file. Importing the same rows again changes
 //! nothing, so an interrupted import goes on by being repeated.
+//!
+//! - `columns`: columns that were added to a relation;
+//! - `write`: the statements of all relations but one;
+//! - `changes`: the history of accounts, which is written as a whole, account by
+//!   account, from what `imported_history` puts together.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,13 +14,16 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 
 use self::write::{ColumnSet, RowChange, Statements};
+use crate::import::change::ChangeReader;
 use crate::import::relation::{Kind, Need, Relation};
 use crate::import::row::{Problem, Row};
 use crate::import::value::Cell;
 use crate::store::Store;
 use crate::store::sql::errors::retry_contention;
 
+mod changes;
 mod columns;
+mod imported_history;
 mod write;
 
 /// How many keys a dry run remembers, so that a key that comes again is not
@@ -30,6 +38,12 @@ pub struct Outcome {
     pub unchanged: u64,
     /// Rows that name an account that is not there. They are imported.
     pub without_account: u64,
+    /// Changes that are not earlier than what Keepwell has recorded itself. They
+    /// are passed over and count as unchanged.
+    pub recorded: u64,
+    /// Changes of what is no column of accounts, where these may be passed over.
+    /// They count as unchanged.
+    pub ignored: u64,
     /// Rows that are not imported.
     pub problems: Vec<Problem>,
 }
@@ -50,6 +64,8 @@ pub struct PaddedIds {
 #[derive(Debug)]
 pub struct Import {
     relation: Arc<Relation>,
+    /// What reads changes, where the rows are changes.
+    changes: Option<ChangeReader>,
     only_new: bool,
     /// In a dry run, the keys that would be there and what their rows say, both
     /// as hashes.
@@ -64,7 +80,12 @@ impl Import {
     /// unchanged. A dry run only reads.
     pub fn new(relation: Arc<Relation>, only_new: bool, dry_run: bool) -> Import {
         let (padded, keys) = (PaddedIds::default(), HashMap::new());
-        Import { relation, only_new, rehearsed: dry_run.then(HashMap::new), padded, keys }
+        Import { relation, changes: None, only_new, rehearsed: dry_run.then(HashMap::new), padded, keys }
+    }
+
+    /// The same for the history of accounts.
+    pub fn of_changes(relation: Arc<Relation>, reader: ChangeReader, only_new: bool, dry_run: bool) -> Import {
+        Import { changes: Some(reader), ..Import::new(relation, only_new, dry_run) }
     }
 
     /// What was found of ids with spaces so far.
@@ -100,7 +121,7 @@ impl Import {
             return Ok(Outcome::default());
         }
         self.look_for_spaces(rows);
-        if self.rehearsed.is_some() {
+        if self.rehearsed.is_some() && self.changes.is_none() {
             return self.rehearse(store, rows).await;
         }
         match self.commit(store, rows).await {
@@ -116,6 +137,8 @@ impl Import {
                     all.changed += one.changed;
                     all.unchanged += one.unchanged;
                     all.without_account += one.without_account;
+                    all.recorded += one.recorded;
+                    all.ignored += one.ignored;
                     all.problems.extend(one.problems);
                 }
                 Err(error) if is_about_a_row(&error) => {
@@ -135,8 +158,14 @@ impl Import {
     async fn commit(&self, store: &Store, rows: &[Row]) -> sqlx::Result<Outcome> {
         retry_contention(async || {
             let mut transaction = store.pool.begin().await?;
-            let outcome = self.write(&mut transaction, rows).await?;
-            transaction.commit().await?;
+            let outcome = match &self.changes {
+                Some(reader) => changes::write(&mut transaction, reader, self.only_new, rows).await?,
+                None => self.write(&mut transaction, rows).await?,
+            };
+            match self.rehearsed {
+                Some(_) => transaction.rollback().await?,
+                None => transaction.commit().await?,
+            }
             Ok(outcome)
         })
         .await

@@ -183,7 +183,7 @@ impl<'r> Statements<'r> {
                 };
             }
             query = match self.relation.columns[at].kind {
-                Kind::Text | Kind::Id | Kind::Status | Kind::Zone => {
+                Kind::Text | Kind::Id | Kind::Status | Kind::Zone | Kind::Any => {
                     query.bind(column!(Cell::Text(text) => text.as_str()))
                 }
                 Kind::Amount | Kind::Decimal => query.bind(column!(Cell::Amount(digits) => digits.as_str())),
@@ -214,7 +214,7 @@ impl<'r> Statements<'r> {
 fn array_type(kind: Kind) -> &'static str {
     match kind {
         // Digits become an amount in the statement.
-        Kind::Text | Kind::Id | Kind::Status | Kind::Zone | Kind::Amount | Kind::Decimal => "text",
+        Kind::Text | Kind::Id | Kind::Status | Kind::Zone | Kind::Any | Kind::Amount | Kind::Decimal => "text",
         Kind::Int => "int",
         Kind::Long => "int8",
         Kind::Bool => "boolean",

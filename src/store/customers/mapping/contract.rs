@@ -52,6 +52,11 @@ pub(crate) fn instead_of_null(relation: Relation, name: &str) -> Option<&'static
     }
 }
 
+/// A column of our own tables that is about the row, not about customers.
+pub(crate) fn is_bookkeeping(relation: Relation, name: &str) -> bool {
+    (relation, name) == (Relation::Changes, "imported")
+}
+
 /// Columns without which a row says nothing: it is left out.
 pub(crate) fn is_needed(relation: Relation, name: &str) -> bool {
     column(relation, name).1 == Absent::Refused

@@ -375,6 +375,9 @@ impl<'m> MappedRelation<'m> {
     ) {
         let facts = matches!(self.relation, Relation::Accounts | Relation::Contacts);
         for column in found.columns.iter().filter(|column| !taken.contains(column.name.as_str())) {
+            if self.mapped.is_none() && contract::is_bookkeeping(self.relation, &column.name) {
+                continue;
+            }
             let reason = if !facts {
                 "only accounts and contacts have further columns".to_owned()
             } else if columns.contains(&column.name.as_str()) {
