@@ -9,6 +9,7 @@ mod check_meaning;
 mod cli;
 mod clocks;
 mod compose;
+mod contrib;
 mod crash;
 mod customers;
 mod cut_off;

@@ -31,12 +31,8 @@ fn every_shipped_playbook_can_be_begun_with() {
         assert!(answer.stdout.starts_with(&format!("Wrote {path}, from the shipped playbook `{id}`:")), "{answer:?}");
         let text = file(&home, &path);
         assert!(text.contains(&format!("\nplaybook: {own}\n")) && !text.contains("Keywords"), "{text}");
-        // The commands that it names next do what it says.
         for word in ["check", "test"] {
-            let command = format!("keepwell {word} {path}");
-            assert!(answer.stdout.contains(&command), "{answer:?}");
-            let words: Vec<&str> = command.split(' ').skip(1).collect();
-            home.done(&words);
+            assert!(answer.stdout.contains(&format!("keepwell {word} {path}")), "{answer:?}");
         }
         assert!(answer.stdout.contains(&format!("keepwell plan --playbook {own}")), "{answer:?}");
     }
