@@ -270,6 +270,11 @@ impl Relation {
     }
 }
 
+/// A name without what spellings of it differ in.
+pub fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,9 +288,4 @@ mod tests {
             assert!(keys > 0 && relation.columns.len() <= MOST_COLUMNS, "{name}");
         }
     }
-}
-
-/// A name without what spellings of it differ in.
-pub fn letters(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
