@@ -193,7 +193,7 @@ impl<'t> Writer<'t> {
         self.row.code.push_str(trim_line(lines.next().unwrap_or("")));
         let rest: Vec<&str> = lines.collect();
         let blanks = |line: &&str| line.len() - line.trim_start().len();
-        let least = rest.iter().filter(|line| !line.trim().is_empty()).map(|line| blanks(line)).min().unwrap_or(0);
+        let least = rest.iter().filter(|line| !line.trim().is_empty()).map(&blanks).min().unwrap_or(0);
         let (old, new) = match self.brackets.is_empty() && !starts_line {
             true => (least, self.inner()),
             false => (token.column, new),

@@ -201,7 +201,7 @@ fn content<'t>(lines: &[&'t str], value: &str, keeps_blank: bool) -> Option<Vec<
     let is_inside = |line: &&&str| line.trim_matches(' ').is_empty() || spaces(line) >= indent;
     let all: Vec<&str> = lines.iter().take_while(is_inside).copied().collect();
     let has_text = |line: &&str| line.len() > indent || !line.trim().is_empty();
-    let last = all.iter().rposition(|line| has_text(line)).map_or(0, |last| last + 1);
+    let last = all.iter().rposition(has_text).map_or(0, |last| last + 1);
     let kept = if keeps_blank { all.len() } else { last };
     Some(all[..kept].iter().map(|line| line.get(indent..).unwrap_or("")).collect())
 }
