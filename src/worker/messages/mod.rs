@@ -5,6 +5,7 @@ pub(crate) mod attempt;
 pub mod auto_stop;
 pub mod batch_size;
 pub mod bounce_collector;
+pub(crate) mod customer_mail;
 pub mod deliverer;
 pub mod digester;
 pub mod domain_limits;

@@ -1,25 +1,19 @@
 //! Right before a customer's mail leaves: what the gate needs to know is looked
-//! at, and what passes is rendered and composed. `reserve` then says which of
+//! at, and what passes is composed. `reserve` then says which of
 //! several may have the customer's attention.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::words::words;
-use crate::address::parse_address;
+use super::customer_mail::{ComposedMail, CustomerMail};
 use crate::clock::Instant;
-use crate::config::Config;
+use crate::delivery::Composed;
 use crate::delivery::post::Post;
-use crate::delivery::{
-    Composed, Footer, Mailbox, OutgoingMail, TextLanguage, Unsubscribe, compose, layout, parse_mailbox, render_towards,
-};
-use crate::effect::{From, ReplyTo, Score, Written};
+use crate::effect::Written;
 use crate::enrollment::{Enrollment, is_mail_wanted, next_quarter};
-use crate::facts::{Contact, Csm};
-use crate::message::duplicate::{fingerprint, may_be_dropped};
+use crate::facts::Contact;
 use crate::message::gate::{self, Answer, Because, Seen, Wait, gate, has_expired, yields_to};
 use crate::message::quiet::{Quiet, spread};
 use crate::message::recipient::recipient_zone;
@@ -295,9 +289,20 @@ impl Asker<'_> {
         let (Some(snapshot), Some(to)) = (snapshot, message.to_address.clone()) else {
             return Prepared::ended(State::Failed, Because::NoAddress.to_string());
         };
-        match self.compose(message, written, contact, &to, token, snapshot) {
-            Ok((_, rendered, _)) if message.shadow => Prepared::Shadow { rendered, to },
-            Ok((composed, rendered, fingerprint)) => Prepared::Mail {
+        let mail = CustomerMail {
+            step: &message.step,
+            class: message.class,
+            message_id: &message.message_id,
+            written: written.as_ref(),
+            contact,
+            to: &to,
+            unsubscribe_token: token.as_deref(),
+            survey: self.survey,
+            date: self.now,
+        };
+        match mail.compose(self.shared, self.loaded, snapshot) {
+            Ok(ComposedMail { rendered, .. }) if message.shadow => Prepared::Shadow { rendered, to },
+            Ok(ComposedMail { composed, rendered, fingerprint }) => Prepared::Mail {
                 composed: Box::new(composed),
                 rendered,
                 to,
@@ -337,105 +342,4 @@ impl Asker<'_> {
         let action = self.loaded.ready.action(&message.step);
         action.and_then(|action| action.email()).is_some_and(|email| email.sends_again)
     }
-
-    fn compose(
-        &self,
-        message: &Claimed,
-        written: Option<Written>,
-        contact: Option<&Contact>,
-        to: &str,
-        token: Option<String>,
-        snapshot: &Snapshot,
-    ) -> Result<(Composed, Rendered, Option<Uuid>), String> {
-        let step = self.loaded.ready.action(&message.step);
-        let action = step.and_then(|action| action.email());
-        let mut words = words(self.shared, self.loaded, snapshot, &message.step, written.as_ref(), contact)?;
-        let (from, reply_to) = match (written, action) {
-            (Some(written), _) => (written.from, written.reply_to),
-            (None, Some(email)) => (email.from, email.reply_to.clone()),
-            (None, None) => return Err(format!("its revision has no mail step {}", message.step)),
-        };
-        let fingerprint = may_be_dropped(message.class).then(|| fingerprint(&words.subject, &words.body));
-        if let (Some(question), Some(link)) = (step.and_then(|action| action.question()), self.survey) {
-            words.body.push_str(&answers(question.score, link));
-        }
-        let csm = snapshot.people.csm.as_ref();
-        let auto_submitted = from == From::Default;
-        let from = sender(&self.shared.config.mail.from, from, csm)?;
-        let reply_to = match reply_to {
-            ReplyTo::Address(address) => Some(Mailbox { name: None, address }),
-            // Not every store knows its colleagues' addresses; that keeps no customer's mail.
-            ReplyTo::Csm => csm
-                .filter(|csm| parse_address(&csm.email).is_ok())
-                .map(|csm| Mailbox { name: Some(csm.name.clone()), address: csm.email.clone() }),
-        };
-        let link = token.map(|token| format!("{}/u/{token}", self.shared.public_url));
-        let language = TextLanguage::of(&words.body, words.language.as_deref());
-        let body = render_towards(&words.body, language.direction);
-        let footer =
-            Footer { postal_address: self.shared.config.mail.postal_address.clone(), unsubscribe_url: link.clone() };
-        let rendered = Rendered {
-            subject: words.subject.clone(),
-            text: layout::text(&body.text, &footer),
-            html: layout::page(&body.html, &footer, &language),
-        };
-        let config = &self.shared.config.mail;
-        let domain = from.address.rsplit('@').next().unwrap_or_default().to_owned();
-        // Of redirected mail the colleague's mailbox would bounce.
-        let envelope_from = bounces_to(&self.shared.config, message).filter(|_| config.redirect_to.is_none());
-        let mail = OutgoingMail {
-            message_id: message.message_id.clone(),
-            envelope_from: envelope_from.clone(),
-            from,
-            reply_to,
-            to_name: contact.map(|contact| contact.name.clone()),
-            to: self.shared.config.mail.redirect_to.clone().unwrap_or_else(|| to.to_owned()),
-            subject: words.subject,
-            text: body.text,
-            html: body.html,
-            language,
-            unsubscribe: link.map(|https_url| Unsubscribe {
-                one_click: https_url.starts_with("https://"),
-                https_url,
-                address: envelope_from,
-            }),
-            list_id: message.class.may_be_refused().then(|| format!("{}.{domain}", message.class)),
-            feedback_id: Some(feedback_id(message, &domain)),
-
-            auto_submitted,
-            date: self.now,
-            footer,
-        };
-        compose(&mail).map(|composed| (composed, rendered, fingerprint)).map_err(|error| error.to_string())
-    }
-}
-
-/// The links of a survey, as Markdown: one for each answer, or one to write it.
-fn answers(score: Option<Score>, link: &str) -> String {
-    let Some(score) = score else { return format!("\n\n[Answer]({link})\n") };
-    let links: Vec<String> = score.values().map(|value| format!("[{value}]({link}?answer={value})")).collect();
-    let ((low, high), values) = (score.ends(), score.values());
-    format!("\n\n{}\n\n{}: {low}, {}: {high}\n", links.join(" · "), values.start(), values.end())
-}
-
-/// From: our address, under the CSM's name where the step asks for it.
-pub(crate) fn sender(configured: &str, from: From, csm: Option<&Csm>) -> Result<Mailbox, String> {
-    let ours = parse_mailbox(configured).map_err(|error| error.to_string())?;
-    Ok(match (from, csm) {
-        (From::Csm, Some(csm)) => Mailbox { name: Some(csm.name.clone()), address: ours.address },
-        _ => ours,
-    })
-}
-
-/// The envelope's sender, where bounces are read.
-pub(crate) fn bounces_to(config: &Config, message: &Claimed) -> Option<String> {
-    config.mail.bounces.as_ref().map(|bounces| bounces.envelope_from(&message.message_id))
-}
-
-/// The playbook, the class and the sender as mailbox providers count
-/// complaints. The playbook goes by a hash: its name is not for customers.
-fn feedback_id(message: &Claimed, domain: &str) -> String {
-    let short =
-        |text: &str| -> String { Sha256::digest(text).iter().take(4).map(|byte| format!("{byte:02x}")).collect() };
-    format!("{}:{}:kw{}", short(&message.playbook), message.class, short(domain))
 }

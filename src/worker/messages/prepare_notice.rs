@@ -1,10 +1,11 @@
 //! A notice to a colleague right before it leaves: whether it waits for their
 //! digest, and how it looks.
 
+use super::customer_mail::{bounces_to, sender};
 use super::digester;
-use super::prepare_mail::{Prepared, bounces_to, sender};
+use super::prepare_mail::Prepared;
 use crate::clock::Instant;
-use crate::delivery::{Footer, OutgoingMail, TextLanguage, compose, layout, render};
+use crate::delivery::{Composed, Footer, OutgoingMail, TextLanguage, compose, layout, render};
 use crate::effect::From;
 use crate::message::channel::Channel;
 use crate::message::gate::has_expired;
@@ -46,38 +47,55 @@ pub(crate) async fn notice(shared: &Shared, message: &Claimed, now: Instant) -> 
         });
     }
     also_in_slack(shared, message, &text, now).await?;
-    let from = match sender(&shared.config.mail.from, From::Default, None) {
-        Ok(from) => from,
-        Err(reason) => return Ok(Prepared::ended(State::Failed, reason)),
-    };
-    let body = render(&plain(&text));
-    let language = TextLanguage::of(&text, None);
-    let footer = Footer { postal_address: None, unsubscribe_url: None };
-    let rendered = Rendered { html: layout::page(&body.html, &footer, &language), ..rendered };
-    let mail = OutgoingMail {
-        message_id: message.message_id.clone(),
-        envelope_from: bounces_to(&shared.config, message),
-        from,
-        reply_to: None,
-        to_name: None,
-        to: to.clone(),
-        subject,
-        text: body.text,
-        html: body.html,
-        language,
-        unsubscribe: None,
-        list_id: None,
-        feedback_id: None,
-        auto_submitted: true,
-        date: now,
-        footer,
-    };
-    Ok(match compose(&mail) {
-        Ok(composed) => {
+    let written = NoticeMail { message_id: &message.message_id, to: &to, subject: &subject, text: &text, date: now };
+    Ok(match written.compose(shared) {
+        Ok((composed, html)) => {
+            let rendered = Rendered { html, ..rendered };
             Prepared::Mail { composed: Box::new(composed), rendered, to, sends_again: false, fingerprint: None }
         }
-        Err(error) => Prepared::ended(State::Failed, error.to_string()),
+        Err(reason) => Prepared::ended(State::Failed, reason),
     })
+}
+
+/// What the mail of a notice is made of.
+pub(crate) struct NoticeMail<'a> {
+    /// With its angle brackets.
+    pub message_id: &'a str,
+    pub to: &'a str,
+    pub subject: &'a str,
+    /// Final.
+    pub text: &'a str,
+    pub date: Instant,
+}
+
+impl NoticeMail<'_> {
+    /// Writes it; gives its page, too. An error says why it cannot be written.
+    pub fn compose(self, shared: &Shared) -> Result<(Composed, String), String> {
+        let from = sender(&shared.config.mail.from, From::Default, None)?;
+        let body = render(&plain(self.text));
+        let language = TextLanguage::of(self.text, None);
+        let footer = Footer { postal_address: None, unsubscribe_url: None };
+        let page = layout::page(&body.html, &footer, &language);
+        let mail = OutgoingMail {
+            message_id: self.message_id.to_owned(),
+            envelope_from: bounces_to(&shared.config, self.message_id),
+            from,
+            reply_to: None,
+            to_name: None,
+            to: self.to.to_owned(),
+            subject: self.subject.to_owned(),
+            text: body.text,
+            html: body.html,
+            language,
+            unsubscribe: None,
+            list_id: None,
+            feedback_id: None,
+            auto_submitted: true,
+            date: self.date,
+            footer,
+        };
+        compose(&mail).map(|composed| (composed, page)).map_err(|error| error.to_string())
+    }
 }
 
 /// A CSM's notice goes to the Slack channel of the configuration as well.
