@@ -20,6 +20,7 @@ use crate::store::runs::releases::ReleaseAnswer;
 use crate::store::runs::run_id;
 use crate::store::views::cli::Filter;
 use crate::worker::enrollments::advancer;
+use crate::worker::runs::plan::Rendering;
 use crate::worker::runs::run as runs;
 use crate::worker::runs::{publisher, scheduler};
 use crate::worker::shared::Shared;
@@ -47,7 +48,7 @@ async fn apply(global: &Global, database: &Database, saved: &SavedPlan) -> anyho
     let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
     EpochWatch::new(&data).check(&database.store, now).await?;
     let Made { shared, plans, revisions, refused } =
-        make(global, database, saved.slot, saved.playbook.as_deref(), false).await?;
+        make(global, database, saved.slot, saved.playbook.as_deref(), Rendering::default()).await?;
     anyhow::ensure!(refused.is_empty(), "the daemon would not take {}: nothing was done", refused.join(", "));
     let plan = all_as_json(&plans, saved.slot);
     refuse_what_moved(saved, &SavedPlan::new(saved.slot, saved.playbook.clone(), revisions, plan))?;

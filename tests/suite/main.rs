@@ -38,6 +38,7 @@ mod odd_environments;
 mod outage;
 mod outcomes;
 mod own_tables;
+mod plan_mails;
 mod plans;
 mod poison;
 mod prefilter;

@@ -1,5 +1,6 @@
 //! `keepwell plan`: whom a run would touch, before it runs.
 
+mod mail_files;
 mod print;
 pub(super) mod saved;
 
@@ -22,7 +23,7 @@ use crate::facts::SubjectId;
 use crate::message::state::State;
 use crate::rule::prefilter::Clause;
 use crate::worker::runs::first_mails::{Fate, FirstMail};
-use crate::worker::runs::plan::{Plan, PlannedEffect, plan_all};
+use crate::worker::runs::plan::{Plan, PlannedEffect, Rendering, plan_all};
 use crate::worker::shared::Shared;
 
 #[derive(Debug, Args)]
@@ -39,11 +40,20 @@ pub struct Options {
     /// Also write the plan to this file, for `keepwell apply`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Also write every mail of those who would enter into this folder, for a mail program; it must be empty.
+    #[arg(long, value_name = "DIR")]
+    pub eml: Option<PathBuf>,
     /// Only this account.
     #[arg(long, value_name = "ID")]
     pub account: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+}
+
+impl Options {
+    fn rendering(&self) -> Rendering<'_> {
+        Rendering { texts: self.text, mails: self.eml.is_some(), account: self.account.as_deref() }
+    }
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
@@ -61,9 +71,12 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
 
 /// Plans as the options say, which also name the slot.
 pub async fn answer(global: &Global, options: &Options) -> anyhow::Result<(Vec<Plan>, Instant)> {
+    if let Some(folder) = &options.eml {
+        mail_files::expect_empty(folder)?;
+    }
     let database = Database::open_customers(global, 4).await?;
     let slot = options.at.unwrap_or_else(|| Clock::System.now());
-    let made = make(global, &database, slot, options.playbook.as_deref(), options.text).await;
+    let made = make(global, &database, slot, options.playbook.as_deref(), options.rendering()).await;
     database.close().await;
     let Made { mut plans, revisions, .. } = made?;
     if let Some(file) = &options.out {
@@ -73,6 +86,9 @@ pub async fn answer(global: &Global, options: &Options) -> anyhow::Result<(Vec<P
     // The plan is of all, since they share limits and the budget; only what is shown is less.
     if let Some(account) = &options.account {
         plans.iter_mut().for_each(|plan| plan.keep_account(account));
+    }
+    if let Some(folder) = &options.eml {
+        mail_files::write(folder, &plans)?;
     }
     Ok((plans, slot))
 }
@@ -98,7 +114,7 @@ pub(super) async fn make(
     database: &Database,
     slot: Instant,
     playbook: Option<&str>,
-    with_texts: bool,
+    rendering: Rendering<'_>,
 ) -> anyhow::Result<Made> {
     let mut checked = check_against(global, &[], database.store.schema().clone());
     if checked.has_errors() {
@@ -126,7 +142,7 @@ pub(super) async fn make(
     if let (Some(playbook), true) = (playbook, wanted.is_empty()) {
         anyhow::bail!("there is no playbook `{playbook}`");
     }
-    let plans = plan_all(&shared, wanted, Some(&known), slot, with_texts).await?;
+    let plans = plan_all(&shared, wanted, Some(&known), slot, rendering).await?;
     Ok(Made { shared, plans, revisions, refused })
 }
 

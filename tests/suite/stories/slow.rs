@@ -13,7 +13,7 @@ use keepwell::playbook::source::{Fingerprint, SourceSet};
 use keepwell::web::{Audience, WebState, router};
 use keepwell::worker::enrollments::advancer;
 use keepwell::worker::lanes::{self, Daemon};
-use keepwell::worker::runs::plan::plan_all;
+use keepwell::worker::runs::plan::{Rendering, plan_all};
 use keepwell::worker::runs::publisher::{self, FileWatch};
 use keepwell::worker::runs::scheduler;
 use keepwell::worker::supervise::supervise;
@@ -114,7 +114,8 @@ async fn a_run_beyond_its_time_fails_in_words_and_its_neighbours_go_on() {
     let sources = SourceSet::read(std::slice::from_ref(&world.files().playbooks), &world.files().scripts);
     let (ready, _) = catalog::load(&sources, &[], &world.shared.config, world.store().schema());
     let ready = ready.into_iter().find(|ready| ready.playbook.id == "a-slow").and_then(Arc::into_inner).unwrap();
-    let plans = plan_all(&world.shared, vec![ready], None, at("2026-03-04T09:00:00Z"), false).await.unwrap();
+    let plans =
+        plan_all(&world.shared, vec![ready], None, at("2026-03-04T09:00:00Z"), Rendering::default()).await.unwrap();
     assert_eq!((plans[0].reason.clone(), plans[0].fails), (Some(format!("the run would fail: {why}")), true));
 }
 

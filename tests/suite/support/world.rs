@@ -21,7 +21,7 @@ use keepwell::store::runs::releases::ReleaseAnswer;
 use keepwell::store::upkeep::stopped::StopTarget;
 use keepwell::store::views::cli::Filter;
 use keepwell::worker::enrollments::mover::{self, Done, Shown};
-use keepwell::worker::runs::plan::{self, Plan};
+use keepwell::worker::runs::plan::{self, Plan, Rendering};
 use keepwell::worker::runs::publisher::{self, Files, Report};
 use keepwell::worker::runs::scheduler;
 use keepwell::worker::{Compiled, Domains, Pace, RunCapacity, Shared, UnderWay, pass};
@@ -300,7 +300,7 @@ impl World {
         let files: Vec<String> = there.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
         let (ready, _) = catalog::load(&sources, &[], &self.shared.config, self.shared.store.schema());
         let ready = ready.into_iter().map(|one| Arc::into_inner(one).expect("it is ours alone")).collect();
-        plan::plan_all(&self.shared, ready, Some(&files), slot, false).await.unwrap()
+        plan::plan_all(&self.shared, ready, Some(&files), slot, Rendering::default()).await.unwrap()
     }
 
     /// What `run --once` does when the clock shows this instant.

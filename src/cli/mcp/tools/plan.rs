@@ -31,6 +31,7 @@ async fn call(workplace: &Workplace, arguments: &Arguments) -> anyhow::Result<Js
         playbook: arguments.owned("playbook"),
         text: arguments.flag("text"),
         out: None,
+        eml: None,
         account: arguments.owned("account"),
         format: Format::Json,
     };

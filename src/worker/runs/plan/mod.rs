@@ -13,7 +13,7 @@ pub(super) use self::collisions::collisions;
 pub use self::enrolled::Leaver;
 use self::enrolled::follow_enrolled;
 use self::way::follow_way;
-pub use self::way::{PlannedEffect, PlannedText, count_by_step};
+pub use self::way::{PlannedEffect, PlannedText, Rendering, count_by_step};
 pub use self::workload::Workload;
 pub(super) use self::workload::weigh;
 use super::breaker;
@@ -38,6 +38,9 @@ use crate::worker::shared::Shared;
 
 /// How many who would enter are followed at once.
 const BATCH: usize = 500;
+
+/// How many mails of a playbook are written out: more, nobody would look at.
+const MOST_MAILS: usize = 5_000;
 
 /// What one playbook's run at a slot would do.
 #[derive(Clone, Debug, Default)]
@@ -148,17 +151,17 @@ impl Plan {
 /// are the ids of all files, where others of what is published are gone. Their
 /// mails share the budget; those of a run that would be held get what would be
 /// left after all others, as if it were approved at once. Effects come with
-/// their texts where these are wanted.
+/// their texts and as mails where these are wanted.
 pub async fn plan_all(
     shared: &Arc<Shared>,
     playbooks: Vec<ReadyPlaybook>,
     files: Option<&[String]>,
     slot: Instant,
-    with_texts: bool,
+    rendering: Rendering<'_>,
 ) -> anyhow::Result<Vec<Plan>> {
     let mut plans = Vec::new();
     for ready in playbooks {
-        plans.push(plan(shared, ready, files, slot, with_texts).await?);
+        plans.push(plan(shared, ready, files, slot, rendering).await?);
     }
     find_collisions(shared, &mut plans).await?;
     let (mut held, mut free): (Vec<&mut Plan>, Vec<&mut Plan>) = plans.iter_mut().partition(|plan| plan.hold.is_some());
@@ -210,7 +213,7 @@ async fn plan(
     ready: ReadyPlaybook,
     files: Option<&[String]>,
     slot: Instant,
-    with_texts: bool,
+    rendering: Rendering<'_>,
 ) -> anyhow::Result<Plan> {
     let playbook = ready.playbook.id.clone();
     let conflicts = shared.store.name_conflicts(&[(&playbook, names_of_before(&ready))]).await?;
@@ -288,7 +291,12 @@ async fn plan(
     for batch in entering.chunks(BATCH) {
         let foreseen = foresee(shared, &loaded, batch.to_vec(), slot).await?;
         first_mails.add(shared, &loaded, &foreseen, slot).await?;
-        plan.effects.extend(follow_way(shared, &loaded, foreseen, slot, with_texts).await?);
+        plan.effects.extend(follow_way(shared, &loaded, foreseen, slot, rendering).await?);
+        let mails = plan.effects.iter().filter(|effect| effect.mail.is_some()).count();
+        anyhow::ensure!(
+            mails <= MOST_MAILS,
+            "{playbook} alone would send more than {MOST_MAILS} mails: name one account"
+        );
     }
     (plan.mails, plan.unwritten) = (first_mails.mails, first_mails.unwritten);
     // Not in the order of the scan, which an update anywhere may change.

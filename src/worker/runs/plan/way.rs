@@ -8,8 +8,11 @@ use crate::clock::Instant;
 use crate::effect::{Effect, EffectBody, MessageDraft};
 use crate::enrollment::outlook::{EffectAhead, WayAhead};
 use crate::facts::SubjectId;
+use crate::message::channel::Channel;
 use crate::worker::enrollments::advancer::{Foreseen, look_ahead};
 use crate::worker::enrollments::snapshot::Snapshot;
+use crate::worker::messages::customer_mail::CustomerMail;
+use crate::worker::messages::prepare_notice::NoticeMail;
 use crate::worker::messages::words::{contact_of, words};
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
@@ -28,6 +31,9 @@ pub struct PlannedEffect {
     pub to: Option<String>,
     /// What it would say now; `None` where nobody asked for it.
     pub text: Option<PlannedText>,
+    /// A mail as it would leave, for a mail program; `None` where nobody asked for
+    /// it, and of what is no mail or cannot be written.
+    pub mail: Option<Vec<u8>>,
 }
 
 /// What somebody would read, with the facts of the slot.
@@ -39,6 +45,23 @@ pub struct PlannedText {
     pub body: String,
 }
 
+/// What of the effects is written out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rendering<'a> {
+    /// What each says.
+    pub texts: bool,
+    /// Mails as they would leave.
+    pub mails: bool,
+    /// Mails of this account alone.
+    pub account: Option<&'a str>,
+}
+
+impl Rendering<'_> {
+    fn has_mails_of(self, account: &str) -> bool {
+        self.mails && self.account.is_none_or(|wanted| wanted == account)
+    }
+}
+
 /// What those who were foreseen at the slot would get on their whole way,
 /// with its texts where they are wanted.
 pub(super) async fn follow_way(
@@ -46,7 +69,7 @@ pub(super) async fn follow_way(
     loaded: &Arc<Loaded>,
     foreseen: Vec<Foreseen>,
     slot: Instant,
-    with_texts: bool,
+    rendering: Rendering<'_>,
 ) -> anyhow::Result<Vec<PlannedEffect>> {
     let subjects: Vec<SubjectId> = foreseen.iter().map(|one| one.transition.enrollment.subject()).collect();
     let (ways, foreseen) = look_ahead(shared, loaded, foreseen, slot).await?;
@@ -56,7 +79,11 @@ pub(super) async fn follow_way(
         for EffectAhead { at, effect } in effects {
             let Some(kind) = effect.body.kind() else { continue };
             let text = match &snapshot {
-                Some(seen) if with_texts => text(shared, loaded, seen, &effect),
+                Some(seen) if rendering.texts => text(shared, loaded, seen, &effect),
+                _ => None,
+            };
+            let mail = match &snapshot {
+                Some(seen) if rendering.has_mails_of(&subject.account) => preview(shared, loaded, seen, &effect, at),
                 _ => None,
             };
             planned.push(PlannedEffect {
@@ -66,6 +93,7 @@ pub(super) async fn follow_way(
                 to: recipient(&effect.body),
                 step: effect.step,
                 text,
+                mail,
             });
         }
     }
@@ -102,6 +130,42 @@ fn text(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect) -> O
         | EffectBody::Label(_) => return None,
     };
     Some(PlannedText { subject, body })
+}
+
+/// Stands in links of a mail that is only shown: they lead nowhere.
+const NO_TOKEN: &str = "preview";
+
+/// Says in a header that a mail was not sent.
+const PREVIEW: &[u8] = b"X-Keepwell-Preview: not sent; its links to unsubscribe and to answer lead nowhere\r\n";
+
+/// A mail as it would leave at an instant, with what is known now, composed as
+/// for delivery. Only its ids are other ones, and its links have no token.
+fn preview(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect, at: Instant) -> Option<Vec<u8>> {
+    let message_id = format!("<preview-{}@keepwell.invalid>", effect.id.simple());
+    let composed = match &effect.body {
+        EffectBody::Message(MessageDraft::Mail(draft)) => {
+            let survey = format!("{}/s/{NO_TOKEN}", shared.public_url);
+            let mail = CustomerMail {
+                step: &effect.step,
+                class: draft.class,
+                message_id: &message_id,
+                written: draft.written.as_ref(),
+                contact: contact_of(seen, draft),
+                to: &draft.to,
+                unsubscribe_token: draft.class.may_be_refused().then_some(NO_TOKEN),
+                survey: Some(&survey),
+                date: at,
+            };
+            mail.compose(shared, loaded, seen).ok()?.composed
+        }
+        EffectBody::Message(MessageDraft::Notice(draft)) if draft.channel == Channel::Notice => {
+            let (to, subject, text) = (draft.to.as_deref()?, &draft.subject, &draft.text);
+            let mail = NoticeMail { message_id: &message_id, to, subject, text, date: at };
+            mail.compose(shared).ok()?.0
+        }
+        _ => return None,
+    };
+    Some([PREVIEW, &composed.bytes].concat())
 }
 
 /// Of a whole way, how many get what and when: by the time after the slot, then
