@@ -56,7 +56,7 @@ static EMAIL: Form = Form::new(
         Key::new("from", Shape::Words(FROM_WORDS), "`csm` (their name, our address) or `default`."),
         Key::new(
             "reply_to",
-            Shape::Either(&[Shape::Words(&["csm"]), ADDRESS, Shape::text_like(r"^\s*csm\s*$")]),
+            Shape::Either(&[Shape::Words(&["csm"]), ADDRESS, Shape::text_like(r"^\s*csm\s*$", "`csm` or an address")]),
             "Where answers go: `csm` (default) or an address.",
         ),
         Key::new(

@@ -21,7 +21,13 @@ static NOTIFY: Form = Form::new(
     &[&[
         Key::required(
             "channel",
-            Shape::Either(&[Shape::Words(&Audience::WORDS), Shape::text_like("^[a-z]+:[A-Za-z_][A-Za-z0-9_]*$")]),
+            Shape::Either(&[
+                Shape::Words(&Audience::WORDS),
+                Shape::text_like(
+                    "^[a-z]+:[A-Za-z_][A-Za-z0-9_]*$",
+                    "a channel and an environment variable, such as `slack:NAME`",
+                ),
+            ]),
             "Who hears of it: `csm`, `manager`, `alerts_to`, or `slack:NAME` with the environment variable that holds the URL.",
         ),
         Key::required("text", Shape::Template, "What is said: a template."),

@@ -25,7 +25,7 @@ static WEBHOOK: Form = Form::new(
     &[&[
         Key::required(
             "url",
-            Shape::text_like(r"^\s*env:[A-Za-z_][A-Za-z0-9_]*\s*$"),
+            Shape::text_like(r"^\s*env:[A-Za-z_][A-Za-z0-9_]*\s*$", "`env:` and the name of an environment variable"),
             "The environment variable that holds the URL, such as `env:CRM_WEBHOOK_URL`.",
         ),
         Key::required("body", Shape::Any, "A map or a list, sent as JSON, with templates in its texts; or a text."),

@@ -13,7 +13,7 @@ use crate::playbook::quiet_hours::QUIET_HOURS;
 use crate::playbook::reader::form::{ADDRESS, OFF};
 use crate::playbook::reader::{Form, Key, KeyNames, NameOf, Shape};
 
-const DAY_OR_RANGE: Shape = Shape::text_like("[0-9]-[0-9]");
+const DAY_OR_RANGE: Shape = Shape::text_like("[0-9]-[0-9]", "a day, or a range with `..` between its ends");
 const POOL: &str = "^[A-Za-z0-9_-]+$";
 
 /// The keys of `keepwell.yaml`.
@@ -27,7 +27,7 @@ pub static CONFIGURATION: Form = Form::new(
         ),
         Key::new(
             "language",
-            Shape::text_like("^\\s*[A-Za-z]{2,3}([-_]|\\s*$)"),
+            Shape::text_like("^\\s*[A-Za-z]{2,3}([-_]|\\s*$)", "the tag of a language, such as `de` or `pt-BR`"),
             "The language of texts that name none, such as `en` or `pt-BR`.",
         ),
         Key::new(
@@ -62,7 +62,7 @@ pub static CONFIGURATION: Form = Form::new(
         ),
         Key::new(
             "roles",
-            Shape::map(NameOf::StoreRole, &Shape::text_like("\\S")),
+            Shape::map(NameOf::StoreRole, &Shape::text_like("\\S", "a name")),
             "What the store's roles of contacts are called in playbooks: `{ \"Economic Buyer\": owner }`.",
         ),
         Key::new(

@@ -16,7 +16,7 @@ use crate::playbook::yaml::Node;
 /// message's own word it must not be longer than an address may be.
 const BOUNCE_NAME: usize = 15;
 
-const WEB_URL: Shape = Shape::text_like("^https?://.");
+const WEB_URL: Shape = Shape::text_like("^https?://.", "an address that begins with `https://`");
 
 /// The keys of `mail`.
 pub(super) static MAIL: Form = Form::new(

@@ -90,7 +90,10 @@ pub(super) static STORE: Form = Form::new(
     &[&[
         Key::new(
             "read_url",
-            Shape::text_like("^(env:[A-Za-z_][A-Za-z0-9_]*$|postgres(ql)?://)"),
+            Shape::text_like(
+                "^(env:[A-Za-z_][A-Za-z0-9_]*$|postgres(ql)?://)",
+                "`env:NAME`, or a URL of Postgres without a password",
+            ),
             "The login that only reads customers: `env:NAME`, or a URL without a password.",
         ),
         Key::new("accounts", ONE, "The table or view that has the accounts."),
@@ -103,8 +106,11 @@ pub(super) static STORE: Form = Form::new(
     ]],
 );
 
-const RELATION_KEY: Key =
-    Key::required("relation", Shape::text_like(r"^[^.]+\.[^.]+$"), "Schema and table, such as `crm.companies`.");
+const RELATION_KEY: Key = Key::required(
+    "relation",
+    Shape::text_like(r"^[^.]+\.[^.]+$", "schema and table, such as `crm.companies`"),
+    "Schema and table, such as `crm.companies`.",
+);
 const COLUMNS_KEY: Key = Key::new(
     "columns",
     Shape::Map { keys: KeyNames::Pattern("^[a-z_]+$"), of: &Shape::Text, least: 0 },

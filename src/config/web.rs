@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::playbook::reader::{Fields, Form, Key, Shape, is_off, short};
 use crate::playbook::yaml::Node;
 
-const LISTENER: Shape = Shape::text_like("^.+:[0-9]+$");
+const LISTENER: Shape = Shape::text_like("^.+:[0-9]+$", "an address and a port, such as `127.0.0.1:7717`");
 
 /// The keys of `web`.
 pub(super) static WEB: Form = Form::new(
@@ -33,7 +33,7 @@ pub(super) static WEB: Form = Form::new(
         ),
         Key::new(
             "url",
-            Shape::text_like("^https?://."),
+            Shape::text_like("^https?://.", "an address that begins with `https://`"),
             "What colleagues open, for links in their mail, such as `https://keepwell.acme.example`. Default: `listen`.",
         ),
     ]],

@@ -11,7 +11,7 @@ pub(super) static WEBHOOKS: Form = Form::new(
     "webhooks",
     &[&[Key::new(
         "allow",
-        Shape::list(&Shape::text_like(".:[0-9]"), 0),
+        Shape::list(&Shape::text_like(".:[0-9]", "a host with a port, such as `hooks.internal:8080`"), 0),
         "Targets beyond public https addresses, such as `\"hooks.internal:8080\"`.",
     )]],
 );

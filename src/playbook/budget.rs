@@ -12,7 +12,7 @@ use super::reader::{Fields, Form, Key, Shape, is_off, short};
 use super::yaml::{Node, NodeValue};
 use crate::diagnostic::Diagnostic;
 
-const LIMIT: Shape = Shape::text_like(r"^\s*\+?[0-9]+\s* per \s*[0-9]+\s*[smhdw]\s*$");
+const LIMIT: Shape = Shape::text_like(r"^\s*\+?[0-9]+\s* per \s*[0-9]+\s*[smhdw]\s*$", "a limit such as `3 per 7d`");
 const LIMITS: Shape = Shape::Either(&[OFF, LIMIT, Shape::list(&LIMIT, 0)]);
 
 /// The keys of a budget, in the configuration and in a case.

@@ -112,7 +112,8 @@ pub static PLAYBOOK: Form = Form::new(
 );
 
 /// A percentage below 100.
-const BELOW_ALL: Shape = Shape::text_like(r"^\s*0*([0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)\s*%\s*$");
+const BELOW_ALL: Shape =
+    Shape::text_like(r"^\s*0*([0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)\s*%\s*$", "a percentage below `100%`");
 
 pub(super) static REENTRY: Form = Form::new(
     "reentry",

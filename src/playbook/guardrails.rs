@@ -238,7 +238,7 @@ pub static GUARDRAILS: Form = Form::new(
             Shape::Either(&[
                 OFF,
                 Shape::Whole { least: 1, most: i64::MAX },
-                Shape::text_like(r"^\s*\+?0*[1-9][0-9]*\s*$"),
+                Shape::text_like(r"^\s*\+?0*[1-9][0-9]*\s*$", "a whole number from 1"),
             ]),
             "No more enter on one day of the playbook's zone. Default: `off`.",
         ),

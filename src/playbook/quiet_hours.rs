@@ -17,7 +17,7 @@ use super::yaml::Node;
 use crate::clock::Instant;
 use crate::diagnostic::Diagnostic;
 
-const TIME: Shape = Shape::text_like(r"^\s*[0-9]{1,2}:[0-9]{1,2}\s*$");
+const TIME: Shape = Shape::text_like(r"^\s*[0-9]{1,2}:[0-9]{1,2}\s*$", "a time of day in quotes, such as `20:00`");
 
 /// The keys of quiet hours, in the configuration and in a case.
 pub static QUIET_HOURS: Form = Form::new(

@@ -36,7 +36,8 @@ fn schema(title: &str, form: &'static Form, deployment: &Deployment) -> Json {
     let mut writer = Writer::new(deployment);
     let mut schema = writer.form(form, &[]);
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
-    schema["title"] = json!(title);
+    // Not as its title, which editors show above each key.
+    schema["$comment"] = json!(title);
     let definitions = writer.definitions();
     if !definitions.is_empty() {
         schema["definitions"] = Json::Object(definitions);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::deployment::Deployment;
 use crate::action::{KINDS, StepKind};
 use crate::playbook::BodyForm;
-use crate::playbook::reader::form::{ELAPSED_PATTERN, SPAN_PATTERN};
+use crate::playbook::reader::form::{ELAPSED_PATTERN, SPAN_PATTERN, SPAN_WORDS};
 use crate::playbook::reader::{Form, Key, KeyNames, KeyRule, NameOf, Shape};
 use crate::playbook::steps::STEP_KEYS;
 
@@ -98,7 +98,11 @@ impl<'a> Writer<'a> {
                     "default": { "type": "string", "description": "The text in every other language." },
                 } },
             ] }),
-            Shape::Expression => json!({ "type": ["string", "boolean"], "pattern": "\\S" }),
+            Shape::Expression => {
+                let mut schema = fitting(r"\S", "an expression");
+                schema["type"] = json!(["string", "boolean"]);
+                schema
+            }
             Shape::Boolean => json!({ "type": "boolean" }),
             Shape::Number => json!({ "type": "number" }),
             Shape::Whole { least, most } => {
@@ -111,12 +115,15 @@ impl<'a> Writer<'a> {
                 }
                 schema
             }
-            Shape::Span => pattern(SPAN_PATTERN),
-            Shape::Elapsed => pattern(ELAPSED_PATTERN),
+            Shape::Span => fitting(SPAN_PATTERN, &format!("{SPAN_WORDS}, `2 business days`")),
+            Shape::Elapsed => fitting(ELAPSED_PATTERN, SPAN_WORDS),
             Shape::Words(words) => json!({ "type": "string", "enum": words }),
-            Shape::Pattern { pattern: fits, but: [] } => pattern(fits),
-            Shape::Pattern { pattern: fits, but } => {
-                json!({ "type": "string", "pattern": fits, "not": { "enum": but } })
+            Shape::Pattern { pattern, but, wanted } => {
+                let mut schema = fitting(pattern, wanted);
+                if !but.is_empty() {
+                    schema["not"] = json!({ "enum": but });
+                }
+                schema
             }
             Shape::Name(of) => self.name(of),
             Shape::Zone => {
@@ -153,8 +160,10 @@ impl<'a> Writer<'a> {
     fn name(&self, of: NameOf) -> Json {
         let known = self.deployment.names(of);
         let any = match of {
-            NameOf::Playbook => pattern(r"^\s*[a-z0-9-]+\s*$"),
-            NameOf::Assignee => pattern(r"^\s*(csm|manager|pool:.*|.*@.*)\s*$"),
+            NameOf::Playbook => fitting(r"^\s*[a-z0-9-]+\s*$", "the id of a playbook"),
+            NameOf::Assignee => {
+                fitting(r"^\s*(csm|manager|pool:.*|.*@.*)\s*$", "`csm`, `manager`, `pool:NAME` or an address")
+            }
             _ => json!({ "type": "string" }),
         };
         match known.is_empty() {
@@ -225,13 +234,17 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn pattern(pattern: &str) -> Json {
-    json!({ "type": "string", "pattern": pattern })
+/// A text that fits a pattern. What an editor says otherwise is no part of
+/// draft-07; one that does not know it says the pattern.
+fn fitting(pattern: &str, wanted: &str) -> Json {
+    json!({ "type": "string", "pattern": pattern, "patternErrorMessage": format!("Write {wanted}.") })
 }
 
-/// A schema with what an editor says of it. Beside a reference nothing counts.
+/// A schema with what an editor says of it, in words and with its marks. Beside
+/// a reference nothing counts.
 fn described(schema: Json, summary: &str) -> Json {
     let mut schema = if schema.get("$ref").is_some() { json!({ "allOf": [schema] }) } else { schema };
     schema["description"] = json!(summary);
+    schema["markdownDescription"] = json!(summary);
     schema
 }

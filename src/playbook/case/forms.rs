@@ -27,6 +27,7 @@ pub static CASE: Form = Form::new(
 
 const INSTANT: Shape = Shape::text_like(
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+    "date, time and offset, such as `2026-03-02T09:00:00+01:00`",
 );
 
 const CHANGES: Shape = Shape::Map { keys: KeyNames::Pattern(ELAPSED_PATTERN), of: &Shape::Form(&CHANGE), least: 0 };

@@ -68,6 +68,8 @@ pub enum Shape {
     Pattern {
         pattern: &'static str,
         but: &'static [&'static str],
+        /// What to write, in words.
+        wanted: &'static str,
     },
     /// A text for which an editor can propose names.
     Name(NameOf),
@@ -131,21 +133,29 @@ pub enum NameOf {
 }
 
 /// The id of a playbook.
-pub const ID: Shape = Shape::text_like("^[a-z0-9-]{1,100}$");
+pub const ID: Shape = Shape::text_like("^[a-z0-9-]{1,100}$", "lower-case letters, digits and `-`");
 /// Where a wait can go on that is no step.
 pub const GOTOS: [&str; 2] = ["next", "end"];
 /// The id of a step.
-pub const STEP_ID: Shape = Shape::Pattern { pattern: "^[A-Za-z0-9_-]{1,100}$", but: &GOTOS };
+pub const STEP_ID: Shape = Shape::Pattern {
+    pattern: "^[A-Za-z0-9_-]{1,100}$",
+    but: &GOTOS,
+    wanted: "letters, digits, `-` and `_`; `next` and `end` are taken",
+};
 /// An e-mail address.
-pub const ADDRESS: Shape = Shape::text_like(".@.");
+pub const ADDRESS: Shape = Shape::text_like(".@.", "an address, such as `name@example.com`");
 /// A percentage up to 100.
-pub const SHARE: Shape = Shape::text_like(r"^\s*0*(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)\s*%\s*$");
+pub const SHARE: Shape =
+    Shape::text_like(r"^\s*0*(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)\s*%\s*$", "a percentage up to `100%`");
 /// `3x`.
-pub const TIMES: Shape = Shape::text_like(r"^\s*[0-9.eE+]+\s*x\s*$");
+pub const TIMES: Shape = Shape::text_like(r"^\s*[0-9.eE+]+\s*x\s*$", "how many times, such as `3x`");
 /// The name of an environment variable behind `env:`.
-pub const VARIABLE: Shape = Shape::text_like("^env:[A-Za-z_][A-Za-z0-9_]*$");
+pub const VARIABLE: Shape =
+    Shape::text_like("^env:[A-Za-z_][A-Za-z0-9_]*$", "`env:` and the name of an environment variable");
 /// The word that turns something off.
 pub const OFF: Shape = Shape::Words(&["off"]);
+/// What to write for a span of time.
+pub const SPAN_WORDS: &str = "a number and a unit: `30m`, `12h`, `3d`, `2w`";
 /// Spans of time as authors write them.
 pub const SPAN_PATTERN: &str = r"^\s*[0-9]{1,6}\s*(s|m|h|d|w|business days?)\s*$";
 /// The same without business days.
@@ -186,9 +196,9 @@ impl Key {
 }
 
 impl Shape {
-    /// A text that fits a regular expression.
-    pub const fn text_like(pattern: &'static str) -> Shape {
-        Shape::Pattern { pattern, but: &[] }
+    /// A text that fits a regular expression, and what to write in words.
+    pub const fn text_like(pattern: &'static str, wanted: &'static str) -> Shape {
+        Shape::Pattern { pattern, but: &[], wanted }
     }
 
     /// A list of at least so many.

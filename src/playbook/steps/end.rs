@@ -11,7 +11,8 @@ const STATES: &[&str] = &["goal", "exited", "blocked", "active", "held", "cancel
 /// What stands behind `end`.
 pub const END: Shape = Shape::Either(&[REASON, Shape::Form(&END_KEYS)]);
 
-const REASON: Shape = Shape::Pattern { pattern: r"\S", but: STATES };
+const REASON: Shape =
+    Shape::Pattern { pattern: r"\S", but: STATES, wanted: "what the end means to you, such as `won-back`" };
 
 static END_KEYS: Form = Form::new(
     "step end",

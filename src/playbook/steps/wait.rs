@@ -25,7 +25,7 @@ static WAIT_KEYS: Form = Form::new(
             Key::new("at_most", Shape::Span, "How long `until` is waited for, such as `5d`."),
             Key::new(
                 "at",
-                Shape::text_like("^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+                Shape::text_like("^([01][0-9]|2[0-3]):[0-5][0-9]$", "a time of day in quotes, such as `09:00`"),
                 "With `for` or `date`: goes on at the next such time of day where the account is, such as `\"09:00\"`.",
             ),
             Key::new(

@@ -164,6 +164,31 @@ fn every_key_has_a_description() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// What to write is said in words, and not as a regular expression.
+#[test]
+fn every_pattern_has_words() {
+    fn without(schema: &Json, seen: &mut usize, found: &mut Vec<String>) {
+        match schema {
+            Json::Object(entries) => {
+                if entries.contains_key("type") && entries.get("pattern").is_some_and(Json::is_string) {
+                    *seen += 1;
+                    let words = schema["patternErrorMessage"].as_str();
+                    if words.is_none_or(|words| !words.starts_with("Write ")) {
+                        found.push(schema["pattern"].to_string());
+                    }
+                }
+                entries.values().for_each(|inner| without(inner, seen, found));
+            }
+            Json::Array(items) => items.iter().for_each(|inner| without(inner, seen, found)),
+            _ => {}
+        }
+    }
+    let (mut seen, mut found) = (0, Vec::new());
+    without(&of_playbook(&nothing_known()), &mut seen, &mut found);
+    without(&of_configuration(&nothing_known()), &mut seen, &mut found);
+    assert!(found.is_empty() && seen > 50, "{seen}: {found:#?}");
+}
+
 fn source(text: &str) -> SourceFile {
     SourceFile { path: "p.yaml".into(), text: text.into() }
 }
