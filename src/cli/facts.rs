@@ -13,11 +13,8 @@ use super::{Format, Global, output};
 use crate::config::StoreMap;
 use crate::facts::file::{TYPES, seen_to_json};
 use crate::facts::inventory::{KnownName, Shape, grouped};
-use crate::facts::{Inventory, Schema, Subject, Type};
-use crate::rule::check::signature::forms;
-use crate::rule::functions::ago;
-use crate::rule::functions::global::FREE;
-use crate::rule::functions::{Example, FUNCTIONS, Function};
+use crate::facts::{Inventory, Schema};
+use crate::rule::reference::{ReferenceEntry, ResultType, entries};
 use crate::store::customers::mapping::RelationReport;
 
 #[derive(Debug, Args)]
@@ -32,28 +29,6 @@ pub struct Options {
     /// store in the database.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-}
-
-/// What something gives.
-#[derive(Clone, Copy)]
-enum Gives {
-    Value(Type),
-    Span,
-    /// An account or a contact, of which more can be asked.
-    Subject(Subject),
-}
-
-/// One thing that can be asked.
-struct Entry {
-    /// `column`, `method` or `function`.
-    kind: &'static str,
-    name: String,
-    /// The ways to call it; none for columns.
-    calls: Vec<String>,
-    gives: Gives,
-    nullable: bool,
-    summary: &'static str,
-    examples: Vec<Example>,
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
@@ -78,7 +53,7 @@ struct KnownFacts {
     schema: Schema,
     /// Of the store in the database; nothing of the default one.
     report: Vec<RelationReport>,
-    entries: Vec<Entry>,
+    entries: Vec<ReferenceEntry>,
     json: Json,
 }
 
@@ -112,7 +87,7 @@ async fn read(global: &Global, of_store: bool) -> anyhow::Result<KnownFacts> {
     }
     let entries = entries(&schema);
     let mut json = json!({
-        "facts": entries.iter().map(Entry::to_json).collect::<Vec<_>>(),
+        "facts": entries.iter().map(to_json).collect::<Vec<_>>(),
         "absent": schema.absent,
         "statuses": schema.statuses,
     });
@@ -184,98 +159,28 @@ fn describe_shape(shape: &Shape) -> String {
     format!("{} {percent} %{examples}", shape.shape.name())
 }
 
-fn entries(schema: &Schema) -> Vec<Entry> {
-    let roots = [
-        ("account", &schema.account, ""),
-        ("contact", &schema.contact, "In playbooks with `for: contact`."),
-        ("recipient", &schema.contact, "In templates."),
-        ("csm", &schema.csm, "In templates."),
-    ];
-    let columns = roots.into_iter().flat_map(|(root, columns, summary)| {
-        columns.iter().map(move |column| Entry {
-            kind: "column",
-            name: format!("{root}.{}", column.name),
-            calls: Vec::new(),
-            gives: Gives::Value(column.ty),
-            nullable: column.nullable,
-            summary,
-            examples: Vec::new(),
-        })
-    });
-    let method = |subject: Subject, function: &dyn Function, summary, examples| Entry {
-        kind: "method",
-        name: format!("{}.{}", subject.name(), function.name()),
-        calls: forms(subject, function),
-        gives: Gives::Value(function.gives(&[]).ty),
-        nullable: function.gives(&[]).nullable,
-        summary,
-        examples,
-    };
-    let of_accounts = FUNCTIONS
+fn to_json(entry: &ReferenceEntry) -> Json {
+    let examples: Vec<Json> = entry
+        .examples
         .iter()
-        .map(|function| method(Subject::Account, *function, function.summary(), function.examples().to_vec()));
-    let of_contacts = FUNCTIONS.iter().filter_map(|function| {
-        function.of_contact().map(|summary| method(Subject::Contact, *function, summary, Vec::new()))
-    });
-    let ago = |of: Subject| {
-        let whose = ago::SUMMARIES.into_iter().filter(move |(subject, _)| *subject == of);
-        whose.map(|(subject, summary)| Entry {
-            kind: "method",
-            name: format!("{}.{}", subject.name(), ago::NAME),
-            calls: vec![format!("{}.{}(n)", subject.name(), ago::NAME)],
-            gives: Gives::Subject(subject),
-            nullable: false,
-            summary,
-            examples: if subject == Subject::Account { vec![ago::EXAMPLE] } else { Vec::new() },
-        })
-    };
-    let free = FREE.iter().map(|function| Entry {
-        kind: "function",
-        name: function.name.to_owned(),
-        calls: vec![function.signature.to_owned()],
-        gives: function.gives.map_or(Gives::Span, Gives::Value),
-        nullable: function.nullable,
-        summary: function.summary,
-        examples: vec![function.example],
-    });
-    let methods = of_accounts.chain(ago(Subject::Account)).chain(of_contacts).chain(ago(Subject::Contact));
-    columns.chain(methods).chain(free).collect()
+        .map(|example| json!({ "expression": example.expression, "meaning": example.meaning }))
+        .collect();
+    json!({
+        "kind": entry.kind,
+        "name": entry.name,
+        "calls": entry.calls,
+        "type": match entry.gives {
+            ResultType::Value(ty) => TYPES.iter().find(|(_, known)| *known == ty).map_or("json", |(word, _)| *word),
+            ResultType::Span => "span",
+            ResultType::Subject(subject) => subject.name(),
+        },
+        "nullable": entry.nullable,
+        "summary": entry.summary,
+        "examples": examples,
+    })
 }
 
-impl Entry {
-    fn to_json(&self) -> Json {
-        let examples: Vec<Json> = self
-            .examples
-            .iter()
-            .map(|example| json!({ "expression": example.expression, "meaning": example.meaning }))
-            .collect();
-        json!({
-            "kind": self.kind,
-            "name": self.name,
-            "calls": self.calls,
-            "type": match self.gives {
-                Gives::Value(ty) => TYPES.iter().find(|(_, known)| *known == ty).map_or("json", |(word, _)| *word),
-                Gives::Span => "span",
-                Gives::Subject(subject) => subject.name(),
-            },
-            "nullable": self.nullable,
-            "summary": self.summary,
-            "examples": examples,
-        })
-    }
-
-    /// What it gives, in words.
-    fn gives(&self) -> String {
-        let gives = match self.gives {
-            Gives::Value(ty) => ty.name().to_owned(),
-            Gives::Span => "a span of time".to_owned(),
-            Gives::Subject(subject) => format!("the {}, to ask it more", subject.name()),
-        };
-        if self.nullable { format!("{gives}; can be missing") } else { gives }
-    }
-}
-
-fn print(entries: &[Entry]) {
+fn print(entries: &[ReferenceEntry]) {
     let of = |kind: &'static str| entries.iter().filter(move |entry| entry.kind == kind);
     let width = of("column").map(|entry| entry.name.len()).max().unwrap_or(0);
     say!(

@@ -7,7 +7,8 @@
 //! expression reads; `engine` runs it; `foreign_syntax` and `rhai_messages` say
 //! what is wrong in words for people; `functions` holds one fact function per
 //! file; `prefilter` is what the database decides of a condition. `template`
-//! puts the same expressions into the texts of mails and tasks. No SQL runs
+//! puts the same expressions into the texts of mails and tasks. `reference` lists
+//! what can be asked. No SQL runs
 //! here and no clock is read.
 
 pub mod check;
@@ -24,6 +25,7 @@ mod place;
 pub mod prefilter;
 pub(crate) mod print;
 pub(crate) mod reader_language;
+pub mod reference;
 mod rhai_messages;
 mod scope;
 pub mod template;
