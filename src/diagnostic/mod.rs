@@ -14,7 +14,7 @@ mod sarif;
 
 pub use annotations::render_annotations;
 pub use pages::{Page, find_code, page, pages};
-pub use render::{arrange, render_human, render_json, render_lines, to_json};
+pub use render::{arrange, render_human, render_json, render_lines, span, to_json};
 pub use sarif::render_sarif;
 
 /// How bad it is. Errors keep a playbook from being published.

@@ -57,7 +57,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, line: Option<&'a str>) -> Group<'a> {
 }
 
 /// The bytes of the word at a 1-based column, or of one character.
-fn span(line: &str, column: u32) -> std::ops::Range<usize> {
+pub fn span(line: &str, column: u32) -> std::ops::Range<usize> {
     let skip = (column as usize).saturating_sub(1);
     let start = line.char_indices().nth(skip).map_or(line.len(), |(offset, _)| offset);
     let rest = &line[start..];

@@ -155,7 +155,7 @@ pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checke
 
 /// Says of columns that are not known how those of the database come to be, or
 /// what one of a company's own is called here.
-fn name_facts_file(diagnostics: &mut [Diagnostic], map: &StoreMap) {
+pub fn name_facts_file(diagnostics: &mut [Diagnostic], map: &StoreMap) {
     const HELP: &str = "a column that was added to the store is known after `keepwell facts --out facts.json` \
                         with `--facts facts.json`";
     const FACTS: [&str; 4] =
@@ -197,8 +197,6 @@ pub fn check_without_facts(global: &Global, paths: &[PathBuf], schema: Schema) -
 
 /// The same against the columns of a store.
 pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
-    let (config, mut diagnostics) = Config::read(global.config.as_deref());
-    let schema = Schema { roles: config.store.roles.clone(), ..schema };
     let sources = SourceSet::read(&playbook_paths(global, paths), &global.scripts);
     // A file checked alone may name playbooks that stand beside it.
     let elsewhere = if global.playbooks.is_dir() {
@@ -206,6 +204,18 @@ pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Chec
     } else {
         Vec::new()
     };
+    check_sources(sources, elsewhere, Config::read(global.config.as_deref()), schema)
+}
+
+/// Checks what was read, with the configuration and what is wrong with that.
+/// `elsewhere` are ids of further playbooks that may be named.
+pub fn check_sources(
+    sources: SourceSet,
+    elsewhere: Vec<String>,
+    (config, mut diagnostics): (Config, Vec<Diagnostic>),
+    schema: Schema,
+) -> Checked {
+    let schema = Schema { roles: config.store.roles.clone(), ..schema };
     let (playbooks, found) = catalog::load(&sources, &elsewhere, &config, &schema);
     diagnostics.extend(found);
     let known: Vec<String> = catalog::claimed_ids(&sources).into_iter().chain(elsewhere).collect();

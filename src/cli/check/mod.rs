@@ -16,7 +16,7 @@ mod findings;
 mod report;
 pub(super) mod store_at_hand;
 
-pub use findings::{Checked, check, check_against, name_paths};
+pub use findings::{Checked, check, check_against, check_sources, name_facts_file, name_paths};
 
 #[derive(Debug, Args)]
 pub struct Options {
