@@ -79,6 +79,8 @@ pub mod delivery;
 
 pub mod rehearsal;
 
+pub mod editor;
+
 pub mod worker;
 
 pub mod web;

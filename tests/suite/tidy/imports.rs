@@ -5,7 +5,7 @@ use super::{Finding, Source};
 
 /// Nothing imports from a later place. `config` reads playbook types and stands
 /// after them.
-const ORDER: [&[&str]; 19] = [
+const ORDER: [&[&str]; 20] = [
     &["printable"],
     &["address", "clock", "ids", "random", "diagnostic", "telemetry", "timestamp", "zone"],
     &["postgres"],
@@ -22,13 +22,14 @@ const ORDER: [&[&str]; 19] = [
     &["store"],
     &["delivery"],
     &["rehearsal"],
+    &["editor"],
     &["worker"],
     &["web"],
     &["cli"],
 ];
 
 /// A crate and the only places that may name it.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("sqlx", &["postgres", "store"]),
     ("lettre", &["delivery"]),
     ("mail_parser", &["delivery"]),
@@ -37,6 +38,8 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("rhai", &["rule", "action"]),
     ("minijinja", &["web"]),
     ("clap", &["cli", "main"]),
+    ("lsp_server", &["cli"]),
+    ("lsp_types", &["cli"]),
     ("tokio", &["postgres", "store", "delivery", "worker", "web", "cli", "main"]),
     ("saphyr_parser", &["playbook"]),
 ];
