@@ -42,6 +42,7 @@ mod junit;
 mod later;
 mod listeners;
 mod lists;
+mod lsp;
 mod mcp;
 mod message;
 mod migrate;
@@ -157,6 +158,8 @@ enum Command {
     Check(check::Options),
     /// Lay playbooks out in one way: indentation, spaces and blank lines.
     Fmt(fmt::Options),
+    /// The language server for editors, on stdin and stdout.
+    Lsp(lsp::Options),
     /// Play the playbooks' own test cases, in memory.
     Test(test::Options),
     /// Everything that playbooks can ask: columns, methods and functions.
@@ -284,6 +287,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::New(options) => new::run(global, &options),
         Command::Check(options) => check::run(global, &options).await,
         Command::Fmt(options) => fmt::run(global, &options),
+        Command::Lsp(options) => lsp::run(global, options).await,
         Command::Test(options) => test::run(global, &options),
         Command::Facts(options) => facts::run(global, &options).await,
         Command::Schema(options) => schema::run(global, &options).await,

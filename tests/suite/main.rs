@@ -29,6 +29,7 @@ mod health;
 mod histories;
 mod import;
 mod listeners;
+mod lsp;
 mod mcp;
 mod message_rows;
 mod migrations;

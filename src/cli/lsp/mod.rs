@@ -1,0 +1,225 @@
+//! `keepwell lsp`: the language server for editors, on stdin and stdout.
+//!
+//! One thread answers requests about the texts as they are in the editor, another
+//! one checks all files whenever nothing was typed for a moment. Nothing is
+//! written and no state is changed.
+//!
+//! - `documents` is the texts that are open; `position` counts as editors do.
+//! - `requests` answers what is asked of one place.
+//! - `checks` finds the diagnostics.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use lsp_server::{Connection, ErrorCode, Message, Notification, RequestId, Response};
+use lsp_types::notification::{
+    DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument,
+    Notification as _,
+};
+use lsp_types::{
+    CompletionOptions, HoverProviderCapability, InitializeParams, OneOf, ServerCapabilities,
+    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
+};
+
+use tokio::sync::oneshot;
+
+use super::Global;
+use super::check::store_at_hand::{self, StoreAtHand};
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::facts::{self, Schema};
+
+mod checks;
+mod documents;
+mod position;
+mod requests;
+
+use checks::Checker;
+use documents::Documents;
+use requests::Answers;
+
+/// How long the names in the store are waited for.
+const STORE_TIME: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A facts file instead of the default store's catalogue.
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
+    /// As some editors say it; there is no other way.
+    #[arg(long, hide = true)]
+    stdio: bool,
+}
+
+/// What playbooks are checked against; what the store says comes later.
+type SharedSchema = Arc<RwLock<KnownSchema>>;
+
+#[derive(Debug)]
+struct KnownSchema {
+    /// `None` is what the configuration alone tells.
+    schema: Option<Schema>,
+    /// Whether these are the columns of the store, or those that a file names.
+    has_its_columns: bool,
+}
+
+impl KnownSchema {
+    fn with(&self, config: &Config) -> Schema {
+        let schema = self.schema.clone().unwrap_or_else(|| Schema::of_configuration(&config.store));
+        Schema { roles: config.store.roles.clone(), ..schema }
+    }
+}
+
+pub async fn run(global: &Global, options: Options) -> anyhow::Result<ExitCode> {
+    let (connection, threads) = Connection::stdio();
+    let (begun, beginning) = oneshot::channel();
+    let (ours, has_facts) = (global.clone(), options.facts.is_some());
+    let served = tokio::task::spawn_blocking(move || serve(&ours, &options, connection, begun));
+    let names = async {
+        if let (false, Ok((schema, checker))) = (has_facts, beginning.await) {
+            look_at_store(global, &schema, &checker).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        served = served => served??,
+        () = names => {}
+    }
+    tokio::task::block_in_place(|| threads.join()).context("the editor went away")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(
+    global: &Global,
+    options: &Options,
+    connection: Connection,
+    begun: oneshot::Sender<(SharedSchema, Checker)>,
+) -> anyhow::Result<()> {
+    let capabilities = serde_json::to_value(capabilities())?;
+    let started = connection.initialize_start().and_then(|(id, params)| {
+        let answer = serde_json::json!({
+            "capabilities": capabilities,
+            "serverInfo": { "name": "keepwell", "version": env!("CARGO_PKG_VERSION") },
+        });
+        connection.initialize_finish(id, answer).map(|()| params)
+    });
+    let params: InitializeParams = serde_json::from_value(started.context("the editor did not begin as agreed")?)?;
+    enter_workspace(&params)?;
+    let schema: SharedSchema = Arc::new(RwLock::new(initial_schema(options)));
+    let sender = connection.sender.clone();
+    // An editor that has gone reads nothing.
+    let editor = Box::new(move |message: Message| drop(sender.send(message)));
+    let mut session = Session {
+        checker: Checker::start(global.clone(), editor, schema.clone()),
+        documents: Documents::new(global)?,
+        answers: Answers::new(global.clone(), schema.clone()),
+    };
+    // Where nobody waits for it there is nothing to look for.
+    let _ = begun.send((schema, session.checker.clone()));
+    session.checker.request(&session.documents);
+    for message in &connection.receiver {
+        match message {
+            Message::Request(request) => {
+                if connection.handle_shutdown(&request)? {
+                    break;
+                }
+                let (id, method) = (request.id, request.method);
+                let answer = session.answers.answer(&method, request.params, &session.documents);
+                connection.sender.send(Message::Response(respond(id, answer)))?;
+            }
+            Message::Notification(notification) => session.notice(notification),
+            Message::Response(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn respond(id: RequestId, answer: Result<serde_json::Value, requests::Refusal>) -> Response {
+    match answer {
+        Ok(value) => Response::new_ok(id, value),
+        Err(refusal) => {
+            let code = match refusal {
+                requests::Refusal::UnknownMethod(_) => ErrorCode::MethodNotFound,
+                requests::Refusal::Malformed(_) => ErrorCode::InvalidParams,
+            };
+            Response::new_err(id, code as i32, refusal.to_string())
+        }
+    }
+}
+
+struct Session {
+    checker: Checker,
+    documents: Documents,
+    answers: Answers,
+}
+
+impl Session {
+    /// Takes up what the editor says of its texts; what cannot be read is left.
+    fn notice(&mut self, notification: Notification) {
+        let Notification { method, params } = notification;
+        let is_taken = match method.as_str() {
+            DidOpenTextDocument::METHOD => self.documents.open(params),
+            DidChangeTextDocument::METHOD => self.documents.change(params),
+            DidCloseTextDocument::METHOD => self.documents.close(params),
+            DidSaveTextDocument::METHOD | DidChangeWatchedFiles::METHOD => true,
+            _ => false,
+        };
+        if is_taken {
+            self.answers.forget();
+            self.checker.request(&self.documents);
+        }
+    }
+}
+
+fn capabilities() -> ServerCapabilities {
+    let triggers = [".", "\"", ":", " ", "{", "|", "-"];
+    ServerCapabilities {
+        text_document_sync: Some(TextDocumentSyncCapability::Options(TextDocumentSyncOptions {
+            open_close: Some(true),
+            change: Some(TextDocumentSyncKind::INCREMENTAL),
+            save: Some(TextDocumentSyncSaveOptions::Supported(true)),
+            ..TextDocumentSyncOptions::default()
+        })),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some(triggers.map(str::to_owned).to_vec()),
+            ..CompletionOptions::default()
+        }),
+        hover_provider: Some(HoverProviderCapability::Simple(true)),
+        document_formatting_provider: Some(OneOf::Left(true)),
+        ..ServerCapabilities::default()
+    }
+}
+
+/// Goes to the folder that the editor has open: the paths of the options are
+/// relative to it.
+fn enter_workspace(params: &InitializeParams) -> anyhow::Result<()> {
+    let folder = params.workspace_folders.iter().flatten().next().map(|folder| &folder.uri);
+    #[expect(deprecated, reason = "editors send it that know no workspace folders")]
+    let folder = folder.or(params.root_uri.as_ref());
+    let Some(path) = folder.and_then(documents::path_of) else { return Ok(()) };
+    std::env::set_current_dir(&path).with_context(|| format!("{} cannot be entered", path.display()))
+}
+
+fn initial_schema(options: &Options) -> KnownSchema {
+    let Some(file) = &options.facts else { return KnownSchema { schema: None, has_its_columns: false } };
+    let (schema, problems) = facts::file::read(file);
+    for problem in problems.iter().filter(|problem| Diagnostic::is_error(problem)) {
+        tell!("{}: {}", problem.file, problem.message);
+    }
+    KnownSchema { schema: Some(schema), has_its_columns: true }
+}
+
+/// Asks the database, if one is named, for the names in the customer store, and
+/// checks again when they are there.
+async fn look_at_store(global: &Global, schema: &SharedSchema, checker: &Checker) {
+    let found = tokio::time::timeout(STORE_TIME, store_at_hand::find(global)).await;
+    if let Ok(StoreAtHand { database: Some(database), schema: found, has_its_columns }) = found {
+        database.close().await;
+        let known = KnownSchema { schema: Some(found), has_its_columns };
+        *schema.write().unwrap_or_else(PoisonError::into_inner) = known;
+        checker.repeat();
+    }
+}
