@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use keepwell::clock::Instant;
-use keepwell::facts::history::{EventRecord, History, ScoreRecord};
+use keepwell::facts::EventRecord;
+use keepwell::facts::history::{History, ScoreRecord};
 use keepwell::facts::{CellPath, Schema, SubjectId, Value};
 use keepwell::rule::functions::fold::fold_facts;
 use keepwell::rule::{Context, Verdict};

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::event_log::EventLog;
+use super::people::Contact;
 use super::value::Value;
 use crate::clock::Instant;
 
@@ -18,7 +20,7 @@ pub struct History {
     pub account: BTreeMap<String, Value>,
     pub traits: serde_json::Map<String, serde_json::Value>,
     pub contacts: Vec<ContactRecord>,
-    pub events: Vec<EventRecord>,
+    pub events: EventLog,
     /// Names of events that are touches.
     pub touch_events: Vec<String>,
     pub scores: Vec<ScoreRecord>,
@@ -48,15 +50,44 @@ impl History {
     /// A column of the account as the latest change before an instant left it,
     /// `traits` as JSON; `None` without a record from before then.
     pub fn as_it_was(&self, column: &str, then: Instant) -> Option<Value> {
-        let recorded = self.changes.iter().map(|change| change.at).chain(self.recorded_at).any(|at| at < then);
-        recorded.then_some(())?;
+        self.is_on_record(then).then(|| match self.before_later_change(column, then) {
+            Some(before) => before.clone(),
+            None if column == "traits" => Value::Json(Arc::new(self.traits.clone().into())),
+            None => self.account.get(column).cloned().unwrap_or(Value::Null),
+        })
+    }
+
+    /// Whether anything is recorded of the account's columns from before an instant.
+    pub fn is_on_record(&self, then: Instant) -> bool {
+        self.changes.iter().map(|change| change.at).chain(self.recorded_at).any(|at| at < then)
+    }
+
+    /// A column at an instant: what is on record, else its first known value;
+    /// `None` where the account does not have it.
+    pub fn column(&self, column: &str, then: Instant) -> Option<&Value> {
+        self.before_later_change(column, then).or_else(|| self.account.get(column))
+    }
+
+    /// An attribute at an instant, likewise.
+    pub fn attribute(&self, key: &str, then: Instant) -> Option<&serde_json::Value> {
+        match self.before_later_change("traits", then) {
+            Some(Value::Json(traits)) => traits.get(key),
+            Some(_) => None,
+            None => self.traits.get(key),
+        }
+    }
+
+    /// What the first change of a column at or after an instant replaced.
+    fn before_later_change(&self, column: &str, then: Instant) -> Option<&Value> {
         // Of those at one instant, the first that is listed came first.
         let later = self.changes.iter().filter(|change| change.at >= then && change.was.contains_key(column));
-        match later.min_by_key(|change| change.at).and_then(|change| change.was.get(column)) {
-            Some(before) => Some(before.clone()),
-            None if column == "traits" => Some(Value::Json(Arc::new(self.traits.clone().into()))),
-            None => Some(self.account.get(column).cloned().unwrap_or(Value::Null)),
-        }
+        later.min_by_key(|change| change.at).and_then(|change| change.was.get(column))
+    }
+}
+
+impl From<Contact> for ContactRecord {
+    fn from(Contact { id, columns, traits, .. }: Contact) -> ContactRecord {
+        ContactRecord { id, columns, traits }
     }
 }
 
@@ -76,14 +107,6 @@ impl ContactRecord {
             _ => None,
         }
     }
-}
-
-#[derive(Clone, Debug)]
-pub struct EventRecord {
-    pub name: String,
-    pub at: Instant,
-    pub contact: Option<String>,
-    pub properties: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Clone, Debug)]

@@ -11,18 +11,22 @@
 //! - `row`: which cells are read ([`Layout`]), and their values ([`Facts`]);
 //! - [`schema`]: the columns of accounts and contacts;
 //! - [`file`]: a schema as a file, to check playbooks without the database;
+//! - `past`: an account's past with its beginning and its end, for backtests;
 //! - [`people`]: contacts and colleagues;
 //! - [`inventory`]: the names that the customer store was seen to hold;
 //! - `own_acts`: what an enrollment did at the instant of its facts;
 //! - [`progress`]: what an enrollment knows of itself;
-//! - [`history`]: an account's past in memory, for test cases;
+//! - [`history`]: an account's past in memory, for test cases and backtests;
+//! - `event_log`: its usage events, found by name and time;
 //! - [`time`]: the functions of expressions on instants.
 
 mod cell;
+mod event_log;
 pub mod file;
 pub mod history;
 pub mod inventory;
 mod own_acts;
+mod past;
 pub mod people;
 pub mod progress;
 mod row;
@@ -32,9 +36,11 @@ pub mod time;
 mod value;
 
 pub use cell::{Arg, Cell, CellPath};
+pub use event_log::{EventLog, EventRecord};
 pub use history::History;
 pub use inventory::{Inventory, NameKind};
 pub use own_acts::{OwnAct, OwnActs};
+pub use past::AccountPast;
 pub use people::{Colleague, Contact, Csm};
 pub use progress::Progress;
 pub use row::{Facts, Layout};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use rhai::AST;
+use rhai::{AST, ASTNode, Expr, Stmt};
 
 use super::engine::actions::Described;
 use super::engine::context::Context;
@@ -12,6 +12,7 @@ use super::engine::lookup::Plain;
 use super::engine::sandbox::Sandbox;
 use super::engine::unfit::UnfitAttribute;
 use super::engine::value::{describe, from_dynamic};
+use super::functions::global::{CLOCK_FUNCTIONS, NOW};
 use super::functions::names_of;
 use super::holder::AttributeTypes;
 use super::prefilter::clause::Prefilter;
@@ -66,6 +67,23 @@ impl Rule {
         self.cells
             .iter()
             .any(|cell| matches!(&cell.path, CellPath::Call { args, .. } if args.contains(&Arg::SinceStep)))
+    }
+
+    /// Whether its value may change by time alone, as that of `days_since(…)`, for
+    /// all that its own text says.
+    pub fn reads_clock(&self) -> bool {
+        let mut reads = false;
+        self.ast.walk(&mut |path| {
+            reads |= match path.last() {
+                Some(ASTNode::Expr(Expr::Variable(name, ..))) => name.1.as_str() == NOW,
+                Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                    CLOCK_FUNCTIONS.contains(&call.name.as_str())
+                }
+                _ => false,
+            };
+            !reads
+        });
+        reads
     }
 
     /// The modules of `scripts/` it calls.

@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::World;
 use crate::clock::Instant;
-use crate::facts::history::{EventRecord, ScoreRecord, TicketRecord};
+use crate::facts::EventRecord;
+use crate::facts::history::{ScoreRecord, TicketRecord};
 use crate::playbook::Duration;
 use crate::playbook::case::{EVENT, SCORE, TICKET};
 use crate::playbook::reader::{Fields, short};

@@ -60,6 +60,10 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let contacts: BTreeSet<&str> = call
             .events(history)

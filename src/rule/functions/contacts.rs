@@ -46,6 +46,10 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let reachable = history.contacts.iter().filter(|contact| {
             contact.text("role") == call.text("role")

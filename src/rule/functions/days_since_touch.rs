@@ -47,7 +47,7 @@ impl Function for Fact {
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let completed = call.tasks(history).filter(|task| task.done).filter_map(|task| task.ended_at);
-        let events = call.every_event(history).filter(|event| history.touch_events.contains(&event.name));
+        let events = call.events(history).filter(|event| history.touch_events.contains(&event.name));
         let touches = call.mails(history).map(|mail| mail.sent_at).chain(completed).chain(events.map(|event| event.at));
         match touches.filter(|at| *at < call.as_of).max() {
             Some(at) => Value::Int(days_since(call.as_of, at)),

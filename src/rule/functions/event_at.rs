@@ -47,6 +47,10 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         match call.events(history).map(|event| event.at).max() {
             Some(at) => Value::Time(at),

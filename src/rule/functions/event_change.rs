@@ -3,7 +3,6 @@
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
 use super::window::Window;
-use crate::clock::Instant;
 use crate::facts::{Arg, History, NameKind, Type, Value};
 
 pub struct Fact;
@@ -57,22 +56,20 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let (Some(since), Some(before)) = (call.since, call.before) else {
             return Value::Null;
         };
-        let count = |from: Instant, to: Instant| {
-            call.every_event(history)
-                .filter(|event| Some(&*event.name) == call.text("name"))
-                .filter(|event| from <= event.at && event.at < to)
-                .count() as i64
-        };
-        match count(before, since) {
+        let (earlier, later): (Vec<_>, Vec<_>) =
+            call.events_since(history, Some(before)).partition(|event| event.at < since);
+        let (earlier, later) = (earlier.len() as i64, later.len() as i64);
+        match earlier {
             0 => Value::Null,
-            earlier => {
-                let change = count(since, call.as_of) - earlier;
-                Value::Float(change as f64 * 100.0 / earlier as f64)
-            }
+            earlier => Value::Float((later - earlier) as f64 * 100.0 / earlier as f64),
         }
     }
 

@@ -59,6 +59,10 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let property = call.text("property").unwrap_or_default();
         let millionths: i128 = call

@@ -48,8 +48,8 @@ pub fn fold_facts(
                 }
             };
             match &cell.path {
-                CellPath::Column(name) => whose.column(cell, name, schema),
-                CellPath::Trait(key) => Ok(whose.attribute(key)),
+                CellPath::Column(name) => whose.column(cell, name, schema, as_of),
+                CellPath::Trait(key) => Ok(whose.attribute(key, as_of)),
                 CellPath::Ago { days, path } => {
                     whose.earlier(path, days_back(as_of, *days), schema).ok_or_else(unknown)
                 }
@@ -74,12 +74,16 @@ struct SubjectHistory<'a> {
 }
 
 impl SubjectHistory<'_> {
-    fn column(&self, cell: &Cell, name: &str, schema: &Schema) -> Result<Value, FoldError> {
+    fn column(&self, cell: &Cell, name: &str, schema: &Schema, as_of: Instant) -> Result<Value, FoldError> {
         if name == "id" {
             return Ok(Value::text(self.id));
         }
         let column = schema.stored(cell.subject, name).ok_or_else(|| FoldError::from(UnknownCell(cell.clone())))?;
-        match self.contact.map_or(&self.history.account, |contact| &contact.columns).get(name) {
+        let value = match self.contact {
+            None => self.history.column(name, as_of),
+            Some(contact) => contact.columns.get(name),
+        };
+        match value {
             None | Some(Value::Null) if column.nullable => Ok(Value::Null),
             None | Some(Value::Null) => Err(FoldError::MissingColumn { subject: cell.subject, name: name.to_owned() }),
             // The store gives a column's own type; an author may write 9000 for 9000.0.
@@ -88,8 +92,12 @@ impl SubjectHistory<'_> {
         }
     }
 
-    fn attribute(&self, key: &str) -> Value {
-        match self.contact.map_or(&self.history.traits, |contact| &contact.traits).get(key) {
+    fn attribute(&self, key: &str, as_of: Instant) -> Value {
+        let value = match self.contact {
+            None => self.history.attribute(key, as_of),
+            Some(contact) => contact.traits.get(key),
+        };
+        match value {
             None | Some(serde_json::Value::Null) => Value::Null,
             Some(json) => Value::Json(Arc::new(json.clone())),
         }

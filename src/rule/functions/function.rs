@@ -47,6 +47,12 @@ pub trait Function: Sync {
         None
     }
 
+    /// Whether a value changes only where something that it reads happens, or
+    /// leaves a window of its days: time alone changes nothing.
+    fn is_steady(&self) -> bool {
+        false
+    }
+
     /// The same meaning in memory.
     fn fold(&self, history: &History, call: &Window<'_>) -> Value;
 

@@ -42,6 +42,10 @@ impl Function for Fact {
           select max(r.steps) from reached r where r.at is not null)"
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let mut reached = 0;
         let mut last = None;

@@ -22,6 +22,13 @@ pub struct FreeFunction {
     pub after_entry: bool,
 }
 
+/// The instant of the facts, as expressions name it.
+pub const NOW: &str = "now";
+
+/// Those of the functions below whose value depends on `now` though they do not name it.
+pub const CLOCK_FUNCTIONS: [&str; 6] =
+    ["days_since", "days_until", "hours_since", "hours_until", "period", "in_season"];
+
 macro_rules! functions {
     ($($name:ident $params:literal $(after_entry $after:literal)? gives $gives:expr, nullable $nullable:literal, $summary:literal,
        $example:literal: $meaning:literal;)*) => {

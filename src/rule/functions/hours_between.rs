@@ -40,6 +40,10 @@ impl Function for Fact {
           where {whose e} and e.name = {first} and e.at < {as_of}) f)"
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let next = |name: &str, after: Option<Instant>| call.after(history, name, after);
         let first = call.text("first").and_then(|name| next(name, None));

@@ -6,7 +6,8 @@
 //! same meaning in memory. The list below is the only other place that knows it.
 //! A test runs all meanings over the same histories. `function` says what a fact
 //! function is, `window` what one call looks at, `pass` how all accounts are
-//! answered at once; `fold` answers from a history in memory; `store_names`
+//! answered at once; `fold` answers from a history in memory; `changes` says when a
+//! value can change; `store_names`
 //! says which names of the customer store are asked for, `own_acts` what an
 //! enrollment sees of what it did itself. `global` and `ago`
 //! describe what is not asked of an account's facts.
@@ -15,6 +16,7 @@
 //! starts exactly that many times 24 hours before and includes its start.
 
 pub mod ago;
+mod changes;
 pub mod fold;
 mod function;
 pub mod global;
@@ -23,6 +25,7 @@ mod pass;
 mod store_names;
 mod window;
 
+pub use changes::change_instants;
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
 pub use label::LABEL;
 pub use own_acts::{acts_read, count_own_acts};

@@ -59,6 +59,10 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let open = call.tickets(history).filter(|ticket| {
             ticket.opened_at < call.as_of

@@ -48,6 +48,10 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         match call.score(history, call.as_of) {
             Some(score) => Value::Float(score.value),

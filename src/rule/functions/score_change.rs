@@ -80,6 +80,10 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let latest = call.score(history, call.as_of);
         let earlier = match (call.since, latest) {

@@ -63,6 +63,10 @@ impl Function for Fact {
         })
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         let opened = call.tickets(history).filter(|ticket| {
             call.contains(ticket.opened_at)

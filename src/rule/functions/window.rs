@@ -4,8 +4,9 @@ use chrono::{DateTime, Duration};
 
 use crate::clock::Instant;
 use crate::facts::Arg;
+use crate::facts::EventRecord;
 use crate::facts::history::{
-    EnrollmentRecord, EventRecord, History, LabelRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
+    EnrollmentRecord, History, LabelRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
 };
 
 /// The view of one call on a history.
@@ -102,13 +103,22 @@ impl<'a> Window<'a> {
 
     /// The events in the window with the argument `name`, if that was given.
     pub fn events<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EventRecord> {
-        self.every_event(history)
-            .filter(|event| self.contains(event.at) && self.text("name").is_none_or(|name| event.name == name))
+        self.events_since(history, self.since)
     }
 
-    /// The events of whatever name and time.
-    pub fn every_event<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EventRecord> {
-        history.events.iter().filter(|event| self.is_whose(event.contact.as_deref()))
+    /// The same from another beginning of the window on.
+    pub fn events_since<'h>(
+        &self,
+        history: &'h History,
+        since: Option<Instant>,
+    ) -> impl Iterator<Item = &'h EventRecord> {
+        let (named, every) = match self.text("name") {
+            Some(name) => (Some(history.events.named_between(name, since, self.as_of)), None),
+            None => (None, Some(history.events.iter())),
+        };
+        let happened = move |at: Instant| at < self.as_of && since.is_none_or(|since| at >= since);
+        let events = named.into_iter().flatten().chain(every.into_iter().flatten());
+        events.filter(move |event| happened(event.at) && self.is_whose(event.contact.as_deref()))
     }
 
     pub fn tickets<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h TicketRecord> {
@@ -133,8 +143,9 @@ impl<'a> Window<'a> {
     /// The first event of that name strictly after an instant, or the first at
     /// all, that had happened by now.
     pub fn after(&self, history: &History, name: &str, instant: Option<Instant>) -> Option<Instant> {
+        let mut named = history.events.named(name).iter().filter(|event| self.is_whose(event.contact.as_deref()));
         let happened = |at: &Instant| *at < self.as_of && instant.is_none_or(|instant| *at > instant);
-        self.every_event(history).filter(|event| event.name == name).map(|event| event.at).filter(happened).min()
+        named.find(|event| happened(&event.at)).map(|event| event.at)
     }
 
     /// The score of the argument `name` as of an instant: the latest of the

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, SecondsFormat};
 use keepwell::clock::Instant;
 use keepwell::facts::history::{
-    ChangeRecord, ContactRecord, EnrollmentRecord, EventRecord, LabelRecord, MailRecord, ScoreRecord, TaskRecord,
-    TicketRecord,
+    ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
 };
-use keepwell::facts::{History, Schema, Value};
+use keepwell::facts::{EventRecord, History, Schema, Value};
 use serde_json::{Value as Json, json};
 use sqlx::PgPool;
 

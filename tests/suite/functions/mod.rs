@@ -6,6 +6,7 @@
 mod cells;
 mod edges;
 pub mod histories;
+mod moments;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

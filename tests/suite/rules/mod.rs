@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use keepwell::diagnostic::{Diagnostic, Position};
-use keepwell::facts::history::{EnrollmentRecord, EventRecord, ScoreRecord, TicketRecord};
+use keepwell::facts::EventRecord;
+use keepwell::facts::history::{EnrollmentRecord, ScoreRecord, TicketRecord};
 use keepwell::facts::{Facts, History, Layout, Progress, Schema, SubjectId, Type, Value};
 use keepwell::playbook::season::Seasons;
 use keepwell::playbook::{self, Origin, Source};
@@ -62,7 +63,7 @@ fn history() -> History {
     .unwrap_or_default();
     let event =
         |name: &str, at| EventRecord { name: name.to_owned(), at, contact: None, properties: Default::default() };
-    history.events = vec![event("login", days_ago(3)), event("login", days_ago(1)), event("login", days_ago(40))];
+    history.events = [3, 1, 40].into_iter().map(|days| event("login", days_ago(days))).collect();
     history.scores =
         vec![ScoreRecord { id: "s".into(), name: "nps".into(), value: 3.0, at: days_ago(2), contact: None }];
     history.tickets =

@@ -1,0 +1,75 @@
+//! When the value of a cell can change.
+
+use chrono::TimeDelta;
+
+use super::function::Function;
+use super::store_names::names_of;
+use crate::clock::Instant;
+use crate::facts::history::History;
+use crate::facts::{Arg, Cell, CellPath, NameKind, Subject};
+
+/// The instants behind which a cell of this account may have another value than
+/// before, in order: between two of them it keeps one. `None` where that is not
+/// known, as of what counts days.
+pub fn change_instants(cell: &Cell, history: &History) -> Option<Vec<Instant>> {
+    let mut instants = of_path(cell, &cell.path, history)?;
+    instants.sort_unstable();
+    instants.dedup();
+    Some(instants)
+}
+
+fn of_path(cell: &Cell, path: &CellPath, history: &History) -> Option<Vec<Instant>> {
+    match path {
+        CellPath::Column(_) | CellPath::Trait(_) if cell.subject == Subject::Contact => Some(Vec::new()),
+        CellPath::Column(_) | CellPath::Trait(_) => {
+            Some(history.changes.iter().map(|change| change.at).chain(history.recorded_at).collect())
+        }
+        CellPath::Ago { days, path } => Some(later(of_path(cell, path, history)?, *days)),
+        CellPath::Call { function, args } => {
+            let function = super::find(function).filter(|function| function.is_steady())?;
+            let happened = records_read(cell, function, args, history);
+            let windows = args.iter().filter_map(|arg| match arg {
+                Arg::Int(days) => Some(*days),
+                Arg::Text(_) | Arg::Texts(_) | Arg::SinceEntry | Arg::SinceStep => None,
+            });
+            // A window, and the equally long one before it.
+            let ages: Vec<i64> = windows.flat_map(|days| [days, days.saturating_mul(2)]).collect();
+            let left = ages.into_iter().flat_map(|days| later(happened.clone(), days));
+            Some(left.chain(happened.iter().copied()).collect())
+        }
+    }
+}
+
+/// When what a function reads happened.
+fn records_read(cell: &Cell, function: &dyn Function, args: &[Arg], history: &History) -> Vec<Instant> {
+    let sql = function.sql(args);
+    let mut instants = Vec::new();
+    if sql.contains("{events}") {
+        let names = names_of(cell);
+        let mut named = names.iter().filter(|(kind, _)| *kind == NameKind::Event).map(|(_, name)| *name).peekable();
+        match named.peek() {
+            Some(_) => instants.extend(named.flat_map(|name| history.events.named(name)).map(|event| event.at)),
+            None => instants.extend(history.events.iter().map(|event| event.at)),
+        }
+    }
+    if sql.contains("{scores}") {
+        instants.extend(history.scores.iter().map(|score| score.at));
+    }
+    if sql.contains("{tickets}") {
+        let tickets = history.tickets.iter();
+        instants.extend(tickets.flat_map(|ticket| [Some(ticket.opened_at), ticket.closed_at]).flatten());
+    }
+    if sql.contains("{contacts}") {
+        let contacts = history.contacts.iter();
+        let times = contacts.flat_map(|contact| [contact.time("created_at"), contact.time("left_at")]).flatten();
+        // Who leaves is gone at that very instant.
+        instants.extend(times.flat_map(|at| [at - TimeDelta::microseconds(1), at]));
+    }
+    instants
+}
+
+/// The same instants so many times 24 hours later.
+fn later(instants: Vec<Instant>, days: i64) -> Vec<Instant> {
+    let Some(span) = TimeDelta::try_days(days) else { return Vec::new() };
+    instants.into_iter().filter_map(|at| at.checked_add_signed(span)).collect()
+}
