@@ -22,6 +22,12 @@ pub fn now() -> Instant {
 
 /// Playbooks with these conditions.
 pub fn playbooks(conditions: &[String]) -> anyhow::Result<Vec<Arc<Loaded>>> {
+    let ready = ready(conditions)?.into_iter();
+    ready.map(|ready: ReadyPlaybook| Ok(Arc::new(Loaded::new(ready, &Relations::default())?))).collect()
+}
+
+/// The same without their queries.
+pub fn ready(conditions: &[String]) -> anyhow::Result<Vec<ReadyPlaybook>> {
     let file = |(at, when): (usize, &String)| {
         SourceFile {
         path: format!("p{at}.yaml").into(),
@@ -37,17 +43,18 @@ pub fn playbooks(conditions: &[String]) -> anyhow::Result<Vec<Arc<Loaded>>> {
     let (ready, problems) = catalog::load(&sources, &[], &Config::default(), &schema);
     anyhow::ensure!(ready.len() == conditions.len(), "{problems:#?}");
     let own = |ready| Arc::into_inner(ready).expect("nobody else has it");
-    ready
-        .into_iter()
-        .map(own)
-        .map(|ready: ReadyPlaybook| Ok(Arc::new(Loaded::new(ready, &Relations::default())?)))
-        .collect()
+    Ok(ready.into_iter().map(own).collect())
 }
 
 /// On how many accounts a playbook's condition is true: the walk of a run, and
 /// its verdicts.
 pub async fn evaluate(store: &Store, loaded: &Arc<Loaded>) -> anyhow::Result<u64> {
-    let mut scan = facts::scan(store.keepwell.pool(), &loaded.entry, now()).await?;
+    evaluate_at(store, loaded, now()).await
+}
+
+/// The same at another instant.
+pub async fn evaluate_at(store: &Store, loaded: &Arc<Loaded>, slot: Instant) -> anyhow::Result<u64> {
+    let mut scan = facts::scan(store.keepwell.pool(), &loaded.entry, slot).await?;
     let mut found = 0;
     loop {
         let chunk = scan.next().await?;

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+mod backtest;
 mod bounces;
 mod deliver;
 mod engine;
@@ -48,7 +49,7 @@ mod support;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 6] = ["evaluate", "stream", "hundred", "memory", "enroll", "deliver"];
+const PARTS: [&str; 7] = ["evaluate", "stream", "hundred", "backtest", "memory", "enroll", "deliver"];
 
 /// What runs only when it is named.
 const NAMED: [&str; 3] = ["faults", "mutants", "bounces"];
@@ -108,6 +109,7 @@ impl Options {
                 part if PARTS.contains(&part)
                     || NAMED.contains(&part)
                     || part == memory::CHILD
+                    || part == memory::BACKTEST_CHILD
                     || part == faults::clocks::CHILD =>
                 {
                     parts.push(word);
@@ -170,11 +172,15 @@ async fn measure(options: Options) -> anyhow::Result<()> {
         if options.parts == [memory::CHILD] {
             return memory::child(&store).await;
         }
+        if options.parts == [memory::BACKTEST_CHILD] {
+            return backtest::child(&store).await;
+        }
         for part in others {
             println!("\n{part}: {}", options.scale);
             match part.as_str() {
                 "evaluate" => evaluate::measure(&store, &options).await?,
                 "hundred" => hundred::measure(&store, &options).await?,
+                "backtest" => backtest::measure(&store, &options).await?,
                 "memory" => memory::measure(&store, &options).await?,
                 "stream" => stream::measure(&store, &options).await?,
                 other => bail!("there is no part {other}"),

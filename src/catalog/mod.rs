@@ -6,6 +6,7 @@
 //! - `step_names` says what functions and labels the steps are named for.
 //! - `shipped` are the playbooks in the program, to begin a new one with.
 //! - `json_schema` writes what editors need of all keys and names.
+//! - `condition` is one condition by itself, outside any playbook.
 //! - `across` finds what playbooks say wrongly about each other.
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use crate::rule::{Modules, Neighbours};
 
 mod across;
 mod compile;
+mod condition;
 pub mod json_schema;
 mod program;
 mod ready;
@@ -29,6 +31,7 @@ pub mod shipped;
 mod step_names;
 
 pub use compile::{compile, revision};
+pub use condition::Condition;
 pub use ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyStep, ReadyWait, ReadyWaitOn};
 use step_names::set_labels;
 

@@ -27,6 +27,7 @@ macro_rules! tell {
 mod apply;
 mod approve;
 mod audit;
+mod backtest;
 mod check;
 mod confirm;
 mod database;
@@ -176,6 +177,8 @@ enum Command {
     Diff(diff::Options),
     /// Why an account enters a playbook, or why not; why a message or a task is as it is.
     Explain(explain::Options),
+    /// What a playbook would have done in the past, and whether it would have helped.
+    Backtest(backtest::Options),
     /// What was in force of a playbook, when, and who published it.
     Revisions(revisions::Options),
     /// Put an earlier revision of a playbook into force again.
@@ -296,6 +299,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Apply(options) => apply::run(global, &options).await,
         Command::Diff(options) => diff::run(global, &options).await,
         Command::Explain(options) => explain::run(global, &options).await,
+        Command::Backtest(options) => backtest::run(global, &options).await,
         Command::Revisions(options) => revisions::run(global, &options).await,
         Command::Rollback(options) => revisions::roll_back(global, &options).await,
         Command::Enrollments(options) => lists::run(global, lists::What::Enrollments, &options).await,

@@ -36,6 +36,8 @@ pub struct History {
     pub changes: Vec<ChangeRecord>,
     /// When its creation was recorded; `None` when that is not on record.
     pub recorded_at: Option<Instant>,
+    /// Whether its columns are read as they were at an instant. A run reads them as they stand.
+    pub is_replayed: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -62,19 +64,24 @@ impl History {
         self.changes.iter().map(|change| change.at).chain(self.recorded_at).any(|at| at < then)
     }
 
-    /// A column at an instant: what is on record, else its first known value;
-    /// `None` where the account does not have it.
+    /// A column as it stands; in a replay as it was at an instant: what is on
+    /// record, else its first known value. `None` where the account does not have it.
     pub fn column(&self, column: &str, then: Instant) -> Option<&Value> {
-        self.before_later_change(column, then).or_else(|| self.account.get(column))
+        self.replaced_later(column, then).or_else(|| self.account.get(column))
     }
 
-    /// An attribute at an instant, likewise.
+    /// An attribute, likewise.
     pub fn attribute(&self, key: &str, then: Instant) -> Option<&serde_json::Value> {
-        match self.before_later_change("traits", then) {
+        match self.replaced_later("traits", then) {
             Some(Value::Json(traits)) => traits.get(key),
             Some(_) => None,
             None => self.traits.get(key),
         }
+    }
+
+    /// In a replay, what the first change of a column at or after an instant replaced.
+    fn replaced_later(&self, column: &str, then: Instant) -> Option<&Value> {
+        self.is_replayed.then(|| self.before_later_change(column, then)).flatten()
     }
 
     /// What the first change of a column at or after an instant replaced.

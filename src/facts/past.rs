@@ -1,5 +1,7 @@
 //! An account's past as the customer store has it, for a backtest.
 
+use std::collections::BTreeMap;
+
 use super::history::History;
 use super::people::Csm;
 use super::subject::SubjectId;
@@ -12,6 +14,8 @@ pub struct AccountPast {
     pub account: String,
     /// Its columns with their changes, its contacts, events, scores and tickets.
     pub history: History,
+    /// Since when each of its columns is on record.
+    pub known_since: BTreeMap<String, Instant>,
     /// Who looks after it now; `None` where nobody does.
     pub csm: Option<Csm>,
     /// When it was deleted; `None` while it is there.

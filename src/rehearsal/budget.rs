@@ -18,6 +18,11 @@ impl CaseBudget {
         CaseBudget { limit, allowance: Allowance::of(limit) }
     }
 
+    /// As much as it takes.
+    pub fn unlimited() -> CaseBudget {
+        CaseBudget::of(Duration::from_secs(u32::MAX.into()))
+    }
+
     pub fn is_spent(&self) -> bool {
         self.allowance.is_spent()
     }

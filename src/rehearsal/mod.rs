@@ -17,6 +17,8 @@
 //! - `unused_fixtures` finds what a case gives and its playbook never reads.
 //! - `coverage` finds what no case tries.
 //! - `mutants` asks which mistakes in a condition the cases would notice.
+//! - [`backtest`] plays a period of the past on the store's own history.
+//! - `slot_set` is a set of slots.
 //! - [`explanation`] says why a subject of the real store enters, or why not.
 //! - `wording` puts times and texts into words.
 
@@ -32,6 +34,7 @@ use crate::facts::Schema;
 use crate::playbook::case::{Case, Expectation};
 use crate::playbook::reader::{advice, short};
 
+pub mod backtest;
 mod budget;
 mod comparison;
 mod course;
@@ -41,6 +44,7 @@ pub mod explanation;
 mod fixture;
 mod happened;
 pub mod mutants;
+pub mod slot_set;
 #[cfg(test)]
 mod tests;
 mod unused_fixtures;
@@ -50,7 +54,7 @@ mod world;
 
 use budget::CaseBudget;
 use comparison::Outcome;
-use course::Course;
+use course::{Course, Slots};
 use fixture::Reader;
 use happened::Occurrence;
 use world::World;
@@ -257,7 +261,8 @@ fn course<'a>(
         let message = format!("a case is played for at most {}, and this is later", wording::span(LONGEST));
         return Err(vec![Failure { place, message }]);
     }
-    let mut course = Course::new(playbook, case, config, schema, world, budget);
+    let slots = Slots::All(&playbook.schedule);
+    let mut course = Course::new(playbook, case, config, schema, world, slots, budget);
     // What expires does so just after the instant until which it was valid.
     course.play(case.at.to_utc() + TimeDelta::seconds(until + beyond) + TimeDelta::milliseconds(1));
     Ok((course, until))

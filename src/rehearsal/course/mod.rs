@@ -19,7 +19,7 @@ use super::{Failure, Happening, wording};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::config::Config;
-use crate::enrollment::{Enrollment, MatchedSince, MessageEnd, Passage, State, next_quarter};
+use crate::enrollment::{Enrollment, MatchedSince, MessageEnd, Passage, State};
 use crate::facts::{Facts, Layout, OwnActs, Progress, Schema, Subject, Value};
 use crate::message::budget::Use;
 use crate::playbook::calendar::Calendar;
@@ -33,10 +33,14 @@ mod consequences;
 mod entry;
 mod looks;
 mod mails;
+mod rechecks;
+mod slots;
 mod tasks;
 
 use consequences::OpenTask;
 use mails::{Planned, Sent};
+use rechecks::Rechecks;
+pub(super) use slots::Slots;
 
 /// Instants with something to do, at most; a playbook that runs every minute
 /// for 30 days has 43,200.
@@ -52,6 +56,8 @@ pub(super) struct Course<'a> {
     schema: &'a Schema,
     calendar: Calendar,
     start: Instant,
+    slots: Slots<'a>,
+    rechecks: Rechecks,
     world: World,
     played: Vec<PlayedEnrollment>,
     tasks: Vec<OpenTask>,
@@ -117,6 +123,7 @@ impl<'a> Course<'a> {
         config: &'a Config,
         schema: &'a Schema,
         world: World,
+        slots: Slots<'a>,
         budget: &'a CaseBudget,
     ) -> Course<'a> {
         Course {
@@ -126,6 +133,8 @@ impl<'a> Course<'a> {
             schema,
             calendar: Calendar { holidays: config.holidays.clone() },
             start: case.at.to_utc(),
+            rechecks: Rechecks::new(playbook, &slots, &world.history),
+            slots,
             world,
             played: Vec::new(),
             tasks: Vec::new(),
@@ -173,7 +182,7 @@ impl<'a> Course<'a> {
     }
 
     fn instants(&mut self, until: Instant) -> Result<(), FoldError> {
-        let mut slot = Some(self.start);
+        let mut slot = self.slots.first(self.start);
         let mut changes = self.case.then.iter().peekable();
         let mut now = self.start;
         for _ in 0..MAX_INSTANTS {
@@ -191,10 +200,11 @@ impl<'a> Course<'a> {
                 return Ok(());
             }
             let change = changes.peek().map(|change| self.instant_of(change));
-            let quarter = next_quarter(now, self.config.recheck);
-            let closing = (!self.tasks.is_empty()).then_some(quarter);
-            let hindsight =
-                self.played.iter().any(|played| played.enrollment.goal_until >= Some(quarter)).then_some(quarter);
+            let recheck = self.rechecks.next_after(now, self.config.recheck);
+            let closing = recheck.filter(|_| !self.tasks.is_empty());
+            let late =
+                |played: &PlayedEnrollment| played.enrollment.goal_until.is_some_and(|until| Some(until) >= recheck);
+            let hindsight = recheck.filter(|_| self.played.iter().any(late));
             let look = self.current().and_then(|played| self.played[played].enrollment.look_at);
             let mail = self.planned.iter().map(|mail| mail.next_at).min();
             let Some(next) = [slot, change, closing, look, mail, hindsight].into_iter().flatten().min() else {
@@ -213,7 +223,7 @@ impl<'a> Course<'a> {
             }
             if slot == Some(now) {
                 self.run(now)?;
-                slot = self.playbook.schedule.next_after(now);
+                slot = self.slots.next_after(now, self.matched_since.is_some());
             }
             self.look(now)?;
             while self.deliver(now)? {
@@ -222,6 +232,7 @@ impl<'a> Course<'a> {
             if hindsight == Some(now) {
                 self.look_back(now)?;
             }
+            self.postpone(now);
         }
         let message = format!(
             "the case is too long: it was played {} and stopped there; expect less, or test a rarer schedule",
@@ -261,6 +272,11 @@ impl<'a> Course<'a> {
                 }
             }
         }
+    }
+
+    /// Every enrollment, in order.
+    pub fn enrollments(&self) -> impl Iterator<Item = &Enrollment> {
+        self.played.iter().map(|played| &played.enrollment)
     }
 
     /// The active enrollment; at most one at a time.

@@ -16,7 +16,7 @@ use crate::action::People;
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord};
-use crate::facts::{History, Schema, SubjectId, Value};
+use crate::facts::{Csm, History, Schema, SubjectId, Value};
 use crate::playbook::SubjectKind;
 use crate::playbook::case::{Case, Fixtures};
 use crate::playbook::yaml::Entry;
@@ -90,6 +90,27 @@ impl World {
         }
         world.apply(&case.fixtures, true, schema, reader.at, reader);
         world.history.recorded_at = Some(just_before(reader.at));
+        world
+    }
+
+    /// A subject of the customer store, with its account's past and the CSM who
+    /// looks after it now.
+    pub fn of_store(subject: SubjectId, history: History, csm: Option<&Csm>) -> World {
+        let mut columns = BTreeMap::new();
+        if let Some(csm) = csm {
+            let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::text);
+            columns.insert("id".to_owned(), Value::text(&csm.id));
+            columns.insert("name".to_owned(), Value::text(&csm.name));
+            columns.insert("email".to_owned(), Value::text(&csm.email));
+            columns.insert("manager_id".to_owned(), text(&csm.manager_id));
+            columns.insert("timezone".to_owned(), text(&csm.timezone));
+        }
+        let csm_traits = csm.map(|csm| csm.traits.clone()).unwrap_or_default();
+        let mut world = World { subject, history, people: People::default(), csm: columns, csm_traits };
+        world.gather_people();
+        if csm.is_none() {
+            (world.people.csm, world.people.manager) = (None, None);
+        }
         world
     }
 

@@ -9,6 +9,7 @@
 //! - [`rights`]: what role and login may do beyond that;
 //! - [`facts`]: the cells that conditions ask for;
 //! - [`people`]: contacts and colleagues of accounts;
+//! - [`pasts`]: the past of every account, for backtests;
 //! - [`inventory`]: which names the store was seen to hold;
 //! - [`import`]: writing rows of files into the store;
 //! - [`export`]: everything that is known of a customer, as one document;
@@ -25,6 +26,7 @@ pub mod facts;
 pub mod import;
 pub mod inventory;
 pub mod mapping;
+pub mod pasts;
 pub mod people;
 pub mod reader_login;
 pub mod reader_role;

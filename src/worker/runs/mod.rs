@@ -2,6 +2,7 @@
 //! candidates, hold what needs a person, release what was approved.
 
 pub(crate) mod audience_diff;
+pub mod backtest;
 pub mod breaker;
 pub mod candidates;
 mod case_verdicts;

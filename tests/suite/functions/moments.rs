@@ -23,6 +23,13 @@ fn slots(dice: &mut Dice) -> Vec<Instant> {
     slots
 }
 
+/// An account whose columns are read as they were.
+fn replayed(number: usize, dice: &mut Dice) -> Account {
+    let mut account = account(number, dice);
+    account.history.is_replayed = true;
+    account
+}
+
 fn value(account: &Account, subject: &SubjectId, cell: &Cell, at: Instant) -> Value {
     let mut layout = Layout::of(if subject.contact.is_empty() { Subject::Account } else { Subject::Contact });
     layout.add(cell.clone());
@@ -44,7 +51,7 @@ fn between_two_changes_a_value_stays() {
     let (mut dice, schema) = (Dice(31), Schema::default_store());
     let mut known = 0;
     for number in 0..5 {
-        let account = account(number, &mut dice);
+        let account = replayed(number, &mut dice);
         let slots = slots(&mut dice);
         for subject in [Subject::Account, Subject::Contact] {
             for cell in every_cell(subject, &schema) {
@@ -109,7 +116,7 @@ fn a_predicate_holds_at_the_slots_at_which_it_matches() {
     let (mut dice, schema) = (Dice(77), Schema::default_store());
     let (mut held, mut asked_about) = (0, 0);
     for number in 0..40 {
-        let account = account(number, &mut dice);
+        let account = replayed(number, &mut dice);
         for subject in [Subject::Account, Subject::Contact] {
             // Windows that begin with an enrollment have no meaning at entry.
             let open = |arg: &Arg| matches!(arg, Arg::SinceEntry | Arg::SinceStep);

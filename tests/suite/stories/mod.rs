@@ -41,6 +41,7 @@ mod referring;
 mod relay;
 mod releasing;
 mod renaming;
+mod replaying;
 mod returning;
 mod revisions;
 mod rolling_back;

@@ -1,0 +1,173 @@
+//! `keepwell backtest`: what a playbook would have done over a period of the
+//! past, and whether that came before what it is there for.
+
+mod chart;
+mod print;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use clap::Args;
+
+use super::check::{Checked, check_against};
+use super::database::Database;
+use super::{Format, Global, output};
+use crate::catalog::{Condition, ReadyPlaybook};
+use crate::clock::{Clock, Instant};
+use crate::diagnostic::render_human;
+use crate::playbook::Duration;
+use crate::rehearsal::backtest::{AccountOutcome, Backtest, Period, ReplayedPlaybook, Tally};
+use crate::worker::runs::backtest::run_backtest;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    playbook: String,
+    /// The first instant of the period; a date is its beginning in UTC.
+    #[arg(long, value_name = "INSTANT", value_parser = beginning)]
+    from: Instant,
+    /// The last instant of the period; a date is its end in UTC. Now when absent.
+    #[arg(long, value_name = "INSTANT", value_parser = end)]
+    to: Option<Instant>,
+    /// What the playbook should come before: a condition on the account, as in `when`.
+    #[arg(long, value_name = "CONDITION", default_value = "account.status == \"churned\"")]
+    outcome: String,
+    /// How long after it fired the outcome still counts as foreseen.
+    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = span)]
+    within: TimeDelta,
+    /// Leave out how often the other playbooks would have fired beside it.
+    #[arg(long)]
+    alone: bool,
+    /// Also write each firing to this file, as CSV.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Also draw the firings of each week into this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    let database = Database::open_customers(global, 4).await?;
+    let made = tokio::select! {
+        made = make(global, &database, options) => made,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("the backtest was cancelled; nothing was written")),
+    };
+    database.close().await;
+    let made = made?;
+    if let Some(file) = &options.csv {
+        write(file, &chart::csv(&made.tally))?;
+    }
+    if let Some(file) = &options.svg {
+        write(file, &chart::svg(&made.backtest, &made.tally))?;
+    }
+    match options.format {
+        Format::Json => output::json(&serde_json::json!({ "backtest": print::as_json(&made) })),
+        _ => print::print(&made),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(file: &PathBuf, text: &str) -> anyhow::Result<()> {
+    std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// A finished backtest.
+struct FinishedBacktest {
+    playbook: Arc<ReadyPlaybook>,
+    backtest: Arc<Backtest>,
+    tally: Tally,
+    /// Playbooks that are not compared, with why.
+    left_out: Vec<String>,
+}
+
+async fn make(global: &Global, database: &Database, options: &Options) -> anyhow::Result<FinishedBacktest> {
+    let now = Clock::System.now();
+    let period = Period { from: options.from, to: options.to.unwrap_or(now) };
+    anyhow::ensure!(period.from < period.to, "`--from` is not before `--to`");
+    anyhow::ensure!(period.to <= now, "`--to` lies in the future: a backtest plays what was");
+    let checked = check_against(global, &[], database.store.schema().clone());
+    let playbook = find(&checked, &options.playbook)?;
+    let schema = &checked.schema;
+    let condition = Condition::compile("--outcome", &options.outcome, &checked.sources, &checked.config, schema)
+        .map_err(|problems| {
+            output::error_text(&render_human(&problems, &|_| Some(options.outcome.as_str().into()), false));
+            anyhow::anyhow!("`--outcome` has errors")
+        })?;
+    let outcome = AccountOutcome::new(condition, options.within, period.from, period.to, now);
+    let replayed = |ready: &Arc<ReadyPlaybook>| ReplayedPlaybook::new(ready.clone(), &period, &checked.config);
+    let main = replayed(&playbook).with_context(|| format!("{} cannot be replayed", playbook.playbook.id))?;
+    let (mut others, mut left_out) = (Vec::new(), Vec::new());
+    for other in checked.playbooks.iter().filter(|other| !options.alone && !Arc::ptr_eq(other, &playbook)) {
+        match replayed(other) {
+            Ok(replayed) => others.push(replayed),
+            Err(why) => left_out.push(format!("{}: {why}", other.playbook.id)),
+        }
+    }
+    let backtest = Arc::new(Backtest::new(main, others, period, outcome, &checked.config, schema));
+    let of = database.store.account_count().await?;
+    let touch_events = &checked.config.store.touch_events;
+    let mut progress = |done: u64| show_progress(done, of);
+    let tally = run_backtest(&database.store, backtest.clone(), touch_events, &mut progress).await;
+    end_progress();
+    Ok(FinishedBacktest { playbook, backtest, tally: tally?, left_out })
+}
+
+/// The playbook of that id, as its file stands.
+fn find(checked: &Checked, id: &str) -> anyhow::Result<Arc<ReadyPlaybook>> {
+    if let Some(found) = checked.playbooks.iter().find(|ready| ready.playbook.id == id) {
+        return Ok(found.clone());
+    }
+    if checked.known.iter().any(|known| known == id) {
+        checked.print_to_stderr();
+        anyhow::bail!("the playbook `{id}` has errors");
+    }
+    anyhow::bail!("there is no playbook `{id}`");
+}
+
+fn show_progress(done: u64, of: i64) {
+    if output::can_replace_lines() {
+        output::replace_line(&format!("{done} of {of} accounts"));
+    }
+}
+
+fn end_progress() {
+    if output::can_replace_lines() {
+        output::replace_line("");
+    }
+}
+
+/// An instant, or the beginning of a date.
+fn beginning(text: &str) -> Result<Instant, String> {
+    day(text).map_or_else(|| instant(text), Ok)
+}
+
+/// An instant, or the end of a date.
+fn end(text: &str) -> Result<Instant, String> {
+    let last = day(text).and_then(|day| day.checked_add_signed(TimeDelta::days(1) - TimeDelta::microseconds(1)));
+    last.map_or_else(|| instant(text), Ok)
+}
+
+fn day(text: &str) -> Option<Instant> {
+    let date: chrono::NaiveDate = text.parse().ok()?;
+    Some(date.and_time(chrono::NaiveTime::MIN).and_utc())
+}
+
+fn instant(text: &str) -> Result<Instant, String> {
+    super::instant(text).map_err(|_| {
+        format!("`{text}` is neither a date nor an instant; write it as 2026-03-02 or as 2026-03-02T09:00:00Z")
+    })
+}
+
+/// A span of whole days, hours or minutes.
+fn span(text: &str) -> Result<TimeDelta, String> {
+    match Duration::parse(text) {
+        Some(Duration::Seconds(seconds)) if seconds > 0 => {
+            TimeDelta::try_seconds(seconds).ok_or_else(|| format!("`{text}` is too long"))
+        }
+        _ => Err(format!("`{text}` is no duration; write it as 90d or 2w")),
+    }
+}

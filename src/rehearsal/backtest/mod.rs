@@ -1,0 +1,241 @@
+//! What playbooks would have done over a period of the past, and whether that
+//! came before an outcome or not. Pure: the past is handed in, account by account.
+//!
+//! The same decisions as in a run: the rule's necessary part says at which slots
+//! somebody is a candidate, and a course plays these, with `admit` and `advance`.
+//! Nobody does anything that is not on record: no task is completed, no survey
+//! answered, and each mail is taken. Holds, canaries, holdouts and `max_per_day`
+//! do not apply, as in test cases.
+//!
+//! - `necessary` finds the slots at which somebody can be a candidate;
+//! - `replay` plays them for one subject;
+//! - `outcome` looks at what became of the account;
+//! - `constant` says which facts have no past, and how much depends on them;
+//! - `tally` adds all up, in memory that does not grow with the accounts but for
+//!   a few numbers of each;
+//! - `figures` are precision, recall, lead time and lift.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
+use crate::config::Config;
+use crate::diagnostic::Position;
+use crate::facts::{AccountPast, Cell, Column, Schema, Subject, SubjectId};
+use crate::playbook::case::{Case, Fixtures};
+use crate::rule::Predicate;
+use crate::rule::functions::fold::FoldError;
+
+mod constant;
+mod figures;
+pub mod necessary;
+mod outcome;
+mod replay;
+mod tally;
+
+use constant::ConstantFacts;
+use necessary::Necessary;
+use replay::{present, replay, warm_up};
+
+pub use constant::ConstantFact;
+pub use figures::{Figures, Interval, Quartiles};
+pub use outcome::AccountOutcome;
+pub use replay::Replay;
+pub use tally::{Firing, Overlap, Tally};
+
+/// The most slots that one backtest plays.
+pub const MOST_SLOTS: usize = 50_000;
+
+/// The period in question, both ends included.
+#[derive(Clone, Copy, Debug)]
+pub struct Period {
+    pub from: Instant,
+    pub to: Instant,
+}
+
+/// A playbook with the slots that are played.
+#[derive(Debug)]
+pub struct ReplayedPlaybook {
+    ready: Arc<ReadyPlaybook>,
+    /// From the warm-up on.
+    slots: Vec<Instant>,
+    necessary: Necessary,
+    /// A case of which nothing is said: the past says it.
+    case: Case,
+}
+
+/// Why a playbook cannot be replayed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoReplay {
+    #[error("its schedule has no slot in the period")]
+    NoSlot,
+    #[error(
+        "its schedule has more than {MOST_SLOTS} slots in the period and the time before that its rule needs; choose a \
+         shorter period"
+    )]
+    TooManySlots,
+}
+
+impl ReplayedPlaybook {
+    /// Prepares a playbook for a period.
+    ///
+    /// # Errors
+    /// When there is no slot, or there are too many.
+    pub fn new(ready: Arc<ReadyPlaybook>, period: &Period, config: &Config) -> Result<ReplayedPlaybook, NoReplay> {
+        let begin = period.from.checked_sub_signed(warm_up(&ready)).unwrap_or(period.from);
+        ReplayedPlaybook::beginning_at(ready, begin, period, config)
+    }
+
+    /// The same, of which nothing is known before an instant.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn beginning_at(
+        ready: Arc<ReadyPlaybook>,
+        begin: Instant,
+        period: &Period,
+        config: &Config,
+    ) -> Result<ReplayedPlaybook, NoReplay> {
+        // The instant itself counts.
+        let before = begin - TimeDelta::microseconds(1);
+        let slots = ready.schedule.slots_between(before, period.to, MOST_SLOTS + 1);
+        if slots.len() > MOST_SLOTS {
+            return Err(NoReplay::TooManySlots);
+        }
+        let first = slots.first().ok_or(NoReplay::NoSlot)?;
+        if slots.last().is_none_or(|last| *last < period.from) {
+            return Err(NoReplay::NoSlot);
+        }
+        let case = Case {
+            name: "the past".to_owned(),
+            place: Position { line: 1, column: 1 },
+            at: first.fixed_offset(),
+            fixtures: Fixtures::default(),
+            budget: config.budget.clone(),
+            quiet_hours: config.quiet_hours.clone(),
+            then: Vec::new(),
+            expect: Vec::new(),
+        };
+        let kept = ready.when.prefilter().map_or(Predicate::Always, |prefilter| prefilter.predicate.clone());
+        let necessary = Necessary::new(&kept, Subject::from(ready.playbook.subject));
+        Ok(ReplayedPlaybook { ready, slots, necessary, case })
+    }
+
+    pub fn id(&self) -> &str {
+        &self.ready.playbook.id
+    }
+
+    /// The slots of a period.
+    fn slots_in(&self, period: &Period) -> &[Instant] {
+        &self.slots[self.slots.partition_point(|slot| *slot < period.from)..]
+    }
+
+    fn subjects(&self, past: &AccountPast) -> Vec<SubjectId> {
+        let of = |contact: &str| SubjectId { account: past.account.clone(), contact: contact.to_owned() };
+        match Subject::from(self.ready.playbook.subject) {
+            Subject::Account => vec![of("")],
+            Subject::Contact => past.history.contacts.iter().map(|contact| of(&contact.id)).collect(),
+        }
+    }
+}
+
+/// Playbooks that are replayed on one past: the one in question, and others that
+/// are compared with it.
+#[derive(Debug)]
+pub struct Backtest {
+    playbook: ReplayedPlaybook,
+    others: Vec<ReplayedPlaybook>,
+    period: Period,
+    outcome: AccountOutcome,
+    config: Config,
+    /// The store's columns; each may be missing in the past.
+    schema: Schema,
+    eligible: Necessary,
+    constant: ConstantFacts,
+}
+
+impl Backtest {
+    pub fn new(
+        playbook: ReplayedPlaybook,
+        others: Vec<ReplayedPlaybook>,
+        period: Period,
+        outcome: AccountOutcome,
+        config: &Config,
+        schema: &Schema,
+    ) -> Backtest {
+        let maybe = |columns: &[Column]| columns.iter().map(|one| Column { nullable: true, ..one.clone() }).collect();
+        let schema = Schema { account: maybe(&schema.account), contact: maybe(&schema.contact), ..schema.clone() };
+        let eligible = Necessary::new(&tally::eligible(&playbook.ready), Subject::Account);
+        let constant = ConstantFacts::new(&playbook.ready);
+        Backtest { playbook, others, period, outcome, config: config.clone(), schema, eligible, constant }
+    }
+
+    pub fn period(&self) -> Period {
+        self.period
+    }
+
+    /// The slots of the period.
+    pub fn slots(&self) -> &[Instant] {
+        self.playbook.slots_in(&self.period)
+    }
+
+    pub fn outcome(&self) -> &AccountOutcome {
+        &self.outcome
+    }
+
+    /// Every fact that is read of the past.
+    pub fn cells(&self) -> BTreeSet<Cell> {
+        let playbooks = std::iter::once(&self.playbook).chain(&self.others);
+        let layouts = playbooks.flat_map(|one| [&one.ready.entry_layout, &one.ready.step_layout]);
+        layouts.chain([&self.outcome.condition.layout]).flat_map(|layout| layout.cells().iter().cloned()).collect()
+    }
+
+    /// The earliest instant at which a fact is asked for.
+    pub fn reads_from(&self) -> Instant {
+        let playbooks = std::iter::once(&self.playbook).chain(&self.others);
+        playbooks
+            .filter_map(|one| one.slots.first())
+            .min()
+            .map_or(self.period.from, |slot| *slot.min(&self.period.from))
+    }
+
+    /// The latest, and so what happened later is not read.
+    pub fn reads_until(&self) -> Instant {
+        self.outcome.looks_until().map_or(self.period.to, |last| last.max(self.period.to))
+    }
+
+    /// Plays one account and adds it to a tally.
+    ///
+    /// # Errors
+    /// When a fact cannot be answered from a history.
+    pub fn play(&self, past: &AccountPast, tally: &mut Tally) -> Result<(), FoldError> {
+        let play = |one: &ReplayedPlaybook, subject: &SubjectId| {
+            replay(one, &self.period, past, subject, &self.config, &self.schema)
+        };
+        let truth = self.outcome.of(past, &self.schema)?;
+        let mut fired_at = Vec::new();
+        tally.begin_account();
+        for subject in self.playbook.subjects(past) {
+            let there = present(past, &subject, &self.playbook.slots);
+            self.constant.count(past, &self.playbook.slots, &there, &mut tally.constant);
+            let replay = play(&self.playbook, &subject)?;
+            fired_at.extend(replay.firings.iter().copied());
+            let eligible = self.eligible(past, &subject)?;
+            tally.add(self, &subject, replay, &truth, &eligible);
+        }
+        if !fired_at.is_empty() {
+            for other in &self.others {
+                let mut its = Vec::new();
+                for subject in other.subjects(past) {
+                    its.extend(play(other, &subject)?.firings);
+                }
+                tally.add_overlap(other.id(), &fired_at, &its);
+            }
+        }
+        tally.end_account();
+        Ok(())
+    }
+}

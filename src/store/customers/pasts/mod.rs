@@ -1,0 +1,80 @@
+//! The past of every account, for backtests: each row that they need is read
+//! once, for a chunk of accounts at a time.
+//!
+//! - `wanted` says what of the past is asked for;
+//! - `rows` reads it for a chunk of accounts;
+//! - `columns` puts together what an account's columns were when.
+
+mod columns;
+mod rows;
+mod wanted;
+
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+
+pub use self::wanted::WantedPast;
+use crate::facts::AccountPast;
+use crate::store::{Relation, Store};
+
+/// How many accounts are read at once.
+const CHUNK: usize = 500;
+
+/// A walk over the pasts of all accounts, in flat memory. It holds one
+/// connection and one read-only view until it is closed or dropped.
+pub struct Pasts<'s> {
+    store: &'s Store,
+    wanted: WantedPast,
+    transaction: Transaction<'static, Postgres>,
+    is_over: bool,
+}
+
+impl Store {
+    /// Begins a walk over all accounts, those included that were deleted, as far
+    /// as their history is on record.
+    pub async fn pasts(&self, wanted: WantedPast) -> sqlx::Result<Pasts<'_>> {
+        let key = self.key();
+        let mut transaction = self.read().await?;
+        let mut ids = format!("select {} as id from {} a", key.to_text("a.id"), self.relation(Relation::Accounts));
+        if !self.schema().absent.contains(Relation::Changes.name()) {
+            let changes = self.relation(Relation::Changes);
+            ids = format!("{ids} union select {} from {changes} h where h.became is null", key.to_text("h.account_id"));
+        }
+        let declare = format!("declare pasts no scroll cursor for {ids}");
+        sqlx::raw_sql(AssertSqlSafe(declare)).execute(&mut *transaction).await?;
+        Ok(Pasts { store: self, wanted, transaction, is_over: false })
+    }
+}
+
+impl Pasts<'_> {
+    /// The next accounts; empty when there are no more.
+    pub async fn next(&mut self) -> sqlx::Result<Vec<AccountPast>> {
+        if self.is_over {
+            return Ok(Vec::new());
+        }
+        let fetch = format!("fetch {CHUNK} from pasts");
+        let ids: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(fetch)).persistent(false).fetch_all(&mut *self.transaction).await?;
+        self.is_over = ids.len() < CHUNK;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pasts: HashMap<String, AccountPast> =
+            ids.iter().map(|id| (id.clone(), AccountPast { account: id.clone(), ..AccountPast::default() })).collect();
+        rows::read_columns(self.store, &self.wanted, &mut self.transaction, &ids, &mut pasts).await?;
+        rows::read_happenings(self.store, &self.wanted, &mut self.transaction, &ids, &mut pasts).await?;
+        let mut people = self.store.people(&ids).await?;
+        for (id, past) in &mut pasts {
+            if let Some(around) = people.remove(id) {
+                past.history.contacts = around.contacts.into_iter().map(Into::into).collect();
+                past.csm = around.csm;
+            }
+        }
+        Ok(ids.into_iter().filter_map(|id| pasts.remove(&id)).collect())
+    }
+
+    /// Gives the connection back.
+    pub async fn close(self) -> sqlx::Result<()> {
+        self.transaction.rollback().await
+    }
+}

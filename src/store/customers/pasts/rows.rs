@@ -1,0 +1,164 @@
+//! Reading the rows of a chunk of accounts.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value as Json};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Postgres, Row, Transaction};
+
+use super::columns::{ChangeRow, put_columns};
+use super::wanted::WantedPast;
+use crate::clock::Instant;
+use crate::facts::history::{ScoreRecord, TicketRecord};
+use crate::facts::{AccountPast, EventRecord};
+use crate::store::customers::facts::{END, FIRST};
+use crate::store::{Relation, Store};
+
+type PastsById = HashMap<String, AccountPast>;
+
+/// Reads the accounts' rows and the history of their columns.
+pub(super) async fn read_columns(
+    store: &Store,
+    wanted: &WantedPast,
+    transaction: &mut Transaction<'static, Postgres>,
+    ids: &[String],
+    pasts: &mut PastsById,
+) -> sqlx::Result<()> {
+    let key = store.key();
+    let sql = format!(
+        "select {} as id, {} as row from {} a where {}",
+        key.to_text("a.id"),
+        some_keys("to_jsonb(a)"),
+        store.relation(Relation::Accounts),
+        key.among("a.id", "$1")
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(&wanted.columns).fetch_all(&mut **transaction).await?;
+    let mut current: HashMap<String, Map<String, Json>> = HashMap::new();
+    for row in rows {
+        current.insert(row.try_get("id")?, object(&row, "row").unwrap_or_default());
+    }
+    let mut changes: HashMap<String, Vec<ChangeRow>> = HashMap::new();
+    if !store.schema().absent.contains(Relation::Changes.name()) {
+        let sql = format!(
+            "select {} as id, h.at, {} as was, {} as became, h.was is null as is_first, h.became is null as is_last
+             from {} h where {} and h.at >= {FIRST} and h.at < {END} order by h.account_id, h.at, h.id",
+            key.to_text("h.account_id"),
+            some_keys("h.was"),
+            some_keys("h.became"),
+            store.relation(Relation::Changes),
+            key.among("h.account_id", "$1")
+        );
+        let rows =
+            sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(&wanted.columns).fetch_all(&mut **transaction).await?;
+        for row in rows {
+            let given = |column, is_missing: bool| (!is_missing).then(|| object(&row, column).unwrap_or_default());
+            let change = ChangeRow {
+                at: row.try_get("at")?,
+                was: given("was", row.try_get("is_first")?),
+                became: given("became", row.try_get("is_last")?),
+            };
+            changes.entry(row.try_get("id")?).or_default().push(change);
+        }
+    }
+    for (id, past) in pasts {
+        put_columns(past, store.schema(), current.remove(id), changes.remove(id).unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// The wanted keys of a JSON object. `$2` names them.
+fn some_keys(json: &str) -> String {
+    format!(
+        "(select jsonb_object_agg(e.key, e.value) \
+          from jsonb_each(case when jsonb_typeof({json}) = 'object' then {json} end) e where e.key = any($2))"
+    )
+}
+
+/// A JSON object. What no reader can hold, such as a number like 1e400, is missing.
+fn object(row: &PgRow, column: &str) -> Option<Map<String, Json>> {
+    match row.try_get::<Option<Json>, _>(column) {
+        Ok(Some(Json::Object(object))) => Some(object),
+        _ => None,
+    }
+}
+
+/// Reads what happened to the accounts: events, scores and tickets.
+pub(super) async fn read_happenings(
+    store: &Store,
+    wanted: &WantedPast,
+    transaction: &mut Transaction<'static, Postgres>,
+    ids: &[String],
+    pasts: &mut PastsById,
+) -> sqlx::Result<()> {
+    let key = store.key();
+    let among = |alias: &str| key.among(&format!("{alias}.account_id"), "$1");
+    let is_there = |relation: Relation| !store.schema().absent.contains(relation.name());
+    if let Some(events) = wanted.events.as_ref().filter(|_| is_there(Relation::Events)) {
+        let properties = if events.properties { "e.properties" } else { "null::jsonb" };
+        let named = if events.names.is_some() { "and e.name = any($4)" } else { "and $4::text[] is null" };
+        let sql = format!(
+            "select {} as id, e.name, e.at, e.contact_id, {properties} as properties from {} e
+             where {} and e.at >= coalesce($3, {FIRST}) and e.at < $2 and e.at < {END} {named}",
+            key.to_text("e.account_id"),
+            store.relation(Relation::Events),
+            among("e")
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(wanted.until).bind(events.since);
+        let rows = query.bind(events.names.as_deref()).persistent(false).fetch_all(&mut **transaction).await?;
+        let mut found: HashMap<String, Vec<EventRecord>> = HashMap::new();
+        for row in rows {
+            let event = EventRecord {
+                name: row.try_get("name")?,
+                at: row.try_get("at")?,
+                contact: row.try_get("contact_id")?,
+                properties: object(&row, "properties").unwrap_or_default(),
+            };
+            let id: &str = row.try_get("id")?;
+            match found.get_mut(id) {
+                Some(events) => events.push(event),
+                None => drop(found.insert(id.to_owned(), vec![event])),
+            }
+        }
+        for (id, events) in found {
+            if let Some(past) = pasts.get_mut(&id) {
+                past.history.events = events.into_iter().collect();
+            }
+        }
+    }
+    if wanted.scores && is_there(Relation::Scores) {
+        let sql = format!(
+            "select {} as account, s.id, s.contact_id, s.name, s.value::float8, s.at from {} s
+             where {} and s.at >= {FIRST} and s.at < $2 and s.at < {END}",
+            key.to_text("s.account_id"),
+            store.relation(Relation::Scores),
+            among("s")
+        );
+        type Score = (String, String, Option<String>, String, Option<f64>, Instant);
+        let scores: Vec<Score> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(ids).bind(wanted.until).fetch_all(&mut **transaction).await?;
+        for (account, id, contact, name, value, at) in scores {
+            if let (Some(past), Some(value)) = (pasts.get_mut(&account), value) {
+                past.history.scores.push(ScoreRecord { id, name, value, at, contact });
+            }
+        }
+    }
+    if wanted.tickets && is_there(Relation::Tickets) {
+        let sql = format!(
+            "select {} as account, t.contact_id, t.opened_at,
+                 case when t.closed_at < {END} then greatest(t.closed_at, {FIRST}) end as closed_at, t.severity
+             from {} t where {} and t.opened_at >= {FIRST} and t.opened_at < $2 and t.opened_at < {END}",
+            key.to_text("t.account_id"),
+            store.relation(Relation::Tickets),
+            among("t")
+        );
+        type Ticket = (String, Option<String>, Instant, Option<Instant>, Option<String>);
+        let tickets: Vec<Ticket> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(ids).bind(wanted.until).fetch_all(&mut **transaction).await?;
+        for (account, contact, opened_at, closed_at, severity) in tickets {
+            if let Some(past) = pasts.get_mut(&account) {
+                past.history.tickets.push(TicketRecord { contact, opened_at, closed_at, severity });
+            }
+        }
+    }
+    Ok(())
+}
