@@ -41,6 +41,21 @@ pub struct History {
     pub drawn: Drawn,
 }
 
+impl History {
+    /// Adds what stands under another name, whose history is put together with this
+    /// one. Of two rises the own one stays.
+    pub fn add(&mut self, other: History) {
+        self.active |= other.active;
+        self.keys.extend(other.keys);
+        self.stopped |= other.stopped;
+        self.last_started = self.last_started.max(other.last_started);
+        self.matched_since = self.matched_since.or(other.matched_since);
+        self.overtaken |= other.overtaken;
+        self.first_run |= other.first_run;
+        self.drawn = self.drawn.with(other.drawn);
+    }
+}
+
 /// What became of a subject at a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {

@@ -50,6 +50,17 @@ pub enum Drawn {
     In(Arm),
 }
 
+impl Drawn {
+    /// What enrollments here and in another playbook, of one history now, say together.
+    pub fn with(self, other: Drawn) -> Drawn {
+        match (self, other) {
+            (Drawn::NotYet, drawn) | (drawn, Drawn::NotYet) => drawn,
+            (Drawn::Outside, _) | (_, Drawn::Outside) => Drawn::Outside,
+            (Drawn::In(one), Drawn::In(other)) => Drawn::In(one.max(other)),
+        }
+    }
+}
+
 /// The arm of an account that enters; `None` takes no part in a comparison.
 /// `share` (0..=1) is held out; no holdout is `None`.
 pub fn draw(share: Option<f64>, playbook: &str, account: &str, before: Drawn) -> Option<Arm> {

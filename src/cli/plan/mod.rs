@@ -154,7 +154,7 @@ pub(super) fn all_as_json(plans: &[Plan], slot: Instant) -> Vec<serde_json::Valu
 fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
     json!({
         "playbook": plan.playbook,
-        "was": plan.was,
+        "was": was_as_json(&plan.was),
         "slot": slot,
         "rolled_back": plan.is_rolled_back,
         "enter": plan.enter.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -190,6 +190,15 @@ fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
         },
         "undecided": plan.undecided.iter().map(undecided_as_json).collect::<Vec<_>>(),
     })
+}
+
+/// One name is a text, several are a list.
+fn was_as_json(names: &[String]) -> serde_json::Value {
+    match names {
+        [] => serde_json::Value::Null,
+        [name] => json!(name),
+        names => json!(names),
+    }
 }
 
 fn by_subject<T>(of: &BTreeMap<SubjectId, T>, as_json: impl Fn(&T) -> serde_json::Value) -> serde_json::Value {

@@ -11,9 +11,9 @@ use crate::worker::runs::plan::{Plan, PlannedEffect, count_by_step};
 const SHOWN: usize = 20;
 
 pub(super) fn print(plan: &Plan) {
-    match &plan.was {
-        Some(was) => say!("{} (renamed: carries on the history of {was})", plan.playbook),
-        None => say!("{}", plan.playbook),
+    match plan.was.is_empty() {
+        true => say!("{}", plan.playbook),
+        false => say!("{} (renamed: carries on the history of {})", plan.playbook, plan.was.join(" and ")),
     }
     for clause in &plan.clauses {
         say!("  {clause}");

@@ -46,6 +46,15 @@ pub struct PastEntries {
     pub active_until: Option<Instant>,
 }
 
+impl PastEntries {
+    /// Adds what another playbook's enrollments have left behind.
+    pub fn add(&mut self, other: PastEntries) {
+        self.keys.extend(other.keys);
+        self.last_started = self.last_started.max(other.last_started);
+        self.active_until = self.active_until.max(other.active_until);
+    }
+}
+
 #[derive(FromRow)]
 struct PastEntriesRow {
     account_id: String,

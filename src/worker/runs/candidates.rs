@@ -26,6 +26,8 @@ pub struct Candidates<'a> {
     shared: &'a Arc<Shared>,
     loaded: &'a Loaded,
     slot: Instant,
+    /// Names whose history counts beside the playbook's own.
+    further: Vec<String>,
     first_run: bool,
     walk: Option<Walk<'a>>,
     /// For a walk of its own.
@@ -58,11 +60,26 @@ impl<'a> Candidates<'a> {
         let walk = share.map(Walk::Shared);
         let alone = walk.is_none();
         let seen = SeenSubjects::default();
-        let mut candidates = Candidates { shared, loaded, slot, first_run, walk, permit: None, seen, open };
+        let mut candidates =
+            Candidates { shared, loaded, slot, further: Vec::new(), first_run, walk, permit: None, seen, open };
         if alone {
             candidates.walk_alone().await?;
         }
         Ok(candidates)
+    }
+
+    /// The same with what stands under further names, whose history a publication
+    /// will put together with the playbook's own.
+    pub async fn with_history_of(mut self, names: &[String]) -> anyhow::Result<Candidates<'a>> {
+        let (store, playbook) = (&self.shared.store, &self.loaded.ready.playbook);
+        for name in names {
+            if self.loaded.ready.follows_edges() {
+                self.open.extend(store.matching_subjects(name, Subject::from(playbook.subject)).await?);
+            }
+            self.first_run = self.first_run && store.is_first_run(name, self.slot).await?;
+        }
+        self.further = names.to_vec();
+        Ok(self)
     }
 
     /// Begins a walk of its own, once there is room for one.
@@ -129,6 +146,11 @@ impl<'a> Candidates<'a> {
     ) -> anyhow::Result<HashMap<SubjectId, History>> {
         let subjects: Vec<SubjectId> = chunk.iter().map(Facts::subject).collect();
         let mut histories = recall(self.shared, self.loaded, &subjects, slot, slot).await?;
+        for name in &self.further {
+            for (subject, history) in recall_under(self.shared, self.loaded, name, &subjects, (slot, slot)).await? {
+                histories.entry(subject).or_default().add(history);
+            }
+        }
         if self.first_run {
             subjects.into_iter().for_each(|subject| histories.entry(subject).or_default().first_run = true);
         }
@@ -202,22 +224,33 @@ pub(crate) async fn recall(
     slot: Option<Instant>,
     edges_at: Option<Instant>,
 ) -> anyhow::Result<HashMap<SubjectId, History>> {
-    let mut histories = shared.store.history(&loaded.ready.playbook.id, slot, subjects).await?;
-    recall_besides(shared, loaded, subjects, (slot, edges_at), &mut histories).await?;
+    recall_under(shared, loaded, &loaded.ready.playbook.id, subjects, (slot, edges_at)).await
+}
+
+/// The same under a name.
+async fn recall_under(
+    shared: &Shared,
+    loaded: &Loaded,
+    name: &str,
+    subjects: &[SubjectId],
+    instants: (Option<Instant>, Option<Instant>),
+) -> anyhow::Result<HashMap<SubjectId, History>> {
+    let mut histories = shared.store.history(name, instants.0, subjects).await?;
+    recall_besides(shared, loaded, name, subjects, instants, &mut histories).await?;
     Ok(histories)
 }
 
-/// Adds what is known of subjects besides their own enrollments; the instants
-/// are those of [`recall`].
+/// Adds what is known of subjects under a name besides their own enrollments; the
+/// instants are those of [`recall`].
 pub(crate) async fn recall_besides(
     shared: &Shared,
     loaded: &Loaded,
+    id: &str,
     subjects: &[SubjectId],
     (slot, edges_at): (Option<Instant>, Option<Instant>),
     histories: &mut HashMap<SubjectId, History>,
 ) -> anyhow::Result<()> {
     let (store, ready) = (&shared.store, &loaded.ready);
-    let id = &ready.playbook.id;
     if Subject::from(ready.playbook.subject) == Subject::Contact {
         store.load_moved_contacts(id, slot, subjects, histories).await?;
     }

@@ -80,7 +80,7 @@ pub async fn explain_subject(
     let enrollments = store.subject_enrollments(id, subject).await?;
     let mut histories = HashMap::from([(subject.clone(), remember(&enrollments, at))]);
     let subjects = std::slice::from_ref(subject);
-    candidates::recall_besides(shared, loaded, subjects, (Some(at), Some(at)), &mut histories).await?;
+    candidates::recall_besides(shared, loaded, id, subjects, (Some(at), Some(at)), &mut histories).await?;
     let mut history = histories.remove(subject).unwrap_or_default();
     let forgotten_edge = std::mem::take(&mut history.overtaken);
     if forgotten_edge {

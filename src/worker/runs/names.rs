@@ -81,26 +81,43 @@ pub async fn twins(
     Ok(problems)
 }
 
-/// A playbook that is to carry on the history of another name, as it stands under
-/// that name until it is published; and that name.
-pub(crate) async fn before_the_rename(
-    store: &Store,
-    mut ready: ReadyPlaybook,
-) -> anyhow::Result<(ReadyPlaybook, Option<String>)> {
-    if names_of_before(&ready).is_empty() {
-        return Ok((ready, None));
+/// A playbook as it stands until it is published.
+pub(crate) struct Unpublished {
+    /// Under the name where its history is: its own, where that is published, or
+    /// else the first of those of before.
+    pub ready: ReadyPlaybook,
+    /// The names of before whose history it will carry on.
+    pub was: Vec<String>,
+}
+
+impl Unpublished {
+    /// Of the names of before those under which it does not stand.
+    pub fn further_names(&self) -> Vec<String> {
+        self.was.iter().filter(|name| **name != self.ready.playbook.id).cloned().collect()
+    }
+}
+
+/// A playbook that is to carry on the history of other names, as it stands under
+/// them until it is published.
+pub(crate) async fn before_the_rename(store: &Store, mut ready: ReadyPlaybook) -> anyhow::Result<Unpublished> {
+    let names: Vec<String> = names_of_before(&ready).into_iter().map(str::to_owned).collect();
+    if names.is_empty() {
+        return Ok(Unpublished { ready, was: Vec::new() });
     }
     let published = store.published().await?;
-    let Some(before) = published.iter().find(|known| names_of_before(&ready).contains(&known.id.as_str())) else {
-        return Ok((ready, None));
+    let find = |name: &str| published.iter().find(|known| known.id == name);
+    let before: Vec<_> = names.iter().filter_map(|name| find(name)).collect();
+    let was: Vec<String> = before.iter().map(|known| known.id.clone()).collect();
+    let Some(first) = before.first().filter(|_| find(&ready.playbook.id).is_none()) else {
+        return Ok(Unpublished { ready, was });
     };
-    let text = store.revision_text(&before.id, &before.revision).await?;
+    let text = store.revision_text(&first.id, &first.revision).await?;
     let is_same = text.is_some_and(|text| {
         text.modules() == ready.scripts && renaming::rules(&text.text) == renaming::rules(&ready.playbook.text)
     });
     if is_same {
-        ready.revision = before.revision.clone();
+        ready.revision = first.revision.clone();
     }
-    ready.playbook.id = before.id.clone();
-    Ok((ready, Some(before.id.clone())))
+    ready.playbook.id = first.id.clone();
+    Ok(Unpublished { ready, was })
 }

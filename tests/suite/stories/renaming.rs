@@ -41,7 +41,7 @@ async fn nobody_is_mailed_twice_and_everybody_else_once() {
     }
     rename(&world, "welcome", "hello", &keys, HELLO);
     let plan = world.plan("hello", at("2026-03-03T09:00:00Z")).await;
-    assert_eq!((plan.was.as_deref(), plan.enter.len(), plan.hold), (Some("welcome"), 3, None));
+    assert_eq!((plan.was, plan.enter.len(), plan.hold), (vec!["welcome".to_owned()], 3, None));
     // A pure rename is no first run: no canary holds two of the three.
     world.run_at("2026-03-03T09:00:00Z").await;
     let expected: Vec<String> = (1..=5).map(|number| format!("hello a{number} captured")).collect();
@@ -333,6 +333,42 @@ async fn two_playbooks_in_both_of_which_somebody_is_are_not_put_together() {
     assert_eq!(
         lines(&world.enrollments().await, "playbook account state"),
         ["two a1 active", "two a1 cancelled", "two a2 active", "two a2 cancelled"]
+    );
+}
+
+#[tokio::test]
+async fn a_plan_knows_the_history_of_all_names_that_are_put_together() {
+    let world = World::new().await;
+    let only = |account: &str| format!("when: account.name == \"{}\"", account.to_uppercase());
+    world.playbook(&playbook("one", &only("a1"), HELLO)).playbook(&playbook("two", &only("a2"), HELLO));
+    let waits = playbook("three", &only("a3"), "  - wait: 30d");
+    world.playbook(&waits).playbook(&playbook("beside", &only("a9"), HELLO));
+    world.customer("a1").await.customer("a2").await.customer("a3").await.customer("a4").await;
+    world.run_at("2026-03-02T09:00:00Z").await;
+    // Two that are gone, into one that stays.
+    for gone in ["one", "two"] {
+        take(&world, gone);
+    }
+    world.playbook(&playbook("three", "was: [one, two]\nwhen: account.mrr > 0", "  - wait: 30d"));
+    let plan = world.plan("three", at("2026-03-03T09:00:00Z")).await;
+    let subjects =
+        |subjects: &[keepwell::facts::SubjectId]| subjects.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(plan.was, ["one", "two"]);
+    assert_eq!((subjects(&plan.enter), subjects(&plan.continues)), (vec!["a4".to_owned()], vec!["a3".to_owned()]));
+    // And into one that is new.
+    take(&world, "three");
+    world.playbook(&playbook("four", "was: [two, one, three]\nwhen: account.mrr > 0", "  - wait: 30d"));
+    let plan = world.plan("four", at("2026-03-03T09:00:00Z")).await;
+    assert_eq!(
+        (plan.was.len(), subjects(&plan.enter), subjects(&plan.continues)),
+        (3, vec!["a4".to_owned()], vec!["a3".to_owned()])
+    );
+    world.run_at("2026-03-03T09:00:00Z").await;
+    let entered = lines(&world.enrollments().await, "playbook account state");
+    assert_eq!(
+        entered,
+        ["four a1 completed", "four a2 completed", "four a3 active", "four a4 active"],
+        "and so it comes"
     );
 }
 

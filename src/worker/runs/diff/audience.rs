@@ -27,16 +27,18 @@ pub(super) struct TextAudience {
     pub undecided: usize,
 }
 
-/// Decides everybody at a slot. A playbook that is paused lets nobody in.
+/// Decides everybody at a slot, with the history that stands under further names,
+/// too. A playbook that is paused lets nobody in.
 pub(super) async fn audience(
     shared: &Arc<Shared>,
     loaded: &Arc<Loaded>,
+    further: &[String],
     slot: Instant,
 ) -> anyhow::Result<TextAudience> {
     if loaded.ready.playbook.mode == Mode::Paused {
         return Ok(TextAudience::default());
     }
-    let mut candidates = Candidates::open(shared, loaded, slot).await?;
+    let mut candidates = Candidates::open(shared, loaded, slot).await?.with_history_of(further).await?;
     let found = decide_all(shared, loaded, &mut candidates).await;
     let closed = candidates.close().await;
     let found = found?;

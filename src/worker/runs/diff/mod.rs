@@ -175,7 +175,13 @@ struct Compared {
 }
 
 async fn compare(shared: &Arc<Shared>, pair: Pair, slot: Instant) -> anyhow::Result<Compared> {
-    let Pair { history, before, after } = pair;
+    let Pair { history: names, before, after } = pair;
+    let history = names.first().cloned().unwrap_or_default();
+    let further = names.get(1..).unwrap_or_default();
+    let mut active = 0;
+    for name in &names {
+        active += shared.store.count_active(name).await?;
+    }
     let mut diff = PlaybookDiff {
         playbook: after.name().or(before.name()).unwrap_or_default().to_owned(),
         was: before.name().filter(|name| after.name().is_some_and(|other| other != *name)).map(str::to_owned),
@@ -189,7 +195,7 @@ async fn compare(shared: &Arc<Shared>, pair: Pair, slot: Instant) -> anyhow::Res
         names: HashMap::new(),
         week: BeforeAfter::default(),
         workload: Vec::new(),
-        active: shared.store.count_active(&history).await?,
+        active,
         notes: Vec::new(),
         reason: before.reason("the earlier text cannot be used").or(after.reason("the text cannot be used")),
         fails: false,
@@ -204,7 +210,7 @@ async fn compare(shared: &Arc<Shared>, pair: Pair, slot: Instant) -> anyhow::Res
     let same_rules = decides_alike(&before, &after);
     let before = before.load(shared, &history)?;
     let after = after.load(shared, &history)?;
-    let decided = decide_both(shared, &mut diff, &before, &after, same_rules, slot).await;
+    let decided = decide_both(shared, &mut diff, [&before, &after], further, same_rules, slot).await;
     let lets_in = match decided {
         Err(error) if error.is::<BudgetSpent>() => {
             diff.fails = true;
@@ -238,15 +244,15 @@ fn decides_alike(before: &Text, after: &Text) -> bool {
 async fn decide_both(
     shared: &Arc<Shared>,
     diff: &mut PlaybookDiff,
-    before: &Option<Arc<Loaded>>,
-    after: &Option<Arc<Loaded>>,
+    [before, after]: [&Option<Arc<Loaded>>; 2],
+    further: &[String],
     same_rules: bool,
     slot: Instant,
 ) -> anyhow::Result<Vec<SubjectId>> {
-    let now_in = of_text(shared, after, slot).await?;
+    let now_in = of_text(shared, after, further, slot).await?;
     let earlier = match same_rules {
         true => now_in.clone(),
-        false => of_text(shared, before, slot).await?,
+        false => of_text(shared, before, further, slot).await?,
     };
     // A text that cannot be used brings nobody knows what; one that is not there, nothing.
     let known = |of: &OneText, loaded: &Option<Arc<Loaded>>| {
@@ -283,11 +289,16 @@ struct OneText {
     week: Week,
 }
 
-async fn of_text(shared: &Arc<Shared>, loaded: &Option<Arc<Loaded>>, slot: Instant) -> anyhow::Result<OneText> {
+async fn of_text(
+    shared: &Arc<Shared>,
+    loaded: &Option<Arc<Loaded>>,
+    further: &[String],
+    slot: Instant,
+) -> anyhow::Result<OneText> {
     let Some(loaded) = loaded else { return Ok(OneText::default()) };
-    let audience = audience(shared, loaded, slot).await?;
+    let audience = audience(shared, loaded, further, slot).await?;
     let assigned = tasks_of_way(shared, loaded, &audience, slot).await?;
-    let week = estimate(shared, loaded, slot).await?;
+    let week = estimate(shared, loaded, further, slot).await?;
     Ok(OneText { audience, assigned, week })
 }
 

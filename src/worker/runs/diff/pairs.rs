@@ -51,8 +51,9 @@ impl Text {
 
 /// Two texts of one playbook.
 pub(super) struct Pair {
-    /// The name under which its history stands.
-    pub history: String,
+    /// The names under which its history stands; the first is the one that both
+    /// texts get.
+    pub history: Vec<String>,
     pub before: Text,
     pub after: Text,
 }
@@ -96,10 +97,17 @@ fn names(text: &Text) -> Vec<String> {
     text.ready().map(|ready| names_of_before(ready).into_iter().map(str::to_owned).collect()).unwrap_or_default()
 }
 
-/// The name that is published, of all that the texts have or had.
-fn history(before: &Text, after: &Text, published: &[Published]) -> String {
+/// The names that are published, of all that the texts have or had; where none is,
+/// the first of them.
+fn history(before: &Text, after: &Text, published: &[Published]) -> Vec<String> {
     let own = |text: &Text| text.name().map(str::to_owned);
-    let all: Vec<String> = own(after).into_iter().chain(own(before)).chain(names(after)).chain(names(before)).collect();
-    let known = all.iter().find(|name| published.iter().any(|one| one.id == **name));
-    known.or(all.first()).cloned().unwrap_or_default()
+    let mut all: Vec<String> = Vec::new();
+    for name in own(after).into_iter().chain(own(before)).chain(names(after)).chain(names(before)) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    let first = all.first().cloned();
+    all.retain(|name| published.iter().any(|one| one.id == *name));
+    if all.is_empty() { first.into_iter().collect() } else { all }
 }

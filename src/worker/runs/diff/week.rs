@@ -74,15 +74,20 @@ struct Slots {
     weeks: f64,
 }
 
-/// The average week of a text, at an instant.
-pub(super) async fn estimate(shared: &Arc<Shared>, loaded: &Arc<Loaded>, now: Instant) -> anyhow::Result<Week> {
+/// The average week of a text, at an instant; further names hold history of it, too.
+pub(super) async fn estimate(
+    shared: &Arc<Shared>,
+    loaded: &Arc<Loaded>,
+    further: &[String],
+    now: Instant,
+) -> anyhow::Result<Week> {
     let ready = &loaded.ready;
     let Some(slots) = slots(ready, now).filter(|_| ready.playbook.mode == Mode::Live) else {
         return Ok(Week::default());
     };
     let first = slots.before.first().or(slots.counted.first()).copied().unwrap_or(now);
     let signed_up = shared.store.signed_up_after(first).await?;
-    let mut replay = Replay { shared, loaded, first, signed_up, known: HashMap::new(), week: Week::default() };
+    let mut replay = Replay { shared, loaded, further, first, signed_up, known: HashMap::new(), week: Week::default() };
     for slot in slots.before {
         replay.play(slot, false).await?;
     }
@@ -154,6 +159,7 @@ struct PlayedSubject {
 struct Replay<'a> {
     shared: &'a Arc<Shared>,
     loaded: &'a Arc<Loaded>,
+    further: &'a [String],
     first: Instant,
     /// When accounts signed up that did so after the first slot.
     signed_up: HashMap<String, Instant>,
@@ -231,6 +237,11 @@ impl Replay<'_> {
                 store.load_arms(id, &new, &mut arms).await?;
             }
             let mut past = store.history_before(id, self.first, &new).await?;
+            for name in self.further {
+                for (subject, entries) in store.history_before(name, self.first, &new).await? {
+                    past.entry(subject).or_default().add(entries);
+                }
+            }
             for subject in new {
                 let past = past.remove(&subject).unwrap_or_default();
                 let drawn = arms.remove(&subject).unwrap_or_default().drawn;

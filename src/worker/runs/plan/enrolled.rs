@@ -62,6 +62,18 @@ pub(super) async fn follow_enrolled(shared: &Arc<Shared>, playbook: &str, slot: 
 }
 
 impl Enrolled {
+    /// Adds what stands under another name.
+    pub fn add(&mut self, other: Enrolled) {
+        self.continues.extend(other.continues);
+        self.leaves.extend(other.leaves);
+        self.stopped.extend(other.stopped);
+        for (assignee, count) in other.assigned {
+            *self.assigned.entry(assignee).or_default() += count;
+        }
+        self.continues.sort();
+        self.leaves.sort_by(|one, other| one.subject.cmp(&other.subject));
+    }
+
     async fn follow(&mut self, shared: &Arc<Shared>, mut moving: Vec<Enrollment>, slot: Instant) -> anyhow::Result<()> {
         while !moving.is_empty() {
             let mut groups: BTreeMap<(String, String, Instant), Vec<Enrollment>> = BTreeMap::new();

@@ -21,7 +21,7 @@ use super::candidates::Candidates;
 use super::decide::decide;
 use super::evaluation_budget::{BudgetSpent, EvaluationBudget};
 use super::first_mails::{Fate, FirstMail, FirstMails, drop_duplicates, share_budget};
-use super::names::{before_the_rename, names_of_before};
+use super::names::{Unpublished, before_the_rename, names_of_before};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::effect::kind;
@@ -46,8 +46,8 @@ const MOST_MAILS: usize = 5_000;
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub playbook: String,
-    /// The name whose history it carries on once it is published, if it does.
-    pub was: Option<String>,
+    /// The names whose history it carries on once it is published.
+    pub was: Vec<String>,
     /// Whether a rollback left this text out, so that it is not in force as it stands.
     pub is_rolled_back: bool,
     /// Subjects that would enter, complete also when the run would be held.
@@ -218,7 +218,9 @@ async fn plan(
     let playbook = ready.playbook.id.clone();
     let conflicts = shared.store.name_conflicts(&[(&playbook, names_of_before(&ready))]).await?;
     // Until it is published its history stands under the name of before.
-    let (ready, was) = before_the_rename(&shared.store, ready).await?;
+    let unpublished = before_the_rename(&shared.store, ready).await?;
+    let further = unpublished.further_names();
+    let Unpublished { ready, was } = unpublished;
     let id = ready.playbook.id.clone();
     let clauses = ready.when.prefilter().map_or(Vec::new(), |prefilter| prefilter.clauses.clone());
     let mut plan = Plan { playbook: playbook.clone(), was: was.clone(), clauses, ..Plan::default() };
@@ -228,14 +230,18 @@ async fn plan(
         .await?
         .iter()
         .any(|known| known.id == id && known.pinned.as_ref() == Some(&ready.revision));
-    let enrolled = follow_enrolled(shared, &id, slot).await?;
+    let mut enrolled = follow_enrolled(shared, &id, slot).await?;
+    for name in &further {
+        enrolled.add(follow_enrolled(shared, name, slot).await?);
+    }
     (plan.continues, plan.leaves) = (enrolled.continues, enrolled.leaves);
     let mut assigned = enrolled.assigned;
     if let Some(conflict) = conflicts.first() {
         plan.reason = Some(format!("would not be published: {conflict}"));
         return Ok(plan);
     }
-    if shared.store.stopped().await?.covers(&id) {
+    let stopped = shared.store.stopped().await?;
+    if [&id].into_iter().chain(&further).any(|name| stopped.covers(name)) {
         plan.reason = Some("stopped".to_owned());
         return Ok(plan);
     }
@@ -246,7 +252,7 @@ async fn plan(
     let loaded = Arc::new(Loaded::new(ready, shared.store.relations())?);
     let limit = breaker::limit(shared, &loaded, slot, files).await?;
     let (mut entering, budget) = (Vec::new(), EvaluationBudget::of(shared.config.limits.run));
-    let mut candidates = Candidates::open(shared, &loaded, slot).await?;
+    let mut candidates = Candidates::open(shared, &loaded, slot).await?.with_history_of(&further).await?;
     loop {
         let chunk = candidates.next().await?;
         if chunk.is_empty() {
