@@ -101,12 +101,29 @@ fn expression(name: &str, before: Option<&Node>, after: Option<&Node>) -> Option
     match (before.map(whole), after.map(whole)) {
         (Some(before), Some(after)) if before == after => None,
         (Some(before), Some(after)) => {
+            let (before, after) = lines_apart(before, after);
             let words = words.word(&format!("{name}:")).quote(&before).word("before,");
             Some(words.quote(&after).word("after"))
         }
         (None, Some(after)) => Some(words.word(&format!("{name} is new:")).quote(&after)),
         (Some(before), None) => Some(words.word(&format!("{name} is gone; it was")).quote(&before)),
         (None, None) => None,
+    }
+}
+
+/// Of two long texts the lines that only one of them has; short ones as they are.
+fn lines_apart(before: String, after: String) -> (String, String) {
+    const LONG: usize = 120;
+    if before.chars().count().max(after.chars().count()) <= LONG {
+        return (before, after);
+    }
+    let only = |text: &str, other: &str| -> String {
+        let is_new = |line: &&str| !other.lines().any(|known| known.trim() == *line);
+        text.lines().map(str::trim).filter(is_new).collect::<Vec<_>>().join(" ")
+    };
+    match (only(&before, &after), only(&after, &before)) {
+        (old, new) if old.is_empty() || new.is_empty() => (before, after),
+        apart => apart,
     }
 }
 

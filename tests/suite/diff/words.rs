@@ -94,6 +94,18 @@ fn each_change_has_its_words() {
 }
 
 #[test]
+fn of_a_long_condition_the_lines_that_differ_are_shown() {
+    let clauses = |seats: u32| {
+        let same = "account.seats != none\n    && days_since(account.signed_up_at) >= 90\n    && account.seats < 1000";
+        format!("when: |\n    {same}\n    && account.seats > {seats}\n    && account.tier != \"D\"\n")
+    };
+    let text = |seats: u32| BEFORE.replace("when: account.seats > 5\n", &clauses(seats));
+    let found = changes(&read(&text(5)), &read(&text(6))).lines;
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["the condition: `&& account.seats > 5` before, `&& account.seats > 6` after"]);
+}
+
+#[test]
 fn steps_come_go_and_move() {
     let note = "  - notify: { id: note, channel: csm, text: \"Look\" }\n  - wait: 2d\n";
     assert_eq!(said(&[("  - wait: 2d\n", note)]), ["step `note` added: notify `Look`"]);
