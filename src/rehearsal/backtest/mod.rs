@@ -8,6 +8,7 @@
 //! do not apply, as in test cases.
 //!
 //! - `necessary` finds the slots at which somebody can be a candidate;
+//! - `warm_up` is how long before the period a replay begins;
 //! - `replay` plays them for one subject;
 //! - `outcome` looks at what became of the account;
 //! - `constant` says which facts have no past, and how much depends on them;
@@ -35,10 +36,12 @@ pub mod necessary;
 mod outcome;
 mod replay;
 mod tally;
+mod warm_up;
 
 use constant::ConstantFacts;
 use necessary::Necessary;
-use replay::{present, replay, warm_up};
+use replay::{presence, replay};
+use warm_up::warm_up;
 
 pub use constant::ConstantFact;
 pub use figures::{Figures, Interval, Quartiles};
@@ -168,7 +171,7 @@ impl Backtest {
     ) -> Backtest {
         let maybe = |columns: &[Column]| columns.iter().map(|one| Column { nullable: true, ..one.clone() }).collect();
         let schema = Schema { account: maybe(&schema.account), contact: maybe(&schema.contact), ..schema.clone() };
-        let eligible = Necessary::new(&tally::eligible(&playbook.ready), Subject::Account);
+        let eligible = Necessary::new(&tally::eligibility(&playbook.ready), Subject::Account);
         let constant = ConstantFacts::new(&playbook.ready);
         Backtest { playbook, others, period, outcome, config: config.clone(), schema, eligible, constant }
     }
@@ -193,7 +196,7 @@ impl Backtest {
         layouts.chain([&self.outcome.condition.layout]).flat_map(|layout| layout.cells().iter().cloned()).collect()
     }
 
-    /// The earliest instant at which a fact is asked for.
+    /// The earliest instant at which a fact is subject_slots for.
     pub fn reads_from(&self) -> Instant {
         let playbooks = std::iter::once(&self.playbook).chain(&self.others);
         playbooks
@@ -219,11 +222,11 @@ impl Backtest {
         let mut fired_at = Vec::new();
         tally.begin_account();
         for subject in self.playbook.subjects(past) {
-            let there = present(past, &subject, &self.playbook.slots);
+            let there = presence(past, &subject, &self.playbook.slots);
             self.constant.count(past, &self.playbook.slots, &there, &mut tally.constant);
             let replay = play(&self.playbook, &subject)?;
             fired_at.extend(replay.firings.iter().copied());
-            let eligible = self.eligible(past, &subject)?;
+            let eligible = self.eligible_slots(past, &subject)?;
             tally.add(self, &subject, replay, &truth, &eligible);
         }
         if !fired_at.is_empty() {

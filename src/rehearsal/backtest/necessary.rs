@@ -26,9 +26,9 @@ pub enum Necessary {
     Leaf { predicate: Predicate, layout: Arc<Layout> },
 }
 
-/// One subject and the slots it is asked about.
+/// One subject and the slots in question.
 #[derive(Clone, Copy)]
-pub struct Asked<'a> {
+pub struct SubjectSlots<'a> {
     pub history: &'a History,
     pub subject: &'a SubjectId,
     pub schema: &'a Schema,
@@ -40,7 +40,7 @@ impl Necessary {
     pub fn new(predicate: &Predicate, subject: Subject) -> Necessary {
         let each = |parts: &[Predicate]| {
             let mut parts: Vec<Necessary> = parts.iter().map(|part| Necessary::new(part, subject)).collect();
-            // Columns first: the rest is asked about fewer slots then.
+            // Columns first: the rest is looked at for fewer slots then.
             parts.sort_by_key(Necessary::reads_calls);
             parts
         };
@@ -71,24 +71,24 @@ impl Necessary {
     ///
     /// # Errors
     /// When the history lacks a required column, or nothing answers a fact.
-    pub fn holds(&self, asked: &Asked<'_>, within: SlotSet) -> Result<SlotSet, FoldError> {
+    pub fn holds(&self, of: &SubjectSlots<'_>, within: SlotSet) -> Result<SlotSet, FoldError> {
         if within.is_empty() {
             return Ok(within);
         }
         match self {
             Necessary::Always => Ok(within),
             Necessary::Never => Ok(SlotSet::empty(within.capacity())),
-            Necessary::All(parts) => parts.iter().try_fold(within, |left, part| part.holds(asked, left)),
+            Necessary::All(parts) => parts.iter().try_fold(within, |left, part| part.holds(of, left)),
             Necessary::Any(parts) => {
                 let (mut found, mut left) = (SlotSet::empty(within.capacity()), within);
                 for part in parts {
-                    let more = part.holds(asked, left.clone())?;
+                    let more = part.holds(of, left.clone())?;
                     left.subtract(&more);
                     found.unite(&more);
                 }
                 Ok(found)
             }
-            Necessary::Leaf { predicate, layout } => leaf(predicate, layout, asked, &within),
+            Necessary::Leaf { predicate, layout } => leaf(predicate, layout, of, &within),
         }
     }
 }
@@ -96,15 +96,15 @@ impl Necessary {
 fn leaf(
     predicate: &Predicate,
     layout: &Arc<Layout>,
-    asked: &Asked<'_>,
+    of: &SubjectSlots<'_>,
     within: &SlotSet,
 ) -> Result<SlotSet, FoldError> {
     let facts = |place: usize| {
-        let at = asked.slots[place];
-        fold_facts(asked.history, asked.subject, layout, asked.schema, at, None, None)
+        let at = of.slots[place];
+        fold_facts(of.history, of.subject, layout, of.schema, at, None, None)
     };
     let mut found = SlotSet::empty(within.capacity());
-    let Some(pieces) = pieces(layout, asked) else {
+    let Some(pieces) = pieces(layout, of) else {
         for place in within.iter() {
             if predicate.matches(&facts(place)?) {
                 found.insert(place);
@@ -114,14 +114,14 @@ fn leaf(
     };
     for piece in pieces.into_iter().filter(|piece| within.meets(piece)) {
         let first = facts(piece.start)?;
-        match moves(predicate) {
-            Moves::Not if predicate.matches(&first) => found.insert_range(piece),
-            Moves::Not => {}
-            Moves::Once => found.insert_range(turn(predicate, first, asked.slots, piece)),
-            Moves::Anyhow => {
+        match truth_in_time(predicate) {
+            TruthInTime::Constant if predicate.matches(&first) => found.insert_range(piece),
+            TruthInTime::Constant => {}
+            TruthInTime::TurnsOnce => found.insert_range(turn(predicate, first, of.slots, piece)),
+            TruthInTime::Unknown => {
                 let mut facts = first;
                 for place in piece {
-                    facts.as_of = asked.slots[place];
+                    facts.as_of = of.slots[place];
                     if predicate.matches(&facts) {
                         found.insert(place);
                     }
@@ -134,33 +134,32 @@ fn leaf(
 }
 
 /// The parts of the slots in which no cell changes; `None` where that is not known.
-fn pieces(layout: &Layout, asked: &Asked<'_>) -> Option<Vec<Range<usize>>> {
+fn pieces(layout: &Layout, of: &SubjectSlots<'_>) -> Option<Vec<Range<usize>>> {
     let mut starts = vec![0];
     for cell in layout.cells() {
-        let instants = change_instants(cell, asked.history)?;
-        starts.extend(instants.into_iter().map(|instant| asked.slots.partition_point(|slot| *slot <= instant)));
+        let instants = change_instants(cell, of.history)?;
+        starts.extend(instants.into_iter().map(|instant| of.slots.partition_point(|slot| *slot <= instant)));
     }
-    starts.push(asked.slots.len());
+    starts.push(of.slots.len());
     starts.sort_unstable();
     starts.dedup();
     Some(starts.windows(2).map(|pair| pair[0]..pair[1]).collect())
 }
 
 /// How the truth of a leaf goes on while its cells stay and time passes.
-enum Moves {
-    Not,
-    /// It turns at most once.
-    Once,
-    Anyhow,
+enum TruthInTime {
+    Constant,
+    TurnsOnce,
+    Unknown,
 }
 
-fn moves(predicate: &Predicate) -> Moves {
+fn truth_in_time(predicate: &Predicate) -> TruthInTime {
     match predicate {
         Predicate::Compare { comparison, right: Operand::FromNow(_), .. } => match comparison {
-            Comparison::Less | Comparison::AtMost | Comparison::Greater | Comparison::AtLeast => Moves::Once,
-            Comparison::Equals | Comparison::Differs => Moves::Anyhow,
+            Comparison::Less | Comparison::AtMost | Comparison::Greater | Comparison::AtLeast => TruthInTime::TurnsOnce,
+            Comparison::Equals | Comparison::Differs => TruthInTime::Unknown,
         },
-        _ => Moves::Not,
+        _ => TruthInTime::Constant,
     }
 }
 

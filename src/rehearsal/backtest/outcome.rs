@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{Days, TimeDelta};
 
-use super::necessary::{Asked, Necessary};
+use super::necessary::{Necessary, SubjectSlots};
 use crate::catalog::Condition;
 use crate::clock::Instant;
 use crate::facts::{AccountPast, Schema, Subject, SubjectId};
@@ -13,7 +13,7 @@ use crate::rehearsal::slot_set::SlotSet;
 use crate::rule::functions::fold::{FoldError, fold_facts};
 use crate::rule::{Context, Predicate, Verdict};
 
-use super::replay::present;
+use super::replay::presence;
 
 /// An outcome and the instants at which it is looked at.
 #[derive(Debug)]
@@ -56,9 +56,9 @@ impl AccountOutcome {
     /// When a fact cannot be answered from a history.
     pub(super) fn of(&self, past: &AccountPast, schema: &Schema) -> Result<OutcomeDays, FoldError> {
         let subject = SubjectId { account: past.account.clone(), contact: String::new() };
-        let asked = Asked { history: &past.history, subject: &subject, schema, slots: &self.days };
-        let there = present(past, &subject, &self.days);
-        let candidates = self.necessary.holds(&asked, there.clone())?;
+        let subject_slots = SubjectSlots { history: &past.history, subject: &subject, schema, slots: &self.days };
+        let there = presence(past, &subject, &self.days);
+        let candidates = self.necessary.holds(&subject_slots, there.clone())?;
         let mut days = SlotSet::empty(self.days.len());
         for day in candidates.iter() {
             let condition = &self.condition;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
-
-use super::necessary::Asked;
+use super::necessary::SubjectSlots;
 use super::{Period, ReplayedPlaybook};
 use crate::clock::Instant;
 use crate::config::Config;
@@ -31,7 +29,7 @@ pub struct Replay {
 }
 
 /// The slots at which a subject is there.
-pub(super) fn present(past: &AccountPast, subject: &SubjectId, slots: &[Instant]) -> SlotSet {
+pub(super) fn presence(past: &AccountPast, subject: &SubjectId, slots: &[Instant]) -> SlotSet {
     let (after, until) = past.presence(subject);
     let first = after.map_or(0, |after| slots.partition_point(|slot| *slot <= after));
     let end = until.map_or(slots.len(), |until| slots.partition_point(|slot| *slot <= until));
@@ -53,8 +51,8 @@ pub(super) fn replay(
     schema: &Schema,
 ) -> Result<Replay, FoldError> {
     let slots = &playbook.slots;
-    let asked = Asked { history: &past.history, subject, schema, slots };
-    let chosen = playbook.necessary.holds(&asked, present(past, subject, slots))?;
+    let subject_slots = SubjectSlots { history: &past.history, subject, schema, slots };
+    let chosen = playbook.necessary.holds(&subject_slots, presence(past, subject, slots))?;
     if chosen.is_empty() {
         return Ok(Replay::default());
     }
@@ -84,36 +82,4 @@ pub(super) fn replay(
         replay.undecided = Some(failure.message.clone());
     }
     Ok(replay)
-}
-
-/// How long before a period the replay of a playbook begins, so that it knows at
-/// the first slot what it would have known: for how long its condition has held,
-/// and when somebody entered last.
-pub(super) fn warm_up(playbook: &crate::catalog::ReadyPlaybook) -> TimeDelta {
-    use crate::catalog::ReadyReentry;
-    use crate::facts::{Arg, CellPath};
-    use crate::playbook::Duration;
-    let span = |duration: Option<Duration>| match duration {
-        Some(Duration::Seconds(seconds)) => TimeDelta::try_seconds(seconds).unwrap_or_default(),
-        // At most so many calendar days, with a week of holidays in each month.
-        Some(Duration::BusinessDays(days)) => TimeDelta::try_days(i64::from(days) * 2 + 14).unwrap_or_default(),
-        None => TimeDelta::zero(),
-    };
-    let holds_for = span(playbook.playbook.holds_for);
-    let (gap, follows) = match &playbook.reentry {
-        ReadyReentry::Never => (None, false),
-        ReadyReentry::OnRematch { gap } => (*gap, true),
-        ReadyReentry::Again { gap, .. } => (*gap, false),
-    };
-    let windows = playbook.when.cells().iter().filter_map(|cell| match cell.path.whenever() {
-        CellPath::Call { args, .. } => args.iter().find_map(|arg| match arg {
-            Arg::Int(days) => TimeDelta::try_days(*days),
-            _ => None,
-        }),
-        _ => None,
-    });
-    let window = windows.max().filter(|_| follows || playbook.playbook.holds_for.is_some());
-    let longest = [holds_for, span(gap), window.unwrap_or_default()].into_iter().max().unwrap_or_default();
-    // The first slot of all knows nothing before it.
-    if follows { longest.max(TimeDelta::days(1)) } else { longest }
 }

@@ -8,7 +8,7 @@ use super::constant::{ConstantCount, ConstantFact};
 use super::figures::{AccountFigures, Figures};
 use super::outcome::OutcomeDays;
 use super::replay::Replay;
-use super::{Backtest, present};
+use super::{Backtest, presence};
 use crate::catalog::ReadyPlaybook;
 use crate::clock::Instant;
 use crate::enrollment::State;
@@ -18,7 +18,7 @@ use crate::rule::Predicate;
 use crate::rule::functions::fold::FoldError;
 use crate::rule::prefilter::predicate::{Comparison, Operand, Term};
 
-use super::necessary::Asked;
+use super::necessary::SubjectSlots;
 
 /// How far apart two firings may be that fall together.
 const TOGETHER: TimeDelta = TimeDelta::days(30);
@@ -63,16 +63,16 @@ pub struct Tally {
 
 impl Backtest {
     /// The slots of the period at which a subject is one that the playbook is for.
-    pub(super) fn eligible(&self, past: &AccountPast, subject: &SubjectId) -> Result<SlotSet, FoldError> {
+    pub(super) fn eligible_slots(&self, past: &AccountPast, subject: &SubjectId) -> Result<SlotSet, FoldError> {
         let slots = self.slots();
         let account = SubjectId { account: subject.account.clone(), contact: String::new() };
-        let asked = Asked { history: &past.history, subject: &account, schema: &self.schema, slots };
-        self.eligible.holds(&asked, present(past, subject, slots))
+        let subject_slots = SubjectSlots { history: &past.history, subject: &account, schema: &self.schema, slots };
+        self.eligible.holds(&subject_slots, presence(past, subject, slots))
     }
 }
 
 /// What `statuses` and `stages` ask of an account.
-pub(super) fn eligible(ready: &ReadyPlaybook) -> Predicate {
+pub(super) fn eligibility(ready: &ReadyPlaybook) -> Predicate {
     let among = |column: &str, words: &[String]| {
         Predicate::any(words.iter().map(|word| Predicate::Compare {
             left: Term { cell: Cell::column(Subject::Account, column), ty: Type::Text },

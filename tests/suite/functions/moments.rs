@@ -1,7 +1,7 @@
 //! When a value changes in memory, and the slots at which a predicate holds.
 
 use keepwell::clock::Instant;
-use keepwell::rehearsal::backtest::necessary::{Asked, Necessary};
+use keepwell::rehearsal::backtest::necessary::{Necessary, SubjectSlots};
 use keepwell::rehearsal::slot_set::SlotSet;
 use keepwell::rule::Predicate;
 use keepwell::rule::functions::change_instants;
@@ -130,10 +130,14 @@ fn a_predicate_holds_at_the_slots_at_which_it_matches() {
                 let predicate = predicate(&mut dice, depth, &cells, &schema);
                 let slots = slots(&mut dice);
                 for subject_id in subjects(&account, subject) {
-                    let asked =
-                        Asked { history: &account.history, subject: &subject_id, schema: &schema, slots: &slots };
+                    let subject_slots = SubjectSlots {
+                        history: &account.history,
+                        subject: &subject_id,
+                        schema: &schema,
+                        slots: &slots,
+                    };
                     let found = Necessary::new(&predicate, subject)
-                        .holds(&asked, SlotSet::full(slots.len()))
+                        .holds(&subject_slots, SlotSet::full(slots.len()))
                         .expect("all required columns are given");
                     let mut layout = Layout::of(subject);
                     predicate.each_term(&mut |term| {
