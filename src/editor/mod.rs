@@ -12,7 +12,9 @@
 //!   functions.
 //! - `completion` proposes what could stand there: each `candidate` is one of the
 //!   `keys`, `names` and `facts`.
-//! - `hover` says what a word means.
+//! - `hover` says what a word means, `references` where a name is defined and what
+//!   else says it.
+//! - `lens` finds the cases that can be started.
 
 mod candidate;
 mod completion;
@@ -22,8 +24,10 @@ mod facts;
 mod flow;
 mod hover;
 mod keys;
+mod lens;
 mod names;
 mod place;
+mod references;
 mod script;
 mod spot;
 mod surroundings;
@@ -31,4 +35,6 @@ mod surroundings;
 pub use candidate::{Candidate, CandidateKind};
 pub use completion::{Proposals, complete};
 pub use hover::{Meaning, hover};
+pub use lens::{CaseLine, cases};
+pub use references::{RenameRefusal, Target, definition, renamable, rename};
 pub use surroundings::Surroundings;

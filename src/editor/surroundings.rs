@@ -69,6 +69,18 @@ impl Surroundings {
         self.scripts.iter().filter(|script| script.module == module).flat_map(functions).collect()
     }
 
+    /// One of them, with its script.
+    pub(super) fn function(&self, module: &str, name: &str) -> Option<(&ScriptFile, ScriptFunction)> {
+        let scripts = self.scripts.iter().filter(|script| script.module == module);
+        let mut all = scripts.flat_map(|script| functions(script).into_iter().map(move |function| (script, function)));
+        all.find(|(_, function)| function.name == name)
+    }
+
+    /// The file of the playbook with an id.
+    pub(super) fn file_of(&self, id: &str) -> Option<&SourceFile> {
+        self.playbooks.iter().find(|file| catalog::claimed_id(&file.text).is_some_and(|known| known == id))
+    }
+
     /// The labels that the steps of any playbook set.
     pub(super) fn labels(&self) -> &BTreeSet<String> {
         &self.labels

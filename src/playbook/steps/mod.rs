@@ -11,6 +11,6 @@ mod wait;
 
 pub use branch::BRANCH;
 pub use end::END;
-pub use reader::STEP_KEYS;
+pub use reader::{ID_KEY, STEP_KEYS, is_step_id};
 pub(super) use reader::{KnownStep, StepReader, nearest_step};
 pub use wait::WAIT;

@@ -245,7 +245,8 @@ pub fn nearest_step(word: &str, steps: &[KnownStep]) -> Option<String> {
     Some(format!("did you mean `{near}`?"))
 }
 
-fn is_step_id(text: &str) -> bool {
+/// Whether a text can be a step's id.
+pub fn is_step_id(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     !text.is_empty() && text.len() <= 100 && text.chars().all(allowed) && !GOTOS.contains(&text)
 }
