@@ -23,7 +23,7 @@ use crate::rehearsal::objections;
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// Sends a message to the editor.
-pub type Editor = Box<dyn Fn(Message) + Send>;
+pub type Editor = Arc<dyn Fn(Message) + Send + Sync>;
 
 /// Asks for checks.
 #[derive(Clone)]

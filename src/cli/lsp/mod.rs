@@ -5,7 +5,7 @@
 //! written and no state is changed.
 //!
 //! - `documents` is the texts that are open; `position` counts as editors do.
-//! - `requests` answers what is asked of one place.
+//! - `requests` answers what is asked of one place; `cases` plays one case.
 //! - `checks` finds the diagnostics.
 
 use std::path::PathBuf;
@@ -21,8 +21,9 @@ use lsp_types::notification::{
     Notification as _,
 };
 use lsp_types::{
-    CompletionOptions, HoverProviderCapability, InitializeParams, OneOf, ServerCapabilities,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
+    CodeLensOptions, CompletionOptions, ExecuteCommandOptions, HoverProviderCapability, InitializeParams, OneOf,
+    RenameOptions, ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    TextDocumentSyncSaveOptions, WorkDoneProgressOptions,
 };
 
 use tokio::sync::oneshot;
@@ -33,14 +34,15 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::{self, Schema};
 
+mod cases;
 mod checks;
 mod documents;
 mod position;
 mod requests;
 
-use checks::Checker;
+use checks::{Checker, Editor};
 use documents::Documents;
-use requests::Answers;
+use requests::{Answers, RUN_CASE};
 
 /// How long the names in the store are waited for.
 const STORE_TIME: Duration = Duration::from_secs(20);
@@ -111,11 +113,11 @@ fn serve(
     let schema: SharedSchema = Arc::new(RwLock::new(initial_schema(options)));
     let sender = connection.sender.clone();
     // An editor that has gone reads nothing.
-    let editor = Box::new(move |message: Message| drop(sender.send(message)));
+    let editor: Editor = Arc::new(move |message: Message| drop(sender.send(message)));
     let mut session = Session {
-        checker: Checker::start(global.clone(), editor, schema.clone()),
+        checker: Checker::start(global.clone(), editor.clone(), schema.clone()),
         documents: Documents::new(global)?,
-        answers: Answers::new(global.clone(), schema.clone()),
+        answers: Answers::new(global.clone(), schema.clone(), editor),
     };
     // Where nobody waits for it there is nothing to look for.
     let _ = begun.send((schema, session.checker.clone()));
@@ -144,6 +146,7 @@ fn respond(id: RequestId, answer: Result<serde_json::Value, requests::Refusal>) 
             let code = match refusal {
                 requests::Refusal::UnknownMethod(_) => ErrorCode::MethodNotFound,
                 requests::Refusal::Malformed(_) => ErrorCode::InvalidParams,
+                requests::Refusal::Impossible(_) => ErrorCode::RequestFailed,
             };
             Response::new_err(id, code as i32, refusal.to_string())
         }
@@ -189,6 +192,16 @@ fn capabilities() -> ServerCapabilities {
         }),
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         document_formatting_provider: Some(OneOf::Left(true)),
+        definition_provider: Some(OneOf::Left(true)),
+        rename_provider: Some(OneOf::Right(RenameOptions {
+            prepare_provider: Some(true),
+            work_done_progress_options: WorkDoneProgressOptions::default(),
+        })),
+        code_lens_provider: Some(CodeLensOptions { resolve_provider: Some(false) }),
+        execute_command_provider: Some(ExecuteCommandOptions {
+            commands: vec![RUN_CASE.to_owned()],
+            ..ExecuteCommandOptions::default()
+        }),
         ..ServerCapabilities::default()
     }
 }

@@ -2,21 +2,34 @@
 
 use std::sync::PoisonError;
 
-use lsp_types::request::{Completion, Formatting, HoverRequest, Request};
+use lsp_server::{Message, Notification};
+use lsp_types::notification::{Notification as _, ShowMessage};
+use lsp_types::request::{
+    CodeLensRequest, Completion, ExecuteCommand, Formatting, GotoDefinition, HoverRequest, PrepareRenameRequest,
+    Rename, Request,
+};
 use lsp_types::{
-    CompletionItem, CompletionItemKind, CompletionParams, CompletionTextEdit, DocumentFormattingParams, Documentation,
-    Hover, HoverContents, HoverParams, MarkupContent, MarkupKind, TextDocumentPositionParams, TextEdit,
+    CodeLens, CodeLensParams, Command, CompletionItem, CompletionItemKind, CompletionParams, CompletionTextEdit,
+    DocumentChanges, DocumentFormattingParams, Documentation, ExecuteCommandParams, GotoDefinitionParams, Hover,
+    HoverContents, HoverParams, Location, MarkupContent, MarkupKind, MessageType, OneOf,
+    OptionalVersionedTextDocumentIdentifier, RenameParams, ShowMessageParams, TextDocumentEdit,
+    TextDocumentPositionParams, TextEdit, Uri, WorkspaceEdit,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::SharedSchema;
+use super::cases::{PlayedCase, case_result};
+use super::checks::Editor;
 use super::documents::{Document, DocumentKind, Documents};
-use super::position::{offset, range};
+use super::position::{byte, offset, range};
 use crate::cli::Global;
-use crate::editor::{self, Candidate, CandidateKind, Surroundings};
+use crate::editor::{self, Candidate, CandidateKind, CaseLine, Surroundings};
 use crate::playbook::yaml::format::format;
+
+/// The command that plays one case: the file's URI and the case's name.
+pub const RUN_CASE: &str = "keepwell.runCase";
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -25,18 +38,22 @@ pub enum Refusal {
     UnknownMethod(String),
     #[error("the request is not as the protocol has it: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// In words for people.
+    #[error("{0}")]
+    Impossible(String),
 }
 
 /// Answers requests; what is known beside the texts is kept until they change.
 pub struct Answers {
     global: Global,
     schema: SharedSchema,
+    editor: Editor,
     surroundings: Option<Surroundings>,
 }
 
 impl Answers {
-    pub fn new(global: Global, schema: SharedSchema) -> Answers {
-        Answers { global, schema, surroundings: None }
+    pub fn new(global: Global, schema: SharedSchema, editor: Editor) -> Answers {
+        Answers { global, schema, editor, surroundings: None }
     }
 
     /// Texts have changed: what is known of them is read anew.
@@ -49,6 +66,11 @@ impl Answers {
             Completion::METHOD => written(self.complete(&read(params)?, documents)),
             HoverRequest::METHOD => written(self.hover(&read(params)?, documents)),
             Formatting::METHOD => written(format_document(&read(params)?, documents)),
+            GotoDefinition::METHOD => written(self.define(&read(params)?, documents)),
+            PrepareRenameRequest::METHOD => written(prepare_rename(&read(params)?, documents)?),
+            Rename::METHOD => written(rename(&read(params)?, documents)?),
+            CodeLensRequest::METHOD => written(lenses(&read(params)?, documents)),
+            ExecuteCommand::METHOD => self.run_case(read(params)?, documents),
             _ => Err(Refusal::UnknownMethod(method.to_owned())),
         }
     }
@@ -67,6 +89,27 @@ impl Answers {
         let replaced = range(&document.text, proposals.start..at.max(proposals.start));
         let items = proposals.candidates.into_iter().enumerate();
         Some(items.map(|(index, candidate)| item(candidate, index, replaced)).collect())
+    }
+
+    fn define(&mut self, params: &GotoDefinitionParams, documents: &Documents) -> Option<Location> {
+        let (document, at) = yaml_at(&params.text_document_position_params, documents)?;
+        let target = editor::definition(&document.file(), at, self.surroundings(documents))?;
+        Some(Location { uri: documents.uri(&target.file)?, range: range(&target.text, target.range) })
+    }
+
+    /// Plays a case as it is in the editor, and says what came of it.
+    fn run_case(&self, params: ExecuteCommandParams, documents: &Documents) -> Result<Json, Refusal> {
+        if params.command != RUN_CASE {
+            return Err(Refusal::UnknownMethod(params.command));
+        }
+        let (uri, name): (Uri, String) = read(Json::Array(params.arguments))?;
+        let document = documents.get(&uri).ok_or_else(|| Refusal::Impossible("this file is not open".to_owned()))?;
+        let result = case_result(&self.global, documents, &self.schema, &document.name, &name);
+        let PlayedCase { passed, text } = result.map_err(Refusal::Impossible)?;
+        let typ = if passed { MessageType::INFO } else { MessageType::ERROR };
+        let shown = ShowMessageParams { typ, message: text.clone() };
+        (self.editor)(Message::Notification(Notification::new(ShowMessage::METHOD.to_owned(), shown)));
+        Ok(json!({ "passed": passed, "text": text }))
     }
 
     fn hover(&mut self, params: &HoverParams, documents: &Documents) -> Option<Hover> {
@@ -105,7 +148,7 @@ fn item(candidate: Candidate, index: usize, replaced: lsp_types::Range) -> Compl
     };
     let new_text = if insert.is_empty() { name.clone() } else { insert };
     let documentation = (!documentation.is_empty())
-        .then(|| Documentation::MarkupContent(MarkupContent { kind: MarkupKind::Markdown, value: documentation }));
+        .then_some(Documentation::MarkupContent(MarkupContent { kind: MarkupKind::Markdown, value: documentation }));
     CompletionItem {
         label: name,
         kind: Some(kind),
@@ -116,6 +159,46 @@ fn item(candidate: Candidate, index: usize, replaced: lsp_types::Range) -> Compl
         text_edit: Some(CompletionTextEdit::Edit(TextEdit { range: replaced, new_text })),
         ..CompletionItem::default()
     }
+}
+
+/// The range that is renamed.
+fn prepare_rename(
+    params: &TextDocumentPositionParams,
+    documents: &Documents,
+) -> Result<Option<lsp_types::Range>, Refusal> {
+    let Some((document, at)) = yaml_at(params, documents) else { return Ok(None) };
+    let found = editor::renamable(&document.file(), at).map_err(|refusal| Refusal::Impossible(refusal.to_string()))?;
+    Ok(Some(range(&document.text, found)))
+}
+
+fn rename(params: &RenameParams, documents: &Documents) -> Result<Option<WorkspaceEdit>, Refusal> {
+    let Some((document, at)) = yaml_at(&params.text_document_position, documents) else { return Ok(None) };
+    let new = params.new_name.trim();
+    let found =
+        editor::rename(&document.file(), at, new).map_err(|refusal| Refusal::Impossible(refusal.to_string()))?;
+    let edit = |bytes| OneOf::Left(TextEdit { range: range(&document.text, bytes), new_text: new.to_owned() });
+    let uri = params.text_document_position.text_document.uri.clone();
+    let edits = TextDocumentEdit {
+        text_document: OptionalVersionedTextDocumentIdentifier { uri, version: Some(document.version) },
+        edits: found.into_iter().map(edit).collect(),
+    };
+    let document_changes = Some(DocumentChanges::Edits(vec![edits]));
+    Ok(Some(WorkspaceEdit { document_changes, ..WorkspaceEdit::default() }))
+}
+
+fn lenses(params: &CodeLensParams, documents: &Documents) -> Option<Vec<CodeLens>> {
+    let uri = &params.text_document.uri;
+    let document = documents.get(uri).filter(|one| one.kind == DocumentKind::Playbook)?;
+    let lens = |case: CaseLine| {
+        let at = byte(&document.text, case.place);
+        let command = Command {
+            title: "Run this case".to_owned(),
+            command: RUN_CASE.to_owned(),
+            arguments: Some(vec![json!(uri), json!(case.name)]),
+        };
+        CodeLens { range: range(&document.text, at..at), command: Some(command), data: None }
+    };
+    Some(editor::cases(&document.file()).into_iter().map(lens).collect())
 }
 
 /// The one edit that formats a text; none where it is formatted, nothing where

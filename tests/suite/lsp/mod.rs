@@ -16,6 +16,7 @@ use serde_json::{Value as Json, json};
 use crate::support::program::Home;
 
 mod client;
+mod names;
 
 use client::Editor;
 
