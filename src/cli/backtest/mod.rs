@@ -22,12 +22,15 @@ use crate::playbook::Duration;
 use crate::rehearsal::backtest::{AccountOutcome, Backtest, Period, ReplayedPlaybook, Tally};
 use crate::worker::runs::backtest::run_backtest;
 
+/// What is played when nothing says where the period begins.
+const USUAL_PERIOD: TimeDelta = TimeDelta::days(365);
+
 #[derive(Debug, Args)]
 pub struct Options {
     playbook: String,
-    /// The first instant of the period; a date is its beginning in UTC.
+    /// The first instant of the period; a date is its beginning in UTC. A year before `--to` when absent.
     #[arg(long, value_name = "INSTANT", value_parser = beginning)]
-    from: Instant,
+    from: Option<Instant>,
     /// The last instant of the period; a date is its end in UTC. Now when absent.
     #[arg(long, value_name = "INSTANT", value_parser = end)]
     to: Option<Instant>,
@@ -86,7 +89,9 @@ struct FinishedBacktest {
 
 async fn make(global: &Global, database: &Database, options: &Options) -> anyhow::Result<FinishedBacktest> {
     let now = Clock::System.now();
-    let period = Period { from: options.from, to: options.to.unwrap_or(now) };
+    let to = options.to.unwrap_or(now);
+    let from = options.from.or_else(|| to.checked_sub_signed(USUAL_PERIOD));
+    let period = Period { from: from.context("`--to` lies too far back")?, to };
     anyhow::ensure!(period.from < period.to, "`--from` is not before `--to`");
     anyhow::ensure!(period.to <= now, "`--to` lies in the future: a backtest plays what was");
     let checked = check_against(global, &[], database.store.schema().clone());
