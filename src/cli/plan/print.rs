@@ -89,11 +89,16 @@ fn more(count: usize) {
     }
 }
 
-/// A value as people write it: a text without its quotes.
+/// A value as people write it: a text without its quotes, a number with two
+/// decimals at most.
 fn plain(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Null => "missing".to_owned(),
+        serde_json::Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) if float.abs() >= 0.01 => ((float * 100.0).round() / 100.0).to_string(),
+            _ => number.to_string(),
+        },
         other => other.to_string(),
     }
 }
@@ -184,5 +189,23 @@ fn mails(plan: &Plan) {
         let more = by.len().saturating_sub(REASONS);
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         say!("    they wait because of: {}{more}", reasons.join(", "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let words = |value| plain(&value);
+        assert_eq!(words(json!(2200.0)), "2200");
+        assert_eq!(words(json!(-77.358_490_566_037_73)), "-77.36");
+        assert_eq!(words(json!(0.004)), "0.004");
+        assert_eq!(words(json!(65)), "65");
+        assert_eq!(words(json!("A")), "A");
+        assert_eq!(words(json!(null)), "missing");
     }
 }
