@@ -171,6 +171,7 @@ pub fn name_facts_file(diagnostics: &mut [Diagnostic], map: &StoreMap) {
             continue;
         }
         problem.help = Some(match problem.help.take() {
+            Some(help) if help.ends_with('?') => format!("{help} If not: {HELP}"),
             Some(help) => format!("{help}; {HELP}"),
             None => HELP.to_owned(),
         });
