@@ -17,6 +17,7 @@ mod benches;
 mod diagnostics;
 mod links;
 mod templates;
+mod tutorial;
 
 use links::Place;
 
