@@ -14,10 +14,10 @@ use clap::Args;
 
 use super::check::{Checked, check_against};
 use super::database::Database;
+use super::refusal::refuse;
 use super::{Format, Global, output};
 use crate::catalog::{Condition, ReadyPlaybook};
 use crate::clock::{Clock, Instant};
-use crate::diagnostic::render_human;
 use crate::playbook::Duration;
 use crate::rehearsal::backtest::{AccountOutcome, Backtest, Period, ReplayedPlaybook, Tally};
 use crate::worker::runs::backtest::run_backtest;
@@ -25,42 +25,42 @@ use crate::worker::runs::backtest::run_backtest;
 /// What is played when nothing says where the period begins.
 const USUAL_PERIOD: TimeDelta = TimeDelta::days(365);
 
+/// The outcome of a backtest that names none.
+pub const OUTCOME: &str = "account.status == \"churned\"";
+
+/// The span of a backtest that names none.
+pub const WITHIN: &str = "90d";
+
 #[derive(Debug, Args)]
 pub struct Options {
-    playbook: String,
+    pub playbook: String,
     /// The first instant of the period; a date is its beginning in UTC. A year before `--to` when absent.
     #[arg(long, value_name = "INSTANT", value_parser = beginning)]
-    from: Option<Instant>,
+    pub from: Option<Instant>,
     /// The last instant of the period; a date is its end in UTC. Now when absent.
     #[arg(long, value_name = "INSTANT", value_parser = end)]
-    to: Option<Instant>,
+    pub to: Option<Instant>,
     /// What the playbook should come before: a condition on the account, as in `when`.
-    #[arg(long, value_name = "CONDITION", default_value = "account.status == \"churned\"")]
-    outcome: String,
+    #[arg(long, value_name = "CONDITION", default_value = OUTCOME)]
+    pub outcome: String,
     /// How long after it fired the outcome still counts as foreseen.
-    #[arg(long, value_name = "DURATION", default_value = "90d", value_parser = span)]
-    within: TimeDelta,
+    #[arg(long, value_name = "DURATION", default_value = WITHIN, value_parser = span)]
+    pub within: TimeDelta,
     /// Leave out how often the other playbooks would have fired beside it.
     #[arg(long)]
-    alone: bool,
+    pub alone: bool,
     /// Also write each firing to this file, as CSV.
     #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
+    pub csv: Option<PathBuf>,
     /// Also draw the firings of each week into this file, as SVG.
     #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    pub svg: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    pub format: Format,
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
-    let database = Database::open_customers(global, 4).await?;
-    let made = tokio::select! {
-        made = make(global, &database, options) => made,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("the backtest was cancelled; nothing was written")),
-    };
-    database.close().await;
-    let made = made?;
+    let made = answer_unless(global, options, tokio::signal::ctrl_c()).await?;
     if let Some(file) = &options.csv {
         write(file, &chart::csv(&made.tally))?;
     }
@@ -68,10 +68,31 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
         write(file, &chart::svg(&made.backtest, &made.tally))?;
     }
     match options.format {
-        Format::Json => output::json(&serde_json::json!({ "backtest": print::as_json(&made) })),
+        Format::Json => output::json(&to_json(&made)),
         _ => print::print(&made),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Plays the playbook on the past; writes no file.
+pub async fn answer(global: &Global, options: &Options) -> anyhow::Result<FinishedBacktest> {
+    answer_unless(global, options, std::future::pending::<()>()).await
+}
+
+/// The same, unless something completes before.
+async fn answer_unless(global: &Global, options: &Options, cancelled: impl Future) -> anyhow::Result<FinishedBacktest> {
+    let database = Database::open_customers(global, 4).await?;
+    let made = tokio::select! {
+        made = make(global, &database, options) => made,
+        _ = cancelled => Err(anyhow::anyhow!("the backtest was cancelled; nothing was written")),
+    };
+    database.close().await;
+    made
+}
+
+/// The whole answer, as JSON.
+pub fn to_json(made: &FinishedBacktest) -> serde_json::Value {
+    serde_json::json!({ "backtest": print::as_json(made) })
 }
 
 fn write(file: &PathBuf, text: &str) -> anyhow::Result<()> {
@@ -79,7 +100,7 @@ fn write(file: &PathBuf, text: &str) -> anyhow::Result<()> {
 }
 
 /// A finished backtest.
-struct FinishedBacktest {
+pub struct FinishedBacktest {
     playbook: Arc<ReadyPlaybook>,
     backtest: Arc<Backtest>,
     tally: Tally,
@@ -98,10 +119,7 @@ async fn make(global: &Global, database: &Database, options: &Options) -> anyhow
     let playbook = find(&checked, &options.playbook)?;
     let schema = &checked.schema;
     let condition = Condition::compile("--outcome", &options.outcome, &checked.sources, &checked.config, schema)
-        .map_err(|problems| {
-            output::error_text(&render_human(&problems, &|_| Some(options.outcome.as_str().into()), false));
-            anyhow::anyhow!("`--outcome` has errors")
-        })?;
+        .map_err(|problems| refuse("`--outcome` has errors", &problems, &|_| Some(options.outcome.as_str().into())))?;
     let outcome = AccountOutcome::new(condition, options.within, period.from, period.to, now);
     let replayed = |ready: &Arc<ReadyPlaybook>| ReplayedPlaybook::new(ready.clone(), &period, &checked.config);
     let main = replayed(&playbook).with_context(|| format!("{} cannot be replayed", playbook.playbook.id))?;
@@ -127,8 +145,7 @@ fn find(checked: &Checked, id: &str) -> anyhow::Result<Arc<ReadyPlaybook>> {
         return Ok(found.clone());
     }
     if checked.known.iter().any(|known| known == id) {
-        checked.print_to_stderr();
-        anyhow::bail!("the playbook `{id}` has errors");
+        return Err(checked.refuse(&format!("the playbook `{id}` has errors")));
     }
     anyhow::bail!("there is no playbook `{id}`");
 }
@@ -146,12 +163,12 @@ fn end_progress() {
 }
 
 /// An instant, or the beginning of a date.
-fn beginning(text: &str) -> Result<Instant, String> {
+pub fn beginning(text: &str) -> Result<Instant, String> {
     day(text).map_or_else(|| instant(text), Ok)
 }
 
 /// An instant, or the end of a date.
-fn end(text: &str) -> Result<Instant, String> {
+pub fn end(text: &str) -> Result<Instant, String> {
     let last = day(text).and_then(|day| day.checked_add_signed(TimeDelta::days(1) - TimeDelta::microseconds(1)));
     last.map_or_else(|| instant(text), Ok)
 }
@@ -168,7 +185,7 @@ fn instant(text: &str) -> Result<Instant, String> {
 }
 
 /// A span of whole days, hours or minutes.
-fn span(text: &str) -> Result<TimeDelta, String> {
+pub fn span(text: &str) -> Result<TimeDelta, String> {
     match Duration::parse(text) {
         Some(Duration::Seconds(seconds)) if seconds > 0 => {
             TimeDelta::try_seconds(seconds).ok_or_else(|| format!("`{text}` is too long"))

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::{CALL, Session};
 use crate::support::program::Home;
 
-const TOOLS: [&str; 12] = [
+const TOOLS: [&str; 13] = [
     "language_guide",
     "facts",
     "schema",
@@ -18,6 +18,7 @@ const TOOLS: [&str; 12] = [
     "plan",
     "diff",
     "explain",
+    "backtest",
 ];
 
 fn home(name: &str) -> Home {

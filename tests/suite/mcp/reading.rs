@@ -62,6 +62,17 @@ async fn each_tool_gives_what_its_command_prints() {
     let explained = session.call("explain", &json!({ "playbook": "call", "subject": "a2", "at": AT }));
     assert_eq!(explained["explain"]["verdict"], "skipped");
     assert_eq!(explained, printed(&home, &["explain", "call", "a2", "--at", AT]));
+    let period = json!({ "playbook": "call", "from": "2026-02-02", "to": "2026-03-02" });
+    let replayed = session.call("backtest", &period);
+    assert_eq!(replayed["backtest"]["firings"][0]["subjects"], json!(["a1", "a3"]));
+    let dates = ["--from", "2026-02-02", "--to", "2026-03-02"];
+    assert_eq!(replayed, printed(&home, &[&["backtest", "call"], &dates[..]].concat()));
+    let other = json!({ "playbook": "call", "from": "2026-02-02", "to": "2026-03-02T09:00:00Z",
+        "outcome": "account.mrr > 800", "within": "30d", "alone": true });
+    let replayed = session.call("backtest", &other);
+    let options = ["--outcome", "account.mrr > 800", "--within", "30d", "--alone"];
+    let dates = ["backtest", "call", "--from", "2026-02-02", "--to", "2026-03-02T09:00:00Z"];
+    assert_eq!(replayed, printed(&home, &[&dates[..], &options].concat()));
 
     let page = session.call("explain_code", &json!({ "code": "kw0202" }))["page"].clone();
     let shown = home.done(&["check", "--explain", "KW0202"]).stdout;
@@ -112,6 +123,17 @@ async fn errors_are_in_words() {
             "`task_id`: this is no id: copy it from `keepwell tasks`, `messages` or `enrollments` (with --format json)",
         ),
         (
+            "backtest",
+            json!({ "playbook": "cal", "from": "2026-02-02", "to": "2026-03-02" }),
+            "there is no playbook `cal`",
+        ),
+        (
+            "backtest",
+            json!({ "playbook": "call", "from": "spring" }),
+            "the argument `from` of `backtest`: `spring` is neither a date nor an instant; write it as 2026-03-02 or as \
+             2026-03-02T09:00:00Z",
+        ),
+        (
             "check",
             json!({ "files": ["missing.yaml"] }),
             "there is no playbook file `missing.yaml`: No such file or directory (os error 2)",
@@ -119,6 +141,10 @@ async fn errors_are_in_words() {
     ] {
         assert_eq!(session.refusal(tool, &arguments), why);
     }
+    let period =
+        json!({ "playbook": "call", "from": "2026-02-02", "to": "2026-03-02", "outcome": "account.statu == 1" });
+    let why = session.refusal("backtest", &period);
+    assert!(why.starts_with("`--outcome` has errors\n\n") && why.contains("unknown fact `account.statu`"), "{why}");
     home.write("keepwell.yaml", "web: off\nelephant: 1\n");
     let why = session.refusal("explain", &json!({ "playbook": "call", "subject": "a1" }));
     assert!(why.starts_with("the configuration has errors\n\n") && why.contains("elephant"), "{why}");
@@ -181,6 +207,7 @@ async fn no_tool_changes_the_database() {
         ("explain", json!({ "playbook": "new", "subject": "a2" })),
         ("explain", json!({ "message_id": message })),
         ("explain", json!({ "task_id": task })),
+        ("backtest", json!({ "playbook": "call", "from": "2026-02-02", "to": "2026-03-02" })),
     ];
     for (tool, arguments) in &calls {
         session.call(tool, arguments);
@@ -238,6 +265,7 @@ async fn a_user_who_may_only_read_is_enough() {
         ("explain", json!({ "playbook": "call", "subject": "a1", "at": AT })),
         ("facts", json!({ "store": true })),
         ("check", json!({ "store": true })),
+        ("backtest", json!({ "playbook": "call", "from": "2026-02-02", "to": "2026-03-02" })),
     ];
     let mut session = Session::begin(&home, &[]);
     let owned: Vec<Json> = calls.iter().map(|(tool, arguments)| session.call(tool, arguments)).collect();

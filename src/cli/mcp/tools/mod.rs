@@ -12,5 +12,5 @@ macro_rules! tools {
 
 tools! {
     language_guide, facts, schema, list_playbooks, read_playbook, write_playbook, check, explain_code, test, plan, diff,
-    explain,
+    explain, backtest,
 }
