@@ -47,11 +47,13 @@ async fn apply(global: &Global, database: &Database, saved: &SavedPlan) -> anyho
     clock_check::check(&database.store, Clock::System).await?;
     let data = if global.demo { global.data.join("demo") } else { global.data.clone() };
     EpochWatch::new(&data).check(&database.store, now).await?;
+    let rendering = Rendering { texts: saved.has_texts, ..Rendering::default() };
     let Made { shared, plans, revisions, refused } =
-        make(global, database, saved.slot, saved.playbook.as_deref(), Rendering::default()).await?;
+        make(global, database, saved.slot, saved.playbook.as_deref(), rendering).await?;
     anyhow::ensure!(refused.is_empty(), "the daemon would not take {}: nothing was done", refused.join(", "));
     let plan = all_as_json(&plans, saved.slot);
-    refuse_what_moved(saved, &SavedPlan::new(saved.slot, saved.playbook.clone(), revisions, plan))?;
+    let again = SavedPlan::new(saved.slot, saved.playbook.clone(), saved.has_texts, revisions, plan);
+    refuse_what_moved(saved, &again)?;
     refuse_other_changes(&shared, saved).await?;
     publisher::publish_applied(&shared, &super::run::files(global), now).await?;
     let mut failed = Vec::new();

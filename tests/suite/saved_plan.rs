@@ -68,6 +68,20 @@ async fn what_moved_is_named_and_nothing_is_done() {
 }
 
 #[tokio::test]
+async fn what_it_says_counts_when_the_plan_says_it() {
+    let (home, pool) = company("texts").await;
+    let plan = || assert_eq!(home.run(&["plan", "--at", AT, "--text", "--out", "plan.json"]).code, 2);
+    plan();
+    pool.execute("update customers.accounts set name = 'Another' where id = 'a1'").await.unwrap();
+    let refused = home.run(&["apply", "plan.json"]);
+    let said = "call: what would come of it: a1 email `hello`, a1 task `ring` in another way";
+    assert!(refused.code == 1 && refused.stderr.contains(said), "{refused:?}");
+    plan();
+    home.done(&["apply", "plan.json"]);
+    assert_eq!(home.rows(&["enrollments", "--playbook", "call"]).len(), 2);
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_plan_is_refused() {
     let (home, _) = company("noplan").await;
     home.write("other.json", &json!({ "plan": [] }).to_string());

@@ -80,7 +80,7 @@ pub async fn answer(global: &Global, options: &Options) -> anyhow::Result<(Vec<P
     database.close().await;
     let Made { mut plans, revisions, .. } = made?;
     if let Some(file) = &options.out {
-        let saved = SavedPlan::new(slot, options.playbook.clone(), revisions, all_as_json(&plans, slot));
+        let saved = SavedPlan::new(slot, options.playbook.clone(), options.text, revisions, all_as_json(&plans, slot));
         saved.write(file)?;
     }
     // The plan is of all, since they share limits and the budget; only what is shown is less.

@@ -35,6 +35,9 @@ pub(crate) struct SavedPlan {
     pub slot: Instant,
     /// Only of this playbook; of all where absent.
     pub playbook: Option<String>,
+    /// Whether it has what every message and task would say.
+    #[serde(default)]
+    pub has_texts: bool,
     /// The revision of each playbook, by id.
     pub revisions: BTreeMap<String, String>,
     /// As `plan --format json` prints them.
@@ -45,10 +48,11 @@ impl SavedPlan {
     pub fn new(
         slot: Instant,
         playbook: Option<String>,
+        has_texts: bool,
         revisions: BTreeMap<String, String>,
         plan: Vec<Value>,
     ) -> SavedPlan {
-        SavedPlan { form: FORM, slot, playbook, revisions, plan }
+        SavedPlan { form: FORM, slot, playbook, has_texts, revisions, plan }
     }
 
     pub fn write(&self, file: &Path) -> anyhow::Result<()> {
@@ -145,7 +149,10 @@ fn difference(before: &Value, after: &Value) -> String {
 }
 
 fn parts(more: Vec<String>, fewer: Vec<String>) -> String {
-    let said: Vec<String> = [(more, "now"), (fewer, "not any more")]
+    // The same thing before and after is another one only in what it says.
+    let (other, more): (Vec<String>, Vec<String>) = more.into_iter().partition(|name| fewer.contains(name));
+    let fewer = fewer.into_iter().filter(|name| !other.contains(name)).collect();
+    let said: Vec<String> = [(more, "now"), (fewer, "not any more"), (other, "in another way")]
         .into_iter()
         .filter(|(names, _)| !names.is_empty())
         .map(|(names, word)| format!("{} {word}", listed(names)))
@@ -181,7 +188,7 @@ mod tests {
     fn saved(revision: &str, enter: &[&str]) -> SavedPlan {
         let revisions = BTreeMap::from([("p".to_owned(), revision.to_owned())]);
         let plan = json!({ "playbook": "p", "reason": null, "hold": null, "enter": enter });
-        SavedPlan::new(Instant::default(), None, revisions, vec![plan])
+        SavedPlan::new(Instant::default(), None, false, revisions, vec![plan])
     }
 
     #[test]
