@@ -37,9 +37,9 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.into_enrollment(self.schema())).collect())
     }
 
-    /// Those who are on their way through a playbook, ghosts left out, after the
+    /// Those who are on their way through a playbook, ghosts included, after the
     /// given one in the order of account and id.
-    pub async fn active_enrollments(
+    pub async fn enrollments_under_way(
         &self,
         playbook: &str,
         after: Option<&Enrollment>,
@@ -48,7 +48,8 @@ impl Store {
         let (account, id) = after.map_or(("", Uuid::nil()), |after| (after.account.as_str(), after.id));
         let rows: Vec<StoredEnrollment> = sqlx::query_as(select_stored!(
             "from keepwell.enrollments
-             where playbook = $1 and state = 'active' and (account_id, id) > ($2, $3)
+             where playbook = $1 and (state = 'active' or state = 'ghost' and ended_at is null)
+               and (account_id, id) > ($2, $3)
              order by account_id, id limit $4"
         ))
         .bind(playbook)

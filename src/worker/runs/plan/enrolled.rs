@@ -1,14 +1,14 @@
 //! What becomes at a slot of those who are on their way already: who goes on,
 //! and whose way ends. Nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::enrollment::outlook::is_where_it_was;
-use crate::enrollment::{Enrollment, State};
+use crate::enrollment::{Enrollment, Phase, State};
 use crate::facts::SubjectId;
 use crate::worker::enrollments::advancer::{Foreseen, foresee, look_instant};
 use crate::worker::shared::Shared;
@@ -32,6 +32,9 @@ pub(super) struct Enrolled {
     pub continues: Vec<SubjectId>,
     /// In order.
     pub leaves: Vec<Leaver>,
+    /// Whose way, also as a ghost, is over before the slot's run decides: it may
+    /// let them in again.
+    pub over: BTreeSet<SubjectId>,
     /// The enrollments that are stopped: their open tasks close.
     pub stopped: Vec<(String, Uuid)>,
     /// To whom tasks go on the way to the slot, by CSM id or address.
@@ -39,13 +42,13 @@ pub(super) struct Enrolled {
 }
 
 /// Follows each active enrollment of a playbook to the slot: its due looks, or,
-/// where none is due, one at the slot itself.
+/// where none is due, one at the slot itself. Ghosts go on and leave unnamed.
 pub(super) async fn follow_enrolled(shared: &Arc<Shared>, playbook: &str, slot: Instant) -> anyhow::Result<Enrolled> {
     let mut enrolled = Enrolled::default();
     let Some(halted) = shared.halted().await? else { return Ok(enrolled) };
     let mut after: Option<Enrollment> = None;
     loop {
-        let batch = shared.store.active_enrollments(playbook, after.as_ref(), BATCH).await?;
+        let batch = shared.store.enrollments_under_way(playbook, after.as_ref(), BATCH).await?;
         if batch.is_empty() {
             break;
         }
@@ -53,7 +56,7 @@ pub(super) async fn follow_enrolled(shared: &Arc<Shared>, playbook: &str, slot: 
         let (still, moving): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .partition(|one| halted.playbooks.contains(&one.playbook) || halted.accounts.contains(&one.account));
-        enrolled.continues.extend(still.iter().map(Enrollment::subject));
+        still.iter().for_each(|enrollment| enrolled.go_on(enrollment));
         enrolled.follow(shared, moving, slot).await?;
     }
     enrolled.continues.sort();
@@ -61,17 +64,33 @@ pub(super) async fn follow_enrolled(shared: &Arc<Shared>, playbook: &str, slot: 
     Ok(enrolled)
 }
 
+/// Whether a run at the slot finds the next look at an enrollment done: its step
+/// is due before. Looks between are not made up for.
+fn is_due_before(enrollment: &Enrollment, slot: Instant) -> bool {
+    let is_before = |at: Option<Instant>| at.is_some_and(|at| at < slot);
+    is_before(enrollment.look_at) && (enrollment.phase == Phase::Begin || is_before(enrollment.due_at))
+}
+
 impl Enrolled {
     /// Adds what stands under another name.
     pub fn add(&mut self, other: Enrolled) {
         self.continues.extend(other.continues);
         self.leaves.extend(other.leaves);
+        self.over.extend(other.over);
         self.stopped.extend(other.stopped);
         for (assignee, count) in other.assigned {
             *self.assigned.entry(assignee).or_default() += count;
         }
         self.continues.sort();
+        // Who is still on the way under another name is not let in again.
+        self.over.retain(|subject| self.continues.binary_search(subject).is_err());
         self.leaves.sort_by(|one, other| one.subject.cmp(&other.subject));
+    }
+
+    fn go_on(&mut self, enrollment: &Enrollment) {
+        if !enrollment.is_ghost() {
+            self.continues.push(enrollment.subject());
+        }
     }
 
     async fn follow(&mut self, shared: &Arc<Shared>, mut moving: Vec<Enrollment>, slot: Instant) -> anyhow::Result<()> {
@@ -88,7 +107,7 @@ impl Enrolled {
             for ((playbook, revision, at), enrollments) in groups {
                 // A revision that this version cannot read moves nobody.
                 let Ok(loaded) = shared.loaded(&playbook, &revision).await? else {
-                    self.continues.extend(enrollments.iter().map(Enrollment::subject));
+                    enrollments.iter().for_each(|enrollment| self.go_on(enrollment));
                     continue;
                 };
                 let foreseen = foresee(shared, &loaded, enrollments.clone(), at).await?;
@@ -98,15 +117,20 @@ impl Enrolled {
                     }
                     let after = transition.enrollment;
                     if after.state != State::Active {
+                        let subject = after.subject();
+                        if is_due_before(before, slot) {
+                            self.over.insert(subject.clone());
+                        }
                         if transition.stopped {
                             self.stopped.push((after.account.clone(), after.id));
                         }
-                        let subject = after.subject();
-                        self.leaves.push(Leaver { subject, state: after.state, reason: after.reason });
+                        if !after.is_ghost() {
+                            self.leaves.push(Leaver { subject, state: after.state, reason: after.reason });
+                        }
                     } else if after.look_at.is_some_and(|look_at| look_at <= slot) && !is_where_it_was(before, &after) {
                         moving.push(after);
                     } else {
-                        self.continues.push(after.subject());
+                        self.go_on(&after);
                     }
                 }
             }

@@ -258,7 +258,10 @@ async fn plan(
         if chunk.is_empty() {
             break;
         }
-        let histories = candidates.histories(&chunk, None).await?;
+        let mut histories = candidates.histories(&chunk, None).await?;
+        for (_, history) in histories.iter_mut().filter(|(subject, _)| enrolled.over.contains(subject)) {
+            history.active = false;
+        }
         let decided = match decide(shared, &loaded, chunk, histories, &budget).await {
             Err(error) if error.is::<BudgetSpent>() => {
                 candidates.close().await?;
