@@ -40,6 +40,7 @@ mod odd_environments;
 mod outage;
 mod outcomes;
 mod own_tables;
+mod parity;
 mod plan_mails;
 mod plans;
 mod poison;

@@ -2,7 +2,7 @@
 //! clock that stands where the story wants it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -291,13 +291,15 @@ impl World {
 
     /// The same of several at one slot.
     pub async fn plans(&self, ids: &[&str], slot: Instant) -> Vec<Plan> {
-        let file = |id: &&str| {
-            let text = std::fs::read_to_string(self.file(id)).unwrap();
-            SourceFile { path: format!("{id}.yaml").into(), text: text.into() }
-        };
-        let sources = SourceSet { playbooks: ids.iter().map(file).collect(), ..SourceSet::default() };
-        let there = std::fs::read_dir(&self.files.playbooks).unwrap().map(|file| file.unwrap().path());
-        let files: Vec<String> = there.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        let all = SourceSet::read(std::slice::from_ref(&self.files.playbooks), &self.files.scripts);
+        let name = |file: &SourceFile| Path::new(&*file.path).file_stem().unwrap().to_str().unwrap().to_owned();
+        let files: Vec<String> = all.playbooks.iter().map(name).collect();
+        let place = |id: &String| ids.iter().position(|wanted| wanted == id);
+        let mut wanted: Vec<_> =
+            all.playbooks.into_iter().filter_map(|file| Some((place(&name(&file))?, file))).collect();
+        wanted.sort_by_key(|(place, _)| *place);
+        let playbooks = wanted.into_iter().map(|(_, file)| file).collect();
+        let sources = SourceSet { playbooks, scripts: all.scripts, ..SourceSet::default() };
         let (ready, _) = catalog::load(&sources, &[], &self.shared.config, self.shared.store.schema());
         let ready = ready.into_iter().map(|one| Arc::into_inner(one).expect("it is ours alone")).collect();
         plan::plan_all(&self.shared, ready, Some(&files), slot, Rendering::default()).await.unwrap()

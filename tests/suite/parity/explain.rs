@@ -9,64 +9,10 @@ use keepwell::enrollment::Guard;
 use keepwell::rehearsal::explanation::{EntryVerdict, Explanation};
 use serde_json::Value as Json;
 
-use super::explaining::explain_then;
-use crate::functions::histories::{Dice, now};
-use crate::prefilter::accounts;
-use crate::prefilter::conditions::{SCRIPT, Writer, of_our_own};
-use crate::support::world::{World, playbook};
-
-const STORES: u64 = 3;
-const ACCOUNTS: usize = 6;
-const PLAYBOOKS: usize = 30;
-const SLOTS: i64 = 3;
-
-/// Random keys of a playbook.
-fn keys(dice: &mut Dice) -> String {
-    let depth = dice.roll(3);
-    // Some that hold for many, so that the guards have something to decide.
-    let condition = match dice.roll(3) {
-        0 => "account.mrr >= 0".to_owned(),
-        _ => of_our_own(Writer(dice).condition(depth)),
-    };
-    let mut keys = format!("statuses: [A, trial, pro]\nwhen: |\n  {condition}\n");
-    let mut either = |choices: &[&str]| {
-        let chosen = *dice.pick(choices);
-        keys.push_str(chosen);
-    };
-    either(&[
-        "",
-        "reentry: on_rematch\n",
-        "reentry: { gap: 3d }\n",
-        "reentry: { once_per: account.tier }\n",
-        "reentry: { once_per: account.stage, gap: 1d }\n",
-    ]);
-    either(&["", "", "holds_for: 1d\n", "existing: skip\n"]);
-    either(&["", "", "goal: account.tier == \"A\"\n", "goal: account.traits.vip == true\n"]);
-    either(&["", "", "exit: account.seats == none\n", "suppress: account.traits.score == 5\n"]);
-    either(&["", "", "holdout: 40%\n", "stages: [A, pro]\n"]);
-    either(&[
-        "guardrails: { hold_above: off }",
-        "guardrails: { hold_above: off }",
-        "guardrails: { hold_above: off, max_per_day: 1 }",
-        "guardrails: { hold_above: { count: 1, share: 0% } }",
-        "guardrails: { first_run: hold }",
-    ]);
-    keys
-}
-
-async fn world(seed: u64) -> World {
-    let dice = &mut Dice(seed);
-    let world = World::new().await;
-    accounts::write(world.store().pool(), ACCOUNTS, dice).await;
-    world.script("lib", SCRIPT);
-    world.playbook(&playbook("rescue", "when: account.mrr > 1000000000", "  - wait: 1d"));
-    for number in 0..PLAYBOOKS {
-        world.playbook(&playbook(&format!("p{number}"), &keys(dice), "  - wait: 30h"));
-    }
-    // An author could have written them, and the check refuses some.
-    world.expect_mistakes();
-    world
-}
+use super::worlds::{SLOTS, STORES, seed, world};
+use crate::functions::histories::now;
+use crate::stories::explaining::explain_then;
+use crate::support::world::World;
 
 /// What became of the accounts of a playbook at a slot: the states of the
 /// enrollments of its run, by account.
@@ -165,11 +111,10 @@ async fn compare(world: &World, playbook: &str, accounts: &[String], slot: Insta
 
 #[tokio::test]
 async fn what_is_explained_is_what_the_run_does() {
-    let seed = std::env::var("KEEPWELL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2026);
+    let seed = seed();
     let mut counted = Counted::default();
     for store in 0..STORES {
-        let world = world(seed + store).await;
-        let accounts: Vec<String> = (0..ACCOUNTS).map(|number| format!("a{number:04}")).collect();
+        let (world, accounts) = world(seed + store).await;
         for day in 0..SLOTS {
             let slot = now() + TimeDelta::days(day);
             let when = slot.to_rfc3339();
