@@ -3,17 +3,26 @@
 //!
 //! - `tasks`: the inbox and the page of a task;
 //! - `runs`: the pages of playbooks, with runs and enrollments;
-//! - `messages`: the list of messages and the page of one.
+//! - `messages`: the list of messages and the page of one;
+//! - `accounts`: the list of accounts, and what the page of one begins with;
+//! - `timeline`: what happened to one account and what was done.
 
 use crate::store::Store;
 
+mod accounts;
 mod messages;
 mod runs;
 mod tasks;
+mod timeline;
 
+pub use accounts::{AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, read_json};
 pub use messages::{AttemptRow, MessageRow, MessageWhole};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
 pub use tasks::{Inbox, OpenCount, TaskRow, Usefulness};
+pub use timeline::{
+    AnswerEvent, EnrollmentTurn, MessageEvent, ScoreEvent, TaskTurn, TicketTurn, Timeline, TimelineEntry,
+    TimelineEvent, TimelineSpan,
+};
 
 impl Store {
     /// Whether the database answers.

@@ -130,6 +130,15 @@ impl Store {
         sqlx::query_as(AssertSqlSafe(sql)).bind(who).bind(limit).bind(now).fetch_all(&mut *self.read().await?).await
     }
 
+    /// The open tasks of an account, those due first at the top; at most `limit`.
+    pub async fn open_tasks_of_account(&self, account: &str, limit: i64) -> sqlx::Result<Vec<TaskRow>> {
+        let sql = format!(
+            "{} where t.account_id = $1 and t.state = 'open' order by t.due_at nulls last, t.created_at, t.id limit $2",
+            task(self)
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(account).bind(limit).fetch_all(&mut *self.read().await?).await
+    }
+
     /// What became of a playbook's tasks that ended after `since`.
     pub async fn usefulness(&self, playbook: &str, since: Instant) -> sqlx::Result<Usefulness> {
         let counts: Vec<(String, i64)> = sqlx::query_as(

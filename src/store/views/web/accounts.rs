@@ -1,0 +1,180 @@
+//! Accounts for their list, and what the page of one says besides its timeline.
+
+use serde_json::Value as Json;
+use sqlx::{AssertSqlSafe, FromRow};
+
+use crate::clock::Instant;
+use crate::store::{Relation, Store};
+
+/// Whose accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AccountOwner {
+    #[default]
+    Anybody,
+    /// Accounts without a CSM.
+    Nobody,
+    /// A CSM's id.
+    Csm(String),
+}
+
+/// Which accounts a page of the list shows; every given part must fit.
+#[derive(Clone, Debug, Default)]
+pub struct AccountFilter {
+    pub owner: AccountOwner,
+    /// What the account's name or id has in it, or the name or address of one of
+    /// its contacts, in any case of letters.
+    pub words: Option<String>,
+    /// The account after which the page begins: its `sort_key` and its id.
+    pub after: Option<(String, String)>,
+}
+
+/// An account in the list.
+#[derive(Clone, Debug, FromRow)]
+pub struct AccountRow {
+    pub id: String,
+    pub name: Option<String>,
+    /// A JSON value as text, like every column that may be of any type.
+    pub tier: Option<String>,
+    pub status: Option<String>,
+    pub csm_id: Option<String>,
+    /// `None` when there is no such CSM.
+    pub csm_name: Option<String>,
+    pub mrr: Option<String>,
+    pub renewal_at: Option<String>,
+    pub open_tasks: i64,
+    /// What the list is in order of, before the id.
+    pub sort_key: String,
+    /// A contact that has the words in its name or address.
+    pub contact_name: Option<String>,
+    pub contact_email: Option<String>,
+}
+
+/// What stands at the top of an account's page.
+#[derive(Clone, Debug, FromRow)]
+pub struct AccountHeader {
+    pub name: Option<String>,
+    /// A JSON value as text, like every column that may be of any type.
+    pub tier: Option<String>,
+    pub status: Option<String>,
+    pub stage: Option<String>,
+    pub csm_id: Option<String>,
+    pub csm_name: Option<String>,
+    pub mrr: Option<String>,
+    pub seats: Option<String>,
+    pub seats_used: Option<String>,
+    pub signed_up_at: Option<String>,
+    pub renewal_at: Option<String>,
+}
+
+/// One way of an account, or of one of its contacts, through a playbook.
+#[derive(Clone, Debug, FromRow)]
+pub struct AccountEnrollmentRow {
+    pub playbook: String,
+    /// Empty for account playbooks.
+    pub contact_id: String,
+    pub state: String,
+    pub reason: Option<String>,
+    pub step: Option<String>,
+    pub due_at: Option<Instant>,
+    pub started_at: Instant,
+    /// `None` while it is on its way or waits.
+    pub ended_at: Option<Instant>,
+    pub shadow: bool,
+}
+
+/// The list is in order of names as people look them up.
+const SORT_KEY: &str = "lower(coalesce(btrim(a.name), ''))";
+
+impl Store {
+    /// Accounts in order of their names, at most `limit`.
+    pub async fn accounts_page(&self, filter: &AccountFilter, limit: i64) -> sqlx::Result<Vec<AccountRow>> {
+        let [accounts, contacts, csms] =
+            [Relation::Accounts, Relation::Contacts, Relation::Csms].map(|relation| self.relation(relation));
+        let key = self.key();
+        let (owned, csm) = match &filter.owner {
+            AccountOwner::Anybody => ("$1::text is null", None),
+            AccountOwner::Nobody => ("a.csm_id is null and $1::text is null", None),
+            AccountOwner::Csm(id) => ("a.csm_id = $1", Some(id)),
+        };
+        let has = |column: &str| format!("strpos(lower({column}), lower($2)) > 0");
+        let contact_has = format!("({} or {})", has("k.name"), has("k.email"));
+        // Only our own constants are put together here; values are bound.
+        let sql = format!(
+            "select {page_id} as id, p.name, p.tier, p.status, p.csm_id, c.name as csm_name, p.mrr, p.renewal_at,
+                 p.sort_key, k.name as contact_name, k.email as contact_email,
+                 (select count(*) from keepwell.tasks t
+                  where t.account_id = {page_id} and t.state = 'open') as open_tasks
+             from (
+                 select a.id, nullif(btrim(a.name), '') as name, to_jsonb(a.tier)::text as tier, a.status, a.csm_id,
+                     to_jsonb(a.mrr)::text as mrr, to_jsonb(a.renewal_at)::text as renewal_at, {SORT_KEY} as sort_key
+                 from {accounts} a
+                 where {owned}
+                   and ($2::text is null or {name_has} or {id_has}
+                        or a.id in (select k.account_id from {contacts} k where {contact_has}))
+                   and ($3::text is null or ({SORT_KEY}, a.id) > ($3, {after}))
+                 order by {SORT_KEY}, a.id limit $5) p
+             left join {csms} c on c.id = p.csm_id
+             left join lateral (
+                 select k.name, k.email from {contacts} k
+                 where $2::text is not null and k.account_id = p.id and {contact_has} order by k.id limit 1) k on true
+             order by p.sort_key, p.id",
+            page_id = key.to_text("p.id"),
+            name_has = has("a.name"),
+            id_has = has(&key.to_text("a.id")),
+            after = key.of_text("$4::text"),
+        );
+        let (sort_key, id) = filter.after.as_ref().map_or((None, None), |(sort_key, id)| (Some(sort_key), Some(id)));
+        sqlx::query_as(AssertSqlSafe(sql))
+            // A plan that knows which parts are given.
+            .persistent(false)
+            .bind(csm)
+            .bind(&filter.words)
+            .bind(sort_key)
+            .bind(id)
+            .bind(limit)
+            .fetch_all(&mut *self.read().await?)
+            .await
+    }
+
+    /// Every CSM's id and name, by name.
+    pub async fn csm_names(&self) -> sqlx::Result<Vec<(String, String)>> {
+        let csms = self.relation(Relation::Csms);
+        let sql = format!("select c.id, coalesce(nullif(btrim(c.name), ''), c.id) from {csms} c order by 2, 1");
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.read().await?).await
+    }
+
+    /// An account as the customer store has it; `None` where it has none of that id.
+    pub async fn account_header(&self, account: &str) -> sqlx::Result<Option<AccountHeader>> {
+        let [accounts, csms] = [Relation::Accounts, Relation::Csms].map(|relation| self.relation(relation));
+        let sql = format!(
+            "select nullif(btrim(a.name), '') as name, to_jsonb(a.tier)::text as tier, a.status, a.stage, a.csm_id,
+                 c.name as csm_name, to_jsonb(a.mrr)::text as mrr, to_jsonb(a.seats)::text as seats,
+                 to_jsonb(a.seats_used)::text as seats_used, to_jsonb(a.signed_up_at)::text as signed_up_at,
+                 to_jsonb(a.renewal_at)::text as renewal_at
+             from {accounts} a left join {csms} c on c.id = a.csm_id
+             where a.id = {}",
+            self.key().of_text("$1::text")
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(account).fetch_optional(&mut *self.read().await?).await
+    }
+
+    /// Enrollments of an account and its contacts: first those that have not
+    /// ended, then the latest; at most `limit`.
+    pub async fn enrollments_of_account(&self, account: &str, limit: i64) -> sqlx::Result<Vec<AccountEnrollmentRow>> {
+        sqlx::query_as(
+            "select e.playbook, e.contact_id, e.state, e.reason, e.step, e.due_at, e.started_at, e.ended_at, e.shadow
+             from keepwell.enrollments e
+             where e.account_id = $1
+             order by (e.ended_at is null) desc, e.started_at desc, e.playbook, e.contact_id, e.id limit $2",
+        )
+        .bind(account)
+        .bind(limit)
+        .fetch_all(&mut *self.read().await?)
+        .await
+    }
+}
+
+/// A JSON value that a statement gave as text; null where it cannot be read.
+pub fn read_json(text: Option<&str>) -> Json {
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
