@@ -92,7 +92,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let health = Arc::new(Health::new(progress.clone(), &data, stop.clone()));
     health.watch(&shared.store);
     let store = shared.store.for_pages(super::run::PAGE_CONNECTIONS);
-    let state = WebState::new(store, Clock::System, &shared.config);
+    let state = WebState::new(Arc::new(Shared::for_pages(store, shared.config.clone())?), Clock::System);
     let state = state.called(same_database(global).command()).of_daemon(health);
     let pages = listeners.map(|listeners| listeners.serve(state, &stop));
     let daemon = Daemon { files: FileWatch::new(files, found), epoch: EpochWatch::new(&data), progress };

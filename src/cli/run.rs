@@ -129,10 +129,14 @@ async fn carry_out(
         // Before the clocks agree, which may take long and is no fault of the daemon.
         ServiceManager::from_environment().attend(health.clone(), stop.clone());
     }
-    let pages = listeners.map(|listeners| {
-        let state = WebState::new(shared.store.for_pages(PAGE_CONNECTIONS), Clock::System, &shared.config);
-        listeners.serve(state.called(global.command()).of_daemon(health), &stop)
-    });
+    let pages = match listeners {
+        None => None,
+        Some(listeners) => {
+            let for_pages = Shared::for_pages(shared.store.for_pages(PAGE_CONNECTIONS), shared.config.clone())?;
+            let state = WebState::new(Arc::new(for_pages), Clock::System);
+            Some(listeners.serve(state.called(global.command()).of_daemon(health), &stop))
+        }
+    };
     if !once {
         if !Clocks::default().wait(&shared.store, clock, &mut stop.clone()).await? {
             database.close().await;

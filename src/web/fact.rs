@@ -17,7 +17,24 @@ pub(super) struct Fact {
 /// All facts of a record, in its order.
 pub(super) fn all(evidence: &Json, zone: Tz) -> Vec<Fact> {
     let facts = evidence.as_object().into_iter().flatten();
-    facts.map(|(text, value)| Fact { label: label(text), value: shown(text, value, zone) }).collect()
+    facts.map(|(text, value)| read(text, value, zone)).collect()
+}
+
+/// One fact, by its canonical text.
+pub(super) fn read(text: &str, value: &Json, zone: Tz) -> Fact {
+    Fact { label: label(text), value: shown(text, value, zone) }
+}
+
+/// Whether a text is that of one fact, and no expression around it.
+pub(super) fn is_fact(text: &str) -> bool {
+    let Some((subject, rest)) = text.split_once('.') else { return false };
+    let is_path = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
+    ["account", "contact"].contains(&subject) && (is_path(rest) || call(rest).is_some_and(|(name, _)| is_path(&name)))
+}
+
+/// The value of a column, as people write it.
+pub(super) fn value(value: &Json, zone: Tz) -> String {
+    shown("", value, zone)
 }
 
 /// A fact's name as a person would say it. One that this list does not know
@@ -85,7 +102,7 @@ fn window(arg: &Json) -> String {
 }
 
 /// `seats_used` is "Seats used", `nps` is "NPS".
-fn words(name: &str) -> String {
+pub(super) fn words(name: &str) -> String {
     if ["nps", "csat", "ces", "mrr", "arr"].contains(&name) {
         return name.to_uppercase();
     }
@@ -123,7 +140,7 @@ fn signed(value: f64) -> String {
 }
 
 /// At most two decimals, none that are not needed, and thousands apart.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let text = format!("{:.2}", value.abs());
     let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
     let mut grouped = String::new();
@@ -159,6 +176,8 @@ mod tests {
         assert_eq!(said("account.score_change(\"nps\")", (-4.0).into()), "NPS, change: −4");
         assert_eq!(said("account.in_playbook(\"renewal\")", true.into()), "In the playbook renewal: yes");
         assert_eq!(said("contact.traits.consent", false.into()), "Contact: Consent: no");
+        assert!(is_fact("account.traits.plan") && is_fact("account.events(\"log in\", 30)") && is_fact("contact.role"));
+        assert!(!is_fact("account.mrr * 2") && !is_fact("account.events(\"a\", 3) + account.events(\"b\", 3)"));
         // A function that came later.
         assert_eq!(said("account.label(\"segment\")", "smb".into()), "Label segment: smb");
     }

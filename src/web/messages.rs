@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::guard::PREVIEW_POLICY;
-use super::page::{Frame, Notice, Trouble, Web, below, capitalize, href, moment};
+use super::page::{Frame, Notice, Trouble, Web, account_href, below, capitalize, href, moment};
 use crate::message::channel::{Channel, ChannelProperties, Witness};
 use crate::message::state;
 use crate::store::messages::manual_outcomes::{ManualOutcome, SettleAnswer};
@@ -94,7 +94,7 @@ pub(super) async fn list(State(web): Web, Query(asked): Query<MessageQuery>) -> 
 }
 
 /// What is true of the channel in a row.
-fn properties(name: &str) -> ChannelProperties {
+pub(super) fn properties(name: &str) -> ChannelProperties {
     Channel::parse(name).unwrap_or(Channel::Nothing).properties()
 }
 
@@ -121,6 +121,7 @@ struct Whole {
     kind: String,
     to: Option<String>,
     account: Option<String>,
+    account_href: String,
     account_name: String,
     playbook: String,
     playbook_href: String,
@@ -202,6 +203,7 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
         kind,
         to: row.to_address,
         account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
+        account_href: account_href(&row.account_id),
         account: Some(row.account_id).filter(|id| !id.is_empty()),
         playbook_href: below("/playbooks", &row.playbook),
         playbook: row.playbook,

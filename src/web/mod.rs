@@ -3,7 +3,8 @@
 //!
 //! Everything is rendered on the server and works without JavaScript; the
 //! pages of colleagues are for this machine only. One resource per file:
-//! `inbox` and `task` are a CSM's day, `playbooks` and `messages` show what
+//! `inbox` and `task` are a CSM's day, `accounts` and `account` find a customer and say everything about
+//! it (`timeline` in words, `why` it enters a playbook or not), `playbooks` and `messages` show what
 //! was decided and written, `unsubscribe`, `preferences` and `survey` are for customers, `health` for
 //! whatever watches the process. `guard` stands before all of them: it answers
 //! only to names of this machine, refuses writes that come from other sites,
@@ -28,12 +29,14 @@ use axum::routing::{get, post};
 use chrono_tz::Tz;
 
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
 use crate::worker::health::Health;
 use crate::worker::lanes;
+use crate::worker::shared::Shared;
 
+mod account;
+mod accounts;
 mod connections;
 mod damaged_link;
 mod fact;
@@ -47,8 +50,10 @@ mod playbooks;
 mod preferences;
 mod survey;
 mod task;
+mod timeline;
 mod unsubscribe;
 mod warning_limit;
+mod why;
 
 use warning_limit::WarningLimit;
 
@@ -69,9 +74,11 @@ pub enum Audience {
 }
 
 /// What the pages need.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebState {
     pub store: Store,
+    /// What explanations are made with.
+    pub shared: Arc<Shared>,
     pub clock: Clock,
     /// The zone of every time on the pages, and of playbooks that name none.
     pub zone: Tz,
@@ -101,12 +108,12 @@ pub struct WebState {
 }
 
 impl WebState {
-    /// The pages of an installation with this configuration, of a daemon that
-    /// has not begun.
-    pub fn new(store: Store, clock: Clock, config: &Config) -> WebState {
+    /// The pages of an installation, of a daemon that has not begun.
+    pub fn new(shared: Arc<Shared>, clock: Clock) -> WebState {
         let (_, never) = tokio::sync::watch::channel(false);
+        let config = &shared.config;
         WebState {
-            store,
+            store: shared.store.clone(),
             clock,
             zone: config.timezone,
             calendar: Calendar { holidays: config.holidays.clone() },
@@ -119,6 +126,7 @@ impl WebState {
             forged_links: WarningLimit::default(),
             withheld_pages: WarningLimit::default(),
             silences: WarningLimit::default(),
+            shared,
         }
     }
 
@@ -159,6 +167,8 @@ fn for_colleagues() -> Router<Arc<WebState>> {
         .route("/tasks/{id}/done", post(task::complete))
         .route("/tasks/{id}/dismiss", post(task::dismiss))
         .route("/tasks/{id}/snooze", post(task::snooze))
+        .route("/accounts", get(accounts::list))
+        .route("/accounts/{id}", get(account::show))
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{id}", get(playbooks::show))
         .route("/messages", get(messages::list))

@@ -29,6 +29,8 @@ macro_rules! templates {
 }
 
 const TEMPLATES: &[(&str, &str)] = templates![
+    "account.html",
+    "accounts.html",
     "base.html",
     "customer.html",
     "damaged.html",
@@ -46,6 +48,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "task_forms.html",
     "trouble.html",
     "unsubscribe.html",
+    "why.html",
 ];
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -256,6 +259,11 @@ pub(super) fn below(path: &str, segment: &str) -> String {
     let mut text = format!("{path}/");
     encode(segment, &mut text);
     text
+}
+
+/// The page of an account.
+pub(super) fn account_href(id: &str) -> String {
+    below("/accounts", id)
 }
 
 fn encode(value: &str, into: &mut String) {

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::page::{capitalize, moment};
+use super::page::{account_href, capitalize, moment};
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
 use crate::store::enrollments::holdout::ArmComparison;
@@ -82,6 +82,7 @@ pub struct Skipped {
 #[derive(Serialize)]
 pub struct Detail {
     pub account: String,
+    pub account_href: String,
     pub message: String,
 }
 
@@ -137,6 +138,7 @@ pub struct Count {
 #[derive(Serialize)]
 pub struct EnrollmentView {
     pub account: String,
+    pub account_href: String,
     pub account_name: String,
     pub contact: Option<String>,
     pub state: String,
@@ -189,7 +191,8 @@ pub fn run_view(run: RunRow, zone: Tz) -> RunView {
         .map(|detail| {
             let text = |key: &str| detail.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
             let subject = SubjectId { account: text("account"), contact: text("contact") };
-            Detail { account: subject.to_string(), message: text("message") }
+            let account_href = account_href(&subject.account);
+            Detail { account: subject.to_string(), account_href, message: text("message") }
         })
         .collect();
     RunView {
@@ -213,6 +216,7 @@ pub fn run_view(run: RunRow, zone: Tz) -> RunView {
 pub fn enrollment_view(row: EnrollmentRow, zone: Tz) -> EnrollmentView {
     EnrollmentView {
         account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
+        account_href: account_href(&row.account_id),
         account: row.account_id,
         contact: row.contact_name,
         state: row.state,

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::WebState;
-use super::page::{Frame, Trouble, Web, below, href, moment};
+use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
 use super::playbook_views::{
     BehindView, Broken, Count, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, holdout_view,
     judged_tasks, run_view, trouble,
@@ -203,6 +203,11 @@ async fn run_shown(web: &WebState, run: RunRow) -> Result<RunView, Trouble> {
         let account = one.account_name.as_ref().unwrap_or(&one.account_id);
         one.contact_name.as_ref().map_or(account.clone(), |contact| format!("{account}, {contact}"))
     };
-    let sample = sample.iter().map(|one| Detail { account: named(one), message: one.read() }).collect();
+    let detail = |one: &HeldRow| Detail {
+        account: named(one),
+        account_href: account_href(&one.account_id),
+        message: one.read(),
+    };
+    let sample = sample.iter().map(detail).collect();
     Ok(RunView { sample, ..run_view(run, web.zone) })
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::WebState;
 use super::fact::{self, Fact};
-use super::page::{Frame, Notice, Trouble, Web, below, date, href, moment};
+use super::page::{Frame, Notice, Trouble, Web, account_href, below, date, href, moment};
 use crate::action::snooze::Snooze;
 use crate::catalog;
 use crate::clock::Instant;
@@ -33,6 +33,7 @@ pub(super) struct TaskView {
     id: Uuid,
     title: String,
     account: String,
+    account_href: String,
     account_name: String,
     contact: Option<String>,
     reason: String,
@@ -97,6 +98,7 @@ fn view(web: &WebState, row: TaskRow, abouts: &HashMap<(String, String), String>
         id: row.id,
         title: row.title,
         account_name: row.account_name.unwrap_or_else(|| row.account_id.clone()),
+        account_href: account_href(&row.account_id),
         account: row.account_id,
         contact: row.contact_name,
         reason: about.unwrap_or_else(|| format!("The playbook {} asks for it.", row.playbook)),

@@ -10,8 +10,8 @@ use super::messages::under_way::UnderWay;
 use super::revision_cache::{Compiled, Loaded};
 use super::runs::run_capacity::RunCapacity;
 use crate::config::Config;
-use crate::delivery::Channel;
-use crate::delivery::http::Http;
+use crate::delivery::http::{Http, HttpTimers};
+use crate::delivery::{Channel, RelayError};
 use crate::playbook::Mode;
 use crate::playbook::calendar::Calendar;
 use crate::store::Store;
@@ -47,6 +47,25 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// For what only looks: nothing leaves, and nothing is published.
+    pub fn for_pages(store: Store, config: Config) -> Result<Shared, RelayError> {
+        Ok(Shared {
+            runs: RunCapacity::new(&store),
+            store,
+            calendar: Calendar { holidays: config.holidays.clone() },
+            channel: Channel::Captured,
+            http: Http::new(HttpTimers::default(), &[])?,
+            variables: Arc::new(|_: &str| None),
+            compiled: Compiled::default(),
+            pace: Pace::default(),
+            domains: Domains::default(),
+            under_way: UnderWay::default(),
+            public_url: String::new(),
+            operator: String::new(),
+            config,
+        })
+    }
+
     /// What must not act now; `None` when everything is stopped.
     pub async fn halted(&self) -> anyhow::Result<Option<Halted>> {
         self.halted_among(&self.store.published().await?).await

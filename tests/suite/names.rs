@@ -1,12 +1,15 @@
 //! A name that the customer store has never held, from outside: a company whose
 //! event is called `Logged In`, and a playbook that asks for `login`.
 
+use std::sync::Arc;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use keepwell::clock::Clock;
 use keepwell::config::Config;
 use keepwell::store::Store;
 use keepwell::web::{Audience, WebState, router};
+use keepwell::worker::Shared;
 use sqlx::{Executor, PgPool};
 use tower::ServiceExt;
 
@@ -59,7 +62,8 @@ async fn company(name: &str) -> (Home, PgPool) {
 /// What a browser gets.
 async fn page(pool: PgPool, path: &str) -> String {
     let store = Store::connect((*pool.connect_options()).clone(), 2);
-    let router = router(Audience::Colleagues, WebState::new(store, Clock::System, &Config::default()));
+    let shared = Shared::for_pages(store, Config::default()).unwrap();
+    let router = router(Audience::Colleagues, WebState::new(Arc::new(shared), Clock::System));
     let request = Request::get(path).header(header::HOST, "127.0.0.1:7717").body(Body::empty()).unwrap();
     let body = to_bytes(router.oneshot(request).await.unwrap().into_body(), 1 << 20).await.unwrap();
     String::from_utf8(body.into()).unwrap()

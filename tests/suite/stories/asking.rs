@@ -31,7 +31,7 @@ fn scored() -> String {
 
 /// What somebody gets who opens a link of a mail, or sends its form.
 async fn open(world: &World, when: &str, path: &str, form: Option<&str>) -> (StatusCode, String) {
-    let state = WebState::new(world.store().clone(), Clock::Fixed(at(when)), &world.shared.config);
+    let state = WebState::new(world.shared.clone(), Clock::Fixed(at(when)));
     let method = if form.is_some() { "POST" } else { "GET" };
     let request = Request::builder()
         .method(method)

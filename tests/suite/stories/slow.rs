@@ -66,7 +66,7 @@ async fn state(world: &World, playbook: &str) -> String {
 
 /// A page for colleagues.
 async fn page_of(world: &World, path: &str) -> String {
-    let state = WebState::new(world.store().clone(), Clock::Fixed(at(SLOT)), &world.shared.config);
+    let state = WebState::new(world.shared.clone(), Clock::Fixed(at(SLOT)));
     let request = Request::get(path).header("host", "127.0.0.1:7717").body(Body::empty()).unwrap();
     let answer = router(Audience::Colleagues, state).oneshot(request).await.unwrap();
     let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();

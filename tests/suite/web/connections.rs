@@ -22,7 +22,7 @@ impl Served {
     async fn start(store: &Store) -> Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let state = WebState::new(store.clone(), Clock::System, &Config::default());
+        let state = WebState::new(shared(store, &Config::default()), Clock::System);
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve(listener, Audience::Colleagues, state, async move {
             let _ = stopped.await;

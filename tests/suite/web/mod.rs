@@ -1,5 +1,7 @@
 //! The web pages, through the router, on a real database.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -8,11 +10,14 @@ use keepwell::clock::Clock;
 use keepwell::config::Config;
 use keepwell::store::Store;
 use keepwell::web::{Audience, WebState, router};
+use keepwell::worker::Shared;
 use sqlx::PgPool;
 use tower::ServiceExt;
 
 use crate::support::database;
 
+mod account;
+mod accounts;
 mod connections;
 mod damaged_links;
 mod preferences;
@@ -104,7 +109,7 @@ impl Site {
         .await;
         let store = Store::connect(database.options.clone(), 4);
         let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().expect("an instant");
-        let state = WebState::new(store.clone(), Clock::Fixed(now), config).called("keepwell --demo".to_owned());
+        let state = WebState::new(shared(&store, config), Clock::Fixed(now)).called("keepwell --demo".to_owned());
         Site { router: router(Audience::Colleagues, state), store, pool: database.pool().await }
     }
 
@@ -149,6 +154,10 @@ impl Site {
             .await
             .expect("the table is there")
     }
+}
+
+fn shared(store: &Store, config: &Config) -> Arc<Shared> {
+    Arc::new(Shared::for_pages(store.clone(), config.clone()).expect("certificates can be read"))
 }
 
 fn request(method: &str, path: &str) -> axum::http::request::Builder {

@@ -1,0 +1,317 @@
+//! One account: what it is, where it stands, what happened and what was done,
+//! and whom one writes to.
+
+use std::collections::HashMap;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{Days, NaiveTime};
+use serde::{Deserialize, Serialize};
+
+use super::WebState;
+use super::accounts::{column, unreadable};
+use super::page::{Frame, Trouble, Web, account_href, below, date, href, moment};
+use super::timeline::{TimelineLine, line};
+use super::why::{WhyView, explain_playbook};
+use crate::clock::Instant;
+use crate::facts::Contact;
+use crate::playbook::local_time;
+use crate::store::messages::contact_addresses::Addressee;
+use crate::store::messages::suppressions::CLASSES;
+use crate::store::views::web::{AccountEnrollmentRow, AccountHeader, TaskRow, TimelineSpan};
+
+/// How many entries of the timeline one page shows.
+const ENTRIES: usize = 100;
+
+/// For how long events are counted.
+const EVENT_DAYS: u64 = 365;
+
+/// How many enrollments are read, and how many open tasks and contacts are shown.
+const ENROLLMENTS: i64 = 500;
+const JOURNEYS: usize = 20;
+const TASKS: i64 = 20;
+const CONTACTS: usize = 50;
+
+const UNKNOWN: Trouble = Trouble::NotFound("There is no such account.");
+
+/// What the page is asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct AccountPageQuery {
+    /// A playbook that is to be explained, and of which contact.
+    why: Option<String>,
+    contact: Option<String>,
+    /// Only what happened before is shown.
+    before: Option<Instant>,
+}
+
+#[derive(Serialize)]
+struct AccountPage {
+    id: String,
+    name: String,
+    /// Whether the customer store has it no more.
+    gone: bool,
+    status: Option<String>,
+    header: Vec<HeaderView>,
+    why: Option<WhyView>,
+    journeys: Vec<JourneyView>,
+    more_journeys: usize,
+    tasks: Vec<OpenTaskView>,
+    timeline: Vec<TimelineLine>,
+    /// Until when this part of the timeline goes; `None` for the latest.
+    before: Option<String>,
+    latest_href: String,
+    older_href: Option<String>,
+    event_days: u64,
+    contacts: Vec<ContactView>,
+    more_contacts: usize,
+    playbooks: Vec<PlaybookLine>,
+}
+
+#[derive(Serialize)]
+struct HeaderView {
+    label: &'static str,
+    value: String,
+    href: Option<String>,
+}
+
+/// A playbook on whose way the account is, or one of its contacts.
+#[derive(Serialize)]
+struct JourneyView {
+    playbook: String,
+    playbook_href: String,
+    contact: Option<String>,
+    state: String,
+    step: Option<String>,
+    due: Option<String>,
+    since: String,
+    shadow: bool,
+}
+
+#[derive(Serialize)]
+struct OpenTaskView {
+    href: String,
+    title: String,
+    assignee: String,
+    due: Option<String>,
+    overdue: bool,
+    snoozed: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ContactView {
+    name: String,
+    email: Option<String>,
+    role: Option<String>,
+    left: Option<String>,
+    /// Which mail they do not get.
+    suppressed: Option<String>,
+}
+
+/// A playbook, and what the account has to do with it.
+#[derive(Serialize)]
+struct PlaybookLine {
+    id: String,
+    href: String,
+    standing: String,
+    is_in: bool,
+    why_href: String,
+    current: bool,
+}
+
+/// The page of an account; also of one that the customer store has no more,
+/// as long as Keepwell knows something of it.
+pub(super) async fn show(
+    State(web): Web,
+    id: Result<Path<String>, PathRejection>,
+    asked: Result<Query<AccountPageQuery>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    let Path(id) = id.map_err(|_| UNKNOWN)?;
+    let Query(asked) = asked.map_err(unreadable)?;
+    let now = web.clock.now();
+    let header = web.store.account_header(&id).await?;
+    let enrollments = web.store.enrollments_of_account(&id, ENROLLMENTS).await?;
+    let days = days(&web, now);
+    let span = TimelineSpan { before: asked.before, days: &days, limit: ENTRIES };
+    let timeline = web.store.timeline(&id, &span).await?;
+    if header.is_none() && enrollments.is_empty() && timeline.entries.is_empty() {
+        return Err(UNKNOWN);
+    }
+    let people = web.store.people(std::slice::from_ref(&id)).await?.remove(&id).unwrap_or_default();
+    let names: HashMap<&str, &str> =
+        people.contacts.iter().map(|contact| (contact.id.as_str(), contact.name.as_str())).collect();
+    let contact = |id: &str| names.get(id).filter(|name| !name.is_empty()).map_or(id, |name| name).to_owned();
+    let name = header.as_ref().and_then(|header| header.name.clone()).unwrap_or_else(|| id.clone());
+    let here = account_href(&id);
+    let why = asked.why.filter(|playbook| !playbook.is_empty());
+    let why = match &why {
+        Some(playbook) => {
+            let there: Vec<&Contact> = people.contacts.iter().filter(|one| is_there(one, now)).collect();
+            let chosen = asked.contact.as_deref().filter(|contact| !contact.is_empty());
+            Some(explain_playbook(&web, playbook, (&id, &name), chosen, &there, now).await?)
+        }
+        None => None,
+    };
+    let (journeys, more_journeys) = journeys(&web, &enrollments, &contact);
+    let (contacts, more_contacts) = contacts(&web, &id, &people.contacts, now).await?;
+    let last = timeline.entries.last().filter(|_| timeline.more).map(|entry| entry.at.to_rfc3339());
+    let published = web.store.published().await?;
+    let current = why.as_ref().map(|why| why.playbook.clone());
+    let page = AccountPage {
+        gone: header.is_none(),
+        status: header.as_ref().and_then(|header| header.status.clone()),
+        header: header.map(|header| header_views(&web, header)).unwrap_or_default(),
+        tasks: web.store.open_tasks_of_account(&id, TASKS).await?.into_iter().map(|row| task(&web, row, now)).collect(),
+        timeline: timeline.entries.into_iter().map(|entry| line(entry, web.zone, &contact)).collect(),
+        before: asked.before.map(|before| moment(before, web.zone)),
+        older_href: last.map(|last| format!("{}#timeline", href(&here, &[("before", &last)]))),
+        event_days: EVENT_DAYS,
+        playbooks: published
+            .into_iter()
+            .map(|known| playbook_line(&web, known.id, &enrollments, &here, current.as_deref()))
+            .collect(),
+        latest_href: format!("{here}#timeline"),
+        why,
+        journeys,
+        more_journeys,
+        contacts,
+        more_contacts,
+        name,
+        id,
+    };
+    Frame::new(&web, "accounts", None).await?.page(StatusCode::OK, "account.html", page)
+}
+
+/// When each day begins on which events are counted.
+fn days(web: &WebState, now: Instant) -> Vec<Instant> {
+    let today = local_time::date(web.zone, now);
+    let day = |back| today.checked_sub_days(Days::new(back));
+    let begin = |day: chrono::NaiveDate| local_time::instant(web.zone, day.and_time(NaiveTime::MIN));
+    (0..=EVENT_DAYS).rev().filter_map(day).map(begin).collect()
+}
+
+fn is_there(contact: &Contact, now: Instant) -> bool {
+    contact.left_at.is_none_or(|left| left > now)
+}
+
+fn header_views(web: &WebState, header: AccountHeader) -> Vec<HeaderView> {
+    let known = |text: &Option<String>| column(text, web.zone);
+    let view = |label, value: Option<String>| HeaderView {
+        label,
+        value: value.filter(|value| !value.is_empty()).unwrap_or_else(|| "–".to_owned()),
+        href: None,
+    };
+    let seats = match (known(&header.seats_used), known(&header.seats)) {
+        (Some(used), Some(seats)) => Some(format!("{used} of {seats}")),
+        (Some(used), None) => Some(format!("{used} used")),
+        (None, seats) => seats,
+    };
+    let csm_href = header.csm_id.as_deref().map(|csm| href("/accounts", &[("csm", csm)]));
+    let mut views = vec![
+        view("Tier", known(&header.tier)),
+        view("MRR", known(&header.mrr)),
+        view("Renewal", known(&header.renewal_at)),
+        view("Seats", seats),
+        HeaderView { href: csm_href, ..view("CSM", header.csm_name.or(header.csm_id)) },
+        view("Signed up", known(&header.signed_up_at)),
+    ];
+    views.extend(header.stage.map(|stage| view("Stage", Some(stage))));
+    views
+}
+
+fn journeys(
+    web: &WebState,
+    enrollments: &[AccountEnrollmentRow],
+    contact: &dyn Fn(&str) -> String,
+) -> (Vec<JourneyView>, usize) {
+    let current: Vec<_> = enrollments.iter().filter(|row| row.ended_at.is_none()).collect();
+    let view = |row: &&AccountEnrollmentRow| JourneyView {
+        playbook_href: below("/playbooks", &row.playbook),
+        playbook: row.playbook.clone(),
+        contact: Some(row.contact_id.as_str()).filter(|id| !id.is_empty()).map(contact),
+        state: row.state.clone(),
+        step: row.step.clone(),
+        due: row.due_at.map(|due| moment(due, web.zone)),
+        since: date(row.started_at, web.zone),
+        shadow: row.shadow,
+    };
+    (current.iter().take(JOURNEYS).map(view).collect(), current.len().saturating_sub(JOURNEYS))
+}
+
+fn task(web: &WebState, row: TaskRow, now: Instant) -> OpenTaskView {
+    OpenTaskView {
+        href: below("/tasks", &row.id.to_string()),
+        title: row.title,
+        assignee: row.assignee_name.or(row.assignee).unwrap_or_else(|| "Unassigned".to_owned()),
+        due: row.due_at.map(|due| moment(due, web.zone)),
+        overdue: row.due_at.is_some_and(|due| due < now),
+        snoozed: row.snoozed_until.filter(|until| *until > now).map(|until| moment(until, web.zone)),
+    }
+}
+
+/// Those who are there first.
+async fn contacts(
+    web: &WebState,
+    account: &str,
+    contacts: &[Contact],
+    now: Instant,
+) -> Result<(Vec<ContactView>, usize), Trouble> {
+    let (there, left): (Vec<_>, Vec<_>) = contacts.iter().partition(|one| is_there(one, now));
+    let shown: Vec<&Contact> = there.into_iter().chain(left).take(CONTACTS).collect();
+    let classes = || CLASSES.into_iter().filter(|class| *class != "all");
+    let mails: Vec<Addressee<'_>> = shown
+        .iter()
+        .flat_map(|one| {
+            let address = one.email.as_deref().into_iter();
+            address.flat_map(move |address| {
+                classes().map(move |class| Addressee { account, contact: &one.id, address, class })
+            })
+        })
+        .collect();
+    let mut unwanted: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (mail, is_unwanted) in mails.iter().zip(web.store.suppressed(&mails).await?) {
+        if is_unwanted {
+            unwanted.entry(mail.contact).or_default().push(mail.class);
+        }
+    }
+    let suppressed = |classes_of: &Vec<&str>| match classes_of.len() == classes().count() {
+        true => "Gets no mail".to_owned(),
+        false => format!("Gets no {} mail", classes_of.join(" and ")),
+    };
+    let view = |one: &&Contact| ContactView {
+        name: if one.name.is_empty() { one.id.clone() } else { one.name.clone() },
+        email: one.email.clone().filter(|email| !email.is_empty()),
+        role: one.role.clone().filter(|role| !role.is_empty()),
+        left: one.left_at.filter(|_| !is_there(one, now)).map(|left| date(left, web.zone)),
+        suppressed: unwanted.get(one.id.as_str()).map(suppressed),
+    };
+    Ok((shown.iter().map(view).collect(), contacts.len() - shown.len()))
+}
+
+fn playbook_line(
+    web: &WebState,
+    id: String,
+    enrollments: &[AccountEnrollmentRow],
+    here: &str,
+    current: Option<&str>,
+) -> PlaybookLine {
+    let of_it: Vec<_> = enrollments.iter().filter(|row| row.playbook == id).collect();
+    let on_way = of_it.iter().filter(|row| row.ended_at.is_none()).count();
+    let is_in = on_way > 0;
+    let latest = of_it.iter().filter_map(|row| Some((row.ended_at?, *row))).max_by_key(|(ended, _)| *ended);
+    let standing = match (on_way, latest) {
+        (1, _) => "In it now".to_owned(),
+        (0, None) => "Never in it".to_owned(),
+        (0, Some((ended, row))) => format!("Ended {}: {}", date(ended, web.zone), row.state),
+        (many, _) => format!("In it now, {many} times"),
+    };
+    PlaybookLine {
+        href: below("/playbooks", &id),
+        why_href: format!("{}#why", href(here, &[("why", &id)])),
+        current: current == Some(&id),
+        standing,
+        is_in,
+        id,
+    }
+}

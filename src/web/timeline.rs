@@ -1,0 +1,244 @@
+//! What happened to an account, in words.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::fact;
+use super::messages::properties;
+use super::page::{below, moment};
+use crate::store::views::web::{
+    AnswerEvent, EnrollmentTurn, MessageEvent, ScoreEvent, TaskTurn, TicketTurn, TimelineEntry, TimelineEvent,
+};
+
+/// How many events of a day, and changes of an instant, are named.
+const NAMED: usize = 8;
+
+/// An entry of the timeline as `account.html` shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct TimelineLine {
+    when: String,
+    kind: &'static str,
+    /// What it looks like: `ours` for what was done, `theirs` for what happened.
+    side: &'static str,
+    text: String,
+    href: Option<String>,
+    state: Option<String>,
+    notes: Vec<String>,
+}
+
+/// An entry in words; `contact` gives the name of a contact by its id.
+pub(super) fn line(entry: TimelineEntry, zone: Tz, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+    let at = moment(entry.at, zone);
+    let with = |line: TimelineLine| TimelineLine { when: at.clone(), ..line };
+    match entry.event {
+        TimelineEvent::EnrollmentStart(turn) => with(enrollment_start(turn, contact)),
+        TimelineEvent::EnrollmentEnd(turn) => with(enrollment_end(turn, contact)),
+        TimelineEvent::Message(message) => with(message_line(message)),
+        TimelineEvent::TaskStart(task) => with(task_start(task)),
+        TimelineEvent::TaskEnd(task) => with(task_end(task)),
+        TimelineEvent::Answer(answer) => with(answer_line(answer, contact)),
+        TimelineEvent::Score(score) => with(score_line(score, contact)),
+        TimelineEvent::TicketOpening(ticket) => with(ticket_line("opened", ticket, contact)),
+        TimelineEvent::TicketClosing(ticket) => with(ticket_line("closed", ticket, contact)),
+        TimelineEvent::Change { was, became } => with(change_line(&was, &became, zone)),
+        TimelineEvent::EventDay(counts) => {
+            let named = counts.iter().take(NAMED).map(|(name, count)| format!("{name} × {count}"));
+            let text = with_rest(named.collect(), counts.len());
+            let day = at.split(',').next().unwrap_or_default().to_owned();
+            TimelineLine { when: day, ..theirs("Events", text) }
+        }
+    }
+}
+
+fn ours(kind: &'static str, text: String) -> TimelineLine {
+    TimelineLine { when: String::new(), kind, side: "ours", text, href: None, state: None, notes: Vec::new() }
+}
+
+fn theirs(kind: &'static str, text: String) -> TimelineLine {
+    TimelineLine { side: "theirs", ..ours(kind, text) }
+}
+
+/// The named ones, and how many there are besides.
+fn with_rest(named: Vec<String>, all: usize) -> String {
+    let rest = all.saturating_sub(named.len());
+    let text = named.join(", ");
+    if rest > 0 { format!("{text} and {rest} more") } else { text }
+}
+
+fn enrollment_start(turn: EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+    let text = match turn.state.as_str() {
+        "held" => format!("Waits for approval to enter {}", turn.playbook),
+        "ghost" => format!("Held out of {}, to compare", turn.playbook),
+        _ => format!("Entered {}", turn.playbook),
+    };
+    TimelineLine { notes: enrollment_notes(&turn, contact), ..playbook_line(text, &turn.playbook) }
+}
+
+fn enrollment_end(turn: EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+    let playbook = &turn.playbook;
+    let text = match turn.state.as_str() {
+        "completed" => format!("Completed {playbook}"),
+        "goal" => format!("Reached the goal of {playbook}"),
+        "exited" => format!("Left {playbook}"),
+        "blocked" => format!("Was kept from {playbook}"),
+        "cancelled" => format!("Was taken out of {playbook}"),
+        "failed" => format!("Failed in {playbook}"),
+        "ghost" => format!("No longer held out of {playbook}"),
+        other => format!("Ended {playbook}: {other}"),
+    };
+    let mut notes = enrollment_notes(&turn, contact);
+    notes.extend(turn.reason.clone());
+    TimelineLine { state: Some(turn.state.clone()), notes, ..playbook_line(text, playbook) }
+}
+
+fn playbook_line(text: String, playbook: &str) -> TimelineLine {
+    TimelineLine { href: Some(below("/playbooks", playbook)), ..ours("Playbook", text) }
+}
+
+fn enrollment_notes(turn: &EnrollmentTurn, contact: &dyn Fn(&str) -> String) -> Vec<String> {
+    let who = Some(turn.contact_id.as_str()).filter(|id| !id.is_empty()).map(contact);
+    who.into_iter().chain(turn.shadow.then(|| "in shadow, so nothing leaves".to_owned())).collect()
+}
+
+fn message_line(message: MessageEvent) -> TimelineLine {
+    let channel = properties(&message.channel);
+    let text = match message.subject {
+        Some(subject) if !subject.is_empty() => subject,
+        _ => format!("Step {} of {}", message.step, message.playbook),
+    };
+    let to = message.to_address.map(|to| format!("to {to}"));
+    let label = (!channel.reaches_customers).then(|| channel.label.to_owned());
+    let notes = label.into_iter().chain(to).chain([message.playbook]).chain(message.reason).collect();
+    TimelineLine {
+        href: Some(below("/messages", &message.id.to_string())),
+        state: Some(message.state),
+        notes,
+        ..ours(if channel.reaches_customers { "Mail" } else { "Notice" }, text)
+    }
+}
+
+fn task_start(task: TaskTurn) -> TimelineLine {
+    let whose = task.assignee.map_or("for nobody yet".to_owned(), |who| format!("for {who}"));
+    // What became of it is said where it ended.
+    let state = Some(task.state).filter(|state| ["open", "shadow"].contains(&state.as_str()));
+    TimelineLine {
+        href: Some(below("/tasks", &task.id.to_string())),
+        state,
+        notes: vec![whose, task.playbook],
+        ..ours("Task", task.title)
+    }
+}
+
+fn task_end(task: TaskTurn) -> TimelineLine {
+    let who = task.assignee.filter(|_| task.state != "closed").map(|who| format!("by {who}"));
+    let itself = (task.state == "closed").then(|| "by itself".to_owned());
+    let notes = task.outcome.into_iter().chain(task.reason).chain(who).chain(itself).collect();
+    TimelineLine {
+        href: Some(below("/tasks", &task.id.to_string())),
+        state: Some(task.state),
+        notes,
+        ..ours("Task", task.title)
+    }
+}
+
+fn answer_line(answer: AnswerEvent, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+    let said = match (answer.score, answer.value) {
+        (Some(score), Some(value)) => format!("{} {value}", fact::words(&score)),
+        (None, Some(value)) => format!("Answered {value}"),
+        (_, None) => "Answered".to_owned(),
+    };
+    let who = Some(answer.contact_id).filter(|id| !id.is_empty()).map(|id| contact(&id));
+    let comment = answer.comment.filter(|comment| !comment.is_empty()).map(|comment| format!("“{comment}”"));
+    TimelineLine {
+        href: Some(below("/messages", &answer.message.to_string())),
+        notes: comment.into_iter().chain(who).collect(),
+        ..theirs("Answer", said)
+    }
+}
+
+fn score_line(score: ScoreEvent, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+    let who = score.contact_id.filter(|id| !id.is_empty()).map(|id| contact(&id));
+    let text = format!("{} {}", fact::words(&score.name), fact::number(score.value));
+    TimelineLine { notes: who.into_iter().collect(), ..theirs("Score", text) }
+}
+
+fn ticket_line(turn: &str, ticket: TicketTurn, contact: &dyn Fn(&str) -> String) -> TimelineLine {
+    let who = ticket.contact_id.filter(|id| !id.is_empty()).map(|id| contact(&id));
+    let text = if ticket.id.is_empty() { format!("Ticket {turn}") } else { format!("Ticket {} {turn}", ticket.id) };
+    let severity = ticket.severity.filter(|severity| !severity.is_empty());
+    TimelineLine { notes: severity.into_iter().chain(who).collect(), ..theirs("Ticket", text) }
+}
+
+/// `Tier: B → A`, of every column that changed.
+fn change_line(was: &Json, became: &Json, zone: Tz) -> TimelineLine {
+    let text = match (was, became) {
+        (Json::Null, _) => "The account came on record".to_owned(),
+        (_, Json::Null) => "The account was removed".to_owned(),
+        _ => {
+            let changes = changes(was, became, zone);
+            match changes.len() {
+                0 => "Columns changed".to_owned(),
+                all => with_rest(changes.into_iter().take(NAMED).collect(), all),
+            }
+        }
+    };
+    theirs("Change", text)
+}
+
+fn changes(was: &Json, became: &Json, zone: Tz) -> Vec<String> {
+    let nothing = Map::new();
+    let [was, became] = [was, became].map(|row| row.as_object().unwrap_or(&nothing));
+    let mut changes = Vec::new();
+    let mut change = |name: &str, was: &Json, became: &Json| {
+        let [was, became] = [was, became].map(|value| fact::read(&format!("account.{name}"), value, zone));
+        changes.push(format!("{}: {} → {}", was.label, was.value, became.value));
+    };
+    for (name, value) in was {
+        let later = became.get(name).unwrap_or(&Json::Null);
+        // What authors call an attribute changes for itself.
+        let attributes = |value: &Json| value.as_object().cloned();
+        match (name.as_str(), attributes(value), attributes(later)) {
+            ("traits", Some(was), Some(became)) => {
+                let gone = was.keys().filter(|key| !became.contains_key(*key));
+                for key in became.keys().chain(gone) {
+                    let [was, became] = [&was, &became].map(|map| map.get(key).unwrap_or(&Json::Null));
+                    if was != became {
+                        change(&format!("traits.{key}"), was, became);
+                    }
+                }
+            }
+            _ => change(name, value, later),
+        }
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_names_what_was_and_what_became() {
+        let text = |was: Json, became: Json| change_line(&was, &became, Tz::UTC).text;
+        assert_eq!(
+            text(json!({ "tier": "B", "mrr": 100 }), json!({ "tier": "A", "mrr": 1500.5 })),
+            "MRR: 100 → 1,500.5, Tier: B → A"
+        );
+        assert_eq!(
+            text(json!({ "renewal_at": null }), json!({ "renewal_at": "2027-02-21T00:00:00+00:00" })),
+            "Renewal: not set → 21 February 2027"
+        );
+        let traits = (
+            json!({ "traits": { "plan": "pro", "seat": 1, "old": true } }),
+            json!({ "traits": { "plan": "team", "seat": 1 } }),
+        );
+        assert_eq!(text(traits.0, traits.1), "Plan: pro → team, Old: yes → not set");
+        assert_eq!(text(Json::Null, json!({ "tier": "A" })), "The account came on record");
+        assert_eq!(text(json!({ "tier": "A" }), Json::Null), "The account was removed");
+        let many = |value: u32| Json::Object((0..10).map(|n| (format!("column_{n}"), value.into())).collect());
+        assert!(text(many(1), many(2)).ends_with(" and 2 more"));
+    }
+}
