@@ -96,6 +96,7 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
     locking.dedup();
     let known = [
         "customers/erasure.rs",
+        "customers/import/changes.rs",
         "messages/budget.rs",
         "messages/digests.rs",
         "messages/expired_claims.rs",
@@ -111,6 +112,6 @@ fn no_update_is_volatile_and_rows_are_locked_in_one_place_only() {
     ];
     assert_eq!(
         locking, known,
-        "rows are locked where mail is claimed, weighed, marked, settled, gathered, ranked and given back, where a wish is written for all addresses of a contact, by runs, releases and for the room of a day, and by an erasure"
+        "rows are locked where mail is claimed, weighed, marked, settled, gathered, ranked and given back, where a wish is written for all addresses of a contact, by runs, releases and for the room of a day, by an erasure, and by an import of what accounts were"
     );
 }
