@@ -39,7 +39,7 @@ mod tally;
 mod warm_up;
 
 use constant::ConstantFacts;
-use necessary::Necessary;
+use necessary::{Necessary, SubjectSlots};
 use replay::{presence, replay};
 use warm_up::warm_up;
 
@@ -66,6 +66,8 @@ pub struct ReplayedPlaybook {
     /// From the warm-up on.
     slots: Vec<Instant>,
     necessary: Necessary,
+    /// What of it columns decide.
+    by_columns: Necessary,
     /// A case of which nothing is said: the past says it.
     case: Case,
 }
@@ -123,8 +125,9 @@ impl ReplayedPlaybook {
             expect: Vec::new(),
         };
         let kept = ready.when.prefilter().map_or(Predicate::Always, |prefilter| prefilter.predicate.clone());
-        let necessary = Necessary::new(&kept, Subject::from(ready.playbook.subject));
-        Ok(ReplayedPlaybook { ready, slots, necessary, case })
+        let subject = Subject::from(ready.playbook.subject);
+        let (necessary, by_columns) = (Necessary::new(&kept, subject), Necessary::new(&kept.without_calls(), subject));
+        Ok(ReplayedPlaybook { ready, slots, necessary, by_columns, case })
     }
 
     pub fn id(&self) -> &str {
@@ -208,6 +211,18 @@ impl Backtest {
     /// The latest, and so what happened later is not read.
     pub fn reads_until(&self) -> Instant {
         self.outcome.looks_until().map_or(self.period.to, |last| last.max(self.period.to))
+    }
+
+    /// Whether more than an account's columns is needed to play it: where they do not
+    /// rule it out at every slot, and where the outcome asks for more.
+    pub fn needs_all(&self, past: &AccountPast) -> bool {
+        if self.outcome.reads_calls() || Subject::from(self.playbook.ready.playbook.subject) == Subject::Contact {
+            return true;
+        }
+        let (subject, slots) = (self.playbook.subjects(past).remove(0), &self.playbook.slots);
+        let of = SubjectSlots { history: &past.history, subject: &subject, schema: &self.schema, slots };
+        let found = self.playbook.by_columns.holds(&of, presence(past, &subject, slots));
+        found.is_ok_and(|found| !found.is_empty())
     }
 
     /// Plays one account and adds it to a tally.

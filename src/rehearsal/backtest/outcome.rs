@@ -8,7 +8,7 @@ use chrono::{Days, TimeDelta};
 use super::necessary::{Necessary, SubjectSlots};
 use crate::catalog::Condition;
 use crate::clock::Instant;
-use crate::facts::{AccountPast, Schema, Subject, SubjectId};
+use crate::facts::{AccountPast, CellPath, Schema, Subject, SubjectId};
 use crate::rehearsal::slot_set::SlotSet;
 use crate::rule::functions::fold::{FoldError, fold_facts};
 use crate::rule::{Context, Predicate, Verdict};
@@ -45,6 +45,12 @@ impl AccountOutcome {
         let days = std::iter::successors(Some(first), |day| day.checked_add_days(Days::new(1)));
         let days = days.take_while(|day| *day <= last).collect();
         AccountOutcome { condition, within, necessary, days }
+    }
+
+    /// Whether it asks for more than columns.
+    pub(super) fn reads_calls(&self) -> bool {
+        let cells = self.condition.layout.cells();
+        cells.iter().any(|cell| matches!(cell.path.whenever(), CellPath::Call { .. }))
     }
 
     /// The last instant at which it is looked at.

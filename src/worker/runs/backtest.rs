@@ -28,8 +28,12 @@ pub async fn run_backtest(
     let side_by_side = std::thread::available_parallelism().map_or(1, usize::from);
     let mut playing: VecDeque<JoinHandle<anyhow::Result<Tally>>> = VecDeque::new();
     loop {
-        let chunk = pasts.next().await?;
+        let mut chunk = pasts.next().await?;
         let is_over = chunk.is_empty();
+        // Who can never fire by their columns alone needs no events.
+        chunk.sort_by_cached_key(|past| !backtest.needs_all(past));
+        let needing_all = chunk.partition_point(|past| backtest.needs_all(past));
+        pasts.complete(&mut chunk[..needing_all]).await?;
         while playing.len() >= side_by_side || (is_over && !playing.is_empty()) {
             if let Some(played) = playing.pop_front() {
                 tally.merge(played.await??);

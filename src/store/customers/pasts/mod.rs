@@ -18,7 +18,7 @@ use crate::facts::AccountPast;
 use crate::store::{Relation, Store};
 
 /// How many accounts are read at once.
-const CHUNK: usize = 500;
+const CHUNK: usize = 1_000;
 
 /// A walk over the pasts of all accounts, in flat memory. It holds one
 /// connection and one read-only view until it is closed or dropped.
@@ -47,7 +47,7 @@ impl Store {
 }
 
 impl Pasts<'_> {
-    /// The next accounts; empty when there are no more.
+    /// The next accounts with their columns alone; empty when there are no more.
     pub async fn next(&mut self) -> sqlx::Result<Vec<AccountPast>> {
         if self.is_over {
             return Ok(Vec::new());
@@ -59,18 +59,24 @@ impl Pasts<'_> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut pasts: HashMap<String, AccountPast> =
-            ids.iter().map(|id| (id.clone(), AccountPast { account: id.clone(), ..AccountPast::default() })).collect();
-        rows::read_columns(self.store, &self.wanted, &mut self.transaction, &ids, &mut pasts).await?;
-        rows::read_happenings(self.store, &self.wanted, &mut self.transaction, &ids, &mut pasts).await?;
+        rows::read_columns(self.store, &self.wanted, &mut self.transaction, ids).await
+    }
+
+    /// Adds what happened to some of these accounts, and their people.
+    pub async fn complete(&mut self, pasts: &mut [AccountPast]) -> sqlx::Result<()> {
+        if pasts.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = pasts.iter().map(|past| past.account.clone()).collect();
         let mut people = self.store.people(&ids).await?;
-        for (id, past) in &mut pasts {
-            if let Some(around) = people.remove(id) {
+        let mut by_id: HashMap<&str, &mut AccountPast> = ids.iter().map(String::as_str).zip(pasts).collect();
+        for (id, past) in &mut by_id {
+            if let Some(around) = people.remove(*id) {
                 past.history.contacts = around.contacts.into_iter().map(Into::into).collect();
                 past.csm = around.csm;
             }
         }
-        Ok(ids.into_iter().filter_map(|id| pasts.remove(&id)).collect())
+        rows::read_happenings(self.store, &self.wanted, &mut self.transaction, &ids, &mut by_id).await
     }
 
     /// Gives the connection back.

@@ -14,25 +14,24 @@ use crate::facts::{AccountPast, EventRecord};
 use crate::store::customers::facts::{END, FIRST};
 use crate::store::{Relation, Store};
 
-type PastsById = HashMap<String, AccountPast>;
+type PastsById<'p> = HashMap<&'p str, &'p mut AccountPast>;
 
-/// Reads the accounts' rows and the history of their columns.
+/// The pasts of accounts, with their rows and the history of their columns.
 pub(super) async fn read_columns(
     store: &Store,
     wanted: &WantedPast,
     transaction: &mut Transaction<'static, Postgres>,
-    ids: &[String],
-    pasts: &mut PastsById,
-) -> sqlx::Result<()> {
+    ids: Vec<String>,
+) -> sqlx::Result<Vec<AccountPast>> {
     let key = store.key();
     let sql = format!(
         "select {} as id, {} as row from {} a where {}",
         key.to_text("a.id"),
-        some_keys("to_jsonb(a)"),
+        columns("a", &wanted.columns),
         store.relation(Relation::Accounts),
         key.among("a.id", "$1")
     );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(&wanted.columns).fetch_all(&mut **transaction).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(&ids).fetch_all(&mut **transaction).await?;
     let mut current: HashMap<String, Map<String, Json>> = HashMap::new();
     for row in rows {
         current.insert(row.try_get("id")?, object(&row, "row").unwrap_or_default());
@@ -49,7 +48,7 @@ pub(super) async fn read_columns(
             key.among("h.account_id", "$1")
         );
         let rows =
-            sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(&wanted.columns).fetch_all(&mut **transaction).await?;
+            sqlx::query(AssertSqlSafe(sql)).bind(&ids).bind(&wanted.columns).fetch_all(&mut **transaction).await?;
         for row in rows {
             let given = |column, is_missing: bool| (!is_missing).then(|| object(&row, column).unwrap_or_default());
             let change = ChangeRow {
@@ -60,10 +59,26 @@ pub(super) async fn read_columns(
             changes.entry(row.try_get("id")?).or_default().push(change);
         }
     }
-    for (id, past) in pasts {
-        put_columns(past, store.schema(), current.remove(id), changes.remove(id).unwrap_or_default());
-    }
-    Ok(())
+    let past = |id: String| {
+        let (row, changes) = (current.remove(&id), changes.remove(&id).unwrap_or_default());
+        let mut past = AccountPast { account: id, ..AccountPast::default() };
+        put_columns(&mut past, store.schema(), row, changes);
+        past
+    };
+    Ok(ids.into_iter().map(past).collect())
+}
+
+/// These columns of a relation as a JSON object.
+fn columns(alias: &str, names: &[String]) -> String {
+    // A function takes at most a hundred arguments.
+    let objects = names.chunks(40).map(|names| {
+        let pairs = names.iter().map(|name| {
+            let quoted = name.replace('"', "\"\"");
+            format!("'{}', {alias}.\"{quoted}\"", name.replace('\'', "''"))
+        });
+        format!("jsonb_build_object({})", pairs.collect::<Vec<_>>().join(", "))
+    });
+    objects.collect::<Vec<_>>().join(" || ")
 }
 
 /// The wanted keys of a JSON object. `$2` names them.
@@ -88,7 +103,7 @@ pub(super) async fn read_happenings(
     wanted: &WantedPast,
     transaction: &mut Transaction<'static, Postgres>,
     ids: &[String],
-    pasts: &mut PastsById,
+    pasts: &mut PastsById<'_>,
 ) -> sqlx::Result<()> {
     let key = store.key();
     let among = |alias: &str| key.among(&format!("{alias}.account_id"), "$1");
@@ -120,7 +135,7 @@ pub(super) async fn read_happenings(
             }
         }
         for (id, events) in found {
-            if let Some(past) = pasts.get_mut(&id) {
+            if let Some(past) = pasts.get_mut(id.as_str()) {
                 past.history.events = events.into_iter().collect();
             }
         }
@@ -137,7 +152,7 @@ pub(super) async fn read_happenings(
         let scores: Vec<Score> =
             sqlx::query_as(AssertSqlSafe(sql)).bind(ids).bind(wanted.until).fetch_all(&mut **transaction).await?;
         for (account, id, contact, name, value, at) in scores {
-            if let (Some(past), Some(value)) = (pasts.get_mut(&account), value) {
+            if let (Some(past), Some(value)) = (pasts.get_mut(account.as_str()), value) {
                 past.history.scores.push(ScoreRecord { id, name, value, at, contact });
             }
         }
@@ -155,7 +170,7 @@ pub(super) async fn read_happenings(
         let tickets: Vec<Ticket> =
             sqlx::query_as(AssertSqlSafe(sql)).bind(ids).bind(wanted.until).fetch_all(&mut **transaction).await?;
         for (account, contact, opened_at, closed_at, severity) in tickets {
-            if let Some(past) = pasts.get_mut(&account) {
+            if let Some(past) = pasts.get_mut(account.as_str()) {
                 past.history.tickets.push(TicketRecord { contact, opened_at, closed_at, severity });
             }
         }
