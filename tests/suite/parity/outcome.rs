@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use keepwell::clock::Instant;
 use keepwell::effect::kind;
 use keepwell::worker::runs::plan::Plan;
-use serde_json::Value as Json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -55,28 +54,6 @@ impl Outcome {
         whole.settled(plan.hold.is_some() && !is_approved)
     }
 
-    /// The same of a saved plan, whose approvals are given.
-    pub fn of_saved(plan: &Json) -> Outcome {
-        let text = |value: &Json| value.as_str().unwrap().to_owned();
-        let list = |key: &str| plan[key].as_array().unwrap().iter();
-        let subjects = |key: &str| list(key).map(text).collect();
-        let leaves = list("leaves_because")
-            .map(|one| (text(&one["subject"]), leaver(one["state"].as_str().unwrap(), one["reason"].as_str())));
-        let effects = list("effects").filter(|one| one["after"] == 0 && one["kind"] != kind::LABEL).map(|one| {
-            let [subject, kind, step] = ["subject", "kind", "step"].map(|key| one[key].as_str().unwrap());
-            effect(subject, kind, step, one["to"].as_str())
-        });
-        let whole = Outcome {
-            entered: subjects("enter"),
-            ghosts: subjects("ghosts"),
-            held: BTreeSet::new(),
-            continues: subjects("continues"),
-            leaves: leaves.collect(),
-            effects: effects.collect(),
-        };
-        whole.settled(false)
-    }
-
     /// Takes the ghosts out of those who enter; where the run is held everybody
     /// waits, and nothing comes of anybody.
     fn settled(mut self, is_held: bool) -> Outcome {
@@ -100,10 +77,13 @@ pub async fn on_their_way(pool: &PgPool) -> BTreeSet<Uuid> {
     ids.into_iter().collect()
 }
 
+/// Its playbook, id, subject, slot, state and reason.
+type EnrollmentRow = (String, Uuid, String, Option<Instant>, String, Option<String>);
+
 /// What came of every playbook at a slot, by its id: `before` were on the way
 /// until then.
 pub async fn happened(pool: &PgPool, slot: Instant, before: &BTreeSet<Uuid>) -> BTreeMap<String, Outcome> {
-    let rows: Vec<(String, Uuid, String, Option<Instant>, String, Option<String>)> = sqlx::query_as(
+    let rows: Vec<EnrollmentRow> = sqlx::query_as(
         "select playbook, id, account_id || case contact_id when '' then '' else '/' || contact_id end, run_slot, state,
                 reason
          from keepwell.enrollments",
