@@ -38,8 +38,8 @@ struct Section {
     name: &'static str,
     /// 1 for the whole document's beginning, 2 and 3 for what is inside of it.
     level: usize,
-    /// With the headings and texts inside of it, but for the first: of the
-    /// document only its beginning.
+    /// With the headings and texts inside of it; of the document what stands
+    /// before its first section of level 2.
     text: &'static str,
 }
 
@@ -59,7 +59,7 @@ fn sections() -> Vec<Section> {
         at += line.len();
     }
     let section = |(index, (begin, level, name)): (usize, &(usize, usize, &'static str))| {
-        let ends = headings[index + 1..].iter().find(|(_, next, _)| next <= level || *level == 1);
+        let ends = headings[index + 1..].iter().find(|(_, next, _)| *next <= (*level).max(2));
         let end = ends.map_or(DOCUMENT.len(), |(at, ..)| *at);
         Section { name, level: *level, text: DOCUMENT[*begin..end].trim_end() }
     };
