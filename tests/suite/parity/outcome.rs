@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keepwell::clock::Instant;
 use keepwell::effect::kind;
 use keepwell::worker::runs::plan::Plan;
+use serde_json::Value as Json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -32,9 +33,8 @@ fn leaver(state: &str, reason: Option<&str>) -> String {
 }
 
 impl Outcome {
-    /// What a plan says; `is_approved`: of a run that would be held, that a person
-    /// lets it go on.
-    pub fn of_plan(plan: &Plan, is_approved: bool) -> Outcome {
+    /// What a plan says, as long as nobody approves a run that would be held.
+    pub fn of_plan(plan: &Plan) -> Outcome {
         let subjects = |subjects: &[keepwell::facts::SubjectId]| subjects.iter().map(ToString::to_string).collect();
         let leaves =
             plan.leaves.iter().map(|one| (one.subject.to_string(), leaver(one.state.name(), one.reason.as_deref())));
@@ -51,7 +51,29 @@ impl Outcome {
             leaves: leaves.collect(),
             effects: effects.collect(),
         };
-        whole.settled(plan.hold.is_some() && !is_approved)
+        whole.settled(plan.hold.is_some())
+    }
+
+    /// The same of a saved plan, whose approvals are given.
+    pub fn of_saved(plan: &Json) -> Outcome {
+        let text = |value: &Json| value.as_str().unwrap().to_owned();
+        let list = |key: &str| plan[key].as_array().unwrap().iter();
+        let subjects = |key: &str| list(key).map(text).collect();
+        let leaves = list("leaves_because")
+            .map(|one| (text(&one["subject"]), leaver(one["state"].as_str().unwrap(), one["reason"].as_str())));
+        let effects = list("effects").filter(|one| one["after"] == 0 && one["kind"] != kind::LABEL).map(|one| {
+            let [subject, kind, step] = ["subject", "kind", "step"].map(|key| one[key].as_str().unwrap());
+            effect(subject, kind, step, one["to"].as_str())
+        });
+        let whole = Outcome {
+            entered: subjects("enter"),
+            ghosts: subjects("ghosts"),
+            held: BTreeSet::new(),
+            continues: subjects("continues"),
+            leaves: leaves.collect(),
+            effects: effects.collect(),
+        };
+        whole.settled(false)
     }
 
     /// Takes the ghosts out of those who enter; where the run is held everybody

@@ -41,7 +41,7 @@ async fn compare(world: &World, plan: &Plan, outcome: &Outcome, slot: Instant) {
     let run = world.run(&plan.playbook, &slot.to_rfc3339()).await;
     let about = format!("{} at {slot}: {plan:#?}\n{run:#}", plan.playbook);
     assert_eq!(plan.reason, None, "{about}");
-    let said = Outcome::of_plan(plan, false);
+    let said = Outcome::of_plan(plan);
     assert_eq!(&said, outcome, "{about}");
     assert_eq!(run["state"] == "held", plan.hold.is_some(), "{about}");
     if let Some(hold) = &plan.hold {
