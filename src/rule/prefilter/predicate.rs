@@ -154,7 +154,7 @@ impl Predicate {
             Predicate::Any(parts) => Predicate::any(parts.iter().map(Predicate::without_calls)),
             leaf => {
                 let mut calls = false;
-                leaf.each_term(&mut |term| calls |= matches!(term.cell.path, CellPath::Call { .. }));
+                leaf.each_term(&mut |term| calls |= matches!(term.cell.path.whenever(), CellPath::Call { .. }));
                 if calls { Predicate::Always } else { leaf.clone() }
             }
         }
@@ -329,6 +329,17 @@ mod tests {
         assert!(!seats(Comparison::AtMost).matches(&facts));
         assert!(Predicate::Missing(term("tier", Type::Text)).matches(&facts));
         assert!(Predicate::Present(term("seats", Type::Int)).matches(&facts));
+    }
+
+    #[test]
+    fn a_function_of_some_days_ago_is_a_function() {
+        let call = CellPath::Call { function: "events", args: Vec::new() };
+        let events = |path| Term { cell: Cell { subject: Subject::Account, path }, ty: Type::Int };
+        let column = || Predicate::Present(term("tier", Type::Text));
+        for path in [call.clone(), call.ago(Some(7))] {
+            let both = Predicate::all([column(), Predicate::Present(events(path))]);
+            assert_eq!(both.without_calls(), column());
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn end() -> Instant {
     begin() + TimeDelta::days(DAYS)
 }
 
-const ATOMS: [&str; 25] = [
+const ATOMS: [&str; 26] = [
     "account.tier == \"A\"",
     "account.tier in [\"A\", \"B\"]",
     "account.mrr >= 500",
@@ -45,6 +45,7 @@ const ATOMS: [&str; 25] = [
     "account.status == \"active\"",
     "account.events(\"login\", 2) >= 2",
     "account.events(\"login\", 5) < 3",
+    "account.ago(2).events(\"login\", 4) >= 1",
     "(account.event_change(\"login\", 3) ?? 0) < 0",
     "(account.days_since_event(\"login\") ?? 99) >= 2",
     "account.active_days(\"login\", 4) <= 1",
