@@ -28,6 +28,14 @@ impl Rechecks {
         behind.map_or(Rechecks::EveryQuarter, Rechecks::Behind)
     }
 
+    /// Asks for a look after an instant: something new waits from then on, which
+    /// no look has judged yet.
+    pub fn add(&mut self, now: Instant) {
+        if let Rechecks::Behind(instants) = self {
+            instants.insert(instants.partition_point(|instant| *instant < now), now);
+        }
+    }
+
     /// The next look after an instant; `None` where nothing can change any more.
     pub fn next_after(&self, now: Instant, recheck: chrono::Duration) -> Option<Instant> {
         match self {

@@ -283,26 +283,52 @@ async fn replayed(world: &World, ready: &Arc<ReadyPlaybook>) -> Happened {
     }
 }
 
+/// Lets the daemon look over the whole period, while the store changes under it.
+async fn live(world: &World, changes: Vec<(Instant, String)>) {
+    let mut changes = changes.into_iter().peekable();
+    world.publish_at(&(begin() - TimeDelta::hours(1)).to_rfc3339()).await;
+    let mut now = begin();
+    while now <= end() {
+        while let Some((when, update)) = changes.next_if(|(when, _)| *when < now) {
+            change(world, when, &update).await;
+        }
+        world.pass_at(&now.to_rfc3339()).await;
+        now += TimeDelta::hours(RECHECK);
+    }
+}
+
+/// The sound ones of the world's playbooks.
+fn playbooks(world: &World) -> Vec<Arc<ReadyPlaybook>> {
+    let files = world.files();
+    let sources = SourceSet::read(std::slice::from_ref(&files.playbooks), &files.scripts);
+    catalog::load(&sources, &[], &world.shared().config, world.store().schema()).0
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_needs_closes_in_a_backtest_too() {
+    let world = World::with("recheck: 6h\n").await;
+    world.sql("alter table customers.accounts disable trigger record_account_change").await;
+    world.account("a0", json!({ "signed_up_at": begin() - TimeDelta::days(20), "csm_id": "sam", "tier": "A" })).await;
+    record_all(&world, begin() - TimeDelta::days(15)).await;
+    // The task's reason is gone before it is opened, and nothing happens afterwards.
+    let steps = "  - wait: 18h\n  - task: { id: call, title: Call, to: csm, due: 1d, close_when: account.tier == \"A\" }\n  - wait: { until: account.open_tasks() == 0, at_most: 4d, on_met: end }\n  - task: { id: again, title: Again, to: csm, due: 1d, close_when: off }";
+    world.playbook(&scheduled("close", "0 6 * * *", "when: account.tier == \"A\"\nreentry: never", steps));
+    live(&world, Vec::new()).await;
+    let ready = playbooks(&world);
+    let did = happened(&world, "close").await;
+    assert_eq!(replayed(&world, &ready[0]).await, did);
+    assert_eq!(did.effects, BTreeMap::from([((kind::TASK.to_owned(), "call".to_owned()), 1)]));
+    assert_eq!(did.ends, BTreeMap::from([("completed".to_owned(), 1)]));
+}
+
 #[tokio::test]
 async fn a_backtest_is_what_the_daemon_did() {
     let seed = std::env::var("KEEPWELL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2026);
     let (mut pairs, mut firings, mut ends, mut effects) = (0, 0, BTreeMap::new(), 0);
     for store in 0..STORES {
         let (world, changes) = world(seed + store).await;
-        let mut changes = changes.into_iter().peekable();
-        world.publish_at(&(begin() - TimeDelta::hours(1)).to_rfc3339()).await;
-        let mut now = begin();
-        while now <= end() {
-            while let Some((when, update)) = changes.next_if(|(when, _)| *when < now) {
-                change(&world, when, &update).await;
-            }
-            world.pass_at(&now.to_rfc3339()).await;
-            now += TimeDelta::hours(RECHECK);
-        }
-        let files = world.files();
-        let sources = SourceSet::read(std::slice::from_ref(&files.playbooks), &files.scripts);
-        let (ready, _) = catalog::load(&sources, &[], &world.shared().config, world.store().schema());
-        for ready in &ready {
+        live(&world, changes).await;
+        for ready in &playbooks(&world) {
             let (did, would) = (happened(&world, &ready.playbook.id).await, replayed(&world, ready).await);
             assert_eq!(would, did, "seed {}: {}", seed + store, ready.playbook.text);
             pairs += 1;
