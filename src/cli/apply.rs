@@ -120,9 +120,11 @@ async fn carry_out(shared: &Arc<Shared>, saved: &SavedPlan, playbook: &str) -> a
             "{run} stays held, since others wait in it than the plan names: {}",
             others.join(", ")
         );
-        is_approved =
-            store.approve_run(playbook, slot, &somebody(), Clock::System.now()).await? == ReleaseAnswer::Taken;
-        while is_approved && runs::tick(shared, Clock::System.now()).await? > 0 {}
+        let now = Clock::System.now();
+        is_approved = store.approve_run(playbook, slot, &somebody(), now).await? == ReleaseAnswer::Taken;
+        if is_approved {
+            runs::release_as_of_slot(shared, playbook, slot, now).await?;
+        }
     }
     let rows = store.list_runs(&Filter { playbook: Some(playbook.to_owned()), ..Filter::default() }).await?;
     let row = rows.iter().find(|row| row["id"] == run.as_str());

@@ -51,6 +51,11 @@ pub struct ReleaseRest {
     pub ramp_batch: i32,
 }
 
+/// Whether the next batch of an approved run may go, and nobody has it. `$1` is
+/// the lease clock, `$5` now.
+const RELEASE_IS_DUE: &str = "state = 'held' and approved_at is not null
+    and (lease_until is null or lease_until < $1) and (ramp_at is null or ramp_at <= $5)";
+
 impl Store {
     /// Records a person's approval of a held run. It is bound to the run's
     /// revision and to the number that was held.
@@ -142,9 +147,21 @@ impl Store {
     /// Claims approved runs of which enrollments are to be released now.
     pub async fn claim_approved_runs(&self, halted: &Halted, now: Instant) -> sqlx::Result<Vec<Run>> {
         let lease_now = self.lease_clock().await?;
-        let which = "state = 'held' and approved_at is not null and (lease_until is null or lease_until < $1)
-            and (ramp_at is null or ramp_at <= $5)";
-        claim(which, lease_now, halted).bind(now).fetch_all(self.pool()).await
+        claim(RELEASE_IS_DUE, lease_now, halted).bind(now).fetch_all(self.pool()).await
+    }
+
+    /// The same for one run.
+    pub async fn claim_approved_run(
+        &self,
+        playbook: &str,
+        slot: Instant,
+        halted: &Halted,
+        now: Instant,
+    ) -> sqlx::Result<Option<Run>> {
+        let lease_now = self.lease_clock().await?;
+        let which = format!("{RELEASE_IS_DUE} and playbook = $6 and slot = $7");
+        let claimed = claim(&which, lease_now, halted).bind(now).bind(playbook.to_owned()).bind(slot);
+        claimed.fetch_optional(self.pool()).await
     }
 
     /// Releases a held enrollment as long as its run is ours: it starts now, as

@@ -20,9 +20,9 @@ use crate::worker::shared::Shared;
 /// How long an approval holds that could not be carried out although it was due.
 const APPROVAL_HOLDS: chrono::Duration = chrono::Duration::hours(24);
 
-/// Releases an approved run: each subject is decided again now, and only those
-/// that were held can enter.
-pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> anyhow::Result<()> {
+/// Releases an approved run: each subject is decided again by the facts of
+/// `as_of`, and only those that were held can enter.
+pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, as_of: Instant, now: Instant) -> anyhow::Result<()> {
     let store = &shared.store;
     if run.approved_at.max(run.ramp_at).is_some_and(|due| now - due > APPROVAL_HOLDS) {
         let reason = "the approval could not be carried out for more than a day: approve it again, or discard it";
@@ -56,7 +56,7 @@ pub(crate) async fn release(shared: &Arc<Shared>, run: &Run, now: Instant) -> an
         }
         store.renew_run(run).await??;
         let subjects: Vec<SubjectId> = batch.iter().map(Enrollment::subject).collect();
-        let facts = facts::fetch(store.customers_pool(), &loaded.entry, now, &windows(&subjects)).await?;
+        let facts = facts::fetch(store.customers_pool(), &loaded.entry, as_of, &windows(&subjects)).await?;
         // Edges as they stand: a run, and not this, decides whether one has turned.
         let history = candidates::recall(shared, &loaded, &subjects, Some(run.slot), None).await?;
         let known: Vec<Facts> = facts.into_iter().flatten().collect();

@@ -41,15 +41,37 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         }
     }
     for run in shared.store.claim_approved_runs(&halted, now).await? {
-        match unless_lost(&run, releaser::release(shared, &run, now).await) {
-            Ok(()) => handled += 1,
-            Err(error) => {
-                tracing::error!(playbook = %run.playbook, "the release failed: {}", describe_error(error.as_ref()));
-                shared.store.leave_release(&run).await?;
-            }
-        }
+        handled += usize::from(release(shared, &run, now, now).await?);
     }
     Ok(handled)
+}
+
+/// Releases one approved run, if its next batch is due, by the facts of its slot:
+/// what a person has approved who saw what would happen there.
+pub async fn release_as_of_slot(
+    shared: &Arc<Shared>,
+    playbook: &str,
+    slot: Instant,
+    now: Instant,
+) -> anyhow::Result<()> {
+    let Some(halted) = shared.halted().await? else { return Ok(()) };
+    if let Some(run) = shared.store.claim_approved_run(playbook, slot, &halted, now).await? {
+        release(shared, &run, slot, now).await?;
+    }
+    Ok(())
+}
+
+/// Releases a claimed run by the facts of `as_of`; a release that fails is tried
+/// again later, and is `false`.
+async fn release(shared: &Arc<Shared>, run: &Run, as_of: Instant, now: Instant) -> anyhow::Result<bool> {
+    match unless_lost(run, releaser::release(shared, run, as_of, now).await) {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            tracing::error!(playbook = %run.playbook, "the release failed: {}", describe_error(error.as_ref()));
+            shared.store.leave_release(run).await?;
+            Ok(false)
+        }
+    }
 }
 
 /// Carries out a run that this process holds. Facts are as of the slot. A store

@@ -146,9 +146,9 @@ impl Company {
     }
 }
 
-/// Brings all that crowds around the instant of the histories to some minutes ago:
-/// a person's approval is decided when it is given, and no limit of a condition
-/// lies between the plan and it.
+/// Brings all that crowds around the instant of the histories to some seconds from
+/// now: limits of conditions lie between the plan and its being applied, and what
+/// is applied is decided as of the plan's slot all the same.
 async fn shift(pool: &PgPool) {
     let sql = format!(
         "alter table customers.account_changes disable trigger user;
@@ -166,7 +166,7 @@ async fn shift(pool: &PgPool) {
              loop execute 'update ' || one.relation || ' set ' || one.moves; end loop;
          end $$;
          alter table customers.account_changes enable trigger user",
-        (Utc::now() - now()).num_seconds() - 20 * 60
+        (Utc::now() - now()).num_seconds() + 8
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap();
 }
