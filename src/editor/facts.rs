@@ -101,7 +101,7 @@ fn members(of: &[String], surroundings: &Surroundings, written: &Written) -> Vec
     let known = entries(surroundings.schema());
     let of: Vec<&str> = of.iter().map(String::as_str).collect();
     let attributes = |kind: NameKind| {
-        let seen = surroundings.seen(kind).into_iter();
+        let seen = surroundings.frequent_names(kind).into_iter();
         seen.map(|name| Candidate::new(CandidateKind::Column, name, "An attribute; it can be missing.")).collect()
     };
     let of_root = |root: &str, kinds: &[&str]| -> Vec<Candidate> {
@@ -160,7 +160,7 @@ fn candidate(entry: &ReferenceEntry, name: &str) -> Candidate {
 fn texts(role: &TextRole, surroundings: &Surroundings, written: &Written) -> Vec<Candidate> {
     let words = |words: &[&str]| words.iter().map(|word| Candidate::new(CandidateKind::Word, *word, "")).collect();
     let seen = |kind: NameKind| {
-        let names = surroundings.seen(kind).into_iter();
+        let names = surroundings.frequent_names(kind).into_iter();
         names.map(|name| Candidate::new(CandidateKind::Name, name, "")).collect::<Vec<_>>()
     };
     match role {

@@ -8,7 +8,7 @@ use crate::action;
 use crate::catalog;
 use crate::catalog::json_schema::Deployment;
 use crate::config::{CONFIGURATION, Config, DEFAULT_FILE};
-use crate::facts::{Inventory, NameKind, Schema};
+use crate::facts::{NameKind, Schema};
 use crate::playbook::form::PLAYBOOK;
 use crate::playbook::reader::{Form, NameOf};
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
@@ -54,9 +54,8 @@ impl Surroundings {
     }
 
     /// The names that the store was seen to hold, the most frequent first.
-    pub(super) fn seen(&self, kind: NameKind) -> Vec<String> {
-        let inventory: &Inventory = &self.schema.inventory;
-        inventory.of(kind).map_or(Vec::new(), |known| known.names.iter().map(|known| known.name.clone()).collect())
+    pub(super) fn frequent_names(&self, kind: NameKind) -> Vec<String> {
+        self.schema.inventory.frequent_names(kind)
     }
 
     /// The script modules, by name.

@@ -52,7 +52,7 @@ impl History {
         self.matched_since = self.matched_since.or(other.matched_since);
         self.overtaken |= other.overtaken;
         self.first_run |= other.first_run;
-        self.drawn = self.drawn.with(other.drawn);
+        self.drawn = self.drawn.merge(other.drawn);
     }
 }
 

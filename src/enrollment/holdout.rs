@@ -52,7 +52,7 @@ pub enum Drawn {
 
 impl Drawn {
     /// What enrollments here and in another playbook, of one history now, say together.
-    pub fn with(self, other: Drawn) -> Drawn {
+    pub fn merge(self, other: Drawn) -> Drawn {
         match (self, other) {
             (Drawn::NotYet, drawn) | (drawn, Drawn::NotYet) => drawn,
             (Drawn::Outside, _) | (_, Drawn::Outside) => Drawn::Outside,

@@ -70,7 +70,7 @@ impl Repository {
 
     fn git(&self, arguments: &[&str]) {
         let output = self.command("git", arguments).output().unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", said(&output));
+        assert!(output.status.success(), "git {arguments:?}: {}", printed(&output));
     }
 
     fn commit(&self) {
@@ -85,7 +85,7 @@ impl Drop for Repository {
     }
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -151,7 +151,7 @@ fn the_github_action_checks_and_plays() {
     let action = Action::new(&[PROGRAM, ("reports", "out/reports")]);
     for step in ["Check the playbooks", "Play their cases", "Write SARIF"] {
         let output = action.run(step, &repository);
-        assert!(output.status.success(), "{step}: {}", said(&output));
+        assert!(output.status.success(), "{step}: {}", printed(&output));
     }
     let report = repository.read("out/reports/test.xml");
     assert!(report.contains("a large account is called") && report.contains("failures=\"0\""), "{report}");
@@ -163,20 +163,20 @@ fn the_github_action_checks_and_plays() {
     repository.write("playbooks/call.yaml", &GOOD.replace("mrr > 500", "mrr > 5000"));
     let output = action.run("Check the playbooks", &repository);
     assert!(
-        output.status.code() == Some(1) && said(&output).contains("::error file=playbooks/call.yaml"),
+        output.status.code() == Some(1) && printed(&output).contains("::error file=playbooks/call.yaml"),
         "{}",
-        said(&output)
+        printed(&output)
     );
     let output = action.run("Play their cases", &repository);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("a large account is called"), "the log says it too: {}", said(&output));
+    assert!(printed(&output).contains("a large account is called"), "the log says it too: {}", printed(&output));
     assert!(repository.read("out/reports/test.xml").contains("failures=\"1\""));
 
     // A mistake, with its place for the pull request.
     repository.write("playbooks/call.yaml", &GOOD.replace("account.mrr", "account.mrrr"));
     let output = action.run("Check the playbooks", &repository);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("::error file=playbooks/call.yaml,line=5,"), "{}", said(&output));
+    assert!(printed(&output).contains("::error file=playbooks/call.yaml,line=5,"), "{}", printed(&output));
     assert!(action.run("Write SARIF", &repository).status.success());
     let sarif: Json = serde_json::from_str(&repository.read("out/reports/check.sarif")).unwrap();
     assert_eq!(sarif["runs"][0]["results"].as_array().map(Vec::len), Some(1));
@@ -199,18 +199,18 @@ async fn the_github_action_says_whom_a_change_touches() {
     repository.environment.push(("DATABASE_URL".to_owned(), store.url.clone()));
     let action = Action::new(&[PROGRAM, ("against", "main"), ("comment", "true")]);
     let output = action.run("Say whom the change touches", &repository);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     repository.git(&["checkout", "--quiet", "-b", "change"]);
     repository.write("playbooks/call.yaml", &GOOD.replace("mrr > 500", "mrr > 800"));
     repository.commit();
     let output = action.run("Say whom the change touches", &repository);
-    assert!(output.status.success(), "that somebody leaves is no failure: {}", said(&output));
+    assert!(output.status.success(), "that somebody leaves is no failure: {}", printed(&output));
     let text = repository.read("keepwell-reports/diff.md");
     assert!(text.contains("call") && text.contains("Linden Optics") && !text.contains("Birch"), "{text}");
     assert!(repository.read("summary.md").ends_with(&text));
     // A revision that is not there is one.
     let output = Action::new(&[PROGRAM, ("against", "nowhere")]).run("Say whom the change touches", &repository);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
 
     // The program `gh` is GitHub's; here another stands for it and writes down how it is called.
     repository.write("bin/gh", "#!/bin/sh\nprintf '%s\\n' \"$@\" > gh-called\n");
@@ -219,7 +219,7 @@ async fn the_github_action_says_whom_a_change_touches() {
     let whole = format!("{}:{}", path.display(), std::env::var("PATH").unwrap_or_default());
     repository.environment.extend([("PATH".to_owned(), whole), ("NUMBER".to_owned(), "17".to_owned())]);
     let output = action.run("Comment on the pull request", &repository);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     let called = repository.read("gh-called");
     assert!(
         called.starts_with("pr\ncomment\n17\n") && called.ends_with("--body-file\nkeepwell-reports/diff.md\n"),
@@ -247,7 +247,7 @@ async fn the_gitlab_job_writes_its_reports() {
     let mut repository = Repository::new("gitlab");
     for shell in ["sh", "bash"] {
         let output = run_gitlab_job(&repository, shell, &[]);
-        assert!(output.status.success(), "{shell}: {}", said(&output));
+        assert!(output.status.success(), "{shell}: {}", printed(&output));
         for report in ["check", "test"] {
             let text = repository.read(&format!("keepwell-reports/{report}.xml"));
             assert!(text.starts_with("<?xml") && text.contains("failures=\"0\""), "{text}");
@@ -256,9 +256,9 @@ async fn the_gitlab_job_writes_its_reports() {
     repository.write("playbooks/call.yaml", &GOOD.replace("mrr > 500", "mrr > 5000"));
     let output = run_gitlab_job(&repository, "sh", &[]);
     assert!(
-        output.status.code() == Some(1) && said(&output).contains("a large account is called"),
+        output.status.code() == Some(1) && printed(&output).contains("a large account is called"),
         "{}",
-        said(&output)
+        printed(&output)
     );
     assert!(repository.read("keepwell-reports/test.xml").contains("failures=\"1\""));
     assert!(!repository.path.join("keepwell-reports/diff.md").exists());
@@ -267,7 +267,7 @@ async fn the_gitlab_job_writes_its_reports() {
     let store = company().await;
     repository.environment.push(("DATABASE_URL".to_owned(), store.url.clone()));
     let output = run_gitlab_job(&repository, "sh", &[("CI_MERGE_REQUEST_DIFF_BASE_SHA", "main")]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert!(repository.read("keepwell-reports/diff.md").contains("Linden Optics"));
 }
 
@@ -287,7 +287,7 @@ fn the_hooks_look_at_what_is_about_to_be_committed() {
     let repository = Repository::new("hooks");
     let ids = ["keepwell-check", "keepwell-test", "keepwell-fmt"];
     let codes = |repository: &Repository| ids.map(|id| run_hook(id, repository).status.code());
-    assert_eq!(codes(&repository), [Some(0); 3], "{}", ids.map(|id| said(&run_hook(id, &repository))).join("\n"));
+    assert_eq!(codes(&repository), [Some(0); 3], "{}", ids.map(|id| printed(&run_hook(id, &repository))).join("\n"));
     let staged = |text: &str| {
         repository.write("playbooks/call.yaml", text);
         repository.git(&["add", "."]);
@@ -316,13 +316,13 @@ fn the_script_is_a_hook_of_git_itself() {
         || repository.command("git", &["commit", "--quiet", "--all", "--message", "a change"]).output().unwrap();
     repository.write("playbooks/call.yaml", &GOOD.replace("mrr > 500", "mrr > 5000"));
     let output = commit();
-    assert!(!output.status.success() && said(&output).contains("a large account is called"), "{}", said(&output));
+    assert!(!output.status.success() && printed(&output).contains("a large account is called"), "{}", printed(&output));
     repository.write("playbooks/call.yaml", &GOOD.replace("A large", "Each large"));
     let output = commit();
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     // Without the program nothing passes unseen.
     repository.write("playbooks/call.yaml", GOOD);
     let mut command = repository.command("git", &["commit", "--quiet", "--all", "--message", "a change"]);
     let output = command.env("KEEPWELL", "no-such-program").output().unwrap();
-    assert!(!output.status.success() && said(&output).contains("not on the PATH"), "{}", said(&output));
+    assert!(!output.status.success() && printed(&output).contains("not on the PATH"), "{}", printed(&output));
 }

@@ -36,7 +36,7 @@ steps:
 
 /// What is the same of a mail that is shown and one that is sent: all but its ids,
 /// its date, and what only the one that leaves can have in its links.
-fn seen(bytes: &[u8]) -> BTreeMap<String, String> {
+fn read_mail(bytes: &[u8]) -> BTreeMap<String, String> {
     let message: Message<'_> = MessageParser::default().parse(bytes).unwrap();
     let apart = ["message-id", "date", "content-type", "x-keepwell-preview"];
     let mut seen: BTreeMap<String, String> = message
@@ -125,10 +125,10 @@ async fn the_mails_of_a_plan_are_those_that_are_sent() {
     let server = Server::start(Script::default());
     home.set("KEEPWELL_SMTP_URL", &server.url());
     home.done(&["run", "--once", "--at", AT]);
-    let sent: Vec<_> = server.accepted().iter().map(|mail| seen(&mail.bytes)).collect();
+    let sent: Vec<_> = server.accepted().iter().map(|mail| read_mail(&mail.bytes)).collect();
     assert_eq!(sent.len(), 8, "all but those after the wait: {sent:#?}");
     for (name, bytes) in shown.iter().filter(|(name, _)| !name.contains("later")) {
-        let shown = seen(bytes);
+        let shown = read_mail(bytes);
         assert!(sent.contains(&shown), "{name}: {shown:#?} is not among {sent:#?}");
     }
 }

@@ -46,16 +46,19 @@ impl Deployment {
         let mut names: Vec<String> = match of {
             NameOf::Playbook => self.playbooks.iter().cloned().collect(),
             NameOf::Step => self.steps.iter().cloned().collect(),
-            NameOf::Goto => with(&GOTOS, self.steps.iter().cloned()),
-            NameOf::Recipient => with(&["all", "contact"], self.roles()),
-            NameOf::Assignee => with(&["csm", "manager"], self.pools.keys().map(|pool| format!("pool:{pool}"))),
-            NameOf::Status => with(&[], self.schema.statuses.iter().cloned().chain(self.seen(NameKind::Status))),
+            NameOf::Goto => join_once(&GOTOS, self.steps.iter().cloned()),
+            NameOf::Recipient => join_once(&["all", "contact"], self.roles()),
+            NameOf::Assignee => join_once(&["csm", "manager"], self.pools.keys().map(|pool| format!("pool:{pool}"))),
+            NameOf::Status => join_once(
+                &[],
+                self.schema.statuses.iter().cloned().chain(self.schema.inventory.frequent_names(NameKind::Status)),
+            ),
             NameOf::Role => self.roles(),
-            NameOf::Stage => self.seen(NameKind::Stage),
-            NameOf::StoreRole => self.seen(NameKind::Role),
-            NameOf::Event => self.seen(NameKind::Event),
-            NameOf::Score => self.seen(NameKind::Score),
-            NameOf::Severity => self.seen(NameKind::Severity),
+            NameOf::Stage => self.schema.inventory.frequent_names(NameKind::Stage),
+            NameOf::StoreRole => self.schema.inventory.frequent_names(NameKind::Role),
+            NameOf::Event => self.schema.inventory.frequent_names(NameKind::Event),
+            NameOf::Score => self.schema.inventory.frequent_names(NameKind::Score),
+            NameOf::Severity => self.schema.inventory.frequent_names(NameKind::Severity),
             NameOf::AccountColumn => columns(&self.schema.account),
             NameOf::ContactColumn => columns(&self.schema.contact),
             NameOf::CsmColumn => columns(&self.schema.csm),
@@ -93,7 +96,7 @@ impl Deployment {
                 NameKind::AccountAttribute => self.attributes("account", kind),
                 NameKind::ContactAttribute => self.attributes("contact", kind),
                 NameKind::Locale | NameKind::Zone | NameKind::CsmAttribute => continue,
-                _ => self.seen(kind),
+                _ => self.schema.inventory.frequent_names(kind),
             };
             if !names.is_empty() {
                 text.push_str(&format!("\n\nSeen in the store, {}: {}.", kind.plural(), quoted(names)));
@@ -103,18 +106,12 @@ impl Deployment {
     }
 
     fn attributes(&self, subject: &str, kind: NameKind) -> Vec<String> {
-        self.seen(kind).into_iter().map(|name| format!("{subject}.traits.{name}")).collect()
-    }
-
-    /// The names that the store was seen to hold, the most frequent first.
-    fn seen(&self, kind: NameKind) -> Vec<String> {
-        let known = self.schema.inventory.of(kind);
-        known.map_or(Vec::new(), |known| known.names.iter().map(|known| known.name.clone()).collect())
+        self.schema.inventory.frequent_names(kind).into_iter().map(|name| format!("{subject}.traits.{name}")).collect()
     }
 
     /// Roles as playbooks call them: those that were seen, else the usual ones.
     fn roles(&self) -> Vec<String> {
-        let seen = self.seen(NameKind::Role);
+        let seen = self.schema.inventory.frequent_names(NameKind::Role);
         if seen.is_empty() {
             return ROLES.map(str::to_owned).to_vec();
         }
@@ -122,12 +119,12 @@ impl Deployment {
             let names = &self.schema.roles;
             names.iter().find(|(known, _)| *known == stored).map_or(stored.clone(), |(_, name)| name.to_owned())
         };
-        with(&[], seen.into_iter().map(named))
+        join_once(&[], seen.into_iter().map(named))
     }
 }
 
 /// These words and then the names, each once.
-fn with(words: &[&str], names: impl IntoIterator<Item = String>) -> Vec<String> {
+fn join_once(words: &[&str], names: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut all: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     for name in names {
         if !all.contains(&name) {

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::catalog::shipped::playbooks;
 
-    fn found(wish: &str) -> Vec<String> {
+    fn fitting_playbooks(wish: &str) -> Vec<String> {
         fits(wish, playbooks()).into_iter().map(|fit| fit.playbook.id).collect()
     }
 
@@ -145,14 +145,14 @@ mod tests {
             ("a business review every quarter", "quarterly-review"),
             ("help accounts that are stuck before activation", "no-activation"),
         ] {
-            assert_eq!(found(wish), [id], "{wish}");
+            assert_eq!(fitting_playbooks(wish), [id], "{wish}");
         }
     }
 
     #[test]
     fn what_nothing_has_to_do_with_finds_nothing() {
         for wish in ["", "the and for", "birthday cake", "order new printers"] {
-            assert!(found(wish).is_empty(), "{wish}: {:?}", found(wish));
+            assert!(fitting_playbooks(wish).is_empty(), "{wish}: {:?}", fitting_playbooks(wish));
         }
     }
 

@@ -55,7 +55,7 @@ fn place_in_repository(path: &Path) -> anyhow::Result<(PathBuf, String)> {
         output.status.success(),
         "`{}` is in no git repository ({}): `--against` then takes a folder, or the word `published`",
         path.display(),
-        said(&output)
+        first_error_line(&output)
     );
     let prefix = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
     let rest: Vec<_> = rest
@@ -122,7 +122,7 @@ fn list(folder: &Path, commit: &str, path: &str) -> anyhow::Result<Vec<TreeFile>
         words.extend(["--", path]);
     }
     let output = git(folder, words, None)?;
-    anyhow::ensure!(output.status.success(), "git cannot list the files of {commit}: {}", said(&output));
+    anyhow::ensure!(output.status.success(), "git cannot list the files of {commit}: {}", first_error_line(&output));
     let lines = output.stdout.split(|byte| *byte == 0).filter(|line| !line.is_empty());
     let file = |line: &[u8]| {
         let line = String::from_utf8_lossy(line).into_owned();
@@ -141,7 +141,7 @@ fn contents(folder: &Path, files: &[TreeFile]) -> anyhow::Result<Vec<Vec<u8>>> {
     }
     let names: String = files.iter().map(|file| format!("{}\n", file.object)).collect();
     let output = git(folder, ["cat-file", "--batch"], Some(names))?;
-    anyhow::ensure!(output.status.success(), "git cannot read the files: {}", said(&output));
+    anyhow::ensure!(output.status.success(), "git cannot read the files: {}", first_error_line(&output));
     anyhow::ensure!(output.stdout.len() <= MOST_BYTES, "the files have more than {} MiB together", MOST_BYTES >> 20);
     let mut rest = output.stdout.as_slice();
     let mut found = Vec::new();
@@ -189,7 +189,7 @@ fn git<W: AsRef<OsStr>>(
 }
 
 /// The first line of what git said.
-fn said(output: &Output) -> String {
+fn first_error_line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().next().unwrap_or("git said nothing").trim_start_matches("fatal: ").to_owned()
 }

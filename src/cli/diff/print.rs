@@ -6,7 +6,7 @@ use crate::worker::runs::diff::{Crossing, PlaybookDiff, TextChange};
 pub(super) fn print(diffs: &[PlaybookDiff]) {
     let (same, changed): (Vec<&PlaybookDiff>, Vec<&PlaybookDiff>) =
         diffs.iter().partition(|diff| diff.change == TextChange::Same);
-    changed.iter().for_each(|diff| one(diff));
+    changed.iter().for_each(|diff| print_one(diff));
     if !same.is_empty() {
         let names: Vec<&str> = same.iter().map(|diff| diff.playbook.as_str()).collect();
         say!("the same: {}", names.join(", "));
@@ -16,7 +16,7 @@ pub(super) fn print(diffs: &[PlaybookDiff]) {
     }
 }
 
-fn one(diff: &PlaybookDiff) {
+fn print_one(diff: &PlaybookDiff) {
     say!("{}: {}", diff.playbook, diff.change.name());
     for line in &diff.changes.lines {
         say!("  {line}");

@@ -168,7 +168,7 @@ pub fn check_documents(global: &Global, documents: &Documents, known: &SharedSch
     let (config, problems) = documents.config(global);
     let (schema, has_its_columns) = {
         let known = known.read().unwrap_or_else(PoisonError::into_inner);
-        (known.with(&config), known.has_its_columns)
+        (known.for_configuration(&config), known.has_its_columns)
     };
     let mut checked = check_sources(documents.sources(), Vec::new(), (config, problems), schema);
     if !has_its_columns {

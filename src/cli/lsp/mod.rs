@@ -69,7 +69,7 @@ struct KnownSchema {
 }
 
 impl KnownSchema {
-    fn with(&self, config: &Config) -> Schema {
+    fn for_configuration(&self, config: &Config) -> Schema {
         let schema = self.schema.clone().unwrap_or_else(|| Schema::of_configuration(&config.store));
         Schema { roles: config.store.roles.clone(), ..schema }
     }

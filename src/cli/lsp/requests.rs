@@ -78,7 +78,7 @@ impl Answers {
     fn surroundings(&mut self, documents: &Documents) -> &Surroundings {
         self.surroundings.get_or_insert_with(|| {
             let (config, _) = documents.config(&self.global);
-            let schema = self.schema.read().unwrap_or_else(PoisonError::into_inner).with(&config);
+            let schema = self.schema.read().unwrap_or_else(PoisonError::into_inner).for_configuration(&config);
             Surroundings::new(&documents.sources(), config, schema)
         })
     }

@@ -164,6 +164,11 @@ impl Inventory {
         self.kinds.get(&kind)
     }
 
+    /// The names of a kind, the most frequent first; none where nobody has looked.
+    pub fn frequent_names(&self, kind: NameKind) -> Vec<String> {
+        self.of(kind).map_or(Vec::new(), |known| known.names.iter().map(|known| known.name.clone()).collect())
+    }
+
     /// The kinds that were looked at, with their names.
     pub fn kinds(&self) -> impl Iterator<Item = (NameKind, &KnownNames)> {
         self.kinds.iter().map(|(kind, names)| (*kind, names))

@@ -151,7 +151,7 @@ impl CaseReader<'_> {
 
     fn expectation(&self, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Expectation> {
         let kinds = self.expectations().map(|(key, _)| key);
-        let mut fields = Fields::new(self.file, node, &EXPECTATION, problems).with(kinds);
+        let mut fields = Fields::new(self.file, node, &EXPECTATION, problems).allow_keys(kinds);
         if !fields.has("after") {
             fields.missing("after");
         }

@@ -17,8 +17,8 @@ pub struct Fields<'n, 'p> {
     /// The keys that it has.
     allowed: Vec<&'static str>,
     form: &'static Form,
-    /// The keys that were asked for.
-    asked: Vec<&'static str>,
+    /// The keys that the reader has read.
+    read_keys: Vec<&'static str>,
     pub(super) problems: &'p mut Vec<Diagnostic>,
     /// How many problems there were before.
     before: usize,
@@ -57,7 +57,7 @@ impl<'n, 'p> Fields<'n, 'p> {
             entries: entries.unwrap_or_default(),
             allowed: form.keys().map(|key| key.name).collect(),
             form,
-            asked: Vec::new(),
+            read_keys: Vec::new(),
             problems,
             before,
         }
@@ -70,7 +70,7 @@ impl<'n, 'p> Fields<'n, 'p> {
     }
 
     /// Allows keys beyond those of its form.
-    pub fn with(mut self, keys: impl Iterator<Item = &'static str>) -> Self {
+    pub fn allow_keys(mut self, keys: impl Iterator<Item = &'static str>) -> Self {
         self.allowed.extend(keys);
         self
     }
@@ -134,7 +134,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         if !self.allowed.contains(&key) {
             return None;
         }
-        self.asked.push(key);
+        self.read_keys.push(key);
         self.find(key)
     }
 
@@ -179,10 +179,10 @@ impl<'n, 'p> Fields<'n, 'p> {
         self.report("KW0103", node.place, message, help);
     }
 
-    /// Reports every key that nothing asked for. Returns whether no error at
+    /// Reports every key that nothing reads. Returns whether no error at
     /// all was added since the reader was made.
     pub fn finish(self) -> bool {
-        let forgotten = || self.allowed.iter().filter(|key| !self.asked.contains(key)).collect::<Vec<_>>();
+        let forgotten = || self.allowed.iter().filter(|key| !self.read_keys.contains(key)).collect::<Vec<_>>();
         debug_assert!(forgotten().is_empty(), "{} lists {:?}, which its reader does not read", self.what, forgotten());
         for (entry, taken) in self.entries.iter().zip(&self.taken) {
             if *taken {

@@ -199,7 +199,7 @@ impl Backtest {
         layouts.chain([&self.outcome.condition.layout]).flat_map(|layout| layout.cells().iter().cloned()).collect()
     }
 
-    /// The earliest instant at which a fact is subject_slots for.
+    /// The earliest instant as of which a fact is read.
     pub fn reads_from(&self) -> Instant {
         let playbooks = std::iter::once(&self.playbook).chain(&self.others);
         playbooks

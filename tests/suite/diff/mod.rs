@@ -64,7 +64,7 @@ fn diff(home: &Home, against: &str) -> Answer {
     home.run(&["diff", "--against", against, "--at", AT, "--format", "json"])
 }
 
-fn one<'a>(rows: &'a [Json], playbook: &str) -> &'a Json {
+fn row_of<'a>(rows: &'a [Json], playbook: &str) -> &'a Json {
     let mut found = rows.iter().filter(|row| row["playbook"] == playbook);
     let row = found.next().unwrap_or_else(|| panic!("no {playbook}: {rows:#?}"));
     assert!(found.next().is_none());
@@ -114,7 +114,7 @@ async fn a_revision_is_compared_with_the_files_and_nothing_is_written() {
     let changes: Vec<(&str, &str)> =
         rows.iter().map(|row| (row["playbook"].as_str().unwrap(), row["change"].as_str().unwrap())).collect();
     assert_eq!(changes, [("asked", "added"), ("call", "changed"), ("many", "changed"), ("most", "removed")]);
-    let call = one(&rows, "call");
+    let call = row_of(&rows, "call");
     assert_eq!((&call["enter"], &call["leave"]), (&json!(["a3", "a4"]), &json!(["a1"])));
     assert_eq!(call["values"]["a3"], json!({ "account.seats": 10 }));
     assert_eq!((&call["kept_out_by"]["a3"], &call["kept_out_by"]["a1"]), (&json!("condition"), &json!("condition")));
@@ -139,10 +139,10 @@ async fn a_revision_is_compared_with_the_files_and_nothing_is_written() {
         call["tests"],
         json!({ "added": ["an account with ten seats is called"], "removed": ["an A account is called"], "changed": [] })
     );
-    let many = one(&rows, "many");
+    let many = row_of(&rows, "many");
     assert_eq!((&many["enter"], &many["leave"]), (&json!([]), &json!([])));
     assert_eq!(many["changes"], json!(["hold_above.count `2` → `50`", "max_per_day is new: `7`"]));
-    assert_eq!(one(&rows, "most")["leave"], json!(["a2", "a3", "a4"]), "nobody enters by a file that is gone");
+    assert_eq!(row_of(&rows, "most")["leave"], json!(["a2", "a3", "a4"]), "nobody enters by a file that is gone");
     for row in &rows {
         for key in ["messages_per_week", "tasks_per_week"] {
             assert!(row[key]["before"].is_number() && row[key]["after"].is_number(), "{row:#?}");
@@ -217,13 +217,13 @@ async fn what_is_published_is_compared_and_a_renamed_one_is_the_same_playbook() 
     let renamed = diff(&home, "published");
     assert_eq!(renamed.code, 0, "{renamed:?}");
     let rows = renamed.rows("diff");
-    let ring = one(&rows, "ring");
+    let ring = row_of(&rows, "ring");
     assert_eq!((&ring["change"], &ring["was"]), (&json!("changed"), &json!("call")));
     assert_eq!(ring["changes"], json!(["renamed from `call` to `ring`"]));
     edit(&home, "ring", &[(r#"account.tier == "A""#, "account.seats == 10")]);
     let changed = diff(&home, "published");
-    assert_eq!((changed.code, &one(&changed.rows("diff"), "ring")["enter"]), (2, &json!(["a3", "a4"])));
-    let notes = one(&changed.rows("diff"), "ring")["notes"].clone();
+    assert_eq!((changed.code, &row_of(&changed.rows("diff"), "ring")["enter"]), (2, &json!(["a3", "a4"])));
+    let notes = row_of(&changed.rows("diff"), "ring")["notes"].clone();
     assert_eq!(notes, json!(["2 on their way go on in the text they entered with"]));
     assert_eq!(contents(&pool).await, before);
 }
@@ -241,13 +241,13 @@ async fn a_folder_is_compared_with_its_scripts_and_its_errors_are_said() {
     home.write("old/scripts/health.rhai", "fn is_large(account) { (account.seats ?? 0) >= 99 }\n");
     let script = diff(&home, "old");
     let rows = script.rows("diff");
-    let call = one(&rows, "call");
+    let call = row_of(&rows, "call");
     assert_eq!(
         (script.code, &call["change"], &call["enter"]),
         (2, &json!("changed"), &json!(["a1", "a2", "a3", "a4"]))
     );
     assert_eq!(call["changes"], json!(["the script `health` has changed"]));
-    assert_eq!(one(&rows, "many")["change"], "same");
+    assert_eq!(row_of(&rows, "many")["change"], "same");
     // The playbooks' folder alone, with the scripts that are here.
     assert_eq!(diff(&home, "old/playbooks").code, 0);
 
@@ -255,15 +255,15 @@ async fn a_folder_is_compared_with_its_scripts_and_its_errors_are_said() {
     let broken = diff(&home, "old");
     let rows = broken.rows("diff");
     assert!(broken.stderr.contains("old/playbooks/many.yaml"), "{broken:?}");
-    assert_eq!(one(&rows, "call")["enter"], json!(["a1", "a2", "a3", "a4"]), "the others are compared");
-    let many = one(&rows, "many");
+    assert_eq!(row_of(&rows, "call")["enter"], json!(["a1", "a2", "a3", "a4"]), "the others are compared");
+    let many = row_of(&rows, "many");
     assert_eq!((&many["change"], &many["enter"]), (&json!("changed"), &json!([])));
     assert!(many["reason"].as_str().unwrap().starts_with("the earlier text cannot be used: "), "{many:#?}");
     assert_eq!(many["messages_per_week"]["before"], Json::Null);
     // Errors in one's own files are a failure, and the rest is said all the same.
     home.write("playbooks/most.yaml", "playbook: most\nwhen: account.\nsteps: 5\n");
     let own = diff(&home, "old");
-    assert_eq!((own.code, &one(&own.rows("diff"), "call")["change"]), (1, &json!("changed")), "{own:?}");
+    assert_eq!((own.code, &row_of(&own.rows("diff"), "call")["change"]), (1, &json!("changed")), "{own:?}");
 }
 
 #[tokio::test]
@@ -291,7 +291,7 @@ async fn a_week_is_what_new_ones_get() {
     let answer = diff(&home, "old");
     assert_eq!(answer.code, 0, "nobody asks today, and all new ones enter by both texts: {answer:?}");
     let rows = answer.rows("diff");
-    let asked = one(&rows, "asked");
+    let asked = row_of(&rows, "asked");
     assert_eq!(asked["entries_per_week"], json!({ "before": 3.0, "after": 1.0 }));
     assert_eq!(asked["messages_per_week"], json!({ "before": 6.0, "after": 2.0 }));
     assert_eq!(
@@ -300,13 +300,13 @@ async fn a_week_is_what_new_ones_get() {
     );
     assert_eq!(asked["tasks_per_week"], json!({ "before": 3.0, "after": 1.0 }));
     // Of those who match all the time only who has signed up in that week is new.
-    assert_eq!(one(&rows, "welcome")["tasks_per_week"], json!({ "before": 1.0, "after": 1.0 }));
+    assert_eq!(row_of(&rows, "welcome")["tasks_per_week"], json!({ "before": 1.0, "after": 1.0 }));
     // In shadow nothing leaves; a gap brings everybody back.
     home.write("playbooks/asked.yaml", &ASKED.replace("alerts_to", "mode: shadow\nalerts_to"));
     home.write("playbooks/welcome.yaml", &welcome.replace("when:", "reentry: { gap: 1d }\nwhen:"));
     let rows = diff(&home, "old").rows("diff");
-    assert_eq!(one(&rows, "asked")["messages_per_week"], json!({ "before": 6.0, "after": 0.0 }));
-    assert_eq!(one(&rows, "welcome")["tasks_per_week"]["after"], 3.0, "on the 28th, the 1st and the 2nd");
+    assert_eq!(row_of(&rows, "asked")["messages_per_week"], json!({ "before": 6.0, "after": 0.0 }));
+    assert_eq!(row_of(&rows, "welcome")["tasks_per_week"]["after"], 3.0, "on the 28th, the 1st and the 2nd");
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ fn read(text: &str) -> Playbook {
     playbook.unwrap_or_else(|| panic!("{problems:#?}"))
 }
 
-fn said(edits: &[(&str, &str)]) -> Vec<String> {
+fn lines_after(edits: &[(&str, &str)]) -> Vec<String> {
     let mut after = BEFORE.to_owned();
     for (from, to) in edits {
         assert!(after.contains(from), "{from}");
@@ -89,7 +89,7 @@ fn each_change_has_its_words() {
         ("about: A story.", "# A remark.\nabout:   A story.", ""),
     ] {
         let expected: Vec<&str> = [words].into_iter().filter(|words| !words.is_empty()).collect();
-        assert_eq!(said(&[(from, to)]), expected, "{from} → {to}");
+        assert_eq!(lines_after(&[(from, to)]), expected, "{from} → {to}");
     }
 }
 
@@ -108,20 +108,20 @@ fn of_a_long_condition_the_lines_that_differ_are_shown() {
 #[test]
 fn steps_come_go_and_move() {
     let note = "  - notify: { id: note, channel: csm, text: \"Look\" }\n  - wait: 2d\n";
-    assert_eq!(said(&[("  - wait: 2d\n", note)]), ["step `note` added: notify `Look`"]);
+    assert_eq!(lines_after(&[("  - wait: 2d\n", note)]), ["step `note` added: notify `Look`"]);
     assert_eq!(
-        said(&[("          - task: { id: call, title: \"Call\", to: csm }\n", "          - end: large\n")]),
+        lines_after(&[("          - task: { id: call, title: \"Call\", to: csm }\n", "          - end: large\n")]),
         ["step `end-1` added: end `large`", "step `call` removed: task"]
     );
     let tips = "          - email: { id: tips, to: champion, subject: \"Tips\", body: \"Try\" }\n";
     let moved = "  - email: { id: tips, to: champion, subject: \"Tips\", body: \"Try\" }\n  - wait: 2d\n";
     assert_eq!(
-        said(&[(&format!("      - else:\n{tips}"), ""), ("  - wait: 2d\n", moved)]),
+        lines_after(&[(&format!("      - else:\n{tips}"), ""), ("  - wait: 2d\n", moved)]),
         ["step `tips` is moved, to the main way", "step `branch-1` way 2 is gone; it was `else`"]
     );
     let swapped = [("  - wait: 2d\n", ""), ("at_most: 5d }\n", "at_most: 5d }\n  - wait: 2d\n")];
     assert_eq!(
-        said(&swapped),
+        lines_after(&swapped),
         [
             "step `wait-1` waits for something else: `2d` before, `account.seats > 20` after",
             "step `wait-2` waits for something else: `account.seats > 20` before, `2d` after",

@@ -167,15 +167,15 @@ fn is_line(shown: &str, printed: &str) -> bool {
 /// How many of the shown lines can be found in what was printed, at most. A
 /// line `…` stands for any number of lines; all are there only if nothing else
 /// was printed.
-fn found(shown: &[&str], printed: &[&str]) -> usize {
+fn count_found(shown: &[&str], printed: &[&str]) -> usize {
     match (shown, printed) {
         ([], []) => 0,
         (["…", rest @ ..], _) => {
-            let longest = (0..=printed.len()).map(|skipped| found(rest, &printed[skipped..])).max();
+            let longest = (0..=printed.len()).map(|skipped| count_found(rest, &printed[skipped..])).max();
             1 + longest.unwrap_or_default()
         }
         ([line, rest @ ..], [first, others @ ..]) if is_line(line, first) => {
-            let below = found(rest, others);
+            let below = count_found(rest, others);
             // Something was printed that the page does not show.
             if rest.is_empty() && !others.is_empty() { 0 } else { 1 + below }
         }
@@ -186,7 +186,7 @@ fn found(shown: &[&str], printed: &[&str]) -> usize {
 /// The page against what a command printed: nothing, or where they part.
 fn difference(shown: &str, printed: &str) -> Option<String> {
     let (shown, printed): (Vec<&str>, Vec<&str>) = (shown.lines().collect(), printed.lines().collect());
-    let agreed = found(&shown, &printed);
+    let agreed = count_found(&shown, &printed);
     (agreed < shown.len()).then(|| format!("not so from `{}` on:\n{}", shown[agreed], printed.join("\n")))
 }
 
