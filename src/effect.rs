@@ -202,7 +202,7 @@ pub enum MessageDraft {
     /// A body for another system, final.
     Webhook(WebhookDraft),
     /// A customer mail that will not be sent, kept as a row with its reason.
-    Skipped { contact: String, to: Option<String>, class: Class, reason: &'static str },
+    Skipped { contact: String, to: Option<String>, class: Class, variant: Option<String>, reason: &'static str },
     /// What a step could not do, kept as a row with its reason. `channel` is
     /// what it would have left by.
     Failed { channel: Channel, reason: String },
@@ -216,6 +216,8 @@ pub struct MailDraft {
     pub class: Class,
     /// Not sent any more after this.
     pub valid_until: Instant,
+    /// Which of the step's texts it has; `None` where there is one for all.
+    pub variant: Option<String>,
     /// What a script wrote; `None` renders the step's templates.
     pub written: Option<Written>,
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::localized::{Localized, choose, warn_of_halves};
+use super::localized::{Localized, choose};
 use super::recipient::{Recipient, Recipients, TO};
+use super::variants::{MailText, MailTexts, VARIANTS};
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
 use crate::diagnostic::{Diagnostic, Position};
@@ -18,7 +19,7 @@ use crate::message::duplicate;
 use crate::message::recipient::{has_consented, recipient_zone};
 use crate::playbook::calendar::Calendar;
 use crate::playbook::reader::form::{ADDRESS, words};
-use crate::playbook::reader::{Fields, Form, Key, Shape};
+use crate::playbook::reader::{Fields, Form, Key, KeyRule, Shape};
 use crate::playbook::yaml::Node;
 use crate::playbook::{Duration, Step, StepForm};
 use crate::rule::EvalError;
@@ -47,11 +48,16 @@ static EMAIL: Form = Form::new(
             Shape::Words(CLASS_WORDS),
             "`lifecycle` (default), `marketing` (needs the contact's consent) or `transactional`.",
         ),
-        Key::required("subject", Shape::Localized, "A template, or one for each language: `{ default: …, de: … }`."),
-        Key::required(
+        Key::new("subject", Shape::Localized, "A template, or one for each language: `{ default: …, de: … }`."),
+        Key::new(
             "body",
             Shape::Localized,
             "A template in Markdown, or one for each language: `{ default: …, de: … }`.",
+        ),
+        Key::new(
+            "variants",
+            VARIANTS,
+            "Texts to compare, by name: `{ a: { subject: … }, b: { subject: … } }`. Each account is drawn one; what a variant leaves out is that of the step.",
         ),
         Key::new("from", Shape::Words(FROM_WORDS), "`csm` (their name, our address) or `default`."),
         Key::new(
@@ -71,15 +77,15 @@ static EMAIL: Form = Form::new(
             "When nobody knows whether the mail arrived: `leave` (default) or `send_again`, once.",
         ),
     ]],
-);
+)
+.rules(&[KeyRule::AnyOf(&[&["subject", "body"], &["variants"]])]);
 
 /// A mail step, ready to be addressed and rendered.
 #[derive(Debug)]
 pub struct Email {
     to: Recipients,
     pub class: Class,
-    subject: Localized,
-    body: Localized,
+    texts: MailTexts,
     pub from: From,
     pub reply_to: ReplyTo,
     /// Whether it leaves in quiet hours too; only transactional mail may.
@@ -130,8 +136,14 @@ impl StepKind for Kind {
         let to = recipients(&mut fields, compiler.subject);
         let class = fields.one_of("class", &Class::OF_MAIL).unwrap_or(Class::Lifecycle);
         let class_place = fields.value_place("class");
-        let subject = fields.required("subject");
-        let text = fields.required("body");
+        let subject = fields.take("subject");
+        let body = fields.take("body");
+        let variants = fields.take("variants");
+        if variants.is_none() {
+            for (key, _) in [("subject", subject), ("body", body)].iter().filter(|(_, node)| node.is_none()) {
+                fields.missing(key);
+            }
+        }
         let from = fields.one_of("from", &From::ALL).unwrap_or_default();
         let reply_to = fields.text("reply_to");
         let ignores_quiet = fields.one_of("quiet", &QUIET).unwrap_or(false);
@@ -178,19 +190,14 @@ impl StepKind for Kind {
         if let Some(to) = &to {
             warn_of_budget(to, to_place, class, valid_for, compiler);
         }
-        let subject = subject.and_then(|node| Localized::parse(node, "subject", compiler, Escape::Plain));
-        let body = text.and_then(|node| Localized::parse(node, "text", compiler, Escape::Markdown));
-        if let (Some(subject), Some(body), Some(node)) = (&subject, &body, text) {
-            warn_of_halves(subject, body, node, compiler);
-        }
+        let texts = MailTexts::parse(step, subject, body, variants, compiler);
         if !fine {
             return None;
         }
         Some(Arc::new(Email {
             to: to?,
             class,
-            subject: subject?,
-            body: body?,
+            texts: texts?,
             from,
             reply_to: answers?,
             ignores_quiet,
@@ -261,11 +268,11 @@ impl Email {
         let subject = question.and_then(|node| Localized::parse(node, "question", compiler, Escape::Plain))?;
         let body = question.and_then(|node| Localized::parse(node, "question", compiler, Escape::Markdown))?;
         let (class, from, reply_to) = (Class::Lifecycle, From::Default, ReplyTo::Csm);
+        let text = MailText { subject: Arc::new(subject), body: Arc::new(body) };
         Some(Email {
             to: to?,
             class,
-            subject,
-            body,
+            texts: MailTexts::Single(text),
             from,
             reply_to,
             ignores_quiet: false,
@@ -275,20 +282,29 @@ impl Email {
         })
     }
 
-    /// The words for one recipient, now.
+    /// The variant of its texts that the account gets; `None` where all get the same.
+    pub fn variant(&self, at: &Situation) -> Option<&str> {
+        self.texts.variant(at.playbook, &at.context.facts.account, at.variants)
+    }
+
+    /// The words of a variant for one recipient, now. One that its revision does
+    /// not have is drawn anew.
     pub fn words(
         &self,
         at: &Situation,
+        variant: Option<&str>,
         recipient: Option<&Contact>,
         account_zone: Option<&str>,
     ) -> Result<Words, EvalError> {
+        let variant = variant.filter(|name| self.texts.has(name)).or_else(|| self.variant(at));
+        let Some(text) = self.texts.text(variant) else { return Err(EvalError::new("the step has no text")) };
         let zone = recipient_zone(recipient, account_zone, at.zone);
         let account_locale = match at.context.facts.column("locale") {
             Some(Value::Text(locale)) => locale.to_string(),
             _ => "en".to_owned(),
         };
         let locale = recipient.and_then(|contact| contact.locale.clone()).unwrap_or(account_locale);
-        let texts = choose(&self.subject, &self.body, &locale, self.language.as_deref());
+        let texts = choose(&text.subject, &text.body, &locale, self.language.as_deref());
         let context = RenderContext { is_mail: true, ..at.render_context(recipient, zone, &texts.locale) };
         let subject = texts.subject.render(&context)?.trim().to_owned();
         Ok(Words { subject, body: texts.body.render(&context)?, language: Some(texts.language) })
@@ -298,7 +314,7 @@ impl Email {
 impl Action for Email {
     fn reads(&self, reads: &mut Reads) {
         self.to.reads(reads);
-        self.subject.all().chain(self.body.all()).for_each(|template| reads.template(template));
+        self.texts.all().into_iter().for_each(|template| reads.template(template));
         for column in ["name", "locale", "timezone"] {
             reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column(column.to_owned()) });
         }
@@ -340,7 +356,9 @@ impl Text<'_> {
     fn words(self, at: &Situation, recipient: &Recipient) -> Option<Words> {
         match self {
             Text::Written(written) => Some(written.words.clone()),
-            Text::Step(email) => email.words(at, contact(at, recipient), at.context.facts.account_zone()).ok(),
+            Text::Step(email) => {
+                email.words(at, email.variant(at), contact(at, recipient), at.context.facts.account_zone()).ok()
+            }
         }
     }
 }
@@ -383,8 +401,18 @@ pub(super) fn addressed(
 ) -> Vec<EffectBody> {
     let now = at.context.facts.as_of;
     let valid_until = Calendar::add(at.calendar, now, valid_for, at.zone);
+    let (written, variant) = match text {
+        Text::Step(email) => (None, email.variant(at).map(str::to_owned)),
+        Text::Written(written) => (Some(written), None),
+    };
     if recipients.is_empty() {
-        let skipped = MessageDraft::Skipped { contact: String::new(), to: None, class, reason: "no recipient" };
+        let skipped = MessageDraft::Skipped {
+            contact: String::new(),
+            to: None,
+            class,
+            variant: variant.clone(),
+            reason: "no recipient",
+        };
         let account = match at.context.facts.column("name") {
             Some(Value::Text(name)) => name.to_string(),
             _ => at.context.facts.account.clone(),
@@ -399,15 +427,12 @@ pub(super) fn addressed(
     }
     let mut bodies = Vec::new();
     let mut duplicates = Duplicates::among(recipients, text);
-    let written = match text {
-        Text::Step(_) => None,
-        Text::Written(written) => Some(written),
-    };
     for recipient in recipients {
         let skip = |reason| MessageDraft::Skipped {
             contact: recipient.contact.clone(),
             to: Some(recipient.address.clone()),
             class,
+            variant: variant.clone(),
             reason,
         };
         let consents = || contact(at, recipient).is_some_and(has_consented);
@@ -421,6 +446,7 @@ pub(super) fn addressed(
                 to: recipient.address.clone(),
                 class,
                 valid_until,
+                variant: variant.clone(),
                 written: written.cloned(),
             })
         };

@@ -10,6 +10,7 @@
 //! - `compiler` is what a kind reads its fields with.
 //! - `situation` is what an action may look at.
 //! - `recipient` says whom mails go to, `staff` who takes a task or a notice.
+//! - `variants` has the texts of a mail, and which of several an account gets.
 //! - `snooze` puts a task off.
 //! - `label` and `notice` are what steps and scripts have in common.
 
@@ -43,6 +44,7 @@ pub mod staff;
 mod steering;
 mod survey;
 pub mod task;
+pub mod variants;
 mod webhook;
 
 pub use compiler::Compiler;

@@ -1,5 +1,7 @@
 //! What an action may look at: one subject at one step, and the people around it.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 
 use super::staff::{Staff, Taker};
@@ -22,6 +24,8 @@ pub struct Situation<'a> {
     /// The zone of the playbook.
     pub zone: Tz,
     pub calendar: &'a Calendar,
+    /// The variants of mail steps, by step, that a test case says; `None` draws them.
+    pub variants: Option<&'a BTreeMap<String, String>>,
 }
 
 /// The people around an account.

@@ -122,6 +122,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0306", "a mail is only half in a language"),
     ("KW0307", "the text of a mail has what mail cannot show"),
     ("KW0308", "the text of a mail is too large to be shown whole"),
+    ("KW0309", "variants that would not be compared as meant"),
     ("KW0401", "a script cannot be read"),
     ("KW0402", "not allowed in scripts"),
     ("KW0501", "a test case cannot be read"),

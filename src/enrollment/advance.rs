@@ -40,6 +40,8 @@ pub struct Look<'a> {
     pub open_tasks: &'a OpenTasks,
     pub calendar: &'a Calendar,
     pub alerts_to: Option<&'a str>,
+    /// The variants of mail steps, by step, that a test case says; `None` draws them.
+    pub variants: Option<&'a BTreeMap<String, String>>,
     /// How often waiting enrollments are looked at.
     pub recheck: chrono::Duration,
 }
@@ -260,6 +262,7 @@ impl Advance<'_> {
             alerts_to: look.alerts_to,
             zone: look.playbook.zone,
             calendar: look.calendar,
+            variants: look.variants,
         };
         let bodies = match action.effects(&situation) {
             Ok(bodies) => bodies,

@@ -175,6 +175,12 @@ fn details(expectation: &Expectation, occurrence: &Occurrence, failures: &mut Ve
     {
         wrong(format!("{what} was expected to go to `{to}`; it went to {}", occurrence.addressee()));
     }
+    if let Some(variant) = &expectation.variant
+        && occurrence.variant() != Some(variant)
+    {
+        let found = occurrence.variant().map_or("it has no variants".to_owned(), |found| format!("it is `{found}`"));
+        wrong(format!("{what} was expected in the variant `{variant}`; {found}"));
+    }
     if let Some(subject) = &expectation.subject
         && occurrence.subject() != Some(subject)
     {

@@ -14,6 +14,7 @@ pub(super) struct Entry {
     key: &'static str,
     value: String,
     to: Option<String>,
+    variant: Option<String>,
     subject: Option<String>,
     contains: Option<String>,
 }
@@ -26,8 +27,8 @@ impl Entry {
             Expected::Ended(word) => ("ended", word.clone()),
             Expected::Undecided => ("undecided", "true".to_owned()),
         };
-        let Expectation { after, to, subject, contains, .. } = expectation.clone();
-        Entry { after, key, value, to, subject, contains }
+        let Expectation { after, to, variant, subject, contains, .. } = expectation.clone();
+        Entry { after, key, value, to, variant, subject, contains }
     }
 
     /// What would expect that, in no more detail than whom it went to.
@@ -38,7 +39,7 @@ impl Entry {
             (None, word) => ("ended", word),
         };
         let to = occurrence.first_name().map(str::to_owned);
-        Entry { after: occurrence.after, key, value, to, subject: None, contains: None }
+        Entry { after: occurrence.after, key, value, to, variant: None, subject: None, contains: None }
     }
 
     /// As the case has it, with what is not so put right.
@@ -57,6 +58,7 @@ impl Entry {
             key,
             value,
             to: expectation.to.clone().map(|to| if is_right(&to) { to } else { found.to.clone().unwrap_or(to) }),
+            variant: expectation.variant.as_ref().and(occurrence.variant()).map(str::to_owned),
             subject: expectation.subject.as_ref().and(occurrence.subject()).map(str::to_owned),
             contains: expectation.contains.as_ref().and_then(|text| nearest_line(text, occurrence)),
             ..found
@@ -67,7 +69,9 @@ impl Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{ after: {}, {}: {}", offset(self.after), self.key, scalar(&self.value))?;
-        for (key, value) in [("to", &self.to), ("subject", &self.subject), ("contains", &self.contains)] {
+        for (key, value) in
+            [("to", &self.to), ("variant", &self.variant), ("subject", &self.subject), ("contains", &self.contains)]
+        {
             if let Some(value) = value {
                 write!(f, ", {key}: {}", scalar(value))?;
             }

@@ -43,6 +43,8 @@ pub(super) struct Consequence {
     pub text: String,
     /// What its reader sees of a text that is rendered.
     pub rendered: Option<String>,
+    /// Which of the step's texts a mail has; `None` where there is one for all.
+    pub variant: Option<String>,
 }
 
 impl Consequence {
@@ -61,6 +63,7 @@ impl Consequence {
             subject: Some(words.subject.clone()),
             text: format!("{}\n{}", words.subject, words.body),
             rendered: Some(wording::plain(&words.body)),
+            variant: None,
         }
     }
 
@@ -171,6 +174,14 @@ impl Occurrence {
     pub fn subject(&self) -> Option<&str> {
         match &self.what {
             What::Effect(consequence) => consequence.subject.as_deref(),
+            What::End { .. } | What::Undecided { .. } => None,
+        }
+    }
+
+    /// The variant of a mail; `None` where there is one text for all.
+    pub fn variant(&self) -> Option<&str> {
+        match &self.what {
+            What::Effect(consequence) => consequence.variant.as_deref(),
             What::End { .. } | What::Undecided { .. } => None,
         }
     }

@@ -25,7 +25,15 @@ fn ended(after: i64, state: State, reason: Option<&str>) -> Occurrence {
 }
 
 fn expect(line: u32, after: i64, expected: Expected) -> Expectation {
-    Expectation { place: Position { line, column: 1 }, after, expected, to: None, subject: None, contains: None }
+    Expectation {
+        place: Position { line, column: 1 },
+        after,
+        expected,
+        to: None,
+        variant: None,
+        subject: None,
+        contains: None,
+    }
 }
 
 fn email(step: &str) -> Expected {

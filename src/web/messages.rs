@@ -126,6 +126,8 @@ struct Whole {
     playbook: String,
     playbook_href: String,
     step: String,
+    /// Which of its step's texts it has.
+    variant: Option<String>,
     when: String,
     next_at: Option<String>,
     sent_at: Option<String>,
@@ -208,6 +210,7 @@ async fn page(web: &WebState, id: Uuid, status: StatusCode, notice: Option<Notic
         playbook_href: below("/playbooks", &row.playbook),
         playbook: row.playbook,
         step: row.step,
+        variant: row.variant,
         when: moment(row.created_at, web.zone),
         next_at: waits.then(|| moment(row.next_at, web.zone)),
         sent_at: row.sent_at.map(|at| moment(at, web.zone)),

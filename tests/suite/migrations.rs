@@ -27,6 +27,7 @@ const SUMS: &str = "
     0011_renames.sql  0e04e10015b8fd7264d74573a3a12cc79132aedd6bc5e77c7de32d623676d7f0
     0012_publications.sql  0deac248e8f6a17314bf9f195b9d50d6e55015c10cc28501f560627558200321
     0013_imported_changes.sql  077ecdf6fa30d8237d1e6a4bdd70eb041ebfa520cc5fcc31ec6403a614d5e35f
+    0014_variants.sql  68ca96e2cd824e03db21febf8a4f5fc24a93236a7ec839d2c06b796ba8e7319b
 ";
 
 #[test]

@@ -213,6 +213,9 @@ fn effect_as_json(effect: &PlannedEffect) -> serde_json::Value {
         "step": effect.step,
         "to": effect.to,
     });
+    if let Some(variant) = &effect.variant {
+        json["variant"] = json!(variant);
+    }
     if let Some(text) = &effect.text {
         json["text"] = json!({ "subject": text.subject, "body": text.body });
     }

@@ -107,7 +107,8 @@ fn plain(value: &serde_json::Value) -> String {
 fn text(effect: &PlannedEffect) {
     let Some(text) = &effect.text else { return };
     let to = effect.to.as_deref().map_or(String::new(), |to| format!(" to {to}"));
-    say!("      {} {} `{}`{to}: {}", offset(effect.after), effect.kind, effect.step, text.subject);
+    let variant = effect.variant.as_deref().map_or(String::new(), |name| format!(", variant `{name}`"));
+    say!("      {} {} `{}`{variant}{to}: {}", offset(effect.after), effect.kind, effect.step, text.subject);
     for line in text.body.lines() {
         say!("        | {line}");
     }

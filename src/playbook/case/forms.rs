@@ -177,6 +177,11 @@ pub static EXPECTATION: Form = Form::new(
             Shape::Text,
             "Of a mail: a role or an address. Of a task: `csm`, `manager` or an address. Of a notice: its channel.",
         ),
+        Key::new(
+            "variant",
+            Shape::Text,
+            "Which of its texts a mail has: the account of the case gets this one. Without it, the first.",
+        ),
         Key::new("subject", Shape::Text, "The exact subject of a mail."),
         Key::new("contains", Shape::Text, "Words that must stand in the subject, the text or the title."),
     ]],

@@ -4,6 +4,8 @@
 //! which this folder does not know. `like` reads the list of cases and follows
 //! `like:`; `reader` reads one of them; `forms` lists their keys.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, FixedOffset};
 
 use super::budget::Budget;
@@ -34,6 +36,8 @@ pub struct Case {
     pub quiet_hours: Option<QuietHours>,
     /// Changes in force just before `at` plus their offset, in order of it.
     pub then: Vec<Change>,
+    /// The variants that its entries name, by the step of the mail.
+    pub variants: BTreeMap<String, String>,
     /// Complete and in order up to its last entry.
     pub expect: Vec<Expectation>,
 }
@@ -85,6 +89,8 @@ pub struct Expectation {
     pub expected: Expected,
     /// Email: a role or an address. Task: `csm`, `manager`, an address. Notice: its channel.
     pub to: Option<String>,
+    /// Which of its step's texts a mail has.
+    pub variant: Option<String>,
     /// The exact subject of a mail.
     pub subject: Option<String>,
     /// Text that must stand in the subject, body, title or text.

@@ -1,5 +1,6 @@
 //! Reading one test case.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
@@ -49,12 +50,12 @@ impl CaseReader<'_> {
         if !fields.has("expect") {
             fields.missing("expect");
         }
-        let expect = self.expect(&mut fields);
+        let (expect, variants) = self.expect(&mut fields);
         let ok = fields.finish();
         if !ok {
             return None;
         }
-        Some(Case { name: name.to_owned(), place, at: at?, fixtures, budget, quiet_hours, then, expect })
+        Some(Case { name: name.to_owned(), place, at: at?, fixtures, budget, quiet_hours, then, variants, expect })
     }
 
     fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
@@ -134,7 +135,8 @@ impl CaseReader<'_> {
         changes
     }
 
-    fn expect(&self, fields: &mut Fields<'_, '_>) -> Vec<Expectation> {
+    fn expect(&self, fields: &mut Fields<'_, '_>) -> (Vec<Expectation>, BTreeMap<String, String>) {
+        let mut variants = BTreeMap::new();
         let mut expected: Vec<Expectation> = Vec::new();
         for node in fields.list("expect").unwrap_or_default() {
             let Some(expectation) = self.expectation(node, fields.problems()) else {
@@ -144,9 +146,18 @@ impl CaseReader<'_> {
                 let message = "expectations stand in the order of time, and this one is earlier";
                 fields.error("KW0501", node.place, message);
             }
+            if let (Expected::Step { id, .. }, Some(variant)) = (&expectation.expected, &expectation.variant) {
+                let first = variants.entry(id.clone()).or_insert_with(|| variant.clone());
+                if first != variant {
+                    let message =
+                        format!("the account of a case gets one variant of `{id}`, and `{first}` stands above");
+                    let help = "write a case of its own for the other variant";
+                    fields.error_with_help("KW0501", node.place, message, help);
+                }
+            }
             expected.push(expectation);
         }
-        expected
+        (expected, variants)
     }
 
     fn expectation(&self, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<Expectation> {
@@ -192,12 +203,21 @@ impl CaseReader<'_> {
             fields.error("KW0501", node.place, message);
         }
         let to = fields.string("to");
+        let variant = fields.string("variant");
         let subject = fields.string("subject");
         let contains = fields.string("contains");
         if !fields.finish() {
             return None;
         }
-        Some(Expectation { place: node.place, after: after?, expected: expected.pop()??, to, subject, contains })
+        Some(Expectation {
+            place: node.place,
+            after: after?,
+            expected: expected.pop()??,
+            to,
+            variant,
+            subject,
+            contains,
+        })
     }
 
     /// The keys of an expectation that name a step, with what they stand for.

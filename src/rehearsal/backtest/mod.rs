@@ -16,7 +16,7 @@
 //!   a few numbers of each;
 //! - `figures` are precision, recall, lead time and lift.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -122,6 +122,7 @@ impl ReplayedPlaybook {
             budget: config.budget.clone(),
             quiet_hours: config.quiet_hours.clone(),
             then: Vec::new(),
+            variants: BTreeMap::new(),
             expect: Vec::new(),
         };
         let kept = ready.when.prefilter().map_or(Predicate::Always, |prefilter| prefilter.predicate.clone());

@@ -221,6 +221,7 @@ impl Course<'_> {
             alerts_to: self.alerts_to(),
             zone: self.playbook.zone,
             calendar: &self.calendar,
+            variants: Some(&self.case.variants),
         }
     }
 }
@@ -239,6 +240,7 @@ fn task(step: &str, role: Option<&str>, draft: &TaskDraft) -> Consequence {
         subject: Some(draft.title.clone()),
         text: lines.collect::<Vec<_>>().join("\n"),
         rendered: None,
+        variant: None,
     }
 }
 
@@ -255,6 +257,7 @@ fn notice(step: &str, draft: &NoticeDraft) -> Consequence {
         subject: Some(draft.subject.clone()),
         text: format!("{}\n{}", draft.subject, draft.text),
         rendered: None,
+        variant: None,
     }
 }
 
@@ -270,5 +273,6 @@ fn webhook(step: &str, draft: &WebhookDraft) -> Consequence {
         subject: None,
         text: draft.body.clone(),
         rendered: None,
+        variant: None,
     }
 }

@@ -27,6 +27,7 @@ impl Course<'_> {
                 open_tasks: &open_tasks,
                 calendar: &self.calendar,
                 alerts_to: self.alerts_to(),
+                variants: Some(&self.case.variants),
                 recheck: self.config.recheck,
             });
             self.end_looks.push(context);

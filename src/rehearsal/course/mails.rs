@@ -257,14 +257,15 @@ impl Course<'_> {
     /// The words of a mail, or why there are none.
     fn words(&self, mail: &Planned, now: Instant) -> Result<Result<Words, String>, FoldError> {
         let action = self.playbook.action(&mail.step).and_then(|action| action.email());
-        Ok(match (&mail.draft.written, action) {
+        let draft = &mail.draft;
+        Ok(match (&draft.written, action) {
             (Some(written), _) => Ok(written.words.clone()),
             (None, Some(email)) => {
                 let context = self.context(&self.played[mail.played], now)?;
                 let staff = self.staff();
                 let situation = self.situation(&context, &staff);
                 email
-                    .words(&situation, self.recipient(mail), context.facts.account_zone())
+                    .words(&situation, draft.variant.as_deref(), self.recipient(mail), context.facts.account_zone())
                     .map_err(|error| error.to_string())
             }
             (None, None) => Err("the step has no words".to_owned()),
@@ -308,6 +309,7 @@ impl Course<'_> {
         let who = role.as_deref().unwrap_or(if enrolled { "the contact" } else { "no contact" });
         self.happen(now, format!("mail `{step}` to {who} ({}): {}", draft.to, words.subject));
         let consequence = Consequence::mail(step, role.as_deref(), enrolled, &draft.to, &words);
+        let consequence = Consequence { variant: draft.variant.clone(), ..consequence };
         self.occur(now, What::Effect(consequence));
         self.ended(mail, now);
         Ok(())

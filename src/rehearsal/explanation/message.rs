@@ -35,6 +35,10 @@ impl MessageExplanation {
         if !text("reason").is_empty() {
             lines.push(format!("  because {}", text("reason")));
         }
+        if !text("variant").is_empty() {
+            let (name, account) = (text("variant"), text("account"));
+            lines.push(format!("  in the variant `{name}`, which was drawn for the account {account}"));
+        }
         lines.extend(self.stops.iter().map(|stop| format!("  stopped: {stop}")));
         if let Some(answer) = &self.answer {
             lines.push(format!("  at this moment {}", in_words(answer)));

@@ -24,6 +24,8 @@ pub struct Claimed {
     /// `csm`, `manager`, `alerts_to` or `slack:NAME`, of a notice.
     pub audience: Option<String>,
     pub to_address: Option<String>,
+    /// Which of its step's texts it has; `None` where there is one for all.
+    pub variant: Option<String>,
     pub subject: Option<String>,
     pub words: Option<serde_json::Value>,
     pub attempts: i32,

@@ -45,6 +45,7 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
             message.class = mail.class;
             message.to = Some(&mail.to);
             message.valid_until = mail.valid_until;
+            message.variant = mail.variant.as_deref();
             message.written = mail.written.as_ref();
         }
         MessageDraft::Notice(notice) => {
@@ -69,7 +70,8 @@ fn message<'a>(planned: &PlannedEffect<'a, MessageDraft>, priority: i32, now: In
             message.text = Some(&webhook.body);
             message.valid_until = webhook.valid_until;
         }
-        MessageDraft::Skipped { contact, to, class, reason } => {
+        MessageDraft::Skipped { contact, to, class, variant, reason } => {
+            message.variant = variant.as_deref();
             message.contact = contact;
             message.to = to.as_deref();
             message.class = *class;
@@ -99,6 +101,7 @@ struct NewMessage<'a> {
     class: Class,
     audience: Option<&'a str>,
     to: Option<&'a str>,
+    variant: Option<&'a str>,
     subject: Option<&'a str>,
     text: Option<&'a str>,
     written: Option<&'a Written>,
@@ -124,6 +127,7 @@ impl<'a> NewMessage<'a> {
             class: Class::Lifecycle,
             audience: None,
             to: None,
+            variant: None,
             subject: None,
             text: None,
             written: None,
@@ -156,6 +160,7 @@ async fn insert_all(tx: &mut PgConnection, messages: &[NewMessage<'_>], naming: 
         .column("class", each().map(|one| one.class.name()))
         .column("audience", each().map(|one| one.audience))
         .column("to_address", each().map(|one| one.to))
+        .column("variant", each().map(|one| one.variant))
         .column("subject", each().map(|one| one.subject))
         .column("body_text", each().map(|one| one.text))
         .column("words", each().map(|one| one.written.map(|written| serde_json::json!(written))))

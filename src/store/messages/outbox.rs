@@ -40,7 +40,7 @@ impl Store {
                    order by priority desc, valid_until, account_id, id limit $3 for update skip locked) due
              where m.account_id = due.account_id and m.id = due.id
              returning m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
-                 m.class, m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
+                 m.class, m.audience, m.to_address, m.variant, coalesce(m.subject, '') as subject, m.words, m.attempts, m.valid_until,
                  m.token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason",
             claim = claim("$4", "$5"),
             waiting = *WAITING
@@ -64,7 +64,7 @@ impl Store {
     pub async fn waiting_message(&self, id: Uuid) -> sqlx::Result<Option<Claimed>> {
         let sql = format!(
             "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel,
-                 m.class, m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts,
+                 m.class, m.audience, m.to_address, m.variant, coalesce(m.subject, '') as subject, m.words, m.attempts,
                  m.valid_until, $2::uuid as token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason
              from keepwell.messages m where m.id = $1 and m.state in {}",
             *WAITING

@@ -106,7 +106,7 @@ impl Store {
         let Some(copy) = copy else { return Ok(None) };
         let message: Option<Claimed> = sqlx::query_as(
             "select m.account_id, m.contact_id, m.id, m.enrollment_id, m.playbook, m.revision, m.step, m.channel, m.class,
-                 m.audience, m.to_address, coalesce(m.subject, '') as subject, m.words, m.attempts + 1 as attempts,
+                 m.audience, m.to_address, m.variant, coalesce(m.subject, '') as subject, m.words, m.attempts + 1 as attempts,
                  m.valid_until, c.token, m.message_id, m.shadow, m.leaves_at, m.held_until, m.reason
              from keepwell.messages m join keepwell.copies c on c.account_id = m.account_id and c.message = m.id
              where c.token = $1",

@@ -62,7 +62,7 @@ const MESSAGES: &str = "
         'contact', nullif(contact_id, ''), 'step', step, 'channel', channel, 'class', class, 'to', to_address,
         'subject', subject, 'state', state, 'reason', reason, 'attempts', attempts, 'sent_at', sent_at,
         'message_id', message_id, 'enrollment', enrollment_id, 'created_at', created_at, 'next_at', next_at,
-        'valid_until', valid_until, 'audience', audience) as row,
+        'valid_until', valid_until, 'audience', audience, 'variant', variant) as row,
         playbook, account_id as account, state, null::text as assignee, created_at as ordered, id::text as last
     from keepwell.messages";
 

@@ -441,6 +441,7 @@ fn build_look<'a>(
         messages,
         calendar: &shared.calendar,
         alerts_to,
+        variants: None,
         recheck: shared.config.recheck,
     }
 }

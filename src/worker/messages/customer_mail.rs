@@ -26,6 +26,8 @@ pub(crate) struct CustomerMail<'a> {
     pub class: Class,
     /// With its angle brackets.
     pub message_id: &'a str,
+    /// Which of the step's texts it has; `None` where there is one for all.
+    pub variant: Option<&'a str>,
     /// What a script wrote; `None` renders the step's templates.
     pub written: Option<&'a Written>,
     pub contact: Option<&'a Contact>,
@@ -50,7 +52,7 @@ impl CustomerMail<'_> {
     pub fn compose(self, shared: &Shared, loaded: &Loaded, snapshot: &Snapshot) -> Result<ComposedMail, String> {
         let step = loaded.ready.action(self.step);
         let action = step.and_then(|action| action.email());
-        let mut words = words(shared, loaded, snapshot, self.step, self.written, self.contact)?;
+        let mut words = words(shared, loaded, snapshot, self.step, self.variant, self.written, self.contact)?;
         let (from, reply_to) = match (self.written, action) {
             (Some(written), _) => (written.from, written.reply_to.clone()),
             (None, Some(email)) => (email.from, email.reply_to.clone()),

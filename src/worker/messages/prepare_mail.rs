@@ -293,6 +293,7 @@ impl Asker<'_> {
             step: &message.step,
             class: message.class,
             message_id: &message.message_id,
+            variant: message.variant.as_deref(),
             written: written.as_ref(),
             contact,
             to: &to,

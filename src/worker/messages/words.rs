@@ -9,7 +9,7 @@ use crate::worker::enrollments::snapshot::Snapshot;
 use crate::worker::revision_cache::Loaded;
 use crate::worker::shared::Shared;
 
-/// The words of a mail of a step: those that a script has written, else its
+/// The words of a mail of a step, in the variant that was drawn for it: those that a script has written, else its
 /// templates with the facts of this moment. An error says why it has none, or
 /// what it lacks.
 pub(crate) fn words(
@@ -17,6 +17,7 @@ pub(crate) fn words(
     loaded: &Loaded,
     snapshot: &Snapshot,
     step: &str,
+    variant: Option<&str>,
     written: Option<&Written>,
     contact: Option<&Contact>,
 ) -> Result<Words, String> {
@@ -36,9 +37,10 @@ pub(crate) fn words(
                 alerts_to: alerts_to.or(shared.config.alerts_to.as_deref()),
                 zone: loaded.ready.zone,
                 calendar: &shared.calendar,
+                variants: None,
             };
             let zone = snapshot.context.facts.account_zone();
-            email.words(&situation, contact, zone).map_err(|error| error.to_string())?
+            email.words(&situation, variant, contact, zone).map_err(|error| error.to_string())?
         }
         (None, None) => return Err(format!("its revision has no mail step {step}")),
     };

@@ -175,6 +175,7 @@ impl FirstMails {
                         loaded,
                         snapshot,
                         &mail.step,
+                        mail.draft.variant.as_deref(),
                         mail.draft.written.as_ref(),
                         contact_of(snapshot, &mail.draft),
                     ));

@@ -22,6 +22,7 @@ mod time;
 mod undecided;
 mod unfit;
 mod updating;
+mod variants;
 mod watching;
 
 /// Plays the cases of one playbook under a configuration.

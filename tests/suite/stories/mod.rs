@@ -53,5 +53,6 @@ mod together;
 mod tripping;
 mod unfit;
 mod unseen;
+mod variants;
 mod waiting;
 mod zones;

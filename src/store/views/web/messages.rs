@@ -33,6 +33,8 @@ pub struct MessageWhole {
     pub channel: String,
     pub class: String,
     pub to_address: Option<String>,
+    /// Which of its step's texts it has; `None` where there is one for all.
+    pub variant: Option<String>,
     pub subject: Option<String>,
     pub body_text: Option<String>,
     pub body_html: Option<String>,
@@ -96,7 +98,7 @@ impl Store {
         let sql = format!(
             "select m.id, m.account_id, a.name as account_name, m.playbook, m.step, m.channel, m.class, m.to_address,
                  m.subject, m.body_text, m.body_html, m.state, m.outcome, m.reason, m.message_id, m.created_at, m.next_at,
-                 m.sent_at, m.ended_at
+                 m.sent_at, m.ended_at, m.variant
              from keepwell.messages m left join {accounts} a on a.id = {account}
              where m.id = $1"
         );

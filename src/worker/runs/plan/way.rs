@@ -29,6 +29,8 @@ pub struct PlannedEffect {
     /// An address, a CSM's id, or the name of what holds an address; `None` where
     /// there is nobody yet, and for what reaches nobody.
     pub to: Option<String>,
+    /// Which of the step's texts a mail has; `None` where there is one for all.
+    pub variant: Option<String>,
     /// What it would say now; `None` where nobody asked for it.
     pub text: Option<PlannedText>,
     /// A mail as it would leave, for a mail program; `None` where nobody asked for
@@ -91,6 +93,7 @@ pub(super) async fn follow_way(
                 after: at - slot,
                 kind,
                 to: recipient(&effect.body),
+                variant: variant(&effect.body),
                 step: effect.step,
                 text,
                 mail,
@@ -112,13 +115,20 @@ fn recipient(body: &EffectBody) -> Option<String> {
     }
 }
 
+fn variant(body: &EffectBody) -> Option<String> {
+    match body {
+        EffectBody::Message(MessageDraft::Mail(draft)) => draft.variant.clone(),
+        _ => None,
+    }
+}
+
 /// What an effect would say; a mail that has no words says why.
 fn text(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect) -> Option<PlannedText> {
     let (subject, body) = match &effect.body {
         EffectBody::Task(draft) => (draft.title.clone(), draft.description.clone().unwrap_or_default()),
         EffectBody::Message(MessageDraft::Mail(draft)) => {
             let contact = contact_of(seen, draft);
-            match words(shared, loaded, seen, &effect.step, draft.written.as_ref(), contact) {
+            match words(shared, loaded, seen, &effect.step, draft.variant.as_deref(), draft.written.as_ref(), contact) {
                 Ok(words) => (words.subject, words.body),
                 Err(reason) => ("(it cannot be written)".to_owned(), reason),
             }
@@ -149,6 +159,7 @@ fn preview(shared: &Shared, loaded: &Loaded, seen: &Snapshot, effect: &Effect, a
                 step: &effect.step,
                 class: draft.class,
                 message_id: &message_id,
+                variant: draft.variant.as_deref(),
                 written: draft.written.as_ref(),
                 contact: contact_of(seen, draft),
                 to: &draft.to,
