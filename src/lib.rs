@@ -47,6 +47,7 @@ pub mod clock;
 pub mod diagnostic;
 pub mod ids;
 pub mod random;
+pub mod statistics;
 pub mod telemetry;
 pub mod timestamp;
 pub mod zone;
@@ -72,6 +73,8 @@ pub mod action;
 pub mod catalog;
 
 pub mod enrollment;
+
+pub mod impact;
 
 pub mod store;
 

@@ -207,7 +207,7 @@ fn brief(explanation: &Explanation) -> Json {
 
 /// How a playbook's two arms fare.
 fn holdout(ArmComparison { comparison, counted }: &ArmComparison) -> Json {
-    let points = comparison.difference().map(|(least, most)| json!({ "least": least, "most": most }));
+    let points = comparison.difference().map(|found| json!({ "least": found.range.low, "most": found.range.high }));
     json!({ "treated": comparison.treated, "ghosts": comparison.ghosts, "points": points, "counted": counted,
         "told": comparison.describe() })
 }

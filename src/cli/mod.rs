@@ -38,6 +38,7 @@ mod enroll;
 mod explain;
 mod facts;
 mod fmt;
+mod impact;
 mod import;
 mod junit;
 mod later;
@@ -179,6 +180,8 @@ enum Command {
     Explain(explain::Options),
     /// What a playbook would have done in the past, and whether it would have helped.
     Backtest(backtest::Options),
+    /// Whether playbooks help: treated beside held out, texts beside each other, and what they cost.
+    Impact(impact::Options),
     /// What was in force of a playbook, when, and who published it.
     Revisions(revisions::Options),
     /// Put an earlier revision of a playbook into force again.
@@ -300,6 +303,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Diff(options) => diff::run(global, &options).await,
         Command::Explain(options) => explain::run(global, &options).await,
         Command::Backtest(options) => backtest::run(global, &options).await,
+        Command::Impact(options) => impact::run(global, &options).await,
         Command::Revisions(options) => revisions::run(global, &options).await,
         Command::Rollback(options) => revisions::roll_back(global, &options).await,
         Command::Enrollments(options) => lists::run(global, lists::What::Enrollments, &options).await,

@@ -54,6 +54,11 @@ pub static CONFIGURATION: Form = Form::new(
             Shape::Elapsed,
             "How often waiting enrollments are looked at; at least a minute, and it divides a day. Default: `15m`.",
         ),
+        Key::new(
+            "minutes_per_task",
+            Shape::Whole { least: 1, most: 10_000 },
+            "How long a task takes, for the hours that a playbook costs. Default: none.",
+        ),
         Key::new("suppress", Shape::Expression, "Accounts that no playbook may touch."),
         Key::new(
             "pools",

@@ -71,6 +71,8 @@ pub struct Config {
     pub catch_up: Duration,
     /// How often waiting enrollments are looked at; divides a day.
     pub recheck: Duration,
+    /// How long a task takes, for what a playbook costs.
+    pub minutes_per_task: Option<u32>,
     /// A condition that keeps an account out of every playbook.
     pub suppress: Option<Source>,
     /// Who shares the tasks of `to: pool:NAME`.
@@ -120,6 +122,7 @@ impl Default for Config {
             seasons: Seasons::default(),
             catch_up: Duration::hours(1),
             recheck: Duration::minutes(15),
+            minutes_per_task: None,
             suppress: None,
             pools: Pools::new(),
             mail: Mail::default(),
@@ -199,6 +202,8 @@ impl Config {
         if let Some(recheck) = recheck(&mut fields) {
             self.recheck = recheck;
         }
+        self.minutes_per_task =
+            fields.int_within("minutes_per_task", 1, 10_000).and_then(|minutes| u32::try_from(minutes).ok());
         self.suppress = fields.expression("suppress");
         self.pools = pools(&mut fields);
         self.store.roles = RoleNames::read(&mut fields).into();

@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use crate::ids;
+use crate::statistics::{Difference, LEVEL, Share, difference_of_shares};
 
 /// Accounts are drawn from so many equal parts.
 const PARTS: u64 = 10_000;
@@ -87,15 +88,6 @@ impl Outcomes {
         self.goal as f64 / self.accounts.max(1) as f64
     }
 
-    /// Wilson's score interval of the rate, 95 %.
-    fn interval(self) -> (f64, f64) {
-        const Z: f64 = 1.959_964;
-        let (n, rate) = (self.accounts.max(1) as f64, self.rate());
-        let middle = (rate + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-        let half = Z / (1.0 + Z * Z / n) * (rate * (1.0 - rate) / n + Z * Z / (4.0 * n * n)).sqrt();
-        (middle - half, middle + half)
-    }
-
     fn describe(self, what: &str) -> String {
         match self.accounts {
             0 => format!("0 {what}"),
@@ -113,18 +105,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// By how many percentage points more of the treated reached the goal, at
-    /// least and at most, with 95 % certainty (Newcombe's interval). `None`
+    /// By how many percentage points more of the treated reached the goal. `None`
     /// while an arm is too small.
-    pub fn difference(&self) -> Option<(f64, f64)> {
+    pub fn difference(&self) -> Option<Difference> {
         if self.treated.accounts < FEWEST || self.ghosts.accounts < FEWEST {
             return None;
         }
-        let (of_treated, of_ghosts) = (self.treated.interval(), self.ghosts.interval());
-        let (one, other) = (self.treated.rate(), self.ghosts.rate());
-        let least = one - other - ((one - of_treated.0).powi(2) + (of_ghosts.1 - other).powi(2)).sqrt();
-        let most = one - other + ((of_treated.1 - one).powi(2) + (other - of_ghosts.0).powi(2)).sqrt();
-        Some((least * 100.0, most * 100.0))
+        let share = |arm: Outcomes| Share { of: arm.accounts, part: arm.goal };
+        let found = difference_of_shares(share(self.treated), share(self.ghosts), LEVEL);
+        let (range, anytime) = (found.range.times(100.0), found.anytime.times(100.0));
+        Some(Difference { value: found.value * 100.0, range, anytime })
     }
 
     /// In one sentence.
@@ -136,13 +126,14 @@ impl Comparison {
         );
         match self.difference() {
             None => format!("{counts}: too few to compare, which takes {FEWEST} of each"),
-            Some((least, most)) => {
+            Some(Difference { range, anytime, .. }) => {
+                // People look as often as they like: what a single look says is not enough.
                 let verdict = match () {
-                    () if least > 0.0 => "it helps",
-                    () if most < 0.0 => "it harms",
-                    () => "no difference can be told",
+                    () if anytime.low > 0.0 => "it helps",
+                    () if anytime.high < 0.0 => "it harms",
+                    () => "no difference can be told yet",
                 };
-                format!("{counts}: between {least:+.0} and {most:+.0} points, so {verdict}")
+                format!("{counts}: between {:+.0} and {:+.0} points; {verdict}", range.low, range.high)
             }
         }
     }
@@ -190,13 +181,14 @@ mod tests {
         assert_eq!(compared(of(900, 800), of(29, 1)).difference(), None);
         assert!(compared(of(900, 800), of(29, 1)).describe().contains("too few"));
         // Newcombe (1998), example (a): 56 of 70 against 48 of 80 is 5.24 to 33.39 points.
-        let (least, most) = compared(of(70, 56), of(80, 48)).difference().expect("enough");
-        assert!((least - 5.24).abs() < 0.01 && (most - 33.39).abs() < 0.01, "{least} {most}");
+        let range = compared(of(70, 56), of(80, 48)).difference().expect("enough").range;
+        assert!((range.low - 5.24).abs() < 0.01 && (range.high - 33.39).abs() < 0.01, "{range:?}");
         assert_eq!(
             compared(of(70, 56), of(80, 48)).describe(),
-            "the goal was reached by 56 of 70 treated (80 %), 48 of 80 held out (60 %): between +5 and +33 points, so it helps"
+            "the goal was reached by 56 of 70 treated (80 %), 48 of 80 held out (60 %): between +5 and +33 points; no difference can be told yet"
         );
-        assert!(compared(of(80, 48), of(70, 56)).describe().ends_with("it harms"));
-        assert!(compared(of(80, 48), of(70, 42)).describe().ends_with("no difference can be told"));
+        assert!(compared(of(700, 560), of(80, 32)).describe().ends_with("it helps"));
+        assert!(compared(of(80, 32), of(700, 560)).describe().ends_with("it harms"));
+        assert!(compared(of(80, 48), of(70, 42)).describe().ends_with("no difference can be told yet"));
     }
 }

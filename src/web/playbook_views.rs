@@ -1,15 +1,17 @@
 //! What the pages about playbooks show of a playbook, its runs and those in it.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::page::{account_href, capitalize, moment};
+use super::page::{account_href, moment};
 use crate::diagnostic::Diagnostic;
 use crate::facts::SubjectId;
-use crate::store::enrollments::holdout::ArmComparison;
+use crate::impact::{Group, Impact};
 use crate::store::runs::run_id;
-use crate::store::views::web::{EnrollmentRow, RunRow, Usefulness};
+use crate::store::views::web::{EnrollmentRow, RunRow};
 
 /// How many undecided subjects of a run are named.
 const DETAILS: usize = 20;
@@ -95,8 +97,8 @@ pub struct PlaybookPage {
     pub counts: Vec<Count>,
     pub runs: Vec<RunView>,
     pub enrollments: Vec<EnrollmentView>,
-    pub tasks: Option<Judged>,
-    pub holdout: Option<HoldoutView>,
+    /// Whether it helps.
+    pub impact: ImpactView,
     pub behind: Vec<BehindView>,
     pub more: i64,
 }
@@ -110,23 +112,31 @@ pub struct BehindView {
     pub count: i64,
 }
 
-/// How the accounts that are held out fare.
+/// Whether it helps, in words first.
 #[derive(Serialize)]
-pub struct HoldoutView {
-    pub told: String,
+pub struct ImpactView {
+    pub summary: String,
+    pub sentences: Vec<String>,
+    /// Whether most of its tasks are dismissed, and why they are.
+    pub poor: bool,
+    pub reasons: Vec<Skipped>,
+    /// Arms and variants with their figures.
+    pub groups: Vec<GroupView>,
     /// What the ghosts did without, the kind as the reason.
     pub counted: Vec<Skipped>,
 }
 
-/// How useful its tasks were, as people judged them.
+/// One arm or variant.
 #[derive(Serialize)]
-pub struct Judged {
-    pub percent: Option<i64>,
-    pub done: i64,
-    pub dismissed: i64,
-    pub closed: i64,
-    pub poor: bool,
-    pub reasons: Vec<Skipped>,
+pub struct GroupView {
+    /// The step whose texts are compared; `None` of an arm.
+    pub step: Option<String>,
+    pub name: String,
+    pub drawn: i64,
+    pub judged: i64,
+    pub goal: i64,
+    /// In percent.
+    pub rate: i64,
 }
 
 #[derive(Serialize)]
@@ -149,23 +159,32 @@ pub struct EnrollmentView {
     pub started: String,
 }
 
-pub fn holdout_view(compared: ArmComparison) -> HoldoutView {
-    let counted = compared.counted.into_iter().map(|(reason, count)| Skipped { reason, count });
-    HoldoutView { told: format!("{}.", capitalize(&compared.comparison.describe())), counted: counted.collect() }
+pub fn impact_view(impact: &Impact, counted: BTreeMap<String, i64>) -> ImpactView {
+    let skipped = |(reason, count): (&String, &i64)| Skipped { reason: reason.clone(), count: *count };
+    let holdout = impact.holdout.iter().flat_map(|holdout| &holdout.groups).map(|group| group_view(None, group));
+    let variants = impact.variants.iter().flat_map(|variants| {
+        variants.comparison.groups.iter().map(|group| group_view(Some(variants.step.clone()), group))
+    });
+    let reasons = impact.spent.tasks.reasons.iter();
+    ImpactView {
+        summary: impact.summary(),
+        sentences: impact.sentences(),
+        poor: impact.spent.tasks.is_poor(),
+        reasons: reasons.map(|(reason, count)| skipped((reason, count))).collect(),
+        groups: holdout.chain(variants).collect(),
+        counted: counted.iter().map(skipped).collect(),
+    }
 }
 
-/// `None` when no task ended.
-pub fn judged_tasks(judged: Usefulness) -> Option<Judged> {
-    let judged_at_all = judged.done + judged.dismissed;
-    (judged_at_all + judged.closed > 0).then(|| Judged {
-        percent: judged.percent(),
-        // Too few judgements condemn nobody.
-        poor: judged_at_all >= 5 && judged.dismissed * 10 > judged_at_all * 6,
-        done: judged.done,
-        dismissed: judged.dismissed,
-        closed: judged.closed,
-        reasons: judged.reasons.into_iter().map(|(reason, count)| Skipped { reason, count }).collect(),
-    })
+fn group_view(step: Option<String>, group: &Group) -> GroupView {
+    GroupView {
+        step,
+        name: group.name.clone(),
+        drawn: group.drawn,
+        judged: group.goal.of,
+        goal: group.goal.part,
+        rate: (group.goal.rate() * 100.0).round() as i64,
+    }
 }
 
 /// Why the latest of these runs failed, if it did; the newest comes first.

@@ -10,27 +10,26 @@ use axum::response::Response;
 use super::WebState;
 use super::page::{Frame, Trouble, Web, account_href, below, href, moment};
 use super::playbook_views::{
-    BehindView, Broken, Count, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, holdout_view,
-    judged_tasks, run_view, trouble,
+    BehindView, Broken, Count, Detail, PlaybookList, PlaybookPage, RunView, Summary, enrollment_view, impact_view,
+    run_view, trouble,
 };
 use crate::catalog;
 use crate::clock::Instant;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
+use crate::impact::TERM_DAYS;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
 use crate::playbook::{Mode, Playbook, SubjectKind};
 use crate::store::runs::playbooks::{Published, RevisionText};
 use crate::store::upkeep::stopped::{Stop, Stopped};
+use crate::store::views::impact::ImpactTerms;
 use crate::store::views::web::{HeldRow, RunRow};
 
 /// How many runs and enrollments the page of one playbook shows.
 const RUNS: i64 = 10;
 const ENROLLMENTS: i64 = 50;
-
-/// How far back the judgements on tasks are counted.
-const JUDGED: chrono::Duration = chrono::Duration::days(90);
 
 /// How many of those who wait in a held run are named.
 const SAMPLE: i64 = 10;
@@ -85,12 +84,14 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
         .collect();
     let rows = web.store.enrollments_of(&id, ENROLLMENTS).await?;
     let now = web.clock.now();
-    let judged = web.store.usefulness(&id, now - JUDGED).await?;
     let mut shown = Vec::new();
     for run in runs {
         shown.push(run_shown(&web, run).await?);
     }
-    let compared = web.store.compare_arms(Some(&id)).await?.remove(&id);
+    let counted = web.store.ghosts_count(&id).await?;
+    let terms = ImpactTerms { now, term_days: TERM_DAYS, minutes_per_task: web.shared.config.minutes_per_task };
+    let impact = web.store.impact(Some(&id), terms).await?.pop();
+    let impact = impact.ok_or(Trouble::NotFound("There is no such playbook."))?;
     let behind = web.store.behind(&id).await?.into_iter().map(|one| BehindView {
         published: moment(one.published_at, web.zone),
         revision: one.revision,
@@ -100,8 +101,7 @@ pub(super) async fn show(State(web): Web, Path(id): Path<String>) -> Result<Resp
     let all: i64 = counts.iter().map(|one| one.count).sum();
     let page = PlaybookPage {
         playbook: Summary { trouble: trouble(&shown), ..summary(&web, published, &mut texts, &stopped, now) },
-        tasks: judged_tasks(judged),
-        holdout: compared.map(holdout_view),
+        impact: impact_view(&impact, counted),
         behind: behind.collect(),
         unseen,
         messages_href: href("/messages", &[("playbook", &id)]),

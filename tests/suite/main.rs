@@ -28,6 +28,7 @@ mod formatting;
 mod functions;
 mod health;
 mod histories;
+mod impact_command;
 mod import;
 mod listeners;
 mod lsp;

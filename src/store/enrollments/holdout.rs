@@ -14,6 +14,12 @@ pub struct ArmComparison {
 }
 
 impl Store {
+    /// What the ghosts of a playbook did without: kind to number.
+    pub async fn ghosts_count(&self, playbook: &str) -> sqlx::Result<BTreeMap<String, i64>> {
+        let mut compared = self.compare_arms(Some(playbook)).await?;
+        Ok(compared.remove(playbook).unwrap_or_default().counted)
+    }
+
     /// By playbook, of those that have or had a holdout, or of the one that is
     /// named. An account is where it was drawn first; what was only watched in
     /// shadow does not count.

@@ -3,6 +3,7 @@
 
 use keepwell::action::snooze::Snooze;
 use keepwell::store::tasks::manual_changes::TaskChange;
+use keepwell::store::views::impact::ImpactTerms;
 use serde_json::{Value as Json, json};
 
 use crate::support::world::{World, at, lines, playbook};
@@ -189,7 +190,10 @@ async fn what_people_do_with_tasks_says_how_useful_a_playbook_is() {
     store.complete_task(id(&tasks[1]), None, at("2025-01-01T00:00:00Z")).await.unwrap();
     store.dismiss_task(id(&tasks[2]), "wrong data: seats", now).await.unwrap();
     store.dismiss_task(id(&tasks[3]), "wrong data", now).await.unwrap();
-    let judged = store.usefulness("calls", at("2025-12-02T09:00:00Z")).await.unwrap();
-    assert_eq!((judged.done, judged.dismissed, judged.closed, judged.percent()), (1, 2, 0, Some(33)));
+    let terms = ImpactTerms { now: at("2026-03-04T09:00:00Z"), term_days: 90, minutes_per_task: Some(30) };
+    let spent = store.impact(Some("calls"), terms).await.unwrap().remove(0).spent;
+    let judged = &spent.tasks;
+    assert_eq!((judged.done, judged.dismissed, judged.closed, judged.open), (1, 2, 0, 1));
+    assert_eq!((judged.useful_percent(), judged.median_hours, spent.hours()), (Some(33), Some(24.0), Some(0.5)));
     assert_eq!(judged.reasons, [("wrong data".to_owned(), 2)]);
 }

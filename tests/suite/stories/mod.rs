@@ -24,6 +24,7 @@ mod headers;
 mod hindsight;
 mod holding;
 mod holdout;
+mod impact;
 mod labelling;
 mod lost;
 mod mail;

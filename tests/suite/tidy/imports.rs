@@ -5,9 +5,9 @@ use super::{Finding, Source};
 
 /// Nothing imports from a later place. `config` reads playbook types and stands
 /// after them.
-const ORDER: [&[&str]; 20] = [
+const ORDER: [&[&str]; 21] = [
     &["printable"],
-    &["address", "clock", "ids", "random", "diagnostic", "telemetry", "timestamp", "zone"],
+    &["address", "clock", "ids", "random", "statistics", "diagnostic", "telemetry", "timestamp", "zone"],
     &["postgres"],
     &["import"],
     &["playbook"],
@@ -19,6 +19,7 @@ const ORDER: [&[&str]; 20] = [
     &["action"],
     &["catalog"],
     &["enrollment"],
+    &["impact"],
     &["store"],
     &["delivery"],
     &["rehearsal"],

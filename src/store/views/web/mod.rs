@@ -18,7 +18,7 @@ mod timeline;
 pub use accounts::{AccountEnrollmentRow, AccountFilter, AccountHeader, AccountOwner, AccountRow, read_json};
 pub use messages::{AttemptRow, MessageRow, MessageWhole};
 pub use runs::{EnrollmentRow, HeldRow, RunRow};
-pub use tasks::{Inbox, OpenCount, TaskRow, Usefulness};
+pub use tasks::{Inbox, OpenCount, TaskRow};
 pub use timeline::{
     AnswerEvent, EnrollmentTurn, MessageEvent, ScoreEvent, TaskTurn, TicketTurn, Timeline, TimelineEntry,
     TimelineEvent, TimelineSpan,

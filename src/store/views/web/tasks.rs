@@ -50,25 +50,6 @@ pub struct TaskRow {
     pub ended_at: Option<Instant>,
 }
 
-/// How people judged a playbook's tasks.
-#[derive(Clone, Debug)]
-pub struct Usefulness {
-    pub done: i64,
-    pub dismissed: i64,
-    /// Closed by themselves: nobody judged them.
-    pub closed: i64,
-    /// The most frequent reasons of dismissals with their counts.
-    pub reasons: Vec<(String, i64)>,
-}
-
-impl Usefulness {
-    /// The share of the judged ones that were done, in percent.
-    pub fn percent(&self) -> Option<i64> {
-        let judged = self.done + self.dismissed;
-        (judged > 0).then(|| (self.done * 100 + judged / 2) / judged)
-    }
-}
-
 /// Whose open tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inbox {
@@ -137,31 +118,6 @@ impl Store {
             task(self)
         );
         sqlx::query_as(AssertSqlSafe(sql)).bind(account).bind(limit).fetch_all(&mut *self.read().await?).await
-    }
-
-    /// What became of a playbook's tasks that ended after `since`.
-    pub async fn usefulness(&self, playbook: &str, since: Instant) -> sqlx::Result<Usefulness> {
-        let counts: Vec<(String, i64)> = sqlx::query_as(
-            "select state, count(*) from keepwell.tasks
-             where playbook = $1 and state in ('done', 'dismissed', 'closed') and ended_at > $2 group by state",
-        )
-        .bind(playbook)
-        .bind(since)
-        .fetch_all(self.pool())
-        .await?;
-        let reasons = sqlx::query_as(
-            "select reason, count(*) as count from (
-                 -- What stands behind the colon is about one account.
-                 select split_part(coalesce(reason, ''), ':', 1) as reason from keepwell.tasks
-                 where playbook = $1 and state = 'dismissed' and ended_at > $2) dismissed
-             group by reason order by 2 desc, 1 limit 5",
-        )
-        .bind(playbook)
-        .bind(since)
-        .fetch_all(self.pool())
-        .await?;
-        let count = |state: &str| counts.iter().find(|(of, _)| of == state).map_or(0, |(_, count)| *count);
-        Ok(Usefulness { done: count("done"), dismissed: count("dismissed"), closed: count("closed"), reasons })
     }
 
     /// Every CSM, and everybody else who has open tasks that are not put off; by name, addresses
