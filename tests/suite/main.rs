@@ -9,6 +9,7 @@ mod check_gate;
 mod check_meaning;
 mod cli;
 mod clocks;
+mod companies;
 mod compose;
 mod contrib;
 mod crash;

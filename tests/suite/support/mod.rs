@@ -1,6 +1,7 @@
 //! What several test modules need.
 
 pub mod client;
+pub mod companies;
 pub mod database;
 pub mod http;
 pub mod mail;
