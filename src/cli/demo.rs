@@ -16,8 +16,10 @@ use super::{Global, output};
 use crate::clock::{Clock, Instant};
 use crate::config::StoreMap;
 use crate::delivery::Channel;
+use crate::diagnostic::render_human;
 use crate::message::channel;
 use crate::playbook::folder_claim::claim_for_publishing;
+use crate::playbook::source::SourceSet;
 use crate::store::Store;
 use crate::store::customers::sample::SampleCompany;
 use crate::store::runs::playbooks::Missing;
@@ -45,6 +47,15 @@ pub struct Options {
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
+    // Before a database is made for nothing.
+    let sources = SourceSet::read_playbooks(std::slice::from_ref(&global.playbooks));
+    if sources.playbooks.is_empty() {
+        output::error_text(&render_human(&sources.problems, &|file: &str| sources.text(file), false));
+        anyhow::bail!(
+            "there are no playbooks in {}: start the demo in the project's folder",
+            global.playbooks.display()
+        );
+    }
     tell!("Starting a private Postgres in {} …", global.data.join("demo").display());
     let database = Database::private(&global.data.join("demo"), super::run::CONNECTIONS)
         .await?
@@ -68,10 +79,7 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     report(&published);
     if published.playbooks == 0 {
         database.close().await;
-        anyhow::bail!(
-            "there are no playbooks in {}: start the demo in the project's folder",
-            global.playbooks.display()
-        );
+        anyhow::bail!("none of the playbooks in {} can be used", global.playbooks.display());
     }
     tell!("Evaluating {} playbooks over {} accounts …", published.playbooks, database.store.account_count().await?);
     // The first round of all of them; later starts find it done.

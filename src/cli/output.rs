@@ -117,6 +117,11 @@ pub fn table(rows: &[Json], columns: &[&str]) {
     cells.iter().for_each(|cells| row(cells));
 }
 
+/// A number with what there is so many of: `1 error`, `2 errors`.
+pub fn number_of(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A text with spaces behind it, up to a width in columns of the terminal.
 pub fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))

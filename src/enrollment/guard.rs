@@ -55,6 +55,29 @@ impl Guard {
             Guard::NoSuchSubject => "no such subject",
         }
     }
+
+    /// What is so where it keeps somebody out, for the end of a sentence.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Guard::Clause => "the condition is not met",
+            Guard::Status => "the account's status does not fit",
+            Guard::Stage => "the account's stage does not fit",
+            Guard::Suppress => "`suppress` keeps it out",
+            Guard::Exit => "`exit` would end its way at once",
+            Guard::Goal => "the goal is reached already",
+            Guard::Reentry => "it may not enter again now",
+            Guard::Gap => "it entered too short a time ago",
+            Guard::Existing => "it matched before the playbook began",
+            Guard::NotYet => "it is too early",
+            Guard::DayCap => "as many as may enter in a day have entered",
+            Guard::Holdout => "it is held out, to compare with",
+            Guard::Hold => "the run waits for a person",
+            Guard::Paused => "the playbook is paused",
+            Guard::Stopped => "there is a stop",
+            Guard::Stale => "the data are not fresh enough",
+            Guard::NoSuchSubject => "there is nobody of that id",
+        }
+    }
 }
 
 impl fmt::Display for Guard {

@@ -72,7 +72,7 @@ fn annotations_name_files_from_the_repository_on() {
     assert!(lines[0].starts_with(often), "{lines:?}");
     let wrong = "::error file=playbooks/wrong.yaml,line=5,col=15,title=KW0207::`account.tier` can be missing%0Ahelp: ";
     assert!(lines[1].starts_with(wrong), "{lines:?}");
-    assert_eq!(lines[3], "2 playbooks, 2 errors, 1 warnings");
+    assert_eq!(lines[3], "2 playbooks, 2 errors, 1 warning");
     // From a folder within, with a path that leads out of it.
     std::fs::create_dir_all(home.path.join("ci")).unwrap();
     home.path.push("ci");
@@ -185,7 +185,7 @@ fn a_warning_is_allowed_with_a_reason_and_counted() {
     commented(" # keepwell: allow KW0220 because a minute matters here");
     home.write("scripts/2nd.rhai", "// keepwell: allow KW0402 because it is kept for later\nfn f(n) { n }\n");
     let checked = home.done(&["check", "--strict"]);
-    assert_eq!(checked.stdout, "1 playbooks, 0 errors, 0 warnings, 2 allowed\n");
+    assert_eq!(checked.stdout, "1 playbook, 0 errors, 0 warnings, 2 allowed\n");
     let json = home.done(&["check", "--format", "json"]).json();
     assert_eq!(json["diagnostics"], Json::Array(Vec::new()));
     assert_eq!(json["allowed"][0]["because"], "a minute matters here");
@@ -208,7 +208,7 @@ fn a_warning_is_allowed_with_a_reason_and_counted() {
     // The configuration has comments, too.
     home.write("keepwell.yaml", "web: off\ntimezone: EST # keepwell: allow KW0112 because our calendar is that\n");
     commented(" # keepwell: allow KW0220 because x");
-    assert_eq!(home.done(&["check"]).stdout, "1 playbooks, 0 errors, 0 warnings, 3 allowed\n");
+    assert_eq!(home.done(&["check"]).stdout, "1 playbook, 0 errors, 0 warnings, 3 allowed\n");
 }
 
 #[test]

@@ -12,9 +12,9 @@ const CASES: &str = "tests:\n  - { name: enters, at: 2026-03-02T09:00:00Z, accou
 fn warnings_fail_where_it_is_strict() {
     let home = Home::new("strict");
     home.write("playbooks/look.yaml", LOOK);
-    assert_eq!(home.done(&["check", "--strict"]).stdout, "1 playbooks, 0 errors, 0 warnings\n");
+    assert_eq!(home.done(&["check", "--strict"]).stdout, "1 playbook, 0 errors, 0 warnings\n");
     home.write("playbooks/look.yaml", &LOOK.replace("0 9 *", "* 9 *"));
-    let end = "1 playbooks, 0 errors, 1 warnings\n`keepwell check --explain KW0220` says more of a code\n";
+    let end = "1 playbook, 0 errors, 1 warning\n`keepwell check --explain KW0220` says more of a code\n";
     assert!(home.done(&["check"]).stdout.ends_with(end));
     let strict = home.run(&["check", "--strict", "--format", "line"]);
     assert_eq!(strict.code, 1, "{strict:?}");

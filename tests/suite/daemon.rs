@@ -173,6 +173,15 @@ fn the_demo_twice_is_the_demo_once() {
     assert_eq!(processes(&home.path.join("data/demo")), 0);
 }
 
+#[test]
+fn a_demo_without_playbooks_makes_nothing() {
+    let home = Home::new("demo-nothing");
+    let refused = home.run(&["demo", "--once"]);
+    let expected = "error: there are no playbooks in playbooks: start the demo in the project's folder";
+    assert_eq!((refused.code, refused.stderr.trim()), (1, expected), "{refused:?}");
+    assert!(!home.path.join(".keepwell").exists());
+}
+
 /// A mail whose body is on its way when somebody wants `run --once` to end.
 #[tokio::test]
 async fn one_round_that_is_stopped_hears_what_became_of_its_mail() {

@@ -86,7 +86,9 @@ async fn an_account_is_explained_before_and_after_its_run() {
     let nobody = explain(&home, &["call", "a3"]);
     assert_eq!((&nobody["decided_by"], &nobody["clauses"]), (&json!("no such subject"), &json!([])));
     let text = home.run(&["explain", "call", "a2"]);
-    assert!(text.stdout.starts_with("a2 does not enter call (clause) on "), "{text:?}");
+    let headline = text.stdout.lines().next().unwrap();
+    assert!(headline.starts_with("a2 does not enter call on "), "{text:?}");
+    assert!(headline.ends_with(" (UTC): the condition is not met"), "{text:?}");
     assert!(text.stdout.contains("    false        account.tier == \"A\""), "{text:?}");
 
     let unknown = home.run(&["explain", "cal", "a1"]);
@@ -139,7 +141,9 @@ async fn a_message_and_a_task_say_where_they_come_from() {
     assert_eq!(explained["now"]["answer"], "never");
     assert_eq!(explained["now"]["state"], "expired");
     let text = home.run(&["explain", "--message", id]).stdout;
-    assert!(text.starts_with("email hello to ann@acme.example about a1: deferred\n"), "{text}");
+    let headline = text.lines().next().unwrap();
+    assert!(headline.starts_with("email hello to ann@acme.example about a1 on "), "{text}");
+    assert!(headline.ends_with(" (UTC): deferred"), "{text}");
     assert!(text.contains("  because can be cancelled until 2026-03-02T10:00:00Z\n"), "{text}");
     assert!(
         text.contains("the condition read then: account.events(\"login\", 30) = 0, account.tier = \"A\""),
@@ -181,4 +185,20 @@ async fn people_read_one_zone_and_its_name() {
         assert!(text.contains(line), "{line}: {text}");
     }
     assert_eq!(explain(&home, &["call", "a1", "--at", LATER])["next_slot"], "2026-03-04T08:00:00Z");
+
+    // What came of it is told in the same zone; programs read UTC.
+    let mails = home.run(&["messages", "--format", "json"]).rows("messages");
+    let mail = mails.iter().find(|one| one["step"] == "hello").unwrap();
+    let id = mail["id"].as_str().unwrap();
+    let created = explain(&home, &["--message", id])["message"]["created_at"].clone();
+    assert!(created.as_str().unwrap().starts_with("2026-03-02T09:00:00"), "{created}");
+    let text = home.done(&["explain", "--message", id]).stdout;
+    assert!(text.lines().next().unwrap().ends_with(&format!(" (Europe/Berlin): {}", mail["state"].as_str().unwrap())));
+    assert!(text.contains("made it on 2 March 2026, 10:00\n"), "{text}");
+    assert!(text.contains(" began on 2 March 2026, 10:00, with revision "), "{text}");
+    let tasks = home.run(&["tasks", "--format", "json"]).rows("tasks");
+    assert!(tasks[0]["due_at"].as_str().unwrap().starts_with("2026-03-03T09:00:00"), "{tasks:?}");
+    let text = home.done(&["explain", "--task", tasks[0]["id"].as_str().unwrap()]).stdout;
+    assert!(text.contains(", due on 3 March 2026, 10:00\n"), "{text}");
+    assert!(text.lines().next().unwrap().ends_with(" (Europe/Berlin): open"), "{text}");
 }

@@ -289,6 +289,7 @@ async fn a_private_database_of_a_newer_build_is_left_to_that_build() {
 #[tokio::test]
 async fn a_private_database_of_an_earlier_build_is_refused_and_its_server_stopped() {
     let home = Home::new("private-earlier");
+    home.write("playbooks/any.yaml", "playbook: any\n");
     let folder = home.path.join("kept/demo");
     let mut postgres = PrivatePostgres::ensure(&folder, Durability::Tests).unwrap();
     let store = Store::connect(postgres.options("keepwell"), 2);

@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Global, output};
 use crate::diagnostic;
 use findings::check_without_facts;
+use output::number_of;
 use report::CheckFormat;
 use store_at_hand::StoreAtHand;
 
@@ -102,12 +103,13 @@ pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode>
     let errors = checked.diagnostics.iter().filter(|problem| problem.is_error()).count();
     let warnings = checked.diagnostics.len() - errors;
     if options.format.is_prose() {
-        let count = checked.sources.playbooks.len();
+        let playbooks = number_of(checked.sources.playbooks.len(), "playbook");
+        let (errors, warnings) = (number_of(errors, "error"), number_of(warnings, "warning"));
         let allowed = match checked.allowed_warnings.len() {
             0 => String::new(),
             allowed => format!(", {allowed} allowed"),
         };
-        say!("{count} playbooks, {errors} errors, {warnings} warnings{allowed}");
+        say!("{playbooks}, {errors}, {warnings}{allowed}");
         if let Some(first) = checked.diagnostics.first() {
             say!("`keepwell check --explain {}` says more of a code", first.code);
         }

@@ -1,9 +1,10 @@
 //! Why a message exists, why it waits, or why it did not leave.
 
-use chrono::SecondsFormat;
+use chrono_tz::Tz;
 use serde_json::{Value as Json, json};
 
 use super::origin::origin_lines;
+use super::words::{moment_in_words, stored_moment};
 use crate::clock::Instant;
 use crate::message::gate::Answer;
 use crate::message::state::State;
@@ -23,6 +24,10 @@ pub struct MessageExplanation {
     pub attempts: Vec<AttemptRow>,
     /// What stops it at this moment.
     pub stops: Vec<Stop>,
+    /// The moment.
+    pub now: Instant,
+    /// The zone that the answer for people is in: that of its playbook.
+    pub zone: Tz,
 }
 
 impl MessageExplanation {
@@ -31,7 +36,10 @@ impl MessageExplanation {
         let text = |key: &str| self.message[key].as_str().unwrap_or_default();
         let whose = if text("account").is_empty() { String::new() } else { format!(" about {}", text("account")) };
         let to = if text("to").is_empty() { String::new() } else { format!(" to {}", text("to")) };
-        let mut lines = vec![format!("{} {}{to}{whose}: {}", text("channel"), text("step"), text("state"))];
+        let moment = |at: Instant| moment_in_words(at, self.zone);
+        let stored = |key: &str| stored_moment(&self.message, key, self.zone);
+        let at = format!("on {} ({})", moment(self.now), self.zone);
+        let mut lines = vec![format!("{} {}{to}{whose} {at}: {}", text("channel"), text("step"), text("state"))];
         if !text("reason").is_empty() {
             lines.push(format!("  because {}", text("reason")));
         }
@@ -41,28 +49,28 @@ impl MessageExplanation {
         }
         lines.extend(self.stops.iter().map(|stop| format!("  stopped: {stop}")));
         if let Some(answer) = &self.answer {
-            lines.push(format!("  at this moment {}", in_words(answer)));
+            lines.push(format!("  at this moment {}", in_words(answer, moment)));
         }
         match State::parse(text("state")) {
             Some(State::Planned | State::Deferred) => {
-                lines.push(format!("  next look at {}, valid until {}", text("next_at"), text("valid_until")));
+                lines.push(format!("  next look on {}, valid until {}", stored("next_at"), stored("valid_until")));
             }
             Some(State::Unknown) => {
                 lines.push("  nobody knows whether it arrived: Keepwell does not send it again by itself".to_owned())
             }
-            _ if !text("sent_at").is_empty() => lines.push(format!("  sent at {}", text("sent_at"))),
+            _ if !text("sent_at").is_empty() => lines.push(format!("  sent on {}", stored("sent_at"))),
             _ => {}
         }
         lines.push(String::new());
         lines.push("  why it exists".to_owned());
-        let origin = origin_lines(&self.message, self.enrollment.as_ref());
+        let origin = origin_lines(&self.message, self.enrollment.as_ref(), self.zone);
         lines.extend(origin.into_iter().map(|line| format!("    {line}")));
         if !self.attempts.is_empty() {
             lines.push("  attempts".to_owned());
         }
         for attempt in &self.attempts {
             let reply = attempt.reply.as_deref().map(|reply| format!(": {reply}")).unwrap_or_default();
-            lines.push(format!("    {} {}{reply}", instant(attempt.started_at), attempt.outcome));
+            lines.push(format!("    {} {}{reply}", moment(attempt.started_at), attempt.outcome));
         }
         lines.join("\n")
     }
@@ -82,10 +90,10 @@ impl MessageExplanation {
     }
 }
 
-fn in_words(answer: &Answer) -> String {
+fn in_words(answer: &Answer, moment: impl Fn(Instant) -> String) -> String {
     match answer {
         Answer::Go => "nothing but the budget and its turn keeps it".to_owned(),
-        Answer::Later { until, because } => format!("it waits until {}: {because}", instant(*until)),
+        Answer::Later { until, because } => format!("it waits until {}: {because}", moment(*until)),
         Answer::Never { state, because } => format!("it would not leave, and end as {state}: {because}"),
     }
 }
@@ -100,8 +108,4 @@ fn as_json(answer: &Answer) -> Json {
             json!({ "answer": "never", "until": null, "state": state.name(), "because": because.to_string() })
         }
     }
-}
-
-fn instant(at: Instant) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

@@ -1,11 +1,14 @@
 //! Why a task exists, why it is open, or why it ended.
 
+use chrono_tz::Tz;
 use serde_json::{Value as Json, json};
 
 use super::clauses::{ExplainedClause, explain_clauses};
 use super::origin::origin_lines;
+use super::words::{moment_in_words, stored_moment};
 use super::{json as as_json, text as as_text};
 use crate::catalog::ReadyPlaybook;
+use crate::clock::Instant;
 use crate::rule::{Context, Verdict};
 use crate::store::upkeep::stopped::Stop;
 
@@ -20,6 +23,10 @@ pub struct TaskExplanation {
     pub closing: Option<Closing>,
     /// What stops its playbook at this moment.
     pub stops: Vec<Stop>,
+    /// The moment.
+    pub now: Instant,
+    /// The zone that the answer for people is in: that of its playbook.
+    pub zone: Tz,
 }
 
 /// The condition that closes a task, and what it says at this moment.
@@ -48,7 +55,9 @@ impl TaskExplanation {
     /// The answer for people.
     pub fn to_text(&self) -> String {
         let text = |key: &str| self.task[key].as_str().unwrap_or_default();
-        let mut lines = vec![format!("task {} about {}: {}", text("title"), text("account"), text("state"))];
+        let stored = |key: &str| stored_moment(&self.task, key, self.zone);
+        let at = format!("on {} ({})", moment_in_words(self.now, self.zone), self.zone);
+        let mut lines = vec![format!("task {} about {} {at}: {}", text("title"), text("account"), text("state"))];
         if !text("reason").is_empty() {
             lines.push(format!("  because {}", text("reason")));
         }
@@ -57,15 +66,15 @@ impl TaskExplanation {
             assignee => format!("of {assignee}"),
         };
         let from = self.task["handed_from"].as_str().map(|from| format!(", handed over by {from}"));
-        let due = self.task["due_at"].as_str().map(|due| format!(", due {due}"));
+        let due = self.task["due_at"].as_str().map(|_| format!(", due on {}", stored("due_at")));
         lines.push(format!("  {whose}{}{}", from.unwrap_or_default(), due.unwrap_or_default()));
-        if let Some(until) = self.task["snoozed_until"].as_str() {
-            lines.push(format!("  put off until {until}"));
+        if self.task["snoozed_until"].is_string() {
+            lines.push(format!("  put off until {}", stored("snoozed_until")));
         }
         lines.extend(self.stops.iter().map(|stop| format!("  stopped: {stop}")));
         lines.push(String::new());
         lines.push("  why it exists".to_owned());
-        let origin = origin_lines(&self.task, self.enrollment.as_ref());
+        let origin = origin_lines(&self.task, self.enrollment.as_ref(), self.zone);
         lines.extend(origin.into_iter().map(|line| format!("    {line}")));
         match &self.closing {
             Some(closing) => {

@@ -24,7 +24,7 @@ impl Explanation {
         let mut line = |words: String| {
             let _ = writeln!(text, "{words}");
         };
-        line(format!("{} {}", self.headline(), self.at_in_words()));
+        line(self.headline());
         line(format!("  because {}", self.reason));
         if let Some(nearest) = &self.nearest {
             let day = day_in_words(nearest.at, self.zone);
@@ -71,12 +71,13 @@ impl Explanation {
     }
 
     fn headline(&self) -> String {
-        let (subject, playbook) = (&self.subject, &self.playbook);
+        let (subject, playbook, why) = (&self.subject, &self.playbook, self.decided_by.describe());
+        let at = self.at_in_words();
         match self.verdict {
-            EntryVerdict::Enters => format!("{subject} enters {playbook}"),
-            EntryVerdict::Skipped => format!("{subject} does not enter {playbook} ({})", self.decided_by),
-            EntryVerdict::Active => format!("{subject} is in {playbook}"),
-            EntryVerdict::Held => format!("{subject} waits for {playbook} ({})", self.decided_by),
+            EntryVerdict::Enters => format!("{subject} enters {playbook} {at}"),
+            EntryVerdict::Skipped => format!("{subject} does not enter {playbook} {at}: {why}"),
+            EntryVerdict::Active => format!("{subject} is in {playbook} {at}"),
+            EntryVerdict::Held => format!("{subject} waits for {playbook} {at}: {why}"),
         }
     }
 

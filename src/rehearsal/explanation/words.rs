@@ -1,7 +1,8 @@
 //! Instants and values in words.
 
-use chrono::{NaiveTime, SecondsFormat, Timelike};
+use chrono::{DateTime, NaiveTime, SecondsFormat, Timelike};
 use chrono_tz::Tz;
+use serde_json::Value as Json;
 
 use crate::clock::Instant;
 use crate::facts::Value;
@@ -22,6 +23,12 @@ pub(super) fn moment_in_words(at: Instant, zone: Tz) -> String {
         0 => local.format("%-d %B %Y, %H:%M").to_string(),
         _ => local.format("%-d %B %Y, %H:%M:%S").to_string(),
     }
+}
+
+/// The instant that a row of a list names, in words; what is none is left as it is.
+pub(super) fn stored_moment(row: &Json, key: &str, zone: Tz) -> String {
+    let text = row[key].as_str().unwrap_or_default();
+    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| moment_in_words(at.to_utc(), zone))
 }
 
 /// A value as an author would write it; a missing one is `none`.

@@ -1,5 +1,6 @@
 //! What `explain` has to see of a message. Nothing is written.
 
+use chrono_tz::Tz;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -32,7 +33,19 @@ pub async fn explain_message(shared: &Shared, id: Uuid, now: Instant) -> anyhow:
     let waits = State::WAITING.iter().any(|state| message["state"] == state.name());
     let mut stops = if waits { store.stopped().await?.stops } else { Vec::new() };
     stops.retain(|stop| concerns(stop, &message));
-    Ok(Some(MessageExplanation { message, enrollment, answer, attempts, stops }))
+    let zone = zone_of(shared, enrollment.as_ref()).await?;
+    Ok(Some(MessageExplanation { message, enrollment, answer, attempts, stops, now, zone }))
+}
+
+/// The zone of the playbook that an enrollment is in; without one, or where its
+/// revision cannot be used, the configuration's.
+pub(crate) async fn zone_of(shared: &Shared, enrollment: Option<&Json>) -> anyhow::Result<Tz> {
+    let text = |key: &str| enrollment.and_then(|row| row[key].as_str());
+    let (Some(playbook), Some(revision)) = (text("playbook"), text("revision")) else {
+        return Ok(shared.config.timezone);
+    };
+    let loaded = shared.loaded(playbook, revision).await?;
+    Ok(loaded.map_or(shared.config.timezone, |loaded| loaded.ready.zone))
 }
 
 /// Whether a stop keeps a message, or a task's playbook, from going on.

@@ -6,7 +6,7 @@ use crate::clock::Instant;
 use crate::rehearsal::explanation::{Closing, TaskExplanation};
 use crate::store::views::cli::Filter;
 use crate::worker::enrollments::snapshot::take_snapshots;
-use crate::worker::messages::explain::concerns;
+use crate::worker::messages::explain::{concerns, zone_of};
 use crate::worker::shared::Shared;
 
 /// Explains a task; `None` when there is none of that id.
@@ -29,5 +29,6 @@ pub async fn explain_task(shared: &Shared, id: Uuid, now: Instant) -> anyhow::Re
     }
     let mut stops = if text("state") == "open" { store.stopped().await?.stops } else { Vec::new() };
     stops.retain(|stop| concerns(stop, &task));
-    Ok(Some(TaskExplanation { enrollment, closing, stops, task }))
+    let zone = zone_of(shared, enrollment.as_ref()).await?;
+    Ok(Some(TaskExplanation { enrollment, closing, stops, task, now, zone }))
 }

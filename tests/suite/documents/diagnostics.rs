@@ -153,7 +153,7 @@ fn check_explains_a_code_and_names_the_nearest() {
     );
     let checked = home.run(&["check"]).stdout;
     assert!(
-        checked.ends_with("1 playbooks, 2 errors, 0 warnings\n`keepwell check --explain KW0202` says more of a code\n"),
+        checked.ends_with("1 playbook, 2 errors, 0 warnings\n`keepwell check --explain KW0202` says more of a code\n"),
         "{checked}"
     );
 }

@@ -80,7 +80,7 @@ async fn the_clause_that_is_false_is_named_with_its_values_and_its_day() {
     assert_eq!(
         first,
         [
-            "a1 does not enter p (clause) on 2 March 2026, 09:00 (UTC)",
+            "a1 does not enter p on 2 March 2026, 09:00 (UTC): the condition is not met",
             "  because days_since(account.signed_up_at) >= 30 is false: days_since(account.signed_up_at) = 19, \
              account.signed_up_at = 2026-02-10T10:00:00Z",
             "  would be true from 12 March 2026, 10:00 on: 30 days after account.signed_up_at \
@@ -89,7 +89,7 @@ async fn the_clause_that_is_false_is_named_with_its_values_and_its_day() {
     );
     // The page shows what it prints.
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).unwrap();
-    let shown = text.split("\n\n  revision").next().unwrap().replace("enter p (", "enter call (");
+    let shown = text.split("\n\n  revision").next().unwrap().replace("enter p on", "enter call on");
     assert!(page.contains(&format!("```text\n{shown}\n```")), "{shown}");
 }
 
