@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use serde_json::{Value as Json, json};
 
 use super::database::configuration;
-use super::{Global, output};
+use super::{Format, Global, output};
 use crate::catalog::claimed_id;
 use crate::catalog::shipped::{self, ShippedPlaybook};
 use crate::diagnostic::nearest;
@@ -27,28 +28,50 @@ pub struct Options {
     /// What there is to begin with.
     #[arg(long, conflicts_with_all = ["wish", "id"])]
     list: bool,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 }
 
 pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let all = shipped::playbooks();
     let Some(wish) = options.wish.as_deref().filter(|_| !options.list) else {
-        list(&all);
+        match options.format {
+            Format::Json => output::json(&list_as_json(&all)),
+            _ => list(&all),
+        }
         return Ok(ExitCode::SUCCESS);
     };
-    let (playbook, why) = choose(wish.trim(), all)?;
+    let (playbook, words) = choose(wish.trim(), all)?;
     let id = options.id.clone().unwrap_or_else(|| playbook.id.clone());
     let file = free_file(global, &playbook, &id)?;
     let config = configuration(global)?;
     let names_alerts_to = config.alerts_to.is_none();
     let scripts = write_scripts(&global.scripts, &playbook)?;
     write_new(&file, &playbook.copy(&id, names_alerts_to))?;
+    if options.format == Format::Json {
+        let alerts_to = names_alerts_to.then_some(playbook.alerts_to.as_str());
+        output::json(&json!({ "new": {
+            "playbook": id,
+            "file": file.display().to_string(),
+            "from": playbook.id,
+            "about": playbook.about,
+            "words": words,
+            "scripts": scripts.iter().map(NeededScript::to_json).collect::<Vec<_>>(),
+            "alerts_to": alerts_to,
+        } }));
+        return Ok(ExitCode::SUCCESS);
+    }
 
     say!("Wrote {}, from the shipped playbook `{}`:", file.display(), playbook.id);
     say!("  {}", playbook.about);
-    if let Some(why) = why {
-        say!("{why}");
+    if !words.is_empty() {
+        let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+        say!(
+            "It was chosen for the words {}. Nothing else of the wish was understood: read what it does.",
+            words.join(", ")
+        );
     }
-    scripts.iter().for_each(|line| say!("{line}"));
+    scripts.iter().for_each(|script| say!("{}", script.describe()));
     say!();
     say!("Make it yours: `when`, the steps and their words, the cases under `tests`, `schedule` and `timezone`.");
     if names_alerts_to {
@@ -74,10 +97,16 @@ fn list(all: &[ShippedPlaybook]) {
     }
 }
 
-/// The playbook of that id, or the one nearest to a wish and why.
-fn choose(wish: &str, all: Vec<ShippedPlaybook>) -> anyhow::Result<(ShippedPlaybook, Option<String>)> {
+fn list_as_json(all: &[ShippedPlaybook]) -> Json {
+    let rows: Vec<Json> = all.iter().map(|one| json!({ "playbook": one.id, "about": one.about })).collect();
+    json!({ "shipped": rows })
+}
+
+/// The playbook of that id, or the one nearest to a wish and the words of the
+/// wish that it was chosen for.
+fn choose(wish: &str, all: Vec<ShippedPlaybook>) -> anyhow::Result<(ShippedPlaybook, Vec<String>)> {
     if let Some(named) = all.iter().find(|playbook| playbook.id == wish) {
-        return Ok((named.clone(), None));
+        return Ok((named.clone(), Vec::new()));
     }
     if let Some(near) = nearest(wish, all.iter().map(|playbook| playbook.id.as_str())) {
         bail!("there is no shipped playbook `{wish}`: did you mean `{near}`?");
@@ -96,12 +125,7 @@ fn choose(wish: &str, all: Vec<ShippedPlaybook>) -> anyhow::Result<(ShippedPlayb
         _ => bail!("several fit equally well; name one:{}", lines(&mut fits.iter().map(|fit| &fit.playbook))),
     }
     let fit = fits.remove(0);
-    let words: Vec<String> = fit.reasons.iter().map(|reason| format!("`{}`", reason.word)).collect();
-    let why = format!(
-        "It was chosen for the words {}. Nothing else of the wish was understood: read what it does.",
-        words.join(", ")
-    );
-    Ok((fit.playbook, Some(why)))
+    Ok((fit.playbook, fit.reasons.into_iter().map(|reason| reason.word).collect()))
 }
 
 /// The file for a new playbook; an id or a file that is taken is an error.
@@ -121,24 +145,58 @@ fn free_file(global: &Global, playbook: &ShippedPlaybook, id: &str) -> anyhow::R
     Ok(file)
 }
 
+/// A script that a playbook uses.
+struct NeededScript {
+    path: PathBuf,
+    state: ScriptState,
+}
+
+/// Whether a script was there before.
+enum ScriptState {
+    Written,
+    There,
+    /// There, and with another text than the shipped one.
+    Other,
+}
+
+impl NeededScript {
+    fn describe(&self) -> String {
+        let path = self.path.display();
+        match self.state {
+            ScriptState::Written => format!("Wrote {path}, which it uses."),
+            ScriptState::There => format!("It uses {path}, which is there."),
+            ScriptState::Other => {
+                format!("It uses {path}, which is there and not the shipped one: `check` says whether it fits.")
+            }
+        }
+    }
+
+    fn to_json(&self) -> Json {
+        let state = match self.state {
+            ScriptState::Written => "written",
+            ScriptState::There => "there",
+            ScriptState::Other => "other",
+        };
+        json!({ "file": self.path.display().to_string(), "state": state })
+    }
+}
+
 /// Writes the scripts that the playbook uses and that are not there; what was
-/// done about each, in words.
-fn write_scripts(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Vec<String>> {
+/// done about each.
+fn write_scripts(folder: &Path, playbook: &ShippedPlaybook) -> anyhow::Result<Vec<NeededScript>> {
     let mut done = Vec::new();
     for script in playbook.scripts() {
         let path = folder.join(format!("{}.rhai", script.module));
-        done.push(match fs::read_to_string(&path) {
-            Ok(text) if text == script.text => format!("It uses {}, which is there.", path.display()),
-            Ok(_) => format!(
-                "It uses {}, which is there and not the shipped one: `check` says whether it fits.",
-                path.display()
-            ),
+        let state = match fs::read_to_string(&path) {
+            Ok(text) if text == script.text => ScriptState::There,
+            Ok(_) => ScriptState::Other,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 write_new(&path, script.text)?;
-                format!("Wrote {}, which it uses.", path.display())
+                ScriptState::Written
             }
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
-        });
+        };
+        done.push(NeededScript { path, state });
     }
     Ok(done)
 }

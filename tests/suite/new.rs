@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::support::program::Home;
 
 fn shipped() -> Vec<String> {
@@ -105,4 +107,43 @@ fn the_address_of_the_configuration_is_kept() {
     assert_eq!(home.done(&["check", "--playbooks", "here", "--format", "line"]).stdout, "");
     let answer = Home::new("new-none").run(&["new"]);
     assert!(answer.code == 1 && answer.stderr.contains("NAME_OR_WISH"), "{answer:?}");
+}
+
+#[test]
+fn programs_read_what_is_there_and_what_was_written() {
+    let home = Home::new("new-json");
+    let listed = home.done(&["new", "--list", "--format", "json"]).rows("shipped");
+    let mut ids: Vec<&str> = listed.iter().map(|row| row["playbook"].as_str().unwrap()).collect();
+    ids.sort();
+    assert_eq!(ids, shipped());
+    assert!(listed.iter().all(|row| row["about"].as_str().is_some_and(|about| about.len() > 20)), "{listed:?}");
+
+    let wish = "mail champions who have not logged in for 14 days";
+    let answer = home.done(&["new", wish, "--as", "silent", "--format", "json"]).json();
+    let written = &answer["new"];
+    let about = listed.iter().find(|row| row["playbook"] == "usage-drop").map(|row| &row["about"]);
+    assert_eq!(Some(&written["about"]), about);
+    for (key, value) in [
+        ("playbook", json!("silent")),
+        ("file", json!("playbooks/silent.yaml")),
+        ("from", json!("usage-drop")),
+        ("words", json!(["champions", "logged"])),
+        ("scripts", json!([{ "file": "scripts/health.rhai", "state": "written" }])),
+        ("alerts_to", json!("cs-ops@example.com")),
+    ] {
+        assert_eq!(written[key], value, "{key}: {answer:#}");
+    }
+    assert!(file(&home, "playbooks/silent.yaml").contains("\nplaybook: silent\n"));
+
+    // By its name, beside a script that is there, and with an address of the configuration.
+    home.write("keepwell.yaml", "web: off\nalerts_to: ops@linden.example\n");
+    let again = |id: &str| home.done(&["new", "usage-drop", "--as", id, "--format", "json"]).json()["new"].clone();
+    let second = again("second");
+    assert_eq!((&second["words"], &second["alerts_to"]), (&json!([]), &json!(null)));
+    assert_eq!(second["scripts"][0]["state"], "there");
+    home.write("scripts/health.rhai", "fn fell(change, percent, events, floor) { false }\n");
+    assert_eq!(again("third")["scripts"][0]["state"], "other");
+    // What cannot be done is no document.
+    let refused = home.run(&["new", "usage-drop", "--as", "third", "--format", "json"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
 }
