@@ -148,7 +148,6 @@ impl Course<'_> {
             self.happen(now, format!("the task `{step}` is still open and was refreshed"));
             return;
         }
-        self.rechecks.add(now);
         let record = (!self.played[index].enrollment.shadow).then_some(self.world.history.tasks.len());
         if record.is_some() {
             let contact = self.world.enrolled();

@@ -58,6 +58,8 @@ pub(super) struct Course<'a> {
     start: Instant,
     slots: Slots<'a>,
     rechecks: Rechecks,
+    /// When something was done last.
+    touched: Option<Instant>,
     world: World,
     played: Vec<PlayedEnrollment>,
     tasks: Vec<OpenTask>,
@@ -133,7 +135,8 @@ impl<'a> Course<'a> {
             schema,
             calendar: Calendar { holidays: config.holidays.clone() },
             start: case.at.to_utc(),
-            rechecks: Rechecks::new(playbook, &slots, &world.history),
+            rechecks: Rechecks::EveryQuarter,
+            touched: None,
             slots,
             world,
             played: Vec::new(),
@@ -182,6 +185,7 @@ impl<'a> Course<'a> {
     }
 
     fn instants(&mut self, until: Instant) -> Result<(), FoldError> {
+        self.rechecks = Rechecks::new(self.playbook, self.case, &self.world, until);
         let mut slot = self.slots.first(self.start);
         let mut changes = self.case.then.iter().peekable();
         let mut now = self.start;
@@ -200,7 +204,7 @@ impl<'a> Course<'a> {
                 return Ok(());
             }
             let change = changes.peek().map(|change| self.instant_of(change));
-            let recheck = self.rechecks.next_after(now, self.config.recheck);
+            let recheck = self.next_recheck(now);
             let closing = recheck.filter(|_| !self.tasks.is_empty());
             let late =
                 |played: &PlayedEnrollment| played.enrollment.goal_until.is_some_and(|until| Some(until) >= recheck);
@@ -214,8 +218,10 @@ impl<'a> Course<'a> {
                 return Ok(());
             }
             now = next;
+            let standing = self.standing();
             while let Some(change) = changes.next_if(|change| self.instant_of(change) <= now) {
                 self.change(change, now);
+                self.look_soon(now, until);
             }
             if closing == Some(now) {
                 self.close_tasks(now)?;
@@ -231,6 +237,9 @@ impl<'a> Course<'a> {
             }
             if hindsight == Some(now) {
                 self.look_back(now)?;
+            }
+            if self.standing() != standing {
+                self.touched = Some(now);
             }
             self.postpone(now);
         }

@@ -1,56 +1,97 @@
-//! When somebody on the way has to be looked at again. A case is played on every
-//! quarter hour, as the daemon looks. A backtest plays months of many subjects,
-//! and leaves out the looks before which nothing can have changed.
+//! When somebody on the way has to be looked at again. The daemon looks every
+//! quarter hour; a course leaves out the looks before which nothing can have
+//! changed, for it plays months in a moment.
+//!
+//! Invariant: a course decides the same at the same instants as if it looked
+//! every quarter hour; a test compares the two.
 
-use super::{Course, Slots};
+use super::Course;
 use crate::catalog::{ReadyBody, ReadyPlaybook, ReadyWaitOn};
 use crate::clock::Instant;
 use crate::enrollment::{Phase, State, next_quarter};
 use crate::facts::{Cell, History, Subject};
+use crate::playbook::case::Case;
+use crate::rehearsal::moment;
+use crate::rehearsal::world::World;
 use crate::rule::Rule;
-use crate::rule::functions::change_instants;
+use crate::rule::functions::change_instants_until;
 use crate::rule::functions::global::{CLOCK_FUNCTIONS, NOW};
 
 /// The looks at who waits.
 #[derive(Clone, Debug)]
 pub(super) enum Rechecks {
     EveryQuarter,
-    /// Only behind these instants, in order, can a waiting rule turn.
+    /// Only behind these instants, in order, and behind what the course itself
+    /// does can a waiting rule turn.
     Behind(Vec<Instant>),
 }
 
 impl Rechecks {
-    pub fn new(playbook: &ReadyPlaybook, slots: &Slots<'_>, history: &History) -> Rechecks {
-        let behind = match slots {
-            Slots::All(_) => None,
-            Slots::Chosen { .. } => changes(playbook, history),
-        };
-        behind.map_or(Rechecks::EveryQuarter, Rechecks::Behind)
-    }
-
-    /// Asks for a look after an instant: something new waits from then on, which
-    /// no look has judged yet.
-    pub fn add(&mut self, now: Instant) {
-        if let Rechecks::Behind(instants) = self {
-            instants.insert(instants.partition_point(|instant| *instant < now), now);
+    /// Those of a course that ends at an instant.
+    pub fn new(playbook: &ReadyPlaybook, case: &Case, world: &World, until: Instant) -> Rechecks {
+        // Who is away today is back tomorrow, and whose tasks they are depends on it.
+        if world.has_absences() {
+            return Rechecks::EveryQuarter;
         }
+        let Some(mut instants) = changes(playbook, &world.history, until) else { return Rechecks::EveryQuarter };
+        let start = case.at.to_utc();
+        // What a case changes has changed at that very instant.
+        instants.extend(case.then.iter().map(|change| just_before(moment(start, change.after))));
+        instants.sort_unstable();
+        instants.dedup();
+        Rechecks::Behind(instants)
     }
 
-    /// The next look after an instant; `None` where nothing can change any more.
-    pub fn next_after(&self, now: Instant, recheck: chrono::Duration) -> Option<Instant> {
+    /// The next look after an instant, where something was done at `touched` last;
+    /// `None` where nothing can change any more.
+    fn next_after(&self, now: Instant, touched: Option<Instant>, recheck: chrono::Duration) -> Option<Instant> {
         match self {
             Rechecks::EveryQuarter => Some(next_quarter(now, recheck)),
             Rechecks::Behind(instants) => {
-                let next = instants.partition_point(|instant| *instant < now);
-                instants.get(next).map(|instant| next_quarter(*instant, recheck))
+                // What came in this quarter has not been looked at yet.
+                let quarter = next_quarter(now, recheck) - recheck;
+                let next = instants.get(instants.partition_point(|instant| *instant < quarter)).copied();
+                let touched = touched.filter(|touched| *touched >= quarter);
+                next.into_iter().chain(touched).min().map(|instant| next_quarter(instant, recheck))
             }
         }
     }
 }
 
+/// How far a course is: where this stays, nothing was done.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Standing {
+    happened: usize,
+    passages: usize,
+    tasks: usize,
+    planned: usize,
+    /// Of who is on the way: the step, its phase, when it is due, and what is undecided.
+    step: Option<(Option<String>, Phase, Option<Instant>, Option<String>)>,
+}
+
 impl Course<'_> {
+    /// The next look at who waits, at open tasks and at late goals.
+    pub(super) fn next_recheck(&self, now: Instant) -> Option<Instant> {
+        self.rechecks.next_after(now, self.touched, self.config.recheck)
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let step = self.current().map(|current| {
+            let enrollment = &self.played[current].enrollment;
+            (enrollment.step.clone(), enrollment.phase, enrollment.due_at, enrollment.reason.clone())
+        });
+        Standing {
+            happened: self.happened.len(),
+            passages: self.passages.len(),
+            tasks: self.tasks.len(),
+            planned: self.planned.len(),
+            step,
+        }
+    }
+
     /// Puts the next look at who waits off until something can have changed.
     pub(super) fn postpone(&mut self, now: Instant) {
+        let next = self.next_recheck(now);
         let (Rechecks::Behind(_), Some(current)) = (&self.rechecks, self.current()) else { return };
         let enrollment = &mut self.played[current].enrollment;
         // What could not be decided is asked again; what begins, begins.
@@ -58,14 +99,29 @@ impl Course<'_> {
         if !waits || enrollment.reason.is_some() || enrollment.look_at.is_none_or(|look| look <= now) {
             return;
         }
-        let next = self.rechecks.next_after(now, self.config.recheck);
         enrollment.look_at = [next, enrollment.due_at.filter(|due| *due > now)].into_iter().flatten().min();
+    }
+
+    /// After a change at an instant: what was put off is looked at in this quarter.
+    pub(super) fn look_soon(&mut self, now: Instant, until: Instant) {
+        let Rechecks::Behind(_) = self.rechecks else { return };
+        self.rechecks = Rechecks::new(self.playbook, self.case, &self.world, until);
+        let soon = next_quarter(just_before(now), self.config.recheck);
+        let Some(current) = self.current() else { return };
+        let enrollment = &mut self.played[current].enrollment;
+        if enrollment.phase != Phase::Begin {
+            enrollment.look_at = Some(enrollment.look_at.map_or(soon, |look| look.min(soon)));
+        }
     }
 }
 
+fn just_before(instant: Instant) -> Instant {
+    instant - chrono::TimeDelta::microseconds(1)
+}
+
 /// Behind which instants a rule that is asked again and again can turn; `None`
-/// where time alone can turn one.
-fn changes(playbook: &ReadyPlaybook, history: &History) -> Option<Vec<Instant>> {
+/// where that is not known, as of one that reads the clock.
+fn changes(playbook: &ReadyPlaybook, history: &History, until: Instant) -> Option<Vec<Instant>> {
     let rules = rechecked(playbook);
     let clocked = |text: &String| CLOCK_FUNCTIONS.iter().chain([&NOW]).any(|word| text.contains(word));
     let scripts = rules.iter().flat_map(|rule| rule.modules()).filter_map(|module| playbook.scripts.get(module));
@@ -74,12 +130,10 @@ fn changes(playbook: &ReadyPlaybook, history: &History) -> Option<Vec<Instant>> 
     }
     let status = ["status", "stage", "timezone"].map(|column| Cell::column(Subject::Account, column));
     let left = history.contacts.iter().filter_map(|contact| contact.time("left_at"));
-    let mut instants: Vec<Instant> = left.map(|at| at - chrono::TimeDelta::microseconds(1)).collect();
+    let mut instants: Vec<Instant> = left.map(just_before).collect();
     for cell in rules.iter().flat_map(|rule| rule.cells()).chain(&status) {
-        instants.extend(change_instants(cell, history)?);
+        instants.extend(change_instants_until(cell, history, until)?);
     }
-    instants.sort_unstable();
-    instants.dedup();
     Some(instants)
 }
 

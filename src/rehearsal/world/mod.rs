@@ -209,6 +209,12 @@ impl World {
         }
     }
 
+    /// Whether the CSM is away at some time; nobody else ever is.
+    pub fn has_absences(&self) -> bool {
+        let columns = ["away_from", "away_until"].into_iter().filter_map(|name| self.csm.get(name));
+        columns.into_iter().any(|value| *value != Value::Null)
+    }
+
     /// The enrolled contact's id; `None` in an account playbook.
     pub fn enrolled(&self) -> Option<String> {
         Some(self.subject.contact.clone()).filter(|contact| !contact.is_empty())

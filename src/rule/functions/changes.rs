@@ -18,6 +18,31 @@ pub fn change_instants(cell: &Cell, history: &History) -> Option<Vec<Instant>> {
     Some(instants)
 }
 
+/// The same up to an instant, also of what counts the days since the latest of
+/// what it reads.
+pub fn change_instants_until(cell: &Cell, history: &History, until: Instant) -> Option<Vec<Instant>> {
+    let CellPath::Call { function, args } = &cell.path else { return change_instants(cell, history) };
+    let function = super::find(function)?;
+    if !function.counts_days() {
+        return change_instants(cell, history);
+    }
+    let mut happened = records_read(cell, function, args, history);
+    happened.sort_unstable();
+    happened.dedup();
+    let mut instants = happened.clone();
+    for (place, at) in happened.iter().enumerate() {
+        // The latest of a contact may be one that is not the account's latest.
+        let next = happened.get(place + 1).filter(|_| cell.subject == Subject::Account);
+        let end = next.copied().unwrap_or(until).min(until);
+        let full = (1..).map_while(|days| at.checked_add_signed(TimeDelta::try_days(days)?));
+        // A day is full at that very instant.
+        instants.extend(full.take_while(|full| *full <= end).map(|full| full - TimeDelta::microseconds(1)));
+    }
+    instants.sort_unstable();
+    instants.dedup();
+    Some(instants)
+}
+
 fn of_path(cell: &Cell, path: &CellPath, history: &History) -> Option<Vec<Instant>> {
     match path {
         CellPath::Column(_) | CellPath::Trait(_) if cell.subject == Subject::Contact => Some(Vec::new()),

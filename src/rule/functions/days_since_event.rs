@@ -49,6 +49,10 @@ impl Function for Fact {
         })
     }
 
+    fn counts_days(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         match call.events(history).map(|event| event.at).max() {
             Some(at) => Value::Int(days_since(call.as_of, at)),

@@ -49,6 +49,10 @@ impl Function for Fact {
         })
     }
 
+    fn counts_days(&self) -> bool {
+        true
+    }
+
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
         match call.score(history, call.as_of) {
             Some(score) => Value::Int(days_since(call.as_of, score.at)),

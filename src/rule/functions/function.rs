@@ -53,6 +53,11 @@ pub trait Function: Sync {
         false
     }
 
+    /// Whether a value is the whole days since the latest of what it reads.
+    fn counts_days(&self) -> bool {
+        false
+    }
+
     /// The same meaning in memory.
     fn fold(&self, history: &History, call: &Window<'_>) -> Value;
 

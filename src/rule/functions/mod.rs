@@ -25,7 +25,7 @@ mod pass;
 mod store_names;
 mod window;
 
-pub use changes::change_instants;
+pub use changes::{change_instants, change_instants_until};
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
 pub use label::LABEL;
 pub use own_acts::{acts_read, count_own_acts};

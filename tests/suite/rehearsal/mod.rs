@@ -17,6 +17,7 @@ mod letters;
 mod neighbours;
 mod own;
 mod people;
+mod rechecks;
 mod tasks;
 mod time;
 mod undecided;
@@ -50,7 +51,9 @@ fn play_scripted(text: &str, scripts: &[(&str, &str)], config: &Config) -> Vec<C
     let (ready, problems) = catalog::load(&sources, &[], config, &schema);
     let errors: Vec<_> = problems.iter().filter(|problem| problem.is_error()).collect();
     assert!(errors.is_empty(), "{errors:#?}");
-    play_all(&ready, config, &schema).remove(0).cases
+    let cases = play_all(&ready, config, &schema).remove(0).cases;
+    rechecks::assert_same_every_quarter(&sources, config, &cases);
+    cases
 }
 
 pub fn play(text: &str) -> Vec<CaseReport> {
