@@ -19,6 +19,7 @@
 //! - `mutants` asks which mistakes in a condition the cases would notice.
 //! - [`backtest`] plays a period of the past on the store's own history.
 //! - `slot_set` is a set of slots.
+//! - `side_by_side` plays several playbooks at once.
 //! - [`explanation`] says why a subject of the real store enters, or why not.
 //! - `wording` puts times and texts into words.
 
@@ -44,6 +45,7 @@ pub mod explanation;
 mod fixture;
 mod happened;
 pub mod mutants;
+mod side_by_side;
 pub mod slot_set;
 #[cfg(test)]
 mod tests;
@@ -57,6 +59,7 @@ use comparison::Outcome;
 use course::{Course, Slots};
 use fixture::Reader;
 use happened::Occurrence;
+use side_by_side::side_by_side;
 use world::World;
 
 pub use coverage::{Coverage, Gap, coverage};
@@ -124,18 +127,15 @@ impl Happening {
 /// Plays every case of every playbook, in their order. Each playbook has the
 /// configuration's `limits.cases` for all of its own.
 pub fn play_all(playbooks: &[Arc<ReadyPlaybook>], config: &Config, schema: &Schema) -> Vec<PlaybookReport> {
-    playbooks
-        .iter()
-        .map(|playbook| {
-            let budget = CaseBudget::of(config.limits.cases);
-            let cases = playbook.playbook.tests.iter();
-            PlaybookReport {
-                playbook: playbook.playbook.id.clone(),
-                file: playbook.playbook.file.clone(),
-                cases: cases.map(|case| play(playbook, case, config, schema, &budget)).collect(),
-            }
-        })
-        .collect()
+    side_by_side(playbooks, |playbook| {
+        let budget = CaseBudget::of(config.limits.cases);
+        let cases = playbook.playbook.tests.iter();
+        PlaybookReport {
+            playbook: playbook.playbook.id.clone(),
+            file: playbook.playbook.file.clone(),
+            cases: cases.map(|case| play(playbook, case, config, schema, &budget)).collect(),
+        }
+    })
 }
 
 /// Mistakes in the fixtures of a playbook's cases: columns and playbooks that
@@ -174,6 +174,12 @@ pub fn objections(playbook: &ReadyPlaybook, config: &Config, schema: &Schema) ->
         Some(Diagnostic::error("KW0503", file, failure.place, message).help(help))
     };
     playbook.playbook.tests.iter().filter_map(objection).collect()
+}
+
+/// The same of several playbooks, in their order.
+pub fn all_objections(playbooks: &[&Arc<ReadyPlaybook>], config: &Config, schema: &Schema) -> Vec<Diagnostic> {
+    let found = side_by_side(playbooks, |playbook| objections(playbook, config, schema));
+    found.into_iter().flatten().collect()
 }
 
 /// Plays one case.

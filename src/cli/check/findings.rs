@@ -1,7 +1,7 @@
 //! What is found in playbooks, scripts and the configuration, and what was read
 //! for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::facts::{self, Schema};
 use crate::playbook::opt_outs::{self, Comments};
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::{SourceSet, read_file};
-use crate::rehearsal::{check_cases, objections};
+use crate::rehearsal::{all_objections, check_cases};
 
 /// Everything that was read and what is wrong with it.
 pub struct Checked {
@@ -53,8 +53,10 @@ impl Checked {
     /// Plays the cases of the playbooks without errors, and adds those that
     /// fail: such a playbook is not taken by the daemon.
     pub fn play_cases(&mut self) {
-        let sound = self.playbooks.iter().filter(|ready| self.is_sound(&ready.playbook.file));
-        let failed: Vec<Diagnostic> = sound.flat_map(|ready| objections(ready, &self.config, &self.schema)).collect();
+        let broken: HashSet<String> = self.files_with_errors().into_iter().collect();
+        let is_sound = |ready: &&Arc<ReadyPlaybook>| !broken.contains(&*ready.playbook.file);
+        let sound: Vec<&Arc<ReadyPlaybook>> = self.playbooks.iter().filter(is_sound).collect();
+        let failed = all_objections(&sound, &self.config, &self.schema);
         self.diagnostics.extend(failed);
         diagnostic::arrange(&mut self.diagnostics);
     }
@@ -198,9 +200,10 @@ pub fn check_without_facts(global: &Global, paths: &[PathBuf], schema: Schema) -
 
 /// The same against the columns of a store.
 pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
-    let sources = SourceSet::read(&playbook_paths(global, paths), &global.scripts);
+    let paths = playbook_paths(global, paths);
+    let sources = SourceSet::read(&paths, &global.scripts);
     // A file checked alone may name playbooks that stand beside it.
-    let elsewhere = if global.playbooks.is_dir() {
+    let elsewhere = if global.playbooks.is_dir() && !paths.contains(&global.playbooks) {
         catalog::claimed_ids(&SourceSet::read(std::slice::from_ref(&global.playbooks), &global.scripts))
     } else {
         Vec::new()
