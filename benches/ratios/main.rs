@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+mod authoring;
 mod backtest;
 mod bounces;
 mod deliver;
@@ -49,7 +50,7 @@ mod support;
 use store::Scale;
 
 /// What is measured, in the order in which it runs.
-const PARTS: [&str; 7] = ["evaluate", "stream", "hundred", "backtest", "memory", "enroll", "deliver"];
+const PARTS: [&str; 8] = ["evaluate", "stream", "hundred", "authoring", "backtest", "memory", "enroll", "deliver"];
 
 /// What runs only when it is named.
 const NAMED: [&str; 3] = ["faults", "mutants", "bounces"];
@@ -180,6 +181,7 @@ async fn measure(options: Options) -> anyhow::Result<()> {
             match part.as_str() {
                 "evaluate" => evaluate::measure(&store, &options).await?,
                 "hundred" => hundred::measure(&store, &options).await?,
+                "authoring" => authoring::measure(&store, &options).await?,
                 "backtest" => backtest::measure(&store, &options).await?,
                 "memory" => memory::measure(&store, &options).await?,
                 "stream" => stream::measure(&store, &options).await?,

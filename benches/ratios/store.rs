@@ -31,6 +31,8 @@ impl fmt::Display for Scale {
 /// A store that is filled, and its server.
 pub struct Store {
     pub keepwell: keepwell::store::Store,
+    /// Where other programs reach it.
+    pub url: String,
     options: PgConnectOptions,
     _server: PrivatePostgres,
 }
@@ -44,10 +46,10 @@ impl Store {
         std::fs::create_dir_all(&directory)?;
         let server =
             tokio::task::spawn_blocking(move || PrivatePostgres::ensure(&directory, Durability::Durable)).await??;
-        let options = server.options("keepwell");
+        let (options, url) = (server.options("keepwell"), server.url("keepwell"));
         let mut connection = PgConnection::connect_with(&options).await?;
         let keepwell = keepwell::store::Store::connect(options.clone(), 5);
-        let store = Store { keepwell, options, _server: server };
+        let store = Store { keepwell, url, options, _server: server };
         let known: Option<String> =
             sqlx::query_scalar("select to_regclass('bench.built')::text").fetch_one(&mut connection).await?;
         let edition: Option<i32> = match known {
