@@ -9,10 +9,10 @@ fn main() -> io::Result<()> {
     let mut text = String::new();
     for (constant, folder, ending) in [("PLAYBOOKS", "playbooks", ".yaml"), ("SCRIPTS", "scripts", ".rhai")] {
         println!("cargo:rerun-if-changed={folder}");
-        let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-        let mut names = names.collect::<io::Result<Vec<String>>>()?;
+        let mut names = Vec::new();
+        list(Path::new(folder), "", &mut names)?;
         names.sort();
-        text.push_str(&format!("/// The files of `{folder}`, by their names without the ending.\n"));
+        text.push_str(&format!("/// The files of `{folder}`, by their paths below it without the ending.\n"));
         text.push_str(&format!("pub const {constant}: &[(&str, &str)] = &[\n"));
         for name in names.iter().filter_map(|name| name.strip_suffix(ending)) {
             let path = format!("/{folder}/{name}{ending}");
@@ -22,4 +22,18 @@ fn main() -> io::Result<()> {
     }
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
     fs::write(Path::new(&out).join("shipped.rs"), text)
+}
+
+/// Adds the files of a folder and of those in it, by their paths below the first one.
+fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), &format!("{name}/"), names)?;
+        } else {
+            names.push(name);
+        }
+    }
+    Ok(())
 }

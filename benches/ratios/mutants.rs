@@ -76,7 +76,7 @@ pub async fn measure(accounts: i64) -> anyhow::Result<()> {
     let mut sum = Fates::default();
     let mut worst = Vec::new();
     for (name, text) in files(&root.join("playbooks"))? {
-        let id = name.trim_end_matches(".yaml").to_owned();
+        let id = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let usual = run(&world, &id, &text, slot).await?.sent;
         let mut fates = Fates::default();
         let file = SourceFile { path: name.as_str().into(), text: text.as_str().into() };
@@ -209,13 +209,19 @@ async fn run(world: &World, id: &str, text: &str, slot: Instant) -> anyhow::Resu
     Ok(ran)
 }
 
-/// The files of a folder, by name.
+/// The files of a folder and of those in it, by their paths below it.
 fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        files.push((name, std::fs::read_to_string(path)?));
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(below) = folders.pop() {
+        for entry in std::fs::read_dir(below)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder)?.to_string_lossy().into_owned();
+            files.push((name, std::fs::read_to_string(path)?));
+        }
     }
     files.sort();
     Ok(files)

@@ -91,14 +91,16 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 fn list(all: &[ShippedPlaybook]) {
-    let width = all.iter().map(|playbook| playbook.id.len()).max().unwrap_or(0);
+    let width = |of: fn(&ShippedPlaybook) -> usize| all.iter().map(of).max().unwrap_or(0);
+    let (ids, areas) = (width(|playbook| playbook.id.len()), width(|playbook| playbook.area.len()));
     for playbook in all {
-        say!("{}  {}", output::pad(&playbook.id, width), playbook.about);
+        say!("{}  {}  {}", output::pad(&playbook.id, ids), output::pad(playbook.area, areas), playbook.about);
     }
 }
 
 fn list_as_json(all: &[ShippedPlaybook]) -> Json {
-    let rows: Vec<Json> = all.iter().map(|one| json!({ "playbook": one.id, "about": one.about })).collect();
+    let rows: Vec<Json> =
+        all.iter().map(|one| json!({ "playbook": one.id, "area": one.area, "about": one.about })).collect();
     json!({ "shipped": rows })
 }
 

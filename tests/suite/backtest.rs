@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use sqlx::Executor;
 
 use crate::support::database;
-use crate::support::program::Home;
+use crate::support::program::{Home, shipped_files};
 
 /// Now, of the sample company.
 fn anchor() -> Instant {
@@ -21,13 +21,7 @@ async fn company(name: &str) -> Home {
     SampleCompany::generate(anchor(), 320).insert(&database.pool().await, |_, _, _| {}).await.unwrap();
     let mut home = Home::new(name);
     home.set("DATABASE_URL", &database.url);
-    for folder in ["playbooks", "scripts"] {
-        for file in std::fs::read_dir(format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
-            let file = file.unwrap();
-            let name = file.file_name().into_string().unwrap();
-            home.write(&format!("{folder}/{name}"), &std::fs::read_to_string(file.path()).unwrap());
-        }
-    }
+    shipped_files().iter().for_each(|(file, text)| home.write(file, text));
     home
 }
 

@@ -4,15 +4,19 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::program::Home;
+use crate::support::program::{Home, shipped_files};
 
-fn shipped() -> Vec<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks");
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut ids: Vec<String> = names.filter_map(|name| name.strip_suffix(".yaml").map(str::to_owned)).collect();
-    ids.sort();
-    assert!(ids.len() >= 7);
-    ids
+/// The ids of the shipped playbooks, each with its area.
+fn shipped() -> Vec<(String, String)> {
+    let below = |path: &str| Some(path.strip_prefix("playbooks/")?.strip_suffix(".yaml")?.to_owned());
+    let of = |(path, _): (String, String)| {
+        let name = below(&path)?;
+        let (area, id) = name.split_once('/').unwrap_or_else(|| panic!("{path} is in no area"));
+        Some((id.to_owned(), area.to_owned()))
+    };
+    let found: Vec<(String, String)> = shipped_files().into_iter().filter_map(of).collect();
+    assert!(found.len() >= 7);
+    found
 }
 
 fn file(home: &Home, path: &str) -> String {
@@ -24,9 +28,9 @@ fn every_shipped_playbook_can_be_begun_with() {
     let home = Home::new("new-each");
     let listed = home.done(&["new", "--list"]).stdout;
     assert_eq!(listed.lines().count(), shipped().len(), "{listed}");
-    for id in shipped() {
-        let line = listed.lines().find(|line| line.split(' ').next() == Some(&id));
-        assert!(line.is_some_and(|line| line.len() > id.len() + 30), "{id}: {listed}");
+    for (id, area) in shipped() {
+        let line = listed.lines().find(|line| line.split(' ').next() == Some(&id)).unwrap_or_default();
+        assert!(line.len() > id.len() + 30 && line.contains(&format!(" {area} ")), "{id}: {listed}");
         let own = format!("my-{id}");
         let answer = home.done(&["new", &id, "--as", &own]);
         let path = format!("playbooks/{own}.yaml");
@@ -113,9 +117,9 @@ fn the_address_of_the_configuration_is_kept() {
 fn programs_read_what_is_there_and_what_was_written() {
     let home = Home::new("new-json");
     let listed = home.done(&["new", "--list", "--format", "json"]).rows("shipped");
-    let mut ids: Vec<&str> = listed.iter().map(|row| row["playbook"].as_str().unwrap()).collect();
-    ids.sort();
-    assert_eq!(ids, shipped());
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let found: Vec<_> = listed.iter().map(|row| (text(row, "playbook"), text(row, "area"))).collect();
+    assert_eq!(found, shipped());
     assert!(listed.iter().all(|row| row["about"].as_str().is_some_and(|about| about.len() > 20)), "{listed:?}");
 
     let wish = "mail champions who have not logged in for 14 days";

@@ -17,6 +17,8 @@ pub use wish::{Fit, Reason, fits};
 #[derive(Clone, Debug)]
 pub struct ShippedPlaybook {
     pub id: String,
+    /// The folder of `playbooks` that it is in, such as `onboarding`.
+    pub area: &'static str,
     /// What it is for, in one sentence.
     pub about: String,
     /// Whom it tells of holds and failures: nobody's real address.
@@ -33,13 +35,14 @@ pub struct ShippedScript {
     pub text: &'static str,
 }
 
-/// Every shipped playbook, by id.
+/// Every shipped playbook, by area and within it by the name of the file.
 pub fn playbooks() -> Vec<ShippedPlaybook> {
-    let read = |(name, text): &(&str, &'static str)| {
+    let read = |(name, text): &(&'static str, &'static str)| {
         let file = SourceFile { path: format!("{name}.yaml").into(), text: (*text).into() };
         let playbook = super::parse(&file, &mut Vec::new())?;
         let (about, alerts_to) = (playbook.about.unwrap_or_default(), playbook.alerts_to.unwrap_or_default());
-        Some(ShippedPlaybook { id: playbook.id, about, alerts_to, text })
+        let area = name.split_once('/').map_or("", |(area, _)| area);
+        Some(ShippedPlaybook { id: playbook.id, area, about, alerts_to, text })
     };
     files::PLAYBOOKS.iter().filter_map(read).collect()
 }
@@ -76,7 +79,8 @@ mod tests {
     #[test]
     fn a_copy_differs_in_its_id_and_in_what_is_for_finding_it() {
         let text = "# Why.\n#\n# Keywords: a, b.\n\nplaybook: a\nalerts_to: x@y.example\nwhen: true\n";
-        let shipped = ShippedPlaybook { id: "a".into(), about: String::new(), alerts_to: String::new(), text };
+        let shipped =
+            ShippedPlaybook { id: "a".into(), area: "", about: String::new(), alerts_to: String::new(), text };
         assert_eq!(shipped.copy("mine", true), "# Why.\n\nplaybook: mine\nalerts_to: x@y.example\nwhen: true\n");
         assert_eq!(shipped.copy("mine", false), "# Why.\n\nplaybook: mine\nwhen: true\n");
     }
@@ -86,6 +90,7 @@ mod tests {
         let shipped = playbooks();
         assert_eq!(shipped.len(), files::PLAYBOOKS.len());
         for playbook in &shipped {
+            assert!(!playbook.area.is_empty(), "{} is in no folder", playbook.id);
             assert!(!playbook.about.is_empty() && !playbook.alerts_to.is_empty(), "{}", playbook.id);
             assert!(playbook.text.contains(&format!("\n{}", wish::KEYWORDS)), "{} has no keywords", playbook.id);
         }

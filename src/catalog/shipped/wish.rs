@@ -162,6 +162,7 @@ mod tests {
             |keywords: &str| -> &'static str { Box::leak(format!("# Keywords: {keywords}.\nplaybook: p\n").into()) };
         let one = |id: &str, keywords: &str| ShippedPlaybook {
             id: id.to_owned(),
+            area: "",
             about: "What it is.".to_owned(),
             alerts_to: String::new(),
             text: text(keywords),

@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use super::{read, root};
-use crate::support::program::Home;
+use super::read;
+use crate::support::program::{Home, shipped_files};
 
 /// What the reader does next.
 #[derive(Debug, PartialEq)]
@@ -194,12 +194,7 @@ fn difference(shown: &str, printed: &str) -> Option<String> {
 fn every_command_of_the_tutorial_prints_what_it_shows() {
     let home = Home::new("tutorial");
     home.remove("keepwell.yaml");
-    for folder in ["playbooks", "scripts"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap() {
-            let name = format!("{folder}/{}", entry.unwrap().file_name().to_str().unwrap());
-            home.write(&name, &read(&name));
-        }
-    }
+    shipped_files().iter().for_each(|(file, text)| home.write(file, text));
     let (mut commands, mut edits) = (Vec::new(), 0);
     for step in steps(&read("docs/tutorial.md")) {
         match step {

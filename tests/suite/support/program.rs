@@ -16,6 +16,24 @@ pub struct Home {
     environment: Vec<(String, String)>,
 }
 
+/// The shipped playbooks and scripts, by their paths in the repository, in order.
+pub fn shipped_files() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut folders = vec!["playbooks".to_owned(), "scripts".to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = format!("{folder}/{}", entry.file_name().into_string().unwrap());
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(path),
+                false => files.push((path, std::fs::read_to_string(entry.path()).unwrap())),
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
 /// What a command answered.
 #[derive(Debug)]
 pub struct Answer {
