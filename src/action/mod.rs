@@ -9,7 +9,8 @@
 //!   `enroll` and `run`, and in `steering` those that only say what comes next.
 //! - `compiler` is what a kind reads its fields with.
 //! - `situation` is what an action may look at.
-//! - `recipient` says whom mails go to, `staff` who takes a task or a notice.
+//! - `recipient` says whom mails go to, `staff` who takes a task or a notice,
+//!   `owner` who looks after an account in a role.
 //! - `variants` has the texts of a mail, and which of several an account gets.
 //! - `snooze` puts a task off.
 //! - `label` and `notice` are what steps and scripts have in common.
@@ -35,6 +36,7 @@ mod localized;
 mod mail_body;
 mod notice;
 mod notify;
+mod owner;
 pub mod recipient;
 pub mod run;
 mod set;

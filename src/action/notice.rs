@@ -1,8 +1,9 @@
 //! Notices to colleagues: whom they are for, and how they are addressed.
 
 use super::Situation;
+use super::owner::Owner;
 use crate::effect::NoticeDraft;
-use crate::facts::Value;
+use crate::facts::{Csm, Value};
 use crate::message::channel::Channel;
 use crate::playbook::reader::is_variable;
 
@@ -37,6 +38,8 @@ impl Audience {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NoticeAddress {
     Person(Audience),
+    /// The colleague who looks after the account in a role, or its CSM.
+    Owner(Owner),
     /// The channel, and the environment variable that holds its URL.
     Post(Channel, String),
 }
@@ -61,7 +64,7 @@ impl NoticeAddress {
 
     pub fn channel(&self) -> Channel {
         match self {
-            NoticeAddress::Person(_) => Channel::Notice,
+            NoticeAddress::Person(_) | NoticeAddress::Owner(_) => Channel::Notice,
             NoticeAddress::Post(channel, _) => *channel,
         }
     }
@@ -70,6 +73,11 @@ impl NoticeAddress {
     pub fn notice(&self, at: &Situation, text: String) -> NoticeDraft {
         match self {
             NoticeAddress::Person(audience) => about_account(at, *audience, text),
+            NoticeAddress::Owner(owner) => {
+                let subject = format!("{}: {}", at.playbook, account_name(at));
+                let person = owner.find(at).or(at.people.csm.as_ref());
+                addressed_to(at, person, owner.to_string(), subject, text)
+            }
             NoticeAddress::Post(channel, variable) => NoticeDraft {
                 channel: *channel,
                 audience: format!("{channel}:{variable}"),
@@ -103,6 +111,10 @@ fn addressed(at: &Situation, audience: Audience, subject: String, text: String) 
         Audience::Manager => at.people.manager.as_ref().or(csm),
         Audience::AlertsTo => None,
     };
+    addressed_to(at, person, audience.name().to_owned(), subject, text)
+}
+
+fn addressed_to(at: &Situation, person: Option<&Csm>, audience: String, subject: String, text: String) -> NoticeDraft {
     let taker = person.map(|person| at.taker(person));
     let text = match taker.and_then(|taker| taker.covers) {
         Some(cover) => format!("{}\n\nYou cover for {cover}.", text.trim_end()),
@@ -110,7 +122,7 @@ fn addressed(at: &Situation, audience: Audience, subject: String, text: String) 
     };
     NoticeDraft {
         channel: Channel::Notice,
-        audience: audience.name().to_owned(),
+        audience,
         to: taker.map(|taker| taker.csm.email.clone()).or(at.alerts_to.map(str::to_owned)),
         subject,
         text,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::notice::{Audience, NoticeAddress};
+use super::owner::Owner;
 use super::{Action, Compiler, Reads, Situation, StepKind};
 use crate::effect::{EffectBody, MessageDraft};
 use crate::facts::{Cell, CellPath, Subject};
@@ -27,12 +28,16 @@ static NOTIFY: Form = Form::new(
                     "^[a-z]+:[A-Za-z_][A-Za-z0-9_]*$",
                     "a channel and an environment variable, such as `slack:NAME`",
                 ),
+                OWNER,
             ]),
-            "Who hears of it: `csm`, `manager`, `alerts_to`, or `slack:NAME` with the environment variable that holds the URL.",
+            "Who hears of it: `csm`, `manager`, `alerts_to`, `owner(\"ROLE\")`, or `slack:NAME` with the environment variable that holds the URL.",
         ),
         Key::required("text", Shape::Template, "What is said: a template."),
     ]],
 );
+
+/// `owner("inside")`.
+const OWNER: Shape = Shape::text_like(r#"^\s*owner\(.+\)\s*$"#, "`owner(\"ROLE\")`");
 
 #[derive(Debug)]
 struct Notify {
@@ -65,10 +70,17 @@ impl StepKind for Kind {
         let fine = fields.finish();
         compiler.problems.extend(problems);
         let to = channel.and_then(|source| {
-            let to = NoticeAddress::parse(&source.text);
+            let owner = || Owner::parse(&source.text).map(NoticeAddress::Owner);
+            let to = NoticeAddress::parse(&source.text).or_else(owner);
+            if let Some(NoticeAddress::Owner(owner)) = &to {
+                owner.check(&source, compiler);
+            }
             if to.is_none() {
                 let problem = source.error("KW0104", 1, 1, format!("`channel` cannot be `{}`", source.text));
-                let help = format!("write {}, NAME being an environment variable", NoticeAddress::expected());
+                let help = format!(
+                    "write {}, NAME being an environment variable, or owner(\"ROLE\")",
+                    NoticeAddress::expected()
+                );
                 compiler.problems.push(problem.help(help));
             }
             to
@@ -83,6 +95,9 @@ impl StepKind for Kind {
 
 impl Action for Notify {
     fn reads(&self, reads: &mut Reads) {
+        if let NoticeAddress::Owner(owner) = &self.to {
+            owner.reads(reads);
+        }
         reads.template(&self.text);
         reads.cells.insert(Cell { subject: Subject::Account, path: CellPath::Column("name".to_owned()) });
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::owner::Owner;
 use super::staff::Taker;
 use super::{Action, CloseWhen, Compiler, Reads, Situation, StepKind};
 use crate::address::parse_address;
@@ -76,6 +77,7 @@ pub(super) enum Assignee {
     Manager,
     Pool { name: String, members: Arc<[String]> },
     Address(String),
+    Owner(Owner),
 }
 
 /// How long after its due instant an open task is reported to the manager, in
@@ -105,7 +107,7 @@ impl Assignee {
     }
 
     /// The colleague who takes it; nobody where it goes to an address. A manager
-    /// that does not exist is the CSM, and so is a pool without a colleague;
+    /// or an owner that does not exist is the CSM, and so is a pool without a colleague;
     /// while somebody is away, their backup.
     fn taker<'a>(&self, at: &'a Situation) -> Option<Taker<'a>> {
         let csm = at.people.csm.as_ref();
@@ -113,6 +115,7 @@ impl Assignee {
             Assignee::Address(_) => return None,
             Assignee::Csm => csm,
             Assignee::Manager => at.people.manager.as_ref().or(csm),
+            Assignee::Owner(owner) => owner.find(at).or(csm),
             Assignee::Pool { members, .. } => {
                 let member = at.staff.of_pool(members, at.context.facts.as_of, at.zone);
                 if member.is_some() {
@@ -240,7 +243,10 @@ impl StepKind for Kind {
 fn assignee(source: &Source, compiler: &mut Compiler) -> Option<Assignee> {
     let word = source.text.trim();
     let pools = &compiler.config.pools;
-    let found = Assignee::parse(word, pools);
+    let found = Assignee::parse(word, pools).or_else(|| Owner::parse(word).map(Assignee::Owner));
+    if let Some(Assignee::Owner(owner)) = &found {
+        owner.check(source, compiler);
+    }
     if found.is_none() {
         let problem = match word.strip_prefix("pool:").map(str::trim) {
             Some(pool) => {
@@ -255,7 +261,7 @@ fn assignee(source: &Source, compiler: &mut Compiler) -> Option<Assignee> {
                 source.error("KW0109", 1, 1, format!("there is no pool `{pool}`")).help(help)
             }
             None => {
-                let help = "write csm, manager, pool:NAME or an address";
+                let help = "write csm, manager, owner(\"ROLE\"), pool:NAME or an address";
                 source.error("KW0115", 1, 1, format!("a task cannot go to `{word}`")).help(help)
             }
         };
@@ -279,6 +285,9 @@ fn due_expression(source: &Source, compiler: &mut Compiler) -> Option<Due> {
 
 impl Action for Task {
     fn reads(&self, reads: &mut Reads) {
+        if let Assignee::Owner(owner) = &self.to {
+            owner.reads(reads);
+        }
         reads.template(&self.title);
         self.description.iter().for_each(|template| reads.template(template));
         self.checklist.iter().for_each(|template| reads.template(template));

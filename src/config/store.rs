@@ -14,7 +14,7 @@ use crate::playbook::reader::{Fields, Form, Key, KeyNames, Shape, listed};
 use crate::playbook::yaml::{Node, NodeValue};
 
 /// The relations Keepwell reads of customers, with the columns it knows by name.
-pub const CONTRACT: [(&str, &[&str]); 7] = [
+pub const CONTRACT: [(&str, &[&str]); 8] = [
     (
         "accounts",
         &[
@@ -69,8 +69,9 @@ pub const CONTRACT: [(&str, &[&str]); 7] = [
     ),
     ("events", &["account_id", "id", "contact_id", "name", "at", "properties"]),
     ("scores", &["account_id", "id", "contact_id", "name", "value", "at"]),
-    ("tickets", &["account_id", "id", "contact_id", "opened_at", "closed_at", "severity"]),
+    ("tickets", &["account_id", "id", "contact_id", "opened_at", "closed_at", "severity", "topic", "subject"]),
     ("changes", &["account_id", "at", "id", "was", "became"]),
+    ("account_owners", &["account_id", "role", "csm_id"]),
 ];
 
 /// Those that may come from several relations.
@@ -103,6 +104,7 @@ pub(super) static STORE: Form = Form::new(
         Key::new("scores", ONE_OR_MORE_NAMED, "The table or view that has the scores, or several."),
         Key::new("tickets", ONE_OR_MORE, "The table or view that has the tickets, or several."),
         Key::new("changes", ONE, "The table or view that has the history of account columns."),
+        Key::new("account_owners", ONE, "The table or view that has the colleagues of each account, by role."),
     ]],
 );
 

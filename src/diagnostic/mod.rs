@@ -114,6 +114,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("KW0220", "a schedule is likely not what was meant"),
     ("KW0221", "a name that the customer store was never seen to hold"),
     ("KW0222", "a window of time is open at one end"),
+    ("KW0223", "a property that was only seen with values of another type"),
     ("KW0301", "a template cannot be read"),
     ("KW0302", "a template names something unknown"),
     ("KW0303", "a template prints a value that can be missing"),

@@ -194,7 +194,9 @@ fn texts(role: &TextRole, surroundings: &Surroundings, written: &Written) -> Vec
                 (_, Some(NameKind::Role)) => candidates(NameOf::Role, surroundings, written),
                 (_, Some(kind)) => seen(kind),
                 (ParamKind::PlaybookId, None) => candidates(NameOf::Playbook, surroundings, written),
-                (ParamKind::ColumnName, None) => candidates(NameOf::AccountColumn, surroundings, written),
+                (ParamKind::ColumnName | ParamKind::NumberColumn, None) => {
+                    candidates(NameOf::AccountColumn, surroundings, written)
+                }
                 (ParamKind::Label, None) => candidates(NameOf::Label, surroundings, written),
                 _ => Vec::new(),
             }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::property_filter::PropertyFilter;
 use super::subject::Subject;
 
 /// The address of one value about one subject.
@@ -48,6 +49,8 @@ pub enum Arg {
     /// A list of texts.
     Texts(Vec<String>),
     Int(i64),
+    /// What properties of an event must be equal to.
+    Properties(PropertyFilter),
     /// The window begins when the enrollment started.
     SinceEntry,
     /// The window begins when the waiting step began.
@@ -81,6 +84,7 @@ impl fmt::Display for Cell {
                     match arg {
                         Arg::Text(text) => write!(f, "{text:?}")?,
                         Arg::Texts(texts) => write!(f, "{texts:?}")?,
+                        Arg::Properties(filter) => write!(f, "{filter}")?,
                         Arg::Int(number) => write!(f, "{number}")?,
                         Arg::SinceEntry => write!(f, "since_entry")?,
                         Arg::SinceStep => write!(f, "since_step")?,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::inventory::{Inventory, KnownName, KnownNames, NameKind};
+use super::inventory::{self, Inventory, KnownName, KnownNames, NameKind, ShapeKind};
 use super::schema::{Column, Schema};
 use super::value::Type;
 use crate::diagnostic::Diagnostic;
@@ -73,9 +73,12 @@ static SEEN: Form = Form::new(
     &[&[
         Key::new("partly", Shape::list(&Shape::Text, 0), "The kinds of which these are not all names."),
         Key::new("events", ROWS, "Events, with the number of rows."),
+        Key::new("event_properties", ROWS, "Properties as `event.property`, with the number of rows."),
         Key::new("scores", ROWS, "Scores, with the number of rows."),
         Key::new("roles", ROWS, "Roles of contacts, with the number of rows."),
+        Key::new("owner_roles", ROWS, "Roles of owners of accounts, with the number of rows."),
         Key::new("severities", ROWS, "Severities of tickets, with the number of rows."),
+        Key::new("topics", ROWS, "Topics of tickets, with the number of rows."),
         Key::new("statuses", ROWS, "Statuses of accounts, with the number of rows."),
         Key::new("tiers", ROWS, "Tiers of accounts, with the number of rows."),
         Key::new("stages", ROWS, "Stages of accounts, with the number of rows."),
@@ -156,7 +159,7 @@ fn read_inventory(file: &SourceFile, node: &Node, problems: &mut Vec<Diagnostic>
                 _ => whole(&entry.node),
             };
             match rows {
-                Some(rows) => names.push(KnownName { name: entry.key.clone(), rows, shapes: Vec::new() }),
+                Some(rows) => names.push(KnownName { name: entry.key.clone(), rows, shapes: shapes(&entry.node) }),
                 None => fields.wrong_type(&entry.key, &entry.node, "the number of its rows"),
             }
         }
@@ -165,6 +168,21 @@ fn read_inventory(file: &SourceFile, node: &Node, problems: &mut Vec<Diagnostic>
     }
     fields.finish();
     inventory
+}
+
+/// The shapes that a facts file says of a name; what is none is passed over, as
+/// a newer version may know more.
+fn shapes(node: &Node) -> Vec<inventory::Shape> {
+    let within = |node: &'_ Node, key: &str| {
+        node.as_mapping().and_then(|entries| entries.iter().find(|one| one.key == key)).map(|one| one.node.clone())
+    };
+    let listed = within(node, "shapes");
+    let listed = listed.as_ref().and_then(Node::as_sequence).unwrap_or_default();
+    let kinds = listed.iter().filter_map(|one| {
+        let written = within(one, "shape")?;
+        ShapeKind::ALL.into_iter().find(|kind| Some(kind.key()) == written.as_text())
+    });
+    kinds.map(|shape| inventory::Shape { shape, share: 0.0, examples: Vec::new() }).collect()
 }
 
 fn whole(node: &Node) -> Option<u64> {

@@ -20,6 +20,8 @@ pub struct History {
     pub account: BTreeMap<String, Value>,
     pub traits: serde_json::Map<String, serde_json::Value>,
     pub contacts: Vec<ContactRecord>,
+    /// Who looks after the account, as it stands: a CSM's id by role.
+    pub owners: BTreeMap<String, String>,
     pub events: EventLog,
     /// Names of events that are touches.
     pub touch_events: Vec<String>,
@@ -134,6 +136,9 @@ pub struct TicketRecord {
     pub opened_at: Instant,
     pub closed_at: Option<Instant>,
     pub severity: Option<String>,
+    /// What it is about, in the support team's own words.
+    pub topic: Option<String>,
+    pub subject: Option<String>,
 }
 
 /// A way through another playbook.

@@ -85,7 +85,7 @@ const fn column(name: &'static str, kind: Kind, need: Need) -> Column {
 use Kind::{Amount, Any, Date, Float, Id, Int, Object, Status, Text, Time, Zone};
 use Need::{Default, Key, New, Nullable};
 
-static RELATIONS: [Relation; 7] = [
+static RELATIONS: [Relation; 8] = [
     Relation {
         name: "accounts",
         one: "account",
@@ -180,6 +180,8 @@ static RELATIONS: [Relation; 7] = [
             column("opened_at", Time, New),
             column("closed_at", Time, Nullable),
             column("severity", Text, Nullable),
+            column("topic", Text, Nullable),
+            column("subject", Text, Nullable),
         ]),
         spellings: &[],
     },
@@ -213,11 +215,18 @@ static RELATIONS: [Relation; 7] = [
             ("to", "became"),
         ],
     },
+    Relation {
+        name: "account_owners",
+        one: "owner",
+        columns: Cow::Borrowed(&[column("account_id", Id, Key), column("role", Text, Key), column("csm_id", Id, New)]),
+        spellings: &[],
+    },
 ];
 
 impl Relation {
     /// The names of all relations one can import.
-    pub const NAMES: [&'static str; 7] = ["accounts", "contacts", "csms", "events", "scores", "tickets", "changes"];
+    pub const NAMES: [&'static str; 8] =
+        ["accounts", "contacts", "csms", "events", "scores", "tickets", "changes", "account_owners"];
 
     /// The relation of this name.
     pub fn named(name: &str) -> Option<&'static Relation> {

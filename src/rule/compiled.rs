@@ -54,7 +54,7 @@ impl Rule {
     /// severities and attributes.
     pub fn store_names(&self) -> BTreeSet<(NameKind, String)> {
         let names = self.cells.iter().flat_map(names_of);
-        names.map(|(kind, name)| (kind, name.to_owned())).collect()
+        names.map(|(kind, name)| (kind, name.into_owned())).collect()
     }
 
     /// The columns it reads as `entry.COLUMN`.

@@ -6,7 +6,7 @@
 //! facts. `check` finds what Rhai would let pass and collects the cells an
 //! expression reads; `engine` runs it; `foreign_syntax` and `rhai_messages` say
 //! what is wrong in words for people; `functions` holds one fact function per
-//! file; `prefilter` is what the database decides of a condition. `template`
+//! file; `property_literal` reads the properties that some of them take; `prefilter` is what the database decides of a condition. `template`
 //! puts the same expressions into the texts of mails and tasks. `reference` lists
 //! what can be asked. No SQL runs
 //! here and no clock is read.
@@ -24,6 +24,7 @@ mod parts;
 mod place;
 pub mod prefilter;
 pub(crate) mod print;
+mod property_literal;
 pub(crate) mod reader_language;
 pub mod reference;
 mod rhai_messages;

@@ -52,11 +52,22 @@ fn label(text: &str) -> String {
 /// or the step is a text.
 fn call(text: &str) -> Option<(String, Vec<Json>)> {
     let (name, args) = text.strip_suffix(')')?.split_once('(')?;
+    if let Some((args, properties)) = args.split_once(", #{") {
+        let properties = properties.strip_suffix('}').filter(|text| !text.contains("#{"))?;
+        let (name, mut args) = call(&format!("{name}({args})"))?;
+        args.push(serde_json::json!({ "properties": properties }));
+        return Some((name, args));
+    }
     let args = args.replace("since_entry", "\"since_entry\"").replace("since_step", "\"since_step\"");
     Some((name.to_owned(), serde_json::from_str(&format!("[{args}]")).ok()?))
 }
 
 fn called(name: &str, args: &[Json]) -> String {
+    if let [before @ .., last] = args
+        && let Some(properties) = last["properties"].as_str()
+    {
+        return format!("{}, {properties}", called(name, before));
+    }
     let text = |at: usize| args.get(at).and_then(Json::as_str).unwrap_or_default();
     let span = |at: usize| args.get(at).map(window).unwrap_or_default();
     match (name, args.len()) {
@@ -75,6 +86,13 @@ fn called(name: &str, args: &[Json]) -> String {
         ("score_at", 1) => format!("{} of", words(text(0))),
         ("open_tickets", 0) => "Open tickets".to_owned(),
         ("open_tickets", 1) => format!("Open tickets, {}", text(0)),
+        ("open_tickets", 2) => format!("Open tickets, {}, {}", text(0), text(1)),
+        ("tickets_about", 2) => format!("Tickets about {} {}", text(0), span(1)),
+        ("first_session_minutes", 1) => "Minutes of the first session".to_owned(),
+        ("session_minutes", 2) => format!("Minutes of a session {}", span(1)),
+        ("days_to_return", 0) => "Days to return".to_owned(),
+        ("change", 2) => format!("{}, change {}", words(text(0)), span(1)),
+        ("tickets", 3) => format!("Tickets {}, {}, {}", span(1), text(0), text(2)),
         ("tickets", 1) => format!("Tickets {}", span(0)),
         ("tickets", 2) => format!("Tickets {}, {}", span(1), text(0)),
         ("in_playbook", 1) => format!("In the playbook {}", text(0)),
@@ -122,7 +140,7 @@ fn shown(text: &str, value: &Json, zone: Tz) -> String {
         Json::Bool(true) => "yes".to_owned(),
         Json::Bool(false) => "no".to_owned(),
         Json::Number(given) => match (function, given.as_f64()) {
-            (Some("event_change"), Some(percent)) => format!("{} %", signed(percent)),
+            (Some("event_change" | "change"), Some(percent)) => format!("{} %", signed(percent)),
             (Some("score_change"), Some(change)) => signed(change),
             (_, Some(given)) => number(given),
             (_, None) => given.to_string(),
@@ -178,6 +196,10 @@ mod tests {
         assert_eq!(said("contact.traits.consent", false.into()), "Contact: Consent: no");
         assert!(is_fact("account.traits.plan") && is_fact("account.events(\"log in\", 30)") && is_fact("contact.role"));
         assert!(!is_fact("account.mrr * 2") && !is_fact("account.events(\"a\", 3) + account.events(\"b\", 3)"));
+        let orders = "account.events(\"order\", 30, #{plan: \"pro\", seats: 5})";
+        assert_eq!(said(orders, 2.into()), "order in 30 days, plan: \"pro\", seats: 5: 2");
+        assert!(is_fact(orders) && !is_fact(&format!("{orders} + {orders}")));
+        assert_eq!(said("account.change(\"seats\", 90)", 25.0.into()), "Seats, change in 90 days: +25 %");
         // A function that came later.
         assert_eq!(said("account.label(\"segment\")", "smb".into()), "Label segment: smb");
     }

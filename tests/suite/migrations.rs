@@ -28,6 +28,8 @@ const SUMS: &str = "
     0012_publications.sql  0deac248e8f6a17314bf9f195b9d50d6e55015c10cc28501f560627558200321
     0013_imported_changes.sql  077ecdf6fa30d8237d1e6a4bdd70eb041ebfa520cc5fcc31ec6403a614d5e35f
     0014_variants.sql  68ca96e2cd824e03db21febf8a4f5fc24a93236a7ec839d2c06b796ba8e7319b
+    0015_ticket_topics.sql  9e16843f5eb7809f3dca55a7754d4e7a49a533bbb6d188bedcb0ab19cddff59b
+    0016_account_owners.sql  b9a99da7c7472b53d99d173086efa335a25c72a83dc2f25af083cb936ab38bc9
 ";
 
 #[test]

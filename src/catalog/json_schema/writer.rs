@@ -161,9 +161,10 @@ impl<'a> Writer<'a> {
         let known = self.deployment.names(of);
         let any = match of {
             NameOf::Playbook => fitting(r"^\s*[a-z0-9-]+\s*$", "the id of a playbook"),
-            NameOf::Assignee => {
-                fitting(r"^\s*(csm|manager|pool:.*|.*@.*)\s*$", "`csm`, `manager`, `pool:NAME` or an address")
-            }
+            NameOf::Assignee => fitting(
+                r#"^\s*(csm|manager|pool:.*|owner\(.*\)|.*@.*)\s*$"#,
+                "`csm`, `manager`, `owner(\"ROLE\")`, `pool:NAME` or an address",
+            ),
             _ => json!({ "type": "string" }),
         };
         match known.is_empty() {

@@ -29,9 +29,15 @@ pub const LONGEST_NAME: usize = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NameKind {
     Event,
+    /// A property of an event: `order.plan` is `plan` of the event `order`.
+    EventProperty,
     Score,
     Role,
+    /// What a colleague is for an account.
+    OwnerRole,
     Severity,
+    /// What a ticket is about.
+    Topic,
     Status,
     Tier,
     Stage,
@@ -43,11 +49,14 @@ pub enum NameKind {
 }
 
 impl NameKind {
-    pub const ALL: [NameKind; 12] = [
+    pub const ALL: [NameKind; 15] = [
         NameKind::Event,
+        NameKind::EventProperty,
         NameKind::Score,
         NameKind::Role,
+        NameKind::OwnerRole,
         NameKind::Severity,
+        NameKind::Topic,
         NameKind::Status,
         NameKind::Tier,
         NameKind::Stage,
@@ -62,9 +71,12 @@ impl NameKind {
     pub fn key(self) -> &'static str {
         match self {
             NameKind::Event => "events",
+            NameKind::EventProperty => "event_properties",
             NameKind::Score => "scores",
             NameKind::Role => "roles",
+            NameKind::OwnerRole => "owner_roles",
             NameKind::Severity => "severities",
+            NameKind::Topic => "topics",
             NameKind::Status => "statuses",
             NameKind::Tier => "tiers",
             NameKind::Stage => "stages",
@@ -84,6 +96,8 @@ impl NameKind {
     /// The words for several, in messages.
     pub fn plural(self) -> &'static str {
         match self {
+            NameKind::EventProperty => "properties of events",
+            NameKind::OwnerRole => "roles of owners",
             NameKind::Zone => "time zones",
             NameKind::AccountAttribute => "attributes of accounts",
             NameKind::ContactAttribute => "attributes of contacts",
@@ -96,9 +110,12 @@ impl NameKind {
     pub fn noun(self) -> &'static str {
         match self {
             NameKind::Event => "event",
+            NameKind::EventProperty => "property of events",
             NameKind::Score => "score",
             NameKind::Role => "role",
+            NameKind::OwnerRole => "role of owners",
             NameKind::Severity => "severity",
+            NameKind::Topic => "topic of tickets",
             NameKind::Status => "status",
             NameKind::Tier => "tier",
             NameKind::Stage => "stage",
@@ -182,6 +199,11 @@ impl Inventory {
     /// Whether a name was seen.
     pub fn has(&self, kind: NameKind, name: &str) -> bool {
         self.of(kind).is_some_and(|known| known.find(name).is_some())
+    }
+
+    /// What the values of a name were seen to look like; nothing where nobody has looked.
+    pub fn shapes(&self, kind: NameKind, name: &str) -> &[Shape] {
+        self.of(kind).and_then(|known| known.find(name)).map_or(&[], |known| &known.shapes)
     }
 
     /// Adds what a later look has found: nothing is forgotten.

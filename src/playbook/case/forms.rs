@@ -76,6 +76,11 @@ const FIXTURES: &[Key] = &[
     ),
     Key::new("csm", Shape::map(NameOf::CsmColumn, &Shape::Any), "Columns of the CSM. Default: a CSM with a manager."),
     Key::new(
+        "owners",
+        Shape::Map { keys: KeyNames::Pattern(""), of: &Shape::TextOrNothing, least: 0 },
+        "Who else looks after the account, by role: `{ inside: csm-7 }`; `none` is nobody.",
+    ),
+    Key::new(
         "events",
         Shape::map(NameOf::Event, &EVENTS),
         "What happened before, by the event's name: `{ login: [-1d, -3d] }` or `{ login: 12 over 30d }`.",
@@ -147,6 +152,8 @@ pub static TICKET: Form = Form::new(
         Key::new("closed_at", Shape::TextOrNothing, "When it was closed; without it, it is open."),
         CONTACT_KEY,
         Key::new("severity", Shape::Name(NameOf::Severity), "How severe it is, such as `urgent`."),
+        Key::new("topic", Shape::Text, "What it is about, such as `billing`."),
+        Key::new("subject", Shape::Text, "Its subject, which `tickets_about` looks at."),
     ]],
 );
 

@@ -55,6 +55,8 @@ pub struct Fixtures {
     /// `None`: a CSM with a manager.
     pub csm: Option<Vec<Entry>>,
     /// Event name to `[-1d, -3d]` or `12 over 30d`.
+    /// Ids of colleagues by role.
+    pub owners: Vec<Entry>,
     pub events: Vec<Entry>,
     pub scores: Vec<Vec<Entry>>,
     pub tickets: Vec<Vec<Entry>>,

@@ -65,6 +65,7 @@ impl CaseReader<'_> {
             contact: columns(fields, "contact"),
             contacts: self.contacts(fields),
             csm: columns(fields, "csm"),
+            owners: columns(fields, "owners").unwrap_or_default(),
             events: columns(fields, "events").unwrap_or_default(),
             scores: rows(fields, "scores").unwrap_or_default(),
             tickets: rows(fields, "tickets").unwrap_or_default(),

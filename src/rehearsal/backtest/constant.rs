@@ -60,7 +60,9 @@ impl ConstantFacts {
                 (CellPath::Call { function, .. }, _) => match find(function).map(|function| function.source()) {
                     Some(FactSource::Own) => facts.always.push((cell.to_string(), NO_OTHERS)),
                     // Who has which role and address is not recorded.
-                    _ if ["contacts", "left"].contains(function) => facts.always.push((cell.to_string(), TODAY)),
+                    _ if ["contacts", "left", "owner"].contains(function) => {
+                        facts.always.push((cell.to_string(), TODAY))
+                    }
                     _ => {}
                 },
                 (CellPath::Ago { .. }, _) => {}

@@ -134,6 +134,12 @@ impl World {
         for columns in given.contacts.iter().flatten().skip(usize::from(is_there)) {
             self.apply_contact(columns, initial, schema, reader);
         }
+        for Entry { key: role, node, .. } in &given.owners {
+            match node.as_text().filter(|id| *id != "none") {
+                Some(id) => drop(self.history.owners.insert(role.clone(), id.to_owned())),
+                None => drop(self.history.owners.remove(role)),
+            }
+        }
         for Entry { key: name, node, .. } in &given.events {
             self.apply_events(name, node, moment, reader);
         }

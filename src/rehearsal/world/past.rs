@@ -94,7 +94,7 @@ impl World {
         let mut fields = Fields::new(reader.file, row, &TICKET, &mut problems);
         let (opened, closed) = (fields.required("opened_at"), fields.take("closed_at"));
         let contact = fields.take("contact");
-        let severity = fields.string("severity");
+        let [severity, topic, subject] = ["severity", "topic", "subject"].map(|key| fields.string(key));
         fields.finish();
         reader.problems.append(&mut problems);
         let closed_at = closed
@@ -102,12 +102,14 @@ impl World {
             .and_then(|node| reader.time("closed_at", node));
         let contact = self.whose(contact, reader);
         let Some(opened_at) = opened.and_then(|node| reader.time("opened_at", node)) else { return };
-        let ticket = TicketRecord { contact, opened_at, closed_at, severity };
+        let ticket = TicketRecord { contact, opened_at, closed_at, severity, topic, subject };
         // The same ticket again is how a case closes it later.
         let same = |known: &&mut TicketRecord| {
             known.opened_at == opened_at
                 && known.contact == ticket.contact
                 && known.severity == ticket.severity
+                && known.topic == ticket.topic
+                && known.subject == ticket.subject
                 && known.closed_at.is_none()
                 && closed_at.is_some()
         };

@@ -35,7 +35,7 @@ impl World {
             timezone: None,
             traits: Default::default(),
         };
-        for id in pools.values().flat_map(|members| members.iter()) {
+        for id in pools.values().flat_map(|members| members.iter()).chain(self.history.owners.values()) {
             all.insert(id.clone(), plain(named(id)));
         }
         if let Some(backup) = text("backup_id") {

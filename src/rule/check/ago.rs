@@ -53,6 +53,10 @@ pub(crate) fn refuse_function(subject: Subject, function: &dyn Function, args: &
         let message = format!("`{name}` is not available behind `{NAME}(…)`: it looks at Keepwell's own state");
         return Some(("KW0212", message, format!("ask it as of now: `{}.{name}(…)`", subject.name())));
     }
+    if !function.has_past() {
+        let message = format!("`{name}` is not available behind `{NAME}(…)`: it compares with today's value");
+        return Some(("KW0212", message, format!("ask it as of now: `{}.{name}(…)`", subject.name())));
+    }
     let since = args.iter().find_map(|arg| match arg {
         Arg::SinceEntry => Some("since_entry"),
         Arg::SinceStep => Some("since_step"),

@@ -73,7 +73,7 @@ impl Checker<'_> {
             Expr::Index(..) => {
                 self.refuse(position, "`[…]` behind a value", "a part of a value is written with a dot: `account.mrr`")
             }
-            Expr::Map(..) => self.refuse(position, "`#{ … }`", "give the values one by one"),
+            Expr::Map(..) => self.refuse_map(position),
             _ => self.refuse(position, "this", "put longer thoughts into a function in `scripts/`"),
         }
     }
@@ -83,8 +83,16 @@ impl Checker<'_> {
         self.unknown("?".to_owned(), position)
     }
 
+    fn refuse_map(&mut self, position: Position) -> Typed {
+        let help = "a function of events takes properties, last: `account.events(\"order\", 30, #{plan: \"pro\"})`";
+        self.refuse(position, "`#{ … }`", help)
+    }
+
     fn constant_list(&mut self, value: &rhai::Dynamic, position: Position) -> Typed {
         let plain = |kind: Kind, text: String| Typed { kind, nullable: false, text, position };
+        if value.is_map() {
+            return self.refuse_map(position);
+        }
         let Some(items) = value.clone().try_cast::<rhai::Array>() else { return self.unknown("?".into(), position) };
         let items: Vec<Typed> = items
             .iter()

@@ -2,7 +2,7 @@
 
 use rhai::Position;
 
-use crate::facts::{Subject, Type};
+use crate::facts::{PropertyFilter, Subject, Type};
 use crate::rule::holder::{Holder, Person};
 
 /// The kind of value an expression gives.
@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     /// A JSON attribute whose kind nothing has said yet.
     Attribute(Holder, String),
     List(Vec<Typed>),
+    /// What properties of an event must be equal to.
+    Properties(PropertyFilter),
     Subject(Subject),
     Traits(Subject),
     /// A subject that many days earlier.
@@ -81,6 +83,7 @@ impl Kind {
             Kind::Label => "a label",
             Kind::Attribute(..) => "an attribute",
             Kind::List(_) => "a list",
+            Kind::Properties(_) => "properties of an event",
             Kind::Subject(_) | Kind::Earlier(..) => "a whole account or contact",
             Kind::Traits(_) | Kind::EarlierTraits(..) | Kind::PersonTraits(_) => "all the attributes",
             Kind::Entry => "the whole enrollment",

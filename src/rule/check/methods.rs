@@ -1,20 +1,21 @@
 //! The type check of methods: `account.events("login", 30)`.
 
-use rhai::{FnCallExpr, Position};
+use rhai::{Expr, FnCallExpr, Position};
 
 use super::ago;
 use super::checker::Checker;
 use super::kind::{Kind, Typed};
 use crate::diagnostic::nearest;
-use crate::facts::{Arg, Cell, CellPath, NameKind, Subject};
+use crate::facts::{Arg, Cell, CellPath, NameKind, PropertyFilter, PropertyValue, Subject, Type};
 use crate::rule::functions::ago::NAME as AGO;
 use crate::rule::functions::{self, ParamKind};
+use crate::rule::property_literal;
 
 impl Checker<'_> {
     pub(crate) fn method(&mut self, base: &Typed, call: &FnCallExpr, position: Position) -> Typed {
         let name = call.name.as_str();
         let before = self.findings.problems.len();
-        let args: Vec<Typed> = call.args.iter().map(|arg| self.expr(arg)).collect();
+        let args: Vec<Typed> = call.args.iter().map(|arg| self.argument(arg)).collect();
         let complained = self.findings.problems.len() > before;
         let text =
             format!("{}.{name}({})", base.text, args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>().join(", "));
@@ -80,6 +81,22 @@ impl Checker<'_> {
         }
     }
 
+    /// An argument of a method: alone there properties can stand.
+    fn argument(&mut self, arg: &Expr) -> Typed {
+        if !property_literal::is_map(arg) {
+            return self.expr(arg);
+        }
+        let position = arg.position();
+        let Some(filter) = property_literal::of_expr(arg) else {
+            let message = "`#{ … }` takes texts, numbers, true and false that are written out, at least one";
+            let help = "for example `account.events(\"order\", 30, #{plan: \"pro\"})`";
+            self.problem("KW0205", position, message, Some(help.to_owned()));
+            return self.unknown("?".to_owned(), position);
+        };
+        let text = filter.to_string();
+        Typed { kind: Kind::Properties(filter), nullable: false, text, position }
+    }
+
     pub(crate) fn literal(&self, arg: &Typed) -> Option<Arg> {
         match &arg.kind {
             Kind::Int => arg.text.parse().ok().map(Arg::Int),
@@ -92,6 +109,7 @@ impl Checker<'_> {
                 })
                 .collect::<Option<Vec<String>>>()
                 .map(Arg::Texts),
+            Kind::Properties(filter) => Some(Arg::Properties(filter.clone())),
             Kind::Since("since_entry") => Some(Arg::SinceEntry),
             Kind::Since(_) => Some(Arg::SinceStep),
             _ => None,
@@ -115,12 +133,45 @@ impl Checker<'_> {
         self.warn("KW0221", position, missing.to_string(), Some(help));
     }
 
+    /// Warns of properties that the event was never seen to have, and of values
+    /// of a type that theirs never were.
+    fn check_properties(&mut self, event: Option<&str>, filter: &PropertyFilter, position: Position) {
+        let Some(event) = event else { return };
+        for (property, value) in filter.iter() {
+            let name = functions::property_name(event, property);
+            self.check_seen(NameKind::EventProperty, &name, position);
+            let seen = self.scope.schema.inventory.shapes(NameKind::EventProperty, &name);
+            if seen.is_empty() || seen.iter().any(|shape| value.is_like(shape.shape)) {
+                continue;
+            }
+            let kinds: Vec<&str> = seen.iter().map(|shape| shape.shape.name()).collect();
+            let message = format!(
+                "the property `{property}` of the event `{event}` was only seen as {}, which never equals {value}",
+                kinds.join(" or ")
+            );
+            let help = match value {
+                PropertyValue::Text(_) => "write a number, `true` or `false` without quotes".to_owned(),
+                other => format!("write \"{other}\" in quotes if the store keeps it as text"),
+            };
+            self.warn("KW0223", position, message, Some(help));
+        }
+    }
+
     /// Playbooks and columns that the arguments name must exist.
     fn check_names(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
         let pairs = functions::pair(function, literal).unwrap_or_default();
+        let event = pairs.iter().find_map(|(param, value)| match value {
+            Arg::Text(event) if param.names == Some(NameKind::Event) => Some(event.as_str()),
+            _ => None,
+        });
         for ((param, value), arg) in pairs.into_iter().zip(args) {
             if let Some(kind) = param.names {
-                functions::texts(value).into_iter().for_each(|name| self.check_seen(kind, name, arg.position));
+                let names = functions::texts(value).into_iter();
+                let names = names.filter(|name| !functions::is_always_there(kind, name));
+                names.for_each(|name| self.check_seen(kind, name, arg.position));
+            }
+            if let Arg::Properties(filter) = value {
+                self.check_properties(event, filter, arg.position);
             }
             let Arg::Text(name) = value else { continue };
             let columns = &self.scope.schema.columns(Subject::Account);
@@ -128,6 +179,10 @@ impl Checker<'_> {
                 ParamKind::PlaybookId if !self.scope.neighbours.lacks(name) => continue,
                 ParamKind::PlaybookId => ("KW0108", "playbook", self.scope.neighbours.ids().collect()),
                 ParamKind::ColumnName => ("KW0202", "column", columns.iter().map(|column| &*column.name).collect()),
+                ParamKind::NumberColumn => {
+                    let numbers = columns.iter().filter(|column| matches!(column.ty, Type::Int | Type::Float));
+                    ("KW0202", "column of numbers", numbers.map(|column| &*column.name).collect())
+                }
                 ParamKind::Label => {
                     if let Some((message, help)) = self.scope.neighbours.describe_unset_label(name) {
                         self.warn("KW0215", arg.position, message, Some(help));

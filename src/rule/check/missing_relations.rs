@@ -16,7 +16,7 @@ const MEANINGFUL: [&str; 9] = [
     "changes.became",
     "events.contact_id",
     "events.properties",
-    "tickets.severity",
+    "tickets.subject",
     "tickets.closed_at",
     "contacts.role",
     "contacts.left_at",
@@ -43,7 +43,18 @@ pub(crate) fn missing_for(cell: &Cell, schema: &Schema) -> Option<MissingRelatio
             schema.lacks(relation, "traits").then(|| format!("{relation}.traits"))
         }
         CellPath::Call { function, args } => {
-            let sql = functions::find(function)?.sql(args);
+            let function = functions::find(function)?;
+            let sql = function.sql(args);
+            let pairs = functions::pair(function, args).unwrap_or_default();
+            let of_row = functions::row_needs(&pairs).into_iter().map(|need| need.column());
+            let of_row = of_row.filter(|_| sql.contains("{named "));
+            let absent_column = of_row.filter_map(|column| {
+                let relation = ["events", "tickets"].into_iter().find(|relation| reads(sql, relation))?;
+                schema.lacks(relation, column).then(|| format!("{relation}.{column}"))
+            });
+            if let Some(absent) = absent_column.into_iter().next() {
+                return Some(refusal(&cell.to_string(), &absent));
+            }
             // A contact's own rows are found by this column alone.
             let owned = ["events", "scores", "tickets"].into_iter().find(|relation| {
                 cell.subject == Subject::Contact && reads(sql, relation) && schema.lacks(relation, "contact_id")
@@ -113,6 +124,9 @@ mod tests {
         let text = |word: &str| Arg::Text(word.to_owned());
         assert!(help_for("tickets.severity", "open_tickets", vec![text("urgent")]).is_some());
         assert!(help_for("tickets.severity", "open_tickets", vec![]).is_none());
+        assert!(help_for("tickets.severity", "open_tickets", vec![text("any"), text("billing")]).is_none());
+        assert!(help_for("tickets.topic", "open_tickets", vec![text("any"), text("billing")]).is_some());
+        assert!(help_for("tickets.subject", "tickets_about", vec![text("export"), Arg::Int(30)]).is_some());
         assert!(help_for("tickets.closed_at", "open_tickets", vec![]).is_some());
         assert!(help_for("events.contact_id", "active_contacts", vec![Arg::Int(30)]).is_some());
         assert!(help_for("events.contact_id", "events", vec![text("login"), Arg::Int(30)]).is_none());

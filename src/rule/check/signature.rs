@@ -2,7 +2,7 @@
 
 use crate::diagnostic::nearest;
 use crate::facts::{Arg, Subject};
-use crate::rule::functions::{FUNCTIONS, Function, Gives, ParamKind, find, pair};
+use crate::rule::functions::{FUNCTIONS, Function, Gives, Param, ParamKind, find, pair};
 
 /// What is wrong with a call: the code, the message and the advice.
 pub type SignatureMismatch = (&'static str, String, Option<String>);
@@ -34,45 +34,47 @@ pub fn signature(
 
 /// The parameters in words: `a name and days (a number from 1, …)`.
 fn takes(function: &dyn Function) -> String {
-    let describe = |optional: bool| {
-        function
-            .params()
-            .iter()
-            .filter(|param| optional || !param.optional)
-            .map(|param| match param.kind {
-                ParamKind::Text if ["first", "then"].contains(&param.name) => {
-                    format!("the event `{}` in quotes", param.name)
-                }
-                ParamKind::Text => format!("a {} in quotes", param.name),
-                ParamKind::Texts => format!("a list of {} in quotes", param.name),
-                ParamKind::Days => "a number of days from 1".to_owned(),
-                ParamKind::PlaybookId => "a playbook's id in quotes".to_owned(),
-                ParamKind::ColumnName => "a column's name in quotes".to_owned(),
-                ParamKind::Label => "a label's name in quotes".to_owned(),
-            })
-            .collect::<Vec<_>>()
-            .join(" and ")
+    let describe = |params: Vec<&'static Param>| params.into_iter().map(describe).collect::<Vec<_>>().join(" and ");
+    let forms: Vec<String> = function.forms().into_iter().map(describe).collect();
+    let mut words = match forms.first() {
+        Some(first) if !first.is_empty() => first.clone(),
+        _ if forms.len() == 1 => "nothing in its parentheses".to_owned(),
+        _ => "nothing".to_owned(),
     };
-    let (full, short) = (describe(true), describe(false));
-    match (full.is_empty(), short.is_empty(), full == short) {
-        (true, _, _) => "nothing in its parentheses".to_owned(),
-        (_, _, true) => full,
-        (_, true, _) => format!("nothing, or {full}"),
-        _ => format!("{short}, or {full}"),
+    for pair in forms.windows(2) {
+        match pair[1].strip_prefix(&format!("{} and ", pair[0])).filter(|_| !pair[0].is_empty()) {
+            Some(more) => words.push_str(&format!(", and perhaps {more}")),
+            None => words.push_str(&format!(", or {}", pair[1])),
+        }
+    }
+    words
+}
+
+fn describe(param: &Param) -> String {
+    match param.kind {
+        ParamKind::Text if ["first", "then"].contains(&param.name) => format!("the event `{}` in quotes", param.name),
+        ParamKind::Text => format!("a {} in quotes", param.name),
+        ParamKind::Texts => format!("a list of {} in quotes", param.name),
+        ParamKind::Properties => "properties such as `#{plan: \"pro\"}`".to_owned(),
+        ParamKind::Days | ParamKind::DaysAgo => "a number of days from 1".to_owned(),
+        ParamKind::PlaybookId => "a playbook's id in quotes".to_owned(),
+        ParamKind::Gap => "the longest gap within a session, from \"1m\" to \"24h\",".to_owned(),
+        ParamKind::Part => "a part of the subject in quotes".to_owned(),
+        ParamKind::ColumnName => "a column's name in quotes".to_owned(),
+        ParamKind::NumberColumn => "the name of a column of numbers in quotes".to_owned(),
+        ParamKind::Label => "a label's name in quotes".to_owned(),
     }
 }
 
 /// The calls of a function as authors write them, the shorter first.
 pub fn forms(subject: Subject, function: &dyn Function) -> Vec<String> {
-    let form = |complete: bool| {
-        let params = function.params().iter().filter(|param| complete || !param.optional);
-        let names = params.map(|param| match param.kind {
+    let form = |params: Vec<&'static Param>| {
+        let names = params.into_iter().map(|param| match param.kind {
             ParamKind::Texts => format!("[{}]", param.name),
+            ParamKind::Properties => format!("#{{{}}}", param.name),
             _ => param.name.to_owned(),
         });
         format!("{}.{}({})", subject.name(), function.name(), names.collect::<Vec<_>>().join(", "))
     };
-    let mut forms = vec![form(false), form(true)];
-    forms.dedup();
-    forms
+    function.forms().into_iter().map(form).collect()
 }

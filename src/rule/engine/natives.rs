@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map};
 
 use super::context::{Current, look_up};
 use super::date;
@@ -13,7 +13,8 @@ use super::value::{Span, describe, texts, to_dynamic};
 use crate::clock::Instant;
 use crate::facts::{Arg, CellPath, time};
 use crate::playbook::season::Seasons;
-use crate::rule::functions::{FUNCTIONS, Param};
+use crate::rule::functions::FUNCTIONS;
+use crate::rule::property_literal::of_map;
 
 /// Registers the functions that need no season.
 pub(crate) fn register(engine: &mut Engine) {
@@ -111,18 +112,22 @@ fn register_progress(engine: &mut Engine) {
 fn register_facts(engine: &mut Engine) {
     for function in FUNCTIONS {
         let name = function.name();
-        let params: &[Param] = function.params();
-        let least = params.iter().filter(|param| !param.optional).count();
-        for count in [least, params.len()].into_iter().collect::<std::collections::BTreeSet<_>>() {
+        for count in function.forms().iter().map(Vec::len) {
             match count {
                 0 => engine.register_fn(name, move |subject: &mut SubjectRef| call(*subject, name, &[])),
                 1 => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic| call(*subject, name, &[a])),
                 2 => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic, b: Dynamic| {
                     call(*subject, name, &[a, b])
                 }),
-                _ => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic, b: Dynamic, c: Dynamic| {
+                3 => engine.register_fn(name, move |subject: &mut SubjectRef, a: Dynamic, b: Dynamic, c: Dynamic| {
                     call(*subject, name, &[a, b, c])
                 }),
+                _ => engine.register_fn(
+                    name,
+                    move |subject: &mut SubjectRef, a: Dynamic, b: Dynamic, c: Dynamic, d: Dynamic| {
+                        call(*subject, name, &[a, b, c, d])
+                    },
+                ),
             };
         }
     }
@@ -145,6 +150,9 @@ fn call(subject: SubjectRef, function: &'static str, args: &[Dynamic]) -> Result
                 && let Some(list) = texts(arg)
             {
                 return Ok(Arg::Texts(list));
+            }
+            if let Some(filter) = arg.read_lock::<Map>().and_then(|map| of_map(&map)) {
+                return Ok(Arg::Properties(filter));
             }
             match arg.clone().into_immutable_string() {
                 Ok(text) => Ok(Arg::Text(text.to_string())),

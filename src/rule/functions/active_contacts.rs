@@ -1,4 +1,4 @@
-//! `active_contacts(days)`, `active_contacts(name, days)`
+//! `active_contacts(days)`, `active_contacts(name, days)`, `active_contacts(name, days, properties)`
 
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
@@ -22,6 +22,7 @@ impl Function for Fact {
             &[
                 Param::optional("name", ParamKind::Text).names(NameKind::Event),
                 Param::required("days", ParamKind::Days),
+                Param::optional("properties", ParamKind::Properties),
             ]
         }
     }
@@ -34,27 +35,17 @@ impl Function for Fact {
         FactSource::Customers
     }
 
-    fn sql(&self, args: &[Arg]) -> &'static str {
-        if args.len() == 1 {
-            "(select count(distinct e.contact_id) from {events} e \
-          where e.account_id = {account} \
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select count(distinct e.contact_id) from {events} e \
+          where {whose e} and {named e} \
           and e.at >= {since} and e.at < {as_of})"
-        } else {
-            "(select count(distinct e.contact_id) from {events} e \
-          where e.account_id = {account} and e.name = {name} \
-          and e.at >= {since} and e.at < {as_of})"
-        }
     }
 
-    fn pass(&self, args: &[Arg]) -> Option<Pass> {
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
             alias: "e",
-            rows: if args.len() == 1 {
-                "e.at >= {since} and e.at < {as_of}"
-            } else {
-                "e.name = {name} and e.at >= {since} and e.at < {as_of}"
-            },
+            rows: "{named e} and e.at >= {since} and e.at < {as_of}",
             fold: PassFold::Sorted,
             value: "count(distinct e.contact_id) filter (where {rows})",
         })

@@ -26,6 +26,7 @@ impl Function for Fact {
             &[
                 Param::required("name", ParamKind::Text).names(NameKind::Event),
                 Param::required("days", ParamKind::Days),
+                Param::optional("properties", ParamKind::Properties),
             ]
         }
     }
@@ -40,7 +41,7 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select count(distinct (e.at at time zone 'UTC')::date) from {events} e \
-          where {whose e} and e.name = {name} \
+          where {whose e} and {named e} \
           and e.at >= {since} and e.at < {as_of})"
     }
 
@@ -48,7 +49,7 @@ impl Function for Fact {
         Some(Pass {
             relation: "{events} e",
             alias: "e",
-            rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
+            rows: "{named e} and e.at >= {since} and e.at < {as_of}",
             fold: PassFold::Sorted,
             value: "count(distinct (e.at at time zone 'UTC')::date) filter (where {rows})",
         })

@@ -30,9 +30,11 @@ pub fn change_instants_until(cell: &Cell, history: &History, until: Instant) -> 
     happened.sort_unstable();
     happened.dedup();
     let mut instants = happened.clone();
+    let is_of_all = cell.subject == Subject::Account && !args.iter().any(|arg| matches!(arg, Arg::Properties(_)));
     for (place, at) in happened.iter().enumerate() {
-        // The latest of a contact may be one that is not the account's latest.
-        let next = happened.get(place + 1).filter(|_| cell.subject == Subject::Account);
+        // The latest of a contact, or with such properties, may be one that is not
+        // the account's latest of that name.
+        let next = happened.get(place + 1).filter(|_| is_of_all);
         let end = next.copied().unwrap_or(until).min(until);
         let full = (1..).map_while(|days| at.checked_add_signed(TimeDelta::try_days(days)?));
         // A day is full at that very instant.
@@ -55,7 +57,7 @@ fn of_path(cell: &Cell, path: &CellPath, history: &History) -> Option<Vec<Instan
             let happened = records_read(cell, function, args, history);
             let windows = args.iter().filter_map(|arg| match arg {
                 Arg::Int(days) => Some(*days),
-                Arg::Text(_) | Arg::Texts(_) | Arg::SinceEntry | Arg::SinceStep => None,
+                Arg::Text(_) | Arg::Texts(_) | Arg::Properties(_) | Arg::SinceEntry | Arg::SinceStep => None,
             });
             // A window, and the equally long one before it.
             let ages: Vec<i64> = windows.flat_map(|days| [days, days.saturating_mul(2)]).collect();
@@ -71,7 +73,7 @@ fn records_read(cell: &Cell, function: &dyn Function, args: &[Arg], history: &Hi
     let mut instants = Vec::new();
     if sql.contains("{events}") {
         let names = names_of(cell);
-        let mut named = names.iter().filter(|(kind, _)| *kind == NameKind::Event).map(|(_, name)| *name).peekable();
+        let mut named = names.iter().filter(|(kind, _)| *kind == NameKind::Event).map(|(_, name)| &**name).peekable();
         match named.peek() {
             Some(_) => instants.extend(named.flat_map(|name| history.events.named(name)).map(|event| event.at)),
             None => instants.extend(history.events.iter().map(|event| event.at)),

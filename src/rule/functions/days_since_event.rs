@@ -22,7 +22,12 @@ impl Function for Fact {
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::required("name", ParamKind::Text).names(NameKind::Event)] }
+        const {
+            &[
+                Param::required("name", ParamKind::Text).names(NameKind::Event),
+                Param::optional("properties", ParamKind::Properties),
+            ]
+        }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {
@@ -36,14 +41,14 @@ impl Function for Fact {
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select floor(extract(epoch from {as_of} - max(e.at)) / 86400) \
           from {events} e \
-          where {whose e} and e.name = {name} and e.at < {as_of})"
+          where {whose e} and {named e} and e.at < {as_of})"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{events} e",
             alias: "e",
-            rows: "e.name = {name} and e.at < {as_of}",
+            rows: "{named e} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "floor(extract(epoch from {as_of} - max(e.at) filter (where {rows})) / 86400)",
         })

@@ -25,6 +25,7 @@ impl Function for Fact {
             &[
                 Param::required("name", ParamKind::Text).names(NameKind::Event),
                 Param::required("days", ParamKind::Days),
+                Param::optional("properties", ParamKind::Properties),
             ]
         }
     }
@@ -41,7 +42,7 @@ impl Function for Fact {
         "(select (count(*) filter (where e.at >= {since}) - count(*) filter (where e.at < {since}))::float8 \
           * 100 / nullif(count(*) filter (where e.at < {since}), 0) \
           from {events} e \
-          where {whose e} and e.name = {name} \
+          where {whose e} and {named e} \
           and e.at >= {before} and e.at < {as_of})"
     }
 
@@ -49,7 +50,7 @@ impl Function for Fact {
         Some(Pass {
             relation: "{events} e",
             alias: "e",
-            rows: "e.name = {name} and e.at >= {before} and e.at < {as_of}",
+            rows: "{named e} and e.at >= {before} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "(count(*) filter (where {rows} and e.at >= {since}) - count(*) filter (where {rows} and e.at < {since}))::float8 \
                 * 100 / nullif(count(*) filter (where {rows} and e.at < {since}), 0)",

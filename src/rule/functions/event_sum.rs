@@ -26,6 +26,7 @@ impl Function for Fact {
                 Param::required("name", ParamKind::Text).names(NameKind::Event),
                 Param::required("property", ParamKind::Text),
                 Param::required("days", ParamKind::Days),
+                Param::optional("properties", ParamKind::Properties),
             ]
         }
     }
@@ -43,7 +44,7 @@ impl Function for Fact {
           from (select case when jsonb_typeof(e.properties -> {property}) = 'number' \
           then (e.properties ->> {property})::numeric end as value \
           from {events} e \
-          where {whose e} and e.name = {name} \
+          where {whose e} and {named e} \
           and e.at >= {since} and e.at < {as_of}) p)"
     }
 
@@ -51,7 +52,7 @@ impl Function for Fact {
         Some(Pass {
             relation: "{events} e",
             alias: "e",
-            rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
+            rows: "{named e} and e.at >= {since} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "coalesce(sum(case when jsonb_typeof(e.properties -> {property}) = 'number' then \
                 case when (e.properties ->> {property})::numeric between -1e15 and 1e15 \

@@ -25,6 +25,7 @@ impl Function for Fact {
             &[
                 Param::required("name", ParamKind::Text).names(NameKind::Event),
                 Param::required("days", ParamKind::Days),
+                Param::optional("properties", ParamKind::Properties),
             ]
         }
     }
@@ -39,7 +40,7 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select count(*) from {events} e \
-          where {whose e} and e.name = {name} \
+          where {whose e} and {named e} \
           and e.at >= {since} and e.at < {as_of})"
     }
 
@@ -47,7 +48,7 @@ impl Function for Fact {
         Some(Pass {
             relation: "{events} e",
             alias: "e",
-            rows: "e.name = {name} and e.at >= {since} and e.at < {as_of}",
+            rows: "{named e} and e.at >= {since} and e.at < {as_of}",
             fold: PassFold::Hashed,
             value: "count(*) filter (where {rows})",
         })

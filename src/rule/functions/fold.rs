@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::find;
-use super::function::{FactSource, Function, UnknownCell};
+use super::function::{Function, UnknownCell};
 use super::window::{Window, days_back};
 use crate::clock::Instant;
 use crate::facts::history::ContactRecord;
@@ -108,7 +108,7 @@ impl SubjectHistory<'_> {
         match path {
             CellPath::Ago { .. } => None,
             CellPath::Call { function, args } => {
-                let function = find(function).filter(|function| function.source() == FactSource::Customers)?;
+                let function = find(function).filter(|function| function.has_past())?;
                 if args.iter().any(|arg| matches!(arg, Arg::SinceEntry | Arg::SinceStep)) {
                     return None;
                 }

@@ -1,6 +1,7 @@
 //! What a fact function is.
 
 use super::pass::Pass;
+use super::sessions::gap;
 use super::window::Window;
 use crate::clock::Instant;
 use crate::facts::{Arg, Cell, History, NameKind, OwnAct, OwnActs, Subject, Type, Value};
@@ -34,7 +35,9 @@ pub trait Function: Sync {
     /// contacts do not have;
     /// `{as_of}` now, `{since}` and `{before}` the start of the window and of
     /// the equally long one before it; a text parameter goes by its own name,
-    /// a list of texts too, as an array;
+    /// a list of texts too, as an array; `{named e}` is true on the events `e` that have the call's
+    /// `name`, severity, topic and properties, as far as it gives them; a gap is an interval;
+    /// `{small x}` is the text `x` in small letters; `{number}` the account's column that the call names, `{csm}` its `csm_id`;
     /// `{events}`, `{scores}`, `{tickets}`, `{contacts}`, `{changes}`,
     /// `{enrollments}`, `{tasks}`, `{messages}` and `{labels}` are relations, and `{touches}` is that of the account's events
     /// which the configuration names as touches. Each table is bound to the account, and nothing in the
@@ -61,6 +64,11 @@ pub trait Function: Sync {
     /// The same meaning in memory.
     fn fold(&self, history: &History, call: &Window<'_>) -> Value;
 
+    /// Whether it can be asked about an earlier day.
+    fn has_past(&self) -> bool {
+        self.source() == FactSource::Customers
+    }
+
     /// What of an enrollment's own doing changes the value at the same instant.
     fn own_act(&self) -> Option<OwnAct> {
         None
@@ -81,7 +89,7 @@ pub trait Function: Sync {
 pub struct Param {
     pub name: &'static str,
     pub kind: ParamKind,
-    /// Whether it may be left out; all optional ones are, or none.
+    /// Whether it may be left out; then all optional ones behind it are, too.
     pub optional: bool,
     /// What in the customer store its texts are the names of, if of anything.
     pub names: Option<NameKind>,
@@ -93,12 +101,22 @@ pub enum ParamKind {
     Text,
     /// A list of texts, at least one.
     Texts,
+    /// What properties of an event must be equal to: `#{plan: "pro"}`.
+    Properties,
     /// A whole number of days from 1, or `since_entry` or `since_step`.
     Days,
+    /// A whole number of days from 1.
+    DaysAgo,
     /// The id of another playbook.
     PlaybookId,
+    /// The longest gap within a session: `30m`.
+    Gap,
+    /// A part of a text, not empty.
+    Part,
     /// The name of a column.
     ColumnName,
+    /// The name of a column of numbers.
+    NumberColumn,
     /// The name of a label.
     Label,
 }
@@ -131,19 +149,30 @@ pub struct Example {
 #[error("there is no fact {0}")]
 pub struct UnknownCell(pub Cell);
 
-/// Matches arguments with parameters: all of them, or all that are not
-/// optional. `None` when their number or kind does not fit.
+/// Matches arguments with the parameters of the form that has as many. `None`
+/// when there is none, or when one does not fit.
 pub fn pair<'a>(function: &dyn Function, args: &'a [Arg]) -> Option<Vec<(&'static Param, &'a Arg)>> {
-    let params = function.params();
-    let complete = args.len() == params.len();
-    let params: Vec<_> = params.iter().filter(|param| complete || !param.optional).collect();
-    if params.len() != args.len() {
-        return None;
-    }
+    let params = function.forms().into_iter().find(|params| params.len() == args.len())?;
     params.into_iter().zip(args).map(|(param, arg)| param.kind.accepts(arg).then_some((param, arg))).collect()
 }
 
-impl dyn Function {
+impl dyn Function + '_ {
+    /// The lists of parameters that it can be called with, the shorter first:
+    /// without those that are optional, with the first of them, and so on.
+    pub fn forms(&self) -> Vec<Vec<&'static Param>> {
+        let optional = self.params().iter().filter(|param| param.optional).count();
+        let form = |most: usize| {
+            let mut left = most;
+            let mut is_there = |param: &Param| {
+                let there = !param.optional || left > 0;
+                left -= usize::from(there && param.optional);
+                there
+            };
+            self.params().iter().filter(|param| is_there(param)).collect()
+        };
+        (0..=optional).map(form).collect()
+    }
+
     /// What a call with these arguments looks at; `None` when they do not fit.
     pub fn window<'a>(
         &self,
@@ -178,10 +207,20 @@ impl ParamKind {
     /// Whether the literal fits.
     pub fn accepts(self, arg: &Arg) -> bool {
         match (self, arg) {
-            (ParamKind::Days, Arg::Int(days)) => *days >= 1,
+            (ParamKind::Days | ParamKind::DaysAgo, Arg::Int(days)) => *days >= 1,
+            (ParamKind::Properties, Arg::Properties(_)) => true,
             (ParamKind::Texts, Arg::Texts(texts)) => !texts.is_empty(),
             (ParamKind::Days, Arg::SinceEntry | Arg::SinceStep) => true,
-            (ParamKind::Text | ParamKind::PlaybookId | ParamKind::ColumnName | ParamKind::Label, Arg::Text(_)) => true,
+            (ParamKind::Gap, Arg::Text(text)) => gap(text).is_some(),
+            (ParamKind::Part, Arg::Text(text)) => !text.trim().is_empty(),
+            (
+                ParamKind::Text
+                | ParamKind::PlaybookId
+                | ParamKind::ColumnName
+                | ParamKind::NumberColumn
+                | ParamKind::Label,
+                Arg::Text(_),
+            ) => true,
             _ => false,
         }
     }

@@ -7,7 +7,8 @@
 //! A test runs all meanings over the same histories. `function` says what a fact
 //! function is, `window` what one call looks at, `pass` how all accounts are
 //! answered at once; `fold` answers from a history in memory; `changes` says when a
-//! value can change; `store_names`
+//! value can change; `named_rows` says which rows are asked for by names, `sessions` what a session is,
+//! `fold_case` what a text is without its case. `store_names`
 //! says which names of the customer store are asked for, `own_acts` what an
 //! enrollment sees of what it did itself. `global` and `ago`
 //! describe what is not asked of an account's facts.
@@ -16,21 +17,29 @@
 //! starts exactly that many times 24 hours before and includes its start.
 
 pub mod ago;
+mod always_there;
 mod changes;
 pub mod fold;
+mod fold_case;
 mod function;
 pub mod global;
+mod named_rows;
 mod own_acts;
 mod pass;
+mod sessions;
 mod store_names;
 mod window;
 
+pub use always_there::is_always_there;
 pub use changes::{change_instants, change_instants_until};
+pub use fold_case::folded;
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
 pub use label::LABEL;
+pub use named_rows::{RowNeed, row_needs};
 pub use own_acts::{acts_read, count_own_acts};
 pub use pass::{Pass, PassFold};
-pub use store_names::{attribute_of, names_of, texts};
+pub use sessions::gap;
+pub use store_names::{attribute_of, names_of, property_name, texts};
 pub use window::{Window, before, days_back};
 
 /// Declares the files of this folder that hold a function, and lists them.
@@ -51,6 +60,9 @@ functions! {
     event_at,
     active_days,
     active_contacts,
+    first_session_minutes,
+    session_minutes,
+    days_to_return,
     used,
     hours_between,
     funnel,
@@ -60,6 +72,7 @@ functions! {
     score_at,
     open_tickets,
     tickets,
+    tickets_about,
     open_tasks,
     days_since_touch,
     in_playbook,
@@ -67,7 +80,9 @@ functions! {
     days_since_playbook,
     contacts,
     left,
+    owner,
     days_since_change,
+    change,
     label,
 }
 

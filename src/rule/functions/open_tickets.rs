@@ -1,4 +1,4 @@
-//! `open_tickets()`, `open_tickets(severity)`
+//! `open_tickets()`, `open_tickets(severity)`, `open_tickets(severity, topic)`
 
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
@@ -13,15 +13,20 @@ impl Function for Fact {
     }
 
     fn summary(&self) -> &'static str {
-        "How many tickets are open, of that severity if one is given."
+        "How many tickets are open, of that severity and topic if those are given; the severity \"any\" is every one."
     }
 
     fn of_contact(&self) -> Option<&'static str> {
-        Some("How many tickets of the contact are open, of that severity if one is given.")
+        Some("How many tickets of the contact are open, of that severity and topic if those are given; the severity \"any\" is every one.")
     }
 
     fn params(&self) -> &'static [Param] {
-        const { &[Param::optional("severity", ParamKind::Text).names(NameKind::Severity)] }
+        const {
+            &[
+                Param::optional("severity", ParamKind::Text).names(NameKind::Severity),
+                Param::optional("topic", ParamKind::Text).names(NameKind::Topic),
+            ]
+        }
     }
 
     fn gives(&self, _args: &[Arg]) -> Gives {
@@ -32,28 +37,17 @@ impl Function for Fact {
         FactSource::Customers
     }
 
-    fn sql(&self, args: &[Arg]) -> &'static str {
-        if args.is_empty() {
-            "(select count(*) from {tickets} t \
-          where {whose t} \
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select count(*) from {tickets} t \
+          where {whose t} and {named t} \
           and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of}))"
-        } else {
-            "(select count(*) from {tickets} t \
-          where {whose t} and t.severity = {severity} \
-          and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of}))"
-        }
     }
 
-    fn pass(&self, args: &[Arg]) -> Option<Pass> {
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{tickets} t",
             alias: "t",
-            rows: if args.is_empty() {
-                "t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of})"
-            } else {
-                "t.severity = {severity} \
-                and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of})"
-            },
+            rows: "{named t} and t.opened_at < {as_of} and (t.closed_at is null or t.closed_at >= {as_of})",
             fold: PassFold::Hashed,
             value: "count(*) filter (where {rows})",
         })
@@ -64,12 +58,8 @@ impl Function for Fact {
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
-        let open = call.tickets(history).filter(|ticket| {
-            ticket.opened_at < call.as_of
-                && ticket.closed_at.is_none_or(|closed| closed >= call.as_of)
-                && call
-                    .text("severity")
-                    .is_none_or(|severity| ticket.severity.as_deref() == Some(severity))
+        let open = call.named_tickets(history).filter(|ticket| {
+            ticket.opened_at < call.as_of && ticket.closed_at.is_none_or(|closed| closed >= call.as_of)
         });
         Value::Int(open.count() as i64)
     }

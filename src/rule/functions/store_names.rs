@@ -1,20 +1,46 @@
 //! Which names of the customer store a cell asks for: the event of
 //! `account.events("login", 30)`, the key of `account.traits.plan`.
 
-use super::function::pair;
+use std::borrow::Cow;
+
+use super::always_there::is_always_there;
+use super::function::{Param, ParamKind, pair};
 use crate::facts::{Arg, Cell, CellPath, NameKind, Subject};
 
 /// The names that a cell asks for, each as often as it stands there.
-pub fn names_of(cell: &Cell) -> Vec<(NameKind, &str)> {
+pub fn names_of(cell: &Cell) -> Vec<(NameKind, Cow<'_, str>)> {
     match cell.path.whenever() {
-        CellPath::Trait(key) => vec![(attribute_of(cell.subject), key)],
+        CellPath::Trait(key) => vec![(attribute_of(cell.subject), key.into())],
         CellPath::Call { function, args } => {
             let pairs = super::find(function).and_then(|function| pair(function, args)).unwrap_or_default();
-            let named = pairs.into_iter().filter_map(|(param, arg)| Some((param.names?, arg)));
-            named.flat_map(|(kind, arg)| texts(arg).into_iter().map(move |text| (kind, text))).collect()
+            let named = pairs.iter().filter_map(|(param, arg)| Some((param.names?, *arg)));
+            let texts = named.flat_map(|(kind, arg)| texts(arg).into_iter().map(move |text| (kind, Cow::from(text))));
+            let texts = texts.filter(|(kind, name)| !is_always_there(*kind, name));
+            let properties = properties_of(&pairs).into_iter().map(|name| (NameKind::EventProperty, name.into()));
+            texts.chain(properties).collect()
         }
         CellPath::Column(_) | CellPath::Ago { .. } => Vec::new(),
     }
+}
+
+/// The properties that a call asks for, each with the event that has it; none
+/// where it asks for events of any name.
+pub fn properties_of(pairs: &[(&Param, &Arg)]) -> Vec<String> {
+    let text = |name: &str| pairs.iter().find(|(param, _)| param.name == name).and_then(|(_, arg)| texts(arg).pop());
+    let Some(event) = text("name").filter(|_| pairs.iter().any(|(param, _)| param.kind == ParamKind::Properties))
+    else {
+        return Vec::new();
+    };
+    let filters = pairs.iter().filter_map(|(_, arg)| match arg {
+        Arg::Properties(filter) => Some(filter.iter().map(|(property, _)| property)),
+        _ => None,
+    });
+    filters.flatten().map(|property| property_name(event, property)).collect()
+}
+
+/// What a property of an event is called among names: `order.plan`.
+pub fn property_name(event: &str, property: &str) -> String {
+    format!("{event}.{property}")
 }
 
 /// The texts of an argument.
@@ -22,7 +48,7 @@ pub fn texts(arg: &Arg) -> Vec<&str> {
     match arg {
         Arg::Text(text) => vec![text],
         Arg::Texts(texts) => texts.iter().map(String::as_str).collect(),
-        Arg::Int(_) | Arg::SinceEntry | Arg::SinceStep => Vec::new(),
+        Arg::Int(_) | Arg::Properties(_) | Arg::SinceEntry | Arg::SinceStep => Vec::new(),
     }
 }
 
@@ -37,7 +63,8 @@ pub fn attribute_of(subject: Subject) -> NameKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::functions::{FUNCTIONS, ParamKind};
+    use crate::facts::{PropertyFilter, PropertyValue};
+    use crate::rule::functions::FUNCTIONS;
 
     #[test]
     fn every_text_is_declared_as_a_name() {
@@ -53,9 +80,11 @@ mod tests {
 
     #[test]
     fn a_cell_asks_for_its_names() {
-        use NameKind::{AccountAttribute, ContactAttribute, Event, Role, Score, Severity};
+        use NameKind::{AccountAttribute, ContactAttribute, Event, EventProperty, Role, Score, Severity, Topic};
         let text = |word: &str| Arg::Text(word.to_owned());
         let texts = |words: &[&str]| Arg::Texts(words.iter().map(|word| (*word).to_owned()).collect());
+        let plan = [("plan".to_owned(), PropertyValue::Text("pro".to_owned()))];
+        let plan = Arg::Properties(PropertyFilter::new(plan.into()).expect("it is one"));
         let call = |function, args| CellPath::Call { function, args };
         let cases: Vec<(CellPath, &[(NameKind, &str)])> = vec![
             (call("events", vec![text("login"), Arg::Int(30)]), &[(Event, "login")]),
@@ -63,11 +92,16 @@ mod tests {
             (call("active_contacts", vec![Arg::Int(30)]), &[]),
             (call("active_contacts", vec![text("login"), Arg::Int(30)]), &[(Event, "login")]),
             (call("event_sum", vec![text("paid"), text("amount"), Arg::Int(30)]), &[(Event, "paid")]),
+            (
+                call("events", vec![text("paid"), Arg::Int(30), plan.clone()]),
+                &[(Event, "paid"), (EventProperty, "paid.plan")],
+            ),
             (call("used", vec![texts(&["a", "b"]), Arg::SinceEntry]), &[(Event, "a"), (Event, "b")]),
             (call("hours_between", vec![text("a"), text("b")]), &[(Event, "a"), (Event, "b")]),
             (call("score_change", vec![text("nps")]), &[(Score, "nps")]),
             (call("open_tickets", vec![]), &[]),
             (call("open_tickets", vec![text("urgent")]), &[(Severity, "urgent")]),
+            (call("tickets", vec![text("any"), Arg::Int(30), text("billing")]), &[(Topic, "billing")]),
             (call("left", vec![text("owner"), Arg::Int(30)]), &[(Role, "owner")]),
             (call("label", vec![text("risk")]), &[]),
             (call("in_playbook", vec![text("rescue")]), &[]),
@@ -76,9 +110,11 @@ mod tests {
         ];
         for (path, expected) in cases {
             let cell = Cell { subject: Subject::Account, path };
-            assert_eq!(names_of(&cell), expected, "{cell}");
+            let names = names_of(&cell);
+            let names: Vec<(NameKind, &str)> = names.iter().map(|(kind, name)| (*kind, &**name)).collect();
+            assert_eq!(names, expected, "{cell}");
         }
         let cell = Cell { subject: Subject::Contact, path: CellPath::Trait("plan".to_owned()) };
-        assert_eq!(names_of(&cell), [(ContactAttribute, "plan")]);
+        assert_eq!(names_of(&cell), [(ContactAttribute, "plan".into())]);
     }
 }

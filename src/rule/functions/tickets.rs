@@ -1,4 +1,4 @@
-//! `tickets(days)`, `tickets(severity, days)`
+//! `tickets(days)`, `tickets(severity, days)`, `tickets(severity, days, topic)`
 
 use super::function::{Example, FactSource, Function, Gives, Param, ParamKind};
 use super::pass::{Pass, PassFold};
@@ -13,11 +13,11 @@ impl Function for Fact {
     }
 
     fn summary(&self) -> &'static str {
-        "How many tickets were opened in the last days, of that severity if one is given."
+        "How many tickets were opened in the last days, of that severity and topic if those are given; the severity \"any\" is every one."
     }
 
     fn of_contact(&self) -> Option<&'static str> {
-        Some("How many tickets the contact opened in the last days, of that severity if one is given.")
+        Some("How many tickets the contact opened in the last days, of that severity and topic if those are given; the severity \"any\" is every one.")
     }
 
     fn params(&self) -> &'static [Param] {
@@ -25,6 +25,7 @@ impl Function for Fact {
             &[
                 Param::optional("severity", ParamKind::Text).names(NameKind::Severity),
                 Param::required("days", ParamKind::Days),
+                Param::optional("topic", ParamKind::Text).names(NameKind::Topic),
             ]
         }
     }
@@ -37,27 +38,17 @@ impl Function for Fact {
         FactSource::Customers
     }
 
-    fn sql(&self, args: &[Arg]) -> &'static str {
-        if args.len() == 1 {
-            "(select count(*) from {tickets} t \
-              where {whose t} \
-              and t.opened_at >= {since} and t.opened_at < {as_of})"
-        } else {
-            "(select count(*) from {tickets} t \
-              where {whose t} and t.severity = {severity} \
-              and t.opened_at >= {since} and t.opened_at < {as_of})"
-        }
+    fn sql(&self, _args: &[Arg]) -> &'static str {
+        "(select count(*) from {tickets} t \
+          where {whose t} and {named t} \
+          and t.opened_at >= {since} and t.opened_at < {as_of})"
     }
 
-    fn pass(&self, args: &[Arg]) -> Option<Pass> {
+    fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{tickets} t",
             alias: "t",
-            rows: if args.len() == 1 {
-                "t.opened_at >= {since} and t.opened_at < {as_of}"
-            } else {
-                "t.severity = {severity} and t.opened_at >= {since} and t.opened_at < {as_of}"
-            },
+            rows: "{named t} and t.opened_at >= {since} and t.opened_at < {as_of}",
             fold: PassFold::Hashed,
             value: "count(*) filter (where {rows})",
         })
@@ -68,12 +59,7 @@ impl Function for Fact {
     }
 
     fn fold(&self, history: &History, call: &Window<'_>) -> Value {
-        let opened = call.tickets(history).filter(|ticket| {
-            call.contains(ticket.opened_at)
-                && call
-                    .text("severity")
-                    .is_none_or(|severity| ticket.severity.as_deref() == Some(severity))
-        });
+        let opened = call.named_tickets(history).filter(|ticket| call.contains(ticket.opened_at));
         Value::Int(opened.count() as i64)
     }
 
@@ -86,6 +72,10 @@ impl Function for Fact {
             Example {
                 expression: r#"account.tickets("urgent", 30) > 2"#,
                 meaning: "More than two urgent tickets in the last 30 days.",
+            },
+            Example {
+                expression: r#"account.tickets("any", 30, "billing") >= 3"#,
+                meaning: "Three tickets or more about billing in the last 30 days.",
             },
         ]
     }

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Duration};
 
+use super::always_there::ANY;
 use crate::clock::Instant;
 use crate::facts::Arg;
-use crate::facts::EventRecord;
 use crate::facts::history::{
     EnrollmentRecord, History, LabelRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
 };
+use crate::facts::{EventRecord, PropertyFilter};
 
 /// The view of one call on a history.
 ///
@@ -26,6 +27,8 @@ pub struct Window<'a> {
     texts: Vec<(&'static str, &'a str)>,
     /// The list of texts of the call, empty without one.
     pub list: &'a [String],
+    /// What the events' properties must be equal to; `None` where any will do.
+    properties: Option<&'a PropertyFilter>,
 }
 
 /// The instant that many times 24 hours earlier. It goes no further back than
@@ -59,7 +62,8 @@ impl<'a> Window<'a> {
         since_entry: Option<Instant>,
         since_step: Option<Instant>,
     ) -> Window<'a> {
-        let mut window = Window { contact: None, as_of, since: None, before: None, texts: Vec::new(), list: &[] };
+        let mut window =
+            Window { contact: None, as_of, since: None, before: None, texts: Vec::new(), list: &[], properties: None };
         for (param, arg) in args {
             let since = match arg {
                 Arg::Text(text) => {
@@ -68,6 +72,10 @@ impl<'a> Window<'a> {
                 }
                 Arg::Texts(list) => {
                     window.list = list;
+                    continue;
+                }
+                Arg::Properties(filter) => {
+                    window.properties = Some(filter);
                     continue;
                 }
                 Arg::Int(days) => days_back(as_of, *days),
@@ -101,7 +109,7 @@ impl<'a> Window<'a> {
         at < self.as_of && self.since.is_none_or(|since| at >= since)
     }
 
-    /// The events in the window with the argument `name`, if that was given.
+    /// The events in the window with the argument `name` and the properties, if those were given.
     pub fn events<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h EventRecord> {
         self.events_since(history, self.since)
     }
@@ -118,11 +126,22 @@ impl<'a> Window<'a> {
         };
         let happened = move |at: Instant| at < self.as_of && since.is_none_or(|since| at >= since);
         let events = named.into_iter().flatten().chain(every.into_iter().flatten());
-        events.filter(move |event| happened(event.at) && self.is_whose(event.contact.as_deref()))
+        let is_meant = |event: &EventRecord| self.properties.is_none_or(|filter| filter.matches(&event.properties));
+        events.filter(move |event| happened(event.at) && self.is_whose(event.contact.as_deref()) && is_meant(event))
     }
 
     pub fn tickets<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h TicketRecord> {
         history.tickets.iter().filter(|ticket| self.is_whose(ticket.contact.as_deref()))
+    }
+
+    /// Of them those of the arguments `severity` and `topic`, if those were given.
+    pub fn named_tickets<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h TicketRecord> {
+        let severity = self.text("severity").filter(|severity| *severity != ANY);
+        let topic = self.text("topic");
+        self.tickets(history).filter(move |ticket| {
+            severity.is_none_or(|severity| ticket.severity.as_deref() == Some(severity))
+                && topic.is_none_or(|topic| ticket.topic.as_deref() == Some(topic))
+        })
     }
 
     pub fn tasks<'h>(&self, history: &'h History) -> impl Iterator<Item = &'h TaskRecord> {

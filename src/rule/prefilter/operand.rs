@@ -8,6 +8,7 @@ use crate::facts::{Arg, Cell, CellPath, Subject, Type, Value};
 use crate::rule::engine::value::from_dynamic;
 use crate::rule::functions;
 use crate::rule::holder::Holder;
+use crate::rule::property_literal::{is_map, of_expr};
 
 pub(super) const HOUR: i64 = 3_600_000_000;
 pub(super) const DAY: i64 = 24 * HOUR;
@@ -128,6 +129,7 @@ impl Translation<'_> {
                         Part::Unknown if is_since_entry(arg, names) => Some(Arg::SinceEntry),
                         Part::Literal(Value::Int(number)) => Some(Arg::Int(number)),
                         Part::Literal(Value::Text(text)) => Some(Arg::Text(text.to_string())),
+                        _ if is_map(arg) => of_expr(arg).map(Arg::Properties),
                         _ => texts(arg).map(Arg::Texts),
                     })
                     .collect();

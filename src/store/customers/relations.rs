@@ -19,11 +19,13 @@ pub enum Relation {
     Tickets,
     /// The history of account columns.
     Changes,
+    /// Colleagues who look after an account, by role.
+    AccountOwners,
 }
 
 impl Relation {
     /// All of them.
-    pub const ALL: [Relation; 7] = [
+    pub const ALL: [Relation; 8] = [
         Relation::Accounts,
         Relation::Contacts,
         Relation::Csms,
@@ -31,6 +33,7 @@ impl Relation {
         Relation::Scores,
         Relation::Tickets,
         Relation::Changes,
+        Relation::AccountOwners,
     ];
 
     /// What the configuration and fact functions call it.
@@ -43,6 +46,7 @@ impl Relation {
             Relation::Scores => "scores",
             Relation::Tickets => "tickets",
             Relation::Changes => "changes",
+            Relation::AccountOwners => "account_owners",
         }
     }
 
@@ -61,6 +65,7 @@ impl Relation {
             Relation::Scores => "customers.scores",
             Relation::Tickets => "customers.tickets",
             Relation::Changes => "customers.account_changes",
+            Relation::AccountOwners => "customers.account_owners",
         }
     }
 }
@@ -123,10 +128,10 @@ pub struct Relations {
     /// What authors can name.
     pub schema: Schema,
     /// In the order of [`Relation::ALL`].
-    pub(crate) texts: [String; 7],
+    pub(crate) texts: [String; 8],
     pub(crate) key: Key,
     /// The tables behind each, in the same order.
-    pub(crate) tables: [Vec<String>; 7],
+    pub(crate) tables: [Vec<String>; 8],
     pub(crate) read_as: ReadAs,
     /// Names of events that are touches.
     pub touch_events: Vec<String>,

@@ -106,6 +106,11 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
         };
         history.contacts.push(ContactRecord { id: format!("c{id}"), columns, traits });
     }
+    // Of their own, so that the rest is as it is without them.
+    let plans = &mut Dice(dice.0 ^ 0x9A11);
+    for role in ["inside", "csm"] {
+        plans.maybe(|plans| history.owners.insert(role.to_owned(), format!("csm-{}", plans.roll(3))));
+    }
     for _ in 0..dice.roll(60) {
         let rows = match dice.roll(9) {
             0 => json!({}),
@@ -117,9 +122,21 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             6 => json!({ "rows": 1234567.12345650 }),
             _ => json!({ "rows": dice.roll(50) as f64 / 10.0 }),
         };
-        let Json::Object(properties) = rows else {
+        let Json::Object(mut properties) = rows else {
             continue;
         };
+        let plan = match plans.roll(8) {
+            0 => json!(null),
+            1 => json!(["pro"]),
+            2 => json!(3),
+            3 => json!("it's"),
+            4 => json!("Pro"),
+            _ => json!("pro"),
+        };
+        properties.insert("plan".to_owned(), plan);
+        if plans.roll(2) == 0 {
+            properties.insert("it's".to_owned(), plans.pick(&[json!(true), json!("true"), json!(1)]).clone());
+        }
         history.events.push(EventRecord {
             name: (*dice.pick(&["login", "import", "rare"])).to_owned(),
             at: dice.instant(marks),
@@ -138,12 +155,15 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             contact: contact(dice).filter(|_| number.is_multiple_of(2) || dice.roll(4) > 0),
         });
     }
+    let topics = &mut Dice(dice.0 ^ 0x70F1);
     for _ in 0..dice.roll(10) {
         history.tickets.push(TicketRecord {
             contact: contact(dice),
             opened_at: dice.instant(marks),
             closed_at: dice.maybe(|dice| dice.instant(marks)),
             severity: dice.maybe(|dice| (*dice.pick(&["urgent", "low"])).to_owned()),
+            topic: topics.maybe(|dice| (*dice.pick(&["billing", "it's"])).to_owned()),
+            subject: topics.maybe(|dice| (*dice.pick(&["CSV Export", "100 % Ärger", "export", "x"])).to_owned()),
         });
     }
     for _ in 0..dice.roll(5) {
@@ -350,6 +370,9 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                 }),
             );
         }
+        for (role, csm) in &history.owners {
+            add("customers.account_owners", json!({ "account_id": id, "role": role, "csm_id": csm }));
+        }
         for score in &history.scores {
             add(
                 "customers.scores",
@@ -365,6 +388,7 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
                 json!({
                     "account_id": id, "id": format!("t{index}"), "opened_at": stamp(ticket.opened_at),
                     "closed_at": ticket.closed_at.map(stamp), "severity": ticket.severity, "contact_id": ticket.contact,
+                    "topic": ticket.topic, "subject": ticket.subject,
                 }),
             );
         }

@@ -84,3 +84,24 @@ fn a_case_says_what_a_csm_has() {
         assert!(case.passed, "{:#?}", case.failures);
     }
 }
+
+/// A task goes to whoever has the role, and without one to the CSM; a notice, too.
+#[test]
+fn tasks_and_notices_go_to_the_owner_of_a_role() {
+    let text = concat!(
+        "when: account.mrr > 5 && account.owner(\"csm\") == \"csm-1\"\nsteps:\n",
+        "  - task: { id: call, title: Call, to: owner(\"inside\") }\n",
+        "  - notify: { id: tell, channel: owner(\"outside\"), text: \"{{ account.owner(\\\"outside\\\") ?? \\\"nobody\\\" }}\" }\n",
+        "tests:\n",
+        "  - name: to both\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n",
+        "    owners: { inside: kim, outside: lee }\n    expect:\n      - { after: 0d, task: call, to: kim }\n",
+        "      - { after: 0d, notify: tell, to: lee@keepwell.example, contains: lee }\n",
+        "  - name: without owners to the CSM\n    like: to both\n",
+        "    owners: { inside: none, outside: none }\n    expect:\n      - { after: 0d, task: call, to: csm }\n",
+        "      - { after: 0d, notify: tell, to: casey.morgan@keepwell.example, contains: nobody }\n",
+        "  - name: somebody else is the CSM\n    like: to both\n    owners: { csm: lee }\n    expect: []\n",
+    );
+    for case in play_with(&playbook(text), &config()) {
+        assert!(case.passed, "{}: {:#?}", case.name, case.failures);
+    }
+}

@@ -66,8 +66,14 @@ fn history() -> History {
     history.events = [3, 1, 40].into_iter().map(|days| event("login", days_ago(days))).collect();
     history.scores =
         vec![ScoreRecord { id: "s".into(), name: "nps".into(), value: 3.0, at: days_ago(2), contact: None }];
-    history.tickets =
-        vec![TicketRecord { contact: None, opened_at: days_ago(1), closed_at: None, severity: Some("urgent".into()) }];
+    history.tickets = vec![TicketRecord {
+        contact: None,
+        opened_at: days_ago(1),
+        closed_at: None,
+        severity: Some("urgent".into()),
+        topic: None,
+        subject: None,
+    }];
     history.enrollments = vec![EnrollmentRecord {
         playbook: "rescue".into(),
         contact: None,

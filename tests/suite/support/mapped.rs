@@ -52,7 +52,7 @@ store:
     - { relation: app.usage, columns: { account_id: company, id: nr, contact_id: person, name: what, at: happened, properties: details } }
     - { relation: app.logins, name: login, columns: { account_id: company, id: nr, contact_id: person, at: happened, properties: details } }
   scores: { relation: app.answers, columns: { account_id: company, id: nr, contact_id: person, name: question, value: points, at: given } }
-  tickets: { relation: app.cases, columns: { account_id: company, id: nr, contact_id: person, opened_at: opened, closed_at: closed, severity: urgency } }
+  tickets: { relation: app.cases, columns: { account_id: company, id: nr, contact_id: person, opened_at: opened, closed_at: closed, severity: urgency, topic: area, subject: headline } }
   changes: { relation: app.history, columns: { account_id: company, id: nr } }
 ";
 
@@ -76,7 +76,8 @@ create materialized view app.nothing as select 1 as one;
 create table app.logins (company KEY, nr text, person text, happened timestamptz, details jsonb);
 create index on app.logins (company, happened);
 create table app.answers (company KEY, nr text, person text, question text, points numeric, given timestamptz);
-create table app.cases (company KEY, nr text, person text, opened timestamptz, closed timestamptz, urgency text);
+create table app.cases (company KEY, nr text, person text, opened timestamptz, closed timestamptz, urgency text,
+    area text, headline text);
 create table app.history (company KEY, at timestamptz, nr bigint, was jsonb, became jsonb);
 "#;
 
@@ -89,7 +90,8 @@ insert into crm.people select account_id, id, email, name, first_name, role, tim
 insert into app.events select account_id, id, contact_id, name, at, properties from customers.events where name <> 'login';
 insert into app.logins select account_id, id, contact_id, at, properties from customers.events where name = 'login';
 insert into app.answers select account_id, id, contact_id, name, value::text::numeric, at from customers.scores;
-insert into app.cases select account_id, id, contact_id, opened_at, closed_at, severity from customers.tickets;
+insert into app.cases select account_id, id, contact_id, opened_at, closed_at, severity, topic,
+    subject from customers.tickets;
 insert into app.history select account_id, at, id, was, became from customers.account_changes;
 truncate customers.accounts, customers.contacts, customers.events, customers.scores, customers.tickets;
 "#;

@@ -50,7 +50,7 @@ impl<'a> Answer<'a> {
                 if subject == Subject::Contact {
                     function.of_contact()?;
                 }
-                if ago.is_some() && function.source() != FactSource::Customers {
+                if ago.is_some() && !function.has_past() {
                     return None;
                 }
                 By::Call(function, args)

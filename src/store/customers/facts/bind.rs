@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Postgres};
 
 use super::window::SubjectWindow;
 use crate::clock::Instant;
+use crate::facts::PropertyFilter;
 use crate::rule::functions::{before, days_back};
 use crate::rule::prefilter::predicate::move_instant;
 
@@ -27,6 +28,8 @@ pub(crate) enum Bind {
     Float(f64),
     /// A number as JSON.
     Json(f64),
+    /// Properties as a JSON object.
+    Properties(PropertyFilter),
     /// Now, moved by that many microseconds.
     FromNow(i64),
     /// A span of that many microseconds.
@@ -73,6 +76,7 @@ pub(crate) fn bound(
             Bind::Int(number) => query.bind(*number),
             Bind::Float(number) => query.bind(*number),
             Bind::Json(number) => query.bind(serde_json::Value::from(*number)),
+            Bind::Properties(filter) => query.bind(filter.to_json()),
             Bind::FromNow(by) => query.bind(move_instant(as_of, *by)),
             Bind::Span(microseconds) => query.bind(PgInterval { months: 0, days: 0, microseconds: *microseconds }),
             Bind::Accounts => query.bind(subjects.iter().map(|subject| subject.account.clone()).collect::<Vec<_>>()),

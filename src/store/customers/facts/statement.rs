@@ -191,21 +191,25 @@ pub(super) fn position_of(row: &PgRow) -> sqlx::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Arg, Cell};
+    use crate::facts::{Arg, Cell, PropertyFilter, PropertyValue};
     use crate::rule::functions::{FUNCTIONS, ParamKind};
 
     /// Every form of every function, with arguments that fit.
     fn calls() -> Vec<Cell> {
         let mut cells = Vec::new();
         for function in FUNCTIONS {
-            for complete in [true, false] {
-                let args = function
-                    .params()
-                    .iter()
-                    .filter(|param| complete || !param.optional)
+            for params in function.forms() {
+                let args = params
+                    .into_iter()
                     .map(|param| match param.kind {
-                        ParamKind::Days => Arg::Int(30),
+                        ParamKind::Days | ParamKind::DaysAgo => Arg::Int(30),
                         ParamKind::Texts => Arg::Texts(vec!["x".to_owned()]),
+                        ParamKind::Gap => Arg::Text("30m".to_owned()),
+                        ParamKind::NumberColumn => Arg::Text("seats".to_owned()),
+                        ParamKind::Properties => {
+                            let x = [("x".to_owned(), PropertyValue::Bool(true))].into();
+                            Arg::Properties(PropertyFilter::new(x).expect("it is one"))
+                        }
                         _ => Arg::Text("x".to_owned()),
                     })
                     .collect();

@@ -5,7 +5,7 @@ use super::bind::{Bind, Start};
 use super::scope::SubjectScope;
 use super::touches::touches;
 use crate::facts::{Arg, Schema, Subject, Type};
-use crate::rule::functions::{self, FactSource, Param, ParamKind};
+use crate::rule::functions::{self, FactSource, Param, ParamKind, RowNeed};
 use crate::store::{Relation, Relations};
 
 /// A statement's text while it grows.
@@ -155,6 +155,16 @@ impl<'r> Text<'r> {
                 Subject::Contact => format!("{of_account} and {relation}.contact_id = {contact}"),
             });
         }
+        if let Some(relation) = name.strip_prefix("named ") {
+            return Some(self.named_rows(relation, pairs));
+        }
+        if let Some(text) = name.strip_prefix("small ") {
+            let text = match text.contains('.') {
+                true => text.to_owned(),
+                false => self.named(text, subject, source, pairs)?,
+            };
+            return Some(functions::folded(&text));
+        }
         if let Some(relation) = Relation::named(name) {
             return Some(self.relations.of(relation).to_owned());
         }
@@ -166,7 +176,22 @@ impl<'r> Text<'r> {
             "account" if subject == Subject::Account => Some(account),
             "as_of" => Some(self.instant(Bind::AsOf)),
             "since" | "before" => pairs.iter().find_map(|(_, arg)| self.window(name == "since", arg)),
+            "csm" => Some(match self.relations.schema.stored(Subject::Account, "csm_id") {
+                Some(column) => format!("{}::text", quoted(Subject::Account, &column.name)),
+                None => "null::text".to_owned(),
+            }),
+            "number" => pairs.iter().find_map(|(param, arg)| match arg {
+                Arg::Text(column) if param.kind == ParamKind::NumberColumn => {
+                    let column = self.relations.schema.stored(Subject::Account, column)?;
+                    Some(quoted(Subject::Account, &column.name))
+                }
+                _ => None,
+            }),
             _ => pairs.iter().find_map(|(param, arg)| match arg {
+                Arg::Text(text) if param.name == name && param.kind == ParamKind::Gap => {
+                    let gap = functions::gap(text)?.num_microseconds()?;
+                    Some(self.parameter(Bind::Span(gap)))
+                }
                 Arg::Text(text) if param.name == name && param.kind == ParamKind::PlaybookId => {
                     let id = self.parameter(Bind::Text(text.clone()));
                     Some(format!("coalesce((select r.playbook from keepwell.renames r where r.was = {id}), {id})"))
@@ -178,10 +203,27 @@ impl<'r> Text<'r> {
         }
     }
 
+    /// What is true of rows that have the names and properties of a call, as far
+    /// as it gives them.
+    fn named_rows(&mut self, alias: &str, pairs: &[(&Param, &Arg)]) -> String {
+        let mut conditions = Vec::new();
+        for need in functions::row_needs(pairs) {
+            conditions.push(match need {
+                RowNeed::Column(column, text) => {
+                    format!("{alias}.{column} = {}", self.parameter(Bind::Text(text.to_owned())))
+                }
+                RowNeed::Properties(filter) => {
+                    format!("{alias}.properties @> {}", self.parameter(Bind::Properties(filter.clone())))
+                }
+            });
+        }
+        if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") }
+    }
+
     /// The start of the window of an argument, or of the one before that.
     fn window(&mut self, since: bool, arg: &Arg) -> Option<String> {
         let start = match (arg, since) {
-            (Arg::Text(_) | Arg::Texts(_), _) => return None,
+            (Arg::Text(_) | Arg::Texts(_) | Arg::Properties(_), _) => return None,
             (Arg::Int(days), true) => return Some(self.instant(Bind::Since(*days))),
             (Arg::Int(days), false) => return Some(self.instant(Bind::Before(*days))),
             // The check refuses it: an enrollment's windows end now.
@@ -213,7 +255,7 @@ impl<'r> Text<'r> {
             Bind::Bool(_) => "boolean",
             Bind::Int(_) => "int8",
             Bind::Float(_) => "float8",
-            Bind::Json(_) => "jsonb",
+            Bind::Json(_) | Bind::Properties(_) => "jsonb",
             Bind::Span(_) => "interval",
             Bind::Text(_) => "text",
             Bind::Texts(_) | Bind::Accounts | Bind::Contacts => "text[]",

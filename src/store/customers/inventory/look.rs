@@ -29,11 +29,13 @@ const MOST_SHAPED: usize = 100;
 const ENDED: &str = "57014";
 
 /// Where names stand: the column of a relation.
-const COLUMNS: [(NameKind, Relation, &str); 11] = [
+const COLUMNS: [(NameKind, Relation, &str); 13] = [
     (NameKind::Event, Relation::Events, "name"),
     (NameKind::Score, Relation::Scores, "name"),
     (NameKind::Role, Relation::Contacts, "role"),
+    (NameKind::OwnerRole, Relation::AccountOwners, "role"),
     (NameKind::Severity, Relation::Tickets, "severity"),
+    (NameKind::Topic, Relation::Tickets, "topic"),
     (NameKind::Status, Relation::Accounts, "status"),
     (NameKind::Tier, Relation::Accounts, "tier"),
     (NameKind::Stage, Relation::Accounts, "stage"),
@@ -43,15 +45,27 @@ const COLUMNS: [(NameKind, Relation, &str); 11] = [
     (NameKind::Zone, Relation::Contacts, "timezone"),
 ];
 
-/// Whose attributes stand in `traits`.
-const ATTRIBUTES: [(NameKind, Relation); 3] = [
-    (NameKind::AccountAttribute, Relation::Accounts),
-    (NameKind::ContactAttribute, Relation::Contacts),
-    (NameKind::CsmAttribute, Relation::Csms),
-];
-
 /// Attributes that are an object; anything else has none.
 const TRAITS: &str = "(case jsonb_typeof(r.traits) when 'object' then r.traits else '{}' end)";
+
+/// Properties of an event, likewise.
+const PROPERTIES: &str = "(case jsonb_typeof(r.properties) when 'object' then r.properties else '{}' end)";
+
+/// What JSON objects hold whose keys are names, and what stands before each key.
+struct Keys {
+    kind: NameKind,
+    relation: Relation,
+    object: &'static str,
+    /// An expression of a row that is put before its keys.
+    before: &'static str,
+}
+
+const KEYS: [Keys; 4] = [
+    Keys { kind: NameKind::AccountAttribute, relation: Relation::Accounts, object: TRAITS, before: "''" },
+    Keys { kind: NameKind::ContactAttribute, relation: Relation::Contacts, object: TRAITS, before: "''" },
+    Keys { kind: NameKind::CsmAttribute, relation: Relation::Csms, object: TRAITS, before: "''" },
+    Keys { kind: NameKind::EventProperty, relation: Relation::Events, object: PROPERTIES, before: "r.name || '.'" },
+];
 
 #[derive(FromRow)]
 struct CountRow {
@@ -94,9 +108,9 @@ impl Store {
             let names = names.into_iter().map(|(name, rows)| KnownName { name, rows, shapes: Vec::new() }).collect();
             inventory.set(kind, KnownNames::new(names, is_complete));
         }
-        for (kind, relation) in ATTRIBUTES.into_iter().filter(|(kind, _)| kinds.contains(kind)) {
-            if let Some(names) = self.look_at_attributes(relation).await? {
-                inventory.set(kind, names);
+        for keys in KEYS.iter().filter(|keys| kinds.contains(&keys.kind)) {
+            if let Some(names) = self.look_at_keys(keys).await? {
+                inventory.set(keys.kind, names);
             }
         }
         Ok(inventory)
@@ -107,9 +121,12 @@ impl Store {
     pub async fn holds_name(&self, kind: NameKind, name: &str) -> sqlx::Result<bool> {
         let columns = COLUMNS.into_iter().filter(|(of, ..)| *of == kind);
         let columns = columns.map(|(_, relation, column)| (relation, format!("r.{column}::text = $1")));
-        let attributes = ATTRIBUTES.into_iter().filter(|(of, _)| *of == kind);
-        let attributes = attributes.map(|(_, relation)| (relation, format!("{TRAITS} ? $1")));
-        for (relation, holds) in columns.chain(attributes) {
+        let keys = KEYS.iter().filter(|keys| keys.kind == kind).map(|keys| {
+            let Keys { relation, object, before, .. } = keys;
+            let holds = format!("starts_with($1, {before}) and {object} ? substr($1, length({before}) + 1)");
+            (*relation, holds)
+        });
+        for (relation, holds) in columns.chain(keys) {
             let sql = format!("select exists (select 1 from {} as r where {holds})", self.relation(relation));
             let mut transaction = self.read().await?;
             sqlx::query(PATIENCE).execute(&mut *transaction).await?;
@@ -124,17 +141,18 @@ impl Store {
         Ok(false)
     }
 
-    async fn look_at_attributes(&self, relation: Relation) -> sqlx::Result<Option<KnownNames>> {
+    async fn look_at_keys(&self, keys: &Keys) -> sqlx::Result<Option<KnownNames>> {
+        let Keys { object, before, .. } = keys;
         let statement = |from: &str| {
             format!(
-                "select name, rows from (select key as name, count(*) as rows
-                     from {from} cross join lateral jsonb_object_keys({TRAITS}) as key group by 1) n
+                "select name, rows from (select {before} || key as name, count(*) as rows
+                     from {from} cross join lateral jsonb_object_keys({object}) as key group by 1) n
                  where {}",
                 keep_names("name")
             )
         };
-        let Some((names, is_complete)) = self.count_names(relation, statement).await? else { return Ok(None) };
-        let mut shapes = if names.is_empty() { BTreeMap::new() } else { self.shapes(relation).await? };
+        let Some((names, is_complete)) = self.count_names(keys.relation, statement).await? else { return Ok(None) };
+        let mut shapes = if names.is_empty() { BTreeMap::new() } else { self.shapes(keys).await? };
         let named = |row: CountRow| KnownName {
             shapes: shapes.remove(&row.name).unwrap_or_default(),
             rows: row.rows.unsigned_abs(),
@@ -181,14 +199,15 @@ impl Store {
         }
     }
 
-    /// What the values of each attribute look like.
-    async fn shapes(&self, relation: Relation) -> sqlx::Result<BTreeMap<String, Vec<Shape>>> {
-        let from = part_of(self.relation(relation), SAMPLE);
+    /// What the values of each key look like.
+    async fn shapes(&self, keys: &Keys) -> sqlx::Result<BTreeMap<String, Vec<Shape>>> {
+        let Keys { relation, object, before, .. } = keys;
+        let from = part_of(self.relation(*relation), SAMPLE);
         // Of each shape a few values, from which those are taken that may be shown.
         let sql = format!(
             "with parts as (
-                 select p.key, jsonb_typeof(p.value) as json, p.value #>> '{{}}' as value
-                 from {from} cross join lateral jsonb_each({TRAITS}) as p),
+                 select {before} || p.key as key, jsonb_typeof(p.value) as json, p.value #>> '{{}}' as value
+                 from {from} cross join lateral jsonb_each({object}) as p),
              shaped as (
                  select key, case json
                      when 'boolean' then 'boolean' when 'number' then 'number'
@@ -216,7 +235,7 @@ impl Store {
         let rows: Vec<ShapeRow> = match sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *transaction).await {
             Ok(rows) => rows,
             Err(error @ sqlx::Error::Database(_)) => {
-                tracing::warn!("the attributes of {} could not be looked at: {error}", relation.name());
+                tracing::warn!("the values in {} could not be looked at: {error}", relation.name());
                 return Ok(BTreeMap::new());
             }
             Err(error) => return Err(error),

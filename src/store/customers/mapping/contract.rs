@@ -16,7 +16,7 @@ pub(crate) enum Absent {
 /// The kind of a column of ours, and what stands for it.
 pub(crate) fn column(relation: Relation, name: &str) -> (Kind, Absent) {
     use Absent::{Refused, Stands};
-    use Relation::{Accounts, Contacts, Csms, Events, Scores};
+    use Relation::{AccountOwners, Accounts, Contacts, Csms, Events, Scores};
     match (relation, name) {
         (Accounts, "id") | (_, "account_id") => (Kind::Key, Refused),
         (Accounts, "status") => (Kind::Text, Stands("'active'::text")),
@@ -24,6 +24,7 @@ pub(crate) fn column(relation: Relation, name: &str) -> (Kind, Absent) {
             Accounts,
             "tier" | "mrr" | "seats" | "seats_used" | "signed_up_at" | "activated_at" | "renewal_at" | "churned_at",
         ) => (Kind::Any, Stands("null::text")),
+        (AccountOwners, "role" | "csm_id") => (Kind::Text, Refused),
         (Contacts | Csms, "id") | (Events | Scores, "name") => (Kind::Text, Refused),
         (Scores, "value") => (Kind::Number, Refused),
         (_, "at" | "opened_at") => (Kind::Time, Refused),

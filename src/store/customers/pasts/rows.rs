@@ -160,18 +160,35 @@ pub(super) async fn read_happenings(
     if wanted.tickets && is_there(Relation::Tickets) {
         let sql = format!(
             "select {} as account, t.contact_id, t.opened_at,
-                 case when t.closed_at < {END} then greatest(t.closed_at, {FIRST}) end as closed_at, t.severity
+                 case when t.closed_at < {END} then greatest(t.closed_at, {FIRST}) end as closed_at, t.severity, t.topic, t.subject
              from {} t where {} and t.opened_at >= {FIRST} and t.opened_at < $2 and t.opened_at < {END}",
             key.to_text("t.account_id"),
             store.relation(Relation::Tickets),
             among("t")
         );
-        type Ticket = (String, Option<String>, Instant, Option<Instant>, Option<String>);
+        type Ticket =
+            (String, Option<String>, Instant, Option<Instant>, Option<String>, Option<String>, Option<String>);
         let tickets: Vec<Ticket> =
             sqlx::query_as(AssertSqlSafe(sql)).bind(ids).bind(wanted.until).fetch_all(&mut **transaction).await?;
-        for (account, contact, opened_at, closed_at, severity) in tickets {
+        for (account, contact, opened_at, closed_at, severity, topic, subject) in tickets {
             if let Some(past) = pasts.get_mut(account.as_str()) {
-                past.history.tickets.push(TicketRecord { contact, opened_at, closed_at, severity });
+                let ticket = TicketRecord { contact, opened_at, closed_at, severity, topic, subject };
+                past.history.tickets.push(ticket);
+            }
+        }
+    }
+    if wanted.owners && is_there(Relation::AccountOwners) {
+        let sql = format!(
+            "select {} as account, o.role, min(o.csm_id) from {} o where {} group by 1, 2",
+            key.to_text("o.account_id"),
+            store.relation(Relation::AccountOwners),
+            among("o")
+        );
+        let owners: Vec<(String, String, String)> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(ids).fetch_all(&mut **transaction).await?;
+        for (account, role, csm) in owners {
+            if let Some(past) = pasts.get_mut(account.as_str()) {
+                past.history.owners.insert(role, csm);
             }
         }
     }

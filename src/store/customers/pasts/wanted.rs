@@ -15,6 +15,7 @@ pub struct WantedPast {
     pub(super) events: Option<WantedEvents>,
     pub(super) scores: bool,
     pub(super) tickets: bool,
+    pub(super) owners: bool,
     /// What happened later is not read.
     pub(super) until: Instant,
 }
@@ -36,7 +37,8 @@ impl WantedPast {
     /// What these cells need that are asked for from `from` until `until`.
     pub fn new(cells: &BTreeSet<Cell>, touch_events: &[String], from: Instant, until: Instant) -> WantedPast {
         let mut columns: BTreeSet<String> = ALWAYS.map(str::to_owned).into();
-        let mut wanted = WantedPast { columns: Vec::new(), events: None, scores: false, tickets: false, until };
+        let mut wanted =
+            WantedPast { columns: Vec::new(), events: None, scores: false, tickets: false, owners: false, until };
         let mut names = BTreeSet::new();
         let (mut all_names, mut since, mut properties, mut reads_events) = (false, Some(from), false, false);
         for cell in cells {
@@ -50,10 +52,12 @@ impl WantedPast {
             let sql = function.sql(args);
             wanted.scores |= sql.contains("{scores}");
             wanted.tickets |= sql.contains("{tickets}");
+            wanted.owners |= sql.contains("{account_owners}");
             if sql.contains("{changes}") {
                 columns.extend(args.iter().flat_map(texts).map(str::to_owned));
             }
-            let named = names_of(cell).into_iter().filter(|(kind, _)| *kind == NameKind::Event).map(|(_, name)| name);
+            let names_asked = names_of(cell);
+            let named = names_asked.iter().filter(|(kind, _)| *kind == NameKind::Event).map(|(_, name)| &**name);
             let named: Vec<&str> = match sql.contains("{touches}") {
                 true => touch_events.iter().map(String::as_str).collect(),
                 false => named.collect(),
@@ -62,7 +66,7 @@ impl WantedPast {
                 reads_events = true;
                 all_names |= named.is_empty() && sql.contains("{events}");
                 names.extend(named.into_iter().map(str::to_owned));
-                properties |= sql.contains("properties");
+                properties |= sql.contains("properties") || args.iter().any(|arg| matches!(arg, Arg::Properties(_)));
                 let starts = earliest_read(cell, args, from);
                 since = since.zip(starts).map(|(since, starts)| since.min(starts));
             }
@@ -91,7 +95,7 @@ fn earliest_read(cell: &Cell, args: &[Arg], from: Instant) -> Option<Instant> {
             Arg::Int(days) => window = Some(days_back(days_back(from, *days), *days)),
             // No enrollment begins before the replay.
             Arg::SinceEntry | Arg::SinceStep => window = Some(from),
-            Arg::Text(_) | Arg::Texts(_) => {}
+            Arg::Text(_) | Arg::Texts(_) | Arg::Properties(_) => {}
         }
     }
     let ago = match &cell.path {

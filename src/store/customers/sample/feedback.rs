@@ -4,6 +4,7 @@ use chrono::Duration;
 
 use super::rows::{SampleAccount, SampleContact, SampleScore, SampleTicket, Story};
 use super::spread::{Spread, Topic, seconds};
+use super::words::{EXPORT, OUTAGE, TICKET_TOPICS, TicketTopic};
 use crate::clock::Instant;
 
 /// The tickets of one account, oldest first.
@@ -20,7 +21,7 @@ pub(crate) fn tickets(
         _ => 110.0,
     };
     let end = account.churned_at.unwrap_or(anchor).min(anchor);
-    let mut found: Vec<(Instant, Option<Instant>, &'static str)> = Vec::new();
+    let mut found: Vec<(Instant, Option<Instant>, &'static str, &TicketTopic)> = Vec::new();
     let mut opened_at = account.signed_up_at;
     for index in 0.. {
         let gap = mean_gap_days * spread.between(Topic::Ticket, index * 4, 0.2, 1.8);
@@ -43,24 +44,32 @@ pub(crate) fn tickets(
         let is_open = closed_at >= anchor;
         // Open urgent tickets belong to the accounts whose story they are.
         let severity = if is_open && severity == "urgent" { "high" } else { severity };
-        found.push((opened_at, (!is_open).then_some(closed_at), severity));
+        // Of late many write about the same: an export that fails.
+        let is_lately = anchor - opened_at < Duration::days(21);
+        let topic = match spread.unit(Topic::Ticket, index * 4 + 3) {
+            x if is_lately && x < 0.6 => &EXPORT,
+            x => &TICKET_TOPICS[((x * TICKET_TOPICS.len() as f64) as usize).min(TICKET_TOPICS.len() - 1)],
+        };
+        found.push((opened_at, (!is_open).then_some(closed_at), severity, topic));
     }
     // One of those who never activated and one with a fallen score are in trouble as well.
     if account.story == Story::UrgentTicket || matches!(row, 86 | 58) {
         let hours = spread.whole(Topic::Ticket, 1_000_000, 5, 40);
-        found.push((anchor - Duration::hours(hours), None, "urgent"));
+        found.push((anchor - Duration::hours(hours), None, "urgent", &OUTAGE));
     }
     found.sort_by_key(|(opened_at, ..)| *opened_at);
     found
         .into_iter()
         .enumerate()
-        .map(|(index, (opened_at, closed_at, severity))| SampleTicket {
+        .map(|(index, (opened_at, closed_at, severity, topic))| SampleTicket {
             account_id: account.id.clone(),
             id: format!("t{:04}", index + 1),
             contact_id: present(contacts, opened_at).map(|contact| contact.id.clone()),
             opened_at,
             closed_at,
             severity,
+            topic: topic.topic,
+            subject: if account.locale.starts_with("zh") { topic.zh } else { topic.en },
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! The whole company from one instant and a number.
 
 use super::rows::SampleCompany;
-use super::{accounts as sample_accounts, feedback, history, people, usage};
+use super::{accounts as sample_accounts, feedback, history, people, practice, usage};
 use crate::clock::Instant;
 
 impl SampleCompany {
@@ -14,6 +14,7 @@ impl SampleCompany {
             anchor,
             csms: people::csms(),
             accounts: sample_accounts::accounts(anchor, accounts),
+            owners: Vec::new(),
             contacts: Vec::new(),
             events: Vec::new(),
             scores: Vec::new(),
@@ -25,7 +26,9 @@ impl SampleCompany {
             let contacts = people::contacts(anchor, row, account, &mut domains);
             let tickets = feedback::tickets(anchor, row, account, &contacts);
             company.events.extend(usage::events(anchor, row, account, &contacts));
+            company.events.extend(practice::events(anchor, row, account, &contacts));
             company.scores.extend(feedback::scores(anchor, row, account, &contacts, &tickets));
+            company.owners.extend(people::owners(row, account));
             company.contacts.extend(contacts);
             company.tickets.extend(tickets);
             company.changes.extend(history::changes(anchor, row, account));

@@ -21,6 +21,7 @@ impl SampleCompany {
         progress("csms", self.csms.len(), self.csms.len());
         self.insert_accounts(&mut tx, &mut progress).await?;
         self.insert_changes(&mut tx, &mut progress).await?;
+        self.insert_owners(&mut tx).await?;
         self.insert_contacts(&mut tx, &mut progress).await?;
         self.insert_events(&mut tx, &mut progress).await?;
         self.insert_scores(&mut tx, &mut progress).await?;
@@ -40,6 +41,20 @@ impl SampleCompany {
         .bind(column(rows, |row| row.manager_id.as_deref()))
         .bind(column(rows, |row| row.timezone.as_str()))
         .bind(column(rows, |row| row.capacity))
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_owners(&self, tx: &mut Transaction<'_, Postgres>) -> sqlx::Result<()> {
+        let rows = &self.owners;
+        sqlx::query(
+            "INSERT INTO customers.account_owners (account_id, role, csm_id)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::text[])",
+        )
+        .bind(column(rows, |row| row.account_id.as_str()))
+        .bind(column(rows, |row| row.role))
+        .bind(column(rows, |row| row.csm_id.as_str()))
         .execute(&mut **tx)
         .await?;
         Ok(())
@@ -218,9 +233,10 @@ impl SampleCompany {
         let mut written = 0;
         for rows in self.tickets.chunks(CHUNK) {
             sqlx::query(
-                "INSERT INTO customers.tickets (account_id, id, contact_id, opened_at, closed_at, severity)
+                "INSERT INTO customers.tickets (account_id, id, contact_id, opened_at, closed_at, severity, topic,
+                        subject)
                  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-                        $6::text[])",
+                        $6::text[], $7::text[], $8::text[])",
             )
             .bind(column(rows, |row| row.account_id.as_str()))
             .bind(column(rows, |row| row.id.as_str()))
@@ -228,6 +244,8 @@ impl SampleCompany {
             .bind(column(rows, |row| row.opened_at))
             .bind(column(rows, |row| row.closed_at))
             .bind(column(rows, |row| row.severity))
+            .bind(column(rows, |row| row.topic))
+            .bind(column(rows, |row| row.subject))
             .execute(&mut **tx)
             .await?;
             written += rows.len();

@@ -10,6 +10,7 @@
 //! - `rows`: the rows, in the shape of the schema `customers`;
 //! - `generate`: the company as a whole, from `accounts`, `people`, `usage`
 //!   (events) and `feedback` (scores and tickets);
+//! - `practice`: sign-ups, visits, invoices and referrals, as events;
 //! - `history`: what the accounts were before, as `account_changes` keeps it;
 //! - `planted`: whose usage or NPS fell in the past, and who left;
 //! - `spread`: numbers that look like chance and are none;
@@ -23,6 +24,7 @@ mod history;
 mod insert;
 mod people;
 mod planted;
+mod practice;
 mod rows;
 mod spread;
 mod usage;
@@ -30,8 +32,8 @@ mod words;
 
 pub use planted::{FallRates, PLANTED, SampleRates};
 pub use rows::{
-    SampleAccount, SampleChange, SampleCompany, SampleContact, SampleCsm, SampleEvent, SampleScore, SampleTicket,
-    Story, UsageFall,
+    SampleAccount, SampleChange, SampleCompany, SampleContact, SampleCsm, SampleEvent, SampleOwner, SampleScore,
+    SampleTicket, Story, UsageFall,
 };
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::accounts::country_of;
-use super::rows::{SampleAccount, SampleContact, SampleCsm, Story};
+use super::rows::{SampleAccount, SampleContact, SampleCsm, SampleOwner, Story};
 use super::spread::{Spread, Topic, seconds};
 use super::words::{COUNTRIES, TITLES, ascii};
 use crate::clock::Instant;
@@ -25,6 +25,16 @@ pub(crate) fn csms() -> Vec<SampleCsm> {
         colleague("csm-3", "Marcus Bell", "marcus@lumenboard.example", "America/New_York", Some(90)),
         colleague("csm-4", "Mei-Lin Tan", "meilin@lumenboard.example", "Asia/Singapore", Some(60)),
     ]
+}
+
+/// Who looks after a larger account besides its CSM: the CSM visits, and the next
+/// one writes and calls.
+pub(crate) fn owners(row: usize, account: &SampleAccount) -> Vec<SampleOwner> {
+    let Some(csm) = account.csm_id.as_ref().filter(|_| account.tier != "C") else { return Vec::new() };
+    let ids = ["csm-1", "csm-2", "csm-3", "csm-4"];
+    let inside = ids.into_iter().cycle().skip(row % ids.len()).find(|id| id != csm).unwrap_or(ids[0]);
+    let owner = |role, csm_id: &str| SampleOwner { account_id: account.id.clone(), role, csm_id: csm_id.to_owned() };
+    vec![owner("inside", inside), owner("outside", csm)]
 }
 
 /// Gives every account a mail domain of its own.

@@ -9,6 +9,7 @@ pub struct SampleCompany {
     pub anchor: Instant,
     pub csms: Vec<SampleCsm>,
     pub accounts: Vec<SampleAccount>,
+    pub owners: Vec<SampleOwner>,
     pub contacts: Vec<SampleContact>,
     pub events: Vec<SampleEvent>,
     pub scores: Vec<SampleScore>,
@@ -94,6 +95,15 @@ pub struct SampleAccount {
     pub traits: serde_json::Value,
 }
 
+/// A row of `account_owners`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleOwner {
+    pub account_id: String,
+    /// `inside`, who writes and calls, or `outside`, who visits.
+    pub role: &'static str,
+    pub csm_id: String,
+}
+
 /// A row of `contacts`. Addresses end in the reserved domain `.example`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampleContact {
@@ -118,7 +128,8 @@ pub struct SampleEvent {
     pub account_id: String,
     pub id: String,
     pub contact_id: Option<String>,
-    /// `login`, `report_created`, `report_viewed`, `export_downloaded` or `invite_sent`.
+    /// `login`, `report_created`, `report_viewed`, `export_downloaded` or `invite_sent`; of the practice
+    /// `signed_up`, `visit_planned`, `meeting_held`, `invoice_issued`, `invoice_paid` or `referral_made`.
     pub name: &'static str,
     pub at: Instant,
     pub properties: serde_json::Value,
@@ -147,6 +158,10 @@ pub struct SampleTicket {
     pub closed_at: Option<Instant>,
     /// `low`, `normal`, `high` or `urgent`.
     pub severity: &'static str,
+    /// One of `TICKET_TOPICS`.
+    pub topic: &'static str,
+    /// In the account's language.
+    pub subject: &'static str,
 }
 
 /// A row of `account_changes`: what an account was from an instant on.

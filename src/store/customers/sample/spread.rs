@@ -29,6 +29,7 @@ pub(crate) enum Topic {
     Csat,
     Past,
     Plan,
+    Practice,
 }
 
 /// A source of scattered numbers for one row: the same row, topic and index

@@ -175,6 +175,29 @@ fn every_story_is_there_and_nobody_else_looks_like_it() {
 }
 
 #[test]
+fn the_practice_has_what_its_facts_ask_for() {
+    for anchor in anchors() {
+        let company = SampleCompany::generate(anchor, 320);
+        let named = |name: &str| company.events.iter().filter(|event| event.name == name).collect::<Vec<_>>();
+        assert_eq!(named("signed_up").len(), company.accounts.len());
+        let (planned, held) = (named("visit_planned").len(), named("meeting_held").len());
+        assert!(held * 10 > planned * 6 && held < planned, "{held} of {planned} visits");
+        let amount =
+            |name: &str| named(name).iter().filter_map(|event| event.properties["amount"].as_i64()).sum::<i64>();
+        let (issued, paid) = (amount("invoice_issued"), amount("invoice_paid"));
+        assert!(paid < issued && paid * 100 > issued * 85, "{paid} of {issued} are paid");
+        assert!((8..40).contains(&named("referral_made").len()));
+        assert!(company.owners.len() > 200 && company.owners.iter().any(|owner| owner.role == "inside"));
+        let lately =
+            |ticket: &&SampleTicket| ticket.topic == "export" && anchor - ticket.opened_at < Duration::days(21);
+        let writers: HashSet<&str> =
+            company.tickets.iter().filter(lately).map(|ticket| ticket.account_id.as_str()).collect();
+        assert!(writers.len() >= 20, "{} accounts write about exports", writers.len());
+        assert!(company.tickets.iter().any(|ticket| ticket.subject.contains("导出")));
+    }
+}
+
+#[test]
 fn use_follows_the_week() {
     use chrono::{Datelike, Weekday};
     let company = company();

@@ -334,3 +334,25 @@ mod tests {
         assert_eq!(ascii("青葉"), "");
     }
 }
+
+/// What tickets are about, and a subject in each language.
+pub(crate) struct TicketTopic {
+    pub topic: &'static str,
+    pub en: &'static str,
+    pub zh: &'static str,
+}
+
+pub(crate) const EXPORT: TicketTopic =
+    TicketTopic { topic: "export", en: "CSV export stops half way", zh: "导出 CSV 中途停止" };
+
+pub(crate) const OUTAGE: TicketTopic =
+    TicketTopic { topic: "outage", en: "Nobody here can sign in", zh: "我们公司无人能登录" };
+
+pub(crate) const TICKET_TOPICS: [TicketTopic; 6] = [
+    TicketTopic { topic: "billing", en: "Question about our invoice", zh: "关于发票的问题" },
+    TicketTopic { topic: "how-to", en: "How do we share a report?", zh: "如何分享报表？" },
+    TicketTopic { topic: "login", en: "A colleague cannot sign in", zh: "一位同事无法登录" },
+    TicketTopic { topic: "performance", en: "The dashboard is slow in the morning", zh: "早上仪表盘很慢" },
+    TicketTopic { topic: "integration", en: "Connecting our CRM fails", zh: "无法连接我们的 CRM" },
+    EXPORT,
+];
