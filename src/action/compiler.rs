@@ -27,6 +27,8 @@ pub struct Compiler<'a> {
     pub neighbours: &'a Neighbours,
     /// The id of the playbook itself.
     pub own: &'a str,
+    /// The statuses of the accounts that it is for.
+    pub statuses: &'a [String],
     /// Its zone.
     pub zone: Tz,
     /// Whether some accounts are held out.
@@ -77,6 +79,7 @@ impl<'a> Compiler<'a> {
             contact: self.subject == Subject::Contact,
             in_enrollment: true,
             in_wait: false,
+            statuses: self.statuses,
             zone: self.zone,
             named_steps: self.named_steps,
             neighbours: self.neighbours,

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::facts::{Layout, Schema, Subject};
+use crate::facts::{CellPath, Layout, Schema, Subject};
 use crate::playbook::source::SourceSet;
 use crate::playbook::{self, Origin, Source};
 use crate::rule::{self, NamedSteps, Neighbours, Rule, Sandbox, Scope, Wanted};
@@ -45,6 +45,7 @@ impl Condition {
             contact: false,
             in_enrollment: false,
             in_wait: false,
+            statuses: &[],
             zone: config.timezone,
             named_steps: &NamedSteps::default(),
             neighbours: &Neighbours::default(),
@@ -52,6 +53,11 @@ impl Condition {
         };
         let rule = rule::compile(&source, Wanted::Verdict, &scope, &modules, &sandbox, &mut problems);
         let Some(rule) = rule.filter(|_| !problems.iter().any(Diagnostic::is_error)) else { return Err(problems) };
+        if let Some(cell) = rule.cells().iter().find(|cell| matches!(cell.path, CellPath::Population(_))) {
+            let message = format!("`{cell}` is about all accounts together, and this condition is about one at a time");
+            let help = "compare with the number itself";
+            return Err(vec![source.error("KW0212", 1, 1, message).help(help)]);
+        }
         let cells: BTreeSet<_> = rule.cells().iter().cloned().collect();
         let mut layout = Layout::of(Subject::Account);
         layout.merge(&cells.into_iter().collect::<Vec<_>>());

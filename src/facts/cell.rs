@@ -1,6 +1,11 @@
-//! The address of a value: a column, a trait or a call of a fact function.
+//! The address of a value: a column, a trait, a call of a fact function, or a
+//! question about all subjects together.
 
+use std::any::Any;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::property_filter::PropertyFilter;
 use super::subject::Subject;
@@ -22,6 +27,9 @@ pub enum CellPath {
     Call { function: &'static str, args: Vec<Arg> },
     /// The same so many times 24 hours earlier. It is not nested.
     Ago { days: i64, path: Box<CellPath> },
+    /// A question about all subjects together. The subject of the cell says of
+    /// which kind they are.
+    Population(PopulationCall),
 }
 
 impl CellPath {
@@ -67,12 +75,15 @@ impl Cell {
 impl fmt::Display for Cell {
     /// As an author would write it: `account.events("login", 30)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let CellPath::Population(call) = &self.path {
+            return f.write_str(call.text());
+        }
         write!(f, "{}.", self.subject.name())?;
         if let CellPath::Ago { days, .. } = &self.path {
             write!(f, "ago({days}).")?;
         }
         match self.path.whenever() {
-            CellPath::Ago { .. } => Ok(()),
+            CellPath::Ago { .. } | CellPath::Population(_) => Ok(()),
             CellPath::Column(name) => write!(f, "{name}"),
             CellPath::Trait(key) => write!(f, "traits.{key}"),
             CellPath::Call { function, args } => {
@@ -93,5 +104,78 @@ impl fmt::Display for Cell {
                 write!(f, ")")
             }
         }
+    }
+}
+
+/// A call of a population function, such as `median_of(account.mrr)`.
+///
+/// Two calls are equal where their answers are the same whoever asks: the text,
+/// the members, the scripts that it reaches and the zone.
+#[derive(Clone)]
+pub struct PopulationCall {
+    text: Arc<str>,
+    key: Arc<str>,
+    reads: Arc<[Cell]>,
+    /// What `rule` has compiled of it.
+    question: Arc<dyn Any + Send + Sync>,
+}
+
+impl PopulationCall {
+    /// A call with its canonical text, all that its answer depends on, the facts
+    /// that it reads of each member, and what was compiled of it.
+    pub fn new(text: &str, key: &str, reads: Vec<Cell>, question: Arc<dyn Any + Send + Sync>) -> PopulationCall {
+        PopulationCall { text: text.into(), key: key.into(), reads: reads.into(), question }
+    }
+
+    /// As an author could have written it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same for calls with the same answers.
+    pub fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    /// The facts of each member that it reads.
+    pub fn reads(&self) -> &[Cell] {
+        &self.reads
+    }
+
+    /// What was compiled of it; `None` where that is no `T`.
+    pub fn question<T: Any>(&self) -> Option<&T> {
+        self.question.downcast_ref()
+    }
+}
+
+impl fmt::Debug for PopulationCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PopulationCall").field(&self.key).finish()
+    }
+}
+
+impl PartialEq for PopulationCall {
+    fn eq(&self, other: &PopulationCall) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for PopulationCall {}
+
+impl Hash for PopulationCall {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}
+
+impl PartialOrd for PopulationCall {
+    fn partial_cmp(&self, other: &PopulationCall) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PopulationCall {
+    fn cmp(&self, other: &PopulationCall) -> Ordering {
+        self.key.cmp(&other.key)
     }
 }

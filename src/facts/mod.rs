@@ -37,7 +37,7 @@ mod subject;
 pub mod time;
 mod value;
 
-pub use cell::{Arg, Cell, CellPath};
+pub use cell::{Arg, Cell, CellPath, PopulationCall};
 pub use event_log::{EventLog, EventRecord};
 pub use history::History;
 pub use inventory::{Inventory, NameKind};

@@ -9,6 +9,7 @@
 //! - `budget` is the time for it.
 //! - `fixture` reads single values of a case.
 //! - `world` is the account with its people and its past.
+//! - `population` is whom population functions compare it with.
 //! - `course` plays a case.
 //! - `happened` is what a case may expect.
 //! - `comparison` finds the differences between the two.
@@ -45,6 +46,7 @@ pub mod explanation;
 mod fixture;
 mod happened;
 pub mod mutants;
+mod population;
 mod side_by_side;
 pub mod slot_set;
 #[cfg(test)]
@@ -59,6 +61,7 @@ use comparison::Outcome;
 use course::{Course, Slots};
 use fixture::Reader;
 use happened::Occurrence;
+use population::{OtherAccount, Population};
 use side_by_side::side_by_side;
 use world::World;
 
@@ -257,9 +260,10 @@ fn course<'a>(
     budget: &'a CaseBudget,
     beyond: i64,
 ) -> Result<(Course<'a>, i64), Vec<Failure>> {
-    let mut world =
+    let (mut world, mut others) =
         build(playbook, case, schema).map_err(|problems| problems.into_iter().map(failure).collect::<Vec<_>>())?;
-    world.history.touch_events = config.store.touch_events.clone();
+    world.history.touch_events.clone_from(&config.store.touch_events);
+    others.iter_mut().for_each(|other| other.history.touch_events.clone_from(&config.store.touch_events));
     let last = case.expect.iter().max_by_key(|expectation| expectation.after);
     let until = last.map_or(SILENCE, |last| last.after);
     if until > LONGEST {
@@ -268,24 +272,37 @@ fn course<'a>(
         return Err(vec![Failure { place, message }]);
     }
     let slots = Slots::All(&playbook.schedule);
-    let mut course = Course::new(playbook, case, config, schema, world, slots, budget);
+    let population = Population::Others(others);
+    let mut course = Course::new(playbook, case, config, schema, (world, population), slots, budget);
     // What expires does so just after the instant until which it was valid.
     course.play(case.at.to_utc() + TimeDelta::seconds(until + beyond) + TimeDelta::milliseconds(1));
     Ok((course, until))
 }
 
-/// The world a case begins in, or everything that is wrong with its fixtures,
-/// later ones included.
-fn build(playbook: &ReadyPlaybook, case: &Case, schema: &Schema) -> Result<World, Vec<Diagnostic>> {
+/// The world a case begins in with the accounts beside it, or everything that is
+/// wrong with its fixtures, later ones included.
+fn build(
+    playbook: &ReadyPlaybook,
+    case: &Case,
+    schema: &Schema,
+) -> Result<(World, Vec<OtherAccount>), Vec<Diagnostic>> {
     let start = case.at.to_utc();
     let mut reader = Reader::new(playbook, case);
-    let world = World::new(playbook, case, schema, &mut reader);
+    let world = World::new(playbook, &case.fixtures, schema, &mut reader);
+    let mut others = Vec::new();
+    for (number, member) in case.population.iter().enumerate() {
+        let mut other = World::new(playbook, &member.fixtures, schema, &mut reader);
+        if other.subject.account == World::ACCOUNT {
+            other.subject.account = format!("account-{}", number + 2);
+        }
+        others.push(OtherAccount { subject: other.subject, history: other.history, times: member.times });
+    }
     let mut later = world.clone();
     for change in &case.then {
         // The offsets an author can write are bounded.
         later.change(&change.fixtures, schema, moment(start, change.after), &mut reader);
     }
-    if reader.problems.is_empty() { Ok(world) } else { Err(reader.problems) }
+    if reader.problems.is_empty() { Ok((world, others)) } else { Err(reader.problems) }
 }
 
 fn moment(start: Instant, after: i64) -> Instant {

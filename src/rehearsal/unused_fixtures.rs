@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::catalog::ReadyPlaybook;
 use crate::diagnostic::{Diagnostic, Position, nearest};
-use crate::facts::{Arg, CellPath, Schema};
+use crate::facts::{Arg, Cell, CellPath, Schema};
 use crate::playbook::case::{Case, Fixtures};
 use crate::playbook::reader::short;
 use crate::playbook::yaml::Entry;
@@ -18,7 +18,9 @@ pub(super) fn find_unused(playbook: &ReadyPlaybook, case: &Case, schema: &Schema
     let mut warn = |at: Position, message: String, help: String| {
         found.push(Diagnostic::warning("KW0501", &playbook.playbook.file, at, message).help(help));
     };
-    for given in std::iter::once(&case.fixtures).chain(case.then.iter().map(|change| &change.fixtures)) {
+    let later = case.then.iter().map(|change| &change.fixtures);
+    let others = case.population.iter().map(|member| &member.fixtures);
+    for given in std::iter::once(&case.fixtures).chain(later).chain(others) {
         for (what, name, at) in names(given) {
             if read.contains(name) {
                 continue;
@@ -57,7 +59,11 @@ fn names(given: &Fixtures) -> impl Iterator<Item = (&'static str, &str, Position
 fn names_read(playbook: &ReadyPlaybook) -> BTreeSet<String> {
     let cells = playbook.entry_layout.cells().iter().chain(playbook.step_layout.cells());
     let mut names = BTreeSet::new();
-    for cell in cells {
+    let of_others = |cell: &Cell| match &cell.path {
+        CellPath::Population(call) => call.reads().to_vec(),
+        _ => vec![cell.clone()],
+    };
+    for cell in cells.flat_map(of_others) {
         if let CellPath::Call { args, .. } = cell.path.whenever() {
             for arg in args {
                 match arg {

@@ -81,6 +81,7 @@ impl Rule {
             ast: AST::new([Stmt::Expr(Box::new(part.clone()))], rhai::Module::new()),
             origin: self.origin.clone(),
             traits: self.traits.clone(),
+            calls: self.calls.clone(),
             cells: cells.to_vec(),
             entry_columns: BTreeSet::new(),
             modules: BTreeSet::new(),

@@ -9,12 +9,12 @@ use super::engine::actions::Described;
 use super::engine::context::Context;
 use super::engine::error::EvalError;
 use super::engine::lookup::Plain;
-use super::engine::sandbox::Sandbox;
+use super::engine::sandbox::{Evaluated, Sandbox};
 use super::engine::unfit::UnfitAttribute;
 use super::engine::value::{describe, from_dynamic};
 use super::functions::global::{CLOCK_FUNCTIONS, NOW};
 use super::functions::names_of;
-use super::holder::AttributeTypes;
+use super::holder::{AttributeTypes, PopulationCalls};
 use super::prefilter::clause::Prefilter;
 use crate::facts::{Arg, Cell, CellPath, Facts, NameKind, Value};
 use crate::playbook::Origin;
@@ -25,6 +25,7 @@ pub struct Rule {
     pub(super) ast: AST,
     pub(super) origin: Origin,
     pub(super) traits: Arc<AttributeTypes>,
+    pub(super) calls: Arc<PopulationCalls>,
     pub(super) cells: Vec<Cell>,
     pub(super) entry_columns: BTreeSet<String>,
     pub(super) modules: BTreeSet<String>,
@@ -101,9 +102,14 @@ impl Rule {
         &self.proven
     }
 
+    /// What the engine evaluates.
+    pub(super) fn evaluated(&self) -> Evaluated<'_> {
+        Evaluated { ast: &self.ast, traits: &self.traits, calls: &self.calls }
+    }
+
     /// Decides.
     pub fn verdict(&self, sandbox: &Sandbox, context: &Context) -> Verdict {
-        match sandbox.evaluate(&self.ast, context, &self.traits, None) {
+        match sandbox.evaluate(self.evaluated(), context, None) {
             Ok(value) => match value.as_bool() {
                 Ok(true) => Verdict::True,
                 Ok(false) => Verdict::False,
@@ -118,7 +124,7 @@ impl Rule {
 
     /// Evaluates to a value.
     pub fn value(&self, sandbox: &Sandbox, context: &Context) -> Result<Value, EvalError> {
-        let value = sandbox.evaluate(&self.ast, context, &self.traits, None).map_err(|error| error.of(&self.origin))?;
+        let value = sandbox.evaluate(self.evaluated(), context, None).map_err(|error| error.of(&self.origin))?;
         from_dynamic(&value).ok_or_else(|| {
             EvalError::new(match UnfitAttribute::of(&value) {
                 Some(unfit) => unfit.needed(),
@@ -129,7 +135,7 @@ impl Rule {
 
     /// Runs a `run` script.
     pub fn describe(&self, sandbox: &Sandbox, context: &Context) -> Result<Vec<Described>, EvalError> {
-        sandbox.describe(&self.ast, context, &self.traits).map_err(|error| error.of(&self.origin))
+        sandbox.describe(self.evaluated(), context).map_err(|error| error.of(&self.origin))
     }
 
     /// `account.tier = C, account.mrr = 501`: the values it read, in words.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::facts::{Subject, Type};
+use crate::facts::{Cell, Subject, Type};
 
 /// A person whom only texts can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,3 +42,7 @@ impl Holder {
 
 /// The type each attribute is read as in one expression.
 pub(crate) type AttributeTypes = HashMap<(Holder, String), Type>;
+
+/// The population functions of one expression, by where the first argument of
+/// each stands.
+pub(crate) type PopulationCalls = HashMap<rhai::Position, Cell>;

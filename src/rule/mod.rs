@@ -22,6 +22,7 @@ mod holder;
 mod named_steps;
 mod parts;
 mod place;
+pub mod population;
 pub mod prefilter;
 pub(crate) mod print;
 mod property_literal;

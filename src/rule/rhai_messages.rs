@@ -5,6 +5,7 @@ use rhai::{LexError, ParseError, ParseErrorType as Kind};
 use super::engine::how_many;
 use super::foreign_syntax;
 use super::place::place;
+use super::population::Measure;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::playbook::Source;
 
@@ -192,6 +193,14 @@ pub(super) fn suggest_function(name: &str) -> Option<&'static str> {
         "dateadd" | "date_add" | "date_sub" | "interval" => "write `t + days(30)` or `t - days(30)`",
         "count" | "countif" | "countifs" => "write `account.events(\"login\", 30)`: how often in so many days",
         "sum" | "sumif" | "sumifs" => "write `account.event_sum(\"purchase\", \"amount\", 30)`",
+        "median" | "percentile" | "percentile_rank" | "percent_rank" | "ntile" | "quantile" | "rank" => {
+            "write `percentile_of(account.mrr)` or `median_of(account.mrr)`"
+        }
+        "average" | "avg" | "mean" | "mean_of" | "average_of" => {
+            "write `median_of(account.mrr)`: a few huge accounts do not move it"
+        }
+        "share" | "percent_of" | "ratio" | "ratio_of" => "write `share_of(account.events(\"login\", 30) == 0)`",
+        "trend" | "change_of" | "growth" | "growth_of" => "write `trend_of(account.events(\"login\", 30), 30)`",
         "max" | "min" => "compare both values, joined with `&&` or `||`",
         "months" | "weeks" | "years" => {
             "months differ in length: count days, as in `days(30)`, or ask `month(t)` and `day(t)`"
@@ -255,6 +264,10 @@ pub(super) fn describe_error_kind(kind: &Kind) -> (String, Option<String>) {
         }
         Kind::BadInput(LexError::ImproperSymbol(_, syntax)) if syntax == how_many::NAME => {
             (format!("`{syntax}` takes a list of conditions"), help(how_many::HELP))
+        }
+        Kind::BadInput(LexError::ImproperSymbol(_, syntax)) if Measure::named(syntax).is_some() => {
+            let what = "takes an expression in parentheses";
+            (format!("`{syntax}` {what}"), Measure::named(syntax).map(|measure| measure.help().to_owned()))
         }
         Kind::BadInput(LexError::ImproperSymbol(word, _)) if !word.is_empty() => {
             (format!("`{word}` is not available"), None)

@@ -49,6 +49,8 @@ pub struct Scope<'a> {
     pub in_enrollment: bool,
     /// In a wait's `until`: `since_step`.
     pub in_wait: bool,
+    /// The statuses of the accounts that the playbook is for.
+    pub statuses: &'a [String],
     /// The playbook's zone: where its dates begin.
     pub zone: Tz,
     /// The playbook's steps, by the functions that can name them.

@@ -16,6 +16,7 @@ pub static CASE: Form = Form::new(
         ],
         FIXTURES,
         &[
+            Key::new("population", Shape::list(&Shape::Form(&MEMBER), 0), "Other accounts, for what is asked about all together: `[ { account: { mrr: 900 }, times: 20 } ]`."),
             Key::new("budget", Shape::Either(&[OFF, Shape::Form(&BUDGET)]), "The attention budget of the case, as in the configuration. Default: none."),
             Key::new("quiet_hours", Shape::Either(&[OFF, Shape::Form(&QUIET_HOURS)]), "The quiet hours of the case, as in the configuration. Default: none."),
             Key::new("then", CHANGES, "What changes later, by its offset from `at`: `{ 3d: { account: { activated_at: 3d } } }`."),
@@ -24,6 +25,18 @@ pub static CASE: Form = Form::new(
     ],
 )
 .rules(&[KeyRule::AnyOf(&[&["like"], &["at", "expect"]])]);
+
+/// Accounts beside that of a case.
+pub static MEMBER: Form = Form::new(
+    "accounts of a population",
+    &[
+        FIXTURES,
+        &[Key::new("times", Shape::Whole { least: 1, most: MOST_MEMBERS }, "How many there are of them. Default: 1.")],
+    ],
+);
+
+/// The most accounts that one entry of a population can stand for.
+pub(super) const MOST_MEMBERS: i64 = 1_000_000;
 
 const INSTANT: Shape = Shape::text_like(
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$",

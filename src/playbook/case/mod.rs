@@ -18,7 +18,7 @@ mod forms;
 mod like;
 mod reader;
 
-pub use forms::{CASE, EVENT, SCORE, TASK_RECORD, TICKET};
+pub use forms::{CASE, EVENT, MEMBER, SCORE, TASK_RECORD, TICKET};
 pub(super) use like::read;
 
 /// One case after `like:` has been followed: a world, what happens in it, and
@@ -30,6 +30,8 @@ pub struct Case {
     /// The frozen clock at the first run; itself a slot.
     pub at: DateTime<FixedOffset>,
     pub fixtures: Fixtures,
+    /// Accounts beside the case's own, for what is asked about all together.
+    pub population: Vec<Member>,
     /// What the case says of the attention budget; without it there is none.
     pub budget: Budget,
     /// What it says of quiet hours.
@@ -66,6 +68,14 @@ pub struct Fixtures {
     pub in_playbook: Vec<Source>,
     /// Label to value; `none` removes it.
     pub labels: Vec<Entry>,
+}
+
+/// Accounts that are all alike, beside the case's own.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub fixtures: Fixtures,
+    /// How many there are.
+    pub times: u64,
 }
 
 /// What changes in the world while the case plays.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
 
-use super::forms::{CASE, CHANGE, EXPECTATION};
-use super::{Case, Change, Expectation, Expected, Fixtures};
+use super::forms::{CASE, CHANGE, EXPECTATION, MEMBER, MOST_MEMBERS};
+use super::{Case, Change, Expectation, Expected, Fixtures, Member};
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::budget::Budget;
 use crate::playbook::quiet_hours::QuietHours;
@@ -40,6 +40,7 @@ impl CaseReader<'_> {
         }
         let at = instant(&mut fields);
         let fixtures = self.fixtures(&mut fields);
+        let population = self.population(&mut fields);
         let budget = match fields.take("budget") {
             Some(node) => Budget::read(self.file, node, Budget::OFF, fields.problems()),
             None => Budget::OFF,
@@ -55,7 +56,8 @@ impl CaseReader<'_> {
         if !ok {
             return None;
         }
-        Some(Case { name: name.to_owned(), place, at: at?, fixtures, budget, quiet_hours, then, variants, expect })
+        let name = name.to_owned();
+        Some(Case { name, place, at: at?, fixtures, population, budget, quiet_hours, then, variants, expect })
     }
 
     fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
@@ -73,6 +75,18 @@ impl CaseReader<'_> {
             in_playbook: sources(fields, "in_playbook"),
             labels: columns(fields, "labels").unwrap_or_default(),
         }
+    }
+
+    fn population(&self, fields: &mut Fields<'_, '_>) -> Vec<Member> {
+        let mut members = Vec::new();
+        for node in fields.list("population").unwrap_or_default() {
+            let mut inner = Fields::new(self.file, node, &MEMBER, fields.problems());
+            let fixtures = self.fixtures(&mut inner);
+            let times = inner.int_within("times", 1, MOST_MEMBERS).and_then(|times| u64::try_from(times).ok());
+            inner.finish();
+            members.push(Member { fixtures, times: times.unwrap_or(1) });
+        }
+        members
     }
 
     /// A list of contacts, or a mapping from role to contact.

@@ -27,6 +27,7 @@ pub(super) struct ConstantCount {
 }
 
 const TODAY: &str = "today's value, or the first that is on record";
+const END_OF_PERIOD: &str = "what all accounts together give at the end of the period";
 const NO_OTHERS: &str = "as if no other playbook had ever run";
 
 /// The facts of a playbook that may have no past.
@@ -65,6 +66,7 @@ impl ConstantFacts {
                     }
                     _ => {}
                 },
+                (CellPath::Population(_), _) => facts.always.push((cell.to_string(), END_OF_PERIOD)),
                 (CellPath::Ago { .. }, _) => {}
             }
         }

@@ -29,6 +29,7 @@ use crate::facts::{AccountPast, Cell, Column, Schema, Subject, SubjectId};
 use crate::playbook::case::{Case, Fixtures};
 use crate::rule::Predicate;
 use crate::rule::functions::fold::FoldError;
+use crate::rule::population::PopulationFigures;
 
 mod constant;
 mod figures;
@@ -119,6 +120,7 @@ impl ReplayedPlaybook {
             place: Position { line: 1, column: 1 },
             at: first.fixed_offset(),
             fixtures: Fixtures::default(),
+            population: Vec::new(),
             budget: config.budget.clone(),
             quiet_hours: config.quiet_hours.clone(),
             then: Vec::new(),
@@ -226,13 +228,14 @@ impl Backtest {
         found.is_ok_and(|found| !found.is_empty())
     }
 
-    /// Plays one account and adds it to a tally.
+    /// Plays one account and adds it to a tally. The figures are those of what it
+    /// asks about all accounts together, held constant.
     ///
     /// # Errors
     /// When a fact cannot be answered from a history.
-    pub fn play(&self, past: &AccountPast, tally: &mut Tally) -> Result<(), FoldError> {
+    pub fn play(&self, past: &AccountPast, figures: &PopulationFigures, tally: &mut Tally) -> Result<(), FoldError> {
         let play = |one: &ReplayedPlaybook, subject: &SubjectId| {
-            replay(one, &self.period, past, subject, &self.config, &self.schema)
+            replay(one, &self.period, past, subject, figures, (&self.config, &self.schema))
         };
         let truth = self.outcome.of(past, &self.schema)?;
         let mut fired_at = Vec::new();

@@ -11,9 +11,11 @@ use crate::facts::{AccountPast, Schema, SubjectId};
 use crate::rehearsal::budget::CaseBudget;
 use crate::rehearsal::course::{Course, Slots};
 use crate::rehearsal::happened::What;
+use crate::rehearsal::population::Population;
 use crate::rehearsal::slot_set::SlotSet;
 use crate::rehearsal::world::World;
 use crate::rule::functions::fold::FoldError;
+use crate::rule::population::PopulationFigures;
 
 /// What became of one subject.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,8 +49,8 @@ pub(super) fn replay(
     period: &Period,
     past: &AccountPast,
     subject: &SubjectId,
-    config: &Config,
-    schema: &Schema,
+    figures: &PopulationFigures,
+    (config, schema): (&Config, &Schema),
 ) -> Result<Replay, FoldError> {
     let slots = &playbook.slots;
     let subject_slots = SubjectSlots { history: &past.history, subject, schema, slots };
@@ -59,7 +61,8 @@ pub(super) fn replay(
     let world = World::of_store(subject.clone(), past.history.clone(), past.csm.as_ref());
     let budget = CaseBudget::unlimited();
     let chosen = Slots::Chosen { list: slots, chosen: &chosen };
-    let mut course = Course::new(&playbook.ready, &playbook.case, config, schema, world, chosen, &budget);
+    let population = Population::Held(figures);
+    let mut course = Course::new(&playbook.ready, &playbook.case, config, schema, (world, population), chosen, &budget);
     course.play(period.to.min(past.deleted_at.unwrap_or(period.to)));
     let from = (period.from - playbook.case.at.to_utc()).num_seconds();
     let mut replay = Replay::default();

@@ -14,6 +14,7 @@ use chrono::TimeDelta;
 use super::budget::CaseBudget;
 use super::fixture::Reader;
 use super::happened::{Note, Occurrence, What};
+use super::population::Population;
 use super::world::World;
 use super::{Failure, Happening, wording};
 use crate::catalog::ReadyPlaybook;
@@ -61,6 +62,7 @@ pub(super) struct Course<'a> {
     /// When something was done last.
     touched: Option<Instant>,
     world: World,
+    population: Population<'a>,
     played: Vec<PlayedEnrollment>,
     tasks: Vec<OpenTask>,
     matched_since: Option<MatchedSince>,
@@ -124,7 +126,7 @@ impl<'a> Course<'a> {
         case: &'a Case,
         config: &'a Config,
         schema: &'a Schema,
-        world: World,
+        (world, population): (World, Population<'a>),
         slots: Slots<'a>,
         budget: &'a CaseBudget,
     ) -> Course<'a> {
@@ -139,6 +141,7 @@ impl<'a> Course<'a> {
             touched: None,
             slots,
             world,
+            population,
             played: Vec::new(),
             tasks: Vec::new(),
             matched_since: None,
@@ -339,7 +342,8 @@ impl<'a> Course<'a> {
     fn facts(&self, layout: &Arc<Layout>, played: Option<&PlayedEnrollment>, now: Instant) -> Result<Facts, FoldError> {
         let entered = played.map(|played| played.enrollment.started_at);
         let step_at = played.map(|played| played.enrollment.step_at);
-        fold_facts(&self.world.history, &self.world.subject, layout, self.schema, now, entered, step_at)
+        let facts = fold_facts(&self.world.history, &self.world.subject, layout, self.schema, now, entered, step_at)?;
+        self.population.fill(&self.world, facts, self.schema)
     }
 
     /// What decisions about an enrollment see now.

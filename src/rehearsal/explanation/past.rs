@@ -55,6 +55,8 @@ fn recorded(cell: &Cell, schema: &Schema, row: Option<&Json>) -> Record {
             }),
             None => Record::Missing,
         },
+        // Of the others everything is read as it is.
+        (CellPath::Population(_), _) => Record::Missing,
         // Who has a role and an address is not recorded.
         (CellPath::Call { function: "contacts" | "left", .. }, _) => Record::Missing,
         (CellPath::Call { .. } | CellPath::Ago { .. }, _) => Record::Needless,

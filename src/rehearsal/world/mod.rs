@@ -18,7 +18,7 @@ use crate::clock::Instant;
 use crate::facts::history::{ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord};
 use crate::facts::{Csm, History, Schema, SubjectId, Value};
 use crate::playbook::SubjectKind;
-use crate::playbook::case::{Case, Fixtures};
+use crate::playbook::case::Fixtures;
 use crate::playbook::yaml::Entry;
 
 mod contacts;
@@ -41,10 +41,13 @@ pub(super) struct World {
 }
 
 impl World {
+    /// The id of an account of which a case says none.
+    pub const ACCOUNT: &str = "account-1";
+
     /// The world of a case just before its first run.
-    pub fn new(playbook: &ReadyPlaybook, case: &Case, schema: &Schema, reader: &mut Reader) -> World {
+    pub fn new(playbook: &ReadyPlaybook, given: &Fixtures, schema: &Schema, reader: &mut Reader) -> World {
         let mut world = World {
-            subject: SubjectId { account: "account-1".to_owned(), contact: String::new() },
+            subject: SubjectId { account: World::ACCOUNT.to_owned(), contact: String::new() },
             history: History::default(),
             people: People::default(),
             csm: BTreeMap::new(),
@@ -71,15 +74,15 @@ impl World {
             world.csm.insert(name.to_owned(), Value::text(value));
         }
         if playbook.playbook.subject == SubjectKind::Contact {
-            let listed = || case.fixtures.contacts.as_ref().and_then(|contacts| contacts.first());
-            match case.fixtures.contact.as_ref().or_else(listed) {
+            let listed = || given.contacts.as_ref().and_then(|contacts| contacts.first());
+            match given.contact.as_ref().or_else(listed) {
                 Some(columns) => world.apply_contact(columns, true, schema, reader),
                 None => world.apply_contact(&[], true, schema, reader),
             }
             world.subject.contact =
                 world.history.contacts.first().map(|contact| contact.id.clone()).unwrap_or_default();
         }
-        if case.fixtures.contacts.is_none() {
+        if given.contacts.is_none() {
             for role in playbook.roles().into_iter().filter(|role| !world.has_role(role)).collect::<Vec<_>>() {
                 let person = capitalised(&role);
                 let mut contact = ContactRecord { id: format!("contact-{role}"), ..ContactRecord::default() };
@@ -88,7 +91,7 @@ impl World {
                 world.add_contact(contact, reader.at);
             }
         }
-        world.apply(&case.fixtures, true, schema, reader.at, reader);
+        world.apply(given, true, schema, reader.at, reader);
         world.history.recorded_at = Some(just_before(reader.at));
         world
     }

@@ -13,8 +13,10 @@ use crate::playbook::Source;
 use crate::playbook::season::Seasons;
 use crate::rule::engine::how_many;
 use crate::rule::engine::modules::Modules;
-use crate::rule::holder::{AttributeTypes, Holder, Person};
+use crate::rule::engine::sandbox::Sandbox;
+use crate::rule::holder::{AttributeTypes, Holder, Person, PopulationCalls};
 use crate::rule::place::place;
+use crate::rule::population::Measure;
 use crate::rule::scope::{Scope, TextNames};
 
 /// Everything found out about one expression or script.
@@ -22,6 +24,8 @@ use crate::rule::scope::{Scope, TextNames};
 pub(crate) struct Findings {
     pub cells: BTreeSet<Cell>,
     pub entry_columns: BTreeSet<String>,
+    /// The population functions in it, by where their first argument stands.
+    pub calls: PopulationCalls,
     /// The kind each JSON attribute is read as.
     pub traits: AttributeTypes,
     /// The people that a text names.
@@ -47,11 +51,15 @@ pub(crate) struct Checker<'a> {
     pub source: &'a Source,
     pub scope: &'a Scope<'a>,
     pub modules: &'a Modules,
+    pub sandbox: &'a Sandbox,
     pub seasons: &'a Seasons,
     pub findings: Findings,
     pub bound: Vec<InlinedCall>,
     /// Whether it is a script: its variables are its own.
     pub in_script: bool,
+    /// Whether it is asked of every member of a population: what is missing there
+    /// makes the member's value missing, and needs no guard.
+    pub in_population: bool,
     /// What a template may name beyond that, where it stands in one.
     pub in_text: Option<TextNames>,
     /// Whether the next `??` may stand in for a value of another kind: it is
@@ -66,8 +74,7 @@ pub(crate) struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn report(&mut self, mut problem: Diagnostic, help: Option<String>) {
-        problem.help = help;
+    pub fn report(&mut self, problem: Diagnostic) {
         if self.findings.problems.len() < MOST_PROBLEMS && !self.findings.problems.contains(&problem) {
             self.findings.problems.push(problem);
         }
@@ -82,13 +89,15 @@ impl Checker<'_> {
     ) {
         let position = self.call_site.unwrap_or(position);
         let (line, column) = place(position);
-        self.report(self.source.error(code, line, column, message), help);
+        let problem = self.source.error(code, line, column, message);
+        self.report(Diagnostic { help, ..problem });
     }
 
     pub fn warn(&mut self, code: &'static str, position: Position, message: impl Into<String>, help: Option<String>) {
         let position = self.call_site.unwrap_or(position);
         let (line, column) = place(position);
-        self.report(self.source.warning(code, line, column, message), help);
+        let problem = self.source.warning(code, line, column, message);
+        self.report(Diagnostic { help, ..problem });
     }
 
     pub fn unknown(&self, text: String, position: Position) -> Typed {
@@ -107,6 +116,7 @@ impl Checker<'_> {
             other => {
                 let place = match around {
                     how_many::NAME => "in its list",
+                    name if Measure::named(name).is_some() => "in its parentheses",
                     "!" | "if" => "behind it",
                     _ => "on both sides",
                 };
@@ -118,9 +128,13 @@ impl Checker<'_> {
         }
     }
 
+    fn needs_guard(&self, typed: &Typed) -> bool {
+        typed.nullable && typed.kind != Kind::Unknown && !self.in_population && !self.known.contains(&typed.text)
+    }
+
     /// Complains when a value that can be missing is used as if it could not.
     pub fn want_present(&mut self, typed: &Typed) {
-        if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
+        if self.needs_guard(typed) {
             let text = &typed.text;
             let ty = match &typed.kind {
                 Kind::Attribute(subject, key) => self.findings.traits.get(&(*subject, key.clone())).copied(),
@@ -141,7 +155,7 @@ impl Checker<'_> {
     /// The same for what is compared by size. No default is offered: one that
     /// makes the comparison true would let in every account without a value.
     pub fn want_ordered(&mut self, typed: &Typed) {
-        if typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text) {
+        if self.needs_guard(typed) {
             let text = &typed.text;
             let guard = canonical::inside_count(text).unwrap_or(text);
             let help = format!("write `{guard} != none && …` before it");

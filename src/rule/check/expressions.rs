@@ -16,6 +16,7 @@ use crate::facts::Subject;
 use crate::rule::engine::value::from_dynamic;
 use crate::rule::holder::Person;
 use crate::rule::place::place;
+use crate::rule::population::Measure;
 
 /// How many parts an expression may have, those of module functions counted at
 /// every call: nobody writes that many, and a few nested calls can mean them.
@@ -59,7 +60,10 @@ impl Checker<'_> {
             Expr::Coalesce(parts, _) => self.coalesce(parts, position),
             Expr::FnCall(call, _) => self.call(call, position),
             // The only syntax that is ours.
-            Expr::Custom(custom, _) => self.how_many(&custom.inputs, position),
+            Expr::Custom(custom, _) => match custom.tokens.first().and_then(|name| Measure::named(name)) {
+                Some(measure) => self.population(measure, &custom.inputs, position),
+                None => self.how_many(&custom.inputs, position),
+            },
             Expr::Dot(chain, _, _) => self.dot(&chain.lhs, &chain.rhs, position),
             Expr::Stmt(block) if block.statements().len() == 1 => match block.statements().first() {
                 Some(rhai::Stmt::Expr(inner)) => self.expr(inner),

@@ -25,7 +25,8 @@ const MEANINGFUL: [&str; 9] = [
 /// Why a cell cannot be answered, if the store lacks what it needs.
 pub(crate) fn missing_for(cell: &Cell, schema: &Schema) -> Option<MissingRelation> {
     let absent = match &cell.path {
-        CellPath::Column(_) => return None,
+        // What it reads of each member is looked at there.
+        CellPath::Column(_) | CellPath::Population(_) => return None,
         CellPath::Ago { path, .. } => match &**path {
             CellPath::Call { .. } => {
                 return missing_for(&Cell { subject: cell.subject, path: (**path).clone() }, schema);

@@ -22,6 +22,7 @@ pub(crate) mod methods;
 pub(crate) mod missing_relations;
 pub(crate) mod open_windows;
 pub(crate) mod operators;
+mod population;
 pub(crate) mod properties;
 pub mod script;
 pub mod script_calls;

@@ -17,6 +17,7 @@ use crate::rule::engine::actions::{ACTIONS, SET};
 use crate::rule::engine::modules::Modules;
 use crate::rule::engine::sandbox::Sandbox;
 use crate::rule::functions::global;
+use crate::rule::population::Measure;
 use crate::rule::scope::Scope;
 use crate::rule::{foreign_syntax, rhai_messages};
 
@@ -68,6 +69,11 @@ pub fn compile_script(
                 let message = format!("the whole `{}` cannot be kept or passed on in a script", name(expr));
                 let help = "read what is needed from it, as in `let mrr = account.mrr;`";
                 checker.problem("KW0212", expr.position(), message, Some(help.to_owned()));
+            }
+            [.., ASTNode::Expr(Expr::Custom(custom, at))] => {
+                if let Some(measure) = custom.tokens.first().and_then(|name| Measure::named(name)) {
+                    checker.population(measure, &custom.inputs, *at);
+                }
             }
             [.., ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))] => {
                 checker.script_call(call, *at);

@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::unfit::UnfitAttribute;
 use crate::clock::{Allowance, Instant};
 use crate::facts::{Cell, Facts, Progress, Value};
-use crate::rule::holder::{AttributeTypes, Person};
+use crate::rule::holder::{AttributeTypes, Person, PopulationCalls};
 
 /// The world of one evaluation.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub(crate) struct Current {
     pub context: Context,
     /// The kind each JSON attribute is read as in this expression.
     pub traits: Arc<AttributeTypes>,
+    /// The population functions in it.
+    pub calls: Arc<PopulationCalls>,
     /// Whom a text names; `None` where the expression stands in none.
     reader: Option<Rc<Reader>>,
     /// The operations that were done so far, those of scripts among them.
@@ -85,10 +87,16 @@ pub(crate) fn look_up<R>(question: impl FnOnce(&Current) -> Result<R, String>) -
 }
 
 impl Current {
-    pub fn new(context: Context, traits: Arc<AttributeTypes>, reader: Option<Rc<Reader>>) -> Current {
+    pub fn new(
+        context: Context,
+        traits: Arc<AttributeTypes>,
+        calls: Arc<PopulationCalls>,
+        reader: Option<Rc<Reader>>,
+    ) -> Current {
         Current {
             context,
             traits,
+            calls,
             reader,
             operations: Slot::new(0),
             allowance: Slot::new(None),

@@ -21,6 +21,7 @@ pub(crate) mod names;
 pub(crate) mod natives;
 pub(crate) mod number;
 pub(crate) mod operators;
+mod population;
 pub(crate) mod reader;
 pub(crate) mod sandbox;
 pub(crate) mod unfit;

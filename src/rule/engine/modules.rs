@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Position, nearest};
 use crate::playbook::season::Seasons;
 use crate::playbook::{Layout, Origin, Source};
 use crate::rule::place::place;
+use crate::rule::population::Measure;
 use crate::rule::{foreign_syntax, rhai_messages};
 
 /// A function of a script module.
@@ -124,10 +125,22 @@ fn is_name(module: &str) -> bool {
         && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Reports calls of functions that exist nowhere.
+/// Where population functions can stand instead.
+const IN_EXPRESSIONS: &str = "write it where the script is called, and give the script its value";
+
+/// Reports calls of functions that exist nowhere, or not in a script.
 fn unknown_calls(ast: &AST, file: &str, problems: &mut Vec<Diagnostic>) {
     let own: Vec<&str> = ast.iter_fn_def().map(|definition| definition.name.as_str()).collect();
     ast.walk(&mut |path| {
+        if let Some(ASTNode::Expr(Expr::Custom(custom, at))) = path.last()
+            && let Some(name) = custom.tokens.first()
+            && Measure::named(name).is_some()
+        {
+            let (line, column) = place(*at);
+            let message = format!("`{name}` is not available in a script");
+            let problem = Diagnostic::error("KW0212", file, Position { line, column }, message);
+            problems.push(problem.help(IN_EXPRESSIONS));
+        }
         let unknown = match path.last() {
             Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
                 crate::rule::functions::find(&call.name).is_none().then_some((call, at))

@@ -15,9 +15,9 @@ use super::error::{EvalError, explain, root};
 use super::reader::Reader;
 use super::unfit::UnfitAttribute;
 use super::value::{LONGEST_TEXT, LONGEST_VALUE};
-use super::{display, how_many, library, names, natives, operators};
+use super::{display, how_many, library, names, natives, operators, population};
 use crate::playbook::season::Seasons;
-use crate::rule::holder::AttributeTypes;
+use crate::rule::holder::{AttributeTypes, PopulationCalls};
 
 // Rhai evaluates by recursion and does not look at the stack. The deepest text
 // that these three let through fits a thread's 2 MiB in an unoptimized build.
@@ -25,9 +25,23 @@ const EXPRESSION_DEPTH: usize = 32;
 const FUNCTION_DEPTH: usize = 24;
 // A call into a script counts three times; four of its functions may call each other.
 const CALL_DEPTH: usize = 6;
-/// The engines, with the shared modules of `scripts/` in reach.
-#[derive(Debug)]
+/// The engines, with the shared modules of `scripts/` in reach. A clone is the
+/// same engines.
+#[derive(Clone, Debug)]
 pub struct Sandbox {
+    engines: Arc<Engines>,
+}
+
+/// A compiled text and how it reads its names.
+#[derive(Clone, Copy)]
+pub(crate) struct Evaluated<'a> {
+    pub ast: &'a AST,
+    pub traits: &'a Arc<AttributeTypes>,
+    pub calls: &'a Arc<PopulationCalls>,
+}
+
+#[derive(Debug)]
+struct Engines {
     expressions: Engine,
     scripts: Engine,
     seasons: Arc<Seasons>,
@@ -68,22 +82,22 @@ impl Sandbox {
             expressions.register_static_module(name, module.clone());
             scripts.register_static_module(name, module);
         }
-        Sandbox { expressions, scripts, seasons, workspaces: Mutex::default() }
+        Sandbox { engines: Arc::new(Engines { expressions, scripts, seasons, workspaces: Mutex::default() }) }
     }
 
     /// The seasons that `in_season` knows.
     pub fn seasons(&self) -> &Seasons {
-        &self.seasons
+        &self.engines.seasons
     }
 
     /// Compiles one expression; statements are refused.
     pub fn expression(&self, text: &str) -> Result<AST, ParseError> {
-        self.expressions.compile_expression_with_scope(&names::of_rules(), text)
+        self.engines.expressions.compile_expression_with_scope(&names::of_rules(), text)
     }
 
     /// Compiles the script of a `run` step.
     pub fn script(&self, text: &str) -> Result<AST, ParseError> {
-        self.scripts.compile_with_scope(&names::of_rules(), text)
+        self.engines.scripts.compile_with_scope(&names::of_rules(), text)
     }
 
     /// Compiles a module of `scripts/`.
@@ -104,22 +118,22 @@ impl Sandbox {
     /// text.
     pub(crate) fn evaluate(
         &self,
-        ast: &AST,
+        text: Evaluated<'_>,
         context: &Context,
-        traits: &Arc<AttributeTypes>,
         reader: Option<&Rc<Reader>>,
     ) -> Result<Dynamic, EvalError> {
         let mut workspace =
             self.workspaces().pop().unwrap_or_else(|| Workspace { scope: names::of_texts(), resolved: Caches::new() });
-        let engine = &self.expressions;
-        let value = context::run_with(Current::new(context.clone(), traits.clone(), reader.cloned()), || {
+        let engine = &self.engines.expressions;
+        let current = Current::new(context.clone(), text.traits.clone(), text.calls.clone(), reader.cloned());
+        let value = context::run_with(current, || {
             names::set(&mut workspace.scope, context, reader.map(Rc::as_ref));
             let state = &mut engine.new_global_runtime_state();
             // What `eval_ast_with_scope` does for an AST without functions, with
             // something to remember in. There is no other name for it.
             #[allow(deprecated)]
             let value =
-                engine.eval_statements_raw(state, &mut workspace.resolved, &mut workspace.scope, ast.statements());
+                engine.eval_statements_raw(state, &mut workspace.resolved, &mut workspace.scope, text.ast.statements());
             unless_spoilt(value)
         });
         // What broke off is not built upon.
@@ -129,22 +143,17 @@ impl Sandbox {
     }
 
     fn workspaces(&self) -> MutexGuard<'_, Vec<Workspace>> {
-        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+        self.engines.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a `run` script and returns what it described, in order.
-    pub(crate) fn describe(
-        &self,
-        ast: &AST,
-        context: &Context,
-        traits: &Arc<AttributeTypes>,
-    ) -> Result<Vec<Described>, EvalError> {
-        let current = Current::new(context.clone(), traits.clone(), None);
+    pub(crate) fn describe(&self, text: Evaluated<'_>, context: &Context) -> Result<Vec<Described>, EvalError> {
+        let current = Current::new(context.clone(), text.traits.clone(), text.calls.clone(), None);
         actions::describing(|| {
             context::run_with(current, || {
                 let mut scope = names::of_rules();
                 names::set(&mut scope, context, None);
-                unless_spoilt(self.scripts.eval_ast_with_scope::<Dynamic>(&mut scope, ast))
+                unless_spoilt(self.engines.scripts.eval_ast_with_scope::<Dynamic>(&mut scope, text.ast))
             })
         })
     }
@@ -195,6 +204,7 @@ fn base() -> Engine {
     operators::register(&mut engine);
     display::register(&mut engine);
     how_many::register(&mut engine);
+    population::register(&mut engine);
     // Functions of scripts see no scope, so `none` is also a constant of the engine.
     let mut constants = rhai::Module::new();
     constants.set_var("none", Dynamic::UNIT);

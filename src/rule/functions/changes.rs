@@ -51,6 +51,7 @@ fn of_path(cell: &Cell, path: &CellPath, history: &History) -> Option<Vec<Instan
         CellPath::Column(_) | CellPath::Trait(_) => {
             Some(history.changes.iter().map(|change| change.at).chain(history.recorded_at).collect())
         }
+        CellPath::Population(_) => None,
         CellPath::Ago { days, path } => Some(later(of_path(cell, path, history)?, *days)),
         CellPath::Call { function, args } => {
             let function = super::find(function).filter(|function| function.is_steady())?;

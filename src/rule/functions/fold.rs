@@ -22,7 +22,8 @@ pub enum FoldError {
 /// The cells of a layout for one subject at one instant, exactly as the store
 /// would give them. The history is that of its account.
 ///
-/// A nullable column that was not given is missing; a required one is an
+/// What is asked about all accounts together is missing: one history does not say
+/// it. A nullable column that was not given is missing; a required one is an
 /// error. `since_entry` and `since_step` start the windows that name them;
 /// without one such a window is empty. Cells of a contact are unknown where the
 /// subject is an account, or a contact that the history does not have.
@@ -50,6 +51,8 @@ pub fn fold_facts(
             match &cell.path {
                 CellPath::Column(name) => whose.column(cell, name, schema, as_of),
                 CellPath::Trait(key) => Ok(whose.attribute(key, as_of)),
+                // One account does not say it: whoever knows the others fills it in.
+                CellPath::Population(_) => Ok(Value::Null),
                 CellPath::Ago { days, path } => {
                     whose.earlier(path, days_back(as_of, *days), schema).ok_or_else(unknown)
                 }
@@ -106,7 +109,7 @@ impl SubjectHistory<'_> {
     /// As of an earlier instant; `None` when nothing says what it was then.
     fn earlier(&self, path: &CellPath, then: Instant, schema: &Schema) -> Option<Value> {
         match path {
-            CellPath::Ago { .. } => None,
+            CellPath::Ago { .. } | CellPath::Population(_) => None,
             CellPath::Call { function, args } => {
                 let function = find(function).filter(|function| function.has_past())?;
                 if args.iter().any(|arg| matches!(arg, Arg::SinceEntry | Arg::SinceStep)) {

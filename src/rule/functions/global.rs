@@ -86,6 +86,23 @@ functions! {
         "How many of the conditions hold; one that cannot be decided counts as false.",
         "how_many([account.tier == \"A\", account.mrr >= 5000, account.events(\"login\", 30) > 50]) >= 2":
             "At least two of three signs of a large customer.";
+    percentile_of "(expr, where)" gives Some(Type::Float), nullable true,
+        "Where the account's own value stands among those of all accounts in `statuses`, or of those for whom `where` holds, \
+         from 0 to 100: the share below it and half of those equal; none without a value.",
+        "(percentile_of(account.events(\"login\", 30)) ?? 50) < 20": "Four of five accounts log in more often.";
+    median_of "(expr, where)" gives Some(Type::Float), nullable true,
+        "The middle value of all accounts in `statuses`, or of those for whom `where` holds; none where nobody has a value.",
+        "account.hours_between(\"signed_up\", \"first_report\") != none \
+         && account.hours_between(\"signed_up\", \"first_report\") > (median_of(account.hours_between(\"signed_up\", \"first_report\")) ?? 0)":
+            "They were slower to their first report than most.";
+    share_of "(condition, where)" gives Some(Type::Float), nullable true,
+        "For how many of all accounts in `statuses`, or of those for whom `where` holds, the condition is true, from 0 to 100; \
+         one that cannot be decided does not count.",
+        "(share_of(account.events(\"login\", 7) == 0, account.tier == \"A\") ?? 0) > 30": "Three of ten large customers were away for a week.";
+    trend_of "(expr, days, where)" gives Some(Type::Float), nullable true,
+        "By how many percent the mean of all accounts in `statuses`, or of those for whom `where` holds, has changed since so \
+         many days ago; none where there was no mean, or it was 0.",
+        "(trend_of(account.events(\"login\", 30), 30) ?? 0) < -10": "All in all they log in less than a month ago.";
     done "(step)" after_entry true gives Some(Type::Bool), nullable false,
         "Whether a person completed the task of that step.",
         "done(\"call\")": "The call has been made.";

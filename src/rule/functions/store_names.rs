@@ -19,6 +19,7 @@ pub fn names_of(cell: &Cell) -> Vec<(NameKind, Cow<'_, str>)> {
             let properties = properties_of(&pairs).into_iter().map(|name| (NameKind::EventProperty, name.into()));
             texts.chain(properties).collect()
         }
+        CellPath::Population(call) => call.reads().iter().flat_map(names_of).collect(),
         CellPath::Column(_) | CellPath::Ago { .. } => Vec::new(),
     }
 }

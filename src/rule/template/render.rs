@@ -143,7 +143,7 @@ impl Rendering<'_> {
                 Ok(raw.map_or(Dynamic::UNIT, value))
             }
             None => {
-                let evaluated = sandbox.evaluate(&rule.ast, context, &rule.traits, Some(self.reader()));
+                let evaluated = sandbox.evaluate(rule.evaluated(), context, Some(self.reader()));
                 evaluated.map_err(|error| error.message)
             }
         }

@@ -6,6 +6,9 @@
 //! knows the difference. An account's id keeps its own type inside a statement,
 //! so that indexes of theirs are used, and is text everywhere else.
 
+use std::sync::Arc;
+
+use super::facts::KeptFigures;
 use crate::facts::Schema;
 
 /// One relation of the customer store.
@@ -135,6 +138,8 @@ pub struct Relations {
     pub(crate) read_as: ReadAs,
     /// Names of events that are touches.
     pub touch_events: Vec<String>,
+    /// What all subjects together gave at the latest instants.
+    pub(crate) figures: Arc<KeptFigures>,
 }
 
 impl Default for Relations {
@@ -147,6 +152,7 @@ impl Default for Relations {
             tables: Relation::ALL.map(|relation| vec![relation.default_table().to_owned()]),
             read_as: ReadAs::User,
             touch_events: Vec::new(),
+            figures: Arc::default(),
         }
     }
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use crate::facts::AccountPast;
+use crate::facts::{AccountPast, Cell, CellPath, Layout, Subject};
 use crate::rehearsal::backtest::{Backtest, Tally};
+use crate::rule::population::PopulationFigures;
 use crate::store::Store;
+use crate::store::customers::facts::FactQuery;
 use crate::store::customers::pasts::WantedPast;
 
 /// Plays a backtest. `progress` hears after each chunk how many accounts are done.
@@ -22,6 +24,7 @@ pub async fn run_backtest(
 ) -> anyhow::Result<Tally> {
     let (from, until) = (backtest.reads_from(), backtest.reads_until());
     let wanted = WantedPast::new(&backtest.cells(), touch_events, from, until);
+    let figures = Arc::new(figures(store, &backtest).await?);
     let mut pasts = store.pasts(wanted).await?;
     let mut tally = Tally::default();
     // One chunk is read while as many are played as there are processors.
@@ -43,19 +46,43 @@ pub async fn run_backtest(
         if is_over {
             break;
         }
-        let (backtest, touches) = (Arc::clone(&backtest), touch_events.to_vec());
-        playing.push_back(tokio::task::spawn_blocking(move || play(&backtest, chunk, &touches)));
+        let (backtest, figures, touches) = (Arc::clone(&backtest), Arc::clone(&figures), touch_events.to_vec());
+        playing.push_back(tokio::task::spawn_blocking(move || play(&backtest, chunk, &figures, &touches)));
     }
     pasts.close().await?;
     tally.firings.sort_unstable();
     Ok(tally)
 }
 
-fn play(backtest: &Backtest, chunk: Vec<AccountPast>, touch_events: &[String]) -> anyhow::Result<Tally> {
+/// What the playbooks ask about all accounts together, at the end of the period.
+async fn figures(store: &Store, backtest: &Backtest) -> anyhow::Result<PopulationFigures> {
+    let asked = |subject: Subject| {
+        let mut layout = Layout::of(subject);
+        let cells = backtest.cells().into_iter();
+        let asks = |cell: &Cell| cell.subject == subject && matches!(cell.path, CellPath::Population(_));
+        layout.merge(&cells.filter(asks).collect::<Vec<_>>());
+        Arc::new(layout)
+    };
+    let mut figures = PopulationFigures::default();
+    for subject in [Subject::Account, Subject::Contact] {
+        let query = FactQuery::new(asked(subject), store.relations())?;
+        figures.extend(query.figures(store.customers_pool(), backtest.period().to).await?);
+    }
+    Ok(figures)
+}
+
+fn play(
+    backtest: &Backtest,
+    chunk: Vec<AccountPast>,
+    figures: &PopulationFigures,
+    touch_events: &[String],
+) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     for mut past in chunk {
         past.history.touch_events = touch_events.to_vec();
-        backtest.play(&past, &mut tally).map_err(|error| anyhow::anyhow!("account {}: {error}", past.account))?;
+        backtest
+            .play(&past, figures, &mut tally)
+            .map_err(|error| anyhow::anyhow!("account {}: {error}", past.account))?;
     }
     Ok(tally)
 }

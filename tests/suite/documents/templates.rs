@@ -56,6 +56,7 @@ fn every_example_of_a_template_prints_what_the_reference_says() {
         contact: false,
         in_enrollment: true,
         in_wait: false,
+        statuses: &[],
         zone: chrono_tz::UTC,
         named_steps: &steps,
         neighbours: &Neighbours::default(),

@@ -7,6 +7,7 @@ mod cells;
 mod edges;
 pub mod histories;
 mod moments;
+mod population;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

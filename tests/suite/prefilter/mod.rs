@@ -68,6 +68,7 @@ impl Language {
             contact: self.subject == Subject::Contact,
             in_enrollment: false,
             in_wait: false,
+            statuses: &[],
             zone: self.zone,
             named_steps: &NamedSteps::default(),
             neighbours: &neighbours,

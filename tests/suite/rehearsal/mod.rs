@@ -17,6 +17,7 @@ mod letters;
 mod neighbours;
 mod own;
 mod people;
+mod population;
 mod rechecks;
 mod tasks;
 mod time;

@@ -196,6 +196,7 @@ impl World {
             contact: false,
             in_enrollment: self.place != Place::When,
             in_wait: self.place == Place::Wait,
+            statuses: &[],
             zone: self.zone,
             named_steps: &named_steps,
             neighbours: &self.neighbours,

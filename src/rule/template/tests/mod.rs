@@ -167,6 +167,7 @@ fn compile_with(
         contact: false,
         in_enrollment: true,
         in_wait: false,
+        statuses: &[],
         zone: chrono_tz::UTC,
         named_steps: &named_steps(),
         neighbours: &Neighbours { playbooks: Some(steps(&["rescue", "renewal-plan"])), labels: None },

@@ -66,6 +66,7 @@ fn by_rule(engines: &(Modules, Sandbox), context: &Context, text: &str) -> Resul
         contact: false,
         in_enrollment: true,
         in_wait: false,
+        statuses: &[],
         zone: chrono_tz::UTC,
         named_steps: &named_steps(),
         neighbours: &Neighbours::default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlx::PgPool;
 
 use super::hoist::{Shape, WalkReader};
+use super::population::fill;
 use super::scope::SubjectScope;
 use super::statement::{Statement, position_of, rows_of};
 use super::walk::{Scan, Walk};
@@ -13,6 +14,7 @@ use crate::clock::Instant;
 use crate::facts::{Facts, Layout, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
+use crate::rule::population::PopulationFigures;
 use crate::store::customers::reader_role::begin;
 use crate::store::customers::relations::Relations;
 
@@ -66,6 +68,12 @@ impl FactQuery {
         Walk::new(&wanted, relations)
     }
 
+    /// What it asks about all subjects together, as of an instant: the figure of
+    /// each population function by its key.
+    pub async fn figures(&self, pool: &PgPool, as_of: Instant) -> sqlx::Result<PopulationFigures> {
+        self.walk.figures(pool, as_of).await.map(Arc::unwrap_or_clone)
+    }
+
     /// Its statement about named subjects.
     pub(super) fn look(&self) -> &Statement {
         &self.fetch
@@ -104,6 +112,7 @@ pub async fn fetch(
     if subjects.is_empty() {
         return Ok(found);
     }
+    let figures = query.walk.figures(pool, as_of).await?;
     let mut transaction = begin(pool, query.walk.read_as).await?;
     for row in rows_of(&mut transaction, &query.fetch, as_of, subjects).await? {
         let at = position_of(&row)?;
@@ -121,5 +130,12 @@ pub async fn fetch(
         }
     }
     transaction.rollback().await?;
+    if query.walk.population().is_none() {
+        return Ok(found);
+    }
+    let places: Vec<usize> = (0..found.len()).filter(|at| found[*at].is_some()).collect();
+    let subjects = found.iter_mut().filter_map(Option::take).collect();
+    let filled = fill(query.walk.population(), &figures, subjects).await?;
+    places.into_iter().zip(filled).for_each(|(at, facts)| found[at] = Some(facts));
     Ok(found)
 }

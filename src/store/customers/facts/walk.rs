@@ -12,13 +12,15 @@ use chrono::SubsecRound;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row, Transaction};
 
 use super::hoist::{Shape, WalkReader, passes};
+use super::population::{KeptFigures, MemberSamples, calls_by_subject, fill};
 use super::scope::SubjectScope;
 use super::statement::{Statement, position_of, rows_of};
 use super::window::SubjectWindow;
 use crate::clock::Instant;
-use crate::facts::{Facts, Layout, Subject, SubjectId, Value};
+use crate::facts::{Facts, Layout, PopulationCall, Subject, SubjectId, Value};
 use crate::rule::Predicate;
 use crate::rule::functions::{FactSource, UnknownCell};
+use crate::rule::population::{PopulationCells, PopulationFigures, PopulationQuestion, question_of};
 use crate::store::customers::reader_role::{begin, limit_statements};
 use crate::store::customers::relations::{ReadAs, Relations};
 
@@ -29,19 +31,37 @@ const ALWAYS_PROBED: i64 = 1_000;
 /// … and more than so many never.
 const NEVER_PROBED: i64 = 100_000;
 
+/// The cells of one reader of a walk.
+#[derive(Clone, Debug)]
+struct WalkLayout {
+    layout: Arc<Layout>,
+    /// Where they stand in the walk's.
+    places: Vec<usize>,
+    population: Option<PopulationCells>,
+}
+
 /// The statements of a walk over all subjects. Built once, used often.
 #[derive(Clone, Debug)]
 pub struct Walk {
     layout: Arc<Layout>,
-    /// The cells of each reader: its layout, and where they stand in the walk's.
-    readers: Vec<(Arc<Layout>, Vec<usize>)>,
+    readers: Vec<WalkLayout>,
     probes: Statement,
     /// `None` when no pass could answer anything.
     passes: Option<Passes>,
     /// Our own state about the subjects of a chunk.
     pub(crate) own: Option<Statement>,
+    /// What is asked about all subjects together.
+    populations: Option<Populations>,
     /// As whom it is asked.
     pub(crate) read_as: ReadAs,
+}
+
+/// The population functions of a walk's layout, and the walks over their members.
+#[derive(Clone, Debug)]
+struct Populations {
+    /// All questions about accounts in one walk, and all about contacts in another.
+    passes: Vec<(Arc<[PopulationCall]>, Walk)>,
+    kept: Arc<KeptFigures>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,13 +97,18 @@ impl Walk {
                 asking: Statement::asking(layout.subject(), &readers, relations)?,
             }),
         };
-        let places = |cells: &Layout| cells.cells().iter().filter_map(|cell| layout.position(cell)).collect();
+        let reader = |cells: &Arc<Layout>| WalkLayout {
+            layout: Arc::clone(cells),
+            places: cells.cells().iter().filter_map(|cell| layout.position(cell)).collect(),
+            population: PopulationCells::of(cells),
+        };
         Ok(Walk {
             probes: build(Shape::Probes)?,
             passes,
             own: own.has_cells().then_some(own),
             read_as: relations.read_as(),
-            readers: wanted.iter().map(|(cells, _)| (Arc::clone(cells), places(cells))).collect(),
+            populations: Populations::of(&layout, relations)?,
+            readers: wanted.iter().map(|(cells, _)| reader(cells)).collect(),
             layout,
         })
     }
@@ -93,7 +118,9 @@ impl Walk {
     /// no meaning here: such windows are empty. Without a shape, it is the one
     /// that suits how many subjects are in question.
     pub async fn start(&self, pool: &PgPool, as_of: Instant, shape: Option<Shape>) -> sqlx::Result<Scan<'_>> {
-        self.start_in(begin(pool, self.read_as).await?, as_of, shape).await
+        // Before a connection is held.
+        let figures = self.figures(pool, as_of).await?;
+        self.start_in(begin(pool, self.read_as).await?, as_of, shape, figures).await
     }
 
     /// The same; Postgres ends each of its statements that takes longer.
@@ -104,9 +131,10 @@ impl Walk {
         shape: Option<Shape>,
         patience: Duration,
     ) -> sqlx::Result<Scan<'_>> {
+        let figures = self.figures(pool, as_of).await?;
         let mut transaction = begin(pool, self.read_as).await?;
         limit_statements(&mut transaction, patience).await?;
-        self.start_in(transaction, as_of, shape).await
+        self.start_in(transaction, as_of, shape, figures).await
     }
 
     async fn start_in(
@@ -114,6 +142,7 @@ impl Walk {
         mut transaction: Transaction<'static, Postgres>,
         as_of: Instant,
         shape: Option<Shape>,
+        figures: Arc<PopulationFigures>,
     ) -> sqlx::Result<Scan<'_>> {
         let as_of = as_of.trunc_subsecs(6);
         let (statement, shape) = match (&self.passes, shape) {
@@ -123,14 +152,69 @@ impl Walk {
         };
         let declare = format!("declare facts no scroll cursor for {}", statement.sql());
         statement.query(declare, as_of, &[]).execute(&mut *transaction).await?;
-        Ok(Scan { walk: self, statement, shape, as_of, ended: false, transaction })
+        Ok(Scan { walk: self, statement, shape, as_of, figures, ended: false, transaction })
     }
 }
 
 impl Walk {
+    /// What all subjects together give as of an instant, for what its readers ask.
+    pub(super) async fn figures(&self, pool: &PgPool, as_of: Instant) -> sqlx::Result<Arc<PopulationFigures>> {
+        match &self.populations {
+            // A walk inside a walk: what it asks of members is no such question.
+            Some(populations) => Ok(Arc::new(Box::pin(populations.figures(pool, as_of)).await?)),
+            None => Ok(Arc::default()),
+        }
+    }
+
+    /// The population functions of its first reader.
+    pub(super) fn population(&self) -> Option<&PopulationCells> {
+        self.readers.first().and_then(|reader| reader.population.as_ref())
+    }
+
     /// Its statement that asks about each subject apart.
     pub(super) fn look_ups(&self) -> &Statement {
         &self.probes
+    }
+}
+
+impl Populations {
+    /// `None` where the layout asks nothing of the kind. An error names the first
+    /// fact of members that nothing answers.
+    fn of(layout: &Layout, relations: &Relations) -> Result<Option<Populations>, UnknownCell> {
+        let mut passes = Vec::new();
+        for calls in calls_by_subject(layout)?.into_values() {
+            let questions: Vec<&PopulationQuestion> = calls.iter().filter_map(question_of).collect();
+            let wanted: Vec<_> = questions.iter().map(|question| (question.layout(), question.kept())).collect();
+            let walk = Walk::new(&wanted, relations)?;
+            passes.push((calls.into(), walk));
+        }
+        let kept = Arc::clone(&relations.figures);
+        Ok((!passes.is_empty()).then_some(Populations { passes, kept }))
+    }
+
+    /// The figures as of an instant, as [`PopulationQuestion::instant`] takes it.
+    async fn figures(&self, pool: &PgPool, as_of: Instant) -> sqlx::Result<PopulationFigures> {
+        let instant = PopulationQuestion::instant(as_of.trunc_subsecs(6));
+        let kept = self.kept.at(instant);
+        let mut known = kept.lock().await;
+        for (calls, walk) in &self.passes {
+            if calls.iter().all(|call| known.contains_key(call.key())) {
+                continue;
+            }
+            let mut scan = walk.start(pool, instant, None).await?;
+            let mut samples = MemberSamples::new(calls);
+            while let members = scan.next_of_each().await?
+                && !members.is_empty()
+            {
+                samples = samples.add(members).await?;
+            }
+            scan.close().await?;
+            for (key, figure) in samples.figures() {
+                known.entry(key).or_insert(figure);
+            }
+        }
+        let calls = self.passes.iter().flat_map(|(calls, _)| calls.iter());
+        Ok(calls.filter_map(|call| Some((call.key().clone(), known.get(call.key())?.clone()))).collect())
     }
 }
 
@@ -165,6 +249,7 @@ pub struct Scan<'q> {
     statement: &'q Statement,
     shape: Shape,
     as_of: Instant,
+    figures: Arc<PopulationFigures>,
     /// Whether the last chunk was not full.
     ended: bool,
     transaction: Transaction<'static, Postgres>,
@@ -220,19 +305,27 @@ impl Scan<'_> {
             layout: Arc::clone(layout),
             values,
         };
-        if let [(layout, _)] = &self.walk.readers[..] {
-            let all = subjects.iter().zip(values).map(|(subject, values)| facts(layout, subject, values));
-            return Ok(vec![all.collect()]);
+        if let [reader] = &self.walk.readers[..] {
+            let all = subjects.iter().zip(values).map(|(subject, values)| facts(&reader.layout, subject, values));
+            return Ok(vec![fill(reader.population.as_ref(), &self.figures, all.collect()).await?]);
         }
         let mut dealt: Vec<Vec<Facts>> = vec![Vec::new(); self.walk.readers.len()];
         for ((row, subject), values) in rows.iter().zip(&subjects).zip(&values) {
             for keeper in self.statement.keepers(row)? {
-                if let (Some((layout, places)), Some(dealt)) = (self.walk.readers.get(keeper), dealt.get_mut(keeper)) {
-                    dealt.push(facts(layout, subject, places.iter().map(|at| values[*at].clone()).collect()));
+                if let (Some(reader), Some(dealt)) = (self.walk.readers.get(keeper), dealt.get_mut(keeper)) {
+                    dealt.push(facts(
+                        &reader.layout,
+                        subject,
+                        reader.places.iter().map(|at| values[*at].clone()).collect(),
+                    ));
                 }
             }
         }
-        Ok(dealt)
+        let mut filled = Vec::with_capacity(dealt.len());
+        for (reader, subjects) in self.walk.readers.iter().zip(dealt) {
+            filled.push(fill(reader.population.as_ref(), &self.figures, subjects).await?);
+        }
+        Ok(filled)
     }
 
     /// Gives the connection back.

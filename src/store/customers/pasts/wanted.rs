@@ -82,7 +82,7 @@ fn column(cell: &Cell) -> Option<&str> {
     match cell.path.whenever() {
         CellPath::Column(name) => Some(name),
         CellPath::Trait(_) => Some("traits"),
-        CellPath::Call { .. } | CellPath::Ago { .. } => None,
+        CellPath::Call { .. } | CellPath::Ago { .. } | CellPath::Population(_) => None,
     }
 }
 

@@ -1,0 +1,85 @@
+//! What population functions give while something is rehearsed.
+
+use super::world::World;
+use crate::clock::Instant;
+use crate::facts::{Facts, History, Schema, Subject, SubjectId, Value};
+use crate::rule::functions::fold::{FoldError, fold_facts};
+use crate::rule::population::{PopulationCells, PopulationFigures, PopulationQuestion, Sample, question_of};
+
+/// Whom a subject is among.
+#[derive(Debug)]
+pub(super) enum Population<'a> {
+    /// The accounts of a case beside its own.
+    Others(Vec<OtherAccount>),
+    /// What all accounts gave together, the same at every instant.
+    Held(&'a PopulationFigures),
+}
+
+/// An account that is only there to be compared with, so many times.
+#[derive(Clone, Debug)]
+pub(super) struct OtherAccount {
+    pub subject: SubjectId,
+    pub history: History,
+    pub times: u64,
+}
+
+impl Population<'_> {
+    /// Fills the population functions of a subject's facts in.
+    ///
+    /// # Errors
+    /// When the history of a member lacks a required column.
+    pub fn fill(&self, world: &World, facts: Facts, schema: &Schema) -> Result<Facts, FoldError> {
+        let Some(cells) = PopulationCells::of(&facts.layout) else { return Ok(facts) };
+        match self {
+            Population::Held(figures) => Ok(cells.fill(facts, figures)),
+            Population::Others(others) => {
+                let figures = figures(&cells, world, others, facts.as_of, schema)?;
+                Ok(cells.fill(facts, &figures))
+            }
+        }
+    }
+}
+
+fn figures(
+    cells: &PopulationCells,
+    world: &World,
+    others: &[OtherAccount],
+    as_of: Instant,
+    schema: &Schema,
+) -> Result<PopulationFigures, FoldError> {
+    let as_of = PopulationQuestion::instant(as_of);
+    let accounts = || {
+        let others = others.iter().map(|other| (&other.subject.account, &other.history, other.times));
+        std::iter::once((&world.subject.account, &world.history, 1)).chain(others)
+    };
+    let mut figures = PopulationFigures::default();
+    for call in cells.calls() {
+        let Some(question) = question_of(call) else { continue };
+        let (mut now, mut earlier) = (Sample::default(), Sample::default());
+        for (account, history, times) in accounts() {
+            for subject in subjects(question.subject, account, history, as_of) {
+                let facts = fold_facts(history, &subject, question.layout(), schema, as_of, None, None)?;
+                let value = question.member(facts).unwrap_or_default();
+                value.now.iter().for_each(|value| now.add(*value, times));
+                value.earlier.iter().for_each(|value| earlier.add(*value, times));
+            }
+        }
+        figures.insert(call.key().clone(), now.figure(question.measure, earlier).into());
+    }
+    Ok(figures)
+}
+
+/// The account, or those of its contacts who are there.
+fn subjects(kind: Subject, account: &str, history: &History, as_of: Instant) -> Vec<SubjectId> {
+    let of = |contact: &str| SubjectId { account: account.to_owned(), contact: contact.to_owned() };
+    match kind {
+        Subject::Account => vec![of("")],
+        Subject::Contact => {
+            let there = history.contacts.iter().filter(|contact| match contact.columns.get("left_at") {
+                Some(Value::Time(left)) => *left > as_of,
+                _ => true,
+            });
+            there.map(|contact| of(&contact.id)).collect()
+        }
+    }
+}
