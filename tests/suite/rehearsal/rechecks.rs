@@ -11,6 +11,8 @@ use keepwell::playbook::source::SourceSet;
 use keepwell::playbook::{Layout, Origin, Source};
 use keepwell::rehearsal::{CaseReport, play_all};
 
+use super::{passes, playbook};
+
 /// Never true, but it reads the clock: then a course looks every quarter hour.
 const ON_THE_CLOCK: &str = "period(\"year\") == \"never\"";
 
@@ -46,4 +48,48 @@ fn the_shipped_playbooks_play_the_same_every_quarter_hour() {
         play_all(&ready, &config, &schema).into_iter().flat_map(|report| report.cases).collect();
     assert!(played.len() > 50);
     assert_same_every_quarter(&sources, &config, &played);
+}
+
+/// What turns a rule comes at all minutes: just before, at and behind a quarter.
+#[test]
+fn whatever_the_minute_a_change_is_seen_in_its_quarter() {
+    for (minutes, seen) in [(1435, 1440), (1440, 1440), (1441, 1455), (1454, 1455), (1455, 1455), (1456, 1470)] {
+        for (change, ended) in [
+            ("account: { activated_at: 0d }", "goal"),
+            ("events: { report: [-1m] }", "exited"),
+            ("contacts: [ { role: champion, left_at: 0d } ]", "timed out"),
+            ("done: call", "met"),
+            ("outcome: { call: reached }", "met"),
+            ("account: { status: churned }", "exited"),
+        ] {
+            let seen = if ended == "timed out" { 5 * 1440 } else { seen };
+            passes(&playbook(&format!(
+                "when: account.mrr > 5\ngoal: account.activated_at != none\nexit: account.events(\"report\", 30) > 0\n\
+                 steps:\n  - task: {{ id: call, title: x, to: csm, outcomes: [reached] }}\n  \
+                 - wait: {{ until: 'done(\"call\")', at_most: 5d, on_met: met, on_timeout: next }}\n  \
+                 - end: timed out\n  - end: {{ id: met, reason: met }}\n\
+                 tests:\n  - name: {ended} after {minutes} minutes\n    at: 2026-03-02T09:00:00Z\n    account: {{ mrr: 9 }}\n    \
+                 then: {{ {minutes}m: {{ {change} }} }}\n    \
+                 expect: [ {{ after: 0d, task: call }}, {{ after: {seen}m, ended: {ended} }} ]\n"
+            )));
+        }
+    }
+}
+
+/// Days since an event grow by time alone; who is away comes back by time alone.
+#[test]
+fn what_time_alone_changes_is_seen_too() {
+    passes(&playbook(
+        "when: account.mrr > 5\nexit: (account.days_since_event(\"login\") ?? 0) >= 3\n\
+         steps:\n  - task: { title: x, to: csm }\n  - wait: 20d\n\
+         tests:\n  - name: three days after the last login\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n    \
+         events: { login: [-26h, -7h] }\n    then: { 10h: { events: { login: [9h] } } }\n    \
+         expect: [ { after: 0d, task: task-1 }, { after: 81h, ended: exited } ]\n",
+    ));
+    passes(&playbook(
+        "when: account.mrr > 5\nexit: account.events(\"login\", 2) == 0\n\
+         steps:\n  - wait: 20d\n\
+         tests:\n  - name: two days after the last login\n    at: 2026-03-02T09:00:00Z\n    account: { mrr: 9 }\n    \
+         events: { login: [-26h, -7h] }\n    expect: [ { after: 2475m, ended: exited } ]\n",
+    ));
 }
