@@ -71,6 +71,7 @@ pub mod effect;
 pub mod action;
 
 pub mod catalog;
+pub mod evaluation;
 
 pub mod enrollment;
 

@@ -76,7 +76,7 @@ async fn stream(connection: &mut PgConnection, loaded: &Arc<Loaded>) -> anyhow::
             .await?;
             for (account, id, contact, name, value, at) in rows {
                 if let Some(history) = histories.get_mut(&account) {
-                    history.scores.push(ScoreRecord { id, name, value, at, contact });
+                    history.scores.push(ScoreRecord { id, name, value, at, contact, own: None });
                 }
             }
         }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 use super::program::Program;
@@ -30,21 +31,7 @@ pub fn compile(
 ) -> Option<ReadyPlaybook> {
     let before = problems.iter().filter(|problem| problem.is_error()).count();
     let zone = playbook.timezone.unwrap_or(config.timezone);
-    let schedule = match Schedule::parse(&playbook.schedule.text, zone) {
-        Ok(schedule) => {
-            for doubt in schedule::warnings(&playbook.schedule.text) {
-                let problem = playbook.schedule.warning("KW0220", 1, doubt.column as u32, doubt.message);
-                problems.push(problem.help(doubt.help));
-            }
-            Some(schedule)
-        }
-        Err(error) => {
-            let mut problem = playbook.schedule.error("KW0111", 1, error.column as u32, error.message);
-            problem.help = error.help;
-            problems.push(problem);
-            None
-        }
-    };
+    let schedule = read_schedule(&playbook.schedule, zone, problems);
     let statuses = || schema.statuses.iter().map(String::as_str);
     let unheard = |status: &String| !schema.statuses.is_empty() && !schema.statuses.contains(status);
     for (index, status) in playbook.statuses.iter().enumerate().filter(|(_, status)| unheard(status)) {
@@ -225,6 +212,25 @@ pub fn compile(
     })
 }
 
+/// Reads a schedule; `None` means that `problems` got an error about it.
+pub(super) fn read_schedule(source: &Source, zone: Tz, problems: &mut Vec<Diagnostic>) -> Option<Schedule> {
+    match Schedule::parse(&source.text, zone) {
+        Ok(schedule) => {
+            for doubt in schedule::warnings(&source.text) {
+                let problem = source.warning("KW0220", 1, doubt.column as u32, doubt.message);
+                problems.push(problem.help(doubt.help));
+            }
+            Some(schedule)
+        }
+        Err(error) => {
+            let mut problem = source.error("KW0111", 1, error.column as u32, error.message);
+            problem.help = error.help;
+            problems.push(problem);
+            None
+        }
+    }
+}
+
 /// Warns of statuses and stages that the customer store was never seen to hold.
 fn warn_of_unseen(playbook: &Playbook, schema: &Schema, problems: &mut Vec<Diagnostic>) {
     let mut warn = |at: Option<Position>, message: String, help: String| {
@@ -283,7 +289,7 @@ pub fn revision(text: &str, scripts: &BTreeMap<String, String>) -> String {
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn layout(subject: Subject, cells: &BTreeSet<Cell>) -> Arc<Layout> {
+pub(super) fn layout(subject: Subject, cells: &BTreeSet<Cell>) -> Arc<Layout> {
     let mut layout = Layout::of(subject);
     cells.iter().for_each(|cell| {
         layout.add(cell.clone());

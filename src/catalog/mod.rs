@@ -7,6 +7,7 @@
 //! - `shipped` are the playbooks in the program, to begin a new one with.
 //! - `json_schema` writes what editors need of all keys and names.
 //! - `condition` is one condition by itself, outside any playbook.
+//! - `documents` are the files of other kinds, ready.
 //! - `across` finds what playbooks say wrongly about each other.
 
 use std::collections::BTreeSet;
@@ -16,7 +17,8 @@ use crate::action;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::Schema;
-use crate::playbook::parse::{self, Draft};
+use crate::playbook::document::{self, Document, FileDraft};
+use crate::playbook::parse::{self, Draft, IdClaim};
 use crate::playbook::source::{SourceFile, SourceSet};
 use crate::playbook::{Playbook, renaming};
 use crate::rule::{Modules, Neighbours};
@@ -24,6 +26,7 @@ use crate::rule::{Modules, Neighbours};
 mod across;
 mod compile;
 mod condition;
+pub mod documents;
 pub mod json_schema;
 mod program;
 mod ready;
@@ -32,46 +35,96 @@ mod step_names;
 
 pub use compile::{compile, revision};
 pub use condition::Condition;
+pub use documents::ReadyDocument;
 pub use ready::{ReadyBody, ReadyPlaybook, ReadyReentry, ReadyStep, ReadyWait, ReadyWaitOn};
 use step_names::set_labels;
 
 /// Reads one playbook, whose steps may be of every kind. It is returned only
 /// if nothing is wrong with its form.
 pub fn parse(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
-    parse::parse(file, &action::forms(), problems)
+    draft(file, problems).filter(|draft| draft.is_whole).map(|draft| draft.playbook)
 }
 
-/// Reads as much of a playbook as can be read.
+/// Reads as much of a file as can be read, whatever its kind.
+pub fn read(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<FileDraft> {
+    document::read(file, &action::forms(), problems)
+}
+
+/// Reads as much of a playbook as can be read; `None` for a document.
 pub fn draft(file: &SourceFile, problems: &mut Vec<Diagnostic>) -> Option<Draft> {
-    parse::draft(file, &action::forms(), problems)
+    match read(file, problems)? {
+        FileDraft::Playbook(draft) => Some(*draft),
+        FileDraft::Document(_) => None,
+    }
 }
 
-/// Reads, checks and compiles every file. Playbooks with errors are left out;
-/// everything wrong with all of them is in the diagnostics. `others` are ids of
-/// playbooks that exist elsewhere and may be named.
+/// Everything that files say, ready.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    pub playbooks: Vec<Arc<ReadyPlaybook>>,
+    pub documents: Vec<Arc<ReadyDocument>>,
+    /// Everything that is wrong with all files.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// What stands in files beside those that are read, and may be named.
+#[derive(Clone, Debug, Default)]
+pub struct Elsewhere {
+    /// Ids of playbooks.
+    pub playbooks: Vec<String>,
+    /// Documents, mistakes or not.
+    pub documents: Vec<Document>,
+}
+
+impl Elsewhere {
+    /// Of further files.
+    pub fn of(sources: &SourceSet) -> Elsewhere {
+        let documents = sources.playbooks.iter().filter_map(|file| match read(file, &mut Vec::new())? {
+            FileDraft::Document(draft) => Some(draft.document),
+            FileDraft::Playbook(_) => None,
+        });
+        Elsewhere { playbooks: claimed_ids(sources), documents: documents.collect() }
+    }
+}
+
+/// The same as [`load_all`], of playbooks alone; `others` are ids of further playbooks.
 pub fn load(
     sources: &SourceSet,
     others: &[String],
     config: &Config,
     schema: &Schema,
 ) -> (Vec<Arc<ReadyPlaybook>>, Vec<Diagnostic>) {
+    let elsewhere = Elsewhere { playbooks: others.to_vec(), documents: Vec::new() };
+    let catalog = load_all(sources, &elsewhere, config, schema);
+    (catalog.playbooks, catalog.problems)
+}
+
+/// Reads, checks and compiles every file. Playbooks and documents with errors are left out;
+/// everything wrong with all of them is in the diagnostics.
+pub fn load_all(sources: &SourceSet, elsewhere: &Elsewhere, config: &Config, schema: &Schema) -> Catalog {
+    let others = &elsewhere.playbooks;
     let mut problems = sources.problems.clone();
     let modules = modules(sources, &mut problems);
     let sandbox = Arc::new(modules.sandbox(&config.seasons));
     let (mut parsed, mut broken) = (Vec::new(), Vec::new());
+    let (mut documents, mut broken_documents) = (Vec::new(), Vec::new());
     for file in &sources.playbooks {
-        match draft(file, &mut problems) {
-            Some(draft) if draft.is_whole => parsed.push(draft.playbook),
-            Some(draft) => broken.push(draft.playbook),
+        match read(file, &mut problems) {
+            Some(FileDraft::Playbook(draft)) if draft.is_whole => parsed.push(draft.playbook),
+            Some(FileDraft::Playbook(draft)) => broken.push(draft.playbook),
+            Some(FileDraft::Document(draft)) if draft.is_whole => documents.push(draft.document),
+            Some(FileDraft::Document(draft)) => broken_documents.push(draft.document),
             None => {}
         }
     }
-    let shared = parse::check_across(parsed.iter().chain(&broken), &mut problems);
+    let all_documents: Vec<&Document> = documents.iter().chain(&broken_documents).collect();
+    let claims = parsed.iter().chain(&broken).map(IdClaim::from);
+    let shared = parse::check_across(claims.chain(all_documents.iter().copied().map(IdClaim::from)), &mut problems);
     let mut ids: Vec<String> = parsed.iter().map(|playbook| playbook.id.clone()).collect();
     // A playbook that another file names is not unknown because it has an error itself.
     ids.extend(claimed_ids(sources));
-    let whole =
-        parsed.len() + broken.len() == sources.playbooks.len() && others.iter().all(|other| ids.contains(other));
+    let whole = parsed.len() + broken.len() + all_documents.len() == sources.playbooks.len()
+        && others.iter().all(|other| ids.contains(other));
     let labels = parsed.iter().chain(&broken).map(|playbook| set_labels(&playbook.steps, &sandbox));
     let labels: Option<Vec<BTreeSet<String>>> = labels.collect();
     ids.extend_from_slice(others);
@@ -79,6 +132,10 @@ pub fn load(
     let neighbours = Neighbours {
         playbooks: Some(ids),
         labels: labels.filter(|_| whole).map(|labels| labels.into_iter().flatten().collect()),
+        documents: (whole || !elsewhere.documents.is_empty()).then(|| {
+            let beside = elsewhere.documents.iter().filter(|one| !all_documents.iter().any(|other| other.id == one.id));
+            all_documents.iter().copied().chain(beside).cloned().collect()
+        }),
     };
     let mut ready: Vec<Arc<ReadyPlaybook>> = Vec::new();
     for playbook in parsed {
@@ -90,6 +147,13 @@ pub fn load(
         }
     }
     across::check(&ready, config, &neighbours, &mut problems);
+    let mut ready_documents: Vec<Arc<ReadyDocument>> = Vec::new();
+    for document in documents {
+        let is_taken = shared.contains(&document.id);
+        let compiled = documents::compile(document, &modules, &sandbox, config, schema, &neighbours, &mut problems);
+        ready_documents.extend(compiled.filter(|_| !is_taken).map(Arc::new));
+    }
+    documents::check_across(&ready_documents, &mut problems);
     // What is wrong in form has been said; this is what else is wrong. A step
     // that could not be read is no reason to say that it does not exist.
     for playbook in broken {
@@ -97,10 +161,13 @@ pub fn load(
         compile(playbook, &modules, &sandbox, config, schema, &neighbours, &mut more);
         problems.extend(more.into_iter().filter(|problem| problem.code != "KW0107"));
     }
+    for document in broken_documents {
+        documents::compile(document, &modules, &sandbox, config, schema, &neighbours, &mut problems);
+    }
     problems.sort();
     problems.dedup();
     name_cutting_remarks(&mut problems);
-    (ready, problems)
+    Catalog { playbooks: ready, documents: ready_documents, problems }
 }
 
 /// Says of half an expression that a remark cut it: what else could be advised
@@ -122,14 +189,13 @@ pub fn modules(sources: &SourceSet, problems: &mut Vec<Diagnostic>) -> Modules {
     Modules::compile(scripts, problems)
 }
 
-/// The ids that the files claim, whether or not they can be used.
+/// The ids of playbooks that the files claim, whether or not they can be used.
 pub fn claimed_ids(sources: &SourceSet) -> Vec<String> {
-    sources.playbooks.iter().filter_map(|file| claimed_id(&file.text)).collect()
+    let playbooks = sources.playbooks.iter().filter(|file| document::claimed_kind(&file.text).is_none());
+    playbooks.filter_map(|file| claimed_id(&file.text)).collect()
 }
 
-/// The id a file claims, read without understanding the rest of it.
+/// The id a file claims, of whatever kind, read without understanding the rest of it.
 pub fn claimed_id(text: &str) -> Option<String> {
-    let line = text.lines().find(|line| line.starts_with("playbook:"))?;
-    let value = line["playbook:".len()..].split('#').next()?;
-    Some(value.trim().trim_matches(['"', '\'']).to_owned())
+    document::claimed_id(text)
 }

@@ -61,6 +61,7 @@ mod revisions;
 mod round;
 mod run;
 mod schema;
+mod scores;
 mod slots;
 mod stop;
 mod suppress;
@@ -194,6 +195,8 @@ enum Command {
     Messages(lists::Options),
     /// List runs.
     Runs(lists::Options),
+    /// The latest scores that documents have made, with their factors.
+    Scores(scores::Options),
     /// Put an account into a playbook by hand.
     Enroll(enroll::Options),
     /// End an enrollment by hand.
@@ -298,6 +301,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Facts(options) => facts::run(global, &options).await,
         Command::Schema(options) => schema::run(global, &options).await,
         Command::Slots(options) => slots::run(global, &options),
+        Command::Scores(options) => scores::run(global, &options).await,
         Command::Plan(options) => plan::run(global, &options).await,
         Command::Apply(options) => apply::run(global, &options).await,
         Command::Diff(options) => diff::run(global, &options).await,

@@ -115,7 +115,13 @@ pub async fn roll_back(global: &Global, options: &RollbackOptions) -> anyhow::Re
         let RollbackOptions { playbook, revision } = options;
         let rows = publications(&shared.store, playbook).await?;
         let revision = find(&rows, playbook, revision)?;
-        if let Err(why) = shared.loaded(playbook, revision).await? {
+        let documents = shared.store.published_documents().await?;
+        let is_document = documents.iter().any(|known| known.id == *playbook);
+        let unusable = match is_document {
+            true => shared.document(playbook, revision).await?.err(),
+            false => shared.loaded(playbook, revision).await?.err(),
+        };
+        if let Some(why) = unusable {
             anyhow::bail!("this version of Keepwell cannot use the revision {revision}: {why}");
         }
         let answer = shared.store.roll_back(playbook, revision, &somebody(), Clock::System.now()).await?;
@@ -127,6 +133,9 @@ pub async fn roll_back(global: &Global, options: &RollbackOptions) -> anyhow::Re
         }
         say!("{playbook}: {revision} is in force again");
         say!("its file does not count until it changes, or `keepwell apply` publishes it");
+        if is_document {
+            return Ok(());
+        }
         say!("its next run is a first run of a revision: see `keepwell plan` and the guardrail `first_run`");
         Ok(())
     }

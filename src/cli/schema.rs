@@ -3,7 +3,8 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::Value as Json;
 
 use super::check::store_at_hand;
@@ -11,12 +12,13 @@ use super::database::configuration;
 use super::{Global, output};
 use crate::catalog::json_schema::{self, Deployment};
 use crate::facts::Schema;
+use crate::playbook::document::{self, DocumentKind, PLAYBOOK_WORD};
 use crate::playbook::source::SourceSet;
 
 #[derive(Debug, Args)]
 pub struct Options {
     /// What file it is of.
-    #[arg(long, value_enum, default_value_t = FileKind::Playbook)]
+    #[arg(long, value_parser = kinds().try_map(FileKind::read), default_value = PLAYBOOK_WORD)]
     of: FileKind,
     /// With the columns of the customer store in the database, and the names of
     /// events, scores and roles that were seen there.
@@ -25,12 +27,31 @@ pub struct Options {
 }
 
 /// A kind of file that people write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FileKind {
-    /// A playbook.
+    /// A file of the playbooks' folder: a playbook, or a document beside playbooks.
     Playbook,
+    /// A document of one kind alone.
+    Document(&'static DocumentKind),
     /// keepwell.yaml.
     Configuration,
+}
+
+/// The word for `keepwell.yaml`.
+const CONFIGURATION: &str = "configuration";
+
+fn kinds() -> PossibleValuesParser {
+    PossibleValuesParser::new(document::first_keys().chain([CONFIGURATION]))
+}
+
+impl FileKind {
+    fn read(word: String) -> Result<FileKind, String> {
+        match word.as_str() {
+            PLAYBOOK_WORD => Ok(FileKind::Playbook),
+            CONFIGURATION => Ok(FileKind::Configuration),
+            word => document::kind(word).map(FileKind::Document).ok_or_else(|| format!("no file is a `{word}`")),
+        }
+    }
 }
 
 pub async fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
@@ -53,7 +74,8 @@ pub async fn answer(global: &Global, kind: FileKind, of_store: bool) -> anyhow::
     let sources = SourceSet::read(std::slice::from_ref(&global.playbooks), &global.scripts);
     let deployment = Deployment::new(&sources, &config, schema);
     Ok(match kind {
-        FileKind::Playbook => json_schema::of_playbook(&deployment),
+        FileKind::Playbook => json_schema::of_file(&deployment),
+        FileKind::Document(kind) => json_schema::of_document(kind, &deployment),
         FileKind::Configuration => json_schema::of_configuration(&deployment),
     })
 }

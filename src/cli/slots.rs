@@ -10,6 +10,7 @@ use super::{Format, Global, output};
 use crate::catalog;
 use crate::clock::{Clock, Instant};
 use crate::diagnostic::render_human;
+use crate::playbook::document::FileDraft;
 use crate::playbook::schedule::Schedule;
 use crate::playbook::source::SourceSet;
 
@@ -38,7 +39,7 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     // that is not at hand.
     for file in &sources.playbooks {
         let mut found_here = Vec::new();
-        let Some(draft) = catalog::draft(file, &mut found_here) else {
+        let Some(draft) = catalog::read(file, &mut found_here) else {
             // A file that is no YAML says nothing of when it is due.
             let claimed = catalog::claimed_id(&file.text);
             if options.playbook.is_none() || claimed.is_none() || claimed == options.playbook {
@@ -46,16 +47,24 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
             }
             continue;
         };
-        let playbook = draft.playbook;
-        let id = &playbook.id;
-        if options.playbook.as_ref().is_some_and(|wanted| wanted != id) {
+        let (id, written, zone) = match draft {
+            FileDraft::Playbook(draft) => {
+                let playbook = draft.playbook;
+                (playbook.id, playbook.schedule, playbook.timezone)
+            }
+            FileDraft::Document(draft) => {
+                let document = draft.document;
+                (document.id, document.schedule, document.timezone)
+            }
+        };
+        if options.playbook.as_ref().is_some_and(|wanted| *wanted != id) {
             continue;
         }
         found = true;
-        let schedule = match Schedule::parse(&playbook.schedule.text, playbook.timezone.unwrap_or(config.timezone)) {
+        let schedule = match Schedule::parse(&written.text, zone.unwrap_or(config.timezone)) {
             Ok(schedule) => schedule,
             Err(error) => {
-                problems.push(playbook.schedule.error("KW0111", 1, error.column as u32, error.message));
+                problems.push(written.error("KW0111", 1, error.column as u32, error.message));
                 continue;
             }
         };

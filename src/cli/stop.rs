@@ -104,7 +104,7 @@ pub fn describe(waiting: &WaitingMessages) -> Vec<String> {
 
 async fn check_target(global: &Global, database: &Database, target: &StopTarget) -> anyhow::Result<()> {
     match target {
-        StopTarget::Playbook(id) if !database.store.published().await?.iter().any(|known| &known.id == id) => {
+        StopTarget::Playbook(id) if !database.store.is_published(id).await? => {
             let now = database.store.name_of_now(id).await?;
             let renamed = if now == *id { String::new() } else { format!(": it is called `{now}` now") };
             anyhow::bail!("there is no playbook `{id}`{renamed}")

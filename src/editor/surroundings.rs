@@ -9,6 +9,7 @@ use crate::catalog;
 use crate::catalog::json_schema::Deployment;
 use crate::config::{CONFIGURATION, Config, DEFAULT_FILE};
 use crate::facts::{NameKind, Schema};
+use crate::playbook::document::claimed_kind;
 use crate::playbook::form::PLAYBOOK;
 use crate::playbook::reader::{Form, NameOf};
 use crate::playbook::source::{ScriptFile, SourceFile, SourceSet};
@@ -121,7 +122,8 @@ impl Written {
             .into_iter()
             .flatten()
             .find_map(|text| catalog::draft(&SourceFile { path: file.path.clone(), text }, &mut Vec::new()));
-        Written { form: &PLAYBOOK, playbook: draft.map(|draft| draft.playbook) }
+        let form = claimed_kind(&file.text).map_or(&PLAYBOOK, |kind| kind.form);
+        Written { form, playbook: draft.map(|draft| draft.playbook) }
     }
 
     /// Whether it is for contacts.

@@ -127,6 +127,25 @@ pub struct ScoreRecord {
     pub at: Instant,
     /// `None` is an account-level score.
     pub contact: Option<String>,
+    /// What is known of one that a document made; `None` of the store's.
+    pub own: Option<OwnScore>,
+}
+
+/// What is known of a score that a document made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnScore {
+    /// Each factor that had a value, by its id: 0 to 100.
+    pub factors: BTreeMap<String, f64>,
+    /// The band that the value was in.
+    pub band: Option<String>,
+}
+
+impl ScoreRecord {
+    /// Whether it counts as of an instant: if it was made before, and of our own
+    /// also at that very instant, since it was made for whoever looks then.
+    pub fn is_there(&self, as_of: Instant) -> bool {
+        self.at < as_of || (self.own.is_some() && self.at == as_of)
+    }
 }
 
 #[derive(Clone, Debug)]

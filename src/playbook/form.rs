@@ -13,6 +13,16 @@ const MODE_WORDS: &[&str] = &words(&MODES);
 const SUBJECT_WORDS: &[&str] = &words(&SUBJECTS);
 const EXISTING_WORDS: &[&str] = &words(&EXISTING);
 
+/// Whether it is about accounts or about contacts.
+pub(super) const SUBJECT: Key =
+    Key::new("for", Shape::Words(SUBJECT_WORDS), "`account` (default), or `contact`: each person goes their own way.");
+/// Whose accounts it is about.
+pub(super) const STATUSES: Key = Key::new(
+    "statuses",
+    Shape::list(&Shape::Name(NameOf::Status), 1),
+    "The account statuses it is for. Default: `[active, trial]`.",
+);
+
 /// The keys of a playbook.
 pub static PLAYBOOK: Form = Form::new(
     "a playbook",
@@ -34,16 +44,8 @@ pub static PLAYBOOK: Form = Form::new(
             Shape::Words(MODE_WORDS),
             "`live` (default); `shadow`: decides and records everything, and nothing leaves; `paused`: nothing happens.",
         ),
-        Key::new(
-            "for",
-            Shape::Words(SUBJECT_WORDS),
-            "`account` (default), or `contact`: each person goes their own way.",
-        ),
-        Key::new(
-            "statuses",
-            Shape::list(&Shape::Name(NameOf::Status), 1),
-            "The account statuses it is for. Default: `[active, trial]`.",
-        ),
+        SUBJECT,
+        STATUSES,
         Key::new(
             "stages",
             Shape::list(&Shape::Name(NameOf::Stage), 1),

@@ -5,7 +5,7 @@
 //! publishes them, `yaml` turns text into nodes that know their place, `parse`
 //! reads the keys of a playbook, which `form` lists, `schedule` answers when it is
 //! due, `case` holds the test cases inside it, `changes` says in words how two texts
-//! differ. Expressions and templates stay text here ([`Source`]); `rule` and `action`
+//! differ, `document` reads the files of other kinds. Expressions and templates stay text here ([`Source`]); `rule` and `action`
 //! give them meaning. Nothing in this folder knows SQL, Rhai or the time; the first
 //! three alone touch files.
 
@@ -19,6 +19,7 @@ pub mod budget;
 pub mod calendar;
 pub mod case;
 pub mod changes;
+pub mod document;
 pub mod duration;
 mod folder;
 pub mod folder_claim;

@@ -8,20 +8,13 @@ use super::reader::{Fields, inline, is_off, share};
 use super::source::SourceFile;
 use super::steps::StepReader;
 use super::timezone::timezone;
-use super::yaml::{self, Node};
+use super::yaml::Node;
 use super::{Duration, Mode, Places, Playbook, Reentry, Source, StepForm, SubjectKind, case, guardrails, renaming};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// The longest time after the end that a goal may count, in seconds: 90 days.
 const MOST_GOAL_WINDOW: i64 = 90 * 86_400;
 const NO_ALERTS_TO: &str = "nobody hears of this playbook's holds and failures";
-
-/// Reads one playbook. Every problem of the file is added to `problems`; a
-/// playbook is returned only if none of them is an error. `forms` are those of
-/// all step kinds.
-pub fn parse(file: &SourceFile, forms: &[StepForm], problems: &mut Vec<Diagnostic>) -> Option<Playbook> {
-    draft(file, forms, problems).filter(|draft| draft.is_whole).map(|draft| draft.playbook)
-}
 
 /// What could be read of a file, mistakes or not.
 #[derive(Clone, Debug)]
@@ -33,25 +26,45 @@ pub struct Draft {
     pub is_whole: bool,
 }
 
-/// Reads as much of a file as can be read; `None` when it is no mapping.
-pub fn draft(file: &SourceFile, forms: &[StepForm], problems: &mut Vec<Diagnostic>) -> Option<Draft> {
-    let before = problems.len();
-    let root = yaml::read(&file.path, &file.text, problems)?;
-    let playbook = playbook(file, &root, forms, problems);
+/// Reads as much of a playbook's text as can be read; `None` when it is no mapping.
+/// Every problem is added to `problems`; `before` is how many there were before the
+/// text was read as YAML. `forms` are those of all step kinds.
+pub(super) fn draft_of(
+    file: &SourceFile,
+    root: &Node,
+    before: usize,
+    forms: &[StepForm],
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Draft> {
+    let playbook = playbook(file, root, forms, problems);
     root.as_mapping()?;
     let is_whole = !problems[before..].iter().any(Diagnostic::is_error);
     Some(Draft { playbook, is_whole })
 }
 
+/// A file, and the id that it claims.
+#[derive(Clone, Copy, Debug)]
+pub struct IdClaim<'a> {
+    pub(super) id: &'a str,
+    pub(super) file: &'a Arc<str>,
+    pub(super) place: Position,
+}
+
+impl<'a> From<&'a Playbook> for IdClaim<'a> {
+    fn from(playbook: &'a Playbook) -> IdClaim<'a> {
+        IdClaim { id: &playbook.id, file: &playbook.file, place: playbook.place }
+    }
+}
+
 /// Reports ids that several files claim, at each of them, and returns those ids.
 /// Only the author knows which file is meant; their order must not decide.
 pub fn check_across<'a>(
-    playbooks: impl IntoIterator<Item = &'a Playbook>,
+    files: impl IntoIterator<Item = IdClaim<'a>>,
     problems: &mut Vec<Diagnostic>,
 ) -> HashSet<String> {
-    let mut claims: BTreeMap<&str, Vec<&Playbook>> = BTreeMap::new();
-    for playbook in playbooks.into_iter().filter(|playbook| !playbook.id.is_empty()) {
-        claims.entry(&playbook.id).or_default().push(playbook);
+    let mut claims: BTreeMap<&str, Vec<IdClaim<'_>>> = BTreeMap::new();
+    for claim in files.into_iter().filter(|claim| !claim.id.is_empty()) {
+        claims.entry(claim.id).or_default().push(claim);
     }
     claims.retain(|_, files| files.len() > 1);
     for (id, files) in &claims {
@@ -60,7 +73,7 @@ pub fn check_across<'a>(
             let others: Vec<String> = others.map(|other| format!("{}:{}", other.file, other.place.line)).collect();
             let message = format!("the id `{id}` is also that of {}", others.join(" and "));
             let help = "give one of them an id of its own; until then none of them is taken";
-            problems.push(Diagnostic::error("KW0105", &file.file, file.place, message).help(help));
+            problems.push(Diagnostic::error("KW0105", file.file, file.place, message).help(help));
         }
     }
     claims.into_keys().map(str::to_owned).collect()
@@ -154,19 +167,7 @@ fn id(fields: &mut Fields<'_, '_>) -> Option<String> {
     if renaming::is_id(&id) {
         return Some(id.to_string());
     }
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let mut proposal = String::new();
-    for c in id.trim().to_lowercase().chars() {
-        if allowed(c) {
-            proposal.push(c);
-        } else if !proposal.is_empty() && !proposal.ends_with('-') {
-            proposal.push('-');
-        }
-    }
-    let help = match proposal.trim_matches('-') {
-        "" => "use lower-case letters, digits and `-`, at most 100".to_owned(),
-        good => format!("use lower-case letters, digits and `-`: `{:.100}`", good),
-    };
+    let help = renaming::id_advice(&id);
     let at = fields.value_place("playbook");
     let message = format!("`{}` cannot be a playbook's id", super::reader::short(&id));
     fields.error_with_help("KW0104", at, message, help);
@@ -268,7 +269,7 @@ fn word_list(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Strin
     Some(word_sources(fields, key)?.into_iter().map(|text| text.text.to_string()).collect())
 }
 
-fn word_sources(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Source>> {
+pub(super) fn word_sources(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<Source>> {
     fields.take(key)?;
     let before = fields.problems().len();
     let texts: Vec<Source> = fields.texts(key);
@@ -281,7 +282,7 @@ fn word_sources(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<So
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BodyForm, Goto, HoldAbove, StepBody, WaitOn};
+    use super::super::{BodyForm, Goto, HoldAbove, StepBody, WaitOn, yaml};
     use super::*;
 
     const FORMS: &[StepForm] = &[
@@ -297,7 +298,9 @@ mod tests {
     fn parsed(text: &str) -> (Option<Playbook>, Vec<Diagnostic>) {
         let file = SourceFile { path: "p.yaml".into(), text: text.into() };
         let mut problems = Vec::new();
-        let playbook = parse(&file, FORMS, &mut problems);
+        let root = yaml::read(&file.path, &file.text, &mut problems).expect("a tree");
+        let draft = draft_of(&file, &root, 0, FORMS, &mut problems);
+        let playbook = draft.filter(|draft| draft.is_whole).map(|draft| draft.playbook);
         (playbook, problems)
     }
 
@@ -374,7 +377,7 @@ mod tests {
         let one = good("steps: [{ wait: 1d }]\n");
         let mut problems = Vec::new();
         let other = Playbook { file: "q.yaml".into(), ..one.clone() };
-        assert_eq!(check_across([&one, &other], &mut problems), HashSet::from(["p".to_owned()]));
+        assert_eq!(check_across([&one, &other].map(IdClaim::from), &mut problems), HashSet::from(["p".to_owned()]));
         let told: Vec<_> = problems.iter().map(|problem| (problem.code, &*problem.file)).collect();
         assert_eq!(told, [("KW0105", "p.yaml"), ("KW0105", "q.yaml")]);
     }

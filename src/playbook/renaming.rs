@@ -21,6 +21,23 @@ pub fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 100 && text.chars().all(allowed)
 }
 
+/// What to write for a text that cannot be an id.
+pub(super) fn id_advice(text: &str) -> String {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let mut proposal = String::new();
+    for c in text.trim().to_lowercase().chars() {
+        if allowed(c) {
+            proposal.push(c);
+        } else if !proposal.is_empty() && !proposal.ends_with('-') {
+            proposal.push('-');
+        }
+    }
+    match proposal.trim_matches('-') {
+        "" => "use lower-case letters, digits and `-`, at most 100".to_owned(),
+        good => format!("use lower-case letters, digits and `-`: `{good:.100}`"),
+    }
+}
+
 /// Reads `was`: `None` where nothing is said, nothing in it for `none`.
 pub(super) fn read(fields: &mut Fields<'_, '_>, id: Option<&str>) -> Option<Vec<Source>> {
     let node = fields.take("was")?;

@@ -35,13 +35,12 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader for a case of a playbook.
     pub fn new(playbook: &'a ReadyPlaybook, case: &Case) -> Reader<'a> {
-        Reader {
-            file: &playbook.playbook.file,
-            place: case.place,
-            at: case.at.to_utc(),
-            zone: playbook.zone,
-            problems: Vec::new(),
-        }
+        Reader::of_file(&playbook.playbook.file, case.place, case.at.to_utc(), playbook.zone)
+    }
+
+    /// A reader for a case at a place of a file, with that `at`.
+    pub fn of_file(file: &'a Arc<str>, place: Position, at: Instant, zone: Tz) -> Reader<'a> {
+        Reader { file, place, at, zone, problems: Vec::new() }
     }
 
     pub fn error(&mut self, code: &'static str, at: Position, message: impl Into<String>, help: impl Into<String>) {

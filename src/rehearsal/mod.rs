@@ -13,6 +13,7 @@
 //! - `course` plays a case.
 //! - `happened` is what a case may expect.
 //! - `comparison` finds the differences between the two.
+//! - `documents` plays the cases of documents beside playbooks.
 //! - `entry` is what stands in `expect:`, as text.
 //! - `update` writes `expect:` anew from what happened.
 //! - `unused_fixtures` finds what a case gives and its playbook never reads.
@@ -41,6 +42,7 @@ mod budget;
 mod comparison;
 mod course;
 mod coverage;
+mod documents;
 mod entry;
 pub mod explanation;
 mod fixture;
@@ -66,6 +68,7 @@ use side_by_side::side_by_side;
 use world::World;
 
 pub use coverage::{Coverage, Gap, coverage};
+pub use documents::{check_document_cases, document_objections, play_documents};
 pub use update::{Update, update};
 
 /// How long nothing must happen when nothing is expected, in seconds.
@@ -309,7 +312,7 @@ fn moment(start: Instant, after: i64) -> Instant {
     TimeDelta::try_seconds(after).and_then(|span| start.checked_add_signed(span)).unwrap_or(start)
 }
 
-fn failure(problem: Diagnostic) -> Failure {
+pub(crate) fn failure(problem: Diagnostic) -> Failure {
     let help = problem.help.map_or(String::new(), |help| format!("; {help}"));
     Failure {
         place: Position { line: problem.line, column: problem.column },

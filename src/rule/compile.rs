@@ -32,6 +32,9 @@ pub enum Wanted {
     Key,
     /// Text; may be missing.
     Text,
+    /// A number, or true or false; may be missing. What it calculates with may be
+    /// missing, too: then it is.
+    Factor,
     /// Whatever can be printed; may be missing. An attribute is read as this
     /// type, or as what it holds.
     Printable(Option<Type>),
@@ -119,6 +122,7 @@ impl<'a> Compilation<'a> {
                 return None;
             }
         };
+        checker.lets_missing = wanted == Wanted::Factor;
         checker.any_default = matches!(wanted, Wanted::Printable(_)) && matches!(expr, Expr::Coalesce(..));
         let typed = checker.expr(&expr);
         want(&mut checker, &typed, wanted);
@@ -156,6 +160,7 @@ impl<'a> Compilation<'a> {
             in_population: false,
             in_text: self.in_text,
             any_default: false,
+            lets_missing: false,
             parts: 0,
             call_site: None,
             known: self.scope.known.clone(),
@@ -230,6 +235,9 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
         Wanted::Verdict => matches!(typed.kind, Kind::Bool | Kind::Unknown),
         Wanted::Time => matches!(typed.kind, Kind::Time | Kind::Unknown),
         Wanted::Text => matches!(typed.kind, Kind::Text | Kind::Label | Kind::Unknown),
+        Wanted::Factor => {
+            matches!(typed.kind, Kind::Int | Kind::Float | Kind::Bool | Kind::Label | Kind::Unknown)
+        }
         Wanted::Key => typed.kind.ty().is_some() || matches!(typed.kind, Kind::Label | Kind::Unknown),
     };
     if let Kind::Attribute(subject, key) = &typed.kind {
@@ -237,6 +245,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
             Wanted::Verdict => Some(Type::Bool),
             Wanted::Time => Some(Type::Time),
             Wanted::Text => Some(Type::Text),
+            Wanted::Factor => Some(Type::Float),
             // Whatever it is: a key is its text.
             Wanted::Key | Wanted::Printable(_) => None,
         };
@@ -253,6 +262,7 @@ fn want(checker: &mut Checker, typed: &Typed, wanted: Wanted) {
             Wanted::Verdict => "true or false",
             Wanted::Time => "a time",
             Wanted::Text => "text",
+            Wanted::Factor => "a number from 0 to 100, or true or false,",
             Wanted::Key | Wanted::Printable(_) => "text, a number or a time",
         };
         let help = match (&typed.kind, wanted) {

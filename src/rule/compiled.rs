@@ -13,7 +13,7 @@ use super::engine::sandbox::{Evaluated, Sandbox};
 use super::engine::unfit::UnfitAttribute;
 use super::engine::value::{describe, from_dynamic};
 use super::functions::global::{CLOCK_FUNCTIONS, NOW};
-use super::functions::names_of;
+use super::functions::{names_of, scores_of};
 use super::holder::{AttributeTypes, PopulationCalls};
 use super::prefilter::clause::Prefilter;
 use crate::facts::{Arg, Cell, CellPath, Facts, NameKind, Value};
@@ -56,6 +56,11 @@ impl Rule {
     pub fn store_names(&self) -> BTreeSet<(NameKind, String)> {
         let names = self.cells.iter().flat_map(names_of);
         names.map(|(kind, name)| (kind, name.into_owned())).collect()
+    }
+
+    /// The names of the scores that it asks for, whoever makes them.
+    pub fn scores_read(&self) -> BTreeSet<String> {
+        self.cells.iter().flat_map(scores_of).map(str::to_owned).collect()
     }
 
     /// The columns it reads as `entry.COLUMN`.
@@ -131,6 +136,24 @@ impl Rule {
                 None => format!("it gives {}, which cannot be used here", describe(&value)),
             })
         })
+    }
+
+    /// Evaluates a factor: its number, 100 for true and 0 for false; `None` where
+    /// something that it needs is missing.
+    pub fn factor(&self, sandbox: &Sandbox, context: &Context) -> Result<Option<f64>, EvalError> {
+        match self.value(sandbox, context) {
+            Ok(Value::Null) => Ok(None),
+            Ok(Value::Bool(true)) => Ok(Some(100.0)),
+            Ok(Value::Bool(false)) => Ok(Some(0.0)),
+            Ok(Value::Int(number)) => Ok(Some(number as f64)),
+            Ok(Value::Float(number)) if number.is_finite() => Ok(Some(number)),
+            Ok(other) => Err(EvalError::new(format!("it gives {}, which is no number", other.to_json()))),
+            Err(error) => {
+                let lacks = self.cells.iter().any(|cell| matches!(context.facts.get(cell), Some(Value::Null) | None));
+                // An attribute of an event or a person may lack something that is no cell.
+                if error.is_about_missing() && (lacks || self.cells.is_empty()) { Ok(None) } else { Err(error) }
+            }
+        }
     }
 
     /// Runs a `run` script.

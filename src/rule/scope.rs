@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::named_steps::NamedSteps;
 use crate::diagnostic::nearest;
 use crate::facts::{Schema, Subject};
+use crate::playbook::document::{Document, DocumentBody, Score};
 
 /// What playbooks may name of one another.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub struct Neighbours {
     pub playbooks: Option<Vec<String>>,
     /// The labels that some playbook sets; `None` where that is not known.
     pub labels: Option<BTreeSet<String>>,
+    /// All documents beside playbooks; `None` where it does not matter what is named.
+    pub documents: Option<Vec<Document>>,
 }
 
 impl Neighbours {
@@ -26,6 +29,20 @@ impl Neighbours {
     /// The ids that are known.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.playbooks.iter().flatten().map(String::as_str)
+    }
+
+    /// The score of that name, if a document makes it.
+    pub(crate) fn score(&self, name: &str) -> Option<&Score> {
+        let document = self.documents.iter().flatten().find(|document| document.id == name)?;
+        match &document.body {
+            DocumentBody::Score(score) => Some(score),
+        }
+    }
+
+    /// The names of the scores that documents make; `None` where they are not known.
+    pub(crate) fn scores(&self) -> Option<impl Iterator<Item = &str>> {
+        let is_score = |document: &&Document| matches!(document.body, DocumentBody::Score(_));
+        Some(self.documents.as_ref()?.iter().filter(is_score).map(|document| document.id.as_str()))
     }
 
     /// What to say of a label that nobody sets: the message and the help.

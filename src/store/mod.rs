@@ -3,6 +3,7 @@
 //!
 //! - [`customers`]: the customer store: facts for conditions, import, mapping
 //!   onto a company's own tables, the sample company, erasure;
+//! - [`documents`]: evaluations of documents beside playbooks, and their scores;
 //! - [`runs`]: published playbooks, runs with their leases, what holds a run back;
 //! - [`enrollments`]: who is on the way through a playbook, and transitions;
 //! - [`tasks`]: tasks of colleagues, their escalation and handover;
@@ -41,6 +42,7 @@ pub use sql::errors::{
 
 mod connect;
 pub mod customers;
+pub mod documents;
 pub mod enrollments;
 pub mod lease;
 pub mod messages;

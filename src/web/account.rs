@@ -16,8 +16,10 @@ use super::page::{Frame, Trouble, Web, account_href, below, date, href, moment};
 use super::timeline::{TimelineLine, line};
 use super::why::{WhyView, explain_playbook};
 use crate::clock::Instant;
+use crate::evaluation::score::{FactorMove, factor_moves};
 use crate::facts::Contact;
 use crate::playbook::local_time;
+use crate::store::documents::scores::ScoreRow;
 use crate::store::messages::contact_addresses::Addressee;
 use crate::store::messages::suppressions::CLASSES;
 use crate::store::views::web::{AccountEnrollmentRow, AccountHeader, TaskRow, TimelineSpan};
@@ -33,6 +35,9 @@ const ENROLLMENTS: i64 = 500;
 const JOURNEYS: usize = 20;
 const TASKS: i64 = 20;
 const CONTACTS: usize = 50;
+
+/// How many scores of documents are shown, those of contacts included.
+const SCORES: usize = 50;
 
 const UNKNOWN: Trouble = Trouble::NotFound("There is no such account.");
 
@@ -54,6 +59,7 @@ struct AccountPage {
     gone: bool,
     status: Option<String>,
     header: Vec<HeaderView>,
+    scores: Vec<ScoreView>,
     why: Option<WhyView>,
     journeys: Vec<JourneyView>,
     more_journeys: usize,
@@ -74,6 +80,26 @@ struct HeaderView {
     label: &'static str,
     value: String,
     href: Option<String>,
+}
+
+/// A score that a document has made.
+#[derive(Serialize)]
+struct ScoreView {
+    name: String,
+    contact: Option<String>,
+    value: String,
+    band: Option<String>,
+    /// Against the one before; `None` for the first, and where it is the same.
+    change: Option<String>,
+    at: String,
+    factors: Vec<FactorView>,
+}
+
+#[derive(Serialize)]
+struct FactorView {
+    id: String,
+    value: String,
+    change: Option<String>,
 }
 
 /// A playbook on whose way the account is, or one of its contacts.
@@ -156,12 +182,14 @@ pub(super) async fn show(
     let (journeys, more_journeys) = journeys(&web, &enrollments, &contact);
     let (contacts, more_contacts) = contacts(&web, &id, &people.contacts, now).await?;
     let last = timeline.entries.last().filter(|_| timeline.more).map(|entry| entry.at.to_rfc3339());
+    let scores = web.store.latest_scores(None, Some(&id), now).await?;
     let published = web.store.published().await?;
     let current = why.as_ref().map(|why| why.playbook.clone());
     let page = AccountPage {
         gone: header.is_none(),
         status: header.as_ref().and_then(|header| header.status.clone()),
         header: header.map(|header| header_views(&web, header)).unwrap_or_default(),
+        scores: score_views(&web, scores, &contact),
         tasks: web.store.open_tasks_of_account(&id, TASKS).await?.into_iter().map(|row| task(&web, row, now)).collect(),
         timeline: timeline.entries.into_iter().map(|entry| line(entry, web.zone, &contact)).collect(),
         before: asked.before.map(|before| moment(before, web.zone)),
@@ -218,6 +246,30 @@ fn header_views(web: &WebState, header: AccountHeader) -> Vec<HeaderView> {
     ];
     views.extend(header.stage.map(|stage| view("Stage", Some(stage))));
     views
+}
+
+/// What documents say of the account and of its people.
+fn score_views(web: &WebState, scores: Vec<ScoreRow>, contact: &dyn Fn(&str) -> String) -> Vec<ScoreView> {
+    let number = |value: f64| ((value * 10.0).round() / 10.0).to_string();
+    let change = |value: Option<f64>, before: Option<f64>| {
+        let change = value? - before?;
+        (change.abs() >= 0.05).then(|| format!("{}{}", if change > 0.0 { "+" } else { "−" }, number(change.abs())))
+    };
+    let factor = |one: FactorMove| FactorView {
+        value: one.value.map_or_else(|| "missing".to_owned(), number),
+        change: change(one.value, one.before),
+        id: one.factor,
+    };
+    let view = |score: ScoreRow| ScoreView {
+        contact: Some(score.contact.as_str()).filter(|id| !id.is_empty()).map(contact),
+        value: number(score.value),
+        change: change(Some(score.value), score.before),
+        at: moment(score.at, web.zone),
+        factors: factor_moves(&score.factors, score.factors_before.as_ref()).into_iter().map(factor).collect(),
+        band: score.band,
+        name: score.name,
+    };
+    scores.into_iter().take(SCORES).map(view).collect()
 }
 
 fn journeys(

@@ -8,6 +8,7 @@
 //! A worker's error leaves what was being done due. The clock is read in
 //! `supervise` only; a worker is given `now`.
 
+pub mod documents;
 pub mod enrollments;
 pub mod health;
 pub mod lanes;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::documents::loaded::{self, DocumentSlot};
 use crate::catalog::{self, ReadyPlaybook};
 use crate::config::Config;
 use crate::playbook::Playbook;
@@ -54,6 +55,7 @@ pub type Slot = Result<Arc<Loaded>, String>;
 #[derive(Debug, Default)]
 pub struct Compiled {
     known: Mutex<HashMap<(String, String), Slot>>,
+    documents: Mutex<HashMap<(String, String), DocumentSlot>>,
 }
 
 impl Compiled {
@@ -69,6 +71,33 @@ impl Compiled {
         };
         let slot = compiled.map(Arc::new);
         self.lock().insert(key, slot.clone());
+        Ok(slot)
+    }
+
+    /// A revision of a document, compiled from its stored text, as [`Compiled::get`]
+    /// has one of a playbook.
+    pub async fn document(
+        &self,
+        store: &Store,
+        config: &Config,
+        document: &str,
+        revision: &str,
+    ) -> anyhow::Result<DocumentSlot> {
+        let key = (document.to_owned(), revision.to_owned());
+        // A poisoned map is still a map of finished entries.
+        let documents = || self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = documents().get(&key) {
+            return Ok(slot.clone());
+        }
+        let Some(text) = store.revision_text(document, revision).await? else {
+            return Ok(Err(format!("revision {revision} of {document} was never published")));
+        };
+        let scripts = text.modules();
+        let file = SourceFile { path: text.file.as_str().into(), text: text.text.as_str().into() };
+        let (config, relations) = (config.clone(), store.relations().clone());
+        let compiled = tokio::task::spawn_blocking(move || loaded::compile(&file, scripts, &config, &relations)).await;
+        let slot = compiled.unwrap_or_else(|_| Err("compiling it failed".to_owned())).map(Arc::new);
+        documents().insert(key, slot.clone());
         Ok(slot)
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::documents::loaded::DocumentSlot;
 use super::messages::batch_size::Pace;
 use super::messages::domain_limits::Domains;
 use super::messages::under_way::UnderWay;
@@ -90,6 +91,11 @@ impl Shared {
     pub async fn is_paused(&self, published: &Published) -> anyhow::Result<bool> {
         let current = self.loaded(&published.id, &published.revision).await?;
         Ok(current.is_ok_and(|current| current.ready.playbook.mode == Mode::Paused))
+    }
+
+    /// A compiled revision of a document; see [`Compiled::document`].
+    pub async fn document(&self, document: &str, revision: &str) -> anyhow::Result<DocumentSlot> {
+        self.compiled.document(&self.store, &self.config, document, revision).await
     }
 
     /// A compiled revision; see [`Compiled::get`].

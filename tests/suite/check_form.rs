@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use keepwell::catalog::parse;
 use keepwell::diagnostic::{CODES, Diagnostic, arrange, render_lines};
-use keepwell::playbook::parse::check_across;
+use keepwell::playbook::parse::{IdClaim, check_across};
 use keepwell::playbook::source::{SourceFile, SourceSet, read_file};
 use keepwell::playbook::yaml::Entry;
 use keepwell::playbook::{Playbook, StepBody, renaming};
@@ -185,7 +185,7 @@ fn the_same_id_in_two_files_is_reported_at_the_later_one() {
             parse(&SourceFile { path, text }, &mut problems)
         })
         .collect();
-    check_across(&playbooks, &mut problems);
+    check_across(playbooks.iter().map(IdClaim::from), &mut problems);
     assert_eq!(
         render_lines(&problems),
         "a.yaml:1:1: error[KW0105]: the id `p` is also that of b.yaml:1; help: give one of them an id of its own; \

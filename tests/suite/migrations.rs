@@ -30,6 +30,7 @@ const SUMS: &str = "
     0014_variants.sql  68ca96e2cd824e03db21febf8a4f5fc24a93236a7ec839d2c06b796ba8e7319b
     0015_ticket_topics.sql  9e16843f5eb7809f3dca55a7754d4e7a49a533bbb6d188bedcb0ab19cddff59b
     0016_account_owners.sql  b9a99da7c7472b53d99d173086efa335a25c72a83dc2f25af083cb936ab38bc9
+    0017_documents.sql  ac8106069663dfb350ac049541ec072f81bcf7d2d80d7fb8c8f538cbd9655b12
 ";
 
 #[test]

@@ -10,6 +10,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::config::CONFIGURATION;
+use crate::playbook::document::{DocumentKind, KINDS};
 use crate::playbook::form::PLAYBOOK;
 use crate::playbook::reader::Form;
 
@@ -24,6 +25,24 @@ pub fn of_playbook(deployment: &Deployment) -> Json {
     schema("A Keepwell playbook", &PLAYBOOK, deployment)
 }
 
+/// The schema of a file in the playbooks' folder, whatever its kind: a document's
+/// where its first key is there, else a playbook's.
+pub fn of_file(deployment: &Deployment) -> Json {
+    let mut writer = Writer::new(deployment);
+    let mut schema = writer.form(&PLAYBOOK, &[]);
+    for kind in KINDS {
+        let document = writer.form(kind.form, &[]);
+        let is_document = json!({ "type": "object", "required": [kind.word] });
+        schema = json!({ "if": is_document, "then": document, "else": schema });
+    }
+    headed(schema, "A Keepwell playbook, or a document beside playbooks", writer)
+}
+
+/// The schema of a kind of document.
+pub fn of_document(kind: &DocumentKind, deployment: &Deployment) -> Json {
+    schema(&format!("A Keepwell document, {}", kind.noun), kind.form, deployment)
+}
+
 /// The schema of `keepwell.yaml`.
 pub fn of_configuration(deployment: &Deployment) -> Json {
     let mut schema = schema("The configuration of Keepwell", &CONFIGURATION, deployment);
@@ -34,7 +53,11 @@ pub fn of_configuration(deployment: &Deployment) -> Json {
 
 fn schema(title: &str, form: &'static Form, deployment: &Deployment) -> Json {
     let mut writer = Writer::new(deployment);
-    let mut schema = writer.form(form, &[]);
+    let schema = writer.form(form, &[]);
+    headed(schema, title, writer)
+}
+
+fn headed(mut schema: Json, title: &str, writer: Writer<'_>) -> Json {
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     // Not as its title, which editors show above each key.
     schema["$comment"] = json!(title);

@@ -1,8 +1,9 @@
-//! The playbooks that come with Keepwell, to begin a new one with. They are in
+//! The playbooks and documents that come with Keepwell, to begin a new one with. They are in
 //! the program, with the scripts that they use.
 //!
 //! - `wish` finds the one that is nearest to what somebody wishes.
 
+use crate::playbook::document::{FileDraft, PLAYBOOK_WORD};
 use crate::playbook::source::SourceFile;
 
 mod files {
@@ -13,7 +14,7 @@ mod wish;
 
 pub use wish::{Fit, Reason, fits};
 
-/// A playbook that comes with Keepwell.
+/// A playbook or document that comes with Keepwell.
 #[derive(Clone, Debug)]
 pub struct ShippedPlaybook {
     pub id: String,
@@ -21,8 +22,10 @@ pub struct ShippedPlaybook {
     pub area: &'static str,
     /// What it is for, in one sentence.
     pub about: String,
-    /// Whom it tells of holds and failures: nobody's real address.
+    /// Whom it tells of holds and failures: nobody's real address; empty of a document.
     pub alerts_to: String,
+    /// `playbook`, or the kind of a document.
+    pub first_key: &'static str,
     /// The whole file.
     pub text: &'static str,
 }
@@ -35,14 +38,20 @@ pub struct ShippedScript {
     pub text: &'static str,
 }
 
-/// Every shipped playbook, by area and within it by the name of the file.
+/// Every shipped playbook and document, by area and within it by the name of the file.
 pub fn playbooks() -> Vec<ShippedPlaybook> {
     let read = |(name, text): &(&'static str, &'static str)| {
         let file = SourceFile { path: format!("{name}.yaml").into(), text: (*text).into() };
-        let playbook = super::parse(&file, &mut Vec::new())?;
-        let (about, alerts_to) = (playbook.about.unwrap_or_default(), playbook.alerts_to.unwrap_or_default());
+        let (id, about, alerts_to, first_key) = match super::read(&file, &mut Vec::new())? {
+            FileDraft::Playbook(draft) => {
+                let playbook = draft.playbook;
+                (playbook.id, playbook.about, playbook.alerts_to, PLAYBOOK_WORD)
+            }
+            FileDraft::Document(draft) => (draft.document.id, draft.document.about, None, draft.document.kind.word),
+        };
+        let (about, alerts_to) = (about.unwrap_or_default(), alerts_to.unwrap_or_default());
         let area = name.split_once('/').map_or("", |(area, _)| area);
-        Some(ShippedPlaybook { id: playbook.id, area, about, alerts_to, text })
+        Some(ShippedPlaybook { id, area, about, alerts_to, first_key, text })
     };
     files::PLAYBOOKS.iter().filter_map(read).collect()
 }
@@ -53,8 +62,9 @@ impl ShippedPlaybook {
     pub fn copy(&self, id: &str, names_alerts_to: bool) -> String {
         let mut lines: Vec<String> = Vec::new();
         for line in self.text.lines() {
-            if line.starts_with("playbook:") {
-                lines.push(format!("playbook: {id}"));
+            let first = line.strip_prefix(self.first_key).is_some_and(|rest| rest.starts_with(':'));
+            if first {
+                lines.push(format!("{}: {id}", self.first_key));
             } else if line.starts_with(wish::KEYWORDS) {
                 // The empty remark before them.
                 lines.pop_if(|line| line == "#");
@@ -79,8 +89,14 @@ mod tests {
     #[test]
     fn a_copy_differs_in_its_id_and_in_what_is_for_finding_it() {
         let text = "# Why.\n#\n# Keywords: a, b.\n\nplaybook: a\nalerts_to: x@y.example\nwhen: true\n";
-        let shipped =
-            ShippedPlaybook { id: "a".into(), area: "", about: String::new(), alerts_to: String::new(), text };
+        let shipped = ShippedPlaybook {
+            id: "a".into(),
+            area: "",
+            about: String::new(),
+            alerts_to: String::new(),
+            first_key: PLAYBOOK_WORD,
+            text,
+        };
         assert_eq!(shipped.copy("mine", true), "# Why.\n\nplaybook: mine\nalerts_to: x@y.example\nwhen: true\n");
         assert_eq!(shipped.copy("mine", false), "# Why.\n\nplaybook: mine\nwhen: true\n");
     }
@@ -91,7 +107,8 @@ mod tests {
         assert_eq!(shipped.len(), files::PLAYBOOKS.len());
         for playbook in &shipped {
             assert!(!playbook.area.is_empty(), "{} is in no folder", playbook.id);
-            assert!(!playbook.about.is_empty() && !playbook.alerts_to.is_empty(), "{}", playbook.id);
+            let hears = playbook.first_key != PLAYBOOK_WORD || !playbook.alerts_to.is_empty();
+            assert!(!playbook.about.is_empty() && hears, "{}", playbook.id);
             assert!(playbook.text.contains(&format!("\n{}", wish::KEYWORDS)), "{} has no keywords", playbook.id);
         }
     }

@@ -65,7 +65,7 @@ pub fn fits(wish: &str, playbooks: Vec<ShippedPlaybook>) -> Vec<Fit> {
 
 /// What each word of a playbook says about it.
 fn weights(playbook: &ShippedPlaybook) -> BTreeMap<String, f64> {
-    let header = || playbook.text.lines().take_while(|line| !line.starts_with("playbook:"));
+    let header = || playbook.text.lines().take_while(|line| !line.starts_with(&format!("{}:", playbook.first_key)));
     let is_keywords = |line: &&str| line.starts_with(KEYWORDS);
     let remark: String = header().filter(|line| !is_keywords(line)).collect::<Vec<_>>().join(" ");
     let keywords = header().filter(is_keywords).filter_map(|line| line.strip_prefix(KEYWORDS)).collect::<String>();
@@ -115,6 +115,7 @@ fn root(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::catalog::shipped::playbooks;
+    use crate::playbook::document::PLAYBOOK_WORD;
 
     fn fitting_playbooks(wish: &str) -> Vec<String> {
         fits(wish, playbooks()).into_iter().map(|fit| fit.playbook.id).collect()
@@ -165,6 +166,7 @@ mod tests {
             area: "",
             about: "What it is.".to_owned(),
             alerts_to: String::new(),
+            first_key: PLAYBOOK_WORD,
             text: text(keywords),
         };
         let all = vec![one("a", "apple, pear"), one("b", "apple, plum"), one("c", "pear")];

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::catalog::{self, ReadyPlaybook};
+use crate::catalog::{self, Catalog, Elsewhere, ReadyDocument, ReadyPlaybook};
 use crate::cli::refusal::refuse;
 use crate::cli::{Global, output};
 use crate::config::{Config, DEFAULT_FILE, StoreMap};
@@ -14,11 +14,12 @@ use crate::facts::{self, Schema};
 use crate::playbook::opt_outs::{self, Comments};
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::source::{SourceSet, read_file};
-use crate::rehearsal::{all_objections, check_cases};
+use crate::rehearsal::{all_objections, check_cases, check_document_cases, document_objections};
 
 /// Everything that was read and what is wrong with it.
 pub struct Checked {
     pub playbooks: Vec<Arc<ReadyPlaybook>>,
+    pub documents: Vec<Arc<ReadyDocument>>,
     pub diagnostics: Vec<Diagnostic>,
     /// The warnings that comments allow; they are not among the diagnostics.
     pub allowed_warnings: Vec<AllowedWarning>,
@@ -56,7 +57,9 @@ impl Checked {
         let broken: HashSet<String> = self.files_with_errors().into_iter().collect();
         let is_sound = |ready: &&Arc<ReadyPlaybook>| !broken.contains(&*ready.playbook.file);
         let sound: Vec<&Arc<ReadyPlaybook>> = self.playbooks.iter().filter(is_sound).collect();
-        let failed = all_objections(&sound, &self.config, &self.schema);
+        let mut failed = all_objections(&sound, &self.config, &self.schema);
+        let sound = self.documents.iter().filter(|ready| !broken.contains(&*ready.document.file));
+        failed.extend(sound.flat_map(|ready| document_objections(ready, &self.config, &self.schema)));
         self.diagnostics.extend(failed);
         diagnostic::arrange(&mut self.diagnostics);
     }
@@ -144,6 +147,7 @@ pub fn check(global: &Global, paths: &[PathBuf], facts: Option<&Path>) -> Checke
         found.extend(problems);
         return Checked {
             playbooks: Vec::new(),
+            documents: Vec::new(),
             diagnostics: found,
             allowed_warnings: Vec::new(),
             sources: SourceSet::default(),
@@ -202,33 +206,36 @@ pub fn check_without_facts(global: &Global, paths: &[PathBuf], schema: Schema) -
 pub fn check_against(global: &Global, paths: &[PathBuf], schema: Schema) -> Checked {
     let paths = playbook_paths(global, paths);
     let sources = SourceSet::read(&paths, &global.scripts);
-    // A file checked alone may name playbooks that stand beside it.
+    // A file checked alone may name playbooks and documents that stand beside it.
     let elsewhere = if global.playbooks.is_dir() && !paths.contains(&global.playbooks) {
-        catalog::claimed_ids(&SourceSet::read(std::slice::from_ref(&global.playbooks), &global.scripts))
+        Elsewhere::of(&SourceSet::read(std::slice::from_ref(&global.playbooks), &global.scripts))
     } else {
-        Vec::new()
+        Elsewhere::default()
     };
     check_sources(sources, elsewhere, Config::read(global.config.as_deref()), schema)
 }
 
 /// Checks what was read, with the configuration and what is wrong with that.
-/// `elsewhere` are ids of further playbooks that may be named.
+/// `elsewhere` is what may be named beside it.
 pub fn check_sources(
     sources: SourceSet,
-    elsewhere: Vec<String>,
+    elsewhere: Elsewhere,
     (config, mut diagnostics): (Config, Vec<Diagnostic>),
     schema: Schema,
 ) -> Checked {
     let schema = Schema { roles: config.store.roles.clone(), ..schema };
-    let (playbooks, found) = catalog::load(&sources, &elsewhere, &config, &schema);
-    diagnostics.extend(found);
-    let known: Vec<String> = catalog::claimed_ids(&sources).into_iter().chain(elsewhere).collect();
+    let Catalog { playbooks, documents, problems } = catalog::load_all(&sources, &elsewhere, &config, &schema);
+    diagnostics.extend(problems);
+    let known: Vec<String> = catalog::claimed_ids(&sources).into_iter().chain(elsewhere.playbooks).collect();
     for playbook in &playbooks {
         diagnostics.extend(check_cases(playbook, &schema, &known));
+    }
+    for document in &documents {
+        diagnostics.extend(check_document_cases(document, &config, &schema));
     }
     if config.alerts_to.is_some() {
         forgive_alerts_to(&mut diagnostics);
     }
     diagnostic::arrange(&mut diagnostics);
-    Checked { playbooks, diagnostics, allowed_warnings: Vec::new(), sources, config, known, schema }
+    Checked { playbooks, documents, diagnostics, allowed_warnings: Vec::new(), sources, config, known, schema }
 }

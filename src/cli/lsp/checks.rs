@@ -14,6 +14,7 @@ use lsp_types::{DiagnosticSeverity, NumberOrString, PublishDiagnosticsParams};
 use super::SharedSchema;
 use super::documents::Documents;
 use super::position::{byte, range};
+use crate::catalog::Elsewhere;
 use crate::cli::Global;
 use crate::cli::check::{Checked, check_sources, name_facts_file};
 use crate::diagnostic::{Diagnostic, Position, span};
@@ -170,7 +171,7 @@ pub fn check_documents(global: &Global, documents: &Documents, known: &SharedSch
         let known = known.read().unwrap_or_else(PoisonError::into_inner);
         (known.for_configuration(&config), known.has_its_columns)
     };
-    let mut checked = check_sources(documents.sources(), Vec::new(), (config, problems), schema);
+    let mut checked = check_sources(documents.sources(), Elsewhere::default(), (config, problems), schema);
     if !has_its_columns {
         name_facts_file(&mut checked.diagnostics, &checked.config.store);
     }

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use self::tried::{TriedMistakes, try_mistakes};
 use super::Global;
 use super::check::{Checked, check, name_paths};
-use crate::rehearsal::{self, Coverage, PlaybookReport, coverage, play_all};
+use crate::rehearsal::{self, Coverage, PlaybookReport, coverage, play_all, play_documents};
 
 mod report;
 mod tried;
@@ -93,10 +93,10 @@ pub fn play(global: &Global, options: &Options) -> anyhow::Result<Played> {
     if checked.has_errors() {
         checked.print_to_stderr();
     }
-    let mut reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
+    let mut reports = play_files(&checked);
     if options.update && update(&checked, &reports)? {
         checked = check(global, &options.path, options.facts.as_deref());
-        reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
+        reports = play_files(&checked);
     }
     // Of a playbook that fails already, no case would notice anything new.
     let passed = |file: &str| reports.iter().any(|report| *report.file == *file && report.passed());
@@ -109,6 +109,13 @@ pub fn play(global: &Global, options: &Options) -> anyhow::Result<Played> {
         checked.playbooks.iter().map(of).collect()
     });
     Ok(Played { checked, reports, tried, covered })
+}
+
+/// Plays the cases of playbooks, then those of documents.
+fn play_files(checked: &Checked) -> Vec<PlaybookReport> {
+    let mut reports = play_all(&checked.playbooks, &checked.config, &checked.schema);
+    reports.extend(play_documents(&checked.documents, &checked.config, &checked.schema));
+    reports
 }
 
 impl Played {

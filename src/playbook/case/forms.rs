@@ -9,18 +9,30 @@ use crate::playbook::reader::{Form, Key, KeyNames, KeyRule, NameOf, Shape};
 pub static CASE: Form = Form::new(
     "a test case",
     &[
-        &[
-            Key::required("name", Shape::Text, "What the case shows; unique in the file."),
-            Key::new("like", Shape::Text, "Another case to start from; what is given here replaces its values one by one."),
-            Key::new("at", INSTANT, "The instant of the first run with its offset, such as `2026-03-02T09:00:00+01:00`; it counts as a scheduled one."),
-        ],
+        CASE_HEAD,
         FIXTURES,
         &[
-            Key::new("population", Shape::list(&Shape::Form(&MEMBER), 0), "Other accounts, for what is asked about all together: `[ { account: { mrr: 900 }, times: 20 } ]`."),
-            Key::new("budget", Shape::Either(&[OFF, Shape::Form(&BUDGET)]), "The attention budget of the case, as in the configuration. Default: none."),
-            Key::new("quiet_hours", Shape::Either(&[OFF, Shape::Form(&QUIET_HOURS)]), "The quiet hours of the case, as in the configuration. Default: none."),
-            Key::new("then", CHANGES, "What changes later, by its offset from `at`: `{ 3d: { account: { activated_at: 3d } } }`."),
-            Key::new("expect", Shape::list(&Shape::Form(&EXPECTATION), 0), "Everything that must happen, in order, with its exact offset from `at`; `[]` is nothing for 30 days."),
+            POPULATION,
+            Key::new(
+                "budget",
+                Shape::Either(&[OFF, Shape::Form(&BUDGET)]),
+                "The attention budget of the case, as in the configuration. Default: none.",
+            ),
+            Key::new(
+                "quiet_hours",
+                Shape::Either(&[OFF, Shape::Form(&QUIET_HOURS)]),
+                "The quiet hours of the case, as in the configuration. Default: none.",
+            ),
+            Key::new(
+                "then",
+                CHANGES,
+                "What changes later, by its offset from `at`: `{ 3d: { account: { activated_at: 3d } } }`.",
+            ),
+            Key::new(
+                "expect",
+                Shape::list(&Shape::Form(&EXPECTATION), 0),
+                "Everything that must happen, in order, with its exact offset from `at`; `[]` is nothing for 30 days.",
+            ),
         ],
     ],
 )
@@ -37,6 +49,23 @@ pub static MEMBER: Form = Form::new(
 
 /// The most accounts that one entry of a population can stand for.
 pub(super) const MOST_MEMBERS: i64 = 1_000_000;
+/// Whom functions over all accounts compare that of a case with.
+pub const POPULATION: Key = Key::new(
+    "population",
+    Shape::list(&A_MEMBER, 0),
+    "Other accounts, for what is asked about all together: `[ { account: { mrr: 900 }, times: 20 } ]`.",
+);
+
+/// What every case begins with.
+pub const CASE_HEAD: &[Key] = &[
+    Key::required("name", Shape::Text, "What the case shows; unique in the file."),
+    Key::new("like", Shape::Text, "Another case to start from; what is given here replaces its values one by one."),
+    Key::new(
+        "at",
+        INSTANT,
+        "The instant of the first run with its offset, such as `2026-03-02T09:00:00+01:00`; it counts as a scheduled one.",
+    ),
+];
 
 const INSTANT: Shape = Shape::text_like(
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
@@ -71,7 +100,7 @@ const ONE_OR_MORE_STEPS: Shape =
     Shape::Either(&[Shape::Name(NameOf::Step), Shape::list(&Shape::Name(NameOf::Step), 0)]);
 
 /// The world of a case, at its beginning and in a change.
-const FIXTURES: &[Key] = &[
+pub const FIXTURES: &[Key] = &[
     Key::new(
         "account",
         Shape::map(NameOf::AccountColumn, &Shape::Any),
@@ -117,6 +146,7 @@ const FIXTURES: &[Key] = &[
     Key::new("labels", Shape::map(NameOf::Label, &LABEL), "Labels, such as `{ risk: high }`; `none` removes one."),
 ];
 
+const A_MEMBER: Shape = Shape::Form(&MEMBER);
 const A_SCORE: Shape = Shape::Form(&SCORE);
 const A_TICKET: Shape = Shape::Form(&TICKET);
 const A_TASK_RECORD: Shape = Shape::Form(&TASK_RECORD);
@@ -154,6 +184,12 @@ pub static SCORE: Form = Form::new(
             "When it was given: a span from the case's `at`, such as `-3d`, or an instant.",
         ),
         CONTACT_KEY,
+        Key::new(
+            "factors",
+            Shape::Map { keys: KeyNames::Pattern(""), of: &Shape::Number, least: 0 },
+            "The factors of a score that a document makes, such as `{ usage: 20 }`.",
+        ),
+        Key::new("band", Shape::Text, "The range of a score that a document makes, such as `red`."),
     ]],
 );
 

@@ -8,7 +8,7 @@ use super::forms::CASE;
 use super::reader::CaseReader;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::playbook::StepForm;
-use crate::playbook::reader::{Fields, advice, short};
+use crate::playbook::reader::{Fields, Form, advice, short};
 use crate::playbook::steps::KnownStep;
 use crate::playbook::yaml::{Entry, Node, NodeValue};
 
@@ -34,6 +34,19 @@ pub fn read(
     forms: &[StepForm],
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Case> {
+    let reader = CaseReader { file, steps, forms };
+    read_like(file, node, &CASE, problems, |name, place, entries, problems| reader.case(name, place, entries, problems))
+}
+
+/// Reads a list of cases with the keys of `form`, and hands each to `read` with the
+/// keys that it has once `like` is followed.
+pub(super) fn read_like<T>(
+    file: &Arc<str>,
+    node: &Node,
+    form: &'static Form,
+    problems: &mut Vec<Diagnostic>,
+    mut read: impl FnMut(&str, Position, Vec<Entry>, &mut Vec<Diagnostic>) -> Option<T>,
+) -> Vec<T> {
     let Some(items) = node.as_sequence() else {
         let message = format!("`tests` needs a list of cases, not {}", node.describe());
         problems.push(Diagnostic::error("KW0103", file, node.place, message));
@@ -41,7 +54,7 @@ pub fn read(
     };
     let mut raws: Vec<Raw<'_>> = Vec::new();
     for item in items {
-        let Some(raw) = raw(file, item, problems) else {
+        let Some(raw) = raw(file, item, form, problems) else {
             continue;
         };
         if let Some(first) = raws.iter().find(|other| other.name == raw.name) {
@@ -68,8 +81,7 @@ pub fn read(
                 problems.push(Diagnostic::error("KW0005", file, raw.place, message).help(help));
                 return cases;
             }
-            let reader = CaseReader { file, steps, forms };
-            cases.extend(reader.case(&raw.name, raw.place, entries, &mut found));
+            cases.extend(read(&raw.name, raw.place, entries, &mut found));
         }
         found.retain(|p| said.insert((p.line, p.column, p.message.clone())));
         problems.append(&mut found);
@@ -86,9 +98,9 @@ fn count(node: &Node) -> usize {
     }
 }
 
-fn raw<'n>(file: &Arc<str>, item: &'n Node, problems: &mut Vec<Diagnostic>) -> Option<Raw<'n>> {
+fn raw<'n>(file: &Arc<str>, item: &'n Node, form: &'static Form, problems: &mut Vec<Diagnostic>) -> Option<Raw<'n>> {
     let entries = item.as_mapping().unwrap_or_default();
-    let mut fields = Fields::new(file, item, &CASE, problems);
+    let mut fields = Fields::new(file, item, form, problems);
     let name = fields.required_text("name");
     let like = fields.text("like").map(|like| {
         let at = fields.value_place("like");

@@ -2,7 +2,8 @@
 //!
 //! Fixture columns stay YAML nodes: what columns exist is the store's schema,
 //! which this folder does not know. `like` reads the list of cases and follows
-//! `like:`; `reader` reads one of them; `forms` lists their keys.
+//! `like:`; `reader` reads one of them, `document_case` one of a document beside
+//! playbooks; `forms` lists their keys.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +15,14 @@ use super::yaml::{Entry, Node};
 use super::{ExpectedForm, Source};
 use crate::diagnostic::Position;
 
+mod document_case;
 mod forms;
 mod like;
 mod reader;
 
-pub use forms::{CASE, EVENT, MEMBER, SCORE, TASK_RECORD, TICKET};
+pub(super) use document_case::read_document_cases;
+pub use document_case::{DocumentCase, Expects};
+pub use forms::{CASE, CASE_HEAD, EVENT, FIXTURES, MEMBER, POPULATION, SCORE, TASK_RECORD, TICKET};
 pub(super) use like::read;
 
 /// One case after `like:` has been followed: a world, what happens in it, and

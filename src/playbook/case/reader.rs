@@ -60,7 +60,7 @@ impl CaseReader<'_> {
         Some(Case { name, place, at: at?, fixtures, population, budget, quiet_hours, then, variants, expect })
     }
 
-    fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
+    pub fn fixtures(&self, fields: &mut Fields<'_, '_>) -> Fixtures {
         let columns = |fields: &mut Fields<'_, '_>, key| fields.mapping(key).map(<[Entry]>::to_vec);
         Fixtures {
             account: columns(fields, "account").unwrap_or_default(),
@@ -77,7 +77,7 @@ impl CaseReader<'_> {
         }
     }
 
-    fn population(&self, fields: &mut Fields<'_, '_>) -> Vec<Member> {
+    pub fn population(&self, fields: &mut Fields<'_, '_>) -> Vec<Member> {
         let mut members = Vec::new();
         for node in fields.list("population").unwrap_or_default() {
             let mut inner = Fields::new(self.file, node, &MEMBER, fields.problems());
@@ -268,7 +268,7 @@ impl CaseReader<'_> {
     }
 }
 
-fn instant(fields: &mut Fields<'_, '_>) -> Option<DateTime<FixedOffset>> {
+pub(super) fn instant(fields: &mut Fields<'_, '_>) -> Option<DateTime<FixedOffset>> {
     let source = fields.text("at")?;
     let parsed = DateTime::parse_from_rfc3339(&source.text);
     if parsed.is_err() {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::Explanation;
 use super::boundary::Boundary;
 use super::clauses::{ExplainedClause, Truth};
+use super::scores::score_as_json;
 use crate::store::views::past::SubjectEnrollment;
 
 impl Explanation {
@@ -28,6 +29,7 @@ impl Explanation {
             "would_change": self.nearest.as_ref().map(boundary_as_json),
             "enrollments": self.earlier.iter().map(enrollment_as_json).collect::<Vec<_>>(),
             "next_slot": self.next_slot,
+            "scores": self.scores.iter().map(score_as_json).collect::<Vec<_>>(),
             "constant": self.constant,
             "notes": self.notes,
         })

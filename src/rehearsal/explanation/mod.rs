@@ -8,6 +8,7 @@
 //! - `decision`: which of all that decided, and why;
 //! - `boundary`: when a clause that is false becomes true by time alone;
 //! - `past`: facts as they were, and which of them nobody recorded;
+//! - `scores`: the scores of documents that it reads, with their factors;
 //! - `message`, `task`: why a message or a task is as it is (`origin`: why it exists);
 //! - `text`, `json`: the answer for people and for programs;
 //! - `words`: instants and values in words.
@@ -19,6 +20,7 @@ mod json;
 mod message;
 mod origin;
 mod past;
+mod scores;
 mod task;
 mod text;
 mod words;
@@ -31,6 +33,7 @@ use crate::enrollment::hold::HoldLimit;
 use crate::enrollment::{Decision, Guard, History, admit, at_entry};
 use crate::facts::{Cell, Facts, Subject, SubjectId};
 use crate::playbook::calendar::Calendar;
+use crate::store::documents::scores::ScoreRow;
 use crate::store::views::past::{RunAtSlot, SubjectEnrollment};
 
 pub use boundary::Boundary;
@@ -63,6 +66,8 @@ pub struct Sight<'a> {
     pub enrollments: Vec<SubjectEnrollment>,
     /// The run of exactly that slot.
     pub run: Option<RunAtSlot>,
+    /// The scores of documents that the condition reads, as of the instant.
+    pub scores: Vec<ScoreRow>,
     /// Why no run decides anything then.
     pub halt: Option<Halt>,
     /// What a run may do without a person.
@@ -141,6 +146,8 @@ pub struct Explanation {
     pub earlier: Vec<SubjectEnrollment>,
     /// When the playbook runs next after the instant.
     pub next_slot: Option<Instant>,
+    /// The scores of documents that the condition reads.
+    pub scores: Vec<ScoreRow>,
     /// The facts that were read and had to be taken as they are now.
     pub constant: Vec<String>,
     pub notes: Vec<String>,
@@ -174,6 +181,7 @@ pub fn explain(sight: Sight<'_>) -> Explanation {
         playbook: playbook.playbook.id.clone(),
         next_slot: playbook.schedule.next_after(sight.at),
         constant: constants_read(&sight),
+        scores: sight.scores,
         zone: playbook.zone,
         verdict: decided.verdict,
         decided_by: decided.guard,

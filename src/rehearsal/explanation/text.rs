@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
 use super::clauses::{ExplainedClause, Truth};
+use super::scores::score_in_words;
 use super::words::{day_in_words, moment_in_words, value_in_words};
 use super::{EntryVerdict, Explanation};
 use crate::clock::Instant;
@@ -40,6 +41,9 @@ impl Explanation {
             line(String::new());
             line("  when".to_owned());
             clause_lines(&self.clauses, self.deciding).into_iter().for_each(&mut line);
+        }
+        for score in &self.scores {
+            line(format!("  {}", score_in_words(score, self.zone)));
         }
         if !self.constant.is_empty() {
             line(String::new());

@@ -6,7 +6,7 @@
 //! nullable column is missing, others have the store's default, there is a CSM
 //! with a manager and one reachable contact for each role the playbook mails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -28,6 +28,15 @@ mod task;
 
 use contacts::capitalised;
 
+/// What is filled into a world because of who looks at it.
+pub(super) struct Setting<'a> {
+    /// Where an account stands of which nothing is said.
+    pub stage: Option<&'a str>,
+    pub subject: SubjectKind,
+    /// Those who get mail: one reachable contact each.
+    pub roles: BTreeSet<String>,
+}
+
 /// One account with everything around it.
 #[derive(Clone, Debug)]
 pub(super) struct World {
@@ -46,6 +55,16 @@ impl World {
 
     /// The world of a case just before its first run.
     pub fn new(playbook: &ReadyPlaybook, given: &Fixtures, schema: &Schema, reader: &mut Reader) -> World {
+        let setting = Setting {
+            stage: playbook.playbook.stages.as_ref().and_then(|stages| stages.first()).map(String::as_str),
+            subject: playbook.playbook.subject,
+            roles: playbook.roles(),
+        };
+        World::of_setting(&setting, given, schema, reader)
+    }
+
+    /// The same where nothing but this is known of who looks at it.
+    pub fn of_setting(setting: &Setting<'_>, given: &Fixtures, schema: &Schema, reader: &mut Reader) -> World {
         let mut world = World {
             subject: SubjectId { account: World::ACCOUNT.to_owned(), contact: String::new() },
             history: History::default(),
@@ -62,7 +81,7 @@ impl World {
         default("status", Value::text("active"));
         default("mrr", Value::Float(0.0));
         default("csm_id", Value::text("csm-1"));
-        if let Some(stage) = playbook.playbook.stages.as_ref().and_then(|stages| stages.first()) {
+        if let Some(stage) = setting.stage {
             default("stage", Value::text(stage));
         }
         for (name, value) in [
@@ -73,7 +92,7 @@ impl World {
         ] {
             world.csm.insert(name.to_owned(), Value::text(value));
         }
-        if playbook.playbook.subject == SubjectKind::Contact {
+        if setting.subject == SubjectKind::Contact {
             let listed = || given.contacts.as_ref().and_then(|contacts| contacts.first());
             match given.contact.as_ref().or_else(listed) {
                 Some(columns) => world.apply_contact(columns, true, schema, reader),
@@ -83,7 +102,7 @@ impl World {
                 world.history.contacts.first().map(|contact| contact.id.clone()).unwrap_or_default();
         }
         if given.contacts.is_none() {
-            for role in playbook.roles().into_iter().filter(|role| !world.has_role(role)).collect::<Vec<_>>() {
+            for role in setting.roles.iter().filter(|role| !world.has_role(role)).cloned().collect::<Vec<_>>() {
                 let person = capitalised(&role);
                 let mut contact = ContactRecord { id: format!("contact-{role}"), ..ContactRecord::default() };
                 contact.columns.insert("first_name".to_owned(), Value::text(&person));

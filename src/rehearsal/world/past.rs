@@ -1,11 +1,13 @@
 //! What happened before: events, scores and tickets.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
 use super::World;
 use crate::clock::Instant;
 use crate::facts::EventRecord;
-use crate::facts::history::{ScoreRecord, TicketRecord};
+use crate::facts::history::{OwnScore, ScoreRecord, TicketRecord};
 use crate::playbook::Duration;
 use crate::playbook::case::{EVENT, SCORE, TICKET};
 use crate::playbook::reader::{Fields, short};
@@ -70,8 +72,10 @@ impl World {
         let name = fields.required_text("name");
         let value = fields.required("value");
         let (at, contact) = (fields.required("at"), fields.take("contact"));
+        let (factors, band) = (fields.take("factors"), fields.string("band"));
         fields.finish();
         reader.problems.append(&mut problems);
+        let own = self.own_score(factors, band, reader);
         let value = value.and_then(|node| match &node.value {
             NodeValue::Int(whole) => Some(*whole as f64),
             NodeValue::Float(number) => Some(number.value),
@@ -85,8 +89,32 @@ impl World {
         let at = at.and_then(|node| reader.time("at", node));
         if let (Some(name), Some(value), Some(at)) = (name, value, at) {
             let id = format!("score-{:06}", self.history.scores.len());
-            self.history.scores.push(ScoreRecord { id, name: name.text.to_string(), value, at, contact });
+            self.history.scores.push(ScoreRecord { id, name: name.text.to_string(), value, at, contact, own });
         }
+    }
+
+    /// What a case says of a score that a document makes.
+    fn own_score(&self, factors: Option<&Node>, band: Option<String>, reader: &mut Reader) -> Option<OwnScore> {
+        if factors.is_none() && band.is_none() {
+            return None;
+        }
+        let mut own = OwnScore { factors: BTreeMap::new(), band };
+        let entries = factors.and_then(|node| node.as_mapping());
+        if let (Some(node), None) = (factors, entries) {
+            let message = format!("`factors` needs a mapping, not {}", node.describe());
+            reader.error("KW0501", node.place, message, "write `factors: { usage: 20 }`");
+        }
+        for entry in entries.unwrap_or_default() {
+            match &entry.node.value {
+                NodeValue::Int(whole) => drop(own.factors.insert(entry.key.clone(), *whole as f64)),
+                NodeValue::Float(number) => drop(own.factors.insert(entry.key.clone(), number.value)),
+                _ => {
+                    let message = format!("`{}` needs a number, not {}", short(&entry.key), entry.node.describe());
+                    reader.error("KW0501", entry.node.place, message, "write a number without quotes");
+                }
+            }
+        }
+        Some(own)
     }
 
     pub(super) fn apply_ticket(&mut self, row: &Node, reader: &mut Reader) {

@@ -65,6 +65,9 @@ pub(crate) struct Checker<'a> {
     /// Whether the next `??` may stand in for a value of another kind: it is
     /// all that is printed.
     pub any_default: bool,
+    /// Whether the whole is missing where something that it reads is: nothing
+    /// needs a guard.
+    pub lets_missing: bool,
     /// Parts read so far.
     pub parts: u32,
     /// Where the outermost such call stands; its problems are reported there.
@@ -129,7 +132,8 @@ impl Checker<'_> {
     }
 
     fn needs_guard(&self, typed: &Typed) -> bool {
-        typed.nullable && typed.kind != Kind::Unknown && !self.in_population && !self.known.contains(&typed.text)
+        let may_lack = typed.nullable && typed.kind != Kind::Unknown && !self.known.contains(&typed.text);
+        may_lack && !self.in_population && !self.lets_missing
     }
 
     /// Complains when a value that can be missing is used as if it could not.

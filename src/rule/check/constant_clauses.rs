@@ -28,6 +28,20 @@ impl Checker<'_> {
     pub(crate) fn remark_word(&mut self, value: &Typed, word: &Typed) {
         let Ok(word_text) = serde_json::from_str::<String>(&word.text) else { return };
         let step = value.text.strip_prefix("outcome(\"").and_then(|rest| rest.strip_suffix("\")"));
+        let band = value.text.split_once(".band(\"").and_then(|(_, rest)| rest.strip_suffix("\")"));
+        if let Some(score) = band.and_then(|score| self.scope.neighbours.score(score)) {
+            let bands = || score.bands.iter().map(|band| band.name.as_str());
+            if !bands().any(|band| band == word_text) {
+                let help = match (nearest(&word_text, bands()), score.bands.is_empty()) {
+                    (_, true) => "the score has no `bands`".to_owned(),
+                    (Some(near), _) => format!("did you mean \"{near}\"?"),
+                    (None, _) => format!("it is one of {}", bands().collect::<Vec<_>>().join(", ")),
+                };
+                let message = format!("`{}` is never \"{word_text}\"", value.text);
+                self.problem("KW0224", word.position, message, Some(help));
+            }
+            return;
+        }
         let known = match step {
             Some(step) => self.scope.named_steps.find("outcome", step).map_or(&[][..], |step| &step.texts),
             None if value.text == "account.status" && !self.scope.schema.statuses.is_empty() => {

@@ -128,8 +128,17 @@ impl Checker<'_> {
             let help = format!("write \"{called}\", as `roles:` of the configuration says");
             return self.warn("KW0104", position, message, Some(help));
         }
-        let Some(missing) = schema.inventory.missing(kind, name) else { return };
-        let help = missing.advice();
+        let own = self.scope.neighbours.scores().filter(|_| kind == NameKind::Score);
+        let near = own.and_then(|own| nearest(name, own)).map(|near| format!("did you mean \"{near}\"?"));
+        let Some(missing) = schema.inventory.missing(kind, name) else {
+            // What the store holds is not known; that a document makes nearly this is.
+            if let Some(help) = near.filter(|_| !schema.inventory.has(kind, name)) {
+                let message = format!("no document makes the score \"{name}\"");
+                self.warn("KW0224", position, message, Some(help));
+            }
+            return;
+        };
+        let help = near.unwrap_or_else(|| missing.advice());
         self.warn("KW0221", position, missing.to_string(), Some(help));
     }
 
@@ -157,6 +166,39 @@ impl Checker<'_> {
         }
     }
 
+    /// A score of which factors and bands are asked is made by a document, which
+    /// has that factor.
+    fn check_own_score(&mut self, kind: ParamKind, literal: &[Arg], name: &str, position: Position) {
+        let neighbours = self.scope.neighbours;
+        let Some(scores) = neighbours.scores() else { return };
+        let score = match literal.first() {
+            Some(Arg::Text(score)) => neighbours.score(score),
+            _ => None,
+        };
+        let (message, help) = match (kind, score) {
+            (ParamKind::OwnScore, Some(_)) | (ParamKind::Factor, None) => return,
+            (ParamKind::Factor, Some(score)) => {
+                let factors = || score.factors.iter().map(|factor| factor.id.as_str());
+                if factors().any(|factor| factor == name) {
+                    return;
+                }
+                let help = nearest(name, factors()).map_or_else(
+                    || format!("its factors are {}", factors().collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean \"{near}\"?"),
+                );
+                (format!("the score has no factor \"{name}\""), help)
+            }
+            _ => {
+                let help = nearest(name, scores).map_or_else(
+                    || format!("a file that begins with `score: {name}` makes it"),
+                    |near| format!("did you mean \"{near}\"?"),
+                );
+                (format!("no document makes the score \"{name}\""), help)
+            }
+        };
+        self.problem("KW0224", position, message, Some(help));
+    }
+
     /// Playbooks and columns that the arguments name must exist.
     fn check_names(&mut self, function: &dyn functions::Function, literal: &[Arg], args: &[Typed]) {
         let pairs = functions::pair(function, literal).unwrap_or_default();
@@ -167,8 +209,10 @@ impl Checker<'_> {
         for ((param, value), arg) in pairs.into_iter().zip(args) {
             if let Some(kind) = param.names {
                 let names = functions::texts(value).into_iter();
-                let names = names.filter(|name| !functions::is_always_there(kind, name));
-                names.for_each(|name| self.check_seen(kind, name, arg.position));
+                let is_own = |name: &str| kind == NameKind::Score && self.scope.neighbours.score(name).is_some();
+                let names: Vec<&str> =
+                    names.filter(|name| !functions::is_always_there(kind, name) && !is_own(name)).collect();
+                names.into_iter().for_each(|name| self.check_seen(kind, name, arg.position));
             }
             if let Arg::Properties(filter) = value {
                 self.check_properties(event, filter, arg.position);
@@ -187,6 +231,10 @@ impl Checker<'_> {
                     if let Some((message, help)) = self.scope.neighbours.describe_unset_label(name) {
                         self.warn("KW0215", arg.position, message, Some(help));
                     }
+                    continue;
+                }
+                ParamKind::OwnScore | ParamKind::Factor => {
+                    self.check_own_score(param.kind, literal, name, arg.position);
                     continue;
                 }
                 _ => continue,

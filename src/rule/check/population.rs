@@ -143,6 +143,7 @@ impl Checker<'_> {
             in_population: true,
             in_text: None,
             any_default: false,
+            lets_missing: false,
             parts: self.parts,
             call_site: self.call_site,
             known: HashSet::new(),

@@ -63,6 +63,8 @@ fn describe(param: &Param) -> String {
         ParamKind::ColumnName => "a column's name in quotes".to_owned(),
         ParamKind::NumberColumn => "the name of a column of numbers in quotes".to_owned(),
         ParamKind::Label => "a label's name in quotes".to_owned(),
+        ParamKind::OwnScore => "a score's name in quotes".to_owned(),
+        ParamKind::Factor => "a factor's id in quotes".to_owned(),
     }
 }
 

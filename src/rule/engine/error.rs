@@ -2,6 +2,8 @@
 
 use rhai::EvalAltResult;
 
+use super::value::MISSING;
+
 use crate::playbook::{Layout, Origin};
 
 /// What went wrong while an expression or script ran.
@@ -21,6 +23,11 @@ impl EvalError {
     /// At a line of the text, 1-based; 0 when it is not known.
     pub(crate) fn at(message: String, line: u32) -> EvalError {
         EvalError { message, line }
+    }
+
+    /// Whether something was missing that a value was needed of.
+    pub(crate) fn is_about_missing(&self) -> bool {
+        self.message.contains(MISSING)
     }
 
     /// The same with the line of the playbook's file, where a text of several
@@ -48,7 +55,7 @@ pub(crate) fn explain(error: &EvalAltResult) -> EvalError {
         EvalAltResult::ErrorStackOverflow(_) => "functions call each other too deeply".to_owned(),
         EvalAltResult::ErrorTerminated(value, _) | EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => {
-            format!("true or false is needed here, not {}", if found == "()" { "a missing value" } else { found })
+            format!("true or false is needed here, not {}", if found == "()" { MISSING } else { found })
         }
         EvalAltResult::ErrorDataTooLarge(..) => "a text or a list in it is too long".to_owned(),
         other => {

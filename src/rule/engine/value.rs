@@ -24,6 +24,9 @@ pub(crate) struct PersonRef {
     pub is_there: bool,
 }
 
+/// What messages call a value that is missing.
+pub(crate) const MISSING: &str = "a missing value";
+
 /// Whether it equals `none`.
 pub(crate) fn is_missing(value: &Dynamic) -> bool {
     value.is_unit() || value.clone().try_cast::<PersonRef>().is_some_and(|person| !person.is_there)
@@ -38,7 +41,7 @@ pub(crate) fn text(value: &Dynamic) -> Option<ImmutableString> {
 /// The word for a value's kind in messages.
 pub(crate) fn describe(value: &Dynamic) -> &'static str {
     if value.is_unit() {
-        "a missing value"
+        MISSING
     } else if value.is_bool() {
         "true or false"
     } else if value.is_int() || value.is_float() {

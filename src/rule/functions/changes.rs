@@ -80,8 +80,11 @@ fn records_read(cell: &Cell, function: &dyn Function, args: &[Arg], history: &Hi
             None => instants.extend(history.events.iter().map(|event| event.at)),
         }
     }
-    if sql.contains("{scores}") {
+    if sql.contains("{scores}") || sql.contains("{own_scores}") {
         instants.extend(history.scores.iter().map(|score| score.at));
+        // Our own count at their very instant.
+        let own = history.scores.iter().filter(|score| score.own.is_some());
+        instants.extend(own.map(|score| score.at - TimeDelta::microseconds(1)));
     }
     if sql.contains("{tickets}") {
         let tickets = history.tickets.iter();

@@ -119,6 +119,10 @@ pub enum ParamKind {
     NumberColumn,
     /// The name of a label.
     Label,
+    /// The name of a score that a document makes.
+    OwnScore,
+    /// The id of a factor of the score that was named before.
+    Factor,
 }
 
 /// What a call yields.
@@ -218,7 +222,9 @@ impl ParamKind {
                 | ParamKind::PlaybookId
                 | ParamKind::ColumnName
                 | ParamKind::NumberColumn
-                | ParamKind::Label,
+                | ParamKind::Label
+                | ParamKind::OwnScore
+                | ParamKind::Factor,
                 Arg::Text(_),
             ) => true,
             _ => false,

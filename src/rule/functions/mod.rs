@@ -31,6 +31,7 @@ mod store_names;
 mod window;
 
 pub use always_there::is_always_there;
+pub use band::BAND;
 pub use changes::{change_instants, change_instants_until};
 pub use fold_case::folded;
 pub use function::{Example, FactSource, Function, Gives, Param, ParamKind, UnknownCell, pair};
@@ -39,7 +40,7 @@ pub use named_rows::{RowNeed, row_needs};
 pub use own_acts::{acts_read, count_own_acts};
 pub use pass::{Pass, PassFold};
 pub use sessions::gap;
-pub use store_names::{attribute_of, names_of, property_name, texts};
+pub use store_names::{attribute_of, names_of, property_name, scores_of, texts};
 pub use window::{Window, before, days_back};
 
 /// Declares the files of this folder that hold a function, and lists them.
@@ -70,6 +71,8 @@ functions! {
     score_change,
     days_since_score,
     score_at,
+    score_factor,
+    band,
     open_tickets,
     tickets,
     tickets_about,

@@ -36,4 +36,4 @@ pub enum PassFold {
 }
 
 /// The order in which the first is what `score(name)` gives.
-pub(super) const LATEST_SCORE: &str = "(s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc";
+pub(super) const LATEST_SCORE: &str = "s.own desc, (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc";

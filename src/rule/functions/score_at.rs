@@ -34,15 +34,15 @@ impl Function for Fact {
 
     fn sql(&self, _args: &[Arg]) -> &'static str {
         "(select s.at from {scores} s \
-          where {whose s} and s.name = {name} and s.at < {as_of} \
-          order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1)"
+          where {whose s} and s.name = {name} and s.seen < {as_of} \
+          order by s.own desc, (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1)"
     }
 
     fn pass(&self, _args: &[Arg]) -> Option<Pass> {
         Some(Pass {
             relation: "{scores} s",
             alias: "s",
-            rows: "s.name = {name} and s.at < {as_of}",
+            rows: "s.name = {name} and s.seen < {as_of}",
             fold: PassFold::First { order: LATEST_SCORE },
             value: "s.at",
         })

@@ -40,27 +40,27 @@ impl Function for Fact {
     fn sql(&self, args: &[Arg]) -> &'static str {
         if args.len() == 1 {
             "(select c.change \
-          from (select s.contact_id, s.at, s.id, s.value \
-          - lag(s.value) over (partition by s.contact_id order by s.at, s.id collate \"C\") as change \
+          from (select s.own, s.contact_id, s.at, s.id, s.value \
+          - lag(s.value) over (partition by s.own, s.contact_id order by s.at, s.id collate \"C\") as change \
           from {scores} s \
-          where {whose s} and s.name = {name} and s.at < {as_of}) c \
-          order by (c.contact_id is null) desc, c.at desc, c.id collate \"C\" desc limit 1)"
+          where {whose s} and s.name = {name} and s.seen < {as_of}) c \
+          order by c.own desc, (c.contact_id is null) desc, c.at desc, c.id collate \"C\" desc limit 1)"
         } else {
             "((select s.value from {scores} s \
-          where {whose s} and s.name = {name} and s.at < {as_of} \
-          order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1) \
+          where {whose s} and s.name = {name} and s.seen < {as_of} \
+          order by s.own desc, (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1) \
           - (select s.value from {scores} s \
-          where {whose s} and s.name = {name} and s.at < {since} \
-          order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1))"
+          where {whose s} and s.name = {name} and s.seen < {since} \
+          order by s.own desc, (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc limit 1))"
         }
     }
 
     fn pass(&self, args: &[Arg]) -> Option<Pass> {
         Some(if args.len() == 1 {
             Pass {
-                relation: "(select s.account_id, s.contact_id, s.at, s.id, s.value - lag(s.value) \
-                    over (partition by s.account_id, s.contact_id order by s.at, s.id collate \"C\") as change \
-                    from {scores} s where s.name = {name} and s.at < {as_of}) s",
+                relation: "(select s.account_id, s.own, s.contact_id, s.at, s.id, s.value - lag(s.value) \
+                    over (partition by s.account_id, s.own, s.contact_id order by s.at, s.id collate \"C\") as change \
+                    from {scores} s where s.name = {name} and s.seen < {as_of}) s",
                 alias: "s",
                 rows: "true",
                 fold: PassFold::First { order: LATEST_SCORE },
@@ -70,12 +70,12 @@ impl Function for Fact {
             Pass {
                 relation: "{scores} s",
                 alias: "s",
-                rows: "s.name = {name} and s.at < {as_of}",
+                rows: "s.name = {name} and s.seen < {as_of}",
                 fold: PassFold::Sorted,
-                value: "(array_agg(s.value order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc) \
+                value: "(array_agg(s.value order by s.own desc, (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc) \
                     filter (where {rows}))[1] \
-                    - (array_agg(s.value order by (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc) \
-                    filter (where {rows} and s.at < {since}))[1]",
+                    - (array_agg(s.value order by s.own desc, (s.contact_id is null) desc, s.at desc, s.id collate \"C\" desc) \
+                    filter (where {rows} and s.seen < {since}))[1]",
             }
         })
     }
@@ -90,7 +90,7 @@ impl Function for Fact {
             (Some(since), _) => call.score(history, since),
             (None, Some(latest)) => call
                 .scores(history, call.as_of)
-                .filter(|score| score.contact == latest.contact)
+                .filter(|score| score.own.is_some() == latest.own.is_some() && score.contact == latest.contact)
                 .filter(|score| (score.at, &score.id) < (latest.at, &latest.id))
                 .max_by_key(|score| (score.at, &score.id)),
             (None, None) => None,

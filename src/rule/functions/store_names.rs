@@ -44,6 +44,15 @@ pub fn property_name(event: &str, property: &str) -> String {
     format!("{event}.{property}")
 }
 
+/// The names of scores that a cell asks for, be they the store's or made by
+/// documents.
+pub fn scores_of(cell: &Cell) -> Vec<&str> {
+    let CellPath::Call { function, args } = cell.path.whenever() else { return Vec::new() };
+    let pairs = super::find(function).and_then(|function| pair(function, args)).unwrap_or_default();
+    let is_score = |param: &Param| param.names == Some(NameKind::Score) || param.kind == ParamKind::OwnScore;
+    pairs.into_iter().filter(|(param, _)| is_score(param)).flat_map(|(_, arg)| texts(arg)).collect()
+}
+
 /// The texts of an argument.
 pub fn texts(arg: &Arg) -> Vec<&str> {
     match arg {

@@ -167,17 +167,20 @@ impl<'a> Window<'a> {
         named.find(|event| happened(&event.at)).map(|event| event.at)
     }
 
-    /// The score of the argument `name` as of an instant: the latest of the
+    /// The score of the argument `name` as of an instant: our own before the
+    /// store's, then the latest of the
     /// account itself, else the latest of any contact; the contact's own where
     /// one is asked about.
     pub fn score<'h>(&self, history: &'h History, as_of: Instant) -> Option<&'h ScoreRecord> {
-        self.scores(history, as_of).max_by_key(|score| (score.contact.is_none(), score.at, &score.id))
+        self.scores(history, as_of)
+            .max_by_key(|score| (score.own.is_some(), score.contact.is_none(), score.at, &score.id))
     }
 
-    /// All scores of the argument `name` before an instant.
+    /// All scores of the argument `name` before an instant; of our own also those
+    /// at it, which were made for whoever looks then.
     pub fn scores<'h>(&self, history: &'h History, as_of: Instant) -> impl Iterator<Item = &'h ScoreRecord> {
         history.scores.iter().filter(move |score| {
-            self.is_whose(score.contact.as_deref()) && score.at < as_of && Some(&*score.name) == self.text("name")
+            self.is_whose(score.contact.as_deref()) && score.is_there(as_of) && Some(&*score.name) == self.text("name")
         })
     }
 

@@ -115,17 +115,19 @@ impl Store {
         note(&mut erased.deleted, "copies", copies.execute(&mut *tx).await?.rows_affected());
         let guards = sqlx::query("delete from keepwell.address_guard where address_hash = any($1)").bind(&hashes);
         note(&mut erased.deleted, "address_guard", guards.execute(&mut *tx).await?.rows_affected());
-        let looks = sqlx::query(
-            "update keepwell.runs r
-             set details = (select coalesce(jsonb_agg(d.detail), '[]') from jsonb_array_elements(r.details) as d (detail)
-                            where (d.detail ->> 'account' = $1
-                                   and ($2::text is null or d.detail ->> 'contact' = $2)) is not true)
-             where exists (select 1 from jsonb_array_elements(r.details) as d (detail)
-                           where d.detail ->> 'account' = $1 and ($2::text is null or d.detail ->> 'contact' = $2))",
-        )
-        .bind(&person.account)
-        .bind(&person.contact);
-        note(&mut erased.scrubbed, "runs", looks.execute(&mut *tx).await?.rows_affected());
+        for table in ["runs", "evaluations"] {
+            let looks = format!(
+                "update keepwell.{table} r
+                 set details = (select coalesce(jsonb_agg(d.detail), '[]') from jsonb_array_elements(r.details) as d (detail)
+                                where (d.detail ->> 'account' = $1
+                                       and ($2::text is null or d.detail ->> 'contact' = $2)) is not true)
+                 where exists (select 1 from jsonb_array_elements(r.details) as d (detail)
+                               where d.detail ->> 'account' = $1 and ($2::text is null or d.detail ->> 'contact' = $2))"
+            );
+            // Safe: our own table; values are bound.
+            let looks = sqlx::query(AssertSqlSafe(looks)).bind(&person.account).bind(&person.contact);
+            note(&mut erased.scrubbed, table, looks.execute(&mut *tx).await?.rows_affected());
+        }
         if let Some(pattern) = traces.pattern() {
             if let Some(messages) = tables.iter().find(|table| table.name == "messages") {
                 give_back(&mut tx, messages, person, &pattern, now).await?;

@@ -56,6 +56,16 @@ impl Store {
         .bind(&person.contact)
         .fetch_all(self.pool())
         .await?;
+        let evaluations: Vec<Json> = sqlx::query_scalar(
+            "select jsonb_build_object('document', r.document, 'slot', r.slot, 'detail', d.detail)
+             from keepwell.evaluations r, jsonb_array_elements(r.details) as d (detail)
+             where d.detail ->> 'account' = $1 and ($2::text is null or d.detail ->> 'contact' = $2)
+             order by r.slot, r.document",
+        )
+        .bind(&person.account)
+        .bind(&person.contact)
+        .fetch_all(self.pool())
+        .await?;
         let deeds: Vec<Json> = sqlx::query_scalar(
             "select to_jsonb(a) from keepwell.audit a
              where about ->> 'account' = $1 and ($2::text is null or about ->> 'contact' = $2) order by n",
@@ -69,6 +79,7 @@ impl Store {
             ("address_guard", guards),
             ("mentions", mentions),
             ("runs", looks),
+            ("evaluations", evaluations),
             ("audit", deeds),
         ] {
             keepwell.insert(name.to_owned(), Json::Array(rows));

@@ -163,7 +163,8 @@ impl Relations {
         &self.texts[relation as usize]
     }
 
-    /// The tables that a text with `{relation}` in it reads, quoted.
+    /// The tables of the customer store that a text with `{relation}` in it reads,
+    /// quoted.
     pub(crate) fn tables_in(&self, text: &str) -> impl Iterator<Item = &String> {
         let named =
             Relation::ALL.into_iter().filter(move |relation| text.contains(&format!("{{{}}}", relation.name())));

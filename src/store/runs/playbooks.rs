@@ -16,6 +16,8 @@ use crate::store::messages::transitions::WAITING;
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct Published {
     pub id: String,
+    /// The first key of its file: `playbook`, or that of a document.
+    pub kind: String,
     pub revision: String,
     pub file: String,
     /// Whether its file is still there; without it the playbook is paused.
@@ -49,6 +51,8 @@ impl RevisionText {
 #[derive(Clone, Debug)]
 pub struct Publication<'a> {
     pub id: &'a str,
+    /// The first key of its file.
+    pub kind: &'static str,
     /// The names that it had before, whose history it carries on.
     pub was: Vec<&'a str>,
     pub revision: &'a str,
@@ -152,7 +156,7 @@ async fn carry_over(tx: &mut PgConnection, playbooks: &[Publication<'_>], now: I
 }
 
 async fn all(tx: &mut PgConnection) -> sqlx::Result<Vec<Published>> {
-    sqlx::query_as("select id, revision, file, present, slots_after, problems, pinned from keepwell.playbooks")
+    sqlx::query_as("select id, kind, revision, file, present, slots_after, problems, pinned from keepwell.playbooks")
         .fetch_all(tx)
         .await
 }
@@ -211,9 +215,9 @@ impl Store {
             }
             let resumes = known.is_some_and(|known| !known.present);
             sqlx::query(
-                "insert into keepwell.playbooks as p (id, revision, file, present, slots_after, published_at)
-                 values ($1, $2, $3, true, $4, $4)
-                 on conflict (id) do update set revision = excluded.revision, file = excluded.file, present = true,
+                "insert into keepwell.playbooks as p (id, kind, revision, file, present, slots_after, published_at)
+                 values ($1, $6, $2, $3, true, $4, $4)
+                 on conflict (id) do update set kind = excluded.kind, revision = excluded.revision, file = excluded.file, present = true,
                      problems = '[]', published_at = excluded.published_at,
                      pinned = case when $5 then p.pinned end",
             )
@@ -222,6 +226,7 @@ impl Store {
             .bind(playbook.file)
             .bind(now)
             .bind(is_pinned)
+            .bind(playbook.kind)
             .execute(&mut *tx)
             .await?;
             if resumes {
@@ -278,7 +283,26 @@ impl Store {
     /// Every playbook ever published, by id.
     pub async fn published(&self) -> sqlx::Result<Vec<Published>> {
         sqlx::query_as(
-            "select id, revision, file, present, slots_after, problems, pinned from keepwell.playbooks order by id",
+            "select id, kind, revision, file, present, slots_after, problems, pinned from keepwell.playbooks
+             where kind = 'playbook' order by id",
+        )
+        .fetch_all(self.pool())
+        .await
+    }
+
+    /// Whether a playbook or document of that id was ever published.
+    pub async fn is_published(&self, id: &str) -> sqlx::Result<bool> {
+        sqlx::query_scalar("select exists (select from keepwell.playbooks where id = $1)")
+            .bind(id)
+            .fetch_one(self.pool())
+            .await
+    }
+
+    /// Every document beside playbooks that was ever published, by id.
+    pub async fn published_documents(&self) -> sqlx::Result<Vec<Published>> {
+        sqlx::query_as(
+            "select id, kind, revision, file, present, slots_after, problems, pinned from keepwell.playbooks
+             where kind <> 'playbook' order by id",
         )
         .fetch_all(self.pool())
         .await

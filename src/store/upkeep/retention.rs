@@ -19,8 +19,8 @@ impl Store {
         .await
     }
 
-    /// Forgets what was read for decisions that ended before this, and
-    /// what came back about mail; returns how many rows.
+    /// Forgets what was read for decisions that ended before this, the scores that
+    /// documents made before it, and what came back about mail; returns how many rows.
     pub async fn forget_evidence(&self, before: Instant) -> sqlx::Result<u64> {
         let mut forgotten = 0;
         for statement in [
@@ -36,6 +36,14 @@ impl Store {
              from (select playbook, slot from keepwell.runs
                    where started_at < $1 and details <> '[]' and ended_at is not null order by started_at limit $2) old
              where r.playbook = old.playbook and r.slot = old.slot",
+            "update keepwell.evaluations e set details = '[]'
+             from (select document, slot from keepwell.evaluations
+                   where started_at < $1 and details <> '[]' and ended_at is not null order by started_at limit $2) old
+             where e.document = old.document and e.slot = old.slot",
+            "delete from keepwell.scores s
+             using (select account_id, name, contact_id, at from keepwell.scores where at < $1 order by at limit $2) old
+             where s.account_id = old.account_id and s.name = old.name and s.contact_id = old.contact_id
+                 and s.at = old.at",
             "delete from keepwell.bounces b
              using (select name from keepwell.bounces where at < $1 order by at limit $2) old where b.name = old.name",
         ] {

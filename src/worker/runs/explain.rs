@@ -9,7 +9,9 @@ use crate::enrollment::{Guard, History, State};
 use crate::facts::{Subject, SubjectId};
 use crate::playbook::Mode;
 use crate::rehearsal::explanation::{EntryVerdict, Explanation, Halt, Limit, RevisionInForce, Sight, explain, restore};
+use crate::rule::Rule;
 use crate::store::customers::facts::{self, SubjectWindow};
+use crate::store::documents::scores::ScoreRow;
 use crate::store::upkeep::stopped::{Stop, StopTarget};
 use crate::store::views::past::SubjectEnrollment;
 use crate::worker::revision_cache::Loaded;
@@ -102,6 +104,7 @@ pub async fn explain_subject(
         forgotten_edge,
         enrollments,
         run,
+        scores: scores_read(shared, &ready.when, subject, at).await?,
         limit: None,
         calendar: &shared.calendar,
     };
@@ -112,6 +115,20 @@ pub async fn explain_subject(
     }
     let limit = breaker::limit(shared, loaded, at, None).await?;
     Ok(explain(Sight { limit: Some(Limit { hold: limit.hold, room_today: limit.room_today }), ..sight }))
+}
+
+/// The scores of documents that a condition reads of a subject, as of an instant.
+async fn scores_read(shared: &Shared, when: &Rule, subject: &SubjectId, at: Instant) -> anyhow::Result<Vec<ScoreRow>> {
+    let read = when.scores_read();
+    if read.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut scores = shared.store.latest_scores(None, Some(&subject.account), at).await?;
+    // Of an account all that it may have been taken from.
+    let is_whose =
+        |score: &ScoreRow| subject.contact.is_empty() || score.contact.is_empty() || score.contact == subject.contact;
+    scores.retain(|score| read.contains(&score.name) && is_whose(score));
+    Ok(scores)
 }
 
 /// What the run of a playbook at a slot did with an account: with the account,

@@ -1,6 +1,6 @@
 //! Files to published revisions, at start and when they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,12 +9,14 @@ use tokio::sync::watch;
 
 use super::case_verdicts::{CaseVerdicts, Judgement};
 use super::names::{name_conflicts, names_of_before};
-use crate::catalog::{self, ReadyPlaybook};
+use crate::catalog::{self, Catalog, Elsewhere, ReadyDocument, ReadyPlaybook};
 use crate::clock::{Deadline, Instant};
 use crate::diagnostic::Diagnostic;
+use crate::playbook::document::PLAYBOOK_WORD;
 use crate::playbook::parse::forgive_alerts_to;
 use crate::playbook::renaming;
 use crate::playbook::source::{Fingerprint, SourceSet};
+use crate::rehearsal::document_objections;
 use crate::store::runs::playbooks::{Broken, Change, Missing, Publication};
 use crate::store::runs::publications::{Cause, Origin};
 use crate::worker::shared::{Shared, stop_requested};
@@ -89,6 +91,7 @@ struct PlaybookFiles {
     folder: String,
     sources: SourceSet,
     ready: Vec<Arc<ReadyPlaybook>>,
+    documents: Vec<Arc<ReadyDocument>>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -106,8 +109,9 @@ async fn read(shared: &Shared, files: &Files) -> anyhow::Result<PlaybookFiles> {
             let message = format!("the playbooks in {folder} cannot be read{why}: is it the right folder?");
             return Err(anyhow::Error::new(NotPublished(message)));
         }
-        let (ready, diagnostics) = catalog::load(&sources, &[], &config, &schema);
-        Ok(PlaybookFiles { folder, sources, ready, diagnostics })
+        let Catalog { playbooks: ready, documents, problems: diagnostics } =
+            catalog::load_all(&sources, &Elsewhere::default(), &config, &schema);
+        Ok(PlaybookFiles { folder, sources, ready, documents, diagnostics })
     })
     .await?
 }
@@ -123,7 +127,7 @@ async fn judge_and_commit(
     cause: Cause,
     now: Instant,
 ) -> anyhow::Result<Report> {
-    let PlaybookFiles { folder, sources, mut ready, mut diagnostics } = read;
+    let PlaybookFiles { folder, sources, mut ready, mut documents, mut diagnostics } = read;
     let known = shared.store.revisions().await?;
     let is_known = |ready: &ReadyPlaybook| known.contains(&(ready.playbook.id.clone(), ready.revision.clone()));
     let new: Vec<Arc<ReadyPlaybook>> = ready.iter().filter(|ready| !is_known(ready)).cloned().collect();
@@ -140,6 +144,7 @@ async fn judge_and_commit(
     };
     ready.retain(|ready| !is_refused(ready) && !is_pending(ready));
     diagnostics.extend(objections);
+    diagnostics.extend(judge_documents(shared, &mut documents, &known).await?);
     diagnostics.extend(conflicts);
     if shared.config.alerts_to.is_some() {
         forgive_alerts_to(&mut diagnostics);
@@ -155,6 +160,7 @@ async fn judge_and_commit(
         .iter()
         .map(|ready| Publication {
             id: &ready.playbook.id,
+            kind: PLAYBOOK_WORD,
             was: names_of_before(ready),
             revision: &ready.revision,
             file: &ready.playbook.file,
@@ -163,6 +169,7 @@ async fn judge_and_commit(
             mail_priority: ready.playbook.mail_priority,
         })
         .collect();
+    publications.extend(documents.iter().map(|ready| publication_of(ready)));
     let origin = Origin { by: &shared.operator, cause };
     let change = match shared.store.publish(&publications, &broken, missing, origin, now).await? {
         Ok(change) => change,
@@ -202,6 +209,37 @@ async fn judge_and_commit(
     shared.store.rank_waiting_mail(&publications).await?;
     let playbooks = ready.len();
     Ok(Report { change, pending, playbooks, diagnostics, sources })
+}
+
+/// Takes out new revisions of documents whose own cases fail; what these say.
+async fn judge_documents(
+    shared: &Shared,
+    documents: &mut Vec<Arc<ReadyDocument>>,
+    known: &HashSet<(String, String)>,
+) -> anyhow::Result<Vec<Diagnostic>> {
+    let is_new = |ready: &&Arc<ReadyDocument>| !known.contains(&(ready.document.id.clone(), ready.revision.clone()));
+    let new: Vec<Arc<ReadyDocument>> = documents.iter().filter(is_new).cloned().collect();
+    let (config, schema) = (shared.config.clone(), shared.store.schema().clone());
+    let play = move || new.iter().flat_map(|ready| document_objections(ready, &config, &schema)).collect::<Vec<_>>();
+    let objections = tokio::task::spawn_blocking(play).await?;
+    documents.retain(|ready| !objections.iter().any(|problem| *problem.file == *ready.document.file));
+    Ok(objections)
+}
+
+/// A document as it is published.
+fn publication_of(ready: &ReadyDocument) -> Publication<'_> {
+    let document = &ready.document;
+    Publication {
+        id: &document.id,
+        kind: document.kind.word,
+        was: Vec::new(),
+        revision: &ready.revision,
+        file: &document.file,
+        text: &document.text,
+        scripts: &ready.scripts,
+        // It sends nothing.
+        mail_priority: 0,
+    }
 }
 
 /// The files with errors.

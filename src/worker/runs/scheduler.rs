@@ -15,6 +15,7 @@ use super::shared_scan::{self, OpenedRun};
 use crate::clock::{Deadline, Instant};
 use crate::playbook::Mode;
 use crate::store::runs::playbooks::Published;
+use crate::worker::documents::scheduler as documents;
 use crate::worker::enrollments::advancer;
 use crate::worker::shared::Shared;
 use crate::worker::tasks::closer;
@@ -29,7 +30,9 @@ const FRESH: Duration = Duration::from_secs(60);
 /// Opens and carries out what is due; records what was missed or stopped.
 pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
     let stopped = shared.store.stopped().await?;
-    let (mut handled, mut slots) = (0, BTreeMap::<Instant, Vec<Published>>::new());
+    // Before the playbooks, which see what is found.
+    let documents = documents::settle(shared, &stopped, now).await?;
+    let (mut handled, mut slots) = (documents.handled, BTreeMap::<Instant, Vec<Published>>::new());
     let fresh = Deadline::after(FRESH);
     for playbook in shared.store.published().await? {
         if !playbook.present || shared.runs.is_claimed(&playbook.id) {
@@ -38,6 +41,7 @@ pub async fn tick(shared: &Arc<Shared>, now: Instant) -> anyhow::Result<usize> {
         match due(shared, &playbook, now, stopped.covers(&playbook.id)).await {
             Ok((done, slot)) => {
                 handled += done;
+                let slot = slot.filter(|slot| !documents.hold(*slot, now));
                 slot.into_iter().for_each(|slot| slots.entry(slot).or_default().push(playbook.clone()));
             }
             // One playbook's trouble is not another's.
@@ -146,16 +150,29 @@ async fn due(
     Ok((missed.len(), (!skipped).then_some(latest)))
 }
 
-/// One manual run of every playbook at an instant, which is its slot.
+/// One evaluation of every document and then one manual run of every playbook at an
+/// instant, which is their slot.
 pub async fn manual(shared: &Arc<Shared>, slot: Instant) -> anyhow::Result<usize> {
-    manual_of(shared, slot, |_| true).await
+    at(shared, slot, true, |_| true).await
 }
 
-/// The same of some playbooks, by their ids.
+/// One manual run of some playbooks, by their ids.
 pub async fn manual_of(shared: &Arc<Shared>, slot: Instant, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<usize> {
+    at(shared, slot, false, is_wanted).await
+}
+
+async fn at(
+    shared: &Arc<Shared>,
+    slot: Instant,
+    with_documents: bool,
+    is_wanted: impl Fn(&str) -> bool,
+) -> anyhow::Result<usize> {
     let store = &shared.store;
     let stopped = store.stopped().await?;
     let (mut handled, mut opened) = (0, Vec::new());
+    if with_documents {
+        handled += documents::manual(shared, &stopped, slot).await?;
+    }
     advancer::until(shared, slot).await?;
     // As in a pass: a task whose problem is gone closes before a run would
     // refresh it.

@@ -51,7 +51,7 @@ fn key(line: &str) -> Option<&str> {
 /// A whole playbook: an example with those keys of `usual` that it does not have.
 fn whole(example: &str, usual: &str) -> String {
     let own: Vec<&str> = example.lines().filter_map(key).collect();
-    if own.contains(&"playbook") {
+    if keepwell::playbook::document::first_keys().any(|first| own.contains(&first)) || own.contains(&"scroe") {
         return example.to_owned();
     }
     let mut is_kept = false;

@@ -44,7 +44,9 @@ pub fn literals(function: &dyn Function, param: &Param) -> Vec<Arg> {
             let days = [1, 7, 30, 40_000, i64::MAX].map(Arg::Int);
             return days.into_iter().chain([Arg::SinceEntry, Arg::SinceStep]).collect();
         }
-        ("name", _) if function.name().contains("score") => &["nps", "health", "csat"],
+        ("name", _) if function.name().contains("score") => &["nps", "health", "fit", "csat"],
+        (_, ParamKind::OwnScore) => &["health", "fit", "nps"],
+        (_, ParamKind::Factor) => &["usage", "it's", "none such"],
         (_, ParamKind::Label) => &["risk", "it's", "none such"],
         ("name", _) => &["login", "rare", "it's"],
         ("property", _) => &["rows", "it's"],

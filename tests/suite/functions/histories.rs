@@ -1,13 +1,14 @@
 //! Generated pasts of accounts, and how they are written to a store.
 
 use keepwell::ids::{AccountId, ContactId, PlaybookId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, SecondsFormat};
 use keepwell::clock::Instant;
 use keepwell::facts::history::{
-    ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord, MailRecord, ScoreRecord, TaskRecord, TicketRecord,
+    ChangeRecord, ContactRecord, EnrollmentRecord, LabelRecord, MailRecord, OwnScore, ScoreRecord, TaskRecord,
+    TicketRecord,
 };
 use keepwell::facts::{EventRecord, History, Schema, Value};
 use serde_json::{Value as Json, json};
@@ -153,6 +154,30 @@ pub fn account(number: usize, dice: &mut Dice) -> Account {
             value: dice.roll(101) as f64 / 10.0 - 2.0,
             at: dice.instant(marks),
             contact: contact(dice).filter(|_| number.is_multiple_of(2) || dice.roll(4) > 0),
+            own: None,
+        });
+    }
+    let mut made = BTreeSet::new();
+    for _ in 0..dice.roll(8) {
+        let (at, whose) = (dice.instant(marks), contact(dice).filter(|_| dice.roll(3) == 0));
+        let name = *dice.pick(&["health", "fit"]);
+        if !made.insert((name, whose.clone(), at)) {
+            continue;
+        }
+        let mut factors = BTreeMap::new();
+        for factor in ["usage", "it's"] {
+            if dice.roll(3) > 0 {
+                factors.insert(factor.to_owned(), dice.roll(1001) as f64 / 10.0);
+            }
+        }
+        let band = dice.maybe(|dice| (*dice.pick(&["red", "green"])).to_owned());
+        history.scores.push(ScoreRecord {
+            id: whose.clone().unwrap_or_default(),
+            name: name.to_owned(),
+            value: dice.roll(1001) as f64 / 10.0,
+            at,
+            contact: whose,
+            own: Some(OwnScore { factors, band }),
         });
     }
     let topics = &mut Dice(dice.0 ^ 0x70F1);
@@ -374,6 +399,17 @@ pub async fn write(pool: &PgPool, accounts: &[Account]) {
             add("customers.account_owners", json!({ "account_id": id, "role": role, "csm_id": csm }));
         }
         for score in &history.scores {
+            if let Some(own) = &score.own {
+                let contact = score.contact.as_deref().unwrap_or_default();
+                add(
+                    "keepwell.scores",
+                    json!({
+                        "account_id": id, "contact_id": contact, "name": score.name, "at": stamp(score.at),
+                        "value": score.value, "band": own.band, "factors": own.factors,
+                    }),
+                );
+                continue;
+            }
             add(
                 "customers.scores",
                 json!({

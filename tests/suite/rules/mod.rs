@@ -65,7 +65,7 @@ fn history() -> History {
         |name: &str, at| EventRecord { name: name.to_owned(), at, contact: None, properties: Default::default() };
     history.events = [3, 1, 40].into_iter().map(|days| event("login", days_ago(days))).collect();
     history.scores =
-        vec![ScoreRecord { id: "s".into(), name: "nps".into(), value: 3.0, at: days_ago(2), contact: None }];
+        vec![ScoreRecord { id: "s".into(), name: "nps".into(), value: 3.0, at: days_ago(2), contact: None, own: None }];
     history.tickets = vec![TicketRecord {
         contact: None,
         opened_at: days_ago(1),
@@ -175,7 +175,7 @@ impl World {
             schema: Schema::default_store(),
             zone: chrono_tz::UTC,
             place,
-            neighbours: Neighbours { playbooks: Some(vec!["rescue".to_owned()]), labels: None },
+            neighbours: Neighbours { playbooks: Some(vec!["rescue".to_owned()]), labels: None, documents: None },
         }
     }
 

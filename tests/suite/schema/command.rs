@@ -26,10 +26,12 @@ fn the_names_of_the_folder_and_the_configuration_are_proposed() {
     assert_eq!(proposed(&step["task"]["properties"]["to"]), ["csm", "manager", "pool:onboarding"]);
     let recipients = &schema["definitions"]["recipients"]["anyOf"][0];
     assert_eq!(proposed(recipients), ["all", "contact", "champion", "owner", "admin", "billing", "user"]);
-    let case = &schema["properties"]["tests"]["items"]["properties"];
+    // A file without the first key of a document is a playbook.
+    let of_playbook = &schema["else"];
+    let case = &of_playbook["properties"]["tests"]["items"]["properties"];
     assert!(proposed(&case["expect"]["items"]["properties"]["task"]).contains(&"call"));
     assert_eq!(case["account"]["properties"]["mrr"]["description"], "a number");
-    let when = schema["properties"]["when"]["description"].as_str().unwrap();
+    let when = of_playbook["properties"]["when"]["description"].as_str().unwrap();
     assert!(when.contains("`account.renewal_at`") && when.contains("account.events("), "{when}");
     let validator = Validator::new(schema);
     let mut document = yaml_to_json(EVERYTHING).unwrap();
@@ -62,7 +64,7 @@ async fn the_columns_and_names_of_the_store_are_proposed() {
     home.set("DATABASE_URL", &store.url);
     home.write("keepwell.yaml", "web: off\nroles: { \"Economic Buyer\": owner }\n");
     let schema = home.done(&["schema", "--store"]).json();
-    let properties = &schema["properties"];
+    let properties = &schema["else"]["properties"];
     assert_eq!(proposed(&properties["stages"]["items"]), ["onboarding"]);
     let case = &properties["tests"]["items"]["properties"];
     assert!(case["events"]["properties"]["Logged In"].is_object(), "{}", case["events"]);
@@ -77,6 +79,19 @@ async fn the_columns_and_names_of_the_store_are_proposed() {
     // Not one of them is demanded.
     let validator = Validator::new(schema);
     assert_eq!(validator.refuse(&yaml_to_json(EVERYTHING).unwrap()), None);
+}
+
+#[test]
+fn a_document_has_a_schema_too() {
+    let home = Home::new("schema-document");
+    let score = json!({ "score": "health", "factors": [{ "id": "a", "weight": 1, "value": true }] });
+    let wrong = json!({ "score": "health", "factors": [{ "id": "a", "weight": 1 }] });
+    for arguments in [&["schema"][..], &["schema", "--of", "score"]] {
+        let validator = Validator::new(home.done(arguments).json());
+        assert_eq!(validator.refuse(&score), None, "{arguments:?}");
+        assert!(validator.refuse(&wrong).is_some_and(|why| why.contains("value")), "{arguments:?}");
+    }
+    assert!(home.run(&["schema", "--of", "cake"]).stderr.contains("score"));
 }
 
 #[test]

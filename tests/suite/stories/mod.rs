@@ -45,6 +45,7 @@ mod replaying;
 mod returning;
 mod revisions;
 mod rolling_back;
+mod scoring;
 mod slots;
 mod slow;
 mod stopping;

@@ -184,10 +184,10 @@ impl World {
         self
     }
 
-    /// Puts a playbook's file in its folder, or changes it; it is published by
+    /// Puts the file of a playbook or document in its folder, or changes it; it is published by
     /// the next pass.
     pub fn playbook(&self, text: &str) -> &World {
-        std::fs::write(self.file(id_of(text)), text).unwrap();
+        std::fs::write(self.file(&id_of(text)), text).unwrap();
         self
     }
 
@@ -472,9 +472,8 @@ fn instant(value: &Json) -> Option<Instant> {
     value.as_str()?.parse().ok()
 }
 
-fn id_of(text: &str) -> &str {
-    let line = text.lines().find_map(|line| line.strip_prefix("playbook: "));
-    line.expect("a story's playbook names itself").trim()
+fn id_of(text: &str) -> String {
+    catalog::claimed_id(text).expect("a story's file names itself")
 }
 
 fn folders() -> Files {

@@ -5,7 +5,7 @@ use super::{Finding, Source};
 
 /// Nothing imports from a later place. `config` reads playbook types and stands
 /// after them.
-const ORDER: [&[&str]; 21] = [
+const ORDER: [&[&str]; 22] = [
     &["printable"],
     &["address", "clock", "ids", "random", "statistics", "diagnostic", "telemetry", "timestamp", "zone"],
     &["postgres"],
@@ -18,6 +18,7 @@ const ORDER: [&[&str]; 21] = [
     &["effect"],
     &["action"],
     &["catalog"],
+    &["evaluation"],
     &["enrollment"],
     &["impact"],
     &["store"],

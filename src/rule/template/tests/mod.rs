@@ -170,7 +170,7 @@ fn compile_with(
         statuses: &[],
         zone: chrono_tz::UTC,
         named_steps: &named_steps(),
-        neighbours: &Neighbours { playbooks: Some(steps(&["rescue", "renewal-plan"])), labels: None },
+        neighbours: &Neighbours { playbooks: Some(steps(&["rescue", "renewal-plan"])), labels: None, documents: None },
         known: &known,
     };
     let scope = TemplateScope { scope: &scope, recipient: mail, language: "en", modules, sandbox };

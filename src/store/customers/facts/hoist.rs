@@ -219,10 +219,13 @@ impl Text<'_> {
     fn walk(&mut self, cell: &Cell, walks: &mut Vec<RelationPass>) -> Option<()> {
         let (function, args, pass) = pass(cell)?;
         let pairs = pair(function, args)?;
+        self.in_pass = true;
         let mut fill = |text: &str| self.fill(cell.subject, text, function.source(), &pairs);
-        let (relation, rows) = (fill(pass.relation)?, fill(pass.rows)?);
+        let (relation, rows) = (fill(pass.relation), fill(pass.rows));
         // `{rows}` is put in when all calls of the walk are known.
         let parts: Option<Vec<String>> = pass.value.split("{rows}").map(fill).collect();
+        self.in_pass = false;
+        let (relation, rows) = (relation?, rows?);
         let value = parts?.join("{rows}");
         let shares = |walk: &&mut RelationPass| {
             let first = matches!(pass.fold, PassFold::First { .. });

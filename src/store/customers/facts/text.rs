@@ -6,7 +6,7 @@ use super::scope::SubjectScope;
 use super::touches::touches;
 use crate::facts::{Arg, Schema, Subject, Type};
 use crate::rule::functions::{self, FactSource, Param, ParamKind, RowNeed};
-use crate::store::{Relation, Relations};
+use crate::store::{Key, Relation, Relations};
 
 /// A statement's text while it grows.
 pub(crate) struct Text<'r> {
@@ -17,11 +17,13 @@ pub(crate) struct Text<'r> {
     pub(crate) binds: Vec<Bind>,
     /// How many days earlier the call is asked that is being filled in.
     ago: Option<i64>,
+    /// Whether it is asked of all subjects in one pass.
+    pub(crate) in_pass: bool,
 }
 
 impl<'r> Text<'r> {
     pub(crate) fn new(scope: SubjectScope, subject: Subject, relations: &'r Relations) -> Text<'r> {
-        Text { scope, subject, relations, binds: Vec::new(), ago: None }
+        Text { scope, subject, relations, binds: Vec::new(), ago: None, in_pass: false }
     }
 
     /// The relations it reads, at most one row for each subject: its account
@@ -165,6 +167,9 @@ impl<'r> Text<'r> {
             };
             return Some(functions::folded(&text));
         }
+        if name == Relation::Scores.name() {
+            return Some(self.scores(&account));
+        }
         if let Some(relation) = Relation::named(name) {
             return Some(self.relations.of(relation).to_owned());
         }
@@ -218,6 +223,27 @@ impl<'r> Text<'r> {
             });
         }
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") }
+    }
+
+    /// The scores of the customer store and those that documents have made, in one
+    /// relation: `own` tells them apart, and what is `seen` before an instant counts
+    /// at it. Our own count at their very instant, the store's only after it.
+    fn scores(&self, account: &str) -> String {
+        let (store, key) = (self.relations.of(Relation::Scores), self.relations.key());
+        // Inside a pass there is no account around it; with another key than text
+        // only the account's text leads to the index.
+        let whose = match (key, self.in_pass) {
+            (Key::Text, _) | (_, true) => String::new(),
+            _ => format!(" where o.account_id = {}", key.to_text(account)),
+        };
+        format!(
+            "(select c.account_id, c.contact_id, c.id, c.name, c.value::float8 as value, c.at, c.at as seen, \
+              false as own from {store} c \
+              union all select {}, nullif(o.contact_id, '') collate \"default\", o.contact_id collate \"default\", \
+              o.name collate \"default\", o.value, o.at, \
+              o.at - interval '1 microsecond', true from keepwell.scores o{whose})",
+            key.of_text("o.account_id")
+        )
     }
 
     /// The start of the window of an argument, or of the one before that.
@@ -286,9 +312,10 @@ pub(crate) fn quoted(subject: Subject, column: &str) -> String {
 }
 
 /// What the relations of our own state are called in the database.
-const OWN: [(&str, &str); 4] = [
+const OWN: [(&str, &str); 5] = [
     ("enrollments", "keepwell.enrollments"),
     ("tasks", "keepwell.tasks"),
     ("messages", "keepwell.messages"),
     ("labels", "keepwell.labels"),
+    ("own_scores", "keepwell.scores"),
 ];

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Postgres, Row, Transaction};
 use super::columns::{ChangeRow, put_columns};
 use super::wanted::WantedPast;
 use crate::clock::Instant;
-use crate::facts::history::{ScoreRecord, TicketRecord};
+use crate::facts::history::{OwnScore, ScoreRecord, TicketRecord};
 use crate::facts::{AccountPast, EventRecord};
 use crate::store::customers::facts::{END, FIRST};
 use crate::store::{Relation, Store};
@@ -153,9 +153,12 @@ pub(super) async fn read_happenings(
             sqlx::query_as(AssertSqlSafe(sql)).bind(ids).bind(wanted.until).fetch_all(&mut **transaction).await?;
         for (account, id, contact, name, value, at) in scores {
             if let (Some(past), Some(value)) = (pasts.get_mut(account.as_str()), value) {
-                past.history.scores.push(ScoreRecord { id, name, value, at, contact });
+                past.history.scores.push(ScoreRecord { id, name, value, at, contact, own: None });
             }
         }
+    }
+    if wanted.scores {
+        read_own_scores(transaction, wanted, ids, pasts).await?;
     }
     if wanted.tickets && is_there(Relation::Tickets) {
         let sql = format!(
@@ -190,6 +193,32 @@ pub(super) async fn read_happenings(
             if let Some(past) = pasts.get_mut(account.as_str()) {
                 past.history.owners.insert(role, csm);
             }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the scores that documents have made.
+async fn read_own_scores(
+    transaction: &mut Transaction<'static, Postgres>,
+    wanted: &WantedPast,
+    ids: &[String],
+    pasts: &mut PastsById<'_>,
+) -> sqlx::Result<()> {
+    type Score = (String, String, String, f64, Instant, Option<String>, Json);
+    let scores: Vec<Score> = sqlx::query_as(
+        "select account_id, contact_id, name, value, at, band, factors from keepwell.scores
+         where account_id = any($1) and at < $2",
+    )
+    .bind(ids)
+    .bind(wanted.until)
+    .fetch_all(&mut **transaction)
+    .await?;
+    for (account, contact, name, value, at, band, factors) in scores {
+        if let Some(past) = pasts.get_mut(account.as_str()) {
+            let own = OwnScore { factors: serde_json::from_value(factors).unwrap_or_default(), band };
+            let whose = Some(contact.clone()).filter(|contact| !contact.is_empty());
+            past.history.scores.push(ScoreRecord { id: contact, name, value, at, contact: whose, own: Some(own) });
         }
     }
     Ok(())

@@ -50,7 +50,7 @@ impl WantedPast {
             };
             let Some(function) = find(function) else { continue };
             let sql = function.sql(args);
-            wanted.scores |= sql.contains("{scores}");
+            wanted.scores |= sql.contains("{scores}") || sql.contains("{own_scores}");
             wanted.tickets |= sql.contains("{tickets}");
             wanted.owners |= sql.contains("{account_owners}");
             if sql.contains("{changes}") {

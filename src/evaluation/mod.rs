@@ -1,0 +1,7 @@
+//! What documents beside playbooks say of one subject. Pure: facts in, a result
+//! with its reasons out; the worker, the cases of a document and the explanations
+//! ask the same functions.
+//!
+//! - `score`: the value of a score, its band and its factors.
+
+pub mod score;

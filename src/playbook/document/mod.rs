@@ -1,0 +1,81 @@
+//! Documents beside playbooks: files of the same folder whose first key names
+//! another kind, such as `score:`.
+//!
+//! One file for each kind, holding its form and what is read of it. The list below
+//! is the only other place of this folder that knows it; `catalog::documents` makes it
+//! ready, `worker::documents` evaluates it. `kind` is what all kinds have in
+//! common, `head` reads the keys that all of them have, `file` tells what a file is.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use super::Source;
+use crate::diagnostic::Position;
+
+mod file;
+mod head;
+mod kind;
+
+pub use file::{DocumentDraft, FileDraft, claimed_id, claimed_kind, read};
+pub use head::HEAD;
+pub use kind::{DocumentKind, Stage};
+
+/// The first key of a playbook's file.
+pub const PLAYBOOK_WORD: &str = "playbook";
+
+/// Declares the files of this folder that hold a kind of document, and lists them.
+macro_rules! documents {
+    ($($name:ident => $body:ident),* $(,)?) => {
+        $(mod $name;)*
+        $(pub use $name::$body;)*
+
+        /// What a document says beyond its head, by its kind.
+        #[derive(Clone, Debug)]
+        pub enum DocumentBody { $($body($body)),* }
+
+        /// Every kind, in the order of help texts.
+        pub static KINDS: &[&DocumentKind] = &[$(&$name::KIND),*];
+    };
+}
+
+documents! {
+    score => Score,
+}
+
+pub use score::{Band, Factor, MissingFactor, ScoreExpectation};
+
+/// A document as its author wrote it, checked in form.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub kind: &'static DocumentKind,
+    /// Stable id, `[a-z0-9-]`, among playbooks and documents of all kinds.
+    pub id: String,
+    /// The file it came from, as it was named when it was read.
+    pub file: Arc<str>,
+    /// The whole text of the file.
+    pub text: Arc<str>,
+    /// Where its first key stands.
+    pub place: Position,
+    pub about: Option<String>,
+    /// When it is evaluated.
+    pub schedule: Source,
+    /// The zone of its schedule and its dates; the configuration's when absent.
+    pub timezone: Option<Tz>,
+    pub body: DocumentBody,
+}
+
+/// The kind of that first key.
+pub fn kind(word: &str) -> Option<&'static DocumentKind> {
+    KINDS.iter().copied().find(|kind| kind.word == word)
+}
+
+/// Every first key that a file may have, a playbook's before the others.
+pub fn first_keys() -> impl Iterator<Item = &'static str> + Clone {
+    std::iter::once(PLAYBOOK_WORD).chain(KINDS.iter().map(|kind| kind.word))
+}
+
+/// ``playbook:`, `score:``: what a file can begin with, for help texts.
+pub fn listed_first_keys() -> String {
+    first_keys().map(|word| format!("`{word}:`")).collect::<Vec<_>>().join(", ")
+}

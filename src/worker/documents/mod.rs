@@ -1,0 +1,45 @@
+//! Documents beside playbooks: what is due of them is evaluated before the
+//! playbooks of the same instant.
+//!
+//! - `scheduler`: what is due, in which order, and whom playbooks wait for;
+//! - `loaded`: published documents, compiled once and kept;
+//! - `evaluate`: one evaluation, from its opening to its end;
+//! - `walk`: all subjects of a document, a thousand at a time;
+//! - one file for each kind writes what it finds; the list below is the only other
+//!   place of this folder that knows it.
+
+use std::sync::Arc;
+
+use crate::catalog::documents::ReadyBodyOfDocument;
+use crate::store::documents::evaluations::{Evaluation, EvaluationTally};
+use crate::worker::shared::Shared;
+
+pub mod evaluate;
+pub mod loaded;
+pub mod scheduler;
+mod walk;
+
+use loaded::LoadedDocument;
+
+/// Declares the files of this folder that evaluate a kind of document.
+macro_rules! documents {
+    ($($name:ident: $body:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// Evaluates a document for all its subjects, and writes what it finds. Whoever
+        /// does it a second time finds what is there, and adds what is missing.
+        async fn write_results(
+            shared: &Arc<Shared>,
+            document: &Arc<LoadedDocument>,
+            evaluation: &Evaluation,
+        ) -> anyhow::Result<EvaluationTally> {
+            match &document.ready.body {
+                $(ReadyBodyOfDocument::$body(_) => $name::write(shared, document, evaluation).await,)*
+            }
+        }
+    };
+}
+
+documents! {
+    score: Score,
+}

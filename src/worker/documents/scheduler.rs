@@ -1,0 +1,178 @@
+//! What is due of documents, before the playbooks of the same instant.
+//!
+//! Documents of one instant are evaluated by their stage, and within it those
+//! first that others read. No leader: whoever inserts the row of an evaluation
+//! carries it out. The playbooks of an instant wait until no document that was due
+//! by then is open any more. They never wait for one that has failed, which is over,
+//! nor longer than [`PATIENCE`] for one that somebody has: then they go on with what
+//! was found the time before. Documents wait for nobody but those that they read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::evaluate::{Evaluated, evaluate};
+use super::loaded::LoadedDocument;
+use crate::clock::Instant;
+use crate::postgres::describe_error;
+use crate::store::documents::evaluations::OpenedEvaluation;
+use crate::store::runs::RunKind;
+use crate::store::runs::playbooks::Published;
+use crate::store::upkeep::stopped::Stopped;
+use crate::worker::shared::Shared;
+
+/// How long after their instant playbooks wait for documents of that instant.
+const PATIENCE: TimeDelta = TimeDelta::minutes(10);
+
+/// What became of the documents that are due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueDocuments {
+    /// How many evaluations were carried out.
+    pub handled: usize,
+    /// The first instant with a document that is still open.
+    open: Option<Instant>,
+}
+
+impl DueDocuments {
+    /// Whether playbooks of that instant have to wait.
+    pub fn hold(&self, slot: Instant, now: Instant) -> bool {
+        self.open.is_some_and(|open| open <= slot) && now - slot < PATIENCE
+    }
+
+    fn leave_open(&mut self, slot: Instant) {
+        self.open = Some(self.open.map_or(slot, |open| open.min(slot)));
+    }
+}
+
+/// A document that is to be evaluated.
+struct DueDocument {
+    published: Published,
+    loaded: Arc<LoadedDocument>,
+}
+
+/// Evaluates every document that is due at `now`, each at its latest slot: however
+/// late that is, since nothing leaves by it. Older slots are not made up for.
+pub async fn settle(shared: &Arc<Shared>, stopped: &Stopped, now: Instant) -> anyhow::Result<DueDocuments> {
+    let store = &shared.store;
+    let mut due = DueDocuments::default();
+    let documents = store.published_documents().await?;
+    if documents.is_empty() {
+        return Ok(due);
+    }
+    for evaluation in store.take_over_evaluations().await? {
+        tracing::warn!(document = %evaluation.document, slot = %evaluation.slot, "taking over an evaluation");
+        match evaluate(shared, &evaluation, now).await {
+            Evaluated::Over => due.handled += 1,
+            Evaluated::Open => due.leave_open(evaluation.slot),
+        }
+    }
+    let mut slots: BTreeMap<Instant, Vec<DueDocument>> = BTreeMap::new();
+    for published in documents.into_iter().filter(|published| published.present) {
+        let loaded = match shared.document(&published.id, &published.revision).await? {
+            Ok(loaded) => loaded,
+            Err(why) => {
+                tracing::error!(document = %published.id, revision = %published.revision, "cannot be used: {why}");
+                continue;
+            }
+        };
+        let Some(slot) = loaded.ready.schedule.latest_between(published.slots_after, now) else { continue };
+        slots.entry(slot).or_default().push(DueDocument { published, loaded });
+    }
+    for (slot, documents) in slots {
+        for document in in_order(documents) {
+            match evaluate_at(shared, &document.published, slot, RunKind::Scheduled, stopped, now).await {
+                Ok(Evaluated::Over) => {
+                    due.handled += 1;
+                    // Only now: whoever dies before this finds its row.
+                    store.settle_slots(&document.published.id, slot).await?;
+                }
+                Ok(Evaluated::Open) => due.leave_open(slot),
+                // One document's trouble is not another's.
+                Err(error) => {
+                    let why = describe_error(error.as_ref());
+                    tracing::error!(document = %document.published.id, %slot, "the evaluation failed: {why}");
+                    due.leave_open(slot);
+                }
+            }
+        }
+    }
+    Ok(due)
+}
+
+/// Evaluates every document at an instant, which is its slot; how many.
+pub async fn manual(shared: &Arc<Shared>, stopped: &Stopped, slot: Instant) -> anyhow::Result<usize> {
+    let mut documents = Vec::new();
+    for published in shared.store.published_documents().await?.into_iter().filter(|published| published.present) {
+        match shared.document(&published.id, &published.revision).await? {
+            Ok(loaded) => documents.push(DueDocument { published, loaded }),
+            Err(why) => tracing::error!(document = %published.id, "cannot be used: {why}"),
+        }
+    }
+    let mut handled = 0;
+    for document in in_order(documents) {
+        evaluate_at(shared, &document.published, slot, RunKind::Manual, stopped, slot).await?;
+        handled += 1;
+    }
+    Ok(handled)
+}
+
+async fn evaluate_at(
+    shared: &Arc<Shared>,
+    published: &Published,
+    slot: Instant,
+    kind: RunKind,
+    stopped: &Stopped,
+    now: Instant,
+) -> anyhow::Result<Evaluated> {
+    let (store, id, revision) = (&shared.store, &published.id, &published.revision);
+    if stopped.covers(id) {
+        store.skip_evaluation(id, revision, slot, kind, "stopped", now).await?;
+        return Ok(Evaluated::Over);
+    }
+    Ok(match store.open_evaluation(id, revision, slot, kind, now).await? {
+        OpenedEvaluation::Ours(evaluation) => evaluate(shared, &evaluation, now).await,
+        OpenedEvaluation::Theirs => Evaluated::Open,
+        OpenedEvaluation::Ended => Evaluated::Over,
+    })
+}
+
+/// By stage, and within it those first that others read.
+fn in_order(mut documents: Vec<DueDocument>) -> Vec<DueDocument> {
+    documents.sort_by(|one, other| {
+        let key = |due: &DueDocument| (due.loaded.ready.document.kind.stage, due.published.id.clone());
+        key(one).cmp(&key(other))
+    });
+    let mut ordered: Vec<DueDocument> = Vec::with_capacity(documents.len());
+    while !documents.is_empty() {
+        let waiting: BTreeSet<&str> = documents.iter().map(|due| due.published.id.as_str()).collect();
+        let is_free = |due: &DueDocument| {
+            let reads = due.loaded.ready.scores_read();
+            reads.into_iter().all(|read| read == due.published.id || !waiting.contains(read))
+        };
+        let stage = documents[0].loaded.ready.document.kind.stage;
+        let of_stage = |due: &&DueDocument| due.loaded.ready.document.kind.stage == stage;
+        // Where they wait for each other, which `check` refuses, somebody is the first.
+        let next = documents.iter().take_while(|due| of_stage(due)).position(is_free).unwrap_or(0);
+        ordered.push(documents.remove(next));
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn playbooks_wait_for_what_was_due_by_then_and_not_for_ever() {
+        let at = |minute: i64| chrono::DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
+        let nothing = DueDocuments::default();
+        assert!(!nothing.hold(at(0), at(0)));
+        let mut due = DueDocuments::default();
+        due.leave_open(at(60));
+        due.leave_open(at(30));
+        assert!(due.hold(at(30), at(31)) && due.hold(at(60), at(61)));
+        assert!(!due.hold(at(29), at(31)), "it was not due by then");
+        assert!(due.hold(at(30), at(39)) && !due.hold(at(30), at(40)), "the patience ends");
+    }
+}
