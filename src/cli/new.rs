@@ -14,6 +14,7 @@ use super::{Format, Global, output};
 use crate::catalog::claimed_id;
 use crate::catalog::shipped::{self, ShippedPlaybook};
 use crate::diagnostic::nearest;
+use crate::playbook::document::PLAYBOOK_WORD;
 use crate::playbook::renaming::is_id;
 use crate::playbook::source::SourceSet;
 
@@ -45,9 +46,10 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     let id = options.id.clone().unwrap_or_else(|| playbook.id.clone());
     let file = free_file(global, &playbook, &id)?;
     let config = configuration(global)?;
-    let names_alerts_to = config.alerts_to.is_none();
+    let is_playbook = playbook.first_key == PLAYBOOK_WORD;
+    let names_alerts_to = config.alerts_to.is_none() && is_playbook;
     let scripts = write_scripts(&global.scripts, &playbook)?;
-    write_new(&file, &playbook.copy(&id, names_alerts_to))?;
+    write_new(&file, &playbook.copy(&id, names_alerts_to || !is_playbook))?;
     if options.format == Format::Json {
         let alerts_to = names_alerts_to.then_some(playbook.alerts_to.as_str());
         output::json(&json!({ "new": {
@@ -73,18 +75,24 @@ pub fn run(global: &Global, options: &Options) -> anyhow::Result<ExitCode> {
     }
     scripts.iter().for_each(|script| say!("{}", script.describe()));
     say!();
-    say!("Make it yours: `when`, the steps and their words, the cases under `tests`, `schedule` and `timezone`.");
+    match is_playbook {
+        true => {
+            say!(
+                "Make it yours: `when`, the steps and their words, the cases under `tests`, `schedule` and `timezone`."
+            )
+        }
+        false => say!("Make it yours: its expressions, the cases under `tests`, `schedule` and `timezone`."),
+    }
     if names_alerts_to {
         say!("`alerts_to` is `{}`: write who hears of holds and failures.", playbook.alerts_to);
     }
     say!();
     say!("Next:");
     let options = global.repeated();
-    for (word, rest) in [
-        ("check", &*file.display().to_string()),
-        ("test", &file.display().to_string()),
-        ("plan", &format!("--playbook {id}")),
-    ] {
+    let (next, next_rest) = if is_playbook { ("plan", format!("--playbook {id}")) } else { ("scores", id.clone()) };
+    for (word, rest) in
+        [("check", &*file.display().to_string()), ("test", &file.display().to_string()), (next, &next_rest)]
+    {
         say!("  keepwell {word} {rest}{options}");
     }
     Ok(ExitCode::SUCCESS)

@@ -36,11 +36,14 @@ fn every_shipped_playbook_can_be_begun_with() {
         let path = format!("playbooks/{own}.yaml");
         assert!(answer.stdout.starts_with(&format!("Wrote {path}, from the shipped playbook `{id}`:")), "{answer:?}");
         let text = file(&home, &path);
-        assert!(text.contains(&format!("\nplaybook: {own}\n")) && !text.contains("Keywords"), "{text}");
+        let is_playbook = text.contains(&format!("\nplaybook: {own}\n"));
+        let is_score = text.contains(&format!("\nscore: {own}\n"));
+        assert!((is_playbook || is_score) && !text.contains("Keywords"), "{text}");
         for word in ["check", "test"] {
             assert!(answer.stdout.contains(&format!("keepwell {word} {path}")), "{answer:?}");
         }
-        assert!(answer.stdout.contains(&format!("keepwell plan --playbook {own}")), "{answer:?}");
+        let next = if is_playbook { "plan --playbook" } else { "scores" };
+        assert!(answer.stdout.contains(&format!("keepwell {next} {own}")), "{answer:?}");
     }
     // All of them together, and without a word.
     assert_eq!(home.done(&["check", "--format", "line"]).stdout, "");
