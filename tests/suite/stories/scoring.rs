@@ -1,6 +1,7 @@
 //! Scores that documents make: what they are, who sees them, and when.
 
 use keepwell::clock::Instant;
+use keepwell::store::customers::data_subject::Person;
 use keepwell::store::documents::evaluations::{EvaluationTally, OpenedEvaluation};
 use keepwell::store::documents::scores::{NewScore, ScoreRow};
 use keepwell::store::runs::RunKind;
@@ -334,4 +335,31 @@ async fn what_is_older_than_the_evidence_is_kept_is_forgotten() {
     let all: Vec<Instant> =
         sqlx::query_scalar("select at from keepwell.scores").fetch_all(world.store().pool()).await.unwrap();
     assert_eq!(all, [at("2026-03-03T09:00:00Z")]);
+}
+
+#[tokio::test]
+async fn an_export_has_the_scores_of_an_account_and_an_erasure_deletes_them() {
+    let world = World::new().await;
+    world.playbook(&HEALTH.replace("* 10\" }\n  - {", "/ account.open_tickets()\" }\n  - {"));
+    for account in ["a1", "a2"] {
+        world.customer(account).await;
+        world.score(account, "nps", 5.0, "2026-03-01T10:00:00Z").await;
+    }
+    world.run_at("2026-03-02T09:00:00Z").await;
+    assert_eq!(evaluations(&world).await, ["health 03-02T09:00 manual done - 0 2"], "a division by zero");
+    world.playbook(HEALTH);
+    world.run_at("2026-03-03T09:00:00Z").await;
+    let person = Person::new("a1", None);
+    let ours = world.store().export(&person).await.unwrap()["keepwell"].clone();
+    assert_eq!(ours["scores"][0]["value"], 12.5, "{ours}");
+    assert_eq!(ours["evaluations"][0]["detail"]["account"], "a1", "{ours}");
+    world.store().erase(&person, &[], false, "a test", at("2026-03-03T10:00:00Z")).await.unwrap();
+    let left: Vec<String> = sqlx::query_scalar(
+        "select account_id from keepwell.scores
+         union all select d ->> 'account' from keepwell.evaluations, jsonb_array_elements(details) as d",
+    )
+    .fetch_all(world.store().pool())
+    .await
+    .unwrap();
+    assert_eq!(left, ["a2", "a2"]);
 }
