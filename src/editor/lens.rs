@@ -11,6 +11,12 @@ pub struct CaseLine {
     pub place: Position,
 }
 
+/// Where the key `playbook` stands; `None` where the text is no YAML, or has none.
+pub fn playbook_line(file: &SourceFile) -> Option<Position> {
+    let tree = yaml::read(&file.path, &file.text, &mut Vec::new())?;
+    Some(find(tree.as_mapping()?, "playbook")?.key_place)
+}
+
 /// The cases of a playbook, in the order of the text; none where it is no YAML.
 pub fn cases(file: &SourceFile) -> Vec<CaseLine> {
     let tree = yaml::read(&file.path, &file.text, &mut Vec::new());

@@ -14,7 +14,7 @@
 //!   `keys`, `names` and `facts`.
 //! - `hover` says what a word means, `references` where a name is defined and what
 //!   else says it.
-//! - `lens` finds the cases that can be started.
+//! - `lens` finds the lines from which something can be started.
 
 mod candidate;
 mod completion;
@@ -35,6 +35,6 @@ mod surroundings;
 pub use candidate::{Candidate, CandidateKind};
 pub use completion::{Proposals, complete};
 pub use hover::{Meaning, hover};
-pub use lens::{CaseLine, cases};
+pub use lens::{CaseLine, cases, playbook_line};
 pub use references::{RenameRefusal, Target, definition, renamable, rename};
 pub use surroundings::Surroundings;

@@ -18,6 +18,7 @@ use crate::catalog::Elsewhere;
 use crate::cli::Global;
 use crate::cli::check::{Checked, check_sources, name_facts_file};
 use crate::diagnostic::{Diagnostic, Position, span};
+use crate::facts::Schema;
 use crate::rehearsal::objections;
 
 /// How long nothing must have been typed.
@@ -177,6 +178,11 @@ pub fn check_documents(global: &Global, documents: &Documents, known: &SharedSch
     }
     checked.take_allowed(global, false);
     checked
+}
+
+/// The same against these columns, and with the warnings that comments allow.
+pub fn check_against_schema(global: &Global, documents: &Documents, schema: Schema) -> Checked {
+    check_sources(documents.sources(), Vec::new(), documents.config(global), schema)
 }
 
 fn document_text(documents: &Documents, checked: &Checked, file: &str) -> Arc<str> {

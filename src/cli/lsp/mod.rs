@@ -5,7 +5,8 @@
 //! written and no state is changed.
 //!
 //! - `documents` is the texts that are open; `position` counts as editors do.
-//! - `requests` answers what is asked of one place; `cases` plays one case.
+//! - `requests` answers what is asked of one place; `cases` plays one case, and
+//!   `plans` plans one playbook against the database.
 //! - `checks` finds the diagnostics.
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use lsp_types::{
     TextDocumentSyncSaveOptions, WorkDoneProgressOptions,
 };
 
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::Global;
@@ -37,12 +39,16 @@ use crate::facts::{self, Schema};
 mod cases;
 mod checks;
 mod documents;
+mod plans;
 mod position;
+mod refusal;
 mod requests;
 
 use checks::{Checker, Editor};
 use documents::Documents;
-use requests::{Answers, RUN_CASE};
+use plans::{PlanRequest, answer_plans};
+use refusal::Refusal;
+use requests::{Answers, PLAN, RUN_CASE};
 
 /// How long the names in the store are waited for.
 const STORE_TIME: Duration = Duration::from_secs(20);
@@ -75,20 +81,35 @@ impl KnownSchema {
     }
 }
 
+/// What works beside the thread that answers.
+struct Begun {
+    schema: SharedSchema,
+    checker: Checker,
+    editor: Editor,
+    plans: UnboundedReceiver<PlanRequest>,
+}
+
 pub async fn run(global: &Global, options: Options) -> anyhow::Result<ExitCode> {
+    // Whatever is asked of the database, it refuses to write.
+    let global = &Global { read_only: true, ..global.clone() };
     let (connection, threads) = Connection::stdio();
     let (begun, beginning) = oneshot::channel();
     let (ours, has_facts) = (global.clone(), options.facts.is_some());
     let served = tokio::task::spawn_blocking(move || serve(&ours, &options, connection, begun));
-    let names = async {
-        if let (false, Ok((schema, checker))) = (has_facts, beginning.await) {
-            look_at_store(global, &schema, &checker).await;
+    let beside = async {
+        if let Ok(Begun { schema, checker, editor, plans }) = beginning.await {
+            let names = async {
+                if !has_facts {
+                    look_at_store(global, &schema, &checker).await;
+                }
+            };
+            tokio::join!(names, answer_plans(global, &editor, plans));
         }
         std::future::pending::<()>().await;
     };
     tokio::select! {
         served = served => served??,
-        () = names => {}
+        () = beside => {}
     }
     tokio::task::block_in_place(|| threads.join()).context("the editor went away")?;
     Ok(ExitCode::SUCCESS)
@@ -98,7 +119,7 @@ fn serve(
     global: &Global,
     options: &Options,
     connection: Connection,
-    begun: oneshot::Sender<(SharedSchema, Checker)>,
+    begun: oneshot::Sender<Begun>,
 ) -> anyhow::Result<()> {
     let capabilities = serde_json::to_value(capabilities())?;
     let started = connection.initialize_start().and_then(|(id, params)| {
@@ -114,13 +135,14 @@ fn serve(
     let sender = connection.sender.clone();
     // An editor that has gone reads nothing.
     let editor: Editor = Arc::new(move |message: Message| drop(sender.send(message)));
+    let (plan_requests, plans) = unbounded_channel();
     let mut session = Session {
         checker: Checker::start(global.clone(), editor.clone(), schema.clone()),
         documents: Documents::new(global)?,
-        answers: Answers::new(global.clone(), schema.clone(), editor),
+        answers: Answers::new(global.clone(), schema.clone(), editor.clone(), plan_requests),
     };
     // Where nobody waits for it there is nothing to look for.
-    let _ = begun.send((schema, session.checker.clone()));
+    let _ = begun.send(Begun { schema, checker: session.checker.clone(), editor, plans });
     session.checker.request(&session.documents);
     for message in &connection.receiver {
         match message {
@@ -129,8 +151,10 @@ fn serve(
                     break;
                 }
                 let (id, method) = (request.id, request.method);
-                let answer = session.answers.answer(&method, request.params, &session.documents);
-                connection.sender.send(Message::Response(respond(id, answer)))?;
+                let answer = session.answers.answer(&id, &method, request.params, &session.documents);
+                if let Some(answer) = answer {
+                    connection.sender.send(Message::Response(respond(id, answer)))?;
+                }
             }
             Message::Notification(notification) => session.notice(notification),
             Message::Response(_) => {}
@@ -139,14 +163,14 @@ fn serve(
     Ok(())
 }
 
-fn respond(id: RequestId, answer: Result<serde_json::Value, requests::Refusal>) -> Response {
+fn respond(id: RequestId, answer: Result<serde_json::Value, Refusal>) -> Response {
     match answer {
         Ok(value) => Response::new_ok(id, value),
         Err(refusal) => {
             let code = match refusal {
-                requests::Refusal::UnknownMethod(_) => ErrorCode::MethodNotFound,
-                requests::Refusal::Malformed(_) => ErrorCode::InvalidParams,
-                requests::Refusal::Impossible(_) => ErrorCode::RequestFailed,
+                Refusal::UnknownMethod(_) => ErrorCode::MethodNotFound,
+                Refusal::Malformed(_) => ErrorCode::InvalidParams,
+                Refusal::Impossible(_) => ErrorCode::RequestFailed,
             };
             Response::new_err(id, code as i32, refusal.to_string())
         }
@@ -199,7 +223,7 @@ fn capabilities() -> ServerCapabilities {
         })),
         code_lens_provider: Some(CodeLensOptions { resolve_provider: Some(false) }),
         execute_command_provider: Some(ExecuteCommandOptions {
-            commands: vec![RUN_CASE.to_owned()],
+            commands: vec![RUN_CASE.to_owned(), PLAN.to_owned()],
             ..ExecuteCommandOptions::default()
         }),
         ..ServerCapabilities::default()

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use lsp_server::{Message, Notification};
+use lsp_server::{Message, Notification, RequestId};
 use lsp_types::notification::{Notification as _, ShowMessage};
 use lsp_types::request::{
     CodeLensRequest, Completion, ExecuteCommand, Formatting, GotoDefinition, HoverRequest, PrepareRenameRequest,
@@ -18,42 +18,39 @@ use lsp_types::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::SharedSchema;
 use super::cases::{PlayedCase, case_result};
 use super::checks::Editor;
 use super::documents::{Document, DocumentKind, Documents};
+use super::plans::PlanRequest;
 use super::position::{byte, offset, range};
+use super::refusal::Refusal;
 use crate::cli::Global;
+use crate::diagnostic::Position;
 use crate::editor::{self, Candidate, CandidateKind, CaseLine, Surroundings};
 use crate::playbook::yaml::format::format;
 
 /// The command that plays one case: the file's URI and the case's name.
 pub const RUN_CASE: &str = "keepwell.runCase";
 
-/// Why a request has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    #[error("`{0}` is nothing that this server answers")]
-    UnknownMethod(String),
-    #[error("the request is not as the protocol has it: {0}")]
-    Malformed(#[from] serde_json::Error),
-    /// In words for people.
-    #[error("{0}")]
-    Impossible(String),
-}
+/// The command that plans one playbook: the file's URI.
+pub const PLAN: &str = "keepwell.plan";
 
 /// Answers requests; what is known beside the texts is kept until they change.
 pub struct Answers {
     global: Global,
     schema: SharedSchema,
     editor: Editor,
+    plans: UnboundedSender<PlanRequest>,
     surroundings: Option<Surroundings>,
 }
 
 impl Answers {
-    pub fn new(global: Global, schema: SharedSchema, editor: Editor) -> Answers {
-        Answers { global, schema, editor, surroundings: None }
+    /// Plans are answered by whoever receives `plans`.
+    pub fn new(global: Global, schema: SharedSchema, editor: Editor, plans: UnboundedSender<PlanRequest>) -> Answers {
+        Answers { global, schema, editor, plans, surroundings: None }
     }
 
     /// Texts have changed: what is known of them is read anew.
@@ -61,7 +58,21 @@ impl Answers {
         self.surroundings = None;
     }
 
-    pub fn answer(&mut self, method: &str, params: Json, documents: &Documents) -> Result<Json, Refusal> {
+    /// The answer; `None` where it comes later.
+    pub fn answer(
+        &mut self,
+        id: &RequestId,
+        method: &str,
+        params: Json,
+        documents: &Documents,
+    ) -> Option<Result<Json, Refusal>> {
+        if method == ExecuteCommand::METHOD {
+            return self.execute(id, params, documents).transpose();
+        }
+        Some(self.answer_at_once(method, params, documents))
+    }
+
+    fn answer_at_once(&mut self, method: &str, params: Json, documents: &Documents) -> Result<Json, Refusal> {
         match method {
             Completion::METHOD => written(self.complete(&read(params)?, documents)),
             HoverRequest::METHOD => written(self.hover(&read(params)?, documents)),
@@ -70,7 +81,6 @@ impl Answers {
             PrepareRenameRequest::METHOD => written(prepare_rename(&read(params)?, documents)?),
             Rename::METHOD => written(rename(&read(params)?, documents)?),
             CodeLensRequest::METHOD => written(lenses(&read(params)?, documents)),
-            ExecuteCommand::METHOD => self.run_case(read(params)?, documents),
             _ => Err(Refusal::UnknownMethod(method.to_owned())),
         }
     }
@@ -97,14 +107,29 @@ impl Answers {
         Some(Location { uri: documents.uri(&target.file)?, range: range(&target.text, target.range) })
     }
 
-    /// Plays a case as it is in the editor, and says what came of it.
-    fn run_case(&self, params: ExecuteCommandParams, documents: &Documents) -> Result<Json, Refusal> {
-        if params.command != RUN_CASE {
-            return Err(Refusal::UnknownMethod(params.command));
+    /// Carries out a command; `None` where the answer comes later.
+    fn execute(&self, id: &RequestId, params: Json, documents: &Documents) -> Result<Option<Json>, Refusal> {
+        let ExecuteCommandParams { command, arguments, .. } = read(params)?;
+        let arguments = Json::Array(arguments);
+        match command.as_str() {
+            RUN_CASE => {
+                let (uri, name): (Uri, String) = read(arguments)?;
+                self.run_case(open_document(&uri, documents)?, &name, documents).map(Some)
+            }
+            PLAN => {
+                let (uri,): (Uri,) = read(arguments)?;
+                let file = open_document(&uri, documents)?.name.to_string();
+                let request = PlanRequest { id: id.clone(), file, documents: documents.clone() };
+                let gone = |_| Refusal::Impossible("the server is ending".to_owned());
+                self.plans.send(request).map(|()| None).map_err(gone)
+            }
+            _ => Err(Refusal::UnknownMethod(command)),
         }
-        let (uri, name): (Uri, String) = read(Json::Array(params.arguments))?;
-        let document = documents.get(&uri).ok_or_else(|| Refusal::Impossible("this file is not open".to_owned()))?;
-        let result = case_result(&self.global, documents, &self.schema, &document.name, &name);
+    }
+
+    /// Plays a case as it is in the editor, and says what came of it.
+    fn run_case(&self, document: &Document, name: &str, documents: &Documents) -> Result<Json, Refusal> {
+        let result = case_result(&self.global, documents, &self.schema, &document.name, name);
         let PlayedCase { passed, text } = result.map_err(Refusal::Impossible)?;
         let typ = if passed { MessageType::INFO } else { MessageType::ERROR };
         let shown = ShowMessageParams { typ, message: text.clone() };
@@ -122,6 +147,10 @@ impl Answers {
 
 fn read<T: DeserializeOwned>(params: Json) -> Result<T, Refusal> {
     Ok(serde_json::from_value(params)?)
+}
+
+fn open_document<'d>(uri: &Uri, documents: &'d Documents) -> Result<&'d Document, Refusal> {
+    documents.get(uri).ok_or_else(|| Refusal::Impossible("this file is not open".to_owned()))
 }
 
 fn written(answer: impl Serialize) -> Result<Json, Refusal> {
@@ -189,16 +218,15 @@ fn rename(params: &RenameParams, documents: &Documents) -> Result<Option<Workspa
 fn lenses(params: &CodeLensParams, documents: &Documents) -> Option<Vec<CodeLens>> {
     let uri = &params.text_document.uri;
     let document = documents.get(uri).filter(|one| one.kind == DocumentKind::Playbook)?;
-    let lens = |case: CaseLine| {
-        let at = byte(&document.text, case.place);
-        let command = Command {
-            title: "Run this case".to_owned(),
-            command: RUN_CASE.to_owned(),
-            arguments: Some(vec![json!(uri), json!(case.name)]),
-        };
+    let lens = |place: Position, title: &str, command: &str, arguments: Vec<Json>| {
+        let at = byte(&document.text, place);
+        let command = Command { title: title.to_owned(), command: command.to_owned(), arguments: Some(arguments) };
         CodeLens { range: range(&document.text, at..at), command: Some(command), data: None }
     };
-    Some(editor::cases(&document.file()).into_iter().map(lens).collect())
+    let file = document.file();
+    let plan = editor::playbook_line(&file).map(|place| lens(place, "Plan this", PLAN, vec![json!(uri)]));
+    let case = |case: CaseLine| lens(case.place, "Run this case", RUN_CASE, vec![json!(uri), json!(case.name)]);
+    Some(plan.into_iter().chain(editor::cases(&file).into_iter().map(case)).collect())
 }
 
 /// The one edit that formats a text; none where it is formatted, nothing where

@@ -1,7 +1,7 @@
 //! `keepwell plan`: whom a run would touch, before it runs.
 
 mod mail_files;
-mod print;
+pub(super) mod print;
 pub(super) mod saved;
 
 use std::collections::BTreeMap;
@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
 use self::saved::SavedPlan;
-use super::check::check_against;
+use super::check::{Checked, check_against};
 use super::database::Database;
 use super::run::{no_variables, shared};
 use super::{Format, Global, output};
@@ -22,6 +23,7 @@ use crate::delivery::Channel;
 use crate::facts::SubjectId;
 use crate::message::state::State;
 use crate::rule::prefilter::Clause;
+use crate::store::Store;
 use crate::worker::runs::first_mails::{Fate, FirstMail};
 use crate::worker::runs::plan::{Plan, PlannedEffect, Rendering, plan_all};
 use crate::worker::shared::Shared;
@@ -146,12 +148,28 @@ pub(super) async fn make(
     Ok(Made { shared, plans, revisions, refused })
 }
 
+/// Plans the playbook of one file, as it was read and checked, at a slot.
+///
+/// # Errors
+/// Mistakes in that file, as well as those of the database.
+pub(super) async fn plan_file(store: &Store, checked: Checked, file: &str, slot: Instant) -> anyhow::Result<Plan> {
+    let is_sound = checked.is_sound(file);
+    let found = checked.playbooks.into_iter().find(|ready| *ready.playbook.file == *file && is_sound);
+    let Some(ready) = found.and_then(Arc::into_inner) else {
+        anyhow::bail!("this playbook has mistakes: mend them first");
+    };
+    let shared = shared(store.clone(), checked.config, Channel::Captured, no_variables())?;
+    let rendering = Rendering { texts: false, mails: false, account: None };
+    let plans = plan_all(&shared, vec![ready], Some(&checked.known), slot, rendering).await?;
+    plans.into_iter().next().context("the playbook was not planned")
+}
+
 /// Each playbook's plan, as JSON.
 pub(super) fn all_as_json(plans: &[Plan], slot: Instant) -> Vec<serde_json::Value> {
     plans.iter().map(|plan| as_json(plan, slot)).collect()
 }
 
-fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
+pub(super) fn as_json(plan: &Plan, slot: Instant) -> serde_json::Value {
     json!({
         "playbook": plan.playbook,
         "was": was_as_json(&plan.was),

@@ -83,11 +83,24 @@ impl<'h> Editor<'h> {
 
     /// Sends any request, and waits for what came of it.
     pub fn ask(&mut self, method: &str, params: Json) -> Result<Json, Json> {
+        let id = self.begin(method, params);
+        self.answer(id)
+    }
+
+    /// Sends a request that is not waited for yet.
+    pub fn begin(&mut self, method: &str, params: Json) -> i32 {
         self.last_id += 1;
         let id = self.last_id;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        id
+    }
+
+    /// What came of a request.
+    pub fn answer(&mut self, id: i32) -> Result<Json, Json> {
+        let early = self.notices.iter().position(|notice| notice["id"] == id);
+        let mut early = early.map(|at| self.notices.remove(at));
         loop {
-            let message = self.messages.recv_timeout(PATIENCE).expect("an answer");
+            let message = early.take().unwrap_or_else(|| self.messages.recv_timeout(PATIENCE).expect("an answer"));
             if message["id"] == id {
                 return match message.get("error") {
                     Some(error) => Err(error.clone()),

@@ -17,6 +17,7 @@ use crate::support::program::Home;
 
 mod client;
 mod names;
+mod plans;
 
 use client::Editor;
 

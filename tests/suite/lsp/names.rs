@@ -175,7 +175,8 @@ fn run(editor: &mut Editor, arguments: Vec<Json>) -> Json {
     editor.request::<ExecuteCommand>(params).unwrap()
 }
 
-fn lenses(editor: &mut Editor) -> Vec<(u32, Vec<Json>)> {
+/// What can be started from which lines: title, command and arguments.
+pub fn lenses(editor: &mut Editor) -> Vec<(u32, String, String, Vec<Json>)> {
     let params = CodeLensParams {
         text_document: TextDocumentIdentifier { uri: editor.uri(FILE) },
         work_done_progress_params: Default::default(),
@@ -184,8 +185,7 @@ fn lenses(editor: &mut Editor) -> Vec<(u32, Vec<Json>)> {
     let found = editor.request::<CodeLensRequest>(params).unwrap();
     let lens = |lens: lsp_types::CodeLens| {
         let command = lens.command.unwrap();
-        assert_eq!((command.title.as_str(), command.command.as_str()), ("Run this case", "keepwell.runCase"));
-        (lens.range.start.line, command.arguments.unwrap())
+        (lens.range.start.line, command.title, command.command, command.arguments.unwrap())
     };
     found.into_iter().map(lens).collect()
 }
@@ -195,21 +195,24 @@ fn a_case_is_run_from_its_line() {
     let home = home("lsp-case");
     let mut editor = Editor::start(&home, &[]);
     editor.open(FILE, WHOLE);
-    let found = lenses(&mut editor);
+    let mut found = lenses(&mut editor);
+    found.retain(|(_, title, ..)| title == "Run this case");
+    let [(at, _, command, arguments)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(command, "keepwell.runCase");
     let line = u32::try_from(WHOLE.lines().position(|line| line.contains("- name:")).unwrap()).unwrap();
-    assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [line]);
-    let result = run(&mut editor, found[0].1.clone());
+    assert_eq!(*at, line);
+    let result = run(&mut editor, arguments.clone());
     assert_eq!(result["passed"], true, "{result}");
     assert!(result["text"].as_str().unwrap().starts_with("a large account is called: passed\n"), "{result}");
     let shown = editor.notices.iter().find(|notice| notice["method"] == "window/showMessage").unwrap();
     assert_eq!(shown["params"]["message"], result["text"]);
     // Of a text that is not saved.
     editor.change(FILE, None, &WHOLE.replace("mrr: 9000", "mrr: 9"));
-    let result = run(&mut editor, found[0].1.clone());
+    let result = run(&mut editor, arguments.clone());
     assert_eq!(result["passed"], false);
     assert!(result["text"].as_str().unwrap().contains("the condition was false"), "{result}");
     editor.change(FILE, None, &WHOLE.replace("mrr > 5000", "mmr > 5000"));
-    let params = json!({ "command": "keepwell.runCase", "arguments": found[0].1 });
+    let params = json!({ "command": "keepwell.runCase", "arguments": arguments });
     let refused = editor.ask("workspace/executeCommand", params).unwrap_err();
     assert_eq!(refused["message"], "this playbook has mistakes: mend them first");
     let unknown = editor.ask("workspace/executeCommand", json!({ "command": "keepwell.apply" })).unwrap_err();

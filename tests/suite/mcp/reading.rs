@@ -1,12 +1,9 @@
 //! What tools give is what commands give, and nothing is written by it.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value as Json, json};
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::Executor;
 
 use super::{AT, CALL, Session, company};
-use crate::support::database::TestDatabase;
 use crate::support::program::Home;
 
 /// What a command prints as JSON.
@@ -150,31 +147,6 @@ async fn errors_are_in_words() {
     assert!(why.starts_with("the configuration has errors\n\n") && why.contains("elephant"), "{why}");
 }
 
-/// A sum of the rows of every table, and of where each sequence stands.
-async fn contents(database: &TestDatabase) -> BTreeMap<String, String> {
-    let pool = database.pool().await;
-    let relations: Vec<(String, String)> = sqlx::query_as(
-        "select n.nspname || '.' || quote_ident(c.relname), c.relkind::text from pg_class c
-         join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname in ('keepwell', 'customers', 'public') and c.relkind in ('r', 'p', 'S', 'm', 'v')",
-    )
-    .fetch_all(&pool)
-    .await
-    .unwrap();
-    let mut found = BTreeMap::new();
-    for (name, kind) in relations {
-        let what = if kind == "S" { "last_value::text || is_called" } else { "t::text" };
-        let sum = format!(
-            "select md5(coalesce(string_agg(row, '|' order by row), '')) from (select {what} as row from {name} t) r"
-        );
-        let sum: String = sqlx::query_scalar(AssertSqlSafe(sum)).fetch_one(&pool).await.unwrap();
-        found.insert(name, sum);
-    }
-    pool.close().await;
-    assert!(found.len() > 30, "{found:?}");
-    found
-}
-
 #[tokio::test]
 async fn no_tool_changes_the_database() {
     let (home, database) = company("mcp-unchanged").await;
@@ -183,7 +155,7 @@ async fn no_tool_changes_the_database() {
     assert_eq!(home.run(&["run", "--once", "--at", AT]).code, 0);
     assert_eq!(home.run(&["run", "--once", "--at", "2026-03-02T12:00:00Z"]).code, 0);
     let (message, task) = (home.rows(&["messages"])[0]["id"].clone(), home.rows(&["tasks"])[0]["id"].clone());
-    let before = contents(&database).await;
+    let before = database.contents().await;
     let mut session = Session::begin(&home, &[]);
     // A text that no revision has yet.
     let text = CALL.replace("mrr >= 500", "mrr >= 400");
@@ -216,7 +188,7 @@ async fn no_tool_changes_the_database() {
     for tool in &tools {
         assert!(calls.iter().any(|(called, _)| tool["name"] == *called), "{tool} was not called");
     }
-    assert_eq!(contents(&database).await, before);
+    assert_eq!(database.contents().await, before);
 }
 
 #[tokio::test]

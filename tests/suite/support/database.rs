@@ -1,6 +1,6 @@
 //! One Postgres for this process, and a database of its own for each test.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -27,6 +27,31 @@ impl TestDatabase {
             .connect_with(self.options.clone())
             .await
             .expect("the test's database accepts connections")
+    }
+
+    /// A sum of the rows of every table, and of where each sequence stands.
+    pub async fn contents(&self) -> BTreeMap<String, String> {
+        let pool = self.pool().await;
+        let relations: Vec<(String, String)> = sqlx::query_as(
+            "select n.nspname || '.' || quote_ident(c.relname), c.relkind::text from pg_class c
+             join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname in ('keepwell', 'customers', 'public') and c.relkind in ('r', 'p', 'S', 'm', 'v')",
+        )
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        let mut found = BTreeMap::new();
+        for (name, kind) in relations {
+            let what = if kind == "S" { "last_value::text || is_called" } else { "t::text" };
+            let sum = format!(
+                "select md5(coalesce(string_agg(row, '|' order by row), '')) from (select {what} as row from {name} t) r"
+            );
+            let sum: String = sqlx::query_scalar(AssertSqlSafe(sum)).fetch_one(&pool).await.unwrap();
+            found.insert(name, sum);
+        }
+        pool.close().await;
+        assert!(found.len() > 30, "{found:?}");
+        found
     }
 }
 
