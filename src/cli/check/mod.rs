@@ -72,7 +72,8 @@ pub async fn find_all(
             (check_against(global, paths, schema), Some(database))
         }
         None => {
-            let StoreAtHand { database, schema, has_its_columns } = store_at_hand::find(global).await;
+            let StoreAtHand { database, schema, has_its_columns, remark } = store_at_hand::find(global).await;
+            remark.iter().for_each(|remark| tell!("{remark}"));
             match has_its_columns {
                 true => (check_against(global, paths, schema), database),
                 false => (check_without_facts(global, paths, schema), database),

@@ -40,6 +40,16 @@ pub struct StoreAtHand {
     pub schema: Schema,
     /// Whether these are the columns of the store.
     pub has_its_columns: bool,
+    /// Why a database that is named was not looked at.
+    pub remark: Option<String>,
+}
+
+/// What a store says about playbooks.
+#[derive(Debug, Default)]
+pub struct StoreFindings {
+    pub diagnostics: Vec<Diagnostic>,
+    /// What could not be found out, and why.
+    pub remarks: Vec<String>,
 }
 
 /// The default store's columns; where DATABASE_URL names a database that can be
@@ -49,49 +59,65 @@ pub async fn find(global: &Global) -> StoreAtHand {
     // Its mistakes are told with the others.
     let (config, problems) = Config::read(global.config.as_deref());
     let schema = Schema::of_configuration(&config.store);
-    let alone = |schema| StoreAtHand { database: None, schema, has_its_columns: false };
+    let alone = |schema, remark| StoreAtHand { database: None, schema, has_its_columns: false, remark };
     if problems.iter().any(Diagnostic::is_error) {
-        return alone(schema);
+        return alone(schema, None);
     }
     let is_theirs = ["accounts", "contacts"].iter().any(|relation| config.store.relations.contains_key(relation));
     if !global.demo && std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
         match open(global).await {
             Ok((database, of_store)) => {
                 let schema = if is_theirs { of_store } else { Schema { inventory: of_store.inventory, ..schema } };
-                return StoreAtHand { database: Some(database), schema, has_its_columns: is_theirs };
+                return StoreAtHand { database: Some(database), schema, has_its_columns: is_theirs, remark: None };
             }
-            Err(error) => tell!(
-                "Whether the store has the names that playbooks ask for was not looked at: {}",
-                describe_error(error.as_ref())
-            ),
+            Err(error) => {
+                let why = describe_error(error.as_ref());
+                let remark = format!("Whether the store has the names that playbooks ask for was not looked at: {why}");
+                return alone(schema, Some(remark));
+            }
         }
     }
-    alone(schema)
+    alone(schema, None)
 }
 
 /// Adds what the store says about the playbooks without errors.
 pub async fn look(store: &Store, checked: &mut Checked) {
+    let found = findings(store, checked).await;
+    checked.diagnostics.extend(found.diagnostics);
+    diagnostic::arrange(&mut checked.diagnostics);
+    found.remarks.iter().for_each(|remark| tell!("{remark}"));
+}
+
+/// What the store says about the playbooks without errors.
+pub async fn findings(store: &Store, checked: &Checked) -> StoreFindings {
+    let mut findings = StoreFindings::default();
     let calendar = Calendar { holidays: checked.config.holidays.clone() };
     let sound: Vec<_> =
         checked.playbooks.iter().filter(|ready| checked.is_sound(&ready.playbook.file)).cloned().collect();
     // What was published, and not only the customers.
     match names::findings(store, &sound, &checked.known).await {
-        Ok(found) => checked.diagnostics.extend(found),
+        Ok(found) => findings.diagnostics.extend(found),
         Err(error) => {
-            tell!("Whether names fit what was published is not known: {}", describe_error(error.as_ref()));
+            let why = describe_error(error.as_ref());
+            findings.remarks.push(format!("Whether names fit what was published is not known: {why}"));
         }
     }
+    let found: Vec<Diagnostic> = checked.diagnostics.iter().chain(&findings.diagnostics).cloned().collect();
     let now = Clock::System.now();
     let asked = store_lints::Question { store, calendar: &calendar, inventory: &checked.schema.inventory, now };
-    match store_lints::look(&asked, &sound, &checked.diagnostics, TIME).await {
+    match store_lints::look(&asked, &sound, &found, TIME).await {
         Ok(found) => {
-            checked.diagnostics.extend(found.diagnostics);
-            diagnostic::arrange(&mut checked.diagnostics);
+            findings.diagnostics.extend(found.diagnostics);
             if !found.overdue.is_empty() {
                 let ids: Vec<&str> = found.overdue.iter().map(String::as_str).collect();
-                tell!("The store could not be looked at in time for all of {}", ids.join(", "));
+                let remark = format!("The store could not be looked at in time for all of {}", ids.join(", "));
+                findings.remarks.push(remark);
             }
         }
-        Err(error) => tell!("What the store says of the playbooks is not known: {}", describe_error(error.as_ref())),
+        Err(error) => {
+            let why = describe_error(error.as_ref());
+            findings.remarks.push(format!("What the store says of the playbooks is not known: {why}"));
+        }
     }
+    findings
 }

@@ -14,7 +14,7 @@ use lsp_types::{DiagnosticSeverity, NumberOrString, PublishDiagnosticsParams};
 use super::SharedSchema;
 use super::documents::Documents;
 use super::position::{byte, range};
-use crate::catalog::Elsewhere;
+use crate::catalog::{Elsewhere, ReadyPlaybook};
 use crate::cli::Global;
 use crate::cli::check::{Checked, check_sources, name_facts_file};
 use crate::diagnostic::{Diagnostic, Position, span};
@@ -27,18 +27,37 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// Sends a message to the editor.
 pub type Editor = Arc<dyn Fn(Message) + Send + Sync>;
 
+/// What the customer store says of one revision of a file.
+#[derive(Debug)]
+pub struct StoreLook {
+    pub file: String,
+    pub revision: String,
+    /// The configuration, as it is written for debugging.
+    pub config: String,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+enum CheckRequest {
+    /// Check these texts.
+    Texts(Documents),
+    /// Check the same texts against other columns or names.
+    Again,
+    /// Check the same texts, with this.
+    Look(StoreLook),
+}
+
 /// Asks for checks.
 #[derive(Clone)]
 pub struct Checker {
-    requests: Sender<Option<Documents>>,
+    requests: Sender<CheckRequest>,
 }
 
 impl Checker {
     /// Starts the thread, which ends when nobody can ask any more.
     pub fn start(global: Global, editor: Editor, schema: SharedSchema) -> Checker {
         let (requests, received) = channel();
-        let (published, played, config) = (BTreeSet::new(), BTreeMap::new(), String::new());
-        let thread = CheckThread { global, editor, schema, published, played, config };
+        let (published, played, looks, config) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new(), String::new());
+        let thread = CheckThread { global, editor, schema, published, played, looks, config };
         thread::spawn(move || thread.run(&received));
         Checker { requests }
     }
@@ -46,12 +65,17 @@ impl Checker {
     /// Checks these texts, and those beside them on disk.
     pub fn request(&self, documents: &Documents) {
         // Without the thread the editor has gone.
-        let _ = self.requests.send(Some(documents.clone()));
+        let _ = self.requests.send(CheckRequest::Texts(documents.clone()));
     }
 
-    /// Checks the same texts again.
+    /// Checks the same texts again, against other columns or names.
     pub fn repeat(&self) {
-        let _ = self.requests.send(None);
+        let _ = self.requests.send(CheckRequest::Again);
+    }
+
+    /// Adds what the store says, as long as that file says the same.
+    pub fn add(&self, look: StoreLook) {
+        let _ = self.requests.send(CheckRequest::Look(look));
     }
 }
 
@@ -64,17 +88,20 @@ struct CheckThread {
     /// What the cases of a revision say against it, by file; of one configuration.
     played: BTreeMap<String, (String, Vec<Diagnostic>)>,
     config: String,
+    /// The latest that the store says of each file.
+    looks: BTreeMap<String, StoreLook>,
 }
 
 impl CheckThread {
-    fn run(mut self, requests: &Receiver<Option<Documents>>) {
+    fn run(mut self, requests: &Receiver<CheckRequest>) {
         let mut documents = None;
         let mut next = requests.recv().ok();
         while let Some(request) = next.take() {
-            if request.is_none() {
-                self.played.clear();
+            match request {
+                CheckRequest::Texts(texts) => documents = Some(texts),
+                CheckRequest::Again => self.played.clear(),
+                CheckRequest::Look(look) => drop(self.looks.insert(look.file.clone(), look)),
             }
-            documents = request.or(documents);
             // Whoever goes on typing gets one answer, at the end.
             match requests.recv_timeout(PAUSE) {
                 Ok(request) => {
@@ -93,26 +120,33 @@ impl CheckThread {
 
     /// Checks and publishes; gives the next request where one came meanwhile, which
     /// ends it. A file is published once, when its cases have been played.
-    fn check(&mut self, documents: &Documents, requests: &Receiver<Option<Documents>>) -> Option<Option<Documents>> {
-        let checked = check_documents(&self.global, documents, &self.schema);
+    fn check(&mut self, documents: &Documents, requests: &Receiver<CheckRequest>) -> Option<CheckRequest> {
+        let mut checked = check_documents(&self.global, documents, &self.schema);
         let config = format!("{:?}", checked.config);
         if self.config != config {
             self.played.clear();
             self.config = config;
         }
+        let open: BTreeSet<String> = documents.all().map(|(_, document)| document.name.to_string()).collect();
+        let mut sound: Vec<Arc<ReadyPlaybook>> =
+            checked.playbooks.iter().filter(|ready| checked.is_sound(&ready.playbook.file)).cloned().collect();
+        sound.sort_by_key(|ready| !open.contains(&*ready.playbook.file));
+        // What the store says of another text is not said of this one.
+        let looks = sound.iter().filter_map(|ready| {
+            let look = self.looks.get(&*ready.playbook.file)?;
+            (look.revision == ready.revision && look.config == self.config).then_some(&look.diagnostics)
+        });
+        checked.diagnostics.extend(looks.flatten().cloned());
+        checked.take_allowed(&self.global, false);
         let mut by_file: BTreeMap<String, Vec<lsp_types::Diagnostic>> = BTreeMap::new();
         for problem in &checked.diagnostics {
             let text = document_text(documents, &checked, &problem.file);
             by_file.entry(problem.file.clone()).or_default().push(convert(problem, &text));
         }
         // What was shown and is over is said, too, and that an open text is sound.
-        let open: BTreeSet<String> = documents.all().map(|(_, document)| document.name.to_string()).collect();
         for file in self.published.iter().chain(&open) {
             by_file.entry(file.clone()).or_default();
         }
-        let mut sound: Vec<_> =
-            checked.playbooks.iter().filter(|ready| checked.is_sound(&ready.playbook.file)).collect();
-        sound.sort_by_key(|ready| !open.contains(&*ready.playbook.file));
         let (known, unknown): (Vec<_>, Vec<_>) = sound.into_iter().partition(|ready| {
             self.played.get(&*ready.playbook.file).is_some_and(|(revision, _)| *revision == ready.revision)
         });
@@ -128,7 +162,7 @@ impl CheckThread {
                 return Some(request);
             }
             let file = ready.playbook.file.to_string();
-            let found = objections(ready, &checked.config, &checked.schema);
+            let found = objections(&ready, &checked.config, &checked.schema);
             self.played.insert(file.clone(), (ready.revision.clone(), found));
             self.add_played(documents, &checked, &file, &mut by_file);
             if let Some(diagnostics) = by_file.get(&file) {
@@ -165,7 +199,7 @@ impl CheckThread {
 }
 
 /// What `keepwell check` says of the texts as they are in the editor, but for
-/// their cases.
+/// their cases and the store, and with the warnings that comments allow.
 pub fn check_documents(global: &Global, documents: &Documents, known: &SharedSchema) -> Checked {
     let (config, problems) = documents.config(global);
     let (schema, has_its_columns) = {
@@ -176,13 +210,12 @@ pub fn check_documents(global: &Global, documents: &Documents, known: &SharedSch
     if !has_its_columns {
         name_facts_file(&mut checked.diagnostics, &checked.config.store);
     }
-    checked.take_allowed(global, false);
     checked
 }
 
 /// The same against these columns, and with the warnings that comments allow.
 pub fn check_against_schema(global: &Global, documents: &Documents, schema: Schema) -> Checked {
-    check_sources(documents.sources(), Vec::new(), documents.config(global), schema)
+    check_sources(documents.sources(), Elsewhere::default(), documents.config(global), schema)
 }
 
 fn document_text(documents: &Documents, checked: &Checked, file: &str) -> Arc<str> {

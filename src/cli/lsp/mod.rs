@@ -7,12 +7,11 @@
 //! - `documents` is the texts that are open; `position` counts as editors do.
 //! - `requests` answers what is asked of one place; `cases` plays one case, and
 //!   `plans` plans one playbook against the database.
-//! - `checks` finds the diagnostics.
+//! - `checks` finds the diagnostics, with what `store_looks` finds in the database.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, RwLock};
 
 use anyhow::Context;
 use clap::Args;
@@ -24,14 +23,13 @@ use lsp_types::notification::{
 use lsp_types::{
     CodeLensOptions, CompletionOptions, ExecuteCommandOptions, HoverProviderCapability, InitializeParams, OneOf,
     RenameOptions, ServerCapabilities, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
-    TextDocumentSyncSaveOptions, WorkDoneProgressOptions,
+    TextDocumentSyncSaveOptions, Uri, WorkDoneProgressOptions,
 };
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::Global;
-use super::check::store_at_hand::{self, StoreAtHand};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::facts::{self, Schema};
@@ -43,15 +41,14 @@ mod plans;
 mod position;
 mod refusal;
 mod requests;
+mod store_looks;
 
 use checks::{Checker, Editor};
-use documents::Documents;
+use documents::{DocumentKind, Documents};
 use plans::{PlanRequest, answer_plans};
 use refusal::Refusal;
 use requests::{Answers, PLAN, RUN_CASE};
-
-/// How long the names in the store are waited for.
-const STORE_TIME: Duration = Duration::from_secs(20);
+use store_looks::{LookRequest, look_at_store};
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -87,6 +84,7 @@ struct Begun {
     checker: Checker,
     editor: Editor,
     plans: UnboundedReceiver<PlanRequest>,
+    looks: UnboundedReceiver<LookRequest>,
 }
 
 pub async fn run(global: &Global, options: Options) -> anyhow::Result<ExitCode> {
@@ -97,10 +95,10 @@ pub async fn run(global: &Global, options: Options) -> anyhow::Result<ExitCode> 
     let (ours, has_facts) = (global.clone(), options.facts.is_some());
     let served = tokio::task::spawn_blocking(move || serve(&ours, &options, connection, begun));
     let beside = async {
-        if let Ok(Begun { schema, checker, editor, plans }) = beginning.await {
+        if let Ok(Begun { schema, checker, editor, plans, looks }) = beginning.await {
             let names = async {
                 if !has_facts {
-                    look_at_store(global, &schema, &checker).await;
+                    look_at_store(global, &schema, &checker, looks).await;
                 }
             };
             tokio::join!(names, answer_plans(global, &editor, plans));
@@ -135,14 +133,15 @@ fn serve(
     let sender = connection.sender.clone();
     // An editor that has gone reads nothing.
     let editor: Editor = Arc::new(move |message: Message| drop(sender.send(message)));
-    let (plan_requests, plans) = unbounded_channel();
+    let ((plan_requests, plans), (look_requests, looks)) = (unbounded_channel(), unbounded_channel());
     let mut session = Session {
         checker: Checker::start(global.clone(), editor.clone(), schema.clone()),
         documents: Documents::new(global)?,
         answers: Answers::new(global.clone(), schema.clone(), editor.clone(), plan_requests),
+        looks: look_requests,
     };
     // Where nobody waits for it there is nothing to look for.
-    let _ = begun.send(Begun { schema, checker: session.checker.clone(), editor, plans });
+    let _ = begun.send(Begun { schema, checker: session.checker.clone(), editor, plans, looks });
     session.checker.request(&session.documents);
     for message in &connection.receiver {
         match message {
@@ -181,12 +180,15 @@ struct Session {
     checker: Checker,
     documents: Documents,
     answers: Answers,
+    looks: UnboundedSender<LookRequest>,
 }
 
 impl Session {
     /// Takes up what the editor says of its texts; what cannot be read is left.
     fn notice(&mut self, notification: Notification) {
         let Notification { method, params } = notification;
+        let is_opened_or_saved = [DidOpenTextDocument::METHOD, DidSaveTextDocument::METHOD].contains(&method.as_str());
+        let uri: Option<Uri> = serde_json::from_value(params["textDocument"]["uri"].clone()).ok();
         let is_taken = match method.as_str() {
             DidOpenTextDocument::METHOD => self.documents.open(params),
             DidChangeTextDocument::METHOD => self.documents.change(params),
@@ -197,6 +199,14 @@ impl Session {
         if is_taken {
             self.answers.forget();
             self.checker.request(&self.documents);
+        }
+        if let Some(document) = uri.filter(|_| is_opened_or_saved).and_then(|uri| self.documents.get(&uri)) {
+            // Scripts and the configuration concern all playbooks.
+            let is_meant = |name: &str| document.kind != DocumentKind::Playbook || *document.name == *name;
+            let open = self.documents.all().map(|(_, document)| document.name.to_string());
+            let files = open.filter(|name| is_meant(name)).collect();
+            // Against a facts file nobody looks at the store.
+            let _ = self.looks.send(LookRequest { documents: self.documents.clone(), files });
         }
     }
 }
@@ -247,16 +257,4 @@ fn initial_schema(options: &Options) -> KnownSchema {
         tell!("{}: {}", problem.file, problem.message);
     }
     KnownSchema { schema: Some(schema), has_its_columns: true }
-}
-
-/// Asks the database, if one is named, for the names in the customer store, and
-/// checks again when they are there.
-async fn look_at_store(global: &Global, schema: &SharedSchema, checker: &Checker) {
-    let found = tokio::time::timeout(STORE_TIME, store_at_hand::find(global)).await;
-    if let Ok(StoreAtHand { database: Some(database), schema: found, has_its_columns }) = found {
-        database.close().await;
-        let known = KnownSchema { schema: Some(found), has_its_columns };
-        *schema.write().unwrap_or_else(PoisonError::into_inner) = known;
-        checker.repeat();
-    }
 }

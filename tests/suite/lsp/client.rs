@@ -143,15 +143,22 @@ impl<'h> Editor<'h> {
         let version = self.versions.get(file).copied();
         let uri = self.uri(file);
         loop {
+            let published = self.published();
+            if published.uri == uri && published.version == version {
+                return published.diagnostics;
+            }
+        }
+    }
+
+    /// The next diagnostics of any file.
+    pub fn published(&mut self) -> PublishDiagnosticsParams {
+        loop {
             let mut waiting = std::mem::take(&mut self.notices).into_iter();
             let next = waiting.next();
             self.notices.extend(waiting);
             let message = next.unwrap_or_else(|| self.messages.recv_timeout(PATIENCE).expect("diagnostics"));
             if message["method"] == PublishDiagnostics::METHOD {
-                let params: PublishDiagnosticsParams = serde_json::from_value(message["params"].clone()).unwrap();
-                if params.uri == uri && params.version == version {
-                    return params.diagnostics;
-                }
+                return serde_json::from_value(message["params"].clone()).unwrap();
             }
         }
     }
