@@ -1,8 +1,8 @@
 //! What could stand at a place of a text.
 
-use super::candidate::Candidate;
+use super::candidate::{Candidate, CandidateKind};
 use super::cursor::find;
-use super::expression::{at_end, at_end_of_template};
+use super::expression::{ExpressionSpot, at_end, at_end_of_script, at_end_of_template, locals};
 use super::facts::{Scope, in_expression};
 use super::keys::{body_keys, kinds, values};
 use super::place::{Place, places, shapes};
@@ -83,11 +83,16 @@ fn of_values(
         let scope = Scope::at(path, shape);
         let spot = match shape {
             Shape::Expression => Some(at_end(value, in_quotes)),
+            Shape::Script => Some(at_end_of_script(value, in_quotes)),
             Shape::Template | Shape::Localized => at_end_of_template(value, in_quotes),
             _ => None,
         };
         if let Some(spot) = spot {
-            let (prefix, candidates) = in_expression(&spot, &scope, surroundings, written);
+            let (prefix, mut candidates) = in_expression(&spot, &scope, surroundings, written);
+            if let (Shape::Script, ExpressionSpot::Name { .. }) = (shape, &spot) {
+                let variable = |name: String| Candidate::new(CandidateKind::Value, name, "A variable of this script.");
+                candidates.extend(locals(value).into_iter().map(variable));
+            }
             return Proposals { start: offset - prefix, candidates };
         }
         proposals.candidates.extend(values(shape, path, surroundings, written));

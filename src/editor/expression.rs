@@ -12,6 +12,8 @@ pub enum ExpressionSpot {
     Module { module: String, prefix: String },
     /// Behind `|` in a template.
     Filter { prefix: String },
+    /// A key of the map that a call such as `email(#{…})` takes.
+    Field { of: String, prefix: String },
     /// Inside of quotes.
     Text { prefix: String, role: TextRole },
     /// Nothing that could be proposed.
@@ -80,6 +82,72 @@ pub fn at_end_of_template(text: &str, in_double_quotes: bool) -> Option<Expressi
     Some(spot(&words, is_space, open == "{{"))
 }
 
+/// The same for the end of a script, also inside of `${…}` in a text.
+pub fn at_end_of_script(text: &str, in_double_quotes: bool) -> ExpressionSpot {
+    let plain = if in_double_quotes { text.replace("\\\"", "\"") } else { text.to_owned() };
+    let code = &plain[interpolation(&plain)..];
+    spot(&words(code), code.ends_with(char::is_whitespace), false)
+}
+
+/// Where the code at the end of a script begins: behind the `${` of a text that
+/// is still open, else at the beginning.
+fn interpolation(script: &str) -> usize {
+    enum Part {
+        /// How many braces in it are open, and where it begins.
+        Code(usize, usize),
+        Text(char),
+    }
+    let mut parts = vec![Part::Code(0, 0)];
+    let mut chars = script.char_indices();
+    while let Some((at, c)) = chars.next() {
+        let rest = &script[at..];
+        match parts.last_mut() {
+            Some(Part::Code(..)) if rest.starts_with("//") => {
+                chars.find(|(_, c)| *c == '\n');
+            }
+            Some(Part::Code(..)) if c == '"' || c == '`' => parts.push(Part::Text(c)),
+            Some(Part::Code(open, _)) if c == '{' => *open += 1,
+            Some(Part::Code(0, start)) if c == '}' && *start > 0 => drop(parts.pop()),
+            Some(Part::Code(open, _)) if c == '}' => *open = open.saturating_sub(1),
+            Some(Part::Code(..)) => {}
+            Some(Part::Text(quote)) if c == *quote => drop(parts.pop()),
+            Some(Part::Text('`')) if rest.starts_with("${") => {
+                chars.next();
+                parts.push(Part::Code(0, at + 2));
+            }
+            Some(Part::Text(_)) if c == '\\' => drop(chars.next()),
+            Some(Part::Text(_)) => {}
+            None => break,
+        }
+    }
+    match parts.last() {
+        Some(Part::Code(_, start)) => *start,
+        _ => 0,
+    }
+}
+
+/// The variables that a script has defined up to its end, each once.
+pub fn locals(script: &str) -> Vec<String> {
+    let words = words(script);
+    let mut found: Vec<String> = Vec::new();
+    for pair in words.windows(2) {
+        if let [Word::Name(before), Word::Name(name)] = pair
+            && ["let", "const", "for"].contains(&before.as_str())
+            && !found.contains(name)
+        {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
+/// Whether more braces begin in a script than end.
+pub fn is_open(script: &str) -> bool {
+    let count = |sign: &str, words: &[Word]| words.iter().filter(|word| **word == Word::Sign(sign.to_owned())).count();
+    let words = words(script);
+    count("{", &words) > count("}", &words)
+}
+
 fn words(text: &str) -> Vec<Word> {
     let mut words = Vec::new();
     let mut rest = text;
@@ -135,19 +203,22 @@ fn words(text: &str) -> Vec<Word> {
 struct Open {
     /// The call that it holds the arguments of.
     call: Option<(Vec<String>, String)>,
+    /// Whether it is a map, `#{…}`.
+    is_map: bool,
     argument: usize,
     words: Vec<Word>,
 }
 
 fn spot(words: &[Word], is_space: bool, has_filters: bool) -> ExpressionSpot {
-    let mut open = vec![Open { call: None, argument: 0, words: Vec::new() }];
+    let mut open = vec![Open { call: None, is_map: false, argument: 0, words: Vec::new() }];
     for word in words {
         let Some(top) = open.last_mut() else { break };
         match word {
             Word::Sign(sign) if sign == "(" || sign == "[" || sign == "{" => {
                 let (of, name) = chain(&top.words);
                 let call = name.filter(|_| sign == "(").map(|name| (of, name));
-                open.push(Open { call, argument: 0, words: Vec::new() });
+                let is_map = sign == "{" && top.words.last() == Some(&Word::Sign("#".to_owned()));
+                open.push(Open { call, is_map, argument: 0, words: Vec::new() });
             }
             Word::Sign(sign) if sign == ")" || sign == "]" || sign == "}" => {
                 if open.len() > 1 {
@@ -171,6 +242,16 @@ fn spot(words: &[Word], is_space: bool, has_filters: bool) -> ExpressionSpot {
     // In a list of texts, the list is the argument.
     let in_list = open.last().is_some_and(|top| top.call.is_none());
     let top = open.last().map(|top| top.words.as_slice()).unwrap_or_default();
+    if let [.., Open { call: Some((of, name)), .. }, Open { is_map: true, .. }] = open.as_slice()
+        && of.is_empty()
+    {
+        let field = |prefix: &str| ExpressionSpot::Field { of: name.clone(), prefix: prefix.to_owned() };
+        match top {
+            [] => return field(""),
+            [Word::Name(prefix)] if !is_space => return field(prefix),
+            _ => {}
+        }
+    }
     match top {
         [before @ .., Word::OpenText(prefix)] => {
             let compared = match before {
@@ -296,6 +377,26 @@ mod tests {
             assert_eq!(at_end(written, false), expected, "{written}");
         }
         assert_eq!(at_end("done(\\\"lo", true), text("lo", TextRole::Argument(call(&[], "done", 0))));
+    }
+
+    #[test]
+    fn the_end_of_half_a_script_is_understood() {
+        let field = |of: &str, prefix: &str| ExpressionSpot::Field { of: of.to_owned(), prefix: prefix.to_owned() };
+        for (written, expected) in [
+            ("let a = account.mrr;\nif a > 5 {\n    acc", name("acc", None)),
+            ("let a = account.mrr;\nif a > 5 { 1 } else { account.", member(&["account"], "")),
+            ("email(#{ ", field("email", "")),
+            ("if x { email(#{ to: \"owner\", sub", field("email", "sub")),
+            ("task(#{ title: acc", name("acc", Some(call(&[], "task", 0)))),
+            ("task(#{ title: `Call ${account.na", member(&["account"], "na")),
+            ("let t = `a ${f(#{ x: 1 })} b`; hea", name("hea", None)),
+            ("let t = `a ${account.name} b", text("a ${account.name} b", TextRole::Other)),
+            ("// it's `so`\nhealth::fe", ExpressionSpot::Module { module: "health".into(), prefix: "fe".into() }),
+            ("// acc", text("", TextRole::Other)),
+        ] {
+            assert_eq!(at_end_of_script(written, false), expected, "{written}");
+        }
+        assert_eq!(locals("let a = 1; const b = a; for c in [1] { let a = 2; } let"), ["a", "b", "c"]);
     }
 
     #[test]

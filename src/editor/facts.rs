@@ -4,10 +4,13 @@
 use super::candidate::{Candidate, CandidateKind};
 use super::expression::{Call, ExpressionSpot, TextRole};
 use super::names::candidates;
+use super::place::{Place, keys, shapes};
 use super::spot::PathPart;
 use super::surroundings::{Surroundings, Written};
+use crate::action::kind;
 use crate::facts::{NameKind, Subject};
 use crate::playbook::reader::{NameOf, Shape};
+use crate::rule::ACTIONS;
 use crate::rule::functions::global::FREE;
 use crate::rule::functions::{ParamKind, find};
 use crate::rule::reference::{ReferenceEntry, entries};
@@ -20,13 +23,24 @@ pub(super) struct Scope {
     in_enrollment: bool,
     /// It is printed: `recipient`, `csm`.
     in_text: bool,
+    /// It is the script of a step, which describes actions.
+    in_script: bool,
 }
 
 impl Scope {
     pub fn at(path: &[PathPart], shape: Shape) -> Scope {
         let key = |name: &str| path.iter().any(|part| matches!(part, PathPart::Key(key) if key == name));
         let is_entry = matches!(path, [PathPart::Key(key)] if key == "when") || key("once_per");
-        Scope { in_enrollment: !is_entry, in_text: matches!(shape, Shape::Template | Shape::Localized) }
+        Scope {
+            in_enrollment: !is_entry,
+            in_text: matches!(shape, Shape::Template | Shape::Localized),
+            in_script: matches!(shape, Shape::Script),
+        }
+    }
+
+    /// Inside of a shared function, which may be called from anywhere.
+    pub fn of_function() -> Scope {
+        Scope { in_enrollment: true, in_text: false, in_script: false }
     }
 }
 
@@ -53,6 +67,7 @@ pub(super) fn in_expression(
             let filters = FILTERS.iter().map(|filter| Candidate::new(CandidateKind::Function, *filter, ""));
             (prefix.len(), filters.collect())
         }
+        ExpressionSpot::Field { of, prefix } => (prefix.len(), fields(of, surroundings, written)),
         ExpressionSpot::Text { prefix, role } => (prefix.len(), texts(role, surroundings, written)),
         ExpressionSpot::Nothing => (0, Vec::new()),
     }
@@ -77,7 +92,17 @@ fn names(call: Option<&Call>, scope: &Scope, surroundings: &Surroundings, writte
             found.push(value("since_step", "In place of a number of days, in `until`: since the wait began."));
         }
     }
-    found.push(value("now", "The instant for which it is decided."));
+    if scope.in_script {
+        found.extend(ACTIONS.iter().filter_map(|name| action(name)));
+    }
+    found.extend(globals(scope, surroundings, None));
+    found
+}
+
+/// What can be named everywhere: constants, functions, and the modules but for one.
+pub(super) fn globals(scope: &Scope, surroundings: &Surroundings, but: Option<&str>) -> Vec<Candidate> {
+    let value = |name: &str, meaning: &str| Candidate::new(CandidateKind::Value, name, meaning);
+    let mut found = vec![value("now", "The instant for which it is decided.")];
     found.push(value("none", "A value that is missing."));
     found.push(value("true", ""));
     found.push(value("false", ""));
@@ -87,13 +112,37 @@ fn names(call: Option<&Call>, scope: &Scope, surroundings: &Surroundings, writte
         FREE.iter().any(|free| free.name == entry.name && (scope.in_enrollment || !free.after_entry))
     };
     found.extend(functions.filter(is_there).map(|entry| candidate(entry, &entry.name)));
-    let modules = surroundings.modules().map(|module| {
+    let modules = surroundings.modules().filter(|module| Some(*module) != but).map(|module| {
         let mut candidate = Candidate::new(CandidateKind::Module, module, "Shared functions of `scripts/`.");
         candidate.insert = format!("{module}::");
         candidate
     });
     found.extend(modules);
     found
+}
+
+/// A call that describes an action.
+fn action(name: &str) -> Option<Candidate> {
+    let mut candidate = Candidate::new(CandidateKind::Function, name, kind(name)?.summary());
+    candidate.detail = format!("{name}(#{{…}})");
+    Some(candidate)
+}
+
+/// Fields of steps that a described action does not have.
+const FIELDS_OF_STEPS: [&str; 3] = ["variants", "if_unknown", "close_when"];
+
+/// The fields of a described action.
+fn fields(of: &str, surroundings: &Surroundings, written: &Written) -> Vec<Candidate> {
+    let Some(kind) = kind(of).filter(|kind| ACTIONS.contains(&kind.name())) else { return Vec::new() };
+    let mut found = Vec::new();
+    for shape in shapes(Place::Body(kind)) {
+        if let Shape::Map { .. } = shape {
+            found.extend(candidates(NameOf::Label, surroundings, written));
+        }
+        let keys = keys(Place::Value(shape)).into_iter().filter(|key| !FIELDS_OF_STEPS.contains(&key.name));
+        found.extend(keys.map(|key| Candidate::new(CandidateKind::Key, key.name, key.summary)));
+    }
+    found.into_iter().map(|one| Candidate { insert: format!("{}: ", one.name), ..one }).collect()
 }
 
 /// What can be asked behind a dot.

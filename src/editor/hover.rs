@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::completion::complete;
+use super::completion::{Proposals, complete};
 use super::cursor::find;
 use super::place::key;
 use super::spot::Spot;
@@ -29,20 +29,16 @@ pub(super) fn word(text: &str, offset: usize, also: &[char]) -> Range<usize> {
     start..end
 }
 
-/// What the word at a byte of a file's text means; `None` where there is nothing
-/// to say.
-pub fn hover(file: &SourceFile, offset: usize, surroundings: &Surroundings) -> Option<Meaning> {
-    let text = &*file.text;
-    if !text.is_char_boundary(offset) || offset > text.len() {
-        return None;
-    }
+/// What the word at a byte of a text means, by what could stand there; `propose`
+/// says so for the end of the word.
+pub(super) fn meaning(text: &str, offset: usize, propose: impl Fn(usize) -> Proposals) -> Option<Meaning> {
     for also in [&[][..], &['-'][..]] {
         let range = word(text, offset, also);
         if range.is_empty() {
             continue;
         }
         let name = &text[range.clone()];
-        let proposals = complete(file, range.end, surroundings);
+        let proposals = propose(range.end);
         let found = proposals.candidates.iter().find(|candidate| candidate.name == name);
         if let Some(found) = found.filter(|found| !found.detail.is_empty() || !found.documentation.is_empty()) {
             let head =
@@ -50,6 +46,19 @@ pub fn hover(file: &SourceFile, offset: usize, surroundings: &Surroundings) -> O
             let text = if found.documentation.is_empty() { head } else { format!("{head}\n\n{}", found.documentation) };
             return Some(Meaning { range, text });
         }
+    }
+    None
+}
+
+/// What the word at a byte of a file's text means; `None` where there is nothing
+/// to say.
+pub fn hover(file: &SourceFile, offset: usize, surroundings: &Surroundings) -> Option<Meaning> {
+    let text = &*file.text;
+    if !text.is_char_boundary(offset) || offset > text.len() {
+        return None;
+    }
+    if let Some(found) = meaning(text, offset, |end| complete(file, end, surroundings)) {
+        return Some(found);
     }
     // A value has the meaning of its key.
     let cursor = find(text, offset);

@@ -12,6 +12,7 @@
 //!   functions.
 //! - `completion` proposes what could stand there: each `candidate` is one of the
 //!   `keys`, `names` and `facts`.
+//! - `module` is all this for a file of shared functions.
 //! - `hover` says what a word means, `references` where a name is defined and what
 //!   else says it.
 //! - `lens` finds the lines from which something can be started.
@@ -25,6 +26,7 @@ mod flow;
 mod hover;
 mod keys;
 mod lens;
+mod module;
 mod names;
 mod place;
 mod references;
@@ -36,5 +38,6 @@ pub use candidate::{Candidate, CandidateKind};
 pub use completion::{Proposals, complete};
 pub use hover::{Meaning, hover};
 pub use lens::{CaseLine, cases, playbook_line};
+pub use module::{complete_script, hover_script, script_definition};
 pub use references::{RenameRefusal, Target, definition, renamable, rename};
 pub use surroundings::Surroundings;

@@ -62,11 +62,8 @@ pub fn definition(file: &SourceFile, offset: usize, surroundings: &Surroundings)
         return None;
     }
     let name = word(text, offset, &[]);
-    if let Some(before) = text[..name.start].strip_suffix("::") {
-        let module = &before[word(before, before.len(), &[])];
-        let (script, function) = surroundings.function(module, &text[name])?;
-        let range = function.at..function.at + function.name.len();
-        return Some(Target { file: script.path.clone(), text: script.text.clone(), range });
+    if text[..name.start].ends_with("::") {
+        return shared_function(text, name, surroundings);
     }
     let here = |range| Target { file: file.path.clone(), text: file.text.clone(), range };
     let references = references(file).unwrap_or_default();
@@ -84,6 +81,16 @@ pub fn definition(file: &SourceFile, offset: usize, surroundings: &Surroundings)
     let other = surroundings.file_of(&text[word(text, offset, &['-'])])?;
     let start = other.text.find("playbook:")?;
     Some(Target { file: other.path.clone(), text: other.text.clone(), range: start..start + "playbook".len() })
+}
+
+/// Where the function of a module is defined whose name stands in a range of a
+/// text, behind `::`.
+pub(super) fn shared_function(text: &str, name: Range<usize>, surroundings: &Surroundings) -> Option<Target> {
+    let before = text[..name.start].strip_suffix("::")?;
+    let module = &before[word(before, before.len(), &[])];
+    let (script, function) = surroundings.function(module, &text[name])?;
+    let range = function.at..function.at + function.name.len();
+    Some(Target { file: script.path.clone(), text: script.text.clone(), range })
 }
 
 /// Where the id of a step stands at a byte of a text, if one does.

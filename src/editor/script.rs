@@ -1,7 +1,5 @@
 //! The shared functions of `scripts/`, as they are written.
 
-use crate::playbook::source::ScriptFile;
-
 /// A function of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptFunction {
@@ -15,11 +13,11 @@ pub struct ScriptFunction {
 }
 
 /// The functions of a script, also while it has mistakes.
-pub(super) fn functions(script: &ScriptFile) -> Vec<ScriptFunction> {
+pub(super) fn functions(script: &str) -> Vec<ScriptFunction> {
     let mut found = Vec::new();
     let mut comment = Vec::new();
     let mut at = 0;
-    for line in script.text.split_inclusive('\n') {
+    for line in script.split_inclusive('\n') {
         let start = at;
         at += line.len();
         if let Some(remark) = line.trim().strip_prefix("//") {
@@ -47,8 +45,7 @@ mod tests {
     #[test]
     fn functions_are_found_with_their_comments() {
         let text = "// Of all.\n\n// Whether it fell.\n//\n// Much.\nfn fell(change, floor) {\n    chan\n}\nfn other() { 1 }\n";
-        let script = ScriptFile { module: "health".into(), path: "health.rhai".into(), text: text.into() };
-        let found = functions(&script);
+        let found = functions(text);
         let names: Vec<_> =
             found.iter().map(|one| (one.name.as_str(), one.parameters.as_str(), one.comment.as_str())).collect();
         assert_eq!(names, [("fell", "change, floor", "Whether it fell.\n\nMuch."), ("other", "", "")]);

@@ -64,15 +64,25 @@ impl Surroundings {
         self.scripts.iter().map(|script| script.module.as_str())
     }
 
+    /// The module that a script file is.
+    pub(super) fn module_of(&self, path: &str) -> Option<&str> {
+        self.scripts.iter().find(|script| *script.path == *path).map(|script| script.module.as_str())
+    }
+
     /// The functions of a script module.
     pub(super) fn functions(&self, module: &str) -> Vec<ScriptFunction> {
-        self.scripts.iter().filter(|script| script.module == module).flat_map(functions).collect()
+        self.scripts
+            .iter()
+            .filter(|script| script.module == module)
+            .flat_map(|script| functions(&script.text))
+            .collect()
     }
 
     /// One of them, with its script.
     pub(super) fn function(&self, module: &str, name: &str) -> Option<(&ScriptFile, ScriptFunction)> {
         let scripts = self.scripts.iter().filter(|script| script.module == module);
-        let mut all = scripts.flat_map(|script| functions(script).into_iter().map(move |function| (script, function)));
+        let mut all =
+            scripts.flat_map(|script| functions(&script.text).into_iter().map(move |function| (script, function)));
         all.find(|(_, function)| function.name == name)
     }
 
@@ -106,6 +116,11 @@ pub(super) struct Written {
 }
 
 impl Written {
+    /// A file that is no playbook.
+    pub fn nothing() -> Written {
+        Written { form: &PLAYBOOK, playbook: None }
+    }
+
     /// Reads a file; what cannot be read because of the line at a place is read
     /// without that line, or as it was on disk.
     pub fn read(file: &SourceFile, offset: usize, surroundings: &Surroundings) -> Written {

@@ -37,6 +37,7 @@ pub use check::script_calls::{WrittenCall, WrittenField, labels, literals};
 pub use clause_rules::ClauseRule;
 pub use compile::{Wanted, compile};
 pub use compiled::{Rule, Verdict};
+pub(crate) use engine::actions::ACTIONS;
 pub use engine::actions::Described;
 pub use engine::context::Context;
 pub use engine::error::EvalError;

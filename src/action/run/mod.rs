@@ -30,13 +30,13 @@ use fields::Fields;
 /// The kind `run`.
 pub struct Kind;
 
-const RUN: Shape = Shape::Either(&[Shape::Text, Shape::Form(&RUN_KEYS)]);
+const RUN: Shape = Shape::Either(&[Shape::Script, Shape::Form(&RUN_KEYS)]);
 
 static RUN_KEYS: Form = Form::new(
     "the step `run`",
     &[&[Key::required(
         "script",
-        Shape::Text,
+        Shape::Script,
         "A Rhai script: `email(#{…})`, `task(#{…})`, `notify(#{…})` and `set(#{…})` describe what is done.",
     )]],
 );

@@ -91,7 +91,7 @@ impl<'a> Writer<'a> {
         match shape {
             Shape::Any => json!({}),
             Shape::TextOrNothing => json!({ "type": ["string", "null"] }),
-            Shape::Text | Shape::Template => json!({ "type": "string" }),
+            Shape::Text | Shape::Template | Shape::Script => json!({ "type": "string" }),
             Shape::Localized => json!({ "anyOf": [
                 { "type": "string" },
                 { "type": "object", "required": ["default"], "additionalProperties": { "type": "string" }, "properties": {

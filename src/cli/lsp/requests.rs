@@ -94,16 +94,18 @@ impl Answers {
     }
 
     fn complete(&mut self, params: &CompletionParams, documents: &Documents) -> Option<Vec<CompletionItem>> {
-        let (document, at) = yaml_at(&params.text_document_position, documents)?;
-        let proposals = editor::complete(&document.file(), at, self.surroundings(documents));
+        let (document, at) = document_at(&params.text_document_position, documents)?;
+        let complete = if document.kind == DocumentKind::Script { editor::complete_script } else { editor::complete };
+        let proposals = complete(&document.file(), at, self.surroundings(documents));
         let replaced = range(&document.text, proposals.start..at.max(proposals.start));
         let items = proposals.candidates.into_iter().enumerate();
         Some(items.map(|(index, candidate)| item(candidate, index, replaced)).collect())
     }
 
     fn define(&mut self, params: &GotoDefinitionParams, documents: &Documents) -> Option<Location> {
-        let (document, at) = yaml_at(&params.text_document_position_params, documents)?;
-        let target = editor::definition(&document.file(), at, self.surroundings(documents))?;
+        let (document, at) = document_at(&params.text_document_position_params, documents)?;
+        let define = if document.kind == DocumentKind::Script { editor::script_definition } else { editor::definition };
+        let target = define(&document.file(), at, self.surroundings(documents))?;
         Some(Location { uri: documents.uri(&target.file)?, range: range(&target.text, target.range) })
     }
 
@@ -138,8 +140,9 @@ impl Answers {
     }
 
     fn hover(&mut self, params: &HoverParams, documents: &Documents) -> Option<Hover> {
-        let (document, at) = yaml_at(&params.text_document_position_params, documents)?;
-        let meaning = editor::hover(&document.file(), at, self.surroundings(documents))?;
+        let (document, at) = document_at(&params.text_document_position_params, documents)?;
+        let explain = if document.kind == DocumentKind::Script { editor::hover_script } else { editor::hover };
+        let meaning = explain(&document.file(), at, self.surroundings(documents))?;
         let contents = HoverContents::Markup(MarkupContent { kind: MarkupKind::Markdown, value: meaning.text });
         Some(Hover { contents, range: Some(range(&document.text, meaning.range)) })
     }
@@ -157,10 +160,15 @@ fn written(answer: impl Serialize) -> Result<Json, Refusal> {
     Ok(serde_json::to_value(answer)?)
 }
 
-/// An open playbook or configuration, with the byte that is meant.
-fn yaml_at<'d>(params: &TextDocumentPositionParams, documents: &'d Documents) -> Option<(&'d Document, usize)> {
+/// An open text, with the byte that is meant.
+fn document_at<'d>(params: &TextDocumentPositionParams, documents: &'d Documents) -> Option<(&'d Document, usize)> {
     let document = documents.get(&params.text_document.uri)?;
-    (document.kind != DocumentKind::Script).then(|| (document, offset(&document.text, params.position)))
+    Some((document, offset(&document.text, params.position)))
+}
+
+/// The same of a playbook or the configuration.
+fn yaml_at<'d>(params: &TextDocumentPositionParams, documents: &'d Documents) -> Option<(&'d Document, usize)> {
+    document_at(params, documents).filter(|(document, _)| document.kind != DocumentKind::Script)
 }
 
 fn item(candidate: Candidate, index: usize, replaced: lsp_types::Range) -> CompletionItem {

@@ -52,6 +52,8 @@ pub enum Shape {
     Localized,
     /// A condition or another expression.
     Expression,
+    /// A script of several statements.
+    Script,
     Boolean,
     Number,
     Whole {

@@ -18,6 +18,7 @@ use crate::support::program::Home;
 mod client;
 mod names;
 mod plans;
+mod scripts;
 mod store;
 
 use client::Editor;
