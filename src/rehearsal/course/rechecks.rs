@@ -65,8 +65,18 @@ pub(super) struct Standing {
     passages: usize,
     tasks: usize,
     planned: usize,
-    /// Of who is on the way: the step, its phase, when it is due, and what is undecided.
-    step: Option<(Option<String>, Phase, Option<Instant>, Option<String>)>,
+    /// Of who is on the way.
+    place: Option<StandingPlace>,
+}
+
+/// Where somebody on the way stands.
+#[derive(Clone, Debug, PartialEq)]
+struct StandingPlace {
+    step: Option<String>,
+    phase: Phase,
+    due_at: Option<Instant>,
+    /// What is undecided.
+    reason: Option<String>,
 }
 
 impl Course<'_> {
@@ -76,16 +86,21 @@ impl Course<'_> {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        let step = self.current().map(|current| {
+        let place = self.current().map(|current| {
             let enrollment = &self.played[current].enrollment;
-            (enrollment.step.clone(), enrollment.phase, enrollment.due_at, enrollment.reason.clone())
+            StandingPlace {
+                step: enrollment.step.clone(),
+                phase: enrollment.phase,
+                due_at: enrollment.due_at,
+                reason: enrollment.reason.clone(),
+            }
         });
         Standing {
             happened: self.happened.len(),
             passages: self.passages.len(),
             tasks: self.tasks.len(),
             planned: self.planned.len(),
-            step,
+            place,
         }
     }
 

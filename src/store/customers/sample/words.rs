@@ -314,27 +314,6 @@ pub(crate) fn ascii(name: &str) -> String {
     out.trim_end_matches('-').to_owned()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weights_are_percent() {
-        assert_eq!(COUNTRIES.iter().map(|country| country.weight).sum::<usize>(), 100);
-        for country in COUNTRIES {
-            assert!(country.timezone.parse::<chrono_tz::Tz>().is_ok(), "{}", country.timezone);
-        }
-    }
-
-    #[test]
-    fn names_become_addresses() {
-        assert_eq!(ascii("Söhne Voß"), "soehne-voss");
-        assert_eq!(ascii("Hartley & Sons"), "hartley-sons");
-        assert_eq!(ascii("L'Érable"), "lerable");
-        assert_eq!(ascii("青葉"), "");
-    }
-}
-
 /// What tickets are about, and a subject in each language.
 pub(crate) struct TicketTopic {
     pub topic: &'static str,
@@ -356,3 +335,24 @@ pub(crate) const TICKET_TOPICS: [TicketTopic; 6] = [
     TicketTopic { topic: "integration", en: "Connecting our CRM fails", zh: "无法连接我们的 CRM" },
     EXPORT,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_percent() {
+        assert_eq!(COUNTRIES.iter().map(|country| country.weight).sum::<usize>(), 100);
+        for country in COUNTRIES {
+            assert!(country.timezone.parse::<chrono_tz::Tz>().is_ok(), "{}", country.timezone);
+        }
+    }
+
+    #[test]
+    fn names_become_addresses() {
+        assert_eq!(ascii("Söhne Voß"), "soehne-voss");
+        assert_eq!(ascii("Hartley & Sons"), "hartley-sons");
+        assert_eq!(ascii("L'Érable"), "lerable");
+        assert_eq!(ascii("青葉"), "");
+    }
+}
