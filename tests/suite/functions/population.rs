@@ -88,6 +88,9 @@ async fn walked(pool: &sqlx::PgPool, query: &FactQuery) -> BTreeMap<SubjectId, F
 /// One account's value of an expression, read by its parts.
 type Read = fn(&dyn Fn(&str) -> Value) -> Option<f64>;
 
+/// Whether an account is asked about, by what it has.
+type Membership = fn(&dyn Fn(&str) -> Value) -> bool;
+
 fn number(value: Value) -> Option<f64> {
     match value {
         Value::Int(number) => Some(number as f64),
@@ -111,7 +114,7 @@ struct Question {
     kind: &'static str,
     value: Read,
     earlier: Option<Read>,
-    is_member: fn(&dyn Fn(&str) -> Value) -> bool,
+    is_member: Membership,
 }
 
 fn is_for(read: &dyn Fn(&str) -> Value) -> bool {
@@ -120,7 +123,7 @@ fn is_for(read: &dyn Fn(&str) -> Value) -> bool {
 
 fn questions() -> Vec<Question> {
     let of = |text, kind, value: Read| Question { text, kind, value, earlier: None, is_member: is_for };
-    let in_a: fn(&dyn Fn(&str) -> Value) -> bool = |read| read("account.tier") == Value::text("A");
+    let in_a: Membership = |read| read("account.tier") == Value::text("A");
     vec![
         of("percentile_of(account.events(\"login\", 30))", "percentile", |read| number(read(LOGINS))),
         of("percentile_of(account.score(\"nps\") * 10 - account.seats)", "percentile", |read| {
