@@ -113,11 +113,16 @@ impl Store {
     async fn customer_rows(&self, relation: Relation, person: &Person) -> sqlx::Result<Option<Json>> {
         let key = self.key().of_text("$1::text");
         let condition = match (relation, &person.contact) {
-            (Relation::Csms, _) | (Relation::Accounts | Relation::Changes, Some(_)) => return Ok(None),
+            // Whom an account has is nobody's data among its contacts.
+            (Relation::Csms, _) | (Relation::Accounts | Relation::Changes | Relation::AccountOwners, Some(_)) => {
+                return Ok(None);
+            }
             (Relation::Accounts, None) => format!("r.id = {key} and $2::text is null"),
             (_, None) => format!("r.account_id = {key} and $2::text is null"),
             (Relation::Contacts, Some(_)) => format!("r.account_id = {key} and r.id::text = $2"),
-            (_, Some(_)) => format!("r.account_id = {key} and r.contact_id::text = $2"),
+            (Relation::Events | Relation::Scores | Relation::Tickets, Some(_)) => {
+                format!("r.account_id = {key} and r.contact_id::text = $2")
+            }
         };
         let sql = format!(
             "select coalesce(jsonb_agg(to_jsonb(r)), '[]') from {} r where {condition}",
