@@ -64,7 +64,7 @@ impl PropertyValue {
                 match (number.as_i128(), property.as_i128()) {
                     (Some(number), Some(property)) => number == property,
                     (Some(number), None) => property.as_f64().is_some_and(|float| is_whole_number(float, number)),
-                    (None, Some(_)) => false,
+                    (None, Some(property)) => number.as_f64().is_some_and(|float| is_whole_number(float, property)),
                     (None, None) => number.as_f64() == property.as_f64(),
                 }
             }

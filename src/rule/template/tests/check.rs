@@ -97,7 +97,7 @@ fn wrong_arguments_and_types_are_found() {
         ),
         (
             "{{ account.events(\"login\") }}",
-            "12 KW0205 `events` takes a name in quotes and a number of days from 1 | for example `account.events(\"login\", 30) < 3`",
+            "12 KW0205 `events` takes a name in quotes and a number of days from 1, and perhaps properties such as `#{plan: \"pro\"}` | for example `account.events(\"login\", 30) < 3`",
         ),
         ("{{ days_since() }}", "4 KW0205 `days_since` takes one argument"),
         ("{{ days_since(account.name) }}", "23 KW0205 `days_since` needs a time; `account.name` is text"),
