@@ -40,7 +40,9 @@ impl Store {
             let changes = self.relation(Relation::Changes);
             ids = format!("{ids} union select {} from {changes} h where h.became is null", key.to_text("h.account_id"));
         }
-        let declare = format!("declare pasts no scroll cursor for {ids}");
+        // It is idle while a chunk is played, however long that takes.
+        let declare =
+            format!("set local idle_in_transaction_session_timeout = 0; declare pasts no scroll cursor for {ids}");
         sqlx::raw_sql(AssertSqlSafe(declare)).execute(&mut *transaction).await?;
         Ok(Pasts { store: self, wanted, transaction, is_over: false })
     }
