@@ -9,8 +9,8 @@ use crate::cli::schema::{FileKind, answer};
 
 pub const TOOL: Tool = Tool {
     name: "schema",
-    title: "The form of a playbook",
-    about: "The JSON Schema (draft-07) of a playbook, with every key, its words and what they mean, and the ids, roles \
+    title: "The form of a playbook or a document beside playbooks",
+    about: "The JSON Schema (draft-07) of a file in the playbooks folder, with every key, its words and what they mean, and the ids, roles \
             and names of this deployment: the answer of `keepwell schema`. It says nothing of expressions; `check` does.",
     parameters: &[
         Parameter::flag("configuration", "Of the configuration, keepwell.yaml, instead of a playbook."),
