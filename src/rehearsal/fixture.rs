@@ -144,6 +144,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The CSM who has a role at the account; nothing inside where nobody has it.
+    pub fn owner(&mut self, role: &str, node: &Node) -> Option<Option<String>> {
+        match (&node.value, node.as_text()) {
+            (NodeValue::Null, _) | (_, Some("none")) => Some(None),
+            (_, Some(id)) => Some(Some(id.to_owned())),
+            _ => {
+                let message = format!("the owner `{role}` is the id of a CSM, or `none`");
+                self.error("KW0501", node.place, message, "write it as a text, such as `csm-7`");
+                None
+            }
+        }
+    }
+
     /// Attributes: a mapping of anything that JSON can hold.
     pub fn attributes(&mut self, what: &str, node: &Node) -> serde_json::Map<String, serde_json::Value> {
         match json(node) {

@@ -157,9 +157,10 @@ impl World {
             self.apply_contact(columns, initial, schema, reader);
         }
         for Entry { key: role, node, .. } in &given.owners {
-            match node.as_text().filter(|id| *id != "none") {
-                Some(id) => drop(self.history.owners.insert(role.clone(), id.to_owned())),
-                None => drop(self.history.owners.remove(role)),
+            match reader.owner(role, node) {
+                Some(Some(id)) => drop(self.history.owners.insert(role.clone(), id)),
+                Some(None) => drop(self.history.owners.remove(role)),
+                None => {}
             }
         }
         for Entry { key: name, node, .. } in &given.events {
