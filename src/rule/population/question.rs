@@ -142,8 +142,8 @@ impl PopulationQuestion {
         &self.layout
     }
 
-    /// True of every member; who else it is true of is no member.
-    pub fn kept(&self) -> &Predicate {
+    /// True of every member, and perhaps of some who are none.
+    pub fn member_predicate(&self) -> &Predicate {
         &self.kept
     }
 

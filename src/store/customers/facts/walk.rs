@@ -184,7 +184,8 @@ impl Populations {
         let mut passes = Vec::new();
         for calls in calls_by_subject(layout)?.into_values() {
             let questions: Vec<&PopulationQuestion> = calls.iter().filter_map(question_of).collect();
-            let wanted: Vec<_> = questions.iter().map(|question| (question.layout(), question.kept())).collect();
+            let wanted: Vec<_> =
+                questions.iter().map(|question| (question.layout(), question.member_predicate())).collect();
             let walk = Walk::new(&wanted, relations)?;
             passes.push((calls.into(), walk));
         }
